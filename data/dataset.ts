@@ -1,0 +1,56 @@
+/** One item of the catalogue; its index in `Dataset.items` is its item number. */
+export interface Item {
+  title: string;
+  description?: string;
+  brand?: string;
+  categories?: string;
+}
+
+/** One prediction task: the items a user bought so far and the item bought next. */
+export interface Sample {
+  user: string;
+  /** Item numbers, oldest first. */
+  history: number[];
+  /** Item number. */
+  target: number;
+}
+
+export type Split = "train" | "valid" | "test";
+
+/** The splits in time order. */
+export const splits: readonly Split[] = ["train", "valid", "test"];
+
+/** A user's train-period items in time order, as item numbers. */
+export interface UserHistory {
+  user: string;
+  items: number[];
+}
+
+/** Everything that training and evaluation read, independent of the format it came from. */
+export interface Dataset {
+  name: string;
+  /** Where the data comes from, as a sentence for people. */
+  source: string;
+  license: string;
+  items: Item[];
+  samples: Record<Split, Sample[]>;
+  /**
+   * Train-only item sequences in time order: what `histories` mode trains on. They hold no valid or test target
+   * unless that item was itself bought in the train period.
+   */
+  histories: UserHistory[];
+  /** Published SIDs, one list of tokens an item, e.g. `["<a_1>", "<b_2>", "<c_3>"]`; absent where none ship. */
+  sids?: string[][];
+  /** Files read, for the input hashes in a run's manifest; empty for built-in data. */
+  files: string[];
+}
+
+/** One on-disk format. `recognises` looks at names only; `load` reads and checks everything. */
+export interface DatasetFormat {
+  name: string;
+  /** The files it looks for, for error messages. */
+  layout: string;
+  recognises(dir: string): Promise<boolean>;
+  /** Throws `UserError` naming file, line and field. */
+  load(dir: string): Promise<Dataset>;
+}

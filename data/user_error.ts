@@ -1,0 +1,4 @@
+/** Thrown for input a user can mend: the command line prints the message alone and exits with 1. */
+export class UserError extends Error {
+  override name = "UserError";
+}
