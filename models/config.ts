@@ -1,0 +1,194 @@
+import { z } from "zod";
+import { UserError } from "../data/user_error.ts";
+
+/**
+ * Shape of a decoder language model, in the names of Hugging Face's `config.json` for Qwen2 and Qwen3. Keys that are
+ * not listed here are kept as they were read, so that writing the file again loses nothing.
+ */
+export interface DecoderConfig {
+  /** "qwen2" has biases on queries, keys and values; "qwen3" has an RMSNorm on each head's queries and keys. */
+  model_type: "qwen2" | "qwen3";
+  architectures: string[];
+  vocab_size: number;
+  /** Width of the residual stream. */
+  hidden_size: number;
+  /** Width of the gated feed-forward layer. */
+  intermediate_size: number;
+  num_hidden_layers: number;
+  num_attention_heads: number;
+  /** Heads of keys and values; divides `num_attention_heads`. */
+  num_key_value_heads: number;
+  /** Width of a head; even. */
+  head_dim: number;
+  max_position_embeddings: number;
+  rms_norm_eps: number;
+  /** Base of the rotary wavelengths. */
+  rope_theta: number;
+  /** Whether the output matrix is the input embedding. */
+  tie_word_embeddings: boolean;
+  /** Biases on the attention projections: always on queries, keys and values of "qwen2". */
+  attention_bias: boolean;
+  hidden_act: "silu";
+  /** Standard deviation of freshly made weights. */
+  initializer_range: number;
+  bos_token_id: number | null;
+  /** One id, or several that all end a text. */
+  eos_token_id: number | number[] | null;
+  pad_token_id: number | null;
+}
+
+const size = z.int().min(1);
+const tokenId = z.int().min(0);
+const RopeParameters = z.looseObject({
+  rope_theta: z.number().positive().optional(),
+  rope_type: z.string().optional(),
+  type: z.string().optional(),
+});
+
+const HuggingFaceConfig = z.looseObject({
+  model_type: z.enum(["qwen2", "qwen3"]),
+  architectures: z.array(z.string()).nullish(),
+  vocab_size: size,
+  hidden_size: size,
+  intermediate_size: size,
+  num_hidden_layers: size,
+  num_attention_heads: size,
+  num_key_value_heads: size.nullish(),
+  head_dim: size.nullish(),
+  max_position_embeddings: size.default(32768),
+  rms_norm_eps: z.number().positive().default(1e-6),
+  rope_theta: z.number().positive().optional(),
+  rope_parameters: RopeParameters.nullish(),
+  rope_scaling: RopeParameters.nullish(),
+  tie_word_embeddings: z.boolean().default(false),
+  attention_bias: z.boolean().optional(),
+  hidden_act: z.literal("silu").default("silu"),
+  initializer_range: z.number().positive().default(0.02),
+  use_sliding_window: z.boolean().optional(),
+  layer_types: z.array(z.string()).nullish(),
+  bos_token_id: tokenId.nullable().default(null),
+  eos_token_id: z.union([tokenId, z.array(tokenId)]).nullable().default(null),
+  pad_token_id: tokenId.nullable().default(null),
+});
+type HuggingFaceConfig = z.output<typeof HuggingFaceConfig>;
+
+/** Base that Hugging Face assumes for both families where a file names none. */
+const DEFAULT_ROPE_THETA = 10000;
+
+/**
+ * Checks a decoder config and fills in what Hugging Face lets a file leave out. A missing `head_dim` becomes
+ * `hidden_size / num_attention_heads`. `source` is the file name for messages.
+ * @throws {UserError} naming every field that cannot be used, what it is and what it should be.
+ */
+export function parseDecoderConfig(value: unknown, source = "config.json"): DecoderConfig {
+  const parsed = HuggingFaceConfig.safeParse(value);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => {
+      const found = issue.path.reduce<unknown>(
+        (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
+        value,
+      );
+      return `field ${issue.path.join(".") || "(whole file)"} is ${JSON.stringify(found)}: ${issue.message}`;
+    });
+    throw new UserError(`Cannot use ${source}: ${problems.join("; ")}`);
+  }
+  const config = parsed.data;
+  const problems = [...shapeProblems(config), ...unsupported(config)];
+  if (problems.length > 0) throw new UserError(`Cannot use ${source}: ${problems.join("; ")}`);
+  const {
+    rope_parameters,
+    rope_scaling: _default,
+    architectures,
+    num_key_value_heads,
+    head_dim,
+    attention_bias,
+    ...rest
+  } = config;
+  const qwen2 = config.model_type === "qwen2";
+  return {
+    ...rest,
+    architectures: architectures ?? [qwen2 ? "Qwen2ForCausalLM" : "Qwen3ForCausalLM"],
+    num_key_value_heads: num_key_value_heads ?? config.num_attention_heads,
+    head_dim: head_dim ?? config.hidden_size / config.num_attention_heads,
+    rope_theta: config.rope_theta ?? rope_parameters?.rope_theta ?? DEFAULT_ROPE_THETA,
+    attention_bias: attention_bias ?? qwen2,
+  };
+}
+
+/**
+ * Reads the text of a `config.json`; see {@link parseDecoderConfig}.
+ * @throws {UserError} if the text is no JSON or the config cannot be used.
+ */
+export function readDecoderConfig(text: string, source = "config.json"): DecoderConfig {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new UserError(`Cannot read ${source}: not JSON, ${(error as Error).message}`);
+  }
+  return parseDecoderConfig(value, source);
+}
+
+/** Text of a `config.json` that Hugging Face transformers (4 and 5) loads as this model. */
+export function writeDecoderConfig(config: DecoderConfig): string {
+  const rope_parameters = { rope_theta: config.rope_theta, rope_type: "default" };
+  return JSON.stringify({ ...config, rope_parameters }, null, 2) + "\n";
+}
+
+function shapeProblems(config: HuggingFaceConfig): string[] {
+  const problems: string[] = [];
+  const heads = config.num_attention_heads;
+  const keyValueHeads = config.num_key_value_heads ?? heads;
+  if (heads % keyValueHeads !== 0) {
+    problems.push(
+      `field num_key_value_heads is ${keyValueHeads}, expected a divisor of num_attention_heads ${heads}`,
+    );
+  }
+  const headDim = config.head_dim ?? config.hidden_size / heads;
+  if (!Number.isInteger(headDim)) {
+    problems.push(
+      `field hidden_size is ${config.hidden_size}, expected a multiple of num_attention_heads ${heads}`,
+    );
+  } else if (headDim % 2 !== 0) {
+    problems.push(`field head_dim is ${headDim}, expected an even number (rotary positions turn pairs)`);
+  }
+  const ids = { bos_token_id: config.bos_token_id, pad_token_id: config.pad_token_id };
+  const ends = [config.eos_token_id].flat().map((id) => ["eos_token_id", id] as const);
+  for (const [name, id] of [...Object.entries(ids), ...ends]) {
+    if (id !== null && id >= config.vocab_size) {
+      problems.push(`field ${name} is ${id}, expected less than vocab_size ${config.vocab_size}`);
+    }
+  }
+  return problems;
+}
+
+function unsupported(config: HuggingFaceConfig): string[] {
+  const problems: string[] = [];
+  for (
+    const [name, rope] of Object.entries({ parameters: config.rope_parameters, scaling: config.rope_scaling })
+  ) {
+    const type = rope?.rope_type ?? rope?.type ?? "default";
+    if (type !== "default") {
+      problems.push(
+        `field rope_${name} has type ${JSON.stringify(type)}, only "default" (no scaling) is supported. ` +
+          `Remove rope_${name} if sequences stay within the length that the model was trained with`,
+      );
+    }
+  }
+  const theta = config.rope_parameters?.rope_theta;
+  if (theta !== undefined && config.rope_theta !== undefined && theta !== config.rope_theta) {
+    problems.push(
+      `field rope_theta is ${config.rope_theta} but rope_parameters.rope_theta is ${theta}. Remove one`,
+    );
+  }
+  if (config.model_type === "qwen2" && config.attention_bias === false) {
+    problems.push("field attention_bias is false, but qwen2 always has biases on queries, keys and values");
+  }
+  if (config.model_type === "qwen3" && config.attention_bias === true) {
+    problems.push("field attention_bias is true, only qwen3 without attention biases is supported");
+  }
+  if (config.use_sliding_window === true || config.layer_types?.some((type) => type !== "full_attention")) {
+    problems.push("sliding-window attention is asked for, only full attention is supported");
+  }
+  return problems;
+}
