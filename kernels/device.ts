@@ -1,0 +1,561 @@
+import operandsBuffer from "./operands_buffer.wgsl" with { type: "text" };
+import operandsTexture from "./operands_texture.wgsl" with { type: "text" };
+import { type Dispatch, FIRST_FLAT, FIRST_OUTPUT, type Kernel, PARAMS, SHAPES } from "./kernel.ts";
+import { Pool } from "./pool.ts";
+import { defaultVariants, type Variants } from "./variants.ts";
+import { type Flat, freshId, groupsOf, type Matrix, type Tensor } from "./tensor.ts";
+
+export type Layout = "texture" | "buffer";
+
+export interface DeviceOptions {
+  /** Home of matrices. Default: textures on CPU adapters, where their reads are 2-3 times faster; buffers on GPUs. */
+  layout?: Layout;
+  powerPreference?: GPUPowerPreference;
+}
+
+/** Bytes now held on the adapter. */
+export interface DeviceMemory {
+  buffers: number;
+  textures: number;
+  peak: number;
+}
+
+/** No adapter, or one that cannot do what was asked. The message says what to do. */
+export class DeviceError extends Error {}
+
+const MAX_GRID = 32768;
+
+/**
+ * A WebGPU device with its caches: pipelines by kernel, uniforms by content, bind groups by operands, matrices by
+ * shape. Work is recorded into one command encoder until `submit()`, so a training step is one submit.
+ */
+export class Device {
+  readonly gpu: GPUDevice;
+  readonly info: GPUAdapterInfo;
+  readonly isCpu: boolean;
+  readonly layout: Layout;
+  readonly limits: GPUSupportedLimits;
+  readonly features: ReadonlySet<string>;
+  /** Which kernels serve an operation; the autotuner and `--variant` change it. */
+  readonly variants: Variants;
+  readonly memory: DeviceMemory = { buffers: 0, textures: 0, peak: 0 };
+  /** Dispatches, submits and allocations so far: what a steady step may not add to is tested with these. */
+  readonly counters = { dispatches: 0, submits: 0, allocations: 0, bindGroups: 0, pipelines: 0 };
+
+  #pool: Pool;
+  #pipelines = new Map<Kernel, { pipeline: GPUComputePipeline; layout: GPUBindGroupLayout; id: number }>();
+  #uniforms = new Map<string, GPUBuffer>();
+  #bindGroups = new Map<string, GPUBindGroup>();
+  #encoder: GPUCommandEncoder | undefined;
+  #pass: GPUComputePassEncoder | undefined;
+  #staging = new Map<number, GPUBuffer[]>();
+  #error: Error | undefined;
+
+  private constructor(adapter: GPUAdapter, gpu: GPUDevice, layout: Layout) {
+    this.gpu = gpu;
+    this.info = adapter.info;
+    this.isCpu = isCpuAdapter(adapter.info);
+    this.layout = layout;
+    this.variants = defaultVariants();
+    this.limits = gpu.limits;
+    this.features = new Set(gpu.features as unknown as Iterable<string>);
+    this.#pool = new Pool((rows, cols) => this.createMatrix(rows, cols), (matrix) => this.destroy(matrix));
+    gpu.addEventListener("uncapturederror", (event) => {
+      (event as Event).preventDefault();
+      this.#error ??= new DeviceError((event as GPUUncapturedErrorEvent).error.message);
+    });
+    gpu.lost.then((lost) => {
+      if (lost.reason !== "destroyed") this.#error ??= new DeviceError(`GPU device lost: ${lost.message}`);
+    });
+  }
+
+  /** Opens the default adapter with all of its limits. Throws {@link DeviceError} where there is none. */
+  static async open(options: DeviceOptions = {}): Promise<Device> {
+    const adapter = await navigator.gpu?.requestAdapter({ powerPreference: options.powerPreference });
+    if (!adapter) {
+      throw new DeviceError("Cannot find a WebGPU adapter: run `./genrec doctor`, it names what to install");
+    }
+    const cpu = isCpuAdapter(adapter.info);
+    const wanted = ["timestamp-query", "shader-f16", "subgroups"] as GPUFeatureName[];
+    const gpu = await adapter.requestDevice({
+      requiredFeatures: wanted.filter((feature) => adapter.features.has(feature)),
+      requiredLimits: adapterLimits(adapter.limits),
+    });
+    const layout = options.layout ?? (cpu ? "texture" : "buffer");
+    if (layout === "texture" && gpu.limits.maxStorageTexturesPerShaderStage < 8) {
+      throw new DeviceError(
+        `Cannot keep matrices in textures: this adapter allows ${gpu.limits.maxStorageTexturesPerShaderStage} ` +
+          "storage textures a stage, 8 are needed. Use --variant buffer",
+      );
+    }
+    return new Device(adapter, gpu, layout);
+  }
+
+  // --- arrays ---------------------------------------------------------------------------------------------------
+
+  /** Runs `work` in a pool scope: matrices that it takes are free again afterwards. */
+  scope<T>(work: () => T): T {
+    this.#pool.open();
+    let result: T;
+    try {
+      result = work();
+    } catch (error) {
+      this.#pool.close();
+      throw error;
+    }
+    if (result instanceof Promise) return result.finally(() => this.#pool.close()) as T;
+    this.#pool.close();
+    return result;
+  }
+
+  /** Matrix (rows, cols) of the innermost scope; contents undefined except the padding lanes, which are 0. */
+  matrix(rows: number, cols: number): Matrix {
+    return this.#pool.take(rows, cols);
+  }
+
+  /** Ends the life of a scoped matrix early. */
+  release(matrix: Matrix): void {
+    this.#pool.release(matrix);
+  }
+
+  /** Takes a scoped matrix out of its scope; `free()` it later. */
+  keep(matrix: Matrix): Matrix {
+    return this.#pool.keep(matrix);
+  }
+
+  /** Returns a kept matrix to the pool. */
+  free(matrix: Matrix): void {
+    this.#pool.adopt(matrix);
+  }
+
+  /** Matrix that lives until `destroy()`, filled with 0. */
+  createMatrix(rows: number, cols: number): Matrix {
+    const groups = groupsOf(cols);
+    if (this.layout === "buffer") {
+      const buffer = this.#buffer(rows * groups * 16, `matrix (${rows}, ${cols})`);
+      return { kind: "matrix", id: freshId(), rows, cols, storage: { layout: "buffer", buffer, offset: 0 } };
+    }
+    const max = this.limits.maxTextureDimension2D;
+    if (rows > max || groups > max) {
+      throw new DeviceError(
+        `Cannot hold a matrix (${rows}, ${cols}) in a texture: this adapter allows (${max}, ${max * 4}). ` +
+          "Use a smaller batch, or --variant buffer",
+      );
+    }
+    const texture = this.gpu.createTexture({
+      size: [Math.max(groups, 1), Math.max(rows, 1)],
+      format: "rgba32float",
+      usage: GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST | GPUTextureUsage.COPY_SRC,
+    });
+    this.counters.allocations++;
+    this.memory.textures += rows * groups * 16;
+    this.#notePeak();
+    const view = texture.createView();
+    return { kind: "matrix", id: freshId(), rows, cols, storage: { layout: "texture", texture, view } };
+  }
+
+  /** Flat array that lives until `destroy()`, filled with `data` or 0. */
+  createFlat(dtype: Flat["dtype"], content: number | Float32Array | Uint32Array): Flat {
+    const length = typeof content === "number" ? content : content.length;
+    const buffer = this.#buffer(length * 4, `${length} elements of ${dtype}`);
+    const flat: Flat = { kind: "flat", id: freshId(), dtype, length, buffer, offset: 0 };
+    if (typeof content !== "number") this.write(flat, content);
+    return flat;
+  }
+
+  /** Part of `flat` from element `start`; the byte offset must suit the adapter's binding alignment. */
+  slice(flat: Flat, start: number, length: number): Flat {
+    const offset = flat.offset + start * 4;
+    if (offset % this.limits.minStorageBufferOffsetAlignment !== 0) {
+      throw new RangeError(
+        `slice() starts at byte ${offset}: expected a multiple of ${this.limits.minStorageBufferOffsetAlignment}`,
+      );
+    }
+    return { ...flat, id: freshId(), length, offset };
+  }
+
+  /** `flat` seen as a matrix (rows, cols) in the same memory; buffer layout only. */
+  asMatrix(flat: Flat, rows: number, cols: number): Matrix {
+    const storage = { layout: "buffer" as const, buffer: flat.buffer, offset: flat.offset };
+    return { kind: "matrix", id: freshId(), rows, cols, storage };
+  }
+
+  destroy(tensor: Tensor): void {
+    this.#flush();
+    if (tensor.kind === "flat") {
+      this.memory.buffers -= tensor.buffer.size;
+      tensor.buffer.destroy();
+    } else if (tensor.storage.layout === "buffer") {
+      this.memory.buffers -= tensor.storage.buffer.size;
+      tensor.storage.buffer.destroy();
+    } else {
+      this.memory.textures -= tensor.rows * groupsOf(tensor.cols) * 16;
+      tensor.storage.texture.destroy();
+    }
+    this.#bindGroups.clear();
+  }
+
+  /** Destroys free matrices of the pool: call between phases that use different shapes. */
+  trim(): void {
+    this.#pool.clear();
+  }
+
+  // --- host <-> device ------------------------------------------------------------------------------------------
+
+  /** Uploads row-major data: (rows, cols) for a matrix. Ordered after all work recorded so far. */
+  write(tensor: Tensor, data: Float32Array | Uint32Array): void {
+    this.#flush();
+    if (tensor.kind === "flat") {
+      if (data.length > tensor.length) {
+        throw new RangeError(
+          `write() of ${data.length} elements into ${tensor.length}: expected no more than fit`,
+        );
+      }
+      this.gpu.queue.writeBuffer(tensor.buffer, tensor.offset, data as BufferSource);
+      return;
+    }
+    const { rows, cols } = tensor;
+    if (data.length !== rows * cols) {
+      throw new RangeError(`write() of ${data.length} elements into a matrix (${rows}, ${cols})`);
+    }
+    if (data.length === 0) return;
+    const padded = padRows(data as Float32Array, rows, cols);
+    if (tensor.storage.layout === "buffer") {
+      this.gpu.queue.writeBuffer(tensor.storage.buffer, tensor.storage.offset, padded as BufferSource);
+    } else {
+      const bytesPerRow = groupsOf(cols) * 16;
+      this.gpu.queue.writeTexture(
+        { texture: tensor.storage.texture },
+        padded as BufferSource,
+        { bytesPerRow },
+        [groupsOf(cols), rows],
+      );
+    }
+  }
+
+  /** Matrix with the contents of `data`, alive until `destroy()`. */
+  upload(data: Float32Array, rows: number, cols: number): Matrix {
+    const matrix = this.createMatrix(rows, cols);
+    this.write(matrix, data);
+    return matrix;
+  }
+
+  /** Submits what is recorded and reads arrays back in one wait (about 11 ms in Deno, however many). */
+  async read(...tensors: Tensor[]): Promise<Float32Array[]> {
+    const pending = tensors.map((tensor) => this.#copyOut(tensor));
+    this.submit();
+    await Promise.all(pending.map(({ buffer }) => buffer.mapAsync(GPUMapMode.READ)));
+    this.#throwIfFailed();
+    return pending.map(({ buffer, tensor, bytesPerRow, bytes }) => {
+      const raw = new Float32Array(buffer.getMappedRange(0, bytes).slice(0));
+      buffer.unmap();
+      this.#staging.get(buffer.size)!.push(buffer);
+      return tensor.kind === "flat"
+        ? raw.subarray(0, tensor.length)
+        : unpadRows(raw, tensor, bytesPerRow / 4);
+    });
+  }
+
+  /** Like `read` for one flat of u32. */
+  async readU32(flat: Flat): Promise<Uint32Array> {
+    const [values] = await this.read(flat);
+    return new Uint32Array(values.buffer, values.byteOffset, values.length);
+  }
+
+  /** Copies flats of equal length on the device. */
+  copy(from: Flat, to: Flat): void {
+    this.#endPass();
+    this.#encoding().copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, from.length * 4);
+  }
+
+  // --- work -----------------------------------------------------------------------------------------------------
+
+  /** Records one dispatch. */
+  run(kernel: Kernel, dispatch: Dispatch): void {
+    const { pipeline, layout, id } = this.#pipeline(kernel);
+    const group = this.#bindGroup(kernel, layout, id, dispatch);
+    const [x, y] = grid(kernel, dispatch.invocations);
+    if (x === 0 || y === 0) return;
+    const pass = this.#passEncoder();
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, group);
+    pass.dispatchWorkgroups(x, y);
+    this.counters.dispatches++;
+  }
+
+  /** Sends the recorded work to the queue without waiting for it. */
+  submit(): void {
+    this.#endPass();
+    if (this.#encoder) {
+      this.gpu.queue.submit([this.#encoder.finish()]);
+      this.#encoder = undefined;
+      this.counters.submits++;
+    }
+    this.#throwIfFailed();
+  }
+
+  /** Submits and waits until the queue is empty. */
+  async settle(): Promise<void> {
+    const fence = this.createFlat("u32", 4);
+    await this.read(fence);
+    this.destroy(fence);
+  }
+
+  #pipeline(kernel: Kernel) {
+    const known = this.#pipelines.get(kernel);
+    if (known) return known;
+    if (kernel.inputs > FIRST_OUTPUT || kernel.outputs > 2) {
+      throw new RangeError(`${kernel.label} ${kernel.entry}: at most ${FIRST_OUTPUT} inputs and 2 outputs`);
+    }
+    const visibility = GPUShaderStage.COMPUTE;
+    const entries: GPUBindGroupLayoutEntry[] = [];
+    const matrix = (binding: number, access: "read-only" | "write-only") =>
+      entries.push(
+        this.layout === "texture"
+          ? { binding, visibility, storageTexture: { access, format: "rgba32float" } }
+          : {
+            binding,
+            visibility,
+            buffer: { type: access === "read-only" ? "read-only-storage" : "storage" },
+          },
+      );
+    for (let i = 0; i < kernel.inputs; i++) matrix(i, "read-only");
+    for (let i = 0; i < kernel.outputs; i++) matrix(FIRST_OUTPUT + i, "write-only");
+    kernel.flats.forEach((access, i) =>
+      entries.push({
+        binding: FIRST_FLAT + i,
+        visibility,
+        buffer: { type: access === "read" ? "read-only-storage" : "storage" },
+      })
+    );
+    if (kernel.params !== false) entries.push({ binding: PARAMS, visibility, buffer: { type: "uniform" } });
+    if (this.layout === "buffer") entries.push({ binding: SHAPES, visibility, buffer: { type: "uniform" } });
+    const prelude = this.layout === "texture" ? operandsTexture : operandsBuffer;
+    const module = this.gpu.createShaderModule({ label: kernel.label, code: prelude + kernel.code });
+    const layout = this.gpu.createBindGroupLayout({ label: kernel.label, entries });
+    const pipeline = this.gpu.createComputePipeline({
+      label: `${kernel.label} ${kernel.entry}`,
+      layout: this.gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
+      compute: { module, entryPoint: kernel.entry, constants: kernel.constants },
+    });
+    this.counters.pipelines++;
+    const made = { pipeline, layout, id: freshId() };
+    this.#pipelines.set(kernel, made);
+    return made;
+  }
+
+  #bindGroup(
+    kernel: Kernel,
+    layout: GPUBindGroupLayout,
+    pipelineId: number,
+    dispatch: Dispatch,
+  ): GPUBindGroup {
+    const { inputs = [], outputs = [], flats = [], u32 = [], f32 = [] } = dispatch;
+    if (
+      inputs.length !== kernel.inputs || outputs.length !== kernel.outputs ||
+      flats.length !== kernel.flats.length
+    ) {
+      throw new RangeError(
+        `${kernel.entry} got ${inputs.length} inputs, ${outputs.length} outputs, ${flats.length} flats: ` +
+          `expected ${kernel.inputs}, ${kernel.outputs}, ${kernel.flats.length}`,
+      );
+    }
+    let key = `${pipelineId}|`;
+    for (const matrix of inputs) key += `${matrix.id},`;
+    for (const matrix of outputs) key += `${matrix.id},`;
+    for (const flat of flats) key += `${flat.id},`;
+    if (kernel.params !== false) key += `|${u32.join()}|${f32.join()}`;
+    const known = this.#bindGroups.get(key);
+    if (known) return known;
+
+    const entries: GPUBindGroupEntry[] = [];
+    inputs.forEach((matrix, i) => entries.push({ binding: i, resource: this.#resource(matrix) }));
+    outputs.forEach((matrix, i) =>
+      entries.push({ binding: FIRST_OUTPUT + i, resource: this.#resource(matrix) })
+    );
+    flats.forEach((flat, i) => entries.push({ binding: FIRST_FLAT + i, resource: this.#resource(flat) }));
+    if (kernel.params !== false) {
+      const content = new Uint32Array(u32.length + f32.length);
+      content.set(u32);
+      content.set(new Uint32Array(new Float32Array(f32).buffer), u32.length);
+      entries.push({ binding: PARAMS, resource: { buffer: this.#uniform(content) } });
+    }
+    if (this.layout === "buffer") {
+      const shapes = new Uint32Array(32);
+      inputs.forEach((m, i) => shapes.set([groupsOf(m.cols), m.rows], i * 4));
+      outputs.forEach((m, i) => shapes.set([groupsOf(m.cols), m.rows], (FIRST_OUTPUT + i) * 4));
+      entries.push({ binding: SHAPES, resource: { buffer: this.#uniform(shapes) } });
+    }
+    const group = this.gpu.createBindGroup({ label: kernel.label, layout, entries });
+    this.counters.bindGroups++;
+    this.#bindGroups.set(key, group);
+    return group;
+  }
+
+  #resource(tensor: Tensor): GPUBindingResource {
+    if (tensor.kind === "flat") {
+      const size = Math.max(16, Math.ceil(tensor.length / 4) * 16);
+      this.#checkBinding(size, `${tensor.length} elements`);
+      return {
+        buffer: tensor.buffer,
+        offset: tensor.offset,
+        size: Math.min(size, tensor.buffer.size - tensor.offset),
+      };
+    }
+    if (tensor.storage.layout === "texture") return tensor.storage.view;
+    const size = tensor.rows * groupsOf(tensor.cols) * 16;
+    this.#checkBinding(size, `a matrix (${tensor.rows}, ${tensor.cols})`);
+    return { buffer: tensor.storage.buffer, offset: tensor.storage.offset, size: Math.max(16, size) };
+  }
+
+  #checkBinding(size: number, what: string): void {
+    if (size > this.limits.maxStorageBufferBindingSize) {
+      throw new DeviceError(
+        `Cannot bind ${what}: ${size} bytes, this adapter allows ${this.limits.maxStorageBufferBindingSize} ` +
+          "a binding. Split it, or use a smaller batch",
+      );
+    }
+  }
+
+  #uniform(content: Uint32Array): GPUBuffer {
+    const key = content.join();
+    const known = this.#uniforms.get(key);
+    if (known) return known;
+    const size = Math.max(16, Math.ceil(content.length / 4) * 16);
+    const buffer = this.gpu.createBuffer({ size, usage: GPUBufferUsage.UNIFORM, mappedAtCreation: true });
+    new Uint32Array(buffer.getMappedRange()).set(content);
+    buffer.unmap();
+    this.#uniforms.set(key, buffer);
+    return buffer;
+  }
+
+  #buffer(bytes: number, what: string): GPUBuffer {
+    const size = Math.max(16, Math.ceil(bytes / 16) * 16);
+    if (size > this.limits.maxBufferSize) {
+      throw new DeviceError(
+        `Cannot allocate ${what}: ${size} bytes, this adapter allows ${this.limits.maxBufferSize} a buffer`,
+      );
+    }
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const buffer = this.gpu.createBuffer({ size, usage });
+    this.counters.allocations++;
+    this.memory.buffers += size;
+    this.#notePeak();
+    return buffer;
+  }
+
+  #copyOut(tensor: Tensor) {
+    this.#endPass();
+    const encoder = this.#encoding();
+    if (tensor.kind === "flat" || tensor.storage.layout === "buffer") {
+      const source = tensor.kind === "flat"
+        ? tensor
+        : tensor.storage as { buffer: GPUBuffer; offset: number };
+      const bytesPerRow = tensor.kind === "flat" ? 0 : groupsOf(tensor.cols) * 16;
+      const bytes = tensor.kind === "flat" ? tensor.length * 4 : tensor.rows * bytesPerRow;
+      const buffer = this.#stagingBuffer(bytes);
+      encoder.copyBufferToBuffer(source.buffer, source.offset, buffer, 0, bytes);
+      return { buffer, tensor, bytesPerRow, bytes };
+    }
+    const groups = groupsOf(tensor.cols);
+    const bytesPerRow = Math.ceil(groups * 16 / 256) * 256; // copies want rows of a multiple of 256 bytes
+    const bytes = bytesPerRow * tensor.rows;
+    const buffer = this.#stagingBuffer(bytes);
+    encoder.copyTextureToBuffer({ texture: tensor.storage.texture }, { buffer, bytesPerRow }, [
+      groups,
+      tensor.rows,
+    ]);
+    return { buffer, tensor, bytesPerRow, bytes };
+  }
+
+  #stagingBuffer(bytes: number): GPUBuffer {
+    const size = 2 ** Math.ceil(Math.log2(Math.max(bytes, 256)));
+    const free = this.#staging.get(size);
+    if (!free) this.#staging.set(size, []);
+    const reused = free?.pop();
+    if (reused) return reused;
+    this.counters.allocations++;
+    return this.gpu.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+  }
+
+  #encoding(): GPUCommandEncoder {
+    return this.#encoder ??= this.gpu.createCommandEncoder();
+  }
+
+  #passEncoder(): GPUComputePassEncoder {
+    return this.#pass ??= this.#encoding().beginComputePass();
+  }
+
+  #endPass(): void {
+    this.#pass?.end();
+    this.#pass = undefined;
+  }
+
+  // Queue writes happen before everything that is submitted later, so recorded work goes first.
+  #flush(): void {
+    if (this.#encoder) this.submit();
+  }
+
+  #notePeak(): void {
+    this.memory.peak = Math.max(this.memory.peak, this.memory.buffers + this.memory.textures);
+  }
+
+  #throwIfFailed(): void {
+    if (!this.#error) return;
+    const error = this.#error;
+    this.#error = undefined;
+    throw error;
+  }
+}
+
+/** True for llvmpipe, lavapipe, SwiftShader and their like. */
+export function isCpuAdapter(info: GPUAdapterInfo): boolean {
+  const fallback = (info as { isFallbackAdapter?: boolean }).isFallbackAdapter === true;
+  return fallback || /llvmpipe|lavapipe|swiftshader|basic render/i.test(`${info.description} ${info.device}`);
+}
+
+function adapterLimits(limits: GPUSupportedLimits): Record<string, number> {
+  const wanted = [
+    "maxBufferSize",
+    "maxStorageBufferBindingSize",
+    "maxStorageBuffersPerShaderStage",
+    "maxStorageTexturesPerShaderStage",
+    "maxTextureDimension2D",
+    "maxComputeWorkgroupStorageSize",
+    "maxComputeInvocationsPerWorkgroup",
+    "maxComputeWorkgroupSizeX",
+    "minStorageBufferOffsetAlignment",
+  ] as const;
+  // Some versions of Deno report BigInt.
+  return Object.fromEntries(wanted.map((name) => [name, Number(limits[name])]));
+}
+
+function grid(kernel: Kernel, [x, y]: readonly [number, number?]): [number, number] {
+  const [width, height = 1] = kernel.workgroup;
+  const groupsX = Math.ceil(x / width);
+  if (y !== undefined) {
+    const groupsY = Math.ceil(y / height);
+    if (groupsX > 65535 || groupsY > 65535) {
+      throw new DeviceError(
+        `${kernel.entry} needs a grid of ${groupsX} x ${groupsY} workgroups: at most 65535 each`,
+      );
+    }
+    return [groupsX, groupsY];
+  }
+  return groupsX <= MAX_GRID ? [groupsX, groupsX && 1] : [MAX_GRID, Math.ceil(groupsX / MAX_GRID)];
+}
+
+function padRows(data: Float32Array, rows: number, cols: number): Float32Array {
+  const stride = groupsOf(cols) * 4;
+  if (stride === cols) return data;
+  const padded = new Float32Array(rows * stride);
+  for (let row = 0; row < rows; row++) padded.set(data.subarray(row * cols, (row + 1) * cols), row * stride);
+  return padded;
+}
+
+function unpadRows(raw: Float32Array, { rows, cols }: Matrix, stride: number): Float32Array {
+  if (stride === cols) return raw;
+  const data = new Float32Array(rows * cols);
+  for (let row = 0; row < rows; row++) data.set(raw.subarray(row * stride, row * stride + cols), row * cols);
+  return data;
+}

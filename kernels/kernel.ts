@@ -1,0 +1,45 @@
+import type { Flat, Matrix } from "./tensor.ts";
+
+/**
+ * One entry point of a WGSL file. The device joins the operand prelude (`operands_texture.wgsl` or
+ * `operands_buffer.wgsl`) in front of `code`, so a kernel is written once for both layouts:
+ *
+ * - matrices are read with `load0(row, group)`... and written with `store0(row, group, value)`...;
+ * - flats are declared by the kernel itself from `@binding(10)` on, in the order of `flats`;
+ * - `Params` is a uniform at `@binding(20)`: all u32 fields first, then all f32 fields.
+ */
+export interface Kernel {
+  /** Path of the WGSL file: the label that compile errors show. */
+  readonly label: string;
+  readonly code: string;
+  readonly entry: string;
+  /** Number of matrices read (at most 6) and written (at most 2). */
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly flats: readonly ("read" | "read_write")[];
+  readonly params?: boolean;
+  /** Workgroup size, as in the WGSL attribute. */
+  readonly workgroup: readonly [x: number, y?: number];
+  /** Values of the `override` constants. */
+  readonly constants?: Readonly<Record<string, number>>;
+}
+
+/** Operands of one dispatch. */
+export interface Dispatch {
+  inputs?: readonly Matrix[];
+  outputs?: readonly Matrix[];
+  flats?: readonly Flat[];
+  /**
+   * Values of `Params`. They are cached by content, so they may depend on shapes and settings but not on the step:
+   * what changes every step (learning rate, counts, seeds) belongs in a flat.
+   */
+  u32?: readonly number[];
+  f32?: readonly number[];
+  /** Number of invocations in x (and y). One-dimensional grids fold into y: see `linear_index` in the preludes. */
+  invocations: readonly [x: number, y?: number];
+}
+
+export const FIRST_OUTPUT = 6;
+export const FIRST_FLAT = 10;
+export const PARAMS = 20;
+export const SHAPES = 21;

@@ -1,0 +1,107 @@
+import type { Device } from "./device.ts";
+import type { Kernel } from "./kernel.ts";
+import { expectLength, type Flat, groupsOf, type Matrix, shapeOf } from "./tensor.ts";
+import tiles from "./matmul_tiles.wgsl" with { type: "text" };
+import tilesAt from "./matmul_tiles_at.wgsl" with { type: "text" };
+
+export const ACTIVATIONS = ["none", "relu", "silu", "gelu"] as const;
+export type Activation = typeof ACTIVATIONS[number];
+
+/** One way to compute the three products: kernels that share an interface, and the tile that one workgroup covers. */
+export interface MatmulVariant {
+  readonly name: string;
+  readonly matmul: Kernel;
+  readonly matmulBt: Kernel;
+  readonly matmulAt: Kernel;
+  /** Invocations of the 1-D grid for a result (rows, cols). */
+  invocations(form: "ab" | "abt" | "atb", rows: number, cols: number): number;
+}
+
+const label = "kernels/matmul_tiles.wgsl";
+const tileKernel = { inputs: 3, outputs: 1, flats: [], workgroup: [8] } as const;
+
+export const tilesVariant: MatmulVariant = {
+  name: "tiles",
+  matmul: { label, code: tiles, entry: "matmul", ...tileKernel },
+  matmulBt: { label, code: tiles, entry: "matmul_bt", ...tileKernel },
+  matmulAt: {
+    label: "kernels/matmul_tiles_at.wgsl",
+    code: tilesAt,
+    entry: "matmul_at",
+    inputs: 2,
+    outputs: 0,
+    flats: ["read_write"],
+    workgroup: [8],
+  },
+  invocations: (form, rows, cols) =>
+    form === "atb" ? Math.ceil(rows / 16) * Math.ceil(cols / 16) : Math.ceil(rows / 16) * Math.ceil(cols / 8),
+};
+
+export interface MatmulOptions {
+  /** (1, cols), added to every row. */
+  bias?: Matrix;
+  /** Applied last; "gelu" is the tanh form. */
+  activation?: Activation;
+  /** Use only this part of B. In A B its columns, in A B^T its rows: how a vocabulary is cut in chunks. */
+  columns?: { start: number; count: number };
+}
+
+/** C = A B. a (M, K), b (K, N) -> c (M, N). A column range must start at a multiple of 4. */
+export function matmul(device: Device, a: Matrix, b: Matrix, options: MatmulOptions = {}): Matrix {
+  if (a.cols !== b.rows) {
+    throw new RangeError(`matmul() of ${shapeOf(a)} and ${shapeOf(b)}: expected a.cols = b.rows`);
+  }
+  const { start, count } = options.columns ?? { start: 0, count: b.cols };
+  if (start % 4 !== 0) throw new RangeError(`matmul() columns start at ${start}: expected a multiple of 4`);
+  return product(device, "ab", a, b, count, [0, start / 4], options);
+}
+
+/** C = A B^T. a (M, K), b (N, K) -> c (M, N). */
+export function matmulBt(device: Device, a: Matrix, b: Matrix, options: MatmulOptions = {}): Matrix {
+  if (a.cols !== b.cols) {
+    throw new RangeError(`matmulBt() of ${shapeOf(a)} and ${shapeOf(b)}: expected a.cols = b.cols`);
+  }
+  const { start, count } = options.columns ?? { start: 0, count: b.rows };
+  return product(device, "abt", a, b, count, [start, 0], options);
+}
+
+/**
+ * C = A^T B into a flat array whose rows take whole groups of four, or C += with `accumulate`.
+ * a (K, M), b (K, N) -> c (M, N). The gradient of a weight (M, N).
+ */
+export function matmulAt(device: Device, a: Matrix, b: Matrix, c: Flat, accumulate: boolean): void {
+  if (a.rows !== b.rows) {
+    throw new RangeError(`matmulAt() of ${shapeOf(a)} and ${shapeOf(b)}: expected a.rows = b.rows`);
+  }
+  expectLength("matmulAt() result", c, "f32", a.cols * groupsOf(b.cols) * 4);
+  const variant = device.variants.matmul;
+  device.run(variant.matmulAt, {
+    inputs: [a, b],
+    flats: [c],
+    u32: [a.cols, b.cols, a.rows, Number(accumulate)],
+    invocations: [variant.invocations("atb", a.cols, b.cols)],
+  });
+}
+
+function product(
+  device: Device,
+  form: "ab" | "abt",
+  a: Matrix,
+  b: Matrix,
+  cols: number,
+  [bRow, bGroup]: [number, number],
+  { bias, activation = "none" }: MatmulOptions,
+): Matrix {
+  if (bias && bias.cols !== cols) {
+    throw new RangeError(`matmul() bias has shape ${shapeOf(bias)}: expected (1, ${cols})`);
+  }
+  const variant = device.variants.matmul;
+  const c = device.matrix(a.rows, cols);
+  device.run(form === "ab" ? variant.matmul : variant.matmulBt, {
+    inputs: [a, b, bias ?? b], // without a bias the third operand is bound but not read
+    outputs: [c],
+    u32: [a.rows, cols, a.cols, Number(!!bias), ACTIVATIONS.indexOf(activation), 0, bRow, bGroup],
+    invocations: [variant.invocations(form, a.rows, cols)],
+  });
+  return c;
+}

@@ -1,0 +1,81 @@
+import { groupsOf, type Matrix } from "./tensor.ts";
+
+/**
+ * Scoped reuse of matrices. Inside a scope every request takes a free matrix of the same shape or makes one; at its end
+ * all of them become free again, in the order in which they were taken. The same step therefore gets the same
+ * matrices every time, allocates nothing after the first, and finds its bind groups in the cache.
+ */
+export class Pool {
+  #free = new Map<string, Matrix[]>();
+  #scopes: Matrix[][] = [];
+  #create: (rows: number, cols: number) => Matrix;
+  #destroy: (matrix: Matrix) => void;
+
+  constructor(create: (rows: number, cols: number) => Matrix, destroy: (matrix: Matrix) => void) {
+    this.#create = create;
+    this.#destroy = destroy;
+  }
+
+  /** Matrix (rows, cols) that lives until the innermost scope ends. Contents are undefined, padding lanes are 0 or stale. */
+  take(rows: number, cols: number): Matrix {
+    const scope = this.#scopes.at(-1);
+    if (!scope) throw new Error("Pool.take() needs an open scope: wrap the work in device.scope(() => ...)");
+    const matrix = this.#free.get(keyOf(rows, cols))?.pop() ?? this.#create(rows, cols);
+    scope.push(matrix);
+    return matrix;
+  }
+
+  /** Gives `matrix` back before its scope ends: the next request of that shape may take it. */
+  release(matrix: Matrix): void {
+    for (const scope of this.#scopes) {
+      const at = scope.indexOf(matrix);
+      if (at < 0) continue;
+      scope.splice(at, 1);
+      this.#put(matrix);
+      return;
+    }
+  }
+
+  /** Moves `matrix` out of every scope: its new owner must call `adopt` or destroy it. */
+  keep(matrix: Matrix): Matrix {
+    for (const scope of this.#scopes) {
+      const at = scope.indexOf(matrix);
+      if (at >= 0) scope.splice(at, 1);
+    }
+    return matrix;
+  }
+
+  /** Makes a kept matrix free again. */
+  adopt(matrix: Matrix): void {
+    this.#put(matrix);
+  }
+
+  open(): void {
+    this.#scopes.push([]);
+  }
+
+  close(): void {
+    const scope = this.#scopes.pop();
+    if (!scope) throw new Error("Pool.close() without an open scope");
+    // Reverse order: the next scope pops them in the order of this one.
+    for (const matrix of scope.reverse()) this.#put(matrix);
+  }
+
+  /** Destroys every free matrix. */
+  clear(): void {
+    for (const list of this.#free.values()) list.forEach(this.#destroy);
+    this.#free.clear();
+  }
+
+  #put(matrix: Matrix): void {
+    const key = keyOf(matrix.rows, matrix.cols);
+    const list = this.#free.get(key);
+    if (list) list.push(matrix);
+    else this.#free.set(key, [matrix]);
+  }
+}
+
+// Keyed by the exact shape: (8, 5) and (8, 6) have the same storage but other padding lanes.
+function keyOf(rows: number, cols: number): string {
+  return `${rows}x${groupsOf(cols)}:${cols}`;
+}

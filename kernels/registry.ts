@@ -1,0 +1,3 @@
+// One line a kernel; read by tests and bench only.
+export { matmulAtSpec, matmulBtSpec, matmulSpec } from "./matmul_spec.ts";
+export { spec as rmsNorm } from "./rms_norm.ts";

@@ -1,0 +1,60 @@
+/**
+ * The two kinds of GPU array. A {@link Matrix} is a float32 activation or weight whose storage (texture or buffer)
+ * is the device's choice; a {@link Flat} is a plain storage buffer of float32 or uint32: indices, statistics,
+ * parameters, gradients.
+ */
+
+/** Float32 matrix (rows, cols). Rows are stored in groups of four columns; the padding lanes of the last group hold 0. */
+export interface Matrix {
+  readonly kind: "matrix";
+  readonly id: number;
+  readonly rows: number;
+  readonly cols: number;
+  readonly storage:
+    | { readonly layout: "texture"; readonly texture: GPUTexture; readonly view: GPUTextureView }
+    | { readonly layout: "buffer"; readonly buffer: GPUBuffer; readonly offset: number };
+}
+
+/** Storage buffer slice of `length` elements, `offset` in bytes. */
+export interface Flat {
+  readonly kind: "flat";
+  readonly id: number;
+  readonly dtype: "f32" | "u32";
+  readonly length: number;
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+}
+
+export type Tensor = Matrix | Flat;
+
+/** Number of vec4 groups in a row of `cols` columns. */
+export function groupsOf(cols: number): number {
+  return Math.ceil(cols / 4);
+}
+
+/** `(rows, cols)` for error messages. */
+export function shapeOf(tensor: Tensor): string {
+  return tensor.kind === "matrix" ? `(${tensor.rows}, ${tensor.cols})` : `(${tensor.length})`;
+}
+
+/** Throws unless `tensor` is (rows, cols). `what` names the operand, e.g. "rmsNorm() gain". */
+export function expectShape(what: string, tensor: Matrix, rows: number, cols: number): void {
+  if (tensor.rows !== rows || tensor.cols !== cols) {
+    throw new RangeError(`${what} has shape ${shapeOf(tensor)}: expected (${rows}, ${cols})`);
+  }
+}
+
+/** Throws unless `flat` holds at least `length` elements of `dtype`. */
+export function expectLength(what: string, flat: Flat, dtype: Flat["dtype"], length: number): void {
+  if (flat.dtype !== dtype || flat.length < length) {
+    throw new RangeError(
+      `${what} has ${flat.length} elements of ${flat.dtype}: expected at least ${length} of ${dtype}`,
+    );
+  }
+}
+
+let nextId = 1;
+/** A number no other tensor of this process has: the key of bind-group caches. */
+export function freshId(): number {
+  return nextId++;
+}
