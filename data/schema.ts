@@ -1,0 +1,28 @@
+import { z } from "zod";
+
+const text = z.union([z.string(), z.array(z.string())], { error: "text or a list of texts" });
+
+/** One entry of `item.json`; fields beyond these are ignored. */
+export const RawItem = z.object({
+  title: z.string(),
+  description: text.optional(),
+  brand: z.string().optional(),
+  categories: text.optional(),
+});
+export type RawItem = z.infer<typeof RawItem>;
+
+/** `item.json`: item number as text -> item. */
+export const RawItems = z.record(z.string(), RawItem);
+
+/** `index.json`: item number as text -> tokens of its SID, first level first. */
+export const RawIndex = z.record(
+  z.string(),
+  z.array(z.string().regex(/^<[a-z]_(0|[1-9]\d*)>$/, { error: "a token such as <a_12>" }))
+    .min(1, { error: "at least one token" }),
+);
+
+/** `inter.json`: user -> item numbers, oldest first. */
+export const RawInteractions = z.record(
+  z.string(),
+  z.array(z.number().refine((n) => Number.isSafeInteger(n) && n >= 0, { error: "an item number" })),
+);
