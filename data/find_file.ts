@@ -1,0 +1,48 @@
+import { badValue } from "./file_error.ts";
+import { UserError } from "./user_error.ts";
+
+/** Where one role of file may be: exact names first, then name endings, in any of the folders. */
+export interface FileRole {
+  /** For messages, e.g. "index.json or *.index.json". */
+  layout: string;
+  /** Folders inside the dataset directory; "" is the directory itself. */
+  folders: readonly string[];
+  /** Which file names fit in a folder. */
+  fits(name: string, folder: string): boolean;
+}
+
+async function namesIn(path: string): Promise<string[]> {
+  const names: string[] = [];
+  try {
+    for await (const entry of Deno.readDir(path)) if (!entry.isDirectory) names.push(entry.name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return [];
+    throw new UserError(
+      `Cannot list ${path}: ${(error as Error).message}. Check the path and its permissions`,
+    );
+  }
+  return names.sort();
+}
+
+/**
+ * The one file with this role, or undefined. The earliest folder with a match counts. Throws `UserError` when
+ * two files of a folder fit, since either could be meant.
+ */
+export async function findFile(dir: string, role: FileRole): Promise<string | undefined> {
+  for (const folder of role.folders) {
+    const path = folder === "" ? dir : `${dir}/${folder}`;
+    const found = (await namesIn(path)).filter((name) => role.fits(name, folder));
+    if (found.length > 1) {
+      throw badValue({ path }, `one file ${role.layout}`, found, "Keep one dataset a directory");
+    }
+    if (found.length === 1) return `${path}/${found[0]}`;
+  }
+}
+
+/** `findFile` for a file that must be there. */
+export async function requireFile(dir: string, role: FileRole): Promise<string> {
+  const path = await findFile(dir, role);
+  if (path !== undefined) return path;
+  const folders = role.folders.map((folder) => folder === "" ? dir : `${dir}/${folder}`).join(" and ");
+  throw new UserError(`Cannot read dataset ${dir}: no ${role.layout}, looked in ${folders}. Add the file`);
+}

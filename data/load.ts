@@ -1,0 +1,27 @@
+import type { Dataset, DatasetFormat } from "./dataset.ts";
+import * as registry from "./registry.ts";
+import { UserError } from "./user_error.ts";
+
+const formats: Record<string, DatasetFormat> = registry;
+
+/**
+ * Loads a dataset directory of any registered format, or built-in data by name (`synthetic`, `synthetic:SEED`).
+ * Throws `UserError` when no format fits or the files do not pass its checks.
+ */
+export async function loadDataset(dir: string): Promise<Dataset> {
+  for (const format of Object.values(formats)) {
+    if (await format.recognises(dir)) return await format.load(dir);
+  }
+  const isDirectory = await Deno.stat(dir).then((stat) => stat.isDirectory, () => undefined);
+  if (isDirectory !== true) {
+    const found = isDirectory === undefined ? "nothing" : "a file";
+    throw new UserError(
+      `Cannot load dataset ${dir}: expected a directory, found ${found}. ` +
+        `Check the path, or use --data synthetic for built-in data`,
+    );
+  }
+  const tried = Object.values(formats).map(({ name, layout }) => `${name} (${layout})`).join("; ");
+  throw new UserError(
+    `Cannot load dataset ${dir}: its files fit none of the formats ${tried}. Check the path`,
+  );
+}

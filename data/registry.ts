@@ -1,0 +1,3 @@
+export { letter } from "./letter.ts";
+export { minionerec } from "./minionerec.ts";
+export { synthetic } from "./synthetic_format.ts";

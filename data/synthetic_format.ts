@@ -1,0 +1,24 @@
+import type { Dataset, DatasetFormat } from "./dataset.ts";
+import { synthetic as generate } from "./synthetic.ts";
+import { UserError } from "./user_error.ts";
+
+/** The built-in dataset under the name `synthetic` or `synthetic:SEED`; `./synthetic` is a directory. */
+export const synthetic: DatasetFormat = {
+  name: "built-in",
+  layout: "no files, named synthetic or synthetic:SEED",
+
+  recognises(dir: string): Promise<boolean> {
+    return Promise.resolve(dir === "synthetic" || dir.startsWith("synthetic:"));
+  },
+
+  load(dir: string): Promise<Dataset> {
+    const seed = dir === "synthetic" ? "0" : dir.slice("synthetic:".length);
+    if (!/^\d{1,15}$/.test(seed)) {
+      throw new UserError(
+        `Cannot generate dataset ${dir}: expected a seed of up to 15 digits such as synthetic:7, found "${seed}". ` +
+          `Pass a number`,
+      );
+    }
+    return Promise.resolve(generate({ seed: Number(seed) }));
+  },
+};
