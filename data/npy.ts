@@ -1,15 +1,20 @@
 import { UserError } from "./user_error.ts";
 
-/** An array of numpy as single precision, last index fastest. */
+/** An array of numpy as single precision. */
 export interface NumpyArray {
+  /** Last index fastest; empty for a scalar. */
   shape: number[];
+  /** Values in that order. */
   data: Float32Array<ArrayBuffer>;
 }
 
-/** Rows of numbers: `data` is (rows, dim), row after row. */
+/** Rows of numbers. */
 export interface Matrix {
+  /** Number of rows. */
   rows: number;
+  /** Numbers a row. */
   dim: number;
+  /** (rows, dim), row after row. */
   data: Float32Array<ArrayBuffer>;
 }
 

@@ -8,19 +8,25 @@ import { UserError } from "../data/user_error.ts";
 export interface DecoderConfig {
   /** "qwen2" has biases on queries, keys and values; "qwen3" has an RMSNorm on each head's queries and keys. */
   model_type: "qwen2" | "qwen3";
+  /** Class names of Hugging Face. */
   architectures: string[];
+  /** Rows of the embedding. */
   vocab_size: number;
   /** Width of the residual stream. */
   hidden_size: number;
   /** Width of the gated feed-forward layer. */
   intermediate_size: number;
+  /** Blocks of attention and feed-forward. */
   num_hidden_layers: number;
+  /** Heads of queries. */
   num_attention_heads: number;
   /** Heads of keys and values; divides `num_attention_heads`. */
   num_key_value_heads: number;
   /** Width of a head; even. */
   head_dim: number;
+  /** Longest sequence in tokens. */
   max_position_embeddings: number;
+  /** Added to the mean square before its root is taken. */
   rms_norm_eps: number;
   /** Base of the rotary wavelengths. */
   rope_theta: number;
@@ -28,12 +34,15 @@ export interface DecoderConfig {
   tie_word_embeddings: boolean;
   /** Biases on the attention projections: always on queries, keys and values of "qwen2". */
   attention_bias: boolean;
+  /** Activation of the feed-forward gate. */
   hidden_act: "silu";
   /** Standard deviation of freshly made weights. */
   initializer_range: number;
+  /** Id that starts a text. */
   bos_token_id: number | null;
   /** One id, or several that all end a text. */
   eos_token_id: number | number[] | null;
+  /** Id that fills unused positions. */
   pad_token_id: number | null;
 }
 

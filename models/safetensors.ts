@@ -4,10 +4,13 @@ import { UserError } from "../data/user_error.ts";
 /** Number formats that are read and written: single, half and brain precision. */
 export type StoredFormat = "F32" | "F16" | "BF16";
 
-/** A tensor as it came from a file: `data` is widened to single precision, `dtype` is what the file holds. */
+/** A tensor as it came from a file. */
 export interface StoredTensor {
+  /** What the file holds. */
   dtype: StoredFormat;
+  /** Last index fastest; empty for a scalar. */
   shape: number[];
+  /** Values widened to single precision. */
   data: Float32Array<ArrayBuffer>;
 }
 

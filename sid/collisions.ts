@@ -9,29 +9,39 @@ export const COLLISION_POLICIES = ["keep", "extra-level", "nearest-free"] as con
 /** One of {@link COLLISION_POLICIES}. */
 export type CollisionPolicy = (typeof COLLISION_POLICIES)[number];
 
-/** Codewords of N items, one a level: `data` is (rows, levels), row after row. */
+/** Codewords of N items, one a level. */
 export interface Codes {
+  /** (rows, levels), row after row. */
   data: ArrayLike<number>;
+  /** Items, N. */
   rows: number;
+  /** Codebooks, L. */
   levels: number;
 }
 
-/** What the last level quantised: `residuals` (N, dim), `codebook` (K, dim). */
+/** What the last level quantised, and with what. */
 export interface LastLevel {
+  /** (N, dim): what the levels before left over of each item. */
   residuals: Float32Array;
+  /** (K, dim). */
   codebook: Float32Array;
+  /** Width of both. */
   dim: number;
 }
 
 /** An item that got other codes than it came with. */
 export interface CodeChange {
+  /** Its row. */
   item: number;
+  /** Codes before, one a level. */
   from: number[];
+  /** Codes after. */
   to: number[];
 }
 
 /** Codes after a policy was applied. */
 export interface ResolvedCodes {
+  /** The policy. */
   policy: CollisionPolicy;
   /** Codes of every item; lengths may differ. */
   sids: number[][];

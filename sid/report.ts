@@ -24,6 +24,7 @@ export interface LevelReport {
 
 /** How unique the SIDs of a catalogue are, and how its codebooks are used. */
 export interface SidReport {
+  /** Items of the catalogue. */
   items: number;
   /** Different SIDs. */
   distinct: number;

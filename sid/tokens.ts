@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { UserError } from "../data/user_error.ts";
 
-/** Place of a token in a SID: `level` 0 is the first codebook, `codeword` an entry of it. */
+/** Place of a token in a SID. */
 export interface CodeToken {
+  /** Codebook, from 0; letter `a` in token strings. */
   level: number;
+  /** Entry of that codebook, from 0. */
   codeword: number;
 }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { parseDecoderConfig, readDecoderConfig, writeDecoderConfig } from "../../models/config.ts";
 
 /** The least that a Qwen2 file holds. */
@@ -66,3 +67,20 @@ Deno.test("parseDecoderConfig() names every impossible field, what it is and wha
 Deno.test("readDecoderConfig() says that a text is no JSON", () => {
   assert.throws(() => readDecoderConfig("{", "c.json"), /Cannot read c\.json: not JSON/);
 });
+
+for (const [model, head_dim, rope_theta] of [["qwen2", 8, 1e4], ["qwen3", 12, 1e6]] as const) {
+  Deno.test(`readDecoderConfig() reads what save_pretrained wrote for ${model}`, async () => {
+    const text = await readFile(new URL(`../golden/${model}/config.json`, import.meta.url), "utf8");
+    const config = readDecoderConfig(text);
+    assert.equal(config.model_type, model);
+    assert.equal(config.head_dim, head_dim);
+    assert.equal(config.rope_theta, rope_theta);
+    assert.equal(config.tie_word_embeddings, model === "qwen2");
+    assert.equal(config.attention_bias, model === "qwen2");
+    const { architectures, rope_parameters, layer_types } = JSON.parse(text);
+    const written = JSON.parse(writeDecoderConfig(config));
+    assert.deepEqual(written.architectures, architectures);
+    assert.deepEqual(written.rope_parameters, rope_parameters);
+    assert.deepEqual(written.layer_types, layer_types);
+  });
+}
