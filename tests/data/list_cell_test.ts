@@ -1,0 +1,83 @@
+import { deepStrictEqual, throws } from "node:assert/strict";
+import fc from "fast-check";
+import { parseIntegerCell, parseListCell, parseStringCell } from "../../data/list_cell.ts";
+
+/** Prints a string as Python does, from its rules rather than from the parser. */
+function pythonString(text: string): string {
+  const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
+  const body = Array.from(text, (char) => {
+    if (char === "\\" || char === quote) return `\\${char}`;
+    if (char === "\n") return "\\n";
+    if (char === "\t") return "\\t";
+    if (char === "\r") return "\\r";
+    const code = char.codePointAt(0)!;
+    const hex = (width: number) => code.toString(16).padStart(width, "0");
+    if (code < 0x20 || code === 0x7f) return `\\x${hex(2)}`;
+    if (code >= 0xd800 && code <= 0xdfff) return `\\u${hex(4)}`;
+    return char;
+  });
+  return quote + body.join("") + quote;
+}
+
+Deno.test("parseListCell() reads integers and both kinds of quotes", () => {
+  deepStrictEqual(parseListCell("[]"), []);
+  deepStrictEqual(parseListCell("[117]"), [117]);
+  deepStrictEqual(parseListCell("[1,2, -3]"), [1, 2, -3]);
+  deepStrictEqual(parseListCell(`['Blue Tape 2 in', "Bob's Clamp"]`), ["Blue Tape 2 in", "Bob's Clamp"]);
+});
+
+Deno.test("parseListCell() reads every escape of the grammar", () => {
+  deepStrictEqual(
+    parseListCell(String.raw`['\\ \' \" \n\t\r \x41 \u00e9 \U0001F600']`),
+    [`\\ ' " \n\t\r A é 😀`],
+  );
+});
+
+Deno.test("parseListCell() gives back any list of strings that Python would print", () => {
+  const text = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.string({ unit: fc.constantFrom("'", '"', "\\", ",", " ", "[", "]", "é", "漢", "😀", "\n", "a") }),
+  );
+  fc.assert(fc.property(fc.array(text), (list) => {
+    deepStrictEqual(parseStringCell(`[${list.map(pythonString).join(", ")}]`), list);
+  }));
+});
+
+Deno.test("parseListCell() gives back any list of integers", () => {
+  fc.assert(fc.property(fc.array(fc.integer()), (list) => {
+    deepStrictEqual(parseIntegerCell(`[${list.join(", ")}]`), list);
+  }));
+});
+
+Deno.test("parseListCell() refuses every cut of a list but the whole", () => {
+  const cell = `['a, b', "c'd", '\\x41', 12]`;
+  for (let length = 0; length < cell.length; length++) {
+    throws(() => parseListCell(cell.slice(0, length)), SyntaxError, cell.slice(0, length));
+  }
+});
+
+Deno.test("parseListCell() refuses what the grammar does not have and says where", () => {
+  const cases: [string, RegExp][] = [
+    ["1, 2", /no opening \[ at character 1/],
+    ["[1, 2", /no comma or closing \] at character 6/],
+    ["[1, 2] ", /text after the list at character 7/],
+    ["[1,  2]", /no integer or quoted string at character 5/],
+    ["[1,]", /no integer or quoted string at character 4/],
+    ["[01]", /no comma or closing \]/],
+    ["[1.5]", /no comma or closing \]/],
+    ["[__import__('os')]", /no integer or quoted string/],
+    [`['a' 'b']`, /no comma or closing \]/],
+    [`['a`, /no closing '/],
+    [`['\\q']`, /unknown escape/],
+    [`['\\x4']`, /unknown escape/],
+    [`['\\UFFFFFFFF']`, /escape beyond Unicode/],
+    [`['a\nb']`, /line end inside a string/],
+    ["[99999999999999999999]", /integer too large/],
+  ];
+  for (const [cell, message] of cases) throws(() => parseListCell(cell), message, cell);
+});
+
+Deno.test("parseIntegerCell() and parseStringCell() refuse mixed lists", () => {
+  throws(() => parseIntegerCell("[1, 'a']"), /string among integers/);
+  throws(() => parseStringCell("[1, 'a']"), /integer among strings/);
+});
