@@ -1,7 +1,7 @@
 import type { Item } from "./dataset.ts";
 import { numbered, readJson } from "./json_file.ts";
 import { parseStringCell } from "./list_cell.ts";
-import { RawItem, RawItems } from "./schema.ts";
+import { type RawItem, RawItems } from "./schema.ts";
 
 /** Reads an `item.json`: item number as text -> title, description, brand, categories. */
 export async function loadItems(path: string): Promise<Item[]> {
