@@ -1,0 +1,41 @@
+import manifest from "../deno.json" with { type: "json" };
+import { reportError, runTask, UsageError } from "./_cli.ts";
+import { didYouMean } from "./did_you_mean.ts";
+import { loadTask, registry, type TaskName } from "./registry.ts";
+
+const HELP = `genrec ${manifest.version}: generative recommendation on WebGPU
+
+Usage: genrec <task> [flags]      genrec <task> --help lists the flags
+
+Tasks:
+${Object.entries(registry).map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`).join("\n")}`;
+
+/** Runs a command line; resolves to the exit code. */
+export async function main(args: string[]): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    console.log(HELP);
+    return name === undefined ? 2 : 0;
+  }
+  if (name === "--version" || name === "-V") {
+    console.log(`genrec ${manifest.version} (Deno ${Deno.version.deno})`);
+    return 0;
+  }
+  if (!Object.hasOwn(registry, name)) {
+    const hint = didYouMean(name, Object.keys(registry));
+    return reportError(new UsageError(`Unknown task ${name}${hint || ". See `genrec --help`"}`));
+  }
+  try {
+    return await runTask(await loadTask(name as TaskName), rest);
+  } catch (error) {
+    return reportError(error);
+  }
+}
+
+// Where Vulkan is missing, Deno would silently take OpenGL, which lacks half of what the kernels use.
+if (Deno.build.os === "linux" && !Deno.env.has("DENO_WEBGPU_BACKEND")) {
+  Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan");
+}
+
+// Exits without device.destroy(), which may crash with work in flight.
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,0 +1,17 @@
+import type { Task } from "./_cli.ts";
+
+interface Entry {
+  summary: string;
+  load(): Promise<{ task: Task }>;
+}
+
+/** One line a task; loaded when asked for, so that a small task starts fast. */
+export const registry = {
+  doctor: { summary: "what this machine has and lacks", load: () => import("./doctor.ts") },
+} satisfies Record<string, Entry>;
+
+export type TaskName = keyof typeof registry;
+
+export async function loadTask(name: TaskName): Promise<Task> {
+  return (await (registry[name] as Entry).load()).task;
+}
