@@ -1,39 +1,35 @@
-// RMSNorm: y = x * gain / sqrt(mean(x^2) + eps), over `segments` equal parts of each row (1, or heads for QK-norm).
-// One invocation a row part, two passes over it.
-struct Params { rows: u32, segments: u32, groups: u32, width: f32, eps: f32 } // groups of four in a segment
+// RMSNorm: y = x * gain / sqrt(mean(x^2) + eps). One invocation a row, two passes over it.
+struct Params { rows: u32, groups: u32, width: f32, eps: f32 }
+@group(0) @binding(20) var<uniform> params: Params;
 
 fn sum4(v: vec4f) -> f32 { return v.x + v.y + v.z + v.w; }
 
-fn reciprocal_rms(row: u32, first: u32) -> f32 {
+fn reciprocal_rms(row: u32) -> f32 {
   var squares = vec4f(0);
-  for (var g = 0u; g < params.groups; g++) { let x = load0(row, first + g); squares += x * x; }
+  for (var g = 0u; g < params.groups; g++) { let x = load0(row, g); squares += x * x; }
   return inverseSqrt(sum4(squares) / params.width + params.eps);
 }
 
-@group(0) @binding(20) var<uniform> params: Params;
-
-// x (N, C) = in0, gain (1, C / segments) = in1 -> y (N, C) = out0
+// x (N, C) = in0, gain (1, C) = in1 -> y (N, C) = out0
 @compute @workgroup_size(64) fn rms_norm(@builtin(global_invocation_id) id: vec3u) {
   let row = id.x;
   if (row >= params.rows) { return; }
-  let first = id.y * params.groups;
-  let scale = reciprocal_rms(row, first);
-  for (var g = 0u; g < params.groups; g++) { store0(row, first + g, load0(row, first + g) * scale * load1(0, g)); }
+  let scale = reciprocal_rms(row);
+  for (var g = 0u; g < params.groups; g++) { store0(row, g, load0(row, g) * scale * load1(0, g)); }
 }
 
-// x = in0, gain = in1, dy (N, C) = in2 -> dx (N, C) = out0, dy * x / rms (N, C) = out1, whose column sums are the gain's gradient
+// x = in0, gain = in1, dy (N, C) = in2 -> dx (N, C) = out0, dy * x / rms (N, C) = out1: its column sums are the gain's gradient
 @compute @workgroup_size(64) fn rms_norm_backward(@builtin(global_invocation_id) id: vec3u) {
   let row = id.x;
   if (row >= params.rows) { return; }
-  let first = id.y * params.groups;
-  let scale = reciprocal_rms(row, first);
+  let scale = reciprocal_rms(row);
   var dots = vec4f(0);
-  for (var g = 0u; g < params.groups; g++) { dots += load0(row, first + g) * load2(row, first + g) * load1(0, g); }
+  for (var g = 0u; g < params.groups; g++) { dots += load0(row, g) * load2(row, g) * load1(0, g); }
   let pull = sum4(dots) * scale * scale * scale / params.width;
   for (var g = 0u; g < params.groups; g++) {
-    let x = load0(row, first + g);
-    let dy = load2(row, first + g);
-    store0(row, first + g, scale * dy * load1(0, g) - pull * x);
-    store1(row, first + g, dy * x * scale);
+    let x = load0(row, g);
+    let dy = load2(row, g);
+    store0(row, g, scale * dy * load1(0, g) - pull * x);
+    store1(row, g, dy * x * scale);
   }
 }

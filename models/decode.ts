@@ -1,0 +1,29 @@
+import type { Flat, Matrix } from "../kernels/tensor.ts";
+
+/** What beam search needs of a language model: one interface, whatever the architecture. */
+export interface DecodeModel {
+  readonly vocabulary: number;
+  /**
+   * Computes every prompt once. `prompts` are token ids, `width` beams a prompt, at most `maxNewTokens` tokens each.
+   * Throws where a prompt is empty or longer than the model allows.
+   */
+  start(prompts: Uint32Array[], width: number, maxNewTokens: number): DecodeSession;
+  /** hidden (R, C) -> logits (R, V). */
+  logits(hidden: Matrix): Matrix;
+  /** Output matrix (V, C): row v is the direction of token v. For normalisations that need few rows. */
+  readonly head: Matrix;
+}
+
+/** Prompts whose keys and values are on the device, and the beams that share them. */
+export interface DecodeSession {
+  /** Hidden states (U, C) after the last token of each of the U prompts, final norm included. */
+  readonly hidden: Matrix;
+  /**
+   * Appends one token to each beam. Row u * width + b of `tokens` (U * width) is the token of beam b of prompt u, and
+   * `parents` its previous beam (0 .. width - 1; ignored in the first step) -> hidden (U * width, C), valid until the
+   * scope in which the caller runs it ends. Rows whose token is 0xffffffff are dead: their hidden state means nothing.
+   */
+  step(tokens: Flat, parents: Flat): Matrix;
+  /** Gives keys and values back. */
+  close(): void;
+}

@@ -1,0 +1,200 @@
+import { add } from "../kernels/add.ts";
+import { addRmsNorm, addRmsNormBackward } from "../kernels/add_rms_norm.ts";
+import { attention, attentionBackward, type AttentionShape, qkvColumns } from "../kernels/attention.ts";
+import { columnSum } from "../kernels/column_sum.ts";
+import { dropout } from "../kernels/dropout.ts";
+import { embed, embedBackward } from "../kernels/embedding.ts";
+import { gatherRows } from "../kernels/gather_rows.ts";
+import { matmul, matmulAt, matmulBt } from "../kernels/matmul.ts";
+import { qkNorm, qkNormBackward } from "../kernels/qk_norm.ts";
+import { rmsNorm, rmsNormBackward } from "../kernels/rms_norm.ts";
+import { rotary } from "../kernels/rotary.ts";
+import { swiglu, swigluBackward } from "../kernels/swiglu.ts";
+import type { Tape } from "../kernels/tape.ts";
+import type { Flat, Matrix } from "../kernels/tensor.ts";
+import type { Parameters } from "./parameters.ts";
+
+// Every layer: forward kernel, then what its gradient does. Parameter gradients are added to (+=), so that
+// accumulation over micro batches and tied weights need nothing of their own.
+
+/** y = x W^T + bias. x (N, in), weight (out, in) -> y (N, out). */
+export function linear(tape: Tape, parameters: Parameters, x: Matrix, weight: string, bias?: string): Matrix {
+  const { device } = tape;
+  const options = { bias: bias ? parameters.matrix(bias) : undefined };
+  const transposed = parameters.transposed(weight);
+  const y = transposed
+    ? matmul(device, x, transposed, options)
+    : matmulBt(device, x, parameters.matrix(weight), options);
+  tape.record(() => {
+    const dy = tape.gradient(y);
+    if (!dy) return;
+    matmulAt(device, dy, x, parameters.gradient(weight), true);
+    if (bias) columnSum(device, dy, parameters.gradient(bias), true);
+    tape.accumulate(x, matmul(device, dy, parameters.matrix(weight)));
+  });
+  return y;
+}
+
+/** Rows of the table (V, C) at `tokens` -> (T, C). `occurrences` lists the rows of each token, for the gradient. */
+export function embedding(
+  tape: Tape,
+  parameters: Parameters,
+  table: string,
+  tokens: Flat,
+  occurrences: { offsets: Flat; rows: Flat } | undefined,
+): Matrix {
+  const { device } = tape;
+  const x = embed(device, parameters.matrix(table), tokens);
+  tape.record(() => {
+    const dx = tape.gradient(x);
+    if (!dx) return;
+    if (!occurrences) throw new Error("embedding() needs the occurrences of each token in training");
+    embedBackward(device, dx, occurrences.offsets, occurrences.rows, parameters.gradient(table), true);
+  });
+  return x;
+}
+
+/** RMSNorm with gain `weight`. x (N, C) -> (N, C). */
+export function norm(tape: Tape, parameters: Parameters, x: Matrix, weight: string, eps: number): Matrix {
+  const { device } = tape;
+  const gain = parameters.matrix(weight);
+  const y = rmsNorm(device, x, gain, eps);
+  tape.record(() => {
+    const dy = tape.gradient(y);
+    if (!dy) return;
+    const { dx, gainTerms } = rmsNormBackward(device, x, gain, dy, eps);
+    columnSum(device, gainTerms, parameters.gradient(weight), true);
+    tape.accumulate(x, dx);
+  });
+  return y;
+}
+
+/** QK-norm on qkv (T, q | k | v); `weight` (2, headDim) holds the gains of queries and keys. */
+export function headNorm(
+  tape: Tape,
+  parameters: Parameters,
+  qkv: Matrix,
+  weight: string,
+  shape: AttentionShape,
+  eps: number,
+): Matrix {
+  const { device } = tape;
+  const gains = parameters.matrix(weight);
+  const y = qkNorm(device, qkv, gains, shape, eps);
+  tape.record(() => {
+    const dy = tape.gradient(y);
+    if (!dy) return;
+    tape.accumulate(qkv, qkNormBackward(device, qkv, gains, dy, parameters.gradient(weight), shape, eps));
+  });
+  return y;
+}
+
+/** Residual connection and the norm after it: sum = x + y, normed = RMSNorm(sum). (N, C) each. */
+export function residualNorm(
+  tape: Tape,
+  parameters: Parameters,
+  x: Matrix,
+  y: Matrix,
+  weight: string,
+  eps: number,
+): { sum: Matrix; normed: Matrix } {
+  const { device } = tape;
+  const gain = parameters.matrix(weight);
+  const { sum, normed } = addRmsNorm(device, x, y, gain, eps);
+  tape.record(() => {
+    const dNormed = tape.gradient(normed);
+    if (!dNormed) throw new Error("residualNorm() result is not used by the loss");
+    const { dx, gainTerms } = addRmsNormBackward(device, sum, gain, dNormed, tape.gradient(sum), eps);
+    columnSum(device, gainTerms, parameters.gradient(weight), true);
+    tape.accumulate(x, dx);
+    tape.accumulate(y, dx);
+  });
+  return { sum, normed };
+}
+
+/** x + y, (N, C). */
+export function residual(tape: Tape, x: Matrix, y: Matrix): Matrix {
+  const sum = add(tape.device, x, y);
+  tape.record(() => {
+    const gradient = tape.gradient(sum);
+    if (!gradient) return;
+    tape.accumulate(x, gradient);
+    tape.accumulate(y, gradient);
+  });
+  return sum;
+}
+
+/** Inverted dropout, active in training only. `stream` tells the dropouts of one step apart. */
+export function drop(tape: Tape, x: Matrix, rate: number, seed: Flat | undefined, stream: number): Matrix {
+  if (!tape.training || rate === 0) return x;
+  if (!seed) throw new Error("drop() needs a seed in training");
+  const { device } = tape;
+  const y = dropout(device, x, seed, stream, rate);
+  tape.record(() => {
+    const dy = tape.gradient(y);
+    if (dy) tape.accumulate(x, dropout(device, dy, seed, stream, rate));
+  });
+  return y;
+}
+
+/** SwiGLU: silu(gate) * up. gateUp (N, 2I) -> (N, I). */
+export function gatedUnit(tape: Tape, gateUp: Matrix): Matrix {
+  const { device } = tape;
+  const y = swiglu(device, gateUp);
+  tape.record(() => {
+    const dy = tape.gradient(y);
+    if (dy) tape.accumulate(gateUp, swigluBackward(device, gateUp, dy));
+  });
+  return y;
+}
+
+/** Rotary positions on the query and key heads of qkv (T, q | k | v). */
+export function rotate(
+  tape: Tape,
+  qkv: Matrix,
+  positions: Flat,
+  table: Matrix,
+  shape: AttentionShape,
+): Matrix {
+  const { device } = tape;
+  const rotated = rotary(device, qkv, positions, table, { ...shape, inverse: false });
+  tape.record(() => {
+    const gradient = tape.gradient(rotated);
+    if (gradient) tape.accumulate(qkv, rotary(device, gradient, positions, table, { ...shape, inverse: true }));
+  });
+  return rotated;
+}
+
+/** Packed self-attention over qkv (T, q | k | v) -> (T, heads * headDim). See `kernels/attention.ts`. */
+export function selfAttention(
+  tape: Tape,
+  qkv: Matrix,
+  intervals: Flat,
+  viewers: Flat | undefined,
+  shape: AttentionShape,
+): Matrix {
+  const { device } = tape;
+  const { q, k, v } = qkvColumns(shape);
+  const keyValues = { matrix: qkv, k, v };
+  const saved = attention(device, qkv, q, keyValues, keyValues, intervals, shape);
+  tape.record(() => {
+    const dO = tape.gradient(saved.o);
+    if (!dO) return;
+    if (!viewers) throw new Error("selfAttention() needs viewers in training");
+    tape.accumulate(qkv, attentionBackward(device, qkv, dO, saved, intervals, viewers, shape));
+  });
+  return saved.o;
+}
+
+/** Rows of x (T, C) at `index` (R) -> (R, C). `inverse` (T) is each row's place in the result, or 0xffffffff. */
+export function selectRows(tape: Tape, x: Matrix, index: Flat, count: number, inverse: Flat | undefined): Matrix {
+  const { device } = tape;
+  const y = gatherRows(device, x, index, count);
+  tape.record(() => {
+    const dy = tape.gradient(y);
+    if (!dy) return;
+    if (!inverse) throw new Error("selectRows() needs the inverse index in training");
+    tape.accumulate(x, gatherRows(device, dy, inverse, x.rows));
+  });
+  return y;
+}
