@@ -6,7 +6,9 @@ export const NO_TARGET = 0xffffffff;
 
 /** Fixed sizes of a batch: T token rows and R target rows. */
 export interface Capacity {
+  /** T. */
   tokens: number;
+  /** R. */
   rows: number;
 }
 
@@ -28,6 +30,7 @@ export interface PackedBatch {
   targetWeights: Float32Array;
   /** (T) the row's place in the target list, or `NO_TARGET`. */
   inverse: Uint32Array;
+  /** Rows in use, sum of the target weights, and sequences. */
   counts: { tokens: number; targets: number; weightSum: number; sequences: number };
 }
 

@@ -1,13 +1,18 @@
 /** One item of the catalogue; its index in `Dataset.items` is its item number. */
 export interface Item {
+  /** Name shown to people. */
   title: string;
+  /** Longer text. */
   description?: string;
+  /** Maker. */
   brand?: string;
+  /** Categories, joined by commas. */
   categories?: string;
 }
 
 /** One prediction task: the items a user bought so far and the item bought next. */
 export interface Sample {
+  /** User id as in the files. */
   user: string;
   /** Item numbers, oldest first. */
   history: number[];
@@ -15,6 +20,7 @@ export interface Sample {
   target: number;
 }
 
+/** Name of a split. */
 export type Split = "train" | "valid" | "test";
 
 /** The splits in time order. */
@@ -22,17 +28,23 @@ export const splits: readonly Split[] = ["train", "valid", "test"];
 
 /** A user's train-period items in time order, as item numbers. */
 export interface UserHistory {
+  /** User id as in the files. */
   user: string;
+  /** Item numbers, oldest first. */
   items: number[];
 }
 
 /** Everything that training and evaluation read, independent of the format it came from. */
 export interface Dataset {
+  /** Short name for reports. */
   name: string;
   /** Where the data comes from, as a sentence for people. */
   source: string;
+  /** Terms of use, for reports. */
   license: string;
+  /** The catalogue; index = item number. */
   items: Item[];
+  /** One task a row, in the order of the files. */
   samples: Record<Split, Sample[]>;
   /**
    * Train-only item sequences in time order: what `histories` mode trains on. They hold no valid or test target
@@ -47,9 +59,11 @@ export interface Dataset {
 
 /** One on-disk format. `recognises` looks at names only; `load` reads and checks everything. */
 export interface DatasetFormat {
+  /** Short name for messages. */
   name: string;
   /** The files it looks for, for error messages. */
   layout: string;
+  /** Whether the format's files are there. */
   recognises(dir: string): Promise<boolean>;
   /** Throws `UserError` naming file, line and field. */
   load(dir: string): Promise<Dataset>;

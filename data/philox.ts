@@ -59,6 +59,7 @@ export class PhiloxStream {
     this.#index = index;
   }
 
+  /** An integer in [0, 2^32). */
   uint32(): number {
     if (this.#words.length === 0) {
       const counter = [this.#block++, this.#index, this.#purpose, 0] as const;

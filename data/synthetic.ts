@@ -5,8 +5,11 @@ import { CATEGORIES } from "./synthetic_words.ts";
 
 /** Size of the built-in dataset; every field has a default. */
 export interface SyntheticOptions {
+  /** Default 0. */
   seed?: number;
+  /** Catalogue size, default 600. */
   items?: number;
+  /** Default 3000. */
   users?: number;
 }
 

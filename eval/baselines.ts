@@ -2,6 +2,7 @@ import type { Sample } from "../data/dataset.ts";
 
 /** A recommender without training. */
 export interface Scorer {
+  /** Row name in reports. */
   name: string;
   /** The best k items (fewer if the catalogue is smaller) for a history, oldest item first; scores descend. */
   rank(history: readonly number[], k: number): { items: number[]; scores: number[] };

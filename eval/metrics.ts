@@ -8,9 +8,11 @@ export type Rank = number | null;
 
 /** Means over users, keyed by cut-off. */
 export interface RankMetrics {
+  /** Users averaged over. */
   users: number;
   /** Hit rate; equal to recall, since one item is relevant. */
   hr: Record<string, number>;
+  /** Normalised discounted cumulative gain. */
   ndcg: Record<string, number>;
 }
 
@@ -31,6 +33,7 @@ export function ndcgAtK(ranks: readonly Rank[], k: number): Float64Array {
   return Float64Array.from(ranks, (rank) => rank !== null && rank < k ? 1 / Math.log2(rank + 2) : 0);
 }
 
+/** Mean of values (users). */
 export function mean(values: Float64Array): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
@@ -50,8 +53,11 @@ function checkNotEmpty(users: number) {
   if (users === 0) throw new RangeError("Cannot average over 0 users: expected at least one");
 }
 
+/** How to resample. */
 export interface BootstrapOptions {
+  /** The same seed gives the same interval. */
   seed: number;
+  /** Default 1000. */
   resamples?: number;
 }
 
