@@ -12,3 +12,6 @@ export { spec as swiglu } from "./swiglu.ts";
 export { spec as embed } from "./embedding.ts";
 export { spec as gatherRows } from "./gather_rows.ts";
 export { spec as refresh } from "./refresh.ts";
+export { spec as branchAppend } from "./branch_cache.ts";
+export { spec as crossEntropy } from "./cross_entropy_spec.ts";
+export { spec as sumFlat } from "./sum.ts";
