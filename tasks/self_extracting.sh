@@ -1,0 +1,55 @@
+#!/bin/sh
+# genrec @VERSION@ in one file: unpacks itself once into the user's cache, then runs.
+set -eu
+id=@ID@ sum=@SUM@ size=@SIZE@ offset=@OFFSET@
+
+fail() {
+  printf 'genrec: %s\n' "$*" >&2
+  exit 1
+}
+case $0 in
+  */*) self=$0 ;;
+  *) self=$(command -v -- "$0") ;;
+esac
+if [ -z "${HOME:-}" ] || ! [ -w "$HOME" ]; then
+  HOME=${TMPDIR:-/tmp}/genrec-$(id -u)
+  mkdir -p "$HOME" && chmod 700 "$HOME" || fail "cannot write to a home or to $HOME. Set HOME to a folder that can be written"
+  export HOME
+fi
+cache=${GENREC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/genrec}
+app=$cache/app/$id
+
+ready() { [ -x "$app/deno" ] && [ -f "$app/tasks/main.js" ]; }
+if ! ready; then
+  mkdir -p "$cache/app" 2>/dev/null || fail "cannot write to $cache. Set GENREC_CACHE to a folder that can be written"
+  new=$app.$$
+  trap 'rm -rf "$new"' EXIT
+  trap 'exit 130' INT TERM
+  rm -rf "$new"
+  mkdir "$new"
+  tail -c "+$offset" <"$self" >"$new/payload" || fail "cannot copy to $cache: is the disk full? 200 MB are needed"
+  if command -v sha256sum >/dev/null 2>&1; then
+    found=$(sha256sum <"$new/payload")
+  else
+    found=$(shasum -a 256 <"$new/payload")
+  fi
+  if [ "${found%% *}" != "$sum" ]; then
+    fail "$self is damaged: $(wc -c <"$new/payload") bytes with sha256 ${found%% *}, should be $size with $sum. Copy it again"
+  fi
+  (cd "$new" && gzip -dc <payload | tar -xf - && [ -f tasks/main.js ] && rm payload) ||
+    fail "cannot unpack into $cache: is the disk full? 200 MB are needed"
+  # A link is made in one step, by one of two that start at once; the loser takes the winner's copy.
+  ready || rm -f "$app"
+  if ln -sn "${new##*/}" "$app" 2>/dev/null; then
+    trap - EXIT INT TERM
+  else
+    rm -rf "$new"
+    ready || fail "cannot use $app. Remove it and start again"
+  fi
+fi
+
+if [ -z "${XDG_RUNTIME_DIR:-}" ] && mkdir -p "$cache/run" && chmod 700 "$cache/run"; then
+  export XDG_RUNTIME_DIR="$cache/run"
+fi
+exec "$app/deno" run -A --no-config --no-lock "$app/tasks/main.js" "$@"
+# The payload follows.
