@@ -46,6 +46,7 @@ export class Device {
   #pipelines = new Map<Kernel, { pipeline: GPUComputePipeline; layout: GPUBindGroupLayout; id: number }>();
   #uniforms = new Map<string, GPUBuffer>();
   #bindGroups = new Map<string, GPUBindGroup>();
+  #slices = new Map<string, Flat>(); // the same slice keeps its id, so its bind groups are found again
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #staging = new Map<number, GPUBuffer[]>();
@@ -171,7 +172,12 @@ export class Device {
         `slice() starts at byte ${offset}: expected a multiple of ${this.limits.minStorageBufferOffsetAlignment}`,
       );
     }
-    return { ...flat, id: freshId(), length, offset };
+    const key = `${flat.id}:${start}:${length}`;
+    const known = this.#slices.get(key);
+    if (known) return known;
+    const made = { ...flat, id: freshId(), length, offset };
+    this.#slices.set(key, made);
+    return made;
   }
 
   /** `flat` seen as a matrix (rows, cols) in the same memory; buffer layout only. */
@@ -266,6 +272,12 @@ export class Device {
   copy(from: Flat, to: Flat): void {
     this.#endPass();
     this.#encoding().copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, from.length * 4);
+  }
+
+  /** Sets every element to 0. */
+  clear(flat: Flat): void {
+    this.#endPass();
+    this.#encoding().clearBuffer(flat.buffer, flat.offset, flat.length * 4);
   }
 
   // --- work -----------------------------------------------------------------------------------------------------

@@ -44,16 +44,21 @@ export interface MatmulOptions {
   activation?: Activation;
   /** Use only this part of B. In A B its columns, in A B^T its rows: how a vocabulary is cut in chunks. */
   columns?: { start: number; count: number };
+  /** In A B, the first row of B that is used: A's columns meet the rows from there on. */
+  rowStart?: number;
 }
 
 /** C = A B. a (M, K), b (K, N) -> c (M, N). A column range must start at a multiple of 4. */
 export function matmul(device: Device, a: Matrix, b: Matrix, options: MatmulOptions = {}): Matrix {
-  if (a.cols !== b.rows) {
-    throw new RangeError(`matmul() of ${shapeOf(a)} and ${shapeOf(b)}: expected a.cols = b.rows`);
+  const { rowStart = 0 } = options;
+  if (options.rowStart === undefined ? a.cols !== b.rows : rowStart + a.cols > b.rows) {
+    throw new RangeError(
+      `matmul() of ${shapeOf(a)} and ${shapeOf(b)} from row ${rowStart}: expected a.cols = b.rows`,
+    );
   }
   const { start, count } = options.columns ?? { start: 0, count: b.cols };
   if (start % 4 !== 0) throw new RangeError(`matmul() columns start at ${start}: expected a multiple of 4`);
-  return product(device, "ab", a, b, count, [0, start / 4], options);
+  return product(device, "ab", a, b, count, [rowStart, start / 4], options);
 }
 
 /** C = A B^T. a (M, K), b (N, K) -> c (M, N). */

@@ -160,7 +160,9 @@ export function rotate(
   const rotated = rotary(device, qkv, positions, table, { ...shape, inverse: false });
   tape.record(() => {
     const gradient = tape.gradient(rotated);
-    if (gradient) tape.accumulate(qkv, rotary(device, gradient, positions, table, { ...shape, inverse: true }));
+    if (gradient) {
+      tape.accumulate(qkv, rotary(device, gradient, positions, table, { ...shape, inverse: true }));
+    }
   });
   return rotated;
 }
@@ -187,7 +189,13 @@ export function selfAttention(
 }
 
 /** Rows of x (T, C) at `index` (R) -> (R, C). `inverse` (T) is each row's place in the result, or 0xffffffff. */
-export function selectRows(tape: Tape, x: Matrix, index: Flat, count: number, inverse: Flat | undefined): Matrix {
+export function selectRows(
+  tape: Tape,
+  x: Matrix,
+  index: Flat,
+  count: number,
+  inverse: Flat | undefined,
+): Matrix {
   const { device } = tape;
   const y = gatherRows(device, x, index, count);
   tape.record(() => {

@@ -13,10 +13,17 @@ export interface ParameterSpec {
   decay: boolean;
   /** Whether a layer multiplies by it, so that its transposed twin is kept. */
   product: boolean;
-  /** Tensors of a checkpoint that lie in it one after another, by rows (or by columns for a vector). Default: itself. */
-  parts?: readonly { name: string; size: number }[];
-  /** Hugging Face stores it without its first dimension of 1. */
-  vector?: boolean;
+  /** Tensors of a checkpoint that are parts of it. Default: all of it, under its own name. */
+  parts?: readonly ParameterPart[];
+}
+
+/** A rectangle of a parameter that a checkpoint stores as one tensor. */
+export interface ParameterPart {
+  name: string;
+  /** Shape in the checkpoint: [rows, cols], or [cols] for a vector. */
+  shape: readonly number[];
+  row: number;
+  col: number;
 }
 
 /** Named tensors as in a checkpoint. */
@@ -93,21 +100,18 @@ export class Parameters {
     }
   }
 
-  /** Checkpoint tensors from host copies of the flat array. */
+  /** Checkpoint tensors from a host copy of the flat array. */
   toTensors(values: Float32Array): TensorMap {
     const tensors: TensorMap = new Map();
     for (const { spec, start } of this.#parameters.values()) {
-      let first = 0;
       for (const part of partsOf(spec)) {
-        const rows = spec.vector ? 1 : part.size;
-        const cols = spec.vector ? part.size : spec.cols;
-        const data = new Float32Array(rows * cols);
-        for (let row = 0; row < rows; row++) {
-          const from = this.#offset(spec, start, first, row);
+        const cols = part.shape.at(-1)!;
+        const data = new Float32Array(product(part.shape));
+        for (let row = 0; row * cols < data.length; row++) {
+          const from = start + (part.row + row) * groupsOf(spec.cols) * 4 + part.col;
           data.set(values.subarray(from, from + cols), row * cols);
         }
-        tensors.set(part.name, { shape: spec.vector ? [cols] : [rows, cols], data });
-        first += part.size;
+        tensors.set(part.name, { shape: [...part.shape], data });
       }
     }
     return tensors;
@@ -117,22 +121,19 @@ export class Parameters {
   fromTensors(tensors: TensorMap, source: string): Float32Array {
     const values = new Float32Array(this.length);
     for (const { spec, start } of this.#parameters.values()) {
-      let first = 0;
       for (const part of partsOf(spec)) {
-        const rows = spec.vector ? 1 : part.size;
-        const cols = spec.vector ? part.size : spec.cols;
-        const expected = spec.vector ? [cols] : [rows, cols];
         const found = tensors.get(part.name);
         if (!found) throw new UserError(`Cannot load ${source}: tensor ${part.name} is missing`);
-        if (found.shape.join() !== expected.join()) {
+        if (found.shape.join() !== part.shape.join()) {
           throw new UserError(
-            `Cannot load ${source}: tensor ${part.name} has shape [${found.shape}], expected [${expected}]`,
+            `Cannot load ${source}: tensor ${part.name} has shape [${found.shape}], expected [${part.shape}]`,
           );
         }
-        for (let row = 0; row < rows; row++) {
-          values.set(found.data.subarray(row * cols, (row + 1) * cols), this.#offset(spec, start, first, row));
+        const cols = part.shape.at(-1)!;
+        for (let row = 0; row * cols < found.data.length; row++) {
+          const to = start + (part.row + row) * groupsOf(spec.cols) * 4 + part.col;
+          values.set(found.data.subarray(row * cols, (row + 1) * cols), to);
         }
-        first += part.size;
       }
     }
     return values;
@@ -162,10 +163,6 @@ export class Parameters {
     this.device.destroy(this.gradients);
   }
 
-  #offset(spec: ParameterSpec, start: number, first: number, row: number): number {
-    return spec.vector ? start + first : start + (first + row) * groupsOf(spec.cols) * 4;
-  }
-
   #get(name: string): Parameter {
     const parameter = this.#parameters.get(name);
     if (!parameter) {
@@ -188,6 +185,10 @@ export class Parameters {
   }
 }
 
-function partsOf(spec: ParameterSpec): readonly { name: string; size: number }[] {
-  return spec.parts ?? [{ name: spec.name, size: spec.vector ? spec.cols : spec.rows }];
+function partsOf(spec: ParameterSpec): readonly ParameterPart[] {
+  return spec.parts ?? [{ name: spec.name, shape: [spec.rows, spec.cols], row: 0, col: 0 }];
+}
+
+function product(shape: readonly number[]): number {
+  return shape.reduce((a, b) => a * b, 1);
 }

@@ -33,7 +33,7 @@ MODELS = {
     ),
     "qwen3": (
         Qwen3ForCausalLM,
-        Qwen3Config(**SHAPE, head_dim=12, rope_theta=1000000.0, rms_norm_eps=1e-5, tie_word_embeddings=False),
+        Qwen3Config(**SHAPE, head_dim=16, rope_theta=1000000.0, rms_norm_eps=1e-5, tie_word_embeddings=False),
     ),
 }
 

@@ -1,0 +1,154 @@
+import { UserError } from "../data/user_error.ts";
+
+/**
+ * Files of a run: `config.json` (resolved), `manifest.json` (version, seed, adapter, input hashes, parent run),
+ * `metrics.jsonl` (one line a log step), `checkpoints/step-N/`, and `latest` and `best`, which name checkpoints.
+ */
+export class RunDirectory {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Makes the directory. Throws {@link UserError} if it already holds a run, unless `resume`. */
+  async create(resume: boolean): Promise<void> {
+    const exists = await isFile(`${this.path}/config.json`);
+    if (exists && !resume) {
+      throw new UserError(
+        `Cannot start a run in ${this.path}: it already holds one. Continue it with --resume, or name another --out`,
+      );
+    }
+    if (!exists && resume) {
+      throw new UserError(`Cannot resume ${this.path}: it holds no run. Start one without --resume`);
+    }
+    await attempt(`make ${this.path}`, () => Deno.mkdir(`${this.path}/checkpoints`, { recursive: true }));
+  }
+
+  /** Writes a file whole or not at all. */
+  async write(name: string, content: string | Uint8Array): Promise<void> {
+    await writeAtomic(`${this.path}/${name}`, content);
+  }
+
+  /** Text of a file of the run. Throws {@link UserError} where it is missing. */
+  async read(name: string): Promise<string> {
+    try {
+      return await Deno.readTextFile(`${this.path}/${name}`);
+    } catch (error) {
+      throw new UserError(
+        `Cannot read ${this.path}/${name}: ${
+          reason(error)
+        }. ${this.path} should be a run directory of \`genrec sft\``,
+      );
+    }
+  }
+
+  async readJson(name: string): Promise<unknown> {
+    const text = await this.read(name);
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      throw new UserError(`Cannot read ${this.path}/${name}: not JSON, ${(error as Error).message}`);
+    }
+  }
+
+  /** Appends one line to `metrics.jsonl`. */
+  async log(entry: Record<string, unknown>): Promise<void> {
+    const line = new TextEncoder().encode(JSON.stringify(entry) + "\n");
+    await attempt(
+      "write metrics.jsonl",
+      () => Deno.writeFile(`${this.path}/metrics.jsonl`, line, { append: true }),
+    );
+  }
+
+  /** Drops log lines of steps after `step`: a resumed run writes them again. */
+  async truncateLog(step: number): Promise<void> {
+    if (!await isFile(`${this.path}/metrics.jsonl`)) return;
+    const lines = (await this.read("metrics.jsonl")).split("\n").filter((line) => {
+      try {
+        return (JSON.parse(line) as { step: number }).step <= step;
+      } catch {
+        return false; // the last line of a killed run may be cut
+      }
+    });
+    await this.write("metrics.jsonl", lines.map((line) => line + "\n").join(""));
+  }
+
+  /** Directory of a checkpoint; `which` is "latest", "best" or a name such as "step-400". */
+  async checkpoint(which: string): Promise<string> {
+    if (which !== "latest" && which !== "best") return `${this.path}/checkpoints/${which}`;
+    return `${this.path}/checkpoints/${(await this.read(which)).trim()}`;
+  }
+
+  /** Writes a checkpoint directory whole or not at all, then points `latest` (and `best`) to it and drops others. */
+  async saveCheckpoint(
+    step: number,
+    files: Record<string, string | Uint8Array>,
+    best: boolean,
+  ): Promise<void> {
+    const name = `step-${step}`;
+    const target = `${this.path}/checkpoints/${name}`;
+    const temporary = `${target}.tmp`;
+    await attempt(`save ${target}`, async () => {
+      await Deno.remove(temporary, { recursive: true }).catch(ignoreMissing);
+      await Deno.mkdir(temporary, { recursive: true });
+      for (const [file, content] of Object.entries(files)) await writeSynced(`${temporary}/${file}`, content);
+      await Deno.remove(target, { recursive: true }).catch(ignoreMissing);
+      await Deno.rename(temporary, target);
+    });
+    await this.write("latest", name + "\n");
+    if (best) await this.write("best", name + "\n");
+    await this.#prune();
+  }
+
+  // Keeps the latest and the best checkpoint.
+  async #prune(): Promise<void> {
+    const keep = new Set([(await this.read("latest")).trim()]);
+    if (await isFile(`${this.path}/best`)) keep.add((await this.read("best")).trim());
+    for await (const entry of Deno.readDir(`${this.path}/checkpoints`)) {
+      if (!keep.has(entry.name)) {
+        await Deno.remove(`${this.path}/checkpoints/${entry.name}`, { recursive: true });
+      }
+    }
+  }
+}
+
+/** Writes `path` by way of a temporary file that is synced and renamed. Throws {@link UserError} when the disk refuses. */
+export async function writeAtomic(path: string, content: string | Uint8Array): Promise<void> {
+  await attempt(`write ${path}`, async () => {
+    await writeSynced(`${path}.tmp`, content);
+    await Deno.rename(`${path}.tmp`, path);
+  });
+}
+
+async function writeSynced(path: string, content: string | Uint8Array): Promise<void> {
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  const file = await Deno.open(path, { write: true, create: true, truncate: true });
+  try {
+    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+    await file.sync();
+  } finally {
+    file.close();
+  }
+}
+
+async function attempt<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw new UserError(`Cannot ${what}: ${reason(error)}. What was saved before is intact`);
+  }
+}
+
+function reason(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "no such file";
+  return (error as Error).message;
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return await Deno.stat(path).then((stat) => stat.isFile, () => false);
+}
