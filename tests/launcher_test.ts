@@ -1,0 +1,223 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const launcher = fileURLToPath(new URL("../genrec", import.meta.url));
+
+/** What a bare Debian has that the launcher may use; everything else it calls is a stand-in of the test. */
+const COREUTILS =
+  "sh env cat chmod dirname find grep id ln ls mkdir mktemp mv readlink rm sed tail tee touch uname head gzip";
+
+/** A machine: an empty home, and a PATH that holds the core tools and the test's stand-ins. */
+class Machine {
+  readonly folder = Deno.makeTempDirSync({ prefix: "genrec-launcher-" });
+  readonly home = join(this.folder, "home");
+  readonly bin = join(this.folder, "bin");
+
+  constructor() {
+    Deno.mkdirSync(this.home);
+    Deno.mkdirSync(this.bin);
+    for (const name of COREUTILS.split(" ")) {
+      const path = ["/usr/bin", "/bin"].map((folder) => join(folder, name)).find((path) => existsSync(path));
+      assert.ok(path, `this machine has no ${name}`);
+      Deno.symlinkSync(path, join(this.bin, name));
+    }
+    this.script("curl", `echo "curl $*" >>"${this.folder}/calls"; exit 6`);
+  }
+
+  script(name: string, body: string): void {
+    const path = join(this.bin, name);
+    if (existsSync(path)) Deno.removeSync(path);
+    Deno.writeTextFileSync(path, `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+  }
+
+  /** A stand-in for npm that installs the Deno that runs this test. */
+  addNpm(): void {
+    this.script(
+      "npm",
+      `echo "npm $*" >>"${this.folder}/calls"
+mkdir -p node_modules/@deno/here && ln -s "${Deno.execPath()}" node_modules/@deno/here/deno`,
+    );
+  }
+
+  addDeno(): void {
+    Deno.symlinkSync(Deno.execPath(), join(this.bin, "deno"));
+  }
+
+  async run(args: string[], options: { cwd?: string; env?: Record<string, string>; launcher?: string } = {}) {
+    const { code, stdout, stderr } = await new Deno.Command(options.launcher ?? launcher, {
+      args,
+      cwd: options.cwd ?? this.folder,
+      clearEnv: true,
+      // Packages come from the cache that this test was started with.
+      env: {
+        PATH: this.bin,
+        HOME: this.home,
+        DENO_DIR: await denoDir(),
+        NO_COLOR: "1",
+        GENREC_NO_INSTALL: "1",
+        ...options.env,
+      },
+      stdin: "null",
+    }).output();
+    const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    return { code, stdout: decode(stdout), stderr: decode(stderr) };
+  }
+
+  calls(): string {
+    const path = join(this.folder, "calls");
+    return existsSync(path) ? Deno.readTextFileSync(path) : "";
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.folder, { recursive: true });
+  }
+}
+
+async function denoDir(): Promise<string> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
+  return JSON.parse(new TextDecoder().decode(stdout)).denoDir;
+}
+
+Deno.test("genrec installs Deno through npm into an empty home, once", async () => {
+  using machine = new Machine();
+  machine.addNpm();
+  const first = await machine.run(["--version"]);
+  assert.equal(first.code, 0, first.stderr);
+  assert.match(first.stdout, /^genrec \d+\.\d+\.\d+ \(Deno 2\./);
+  assert.match(first.stderr, /installing Deno .* into .*\/home\/\.cache\/genrec\/deno/);
+  assert.match(first.stderr, /Deno .* is installed \(from npm\)/);
+  const calls = machine.calls();
+  assert.match(calls, /^curl .*deno\.land[\s\S]*npm install .*deno@2\./);
+
+  const second = await machine.run(["--version"]);
+  assert.equal(second.code, 0);
+  assert.doesNotMatch(second.stderr, /install/i);
+  assert.equal(machine.calls(), calls);
+});
+
+Deno.test("genrec says what to do where Deno cannot be installed", async () => {
+  using machine = new Machine();
+  const { code, stderr } = await machine.run(["--version"]);
+  assert.equal(code, 1);
+  assert.match(stderr, /cannot install Deno: neither deno\.land \(through curl\) nor npm worked/);
+});
+
+Deno.test("genrec passes over a Deno that is too old", async () => {
+  using machine = new Machine();
+  machine.addNpm();
+  machine.script("deno", "echo 'deno 2.7.14 (stable, release, x86_64-unknown-linux-gnu)'");
+  const { code, stdout, stderr } = await machine.run(["--version"]);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /bin\/deno is older than 2\.8: passed over/);
+  assert.match(stdout, /^genrec /);
+});
+
+Deno.test("genrec works without HOME and through a link", async () => {
+  using machine = new Machine();
+  machine.addDeno();
+  const link = join(machine.folder, "linked");
+  Deno.symlinkSync(launcher, link);
+  const env = { HOME: "", TMPDIR: machine.folder };
+  const { code, stdout, stderr } = await machine.run(["--version"], { env, launcher: link });
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^genrec /);
+});
+
+Deno.test("genrec keeps the user's folder for relative paths", async () => {
+  using machine = new Machine();
+  machine.addDeno();
+  Deno.writeTextFileSync(join(machine.home, "mine.yaml"), "colour: red\n");
+  const { code, stderr } = await machine.run(["doctor", "--config", "mine.yaml"], { cwd: machine.home });
+  assert.equal(code, 2);
+  assert.match(stderr, /Unknown key colour in mine\.yaml line 1/);
+});
+
+/** No driver in sight, apt as root; apt-get fails before `apt-get update`, as on a fresh Debian. */
+function withoutDriver(machine: Machine): Record<string, string> {
+  machine.addDeno();
+  machine.script("id", "echo 0");
+  machine.script(
+    "apt-get",
+    `echo "apt-get $*" >>"${machine.folder}/calls"
+case "$*" in
+  *update*) touch "${machine.folder}/updated" ;;
+  *) [ -e "${machine.folder}/updated" ] ;;
+esac`,
+  );
+  return { XDG_DATA_DIRS: join(machine.folder, "none") };
+}
+
+const hasSystemDriver = existsSync("/etc/vulkan/icd.d") &&
+  [...Deno.readDirSync("/etc/vulkan/icd.d")].length > 0;
+
+Deno.test("genrec installs Mesa's driver as root, fetching package lists first if need be", async () => {
+  if (hasSystemDriver) return console.log("skipped: a driver in /etc/vulkan cannot be hidden");
+  using machine = new Machine();
+  const env = { ...withoutDriver(machine), GENREC_NO_INSTALL: "" };
+  const { code, stderr } = await machine.run(["--version"], { env });
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /the Vulkan driver is installed/);
+  const steps = machine.calls().trim().split("\n").map((line) => line.match(/(update|install -y).*/)![0]);
+  const install = "install -y --no-install-recommends mesa-vulkan-drivers libvulkan1";
+  assert.deepEqual(steps, [install, "update", install]);
+});
+
+Deno.test("genrec prints the command where it may not install the driver, and does not try again", async () => {
+  if (hasSystemDriver) return console.log("skipped: a driver in /etc/vulkan cannot be hidden");
+  using machine = new Machine();
+  const env = withoutDriver(machine);
+  machine.script("id", "echo 1000");
+  const first = await machine.run(["--version"], { env });
+  assert.equal(first.code, 0);
+  assert.match(
+    first.stderr,
+    /run: sudo apt-get update && sudo apt-get install -y mesa-vulkan-drivers libvulkan1/,
+  );
+  const second = await machine.run(["--version"], { env: { ...env, GENREC_NO_INSTALL: "" } });
+  assert.match(second.stderr, /there is no Vulkan driver/);
+  assert.equal(machine.calls(), "");
+});
+
+Deno.test("genrec test ends with a plain count and fails when a test or a check does", async () => {
+  using machine = new Machine();
+  machine.addDeno();
+  const project = join(machine.folder, "project");
+  Deno.mkdirSync(project);
+  Deno.copyFileSync(launcher, join(project, "genrec"));
+  Deno.writeTextFileSync(join(project, "deno.json"), "{}\n");
+  const path = join(project, "a_test.ts");
+  const passing = 'Deno.test("one", () => {});\nDeno.test.ignore("two", () => {});\n';
+  const run = (...args: string[]) => machine.run(["test", ...args], { launcher: join(project, "genrec") });
+
+  Deno.writeTextFileSync(path, passing);
+  const good = await run();
+  assert.deepEqual([good.code, good.stdout.trim().split("\n").at(-1)], [0, "1 passed, 0 failed, 1 skipped"]);
+
+  Deno.writeTextFileSync(path, passing + 'Deno.test("three", () => {\n  throw new Error("no");\n});\n');
+  const bad = await run();
+  assert.deepEqual([bad.code, bad.stdout.trim().split("\n").at(-1)], [1, "1 passed, 1 failed, 1 skipped"]);
+  const filtered = await run("one");
+  assert.deepEqual([filtered.code, filtered.stdout.trim().split("\n").at(-1)], [0, "1 passed, 0 failed"]);
+
+  Deno.writeTextFileSync(path, passing.replace(";", ""));
+  const unformatted = await run();
+  assert.deepEqual([unformatted.code, unformatted.stdout.trim().split("\n").at(-1)], [
+    1,
+    "1 passed, 1 failed, 1 skipped",
+  ]);
+
+  Deno.writeTextFileSync(path, "const x: number = 'text';\n");
+  const broken = await run("one");
+  assert.deepEqual([broken.code, broken.stdout.trim().split("\n").at(-1)], [1, "0 passed, 1 failed"]);
+});
+
+Deno.test("every shell script is valid for a plain POSIX shell", async () => {
+  for (const path of ["genrec", "tasks/self_extracting.sh"]) {
+    const file = fileURLToPath(new URL(`../${path}`, import.meta.url));
+    const { success, stderr } = await new Deno.Command("sh", { args: ["-n", file] }).output();
+    assert.ok(success, new TextDecoder().decode(stderr));
+    assert.doesNotMatch(Deno.readTextFileSync(file), /\[\[|\blocal |<<<|\bsource /);
+  }
+});
