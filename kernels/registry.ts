@@ -1,4 +1,6 @@
 // One line a kernel; read by tests and bench only.
+export { spec as activation } from "./activation.ts";
+export { spec as adamw } from "./adamw.ts";
 export { addSpec, scaleSpec } from "./add.ts";
 export { spec as addRmsNorm } from "./add_rms_norm.ts";
 export { attentionSpec } from "./attention_spec.ts";
@@ -8,6 +10,8 @@ export { spec as crossEntropy } from "./cross_entropy_spec.ts";
 export { spec as dropout } from "./dropout.ts";
 export { spec as embed } from "./embedding.ts";
 export { spec as gatherRows } from "./gather_rows.ts";
+export { spec as gradNorm } from "./grad_norm.ts";
+export { spec as layerNorm } from "./layer_norm.ts";
 export { matmulAtSpec, matmulBtSpec, matmulSpec } from "./matmul_spec.ts";
 export { spec as randomUniform } from "./philox.ts";
 export { spec as qkNorm } from "./qk_norm.ts";
@@ -17,5 +21,6 @@ export { rmsNormGainSpec } from "./rms_norm_gain_spec.ts";
 export { spec as rotary } from "./rotary.ts";
 export { spec as sumFlat } from "./sum.ts";
 export { spec as swiglu } from "./swiglu.ts";
-export { spec as adamw } from "./adamw.ts";
-export { spec as gradNorm } from "./grad_norm.ts";
+export { spec as logSumExp } from "./log_sum_exp.ts";
+export { trieChildLogProbsSpec, trieLogSoftmaxSpec } from "./trie_log_softmax_spec.ts";
+export { trieTopKSpec } from "./trie_topk_spec.ts";
