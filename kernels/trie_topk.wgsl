@@ -1,0 +1,116 @@
+// One step of beam search on a trie, one invocation a prompt. Candidates are the children of the prompt's live beams;
+// the best `width` inner nodes run on, the best `width` leaves of all steps are kept as finished.
+struct Params {
+  prompts: u32, width: u32,
+  nodes: u32,    // of the trie
+  capacity: u32, // columns of log_probs
+  first: u32,    // one beam a prompt, at the root
+}
+@group(0) @binding(20) var<uniform> params: Params;
+
+// Node and score of the beams (prompts, width): read and replaced.
+@group(0) @binding(10) var<storage, read_write> nodes: array<u32>;
+@group(0) @binding(11) var<storage, read_write> scores: array<f32>;
+// Two lists a prompt as binary heaps with the worst entry on top: (prompts, width) running, then as many finished.
+// An entry is (score, order among equal scores, node, token).
+@group(0) @binding(12) var<storage, read_write> lists: array<vec4u>;
+// Laid out as in trie_log_softmax.wgsl.
+@group(0) @binding(13) var<storage, read> trie: array<u32>;
+// What the beams (prompts, width) were extended with, and which beam each of them extends.
+@group(0) @binding(14) var<storage, read_write> tokens: array<u32>;
+@group(0) @binding(15) var<storage, read_write> parents: array<u32>;
+
+const NONE = 0xffffffffu;
+const DEAD_SCORE = -1e30;
+
+fn worse(a: vec4u, b: vec4u) -> bool {
+  let x = bitcast<f32>(a.x);
+  let y = bitcast<f32>(b.x);
+  return x < y || (x == y && a.y > b.y);
+}
+
+// Fills the heap's hole at its top with `entry`.
+fn settle(base: u32, size: u32, entry: vec4u) {
+  var hole = 0u;
+  loop {
+    var child = 2 * hole + 1;
+    if (child >= size) { break; }
+    if (child + 1 < size && worse(lists[base + child + 1], lists[base + child])) { child++; }
+    if (!worse(lists[base + child], entry)) { break; }
+    lists[base + hole] = lists[base + child];
+    hole = child;
+  }
+  lists[base + hole] = entry;
+}
+
+fn offer(base: u32, entry: vec4u) {
+  if (worse(lists[base], entry)) { settle(base, params.width, entry); }
+}
+
+fn clear_list(base: u32) {
+  for (var i = 0u; i < params.width; i++) {
+    lists[base + i] = vec4u(bitcast<u32>(DEAD_SCORE), NONE, NONE, NONE);
+  }
+}
+
+// Heap sort: best entry first.
+fn sort_list(base: u32) {
+  for (var size = params.width - 1; size > 0; size--) {
+    let worst = lists[base];
+    settle(base, size, lists[base + size]);
+    lists[base + size] = worst;
+  }
+}
+
+// log_probs = in0: (prompts, capacity) in the first step, then (prompts * width, capacity)
+@compute @workgroup_size(8) fn trie_topk(@builtin(global_invocation_id) id: vec3u) {
+  let prompt = id.x;
+  if (prompt >= params.prompts) { return; }
+  let running = prompt * params.width;
+  let finished = (params.prompts + prompt) * params.width;
+  clear_list(running);
+  if (params.first != 0) { clear_list(finished); }
+  let beams = select(params.width, 1u, params.first != 0);
+  for (var beam = 0u; beam < beams; beam++) {
+    var node = 0u;
+    var score = 0.0;
+    if (params.first == 0) {
+      node = nodes[running + beam];
+      score = scores[running + beam];
+    }
+    if (node >= params.nodes) { continue; }
+    let first_edge = trie[node];
+    let count = trie[node + 1] - first_edge;
+    for (var j = 0u; j < count; j++) {
+      let total = bitcast<u32>(score + load0(prompt * beams + beam, j / 4)[j % 4]);
+      let child = first_edge + j + 1;
+      if (trie[child] == trie[child + 1]) {
+        offer(finished, vec4u(total, child, child, NONE));
+      } else {
+        let token = trie[params.nodes + 1 + first_edge + j];
+        offer(running, vec4u(total, beam * params.capacity + j, child, token));
+      }
+    }
+  }
+  sort_list(running);
+  for (var i = running; i < running + params.width; i++) {
+    let entry = lists[i];
+    scores[i] = bitcast<f32>(entry.x);
+    nodes[i] = entry.z;
+    tokens[i] = entry.w;
+    parents[i] = select(entry.y / params.capacity, 0u, entry.z == NONE);
+  }
+}
+
+// Ends the search: leaves into `nodes` and their scores into `scores`, best first.
+@compute @workgroup_size(8) fn trie_finished(@builtin(global_invocation_id) id: vec3u) {
+  let prompt = id.x;
+  if (prompt >= params.prompts) { return; }
+  let finished = (params.prompts + prompt) * params.width;
+  sort_list(finished);
+  for (var i = 0u; i < params.width; i++) {
+    let entry = lists[finished + i];
+    nodes[prompt * params.width + i] = entry.z;
+    scores[prompt * params.width + i] = bitcast<f32>(entry.x);
+  }
+}
