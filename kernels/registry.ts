@@ -24,3 +24,4 @@ export { spec as swiglu } from "./swiglu.ts";
 export { spec as logSumExp } from "./log_sum_exp.ts";
 export { trieChildLogProbsSpec, trieLogSoftmaxSpec } from "./trie_log_softmax_spec.ts";
 export { trieTopKSpec } from "./trie_topk_spec.ts";
+export { kmeansAssignSpec, kmeansUpdateSpec } from "./kmeans_spec.ts";
