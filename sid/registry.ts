@@ -1,0 +1,2 @@
+// One line a method.
+export { rqKmeans } from "./rq_kmeans.ts";
