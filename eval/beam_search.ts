@@ -1,0 +1,181 @@
+import { UserError } from "../data/user_error.ts";
+import type { Device } from "../kernels/device.ts";
+import type { Matrix } from "../kernels/tensor.ts";
+import {
+  type Normalisation,
+  trieChildLogProbs,
+  trieLogSoftmax,
+  type TrieRows,
+} from "../kernels/trie_log_softmax.ts";
+import {
+  createTrieBeams,
+  DEAD,
+  destroyTrieBeams,
+  type TrieBeams,
+  trieFinished,
+  trieTopK,
+} from "../kernels/trie_topk.ts";
+import type { DecodeModel } from "../models/decode.ts";
+import type { DeviceTrie } from "./device_trie.ts";
+
+/** How to search. */
+export interface BeamSearchOptions {
+  /** Beams a prompt, from 1; clamped to the number of different SIDs. */
+  beams: number;
+  /** What a token's probability is normalised over; a SID's score is the sum of its tokens' log-probabilities. */
+  normalisation: Normalisation;
+}
+
+/** The best SIDs of one prompt, best first, none twice. */
+export interface BeamResult {
+  /** Leaves of the trie. */
+  leaves: number[];
+  /** Log-probabilities, as long as `leaves`. */
+  scores: number[];
+}
+
+// Beams of one batch: enough to fill the adapter, few enough to bound the memory of a batch.
+const BATCH_BEAMS = 3200;
+
+/**
+ * Beam search that can only write SIDs of a trie. Prompts are computed once whatever the number of beams, and the
+ * search stays on the device: one read a batch. Where beams reach the number of SIDs, the result is exact.
+ */
+export class BeamSearch {
+  /** Beams a prompt after clamping: every result has this length. */
+  readonly beams: number;
+  /** Most prompts to pass to {@link run} at once. */
+  readonly promptsPerBatch: number;
+  readonly trie: DeviceTrie;
+  #device: Device;
+  #model: DecodeModel;
+  #normalisation: Normalisation;
+  #states = new Map<number, TrieBeams>();
+
+  /**
+   * @throws {RangeError} if beams are no integer from 1.
+   * @throws {UserError} if the trie holds tokens that the model does not have.
+   */
+  constructor(
+    device: Device,
+    model: DecodeModel,
+    trie: DeviceTrie,
+    { beams, normalisation }: BeamSearchOptions,
+  ) {
+    if (!Number.isInteger(beams) || beams < 1) {
+      throw new RangeError(`Cannot search with ${beams} beams: expected an integer of 1 or more`);
+    }
+    if (trie.maxToken >= model.vocabulary) {
+      throw new UserError(
+        `Cannot search: the index uses token ${trie.maxToken}, the model has ${model.vocabulary} tokens, ` +
+          `expected ids up to ${model.vocabulary - 1}. Use the index that the model was trained with`,
+      );
+    }
+    this.#device = device;
+    this.#model = model;
+    this.#normalisation = normalisation;
+    this.trie = trie;
+    this.beams = Math.min(beams, trie.host.leafCount);
+    this.promptsPerBatch = Math.max(1, Math.floor(this.#maxBeams() / this.beams));
+  }
+
+  /** The best SIDs for each prompt of token ids. Throws as the model does where a prompt is empty or too long. */
+  async run(prompts: Uint32Array[]): Promise<BeamResult[]> {
+    if (prompts.length === 0) return [];
+    const state = this.#state(prompts.length);
+    this.#device.scope(() => this.#search(prompts, state));
+    const [nodes, scores] = await this.#device.read(state.nodes, state.scores);
+    const leaves = new Uint32Array(nodes.buffer, nodes.byteOffset, nodes.length);
+    return prompts.map((_, prompt) => this.#result(prompt, leaves, scores));
+  }
+
+  /** Gives the memory of the beams back; the trie and the model stay. */
+  destroy(): void {
+    for (const state of this.#states.values()) destroyTrieBeams(this.#device, state);
+    this.#states.clear();
+  }
+
+  #search(prompts: Uint32Array[], state: TrieBeams): void {
+    const device = this.#device;
+    const { maxDepth } = this.trie.host;
+    device.clear(state.nodes); // every beam at the root
+    // The last token of a SID is chosen, but never appended.
+    const session = this.#model.start(prompts, this.beams, Math.max(1, maxDepth - 1));
+    try {
+      for (let depth = 0; depth < maxDepth; depth++) {
+        device.scope(() => {
+          const first = depth === 0;
+          const hidden = first ? session.hidden : session.step(state.tokens, state.parents);
+          const logProbs = this.#logProbs(hidden, {
+            trie: this.trie,
+            nodes: state.nodes,
+            stride: first ? this.beams : 1,
+            capacity: this.trie.fanOuts[depth],
+          });
+          trieTopK(device, logProbs, this.trie, state, first);
+        });
+      }
+      trieFinished(device, state);
+    } finally {
+      session.close();
+    }
+  }
+
+  #logProbs(hidden: Matrix, rows: TrieRows): Matrix {
+    if (this.#normalisation === "children") {
+      return trieChildLogProbs(this.#device, hidden, this.#model.head, rows).logProbs;
+    }
+    return trieLogSoftmax(this.#device, this.#model.logits(hidden), rows, "vocab").logProbs;
+  }
+
+  #result(prompt: number, leaves: Uint32Array, scores: Float32Array): BeamResult {
+    const start = prompt * this.beams;
+    const end = start + this.beams;
+    // Each running beam leads to a leaf of its own, so a list is short only if scores could not be compared.
+    const found = leaves.subarray(start, end).findIndex((leaf) => leaf === DEAD);
+    if (found >= 0) {
+      throw new Error(
+        `Cannot rank SIDs for prompt ${prompt}: found ${found} of ${this.beams}, so the model's logits are not ` +
+          "finite. Go back to an earlier checkpoint",
+      );
+    }
+    return {
+      leaves: Array.from(leaves.subarray(start, end)),
+      scores: Array.from(scores.subarray(start, end)),
+    };
+  }
+
+  #state(prompts: number): TrieBeams {
+    let state = this.#states.get(prompts);
+    if (!state) this.#states.set(prompts, state = createTrieBeams(this.#device, prompts, this.beams));
+    return state;
+  }
+
+  // The widest matrices are logits (beams, V) and what the beams keep of each step (beams * steps, ..).
+  #maxBeams(): number {
+    const { limits, layout } = this.#device;
+    const steps = Math.max(1, this.trie.host.maxDepth - 1);
+    if (layout === "texture") return Math.min(BATCH_BEAMS, Math.floor(limits.maxTextureDimension2D / steps));
+    if (this.#normalisation === "children") return BATCH_BEAMS;
+    return Math.min(
+      BATCH_BEAMS,
+      Math.floor(limits.maxStorageBufferBindingSize / (16 * Math.ceil(this.#model.vocabulary / 4))),
+    );
+  }
+}
+
+/** One search of {@link BeamSearch}: `prompts` of token ids -> the best SIDs of each. */
+export async function beamSearch(
+  device: Device,
+  model: DecodeModel,
+  trie: DeviceTrie,
+  prompts: Uint32Array[],
+  options: BeamSearchOptions,
+): Promise<BeamResult[]> {
+  const search = new BeamSearch(device, model, trie, options);
+  try {
+    return await search.run(prompts);
+  } finally {
+    search.destroy();
+  }
+}
