@@ -1,20 +1,25 @@
 import type { Device } from "./device.ts";
 import type { Kernel } from "./kernel.ts";
 import { expectLength, type Flat, groupsOf, type Matrix, shapeOf } from "./tensor.ts";
+import epilogueAt from "./matmul_at_epilogue.wgsl" with { type: "text" };
+import epilogue from "./matmul_epilogue.wgsl" with { type: "text" };
 import tiles from "./matmul_tiles.wgsl" with { type: "text" };
 import tilesAt from "./matmul_tiles_at.wgsl" with { type: "text" };
 
 export const ACTIVATIONS = ["none", "relu", "silu", "gelu"] as const;
 export type Activation = typeof ACTIVATIONS[number];
 
-/** One way to compute the three products: kernels that share an interface, and the tile that one workgroup covers. */
+/** A B, A B^T or A^T B. */
+export type MatmulForm = "ab" | "abt" | "atb";
+
+/** One way to compute the three products: kernels that share an interface. */
 export interface MatmulVariant {
   readonly name: string;
   readonly matmul: Kernel;
   readonly matmulBt: Kernel;
   readonly matmulAt: Kernel;
   /** Invocations of the 1-D grid for a result (rows, cols). */
-  invocations(form: "ab" | "abt" | "atb", rows: number, cols: number): number;
+  invocations(form: MatmulForm, rows: number, cols: number): number;
 }
 
 const label = "kernels/matmul_tiles.wgsl";
@@ -22,11 +27,11 @@ const tileKernel = { inputs: 3, outputs: 1, flats: [], workgroup: [8] } as const
 
 export const tilesVariant: MatmulVariant = {
   name: "tiles",
-  matmul: { label, code: tiles, entry: "matmul", ...tileKernel },
-  matmulBt: { label, code: tiles, entry: "matmul_bt", ...tileKernel },
+  matmul: { label, code: epilogue + tiles, entry: "matmul", ...tileKernel },
+  matmulBt: { label, code: epilogue + tiles, entry: "matmul_bt", ...tileKernel },
   matmulAt: {
     label: "kernels/matmul_tiles_at.wgsl",
-    code: tilesAt,
+    code: epilogueAt + tilesAt,
     entry: "matmul_at",
     inputs: 2,
     outputs: 0,

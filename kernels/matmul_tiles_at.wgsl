@@ -1,29 +1,12 @@
 // C (+)= A^T B in barrier-free 16 x 16 register tiles: the weight gradient dW = dY^T X. A (inner, rows) = in0,
 // B (inner, cols) = in1 -> C (rows, cols) in a flat array with rows of whole groups.
-struct Params { rows: u32, cols: u32, inner: u32, accumulate: u32 }
-@group(0) @binding(20) var<uniform> params: Params;
-@group(0) @binding(10) var<storage, read_write> c: array<vec4f>;
-
 fn outer(a: vec4f, b: vec4f) -> mat4x4f { return mat4x4f(b * a.x, b * a.y, b * a.z, b * a.w); }
 
-fn finish(row: u32, group: u32, value: vec4f) {
-  let groups = (params.cols + 3) / 4;
-  if (row >= params.rows || group >= groups) { return; }
-  let at = row * groups + group;
-  if (params.accumulate != 0) { c[at] += value; } else { c[at] = value; }
-}
-
-fn finish4(row: u32, group: u32, block: mat4x4f) {
-  finish(row, group, block[0]);
-  finish(row + 1, group, block[1]);
-  finish(row + 2, group, block[2]);
-  finish(row + 3, group, block[3]);
-}
-
-@compute @workgroup_size(8) fn matmul_at(@builtin(global_invocation_id) id: vec3u) {
+@compute @workgroup_size(8) fn matmul_at(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let tile = linear_index(id, groups, 8);
   let tiles = (params.cols + 15) / 16;
-  let n = (id.x % tiles) * 4;
-  let m = (id.x / tiles) * 4;
+  let n = (tile % tiles) * 4;
+  let m = (tile / tiles) * 4;
   if (m * 4 >= params.rows) { return; }
   var c00 = mat4x4f(); var c01 = mat4x4f(); var c02 = mat4x4f(); var c03 = mat4x4f();
   var c10 = mat4x4f(); var c11 = mat4x4f(); var c12 = mat4x4f(); var c13 = mat4x4f();

@@ -1,0 +1,39 @@
+// What follows the two products that write a matrix: bias, activation, and zeros in the padding lanes.
+struct Params {
+  rows: u32, cols: u32, inner: u32, // C is (rows, cols); inner is the contraction
+  has_bias: u32, activation: u32, accumulate: u32,
+  b_row: u32, b_group: u32,         // part of B that is used: first row and first group of columns
+}
+@group(0) @binding(20) var<uniform> params: Params;
+
+const NONE = 0u;
+const RELU = 1u;
+const SILU = 2u;
+const GELU = 3u;
+
+fn activate(v: vec4f) -> vec4f {
+  if (params.activation == RELU) { return max(v, vec4f(0)); }
+  if (params.activation == SILU) { return v / (1 + exp(-v)); }
+  if (params.activation == GELU) { return v / (1 + exp(-1.5957691216 * (v + 0.044715 * v * v * v))); }
+  return v;
+}
+
+// Zero in the columns past the last one, so that padding lanes of the result stay 0.
+fn column_mask(group: u32) -> vec4f {
+  return select(vec4f(0), vec4f(1), vec4u(group * 4) + vec4u(0, 1, 2, 3) < vec4u(params.cols));
+}
+
+fn finish(row: u32, group: u32, value: vec4f) {
+  if (row >= params.rows || group * 4 >= params.cols) { return; }
+  var v = value;
+  if (params.has_bias != 0) { v += load2(0, group); }
+  if (params.activation != NONE) { v = activate(v); }
+  store0(row, group, v * column_mask(group));
+}
+
+fn finish4(row: u32, group: u32, block: mat4x4f) {
+  finish(row, group, block[0]);
+  finish(row + 1, group, block[1]);
+  finish(row + 2, group, block[2]);
+  finish(row + 3, group, block[3]);
+}
