@@ -23,13 +23,21 @@ export interface KeyValues {
   v: number;
 }
 
-/** One way to compute packed tree attention; kernels by head dimension, because a head lives in registers. */
-export interface AttentionVariant {
-  readonly name: string;
-  kernels(headDim: number): { forward: Kernel; dq: Kernel; dkv: Kernel };
+export interface AttentionKernels {
+  readonly forward: Kernel;
+  readonly dq: Kernel;
+  readonly dkv: Kernel;
 }
 
-const rowKernels = new Map<number, { forward: Kernel; dq: Kernel; dkv: Kernel }>();
+/** One way to compute packed tree attention; kernels by head dimension, which sizes registers and tiles. */
+export interface AttentionVariant {
+  readonly name: string;
+  kernels(headDim: number): AttentionKernels;
+  /** Invocations of the 2-D grid over `rows` queries (forward, dq) or keys (dkv) and their heads. */
+  invocations(rows: number, heads: number): readonly [number, number];
+}
+
+const rowKernels = new Map<number, AttentionKernels>();
 
 export const rowsVariant: AttentionVariant = {
   name: "rows",
@@ -40,7 +48,7 @@ export const rowsVariant: AttentionVariant = {
     const common = { workgroup: [8, 1] as const, constants };
     const backward = { ...common, label: "kernels/attention_backward.wgsl", code: headCode + backwardCode };
     const flats = ["read", "read"] as const;
-    const made: { forward: Kernel; dq: Kernel; dkv: Kernel } = {
+    const made: AttentionKernels = {
       forward: {
         ...common,
         label: "kernels/attention.wgsl",
@@ -56,6 +64,7 @@ export const rowsVariant: AttentionVariant = {
     rowKernels.set(headDim, made);
     return made;
   },
+  invocations: (rows, heads) => [rows, heads],
 };
 
 /**
@@ -80,13 +89,14 @@ export function attention(
   const { heads, kvHeads, headDim } = shape;
   const o = device.matrix(q.rows, heads * headDim);
   const lse = device.matrix(q.rows, 4 * heads);
-  device.run(device.variants.attention.kernels(headDim).forward, {
+  const variant = device.variants.attention;
+  device.run(variant.kernels(headDim).forward, {
     inputs: [q, first.matrix, second.matrix],
     outputs: [o, lse],
     flats: [intervals],
     u32: [q.rows, heads, heads / kvHeads, qColumn, first.k, first.v, second.k, second.v].map(groupAfter(3)),
     f32: [1 / Math.sqrt(headDim)],
-    invocations: [q.rows, heads],
+    invocations: variant.invocations(q.rows, heads),
   });
   return { o, lse };
 }
@@ -108,7 +118,8 @@ export function attentionBackward(
   const { heads, kvHeads, headDim } = shape;
   expectShape("attentionBackward() qkv", qkv, dO.rows, (heads + 2 * kvHeads) * headDim);
   expectLength("attentionBackward() viewers", viewers, "u32", 2 * qkv.rows);
-  const { dq, dkv } = device.variants.attention.kernels(headDim);
+  const variant = device.variants.attention;
+  const { dq, dkv } = variant.kernels(headDim);
   const dQkv = device.matrix(qkv.rows, qkv.cols);
   const rowStats = device.matrix(qkv.rows, 4 * heads);
   const { q, k, v } = qkvColumns(shape);
@@ -121,13 +132,13 @@ export function attentionBackward(
     ...common,
     inputs: [qkv, dO, o, lse],
     outputs: [dQkv, rowStats],
-    invocations: [qkv.rows, heads],
+    invocations: variant.invocations(qkv.rows, heads),
   });
   device.run(dkv, {
     ...common,
     inputs: [qkv, dO, rowStats],
     outputs: [dQkv],
-    invocations: [qkv.rows, kvHeads],
+    invocations: variant.invocations(qkv.rows, kvHeads),
   });
   return dQkv;
 }
