@@ -202,8 +202,9 @@ function missingAdapterFix(): string {
   const loader = hasVulkanLoader() ? "" : "The Vulkan loader (libvulkan.so.1) is missing. ";
   const drivers = ICD_FOLDERS.flatMap((folder) => existsSync(folder) ? readdirSync(folder) : []);
   const driver = drivers.length ? "" : "No Vulkan driver is registered. ";
+  const sudo = Deno.uid() === 0 ? "" : "sudo ";
   const install = existsSync("/usr/bin/apt-get")
-    ? `${Deno.uid() === 0 ? "" : "sudo "}apt-get install -y mesa-vulkan-drivers libvulkan1`
+    ? `${sudo}apt-get update && ${sudo}apt-get install -y mesa-vulkan-drivers libvulkan1`
     : "Install Mesa's Vulkan drivers and the Vulkan loader with the system's package manager";
   return `${loader}${driver}Run: ${install}`;
 }
