@@ -51,6 +51,7 @@ export class Device {
   #pass: GPUComputePassEncoder | undefined;
   #staging = new Map<number, GPUBuffer[]>();
   #error: Error | undefined;
+  #profiler: { set: GPUQuerySet; entries: string[] } | undefined;
 
   private constructor(adapter: GPUAdapter, gpu: GPUDevice, layout: Layout) {
     this.gpu = gpu;
@@ -288,11 +289,49 @@ export class Device {
     const group = this.#bindGroup(kernel, layout, id, dispatch);
     const [x, y] = grid(kernel, dispatch.invocations);
     if (x === 0 || y === 0) return;
-    const pass = this.#passEncoder();
+    const pass = this.#profiler ? this.#timedPass(kernel.entry) : this.#passEncoder();
     pass.setPipeline(pipeline);
     pass.setBindGroup(0, group);
     pass.dispatchWorkgroups(x, y);
     this.counters.dispatches++;
+  }
+
+  /**
+   * Runs `work` with a timestamp around every dispatch -> milliseconds and count by kernel entry, slowest first. Needs
+   * the feature timestamp-query; at most 2048 dispatches.
+   */
+  async profile(work: () => void): Promise<{ entry: string; count: number; milliseconds: number }[]> {
+    if (!this.features.has("timestamp-query")) {
+      throw new DeviceError("Cannot profile: this adapter has no timestamp-query");
+    }
+    this.submit();
+    const count = 4096;
+    const set = this.gpu.createQuerySet({ type: "timestamp", count });
+    this.#profiler = { set, entries: [] };
+    work();
+    this.#endPass();
+    const { entries } = this.#profiler;
+    this.#profiler = undefined;
+    const resolved = this.createFlat("u32", 2 * count);
+    const target = this.gpu.createBuffer({
+      size: 8 * count,
+      usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+    });
+    this.#encoding().resolveQuerySet(set, 0, 2 * entries.length, target, 0);
+    this.#encoding().copyBufferToBuffer(target, 0, resolved.buffer, 0, 16 * entries.length);
+    const [words] = await this.read(resolved);
+    const times = new BigUint64Array(words.buffer, words.byteOffset, 2 * entries.length);
+    const byEntry = new Map<string, { entry: string; count: number; milliseconds: number }>();
+    entries.forEach((entry, i) => {
+      const row = byEntry.get(entry) ?? { entry, count: 0, milliseconds: 0 };
+      row.count++;
+      row.milliseconds += Number(times[2 * i + 1] - times[2 * i]) / 1e6;
+      byEntry.set(entry, row);
+    });
+    set.destroy();
+    target.destroy();
+    this.destroy(resolved);
+    return [...byEntry.values()].sort((a, b) => b.milliseconds - a.milliseconds);
   }
 
   /** Sends the recorded work to the queue without waiting for it. */
@@ -492,6 +531,18 @@ export class Device {
 
   #encoding(): GPUCommandEncoder {
     return this.#encoder ??= this.gpu.createCommandEncoder();
+  }
+
+  #timedPass(entry: string): GPUComputePassEncoder {
+    this.#endPass();
+    const { set, entries } = this.#profiler!;
+    const timestampWrites = {
+      querySet: set,
+      beginningOfPassWriteIndex: 2 * entries.length,
+      endOfPassWriteIndex: 2 * entries.length + 1,
+    };
+    entries.push(entry);
+    return this.#pass = this.#encoding().beginComputePass({ timestampWrites });
   }
 
   #passEncoder(): GPUComputePassEncoder {

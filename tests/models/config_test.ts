@@ -68,7 +68,7 @@ Deno.test("readDecoderConfig() says that a text is no JSON", () => {
   assert.throws(() => readDecoderConfig("{", "c.json"), /Cannot read c\.json: not JSON/);
 });
 
-for (const [model, head_dim, rope_theta] of [["qwen2", 8, 1e4], ["qwen3", 12, 1e6]] as const) {
+for (const [model, head_dim, rope_theta] of [["qwen2", 8, 1e4], ["qwen3", 16, 1e6]] as const) {
   Deno.test(`readDecoderConfig() reads what save_pretrained wrote for ${model}`, async () => {
     const text = await readFile(new URL(`../golden/${model}/config.json`, import.meta.url), "utf8");
     const config = readDecoderConfig(text);

@@ -1,0 +1,76 @@
+import { UserError } from "../data/user_error.ts";
+import type { Device } from "../kernels/device.ts";
+import { readDecoderConfig, writeDecoderConfig } from "../models/config.ts";
+import { Decoder } from "../models/decoder.ts";
+import { findNonFinite, readSafetensors, writeSafetensors } from "../models/safetensors.ts";
+import type { OptimizerState } from "./optimizer.ts";
+
+/** Where a run stands, beside its arrays. All that exact resume needs: data order and dropout follow from step and seed. */
+export interface TrainerState {
+  step: number;
+  /** Best validation score so far, the step that reached it, and evaluations since. */
+  best: { score: number; step: number; stale: number } | null;
+  /** Seconds of training before this checkpoint. */
+  seconds: number;
+}
+
+/**
+ * Files of a checkpoint: the model as Hugging Face saves it (`model.safetensors`, `config.json`; the averaged weights
+ * where EMA is on) and what training needs to go on (`trainer.safetensors`, `trainer.json`).
+ */
+export function checkpointFiles(
+  decoder: Decoder,
+  arrays: OptimizerState,
+  state: TrainerState,
+): Record<string, string | Uint8Array> {
+  const weights = decoder.parameters.toTensors(arrays.ema ?? arrays.values);
+  const bad = findNonFinite(weights);
+  if (bad) {
+    throw new UserError(
+      `Cannot save step ${state.step}: tensor ${bad.name} holds ${bad.value} at ${bad.index}. ` +
+        "Lower --learning-rate and resume from the last checkpoint",
+    );
+  }
+  const flats = new Map(Object.entries(arrays).map(([name, data]) => [name, { shape: [data.length], data }]));
+  return {
+    "model.safetensors": writeSafetensors(weights, { metadata: { format: "pt" } }),
+    "config.json": writeDecoderConfig(decoder.config),
+    "trainer.safetensors": writeSafetensors(flats),
+    "trainer.json": JSON.stringify(state, null, 2) + "\n",
+  };
+}
+
+/** Builds the decoder of a checkpoint or Hugging Face directory. Throws {@link UserError} for what cannot be used. */
+export async function loadDecoder(device: Device, directory: string): Promise<Decoder> {
+  const config = readDecoderConfig(await readText(`${directory}/config.json`), `${directory}/config.json`);
+  const source = `${directory}/model.safetensors`;
+  const tensors = readSafetensors(await readBytes(source), source);
+  const bad = findNonFinite(tensors);
+  if (bad) throw new UserError(`Cannot load ${source}: tensor ${bad.name} holds ${bad.value} at ${bad.index}`);
+  const decoder = new Decoder(device, config);
+  device.write(decoder.parameters.values, decoder.parameters.fromTensors(tensors, source));
+  decoder.parameters.refresh();
+  return decoder;
+}
+
+/** Optimizer arrays and position of a checkpoint. */
+export async function loadTrainer(directory: string): Promise<{ arrays: OptimizerState; state: TrainerState }> {
+  const source = `${directory}/trainer.safetensors`;
+  const tensors = readSafetensors(await readBytes(source), source);
+  const arrays = Object.fromEntries([...tensors].map(([name, { data }]) => [name, data]));
+  const state = JSON.parse(await readText(`${directory}/trainer.json`)) as TrainerState;
+  return { arrays, state };
+}
+
+async function readText(path: string): Promise<string> {
+  return new TextDecoder().decode(await readBytes(path));
+}
+
+async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    return await Deno.readFile(path);
+  } catch (error) {
+    const why = error instanceof Deno.errors.NotFound ? "no such file" : (error as Error).message;
+    throw new UserError(`Cannot read ${path}: ${why}. Expected a checkpoint or a Hugging Face model directory`);
+  }
+}

@@ -1,0 +1,256 @@
+import type { Dataset } from "../data/dataset.ts";
+import { PhiloxStream } from "../data/philox.ts";
+import { UserError } from "../data/user_error.ts";
+import type { Device } from "../kernels/device.ts";
+import { sumFlat } from "../kernels/sum.ts";
+import { Tape } from "../kernels/tape.ts";
+import { type DecoderConfig, parseDecoderConfig } from "../models/config.ts";
+import { Decoder } from "../models/decoder.ts";
+import { PackedTokensBuffer } from "../models/packed_tokens.ts";
+import { encodeItems } from "../sid/prompt.ts";
+import type { SidVocabulary } from "../sid/tokens.ts";
+import { checkpointFiles, loadTrainer, type TrainerState } from "./checkpoint.ts";
+import { Optimizer } from "./optimizer.ts";
+import type { RunDirectory } from "./run_directory.ts";
+import { learningRateAt, type Schedule } from "./schedule.ts";
+import type { SftConfig } from "./sft_config.ts";
+import { SftData } from "./sft_data.ts";
+import { Validation, type ValidationResult } from "./validation.ts";
+
+export interface SftInput {
+  device: Device;
+  dataset: Dataset;
+  sids: string[][];
+  vocabulary: SidVocabulary;
+  config: SftConfig;
+  run: RunDirectory;
+  /** Continue from the latest checkpoint of `run`. */
+  resume: boolean;
+  /** Stops the run after the current step, with a checkpoint. */
+  signal: AbortSignal;
+  onStart?(facts: { parameters: number; steps: number; tokensPerEpoch: number; sequences: number }): void;
+  onStep?(step: number, note: string): void;
+  onValidation?(step: number, result: ValidationResult, best: boolean): void;
+}
+
+export interface SftResult {
+  steps: number;
+  stopped: "finished" | "interrupted" | "early";
+  best: TrainerState["best"];
+  seconds: number;
+  tokensPerSecond: number;
+}
+
+/** Next-item training of a decoder from scratch on SIDs: the main loop. */
+export async function trainSft(input: SftInput): Promise<SftResult> {
+  const { device, config, run, signal } = input;
+  const itemTokens = encodeItems(input.vocabulary, input.sids);
+  const data = new SftData(input.dataset, itemTokens, input.vocabulary.bosId, config, config.seed);
+  const plan = planSteps(data, config);
+  const schedule: Schedule = {
+    name: config.lrSchedulerType,
+    learningRate: config.learningRate,
+    warmupSteps: config.warmupSteps,
+    totalSteps: plan.total,
+    minRatio: config.minLearningRateRatio,
+  };
+
+  const decoder = new Decoder(device, modelConfig(input.vocabulary, config, itemTokens));
+  const { parameters } = decoder;
+  initialise(decoder, config.seed);
+  const optimizer = new Optimizer(parameters, {
+    beta1: config.adamBeta1,
+    beta2: config.adamBeta2,
+    eps: config.adamEpsilon,
+    weightDecay: config.weightDecay,
+    maxGradNorm: config.maxGradNorm,
+    emaDecay: config.emaDecay,
+  });
+  let state: TrainerState = { step: 0, best: null, seconds: 0 };
+  if (input.resume) {
+    const saved = await loadTrainer(await run.checkpoint("latest"));
+    optimizer.restore(saved.arrays);
+    state = saved.state;
+    await run.truncateLog(state.step);
+  }
+
+  const buffer = new PackedTokensBuffer(device, data.capacity, decoder.vocabulary);
+  const { tokens, targets, weights } = buffer.packed;
+  const rowLoss = device.createFlat("f32", targets.length);
+  const stats = device.createFlat("f32", 4 * targets.length);
+  const control = device.createFlat("u32", 4); // [slot of the loss log]
+  const dropoutSeed = device.createFlat("u32", 4);
+  const lossLog = device.createFlat("f32", config.loggingSteps * config.gradientAccumulationSteps);
+  const validation = config.evalSamples > 0 ? new Validation(input, itemTokens) : undefined;
+  input.onStart?.({
+    parameters: parameters.count,
+    steps: plan.total,
+    tokensPerEpoch: data.tokens,
+    sequences: data.sequences,
+  });
+
+  const save = async (best: boolean) => {
+    const arrays = await optimizer.state();
+    await run.saveCheckpoint(state.step, checkpointFiles(decoder, arrays, state), best);
+  };
+  const startedAt = performance.now() - state.seconds * 1000;
+  let stopped: SftResult["stopped"] = "finished";
+  let tokensDone = 0;
+  let logged = state.step;
+  const firstStep = state.step;
+
+  while (state.step < plan.total) {
+    const { step } = state;
+    const micro = plan.microBatches(step);
+    const batches = micro.map(({ epoch, index }) => data.batch(epoch, index));
+    const weightSum = batches.reduce((sum, batch) => sum + batch.counts.weightSum, 0);
+    optimizer.prepare(step, learningRateAt(step, schedule));
+    device.clear(parameters.gradients);
+    batches.forEach((batch, i) => {
+      buffer.write(batch, 1 / weightSum);
+      device.write(dropoutSeed, new Uint32Array([config.seed, i, step, 0]));
+      device.write(control, new Uint32Array([(step - logged) * config.gradientAccumulationSteps + i]));
+      device.scope(() => {
+        const tape = new Tape(device, true);
+        const dropout = { rate: config.dropout, seed: dropoutSeed };
+        decoder.loss(tape, buffer.packed, { targets, weights, stats, rowLoss }, {
+          labelSmoothing: config.labelSmoothing,
+          dropout,
+        });
+        tape.backward();
+        sumFlat(device, rowLoss, rowLoss.length, lossLog, control);
+      });
+      tokensDone += batch.counts.tokens;
+    });
+    optimizer.step();
+    device.submit();
+    state.step++;
+
+    const last = state.step === plan.total;
+    if (state.step - logged === config.loggingSteps || last) {
+      const steps = state.step - logged;
+      const [losses, norm] = await device.read(lossLog, optimizer.gradientNorm);
+      const used = losses.subarray(0, steps * config.gradientAccumulationSteps);
+      const loss = used.reduce((a, b) => a + b, 0) / steps;
+      if (!Number.isFinite(loss) || norm[2] !== 0) {
+        throw new UserError(
+          `Training stopped at step ${state.step}: the loss is ${loss}, the gradient norm ${norm[0]}. Lower ` +
+            `--learning-rate and resume from the last checkpoint, which is intact`,
+        );
+      }
+      logged = state.step;
+      state.seconds = (performance.now() - startedAt) / 1000;
+      const learningRate = learningRateAt(step, schedule);
+      await run.log({
+        step: state.step,
+        epoch: round(plan.epochAt(state.step), 3),
+        loss: round(loss, 5),
+        gradNorm: round(norm[0], 4),
+        learningRate,
+        seconds: round(state.seconds, 1),
+      });
+      input.onStep?.(state.step, `loss ${loss.toFixed(3)}`);
+    }
+
+    const interrupted = signal.aborted;
+    let best = false;
+    if (validation && !interrupted && (last || plan.isEvaluation(state.step))) {
+      const result = await optimizer.withAverage(() => validation.run(decoder));
+      best = !state.best || result.ndcg10 > state.best.score;
+      state.best = best
+        ? { score: result.ndcg10, step: state.step, stale: 0 }
+        : { ...state.best!, stale: state.best!.stale + 1 };
+      await run.log({ step: state.step, valid: result });
+      input.onValidation?.(state.step, result, best);
+    }
+    const early = config.patience > 0 && (state.best?.stale ?? 0) >= config.patience;
+    state.seconds = (performance.now() - startedAt) / 1000;
+    if (last || interrupted || early || best || plan.isSave(state.step)) await save(best);
+    if (interrupted || early) {
+      stopped = interrupted && !last ? "interrupted" : last ? "finished" : "early";
+      break;
+    }
+  }
+
+  const seconds = (performance.now() - startedAt) / 1000;
+  return {
+    steps: state.step - firstStep,
+    stopped,
+    best: state.best,
+    seconds,
+    tokensPerSecond: tokensDone / Math.max(seconds, 1e-9),
+  };
+}
+
+/** Which micro batches each step takes: fixed by the seed, whatever was interrupted. */
+function planSteps(data: SftData, config: SftConfig) {
+  const perEpoch: number[] = [];
+  const accumulation = config.gradientAccumulationSteps;
+  const ends: number[] = [];
+  let total = 0;
+  for (let epoch = 0; epoch < config.numTrainEpochs; epoch++) {
+    perEpoch.push(data.batches(epoch));
+    total += Math.ceil(perEpoch[epoch] / accumulation);
+    ends.push(total);
+  }
+  const limit = config.maxSteps > 0 ? Math.min(config.maxSteps, total) : total;
+  const epochOf = (step: number) => ends.findIndex((end) => step < end);
+  return {
+    total: limit,
+    microBatches(step: number) {
+      const epoch = epochOf(step);
+      const first = (step - (epoch === 0 ? 0 : ends[epoch - 1])) * accumulation;
+      const count = Math.min(accumulation, perEpoch[epoch] - first);
+      return Array.from({ length: count }, (_, i) => ({ epoch, index: first + i }));
+    },
+    epochAt(step: number) {
+      const epoch = epochOf(step - 1);
+      const start = epoch === 0 ? 0 : ends[epoch - 1];
+      return epoch + (step - start) / (ends[epoch] - start);
+    },
+    isEvaluation: (step: number) => config.evalSteps > 0 ? step % config.evalSteps === 0 : ends.includes(step),
+    isSave: (step: number) => config.saveSteps > 0 && step % config.saveSteps === 0,
+  };
+}
+
+function modelConfig(
+  vocabulary: SidVocabulary,
+  config: SftConfig,
+  itemTokens: readonly Uint32Array[],
+): DecoderConfig {
+  const longest = itemTokens.reduce((max, { length }) => Math.max(max, length), 0);
+  const items = Math.max(config.maxHistory + 1, config.mode === "histories" ? config.maxSequenceItems : 0);
+  return parseDecoderConfig({
+    model_type: config.modelType,
+    vocab_size: vocabulary.size,
+    hidden_size: config.hiddenSize,
+    intermediate_size: config.intermediateSize,
+    num_hidden_layers: config.numHiddenLayers,
+    num_attention_heads: config.numAttentionHeads,
+    num_key_value_heads: config.numKeyValueHeads,
+    max_position_embeddings: 1 + items * longest,
+    tie_word_embeddings: config.tieWordEmbeddings,
+    initializer_range: config.initializerRange,
+    bos_token_id: vocabulary.bosId,
+    eos_token_id: vocabulary.eosId,
+    pad_token_id: vocabulary.padId,
+  }, "the model settings");
+}
+
+// Outputs that are added to the residual stream start smaller, by the number of such additions (Radford et al. 2019).
+function initialise(decoder: Decoder, seed: number): void {
+  const { parameters, config, device } = decoder;
+  const stream = new PhiloxStream(seed, "weights");
+  const values = parameters.initial(
+    () => stream.normal(),
+    ({ name }) =>
+      config.initializer_range /
+      (/o_proj|down_proj/.test(name) ? Math.sqrt(2 * config.num_hidden_layers) : 1),
+  );
+  device.write(parameters.values, values);
+  parameters.refresh();
+}
+
+function round(value: number, digits: number): number {
+  return Number(value.toFixed(digits));
+}
