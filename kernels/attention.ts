@@ -89,7 +89,7 @@ export function attention(
   const { heads, kvHeads, headDim } = shape;
   const o = device.matrix(q.rows, heads * headDim);
   const lse = device.matrix(q.rows, 4 * heads);
-  const variant = device.variants.attention;
+  const variant = device.variants.attention("forward", q.rows, shape);
   device.run(variant.kernels(headDim).forward, {
     inputs: [q, first.matrix, second.matrix],
     outputs: [o, lse],
@@ -118,7 +118,7 @@ export function attentionBackward(
   const { heads, kvHeads, headDim } = shape;
   expectShape("attentionBackward() qkv", qkv, dO.rows, (heads + 2 * kvHeads) * headDim);
   expectLength("attentionBackward() viewers", viewers, "u32", 2 * qkv.rows);
-  const variant = device.variants.attention;
+  const variant = device.variants.attention("backward", qkv.rows, shape);
   const { dq, dkv } = variant.kernels(headDim);
   const dQkv = device.matrix(qkv.rows, qkv.cols);
   const rowStats = device.matrix(qkv.rows, 4 * heads);

@@ -2,7 +2,7 @@ import operandsBuffer from "./operands_buffer.wgsl" with { type: "text" };
 import operandsTexture from "./operands_texture.wgsl" with { type: "text" };
 import { type Dispatch, FIRST_FLAT, FIRST_OUTPUT, type Kernel, PARAMS, SHAPES } from "./kernel.ts";
 import { Pool } from "./pool.ts";
-import { defaultVariants, type Variants } from "./variants.ts";
+import { type VariantNames, Variants } from "./variants.ts";
 import { type Flat, freshId, groupsOf, type Matrix, type Tensor } from "./tensor.ts";
 
 export type Layout = "texture" | "buffer";
@@ -10,6 +10,8 @@ export type Layout = "texture" | "buffer";
 export interface DeviceOptions {
   /** Home of matrices. Default: textures on CPU adapters, where their reads are 2-3 times faster; buffers on GPUs. */
   layout?: Layout;
+  /** Operations to serve with one variant whatever the shape; see `parseVariants()`. */
+  variants?: VariantNames;
   powerPreference?: GPUPowerPreference;
 }
 
@@ -53,12 +55,13 @@ export class Device {
   #error: Error | undefined;
   #profiler: { set: GPUQuerySet; entries: string[] } | undefined;
 
-  private constructor(adapter: GPUAdapter, gpu: GPUDevice, layout: Layout) {
+  private constructor(adapter: GPUAdapter, gpu: GPUDevice, layout: Layout, names?: VariantNames) {
     this.gpu = gpu;
     this.info = adapter.info;
     this.isCpu = isCpuAdapter(adapter.info);
     this.layout = layout;
-    this.variants = defaultVariants();
+    const { vendor, architecture, description } = adapter.info;
+    this.variants = new Variants(`${vendor} ${architecture} ${description} ${layout}`, this.isCpu, names);
     this.limits = gpu.limits;
     this.features = new Set(gpu.features as unknown as Iterable<string>);
     this.#pool = new Pool((rows, cols) => this.createMatrix(rows, cols), (matrix) => this.destroy(matrix));
@@ -90,7 +93,7 @@ export class Device {
           "storage textures a stage, 8 are needed. Use --variant buffer",
       );
     }
-    return new Device(adapter, gpu, layout);
+    return new Device(adapter, gpu, layout, options.variants);
   }
 
   // --- arrays ---------------------------------------------------------------------------------------------------

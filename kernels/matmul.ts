@@ -84,7 +84,7 @@ export function matmulAt(device: Device, a: Matrix, b: Matrix, c: Flat, accumula
     throw new RangeError(`matmulAt() of ${shapeOf(a)} and ${shapeOf(b)}: expected a.rows = b.rows`);
   }
   expectLength("matmulAt() result", c, "f32", a.cols * groupsOf(b.cols) * 4);
-  const variant = device.variants.matmul;
+  const variant = device.variants.matmul("atb", a.cols, b.cols, a.rows);
   device.run(variant.matmulAt, {
     inputs: [a, b],
     flats: [c],
@@ -105,7 +105,7 @@ function product(
   if (bias && bias.cols !== cols) {
     throw new RangeError(`matmul() bias has shape ${shapeOf(bias)}: expected (1, ${cols})`);
   }
-  const variant = device.variants.matmul;
+  const variant = device.variants.matmul(form, a.rows, cols, a.cols);
   const c = device.matrix(a.rows, cols);
   device.run(form === "ab" ? variant.matmul : variant.matmulBt, {
     inputs: [a, b, bias ?? b], // without a bias the third operand is bound but not read
