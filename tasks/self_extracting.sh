@@ -20,6 +20,8 @@ cache=${GENREC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/genrec}
 app=$cache/app/$id
 
 ready() { [ -x "$app/deno" ] && [ -f "$app/tasks/main.js" ]; }
+# A half-cleaned cache. Looks for the link first: one that appears meanwhile is another process's good one.
+if [ -L "$app" ] && ! ready; then rm -f "$app"; fi
 if ! ready; then
   mkdir -p "$cache/app" 2>/dev/null || fail "cannot write to $cache. Set GENREC_CACHE to a folder that can be written"
   new=$app.$$
@@ -39,7 +41,6 @@ if ! ready; then
   (cd "$new" && gzip -dc <payload | tar -xf - && [ -f tasks/main.js ] && rm payload) ||
     fail "cannot unpack into $cache: is the disk full? 200 MB are needed"
   # A link is made in one step, by one of two that start at once; the loser takes the winner's copy.
-  ready || rm -f "$app"
   if ln -sn "${new##*/}" "$app" 2>/dev/null; then
     trap - EXIT INT TERM
   else
