@@ -107,11 +107,24 @@ function product(
   }
   const variant = device.variants.matmul(form, a.rows, cols, a.cols);
   const c = device.matrix(a.rows, cols);
-  device.run(form === "ab" ? variant.matmul : variant.matmulBt, {
+  const kernel = form === "ab" ? variant.matmul : variant.matmulBt;
+  const plain = !bias && activation === "none" && cols % 4 === 0;
+  device.run(plain ? plainOf(kernel) : kernel, {
     inputs: [a, b, bias ?? b], // without a bias the third operand is bound but not read
     outputs: [c],
-    u32: [a.rows, cols, a.cols, Number(!!bias), ACTIVATIONS.indexOf(activation), 0, bRow, bGroup],
+    u32: [a.rows, cols, a.cols, Number(!!bias), ACTIVATIONS.indexOf(activation), bRow, bGroup],
     invocations: [variant.invocations(form, a.rows, cols)],
   });
   return c;
+}
+
+const plainKernels = new Map<Kernel, Kernel>();
+
+// The same kernel without an epilogue, which costs registers even where it does nothing.
+function plainOf(kernel: Kernel): Kernel {
+  const known = plainKernels.get(kernel);
+  if (known) return known;
+  const plain = { ...kernel, constants: { ...kernel.constants, PLAIN: 1 } };
+  plainKernels.set(kernel, plain);
+  return plain;
 }

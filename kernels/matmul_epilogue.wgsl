@@ -1,10 +1,13 @@
 // What follows the two products that write a matrix: bias, activation, and zeros in the padding lanes.
 struct Params {
   rows: u32, cols: u32, inner: u32, // C is (rows, cols); inner is the contraction
-  has_bias: u32, activation: u32, accumulate: u32,
+  has_bias: u32, activation: u32,
   b_row: u32, b_group: u32,         // part of B that is used: first row and first group of columns
 }
 @group(0) @binding(20) var<uniform> params: Params;
+
+// 1 where there is neither bias, activation nor padding lane. A constant, because the unused code costs registers.
+override PLAIN: u32 = 0;
 
 const NONE = 0u;
 const RELU = 1u;
@@ -23,8 +26,8 @@ fn column_mask(group: u32) -> vec4f {
   return select(vec4f(0), vec4f(1), vec4u(group * 4) + vec4u(0, 1, 2, 3) < vec4u(params.cols));
 }
 
+// Rows and groups outside the result are dropped by the store.
 fn finish(row: u32, group: u32, value: vec4f) {
-  if (row >= params.rows || group * 4 >= params.cols) { return; }
   var v = value;
   if (params.has_bias != 0) { v += load2(0, group); }
   if (params.activation != NONE) { v = activate(v); }
@@ -32,6 +35,13 @@ fn finish(row: u32, group: u32, value: vec4f) {
 }
 
 fn finish4(row: u32, group: u32, block: mat4x4f) {
+  if (PLAIN != 0) {
+    store0(row, group, block[0]);
+    store0(row + 1, group, block[1]);
+    store0(row + 2, group, block[2]);
+    store0(row + 3, group, block[3]);
+    return;
+  }
   finish(row, group, block[0]);
   finish(row + 1, group, block[1]);
   finish(row + 2, group, block[2]);
