@@ -109,7 +109,6 @@ export class BeamSearch {
           const logProbs = this.#logProbs(hidden, {
             trie: this.trie,
             nodes: state.nodes,
-            stride: first ? this.beams : 1,
             capacity: this.trie.fanOuts[depth],
           });
           trieTopK(device, logProbs, this.trie, state, first);

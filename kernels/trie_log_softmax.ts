@@ -35,10 +35,8 @@ export interface TrieEdges {
 /** The trie node at which every row stands. */
 export interface TrieRows {
   readonly trie: TrieEdges;
-  /** u32; row r stands at `nodes[r * stride]`. Numbers that are no node, such as 0xffffffff, have no children. */
+  /** u32 (R). Numbers that are no node, such as 0xffffffff, have no children. */
   readonly nodes: Flat;
-  /** Default 1. */
-  readonly stride?: number;
   /** Columns of the result: at least as many as any of the nodes has children. */
   readonly capacity: number;
 }
@@ -129,14 +127,14 @@ function normalise(
 
 function operands(
   { rows: count, cols }: Matrix,
-  { trie, nodes, stride = 1, capacity }: TrieRows,
+  { trie, nodes, capacity }: TrieRows,
   overVocabulary: boolean,
   compact: boolean,
 ) {
   expectLength("trie edges", trie.edges, "u32", 2 * trie.nodeCount);
-  expectLength("trie nodes of the rows", nodes, "u32", (count - 1) * stride + 1);
+  expectLength("trie nodes of the rows", nodes, "u32", count);
   return {
     flats: [trie.edges, nodes],
-    u32: [count, trie.nodeCount, stride, capacity, cols, Number(overVocabulary), Number(compact)],
+    u32: [count, trie.nodeCount, capacity, cols, Number(overVocabulary), Number(compact)],
   };
 }

@@ -2,7 +2,6 @@
 // (nodes + 1 entries), then the token of every edge, ascending inside a node; edge e leads to node e + 1.
 struct Params {
   rows: u32, nodes: u32,
-  stride: u32,          // row r stands at the node nodes_of_rows[r * stride]; a node outside the trie has no children
   capacity: u32,        // children that the result has room for
   cols: u32,            // of the logits
   over_vocabulary: u32, // normalised over all tokens, else over the children alone
@@ -10,12 +9,13 @@ struct Params {
 }
 @group(0) @binding(20) var<uniform> params: Params;
 @group(0) @binding(10) var<storage, read> trie: array<u32>;
+// A node outside the trie has no children.
 @group(0) @binding(11) var<storage, read> nodes_of_rows: array<u32>;
 
 struct Children { first: u32, count: u32 }
 
 fn children_of(row: u32) -> Children {
-  let node = nodes_of_rows[row * params.stride];
+  let node = nodes_of_rows[row];
   if (node >= params.nodes) { return Children(0, 0); }
   return Children(trie[node], min(trie[node + 1] - trie[node], params.capacity));
 }

@@ -19,7 +19,6 @@ import {
 
 interface Attributes {
   normalisation: Normalisation;
-  stride: number;
   capacity: number;
 }
 
@@ -52,10 +51,9 @@ const SHAPES = [
     nodes: [3, 0, 2, 1, NO_NODE, 0, 10],
     stride: 1,
   },
-  // Every second entry is used: node 2, a leaf, is skipped.
-  { name: "strided", children: TRIE, vocabulary: 14, capacity: 8, nodes: [0, 2, 3, 2, 1], stride: 2 },
-  { name: "one item", children: ONE, vocabulary: 1, capacity: 1, nodes: [0, 1], stride: 1 },
-  { name: "wide", children: WIDE, vocabulary: 391, capacity: 130, nodes: [0, 0, 5, 0], stride: 1 },
+  { name: "more room than children", children: TRIE, vocabulary: 14, capacity: 8, nodes: [0, 2, 3, 2, 1] },
+  { name: "one item", children: ONE, vocabulary: 1, capacity: 1, nodes: [0, 1] },
+  { name: "wide", children: WIDE, vocabulary: 391, capacity: 130, nodes: [0, 0, 5, 0] },
 ];
 
 type Shape = typeof SHAPES[number];
@@ -64,12 +62,11 @@ function casesOf(operands: (shape: Shape, rows: number) => Named<Values>, all: r
   return (): KernelCase<Attributes>[] =>
     SHAPES.flatMap((shape) =>
       all.map((normalisation) => {
-        const { name, children, nodes, stride, capacity } = shape;
-        const rows = Math.ceil(nodes.length / stride);
+        const { name, children, nodes, capacity } = shape;
         return {
           name: `${name}, ${normalisation}`,
-          inputs: { ...operands(shape, rows), edges: edgesOf(children), nodes: flatOf("u32", nodes) },
-          attributes: { normalisation, stride, capacity },
+          inputs: { ...operands(shape, nodes.length), edges: edgesOf(children), nodes: flatOf("u32", nodes) },
+          attributes: { normalisation, capacity },
         };
       })
     );
@@ -77,7 +74,7 @@ function casesOf(operands: (shape: Shape, rows: number) => Named<Values>, all: r
 
 function reference(
   { edges, nodes }: Named<Values>,
-  { normalisation, stride, capacity }: Attributes,
+  { normalisation, capacity }: Attributes,
   rows: number,
   vocabulary: number,
   logit: (row: number, token: number) => number,
@@ -85,7 +82,7 @@ function reference(
   const data = new Float64Array(rows * capacity);
   const nodeCount = edges.cols / 2;
   for (let row = 0; row < rows; row++) {
-    const node = nodes.data[row * stride];
+    const node = nodes.data[row];
     if (node >= nodeCount) continue;
     const [start, end] = [edges.data[node], edges.data[node + 1]];
     const children = Array.from(edges.data.subarray(nodeCount + 1 + start, nodeCount + 1 + end));
@@ -97,9 +94,9 @@ function reference(
   return { logProbs: { kind: "matrix", rows, cols: capacity, data } };
 }
 
-function rowsOf({ edges, nodes }: Named<Tensor>, { stride, capacity }: Attributes): TrieRows {
+function rowsOf({ edges, nodes }: Named<Tensor>, { capacity }: Attributes): TrieRows {
   const flat = edges as Flat;
-  return { trie: { edges: flat, nodeCount: flat.length / 2 }, nodes: nodes as Flat, stride, capacity };
+  return { trie: { edges: flat, nodeCount: flat.length / 2 }, nodes: nodes as Flat, capacity };
 }
 
 export const trieLogSoftmaxSpec: KernelSpec<Attributes> = {

@@ -40,64 +40,63 @@ const CASES = [
   },
 ];
 
-/** The running beams and finished leaves, by sorting all candidates. */
+interface Beam {
+  node: number;
+  score: number;
+  token: number;
+  parent: number;
+  child: number;
+}
+
+const NO_BEAM: Beam = { node: DEAD, score: -1e30, token: DEAD, parent: 0, child: 0 };
+
+/** The running beams of each step and the finished leaves, by sorting all candidates. */
 function search(inputs: Named<Values>, { prompts, width, steps }: Attributes): Named<Values> {
-  const { edges } = inputs;
-  const nodeCount = edges.cols / 2;
-  const outputs: Record<string, number[]> = { tokens: [], parents: [], leaves: [], leafScores: [] };
-  for (let u = 0; u < prompts; u++) {
-    let beams = [{ node: 0, score: 0, token: 0, parent: 0, order: 0 }];
-    let finished: typeof beams = [];
-    const dead = { node: DEAD, score: -1e30, token: DEAD, parent: 0, order: 0 };
-    for (let step = 0; step < steps; step++) {
-      const logProbs = inputs[`logProbs${step}`];
-      const rowsPerPrompt = step === 0 ? 1 : width;
-      const candidates = beams.flatMap((beam, parent) => {
-        if (beam.node === DEAD) return [];
-        const first = edges.data[beam.node];
-        return Array.from({ length: edges.data[beam.node + 1] - first }, (_, j) => ({
-          node: first + j + 1,
-          score: beam.score + logProbs.data[(u * rowsPerPrompt + parent) * logProbs.cols + j],
-          token: edges.data[nodeCount + 1 + first + j],
-          parent,
-          order: parent * 1000 + j,
-        }));
-      });
-      const isLeaf = ({ node }: { node: number }) => edges.data[node] === edges.data[node + 1];
-      const best = (list: typeof beams, order: "order" | "node") => {
-        list.sort((a, b) => b.score - a.score || a[order] - b[order]);
-        return Array.from({ length: width }, (_, i) => list[i] ?? dead);
-      };
-      finished = best(
-        [...finished.filter(({ node }) => node !== DEAD), ...candidates.filter(isLeaf)],
-        "node",
-      );
-      beams = best(candidates.filter((candidate) => !isLeaf(candidate)), "order");
-      outputs[`tokens${u}.${step}`] = beams.map(({ token }) => token);
-      outputs[`parents${u}.${step}`] = beams.map(({ parent }) => parent);
-    }
-    outputs.leaves.push(...finished.map(({ node }) => node));
-    outputs.leafScores.push(...finished.map(({ score }) => score));
-  }
-  // By step, then prompt: the order of the arrays on the device.
-  for (let step = 0; step < steps; step++) {
-    for (let u = 0; u < prompts; u++) {
-      outputs.tokens.push(...outputs[`tokens${u}.${step}`]);
-      outputs.parents.push(...outputs[`parents${u}.${step}`]);
-    }
-  }
-  const flat = (kind: "u32" | "f32", name: string): Values => ({
+  const { data: edges, cols } = inputs.edges;
+  const nodeCount = cols / 2;
+  const rows = prompts * width;
+  const flat = (kind: "u32" | "f32", length: number): Values => ({
     kind,
     rows: 1,
-    cols: outputs[name].length,
-    data: Float64Array.from(outputs[name]),
+    cols: length,
+    data: new Float64Array(length),
   });
-  return {
-    tokens: flat("u32", "tokens"),
-    parents: flat("u32", "parents"),
-    leaves: flat("u32", "leaves"),
-    scores: flat("f32", "leafScores"),
+  const outputs = {
+    tokens: flat("u32", steps * rows),
+    parents: flat("u32", steps * rows),
+    leaves: flat("u32", rows),
+    scores: flat("f32", rows),
   };
+  const isLeaf = ({ node }: Beam) => edges[node] === edges[node + 1];
+  const filled = (list: Beam[]) => Array.from({ length: width }, (_, i) => list[i] ?? NO_BEAM);
+
+  for (let u = 0; u < prompts; u++) {
+    let running: Beam[] = [{ ...NO_BEAM, node: 0, score: 0 }];
+    let finished: Beam[] = [];
+    for (let step = 0; step < steps; step++) {
+      const logProbs = inputs[`logProbs${step}`];
+      const firstRow = step === 0 ? u : u * width;
+      const candidates = running.flatMap(({ node, score }, parent): Beam[] =>
+        Array.from({ length: node === DEAD ? 0 : edges[node + 1] - edges[node] }, (_, child) => ({
+          node: edges[node] + child + 1,
+          score: score + logProbs.data[(firstRow + parent) * logProbs.cols + child],
+          token: edges[nodeCount + 1 + edges[node] + child],
+          parent,
+          child,
+        }))
+      );
+      finished.push(...candidates.filter(isLeaf));
+      finished.sort((a, b) => b.score - a.score || a.node - b.node);
+      finished = finished.slice(0, width);
+      const inner = candidates.filter((candidate) => !isLeaf(candidate));
+      running = filled(inner.sort((a, b) => b.score - a.score || a.parent - b.parent || a.child - b.child));
+      outputs.tokens.data.set(running.map(({ token }) => token), step * rows + u * width);
+      outputs.parents.data.set(running.map(({ parent }) => parent), step * rows + u * width);
+    }
+    outputs.leaves.data.set(filled(finished).map(({ node }) => node), u * width);
+    outputs.scores.data.set(filled(finished).map(({ score }) => score), u * width);
+  }
+  return outputs;
 }
 
 export const trieTopKSpec: KernelSpec<Attributes> = {
