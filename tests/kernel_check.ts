@@ -1,0 +1,119 @@
+// Checks of a KernelSpec against its float64 reference, shared by the tests of kernels and of their variants.
+import assert from "node:assert/strict";
+import type { Device } from "../kernels/device.ts";
+import { type KernelCase, type KernelSpec, type Named, noise, type Values } from "../kernels/spec.ts";
+import type { Tensor } from "../kernels/tensor.ts";
+
+function upload(device: Device, values: Values): Tensor {
+  if (values.kind === "matrix") {
+    return device.upload(Float32Array.from(values.data), values.rows, values.cols);
+  }
+  return device.createFlat(
+    values.kind,
+    values.kind === "u32" ? Uint32Array.from(values.data) : Float32Array.from(values.data),
+  );
+}
+
+function uploadAll(device: Device, inputs: Named<Values>): Record<string, Tensor> {
+  return Object.fromEntries(Object.entries(inputs).map(([name, values]) => [name, upload(device, values)]));
+}
+
+async function readAll(device: Device, tensors: Named<Tensor>): Promise<Record<string, ArrayLike<number>>> {
+  const names = Object.keys(tensors);
+  const data = await device.read(...names.map((name) => tensors[name]));
+  return Object.fromEntries(names.map((name, i) => {
+    const tensor = tensors[name];
+    const isIndex = tensor.kind === "flat" && tensor.dtype === "u32";
+    return [name, isIndex ? new Uint32Array(data[i].buffer, data[i].byteOffset, data[i].length) : data[i]];
+  }));
+}
+
+/** Fails unless the kernel's outputs are those of its float64 reference. */
+export async function checkForward<A>(
+  device: Device,
+  spec: KernelSpec<A>,
+  { name, inputs, attributes }: KernelCase<A>,
+) {
+  const expected = spec.reference(inputs, attributes);
+  await device.scope(async () => {
+    const actual = await readAll(device, spec.forward(device, uploadAll(device, inputs), attributes));
+    for (const output of Object.keys(expected)) {
+      assert.ok(actual[output], `${spec.name} does not return ${output}`);
+      assertClose(
+        `${spec.name} ${name} ${output}`,
+        actual[output],
+        expected[output].data,
+        spec.tolerance?.forward ?? 2e-5,
+      );
+    }
+  });
+}
+
+/** Fails unless the kernel's gradients are central differences of its reference. */
+export async function checkBackward<A>(
+  device: Device,
+  spec: KernelSpec<A>,
+  { name, inputs, attributes }: KernelCase<A>,
+) {
+  const next = noise(99);
+  const outputs = spec.reference(inputs, attributes);
+  const weights = Object.fromEntries(
+    Object.entries(outputs).map((
+      [key, values],
+    ) => [key, { ...values, data: values.data.map(() => Math.fround(next())) }]),
+  );
+  // L = sum of weights * outputs: its gradient by central differences of the float64 reference.
+  const loss = (changed: Named<Values>) => {
+    let sum = 0;
+    for (const [key, { data }] of Object.entries(spec.reference(changed, attributes))) {
+      for (let i = 0; i < data.length; i++) sum += data[i] * weights[key].data[i];
+    }
+    return sum;
+  };
+  await device.scope(async () => {
+    const tensors = uploadAll(device, inputs);
+    const results = spec.forward(device, tensors, attributes);
+    const gradients = spec.backward!(device, tensors, results, uploadAll(device, weights), attributes);
+    const actual = await readAll(device, gradients);
+    for (const [input, gradient] of Object.entries(actual)) {
+      const { data } = inputs[input];
+      // Up to 24 entries of each input, the first and the last among them.
+      const stride = Math.max(1, Math.floor((data.length - 1) / 23));
+      for (let i = 0; i < data.length; i += stride) {
+        const h = 1e-4 * Math.max(1, Math.abs(data[i]));
+        const moved = (by: number) => {
+          const copy = data.slice();
+          copy[i] += by;
+          return loss({ ...inputs, [input]: { ...inputs[input], data: copy } });
+        };
+        const expected = (moved(h) - moved(-h)) / (2 * h);
+        assertClose(
+          `${spec.name} ${name} d${input}[${i}]`,
+          [gradient[i]],
+          [expected],
+          spec.tolerance?.backward ?? 2e-4,
+        );
+      }
+    }
+  });
+}
+
+function assertClose(
+  what: string,
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  tolerance: number,
+): void {
+  assert.equal(
+    actual.length,
+    expected.length,
+    `${what} has ${actual.length} elements, expected ${expected.length}`,
+  );
+  for (let i = 0; i < expected.length; i++) {
+    const error = Math.abs(actual[i] - expected[i]) / (1 + Math.abs(expected[i]));
+    assert.ok(
+      error <= tolerance,
+      `${what} [${i}] is ${actual[i]}, expected ${expected[i]} (relative error ${error})`,
+    );
+  }
+}
