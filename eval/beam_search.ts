@@ -46,6 +46,7 @@ export class BeamSearch {
   readonly beams: number;
   /** Most prompts to pass to {@link run} at once. */
   readonly promptsPerBatch: number;
+  /** The SIDs it can write. */
   readonly trie: DeviceTrie;
   #device: Device;
   #model: DecodeModel;
@@ -53,6 +54,7 @@ export class BeamSearch {
   #states = new Map<number, TrieBeams>();
 
   /**
+   * Prepares searches of `model`; memory for beams comes with the first batch.
    * @throws {RangeError} if beams are no integer from 1.
    * @throws {UserError} if the trie holds tokens that the model does not have.
    */

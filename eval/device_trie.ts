@@ -7,7 +7,9 @@ import type { Trie } from "../sid/trie.ts";
 export class DeviceTrie implements TrieEdges {
   /** The trie on the host. */
   readonly host: Trie;
+  /** u32 (2 nodeCount): see {@link TrieEdges}. */
   readonly edges: Flat;
+  /** Nodes, the root included. */
   readonly nodeCount: number;
   /** (maxDepth): most children that a node of each level has, the root's level first. */
   readonly fanOuts: readonly number[];

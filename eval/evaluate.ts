@@ -14,6 +14,7 @@ import type { Ranked, Recommender } from "./recommender.ts";
 
 /** What to evaluate, and how. */
 export interface EvaluateOptions {
+  /** Its name, for the report. */
   split: Split;
   /** The samples of that split. */
   samples: readonly Sample[];
@@ -23,6 +24,7 @@ export interface EvaluateOptions {
   items: readonly Item[];
   /** What predictions are compared by (N): SIDs as joined token strings, or item numbers where items are ranked. */
   sids: readonly string[];
+  /** What is evaluated. */
   recommend: Recommender;
   /** Beams asked for; cut-offs beyond them are left out. */
   beams: number;
@@ -40,6 +42,7 @@ export interface EvaluateOptions {
 
 /** One line of `predictions.jsonl`. */
 export interface Prediction {
+  /** Name of the user. */
   user: string;
   /** Item numbers, oldest first. */
   history: number[];
@@ -49,22 +52,27 @@ export interface Prediction {
   rank: Rank;
   /** Predicted item numbers, best first; items that share a SID stand together, most popular first. */
   items: number[];
-  /** As long as `items`. */
+  /** Their titles. */
   titles: string[];
-  /** As long as `items`. */
+  /** Scores of their SIDs, descending. */
   scores: number[];
 }
 
 /** Contents of `metrics.json`. Numbers keyed by cut-off are means over users. */
 export interface Evaluation {
+  /** Split that was evaluated. */
   split: Split;
+  /** Samples in it. */
   users: number;
+  /** Beams asked for. */
   beams: number;
   /** Hit rate on SIDs: a target counts as hit by its SID even where other items share it, as in MiniOneRec. */
   hr: Record<string, number>;
+  /** NDCG on SIDs, 1 / log2(rank + 2) for a hit. */
   ndcg: Record<string, number>;
   /** The same on items: a hit counts 1 / (items that share the SID), the expected value of drawing one of them. */
   hrItem: Record<string, number>;
+  /** NDCG on items, shared in the same way. */
   ndcgItem: Record<string, number>;
   /** Predictions that are no SID of the catalogue; they keep their place. */
   invalid: number;

@@ -29,11 +29,13 @@ export interface TrieEdges {
    * node. Edge e leads to node e + 1, as in breadth-first order.
    */
   readonly edges: Flat;
+  /** Nodes, the root included. */
   readonly nodeCount: number;
 }
 
 /** The trie node at which every row stands. */
 export interface TrieRows {
+  /** The trie. */
   readonly trie: TrieEdges;
   /** u32 (R). Numbers that are no node, such as 0xffffffff, have no children. */
   readonly nodes: Flat;

@@ -23,7 +23,9 @@ export const DEAD = 0xffffffff;
 
 /** Beams of U prompts, `width` each, on the device. */
 export interface TrieBeams {
+  /** U. */
   readonly prompts: number;
+  /** Beams a prompt. */
   readonly width: number;
   /** u32 (U * width): trie node of each beam, {@link DEAD} for none. After {@link trieFinished}: leaves. */
   readonly nodes: Flat;
