@@ -81,7 +81,15 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
   const control = device.createFlat("u32", 4); // [slot of the loss log]
   const dropoutSeed = device.createFlat("u32", 4);
   const lossLog = device.createFlat("f32", config.loggingSteps * config.gradientAccumulationSteps);
-  const validation = config.evalSamples > 0 ? new Validation(input, itemTokens) : undefined;
+  const validation = config.evalSamples === 0 ? undefined : new Validation({
+    device,
+    dataset: input.dataset,
+    bos: input.vocabulary.bosId,
+    maxHistory: config.maxHistory,
+    samples: config.evalSamples,
+    beams: config.evalBeams,
+    seed: config.seed,
+  }, itemTokens);
   input.onStart?.({
     parameters: parameters.count,
     steps: plan.total,

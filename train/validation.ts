@@ -1,3 +1,66 @@
+import type { Dataset, Sample } from "../data/dataset.ts";
+import { shuffledOrder } from "../data/shuffle.ts";
+import { UserError } from "../data/user_error.ts";
+import { BeamSearch } from "../eval/beam_search.ts";
+import { DeviceTrie } from "../eval/device_trie.ts";
+import { hitsAtK, mean, ndcgAtK, type Rank } from "../eval/metrics.ts";
+import type { Device } from "../kernels/device.ts";
 import type { Decoder } from "../models/decoder.ts";
-export interface ValidationResult { hr10: number; ndcg10: number }
-export class Validation { constructor(_i: unknown, _t: unknown) {} run(_d: Decoder): Promise<ValidationResult> { return Promise.resolve({hr10:0,ndcg10:0}); } }
+import { historyPrompt } from "../sid/prompt.ts";
+import { buildTrie } from "../sid/trie.ts";
+
+/** Ranking quality on the valid subsample; a hit is the target's SID among the beams. */
+export interface ValidationResult {
+  hr10: number;
+  ndcg10: number;
+}
+
+export interface ValidationOptions {
+  device: Device;
+  dataset: Dataset;
+  bos: number;
+  maxHistory: number;
+  /** Samples of the valid split to use, drawn once with `seed`. */
+  samples: number;
+  beams: number;
+  seed: number;
+}
+
+/** HR@10 and NDCG@10 on a fixed subsample of the valid split. */
+export class Validation {
+  #options: ValidationOptions;
+  #itemTokens: readonly Uint32Array[];
+  #trie: DeviceTrie;
+  #samples: Sample[];
+
+  constructor(options: ValidationOptions, itemTokens: readonly Uint32Array[]) {
+    const { valid } = options.dataset.samples;
+    if (valid.length === 0) {
+      throw new UserError(
+        `Cannot validate on ${options.dataset.name}: its valid split is empty. Use --eval-samples 0`,
+      );
+    }
+    this.#options = options;
+    this.#itemTokens = itemTokens;
+    this.#trie = new DeviceTrie(options.device, buildTrie(itemTokens));
+    const order = shuffledOrder(valid.length, options.seed, 0).subarray(0, options.samples);
+    this.#samples = Array.from(order, (i) => valid[i]);
+  }
+
+  async run(decoder: Decoder): Promise<ValidationResult> {
+    const { device, bos, maxHistory, beams } = this.#options;
+    const search = new BeamSearch(device, decoder, this.#trie, { beams, normalisation: "vocab" });
+    const ranks: Rank[] = [];
+    for (let start = 0; start < this.#samples.length; start += search.promptsPerBatch) {
+      const batch = this.#samples.slice(start, start + search.promptsPerBatch);
+      const prompts = batch.map(({ history }) => historyPrompt(bos, this.#itemTokens, history, maxHistory));
+      const results = await search.run(prompts);
+      results.forEach(({ leaves }, i) => {
+        const rank = leaves.indexOf(this.#trie.host.walk(this.#itemTokens[batch[i].target])!);
+        ranks.push(rank < 0 ? null : rank);
+      });
+    }
+    search.destroy();
+    return { hr10: mean(hitsAtK(ranks, 10)), ndcg10: mean(ndcgAtK(ranks, 10)) };
+  }
+}
