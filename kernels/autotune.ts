@@ -5,6 +5,7 @@ import { noise } from "./spec.ts";
 import { type Flat, groupsOf, type Matrix, type Tensor } from "./tensor.ts";
 import { ATTENTION_VARIANTS, type ChoiceStore, MATMUL_VARIANTS, type ShapeClass } from "./variants.ts";
 
+/** How `autotune()` reports and how long it takes. */
 export interface AutotuneOptions {
   /** Called with a sentence for each shape class. */
   log?: (line: string) => void;
@@ -12,9 +13,11 @@ export interface AutotuneOptions {
   budget?: number;
 }
 
-/** Samples of one candidate, in seconds a call. */
+/** What was measured of one candidate. */
 export interface Timing {
+  /** Of the variant. */
   name: string;
+  /** Samples, in seconds a call; at least one. */
   seconds: readonly number[];
 }
 

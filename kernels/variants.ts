@@ -11,20 +11,26 @@ export const MATMUL_VARIANTS: readonly MatmulVariant[] = [
   sharedSmallVariant,
   sharedLargeVariant,
 ];
+/** As {@link MATMUL_VARIANTS}, of packed tree attention. */
 export const ATTENTION_VARIANTS: readonly AttentionVariant[] = [rowsVariant, sharedAttentionVariant];
 
 /** Variant names by operation; what is absent is chosen by shape. */
 export interface VariantNames {
+  /** One of {@link MATMUL_VARIANTS}. */
   matmul?: string;
+  /** One of {@link ATTENTION_VARIANTS}. */
   attention?: string;
 }
 
 /** Where tuned choices outlive the process; keys and values are short texts. */
 export interface ChoiceStore {
+  /** The choice under `key`, if one was kept. */
   get(key: string): string | undefined;
+  /** Keeps a choice. */
   set(key: string, value: string): void;
 }
 
+/** Operations that have variants. */
 export type Operation = keyof VariantNames;
 
 /** Calls that are tuned together: what was asked for first stands for all sizes of the same powers of two. */
@@ -46,10 +52,13 @@ interface Choice<V> {
 
 /** A line for people: which variant serves an operation, and why. */
 export interface VariantRow {
+  /** "layout", "matmul" or "attention". */
   operation: string;
   /** A shape class such as "ab 2048x256x256", or "all". */
   shape: string;
+  /** Name of what serves it. */
   variant: string;
+  /** Untouched, timed on this adapter, or asked for. */
   why: "default" | "tuned" | "override";
 }
 
