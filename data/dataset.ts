@@ -32,6 +32,11 @@ export interface UserHistory {
   user: string;
   /** Item numbers, oldest first. */
   items: number[];
+  /**
+   * When each item was bought, from 0 (start of the train period) to 1 (its end): the place of its train sample among
+   * all of them. Absent where the order of samples is not their order in time.
+   */
+  times?: number[];
 }
 
 /** Everything that training and evaluation read, independent of the format it came from. */

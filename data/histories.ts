@@ -7,16 +7,20 @@ import type { Sample, UserHistory } from "./dataset.ts";
  */
 export function chainHistories(samples: readonly Sample[]): UserHistory[] {
   const histories: UserHistory[] = [];
-  const open = new Map<string, { items: number[]; window: number }>();
-  for (const { user, history, target } of samples) {
+  const open = new Map<string, { items: number[]; times: number[]; window: number }>();
+  for (const [row, { user, history, target }] of samples.entries()) {
+    const time = samples.length < 2 ? 1 : row / (samples.length - 1);
     const chain = open.get(user);
     if (chain !== undefined && history.length >= chain.window && endsWith(chain.items, history)) {
       chain.items.push(target);
+      chain.times.push(time);
       chain.window = history.length;
     } else {
       const items = [...history, target];
-      histories.push({ user, items });
-      open.set(user, { items, window: history.length });
+      // The items before the first row were bought no later than its target.
+      const times = items.map(() => time);
+      histories.push({ user, items, times });
+      open.set(user, { items, times, window: history.length });
     }
   }
   return histories;

@@ -28,28 +28,29 @@ function weightedSequence(bos: number, items: readonly Uint32Array[], weights: (
 }
 
 /**
- * `samples` mode: one sequence a target. Every token of the target has weight 1, every token of a history item
- * `historyWeight` (0 leaves them out). `history` is oldest first, one SID as token ids an item.
+ * `samples` mode: one sequence a target. Every token of the target has weight `weight`, every token of a history item
+ * `historyWeight` times that (0 leaves them out). `history` is oldest first, one SID as token ids an item.
  */
 export function sampleSequence(
   history: readonly Uint32Array[],
   target: Uint32Array,
-  options: { bos: number; historyWeight: number },
+  { bos, historyWeight, weight = 1 }: { bos: number; historyWeight: number; weight?: number },
 ): PackInput {
   return weightedSequence(
-    options.bos,
+    bos,
     [...history, target],
-    (item) => item === history.length ? 1 : options.historyWeight,
+    (item) => item === history.length ? weight : weight * historyWeight,
   );
 }
 
 /**
  * `histories` mode: one sequence a user with a loss at every item, so a target is never seen before it is
- * predicted. The first item, which follows nothing but BOS, has weight `firstItemWeight`.
+ * predicted. `weights` has one loss weight an item, 1 each by default; the first item, which follows nothing but BOS,
+ * has `firstItemWeight` times its own.
  */
 export function historySequence(
   items: readonly Uint32Array[],
-  options: { bos: number; firstItemWeight: number },
+  { bos, firstItemWeight, weights }: { bos: number; firstItemWeight: number; weights?: readonly number[] },
 ): PackInput {
-  return weightedSequence(options.bos, items, (item) => item === 0 ? options.firstItemWeight : 1);
+  return weightedSequence(bos, items, (item) => (weights?.[item] ?? 1) * (item === 0 ? firstItemWeight : 1));
 }

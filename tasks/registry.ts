@@ -8,6 +8,7 @@ interface Entry {
 /** One line a task; loaded when asked for, so that a small task starts fast. */
 export const registry = {
   doctor: { summary: "what this machine has and lacks", load: () => import("./doctor.ts") },
+  sft: { summary: "train a decoder on next-item prediction", load: () => import("./sft.ts") },
   build: { summary: "one executable file with all commands", load: () => import("./build.ts") },
 } satisfies Record<string, Entry>;
 

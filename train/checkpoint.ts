@@ -46,7 +46,9 @@ export async function loadDecoder(device: Device, directory: string): Promise<De
   const source = `${directory}/model.safetensors`;
   const tensors = readSafetensors(await readBytes(source), source);
   const bad = findNonFinite(tensors);
-  if (bad) throw new UserError(`Cannot load ${source}: tensor ${bad.name} holds ${bad.value} at ${bad.index}`);
+  if (bad) {
+    throw new UserError(`Cannot load ${source}: tensor ${bad.name} holds ${bad.value} at ${bad.index}`);
+  }
   const decoder = new Decoder(device, config);
   device.write(decoder.parameters.values, decoder.parameters.fromTensors(tensors, source));
   decoder.parameters.refresh();
@@ -54,7 +56,9 @@ export async function loadDecoder(device: Device, directory: string): Promise<De
 }
 
 /** Optimizer arrays and position of a checkpoint. */
-export async function loadTrainer(directory: string): Promise<{ arrays: OptimizerState; state: TrainerState }> {
+export async function loadTrainer(
+  directory: string,
+): Promise<{ arrays: OptimizerState; state: TrainerState }> {
   const source = `${directory}/trainer.safetensors`;
   const tensors = readSafetensors(await readBytes(source), source);
   const arrays = Object.fromEntries([...tensors].map(([name, { data }]) => [name, data]));
@@ -71,6 +75,8 @@ async function readBytes(path: string): Promise<Uint8Array> {
     return await Deno.readFile(path);
   } catch (error) {
     const why = error instanceof Deno.errors.NotFound ? "no such file" : (error as Error).message;
-    throw new UserError(`Cannot read ${path}: ${why}. Expected a checkpoint or a Hugging Face model directory`);
+    throw new UserError(
+      `Cannot read ${path}: ${why}. Expected a checkpoint or a Hugging Face model directory`,
+    );
   }
 }

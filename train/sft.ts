@@ -1,3 +1,4 @@
+import type { PackedBatch } from "../data/batches.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { PhiloxStream } from "../data/philox.ts";
 import { UserError } from "../data/user_error.ts";
@@ -26,6 +27,8 @@ export interface SftInput {
   run: RunDirectory;
   /** Continue from the latest checkpoint of `run`. */
   resume: boolean;
+  /** Chooses kernels once the shapes of a step are known, before the first step. */
+  tune?: () => Promise<void>;
   /** Stops the run after the current step, with a checkpoint. */
   signal: AbortSignal;
   onStart?(facts: { parameters: number; steps: number; tokensPerEpoch: number; sequences: number }): void;
@@ -90,6 +93,21 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
     beams: config.evalBeams,
     seed: config.seed,
   }, itemTokens);
+  const record = (batch: PackedBatch, weightSum: number) => {
+    buffer.write(batch, 1 / weightSum);
+    device.scope(() => {
+      const tape = new Tape(device, true);
+      decoder.loss(tape, buffer.packed, { targets, weights, stats, rowLoss }, {
+        labelSmoothing: config.labelSmoothing,
+        dropout: { rate: config.dropout, seed: dropoutSeed },
+      });
+      tape.backward();
+    });
+  };
+  if (input.tune) {
+    record(data.batch(0, 0), 1);
+    await input.tune();
+  }
   input.onStart?.({
     parameters: parameters.count,
     steps: plan.total,
@@ -115,19 +133,10 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
     optimizer.prepare(step, learningRateAt(step, schedule));
     device.clear(parameters.gradients);
     batches.forEach((batch, i) => {
-      buffer.write(batch, 1 / weightSum);
       device.write(dropoutSeed, new Uint32Array([config.seed, i, step, 0]));
       device.write(control, new Uint32Array([(step - logged) * config.gradientAccumulationSteps + i]));
-      device.scope(() => {
-        const tape = new Tape(device, true);
-        const dropout = { rate: config.dropout, seed: dropoutSeed };
-        decoder.loss(tape, buffer.packed, { targets, weights, stats, rowLoss }, {
-          labelSmoothing: config.labelSmoothing,
-          dropout,
-        });
-        tape.backward();
-        sumFlat(device, rowLoss, rowLoss.length, lossLog, control);
-      });
+      record(batch, weightSum);
+      sumFlat(device, rowLoss, rowLoss.length, lossLog, control);
       tokensDone += batch.counts.tokens;
     });
     optimizer.step();
@@ -142,7 +151,9 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
       const loss = used.reduce((a, b) => a + b, 0) / steps;
       if (!Number.isFinite(loss) || norm[2] !== 0) {
         throw new UserError(
-          `Training stopped at step ${state.step}: the loss is ${loss}, the gradient norm ${norm[0]}. Lower ` +
+          `Training stopped at step ${state.step}: the loss is ${loss}, the gradient norm ${
+            norm[0]
+          }. Lower ` +
             `--learning-rate and resume from the last checkpoint, which is intact`,
         );
       }
@@ -216,7 +227,8 @@ function planSteps(data: SftData, config: SftConfig) {
       const start = epoch === 0 ? 0 : ends[epoch - 1];
       return epoch + (step - start) / (ends[epoch] - start);
     },
-    isEvaluation: (step: number) => config.evalSteps > 0 ? step % config.evalSteps === 0 : ends.includes(step),
+    isEvaluation: (step: number) =>
+      config.evalSteps > 0 ? step % config.evalSteps === 0 : ends.includes(step),
     isSave: (step: number) => config.saveSteps > 0 && step % config.saveSteps === 0,
   };
 }

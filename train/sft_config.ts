@@ -20,6 +20,9 @@ export const SftConfig = z.strictObject({
   maxHistory: count().default(10).describe("items of a prompt, the latest ones"),
   historyWeight: share.default(0.3).describe("samples mode: loss weight of history items, the target has 1"),
   firstItemWeight: share.default(1).describe("histories mode: loss weight of the first item"),
+  recencyWeight: z.number().min(0).default(0).describe(
+    "r weighs a target by exp(-r (1 - t)), t from 0 to 1 its time in the train period; needs samples in time order",
+  ),
   maxSequenceItems: count(2).default(50).describe("histories mode: longer histories are cut in parts"),
   numTrainEpochs: count().default(20).describe("passes over the train split"),
   maxSteps: count(0).default(0).describe("stop after so many optimizer steps; 0: by epochs alone"),

@@ -7,7 +7,13 @@ import type { SftConfig } from "./sft_config.ts";
 
 type Settings = Pick<
   SftConfig,
-  "mode" | "maxHistory" | "historyWeight" | "firstItemWeight" | "maxSequenceItems" | "tokensPerBatch"
+  | "mode"
+  | "maxHistory"
+  | "historyWeight"
+  | "firstItemWeight"
+  | "recencyWeight"
+  | "maxSequenceItems"
+  | "tokensPerBatch"
 >;
 
 /**
@@ -24,20 +30,24 @@ export class SftData {
   #seed: number;
   #plan: { epoch: number; batches: number[][] } | undefined;
 
-  constructor(dataset: Dataset, itemTokens: readonly Uint32Array[], bos: number, settings: Settings, seed: number) {
+  constructor(
+    dataset: Dataset,
+    itemTokens: readonly Uint32Array[],
+    bos: number,
+    settings: Settings,
+    seed: number,
+  ) {
     this.#seed = seed;
     this.#make = settings.mode === "samples"
-      ? (i) => {
-        const { history, target } = dataset.samples.train[i];
-        const items = history.slice(-settings.maxHistory).map((item) => itemTokens[item]);
-        return sampleSequence(items, itemTokens[target], { bos, historyWeight: settings.historyWeight });
-      }
+      ? sampleMaker(dataset, itemTokens, bos, settings)
       : historyMaker(dataset, itemTokens, bos, settings);
     this.sequences = settings.mode === "samples"
       ? dataset.samples.train.length
       : historyParts(dataset, settings.maxSequenceItems).length;
     if (this.sequences === 0) {
-      throw new UserError(`Cannot train on ${dataset.name}: its train split is empty, expected at least one sample`);
+      throw new UserError(
+        `Cannot train on ${dataset.name}: its train split is empty, expected at least one sample`,
+      );
     }
     this.#sizes = [];
     for (let i = 0; i < this.sequences; i++) {
@@ -70,20 +80,50 @@ export class SftData {
   }
 }
 
+function sampleMaker(
+  dataset: Dataset,
+  itemTokens: readonly Uint32Array[],
+  bos: number,
+  { maxHistory, historyWeight, recencyWeight }: Settings,
+): (i: number) => PackInput {
+  const { train } = dataset.samples;
+  return (i) => {
+    const { history, target } = train[i];
+    const items = history.slice(-maxHistory).map((item) => itemTokens[item]);
+    const weight = recency(recencyWeight, train.length < 2 ? 1 : i / (train.length - 1));
+    return sampleSequence(items, itemTokens[target], { bos, historyWeight, weight });
+  };
+}
+
 function historyMaker(
   dataset: Dataset,
   itemTokens: readonly Uint32Array[],
   bos: number,
-  { firstItemWeight, maxSequenceItems }: Settings,
+  { firstItemWeight, recencyWeight, maxSequenceItems }: Settings,
 ): (i: number) => PackInput {
   const parts = historyParts(dataset, maxSequenceItems);
-  return (i) => historySequence(parts[i].map((item) => itemTokens[item]), { bos, firstItemWeight });
+  return (i) => {
+    const { items, times } = parts[i];
+    return historySequence(items.map((item) => itemTokens[item]), {
+      bos,
+      firstItemWeight,
+      weights: times?.map((time) => recency(recencyWeight, time)),
+    });
+  };
 }
 
-function historyParts(dataset: Dataset, maxItems: number): number[][] {
-  return dataset.histories.flatMap(({ items }) => {
-    const parts: number[][] = [];
-    for (let start = 0; start < items.length; start += maxItems) parts.push(items.slice(start, start + maxItems));
+// Tastes drift: a target at the end of the train period weighs 1, one at its start exp(-strength).
+function recency(strength: number, time: number): number {
+  return Math.exp(-strength * (1 - time));
+}
+
+function historyParts({ histories }: Dataset, maxItems: number): { items: number[]; times?: number[] }[] {
+  return histories.flatMap(({ items, times }) => {
+    const parts = [];
+    for (let start = 0; start < items.length; start += maxItems) {
+      const end = start + maxItems;
+      parts.push({ items: items.slice(start, end), times: times?.slice(start, end) });
+    }
     return parts;
   });
 }

@@ -44,7 +44,10 @@ Deno.test("minionerec reads splits, items, SIDs and rebuilds train histories", a
       valid: [{ user: "A1", history: [3, 2], target: 0 }],
       test: [{ user: "A0", history: [1, 3], target: 0 }],
     });
-    deepStrictEqual(dataset.histories, [{ user: "A0", items: [0, 1, 3] }, { user: "A1", items: [3, 2] }]);
+    deepStrictEqual(dataset.histories, [
+      { user: "A0", items: [0, 1, 3], times: [0, 0, 1] },
+      { user: "A1", items: [3, 2], times: [0.5, 0.5] },
+    ]);
     deepStrictEqual(dataset.sids?.[3], ["<a_4>", "<b_0>"]);
     deepStrictEqual(
       dataset.files.map((path) => path.slice(dir.length + 1)),

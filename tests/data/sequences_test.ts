@@ -46,3 +46,11 @@ Deno.test("historySequence() leaves the first item out at weight 0", () => {
     3,
   ]);
 });
+
+Deno.test("historySequence() multiplies each item's weight", () => {
+  deepStrictEqual(
+    historySequence([c, c], { bos: 1, firstItemWeight: 0.5, weights: [0.5, 0.25] }).targets
+      .map(({ weight }) => weight),
+    Array(2 * c.length).fill(0.25),
+  );
+});

@@ -1,0 +1,93 @@
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import manifest from "../deno.json" with { type: "json" };
+import type { Dataset } from "../data/dataset.ts";
+import { loadIndex } from "../data/index_file.ts";
+import { loadDataset } from "../data/load.ts";
+import { UserError } from "../data/user_error.ts";
+import { Device } from "../kernels/device.ts";
+import { type ChoiceStore, parseVariants } from "../kernels/variants.ts";
+import { cacheFolder } from "./cache_folder.ts";
+
+/** The flag that all tasks with a device share. */
+export const VariantFlag = {
+  variant: z.string().default("").describe(
+    "kernels to use instead of the tuned ones, e.g. matmul=shared,attention=rows,layout=buffer",
+  ),
+};
+
+/** Opens the device with the choices that `--variant` names and those that earlier tuning left in the user's cache. */
+export async function openDevice(variant: string): Promise<{ device: Device; store: ChoiceStore }> {
+  const device = await Device.open(parseVariants(variant));
+  const store = choiceStore();
+  device.variants.useStore(store);
+  return { device, store };
+}
+
+/** Tuned kernel choices in `variants.json` of the user's cache; a file that cannot be written is only not kept. */
+function choiceStore(): ChoiceStore {
+  const path = join(cacheFolder(), "variants.json");
+  const prefix = `${manifest.version} deno ${Deno.version.deno} | `;
+  let choices: Record<string, string> = {};
+  try {
+    choices = JSON.parse(readFileSync(path, "utf8"));
+  } catch {
+    // Nothing tuned yet.
+  }
+  return {
+    get: (key) => choices[prefix + key],
+    set(key, value) {
+      choices[prefix + key] = value;
+      try {
+        mkdirSync(cacheFolder(), { recursive: true });
+        writeFileSync(path, JSON.stringify(choices, null, 1));
+      } catch {
+        // Tuned again next time.
+      }
+    },
+  };
+}
+
+/** A dataset with the SIDs to use: those of `sids` (an index.json or the folder of one), else the published ones. */
+export async function loadInputs(
+  data: string,
+  sids: string,
+): Promise<{ dataset: Dataset; sids: string[][] }> {
+  const dataset = await loadDataset(data);
+  if (sids === "") {
+    if (dataset.sids) return { dataset, sids: dataset.sids };
+    throw new UserError(
+      `Cannot use ${data} without SIDs: it ships none. Make some with \`genrec sid\` and name them with --sids`,
+    );
+  }
+  const path = existsSync(join(sids, "index.json")) ? join(sids, "index.json") : sids;
+  dataset.files.push(path);
+  return { dataset, sids: await loadIndex(path, dataset.items.length) };
+}
+
+/** What a run was made from: `manifest.json`. */
+export async function runManifest(
+  device: Device,
+  dataset: Dataset,
+  facts: { seed: number; parent?: string },
+): Promise<Record<string, unknown>> {
+  const inputs: Record<string, string> = {};
+  for (const path of dataset.files) inputs[path] = await sha256(path);
+  return {
+    genrec: manifest.version,
+    deno: Deno.version.deno,
+    adapter: device.info.description || device.info.device || device.info.vendor,
+    layout: device.layout,
+    dataset: dataset.name,
+    inputs,
+    ...facts,
+  };
+}
+
+async function sha256(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
+  return hash.digest("hex");
+}
