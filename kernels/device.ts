@@ -1,11 +1,19 @@
-import operandsBuffer from "./operands_buffer.wgsl" with { type: "text" };
-import operandsTexture from "./operands_texture.wgsl" with { type: "text" };
-import { type Dispatch, FIRST_FLAT, FIRST_OUTPUT, type Kernel, PARAMS, SHAPES } from "./kernel.ts";
+import { Bindings } from "./bindings.ts";
+import { DeviceError } from "./device_error.ts";
+import type { Dispatch, Kernel } from "./kernel.ts";
+import { Profiler, type ProfileRow } from "./profiler.ts";
 import { Pool } from "./pool.ts";
 import { type VariantNames, Variants } from "./variants.ts";
-import { type Flat, freshId, groupsOf, type Matrix, type Tensor } from "./tensor.ts";
-
-export type Layout = "texture" | "buffer";
+import {
+  type Flat,
+  freshId,
+  groupsOf,
+  type Layout,
+  type Matrix,
+  padRows,
+  type Tensor,
+  unpadRows,
+} from "./tensor.ts";
 
 export interface DeviceOptions {
   /** Home of matrices. Default: textures on CPU adapters, where their reads are 2-3 times faster; buffers on GPUs. */
@@ -21,9 +29,6 @@ export interface DeviceMemory {
   textures: number;
   peak: number;
 }
-
-/** No adapter, or one that cannot do what was asked. The message says what to do. */
-export class DeviceError extends Error {}
 
 const MAX_GRID = 32768;
 
@@ -45,15 +50,13 @@ export class Device {
   readonly counters = { dispatches: 0, submits: 0, allocations: 0, bindGroups: 0, pipelines: 0 };
 
   #pool: Pool;
-  #pipelines = new Map<Kernel, { pipeline: GPUComputePipeline; layout: GPUBindGroupLayout; id: number }>();
-  #uniforms = new Map<string, GPUBuffer>();
-  #bindGroups = new Map<string, GPUBindGroup>();
+  #bindings: Bindings;
   #slices = new Map<string, Flat>(); // the same slice keeps its id, so its bind groups are found again
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #staging = new Map<number, GPUBuffer[]>();
   #error: Error | undefined;
-  #profiler: { set: GPUQuerySet; entries: string[] } | undefined;
+  #profiler: Profiler | undefined;
 
   private constructor(adapter: GPUAdapter, gpu: GPUDevice, layout: Layout, names?: VariantNames) {
     this.gpu = gpu;
@@ -64,6 +67,7 @@ export class Device {
     this.variants = new Variants(`${vendor} ${architecture} ${description} ${layout}`, this.isCpu, names);
     this.limits = gpu.limits;
     this.features = new Set(gpu.features as unknown as Iterable<string>);
+    this.#bindings = new Bindings(gpu, layout, this.counters);
     this.#pool = new Pool((rows, cols) => this.createMatrix(rows, cols), (matrix) => this.destroy(matrix));
     gpu.addEventListener("uncapturederror", (event) => {
       (event as Event).preventDefault();
@@ -202,7 +206,7 @@ export class Device {
       this.memory.textures -= tensor.rows * groupsOf(tensor.cols) * 16;
       tensor.storage.texture.destroy();
     }
-    this.#bindGroups.clear();
+    this.#bindings.clear();
   }
 
   /** Destroys free matrices of the pool: call between phases that use different shapes. */
@@ -288,11 +292,10 @@ export class Device {
 
   /** Records one dispatch. */
   run(kernel: Kernel, dispatch: Dispatch): void {
-    const { pipeline, layout, id } = this.#pipeline(kernel);
-    const group = this.#bindGroup(kernel, layout, id, dispatch);
+    const { pipeline, group } = this.#bindings.of(kernel, dispatch);
     const [x, y] = grid(kernel, dispatch.invocations);
     if (x === 0 || y === 0) return;
-    const pass = this.#profiler ? this.#timedPass(kernel.entry) : this.#passEncoder();
+    const pass = this.#passEncoder(kernel.entry);
     pass.setPipeline(pipeline);
     pass.setBindGroup(0, group);
     pass.dispatchWorkgroups(x, y);
@@ -300,41 +303,30 @@ export class Device {
   }
 
   /**
-   * Runs `work` with a timestamp around every dispatch -> milliseconds and count by kernel entry, slowest first. Needs
-   * the feature timestamp-query; at most 2048 dispatches.
+   * Runs `work` with a timestamp around every dispatch -> time and count by kernel entry, slowest first. Needs the
+   * feature timestamp-query; at most 2048 dispatches.
    */
-  async profile(work: () => void): Promise<{ entry: string; count: number; milliseconds: number }[]> {
+  async profile(work: () => void): Promise<ProfileRow[]> {
     if (!this.features.has("timestamp-query")) {
       throw new DeviceError("Cannot profile: this adapter has no timestamp-query");
     }
     this.submit();
-    const count = 4096;
-    const set = this.gpu.createQuerySet({ type: "timestamp", count });
-    this.#profiler = { set, entries: [] };
-    work();
-    this.#endPass();
-    const { entries } = this.#profiler;
-    this.#profiler = undefined;
-    const resolved = this.createFlat("u32", 2 * count);
-    const target = this.gpu.createBuffer({
-      size: 8 * count,
-      usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
-    });
-    this.#encoding().resolveQuerySet(set, 0, 2 * entries.length, target, 0);
-    this.#encoding().copyBufferToBuffer(target, 0, resolved.buffer, 0, 16 * entries.length);
-    const [words] = await this.read(resolved);
-    const times = new BigUint64Array(words.buffer, words.byteOffset, 2 * entries.length);
-    const byEntry = new Map<string, { entry: string; count: number; milliseconds: number }>();
-    entries.forEach((entry, i) => {
-      const row = byEntry.get(entry) ?? { entry, count: 0, milliseconds: 0 };
-      row.count++;
-      row.milliseconds += Number(times[2 * i + 1] - times[2 * i]) / 1e6;
-      byEntry.set(entry, row);
-    });
-    set.destroy();
-    target.destroy();
-    this.destroy(resolved);
-    return [...byEntry.values()].sort((a, b) => b.milliseconds - a.milliseconds);
+    const profiler = this.#profiler = new Profiler(this.gpu);
+    try {
+      work();
+    } finally {
+      this.#profiler = undefined;
+      this.#endPass();
+    }
+    const usage = GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC;
+    const resolved = this.gpu.createBuffer({ size: Math.max(16, profiler.bytes), usage });
+    profiler.resolve(this.#encoding(), resolved);
+    const times = this.createFlat("u32", profiler.bytes / 4);
+    this.#encoding().copyBufferToBuffer(resolved, 0, times.buffer, 0, profiler.bytes);
+    const [words] = await this.read(times);
+    resolved.destroy();
+    this.destroy(times);
+    return profiler.rows(new BigUint64Array(words.buffer, words.byteOffset, words.length / 2));
   }
 
   /** Sends the recorded work to the queue without waiting for it. */
@@ -353,134 +345,6 @@ export class Device {
     const fence = this.createFlat("u32", 4);
     await this.read(fence);
     this.destroy(fence);
-  }
-
-  #pipeline(kernel: Kernel) {
-    const known = this.#pipelines.get(kernel);
-    if (known) return known;
-    if (kernel.inputs > FIRST_OUTPUT || kernel.outputs > 2) {
-      throw new RangeError(`${kernel.label} ${kernel.entry}: at most ${FIRST_OUTPUT} inputs and 2 outputs`);
-    }
-    const visibility = GPUShaderStage.COMPUTE;
-    const entries: GPUBindGroupLayoutEntry[] = [];
-    const matrix = (binding: number, access: "read-only" | "write-only") =>
-      entries.push(
-        this.layout === "texture"
-          ? { binding, visibility, storageTexture: { access, format: "rgba32float" } }
-          : {
-            binding,
-            visibility,
-            buffer: { type: access === "read-only" ? "read-only-storage" : "storage" },
-          },
-      );
-    for (let i = 0; i < kernel.inputs; i++) matrix(i, "read-only");
-    for (let i = 0; i < kernel.outputs; i++) matrix(FIRST_OUTPUT + i, "write-only");
-    kernel.flats.forEach((access, i) =>
-      entries.push({
-        binding: FIRST_FLAT + i,
-        visibility,
-        buffer: { type: access === "read" ? "read-only-storage" : "storage" },
-      })
-    );
-    if (kernel.params !== false) entries.push({ binding: PARAMS, visibility, buffer: { type: "uniform" } });
-    if (this.layout === "buffer") entries.push({ binding: SHAPES, visibility, buffer: { type: "uniform" } });
-    const prelude = this.layout === "texture" ? operandsTexture : operandsBuffer;
-    const module = this.gpu.createShaderModule({ label: kernel.label, code: prelude + kernel.code });
-    const layout = this.gpu.createBindGroupLayout({ label: kernel.label, entries });
-    const pipeline = this.gpu.createComputePipeline({
-      label: `${kernel.label} ${kernel.entry}`,
-      layout: this.gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
-      compute: { module, entryPoint: kernel.entry, constants: kernel.constants },
-    });
-    this.counters.pipelines++;
-    const made = { pipeline, layout, id: freshId() };
-    this.#pipelines.set(kernel, made);
-    return made;
-  }
-
-  #bindGroup(
-    kernel: Kernel,
-    layout: GPUBindGroupLayout,
-    pipelineId: number,
-    dispatch: Dispatch,
-  ): GPUBindGroup {
-    const { inputs = [], outputs = [], flats = [], u32 = [], f32 = [] } = dispatch;
-    if (
-      inputs.length !== kernel.inputs || outputs.length !== kernel.outputs ||
-      flats.length !== kernel.flats.length
-    ) {
-      throw new RangeError(
-        `${kernel.entry} got ${inputs.length} inputs, ${outputs.length} outputs, ${flats.length} flats: ` +
-          `expected ${kernel.inputs}, ${kernel.outputs}, ${kernel.flats.length}`,
-      );
-    }
-    let key = `${pipelineId}|`;
-    for (const matrix of inputs) key += `${matrix.id},`;
-    for (const matrix of outputs) key += `${matrix.id},`;
-    for (const flat of flats) key += `${flat.id},`;
-    if (kernel.params !== false) key += `|${u32.join()}|${f32.join()}`;
-    const known = this.#bindGroups.get(key);
-    if (known) return known;
-
-    const entries: GPUBindGroupEntry[] = [];
-    inputs.forEach((matrix, i) => entries.push({ binding: i, resource: this.#resource(matrix) }));
-    outputs.forEach((matrix, i) =>
-      entries.push({ binding: FIRST_OUTPUT + i, resource: this.#resource(matrix) })
-    );
-    flats.forEach((flat, i) => entries.push({ binding: FIRST_FLAT + i, resource: this.#resource(flat) }));
-    if (kernel.params !== false) {
-      const content = new Uint32Array(u32.length + f32.length);
-      content.set(u32);
-      content.set(new Uint32Array(new Float32Array(f32).buffer), u32.length);
-      entries.push({ binding: PARAMS, resource: { buffer: this.#uniform(content) } });
-    }
-    if (this.layout === "buffer") {
-      const shapes = new Uint32Array(32);
-      inputs.forEach((m, i) => shapes.set([groupsOf(m.cols), m.rows], i * 4));
-      outputs.forEach((m, i) => shapes.set([groupsOf(m.cols), m.rows], (FIRST_OUTPUT + i) * 4));
-      entries.push({ binding: SHAPES, resource: { buffer: this.#uniform(shapes) } });
-    }
-    const group = this.gpu.createBindGroup({ label: kernel.label, layout, entries });
-    this.counters.bindGroups++;
-    this.#bindGroups.set(key, group);
-    return group;
-  }
-
-  #resource(tensor: Tensor): GPUBindingResource {
-    if (tensor.kind === "flat") {
-      const size = Math.max(16, Math.ceil(tensor.length / 4) * 16);
-      this.#checkBinding(size, `${tensor.length} elements`);
-      return {
-        buffer: tensor.buffer,
-        offset: tensor.offset,
-        size: Math.min(size, tensor.buffer.size - tensor.offset),
-      };
-    }
-    if (tensor.storage.layout === "texture") return tensor.storage.view;
-    const size = tensor.rows * groupsOf(tensor.cols) * 16;
-    this.#checkBinding(size, `a matrix (${tensor.rows}, ${tensor.cols})`);
-    return { buffer: tensor.storage.buffer, offset: tensor.storage.offset, size: Math.max(16, size) };
-  }
-
-  #checkBinding(size: number, what: string): void {
-    if (size > this.limits.maxStorageBufferBindingSize) {
-      throw new DeviceError(
-        `Cannot bind ${what}: ${size} bytes, this adapter allows ${this.limits.maxStorageBufferBindingSize} ` +
-          "a binding. Split it, or use a smaller batch",
-      );
-    }
-  }
-
-  #uniform(content: Uint32Array): GPUBuffer {
-    const key = content.join();
-    const known = this.#uniforms.get(key);
-    if (known) return known;
-    const size = Math.max(16, Math.ceil(content.length / 4) * 16);
-    const buffer = this.gpu.createBuffer({ size, usage: GPUBufferUsage.UNIFORM, mappedAtCreation: true });
-    new Uint32Array(buffer.getMappedRange()).set(content);
-    buffer.unmap();
-    this.#uniforms.set(key, buffer);
-    return buffer;
   }
 
   #buffer(bytes: number, what: string): GPUBuffer {
@@ -536,19 +400,11 @@ export class Device {
     return this.#encoder ??= this.gpu.createCommandEncoder();
   }
 
-  #timedPass(entry: string): GPUComputePassEncoder {
-    this.#endPass();
-    const { set, entries } = this.#profiler!;
-    const timestampWrites = {
-      querySet: set,
-      beginningOfPassWriteIndex: 2 * entries.length,
-      endOfPassWriteIndex: 2 * entries.length + 1,
-    };
-    entries.push(entry);
-    return this.#pass = this.#encoding().beginComputePass({ timestampWrites });
-  }
-
-  #passEncoder(): GPUComputePassEncoder {
+  #passEncoder(entry: string): GPUComputePassEncoder {
+    if (this.#profiler) {
+      this.#endPass();
+      return this.#pass = this.#profiler.begin(this.#encoding(), entry);
+    }
     return this.#pass ??= this.#encoding().beginComputePass();
   }
 
@@ -609,19 +465,4 @@ function grid(kernel: Kernel, [x, y]: readonly [number, number?]): [number, numb
     return [groupsX, groupsY];
   }
   return groupsX <= MAX_GRID ? [groupsX, groupsX && 1] : [MAX_GRID, Math.ceil(groupsX / MAX_GRID)];
-}
-
-function padRows(data: Float32Array, rows: number, cols: number): Float32Array {
-  const stride = groupsOf(cols) * 4;
-  if (stride === cols) return data;
-  const padded = new Float32Array(rows * stride);
-  for (let row = 0; row < rows; row++) padded.set(data.subarray(row * cols, (row + 1) * cols), row * stride);
-  return padded;
-}
-
-function unpadRows(raw: Float32Array, { rows, cols }: Matrix, stride: number): Float32Array {
-  if (stride === cols) return raw;
-  const data = new Float32Array(rows * cols);
-  for (let row = 0; row < rows; row++) data.set(raw.subarray(row * stride, row * stride + cols), row * cols);
-  return data;
 }

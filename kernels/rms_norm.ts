@@ -26,7 +26,11 @@ export function rmsNormBackward(
   expectShape("rmsNormBackward() dy", dy, x.rows, x.cols);
   const dx = device.matrix(x.rows, x.cols);
   const gainTerms = device.matrix(x.rows, x.cols);
-  device.run(backwardKernel, { inputs: [x, gain, dy], outputs: [dx, gainTerms], ...dispatchOf(x, gain, eps) });
+  device.run(backwardKernel, {
+    inputs: [x, gain, dy],
+    outputs: [dx, gainTerms],
+    ...dispatchOf(x, gain, eps),
+  });
   return { dx, gainTerms };
 }
 

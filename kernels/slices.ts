@@ -1,4 +1,5 @@
-import { type Device, DeviceError } from "./device.ts";
+import type { Device } from "./device.ts";
+import { DeviceError } from "./device_error.ts";
 import type { Flat } from "./tensor.ts";
 
 /** Rows [first, first + rows) of a flat array of whole rows. */

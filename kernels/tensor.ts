@@ -4,6 +4,9 @@
  * parameters, gradients.
  */
 
+/** Where matrices live: rgba32float textures or storage buffers. */
+export type Layout = "texture" | "buffer";
+
 /** Float32 matrix (rows, cols). Rows are stored in groups of four columns; the padding lanes of the last group hold 0. */
 export interface Matrix {
   readonly kind: "matrix";
@@ -57,4 +60,21 @@ let nextId = 1;
 /** A number no other tensor of this process has: the key of bind-group caches. */
 export function freshId(): number {
   return nextId++;
+}
+
+/** Row-major (rows, cols) with each row filled up with 0 to whole groups of four. */
+export function padRows(data: Float32Array, rows: number, cols: number): Float32Array {
+  const stride = groupsOf(cols) * 4;
+  if (stride === cols) return data;
+  const padded = new Float32Array(rows * stride);
+  for (let row = 0; row < rows; row++) padded.set(data.subarray(row * cols, (row + 1) * cols), row * stride);
+  return padded;
+}
+
+/** The reverse of `padRows`, from rows of `stride` elements. */
+export function unpadRows(raw: Float32Array, { rows, cols }: Matrix, stride: number): Float32Array {
+  if (stride === cols) return raw;
+  const data = new Float32Array(rows * cols);
+  for (let row = 0; row < rows; row++) data.set(raw.subarray(row * stride, row * stride + cols), row * cols);
+  return data;
 }

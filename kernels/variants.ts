@@ -1,6 +1,8 @@
 import { type AttentionShape, type AttentionVariant, rowsVariant } from "./attention.ts";
 import { sharedAttentionVariant } from "./attention_shared.ts";
-import { type Device, DeviceError, type Layout } from "./device.ts";
+import type { Device } from "./device.ts";
+import { DeviceError } from "./device_error.ts";
+import type { Layout } from "./tensor.ts";
 import { type MatmulForm, type MatmulVariant, tilesVariant } from "./matmul.ts";
 import { sharedLargeVariant, sharedSmallVariant, sharedVariant } from "./matmul_shared.ts";
 

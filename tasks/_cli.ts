@@ -2,7 +2,7 @@ import { Command, CommanderError, Option } from "commander";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { UserError } from "../data/user_error.ts";
-import { DeviceError } from "../kernels/device.ts";
+import { DeviceError } from "../kernels/device_error.ts";
 import { didYouMean } from "./did_you_mean.ts";
 import { type Progress, startProgress } from "./progress.ts";
 

@@ -1,4 +1,5 @@
-import { Device, type Layout } from "../kernels/device.ts";
+import { Device } from "../kernels/device.ts";
+import type { Layout } from "../kernels/tensor.ts";
 import * as registry from "../kernels/registry.ts";
 import type { KernelSpec } from "../kernels/spec.ts";
 import { checkBackward, checkForward } from "./kernel_check.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { adamw } from "../../kernels/adamw.ts";
-import { Device, DeviceError } from "../../kernels/device.ts";
+import { Device } from "../../kernels/device.ts";
+import { DeviceError } from "../../kernels/device_error.ts";
 import { embedBackward, tokenRows } from "../../kernels/embedding.ts";
 import { gradNorm } from "../../kernels/grad_norm.ts";
 import { refresh } from "../../kernels/refresh.ts";

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { attentionSpec, packedIntervals } from "../../kernels/attention_spec.ts";
-import { Device, DeviceError, type Layout } from "../../kernels/device.ts";
+import { Device } from "../../kernels/device.ts";
+import { DeviceError } from "../../kernels/device_error.ts";
 import { matmul, matmulBt } from "../../kernels/matmul.ts";
 import { matmulAtSpec, matmulBtSpec, matmulSpec } from "../../kernels/matmul_spec.ts";
 import { flatOf, type KernelSpec, matrixOf, noise, type Values } from "../../kernels/spec.ts";
-import type { Matrix } from "../../kernels/tensor.ts";
+import type { Layout, Matrix } from "../../kernels/tensor.ts";
 import {
   ATTENTION_VARIANTS,
   describeVariants,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { packBatch } from "../../data/batches.ts";
-import { Device, type Layout } from "../../kernels/device.ts";
+import { Device } from "../../kernels/device.ts";
+import type { Layout } from "../../kernels/tensor.ts";
 import { Tape } from "../../kernels/tape.ts";
 import { readDecoderConfig } from "../../models/config.ts";
 import { Decoder } from "../../models/decoder.ts";

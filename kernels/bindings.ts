@@ -1,0 +1,169 @@
+import operandsBuffer from "./operands_buffer.wgsl" with { type: "text" };
+import operandsTexture from "./operands_texture.wgsl" with { type: "text" };
+import { DeviceError } from "./device_error.ts";
+import { type Dispatch, FIRST_FLAT, FIRST_OUTPUT, type Kernel, PARAMS, SHAPES } from "./kernel.ts";
+import { freshId, groupsOf, type Layout, type Tensor } from "./tensor.ts";
+
+interface Compiled {
+  pipeline: GPUComputePipeline;
+  layout: GPUBindGroupLayout;
+  id: number;
+}
+
+/** Caches of what a dispatch needs: pipelines by kernel, uniforms by content, bind groups by operands. */
+export class Bindings {
+  #gpu: GPUDevice;
+  #layout: Layout;
+  #limits: GPUSupportedLimits;
+  #counters: { bindGroups: number; pipelines: number };
+  #pipelines = new Map<Kernel, Compiled>();
+  #uniforms = new Map<string, GPUBuffer>();
+  #bindGroups = new Map<string, GPUBindGroup>();
+
+  /** `counters` is added to for each object that had to be made. */
+  constructor(gpu: GPUDevice, layout: Layout, counters: { bindGroups: number; pipelines: number }) {
+    this.#gpu = gpu;
+    this.#layout = layout;
+    this.#limits = gpu.limits;
+    this.#counters = counters;
+  }
+
+  /** Pipeline and bind group of a dispatch. */
+  of(kernel: Kernel, dispatch: Dispatch): { pipeline: GPUComputePipeline; group: GPUBindGroup } {
+    const { pipeline, layout, id } = this.#pipeline(kernel);
+    return { pipeline, group: this.#bindGroup(kernel, layout, id, dispatch) };
+  }
+
+  /** Forgets bind groups: those of destroyed tensors must not be found again. */
+  clear(): void {
+    this.#bindGroups.clear();
+  }
+
+  #pipeline(kernel: Kernel): Compiled {
+    const known = this.#pipelines.get(kernel);
+    if (known) return known;
+    if (kernel.inputs > FIRST_OUTPUT || kernel.outputs > 2) {
+      throw new RangeError(`${kernel.label} ${kernel.entry}: at most ${FIRST_OUTPUT} inputs and 2 outputs`);
+    }
+    const visibility = GPUShaderStage.COMPUTE;
+    const entries: GPUBindGroupLayoutEntry[] = [];
+    const matrix = (binding: number, access: "read-only" | "write-only") =>
+      entries.push(
+        this.#layout === "texture"
+          ? { binding, visibility, storageTexture: { access, format: "rgba32float" } }
+          : {
+            binding,
+            visibility,
+            buffer: { type: access === "read-only" ? "read-only-storage" : "storage" },
+          },
+      );
+    for (let i = 0; i < kernel.inputs; i++) matrix(i, "read-only");
+    for (let i = 0; i < kernel.outputs; i++) matrix(FIRST_OUTPUT + i, "write-only");
+    kernel.flats.forEach((access, i) =>
+      entries.push({
+        binding: FIRST_FLAT + i,
+        visibility,
+        buffer: { type: access === "read" ? "read-only-storage" : "storage" },
+      })
+    );
+    if (kernel.params !== false) entries.push({ binding: PARAMS, visibility, buffer: { type: "uniform" } });
+    if (this.#layout === "buffer") entries.push({ binding: SHAPES, visibility, buffer: { type: "uniform" } });
+    const prelude = this.#layout === "texture" ? operandsTexture : operandsBuffer;
+    const module = this.#gpu.createShaderModule({ label: kernel.label, code: prelude + kernel.code });
+    const layout = this.#gpu.createBindGroupLayout({ label: kernel.label, entries });
+    const pipeline = this.#gpu.createComputePipeline({
+      label: `${kernel.label} ${kernel.entry}`,
+      layout: this.#gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
+      compute: { module, entryPoint: kernel.entry, constants: kernel.constants },
+    });
+    this.#counters.pipelines++;
+    const made = { pipeline, layout, id: freshId() };
+    this.#pipelines.set(kernel, made);
+    return made;
+  }
+
+  #bindGroup(
+    kernel: Kernel,
+    layout: GPUBindGroupLayout,
+    pipelineId: number,
+    dispatch: Dispatch,
+  ): GPUBindGroup {
+    const { inputs = [], outputs = [], flats = [], u32 = [], f32 = [] } = dispatch;
+    if (
+      inputs.length !== kernel.inputs || outputs.length !== kernel.outputs ||
+      flats.length !== kernel.flats.length
+    ) {
+      throw new RangeError(
+        `${kernel.entry} got ${inputs.length} inputs, ${outputs.length} outputs, ${flats.length} flats: ` +
+          `expected ${kernel.inputs}, ${kernel.outputs}, ${kernel.flats.length}`,
+      );
+    }
+    let key = `${pipelineId}|`;
+    for (const matrix of inputs) key += `${matrix.id},`;
+    for (const matrix of outputs) key += `${matrix.id},`;
+    for (const flat of flats) key += `${flat.id},`;
+    if (kernel.params !== false) key += `|${u32.join()}|${f32.join()}`;
+    const known = this.#bindGroups.get(key);
+    if (known) return known;
+
+    const entries: GPUBindGroupEntry[] = [];
+    inputs.forEach((matrix, i) => entries.push({ binding: i, resource: this.#resource(matrix) }));
+    outputs.forEach((matrix, i) =>
+      entries.push({ binding: FIRST_OUTPUT + i, resource: this.#resource(matrix) })
+    );
+    flats.forEach((flat, i) => entries.push({ binding: FIRST_FLAT + i, resource: this.#resource(flat) }));
+    if (kernel.params !== false) {
+      const content = new Uint32Array(u32.length + f32.length);
+      content.set(u32);
+      content.set(new Uint32Array(new Float32Array(f32).buffer), u32.length);
+      entries.push({ binding: PARAMS, resource: { buffer: this.#uniform(content) } });
+    }
+    if (this.#layout === "buffer") {
+      const shapes = new Uint32Array(32);
+      inputs.forEach((m, i) => shapes.set([groupsOf(m.cols), m.rows], i * 4));
+      outputs.forEach((m, i) => shapes.set([groupsOf(m.cols), m.rows], (FIRST_OUTPUT + i) * 4));
+      entries.push({ binding: SHAPES, resource: { buffer: this.#uniform(shapes) } });
+    }
+    const group = this.#gpu.createBindGroup({ label: kernel.label, layout, entries });
+    this.#counters.bindGroups++;
+    this.#bindGroups.set(key, group);
+    return group;
+  }
+
+  #resource(tensor: Tensor): GPUBindingResource {
+    if (tensor.kind === "flat") {
+      const size = Math.max(16, Math.ceil(tensor.length / 4) * 16);
+      this.#checkBinding(size, `${tensor.length} elements`);
+      return {
+        buffer: tensor.buffer,
+        offset: tensor.offset,
+        size: Math.min(size, tensor.buffer.size - tensor.offset),
+      };
+    }
+    if (tensor.storage.layout === "texture") return tensor.storage.view;
+    const size = tensor.rows * groupsOf(tensor.cols) * 16;
+    this.#checkBinding(size, `a matrix (${tensor.rows}, ${tensor.cols})`);
+    return { buffer: tensor.storage.buffer, offset: tensor.storage.offset, size: Math.max(16, size) };
+  }
+
+  #checkBinding(size: number, what: string): void {
+    if (size > this.#limits.maxStorageBufferBindingSize) {
+      throw new DeviceError(
+        `Cannot bind ${what}: ${size} bytes, this adapter allows ${this.#limits.maxStorageBufferBindingSize} ` +
+          "a binding. Split it, or use a smaller batch",
+      );
+    }
+  }
+
+  #uniform(content: Uint32Array): GPUBuffer {
+    const key = content.join();
+    const known = this.#uniforms.get(key);
+    if (known) return known;
+    const size = Math.max(16, Math.ceil(content.length / 4) * 16);
+    const buffer = this.#gpu.createBuffer({ size, usage: GPUBufferUsage.UNIFORM, mappedAtCreation: true });
+    new Uint32Array(buffer.getMappedRange()).set(content);
+    buffer.unmap();
+    this.#uniforms.set(key, buffer);
+    return buffer;
+  }
+}

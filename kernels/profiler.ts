@@ -1,0 +1,58 @@
+/** Milliseconds and number of dispatches of one kernel entry. */
+export interface ProfileRow {
+  entry: string;
+  count: number;
+  milliseconds: number;
+}
+
+const MAX_DISPATCHES = 2048;
+
+/** Timestamps around dispatches; every dispatch gets a compute pass of its own. */
+export class Profiler {
+  #set: GPUQuerySet;
+  #entries: string[] = [];
+
+  constructor(gpu: GPUDevice) {
+    this.#set = gpu.createQuerySet({ type: "timestamp", count: 2 * MAX_DISPATCHES });
+  }
+
+  /** Starts the pass of the next dispatch. */
+  begin(encoder: GPUCommandEncoder, entry: string): GPUComputePassEncoder {
+    const index = 2 * this.#entries.length;
+    if (this.#entries.length === MAX_DISPATCHES) {
+      throw new RangeError(
+        `profile() of more than ${MAX_DISPATCHES} dispatches: profile a shorter piece of work`,
+      );
+    }
+    this.#entries.push(entry);
+    const timestampWrites = {
+      querySet: this.#set,
+      beginningOfPassWriteIndex: index,
+      endOfPassWriteIndex: index + 1,
+    };
+    return encoder.beginComputePass({ timestampWrites });
+  }
+
+  /** Bytes that `resolve` writes. */
+  get bytes(): number {
+    return 16 * this.#entries.length;
+  }
+
+  /** Copies the timestamps into `buffer`. */
+  resolve(encoder: GPUCommandEncoder, buffer: GPUBuffer): void {
+    encoder.resolveQuerySet(this.#set, 0, 2 * this.#entries.length, buffer, 0);
+  }
+
+  /** Sums by kernel entry, slowest first, from the timestamps in nanoseconds. */
+  rows(times: BigUint64Array): ProfileRow[] {
+    this.#set.destroy();
+    const rows = new Map<string, ProfileRow>();
+    this.#entries.forEach((entry, i) => {
+      const row = rows.get(entry) ?? { entry, count: 0, milliseconds: 0 };
+      row.count++;
+      row.milliseconds += Number(times[2 * i + 1] - times[2 * i]) / 1e6;
+      rows.set(entry, row);
+    });
+    return [...rows.values()].sort((a, b) => b.milliseconds - a.milliseconds);
+  }
+}
