@@ -8,7 +8,11 @@ interface Entry {
 /** One line a task; loaded when asked for, so that a small task starts fast. */
 export const registry = {
   doctor: { summary: "what this machine has and lacks", load: () => import("./doctor.ts") },
+  sid: { summary: "turn item embeddings into semantic IDs", load: () => import("./sid.ts") },
   sft: { summary: "train a decoder on next-item prediction", load: () => import("./sft.ts") },
+  evaluate: { summary: "rank a split by beam search and score it", load: () => import("./evaluate.ts") },
+  recommend: { summary: "what to show a user with this history", load: () => import("./recommend.ts") },
+  bench: { summary: "speed beside other libraries on this adapter", load: () => import("./bench.ts") },
   build: { summary: "one executable file with all commands", load: () => import("./build.ts") },
 } satisfies Record<string, Entry>;
 

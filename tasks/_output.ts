@@ -1,0 +1,61 @@
+import { UserError } from "../data/user_error.ts";
+
+/** Makes a folder and its parents. Throws {@link UserError} where a file is in the way or the disk refuses. */
+export async function makeFolder(path: string): Promise<void> {
+  await attempt(`make folder ${path}`, () => Deno.mkdir(path, { recursive: true }));
+}
+
+/** A file of lines that appears under its name when it is whole; closed before, it leaves nothing behind. */
+export class LineFile implements AsyncDisposable {
+  readonly path: string;
+  #file: Deno.FsFile | undefined;
+
+  private constructor(path: string, file: Deno.FsFile) {
+    this.path = path;
+    this.#file = file;
+  }
+
+  static async create(path: string): Promise<LineFile> {
+    const file = await attempt(`write ${path}`, () =>
+      Deno.open(`${path}.tmp`, {
+        write: true,
+        create: true,
+        truncate: true,
+      }));
+    return new LineFile(path, file);
+  }
+
+  /** Appends one value as a line of JSON. */
+  async append(value: unknown): Promise<void> {
+    const bytes = new TextEncoder().encode(JSON.stringify(value) + "\n");
+    await attempt(`write ${this.path}`, async () => {
+      for (let at = 0; at < bytes.length;) at += await this.#file!.write(bytes.subarray(at));
+    });
+  }
+
+  /** Gives the file its name. */
+  async commit(): Promise<void> {
+    await attempt(`write ${this.path}`, async () => {
+      await this.#file!.sync();
+      this.#file!.close();
+      this.#file = undefined;
+      await Deno.rename(`${this.path}.tmp`, this.path);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#file) return;
+    this.#file.close();
+    await Deno.remove(`${this.path}.tmp`);
+  }
+}
+
+async function attempt<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw new UserError(
+      `Cannot ${what}: ${(error as Error).message}. Free some space, or name another --out`,
+    );
+  }
+}

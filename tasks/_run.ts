@@ -1,0 +1,123 @@
+import { z } from "zod";
+import type { Dataset } from "../data/dataset.ts";
+import { readJson } from "../data/json_file.ts";
+import { loadIndex } from "../data/index_file.ts";
+import { loadDataset } from "../data/load.ts";
+import { RawIndex } from "../data/schema.ts";
+import { UserError } from "../data/user_error.ts";
+import { BeamSearch, type BeamSearchOptions } from "../eval/beam_search.ts";
+import { DeviceTrie } from "../eval/device_trie.ts";
+import type { Device } from "../kernels/device.ts";
+import type { Decoder } from "../models/decoder.ts";
+import { encodeItems, historyPrompt } from "../sid/prompt.ts";
+import { SidVocabulary } from "../sid/tokens.ts";
+import { buildTrie } from "../sid/trie.ts";
+import { loadDecoder } from "../train/checkpoint.ts";
+import { RunDirectory } from "../train/run_directory.ts";
+
+/** Flags of the tasks that read a run directory. */
+export const RunFlags = {
+  run: z.string().describe("run directory of `genrec sft`"),
+  data: z.string().default("").describe("dataset directory; without it, the one that the run was trained on"),
+  checkpoint: z.string().default("best").describe("best, latest or a name such as step-400"),
+  normalisation: z.enum(["vocab", "children"]).default("vocab").describe(
+    "what a token's probability is normalised over: the vocabulary, or the tokens that may follow",
+  ),
+};
+
+const RunConfig = z.looseObject({ data: z.string(), maxHistory: z.int().min(1) });
+
+/** A trained run with the dataset that it ranks. */
+export interface TrainedRun {
+  directory: RunDirectory;
+  /** Where `dataset` came from. */
+  data: string;
+  dataset: Dataset;
+  /** SIDs that the model writes, one an item. */
+  sids: string[][];
+  vocabulary: SidVocabulary;
+  /** Token ids of `sids`. */
+  itemTokens: Uint32Array[];
+  /** Items of a prompt. */
+  maxHistory: number;
+}
+
+/** Reads all of a run but its weights, and the dataset. Throws {@link UserError} where they do not fit each other. */
+export async function openRun(path: string, data: string): Promise<TrainedRun> {
+  const directory = new RunDirectory(path);
+  await directory.read("config.json");
+  const config = await readJson(`${path}/config.json`, RunConfig);
+  const vocabulary = SidVocabulary.fromJSON(await directory.readJson("vocabulary.json"));
+  const dataset = await loadDataset(data || config.data);
+  const indexPath = `${path}/index.json`;
+  const indexed = Object.keys(await readJson(indexPath, RawIndex)).length;
+  if (indexed !== dataset.items.length) {
+    throw new UserError(
+      `Cannot use run ${path} with ${
+        data || config.data
+      }: the run has SIDs of ${indexed} items, the dataset ` +
+        `${dataset.items.length}, expected as many. The run was trained on --data ${config.data}`,
+    );
+  }
+  const sids = await loadIndex(indexPath, indexed);
+  checkVocabulary(vocabulary, sids, path);
+  return {
+    directory,
+    data: data || config.data,
+    dataset,
+    sids,
+    vocabulary,
+    itemTokens: encodeItems(vocabulary, sids),
+    maxHistory: config.maxHistory,
+  };
+}
+
+/** Loads a checkpoint of a run. `best` is the latest one where the run was never validated. */
+export async function openModel(
+  device: Device,
+  run: TrainedRun,
+  which: string,
+): Promise<{ decoder: Decoder; checkpoint: string }> {
+  const path = run.directory.path;
+  const has = (name: string) => Deno.stat(`${path}/${name}`).then(() => true, () => false);
+  if (!await has("latest")) {
+    throw new UserError(`Cannot use run ${path}: it has no checkpoint yet. Go on with its training first`);
+  }
+  const folder = await run.directory.checkpoint(which === "best" && !await has("best") ? "latest" : which);
+  const decoder = await loadDecoder(device, folder);
+  if (decoder.vocabulary !== run.vocabulary.size) {
+    throw new UserError(
+      `Cannot use ${folder}: the model has ${decoder.vocabulary} tokens, ${path}/vocabulary.json ` +
+        `${run.vocabulary.size}, expected as many. Use a checkpoint of this run`,
+    );
+  }
+  return { decoder, checkpoint: folder.split("/").at(-1)! };
+}
+
+/** Beam search over the run's catalogue. */
+export function openSearch(
+  device: Device,
+  run: TrainedRun,
+  decoder: Decoder,
+  options: BeamSearchOptions,
+): BeamSearch {
+  return new BeamSearch(device, decoder, new DeviceTrie(device, buildTrie(run.itemTokens)), options);
+}
+
+/** Prompt for a history of item numbers, oldest first. */
+export function promptOf({ vocabulary, itemTokens, maxHistory }: TrainedRun, history: readonly number[]) {
+  return historyPrompt(vocabulary.bosId, itemTokens, history, maxHistory);
+}
+
+// A token id is a place in the sorted list of tokens: another list gives every id another meaning.
+function checkVocabulary(vocabulary: SidVocabulary, sids: string[][], path: string): void {
+  const expected = vocabulary.toJSON().sidTokens;
+  const found = SidVocabulary.fromSids(sids).toJSON().sidTokens;
+  if (expected.length === found.length && expected.every((token, i) => token === found[i])) return;
+  const at = expected.findIndex((token, i) => token !== found[i]);
+  throw new UserError(
+    `Cannot use run ${path}: index.json has ${found.length} tokens, vocabulary.json ${expected.length}; they differ ` +
+      `first at ${found[at] ?? found[expected.length] ?? "none"} and ${expected[at] ?? "none"}. ` +
+      "Put back the index.json that the run was trained with",
+  );
+}
