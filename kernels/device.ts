@@ -218,6 +218,7 @@ export class Device {
 
   /** Uploads row-major data: (rows, cols) for a matrix. Ordered after all work recorded so far. */
   write(tensor: Tensor, data: Float32Array | Uint32Array): void {
+    if (data.length === 0) return; // Deno panics on an empty upload
     this.#flush();
     if (tensor.kind === "flat") {
       if (data.length > tensor.length) {
@@ -232,7 +233,6 @@ export class Device {
     if (data.length !== rows * cols) {
       throw new RangeError(`write() of ${data.length} elements into a matrix (${rows}, ${cols})`);
     }
-    if (data.length === 0) return;
     const padded = padRows(data as Float32Array, rows, cols);
     if (tensor.storage.layout === "buffer") {
       this.gpu.queue.writeBuffer(tensor.storage.buffer, tensor.storage.offset, padded as BufferSource);

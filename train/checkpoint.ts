@@ -12,6 +12,8 @@ export interface TrainerState {
   best: { score: number; step: number; stale: number } | null;
   /** Seconds of training before this checkpoint. */
   seconds: number;
+  /** Losses of the micro batches since the last log line. */
+  pending: number[];
 }
 
 /**

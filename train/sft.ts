@@ -69,7 +69,7 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
     maxGradNorm: config.maxGradNorm,
     emaDecay: config.emaDecay,
   });
-  let state: TrainerState = { step: 0, best: null, seconds: 0 };
+  let state: TrainerState = { step: 0, best: null, seconds: 0, pending: [] };
   if (input.resume) {
     const saved = await loadTrainer(await run.checkpoint("latest"));
     optimizer.restore(saved.arrays);
@@ -115,14 +115,21 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
     sequences: data.sequences,
   });
 
+  // Log lines fall on multiples of loggingSteps, whatever was interrupted.
+  let logged = state.step - state.step % config.loggingSteps;
+  device.write(lossLog, new Float32Array(state.pending));
+  const pendingLosses = async () => {
+    const [losses] = await device.read(lossLog);
+    return [...losses.subarray(0, (state.step - logged) * config.gradientAccumulationSteps)];
+  };
   const save = async (best: boolean) => {
+    state.pending = await pendingLosses();
     const arrays = await optimizer.state();
     await run.saveCheckpoint(state.step, checkpointFiles(decoder, arrays, state), best);
   };
   const startedAt = performance.now() - state.seconds * 1000;
   let stopped: SftResult["stopped"] = "finished";
   let tokensDone = 0;
-  let logged = state.step;
   const firstStep = state.step;
 
   while (state.step < plan.total) {
@@ -157,6 +164,7 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
             `--learning-rate and resume from the last checkpoint, which is intact`,
         );
       }
+      device.clear(lossLog); // the last step of an epoch may have fewer micro batches
       logged = state.step;
       state.seconds = (performance.now() - startedAt) / 1000;
       const learningRate = learningRateAt(step, schedule);

@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { synthetic } from "../../data/synthetic.ts";
+import { Device } from "../../kernels/device.ts";
+import { SidVocabulary } from "../../sid/tokens.ts";
+import { loadDecoder } from "../../train/checkpoint.ts";
+import { RunDirectory } from "../../train/run_directory.ts";
+import { SftConfig } from "../../train/sft_config.ts";
+import { type SftInput, trainSft } from "../../train/sft.ts";
+
+const dataset = synthetic({ seed: 1, items: 60, users: 80 });
+const sids = dataset.items.map((_, i) => [`<a_${i % 8}>`, `<b_${Math.floor(i / 8)}>`]);
+const vocabulary = SidVocabulary.fromSids(sids);
+
+const small = {
+  hiddenSize: 16,
+  intermediateSize: 32,
+  numHiddenLayers: 2,
+  numAttentionHeads: 2,
+  numKeyValueHeads: 1,
+  tokensPerBatch: 256,
+  warmupSteps: 4,
+  loggingSteps: 3,
+  evalSamples: 20,
+  evalBeams: 10,
+  learningRate: 0.01,
+};
+
+async function train(
+  device: Device,
+  out: string,
+  settings: Record<string, unknown>,
+  more: Partial<SftInput> = {},
+) {
+  const run = new RunDirectory(out);
+  await run.create(more.resume ?? false);
+  await run.write("config.json", "{}");
+  const result = await trainSft({
+    device,
+    dataset,
+    sids,
+    vocabulary,
+    config: SftConfig.parse({ ...small, ...settings }),
+    run,
+    resume: false,
+    signal: new AbortController().signal,
+    ...more,
+  });
+  return { run, result };
+}
+
+async function bytesOf(run: RunDirectory, file: string): Promise<Uint8Array> {
+  return await Deno.readFile(`${await run.checkpoint("latest")}/${file}`);
+}
+
+async function losses(run: RunDirectory): Promise<{ step: number; loss: number; gradNorm: number }[]> {
+  const lines = (await run.read("metrics.jsonl")).trim().split("\n").map((line) => JSON.parse(line));
+  return lines.filter(({ loss }) => loss).map(({ step, loss, gradNorm }) => ({ step, loss, gradNorm }));
+}
+
+for (const mode of ["histories", "samples"]) {
+  Deno.test(`trainSft() learns and gives the same bytes for the same seed, ${mode}`, async () => {
+    const folder = await Deno.makeTempDir();
+    const device = await Device.open();
+    const settings = { mode, maxSteps: 60, numTrainEpochs: 60, gradientAccumulationSteps: 2, dropout: 0 };
+    const first = await train(device, `${folder}/a`, settings);
+    const second = await train(device, `${folder}/b`, settings);
+    const curve = await losses(first.run);
+    // A uniform guess over the 19 tokens has ln 19 = 2.94, one that knows the levels about ln 8 = 2.08.
+    assert.ok(
+      curve[0].loss > 2.7 && curve.at(-1)!.loss < 2.3,
+      `loss went from ${curve[0].loss} to ${curve.at(-1)!.loss}`,
+    );
+    for (const file of ["model.safetensors", "trainer.safetensors"]) {
+      assert.deepEqual(await bytesOf(first.run, file), await bytesOf(second.run, file), file);
+    }
+    const other = await train(device, `${folder}/c`, { ...settings, seed: 7 });
+    assert.notDeepEqual(
+      await bytesOf(first.run, "model.safetensors"),
+      await bytesOf(other.run, "model.safetensors"),
+    );
+    await Deno.remove(folder, { recursive: true });
+  });
+}
+
+Deno.test("trainSft() stopped and resumed equals one that was not, bytes and log", async () => {
+  const folder = await Deno.makeTempDir();
+  const device = await Device.open();
+  const settings = { maxSteps: 30, numTrainEpochs: 30, evalSteps: 7 };
+  const whole = await train(device, `${folder}/whole`, settings);
+  assert.equal(whole.result.stopped, "finished");
+
+  const abort = new AbortController();
+  const stopped = await train(device, `${folder}/parts`, settings, {
+    signal: abort.signal,
+    // Right after a validation, amid a logging interval.
+    onValidation: (step) => step === 14 && abort.abort(),
+  });
+  assert.equal(stopped.result.stopped, "interrupted");
+  const resumed = await train(await Device.open(), `${folder}/parts`, settings, { resume: true });
+  assert.equal(resumed.result.stopped, "finished");
+  for (const file of ["model.safetensors", "trainer.safetensors"]) {
+    assert.deepEqual(await bytesOf(resumed.run, file), await bytesOf(whole.run, file), file);
+  }
+  assert.deepEqual(await losses(resumed.run), await losses(whole.run));
+  assert.deepEqual(resumed.result.best, whole.result.best);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("trainSft() stops early, keeps the best and the latest checkpoint, and both load", async () => {
+  const folder = await Deno.makeTempDir();
+  const device = await Device.open();
+  // No step size, no progress: the first validation stays the best.
+  const { run, result } = await train(device, `${folder}/run`, {
+    learningRate: 1e-12,
+    numTrainEpochs: 50,
+    evalSteps: 2,
+    patience: 2,
+  });
+  assert.equal(result.stopped, "early");
+  assert.equal(result.steps, 6);
+  assert.equal(result.best?.step, 2);
+  const kept = [];
+  for await (const entry of Deno.readDir(`${folder}/run/checkpoints`)) kept.push(entry.name);
+  assert.deepEqual(kept.sort(), ["step-2", "step-6"]);
+  for (const which of ["best", "latest"]) {
+    const decoder = await loadDecoder(device, await run.checkpoint(which));
+    assert.equal(decoder.vocabulary, vocabulary.size);
+  }
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("a steady training step allocates nothing and costs few submits", async () => {
+  const folder = await Deno.makeTempDir();
+  const device = await Device.open();
+  const seen: {
+    allocations: number;
+    bindGroups: number;
+    pipelines: number;
+    submits: number;
+    step: number;
+  }[] = [];
+  await train(device, `${folder}/run`, { maxSteps: 30, numTrainEpochs: 30, evalSamples: 0 }, {
+    onStep: (step) => seen.push({ step, ...device.counters }),
+  });
+  const [before, after] = [seen.at(-4)!, seen.at(-2)!];
+  assert.equal(after.allocations, before.allocations);
+  assert.equal(after.bindGroups, before.bindGroups);
+  assert.equal(after.pipelines, before.pipelines);
+  const submits = (after.submits - before.submits) / (after.step - before.step);
+  assert.ok(submits < 5, `${submits} submits a step`);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("trainSft() refuses an exploded loss and leaves the last checkpoint intact", async () => {
+  const folder = await Deno.makeTempDir();
+  const device = await Device.open();
+  const settings = {
+    learningRate: 1e30,
+    maxGradNorm: 0,
+    warmupSteps: 6,
+    maxSteps: 30,
+    saveSteps: 1,
+    evalSamples: 0,
+  };
+  await assert.rejects(
+    () => train(device, `${folder}/run`, { ...settings, numTrainEpochs: 30 }),
+    /Training stopped at step \d+: the loss is|Cannot save step \d+: tensor/,
+  );
+  const run = new RunDirectory(`${folder}/run`);
+  if (await Deno.stat(`${folder}/run/latest`).then(() => true, () => false)) {
+    await loadDecoder(device, await run.checkpoint("latest"));
+  }
+  await Deno.remove(folder, { recursive: true });
+});
