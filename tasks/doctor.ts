@@ -4,7 +4,9 @@ import { z } from "zod";
 import manifest from "../deno.json" with { type: "json" };
 import { UserError } from "../data/user_error.ts";
 import { isCpuAdapter } from "../kernels/device.ts";
+import { describeVariants, type VariantRow } from "../kernels/variants.ts";
 import type { Task, TaskIO } from "./_cli.ts";
+import { openDevice } from "./_inputs.ts";
 import { cacheFolder } from "./cache_folder.ts";
 import wgsl from "./doctor.wgsl" with { type: "text" };
 
@@ -38,6 +40,8 @@ interface Report {
   limits: Partial<Record<keyof typeof LIMITS, number>>;
   features: Partial<Record<typeof FEATURES[number], boolean>>;
   onePlusOne: number | null;
+  /** Kernels that serve the shapes of a usual training step. */
+  variants: VariantRow[];
   cache: string;
   data: { folder: string; present: boolean };
   freeBytes: number;
@@ -70,6 +74,7 @@ async function examine(): Promise<Report> {
     limits: {},
     features: {},
     onePlusOne: null,
+    variants: [],
     cache: cacheFolder(),
     data: dataFolder(),
     freeBytes: 0,
@@ -77,6 +82,7 @@ async function examine(): Promise<Report> {
   };
   checkDeno(report);
   await checkAdapter(report);
+  if (report.onePlusOne === 2) report.variants = await chosenVariants();
   checkDisk(report);
   if (!report.data.present) {
     report.problems.push({
@@ -148,6 +154,14 @@ async function checkAdapter(report: Report): Promise<void> {
       fatal: true,
     });
   }
+}
+
+async function chosenVariants(): Promise<VariantRow[]> {
+  const { device } = await openDevice("");
+  for (const form of ["ab", "abt", "atb"] as const) device.variants.matmul(form, 2048, 256, 256);
+  const shape = { heads: 4, kvHeads: 4, headDim: 32 };
+  for (const pass of ["forward", "backward"] as const) device.variants.attention(pass, 2048, shape);
+  return describeVariants(device);
 }
 
 async function onePlusOne(adapter: GPUAdapter): Promise<number> {
@@ -262,6 +276,9 @@ function print(report: Report, io: TaskIO): void {
     row("1 + 1 on it", report.onePlusOne === null ? "failed" : String(report.onePlusOne));
   } else {
     row("adapter", "none");
+  }
+  for (const { operation, shape, variant, why } of report.variants) {
+    row(`${operation}, ${shape}`, `${variant} (${why})`);
   }
   row("cache", report.cache);
   row("datasets (GENREC_DATA)", `${report.data.folder}${report.data.present ? "" : " (absent)"}`);
