@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createReadStream, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import manifest from "../deno.json" with { type: "json" };
@@ -50,7 +50,10 @@ function choiceStore(): ChoiceStore {
   };
 }
 
-/** A dataset with the SIDs to use: those of `sids` (an index.json or the folder of one), else the published ones. */
+/**
+ * A dataset with the SIDs to use: those of `sids`, else the published ones. `sids` is an index file, the folder of an
+ * index.json, or the name of a file in the dataset's directory.
+ */
 export async function loadInputs(
   data: string,
   sids: string,
@@ -62,7 +65,8 @@ export async function loadInputs(
       `Cannot use ${data} without SIDs: it ships none. Make some with \`genrec sid\` and name them with --sids`,
     );
   }
-  const path = existsSync(join(sids, "index.json")) ? join(sids, "index.json") : sids;
+  const candidates = [join(sids, "index.json"), sids, join(data, sids)];
+  const path = candidates.find((path) => statSync(path, { throwIfNoEntry: false })?.isFile()) ?? sids;
   dataset.files.push(path);
   return { dataset, sids: await loadIndex(path, dataset.items.length) };
 }

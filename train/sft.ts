@@ -78,7 +78,7 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
   }
 
   const buffer = new PackedTokensBuffer(device, data.capacity, decoder.vocabulary);
-  const { tokens, targets, weights } = buffer.packed;
+  const { targets, weights } = buffer.packed;
   const rowLoss = device.createFlat("f32", targets.length);
   const stats = device.createFlat("f32", 4 * targets.length);
   const control = device.createFlat("u32", 4); // [slot of the loss log]
