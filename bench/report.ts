@@ -1,0 +1,167 @@
+import { TOLERANCE } from "./check.ts";
+import { flops, total, type Workload } from "./workload.ts";
+
+/** One line of the benchmark: a workload under a name. */
+export interface Row {
+  group: "matmul" | "attention" | "step";
+  name: string;
+  workload: Workload;
+}
+
+/** Milliseconds of one contender, in order of repetition, or why there are none. */
+export type Timing =
+  | { milliseconds: number[]; error: number; residentBytes: number; deviceBytes?: number }
+  | { absent: string };
+
+export interface RowResult extends Row {
+  ours: Timing;
+  peers: { name: string; webgpu: boolean; timing: Timing }[];
+}
+
+export interface Report {
+  date: string;
+  command: string;
+  machine: {
+    adapter: string;
+    processor: string;
+    cores: number;
+    system: string;
+    deno: string;
+    genrec: string;
+  };
+  packages: Record<string, string>;
+  rows: RowResult[];
+}
+
+export interface Ratio {
+  /** Median of peer's time / our time over the repetitions; above 1 we are faster. */
+  median: number;
+  low: number;
+  high: number;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** Peer against ours, repetition by repetition: the two ran one after the other. Undefined where either is absent or wrong. */
+export function ratioOf(group: Row["group"], ours: Timing, peer: Timing): Ratio | undefined {
+  if ("absent" in ours || "absent" in peer) return undefined;
+  if (isWrong(group, ours) || isWrong(group, peer)) return undefined;
+  const ratios = ours.milliseconds.map((own, i) => peer.milliseconds[i] / own);
+  return { median: median(ratios), low: Math.min(...ratios), high: Math.max(...ratios) };
+}
+
+export const HEADINGS = ["workload", "contender", "ms, median [range]", "rate", "peer / ours"] as const;
+
+/** Lines of the table for one workload: ours, then the peers. */
+export function tableLines({ group, name, workload, ours, peers }: RowResult): string[][] {
+  const line = (contender: string, timing: Timing, ratio: string) => [
+    contender === "genrec" ? name : "",
+    contender,
+    timeText(group, timing),
+    "absent" in timing || isWrong(group, timing) ? "" : rateText(workload, median(timing.milliseconds)),
+    ratio,
+  ];
+  return [
+    line("genrec", ours, ""),
+    ...peers.map((peer) => line(peer.name, peer.timing, ratioText(ratioOf(group, ours, peer.timing)))),
+  ];
+}
+
+/** Best WebGPU peer and best peer at all, a sentence a group. */
+export function summaryLines(rows: readonly RowResult[]): string[] {
+  const lines: string[] = [];
+  for (const group of ["matmul", "attention", "step"] as const) {
+    for (const webgpu of [true, false]) {
+      const lowest = rows.filter((row) => row.group === group).flatMap((row) => {
+        const ratios = row.peers.filter((peer) => peer.webgpu === webgpu)
+          .map((peer) => ratioOf(group, row.ours, peer.timing)?.median)
+          .filter((ratio) => ratio !== undefined);
+        return ratios.length ? [Math.min(...ratios)] : [];
+      });
+      if (lowest.length === 0) continue;
+      const [low, high] = [Math.min(...lowest), Math.max(...lowest)].map((x) => `${digits(x)}x`);
+      const lost = lowest.filter((ratio) => ratio < 1).length;
+      lines.push(
+        `${group}: ${low === high ? low : `${low} to ${high}`} the speed of the best ` +
+          `${webgpu ? "WebGPU" : "CPU"} peer, row by row${lost ? `; ${lost} of ${lowest.length} LOST` : ""}`,
+      );
+    }
+  }
+  return lines;
+}
+
+export const MEMORY_HEADINGS = ["workload", "contender", "resident, peak", "on the device, peak"] as const;
+
+/** Peak memory of the training-step processes. */
+export function memoryLines(rows: readonly RowResult[]): string[][] {
+  return rows.filter(({ group }) => group === "step").flatMap(({ name, ours, peers }) =>
+    [{ name: "genrec", timing: ours }, ...peers].flatMap((contender, i) => {
+      const { timing } = contender;
+      if ("absent" in timing) return [];
+      const device = timing.deviceBytes === undefined ? "" : mebibytes(timing.deviceBytes);
+      return [[i === 0 ? name : "", contender.name, mebibytes(timing.residentBytes), device]];
+    })
+  );
+}
+
+/** The report as Markdown, for BENCHMARKS.md. */
+export function markdownOf(report: Report): string {
+  const { machine } = report;
+  const table = (headings: readonly string[], lines: string[][]) =>
+    [headings, headings.map(() => "---"), ...lines].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+  return [
+    `\`${report.command}\`, ${report.date}`,
+    `${machine.adapter}; ${machine.processor}, ${machine.cores} cores; ${machine.system}; Deno ${machine.deno}; ` +
+    `genrec ${machine.genrec}; ${
+      Object.values(report.packages).map((x) => x.replace("npm:", "")).join(", ")
+    }`,
+    table(HEADINGS, report.rows.flatMap(tableLines)),
+    ...summaryLines(report.rows).map((line) => `- ${line}`),
+    ...(memoryLines(report.rows).length ? [table(MEMORY_HEADINGS, memoryLines(report.rows))] : []),
+  ].join("\n\n") + "\n";
+}
+
+/** Cells padded to columns. */
+export function aligned(lines: readonly (readonly string[])[]): string[] {
+  const widths = lines[0].map((_, column) => Math.max(...lines.map((cells) => cells[column].length)));
+  return lines.map((cells) => cells.map((cell, i) => cell.padEnd(widths[i])).join("  ").trimEnd());
+}
+
+function isWrong(group: Row["group"], timing: { error: number }): boolean {
+  return !(timing.error <= TOLERANCE[group]);
+}
+
+function timeText(group: Row["group"], timing: Timing): string {
+  if ("absent" in timing) return timing.absent;
+  if (isWrong(group, timing)) {
+    return `WRONG: error ${timing.error.toExponential(1)}, at most ${TOLERANCE[group]} is right`;
+  }
+  const { milliseconds } = timing;
+  return `${digits(median(milliseconds))} [${digits(Math.min(...milliseconds))} - ${
+    digits(Math.max(...milliseconds))
+  }]`;
+}
+
+function rateText(workload: Workload, milliseconds: number): string {
+  const gigaflops = `${digits(flops(workload) / milliseconds / 1e6)} GF/s`;
+  if (workload.kind !== "step") return gigaflops;
+  return `${Math.round(total(workload.lengths) / milliseconds * 1000)} tokens/s, ${gigaflops}`;
+}
+
+function ratioText(ratio: Ratio | undefined): string {
+  if (!ratio) return "";
+  const range = ratio.low === ratio.high ? "" : ` [${digits(ratio.low)} - ${digits(ratio.high)}]`;
+  return `${digits(ratio.median)}x${range}${ratio.median < 1 ? "  LOSS" : ""}`;
+}
+
+function digits(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20)} MiB`;
+}

@@ -1,0 +1,113 @@
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { dirname } from "node:path";
+import { z } from "zod";
+import { measure } from "../bench/measure.ts";
+import { PACKAGES } from "../bench/packages.ts";
+import { PEERS } from "../bench/peers.ts";
+import {
+  aligned,
+  HEADINGS,
+  markdownOf,
+  MEMORY_HEADINGS,
+  memoryLines,
+  type Report,
+  type Row,
+  summaryLines,
+  tableLines,
+} from "../bench/report.ts";
+import { ROWS } from "../bench/rows.ts";
+import manifest from "../deno.json" with { type: "json" };
+import { Device } from "../kernels/device.ts";
+import type { Task, TaskIO } from "./_cli.ts";
+
+const GROUPS = ["matmul", "attention", "step"] as const;
+
+const BenchConfig = z.strictObject({
+  rows: z.array(z.enum(GROUPS)).min(1).default([...GROUPS]).describe("what to measure"),
+  peers: z.boolean().default(true).describe(
+    "also measure tfjs, jax-js and onnxruntime, downloaded when first used",
+  ),
+  repeats: z.int().min(1).default(5).describe("timings of each row; ours and the peers' take turns"),
+  budget: z.int().min(1).default(400).describe("milliseconds of work a timing"),
+  quick: z.boolean().default(false).describe(
+    "one short timing of each row, smallest model only: does all of it run?",
+  ),
+  out: z.string().default("").describe("file for the report: FILE.json and FILE.md"),
+});
+type BenchConfig = z.output<typeof BenchConfig>;
+
+export const task: Task<typeof BenchConfig> = {
+  name: "bench",
+  summary: "kernels and a training step beside tfjs, jax-js and onnxruntime, on this adapter",
+  examples: ["bench", "bench --rows matmul --no-peers", "bench --out benchmarks/today"],
+  config: BenchConfig,
+  async run(config, io) {
+    const { rows, repeats, budget } = planOf(config);
+    const device = await Device.open();
+    const peers = config.peers ? PEERS : [];
+    const report = startReport(device, config);
+    const progress = io.progress(rows.length * (1 + peers.length) * (1 + repeats), "timings");
+    let done = 0;
+    for (const row of rows) {
+      if (io.signal.aborted) break;
+      const tick = () => progress.update(++done, row.name);
+      report.rows.push(await measure(row, device, peers, { repeats, budget, tick }));
+    }
+    progress.stop();
+    if (io.json) console.log(JSON.stringify(report, null, 2));
+    else print(report, io);
+    if (config.out && report.rows.length > 0) writeReport(report, config.out, io);
+  },
+};
+
+function planOf(config: BenchConfig): { rows: Row[]; repeats: number; budget: number } {
+  const rows = ROWS.filter(({ group }) => config.rows.includes(group));
+  if (!config.quick) return { rows, repeats: config.repeats, budget: config.budget };
+  const wide = (row: Row) => row.workload.kind === "step" && row.workload.width > 128;
+  return { rows: rows.filter((row) => !wide(row)), repeats: 1, budget: Math.min(config.budget, 60) };
+}
+
+function startReport(device: Device, config: BenchConfig): Report {
+  const processors = cpus();
+  const { rows, repeats, budget, quick, peers } = config;
+  const flags = [
+    rows.length < GROUPS.length ? ` --rows ${rows.join()}` : "",
+    quick ? " --quick" : ` --repeats ${repeats} --budget ${budget}`,
+    peers ? "" : " --no-peers",
+  ];
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    command: `deno task bench${flags.join("")}`,
+    machine: {
+      adapter: device.info.description || device.info.device || "unnamed adapter",
+      processor: processors[0]?.model ?? "unknown processor",
+      cores: processors.length,
+      system: `${Deno.build.os} ${Deno.build.arch}`,
+      deno: Deno.version.deno,
+      genrec: manifest.version,
+    },
+    packages: peers ? PACKAGES : {},
+    rows: [],
+  };
+}
+
+function print(report: Report, io: TaskIO): void {
+  const { machine, rows } = report;
+  io.log(`${machine.adapter}; ${machine.processor}, ${machine.cores} cores; Deno ${machine.deno}`);
+  for (const line of aligned([[...HEADINGS], ...rows.flatMap(tableLines)])) io.log(line);
+  for (const line of summaryLines(rows)) io.log(line);
+  const memory = memoryLines(rows);
+  if (memory.length > 0) { for (const line of aligned([[...MEMORY_HEADINGS], ...memory])) io.log(line); }
+}
+
+function writeReport(report: Report, out: string, io: TaskIO): void {
+  const contents = { json: JSON.stringify(report, null, 2) + "\n", md: markdownOf(report) };
+  mkdirSync(dirname(out), { recursive: true });
+  for (const [extension, content] of Object.entries(contents)) {
+    const file = `${out}.${extension}`;
+    writeFileSync(`${file}.tmp`, content);
+    renameSync(`${file}.tmp`, file);
+    io.log(`Wrote ${file}`);
+  }
+}
