@@ -1,0 +1,220 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { z } from "zod";
+import manifest from "../deno.json" with { type: "json" };
+import type { Dataset } from "../data/dataset.ts";
+import { loadDataset } from "../data/load.ts";
+import { readText } from "../data/text_file.ts";
+import { UserError } from "../data/user_error.ts";
+import type { Prediction } from "../eval/evaluate.ts";
+import { writeAtomic } from "../train/run_directory.ts";
+import type { Task, TaskIO } from "./_cli.ts";
+import { VariantFlag } from "./_inputs.ts";
+import { makeFolder } from "./_output.ts";
+import { evaluate, type EvaluateReport, task as evaluateTask } from "./evaluate.ts";
+import { duration } from "./progress.ts";
+import { sft, task as sftTask } from "./sft.ts";
+import { makeSids, task as sidTask } from "./sid.ts";
+
+const DATA = "synthetic";
+
+/** Small enough for two cores, trained long enough to know the catalogue. */
+const TRAINING = {
+  hiddenSize: 64,
+  intermediateSize: 192,
+  numHiddenLayers: 2,
+  dropout: 0.1,
+  learningRate: 4e-3,
+  warmupSteps: 50,
+  weightDecay: 0.05,
+  emaDecay: 0.99,
+  numTrainEpochs: 24,
+  evalSteps: 150,
+  evalSamples: 300,
+};
+
+const config = z.strictObject({
+  out: z.string().default("runs/quickstart").describe("folder to write"),
+  steps: z.int().min(0).default(0).describe(
+    `training steps; 0: as ${TRAINING.numTrainEpochs} passes over the data take`,
+  ),
+  seed: z.int().min(0).default(42).describe("seed of everything random"),
+  limit: z.int().min(0).default(0).describe("test cases to evaluate, the first ones; 0: all"),
+  force: z.boolean().default(false).describe("delete what an earlier quickstart left in --out"),
+  ...VariantFlag,
+});
+type Flags = z.output<typeof config>;
+
+export const task: Task<typeof config> = {
+  name: "quickstart",
+  summary: "all stages on the built-in data",
+  examples: ["quickstart", "quickstart --out runs/first --steps 100"],
+  config,
+  run: quickstart,
+};
+
+async function quickstart(flags: Flags, io: TaskIO): Promise<void> {
+  const { out } = flags;
+  const started = performance.now();
+  const fresh = await claim(flags);
+  const dataset = await loadDataset(DATA);
+  if (!fresh) io.log(`${out} holds an earlier quickstart: what it finished is kept. --force starts over.`);
+  io.log(
+    "genrec learns from purchase histories which item a customer buys next. Five stages, all in " + out + ":",
+  );
+
+  const stages: [title: string, run: (stage: TaskIO) => Promise<void>][] = [
+    ["Data: a made-up hardware shop", (stage) => describeData(dataset, stage)],
+    [
+      "Semantic IDs: each item becomes three tokens, similar items share the first ones",
+      (stage) => sids(flags, stage),
+    ],
+    [
+      "Training: a small language model learns to write the next item's tokens",
+      (stage) => train(flags, stage),
+    ],
+    ["Evaluation: later purchases that the model has never seen", (stage) => test(flags, stage)],
+    ["Recommendations: three of those customers", (stage) => show(flags, dataset, stage)],
+  ];
+  const stage: TaskIO = { ...io, json: false, log: (line) => io.log("    " + line) };
+  for (const [i, [title, run]] of stages.entries()) {
+    io.log(`${i + 1}. ${title}`);
+    await run(stage);
+    if (io.signal.aborted) return io.log("Stopped. The same command goes on from here.");
+  }
+  const report = await readReport(out);
+  if (io.json) console.log(JSON.stringify(report, null, 2));
+  summary(report, dataset, out, (performance.now() - started) / 1000).forEach((line) => io.log(line));
+}
+
+/** Whether the folder is new. Throws {@link UserError} if it holds anything but a quickstart of these settings. */
+async function claim({ out, steps, seed, limit, force }: Flags): Promise<boolean> {
+  const marker = join(out, "quickstart.json");
+  const settings = JSON.stringify({ genrec: manifest.version, steps, seed, limit });
+  const exists = existsSync(marker);
+  if (!exists && existsSync(out) && readdirSync(out).length > 0) {
+    throw new UserError(`Cannot use ${out}: it holds files that are no quickstart's. Name another --out`);
+  }
+  if (exists && !force) {
+    const found = (await readText(marker)).trim();
+    if (found === settings) return false;
+    throw new UserError(
+      `Cannot go on in ${out}: it holds a quickstart of ${found}, these are ${settings}. Use --force to start over, ` +
+        "or name another --out",
+    );
+  }
+  if (exists) {
+    for (const name of ["eval", "run", "sids", "sft.yaml"]) {
+      const path = join(out, name);
+      if (existsSync(path)) await Deno.remove(path, { recursive: true });
+    }
+  }
+  await makeFolder(out);
+  await writeAtomic(marker, settings + "\n");
+  return true;
+}
+
+function describeData({ items, samples, histories }: Dataset, io: TaskIO): Promise<void> {
+  const { train, valid, test } = samples;
+  io.log(
+    `${items.length} items, ${histories.length} customers, purchases in time order: ${train.length} to train on, ` +
+      `${valid.length} to validate, ${test.length} to test`,
+  );
+  io.log(`By hand: any task with --data ${DATA}, or with a folder of your own`);
+  return Promise.resolve();
+}
+
+async function sids({ out, seed, variant }: Flags, io: TaskIO): Promise<void> {
+  const folder = join(out, "sids");
+  byHand(io, `sid --data ${DATA} --codebook-size 32 --seed ${seed} --out ${folder}`);
+  if (existsSync(join(folder, "index.json"))) return io.log(`Already in ${folder}`);
+  await makeSids(
+    sidTask.config.parse({ data: DATA, codebookSize: 32, seed, out: folder, variant }) as Sid,
+    io,
+  );
+}
+
+async function train({ out, steps, seed, variant }: Flags, io: TaskIO): Promise<void> {
+  const folder = join(out, "run");
+  const settings = {
+    data: DATA,
+    sids: join(out, "sids"),
+    out: folder,
+    ...TRAINING,
+    maxSteps: steps,
+    seed,
+  };
+  const file = join(out, "sft.yaml");
+  await writeAtomic(file, stringify(settings));
+  byHand(io, `sft --config ${file}`);
+  if (existsSync(metricsPath(out))) return io.log(`Already in ${folder}`);
+  const resume = existsSync(join(folder, "latest"));
+  // A run that stopped before its first checkpoint has nothing to go on from.
+  if (!resume && existsSync(folder)) await Deno.remove(folder, { recursive: true });
+  await sft(sftTask.config.parse({ ...settings, resume, variant }) as Sft, io);
+}
+
+async function test({ out, limit, variant }: Flags, io: TaskIO): Promise<void> {
+  const flags = { run: join(out, "run"), data: DATA, out: join(out, "eval"), limit, baselines: true };
+  byHand(io, `evaluate --run ${flags.run} --data ${DATA} --baselines --out ${flags.out}`);
+  if (existsSync(metricsPath(out))) return io.log(`Already in ${flags.out}`);
+  await evaluate(evaluateTask.config.parse({ ...flags, variant }) as Evaluate, io);
+}
+
+async function show({ out }: Flags, { items }: Dataset, io: TaskIO): Promise<void> {
+  const lines = (await readText(join(out, "eval", "predictions.jsonl"))).trimEnd().split("\n");
+  const title = (item: number) => items[item].title;
+  // Fixed places, so that nobody picks the ones that look good.
+  const chosen = [1, 2, 3].map((quarter) =>
+    JSON.parse(lines[Math.floor(quarter * lines.length / 4)]) as Prediction
+  );
+  for (const { user, history, target, items: predicted } of chosen) {
+    const place = predicted.indexOf(target) + 1;
+    io.log(`${user} bought ${history.slice(-3).map(title).join(" > ")}`);
+    predicted.slice(0, 5).forEach((item, i) =>
+      io.log(`  ${i + 1}. ${title(item)}${item === target ? "  <- bought next" : ""}`)
+    );
+    if (place === 0 || place > 5) {
+      io.log(
+        `  bought next: ${title(target)}, ${place === 0 ? "not in the list" : `place ${place} of the list`}`,
+      );
+    }
+  }
+  byHand(io, `recommend --run ${join(out, "run")} --data ${DATA} --history ${chosen[0].history.join(",")}`);
+}
+
+function summary(report: EvaluateReport, { items }: Dataset, out: string, seconds: number): string[] {
+  const { hr, users, baselines } = report;
+  const ofHundred = (share: number) => `${(100 * share).toFixed(0).padStart(3)} of 100`;
+  const other = (name: string) => baselines![name].hr[10];
+  return [
+    `Done in ${
+      duration(seconds)
+    }. How often the item bought next is among the first 10 of ${items.length}, ${users} cases:`,
+    `    ${ofHundred(hr[10])}  the model`,
+    `    ${ofHundred(other("transitions"))}  counting what followed what`,
+    `    ${ofHundred(other("repeat recent"))}  what the customer bought before`,
+    `    ${ofHundred(other("popularity"))}  bestsellers`,
+    "Next:",
+    `    ./genrec recommend --run ${join(out, "run")} --history 12,45,77     any history you like`,
+    "    ./genrec sft --help                                            all settings of the training",
+    "    README.md, Your own data                                       the files to bring",
+  ];
+}
+
+function byHand(io: TaskIO, line: string): void {
+  io.log(`By hand: ./genrec ${line}`);
+}
+
+async function readReport(out: string): Promise<EvaluateReport> {
+  return JSON.parse(await readText(metricsPath(out)));
+}
+
+function metricsPath(out: string): string {
+  return join(out, "eval", "metrics.json");
+}
+
+type Sid = Parameters<typeof makeSids>[0];
+type Sft = Parameters<typeof sft>[0];
+type Evaluate = Parameters<typeof evaluate>[0];

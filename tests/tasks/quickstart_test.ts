@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { withFiles } from "../data/minionerec_fixture.ts";
+import { filesIn, genrec } from "./genrec.ts";
+
+const ARGS = "quickstart --out quick --steps 2 --limit 40".split(" ");
+
+Deno.test("quickstart goes through all stages, and a second start keeps what is there", async () => {
+  await withFiles({}, async (dir) => {
+    const first = await genrec(dir, ARGS);
+    assert.equal(first.code, 0, first.stderr);
+    for (
+      const stage of ["1. Data", "2. Semantic IDs", "3. Training", "4. Evaluation", "5. Recommendations"]
+    ) {
+      assert.ok(first.stdout.includes(`\n${stage}`), stage);
+    }
+    assert.match(first.stdout, /^Done in \d+s\. .* first 10 of 600, 40 cases:\n +\d+ of 100 {2}the model$/m);
+    const folder = join(dir, "quick");
+    const [names, metrics] = [filesIn(folder)!, join(folder, "eval/metrics.json")];
+    for (const name of ["eval/predictions.jsonl", "run/best", "sft.yaml", "sids/index.json"]) {
+      assert.ok(names.includes(name), name);
+    }
+    const { users, baselines } = JSON.parse(await Deno.readTextFile(metrics));
+    assert.equal(users, 40);
+    assert.deepEqual(Object.keys(baselines), ["popularity", "repeat recent", "transitions"]);
+
+    const { mtime } = await Deno.stat(metrics);
+    const second = await genrec(dir, ARGS);
+    assert.equal(second.code, 0, second.stderr);
+    assert.match(second.stdout, /^quick holds an earlier quickstart/);
+    assert.deepEqual((await Deno.stat(metrics)).mtime, mtime);
+    assert.equal(second.stdout.split("\n").at(-6), first.stdout.split("\n").at(-6));
+
+    // What is lost is made again, the rest is kept.
+    await Deno.remove(join(folder, "eval"), { recursive: true });
+    const third = await genrec(dir, ARGS);
+    assert.equal(third.code, 0, third.stderr);
+    assert.deepEqual(filesIn(folder), names);
+
+    const other = await genrec(dir, [...ARGS, "--seed", "7"]);
+    assert.equal(other.code, 1);
+    assert.match(other.stderr, /Cannot go on in quick: .*"seed":42.*"seed":7.* Use --force/);
+  });
+});
+
+Deno.test("quickstart refuses a folder that holds other files, even with --force", async () => {
+  await withFiles({ "mine/photo.jpg": "" }, async (dir) => {
+    const { code, stderr } = await genrec(dir, ["quickstart", "--out", "mine", "--force"]);
+    assert.equal(code, 1);
+    assert.match(stderr, /Cannot use mine: it holds files that are no quickstart's/);
+    assert.deepEqual(filesIn(dir), ["mine/", "mine/photo.jpg"]);
+  });
+});
