@@ -65,7 +65,7 @@ async function quickstart(flags: Flags, io: TaskIO): Promise<void> {
   );
 
   const stages: [title: string, run: (stage: TaskIO) => Promise<void>][] = [
-    ["Data: a made-up hardware shop", (stage) => describeData(dataset, stage)],
+    ["Data: a made-up shop", (stage) => describeData(dataset, stage)],
     [
       "Semantic IDs: each item becomes three tokens, similar items share the first ones",
       (stage) => sids(flags, stage),

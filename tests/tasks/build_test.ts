@@ -22,6 +22,27 @@ const COMMANDS: { args: string[]; check(stdout: string): void }[] = [
     args: ["--help"],
     check: (stdout) => assert.match(stdout, /^Usage: genrec <task>/m),
   },
+  {
+    args: "sid --data synthetic --codebook-size 32 --out sids --json".split(" "),
+    check: (stdout) => assert.equal(JSON.parse(stdout).distinct, 600),
+  },
+  {
+    args:
+      ("sft --data synthetic --sids sids --out run --max-steps 2 --hidden-size 32 --num-hidden-layers 1 " +
+        "--eval-samples 0").split(" "),
+    check: (stdout) => assert.match(stdout, /^Finished after 2 steps/m),
+  },
+  {
+    args: "evaluate --run run --data synthetic --beams 10 --limit 20 --out eval --json".split(" "),
+    check(stdout) {
+      const { users, invalid, hr } = JSON.parse(stdout);
+      assert.deepEqual([users, invalid, Object.keys(hr)], [20, 0, ["1", "3", "5", "10"]]);
+    },
+  },
+  {
+    args: "recommend --run run --data synthetic --history 12,45,77 --top 3 --json".split(" "),
+    check: (stdout) => assert.equal(JSON.parse(stdout).recommendations.length, 3),
+  },
 ];
 
 /** A folder with an empty home and a PATH of nothing but {@link TOOLS}. */
