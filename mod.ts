@@ -1,0 +1,133 @@
+/**
+ * Generative recommendation on WebGPU: items become semantic IDs (SIDs), a decoder learns to write the SID of the next
+ * item, and beam search writes only SIDs that exist. README.md has the command line.
+ *
+ * ```ts ignore
+ * import { buildTrie, Device, loadDataset, SidVocabulary } from "@genrec/genrec";
+ *
+ * const device = await Device.open();
+ * const dataset = await loadDataset("data/mine");
+ * const vocabulary = SidVocabulary.fromSids(dataset.sids!);
+ * const trie = buildTrie(dataset.sids!.map((sid) => vocabulary.encode(sid)));
+ * ```
+ * @module
+ */
+
+export {
+  type Dataset,
+  type Item,
+  type Sample,
+  type Split,
+  splits,
+  type UserHistory,
+} from "./data/dataset.ts";
+export { EMBEDDING_DIM, embeddings } from "./data/embeddings.ts";
+export { formatIndex, loadIndex } from "./data/index_file.ts";
+export { loadDataset } from "./data/load.ts";
+export {
+  type Matrix as EmbeddingMatrix,
+  type NumpyArray,
+  readMatrix,
+  readNpy,
+  writeNpy,
+} from "./data/npy.ts";
+export { synthetic, type SyntheticOptions } from "./data/synthetic.ts";
+export { UserError } from "./data/user_error.ts";
+
+export type { AttentionShape, AttentionVariant } from "./kernels/attention.ts";
+export { Device, type DeviceMemory, type DeviceOptions } from "./kernels/device.ts";
+export type { MatmulForm, MatmulVariant } from "./kernels/matmul.ts";
+export { DeviceError } from "./kernels/device_error.ts";
+export type { Dispatch, Kernel } from "./kernels/kernel.ts";
+export { Tape } from "./kernels/tape.ts";
+export type { ProfileRow } from "./kernels/profiler.ts";
+export type { Flat, Layout, Matrix, Tensor } from "./kernels/tensor.ts";
+export { type Normalisation, NORMALISATIONS, type TrieEdges } from "./kernels/trie_log_softmax.ts";
+export {
+  type ChoiceStore,
+  type Operation,
+  parseVariants,
+  type ShapeClass,
+  type VariantNames,
+  type VariantRow,
+  Variants,
+} from "./kernels/variants.ts";
+
+export {
+  addExtraLevel,
+  type CodeChange,
+  type Codes,
+  collidingGroups,
+  COLLISION_POLICIES,
+  type CollisionPolicy,
+  keepCollisions,
+  type LastLevel,
+  moveToNearestFree,
+  type ResolvedCodes,
+} from "./sid/collisions.ts";
+export type { Embeddings, SidFit, SidMethod, SidProgress } from "./sid/method.ts";
+export { encodeItems, historyPrompt } from "./sid/prompt.ts";
+export { type LevelReport, reportSids, type SidReport } from "./sid/report.ts";
+export { rqKmeans, RqKmeansConfig } from "./sid/rq_kmeans.ts";
+export {
+  type CodeToken,
+  formatSid,
+  formatToken,
+  parseToken,
+  SidVocabulary,
+  type SidVocabularyJson,
+} from "./sid/tokens.ts";
+export { buildTrie, Trie } from "./sid/trie.ts";
+
+export {
+  type DecoderConfig,
+  parseDecoderConfig,
+  readDecoderConfig,
+  writeDecoderConfig,
+} from "./models/config.ts";
+export type { DecodeModel, DecodeSession } from "./models/decode.ts";
+export { type AttendLayer, Decoder, type DecoderDropout } from "./models/decoder.ts";
+export type { PackedTokens } from "./models/packed_tokens.ts";
+export { type ParameterPart, Parameters, type ParameterSpec, type TensorMap } from "./models/parameters.ts";
+export {
+  findNonFinite,
+  readSafetensors,
+  readSafetensorsMetadata,
+  type StoredFormat,
+  type StoredTensor,
+  type WriteOptions,
+  writeSafetensors,
+} from "./models/safetensors.ts";
+
+export type { LossOptions, LossRows } from "./models/vocabulary_loss.ts";
+
+export { popularity, repeatRecent, type Scorer, transitions } from "./eval/baselines.ts";
+export { type BeamResult, BeamSearch, beamSearch, type BeamSearchOptions } from "./eval/beam_search.ts";
+export { DeviceTrie } from "./eval/device_trie.ts";
+export { type EvaluateOptions, evaluateSplit, type Evaluation, type Prediction } from "./eval/evaluate.ts";
+export {
+  bootstrapInterval,
+  type BootstrapOptions,
+  DEFAULT_KS,
+  hitsAtK,
+  type Interval,
+  ndcgAtK,
+  pairedDifference,
+  type Rank,
+  type RankMetrics,
+  rankMetrics,
+} from "./eval/metrics.ts";
+export { mixedRecommender, mixRanked, type MixtureOptions } from "./eval/mixture.ts";
+export {
+  beamRecommender,
+  leafSids,
+  type Ranked,
+  type Recommender,
+  scorerRecommender,
+} from "./eval/recommender.ts";
+
+export { loadDecoder, type TrainerState } from "./train/checkpoint.ts";
+export { RunDirectory } from "./train/run_directory.ts";
+export { type SftInput, type SftResult, trainSft } from "./train/sft.ts";
+export { SftConfig } from "./train/sft_config.ts";
+export type { ValidationResult } from "./train/validation.ts";
