@@ -34,7 +34,7 @@ export {
 export { synthetic, type SyntheticOptions } from "./data/synthetic.ts";
 export { UserError } from "./data/user_error.ts";
 
-export type { AttentionShape, AttentionVariant } from "./kernels/attention.ts";
+export type { AttentionKernels, AttentionShape, AttentionVariant } from "./kernels/attention.ts";
 export { Device, type DeviceMemory, type DeviceOptions } from "./kernels/device.ts";
 export type { MatmulForm, MatmulVariant } from "./kernels/matmul.ts";
 export { DeviceError } from "./kernels/device_error.ts";
