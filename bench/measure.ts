@@ -6,6 +6,8 @@ import type { Row, RowResult, Timing } from "./report.ts";
 import type { Workload } from "./workload.ts";
 
 export interface MeasureOptions {
+  /** genrec's kernels, as in `--variant`. */
+  variant: string;
   repeats: number;
   /** Milliseconds of work a timing. */
   budget: number;
@@ -18,11 +20,11 @@ export async function measure(
   row: Row,
   device: Device,
   peers: readonly Peer[],
-  { repeats, budget, tick }: MeasureOptions,
+  { variant, repeats, budget, tick }: MeasureOptions,
 ): Promise<RowResult> {
   const entries: { name: string; session: Session | undefined; timing: Timing }[] = [];
   const openers = [
-    { name: "genrec", open: () => openOurs(device, row.workload) },
+    { name: "genrec", open: () => openOurs(device, variant, row.workload) },
     ...peers.map((peer) => ({ name: peer.name, open: () => openPeer(peer, row.workload) })),
   ];
   for (const { name, open } of openers) {
@@ -78,9 +80,9 @@ async function attempt(
   }
 }
 
-function openOurs(device: Device, workload: Workload): Promise<Session> {
+function openOurs(device: Device, variant: string, workload: Workload): Promise<Session> {
   const path = scriptPath("./ours_main.ts");
-  return path ? openProcess(path, [], workload, false) : openLocal(oursOn(device), workload);
+  return path ? openProcess(path, [variant], workload, false) : openLocal(oursOn(device), workload);
 }
 
 function openPeer({ script, argument }: Peer, workload: Workload): Promise<Session> {

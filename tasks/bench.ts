@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { dirname } from "node:path";
 import { z } from "zod";
@@ -19,7 +19,10 @@ import {
 import { ROWS } from "../bench/rows.ts";
 import manifest from "../deno.json" with { type: "json" };
 import { Device } from "../kernels/device.ts";
+import { parseVariants } from "../kernels/variants.ts";
 import type { Task, TaskIO } from "./_cli.ts";
+import { VariantFlag } from "./_inputs.ts";
+import { makeFolder } from "./_output.ts";
 
 const GROUPS = ["matmul", "attention", "step"] as const;
 
@@ -33,6 +36,7 @@ const BenchConfig = z.strictObject({
   quick: z.boolean().default(false).describe(
     "one short timing of each row, smallest model only: does all of it run?",
   ),
+  ...VariantFlag,
   out: z.string().default("").describe("file for the report: FILE.json and FILE.md"),
 });
 type BenchConfig = z.output<typeof BenchConfig>;
@@ -44,7 +48,8 @@ export const task: Task<typeof BenchConfig> = {
   config: BenchConfig,
   async run(config, io) {
     const { rows, repeats, budget } = planOf(config);
-    const device = await Device.open();
+    if (config.out) await makeFolder(dirname(config.out));
+    const device = await Device.open(parseVariants(config.variant));
     const peers = config.peers ? PEERS : [];
     const report = startReport(device, config);
     const progress = io.progress(rows.length * (1 + peers.length) * (1 + repeats), "timings");
@@ -52,7 +57,9 @@ export const task: Task<typeof BenchConfig> = {
     for (const row of rows) {
       if (io.signal.aborted) break;
       const tick = () => progress.update(++done, row.name);
-      report.rows.push(await measure(row, device, peers, { repeats, budget, tick }));
+      const result = await measure(row, device, peers, { variant: config.variant, repeats, budget, tick });
+      // Ctrl-C reaches the contenders' processes too: what was cut off is no result.
+      if (!io.signal.aborted) report.rows.push(result);
     }
     progress.stop();
     if (io.json) console.log(JSON.stringify(report, null, 2));
@@ -70,11 +77,12 @@ function planOf(config: BenchConfig): { rows: Row[]; repeats: number; budget: nu
 
 function startReport(device: Device, config: BenchConfig): Report {
   const processors = cpus();
-  const { rows, repeats, budget, quick, peers } = config;
+  const { rows, repeats, budget, quick, peers, variant } = config;
   const flags = [
     rows.length < GROUPS.length ? ` --rows ${rows.join()}` : "",
     quick ? " --quick" : ` --repeats ${repeats} --budget ${budget}`,
     peers ? "" : " --no-peers",
+    variant ? ` --variant ${variant}` : "",
   ];
   return {
     date: new Date().toISOString().slice(0, 10),
@@ -103,7 +111,6 @@ function print(report: Report, io: TaskIO): void {
 
 function writeReport(report: Report, out: string, io: TaskIO): void {
   const contents = { json: JSON.stringify(report, null, 2) + "\n", md: markdownOf(report) };
-  mkdirSync(dirname(out), { recursive: true });
   for (const [extension, content] of Object.entries(contents)) {
     const file = `${out}.${extension}`;
     writeFileSync(`${file}.tmp`, content);
