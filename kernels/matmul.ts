@@ -38,8 +38,7 @@ export const tilesVariant: MatmulVariant = {
     flats: ["read_write"],
     workgroup: [8],
   },
-  invocations: (form, rows, cols) =>
-    form === "atb" ? Math.ceil(rows / 16) * Math.ceil(cols / 16) : Math.ceil(rows / 16) * Math.ceil(cols / 8),
+  invocations: (_form, rows, cols) => Math.ceil(rows / 16) * Math.ceil(cols / 16),
 };
 
 export interface MatmulOptions {
