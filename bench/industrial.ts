@@ -7,7 +7,7 @@
  * Writes OUT/industrial.json and prints the Markdown table of BENCHMARKS.md. A run that was stopped goes on; finished ones are not repeated.
  */
 import { parseArgs } from "node:util";
-import type { EvaluateReport } from "../tasks/evaluate.ts";
+import type { Evaluation } from "../eval/evaluate.ts";
 
 const { values } = parseArgs({
   options: {
@@ -21,6 +21,9 @@ const { values } = parseArgs({
     split: { type: "string", default: "test" },
   },
 });
+
+/** What `evaluate` writes to metrics.json. */
+type EvaluateReport = Evaluation & { mixture?: Evaluation; baselines?: Record<string, Evaluation> };
 
 interface Row {
   name: string;
