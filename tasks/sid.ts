@@ -172,7 +172,7 @@ function print(report: Report, io: TaskIO, out: string): void {
   const { items, distinct, beforePolicy, policy, changed } = report;
   io.log(
     `${items} items, collision rate ${percent(beforePolicy.collisionRate)} as coded; ` +
-      `policy ${policy} changed ${changed} items: ${distinct} different SIDs, ${
+      `policy ${policy} changed ${changed} of them: ${distinct} different SIDs, ${
         percent(report.collisionRate)
       } collide`,
   );

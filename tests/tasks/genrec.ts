@@ -7,14 +7,21 @@ import { type Files, minionerecFiles, withFiles } from "../data/minionerec_fixtu
 
 const main = fileURLToPath(new URL("../../tasks/main.ts", import.meta.url));
 
-/** Exit code and output of `genrec args` in the folder `cwd`. */
-export async function genrec(cwd: string, args: string[], env: Record<string, string> = {}) {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+/** Starts `genrec args` in the folder `cwd`. */
+export function spawn(cwd: string, args: string[], env: Record<string, string> = {}): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", main, ...args],
     cwd,
     env: { NO_COLOR: "1", ...env },
     stdin: "null",
-  }).output();
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+/** Exit code and output of `genrec args` in the folder `cwd`. */
+export async function genrec(cwd: string, args: string[], env: Record<string, string> = {}) {
+  const { code, stdout, stderr } = await spawn(cwd, args, env).output();
   return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { withFiles } from "../data/minionerec_fixture.ts";
-import { filesIn, genrec } from "./genrec.ts";
+import { filesIn, genrec, spawn } from "./genrec.ts";
 
 const ARGS = "quickstart --out quick --steps 2 --limit 40".split(" ");
 
@@ -49,5 +49,28 @@ Deno.test("quickstart refuses a folder that holds other files, even with --force
     assert.equal(code, 1);
     assert.match(stderr, /Cannot use mine: it holds files that are no quickstart's/);
     assert.deepEqual(filesIn(dir), ["mine/", "mine/photo.jpg"]);
+  });
+});
+
+Deno.test("quickstart that is stopped by Ctrl-C in the training goes on from there", async () => {
+  await withFiles({}, async (dir) => {
+    const args = "quickstart --out quick --steps 30 --limit 40".split(" ");
+    const child = spawn(dir, args);
+    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    while (!/ 30 steps, on /.test(text)) text += (await reader.read()).value ?? assert.fail(`ended: ${text}`);
+    child.kill("SIGINT");
+    for (let part = await reader.read(); !part.done; part = await reader.read()) text += part.value;
+    const [{ code }] = await Promise.all([child.status, child.stderr.cancel()]);
+    assert.equal(code, 130);
+    assert.match(text, /^Stopped. The same command goes on from here.$/m);
+    const [saved] = [...Deno.readDirSync(join(dir, "quick/run/checkpoints"))];
+    const done = Number(/^step-(\d+)$/.exec(saved.name)?.[1]);
+    assert.ok(done < 30, saved.name);
+
+    const second = await genrec(dir, args);
+    assert.equal(second.code, 0, second.stderr);
+    assert.match(second.stdout, new RegExp(`Finished after ${30 - done} steps`));
+    assert.match(second.stdout, /^Done in/m);
   });
 });
