@@ -140,6 +140,7 @@ export function attentionBackward(
     outputs: [dQkv],
     invocations: variant.invocations(qkv.rows, kvHeads),
   });
+  device.release(rowStats);
   return dQkv;
 }
 

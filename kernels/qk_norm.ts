@@ -47,6 +47,7 @@ export function qkNormBackward(
   const keys = { start: heads * headDim, count: kvHeads * headDim };
   columnSum(device, gainTerms, gradient, true, { segments: heads, columns: { start: 0, count: keys.start } });
   columnSum(device, gainTerms, gradient, true, { segments: kvHeads, columns: keys, outStart: headDim });
+  device.release(gainTerms);
   return dx;
 }
 

@@ -13,6 +13,12 @@ export class Tape {
   readonly training: boolean;
   #steps: (() => void)[] = [];
   #gradients = new Map<Matrix, Matrix>();
+  /** How many operands a gradient matrix stands for: several may share one. */
+  #uses = new Map<Matrix, number>();
+  /** Results whose gradient the running step has taken: each is taken by one step, the one of its operation. */
+  #taken: Matrix[] = [];
+  /** Terms of the running step that were added to others. */
+  #added = new Set<Matrix>();
 
   constructor(device: Device, training: boolean) {
     this.device = device;
@@ -24,8 +30,12 @@ export class Tape {
     if (this.training) this.#steps.push(step);
   }
 
-  /** Gradient of the loss with respect to `result`, or undefined where the loss does not depend on it. */
+  /**
+   * Gradient of the loss with respect to `result`, or undefined where the loss does not depend on it. Only the step of
+   * the operation that made `result` may ask: the matrix goes back to the pool when that step ends.
+   */
   gradient(result: Matrix): Matrix | undefined {
+    this.#taken.push(result);
     return this.#gradients.get(result);
   }
 
@@ -33,13 +43,44 @@ export class Tape {
   accumulate(operand: Matrix, term: Matrix): void {
     expectShape("Tape.accumulate() term", term, operand.rows, operand.cols);
     const known = this.#gradients.get(operand);
-    this.#gradients.set(operand, known ? add(this.device, known, term) : term);
+    if (!known) {
+      this.#hold(operand, term);
+      return;
+    }
+    this.#hold(operand, add(this.device, known, term));
+    this.#drop(known);
+    this.#added.add(term);
   }
 
   /** Runs the recorded steps, last one first, and forgets them. */
   backward(): void {
-    for (const step of this.#steps.reverse()) step();
+    for (const step of this.#steps.reverse()) {
+      step();
+      for (const result of this.#taken) {
+        const gradient = this.#gradients.get(result);
+        if (!gradient) continue;
+        this.#gradients.delete(result);
+        this.#drop(gradient);
+      }
+      this.#taken = [];
+      for (const term of this.#added) if (!this.#uses.has(term)) this.device.release(term);
+      this.#added.clear();
+    }
     this.#steps = [];
     this.#gradients.clear();
+    this.#uses.clear();
+  }
+
+  #hold(operand: Matrix, gradient: Matrix): void {
+    this.#gradients.set(operand, gradient);
+    this.#uses.set(gradient, (this.#uses.get(gradient) ?? 0) + 1);
+  }
+
+  #drop(gradient: Matrix): void {
+    const uses = this.#uses.get(gradient)! - 1;
+    this.#uses.set(gradient, uses);
+    if (uses > 0) return;
+    this.#uses.delete(gradient);
+    this.device.release(gradient);
   }
 }

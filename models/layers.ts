@@ -64,6 +64,7 @@ export function norm(tape: Tape, parameters: Parameters, x: Matrix, weight: stri
     if (!dy) return;
     const { dx, gainTerms } = rmsNormBackward(device, x, gain, dy, eps);
     columnSum(device, gainTerms, parameters.gradient(weight), true);
+    device.release(gainTerms);
     tape.accumulate(x, dx);
   });
   return y;
@@ -106,6 +107,7 @@ export function residualNorm(
     if (!dNormed) throw new Error("residualNorm() result is not used by the loss");
     const { dx, gainTerms } = addRmsNormBackward(device, sum, gain, dNormed, tape.gradient(sum), eps);
     columnSum(device, gainTerms, parameters.gradient(weight), true);
+    device.release(gainTerms);
     tape.accumulate(x, dx);
     tape.accumulate(y, dx);
   });
