@@ -8,7 +8,9 @@ import headCode from "./head.wgsl" with { type: "text" };
 /** Widest head that the kernels keep in registers. */
 export const MAX_HEAD_DIM = 128;
 
+/** Heads of an attention layer. Queries are (T, heads * headDim), keys and values (T, kvHeads * headDim). */
 export interface AttentionShape {
+  /** Query heads. */
   heads: number;
   /** Grouped-query attention: `heads / kvHeads` query heads share a key-value head. */
   kvHeads: number;
@@ -23,15 +25,21 @@ export interface KeyValues {
   v: number;
 }
 
+/** Kernels of one variant for one head width. */
 export interface AttentionKernels {
+  /** Attended values (T, heads * headDim) and the log-sum-exp of the scores, which backward needs. */
   readonly forward: Kernel;
+  /** Gradient of the queries (T, heads * headDim). */
   readonly dq: Kernel;
+  /** Gradients of the keys and values (T, kvHeads * headDim). */
   readonly dkv: Kernel;
 }
 
 /** One way to compute packed tree attention; kernels by head dimension, which sizes registers and tiles. */
 export interface AttentionVariant {
+  /** Name for `--variant`. */
   readonly name: string;
+  /** The same object at each call with the same width, so that pipelines are cached. */
   kernels(headDim: number): AttentionKernels;
   /** Invocations of the 2-D grid over `rows` queries (forward, dq) or keys (dkv) and their heads. */
   invocations(rows: number, heads: number): readonly [number, number];

@@ -15,18 +15,23 @@ import {
   unpadRows,
 } from "./tensor.ts";
 
+/** Settings of {@link Device.open}; all have defaults. */
 export interface DeviceOptions {
   /** Home of matrices. Default: textures on CPU adapters, where their reads are 2-3 times faster; buffers on GPUs. */
   layout?: Layout;
   /** Operations to serve with one variant whatever the shape; see `parseVariants()`. */
   variants?: VariantNames;
+  /** Hint for machines with more than one adapter, as in WebGPU's `requestAdapter()`. */
   powerPreference?: GPUPowerPreference;
 }
 
 /** Bytes now held on the adapter. */
 export interface DeviceMemory {
+  /** Bytes in buffers. */
   buffers: number;
+  /** Bytes in textures. */
   textures: number;
+  /** Most bytes in buffers and textures together so far. */
   peak: number;
 }
 
@@ -37,14 +42,21 @@ const MAX_GRID = 32768;
  * shape. Work is recorded into one command encoder until `submit()`, so a training step is one submit.
  */
 export class Device {
+  /** The WebGPU device, for what this class does not wrap. */
   readonly gpu: GPUDevice;
+  /** Vendor, architecture and description of the adapter. */
   readonly info: GPUAdapterInfo;
+  /** Whether the adapter computes on the CPU, as Mesa's llvmpipe does. */
   readonly isCpu: boolean;
+  /** Where matrices live. */
   readonly layout: Layout;
+  /** Limits of the device: the most that the adapter allows. */
   readonly limits: GPUSupportedLimits;
+  /** Optional WebGPU features that the device was opened with, such as `shader-f16`. */
   readonly features: ReadonlySet<string>;
   /** Which kernels serve an operation; the autotuner and `--variant` change it. */
   readonly variants: Variants;
+  /** Bytes held now, and their peak. */
   readonly memory: DeviceMemory = { buffers: 0, textures: 0, peak: 0 };
   /** Dispatches, submits and allocations so far: what a steady step may not add to is tested with these. */
   readonly counters = { dispatches: 0, submits: 0, allocations: 0, bindGroups: 0, pipelines: 0 };
@@ -194,6 +206,7 @@ export class Device {
     return { kind: "matrix", id: freshId(), rows, cols, storage };
   }
 
+  /** Gives the memory of a tensor back; work that was recorded with it is submitted first. */
   destroy(tensor: Tensor): void {
     this.#flush();
     if (tensor.kind === "flat") {

@@ -11,12 +11,17 @@ import type { Flat, Matrix } from "./tensor.ts";
 export interface Kernel {
   /** Path of the WGSL file: the label that compile errors show. */
   readonly label: string;
+  /** WGSL source without the operand prelude. */
   readonly code: string;
+  /** Name of the entry point in `code`. */
   readonly entry: string;
-  /** Number of matrices read (at most 6) and written (at most 2). */
+  /** Number of matrices read, at most 6. */
   readonly inputs: number;
+  /** Number of matrices written, at most 2. */
   readonly outputs: number;
+  /** How `code` declares each flat. */
   readonly flats: readonly ("read" | "read_write")[];
+  /** Whether `code` declares `Params`. Default: true. */
   readonly params?: boolean;
   /** Workgroup size, as in the WGSL attribute. */
   readonly workgroup: readonly [x: number, y?: number];
@@ -26,14 +31,18 @@ export interface Kernel {
 
 /** Operands of one dispatch. */
 export interface Dispatch {
+  /** Matrices to read, `Kernel.inputs` of them. */
   inputs?: readonly Matrix[];
+  /** Matrices to write, `Kernel.outputs` of them, none of them also an input. */
   outputs?: readonly Matrix[];
+  /** Flats in the order of `Kernel.flats`. */
   flats?: readonly Flat[];
   /**
-   * Values of `Params`. They are cached by content, so they may depend on shapes and settings but not on the step:
-   * what changes every step (learning rate, counts, seeds) belongs in a flat.
+   * The u32 fields of `Params`. They are cached by content, so they may depend on shapes and settings but not on the
+   * step: what changes every step (learning rate, counts, seeds) belongs in a flat.
    */
   u32?: readonly number[];
+  /** The f32 fields of `Params`; cached as `u32` is. */
   f32?: readonly number[];
   /** Number of invocations in x (and y). One-dimensional grids fold into y: see `linear_index` in the preludes. */
   invocations: readonly [x: number, y?: number];

@@ -1,7 +1,10 @@
 /** Milliseconds and number of dispatches of one kernel entry. */
 export interface ProfileRow {
+  /** Entry point of the kernel. */
   entry: string;
+  /** Number of dispatches. */
   count: number;
+  /** Time on the adapter of all these dispatches together. */
   milliseconds: number;
 }
 

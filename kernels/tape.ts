@@ -8,6 +8,7 @@ import { expectShape, type Matrix } from "./tensor.ts";
  * layers accumulate them in flat arrays.
  */
 export class Tape {
+  /** Device that holds the matrices and runs the operations. */
   readonly device: Device;
   /** False in inference: nothing is recorded and dropout is off. */
   readonly training: boolean;
@@ -20,6 +21,7 @@ export class Tape {
   /** Terms of the running step that were added to others. */
   #added = new Set<Matrix>();
 
+  /** An empty tape; with `training` false it records nothing. */
   constructor(device: Device, training: boolean) {
     this.device = device;
     this.training = training;

@@ -9,10 +9,15 @@ export type Layout = "texture" | "buffer";
 
 /** Float32 matrix (rows, cols). Rows are stored in groups of four columns; the padding lanes of the last group hold 0. */
 export interface Matrix {
+  /** Tells a {@link Matrix} from a {@link Flat}. */
   readonly kind: "matrix";
+  /** Unique among tensors and slices: what bind groups are cached by. */
   readonly id: number;
+  /** Number of rows. */
   readonly rows: number;
+  /** Number of columns, padding lanes not counted. */
   readonly cols: number;
+  /** Memory of the matrix, by the layout of its device. */
   readonly storage:
     | { readonly layout: "texture"; readonly texture: GPUTexture; readonly view: GPUTextureView }
     | { readonly layout: "buffer"; readonly buffer: GPUBuffer; readonly offset: number };
@@ -20,14 +25,21 @@ export interface Matrix {
 
 /** Storage buffer slice of `length` elements, `offset` in bytes. */
 export interface Flat {
+  /** Tells a {@link Flat} from a {@link Matrix}. */
   readonly kind: "flat";
+  /** Unique among tensors and slices: what bind groups are cached by. */
   readonly id: number;
+  /** What the elements are: floats, or ids and counts. */
   readonly dtype: "f32" | "u32";
+  /** Number of elements. */
   readonly length: number;
+  /** Buffer that holds the elements; slices share it. */
   readonly buffer: GPUBuffer;
+  /** First byte in `buffer`. */
   readonly offset: number;
 }
 
+/** Any array on the device. */
 export type Tensor = Matrix | Flat;
 
 /** Number of vec4 groups in a row of `cols` columns. */

@@ -2,6 +2,7 @@ import type { Flat, Matrix } from "../kernels/tensor.ts";
 
 /** What beam search needs of a language model: one interface, whatever the architecture. */
 export interface DecodeModel {
+  /** Number of token ids, V: the width of the logits. */
   readonly vocabulary: number;
   /**
    * Computes every prompt once. `prompts` are token ids, `width` beams a prompt, at most `maxNewTokens` tokens each.

@@ -41,9 +41,13 @@ export type AttendLayer = (layer: number, qkv: Matrix) => Matrix;
  * SwiGLU. Parameters carry the names of Hugging Face transformers; fused ones are split on save.
  */
 export class Decoder implements DecodeModel {
+  /** Device that holds the parameters. */
   readonly device: Device;
+  /** Architecture, in the fields of Hugging Face's `config.json`. */
   readonly config: DecoderConfig;
+  /** All weights, under the names of Hugging Face. */
   readonly parameters: Parameters;
+  /** Attention heads; all layers have the same. */
   readonly shape: AttentionShape;
   #rotaryTable: Matrix | undefined;
 
@@ -61,6 +65,7 @@ export class Decoder implements DecodeModel {
     this.parameters = new Parameters(device, parameterSpecs(config));
   }
 
+  /** Number of token ids, V: the width of the logits. */
   get vocabulary(): number {
     return this.config.vocab_size;
   }

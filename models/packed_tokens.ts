@@ -5,18 +5,23 @@ import type { Capacity, PackedBatch } from "../data/batches.ts";
 
 /** A packed batch on the device: what a decoder reads in a training step. */
 export interface PackedTokens {
-  /** Token ids (T) and their positions (T). */
+  /** Token ids (T). */
   tokens: Flat;
+  /** Position of each token in its sequence (T), for the rotary embedding. */
   positions: Flat;
-  /** Key intervals a query (4 T) and query intervals a key (2 T): see `kernels/attention.ts`. */
+  /** The two intervals of keys that each query sees (4 T): see `kernels/attention.ts`. */
   intervals: Flat;
+  /** The interval of queries that sees each key (2 T). */
   viewers: Flat;
   /** Rows of each token, for the gradient of the embedding: offsets (V + 1), rows (T). */
   occurrences: { offsets: Flat; rows: Flat };
-  /** Rows with a target (R), their place by row (T), and the targets with their loss weights (R). */
+  /** Rows that have a target (R). */
   targetRows: Flat;
+  /** Place of each row in `targetRows` (T). */
   inverse: Flat;
+  /** Token ids to predict there (R). */
   targets: Flat;
+  /** Their loss weights (R), f32. */
   weights: Flat;
 }
 

@@ -5,9 +5,13 @@ import { UserError } from "../data/user_error.ts";
 
 /** A parameter (rows, cols) in the layout of Hugging Face: linear weights are (out, in), vectors (1, n). */
 export interface ParameterSpec {
+  /** Name that layers ask for, and in checkpoints unless `parts` says otherwise. */
   name: string;
+  /** Outputs of a linear weight; 1 for a vector. */
   rows: number;
+  /** Inputs of a linear weight; the length of a vector. */
   cols: number;
+  /** Values before training. */
   init: "normal" | "zeros" | "ones";
   /** Whether weight decay applies: matrices yes, gains and biases no. */
   decay: boolean;
@@ -19,10 +23,13 @@ export interface ParameterSpec {
 
 /** A rectangle of a parameter that a checkpoint stores as one tensor. */
 export interface ParameterPart {
+  /** Name in checkpoints. */
   name: string;
   /** Shape in the checkpoint: [rows, cols], or [cols] for a vector. */
   shape: readonly number[];
+  /** Its first row in the parameter. */
   row: number;
+  /** Its first column in the parameter. */
   col: number;
 }
 
@@ -47,16 +54,21 @@ const ALIGNMENT = 64;
  * texture layout every matrix also has twins in textures, itself and transposed, which `refresh()` renews.
  */
 export class Parameters {
+  /** Device that holds the arrays. */
   readonly device: Device;
+  /** Weights (length); call `refresh()` after a change. */
   readonly values: Flat;
+  /** Gradients (length). Backward passes add to them; clear them before a step. */
   readonly gradients: Flat;
-  /** Elements of the flat arrays, and how many at their start have weight decay. */
+  /** Elements of the flat arrays, padding included. */
   readonly length: number;
+  /** Elements with weight decay: they come first. */
   readonly decayLength: number;
   /** Trainable numbers, padding not counted. */
   readonly count: number;
   #parameters = new Map<string, Parameter>();
 
+  /** Allocates the arrays, all 0: fill `values` from `initial()` or `fromTensors()`. */
   constructor(device: Device, specs: readonly ParameterSpec[]) {
     this.device = device;
     const ordered = [...specs.filter((spec) => spec.decay), ...specs.filter((spec) => !spec.decay)];

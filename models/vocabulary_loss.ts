@@ -6,8 +6,9 @@ import type { Parameters } from "./parameters.ts";
 
 /** Targets of the rows of a hidden matrix, with scratch of the same length (rows R). */
 export interface LossRows {
-  /** Token ids (R) and loss weights (R), already normalised. */
+  /** Token ids to predict (R), u32. */
   targets: Flat;
+  /** Loss weights (R), already divided by their sum over the step. */
   weights: Flat;
   /** Scratch f32 (4 R). */
   stats: Flat;
@@ -15,6 +16,7 @@ export interface LossRows {
   rowLoss: Flat;
 }
 
+/** Settings of the cross-entropy over the vocabulary. */
 export interface LossOptions {
   /** Mass spread evenly over the vocabulary (Szegedy et al. 2016). */
   labelSmoothing: number;

@@ -7,6 +7,7 @@ import type { OptimizerState } from "./optimizer.ts";
 
 /** Where a run stands, beside its arrays. All that exact resume needs: data order and dropout follow from step and seed. */
 export interface TrainerState {
+  /** Optimizer steps done so far. */
   step: number;
   /** Best validation score so far, the step that reached it, and evaluations since. */
   best: { score: number; step: number; stale: number } | null;

@@ -5,8 +5,10 @@ import { UserError } from "../data/user_error.ts";
  * `metrics.jsonl` (one line a log step), `checkpoints/step-N/`, and `latest` and `best`, which name checkpoints.
  */
 export class RunDirectory {
+  /** The directory's path, as given. */
   readonly path: string;
 
+  /** Names the folder; nothing is read or made yet. */
   constructor(path: string) {
     this.path = path;
   }
@@ -43,6 +45,7 @@ export class RunDirectory {
     }
   }
 
+  /** Value of a JSON file of the run. Throws {@link UserError} where it is missing or not JSON. */
   async readJson(name: string): Promise<unknown> {
     const text = await this.read(name);
     try {

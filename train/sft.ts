@@ -18,12 +18,19 @@ import type { SftConfig } from "./sft_config.ts";
 import { SftData } from "./sft_data.ts";
 import { Validation, type ValidationResult } from "./validation.ts";
 
+/** What to train on, and how. */
 export interface SftInput {
+  /** Device to train on. */
   device: Device;
+  /** Its train split or histories are learned, its valid split validates. */
   dataset: Dataset;
+  /** SID of each item in token strings, one an item of `dataset`. */
   sids: string[][];
+  /** Token ids; must know all tokens of `sids`. */
   vocabulary: SidVocabulary;
+  /** Settings, complete and checked: see `sftConfig()`. */
   config: SftConfig;
+  /** Where metrics and checkpoints are written; `create()` it before. */
   run: RunDirectory;
   /** Continue from the latest checkpoint of `run`. */
   resume: boolean;
@@ -31,16 +38,25 @@ export interface SftInput {
   tune?: () => Promise<void>;
   /** Stops the run after the current step, with a checkpoint. */
   signal: AbortSignal;
+  /** Called once before the first step, with the size of the work. */
   onStart?(facts: { parameters: number; steps: number; tokensPerEpoch: number; sequences: number }): void;
+  /** Called after each line of the log, every `loggingSteps` steps. */
   onStep?(step: number, note: string): void;
+  /** Called after each validation; `best` where it is the best so far. */
   onValidation?(step: number, result: ValidationResult, best: boolean): void;
 }
 
+/** How a run ended. */
 export interface SftResult {
+  /** Optimizer steps of this call, those before a resume not counted. */
   steps: number;
+  /** Why training ended; `early`: validations stopped getting better. */
   stopped: "finished" | "interrupted" | "early";
+  /** The best validation of the whole run; null where there was none. */
   best: TrainerState["best"];
+  /** Training time of the whole run, resumed parts included. */
   seconds: number;
+  /** Packed tokens of this call over its time. */
   tokensPerSecond: number;
 }
 

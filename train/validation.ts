@@ -11,7 +11,9 @@ import { buildTrie } from "../sid/trie.ts";
 
 /** Ranking quality on the valid subsample; a hit is the target's SID among the beams. */
 export interface ValidationResult {
+  /** HR@10: share of samples with the target among the first 10 beams. */
   hr10: number;
+  /** NDCG@10: mean of 1 / log2(rank + 2), rank from 0, where that is below 10. */
   ndcg10: number;
 }
 
