@@ -48,7 +48,7 @@ function splitRole(split: Split): FileRole {
 
 /**
  * MiniOneRec's directory of CSV splits, index, items and info: one row a target, its history a window of at most
- * ten items, split by time over all users. Source: `spec/minionerec.md` sections 1.4 and appendix B.
+ * ten items, split by time over all users. Source: the files of MiniOneRec (arXiv:2510.24431).
  */
 export const minionerec: DatasetFormat = {
   name: "MiniOneRec",
