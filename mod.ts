@@ -65,10 +65,10 @@ export {
   moveToNearestFree,
   type ResolvedCodes,
 } from "./sid/collisions.ts";
-export type { Embeddings, SidFit, SidMethod, SidProgress } from "./sid/method.ts";
+export type { Embeddings, SettingsSchema, SidFit, SidMethod, SidProgress } from "./sid/method.ts";
 export { encodeItems, historyPrompt } from "./sid/prompt.ts";
 export { type LevelReport, reportSids, type SidReport } from "./sid/report.ts";
-export { rqKmeans, RqKmeansConfig } from "./sid/rq_kmeans.ts";
+export { rqKmeans, type RqKmeansConfig } from "./sid/rq_kmeans.ts";
 export {
   type CodeToken,
   formatSid,
@@ -129,5 +129,6 @@ export {
 export { loadDecoder, type TrainerState } from "./train/checkpoint.ts";
 export { RunDirectory } from "./train/run_directory.ts";
 export { type SftInput, type SftResult, trainSft } from "./train/sft.ts";
-export { SftConfig } from "./train/sft_config.ts";
+export { type ScheduleName, SCHEDULES } from "./train/schedule.ts";
+export { type SftConfig, sftConfig } from "./train/sft_config.ts";
 export type { ValidationResult } from "./train/validation.ts";

@@ -1,4 +1,3 @@
-import type { z } from "zod";
 import type { Device } from "../kernels/device.ts";
 
 /** Vectors of N items. */
@@ -35,12 +34,20 @@ export interface SidProgress {
   error: number;
 }
 
+/** What a method's settings may be: as much of a zod object as its users need. */
+export interface SettingsSchema<C> {
+  /** Settings with defaults filled in. Throws a `ZodError` for values out of range and unknown keys. */
+  parse(settings: unknown): C;
+  /** A zod type for each setting, with its default and description: the flags of the command line. */
+  readonly shape: Readonly<Record<string, unknown>>;
+}
+
 /** A way to make SIDs of item embeddings: one module and one line in `registry.ts`. */
 export interface SidMethod<C = unknown> {
   /** Name on the command line. */
   readonly name: string;
   /** Settings with defaults and descriptions. */
-  readonly Config: z.ZodType<C>;
+  readonly Config: SettingsSchema<C>;
   /**
    * Learns codebooks and codes the items with them. The same embeddings, settings and adapter give the same bytes.
    * @throws {UserError} if the embeddings cannot be coded: fewer items than codewords, numbers that are not finite.

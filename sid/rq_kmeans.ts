@@ -7,8 +7,21 @@ import { chooseStart, lloyd } from "./lloyd.ts";
 import type { Embeddings, SidFit, SidMethod, SidProgress } from "./method.ts";
 import { blockRows, PointBlocks } from "./point_blocks.ts";
 
-/** Settings of {@link rqKmeans}. */
-export const RqKmeansConfig = z.strictObject({
+/** Settings of {@link rqKmeans}; `rqKmeans.Config.parse({})` fills in the defaults. */
+export interface RqKmeansConfig {
+  /** Codebooks L, one a token of the SID. Default: 3. */
+  levels: number;
+  /** Codewords K in each codebook. Default: 256. */
+  codebookSize: number;
+  /** Most updates of the codewords of a level. Default: 25. */
+  iterations: number;
+  /** Relative fall of the error below which a level is done. Default: 1e-4. */
+  tolerance: number;
+  /** Seed of the k-means++ start. Default: 42. */
+  seed: number;
+}
+
+const fields = {
   levels: z.int().min(1).max(8).default(3).describe("codebooks, one a token of the SID"),
   codebookSize: z.int().min(2).max(16384).default(256).describe("codewords in each codebook"),
   iterations: z.int().min(1).default(25).describe("most updates of the codewords of a level"),
@@ -16,9 +29,7 @@ export const RqKmeansConfig = z.strictObject({
     "relative fall of the error below which a level is done",
   ),
   seed: z.int().min(0).default(42).describe("seed of the k-means++ start"),
-});
-/** Settings of {@link rqKmeans}. */
-export type RqKmeansConfig = z.infer<typeof RqKmeansConfig>;
+} satisfies { [K in keyof RqKmeansConfig]: z.ZodType<RqKmeansConfig[K]> };
 
 /**
  * Residual k-means: level l clusters what the codewords of the levels before leave over of each item. k-means++ start
@@ -26,7 +37,7 @@ export type RqKmeansConfig = z.infer<typeof RqKmeansConfig>;
  */
 export const rqKmeans: SidMethod<RqKmeansConfig> = {
   name: "rqkmeans",
-  Config: RqKmeansConfig,
+  Config: z.strictObject(fields),
   fit,
   encode,
 };

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { formatIndex } from "../data/index_file.ts";
 import { SidVocabulary } from "../sid/tokens.ts";
 import { RunDirectory } from "../train/run_directory.ts";
-import { SftConfig } from "../train/sft_config.ts";
+import { SftSchema } from "../train/sft_schema.ts";
 import { trainSft } from "../train/sft.ts";
 import { autotune } from "../kernels/autotune.ts";
 import { UserError } from "../data/user_error.ts";
@@ -19,7 +19,7 @@ const config = z.strictObject({
     "time kernel variants before the first step; auto: on GPUs, where no choice is known yet",
   ),
   ...VariantFlag,
-  ...SftConfig.shape,
+  ...SftSchema.shape,
 });
 
 export const task: Task<typeof config> = {

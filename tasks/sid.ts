@@ -31,7 +31,7 @@ const methods = new Map<string, SidMethod>(
 // Methods share the names of settings that mean the same; each picks its own out of all of them.
 const settings: Record<string, z.ZodType> = {};
 for (const { Config } of methods.values()) {
-  for (const [key, field] of Object.entries(shapeOf(Config))) settings[key] ??= field;
+  for (const [key, field] of Object.entries(Config.shape)) settings[key] ??= field as z.ZodType;
 }
 
 const config = z.strictObject({
@@ -74,7 +74,7 @@ export async function makeSids(flags: z.output<typeof config>, io: TaskIO): Prom
   const { out, collisions, variant } = flags;
   const embeddings = await loadEmbeddings(flags.embeddings, flags.data);
   const method = methods.get(flags.method)!;
-  const own = Object.keys(shapeOf(method.Config));
+  const own = Object.keys(method.Config.shape);
   const methodConfig = method.Config.parse(
     Object.fromEntries(Object.entries(flags).filter(([key]) => own.includes(key))),
   );
@@ -191,8 +191,4 @@ function print(report: Report, io: TaskIO, out: string): void {
       ["index.json", "sid.report.json", "codebooks.safetensors"].map((name) => join(out, name)).join(", ")
     }`,
   );
-}
-
-function shapeOf(schema: z.ZodType): Record<string, z.ZodType> {
-  return (schema as z.ZodObject).shape as Record<string, z.ZodType>;
 }

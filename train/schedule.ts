@@ -1,5 +1,6 @@
 /** Shapes of the learning rate over a run, by the names of Hugging Face's `lr_scheduler_type`. */
 export const SCHEDULES = ["constant", "linear", "cosine"] as const;
+/** Name of a shape of the learning rate. */
 export type ScheduleName = typeof SCHEDULES[number];
 
 export interface Schedule {

@@ -1,51 +1,100 @@
-import { z } from "zod";
-import { SCHEDULES } from "./schedule.ts";
-
-const count = (min = 1) => z.int().min(min);
-const share = z.number().min(0).max(1);
+import { UserError } from "../data/user_error.ts";
+import type { ScheduleName } from "./schedule.ts";
+import { SftSchema } from "./sft_schema.ts";
 
 /** Settings of supervised fine-tuning from scratch; names as in Hugging Face's TrainingArguments and model configs. */
-export const SftConfig = z.strictObject({
-  mode: z.enum(["histories", "samples"]).default("histories").describe(
-    "histories: a user's whole train history as one sequence with a loss at every item; samples: one row a target",
-  ),
-  modelType: z.enum(["qwen2", "qwen3"]).default("qwen3").describe("decoder family"),
-  hiddenSize: count().default(128).describe("width of the residual stream"),
-  intermediateSize: count().default(384).describe("width of the gated feed-forward layer"),
-  numHiddenLayers: count().default(4).describe("decoder blocks"),
-  numAttentionHeads: count().default(4).describe("query heads"),
-  numKeyValueHeads: count().default(4).describe("key-value heads"),
-  tieWordEmbeddings: z.boolean().default(true).describe("use the embedding as output matrix"),
-  initializerRange: z.number().positive().default(0.05).describe("standard deviation of fresh weights"),
-  maxHistory: count().default(10).describe("items of a prompt, the latest ones"),
-  historyWeight: share.default(0.3).describe("samples mode: loss weight of history items, the target has 1"),
-  firstItemWeight: share.default(1).describe("histories mode: loss weight of the first item"),
-  recencyWeight: z.number().min(0).default(0).describe(
-    "r weighs a target by exp(-r (1 - t)), t from 0 to 1 its time in the train period; needs samples in time order",
-  ),
-  maxSequenceItems: count(2).default(50).describe("histories mode: longer histories are cut in parts"),
-  numTrainEpochs: count().default(20).describe("passes over the train split"),
-  maxSteps: count(0).default(0).describe("stop after so many optimizer steps; 0: by epochs alone"),
-  tokensPerBatch: count(64).default(2048).describe("packed tokens of a micro batch"),
-  gradientAccumulationSteps: count().default(1).describe("micro batches of an optimizer step"),
-  learningRate: z.number().positive().default(1.5e-3).describe("peak learning rate"),
-  lrSchedulerType: z.enum(SCHEDULES).default("cosine").describe("decay of the learning rate"),
-  warmupSteps: count(0).default(100).describe("steps of linear warmup"),
-  minLearningRateRatio: share.default(0).describe("share of the peak at which the decay ends"),
-  weightDecay: z.number().min(0).default(0.01).describe("decoupled weight decay on matrices"),
-  adamBeta1: share.default(0.9).describe("AdamW beta 1"),
-  adamBeta2: share.default(0.999).describe("AdamW beta 2"),
-  adamEpsilon: z.number().positive().default(1e-8).describe("AdamW epsilon"),
-  maxGradNorm: z.number().min(0).default(1).describe("largest gradient norm; 0 never clips"),
-  labelSmoothing: share.default(0.05).describe("target mass spread over the vocabulary"),
-  dropout: z.number().min(0).lt(1).default(0.3).describe("rate on embeddings and block outputs"),
-  emaDecay: z.number().min(0).lt(1).default(0.998).describe("decay of the averaged weights; 0 keeps none"),
-  seed: count(0).default(42).describe("seed of everything random"),
-  loggingSteps: count().default(20).describe("steps between lines of metrics.jsonl"),
-  evalSteps: count(0).default(0).describe("steps between validations; 0: after each epoch"),
-  evalSamples: count(0).default(500).describe("valid samples of a validation; 0: no validation"),
-  evalBeams: count().default(20).describe("beams of a validation"),
-  patience: count(0).default(0).describe("stop after so many validations without a better NDCG@10; 0: never"),
-  saveSteps: count(0).default(0).describe("steps between checkpoints; 0: after each validation"),
-});
-export type SftConfig = z.output<typeof SftConfig>;
+export interface SftConfig {
+  /**
+   * `histories`: a user's whole train history is one sequence with a loss at every item; `samples`: one row a target.
+   * Default: `histories`.
+   */
+  mode: "histories" | "samples";
+  /** Decoder family, as in Hugging Face's `config.json`. Default: `qwen3`. */
+  modelType: "qwen2" | "qwen3";
+  /** Width C of the residual stream. Default: 128. */
+  hiddenSize: number;
+  /** Width of the gated feed-forward layer. Default: 384. */
+  intermediateSize: number;
+  /** Decoder blocks. Default: 4. */
+  numHiddenLayers: number;
+  /** Query heads; divides `hiddenSize`. Default: 4. */
+  numAttentionHeads: number;
+  /** Key-value heads; divides `numAttentionHeads`. Default: 4. */
+  numKeyValueHeads: number;
+  /** Whether the embedding is the output matrix too. Default: true. */
+  tieWordEmbeddings: boolean;
+  /** Standard deviation of fresh weights. Default: 0.05. */
+  initializerRange: number;
+  /** Items of a prompt, the latest ones. Default: 10. */
+  maxHistory: number;
+  /** `samples` mode: loss weight of history items; the target has 1. Default: 0.3. */
+  historyWeight: number;
+  /** `histories` mode: loss weight of the first item, predicted from no history. Default: 1. */
+  firstItemWeight: number;
+  /**
+   * r weighs a target by exp(-r (1 - t)), t from 0 to 1 its time in the train period; needs samples in time order.
+   * Default: 0.
+   */
+  recencyWeight: number;
+  /** `histories` mode: histories of more items are cut in parts. Default: 50. */
+  maxSequenceItems: number;
+  /** Passes over the train split. Default: 20. */
+  numTrainEpochs: number;
+  /** Optimizer steps to stop after; 0: by epochs alone. Default: 0. */
+  maxSteps: number;
+  /** Packed tokens T of a micro batch. Default: 2048. */
+  tokensPerBatch: number;
+  /** Micro batches of an optimizer step. Default: 1. */
+  gradientAccumulationSteps: number;
+  /** Peak learning rate. Default: 1.5e-3. */
+  learningRate: number;
+  /** Decay of the learning rate after warmup. Default: `cosine`. */
+  lrSchedulerType: ScheduleName;
+  /** Optimizer steps of linear warmup. Default: 100. */
+  warmupSteps: number;
+  /** Share of the peak at which the decay ends. Default: 0. */
+  minLearningRateRatio: number;
+  /** Decoupled weight decay, on matrices only. Default: 0.01. */
+  weightDecay: number;
+  /** AdamW's decay of the mean gradient. Default: 0.9. */
+  adamBeta1: number;
+  /** AdamW's decay of the mean squared gradient. Default: 0.999. */
+  adamBeta2: number;
+  /** AdamW's epsilon. Default: 1e-8. */
+  adamEpsilon: number;
+  /** Largest global gradient norm; 0 never clips. Default: 1. */
+  maxGradNorm: number;
+  /** Target mass spread over the vocabulary. Default: 0.05. */
+  labelSmoothing: number;
+  /** Dropout rate on embeddings and block outputs. Default: 0.3. */
+  dropout: number;
+  /** Decay of the averaged weights, which are validated and saved; 0 keeps none. Default: 0.998. */
+  emaDecay: number;
+  /** Seed of weights, data order, dropout and the valid subsample. Default: 42. */
+  seed: number;
+  /** Optimizer steps between lines of `metrics.jsonl`. Default: 20. */
+  loggingSteps: number;
+  /** Optimizer steps between validations; 0: after each epoch. Default: 0. */
+  evalSteps: number;
+  /** Valid samples of a validation; 0: no validation. Default: 500. */
+  evalSamples: number;
+  /** Beams of a validation. Default: 20. */
+  evalBeams: number;
+  /** Validations without a better NDCG@10 to stop after; 0: never. Default: 0. */
+  patience: number;
+  /**
+   * Optimizer steps between checkpoints, besides those of better validations and the last; 0: as `evalSteps`.
+   * Default: 0.
+   */
+  saveSteps: number;
+}
+
+/** `settings` with defaults for the rest. Throws {@link UserError} for values out of range and unknown keys. */
+export function sftConfig(settings: Partial<SftConfig> = {}): SftConfig {
+  const result = SftSchema.safeParse(settings);
+  if (result.success) return result.data;
+  const faults = result.error.issues.map(({ path, message }) =>
+    path.length ? `${path.join(".")}: ${message}` : message
+  );
+  throw new UserError(`Cannot train with these settings: ${faults.join("; ")}. See SftConfig`);
+}

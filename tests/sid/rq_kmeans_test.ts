@@ -4,7 +4,7 @@ import { UserError } from "../../data/user_error.ts";
 import { Device } from "../../kernels/device.ts";
 import type { SidMethod, SidProgress } from "../../sid/method.ts";
 import * as registry from "../../sid/registry.ts";
-import { rqKmeans, RqKmeansConfig } from "../../sid/rq_kmeans.ts";
+import { rqKmeans } from "../../sid/rq_kmeans.ts";
 
 const methods = Object.values(registry) as unknown as SidMethod[];
 const SMALL = { codebookSize: 16 };
@@ -85,7 +85,7 @@ for (const method of methods) {
 Deno.test("rqKmeans.fit() finds codewords that can be told by hand", async () => {
   // Two far groups of two near points each: level 1 splits the groups, level 2 the rest of -1 and 1.
   const items = { data: Float32Array.of(99, 101, -101, -99), rows: 4, dim: 1 };
-  const config = RqKmeansConfig.parse({ levels: 2, codebookSize: 2 });
+  const config = rqKmeans.Config.parse({ levels: 2, codebookSize: 2 });
   const { codes, codebooks, errors } = await rqKmeans.fit(await Device.open(), items, config);
   const sums = [0, 1, 2, 3].map((n) => codebooks[0][codes[2 * n]] + codebooks[1][codes[2 * n + 1]]);
   assert.deepEqual(sums, [99, 101, -101, -99]);
@@ -96,7 +96,7 @@ Deno.test("rqKmeans.fit() finds codewords that can be told by hand", async () =>
 
 Deno.test("rqKmeans.fit() codes items that are all alike", async () => {
   const items = { data: new Float32Array(40).fill(3), rows: 20, dim: 2 };
-  const { codes, errors } = await rqKmeans.fit(await Device.open(), items, RqKmeansConfig.parse(SMALL));
+  const { codes, errors } = await rqKmeans.fit(await Device.open(), items, rqKmeans.Config.parse(SMALL));
   assert.deepEqual([...codes], new Array(60).fill(0));
   assert.deepEqual(errors, [0, 0, 0]);
 });

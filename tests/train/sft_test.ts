@@ -4,7 +4,7 @@ import { Device } from "../../kernels/device.ts";
 import { SidVocabulary } from "../../sid/tokens.ts";
 import { loadDecoder } from "../../train/checkpoint.ts";
 import { RunDirectory } from "../../train/run_directory.ts";
-import { SftConfig } from "../../train/sft_config.ts";
+import { type SftConfig, sftConfig } from "../../train/sft_config.ts";
 import { type SftInput, trainSft } from "../../train/sft.ts";
 
 const dataset = synthetic({ seed: 1, items: 60, users: 80 });
@@ -28,7 +28,7 @@ const small = {
 async function train(
   device: Device,
   out: string,
-  settings: Record<string, unknown>,
+  settings: Partial<SftConfig>,
   more: Partial<SftInput> = {},
 ) {
   const run = new RunDirectory(out);
@@ -39,7 +39,7 @@ async function train(
     dataset,
     sids,
     vocabulary,
-    config: SftConfig.parse({ ...small, ...settings }),
+    config: sftConfig({ ...small, ...settings }),
     run,
     resume: false,
     signal: new AbortController().signal,
@@ -57,7 +57,7 @@ async function losses(run: RunDirectory): Promise<{ step: number; loss: number; 
   return lines.filter(({ loss }) => loss).map(({ step, loss, gradNorm }) => ({ step, loss, gradNorm }));
 }
 
-for (const mode of ["histories", "samples"]) {
+for (const mode of ["histories", "samples"] as const) {
   Deno.test(`trainSft() learns and gives the same bytes for the same seed, ${mode}`, async () => {
     const folder = await Deno.makeTempDir();
     const device = await Device.open();

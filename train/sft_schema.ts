@@ -1,0 +1,58 @@
+import { z } from "zod";
+import { SCHEDULES } from "./schedule.ts";
+import type { SftConfig } from "./sft_config.ts";
+
+const count = (min = 1) => z.int().min(min);
+const share = z.number().min(0).max(1);
+const decay = z.number().min(0).lt(1);
+
+const fields = {
+  mode: z.enum(["histories", "samples"]).default("histories").describe(
+    "histories: a user's whole train history as one sequence with a loss at every item; samples: one row a target",
+  ),
+  modelType: z.enum(["qwen2", "qwen3"]).default("qwen3").describe("decoder family"),
+  hiddenSize: count().default(128).describe("width of the residual stream"),
+  intermediateSize: count().default(384).describe("width of the gated feed-forward layer"),
+  numHiddenLayers: count().default(4).describe("decoder blocks"),
+  numAttentionHeads: count().default(4).describe("query heads"),
+  numKeyValueHeads: count().default(4).describe("key-value heads"),
+  tieWordEmbeddings: z.boolean().default(true).describe("use the embedding as output matrix"),
+  initializerRange: z.number().positive().default(0.05).describe("standard deviation of fresh weights"),
+  maxHistory: count().default(10).describe("items of a prompt, the latest ones"),
+  historyWeight: share.default(0.3).describe(
+    "samples mode: loss weight of history items, the target has 1",
+  ),
+  firstItemWeight: share.default(1).describe("histories mode: loss weight of the first item"),
+  recencyWeight: z.number().min(0).default(0).describe(
+    "r weighs a target by exp(-r (1 - t)), t from 0 to 1 its time in the train period; needs samples in time order",
+  ),
+  maxSequenceItems: count(2).default(50).describe("histories mode: longer histories are cut in parts"),
+  numTrainEpochs: count().default(20).describe("passes over the train split"),
+  maxSteps: count(0).default(0).describe("stop after so many optimizer steps; 0: by epochs alone"),
+  tokensPerBatch: count(64).default(2048).describe("packed tokens of a micro batch"),
+  gradientAccumulationSteps: count().default(1).describe("micro batches of an optimizer step"),
+  learningRate: z.number().positive().default(1.5e-3).describe("peak learning rate"),
+  lrSchedulerType: z.enum(SCHEDULES).default("cosine").describe("decay of the learning rate"),
+  warmupSteps: count(0).default(100).describe("steps of linear warmup"),
+  minLearningRateRatio: share.default(0).describe("share of the peak at which the decay ends"),
+  weightDecay: z.number().min(0).default(0.01).describe("decoupled weight decay on matrices"),
+  adamBeta1: decay.default(0.9).describe("AdamW beta 1"),
+  adamBeta2: decay.default(0.999).describe("AdamW beta 2"),
+  adamEpsilon: z.number().positive().default(1e-8).describe("AdamW epsilon"),
+  maxGradNorm: z.number().min(0).default(1).describe("largest gradient norm; 0 never clips"),
+  labelSmoothing: share.default(0.05).describe("target mass spread over the vocabulary"),
+  dropout: decay.default(0.3).describe("rate on embeddings and block outputs"),
+  emaDecay: decay.default(0.998).describe("decay of the averaged weights; 0 keeps none"),
+  seed: count(0).default(42).describe("seed of everything random"),
+  loggingSteps: count().default(20).describe("steps between lines of metrics.jsonl"),
+  evalSteps: count(0).default(0).describe("steps between validations; 0: after each epoch"),
+  evalSamples: count(0).default(500).describe("valid samples of a validation; 0: no validation"),
+  evalBeams: count().default(20).describe("beams of a validation"),
+  patience: count(0).default(0).describe(
+    "stop after so many validations without a better NDCG@10; 0: never",
+  ),
+  saveSteps: count(0).default(0).describe("steps between checkpoints; 0: as --eval-steps"),
+} satisfies { [K in keyof SftConfig]: z.ZodType<SftConfig[K]> };
+
+/** {@link SftConfig} with its checks, defaults and the help of its flags. */
+export const SftSchema = z.strictObject(fields);
