@@ -1,5 +1,4 @@
 import { type AttentionShape, type AttentionVariant, rowsVariant } from "./attention.ts";
-import { pairsVariant } from "./attention_pairs.ts";
 import { sharedAttentionVariant } from "./attention_shared.ts";
 import type { Device } from "./device.ts";
 import { DeviceError } from "./device_error.ts";
@@ -15,11 +14,7 @@ export const MATMUL_VARIANTS: readonly MatmulVariant[] = [
   sharedLargeVariant,
 ];
 /** As {@link MATMUL_VARIANTS}, of packed tree attention. */
-export const ATTENTION_VARIANTS: readonly AttentionVariant[] = [
-  rowsVariant,
-  pairsVariant,
-  sharedAttentionVariant,
-];
+export const ATTENTION_VARIANTS: readonly AttentionVariant[] = [rowsVariant, sharedAttentionVariant];
 
 /** Variant names by operation; what is absent is chosen by shape. */
 export interface VariantNames {
