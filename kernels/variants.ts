@@ -1,4 +1,5 @@
 import { type AttentionShape, type AttentionVariant, rowsVariant } from "./attention.ts";
+import { pairsVariant } from "./attention_pairs.ts";
 import { sharedAttentionVariant } from "./attention_shared.ts";
 import type { Device } from "./device.ts";
 import { DeviceError } from "./device_error.ts";
@@ -14,7 +15,11 @@ export const MATMUL_VARIANTS: readonly MatmulVariant[] = [
   sharedLargeVariant,
 ];
 /** As {@link MATMUL_VARIANTS}, of packed tree attention. */
-export const ATTENTION_VARIANTS: readonly AttentionVariant[] = [rowsVariant, sharedAttentionVariant];
+export const ATTENTION_VARIANTS: readonly AttentionVariant[] = [
+  rowsVariant,
+  pairsVariant,
+  sharedAttentionVariant,
+];
 
 /** Variant names by operation; what is absent is chosen by shape. */
 export interface VariantNames {
@@ -67,7 +72,7 @@ export interface VariantRow {
 const FORMS = ["ab", "abt", "atb"] as const;
 
 /**
- * Which implementation serves a call. Without tuning: barrier-free tiles and rows on CPU adapters, tiles in workgroup
+ * Which implementation serves a call. Without tuning: barrier-free tiles and pairs on CPU adapters, tiles in workgroup
  * memory on GPUs. Every shape class that was asked for is remembered for `autotune()`.
  */
 export class Variants {
@@ -82,7 +87,7 @@ export class Variants {
   constructor(adapter: string, isCpu: boolean, names: VariantNames = {}) {
     this.#adapter = adapter;
     this.#defaults = isCpu
-      ? { matmul: tilesVariant, attention: rowsVariant }
+      ? { matmul: tilesVariant, attention: pairsVariant }
       : { matmul: sharedVariant, attention: sharedAttentionVariant };
     this.pin("matmul", names.matmul);
     this.pin("attention", names.attention);

@@ -103,11 +103,11 @@ function severalBlocks() {
   };
 }
 
-Deno.test("Variants serves tiles and rows on CPU adapters, shared ones on GPUs", () => {
+Deno.test("Variants serves tiles and pairs on CPU adapters, shared ones on GPUs", () => {
   const shape = { heads: 4, kvHeads: 4, headDim: 32 };
   const cpu = new Variants("cpu", true);
   assert.equal(cpu.matmul("ab", 64, 64, 64).name, "tiles");
-  assert.equal(cpu.attention("forward", 64, shape).name, "rows");
+  assert.equal(cpu.attention("forward", 64, shape).name, "pairs");
   const gpu = new Variants("gpu", false);
   assert.equal(gpu.matmul("ab", 64, 64, 64).name, "shared");
   assert.equal(gpu.attention("forward", 64, shape).name, "shared");
@@ -136,7 +136,7 @@ Deno.test("Variants takes stored choices for classes seen before and after, and 
 
 Deno.test("describeVariants() names the layout, each operation's variant and why it serves", async () => {
   const device = await Device.open({ layout: "buffer", variants: { matmul: "shared-small" } });
-  const usual = device.isCpu ? "rows" : "shared";
+  const usual = device.isCpu ? "pairs" : "shared";
   assert.deepEqual(describeVariants(device), [
     { operation: "layout", shape: "all", variant: "buffer", why: device.isCpu ? "override" : "default" },
     { operation: "matmul", shape: "all", variant: "shared-small", why: "override" },
@@ -155,7 +155,7 @@ Deno.test("parseVariants() reads pairs, and names alone for every operation that
 });
 
 Deno.test("parseVariants() names the known variants when one is unknown", () => {
-  const known = "matmul=tiles|shared|shared-small|shared-large, attention=rows|shared, layout=texture|buffer";
+  const known = "matmul=tiles|shared|shared-small|shared-large, attention=rows|pairs|shared, layout=texture|buffer";
   for (const text of ["fast", "matmul=rows", "softmax=tiles", "matmul="]) {
     assert.throws(() => parseVariants(text), (error: Error) => {
       assert.ok(error instanceof DeviceError);

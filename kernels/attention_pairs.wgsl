@@ -1,0 +1,67 @@
+// Packed tree attention like attention.wgsl with two neighbouring queries an invocation, which share the loads of keys
+// and values: faster where sequences are long, level where they are short.
+struct Params {
+  queries: u32, heads: u32, heads_per_kv: u32,
+  q: u32,                          // first group of the query columns
+  k_first: u32, v_first: u32,      // first groups of keys and values in the matrix of the first interval
+  k_second: u32, v_second: u32,    // and of the second
+  scale: f32,
+}
+@group(0) @binding(20) var<uniform> params: Params;
+
+// Per query (start, end) of the first interval and (start, end) of the second.
+@group(0) @binding(10) var<storage, read> intervals: array<vec4u>;
+
+// Online softmax of one query.
+struct Running { o: Head, top: f32, total: f32 }
+
+fn see(r: Running, visible: bool, score: f32, v: Head) -> Running {
+  let s = select(-1e30, score, visible);
+  let top = max(r.top, s);
+  let keep = exp(r.top - top);
+  let p = select(0.0, exp(s - top), visible);
+  return Running(head_mix(r.o, keep, v, p), top, r.total * keep + p);
+}
+
+fn finish(row: u32, head: u32, r: Running) {
+  let seen = r.total > 0;
+  store_head0(row, head * GROUPS, head_scale(r.o, select(0.0, 1 / r.total, seen)));
+  store1(row, head, vec4f(select(0.0, r.top + log(r.total), seen), 0, 0, 0));
+}
+
+fn spans(row: u32) -> vec4u {
+  if (row >= params.queries) { return vec4u(0); }
+  return intervals[row];
+}
+
+// q = in0, keys and values of the first interval = in1, of the second = in2 -> o = out0, log-sum-exp = out1
+@compute @workgroup_size(8) fn attention(@builtin(global_invocation_id) id: vec3u) {
+  let row = 2 * id.x;
+  let head = id.y;
+  if (row >= params.queries) { return; }
+  let a = spans(row);
+  let b = spans(row + 1);
+  let kv = (head / params.heads_per_kv) * GROUPS;
+  let qa = head_scale(head0(row, params.q + head * GROUPS), params.scale);
+  let qb = head_scale(head0(row + 1, params.q + head * GROUPS), params.scale);
+  var ra: Running;
+  var rb: Running;
+  ra.top = -1e30;
+  rb.top = -1e30;
+  let first = either(a.xy, b.xy);
+  for (var j = first.x; j < first.y; j++) {
+    let k = head1(j, params.k_first + kv);
+    let v = head1(j, params.v_first + kv);
+    ra = see(ra, inside(j, a.xy), head_dot(qa, k), v);
+    rb = see(rb, inside(j, b.xy), head_dot(qb, k), v);
+  }
+  let second = either(a.zw, b.zw);
+  for (var j = second.x; j < second.y; j++) {
+    let k = head2(j, params.k_second + kv);
+    let v = head2(j, params.v_second + kv);
+    ra = see(ra, inside(j, a.zw), head_dot(qa, k), v);
+    rb = see(rb, inside(j, b.zw), head_dot(qb, k), v);
+  }
+  finish(row, head, ra);
+  finish(row + 1, head, rb);
+}
