@@ -126,7 +126,7 @@ export {
   scorerRecommender,
 } from "./eval/recommender.ts";
 
-export { loadDecoder, type TrainerState } from "./train/checkpoint.ts";
+export { DivergenceError, loadDecoder, type TrainerState } from "./train/checkpoint.ts";
 export { RunDirectory } from "./train/run_directory.ts";
 export { type SftInput, type SftResult, trainSft } from "./train/sft.ts";
 export { type ScheduleName, SCHEDULES } from "./train/schedule.ts";

@@ -52,12 +52,12 @@ function choiceStore(): ChoiceStore {
 
 /**
  * A dataset with the SIDs to use: those of `sids`, else the published ones. `sids` is an index file, the folder of an
- * index.json, or the name of a file in the dataset's directory.
+ * index.json, or the name of a file in the dataset's directory; `sidsFile` is what it turned out to be.
  */
 export async function loadInputs(
   data: string,
   sids: string,
-): Promise<{ dataset: Dataset; sids: string[][] }> {
+): Promise<{ dataset: Dataset; sids: string[][]; sidsFile?: string }> {
   const dataset = await loadDataset(data);
   if (sids === "") {
     if (dataset.sids) return { dataset, sids: dataset.sids };
@@ -67,26 +67,41 @@ export async function loadInputs(
   }
   const candidates = [join(sids, "index.json"), sids, join(data, sids)];
   const path = candidates.find((path) => statSync(path, { throwIfNoEntry: false })?.isFile()) ?? sids;
-  dataset.files.push(path);
-  return { dataset, sids: await loadIndex(path, dataset.items.length) };
+  return { dataset, sids: await loadIndex(path, dataset.items.length), sidsFile: path };
 }
 
 /** What a run was made from: `manifest.json`. */
+export interface RunManifest {
+  task: string;
+  seed: number;
+  /** Version of genrec. */
+  genrec: string;
+  deno: string;
+  adapter: string;
+  layout: string;
+  /** Name of the dataset. */
+  dataset: string;
+  /** SHA-256 of each file read. */
+  inputs: Record<string, string>;
+}
+
 export async function runManifest(
   device: Device,
   dataset: Dataset,
-  facts: { seed: number; parent?: string },
-): Promise<Record<string, unknown>> {
+  sidsFile: string | undefined,
+  facts: { task: string; seed: number },
+): Promise<RunManifest> {
   const inputs: Record<string, string> = {};
   for (const path of dataset.files) inputs[path] = await sha256(path);
+  if (sidsFile) inputs[sidsFile] = await sha256(sidsFile);
   return {
+    ...facts,
     genrec: manifest.version,
     deno: Deno.version.deno,
     adapter: device.info.description || device.info.device || device.info.vendor,
     layout: device.layout,
     dataset: dataset.name,
     inputs,
-    ...facts,
   };
 }
 

@@ -1,20 +1,24 @@
+import { join } from "node:path";
 import { z } from "zod";
 import { formatIndex } from "../data/index_file.ts";
 import { SidVocabulary } from "../sid/tokens.ts";
 import { RunDirectory } from "../train/run_directory.ts";
 import { SftSchema } from "../train/sft_schema.ts";
+import { DivergenceError } from "../train/checkpoint.ts";
 import { trainSft } from "../train/sft.ts";
 import { autotune } from "../kernels/autotune.ts";
 import { UserError } from "../data/user_error.ts";
 import type { Task, TaskIO } from "./_cli.ts";
-import { loadInputs, openDevice, runManifest, VariantFlag } from "./_inputs.ts";
+import { loadInputs, openDevice, type RunManifest, runManifest, VariantFlag } from "./_inputs.ts";
 import type { Progress } from "./progress.ts";
 
 const config = z.strictObject({
   data: z.string().describe("dataset directory, ours or foreign, or `synthetic`"),
   sids: z.string().default("").describe("index.json of other SIDs than the dataset's own"),
   out: z.string().describe("run directory to write"),
-  resume: z.boolean().default(false).describe("continue the run in --out from its latest checkpoint"),
+  resume: z.boolean().default(false).describe(
+    "continue the run in --out from its latest checkpoint; its settings are --config OUT/config.json",
+  ),
   tune: z.enum(["auto", "on", "off"]).default("auto").describe(
     "time kernel variants before the first step; auto: on GPUs, where no choice is known yet",
   ),
@@ -28,6 +32,7 @@ export const task: Task<typeof config> = {
   examples: [
     "sft --data synthetic --sids sids/ --out runs/a",
     "sft --data data/minionerec-industrial --config configs/industrial-small.yaml --out runs/industrial",
+    "sft --config runs/a/config.json --out runs/a --resume",
   ],
   config,
   async run(flags, io) {
@@ -38,24 +43,25 @@ export const task: Task<typeof config> = {
 /** Trains as the flags say; also the SFT stage of `quickstart`. */
 export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<void> {
   const { data, sids: index, out, resume, tune, variant, ...settings } = flags;
-  const { dataset, sids } = await loadInputs(data, index);
+  const { dataset, sids, sidsFile } = await loadInputs(data, index);
   const vocabulary = SidVocabulary.fromSids(sids);
   const { device, store } = await openDevice(variant);
   const run = new RunDirectory(out);
-  await run.create(resume);
-  if (resume) await checkSame(run, { data, ...settings });
-  else {
+  await run.check(resume);
+  const manifest = await runManifest(device, dataset, sidsFile, { task: "sft", seed: settings.seed });
+  if (resume) await checkSame(run, settings, formatIndex(sids), dataset.files, manifest);
+  const start = async () => {
+    await run.create(false);
     await run.write("index.json", formatIndex(sids));
     await run.write("vocabulary.json", JSON.stringify(vocabulary.toJSON()) + "\n");
-    await run.write(
-      "manifest.json",
-      JSON.stringify(await runManifest(device, dataset, { seed: settings.seed }), null, 2) + "\n",
-    );
-    await run.write(
-      "config.json",
-      JSON.stringify({ task: "sft", data, sids: index, ...settings }, null, 2) + "\n",
-    );
-  }
+    await run.write("manifest.json", JSON.stringify(manifest, null, 2) + "\n");
+    // Last: a folder with it is a run. It serves as --config when the run is resumed.
+    const resolved = { data, sids: index, tune, variant, ...settings };
+    await run.write("config.json", JSON.stringify(resolved, null, 2) + "\n");
+  };
+  const goOn = `Continue with: genrec sft --config ${quoted(join(out, "config.json"))} --out ${
+    quoted(out)
+  } --resume`;
 
   let progress: Progress | undefined;
   const tuning = tune === "on" || tune === "auto" && !device.isCpu;
@@ -69,7 +75,8 @@ export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<v
     resume,
     signal: io.signal,
     tune: tuning ? () => autotune(device, store, { log: io.log }) : undefined,
-    onStart({ parameters, steps, tokensPerEpoch, sequences }) {
+    async onStart({ parameters, steps, tokensPerEpoch, sequences }) {
+      if (!resume) await start();
       io.log(
         `${
           (parameters / 1e6).toFixed(2)
@@ -86,27 +93,59 @@ export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<v
         }`,
       );
     },
+  }).catch(async (error) => {
+    if (!(error instanceof DivergenceError) && await run.hasCheckpoint()) io.log(goOn);
+    throw error;
   }).finally(() => progress?.stop());
 
   const rate = `${Math.round(result.tokensPerSecond)} tokens/s`;
   if (result.stopped === "interrupted") {
-    io.log(`Stopped and saved in ${out}. Continue with: genrec sft --data ${data} --out ${out} --resume`);
+    io.log(`Stopped, ${out} is saved. ${goOn}`);
     return;
   }
   io.log(
     `${result.stopped === "early" ? "Stopped early" : "Finished"} after ${result.steps} steps, ` +
-      `${result.seconds.toFixed(0)} s, ${rate}. Evaluate with: genrec evaluate --run ${out} --data ${data}`,
+      `${result.seconds.toFixed(0)} s, ${rate}. Evaluate with: ` +
+      `genrec evaluate --run ${quoted(out)} --data ${quoted(data)} --out ${quoted(join(out, "eval"))}`,
   );
 }
 
 // A resumed run must be the same run: another setting would give a curve that no uninterrupted run has.
-async function checkSame(run: RunDirectory, settings: Record<string, unknown>): Promise<void> {
+async function checkSame(
+  run: RunDirectory,
+  settings: Record<string, unknown>,
+  index: string,
+  files: string[],
+  manifest: RunManifest,
+): Promise<void> {
   const saved = await run.readJson("config.json") as Record<string, unknown>;
   for (const [key, value] of Object.entries(settings)) {
-    if (key === "data" || JSON.stringify(saved[key]) === JSON.stringify(value)) continue;
+    if (JSON.stringify(saved[key]) === JSON.stringify(value)) continue;
     throw new UserError(
       `Cannot resume ${run.path} with ${key} ${JSON.stringify(value)}: it was started with ` +
-        `${JSON.stringify(saved[key])}. Use the same flags or config, or start another run`,
+        `${JSON.stringify(saved[key])}. Use --config ${
+          quoted(join(run.path, "config.json"))
+        }, or start another run`,
     );
   }
+  if (await run.read("index.json") !== index) {
+    throw new UserError(
+      `Cannot resume ${run.path} with these SIDs: they differ from its index.json. ` +
+        `Use --sids ${quoted(join(run.path, "index.json"))}, or start another run`,
+    );
+  }
+  // Files may have moved: their contents count.
+  const { inputs } = await run.readJson("manifest.json") as RunManifest;
+  const known = new Set(Object.values(inputs));
+  const changed = files.find((path) => !known.has(manifest.inputs[path]));
+  if (changed === undefined) return;
+  throw new UserError(
+    `Cannot resume ${run.path} with this data: ${changed} is not the file that it was started with, see manifest.json. ` +
+      "Use the same --data, or start another run",
+  );
+}
+
+/** A path as a POSIX shell takes it. */
+function quoted(path: string): string {
+  return /^[\w./:@%+=,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }

@@ -1,3 +1,5 @@
+import { z } from "zod";
+import { readJson } from "../data/json_file.ts";
 import { UserError } from "../data/user_error.ts";
 import type { Device } from "../kernels/device.ts";
 import { readDecoderConfig, writeDecoderConfig } from "../models/config.ts";
@@ -15,6 +17,21 @@ export interface TrainerState {
   seconds: number;
   /** Losses of the micro batches since the last log line. */
   pending: number[];
+  /** The run was stopped between this step and its validation, which a resumed run catches up on. */
+  validationDue: boolean;
+}
+
+const State = z.strictObject({
+  step: z.int().min(0),
+  best: z.strictObject({ score: z.number(), step: z.int(), stale: z.int() }).nullable(),
+  seconds: z.number(),
+  pending: z.array(z.number()),
+  validationDue: z.boolean().default(false),
+}) satisfies z.ZodType<TrainerState>;
+
+/** Training that led to numbers that are not finite: going on from its checkpoint would lead there again. */
+export class DivergenceError extends UserError {
+  override name = "DivergenceError";
 }
 
 /**
@@ -29,9 +46,9 @@ export function checkpointFiles(
   const weights = decoder.parameters.toTensors(arrays.ema ?? arrays.values);
   const bad = findNonFinite(weights);
   if (bad) {
-    throw new UserError(
+    throw new DivergenceError(
       `Cannot save step ${state.step}: tensor ${bad.name} holds ${bad.value} at ${bad.index}. ` +
-        "Lower --learning-rate and resume from the last checkpoint",
+        "The checkpoints before are intact. Start another run with a lower --learning-rate",
     );
   }
   const flats = new Map(Object.entries(arrays).map(([name, data]) => [name, { shape: [data.length], data }]));
@@ -39,8 +56,13 @@ export function checkpointFiles(
     "model.safetensors": writeSafetensors(weights, { metadata: { format: "pt" } }),
     "config.json": writeDecoderConfig(decoder.config),
     "trainer.safetensors": writeSafetensors(flats),
-    "trainer.json": JSON.stringify(state, null, 2) + "\n",
+    "trainer.json": formatState(state),
   };
+}
+
+/** Text of `trainer.json`. */
+export function formatState(state: TrainerState): string {
+  return JSON.stringify(state, null, 2) + "\n";
 }
 
 /** Builds the decoder of a checkpoint or Hugging Face directory. Throws {@link UserError} for what cannot be used. */
@@ -58,15 +80,21 @@ export async function loadDecoder(device: Device, directory: string): Promise<De
   return decoder;
 }
 
-/** Optimizer arrays and position of a checkpoint. */
+/** Optimizer arrays and position of a checkpoint. Throws {@link UserError} for files that are cut off or not finite. */
 export async function loadTrainer(
   directory: string,
 ): Promise<{ arrays: OptimizerState; state: TrainerState }> {
   const source = `${directory}/trainer.safetensors`;
   const tensors = readSafetensors(await readBytes(source), source);
+  const bad = findNonFinite(tensors);
+  if (bad) {
+    throw new UserError(
+      `Cannot resume from ${source}: array ${bad.name} holds ${bad.value} at ${bad.index}, expected finite numbers. ` +
+        "Start another run",
+    );
+  }
   const arrays = Object.fromEntries([...tensors].map(([name, { data }]) => [name, data]));
-  const state = JSON.parse(await readText(`${directory}/trainer.json`)) as TrainerState;
-  return { arrays, state };
+  return { arrays, state: await readJson(`${directory}/trainer.json`, State) };
 }
 
 async function readText(path: string): Promise<string> {

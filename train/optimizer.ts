@@ -1,4 +1,5 @@
 import { adamw } from "../kernels/adamw.ts";
+import { UserError } from "../data/user_error.ts";
 import type { Device } from "../kernels/device.ts";
 import { gradNorm } from "../kernels/grad_norm.ts";
 import type { Flat } from "../kernels/tensor.ts";
@@ -100,8 +101,8 @@ export class Optimizer {
     return Object.fromEntries(Object.keys(arrays).map((name, i) => [name, data[i]]));
   }
 
-  /** Puts a saved state back. Throws `RangeError` for arrays of another length. */
-  restore(state: OptimizerState): void {
+  /** Puts a state back that was read from `source`. Throws {@link UserError} for arrays of another length. */
+  restore(state: OptimizerState, source: string): void {
     const arrays: Record<string, Flat | undefined> = {
       values: this.#parameters.values,
       m: this.#m,
@@ -111,8 +112,11 @@ export class Optimizer {
     for (const [name, flat] of Object.entries(arrays)) {
       if (!flat) continue;
       if (state[name]?.length !== flat.length) {
-        throw new RangeError(
-          `restore() of ${name} with ${state[name]?.length ?? 0} elements: expected ${flat.length}`,
+        throw new UserError(
+          `Cannot resume from ${source}: array ${name} has ${
+            state[name]?.length ?? 0
+          } numbers, expected ${flat.length}. ` +
+            "Use a checkpoint of this run",
         );
       }
       this.#device.write(flat, state[name]);

@@ -13,8 +13,8 @@ export class RunDirectory {
     this.path = path;
   }
 
-  /** Makes the directory. Throws {@link UserError} if it already holds a run, unless `resume`. */
-  async create(resume: boolean): Promise<void> {
+  /** Throws {@link UserError} if the directory already holds a run, or with `resume` if it holds none. */
+  async check(resume: boolean): Promise<void> {
     const exists = await isFile(`${this.path}/config.json`);
     if (exists && !resume) {
       throw new UserError(
@@ -24,6 +24,11 @@ export class RunDirectory {
     if (!exists && resume) {
       throw new UserError(`Cannot resume ${this.path}: it holds no run. Start one without --resume`);
     }
+  }
+
+  /** Makes the directory, checked as by `check()`. */
+  async create(resume: boolean): Promise<void> {
+    await this.check(resume);
     await attempt(`make ${this.path}`, () => Deno.mkdir(`${this.path}/checkpoints`, { recursive: true }));
   }
 
@@ -64,17 +69,22 @@ export class RunDirectory {
     );
   }
 
-  /** Drops log lines of steps after `step`: a resumed run writes them again. */
-  async truncateLog(step: number): Promise<void> {
+  /** Drops the log lines that `keep` refuses: a resumed run writes them again. */
+  async filterLog(keep: (entry: Record<string, unknown>) => boolean): Promise<void> {
     if (!await isFile(`${this.path}/metrics.jsonl`)) return;
     const lines = (await this.read("metrics.jsonl")).split("\n").filter((line) => {
       try {
-        return (JSON.parse(line) as { step: number }).step <= step;
+        return keep(JSON.parse(line));
       } catch {
         return false; // the last line of a killed run may be cut
       }
     });
     await this.write("metrics.jsonl", lines.map((line) => line + "\n").join(""));
+  }
+
+  /** Whether there is a checkpoint to continue from. */
+  async hasCheckpoint(): Promise<boolean> {
+    return await isFile(`${this.path}/latest`);
   }
 
   /** Directory of a checkpoint; `which` is "latest", "best" or a name such as "step-400". */
@@ -94,14 +104,23 @@ export class RunDirectory {
     const temporary = `${target}.tmp`;
     await attempt(`save ${target}`, async () => {
       await Deno.remove(temporary, { recursive: true }).catch(ignoreMissing);
-      await Deno.mkdir(temporary, { recursive: true });
-      for (const [file, content] of Object.entries(files)) await writeSynced(`${temporary}/${file}`, content);
-      await Deno.remove(target, { recursive: true }).catch(ignoreMissing);
-      await Deno.rename(temporary, target);
+      await leavingNothing(temporary, async () => {
+        await Deno.mkdir(temporary, { recursive: true });
+        for (const [file, content] of Object.entries(files)) {
+          await writeSynced(`${temporary}/${file}`, content);
+        }
+        await Deno.remove(target, { recursive: true }).catch(ignoreMissing);
+        await Deno.rename(temporary, target);
+      });
     });
     await this.write("latest", name + "\n");
-    if (best) await this.write("best", name + "\n");
+    if (best) await this.markBest(step);
     await this.#prune();
+  }
+
+  /** Points `best` to the checkpoint of a step. */
+  async markBest(step: number): Promise<void> {
+    await this.write("best", `step-${step}\n`);
   }
 
   // Keeps the latest and the best checkpoint.
@@ -119,9 +138,21 @@ export class RunDirectory {
 /** Writes `path` by way of a temporary file that is synced and renamed. Throws {@link UserError} when the disk refuses. */
 export async function writeAtomic(path: string, content: string | Uint8Array): Promise<void> {
   await attempt(`write ${path}`, async () => {
-    await writeSynced(`${path}.tmp`, content);
-    await Deno.rename(`${path}.tmp`, path);
+    await leavingNothing(`${path}.tmp`, async () => {
+      await writeSynced(`${path}.tmp`, content);
+      await Deno.rename(`${path}.tmp`, path);
+    });
   });
+}
+
+/** Removes what `work` left at `path` when it fails. */
+async function leavingNothing(path: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    await Deno.remove(path, { recursive: true }).catch(() => {}); // the first error is the one to tell
+    throw error;
+  }
 }
 
 async function writeSynced(path: string, content: string | Uint8Array): Promise<void> {

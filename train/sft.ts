@@ -1,7 +1,6 @@
 import type { PackedBatch } from "../data/batches.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { PhiloxStream } from "../data/philox.ts";
-import { UserError } from "../data/user_error.ts";
 import type { Device } from "../kernels/device.ts";
 import { sumFlat } from "../kernels/sum.ts";
 import { Tape } from "../kernels/tape.ts";
@@ -10,7 +9,13 @@ import { Decoder } from "../models/decoder.ts";
 import { PackedTokensBuffer } from "../models/packed_tokens.ts";
 import { encodeItems } from "../sid/prompt.ts";
 import type { SidVocabulary } from "../sid/tokens.ts";
-import { checkpointFiles, loadTrainer, type TrainerState } from "./checkpoint.ts";
+import {
+  checkpointFiles,
+  DivergenceError,
+  formatState,
+  loadTrainer,
+  type TrainerState,
+} from "./checkpoint.ts";
 import { Optimizer } from "./optimizer.ts";
 import type { RunDirectory } from "./run_directory.ts";
 import { learningRateAt, type Schedule } from "./schedule.ts";
@@ -30,16 +35,18 @@ export interface SftInput {
   vocabulary: SidVocabulary;
   /** Settings, complete and checked: see `sftConfig()`. */
   config: SftConfig;
-  /** Where metrics and checkpoints are written; `create()` it before. */
+  /** Where metrics and checkpoints are written; `create()` it before, or in `onStart()`. */
   run: RunDirectory;
-  /** Continue from the latest checkpoint of `run`. */
+  /** Continue from the latest checkpoint of `run`, or from the start where there is none yet. */
   resume: boolean;
   /** Chooses kernels once the shapes of a step are known, before the first step. */
   tune?: () => Promise<void>;
   /** Stops the run after the current step, with a checkpoint. */
   signal: AbortSignal;
-  /** Called once before the first step, with the size of the work. */
-  onStart?(facts: { parameters: number; steps: number; tokensPerEpoch: number; sequences: number }): void;
+  /** Called once before the first step, with the size of the work: all that the input gets wrong was thrown by then. */
+  onStart?(
+    facts: { parameters: number; steps: number; tokensPerEpoch: number; sequences: number },
+  ): void | Promise<void>;
   /** Called after each line of the log, every `loggingSteps` steps. */
   onStep?(step: number, note: string): void;
   /** Called after each validation; `best` where it is the best so far. */
@@ -60,7 +67,14 @@ export interface SftResult {
   tokensPerSecond: number;
 }
 
-/** Next-item training of a decoder from scratch on SIDs: the main loop. */
+// How long a stop signal may go unseen, in milliseconds: the event loop hears of it only when the loop waits for a
+// timer, which costs 1 to 2 ms.
+const LISTEN_EVERY = 50;
+
+/**
+ * Next-item training of a decoder from scratch on SIDs: the main loop. A run that was stopped, even killed, and resumed
+ * gives the same bytes as one that was not. Throws {@link DivergenceError} when loss or weights are not finite.
+ */
 export async function trainSft(input: SftInput): Promise<SftResult> {
   const { device, config, run, signal } = input;
   const itemTokens = encodeItems(input.vocabulary, input.sids);
@@ -85,12 +99,19 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
     maxGradNorm: config.maxGradNorm,
     emaDecay: config.emaDecay,
   });
-  let state: TrainerState = { step: 0, best: null, seconds: 0, pending: [] };
+  let state: TrainerState = { step: 0, best: null, seconds: 0, pending: [], validationDue: false };
   if (input.resume) {
-    const saved = await loadTrainer(await run.checkpoint("latest"));
-    optimizer.restore(saved.arrays);
-    state = saved.state;
-    await run.truncateLog(state.step);
+    if (await run.hasCheckpoint()) {
+      const folder = await run.checkpoint("latest");
+      const saved = await loadTrainer(folder);
+      optimizer.restore(saved.arrays, folder);
+      state = saved.state;
+      if (state.best && state.best.step === state.step) await run.markBest(state.step);
+    }
+    const { step, validationDue } = state;
+    await run.filterLog((entry) =>
+      (entry.step as number) < step || entry.step === step && !(validationDue && "valid" in entry)
+    );
   }
 
   const buffer = new PackedTokensBuffer(device, data.capacity, decoder.vocabulary);
@@ -124,7 +145,7 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
     record(data.batch(0, 0), 1);
     await input.tune();
   }
-  input.onStart?.({
+  await input.onStart?.({
     parameters: parameters.count,
     steps: plan.total,
     tokensPerEpoch: data.tokens,
@@ -143,12 +164,31 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
     const arrays = await optimizer.state();
     await run.saveCheckpoint(state.step, checkpointFiles(decoder, arrays, state), best);
   };
+  /** Whether the validation ran and is the best so far. */
+  const validate = async () => {
+    const result = await optimizer.withAverage(() => validation!.run(decoder, signal));
+    if (!result) return false;
+    const best = !state.best || result.ndcg10 > state.best.score;
+    state.best = best
+      ? { score: result.ndcg10, step: state.step, stale: 0 }
+      : { ...state.best!, stale: state.best!.stale + 1 };
+    state.validationDue = false;
+    await run.log({ step: state.step, valid: result });
+    input.onValidation?.(state.step, result, best);
+    return best;
+  };
+  const isEarly = () => config.patience > 0 && (state.best?.stale ?? 0) >= config.patience;
   const startedAt = performance.now() - state.seconds * 1000;
-  let stopped: SftResult["stopped"] = "finished";
+  let listenedAt = performance.now();
   let tokensDone = 0;
   const firstStep = state.step;
 
-  while (state.step < plan.total) {
+  if (state.validationDue && !signal.aborted) {
+    const best = await validate();
+    await run.write(`checkpoints/step-${state.step}/trainer.json`, formatState(state));
+    if (best) await run.markBest(state.step);
+  }
+  while (state.step < plan.total && !isEarly() && !signal.aborted) {
     const { step } = state;
     const micro = plan.microBatches(step);
     const batches = micro.map(({ epoch, index }) => data.batch(epoch, index));
@@ -173,11 +213,11 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
       const used = losses.subarray(0, steps * config.gradientAccumulationSteps);
       const loss = used.reduce((a, b) => a + b, 0) / steps;
       if (!Number.isFinite(loss) || norm[2] !== 0) {
-        throw new UserError(
+        throw new DivergenceError(
           `Training stopped at step ${state.step}: the loss is ${loss}, the gradient norm ${
             norm[0]
-          }. Lower ` +
-            `--learning-rate and resume from the last checkpoint, which is intact`,
+          }, expected finite ` +
+            "numbers. The checkpoints before are intact. Start another run with a lower --learning-rate",
         );
       }
       device.clear(lossLog); // the last step of an epoch may have fewer micro batches
@@ -195,30 +235,26 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
       input.onStep?.(state.step, `loss ${loss.toFixed(3)}`);
     }
 
-    const interrupted = signal.aborted;
-    let best = false;
-    if (validation && !interrupted && (last || plan.isEvaluation(state.step))) {
-      const result = await optimizer.withAverage(() => validation.run(decoder));
-      best = !state.best || result.ndcg10 > state.best.score;
-      state.best = best
-        ? { score: result.ndcg10, step: state.step, stale: 0 }
-        : { ...state.best!, stale: state.best!.stale + 1 };
-      await run.log({ step: state.step, valid: result });
-      input.onValidation?.(state.step, result, best);
+    if (performance.now() - listenedAt > LISTEN_EVERY) {
+      await new Promise((resume) => setTimeout(resume, 0));
+      listenedAt = performance.now();
     }
-    const early = config.patience > 0 && (state.best?.stale ?? 0) >= config.patience;
+    state.validationDue = validation !== undefined && (last || plan.isEvaluation(state.step));
+    const best = state.validationDue && !signal.aborted && await validate();
     state.seconds = (performance.now() - startedAt) / 1000;
-    if (last || interrupted || early || best || plan.isSave(state.step)) await save(best);
-    if (interrupted || early) {
-      stopped = interrupted && !last ? "interrupted" : last ? "finished" : "early";
-      break;
-    }
+    if (last || signal.aborted || isEarly() || best || plan.isSave(state.step)) await save(best);
   }
 
   const seconds = (performance.now() - startedAt) / 1000;
   return {
     steps: state.step - firstStep,
-    stopped,
+    stopped: state.validationDue
+      ? "interrupted"
+      : state.step === plan.total
+      ? "finished"
+      : isEarly()
+      ? "early"
+      : "interrupted",
     best: state.best,
     seconds,
     tokensPerSecond: tokensDone / Math.max(seconds, 1e-9),
@@ -238,6 +274,7 @@ function planSteps(data: SftData, config: SftConfig) {
   }
   const limit = config.maxSteps > 0 ? Math.min(config.maxSteps, total) : total;
   const epochOf = (step: number) => ends.findIndex((end) => step < end);
+  const isDue = (step: number, every: number) => every > 0 ? step % every === 0 : ends.includes(step);
   return {
     total: limit,
     microBatches(step: number) {
@@ -251,9 +288,8 @@ function planSteps(data: SftData, config: SftConfig) {
       const start = epoch === 0 ? 0 : ends[epoch - 1];
       return epoch + (step - start) / (ends[epoch] - start);
     },
-    isEvaluation: (step: number) =>
-      config.evalSteps > 0 ? step % config.evalSteps === 0 : ends.includes(step),
-    isSave: (step: number) => config.saveSteps > 0 && step % config.saveSteps === 0,
+    isEvaluation: (step: number) => isDue(step, config.evalSteps),
+    isSave: (step: number) => isDue(step, config.saveSteps || config.evalSteps),
   };
 }
 

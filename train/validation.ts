@@ -49,11 +49,13 @@ export class Validation {
     this.#samples = Array.from(order, (i) => valid[i]);
   }
 
-  async run(decoder: Decoder): Promise<ValidationResult> {
+  /** Undefined where `signal` cut it short. */
+  async run(decoder: Decoder, signal: AbortSignal): Promise<ValidationResult | undefined> {
     const { device, bos, maxHistory, beams } = this.#options;
     const search = new BeamSearch(device, decoder, this.#trie, { beams, normalisation: "vocab" });
     const ranks: Rank[] = [];
     for (let start = 0; start < this.#samples.length; start += search.promptsPerBatch) {
+      if (signal.aborted) break;
       const batch = this.#samples.slice(start, start + search.promptsPerBatch);
       const prompts = batch.map(({ history }) => historyPrompt(bos, this.#itemTokens, history, maxHistory));
       const results = await search.run(prompts);
@@ -63,6 +65,7 @@ export class Validation {
       });
     }
     search.destroy();
+    if (ranks.length < this.#samples.length) return undefined;
     return { hr10: mean(hitsAtK(ranks, 10)), ndcg10: mean(ndcgAtK(ranks, 10)) };
   }
 }
