@@ -155,7 +155,8 @@ Deno.test("parseVariants() reads pairs, and names alone for every operation that
 });
 
 Deno.test("parseVariants() names the known variants when one is unknown", () => {
-  const known = "matmul=tiles|shared|shared-small|shared-large, attention=rows|pairs|shared, layout=texture|buffer";
+  const known =
+    "matmul=tiles|shared|shared-small|shared-large, attention=rows|pairs|shared, layout=texture|buffer";
   for (const text of ["fast", "matmul=rows", "softmax=tiles", "matmul="]) {
     assert.throws(() => parseVariants(text), (error: Error) => {
       assert.ok(error instanceof DeviceError);
