@@ -65,9 +65,16 @@ export async function loadInputs(
       `Cannot use ${data} without SIDs: it ships none. Make some with \`genrec sid\` and name them with --sids`,
     );
   }
-  const candidates = [join(sids, "index.json"), sids, join(data, sids)];
-  const path = candidates.find((path) => statSync(path, { throwIfNoEntry: false })?.isFile()) ?? sids;
+  const path = [sids, join(sids, "index.json"), join(data, sids)].find(isFile) ?? sids;
   return { dataset, sids: await loadIndex(path, dataset.items.length), sidsFile: path };
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
 }
 
 /** What a run was made from: `manifest.json`. */

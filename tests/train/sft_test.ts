@@ -57,6 +57,11 @@ async function losses(run: RunDirectory): Promise<{ step: number; loss: number; 
   return lines.filter(({ loss }) => loss).map(({ step, loss, gradNorm }) => ({ step, loss, gradNorm }));
 }
 
+async function validations(run: RunDirectory): Promise<unknown[]> {
+  const lines = (await run.read("metrics.jsonl")).trim().split("\n").map((line) => JSON.parse(line));
+  return lines.filter(({ valid }) => valid);
+}
+
 for (const mode of ["histories", "samples"] as const) {
   Deno.test(`trainSft() learns and gives the same bytes for the same seed, ${mode}`, async () => {
     const folder = await Deno.makeTempDir();
@@ -106,22 +111,44 @@ Deno.test("trainSft() stopped and resumed equals one that was not, bytes and log
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("trainSft() stopped before a validation that is due catches up on it when resumed", async () => {
+  const folder = await Deno.makeTempDir();
+  const device = await Device.open();
+  const settings = { maxSteps: 14, numTrainEpochs: 30, evalSteps: 7, loggingSteps: 7 };
+  const whole = await train(device, `${folder}/whole`, settings);
+  for (const stopAt of [7, 14]) {
+    const out = `${folder}/at-${stopAt}`;
+    const abort = new AbortController();
+    const onStep = (step: number) => step === stopAt && abort.abort();
+    const stopped = await train(device, out, settings, { signal: abort.signal, onStep });
+    assert.equal(stopped.result.stopped, "interrupted");
+    const resumed = await train(device, out, settings, { resume: true });
+    assert.equal(resumed.result.stopped, "finished");
+    assert.deepEqual(resumed.result.best, whole.result.best);
+    assert.deepEqual(await validations(resumed.run), await validations(whole.run));
+    assert.equal(await resumed.run.read("best"), await whole.run.read("best"));
+    // Nothing is left to do.
+    const again = await train(device, out, settings, { resume: true });
+    assert.deepEqual([again.result.stopped, again.result.steps], ["finished", 0]);
+    assert.deepEqual(await validations(again.run), await validations(whole.run));
+  }
+  await Deno.remove(folder, { recursive: true });
+});
+
 Deno.test("trainSft() stops early, keeps the best and the latest checkpoint, and both load", async () => {
   const folder = await Deno.makeTempDir();
   const device = await Device.open();
   // No step size, no progress: the first validation stays the best.
-  const { run, result } = await train(device, `${folder}/run`, {
-    learningRate: 1e-12,
-    numTrainEpochs: 50,
-    evalSteps: 2,
-    patience: 2,
-  });
+  const settings = { learningRate: 1e-12, numTrainEpochs: 50, evalSteps: 2, patience: 2 };
+  const { run, result } = await train(device, `${folder}/run`, settings);
   assert.equal(result.stopped, "early");
   assert.equal(result.steps, 6);
   assert.equal(result.best?.step, 2);
   const kept = [];
   for await (const entry of Deno.readDir(`${folder}/run/checkpoints`)) kept.push(entry.name);
   assert.deepEqual(kept.sort(), ["step-2", "step-6"]);
+  const again = await train(device, `${folder}/run`, settings, { resume: true });
+  assert.deepEqual([again.result.stopped, again.result.steps], ["early", 0]);
   for (const which of ["best", "latest"]) {
     const decoder = await loadDecoder(device, await run.checkpoint(which));
     assert.equal(decoder.vocabulary, vocabulary.size);
@@ -129,23 +156,18 @@ Deno.test("trainSft() stops early, keeps the best and the latest checkpoint, and
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("a steady training step allocates nothing and costs few submits", async () => {
+Deno.test("a steady training step allocates nothing, holds no more memory and costs few submits", async () => {
   const folder = await Deno.makeTempDir();
   const device = await Device.open();
-  const seen: {
-    allocations: number;
-    bindGroups: number;
-    pipelines: number;
-    submits: number;
-    step: number;
-  }[] = [];
+  const seen: (Device["counters"] & Device["memory"] & { step: number })[] = [];
   await train(device, `${folder}/run`, { maxSteps: 30, numTrainEpochs: 30, evalSamples: 0 }, {
-    onStep: (step) => seen.push({ step, ...device.counters }),
+    onStep: (step) => void seen.push({ step, ...device.counters, ...device.memory }),
   });
   const [before, after] = [seen.at(-4)!, seen.at(-2)!];
-  assert.equal(after.allocations, before.allocations);
-  assert.equal(after.bindGroups, before.bindGroups);
-  assert.equal(after.pipelines, before.pipelines);
+  for (const key of ["allocations", "bindGroups", "pipelines", "buffers", "textures", "peak"] as const) {
+    assert.equal(after[key], before[key], key);
+  }
+  assert.ok(before.peak >= before.buffers + before.textures && before.peak > 0);
   const submits = (after.submits - before.submits) / (after.step - before.step);
   assert.ok(submits < 5, `${submits} submits a step`);
   await Deno.remove(folder, { recursive: true });
