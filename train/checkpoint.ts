@@ -31,6 +31,7 @@ const State = z.strictObject({
 
 /** Training that led to numbers that are not finite: going on from its checkpoint would lead there again. */
 export class DivergenceError extends UserError {
+  /** Shown before the message in stack traces. */
   override name = "DivergenceError";
 }
 
