@@ -6,6 +6,7 @@ import code from "./activation.wgsl" with { type: "text" };
 
 /** In the order of the constants in activation.wgsl. "gelu" is the tanh form, "geluErf" the exact one. */
 const NAMES = ["relu", "silu", "gelu", "geluErf"] as const;
+/** Name of an activation; "gelu" is the tanh form, "geluErf" the exact one. */
 export type ActivationName = typeof NAMES[number];
 
 const forwardKernel: Kernel = {

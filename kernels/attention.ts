@@ -47,6 +47,7 @@ export interface AttentionVariant {
 
 const rowKernels = new Map<number, AttentionKernels>();
 
+/** One invocation a (query, head) or (key, head), barrier-free. */
 export const rowsVariant: AttentionVariant = {
   name: "rows",
   kernels(headDim) {

@@ -14,6 +14,7 @@ const kernel: Kernel = {
   workgroup: [16, 8],
 };
 
+/** Sizes of a cache of keys and values of the beams' own tokens. */
 export interface BranchShape {
   /** Beams a prompt, tokens a beam, and tokens that each beam has already. */
   width: number;

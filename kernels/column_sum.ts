@@ -27,6 +27,7 @@ const totalKernel: Kernel = {
   workgroup: [16],
 };
 
+/** Which columns to sum, and where to put the result. */
 export interface ColumnSumOptions {
   /** Equal parts of a row that are summed too, as for a gain that all heads share. Default 1. */
   segments?: number;

@@ -48,7 +48,11 @@ export interface Dispatch {
   invocations: readonly [x: number, y?: number];
 }
 
+/** Bindings of matrices read start at 0, those of matrices written here. */
 export const FIRST_OUTPUT = 6;
+/** Binding of the first flat. */
 export const FIRST_FLAT = 10;
+/** Binding of `Params`. */
 export const PARAMS = 20;
+/** Binding of the matrix shapes, in the buffer layout. */
 export const SHAPES = 21;

@@ -6,7 +6,9 @@ import epilogue from "./matmul_epilogue.wgsl" with { type: "text" };
 import tiles from "./matmul_tiles.wgsl" with { type: "text" };
 import tilesAt from "./matmul_tiles_at.wgsl" with { type: "text" };
 
+/** Activations that a product can apply to its result. */
 export const ACTIVATIONS = ["none", "relu", "silu", "gelu"] as const;
+/** One of {@link ACTIVATIONS}. */
 export type Activation = typeof ACTIVATIONS[number];
 
 /** A B, A B^T or A^T B. */
@@ -29,6 +31,7 @@ export interface MatmulVariant {
 const label = "kernels/matmul_tiles.wgsl";
 const tileKernel = { inputs: 3, outputs: 1, flats: [], workgroup: [8] } as const;
 
+/** Barrier-free register tiles, one invocation each: the shape that CPU adapters want. */
 export const tilesVariant: MatmulVariant = {
   name: "tiles",
   matmul: { label, code: epilogue + tiles, entry: "matmul", ...tileKernel },
@@ -45,6 +48,7 @@ export const tilesVariant: MatmulVariant = {
   invocations: (_form, rows, cols) => Math.ceil(rows / 16) * Math.ceil(cols / 16),
 };
 
+/** What a product does besides multiplying. */
 export interface MatmulOptions {
   /** (1, cols), added to every row. */
   bias?: Matrix;

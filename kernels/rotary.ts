@@ -14,6 +14,7 @@ const kernel: Kernel = {
   workgroup: [16, 8],
 };
 
+/** Heads of the matrix to rotate, and the direction. */
 export interface RotaryOptions {
   heads: number;
   kvHeads: number;

@@ -9,6 +9,7 @@ export interface Values {
   readonly data: Float64Array;
 }
 
+/** Operands by name. */
 export type Named<T> = Readonly<Record<string, T>>;
 
 /** One input of a kernel test: sizes that are odd, values with outliers, rows that are empty. */

@@ -17,6 +17,7 @@ export interface Task<S extends z.ZodObject = z.ZodObject> {
   run(config: z.output<S>, io: TaskIO): Promise<void>;
 }
 
+/** What a task may use of the terminal, besides stdout under `--json`. */
 export interface TaskIO {
   /** A line for people: stdout, or stderr under `--json`, where stdout is the task's JSON alone. */
   log(line: string): void;

@@ -92,6 +92,7 @@ export interface RunManifest {
   inputs: Record<string, string>;
 }
 
+/** Facts of a run, with hashes of the dataset's files and of `sidsFile`, where the SIDs are not its own. */
 export async function runManifest(
   device: Device,
   dataset: Dataset,

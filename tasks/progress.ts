@@ -19,6 +19,7 @@ export interface ProgressOutput {
 
 const LINE_EVERY_MS = 5000;
 
+/** A bar on a terminal, elsewhere a line every five seconds. */
 export function startProgress(total: number, label: string, output: ProgressOutput): Progress {
   return output.isTerminal ? bar(total, label) : lines(total, label, output);
 }

@@ -17,8 +17,10 @@ export const registry = {
   build: { summary: "one executable file with all commands", load: () => import("./build.ts") },
 } satisfies Record<string, Entry>;
 
+/** Name of a task. */
 export type TaskName = keyof typeof registry;
 
+/** Imports a task with all that it needs. */
 export async function loadTask(name: TaskName): Promise<Task> {
   return (await (registry[name] as Entry).load()).task;
 }

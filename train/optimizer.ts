@@ -5,6 +5,7 @@ import { gradNorm } from "../kernels/grad_norm.ts";
 import type { Flat } from "../kernels/tensor.ts";
 import type { Parameters } from "../models/parameters.ts";
 
+/** Settings of AdamW, clipping and EMA. */
 export interface OptimizerOptions {
   beta1: number;
   beta2: number;

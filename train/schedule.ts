@@ -3,6 +3,7 @@ export const SCHEDULES = ["constant", "linear", "cosine"] as const;
 /** Name of a shape of the learning rate. */
 export type ScheduleName = typeof SCHEDULES[number];
 
+/** A learning rate over a run. */
 export interface Schedule {
   name: ScheduleName;
   /** Peak learning rate, reached after `warmupSteps`. */

@@ -17,6 +17,7 @@ export interface ValidationResult {
   ndcg10: number;
 }
 
+/** What to validate on, and how. */
 export interface ValidationOptions {
   device: Device;
   dataset: Dataset;
