@@ -44,7 +44,7 @@ for (const seed of seeds) {
       "sft",
       ...["--config", "configs/industrial-small.yaml", "--data", values.data, "--out", run],
       ...["--seed", String(seed)],
-      ...(await exists(`${run}/latest`) ? ["--resume"] : []),
+      ...(await exists(`${run}/config.json`) ? ["--resume"] : []),
     ]);
     await genrec([
       "evaluate",
