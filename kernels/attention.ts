@@ -1,9 +1,6 @@
 import type { Device } from "./device.ts";
 import type { Kernel } from "./kernel.ts";
 import { expectLength, expectShape, type Flat, type Matrix } from "./tensor.ts";
-import backwardCode from "./attention_backward.wgsl" with { type: "text" };
-import forwardCode from "./attention.wgsl" with { type: "text" };
-import headCode from "./head.wgsl" with { type: "text" };
 
 /** Widest head that the kernels keep in registers. */
 export const MAX_HEAD_DIM = 128;
@@ -44,37 +41,6 @@ export interface AttentionVariant {
   /** Invocations of the 2-D grid over `rows` queries (forward, dq) or keys (dkv) and their heads. */
   invocations(rows: number, heads: number): readonly [number, number];
 }
-
-const rowKernels = new Map<number, AttentionKernels>();
-
-/** One invocation a (query, head) or (key, head), barrier-free. */
-export const rowsVariant: AttentionVariant = {
-  name: "rows",
-  kernels(headDim) {
-    const known = rowKernels.get(headDim);
-    if (known) return known;
-    const constants = { GROUPS: headDim / 4, BLOCKS: Math.ceil(headDim / 16) };
-    const common = { workgroup: [8, 1] as const, constants };
-    const backward = { ...common, label: "kernels/attention_backward.wgsl", code: headCode + backwardCode };
-    const flats = ["read", "read"] as const;
-    const made: AttentionKernels = {
-      forward: {
-        ...common,
-        label: "kernels/attention.wgsl",
-        code: headCode + forwardCode,
-        entry: "attention",
-        inputs: 3,
-        outputs: 2,
-        flats: ["read"],
-      },
-      dq: { ...backward, entry: "attention_dq", inputs: 4, outputs: 2, flats },
-      dkv: { ...backward, entry: "attention_dkv", inputs: 3, outputs: 1, flats },
-    };
-    rowKernels.set(headDim, made);
-    return made;
-  },
-  invocations: (rows, heads) => [rows, heads],
-};
 
 /**
  * Packed tree attention. Query i sees the keys [s0, e0) of `first` and [s1, e1) of `second`, where `intervals` holds

@@ -16,7 +16,7 @@ export class Pool {
     this.#destroy = destroy;
   }
 
-  /** Matrix (rows, cols) that lives until the innermost scope ends. Contents are undefined, padding lanes are 0 or stale. */
+  /** Matrix (rows, cols) that lives until the innermost scope ends. Contents are undefined, padding lanes 0. */
   take(rows: number, cols: number): Matrix {
     const scope = this.#scopes.at(-1);
     if (!scope) throw new Error("Pool.take() needs an open scope: wrap the work in device.scope(() => ...)");

@@ -1,5 +1,5 @@
-import { type AttentionShape, type AttentionVariant, rowsVariant } from "./attention.ts";
-import { pairsVariant } from "./attention_pairs.ts";
+import type { AttentionShape, AttentionVariant } from "./attention.ts";
+import { pairsVariant, rowsVariant } from "./attention_registers.ts";
 import { sharedAttentionVariant } from "./attention_shared.ts";
 import type { Device } from "./device.ts";
 import { DeviceError } from "./device_error.ts";

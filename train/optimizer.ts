@@ -1,7 +1,7 @@
 import { adamw } from "../kernels/adamw.ts";
 import { UserError } from "../data/user_error.ts";
 import type { Device } from "../kernels/device.ts";
-import { gradNorm } from "../kernels/grad_norm.ts";
+import { GRAD_NORM_SCRATCH, gradNorm } from "../kernels/grad_norm.ts";
 import type { Flat } from "../kernels/tensor.ts";
 import type { Parameters } from "../models/parameters.ts";
 
@@ -43,7 +43,7 @@ export class Optimizer {
     this.#m = device.createFlat("f32", length);
     this.#v = device.createFlat("f32", length);
     this.#hyper = device.createFlat("f32", 4);
-    this.#scratch = device.createFlat("f32", 1024);
+    this.#scratch = device.createFlat("f32", GRAD_NORM_SCRATCH);
     this.gradientNorm = device.createFlat("f32", 4);
     if (options.emaDecay > 0) {
       this.#ema = device.createFlat("f32", length);
