@@ -1,0 +1,45 @@
+import type { SettingsSchema } from "../../data/settings.ts";
+import type { Device } from "../../kernels/device.ts";
+
+/** What a provider may use of the outside; nothing is opened before it is asked for. */
+export interface EmbeddingContext {
+  /** The device that kernels run on. */
+  device(): Promise<Device>;
+  /** Bytes of a file. Throws `UserError` naming the path if it cannot be read. */
+  readFile(path: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** Names of the files in a folder, sorted. Throws `UserError` naming the path if it cannot be listed. */
+  listFiles(path: string): Promise<string[]>;
+}
+
+/** Turns texts into vectors. */
+export interface TextEmbedder {
+  /** Numbers a vector, D. */
+  readonly dim: number;
+  /**
+   * Whether the vector of a text depends on the other texts, as in everything that counts words or removes a common
+   * component: then `embed` wants all texts in one call. Else they come in batches, and a stopped run resumes.
+   */
+  readonly wholeCorpus: boolean;
+  /**
+   * texts (N) -> vectors (N, D), row after row, finite numbers. The same texts, settings and adapter give the same
+   * bytes. `onProgress` gets units of work done, of a total.
+   */
+  embed(
+    texts: readonly string[],
+    onProgress?: (done: number, total: number) => void,
+  ): Promise<Float32Array<ArrayBuffer>>;
+  /** Gives memory back. */
+  close(): void;
+}
+
+/** A way to embed texts: one module and one line in `registry.ts`. */
+export interface TextProvider<C = unknown> {
+  /** What vectors are made of. */
+  readonly input: "text";
+  /** Name on the command line. */
+  readonly name: string;
+  /** Settings with defaults and descriptions; providers share the names of settings that mean the same. */
+  readonly Config: SettingsSchema<C>;
+  /** Loads what embedding needs. Throws `UserError` for files and settings that cannot work. */
+  open(context: EmbeddingContext, config: C): Promise<TextEmbedder>;
+}
