@@ -14,10 +14,13 @@ export type RawItem = z.infer<typeof RawItem>;
 /** `item.json`: item number as text -> item. */
 export const RawItems = z.record(z.string(), RawItem);
 
+/** One token of a SID: level letter and codeword. */
+export const SID_TOKEN = /^<([a-z])_(0|[1-9]\d*)>$/;
+
 /** `index.json`: item number as text -> tokens of its SID, first level first. */
 export const RawIndex = z.record(
   z.string(),
-  z.array(z.string().regex(/^<[a-z]_(0|[1-9]\d*)>$/, { error: "a token such as <a_12>" }))
+  z.array(z.string().regex(SID_TOKEN, { error: "a token such as <a_12>" }))
     .min(1, { error: "at least one token" }),
 );
 

@@ -1,6 +1,14 @@
-import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
-import { formatIndex, loadIndex } from "../../data/index_file.ts";
+import { deepStrictEqual, rejects, strictEqual, throws } from "node:assert/strict";
+import {
+  formatIndex,
+  formatNewTokens,
+  type IndexStyle,
+  loadIndex,
+  newTokens,
+  offsetCodes,
+} from "../../data/index_file.ts";
 import { UserError } from "../../data/user_error.ts";
+import { realData } from "./real_data.ts";
 
 async function withIndex(text: string, use: (path: string) => Promise<void>) {
   const path = await Deno.makeTempFile({ suffix: ".index.json" });
@@ -56,4 +64,63 @@ Deno.test("loadIndex() says that a file is missing or not UTF-8", async () => {
     await Deno.writeFile(path, Uint8Array.of(0x7b, 0xff, 0x7d));
     await rejects(loadIndex(path, 1), /expected UTF-8 text/);
   });
+});
+
+Deno.test("formatIndex() writes the same SIDs in every style", async () => {
+  const sids = [["<a_1>", "<b_20>"], ["<a_0>", "<b_3>", "<c_4>"]];
+  strictEqual(formatIndex(sids, "compact"), '{"0": ["<a_1>", "<b_20>"], "1": ["<a_0>", "<b_3>", "<c_4>"]}');
+  strictEqual(formatIndex([["<a_1>"]], "indent2"), '{\n  "0": [\n    "<a_1>"\n  ]\n}');
+  strictEqual(formatIndex([["<a_1>"]], "indent4"), '{\n    "0": [\n        "<a_1>"\n    ]\n}\n');
+  for (const style of ["lines", "compact", "indent2", "indent4"] as const) {
+    await withIndex(
+      formatIndex(sids, style),
+      async (path) => deepStrictEqual(await loadIndex(path, 2), sids),
+    );
+  }
+});
+
+Deno.test("newTokens() lists every token once, by text or by number", () => {
+  const sids = [["<a_2>", "<b_0>"], ["<a_10>", "<b_0>", "<c_7>"], ["<a_1>", "<b_3>"]];
+  deepStrictEqual(newTokens(sids), ["<a_10>", "<a_1>", "<a_2>", "<b_0>", "<b_3>", "<c_7>"]);
+  deepStrictEqual(newTokens(sids, "number"), ["<a_1>", "<a_2>", "<a_10>", "<b_0>", "<b_3>", "<c_7>"]);
+  throws(() => newTokens([["a_1"]]), /Cannot use SID token "a_1": expected a token such as <a_12>/);
+});
+
+Deno.test("offsetCodes() shifts every codeword and refuses to go below 0", () => {
+  const sids = [["<a_0>", "<b_9>"], ["<a_255>", "<b_1>", "<c_1>"]];
+  const shifted = offsetCodes(sids, 1);
+  deepStrictEqual(shifted, [["<a_1>", "<b_10>"], ["<a_256>", "<b_2>", "<c_2>"]]);
+  deepStrictEqual(offsetCodes(shifted, -1), sids);
+  throws(() => offsetCodes(sids, -1), /codes of item 0 by -1: <a_0> would fall below 0/);
+});
+
+const published: [dataset: string, file: string, items: number, style: IndexStyle][] = [
+  ["minionerec-industrial", "index.json", 3686, "compact"],
+  ["minionerec-industrial", "index.constrained.json", 3686, "indent2"],
+  ["mimigenrec-industrial", "id2sid.json", 3686, "indent4"],
+  ["letter-instruments", "index.json", 9922, "compact"],
+];
+for (const [dataset, file, items, style] of published) {
+  const dir = realData(dataset);
+  Deno.test({
+    name: `formatIndex() gives the bytes of ${dataset}'s ${file}`,
+    ignore: dir === undefined,
+    async fn() {
+      const sids = await loadIndex(`${dir}/${file}`, items);
+      strictEqual(formatIndex(sids, style), await Deno.readTextFile(`${dir}/${file}`));
+    },
+  });
+}
+
+const mimigenrec = realData("mimigenrec-industrial");
+Deno.test({
+  name: "newTokens() gives the bytes of the published new_tokens.json",
+  ignore: mimigenrec === undefined,
+  async fn() {
+    const sids = await loadIndex(`${mimigenrec}/id2sid.json`, 3686);
+    strictEqual(
+      formatNewTokens(newTokens(sids)),
+      await Deno.readTextFile(`${mimigenrec}/new_tokens.json`),
+    );
+  },
 });
