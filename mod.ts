@@ -22,7 +22,17 @@ export {
   type UserHistory,
 } from "./data/dataset.ts";
 export { EMBEDDING_DIM, embeddings } from "./data/embeddings.ts";
-export { formatIndex, loadIndex } from "./data/index_file.ts";
+export {
+  formatIndex,
+  formatNewTokens,
+  INDEX_STYLES,
+  type IndexStyle,
+  loadIndex,
+  newTokens,
+  offsetCodes,
+  TOKEN_ORDERS,
+  type TokenOrder,
+} from "./data/index_file.ts";
 export { loadDataset } from "./data/load.ts";
 export {
   type Matrix as EmbeddingMatrix,
@@ -31,6 +41,7 @@ export {
   readNpy,
   writeNpy,
 } from "./data/npy.ts";
+export type { SettingsSchema } from "./data/settings.ts";
 export { synthetic, type SyntheticOptions } from "./data/synthetic.ts";
 export { UserError } from "./data/user_error.ts";
 
@@ -65,7 +76,7 @@ export {
   moveToNearestFree,
   type ResolvedCodes,
 } from "./sid/collisions.ts";
-export type { Embeddings, SettingsSchema, SidFit, SidMethod, SidProgress } from "./sid/method.ts";
+export type { Embeddings, SidFit, SidMethod, SidProgress } from "./sid/method.ts";
 export { encodeItems, historyPrompt } from "./sid/prompt.ts";
 export { type LevelReport, reportSids, type SidReport } from "./sid/report.ts";
 export { rqKmeans, type RqKmeansConfig } from "./sid/rq_kmeans.ts";
@@ -129,6 +140,6 @@ export {
 export { DivergenceError, loadDecoder, type TrainerState } from "./train/checkpoint.ts";
 export { RunDirectory } from "./train/run_directory.ts";
 export { type SftInput, type SftResult, trainSft } from "./train/sft.ts";
-export { type ScheduleName, SCHEDULES } from "./train/schedule.ts";
+export { type ScheduleName, SCHEDULES } from "./models/schedule.ts";
 export { type SftConfig, sftConfig } from "./train/sft_config.ts";
 export type { ValidationResult } from "./train/validation.ts";

@@ -8,7 +8,7 @@ import type { Matrix } from "../kernels/tensor.ts";
 import type { DecoderConfig } from "../models/config.ts";
 import { Decoder } from "../models/decoder.ts";
 import { PackedTokensBuffer } from "../models/packed_tokens.ts";
-import { Optimizer } from "../train/optimizer.ts";
+import { Optimizer } from "../models/optimizer.ts";
 import type { Contender, Runner } from "./contender.ts";
 import {
   attentionInputs,

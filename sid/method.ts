@@ -1,25 +1,51 @@
+import type { SettingsSchema } from "../data/settings.ts";
 import type { Device } from "../kernels/device.ts";
+import type { TensorMap } from "../models/parameters.ts";
+import type { LastLevel } from "./collisions.ts";
+import type { Embeddings } from "./embeddings.ts";
 
-/** Vectors of N items. */
-export interface Embeddings {
-  /** (rows, dim), row after row. */
-  data: Float32Array;
-  /** Items, N. */
-  rows: number;
-  /** Numbers an item, D. */
-  dim: number;
+/** What SIDs are made from. */
+export interface SidInput {
+  /** Vectors that the codes describe: semantic, collaborative, or both joined. */
+  embeddings: Embeddings;
+  /** Collaborative vectors of the same items, for methods that align with them instead of coding them. */
+  collaborative?: Embeddings;
+  /** Item numbers that each user bought in the train period, oldest first, for methods that read co-occurrence. */
+  histories?: readonly (readonly number[])[];
 }
 
-/** SIDs that a method found. Item n has codes[n * levels] to codes[n * levels + levels - 1]. */
-export interface SidFit {
+/** Inputs beyond the embeddings that a method may need. */
+export type SidExtraInput = Exclude<keyof SidInput, "embeddings">;
+
+/** Codes of items. Item n has codes[n * levels] to codes[n * levels + levels - 1]. */
+export interface SidCodes {
   /** (N, L), row after row: codewords from 0. */
   codes: Uint16Array<ArrayBuffer>;
-  /** Codebooks, L. */
+  /** Levels, L. */
   levels: number;
-  /** (K, D) of each level. */
-  codebooks: Float32Array<ArrayBuffer>[];
-  /** Mean over items and dimensions of the squared rest after each level. */
+  /**
+   * Reconstruction error by level: mean over items and embedding dimensions of the squared difference between an
+   * embedding and what its first l + 1 codes say about it.
+   */
   errors: number[];
+  /** What the last level chose between, and with what codewords: how far an item is from any other last code. */
+  lastLevel: LastLevel;
+}
+
+/** What a method learned: all that it takes to code other items. */
+export interface SidModel {
+  /** Codewords of each level, L numbers. */
+  codebookSizes: number[];
+  /** Codebooks as `codebook.0` … (K, D') and whatever else the method needs, by name. */
+  tensors: TensorMap;
+}
+
+/** Codes of the items that a method learned from, and what it learned. */
+export interface SidFit extends SidCodes {
+  /** Codebooks and weights. */
+  model: SidModel;
+  /** Facts about the fit for the report, such as the epoch that was kept; JSON values. */
+  notes?: Record<string, unknown>;
 }
 
 /** State of a running fit. */
@@ -28,18 +54,8 @@ export interface SidProgress {
   done: number;
   /** Upper bound: a fit that converges early jumps. */
   total: number;
-  /** Level at work, from 0. */
-  level: number;
-  /** Mean squared rest so far on that level, as in {@link SidFit}. */
-  error: number;
-}
-
-/** What a method's settings may be: as much of a zod object as its users need. */
-export interface SettingsSchema<C> {
-  /** Settings with defaults filled in. Throws a `ZodError` for values out of range and unknown keys. */
-  parse(settings: unknown): C;
-  /** A zod type for each setting, with its default and description: the flags of the command line. */
-  readonly shape: Readonly<Record<string, unknown>>;
+  /** Where it is, for people: "level 2, error 1.2e-3". */
+  state: string;
 }
 
 /** A way to make SIDs of item embeddings: one module and one line in `registry.ts`. */
@@ -48,20 +64,23 @@ export interface SidMethod<C = unknown> {
   readonly name: string;
   /** Settings with defaults and descriptions. */
   readonly Config: SettingsSchema<C>;
+  /** Inputs that it cannot do without, besides the embeddings. */
+  readonly needs?: readonly SidExtraInput[];
   /**
-   * Learns codebooks and codes the items with them. The same embeddings, settings and adapter give the same bytes.
-   * @throws {UserError} if the embeddings cannot be coded: fewer items than codewords, numbers that are not finite.
+   * Learns codebooks and codes the items with them. The same input, settings and adapter give the same bytes.
+   * May be stopped by throwing from `onProgress`.
+   * @throws {UserError} if the input cannot be coded: fewer items than codewords, numbers that are not finite.
    */
   fit(
     device: Device,
-    embeddings: Embeddings,
+    input: SidInput,
     config: C,
     onProgress?: (progress: SidProgress) => void,
   ): Promise<SidFit>;
-  /** Codes (N, L) of items with codebooks that `fit` learned; for the items it learned from, the same codes. */
-  encode(
-    device: Device,
-    embeddings: Embeddings,
-    codebooks: readonly Float32Array[],
-  ): Promise<Uint16Array<ArrayBuffer>>;
+  /**
+   * Codes items, such as new ones, with what `fit` learned; nothing is learned from them. Methods that balance or
+   * bound their clusters do so in `fit` alone: here every item gets its nearest codewords.
+   * @throws {UserError} if the embeddings have another width than those of `fit`, or numbers that are not finite.
+   */
+  encode(device: Device, embeddings: Embeddings, model: SidModel, config: C): Promise<SidCodes>;
 }

@@ -14,7 +14,8 @@ import {
   moveToNearestFree,
   type ResolvedCodes,
 } from "../sid/collisions.ts";
-import type { Embeddings, SidFit, SidMethod } from "../sid/method.ts";
+import type { Embeddings } from "../sid/embeddings.ts";
+import type { SidFit, SidMethod } from "../sid/method.ts";
 import * as registry from "../sid/registry.ts";
 import { reportSids, type SidReport } from "../sid/report.ts";
 import { formatSid } from "../sid/tokens.ts";
@@ -81,14 +82,14 @@ export async function makeSids(flags: z.output<typeof config>, io: TaskIO): Prom
 
   const { device } = await openDevice(variant);
   let progress: ReturnType<TaskIO["progress"]> | undefined;
-  const fit = await method.fit(device, embeddings, methodConfig, ({ done, total, level, error }) => {
+  const fit = await method.fit(device, { embeddings }, methodConfig, ({ done, total, state }) => {
     io.signal.throwIfAborted();
     progress ??= io.progress(total, flags.method);
-    progress.update(done, `level ${level + 1}, error ${error.toExponential(2)}`);
+    progress.update(done, state);
   }).finally(() => progress?.stop());
   const resolved = resolve(collisions, fit, embeddings);
   const sids = resolved.sids.map(formatSid);
-  const sizes = fit.codebooks.map((codebook) => codebook.length / embeddings.dim);
+  const sizes = fit.model.codebookSizes;
   const report = {
     method: flags.method,
     settings: methodConfig,
@@ -102,18 +103,12 @@ export async function makeSids(flags: z.output<typeof config>, io: TaskIO): Prom
     ...reportSids(sids, sizes),
   };
 
-  const codebooks = new Map(
-    fit.codebooks.map((
-      data,
-      level,
-    ) => [`codebook.${level}`, { shape: [sizes[level], embeddings.dim], data }]),
-  );
   await makeFolder(out);
   const { rows, dim, data } = embeddings;
   if (flags.data) await writeAtomic(join(out, "items.npy"), writeNpy([rows, dim], data));
   await writeAtomic(
     join(out, "codebooks.safetensors"),
-    writeSafetensors(codebooks, { metadata: { method: flags.method } }),
+    writeSafetensors(fit.model.tensors, { metadata: { method: flags.method } }),
   );
   await writeAtomic(join(out, "sid.report.json"), JSON.stringify(report, null, 2) + "\n");
   await writeAtomic(join(out, "index.json"), formatIndex(sids));
@@ -141,16 +136,7 @@ function resolve(policy: CollisionPolicy, fit: SidFit, embeddings: Embeddings): 
   const codes = codesOf(fit, embeddings);
   if (policy === "keep") return keepCollisions(codes);
   if (policy === "extra-level") return addExtraLevel(codes);
-  const { rows, dim } = embeddings;
-  const residuals = embeddings.data.slice();
-  const last = fit.levels - 1;
-  for (let row = 0; row < rows; row++) {
-    for (let level = 0; level < last; level++) {
-      const codeword = fit.codes[row * fit.levels + level];
-      for (let i = 0; i < dim; i++) residuals[row * dim + i] -= fit.codebooks[level][codeword * dim + i];
-    }
-  }
-  return moveToNearestFree(codes, { residuals, codebook: fit.codebooks[last], dim });
+  return moveToNearestFree(codes, fit.lastLevel);
 }
 
 function codesOf(fit: SidFit, { rows }: Embeddings) {

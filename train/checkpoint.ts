@@ -5,7 +5,7 @@ import type { Device } from "../kernels/device.ts";
 import { readDecoderConfig, writeDecoderConfig } from "../models/config.ts";
 import { Decoder } from "../models/decoder.ts";
 import { findNonFinite, readSafetensors, writeSafetensors } from "../models/safetensors.ts";
-import type { OptimizerState } from "./optimizer.ts";
+import type { OptimizerState } from "../models/optimizer.ts";
 
 /** Where a run stands, beside its arrays. All that exact resume needs: data order and dropout follow from step and seed. */
 export interface TrainerState {

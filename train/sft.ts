@@ -16,9 +16,9 @@ import {
   loadTrainer,
   type TrainerState,
 } from "./checkpoint.ts";
-import { Optimizer } from "./optimizer.ts";
+import { Optimizer } from "../models/optimizer.ts";
 import type { RunDirectory } from "./run_directory.ts";
-import { learningRateAt, type Schedule } from "./schedule.ts";
+import { learningRateAt, type Schedule } from "../models/schedule.ts";
 import type { SftConfig } from "./sft_config.ts";
 import { SftData } from "./sft_data.ts";
 import { Validation, type ValidationResult } from "./validation.ts";

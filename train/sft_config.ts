@@ -1,5 +1,5 @@
 import { UserError } from "../data/user_error.ts";
-import type { ScheduleName } from "./schedule.ts";
+import type { ScheduleName } from "../models/schedule.ts";
 import { SftSchema } from "./sft_schema.ts";
 
 /** Settings of supervised fine-tuning from scratch; names as in Hugging Face's TrainingArguments and model configs. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { SCHEDULES } from "./schedule.ts";
+import { SCHEDULES } from "../models/schedule.ts";
 import type { SftConfig } from "./sft_config.ts";
 
 const count = (min = 1) => z.int().min(min);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { learningRateAt } from "../../train/schedule.ts";
+import { learningRateAt } from "../../models/schedule.ts";
 
 const base = { learningRate: 1, warmupSteps: 4, totalSteps: 12, minRatio: 0 };
 

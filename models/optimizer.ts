@@ -3,7 +3,7 @@ import { UserError } from "../data/user_error.ts";
 import type { Device } from "../kernels/device.ts";
 import { GRAD_NORM_SCRATCH, gradNorm } from "../kernels/grad_norm.ts";
 import type { Flat } from "../kernels/tensor.ts";
-import type { Parameters } from "../models/parameters.ts";
+import type { Parameters } from "./parameters.ts";
 
 /** Settings of AdamW, clipping and EMA. */
 export interface OptimizerOptions {

@@ -1,0 +1,43 @@
+import { UserError } from "../data/user_error.ts";
+
+/** Vectors of N items. */
+export interface Embeddings {
+  /** (rows, dim), row after row. */
+  data: Float32Array;
+  /** Items, N. */
+  rows: number;
+  /** Numbers an item, D. */
+  dim: number;
+}
+
+/** @throws {UserError} if sizes disagree, or naming the items whose numbers are NaN, infinite or huge. */
+export function checkEmbeddings({ data, rows, dim }: Embeddings): void {
+  if (rows === 0 || dim === 0 || data.length !== rows * dim) {
+    throw new UserError(
+      `Cannot make SIDs: embeddings are (${rows}, ${dim}) with ${data.length} numbers, expected ` +
+        `${rows * dim} and at least one. Write the embedding file again`,
+    );
+  }
+  const bad: number[] = [];
+  // A square that float32 cannot hold would make every distance infinite.
+  for (let row = 0; row < rows; row++) {
+    let squares = 0;
+    for (let i = row * dim; i < (row + 1) * dim; i++) squares += data[i] * data[i];
+    if (!Number.isFinite(Math.fround(4 * squares))) bad.push(row);
+  }
+  if (bad.length === 0) return;
+  const listed = bad.slice(0, 5).join(", ") + (bad.length > 5 ? ` and ${bad.length - 5} more` : "");
+  throw new UserError(
+    `Cannot make SIDs: the embeddings of items ${listed} hold NaN, infinite or huge numbers, expected finite ones. ` +
+      "Embed these items again",
+  );
+}
+
+/** @throws {UserError} if there are fewer items than codewords. */
+export function checkEnoughItems({ rows }: Embeddings, codebookSize: number): void {
+  if (rows >= codebookSize) return;
+  throw new UserError(
+    `Cannot learn ${codebookSize} codewords from ${rows} items: expected at least as many items as codewords. ` +
+      `Use --codebook-size ${2 ** Math.max(1, Math.floor(Math.log2(rows / 4)))} or less`,
+  );
+}

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { PhiloxStream } from "../../data/philox.ts";
+import { UserError } from "../../data/user_error.ts";
+import { Device } from "../../kernels/device.ts";
+import type { SidInput, SidMethod, SidProgress } from "../../sid/method.ts";
+import * as registry from "../../sid/registry.ts";
+
+const methods = Object.values(registry) as unknown as SidMethod[];
+/** Settings that make a fit quick, for methods whose defaults do not. */
+const QUICK: Record<string, Record<string, unknown>> = {};
+
+function settings(method: SidMethod, seed = 42) {
+  const shared = "codebookSize" in method.Config.shape ? { codebookSize: 16 } : {};
+  return method.Config.parse({ ...shared, ...QUICK[method.name], seed });
+}
+
+/** Random vectors around 10 directions, others beside them, and users who buy within a group. */
+function input(rows: number, dim: number): SidInput {
+  const histories = Array.from(
+    { length: 10 },
+    (_, group) => Array.from({ length: Math.floor(rows / 10) }, (_, i) => group + 10 * i),
+  );
+  return { embeddings: vectors(rows, dim), collaborative: vectors(rows, 5), histories };
+}
+
+function vectors(rows: number, dim: number) {
+  const random = new PhiloxStream(7, "test embeddings");
+  const groups = Float32Array.from({ length: 10 * dim }, () => 2 * random.normal());
+  const data = Float32Array.from(
+    { length: rows * dim },
+    (_, i) => groups[Math.floor(i / dim) % 10 * dim + i % dim] + random.normal(),
+  );
+  return { data, rows, dim };
+}
+
+for (const method of methods) {
+  Deno.test(`${method.name}: the same seed gives the same SIDs, the error falls with every level`, async () => {
+    const items = input(300, 18);
+    const config = settings(method);
+    const progress: SidProgress[] = [];
+    const once = await method.fit(await Device.open(), items, config, (state) => progress.push({ ...state }));
+    const twice = await method.fit(await Device.open(), items, config);
+    assert.deepEqual(twice, once);
+    assert.equal(once.codes.length, 300 * once.levels);
+    const { codebookSizes } = once.model;
+    assert.equal(codebookSizes.length, once.levels);
+    assert.ok(once.codes.every((code, i) => code < codebookSizes[i % once.levels]));
+    assert.equal(once.errors.length, once.levels);
+    once.errors.forEach((error, l) => assert.ok(error > 0 && (l === 0 || error < once.errors[l - 1])));
+    const { residuals, codebook, dim } = once.lastLevel;
+    assert.deepEqual([residuals.length, codebook.length], [300 * dim, codebookSizes.at(-1)! * dim]);
+    assert.ok(progress.length > 0);
+    assert.ok(progress.every(({ done, total }) => done >= 0 && done <= total));
+  });
+
+  Deno.test(`${method.name}: encode() does not depend on the items beside`, async () => {
+    const device = await Device.open();
+    const config = settings(method);
+    const items = input(200, 18);
+    const { model, levels } = await method.fit(device, items, config);
+    const all = await method.encode(device, items.embeddings, model, config);
+    const half = { data: items.embeddings.data.slice(0, 100 * 18), rows: 100, dim: 18 };
+    const some = await method.encode(device, half, model, config);
+    assert.deepEqual(some.codes, all.codes.slice(0, 100 * levels));
+  });
+
+  Deno.test(`${method.name}: another seed gives other SIDs`, async () => {
+    const device = await Device.open();
+    const items = input(200, 18);
+    const [one, other] = [1, 2].map((seed) => settings(method, seed));
+    assert.notDeepEqual(
+      (await method.fit(device, items, one)).codes,
+      (await method.fit(device, items, other)).codes,
+    );
+  });
+
+  Deno.test(`${method.name}: fit() and encode() leave no memory behind`, async () => {
+    const device = await Device.open();
+    const items = input(100, 18);
+    const config = settings(method);
+    const { model } = await method.fit(device, items, config);
+    await method.encode(device, items.embeddings, model, config);
+    device.trim();
+    const { buffers, textures } = device.memory;
+    assert.deepEqual({ buffers, textures }, { buffers: 0, textures: 0 });
+  });
+
+  Deno.test(`${method.name}: fit() names the items whose embeddings are not finite`, async () => {
+    const items = input(100, 18);
+    items.embeddings.data[3 * 18 + 2] = NaN;
+    items.embeddings.data[50 * 18] = -Infinity;
+    items.embeddings.data[99 * 18 + 6] = 1e30;
+    await assert.rejects(
+      method.fit(await Device.open(), items, settings(method)),
+      (error) => error instanceof UserError && /items 3, 50, 99 hold NaN/.test(error.message),
+    );
+  });
+
+  Deno.test(`${method.name}: fit() refuses fewer items than codewords`, async () => {
+    await assert.rejects(
+      method.fit(await Device.open(), input(3, 18), settings(method)),
+      (error) => error instanceof UserError && /codewords from 3 items/.test(error.message),
+    );
+  });
+
+  Deno.test(`${method.name}: encode() refuses embeddings of another width`, async () => {
+    const device = await Device.open();
+    const config = settings(method);
+    const { model } = await method.fit(device, input(100, 18), config);
+    await assert.rejects(
+      method.encode(device, vectors(20, 7), model, config),
+      (error) => error instanceof UserError && /width 7/.test(error.message) && /18/.test(error.message),
+    );
+  });
+}
