@@ -1,14 +1,11 @@
+import type { ReadFiles } from "../../data/read_files.ts";
 import type { SettingsSchema } from "../../data/settings.ts";
 import type { Device } from "../../kernels/device.ts";
 
 /** What a provider may use of the outside; nothing is opened before it is asked for. */
-export interface EmbeddingContext {
+export interface EmbeddingContext extends ReadFiles {
   /** The device that kernels run on. */
   device(): Promise<Device>;
-  /** Bytes of a file. Throws `UserError` naming the path if it cannot be read. */
-  readFile(path: string): Promise<Uint8Array<ArrayBuffer>>;
-  /** Names of the files in a folder, sorted. Throws `UserError` naming the path if it cannot be listed. */
-  listFiles(path: string): Promise<string[]>;
 }
 
 /** Turns texts into vectors. */
