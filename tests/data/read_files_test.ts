@@ -32,7 +32,7 @@ Deno.test("a file that is not there is named", async () => {
   for (const read of [diskFiles.readFile, diskFiles.fileSize, diskFiles.listFiles]) {
     await assert.rejects(read("no/such/file"), {
       name: "UserError",
-      message: "Cannot read no/such/file: no such file. Check the path" });
+      message: "Cannot read no/such/file: no such file. Check the path",
     });
   }
 });
