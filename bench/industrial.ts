@@ -8,6 +8,7 @@
  */
 import { parseArgs } from "node:util";
 import type { Evaluation } from "../eval/evaluate.ts";
+import { exists, genrec } from "./command.ts";
 
 const { values } = parseArgs({
   options: {
@@ -112,18 +113,4 @@ function meanOf(values: number[]): string {
 async function trainingSeconds(run: string): Promise<number> {
   const lines = (await Deno.readTextFile(`${run}/metrics.jsonl`)).trim().split("\n");
   return Math.max(...lines.map((line) => JSON.parse(line).seconds ?? 0));
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
-}
-
-async function genrec(args: string[]): Promise<void> {
-  console.error(`genrec ${args.join(" ")}`);
-  const { code } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "tasks/main.ts", ...args],
-    stdout: "inherit",
-    stderr: "inherit",
-  }).spawn().status;
-  if (code !== 0) throw new Error(`genrec ${args[0]} ended with exit code ${code}`);
 }
