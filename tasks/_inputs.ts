@@ -8,6 +8,7 @@ import { loadIndex } from "../data/index_file.ts";
 import { loadDataset } from "../data/load.ts";
 import { UserError } from "../data/user_error.ts";
 import { Device } from "../kernels/device.ts";
+import type { Layout } from "../kernels/tensor.ts";
 import { type ChoiceStore, parseVariants } from "../kernels/variants.ts";
 import { cacheFolder } from "./cache_folder.ts";
 
@@ -18,9 +19,15 @@ export const VariantFlag = {
   ),
 };
 
-/** Opens the device with the choices that `--variant` names and those that earlier tuning left in the user's cache. */
-export async function openDevice(variant: string): Promise<{ device: Device; store: ChoiceStore }> {
-  const device = await Device.open(parseVariants(variant));
+/**
+ * Opens the device with the choices that `--variant` names and those that earlier tuning left in the user's cache;
+ * matrices have their home in `layout` unless the variant says otherwise.
+ */
+export async function openDevice(
+  variant: string,
+  layout?: Layout,
+): Promise<{ device: Device; store: ChoiceStore }> {
+  const device = await Device.open({ layout, ...parseVariants(variant) });
   const store = choiceStore();
   device.variants.useStore(store);
   return { device, store };
@@ -113,7 +120,8 @@ export async function runManifest(
   };
 }
 
-async function sha256(path: string): Promise<string> {
+/** SHA-256 of a file, in hexadecimal digits. */
+export async function sha256(path: string): Promise<string> {
   const hash = createHash("sha256");
   for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
   return hash.digest("hex");

@@ -1,11 +1,12 @@
 import type { ReadFiles } from "../../data/read_files.ts";
 import type { SettingsSchema } from "../../data/settings.ts";
 import type { Device } from "../../kernels/device.ts";
+import type { Layout } from "../../kernels/tensor.ts";
 
 /** What a provider may use of the outside; nothing is opened before it is asked for. */
 export interface EmbeddingContext extends ReadFiles {
-  /** The device that kernels run on. */
-  device(): Promise<Device>;
+  /** The device that kernels run on; `layout` where matrices may outgrow textures. */
+  device(layout?: Layout): Promise<Device>;
 }
 
 /** Turns texts into vectors. */
@@ -40,3 +41,41 @@ export interface TextProvider<C = unknown> {
   /** Loads what embedding needs. Throws `UserError` for files and settings that cannot work. */
   open(context: EmbeddingContext, config: C): Promise<TextEmbedder>;
 }
+
+/** What users did in the train period. */
+export interface ItemHistories {
+  /** Items of the catalogue, N. */
+  items: number;
+  /** Item numbers that each user bought in the train period, oldest first. */
+  histories: readonly (readonly number[])[];
+}
+
+/** Vectors of items that were seen in histories. */
+export interface HistoryVectors {
+  /** Numbers a vector, D. */
+  dim: number;
+  /** (N, D), row after row; 0 for the items of `unseen`. */
+  data: Float32Array<ArrayBuffer>;
+  /** Items that the histories say nothing about, ascending. */
+  unseen: number[];
+}
+
+/** A way to embed items by what they are bought with: one module and one line in `registry.ts`. */
+export interface HistoryProvider<C = unknown> {
+  /** What vectors are made of. */
+  readonly input: "histories";
+  /** Name on the command line. */
+  readonly name: string;
+  /** Settings with defaults and descriptions. */
+  readonly Config: SettingsSchema<C>;
+  /** Throws `UserError` where the histories are too few for the settings. The same input gives the same bytes. */
+  embed(
+    context: EmbeddingContext,
+    input: ItemHistories,
+    config: C,
+    onProgress?: (done: number, total: number) => void,
+  ): Promise<HistoryVectors>;
+}
+
+/** Any line of `registry.ts`. */
+export type EmbeddingProvider<C = unknown> = TextProvider<C> | HistoryProvider<C>;

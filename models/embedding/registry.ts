@@ -1,0 +1,3 @@
+// One line a provider.
+export { npyProvider } from "./npy.ts";
+export { staticProvider } from "./static.ts";
