@@ -40,6 +40,8 @@ type Property = {
   items?: Property;
   default?: unknown;
   description?: string;
+  /** Heading in `--help`, from `.meta({ group })`. */
+  group?: string;
 };
 
 interface Parsed<S extends z.ZodObject> {
@@ -123,11 +125,15 @@ function commandOf(task: Task, properties: Record<string, Property>): Command {
   for (const [key, property] of Object.entries(properties)) {
     const flag = flagOf(key);
     const text = describe(property);
+    const option = (flags: string) => {
+      const made = new Option(flags, text);
+      command.addOption(property.group === undefined ? made : made.helpGroup(`${property.group}:`));
+    };
     if (allows(property, "boolean") && !allows(property, "string")) {
-      command.addOption(new Option(flag, text));
+      option(flag);
       command.addOption(new Option(flag.replace("--", "--no-"), "").hideHelp());
     } else if (!allows(property, "object")) {
-      command.addOption(new Option(`${flag} <${placeholder(property)}>`, text));
+      option(`${flag} <${placeholder(property)}>`);
     }
   }
   command.option("--config <file>", "YAML file with any of these keys, in camelCase; flags win");
@@ -137,7 +143,8 @@ function commandOf(task: Task, properties: Record<string, Property>): Command {
   return command;
 }
 
-function flagOf(key: string): string {
+/** The flag of a config key: `maxSteps` is `--max-steps`. */
+export function flagOf(key: string): string {
   return "--" + key.replace(/[A-Z]/g, (letter) => "-" + letter.toLowerCase());
 }
 

@@ -1,0 +1,127 @@
+import { z } from "zod";
+import type { SettingsSchema } from "../data/settings.ts";
+import { flagOf, UsageError } from "./_cli.ts";
+
+/** Something chosen by name that brings settings of its own, such as a SID method. */
+export interface Configurable<C = unknown> {
+  readonly name: string;
+  readonly Config: SettingsSchema<C>;
+}
+
+interface Setting {
+  key: string;
+  description: string;
+  /** Types without defaults, one an owner that differs from those before. */
+  types: z.ZodType[];
+  /** Default by name of the owner, undefined where it must be given. */
+  defaults: Map<string, unknown>;
+}
+
+/**
+ * The settings of all `parts` as fields of a task's schema. Parts share the names of settings that mean the same but not
+ * their defaults, so no flag has one: {@link settingsOf} leaves out what is not given, and the help tells whose setting
+ * it is and what it defaults to. `kind` is what a part is called, such as "method".
+ */
+export function settingsFlags(parts: readonly Configurable[], kind: string): Record<string, z.ZodType> {
+  const order = (owners: number) => owners === parts.length ? 0 : owners > 1 ? 1 : 2;
+  const settings = [...collect(parts).values()].sort((a, b) =>
+    order(a.defaults.size) - order(b.defaults.size)
+  );
+  return Object.fromEntries(settings.map(({ key, description, types, defaults }) => {
+    const owners = [...defaults.keys()];
+    const group = owners.length === parts.length
+      ? `Settings of every ${kind}`
+      : owners.length > 1
+      ? `Settings of several ${kind}s`
+      : `Settings of ${owners[0]}`;
+    const type = types.length === 1 ? types[0] : z.union(types as [z.ZodType, z.ZodType, ...z.ZodType[]]);
+    const text = `${description} (${defaultsText(defaults, parts.length)})`.replace(/ \(\)$/, "");
+    return [key, type.optional().meta({ description: text, group })];
+  }));
+}
+
+/**
+ * Settings of one part out of all flags, its own defaults filled in.
+ * @throws {UsageError} for a setting that was given and belongs to others, and for a value that it does not take.
+ */
+export function settingsOf<C>(
+  part: Configurable<C>,
+  parts: readonly Configurable[],
+  flags: Readonly<Record<string, unknown>>,
+  kind: string,
+): C {
+  const given: Record<string, unknown> = {};
+  for (const [key, { defaults }] of collect(parts)) {
+    if (flags[key] === undefined) continue;
+    if (!defaults.has(part.name)) {
+      throw new UsageError(
+        `Cannot use ${flagOf(key)} with the ${kind} ${part.name}: it is a setting of ${
+          [...defaults.keys()].join(", ")
+        }. Leave it out`,
+      );
+    }
+    given[key] = flags[key];
+  }
+  try {
+    return part.Config.parse(given);
+  } catch (error) {
+    if (!(error instanceof z.ZodError)) throw error;
+    const [{ path, message }] = error.issues;
+    if (path.length === 0) throw new UsageError(`Cannot use these settings of ${part.name}: ${message}`);
+    const key = String(path[0]);
+    const value = given[key] === undefined ? "" : ` ${given[key]}`;
+    throw new UsageError(`Cannot use ${flagOf(key)}${value} with the ${kind} ${part.name}: ${message}`);
+  }
+}
+
+function collect(parts: readonly Configurable[]): Map<string, Setting> {
+  const settings = new Map<string, Setting>();
+  for (const { name, Config } of parts) {
+    for (const [key, field] of Object.entries(Config.shape as Record<string, z.ZodType>)) {
+      let setting = settings.get(key);
+      if (setting === undefined) {
+        setting = { key, description: field.description ?? "", types: [], defaults: new Map() };
+        settings.set(key, setting);
+      }
+      const type = withoutDefault(field);
+      if (!setting.types.some((known) => schemaText(known) === schemaText(type))) setting.types.push(type);
+      setting.defaults.set(name, defaultOf(field));
+    }
+  }
+  return settings;
+}
+
+function withoutDefault(field: z.ZodType): z.ZodType {
+  if (field instanceof z.ZodDefault || field instanceof z.ZodOptional) {
+    return withoutDefault(field.unwrap() as z.ZodType);
+  }
+  return field;
+}
+
+function schemaText(type: z.ZodType): string {
+  const { description: _, ...schema } = z.toJSONSchema(type, { io: "input", unrepresentable: "any" });
+  return JSON.stringify(schema);
+}
+
+function defaultOf(field: z.ZodType): unknown {
+  return field instanceof z.ZodDefault ? field.def.defaultValue : undefined;
+}
+
+/** `default: 42`, `rqvae, letter; default: 0.25` or `default: rqkmeans 25, rqvae 1000`. */
+function defaultsText(defaults: ReadonlyMap<string, unknown>, parts: number): string {
+  const texts = new Map([...defaults].map(([name, value]) => [name, valueText(value)]));
+  const owners = [...texts.keys()].join(", ");
+  const different = new Set(texts.values());
+  if (different.size > 1) {
+    return `default: ${[...texts].map(([name, text]) => `${name} ${text || "none"}`).join(", ")}`;
+  }
+  const [text] = different;
+  const one = text === "" ? "" : `default: ${text}`;
+  // Settings of one part stand under its name.
+  return parts === defaults.size || defaults.size === 1 ? one : [owners, one].filter(Boolean).join("; ");
+}
+
+function valueText(value: unknown): string {
+  if (value === undefined || value === null) return "";
+  return value === true ? "yes" : value === false ? "no" : String(value);
+}
