@@ -6,11 +6,13 @@ import { UserError } from "./user_error.ts";
 export interface CsvRow<Column extends string> {
   line: number;
   cells: Record<Column, string>;
+  /** Cells of columns beyond the wanted ones, by their name. */
+  others: Record<string, string>;
 }
 
 /**
  * Reads a comma-separated file with a header. Every cell stays text: `NA` and `null` are titles, not gaps.
- * Columns beyond the wanted ones are ignored. Throws `UserError` naming the line for a missing column, broken
+ * Throws `UserError` naming the line for a missing column, broken
  * quotes or a record of the wrong width.
  */
 export async function readCsv<Column extends string>(
@@ -39,6 +41,8 @@ export async function readCsv<Column extends string>(
         `Fix the header or re-export the file`,
     );
   });
+  // The column without a name is the row number that pandas adds.
+  const extra = header.keys().filter((c) => header[c] !== "" && !positions.includes(c)).toArray();
   const rows: CsvRow<Column>[] = [];
   let line = 1;
   for (const [number, record] of records.entries()) {
@@ -52,7 +56,8 @@ export async function readCsv<Column extends string>(
       );
     }
     const cells = Object.fromEntries(columns.map((column, c) => [column, record[positions[c]]]));
-    rows.push({ line: start, cells: cells as Record<Column, string> });
+    const others = Object.fromEntries(extra.map((c) => [header[c], record[c]]));
+    rows.push({ line: start, cells: cells as Record<Column, string>, others });
   }
   return rows;
 }
@@ -64,4 +69,10 @@ function lineEnds(record: string[]): number {
     if (cell.includes("\n")) count += cell.split("\n").length - 1;
   }
   return count;
+}
+
+/** One line of a comma-separated file, quoted only where a cell needs it, as Python's `csv` does. */
+export function formatCsvLine(cells: readonly string[]): string {
+  return cells.map((cell) => /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell).join(",") +
+    "\n";
 }

@@ -8,6 +8,10 @@ export interface Item {
   brand?: string;
   /** Categories, joined by commas. */
   categories?: string;
+  /** Bullet points, joined. */
+  features?: string;
+  /** In the currency of the source. */
+  price?: number;
 }
 
 /** One prediction task: the items a user bought so far and the item bought next. */
@@ -60,16 +64,4 @@ export interface Dataset {
   sids?: string[][];
   /** Files read, for the input hashes in a run's manifest; empty for built-in data. */
   files: string[];
-}
-
-/** One on-disk format. `recognises` looks at names only; `load` reads and checks everything. */
-export interface DatasetFormat {
-  /** Short name for messages. */
-  name: string;
-  /** The files it looks for, for error messages. */
-  layout: string;
-  /** Whether the format's files are there. */
-  recognises(dir: string): Promise<boolean>;
-  /** Throws `UserError` naming file, line and field. */
-  load(dir: string): Promise<Dataset>;
 }

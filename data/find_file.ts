@@ -46,3 +46,19 @@ export async function requireFile(dir: string, role: FileRole): Promise<string> 
   const folders = role.folders.map((folder) => folder === "" ? dir : `${dir}/${folder}`).join(" and ");
   throw new UserError(`Cannot read dataset ${dir}: no ${role.layout}, looked in ${folders}. Add the file`);
 }
+
+/** Files of a directory and its folders that are not among `known`, as paths inside it, sorted. */
+export async function otherFiles(dir: string, known: Iterable<string>): Promise<string[]> {
+  const used = new Set(known);
+  const others: string[] = [];
+  async function walk(folder: string) {
+    for (const name of await namesIn(folder)) {
+      if (!used.has(`${folder}/${name}`)) others.push(`${folder}/${name}`.slice(dir.length + 1));
+    }
+    for await (const { name, isDirectory } of Deno.readDir(folder)) {
+      if (isDirectory) await walk(`${folder}/${name}`);
+    }
+  }
+  await walk(dir);
+  return others.sort();
+}

@@ -1,33 +1,66 @@
-import type { Item } from "./dataset.ts";
-import { numbered, readJson } from "./json_file.ts";
+import type { Attributes, CorpusItem } from "./corpus.ts";
+import { escapeNonAscii, numbered, readJson } from "./json_file.ts";
 import { parseStringCell } from "./list_cell.ts";
 import { type RawItem, RawItems } from "./schema.ts";
 
-/** Reads an `item.json`: item number as text -> title, description, brand, categories. */
-export async function loadItems(path: string): Promise<Item[]> {
+/** Reads an `item.json`: item number as text -> title, description, brand, categories, and whatever else there is. */
+export async function loadItems(path: string): Promise<CorpusItem[]> {
   return numbered(await readJson(path, RawItems), path).map(toItem);
 }
 
-function toItem(raw: RawItem): Item {
-  const item: Item = { title: raw.title };
-  const fields = {
-    description: joined(raw.description, " "),
-    brand: raw.brand,
-    categories: joined(raw.categories, ", "),
-  };
-  for (const field of ["description", "brand", "categories"] as const) {
-    if (fields[field]) item[field] = fields[field];
+function toItem(raw: RawItem, number: number): CorpusItem {
+  const { title, description, brand, categories, features, price, ...others } = raw;
+  const item: CorpusItem = { id: String(number), title, categories: toCategories(categories) };
+  const texts = { description: joined(description), brand, features: joined(features) };
+  for (const field of ["description", "brand", "features"] as const) {
+    if (texts[field]) item[field] = texts[field];
   }
+  if (typeof price === "number") item.price = price;
+  else if (price !== undefined) others.price = price;
+  const given = toRaw(item), unlike: Attributes = {};
+  for (const field of ["description", "categories", "features"] as const) {
+    if (raw[field] !== undefined && !sameJson(raw[field], given[field] ?? "")) unlike[field] = raw[field];
+  }
+  if (Object.keys(unlike).length > 0) others.raw = unlike;
+  if (Object.keys(others).length > 0) item.attributes = others;
   return item;
 }
 
+/** The text of an `item.json` as MiniOneRec writes it. Fields that an item lacks are empty texts. */
+export function formatItems(items: readonly CorpusItem[]): string {
+  return escapeNonAscii(JSON.stringify({ ...items.map(toRaw) }, null, 2));
+}
+
+function toRaw({ title, description, brand, categories, features, price, attributes }: CorpusItem): RawItem {
+  const { raw, ...others } = attributes ?? {};
+  return {
+    title,
+    description: description ?? "",
+    brand: brand ?? "",
+    categories: categories.join(", "),
+    ...(features !== undefined && { features }),
+    ...(price !== undefined && { price }),
+    ...raw as Attributes | undefined,
+    ...others,
+  };
+}
+
+function sameJson(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
 /** Older exports hold a list as Python prints it; text that only looks like one stays as it is. */
-function joined(value: string | string[] | undefined, separator: string): string | undefined {
-  if (typeof value !== "string") return value?.join(separator);
+function joined(value: string | string[] | undefined): string | undefined {
+  if (typeof value !== "string") return value?.join(" ");
   if (!value.startsWith("[")) return value;
   try {
-    return parseStringCell(value).join(separator);
+    return parseStringCell(value).join(" ");
   } catch {
     return value;
   }
+}
+
+function toCategories(value: string | string[] | undefined): string[] {
+  const list = typeof value === "string" ? value.split(",") : value ?? [];
+  return list.map((category) => category.trim()).filter((category) => category !== "");
 }

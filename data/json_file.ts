@@ -45,3 +45,8 @@ export function numbered<T>(record: Record<string, T>, path: string): T[] {
     return record[item];
   });
 }
+
+/** JSON with every character beyond ASCII escaped, as Python writes it. */
+export function escapeNonAscii(json: string): string {
+  return json.replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}

@@ -1,7 +1,11 @@
-import type { Dataset, DatasetFormat, Item, Sample, Split, UserHistory } from "./dataset.ts";
+import type { Corpus, CorpusItem } from "./corpus.ts";
+import { failAtOnce, type OnFault, orFault } from "./fault.ts";
 import { badValue, excerpt } from "./file_error.ts";
-import { type FileRole, findFile, requireFile } from "./find_file.ts";
+import { type FileRole, findFile, otherFiles, requireFile } from "./find_file.ts";
+import type { DatasetFormat } from "./format.ts";
+import { loadIdMap } from "./id_map_file.ts";
 import { loadIndex } from "./index_file.ts";
+import { leaveOneOut, toColumns } from "./interactions.ts";
 import { loadItems } from "./item_file.ts";
 import { readJson } from "./json_file.ts";
 import { RawIndex, RawInteractions } from "./schema.ts";
@@ -22,60 +26,79 @@ const ITEMS: FileRole = {
   folders: [""],
   fits: (name) => name === "item.json" || name.endsWith(".item.json"),
 };
-const TABLE: FileRole = { layout: "*.csv", folders: ["", "train"], fits: (name) => name.endsWith(".csv") };
+const TABLE: FileRole = {
+  layout: "*.csv or *.inter",
+  folders: ["", "train"],
+  fits: (name) => /\.(csv|inter)$/.test(name),
+};
 
 /** History items a sample keeps at most, as in the time-split data. */
 const MAX_HISTORY = 10;
 /** Train, valid and test need one item each. */
-const MIN_ITEMS = 3;
+export const MIN_ITEMS = 3;
 
 /**
  * LETTER's and LC-Rec's directory: `inter.json` (user -> items in time order) and `index.json`. Leave-one-out: a
  * user's last item is the test target, the one before it the valid target, every earlier one but the first a
- * train target. Titles come from `item.json` where there is one. Source: arXiv:2405.07314, section 4.1.
+ * train target. Titles come from `item.json` where there is one; before SIDs exist, that is there alone.
+ * Source: arXiv:2405.07314, section 4.1.
  */
 export const letter: DatasetFormat = {
   name: "LETTER",
   layout: "inter.json, index.json, optionally item.json",
 
   async recognises(dir: string): Promise<boolean> {
-    // MiniOneRec's preprocessing leaves an inter.json beside its CSV splits.
+    // MiniOneRec's preprocessing leaves an inter.json beside its splits.
     const hasTables = await findFile(dir, TABLE).then((path) => path !== undefined, () => true);
     return !hasTables && await findFile(dir, INTERACTIONS) !== undefined;
   },
 
-  async load(dir: string): Promise<Dataset> {
+  async read(dir: string, onFault: OnFault = failAtOnce): Promise<Corpus> {
     const interPath = await requireFile(dir, INTERACTIONS);
-    const indexPath = await requireFile(dir, INDEX);
     const itemPath = await findFile(dir, ITEMS);
-    const interactions = Object.entries(await readJson(interPath, RawInteractions));
+    const indexPath = await (itemPath === undefined ? requireFile : findFile)(dir, INDEX);
+    const bought = Object.entries(await readJson(interPath, RawInteractions));
     const items = itemPath === undefined
-      ? untitled(Object.keys(await readJson(indexPath, RawIndex)).length)
+      ? untitled(Object.keys(await readJson(indexPath!, RawIndex)).length)
       : await loadItems(itemPath);
-    const sids = await loadIndex(indexPath, items.length);
-    if (interactions.length === 0) {
+    const sids = indexPath === undefined ? undefined : await loadIndex(indexPath, items.length);
+    if (bought.length === 0) {
       throw new UserError(
         `Cannot read ${interPath}: expected at least one user, found none. Re-export the file`,
       );
     }
-    for (const [user, bought] of interactions) checkUser(user, bought, items.length, interPath);
+    const itemMap = await loadIdMap(dir, "item2id"), userMap = await loadIdMap(dir, "user2id");
+    for (const item of items.keys()) items[item].id = itemMap?.ids[item] ?? items[item].id;
+    const sound = bought.filter(([user, list]) =>
+      orFault(onFault, () => checkUser(user, list, items.length, interPath)) === true
+    );
+    const sequences = sound.map(([, list]) => list);
+    const files = [interPath, indexPath, itemPath, itemMap?.path, userMap?.path]
+      .filter((path) => path !== undefined);
     return {
       name: interPath.match(/([^/]+)\.inter\.json$/)?.[1] ?? dir.replace(/\/+$/, "").split("/").at(-1)!,
       source: "LETTER export of Amazon reviews (McAuley lab)",
       license: "published for research; item text belongs to its sellers",
+      split: "leave-one-out",
+      maxHistory: MAX_HISTORY,
       items,
-      ...leaveOneOut(interactions.map(([user, bought]) => ({ user, items: bought })), MAX_HISTORY),
-      sids,
-      files: [interPath, indexPath, itemPath].filter((path) => path !== undefined),
+      users: sound.map(([id]) => ({ id: userMap?.ids[Number(id)] ?? id })),
+      interactions: toColumns(sequences.flatMap((list, user) => list.map((item) => ({ user, item })))),
+      samples: leaveOneOut(sequences, MAX_HISTORY),
+      ...(sids && { sids }),
+      attachments: {},
+      files,
+      unread: await otherFiles(dir, files),
     };
   },
 };
 
-function untitled(count: number): Item[] {
-  return Array.from({ length: count }, (_, item) => ({ title: `item ${item}` }));
+function untitled(count: number): CorpusItem[] {
+  return Array.from({ length: count }, (_, item) => ({ id: String(item), title: "", categories: [] }));
 }
 
-function checkUser(user: string, bought: number[], itemCount: number, path: string) {
+/** True, or throws. */
+function checkUser(user: string, bought: number[], itemCount: number, path: string): true {
   const place = { path: `${path} at ["${user}"]` };
   if (bought.length < MIN_ITEMS) {
     throw badValue(place, `at least ${MIN_ITEMS} items (train, valid, test)`, bought, "Drop the user");
@@ -87,22 +110,5 @@ function checkUser(user: string, bought: number[], itemCount: number, path: stri
         `found ${excerpt(bought[outside])}. Use files of one export`,
     );
   }
-}
-
-/** Splits users' item sequences, each of at least three items, by leave-one-out. */
-export function leaveOneOut(
-  users: readonly UserHistory[],
-  maxHistory: number,
-): { samples: Record<Split, Sample[]>; histories: UserHistory[] } {
-  const samples: Record<Split, Sample[]> = { train: [], valid: [], test: [] };
-  const histories: UserHistory[] = [];
-  for (const { user, items } of users) {
-    const last = items.length - 1;
-    for (let i = 1; i <= last; i++) {
-      const split = i === last ? "test" : i === last - 1 ? "valid" : "train";
-      samples[split].push({ user, history: items.slice(Math.max(i - maxHistory, 0), i), target: items[i] });
-    }
-    histories.push({ user, items: items.slice(0, -2) });
-  }
-  return { samples, histories };
+  return true;
 }

@@ -81,3 +81,24 @@ export function parseStringCell(text: string): string[] {
   if (values.every((value) => typeof value === "string")) return values;
   throw new SyntaxError("integer among strings");
 }
+
+const NAMED_ESCAPES: Record<string, string> = { "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r" };
+/** What Python's `str.isprintable` refuses: controls, format characters, surrogates, and all space but one. */
+const UNPRINTABLE = /[\\\p{C}\p{Zl}\p{Zp}\p{Zs}]/gu;
+
+/** Prints a list as Python does, the inverse of {@link parseListCell}. */
+export function formatListCell(values: readonly (number | string)[]): string {
+  return `[${values.map((value) => typeof value === "number" ? `${value}` : quoteText(value)).join(", ")}]`;
+}
+
+function quoteText(text: string): string {
+  const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
+  const escaped = text.replace(UNPRINTABLE, (char) => {
+    if (char === " ") return char;
+    if (char in NAMED_ESCAPES) return NAMED_ESCAPES[char];
+    const hex = char.codePointAt(0)!.toString(16);
+    if (hex.length <= 2) return `\\x${hex.padStart(2, "0")}`;
+    return hex.length <= 4 ? `\\u${hex.padStart(4, "0")}` : `\\U${hex.padStart(8, "0")}`;
+  });
+  return quote + (quote === "'" ? escaped.replaceAll("'", "\\'") : escaped) + quote;
+}

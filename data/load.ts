@@ -1,4 +1,6 @@
-import type { Dataset, DatasetFormat } from "./dataset.ts";
+import { type Corpus, toDataset } from "./corpus.ts";
+import type { Dataset } from "./dataset.ts";
+import type { DatasetFormat } from "./format.ts";
 import * as registry from "./registry.ts";
 import { UserError } from "./user_error.ts";
 
@@ -9,8 +11,18 @@ const formats: Record<string, DatasetFormat> = registry;
  * Throws `UserError` when no format fits or the files do not pass its checks.
  */
 export async function loadDataset(dir: string): Promise<Dataset> {
+  return toDataset(await loadCorpus(dir));
+}
+
+/** `loadDataset` with everything that the files say. */
+export async function loadCorpus(dir: string): Promise<Corpus> {
+  return await (await findFormat(dir)).read(dir);
+}
+
+/** The format that a dataset directory has. Throws `UserError` when it has none. */
+export async function findFormat(dir: string): Promise<DatasetFormat> {
   for (const format of Object.values(formats)) {
-    if (await format.recognises(dir)) return await format.load(dir);
+    if (await format.recognises(dir)) return format;
   }
   const isDirectory = await Deno.stat(dir).then((stat) => stat.isDirectory, () => undefined);
   if (isDirectory !== true) {

@@ -1,24 +1,19 @@
-import { type CsvRow, readCsv } from "./csv_file.ts";
-import { type Dataset, type DatasetFormat, type Item, type Sample, type Split, splits } from "./dataset.ts";
-import { badValue, excerpt } from "./file_error.ts";
-import { type FileRole, findFile, requireFile } from "./find_file.ts";
-import { chainHistories } from "./histories.ts";
+import type { Corpus, CorpusItem, CorpusSample, CorpusUser } from "./corpus.ts";
+import { readCsv } from "./csv_file.ts";
+import { type Split, splits } from "./dataset.ts";
+import { failAtOnce, type OnFault, orFault } from "./fault.ts";
+import { badValue } from "./file_error.ts";
+import { type FileRole, findFile, otherFiles, requireFile } from "./find_file.ts";
+import type { DatasetFormat } from "./format.ts";
+import { loadIdMap } from "./id_map_file.ts";
 import { loadIndex } from "./index_file.ts";
 import { type InfoItem, loadInfo } from "./info_file.ts";
+import { loadSampleTable } from "./inter_table.ts";
+import { interactionsOf, longestHistory, splitKindOf } from "./interactions.ts";
 import { loadItems } from "./item_file.ts";
-import { parseIntegerCell, parseStringCell } from "./list_cell.ts";
+import { COLUMNS, toSample } from "./minionerec_rows.ts";
+import { readText } from "./text_file.ts";
 import { UserError } from "./user_error.ts";
-
-const COLUMNS = [
-  "user_id",
-  "history_item_title",
-  "item_title",
-  "history_item_id",
-  "item_id",
-  "history_item_sid",
-  "item_sid",
-] as const;
-type Row = CsvRow<typeof COLUMNS[number]>;
 
 const INDEX: FileRole = {
   layout: "index.json or *.index.json",
@@ -46,61 +41,142 @@ function splitRole(split: Split): FileRole {
   };
 }
 
+function interRole(split: Split): FileRole {
+  const name = `${split}.inter`;
+  return {
+    layout: `${name} or *.${name}`,
+    folders: [""],
+    fits: (file) => file === name || file.endsWith(`.${name}`),
+  };
+}
+
+/** Further indexes, reviews and full sequences are kept as text. */
+const KEPT_AS_TEXT = /(^|\.)(index\..+|review|inter)\.json$/;
+
 /**
  * MiniOneRec's directory of CSV splits, index, items and info: one row a target, its history a window of at most
- * ten items, split by time over all users. Source: the files of MiniOneRec (arXiv:2510.24431).
+ * ten items, split by time over all users. Before SIDs exist, its `.inter` splits and items. Source: the files of
+ * MiniOneRec (arXiv:2510.24431).
  */
 export const minionerec: DatasetFormat = {
   name: "MiniOneRec",
-  layout: "train, valid and test .csv, index.json, item.json, info.txt",
+  layout:
+    "train, valid and test .csv, index.json, item.json, info.txt; or train, valid and test .inter, item.json",
 
   async recognises(dir: string): Promise<boolean> {
     const found = await Promise.all([...splits.map(splitRole), INFO].map((role) => findFile(dir, role)));
-    return found.some((path) => path !== undefined);
+    if (found.some((path) => path !== undefined)) return true;
+    return await findFile(dir, interRole("train")) !== undefined && await findFile(dir, ITEMS) !== undefined;
   },
 
-  async load(dir: string): Promise<Dataset> {
-    const csv = await Promise.all(splits.map((split) => requireFile(dir, splitRole(split))));
-    const catalogue = await loadCatalogue(dir);
-    const samples: Record<Split, Sample[]> = { train: [], valid: [], test: [] };
+  async read(dir: string, onFault: OnFault = failAtOnce): Promise<Corpus> {
+    const asCsv = await findFile(dir, splitRole("train")) !== undefined ||
+      await findFile(dir, interRole("train")) === undefined;
+    const role = asCsv ? splitRole : interRole;
+    const paths = await Promise.all(splits.map((split) => requireFile(dir, role(split))));
+    const catalogue = await loadCatalogue(dir, asCsv);
+    const users = await loadUsers(dir);
+    const samples: Record<Split, CorpusSample[]> = { train: [], valid: [], test: [] };
     for (const [s, split] of splits.entries()) {
-      const rows = await readCsv(csv[s], COLUMNS);
-      if (rows.length === 0) {
-        throw new UserError(
-          `Cannot read ${csv[s]}: expected at least one row, found none. Re-export the split`,
+      samples[split] = asCsv
+        ? await loadCsv(paths[s], catalogue, users, onFault)
+        : await loadSampleTable(paths[s], catalogue.items.length, users.number, onFault);
+      if (samples[split].length === 0) {
+        onFault(
+          new UserError(
+            `Cannot read ${paths[s]}: expected at least one row, found none. Re-export the split`,
+          ),
         );
       }
-      const sids = catalogue.sids.map((sid) => sid.join(""));
-      samples[split] = rows.map((row) => toSample(row, csv[s], sids));
     }
+    const files = [...paths, ...catalogue.files, ...users.files];
+    const others = await otherFiles(dir, files);
+    const kept = others.filter((name) => KEPT_AS_TEXT.test(name));
+    const attachments: Record<string, string> = {};
+    for (const name of kept) attachments[`minionerec/${name}`] = await readText(`${dir}/${name}`);
     return {
       name: catalogue.name,
       source: "MiniOneRec export of Amazon reviews (McAuley lab)",
       license: "published for research; item text belongs to its sellers",
+      split: splitKindOf(samples),
+      maxHistory: longestHistory(samples),
       items: catalogue.items,
+      users: users.list,
+      interactions: interactionsOf(samples),
       samples,
-      histories: chainHistories(samples.train),
-      sids: catalogue.sids,
-      files: [...csv, ...catalogue.files],
+      ...(catalogue.sids && { sids: catalogue.sids }),
+      attachments,
+      files,
+      unread: others.filter((name) => !KEPT_AS_TEXT.test(name)),
     };
   },
 };
 
+async function loadCsv(
+  path: string,
+  { items, sids }: Catalogue,
+  users: Users,
+  onFault: OnFault,
+): Promise<CorpusSample[]> {
+  const joined = sids!.map((sid) => sid.join(""));
+  const context = { path, items, sids: joined, userNumber: users.number };
+  const rows = await readCsv(path, COLUMNS);
+  return rows.flatMap((row) => orFault(onFault, () => toSample(row, context)) ?? []);
+}
+
+interface Users {
+  list: CorpusUser[];
+  files: string[];
+  /** The number of a user id in a split. */
+  number(id: string): number;
+}
+
+/** Users by first appearance, under their id in the splits; with a `user2id`, as that numbers and names them. */
+async function loadUsers(dir: string): Promise<Users> {
+  const map = await loadIdMap(dir, "user2id");
+  const list = map?.ids.map((id) => ({ id })) ?? [];
+  const numbers = new Map<string, number>();
+  return {
+    list,
+    files: map === undefined ? [] : [map.path],
+    number(id) {
+      if (map !== undefined) {
+        const number = Number(id.replace(/^A/, ""));
+        if (list[number] !== undefined) return number;
+        throw badValue(
+          { path: map.path },
+          `a line for every user of the splits`,
+          id,
+          "Use files of one export",
+        );
+      }
+      let number = numbers.get(id);
+      if (number === undefined) {
+        number = list.push({ id }) - 1;
+        numbers.set(id, number);
+      }
+      return number;
+    },
+  };
+}
+
 interface Catalogue {
   name: string;
-  items: Item[];
-  sids: string[][];
+  items: CorpusItem[];
+  /** There are always SIDs beside CSV splits. */
+  sids?: string[][];
   files: string[];
 }
 
 /** Items and SIDs. The info file alone has both; with the other two present it must agree with them. */
-async function loadCatalogue(dir: string): Promise<Catalogue> {
+async function loadCatalogue(dir: string, needsSids: boolean): Promise<Catalogue> {
   const infoPath = await findFile(dir, INFO);
-  const find = infoPath === undefined ? requireFile : findFile;
-  const itemPath = await find(dir, ITEMS);
-  const indexPath = await find(dir, INDEX);
+  const itemPath = await (infoPath === undefined ? requireFile : findFile)(dir, ITEMS);
+  const indexPath = await (infoPath === undefined && needsSids ? requireFile : findFile)(dir, INDEX);
   const info = infoPath === undefined ? undefined : await loadInfo(infoPath);
-  const items = itemPath === undefined ? info!.map(({ title }) => ({ title })) : await loadItems(itemPath);
+  const items = itemPath === undefined
+    ? info!.map(({ title }, item) => ({ id: String(item), title, categories: [] }))
+    : await loadItems(itemPath);
   if (items.length === 0) {
     throw new UserError(
       `Cannot read ${itemPath ?? infoPath}: expected items, found none. Re-export the file`,
@@ -112,16 +188,27 @@ async function loadCatalogue(dir: string): Promise<Catalogue> {
         `Use files of one export`,
     );
   }
+  const map = await loadIdMap(dir, "item2id");
+  if (map !== undefined) {
+    if (map.ids.length !== items.length) {
+      throw badValue(
+        { path: map.path },
+        `${items.length} items as in ${itemPath ?? infoPath}`,
+        map.ids.length,
+      );
+    }
+    for (const [item, id] of map.ids.entries()) items[item].id = id;
+  }
   const sids = indexPath === undefined
-    ? info!.map(({ sid }) => sid)
+    ? info?.map(({ sid }) => sid)
     : await loadIndex(indexPath, items.length);
-  if (info !== undefined && indexPath !== undefined) checkInfo(info, infoPath!, sids, indexPath);
+  if (info !== undefined && indexPath !== undefined) checkInfo(info, infoPath!, sids!, indexPath);
   const stem = itemPath?.match(/([^/]+)\.item\.json$/)?.[1];
   return {
     name: stem ?? dir.replace(/\/+$/, "").split("/").at(-1)!,
     items,
-    sids,
-    files: [indexPath, itemPath, infoPath].filter((path) => path !== undefined),
+    ...(sids && { sids }),
+    files: [indexPath, itemPath, infoPath, map?.path].filter((path) => path !== undefined),
   };
 }
 
@@ -137,58 +224,4 @@ function checkInfo(info: InfoItem[], infoPath: string, sids: string[][], indexPa
       );
     }
   }
-}
-
-function toSample({ line, cells }: Row, path: string, sids: string[]): Sample {
-  const listCell = <T>(column: keyof Row["cells"], parse: (text: string) => T[], example: string) => {
-    try {
-      return parse(cells[column]);
-    } catch (error) {
-      const fix = `Parsing stopped: ${(error as Error).message}. Fix or re-export the file`;
-      throw badValue({ path, line, column }, `a list such as ${example}`, cells[column], fix);
-    }
-  };
-  const checkItem = (item: number, column: string) => {
-    if (Number.isInteger(item) && item >= 0 && item < sids.length) return;
-    throw badValue(
-      { path, line, column },
-      `an item number from 0 to ${sids.length - 1}`,
-      item,
-      "Use the items and splits of one export",
-    );
-  };
-  const checkSid = (sid: string, item: number, column: string) => {
-    if (sid === sids[item]) return;
-    throw badValue(
-      { path, line, column },
-      `${sids[item]} as the index has for item ${item}`,
-      sid,
-      "Use files of one export; to train on other SIDs, pass them as a separate index",
-    );
-  };
-
-  if (cells.user_id === "") throw badValue({ path, line, column: "user_id" }, "a user", "");
-  if (!/^\d+$/.test(cells.item_id)) {
-    throw badValue({ path, line, column: "item_id" }, "an item number", cells.item_id);
-  }
-  const target = Number(cells.item_id);
-  checkItem(target, "item_id");
-  checkSid(cells.item_sid, target, "item_sid");
-
-  const history = listCell("history_item_id", parseIntegerCell, "[1, 2]");
-  const historySids = listCell("history_item_sid", parseStringCell, "['<a_1><b_2>', '<a_3><b_4>']");
-  const titles = listCell("history_item_title", parseStringCell, "['Tape', 'Glue']");
-  for (const [column, list] of [["history_item_sid", historySids], ["history_item_title", titles]] as const) {
-    if (list.length !== history.length) {
-      throw new UserError(
-        `Cannot read ${path} line ${line}, column ${column}: expected ${history.length} entries as in ` +
-          `history_item_id, found ${list.length} (${excerpt(cells[column])}). Fix or re-export the file`,
-      );
-    }
-  }
-  for (const [i, item] of history.entries()) {
-    checkItem(item, "history_item_id");
-    checkSid(historySids[i], item, "history_item_sid");
-  }
-  return { user: cells.user_id, history, target };
 }

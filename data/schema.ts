@@ -2,12 +2,14 @@ import { z } from "zod";
 
 const text = z.union([z.string(), z.array(z.string())], { error: "text or a list of texts" });
 
-/** One entry of `item.json`; fields beyond these are ignored. */
-export const RawItem = z.object({
+/** One entry of `item.json`; fields beyond these are kept as they are. */
+export const RawItem = z.looseObject({
   title: z.string(),
   description: text.optional(),
   brand: z.string().optional(),
   categories: text.optional(),
+  features: text.optional(),
+  price: z.union([z.number(), z.string()]).optional(),
 });
 export type RawItem = z.infer<typeof RawItem>;
 

@@ -1,5 +1,6 @@
-import type { Dataset, Item, Sample, UserHistory } from "./dataset.ts";
-import { chainHistories } from "./histories.ts";
+import { type Corpus, type CorpusItem, type CorpusSample, toDataset } from "./corpus.ts";
+import type { Dataset } from "./dataset.ts";
+import { type Interaction, toColumns } from "./interactions.ts";
 import { PhiloxStream } from "./philox.ts";
 import { CATEGORIES } from "./synthetic_words.ts";
 
@@ -17,6 +18,7 @@ const MAX_HISTORY = 10;
 const FEWEST_INTERACTIONS = 5;
 const MOST_INTERACTIONS = 12;
 const DAYS = 700;
+const SECONDS_A_DAY = 86_400;
 /** Longest gap between a user's purchases, in days. */
 const MAX_GAP = 24;
 
@@ -37,7 +39,7 @@ interface Series {
 }
 
 interface World {
-  items: Item[];
+  items: CorpusItem[];
   series: Series[];
   /** `byCategory[category][brand]`: the series of that brand. */
   byCategory: Series[][][];
@@ -55,7 +57,12 @@ const MOST_ITEMS = CATEGORIES.reduce(
  * All of it follows from the seed. Split by time over all samples, 8:1:1.
  * Throws `RangeError` for sizes it has no names for.
  */
-export function synthetic({ seed = 0, items = 600, users = 3000 }: SyntheticOptions = {}): Dataset {
+export function synthetic(options: SyntheticOptions = {}): Dataset {
+  return toDataset(syntheticCorpus(options));
+}
+
+/** {@link synthetic} with the times and the interactions behind the samples. */
+export function syntheticCorpus({ seed = 0, items = 600, users = 3000 }: SyntheticOptions = {}): Corpus {
   if (!Number.isInteger(items) || items < 50 || items > MOST_ITEMS) {
     throw new RangeError(`Cannot generate ${items} items: expected an integer from 50 to ${MOST_ITEMS}`);
   }
@@ -63,28 +70,39 @@ export function synthetic({ seed = 0, items = 600, users = 3000 }: SyntheticOpti
     throw new RangeError(`Cannot generate ${users} users: expected an integer of 10 or more`);
   }
   const world = buildWorld(items, new PhiloxStream(seed, "synthetic items"));
-  const timed: { sample: Sample; day: number }[] = [];
+  const timed: { sample: CorpusSample; day: number }[] = [];
+  const interactions: Interaction[] = [];
   for (let user = 0; user < users; user++) {
     const random = new PhiloxStream(seed, "synthetic user", user);
     const { bought, days } = simulateUser(world, random);
-    for (let i = 1; i < bought.length; i++) {
+    for (const [i, item] of bought.entries()) {
+      const time = Math.floor(days[i] * SECONDS_A_DAY);
+      interactions.push({ user, item, time });
+      if (i === 0) continue;
       const history = bought.slice(Math.max(i - MAX_HISTORY, 0), i);
-      timed.push({ sample: { user: `U${user}`, history, target: bought[i] }, day: days[i] });
+      timed.push({ sample: { user, history, target: item, time }, day: days[i] });
     }
   }
   timed.sort((a, b) => a.day - b.day);
   const samples = timed.map(({ sample }) => sample);
   const trainEnd = Math.floor(0.8 * samples.length), validEnd = Math.floor(0.9 * samples.length);
-  const train = samples.slice(0, trainEnd);
-  const histories: UserHistory[] = chainHistories(train);
   return {
     name: `synthetic-${seed}`,
     source: `generated from seed ${seed}`,
     license: "Apache-2.0",
+    split: "time",
+    maxHistory: MAX_HISTORY,
     items: world.items,
-    samples: { train, valid: samples.slice(trainEnd, validEnd), test: samples.slice(validEnd) },
-    histories,
+    users: Array.from({ length: users }, (_, user) => ({ id: `U${user}` })),
+    interactions: toColumns(interactions),
+    samples: {
+      train: samples.slice(0, trainEnd),
+      valid: samples.slice(trainEnd, validEnd),
+      test: samples.slice(validEnd),
+    },
+    attachments: {},
     files: [],
+    unread: [],
   };
 }
 
@@ -102,10 +120,11 @@ function buildWorld(count: number, random: PhiloxStream): World {
         const members = variants.slice(0, count - made).map((variant) => {
           const number = numbers[made++];
           world.items[number] = {
+            id: String(number),
             title: `${brands[brand]} ${noun}, ${variant}`,
             description: `${noun} by ${brands[brand]} in ${variant}. Goes with ${complement}.`,
             brand: brands[brand],
-            categories: name,
+            categories: [name],
           };
           return number;
         });

@@ -1,5 +1,6 @@
-import type { Dataset, DatasetFormat } from "./dataset.ts";
-import { synthetic as generate } from "./synthetic.ts";
+import type { Corpus } from "./corpus.ts";
+import type { DatasetFormat } from "./format.ts";
+import { syntheticCorpus } from "./synthetic.ts";
 import { UserError } from "./user_error.ts";
 
 /** The built-in dataset under the name `synthetic` or `synthetic:SEED`; `./synthetic` is a directory. */
@@ -11,7 +12,7 @@ export const synthetic: DatasetFormat = {
     return Promise.resolve(dir === "synthetic" || dir.startsWith("synthetic:"));
   },
 
-  load(dir: string): Promise<Dataset> {
+  read(dir: string): Promise<Corpus> {
     const seed = dir === "synthetic" ? "0" : dir.slice("synthetic:".length);
     if (!/^\d{1,15}$/.test(seed)) {
       throw new UserError(
@@ -19,6 +20,6 @@ export const synthetic: DatasetFormat = {
           `Pass a number`,
       );
     }
-    return Promise.resolve(generate({ seed: Number(seed) }));
+    return Promise.resolve(syntheticCorpus({ seed: Number(seed) }));
   },
 };

@@ -1,5 +1,6 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
-import { leaveOneOut, letter } from "../../data/letter.ts";
+import { letter } from "../../data/letter.ts";
+import { loadDataset } from "../../data/load.ts";
 import { type Files, minionerecFiles, withFiles } from "./minionerec_fixture.ts";
 import { realData } from "./real_data.ts";
 
@@ -11,7 +12,7 @@ const files: Files = {
 Deno.test("letter holds out the last two items of each user", async () => {
   await withFiles(files, async (dir) => {
     ok(await letter.recognises(dir));
-    const dataset = await letter.load(dir);
+    const dataset = await loadDataset(dir);
     deepStrictEqual(dataset.samples, {
       train: [{ user: "0", history: [0], target: 1 }],
       valid: [{ user: "0", history: [0, 1], target: 2 }, { user: "7", history: [3], target: 2 }],
@@ -24,13 +25,7 @@ Deno.test("letter holds out the last two items of each user", async () => {
 
 Deno.test("letter takes titles from item.json", async () => {
   const titled = { ...files, "Toys.item.json": minionerecFiles()["item.json"] };
-  await withFiles(titled, async (dir) => strictEqual((await letter.load(dir)).items[3].title, "NA"));
-});
-
-Deno.test("leaveOneOut() keeps the latest items of a long history", () => {
-  const { samples } = leaveOneOut([{ user: "a", items: [0, 1, 2, 3, 4, 5] }], 2);
-  deepStrictEqual(samples.test, [{ user: "a", history: [3, 4], target: 5 }]);
-  deepStrictEqual(samples.train.map(({ history }) => history), [[0], [0, 1], [1, 2]]);
+  await withFiles(titled, async (dir) => strictEqual((await loadDataset(dir)).items[3].title, "NA"));
 });
 
 Deno.test("letter leaves directories with CSV splits to others", async () => {
@@ -50,7 +45,7 @@ Deno.test("letter names the user and place of a bad value", async () => {
     [{ "index.json": `{"0": ["<a_0>"], "2": ["<a_1>"]}` }, /found no key "1"/],
   ];
   for (const [change, message] of cases) {
-    await withFiles({ ...files, ...change }, async (dir) => await rejects(letter.load(dir), message));
+    await withFiles({ ...files, ...change }, async (dir) => await rejects(letter.read(dir), message));
   }
 });
 
@@ -59,7 +54,7 @@ Deno.test({
   name: "letter reads the published Musical Instruments data",
   ignore: dir === undefined,
   async fn() {
-    const { items, samples, sids } = await letter.load(dir!);
+    const { items, samples, sids } = await loadDataset(dir!);
     deepStrictEqual([items.length, samples.valid.length, samples.test.length], [9922, 24772, 24772]);
     // Every interaction is a target but each user's first.
     strictEqual(samples.train.length + 2 * 24772, 206153 - 24772);

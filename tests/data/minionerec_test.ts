@@ -1,4 +1,5 @@
 import { deepStrictEqual, fail, match, ok, strictEqual } from "node:assert/strict";
+import { loadDataset } from "../../data/load.ts";
 import { minionerec } from "../../data/minionerec.ts";
 import { UserError } from "../../data/user_error.ts";
 import { type Files, minionerecFiles, withFiles } from "./minionerec_fixture.ts";
@@ -9,7 +10,7 @@ async function refuses(changes: Record<string, string | undefined>, message: Reg
   const files = Object.entries({ ...minionerecFiles(), ...changes }).filter(([, text]) => text !== undefined);
   await withFiles(Object.fromEntries(files) as Files, async (dir) => {
     try {
-      await minionerec.load(dir);
+      await minionerec.read(dir);
     } catch (error) {
       ok(error instanceof UserError, `${error}`);
       match(error.message.replaceAll(`${dir}/`, ""), message);
@@ -28,7 +29,7 @@ function edit(name: string, from: string, to: string): Record<string, string> {
 Deno.test("minionerec reads splits, items, SIDs and rebuilds train histories", async () => {
   await withFiles(minionerecFiles(), async (dir) => {
     ok(await minionerec.recognises(dir));
-    const dataset = await minionerec.load(dir);
+    const dataset = await loadDataset(dir);
     deepStrictEqual(dataset.items, [
       { title: "Blue Tape", description: "Sticky. Bob's choice.", brand: "Acme" },
       { title: "Bob's Clamp", description: "[half a list" },
@@ -67,7 +68,7 @@ Deno.test("minionerec finds files under their published names and folders", asyn
     [`info/${tail}.txt`]: files["info.txt"],
   }, async (dir) => {
     ok(await minionerec.recognises(dir));
-    const { name, samples } = await minionerec.load(dir);
+    const { name, samples } = await loadDataset(dir);
     strictEqual(name, "Toys");
     deepStrictEqual(samples.test, [{ user: "A0", history: [1, 3], target: 0 }]);
   });
@@ -77,7 +78,7 @@ Deno.test("minionerec finds files under their published names and folders", asyn
     "test.csv": files["test.csv"],
     "info.txt": files["info.txt"],
   }, async (dir) => {
-    const { items, sids } = await minionerec.load(dir);
+    const { items, sids } = await minionerec.read(dir);
     deepStrictEqual([items[1].title, sids?.[1]], ["Bob's Clamp", ["<a_1>", "<b_3>"]]);
   });
 });
@@ -187,7 +188,7 @@ Deno.test({
   name: "minionerec reads the published Industrial_and_Scientific split",
   ignore: dir === undefined,
   async fn() {
-    const { items, samples, histories, sids } = await minionerec.load(dir!);
+    const { items, samples, histories, sids } = await loadDataset(dir!);
     deepStrictEqual(
       [items.length, samples.train.length, samples.valid.length, samples.test.length],
       [3686, 36259, 4532, 4533],

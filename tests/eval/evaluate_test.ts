@@ -7,7 +7,7 @@ import { leafSids, type Ranked, type Recommender, scorerRecommender } from "../.
 import { SidVocabulary } from "../../sid/tokens.ts";
 import { buildTrie } from "../../sid/trie.ts";
 import { realData } from "../data/real_data.ts";
-import { minionerec } from "../../data/minionerec.ts";
+import { loadDataset } from "../../data/load.ts";
 
 // Items 1 and 2 share the SID "b".
 const SIDS = ["a", "b", "b", "c", "d", "e"];
@@ -120,7 +120,7 @@ Deno.test({
   name: "evaluateSplit() gives transition counts their published figures",
   ignore: industrial === undefined,
   fn: async () => {
-    const { items, samples } = await minionerec.load(industrial!);
+    const { items, samples } = await loadDataset(industrial!);
     const scorer = transitions(samples.train, items.length);
     const numbers = items.map((_, item) => String(item));
     const recommend: Recommender = scorerRecommender(scorer, numbers, 50);

@@ -1,0 +1,58 @@
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import fc from "fast-check";
+import { inOrder, interactionsOf, leaveOneOut, sequencesOf, splitKindOf } from "../../data/interactions.ts";
+
+Deno.test("leaveOneOut() holds out the last two items and keeps the latest of a long history", () => {
+  const samples = leaveOneOut([[0, 1, 2, 3, 4, 5], [7, 8]], 2);
+  deepStrictEqual(samples, {
+    train: [
+      { user: 0, history: [0], target: 1 },
+      { user: 0, history: [0, 1], target: 2 },
+      { user: 0, history: [1, 2], target: 3 },
+      { user: 1, history: [7], target: 8 },
+    ],
+    valid: [{ user: 0, history: [2, 3], target: 4 }],
+    test: [{ user: 0, history: [3, 4], target: 5 }],
+  });
+});
+
+Deno.test("interactionsOf() gives back the sequences that samples were cut from", () => {
+  const sequence = fc.array(fc.nat(9), { minLength: 2, maxLength: 12 });
+  fc.assert(
+    fc.property(fc.array(sequence, { maxLength: 8 }), fc.integer({ min: 1, max: 5 }), (all, width) => {
+      const samples = leaveOneOut(all, width);
+      deepStrictEqual(sequencesOf(interactionsOf(samples), all.length), all);
+    }),
+  );
+});
+
+Deno.test("interactionsOf() takes a history that does not follow as more purchases", () => {
+  const { users, items } = interactionsOf({
+    train: [{ user: 1, history: [4], target: 5 }],
+    valid: [{ user: 0, history: [], target: 9 }],
+    test: [{ user: 1, history: [7], target: 8 }],
+  });
+  deepStrictEqual([...users], [0, 1, 1, 1, 1]);
+  deepStrictEqual([...items], [9, 4, 5, 7, 8]);
+});
+
+Deno.test("inOrder() sorts by user, then time, and keeps the order of ties", () => {
+  const rows = [
+    { user: 1, item: 0, time: 5 },
+    { user: 0, item: 1, time: 9 },
+    { user: 1, item: 2, time: 5 },
+    { user: 1, item: 3 },
+    { user: 1, item: 4, time: 2 },
+  ];
+  deepStrictEqual(inOrder(rows).map(({ item }) => item), [1, 3, 4, 0, 2]);
+});
+
+Deno.test("splitKindOf() says leave-one-out when the same users, each once, make up valid and test", () => {
+  const sample = (user: number) => ({ user, history: [0], target: 1 });
+  strictEqual(
+    splitKindOf({ train: [], valid: [sample(0), sample(1)], test: [sample(1), sample(0)] }),
+    "leave-one-out",
+  );
+  strictEqual(splitKindOf({ train: [], valid: [sample(0)], test: [sample(1)] }), "time");
+  strictEqual(splitKindOf({ train: [], valid: [sample(0), sample(0)], test: [sample(0)] }), "time");
+});
