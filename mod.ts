@@ -97,18 +97,19 @@ export {
   writeDecoderConfig,
 } from "./models/config.ts";
 export type { DecodeModel, DecodeSession } from "./models/decode.ts";
-export { type AttendLayer, Decoder, type DecoderDropout } from "./models/decoder.ts";
+export { Decoder, type DecoderDropout } from "./models/decoder.ts";
+export type { AttendLayer } from "./models/decoder_blocks.ts";
 export type { PackedTokens } from "./models/packed_tokens.ts";
 export { type ParameterPart, Parameters, type ParameterSpec, type TensorMap } from "./models/parameters.ts";
 export {
   findNonFinite,
   readSafetensors,
   readSafetensorsMetadata,
-  type StoredFormat,
   type StoredTensor,
   type WriteOptions,
   writeSafetensors,
 } from "./models/safetensors.ts";
+export type { StoredFormat } from "./models/safetensors_header.ts";
 
 export type { LossOptions, LossRows } from "./models/vocabulary_loss.ts";
 

@@ -75,6 +75,7 @@ const HuggingFaceConfig = z.looseObject({
   initializer_range: z.number().positive().default(0.02),
   use_sliding_window: z.boolean().optional(),
   layer_types: z.array(z.string()).nullish(),
+  is_causal: z.boolean().optional(),
   bos_token_id: tokenId.nullable().default(null),
   eos_token_id: z.union([tokenId, z.array(tokenId)]).nullable().default(null),
   pad_token_id: tokenId.nullable().default(null),
@@ -195,6 +196,9 @@ function unsupported(config: HuggingFaceConfig): string[] {
   }
   if (config.model_type === "qwen3" && config.attention_bias === true) {
     problems.push("field attention_bias is true, only qwen3 without attention biases is supported");
+  }
+  if (config.is_causal === false) {
+    problems.push("field is_causal is false, only attention to earlier tokens is supported");
   }
   if (config.use_sliding_window === true || config.layer_types?.some((type) => type !== "full_attention")) {
     problems.push("sliding-window attention is asked for, only full attention is supported");

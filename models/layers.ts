@@ -12,13 +12,13 @@ import { rotary } from "../kernels/rotary.ts";
 import { swiglu, swigluBackward } from "../kernels/swiglu.ts";
 import type { Tape } from "../kernels/tape.ts";
 import type { Flat, Matrix } from "../kernels/tensor.ts";
-import type { Parameters } from "./parameters.ts";
+import type { Weights } from "./parameters.ts";
 
 // Every layer: forward kernel, then what its gradient does. Parameter gradients are added to (+=), so that
 // accumulation over micro batches and tied weights need nothing of their own.
 
 /** y = x W^T + bias. x (N, in), weight (out, in) -> y (N, out). */
-export function linear(tape: Tape, parameters: Parameters, x: Matrix, weight: string, bias?: string): Matrix {
+export function linear(tape: Tape, parameters: Weights, x: Matrix, weight: string, bias?: string): Matrix {
   const { device } = tape;
   const options = { bias: bias ? parameters.matrix(bias) : undefined };
   const transposed = parameters.transposed(weight);
@@ -38,7 +38,7 @@ export function linear(tape: Tape, parameters: Parameters, x: Matrix, weight: st
 /** Rows of the table (V, C) at `tokens` -> (T, C). `occurrences` lists the rows of each token, for the gradient. */
 export function embedding(
   tape: Tape,
-  parameters: Parameters,
+  parameters: Weights,
   table: string,
   tokens: Flat,
   occurrences: { offsets: Flat; rows: Flat } | undefined,
@@ -55,7 +55,7 @@ export function embedding(
 }
 
 /** RMSNorm with gain `weight`. x (N, C) -> (N, C). */
-export function norm(tape: Tape, parameters: Parameters, x: Matrix, weight: string, eps: number): Matrix {
+export function norm(tape: Tape, parameters: Weights, x: Matrix, weight: string, eps: number): Matrix {
   const { device } = tape;
   const gain = parameters.matrix(weight);
   const y = rmsNorm(device, x, gain, eps);
@@ -73,7 +73,7 @@ export function norm(tape: Tape, parameters: Parameters, x: Matrix, weight: stri
 /** QK-norm on qkv (T, q | k | v); `weight` (2, headDim) holds the gains of queries and keys. */
 export function headNorm(
   tape: Tape,
-  parameters: Parameters,
+  parameters: Weights,
   qkv: Matrix,
   weight: string,
   shape: AttentionShape,
@@ -93,7 +93,7 @@ export function headNorm(
 /** Residual connection and the norm after it: sum = x + y, normed = RMSNorm(sum). (N, C) each. */
 export function residualNorm(
   tape: Tape,
-  parameters: Parameters,
+  parameters: Weights,
   x: Matrix,
   y: Matrix,
   weight: string,

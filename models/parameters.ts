@@ -33,6 +33,16 @@ export interface ParameterPart {
   col: number;
 }
 
+/** Parameters as layers see them. */
+export interface Weights {
+  /** Value (rows, cols). Where a parameter has a transposed twin, only the twin need be there. */
+  matrix(name: string): Matrix;
+  /** Value transposed (cols, rows); undefined where products read the weight as it lies. */
+  transposed(name: string): Matrix | undefined;
+  /** Where backward passes add to: rows in whole groups of four. */
+  gradient(name: string): Flat;
+}
+
 /** Named tensors as in a checkpoint. */
 export type TensorMap = Map<string, { shape: number[]; data: Float32Array }>;
 
@@ -53,7 +63,7 @@ const ALIGNMENT = 64;
  * All parameters of a model in one flat array, so that clipping and the optimizer are a handful of dispatches. In the
  * texture layout every matrix also has twins in textures, itself and transposed, which `refresh()` renews.
  */
-export class Parameters {
+export class Parameters implements Weights {
   /** Device that holds the arrays. */
   readonly device: Device;
   /** Weights (length); call `refresh()` after a change. */
@@ -197,7 +207,8 @@ export class Parameters {
   }
 }
 
-function partsOf(spec: ParameterSpec): readonly ParameterPart[] {
+/** Tensors of a checkpoint that make up a parameter. */
+export function partsOf(spec: ParameterSpec): readonly ParameterPart[] {
   return spec.parts ?? [{ name: spec.name, shape: [spec.rows, spec.cols], row: 0, col: 0 }];
 }
 

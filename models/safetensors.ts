@@ -1,8 +1,5 @@
-import { z } from "zod";
 import { UserError } from "../data/user_error.ts";
-
-/** Number formats that are read and written: single, half and brain precision. */
-export type StoredFormat = "F32" | "F16" | "BF16";
+import { BYTES, PREFIX_BYTES, readHeader, sizeOf, type StoredFormat } from "./safetensors_header.ts";
 
 /** A tensor as it came from a file. */
 export interface StoredTensor {
@@ -22,31 +19,7 @@ export interface WriteOptions {
   metadata?: Record<string, string>;
 }
 
-interface Entry {
-  name: string;
-  dtype: StoredFormat;
-  shape: number[];
-  begin: number;
-  end: number;
-}
-
-interface Header {
-  entries: Entry[];
-  metadata: Record<string, string>;
-  dataStart: number;
-}
-
-const BYTES: Record<StoredFormat, number> = { F32: 4, F16: 2, BF16: 2 };
-const PREFIX_BYTES = 8;
 const LARGEST_HALF = 65504;
-
-const count = z.int().min(0);
-const EntryJson = z.strictObject({
-  dtype: z.string(),
-  shape: z.array(count),
-  data_offsets: z.tuple([count, count]),
-});
-const MetadataJson = z.record(z.string(), z.string());
 
 /**
  * Reads a safetensors file (format: github.com/huggingface/safetensors) into single precision, tensors in file order.
@@ -54,10 +27,10 @@ const MetadataJson = z.record(z.string(), z.string());
  * @throws {UserError} if the file is cut off or damaged, or a tensor has a format other than F32, F16 and BF16.
  */
 export function readSafetensors(bytes: Uint8Array, source = "model.safetensors"): Map<string, StoredTensor> {
-  const { entries, dataStart } = readHeader(bytes, source);
+  const { entries } = readHeader(bytes, bytes.length, source);
   return new Map(entries.map(({ name, dtype, shape, begin, end }) => {
     // A copy, because typed arrays must start on a multiple of their width and headers need not end on one.
-    const { buffer } = bytes.slice(dataStart + begin, dataStart + end);
+    const { buffer } = bytes.slice(begin, end);
     return [name, { dtype, shape, data: widen(buffer as ArrayBuffer, dtype) }];
   }));
 }
@@ -67,7 +40,7 @@ export function readSafetensorsMetadata(
   bytes: Uint8Array,
   source = "model.safetensors",
 ): Record<string, string> {
-  return readHeader(bytes, source).metadata;
+  return readHeader(bytes, bytes.length, source).metadata;
 }
 
 /**
@@ -124,104 +97,8 @@ export function findNonFinite(
   }
 }
 
-function readHeader(bytes: Uint8Array, source: string): Header {
-  const fail = (problem: string): never => {
-    throw new UserError(`Cannot read ${source}: ${problem}. Fetch or save the file again`);
-  };
-  if (bytes.length < PREFIX_BYTES) {
-    fail(`the file has ${bytes.length} bytes, a safetensors file has at least ${PREFIX_BYTES}`);
-  }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const headerBytes = Number(view.getBigUint64(0, true));
-  const dataStart = PREFIX_BYTES + headerBytes;
-  if (dataStart > bytes.length) {
-    fail(
-      `its header should end at byte ${dataStart}, but the file has ${bytes.length} bytes: cut off or another format`,
-    );
-  }
-  const { text, fields } = parseHeader(bytes.subarray(PREFIX_BYTES, dataStart), fail);
-  const repeated = repeatedKey(text);
-  if (repeated !== undefined) fail(`tensor ${JSON.stringify(repeated)} is listed twice`);
-
-  let metadata: Record<string, string> = {};
-  const entries: Entry[] = [];
-  for (const [name, value] of Object.entries(fields)) {
-    if (name === "__metadata__") {
-      const parsed = MetadataJson.safeParse(value);
-      metadata = parsed.success ? parsed.data : fail("field __metadata__ is not an object of strings");
-    } else {
-      entries.push(readEntry(name, value, fail));
-    }
-  }
-  entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
-  let position = 0;
-  for (const { name, begin, end } of entries) {
-    if (begin < position) {
-      fail(`tensor ${name} starts at byte ${begin} of the data, inside the tensor before it`);
-    }
-    if (begin > position) {
-      fail(`bytes ${position} to ${begin} of the data, before tensor ${name}, belong to no tensor`);
-    }
-    position = end;
-  }
-  if (dataStart + position !== bytes.length) {
-    fail(`its tensors should end at byte ${dataStart + position}, but the file has ${bytes.length} bytes`);
-  }
-  return { entries, metadata, dataStart };
-}
-
-function parseHeader(bytes: Uint8Array, fail: (problem: string) => never): { text: string; fields: object } {
-  let text: string;
-  let fields: unknown;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    fields = JSON.parse(text);
-  } catch (error) {
-    return fail(`its header is not JSON (${(error as Error).message})`);
-  }
-  if (typeof fields !== "object" || fields === null || Array.isArray(fields)) {
-    return fail("its header is not a JSON object");
-  }
-  return { text, fields };
-}
-
-function readEntry(name: string, value: unknown, fail: (problem: string) => never): Entry {
-  const parsed = EntryJson.safeParse(value);
-  if (!parsed.success) {
-    const { path, message } = parsed.error.issues[0];
-    return fail(`tensor ${name}, field ${path.join(".") || "(whole)"}: ${message}`);
-  }
-  const { dtype, shape, data_offsets: [begin, end] } = parsed.data;
-  if (!(dtype in BYTES)) {
-    return fail(
-      `tensor ${name} has number format ${dtype}, expected one of ${Object.keys(BYTES).join(", ")}`,
-    );
-  }
-  const expected = sizeOf(shape) * BYTES[dtype as StoredFormat];
-  if (end - begin !== expected) {
-    return fail(
-      `tensor ${name} ${dtype} (${shape.join(", ")}) has ${end - begin} bytes, expected ${expected}`,
-    );
-  }
-  return { name, dtype: dtype as StoredFormat, shape, begin, end };
-}
-
-/** First key that a JSON object's own level holds twice: `JSON.parse` would keep the last one silently. */
-function repeatedKey(json: string): string | undefined {
-  const seen = new Set<string>();
-  let depth = 0;
-  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"(?:\s*:)?|[[\]{}]/g)) {
-    if (token === "{" || token === "[") depth++;
-    else if (token === "}" || token === "]") depth--;
-    else if (depth === 1 && token.endsWith(":")) {
-      const key: string = JSON.parse(token.slice(0, -1));
-      if (seen.has(key)) return key;
-      seen.add(key);
-    }
-  }
-}
-
-function widen(buffer: ArrayBuffer, dtype: StoredFormat): Float32Array<ArrayBuffer> {
+/** Numbers of a format in single precision. */
+export function widen(buffer: ArrayBuffer, dtype: StoredFormat): Float32Array<ArrayBuffer> {
   if (dtype === "F32") return new Float32Array(buffer);
   if (dtype === "F16") return new Float32Array(new Float16Array(buffer));
   const bits = new Uint32Array(buffer.byteLength / 2);
@@ -262,8 +139,4 @@ function roundToBrain(data: Float32Array, out: Uint16Array): void {
     // Adding to a NaN could carry it over into infinity: keep its top half and one bit that says NaN.
     out[i] = Number.isNaN(data[i]) ? (word >>> 16) | 0x40 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
   }
-}
-
-function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, length) => product * length, 1);
 }

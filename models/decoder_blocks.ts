@@ -1,0 +1,156 @@
+import { type AttentionShape, MAX_HEAD_DIM } from "../kernels/attention.ts";
+import type { Tape } from "../kernels/tape.ts";
+import type { Flat, Matrix } from "../kernels/tensor.ts";
+import { UserError } from "../data/user_error.ts";
+import type { DecoderConfig } from "./config.ts";
+import { gatedUnit, headNorm, linear, norm, residual, residualNorm, rotate } from "./layers.ts";
+import type { ParameterSpec, Weights } from "./parameters.ts";
+
+/** How a block computes attention: over the packed batch in training, over a cache in decoding. */
+export type AttendLayer = (layer: number, qkv: Matrix) => Matrix;
+
+/** What the blocks of a decoder compute with. */
+export interface DecoderBlocks {
+  /** Architecture. */
+  config: DecoderConfig;
+  /** Parameters of {@link blockSpecs}. */
+  weights: Weights;
+  /** See {@link attentionShape}. */
+  shape: AttentionShape;
+  /** Angles of the positions that occur: see `rotaryTable()`. */
+  rotary: Matrix;
+}
+
+/** Gain of the norm after the last block. */
+export const FINAL_NORM = "model.norm.weight";
+
+const QKV = "self_attn.qkv.weight";
+const QKV_BIAS = "self_attn.qkv.bias";
+const QK_NORM = "self_attn.qk_norm.weight";
+const GATE_UP = "mlp.gate_up.weight";
+
+/**
+ * Attention heads of a decoder; all layers have the same.
+ * @throws {UserError} if the kernels cannot compute heads of that width.
+ */
+export function attentionShape(config: DecoderConfig): AttentionShape {
+  const { num_attention_heads: heads, num_key_value_heads: kvHeads, head_dim: headDim } = config;
+  if (headDim % 8 !== 0 || headDim > MAX_HEAD_DIM) {
+    throw new UserError(
+      `Cannot build the decoder: head_dim is ${headDim}, expected a multiple of 8, at most ${MAX_HEAD_DIM}`,
+    );
+  }
+  return { heads, kvHeads, headDim };
+}
+
+/**
+ * All blocks: token embeddings, stream (T, C), at `positions` u32 (T) -> residual stream (T, C) before the final norm.
+ * Attention is left to `attend`: qkv (T, q | k | v), rotated -> (T, heads * headDim). `dropped` is applied to what
+ * each block adds to the stream.
+ */
+export function decoderBlocks(
+  tape: Tape,
+  { config, weights, shape, rotary }: DecoderBlocks,
+  stream: Matrix,
+  positions: Flat,
+  attend: AttendLayer,
+  dropped: (x: Matrix) => Matrix = (x) => x,
+): Matrix {
+  const eps = config.rms_norm_eps;
+  let normed = norm(tape, weights, stream, layerName(0, "input_layernorm.weight"), eps);
+  for (let layer = 0; layer < config.num_hidden_layers; layer++) {
+    const name = (part: string) => layerName(layer, part);
+    const bias = config.attention_bias ? name(QKV_BIAS) : undefined;
+    let qkv = linear(tape, weights, normed, name(QKV), bias);
+    if (config.model_type === "qwen3") qkv = headNorm(tape, weights, qkv, name(QK_NORM), shape, eps);
+    qkv = rotate(tape, qkv, positions, rotary, shape);
+    const attended = linear(tape, weights, attend(layer, qkv), name("self_attn.o_proj.weight"));
+    const middle = residualNorm(
+      tape,
+      weights,
+      stream,
+      dropped(attended),
+      name("post_attention_layernorm.weight"),
+      eps,
+    );
+    const gateUp = linear(tape, weights, middle.normed, name(GATE_UP));
+    const down = dropped(linear(tape, weights, gatedUnit(tape, gateUp), name("mlp.down_proj.weight")));
+    if (layer + 1 === config.num_hidden_layers) return residual(tape, middle.sum, down);
+    const next = layerName(layer + 1, "input_layernorm.weight");
+    ({ sum: stream, normed } = residualNorm(tape, weights, middle.sum, down, next, eps));
+  }
+  return stream;
+}
+
+/** Parameters of the blocks and of the norm after the last one. */
+export function blockSpecs(config: DecoderConfig): ParameterSpec[] {
+  const { hidden_size, intermediate_size, head_dim } = config;
+  const query = config.num_attention_heads * head_dim;
+  const keys = config.num_key_value_heads * head_dim;
+  const specs: ParameterSpec[] = [];
+  for (let layer = 0; layer < config.num_hidden_layers; layer++) {
+    const name = (part: string) => layerName(layer, part);
+    const rowPart = (part: string, rows: number, row: number) => ({
+      name: name(part),
+      shape: [rows, hidden_size],
+      row,
+      col: 0,
+    });
+    specs.push(
+      productSpec(name(QKV), query + 2 * keys, hidden_size, [
+        rowPart("self_attn.q_proj.weight", query, 0),
+        rowPart("self_attn.k_proj.weight", keys, query),
+        rowPart("self_attn.v_proj.weight", keys, query + keys),
+      ]),
+      productSpec(name("self_attn.o_proj.weight"), hidden_size, query),
+      productSpec(name(GATE_UP), 2 * intermediate_size, hidden_size, [
+        rowPart("mlp.gate_proj.weight", intermediate_size, 0),
+        rowPart("mlp.up_proj.weight", intermediate_size, intermediate_size),
+      ]),
+      productSpec(name("mlp.down_proj.weight"), hidden_size, intermediate_size),
+      vectorSpec(name("input_layernorm.weight"), hidden_size, "ones"),
+      vectorSpec(name("post_attention_layernorm.weight"), hidden_size, "ones"),
+    );
+    if (config.attention_bias) {
+      specs.push(vectorSpec(name(QKV_BIAS), query + 2 * keys, "zeros", [
+        { name: name("self_attn.q_proj.bias"), shape: [query], row: 0, col: 0 },
+        { name: name("self_attn.k_proj.bias"), shape: [keys], row: 0, col: query },
+        { name: name("self_attn.v_proj.bias"), shape: [keys], row: 0, col: query + keys },
+      ]));
+    }
+    if (config.model_type === "qwen3") {
+      specs.push({
+        ...vectorSpec(name(QK_NORM), head_dim, "ones", [
+          { name: name("self_attn.q_norm.weight"), shape: [head_dim], row: 0, col: 0 },
+          { name: name("self_attn.k_norm.weight"), shape: [head_dim], row: 1, col: 0 },
+        ]),
+        rows: 2,
+      });
+    }
+  }
+  specs.push(vectorSpec(FINAL_NORM, hidden_size, "ones"));
+  return specs;
+}
+
+/** A weight (rows, cols) that a layer multiplies by. */
+export function productSpec(
+  name: string,
+  rows: number,
+  cols: number,
+  parts?: ParameterSpec["parts"],
+): ParameterSpec {
+  return { name, rows, cols, init: "normal", decay: true, product: true, parts };
+}
+
+function vectorSpec(
+  name: string,
+  cols: number,
+  init: "ones" | "zeros",
+  parts: ParameterSpec["parts"] = [{ name, shape: [cols], row: 0, col: 0 }],
+): ParameterSpec {
+  return { name, rows: 1, cols, init, decay: false, product: false, parts };
+}
+
+function layerName(layer: number, part: string): string {
+  return `model.layers.${layer}.${part}`;
+}

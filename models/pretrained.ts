@@ -1,0 +1,139 @@
+import { z } from "zod";
+import type { ReadFiles } from "../data/read_files.ts";
+import { UserError } from "../data/user_error.ts";
+import { type DecoderConfig, readDecoderConfig } from "./config.ts";
+import { type StoredTensor, widen } from "./safetensors.ts";
+import { BYTES, headerEnd, PREFIX_BYTES, readHeader, type TensorEntry } from "./safetensors_header.ts";
+
+/** What loading a model reads. */
+export type ModelFiles = Pick<ReadFiles, "readFile" | "readRange" | "fileSize" | "listFiles">;
+
+type Place = TensorEntry & { path: string };
+
+const SINGLE = "model.safetensors";
+const SHARDED = "model.safetensors.index.json";
+const ShardIndex = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
+
+/** What transformers puts before the names of a backbone inside a language model. */
+const BACKBONE = "model.";
+
+/**
+ * A Hugging Face directory of a Qwen2- or Qwen3-shaped decoder: `config.json` and safetensors, one file or shards.
+ * Tensors are read one at a time, so that a model is never whole in host memory. Names are those inside a causal
+ * language model, `model.layers.0...`; a checkpoint of the backbone alone, without `model.`, answers to them too.
+ */
+export class Pretrained {
+  /** Directory that it was read from. */
+  readonly folder: string;
+  /** Architecture. */
+  readonly config: DecoderConfig;
+  #files: ModelFiles;
+  #tensors: ReadonlyMap<string, Place>;
+
+  private constructor(
+    folder: string,
+    config: DecoderConfig,
+    files: ModelFiles,
+    tensors: ReadonlyMap<string, Place>,
+  ) {
+    this.folder = folder;
+    this.config = config;
+    this.#files = files;
+    this.#tensors = tensors;
+  }
+
+  /**
+   * Reads the config and the headers of all shards.
+   * @throws {UserError} if the directory lacks them, the architecture cannot be used, or a file is damaged.
+   */
+  static async open(folder: string, files: ModelFiles): Promise<Pretrained> {
+    const names = await files.listFiles(folder);
+    const need = (name: string) => {
+      if (!names.includes(name)) {
+        throw new UserError(
+          `Cannot load a model from ${folder}: it has no ${name}. Expected a Hugging Face directory with ` +
+            `config.json and ${SINGLE}, or shards and ${SHARDED}`,
+        );
+      }
+    };
+    need("config.json");
+    const path = `${folder}/config.json`;
+    const config = readDecoderConfig(new TextDecoder().decode(await files.readFile(path)), path);
+    const tensors = new Map<string, Place>();
+    if (names.includes(SHARDED)) {
+      const shards = await readShardIndex(`${folder}/${SHARDED}`, files);
+      for (const shard of new Set(shards.values())) {
+        need(shard);
+        for (const place of await readPlaces(`${folder}/${shard}`, files)) {
+          if (shards.get(place.name) === shard) tensors.set(place.name, place);
+        }
+      }
+      const missing = [...shards].find(([name]) => !tensors.has(name));
+      if (missing) {
+        throw new UserError(
+          `Cannot load a model from ${folder}: ${SHARDED} says that tensor ${missing[0]} is in ${
+            missing[1]
+          }, ` +
+            `which does not have it. Fetch the directory again`,
+        );
+      }
+    } else {
+      need(SINGLE);
+      for (const place of await readPlaces(`${folder}/${SINGLE}`, files)) tensors.set(place.name, place);
+    }
+    return new Pretrained(folder, config, files, tensors);
+  }
+
+  /** Reads a tensor, widened to single precision. Throws `UserError` if there is none or its file is cut off. */
+  async read(name: string): Promise<StoredTensor> {
+    const { path, dtype, shape, begin, end } = this.#place(name);
+    const { buffer } = await this.#files.readRange(path, begin, end);
+    return { dtype, shape: [...shape], data: widen(buffer, dtype) };
+  }
+
+  /** Reads rows `first` to `first + count - 1` of a matrix (rows, cols) -> (count, cols). Throws as `read`. */
+  async readRows(name: string, first: number, count: number): Promise<Float32Array<ArrayBuffer>> {
+    const { path, dtype, shape: [_rows, cols], begin } = this.#place(name);
+    const bytes = cols * BYTES[dtype];
+    const { buffer } = await this.#files.readRange(
+      path,
+      begin + first * bytes,
+      begin + (first + count) * bytes,
+    );
+    return widen(buffer, dtype);
+  }
+
+  #place(name: string): Place {
+    const bare = name.startsWith(BACKBONE) ? name.slice(BACKBONE.length) : name;
+    const place = this.#tensors.get(name) ?? this.#tensors.get(bare);
+    if (place) return place;
+    throw new UserError(
+      `Cannot load a model from ${this.folder}: tensor ${name} is missing among its ${this.#tensors.size} tensors. ` +
+        `Expected the weights of a ${this.config.model_type} decoder`,
+    );
+  }
+}
+
+async function readPlaces(path: string, files: ModelFiles): Promise<Place[]> {
+  const size = await files.fileSize(path);
+  const prefix = await files.readRange(path, 0, Math.min(size, PREFIX_BYTES));
+  const header = await files.readRange(path, 0, headerEnd(prefix, size, path));
+  return readHeader(header, size, path).entries.map((entry) => ({ ...entry, path }));
+}
+
+async function readShardIndex(path: string, files: ModelFiles): Promise<Map<string, string>> {
+  const text = new TextDecoder().decode(await files.readFile(path));
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new UserError(`Cannot read ${path}: not JSON, ${(error as Error).message}. Fetch it again`);
+  }
+  const parsed = ShardIndex.safeParse(value);
+  if (!parsed.success) {
+    throw new UserError(
+      `Cannot read ${path}: expected an object weight_map of tensor to file. Fetch it again`,
+    );
+  }
+  return new Map(Object.entries(parsed.data.weight_map));
+}
