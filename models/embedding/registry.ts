@@ -1,3 +1,4 @@
 // One line a provider.
+export { collaborative } from "./collaborative.ts";
 export { npyProvider } from "./npy.ts";
 export { staticProvider } from "./static.ts";

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { UserError } from "../../data/user_error.ts";
 import { truncatedSvd } from "../truncated_svd.ts";
 import type { TextProvider } from "./provider.ts";
+import { unitRows } from "./unit_rows.ts";
 import { tfidf } from "./tfidf.ts";
 
 /** Settings of {@link staticProvider}. */
@@ -54,13 +55,3 @@ export const staticProvider: TextProvider<StaticConfig> = {
       close() {},
     }),
 };
-
-/** Scales every row that is not 0 to length 1, in place. */
-function unitRows(data: Float32Array<ArrayBuffer>, dim: number): Float32Array<ArrayBuffer> {
-  for (let at = 0; at < data.length; at += dim) {
-    const row = data.subarray(at, at + dim);
-    const norm = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0));
-    if (norm > 0) row.forEach((value, i) => row[i] = value / norm);
-  }
-  return data;
-}
