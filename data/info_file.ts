@@ -38,3 +38,10 @@ export async function loadInfo(path: string): Promise<InfoItem[]> {
   }
   return items;
 }
+
+/** The text of an info file. Titles that would break a line or a column have their white space collapsed. */
+export function* formatInfo(items: readonly { title: string }[], sids: readonly string[]): Generator<string> {
+  for (const [item, { title }] of items.entries()) {
+    yield `${sids[item]}\t${/[\t\r\n]/.test(title) ? title.replace(/\s+/g, " ") : title}\t${item}\n`;
+  }
+}

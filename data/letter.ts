@@ -33,7 +33,7 @@ const TABLE: FileRole = {
 };
 
 /** History items a sample keeps at most, as in the time-split data. */
-const MAX_HISTORY = 10;
+export const MAX_HISTORY = 10;
 /** Train, valid and test need one item each. */
 export const MIN_ITEMS = 3;
 

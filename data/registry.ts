@@ -1,3 +1,4 @@
+export { genrec } from "./genrec.ts";
 export { letter } from "./letter.ts";
 export { minionerec } from "./minionerec.ts";
 export { synthetic } from "./synthetic_format.ts";

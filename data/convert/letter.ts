@@ -1,0 +1,61 @@
+import type { Corpus } from "../corpus.ts";
+import { formatIndex } from "../index_file.ts";
+import { sequencesOf } from "../interactions.ts";
+import { formatItems } from "../item_file.ts";
+import { MAX_HISTORY, MIN_ITEMS } from "../letter.ts";
+import { idMaps } from "./id_maps.ts";
+import { notHeld } from "./fields.ts";
+import type { DatasetWriter, NamedFile } from "./writer.ts";
+
+/** LETTER's and LC-Rec's files: users' sequences, from which the split follows, index and items. */
+export const letter: DatasetWriter = {
+  name: "letter",
+  holds: [
+    "SIDs",
+    "titles",
+    "descriptions",
+    "brands",
+    "categories",
+    "prices",
+    "features",
+    "item ids",
+    "item attributes",
+    "user ids",
+    "interactions that no sample shows",
+  ],
+
+  *files(corpus: Corpus): Generator<NamedFile> {
+    const { items, users, interactions, sids } = corpus;
+    const kept = sequencesOf(interactions, users.length).entries().filter(([, list]) =>
+      list.length >= MIN_ITEMS
+    );
+    // The keys of other users would sort before those that are numbers.
+    const numbered = users.every(({ id }) => /^(0|[1-9]\d*)$/.test(id));
+    const keyed = kept.map(([user, list]) => [numbered ? users[user].id : String(user), list]);
+    yield ["inter.json", [JSON.stringify(Object.fromEntries(keyed), null, 4)]];
+    if (sids !== undefined) yield ["index.json", [formatIndex(sids, "compact")]];
+    if (sids === undefined || hasText(corpus)) yield ["item.json", [formatItems(items)]];
+    yield* idMaps(corpus, numbered);
+  },
+
+  leftOut({ maxHistory, users, interactions }: Corpus): string[] {
+    const short = sequencesOf(interactions, users.length).filter((list) => list.length < MIN_ITEMS).length;
+    return [
+      ...(maxHistory === MAX_HISTORY ? [] : [`the history length ${maxHistory}`]),
+      ...(short === 0 ? [] : [`${short} users with fewer than ${MIN_ITEMS} interactions`]),
+    ];
+  },
+};
+
+function hasText(corpus: Corpus): boolean {
+  const withoutText = [
+    "titles",
+    "descriptions",
+    "brands",
+    "categories",
+    "prices",
+    "features",
+    "item attributes",
+  ];
+  return notHeld(corpus, [], "letter").some((field) => withoutText.includes(field));
+}

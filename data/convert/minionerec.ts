@@ -1,0 +1,78 @@
+import type { Corpus, CorpusSample } from "../corpus.ts";
+import { formatCsvLine } from "../csv_file.ts";
+import { splits } from "../dataset.ts";
+import { formatIndex } from "../index_file.ts";
+import { formatInfo } from "../info_file.ts";
+import { formatSampleTable } from "../inter_table.ts";
+import { formatItems } from "../item_file.ts";
+import { formatListCell } from "../list_cell.ts";
+import { COLUMNS, type RowAttributes } from "../minionerec_rows.ts";
+import { idMaps } from "./id_maps.ts";
+import type { DatasetWriter, NamedFile } from "./writer.ts";
+
+/** MiniOneRec's files: with SIDs the CSV splits, index, items and info; without, the `.inter` splits and items. */
+export const minionerec: DatasetWriter = {
+  name: "minionerec",
+  holds: [
+    "SIDs",
+    "titles",
+    "descriptions",
+    "brands",
+    "categories",
+    "prices",
+    "features",
+    "item ids",
+    "item attributes",
+    "user ids",
+    "which split a sample is in",
+    "the order of samples",
+  ],
+
+  *files(corpus: Corpus): Generator<NamedFile> {
+    const { items, users, samples, sids } = corpus;
+    const usersNamed = users.every(({ id }) => /^A\d+$/.test(id));
+    if (sids === undefined) {
+      for (const split of splits) yield [`${split}.inter`, formatSampleTable(samples[split])];
+    } else {
+      const joined = sids.map((sid) => sid.join(""));
+      const userId = usersNamed ? (user: number) => users[user].id : (user: number) => `A${user}`;
+      for (const split of splits) yield [`${split}.csv`, csv(samples[split], items, joined, userId)];
+      yield ["index.json", [formatIndex(sids, "compact")]];
+      yield ["info.txt", formatInfo(items, joined)];
+    }
+    yield ["item.json", [formatItems(items)]];
+    yield* idMaps(corpus, sids !== undefined && usersNamed);
+    for (const [path, text] of Object.entries(corpus.attachments)) {
+      if (path.startsWith("minionerec/")) yield [path.slice("minionerec/".length), [text]];
+    }
+  },
+
+  leftOut: ({ samples }) =>
+    splits.filter((split) => samples[split].length === 0).map((split) =>
+      `rows of ${split}, of which there are none, so that the directory will not load`
+    ),
+};
+
+function* csv(
+  samples: readonly CorpusSample[],
+  items: Corpus["items"],
+  sids: readonly string[],
+  userId: (user: number) => string,
+): Generator<string> {
+  const own = samples.map(({ attributes }) => attributes?.minionerec as RowAttributes | undefined);
+  const more = [...new Set(own.flatMap((row) => Object.keys(row?.columns ?? {})))];
+  yield formatCsvLine([...COLUMNS, ...more]);
+  for (const [row, { user, history, target }] of samples.entries()) {
+    const { titles, columns } = own[row] ?? {};
+    yield formatCsvLine([
+      userId(user),
+      formatListCell(titles?.history ?? history.map((item) => items[item].title)),
+      titles?.target ?? items[target].title,
+      formatListCell(history),
+      String(target),
+      formatListCell(history.map((item) => sids[item])),
+      sids[target],
+      ...more.map((column) => columns?.[column] ?? ""),
+    ]);
+  }
+}

@@ -1,0 +1,23 @@
+import type { Corpus } from "../corpus.ts";
+import type { Field } from "./fields.ts";
+
+/** The content of a file: bytes, or text in pieces, so that no file has to fit in one string. */
+export type FileContent = Uint8Array | Iterable<string>;
+
+/** Path inside the directory, and content. */
+export type NamedFile = [path: string, content: FileContent];
+
+/** Writes datasets in one on-disk format. */
+export interface DatasetWriter {
+  /** Name on the command line. */
+  name: string;
+  /** Parts of a corpus that its files hold. */
+  holds: readonly Field[];
+  /**
+   * The files of a dataset, made as they are asked for. Throws `UserError` where the corpus lacks what the format
+   * cannot do without.
+   */
+  files(corpus: Corpus): Iterable<NamedFile>;
+  /** What is left out beyond the fields that the format does not hold, as phrases for people. */
+  leftOut?(corpus: Corpus): string[];
+}

@@ -1,0 +1,171 @@
+import type { Attributes, Corpus, CorpusItem, CorpusSample, CorpusUser, Interactions } from "./corpus.ts";
+import { type Split, splits } from "./dataset.ts";
+import { failAtOnce, type OnFault, orFault } from "./fault.ts";
+import { badValue } from "./file_error.ts";
+import { type FileRole, findFile, otherFiles } from "./find_file.ts";
+import type { DatasetFormat } from "./format.ts";
+import {
+  ATTACHMENTS,
+  DATASET_JSON,
+  DatasetJson,
+  INTERACTIONS,
+  ITEMS,
+  SAMPLES,
+  USERS,
+} from "./genrec_layout.ts";
+import { loadIndex } from "./index_file.ts";
+import { readJson } from "./json_file.ts";
+import { readParquet } from "./parquet_file.ts";
+import { readText } from "./text_file.ts";
+
+const MANIFEST: FileRole = { layout: DATASET_JSON, folders: [""], fits: (name) => name === DATASET_JSON };
+const INDEX: FileRole = { layout: "index.json", folders: [""], fits: (name) => name === "index.json" };
+
+/** Our directory: Parquet tables beside a `dataset.json`, and an `index.json` where SIDs ship with the data. */
+export const genrec: DatasetFormat = {
+  name: "genrec",
+  layout: "dataset.json, items, users, interactions, train, valid and test .parquet, optionally index.json",
+
+  async recognises(dir: string): Promise<boolean> {
+    return await findFile(dir, MANIFEST) !== undefined;
+  },
+
+  async read(dir: string, onFault: OnFault = failAtOnce): Promise<Corpus> {
+    const { name, source, license, split, maxHistory } = await readJson(
+      `${dir}/${DATASET_JSON}`,
+      DatasetJson,
+    );
+    const items = await readItems(`${dir}/items.parquet`, onFault);
+    const users = await readUsers(`${dir}/users.parquet`, onFault);
+    const sizes = { items: items.length, users: users.length };
+    const interactions = await readInteractions(`${dir}/interactions.parquet`, sizes, onFault);
+    const samples: Record<Split, CorpusSample[]> = { train: [], valid: [], test: [] };
+    for (const split of splits) samples[split] = await readSamples(`${dir}/${split}.parquet`, sizes, onFault);
+    const indexPath = await findFile(dir, INDEX);
+    const sids = indexPath === undefined ? undefined : await loadIndex(indexPath, items.length);
+
+    const tables = ["items", "users", "interactions", ...splits].map((table) => `${dir}/${table}.parquet`);
+    const files = [`${dir}/${DATASET_JSON}`, ...tables, ...(indexPath === undefined ? [] : [indexPath])];
+    const others = await otherFiles(dir, files);
+    const attachments: Record<string, string> = {};
+    for (const path of others) {
+      if (!path.startsWith(`${ATTACHMENTS}/`)) continue;
+      attachments[path.slice(ATTACHMENTS.length + 1)] = await readText(`${dir}/${path}`);
+      files.push(`${dir}/${path}`);
+    }
+    return {
+      name,
+      source,
+      license,
+      split,
+      maxHistory,
+      items,
+      users,
+      interactions,
+      samples,
+      ...(sids && { sids }),
+      attachments,
+      files,
+      unread: others.filter((path) => !path.startsWith(`${ATTACHMENTS}/`)),
+    };
+  },
+};
+
+/** The number in each row must be the row's own. */
+function checkNumbers(path: string, column: string, numbers: readonly number[], onFault: OnFault) {
+  const row = numbers.findIndex((number, row) => number !== row);
+  if (row < 0) return;
+  const fix = "Number them from 0 without gaps, in order";
+  onFault(badValue({ path, column }, `${row} in row ${row}`, numbers[row], fix));
+}
+
+async function readItems(path: string, onFault: OnFault): Promise<CorpusItem[]> {
+  const table = await readParquet(path, ITEMS);
+  checkNumbers(path, "item", table.item, onFault);
+  return table.id.map((id, row) => {
+    const item: CorpusItem = { id, title: table.title[row] ?? "", categories: table.categories[row] ?? [] };
+    for (const field of ["description", "brand", "features"] as const) {
+      const text = table[field][row];
+      if (text !== null && text !== "") item[field] = text;
+    }
+    const price = table.price[row];
+    if (price !== null) item.price = price;
+    const attributes = orFault(onFault, () => parseAttributes(path, row, table.attributes[row]));
+    return attributes ? { ...item, attributes } : item;
+  });
+}
+
+async function readUsers(path: string, onFault: OnFault): Promise<CorpusUser[]> {
+  const table = await readParquet(path, USERS);
+  checkNumbers(path, "user", table.user, onFault);
+  return table.id.map((id, row) => {
+    const attributes = orFault(onFault, () => parseAttributes(path, row, table.attributes[row]));
+    return attributes ? { id, attributes } : { id };
+  });
+}
+
+interface Sizes {
+  items: number;
+  users: number;
+}
+
+async function readInteractions(path: string, sizes: Sizes, onFault: OnFault): Promise<Interactions> {
+  const table = await readParquet(path, INTERACTIONS);
+  const rows: number[] = [];
+  for (const [row, user] of table.user.entries()) {
+    const sound = orFault(onFault, () => {
+      checkNumber(path, row, "user", user, sizes.users);
+      checkNumber(path, row, "item", table.item[row], sizes.items);
+      return true;
+    });
+    if (sound) rows.push(row);
+  }
+  const numbers = (column: (number | null)[]) =>
+    column.some((value) => value !== null) ? Float64Array.from(rows, (row) => column[row] ?? NaN) : undefined;
+  const times = numbers(table.time), ratings = numbers(table.rating);
+  return {
+    users: Int32Array.from(rows, (row) => table.user[row]),
+    items: Int32Array.from(rows, (row) => table.item[row]),
+    ...(times && { times }),
+    ...(ratings && { ratings }),
+  };
+}
+
+async function readSamples(path: string, sizes: Sizes, onFault: OnFault): Promise<CorpusSample[]> {
+  const table = await readParquet(path, SAMPLES);
+  return table.user.flatMap((user, row) =>
+    orFault(onFault, () => {
+      const history = table.history[row], target = table.item[row];
+      checkNumber(path, row, "user", user, sizes.users);
+      checkNumber(path, row, "item", target, sizes.items);
+      for (const item of history) checkNumber(path, row, "history", item, sizes.items);
+      const sample: CorpusSample = { user, history, target };
+      const time = table.time[row];
+      if (time !== null) sample.time = time;
+      const attributes = parseAttributes(path, row, table.attributes[row]);
+      return attributes === undefined ? sample : { ...sample, attributes };
+    }) ?? []
+  );
+}
+
+function checkNumber(path: string, row: number, column: string, value: number, count: number) {
+  if (value >= 0 && value < count) return;
+  throw badValue(
+    { path: `${path} row ${row}`, column },
+    `a number from 0 to ${count - 1}`,
+    value,
+    "Write it again",
+  );
+}
+
+function parseAttributes(path: string, row: number, text: string | null): Attributes | undefined {
+  if (text === null) return;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // Told below.
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Attributes;
+  throw badValue({ path: `${path} row ${row}`, column: "attributes" }, "a JSON object", text);
+}
