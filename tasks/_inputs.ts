@@ -1,11 +1,11 @@
-import { createHash } from "node:crypto";
-import { createReadStream, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import manifest from "../deno.json" with { type: "json" };
 import type { Dataset } from "../data/dataset.ts";
 import { loadIndex } from "../data/index_file.ts";
 import { loadDataset } from "../data/load.ts";
+import { sha256 } from "../data/sha256.ts";
 import { UserError } from "../data/user_error.ts";
 import { Device } from "../kernels/device.ts";
 import type { Layout } from "../kernels/tensor.ts";
@@ -118,11 +118,4 @@ export async function runManifest(
     dataset: dataset.name,
     inputs,
   };
-}
-
-/** SHA-256 of a file, in hexadecimal digits. */
-export async function sha256(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
-  return hash.digest("hex");
 }

@@ -6,6 +6,7 @@ import { loadDataset } from "../data/load.ts";
 import { nonFiniteRows, writeNpy } from "../data/npy.ts";
 import { diskFiles } from "../data/read_files.ts";
 import { UserError } from "../data/user_error.ts";
+import { sha256 } from "../data/sha256.ts";
 import type {
   EmbeddingContext,
   EmbeddingProvider,
@@ -15,7 +16,7 @@ import type {
 import * as registry from "../models/embedding/registry.ts";
 import { writeAtomic } from "../train/run_directory.ts";
 import type { Task, TaskIO } from "./_cli.ts";
-import { openDevice, sha256, VariantFlag } from "./_inputs.ts";
+import { openDevice, VariantFlag } from "./_inputs.ts";
 
 const providers = new Map<string, EmbeddingProvider>(
   (Object.values(registry) as EmbeddingProvider[]).map((provider) => [provider.name, provider]),
