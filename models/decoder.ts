@@ -11,6 +11,7 @@ import {
   attentionShape,
   blockSpecs,
   decoderBlocks,
+  EMBEDDING,
   FINAL_NORM,
   productSpec,
 } from "./decoder_blocks.ts";
@@ -134,7 +135,6 @@ export class Decoder implements DecodeModel {
   }
 }
 
-const EMBEDDING = "model.embed_tokens.weight";
 const HEAD = "lm_head.weight";
 
 function parameterSpecs(config: DecoderConfig): ParameterSpec[] {

@@ -21,6 +21,8 @@ export interface DecoderBlocks {
   rotary: Matrix;
 }
 
+/** Token embedding (V, C), which the blocks leave to others. */
+export const EMBEDDING = "model.embed_tokens.weight";
 /** Gain of the norm after the last block. */
 export const FINAL_NORM = "model.norm.weight";
 
@@ -46,7 +48,8 @@ export function attentionShape(config: DecoderConfig): AttentionShape {
 /**
  * All blocks: token embeddings, stream (T, C), at `positions` u32 (T) -> residual stream (T, C) before the final norm.
  * Attention is left to `attend`: qkv (T, q | k | v), rotated -> (T, heads * headDim). `dropped` is applied to what
- * each block adds to the stream.
+ * each block adds to the stream. In inference `stream` and what `attend` was given and gave are spent afterwards,
+ * unless they were kept.
  */
 export function decoderBlocks(
   tape: Tape,
@@ -57,27 +60,43 @@ export function decoderBlocks(
   dropped: (x: Matrix) => Matrix = (x) => x,
 ): Matrix {
   const eps = config.rms_norm_eps;
+  // In inference nothing is read again later: matrices go back to the pool, so that memory does not grow by layer.
+  const spent = (...matrices: Matrix[]) => {
+    if (!tape.training) matrices.forEach((matrix) => tape.device.release(matrix));
+  };
   let normed = norm(tape, weights, stream, layerName(0, "input_layernorm.weight"), eps);
   for (let layer = 0; layer < config.num_hidden_layers; layer++) {
     const name = (part: string) => layerName(layer, part);
     const bias = config.attention_bias ? name(QKV_BIAS) : undefined;
-    let qkv = linear(tape, weights, normed, name(QKV), bias);
-    if (config.model_type === "qwen3") qkv = headNorm(tape, weights, qkv, name(QK_NORM), shape, eps);
-    qkv = rotate(tape, qkv, positions, rotary, shape);
-    const attended = linear(tape, weights, attend(layer, qkv), name("self_attn.o_proj.weight"));
+    const projected = linear(tape, weights, normed, name(QKV), bias);
+    const scaled = config.model_type === "qwen3"
+      ? headNorm(tape, weights, projected, name(QK_NORM), shape, eps)
+      : projected;
+    const qkv = rotate(tape, scaled, positions, rotary, shape);
+    spent(normed, projected, scaled);
+    const heads = attend(layer, qkv);
+    const attended = dropped(linear(tape, weights, heads, name("self_attn.o_proj.weight")));
+    spent(qkv, heads);
     const middle = residualNorm(
       tape,
       weights,
       stream,
-      dropped(attended),
+      attended,
       name("post_attention_layernorm.weight"),
       eps,
     );
+    spent(stream, attended);
     const gateUp = linear(tape, weights, middle.normed, name(GATE_UP));
-    const down = dropped(linear(tape, weights, gatedUnit(tape, gateUp), name("mlp.down_proj.weight")));
-    if (layer + 1 === config.num_hidden_layers) return residual(tape, middle.sum, down);
-    const next = layerName(layer + 1, "input_layernorm.weight");
-    ({ sum: stream, normed } = residualNorm(tape, weights, middle.sum, down, next, eps));
+    const gated = gatedUnit(tape, gateUp);
+    const down = dropped(linear(tape, weights, gated, name("mlp.down_proj.weight")));
+    spent(middle.normed, gateUp, gated);
+    if (layer + 1 === config.num_hidden_layers) {
+      stream = residual(tape, middle.sum, down);
+    } else {
+      const next = layerName(layer + 1, "input_layernorm.weight");
+      ({ sum: stream, normed } = residualNorm(tape, weights, middle.sum, down, next, eps));
+    }
+    spent(middle.sum, down);
   }
   return stream;
 }

@@ -93,9 +93,20 @@ def train_tokenizer(append_end):
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=END, eos_token=END)
 
 
-def pooled(model, ids):
-    hidden = model(torch.tensor([ids])).last_hidden_state[0]
-    return {"mean": rounded(hidden.mean(0)), "last": rounded(hidden[-1]), "cls": rounded(hidden[0])}
+def pooled(model, tokenizer, text, max_length=None):
+    def hidden(ids):
+        return model(torch.tensor([ids])).last_hidden_state[0]
+
+    def encode(max_length):
+        return tokenizer(text, truncation=max_length is not None, max_length=max_length)["input_ids"]
+
+    states = hidden(encode(max_length))
+    # The last token is the end of text: where the tokenizer does not append it, the caller of the model does.
+    end = tokenizer.eos_token_id
+    ended = encode(max_length)
+    if ended[-1] != end:
+        ended = encode(max_length and max_length - 1) + [end]
+    return {"mean": rounded(states.mean(0)), "last": rounded(hidden(ended)[-1]), "cls": rounded(states[0])}
 
 
 @torch.no_grad()
@@ -116,10 +127,13 @@ def make(name, model_class, config_class, append_end, seed, max_shard_size, **se
 
     golden = []
     for text in TEXTS:
-        ids = tokenizer(text)["input_ids"]
-        truncated = tokenizer(text, truncation=True, max_length=16)["input_ids"]
         golden.append(
-            {"text": text, "ids": ids, "pooled": pooled(backbone, ids), "truncated": pooled(backbone, truncated)}
+            {
+                "text": text,
+                "ids": tokenizer(text)["input_ids"],
+                "pooled": pooled(backbone, tokenizer, text),
+                "truncated": pooled(backbone, tokenizer, text, max_length=16),
+            }
         )
     (folder / "golden.json").write_text(json.dumps(golden, separators=(",", ":")) + "\n")
 
