@@ -70,10 +70,13 @@ export function readNpy(bytes: Uint8Array, source = "array.npy"): NumpyArray {
 }
 
 /**
- * Bytes of a `.npy` file, version 1, little-endian float32 in C order: what numpy itself writes.
+ * Bytes of a `.npy` file, version 1, little-endian float32 or int32 in C order: what numpy itself writes.
  * @throws {RangeError} if the shape and the number of values disagree.
  */
-export function writeNpy(shape: readonly number[], data: Float32Array): Uint8Array<ArrayBuffer> {
+export function writeNpy(
+  shape: readonly number[],
+  data: Float32Array | Int32Array,
+): Uint8Array<ArrayBuffer> {
   const size = shape.reduce((product, length) => product * length, 1);
   if (size !== data.length) {
     throw new RangeError(
@@ -81,7 +84,8 @@ export function writeNpy(shape: readonly number[], data: Float32Array): Uint8Arr
     );
   }
   const dims = shape.length === 1 ? `${shape[0]},` : shape.join(", ");
-  const dict = `{'descr': '<f4', 'fortran_order': False, 'shape': (${dims}), }`;
+  const format = data instanceof Int32Array ? "<i4" : "<f4";
+  const dict = `{'descr': '${format}', 'fortran_order': False, 'shape': (${dims}), }`;
   // numpy ends the header with a newline on a multiple of 64 bytes, so that the data can be mapped.
   const dataStart = Math.ceil((MAGIC.length + 4 + dict.length + 1) / 64) * 64;
   const header = dict.padEnd(dataStart - MAGIC.length - 4 - 1) + "\n";
@@ -89,7 +93,8 @@ export function writeNpy(shape: readonly number[], data: Float32Array): Uint8Arr
   bytes.set(MAGIC);
   bytes.set([1, 0, header.length & 255, header.length >> 8], MAGIC.length);
   bytes.set(new TextEncoder().encode(header), MAGIC.length + 4);
-  new Float32Array(bytes.buffer, dataStart).set(data);
+  if (data instanceof Int32Array) new Int32Array(bytes.buffer, dataStart).set(data);
+  else new Float32Array(bytes.buffer, dataStart).set(data);
   return bytes;
 }
 

@@ -15,7 +15,8 @@ import { makeFolder } from "./_output.ts";
 import { evaluate, type EvaluateReport, task as evaluateTask } from "./evaluate.ts";
 import { duration } from "./progress.ts";
 import { sft, task as sftTask } from "./sft.ts";
-import { makeSids, task as sidTask } from "./sid.ts";
+import { makeSids } from "./sid/make.ts";
+import { task as sidTask } from "./sid.ts";
 
 const DATA = "synthetic";
 

@@ -31,7 +31,16 @@ const nested = corners.flatMap(([x, y]) => [[x - 4, y - 4], [x + 4, y - 4], [x -
 Deno.test("sid finds the two levels of nested clusters and writes index, report and codebooks", async () => {
   await withEmbeddings(nested, async (dir) => {
     const { report, index } = await sid(dir, "--levels", "2", "--codebook-size", "4");
-    assert.deepEqual(filesIn(join(dir, "sids")), ["codebooks.safetensors", "index.json", "sid.report.json"]);
+    assert.deepEqual(filesIn(join(dir, "sids")), [
+      "codebooks.safetensors",
+      "codes.npy",
+      "index.json",
+      "items.npy",
+      "new_tokens.json",
+      "sid.json",
+      "sid.report.html",
+      "sid.report.json",
+    ]);
     assert.equal(report.distinct, 16);
     assert.deepEqual(report.levels.map(({ used }: { used: number }) => used), [4, 4]);
     for (let item = 0; item < 16; item++) {

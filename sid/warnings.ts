@@ -1,0 +1,47 @@
+import type { SidReport } from "./report.ts";
+
+/** Share of a codebook below which it counts as collapsed. */
+const LEAST_USAGE = 0.5;
+/** Share of items on a SID of others, as coded, above which the codes say too little. */
+const MOST_COLLISIONS = 0.05;
+
+/**
+ * What is wrong with SIDs and what to do, in plain words; empty where nothing is. `before` are the SIDs as coded,
+ * `after` those that the collision policy left, `codebooks` the number of learned levels.
+ */
+export function sidWarnings(before: SidReport, after: SidReport, codebooks: number): string[] {
+  const warnings: string[] = [];
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  for (const { level, used, codebookSize, usage } of before.levels.slice(0, codebooks)) {
+    if (used === 1 && codebookSize > 1) {
+      warnings.push(
+        `Level ${level} is dead: every item has the same code there, so it tells nothing apart. The levels before it ` +
+          "left nothing over, or the codebook collapsed. Use fewer --levels, or --method rqkmeans",
+      );
+    } else if (usage < LEAST_USAGE) {
+      warnings.push(
+        `Level ${level} uses ${used} of ${codebookSize} codewords (${
+          percent(usage)
+        }): its codebook collapsed. Scale ` +
+          "the vectors to one length (--normalize), start from k-means and reset dead codes if the method is a " +
+          "trained one, use --method rqkmeans, which refills empty clusters, or a smaller codebook",
+      );
+    }
+  }
+  if (before.collisionRate > MOST_COLLISIONS) {
+    warnings.push(
+      `${
+        percent(before.collisionRate)
+      } of the items got codes that another item has already. What the policy moves ` +
+        "no longer means what its tokens say: use more --levels or a larger codebook, or embeddings that tell these " +
+        "items apart (are there many equal texts?)",
+    );
+  }
+  if (after.collisionGroups > 0) {
+    warnings.push(
+      `${after.collidingItems} items still share a SID, up to ${after.largestGroup} on one: a model cannot tell them ` +
+        "apart. Use --collisions extra-level or nearest-free, unless sharing is meant",
+    );
+  }
+  return warnings;
+}

@@ -1,0 +1,112 @@
+import { existsSync } from "node:fs";
+import type { Corpus } from "../../data/corpus.ts";
+import { toDataset } from "../../data/corpus.ts";
+import { embeddings as embedWords } from "../../data/embeddings.ts";
+import { idListPath, loadEmbeddingIds } from "../../data/embedding_ids.ts";
+import { loadCorpus } from "../../data/load.ts";
+import { readMatrix } from "../../data/npy.ts";
+import { diskFiles } from "../../data/read_files.ts";
+import { UserError } from "../../data/user_error.ts";
+import type { Embeddings } from "../../sid/embeddings.ts";
+import { concatenate, normalizeRows, zeroRows } from "../../sid/fuse.ts";
+import type { SidInput } from "../../sid/method.ts";
+import { sha256 } from "../../data/sha256.ts";
+import { methodOf, type SidFlags } from "./flags.ts";
+import type { Recipe } from "./folder.ts";
+
+/** What the flags name, read and checked. */
+export interface LoadedInput {
+  /** What the method gets. */
+  input: SidInput;
+  /** The items' dataset, where `--data` names one. */
+  corpus?: Corpus;
+  /** Items whose vectors are all zeros, by the file that they came from. */
+  zeroRows: Record<string, number[]>;
+  /** Where the vectors came from. */
+  recipe: Pick<Recipe, "normalize" | "parts" | "aligned" | "provider">;
+}
+
+/** Vectors of items with where they came from. */
+export interface SourcedEmbeddings {
+  embeddings: Embeddings;
+  source: { from: string; sha256?: string; dim: number };
+  provider?: Recipe["provider"];
+}
+
+/** Reads embeddings and dataset. Throws {@link UserError} where files are damaged or do not belong together. */
+export async function loadInput(flags: SidFlags): Promise<LoadedInput> {
+  const corpus = flags.data ? await loadCorpus(flags.data) : undefined;
+  const itemIds = corpus?.items.map(({ id }) => id);
+  const text = flags.embeddings
+    ? await loadEmbeddings(flags.embeddings, itemIds)
+    : wordEmbeddings(flags.data, corpus!);
+  const collab = flags.collab ? await loadEmbeddings(flags.collab, itemIds) : undefined;
+  const named = [text, ...(collab ? [collab] : [])];
+  checkRows(named, corpus && { from: flags.data, rows: corpus.items.length });
+
+  const aligns = methodOf(flags.method).needs?.includes("collaborative");
+  const fuses = collab !== undefined && (flags.fuse ?? (aligns ? "none" : "concat")) === "concat";
+  const scale = (embeddings: Embeddings) => flags.normalize ? normalizeRows(embeddings) : embeddings;
+  const parts = [{ ...text.source, weight: flags.textWeight }];
+  if (fuses) parts.push({ ...collab.source, weight: flags.collabWeight });
+  const embeddings = fuses
+    ? concatenate(
+      named.map(({ embeddings }, i) => ({ name: parts[i].from, embeddings, weight: parts[i].weight })),
+    )
+    : scale(text.embeddings);
+  const histories = corpus && toDataset(corpus).histories.map(({ items }) => items);
+  return {
+    input: {
+      embeddings,
+      ...(collab && !fuses && { collaborative: scale(collab.embeddings) }),
+      ...(histories && { histories }),
+    },
+    corpus,
+    zeroRows: Object.fromEntries(
+      named.map(({ embeddings, source }) => [source.from, zeroRows(embeddings)]).filter(([, rows]) =>
+        rows.length > 0
+      ),
+    ),
+    recipe: {
+      normalize: flags.normalize,
+      parts,
+      ...(collab && !fuses && { aligned: collab.source }),
+      ...(text.provider && { provider: text.provider }),
+    },
+  };
+}
+
+/** Reads a `.npy` file and the id list beside it, if there is one. */
+export async function loadEmbeddings(path: string, itemIds?: readonly string[]): Promise<SourcedEmbeddings> {
+  const embeddings = readMatrix(await diskFiles.readFile(path), path);
+  const source = { from: path, sha256: await sha256(path), dim: embeddings.dim };
+  const listPath = idListPath(path);
+  if (!existsSync(listPath)) return { embeddings, source };
+  const { provider: name, settings, fields, maxCharacters, dialect } = await loadEmbeddingIds(
+    listPath,
+    embeddings.rows,
+    itemIds,
+  );
+  return { embeddings, source, provider: { name, settings, fields, maxCharacters, dialect } };
+}
+
+function wordEmbeddings(data: string, corpus: Corpus): SourcedEmbeddings {
+  const { data: values, shape: [rows, dim] } = embedWords(toDataset(corpus));
+  return { embeddings: { data: values, rows, dim }, source: { from: `words of ${data}`, dim } };
+}
+
+function checkRows(
+  [first, ...others]: readonly SourcedEmbeddings[],
+  dataset: { from: string; rows: number } | undefined,
+): void {
+  const expected = dataset ?? { from: first.source.from, rows: first.embeddings.rows };
+  for (const { embeddings, source } of [first, ...others]) {
+    if (embeddings.rows === expected.rows) continue;
+    throw new UserError(
+      `Cannot use ${source.from}: it has ${embeddings.rows} rows, ${expected.from} has ${expected.rows}` +
+        `${
+          dataset ? " items" : ""
+        }, expected one row an item in the same order. Embed the items of this dataset again`,
+    );
+  }
+}
