@@ -1,5 +1,6 @@
 import type { Corpus } from "./corpus.ts";
 import type { OnFault } from "./fault.ts";
+import type { DatasetStatistics } from "./statistics.ts";
 
 /** One on-disk format. `recognises` looks at names only; `read` reads and checks everything. */
 export interface DatasetFormat {
@@ -14,4 +15,6 @@ export interface DatasetFormat {
    * which throws unless told otherwise, and the row is left out.
    */
   read(dir: string, onFault?: OnFault): Promise<Corpus>;
+  /** Compares the files with what the directory itself says of them, where it does. */
+  verify?(dir: string, statistics: DatasetStatistics, onFault: OnFault): Promise<void>;
 }

@@ -16,10 +16,15 @@ import {
 import { loadIndex } from "./index_file.ts";
 import { readJson } from "./json_file.ts";
 import { readParquet } from "./parquet_file.ts";
+import { sha256 } from "./sha256.ts";
+import type { DatasetStatistics } from "./statistics.ts";
 import { readText } from "./text_file.ts";
 
 const MANIFEST: FileRole = { layout: DATASET_JSON, folders: [""], fits: (name) => name === DATASET_JSON };
 const INDEX: FileRole = { layout: "index.json", folders: [""], fits: (name) => name === "index.json" };
+
+/** Statistics that the tables must bear out. */
+const COUNTS = ["users", "items", "interactions", "train", "valid", "test"] as const;
 
 /** Our directory: Parquet tables beside a `dataset.json`, and an `index.json` where SIDs ship with the data. */
 export const genrec: DatasetFormat = {
@@ -68,6 +73,30 @@ export const genrec: DatasetFormat = {
       files,
       unread: others.filter((path) => !path.startsWith(`${ATTACHMENTS}/`)),
     };
+  },
+
+  async verify(dir: string, counted: DatasetStatistics, onFault: OnFault): Promise<void> {
+    const path = `${dir}/${DATASET_JSON}`;
+    const { files, statistics } = await readJson(path, DatasetJson);
+    for (const [file, stated] of Object.entries(files)) {
+      const found = await sha256(`${dir}/${file}`).catch((error: Error) => error.message);
+      if (found === stated) continue;
+      onFault(
+        badValue(
+          { path: `${dir}/${file}` },
+          `the SHA-256 ${stated} of dataset.json`,
+          found,
+          "It was changed",
+        ),
+      );
+    }
+    for (const count of COUNTS) {
+      const stated = statistics[count];
+      if (stated === undefined || stated === counted[count]) continue;
+      onFault(
+        badValue({ path: `${path} at ["statistics"]["${count}"]` }, `${counted[count]} as counted`, stated),
+      );
+    }
   },
 };
 

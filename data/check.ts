@@ -1,0 +1,79 @@
+import type { Corpus, SplitKind } from "./corpus.ts";
+import { splits } from "./dataset.ts";
+import { findFormat } from "./load.ts";
+import { type DatasetStatistics, statisticsOf } from "./statistics.ts";
+import { UserError } from "./user_error.ts";
+import { checkCatalogue } from "./check/catalogue.ts";
+import { Findings } from "./check/findings.ts";
+import { checkInteractions, checkSamples } from "./check/samples.ts";
+import { checkSids } from "./check/sids.ts";
+
+/** Most problems that are listed. */
+export const MOST_PROBLEMS = 20;
+
+/** What a check found. */
+export interface CheckReport {
+  /** Name of the format. */
+  format: string;
+  /** The first {@link MOST_PROBLEMS} faults, one sentence each; none for a sound dataset. */
+  problems: string[];
+  /** All faults. */
+  problemCount: number;
+  /** What is no fault and good to know. */
+  notes: string[];
+  /** Facts and counts; absent where a file could not be read at all. */
+  dataset?: {
+    name: string;
+    source: string;
+    license: string;
+    split: SplitKind;
+    maxHistory: number;
+    statistics: DatasetStatistics;
+  };
+}
+
+/**
+ * Validates a dataset directory of any supported format (or built-in data by name) to its depth and counts what it
+ * holds. Faults are reported, not thrown. Throws `UserError` where no format fits.
+ */
+export async function checkDataset(dir: string): Promise<CheckReport> {
+  const format = await findFormat(dir);
+  const faults: string[] = [];
+  const onFault = ({ message }: UserError) => void faults.push(message);
+  let corpus: Corpus;
+  try {
+    corpus = await format.read(dir, onFault);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return report(format.name, [...faults, error.message], []);
+  }
+  const findings = new Findings();
+  checkCatalogue(corpus, findings);
+  checkInteractions(corpus.interactions, findings);
+  checkSamples(corpus, findings);
+  if (corpus.sids !== undefined) checkSids(corpus.sids, findings);
+  const statistics = statisticsOf(corpus);
+  await format.verify?.(dir, statistics, onFault);
+  const { name, source, license, split, maxHistory } = corpus;
+  return {
+    ...report(format.name, [...faults, ...findings.lines], notesOn(corpus, statistics)),
+    dataset: { name, source, license, split, maxHistory, statistics },
+  };
+}
+
+function report(format: string, problems: string[], notes: string[]): CheckReport {
+  return { format, problems: problems.slice(0, MOST_PROBLEMS), problemCount: problems.length, notes };
+}
+
+function notesOn(corpus: Corpus, { unusedItems, untitledItems, sids }: DatasetStatistics): string[] {
+  const { items, samples, unread } = corpus;
+  const lengths = Object.keys(sids?.lengths ?? {});
+  return [
+    ...splits.filter((split) => samples[split].length === 0).map((split) => `no ${split} samples`),
+    ...(untitledItems === items.length ? ["no item has a title"] : []),
+    ...(unusedItems > 0 ? [`${unusedItems} items have no interaction`] : []),
+    ...(sids && sids.collidingItems > 0 ? [`${sids.collidingItems} items share their SID with another`] : []),
+    ...(lengths.length > 1 ? [`SIDs have ${lengths.join(" or ")} tokens`] : []),
+    ...unread.map((path) => `not part of the dataset: ${path}`),
+  ];
+}

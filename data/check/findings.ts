@@ -1,0 +1,18 @@
+/** Collects faults of the same kind into one line, so that a broken file does not bury the others. */
+export class Findings {
+  readonly #kinds = new Map<string, { count: number; first: string }>();
+
+  /** Notes a fault; `what` reads as a sentence without a place, `where` says which row. */
+  add(what: string, where: string): void {
+    const kind = this.#kinds.get(what);
+    if (kind === undefined) this.#kinds.set(what, { count: 1, first: where });
+    else kind.count++;
+  }
+
+  /** One line a kind, in order of first appearance. */
+  get lines(): string[] {
+    return [...this.#kinds].map(([what, { count, first }]) =>
+      count === 1 ? `${what}: ${first}` : `${what}: ${count} times, first ${first}`
+    );
+  }
+}
