@@ -14,6 +14,7 @@ export class Tape {
   readonly training: boolean;
   #steps: (() => void)[] = [];
   #gradients = new Map<Matrix, Matrix>();
+  #constants = new Set<Matrix>();
   /** How many operands a gradient matrix stands for: several may share one. */
   #uses = new Map<Matrix, number>();
   /** Results whose gradient the running step has taken: each is taken by one step, the one of its operation. */
@@ -39,6 +40,16 @@ export class Tape {
   gradient(result: Matrix): Matrix | undefined {
     this.#taken.push(result);
     return this.#gradients.get(result);
+  }
+
+  /** Says that nothing needs the gradient of `matrix`, such as data: layers may spare themselves its computation. */
+  constant(matrix: Matrix): void {
+    this.#constants.add(matrix);
+  }
+
+  /** Whether the gradient of `operand` is of use; see {@link constant}. */
+  wants(operand: Matrix): boolean {
+    return !this.#constants.has(operand);
   }
 
   /** Adds a term to the gradient of `operand`. The matrix may be shared with other operands and is never written to. */
@@ -69,6 +80,7 @@ export class Tape {
       this.#added.clear();
     }
     this.#steps = [];
+    this.#constants.clear();
     this.#gradients.clear();
     this.#uses.clear();
   }

@@ -30,7 +30,7 @@ export function linear(tape: Tape, parameters: Weights, x: Matrix, weight: strin
     if (!dy) return;
     matmulAt(device, dy, x, parameters.gradient(weight), true);
     if (bias) columnSum(device, dy, parameters.gradient(bias), true);
-    tape.accumulate(x, matmul(device, dy, parameters.matrix(weight)));
+    if (tape.wants(x)) tape.accumulate(x, matmul(device, dy, parameters.matrix(weight)));
   });
   return y;
 }

@@ -1,2 +1,3 @@
 // One line a method.
 export { rqKmeans } from "./rq_kmeans.ts";
+export { rqVae } from "./rq_vae.ts";

@@ -7,7 +7,17 @@ import * as registry from "../../sid/registry.ts";
 
 const methods = Object.values(registry) as unknown as SidMethod[];
 /** Settings that make a fit quick, for methods whose defaults do not. */
-const QUICK: Record<string, Record<string, unknown>> = {};
+const QUICK: Record<string, Record<string, unknown>> = {
+  rqvae: {
+    epochs: 40,
+    evalEpochs: 20,
+    latentDim: 8,
+    startIterations: 10,
+    learningRate: 0.01,
+    warmupEpochs: 0,
+    keep: "loss",
+  },
+};
 
 function settings(method: SidMethod, seed = 42) {
   const shared = "codebookSize" in method.Config.shape ? { codebookSize: 16 } : {};

@@ -1,0 +1,123 @@
+import { scale } from "../kernels/add.ts";
+import { clusterRows } from "../kernels/cluster_rows.ts";
+import type { Device } from "../kernels/device.ts";
+import { embedBackward } from "../kernels/embedding.ts";
+import { kmeansAssign } from "../kernels/kmeans.ts";
+import type { Tape } from "../kernels/tape.ts";
+import type { Flat, Matrix } from "../kernels/tensor.ts";
+import { vectorQuantize } from "../kernels/vector_quantize.ts";
+import type { Parameters, ParameterSpec } from "./parameters.ts";
+
+/** How latents are quantised, and what the quantisation loss weighs. */
+export interface QuantizeOptions {
+  /** Levels that take part, the first ones; the others have neither codes nor loss. */
+  levels: number;
+  /** Weight λ of the mean over levels of the codebook and commitment losses. */
+  lossWeight: number;
+  /** Weight β of the commitment loss beside the codebook loss. */
+  beta: number;
+  /**
+   * Whether the commitment of every level reaches the encoder. Without it only that of the first does: what a straight-
+   * through codeword leaves over has no gradient.
+   */
+  residualGradients: boolean;
+}
+
+/** Latents (N, D) as codewords say them. */
+export interface QuantizedLatents {
+  /** Sum of the codewords of the levels that took part (N, D); its gradient goes straight through to the latents. */
+  quantized: Matrix;
+  /** Sums of the codewords up to each level, (N, D) each; no gradient passes through them. */
+  sums: Matrix[];
+  /** What each level coded, (N, D) each: the latents on the first. */
+  residuals: Matrix[];
+  /** Codeword of each row on each level, u32 (N) in a flat that may be longer. */
+  labels: Flat[];
+  /** Squared distance of each row to its codeword on each level, f32 (N) in a flat that may be longer. */
+  distances: Flat[];
+  /** What the distances of all levels together are multiplied by in the loss. */
+  distanceWeight: number;
+}
+
+interface LevelState {
+  name: string;
+  labels: Flat;
+  distances: Flat;
+  offsets: Flat;
+  members: Flat;
+}
+
+/** Codebooks as parameters: `codebook.0` (K, D) … */
+export function codebookParameters(codebookSizes: readonly number[], dim: number): ParameterSpec[] {
+  return codebookSizes.map((rows, level) => (
+    { name: `codebook.${level}`, rows, cols: dim, init: "zeros", decay: true, product: false }
+  ));
+}
+
+/**
+ * Residual vector quantisation with a straight-through estimator (van den Oord et al. 2017; Lee et al. 2022): level l
+ * codes what the codewords of the levels before left over, by the nearest codeword. Loss of a level: mean of
+ * |codeword - residual|^2, once for the codebook alone, and β times for the encoder alone.
+ */
+export class ResidualQuantizer {
+  readonly #device: Device;
+  readonly #levels: LevelState[];
+
+  /** Room for up to `rows` latents at a time. */
+  constructor(device: Device, codebookSizes: readonly number[], rows: number) {
+    this.#device = device;
+    this.#levels = codebookSizes.map((codewords, level) => ({
+      name: `codebook.${level}`,
+      labels: device.createFlat("u32", rows),
+      distances: device.createFlat("f32", rows),
+      offsets: device.createFlat("u32", codewords + 1),
+      members: device.createFlat("u32", rows),
+    }));
+  }
+
+  /** latents (N, D), `parameters` with those of {@link codebookParameters}. */
+  quantize(tape: Tape, parameters: Parameters, latents: Matrix, options: QuantizeOptions): QuantizedLatents {
+    const device = this.#device;
+    const levels = this.#levels.slice(0, options.levels);
+    const residuals = [latents];
+    const sums: Matrix[] = [];
+    for (const { name, labels, distances } of levels) {
+      const codebook = parameters.matrix(name);
+      const residual = residuals.at(-1)!;
+      kmeansAssign(device, residual, codebook, labels, distances);
+      const next = vectorQuantize(device, residual, codebook, labels, sums.at(-1));
+      residuals.push(next.residual);
+      sums.push(next.sum);
+    }
+    const quantized = sums.at(-1)!;
+    const weight = options.lossWeight / (levels.length * latents.rows * latents.cols);
+    tape.record(() => {
+      const gradient = tape.gradient(quantized);
+      if (gradient) tape.accumulate(latents, gradient);
+      levels.forEach(({ name, labels, offsets, members }, level) => {
+        const left = residuals[level + 1];
+        clusterRows(device, labels, latents.rows, offsets, members);
+        const pull = scale(device, left, -2 * weight);
+        embedBackward(device, pull, offsets, members, parameters.gradient(name), true);
+        device.release(pull);
+        if (level > 0 && !options.residualGradients) return;
+        tape.accumulate(latents, scale(device, left, 2 * weight * options.beta));
+      });
+    });
+    return {
+      quantized,
+      sums,
+      residuals: residuals.slice(0, -1),
+      labels: levels.map(({ labels }) => labels),
+      distances: levels.map(({ distances }) => distances),
+      distanceWeight: weight * (1 + options.beta),
+    };
+  }
+
+  /** Frees everything on the device. */
+  destroy(): void {
+    for (const { labels, distances, offsets, members } of this.#levels) {
+      [labels, distances, offsets, members].forEach((flat) => this.#device.destroy(flat));
+    }
+  }
+}

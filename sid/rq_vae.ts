@@ -1,0 +1,96 @@
+import { z } from "zod";
+import type { Device } from "../kernels/device.ts";
+import { RqVae, type RqVaeShape } from "../models/rq_vae.ts";
+import type { TensorMap } from "../models/parameters.ts";
+import { checkEmbeddings, checkEnoughItems, type Embeddings } from "./embeddings.ts";
+import type { SidCodes, SidFit, SidInput, SidMethod, SidModel, SidProgress } from "./method.ts";
+import {
+  fitNormalizer,
+  type Normalization,
+  normalize,
+  normalizerOf,
+  normalizerTensors,
+} from "./normalize.ts";
+import { checkWidth, codeItems } from "./quantizer_codes.ts";
+import { type QuantizerConfig, quantizerFields, quantizerShape } from "./quantizer_config.ts";
+import { type QuantizerHooks, trainQuantizer } from "./quantizer_training.ts";
+
+/** Settings of {@link rqVae}; `rqVae.Config.parse({})` fills in the defaults. */
+export interface RqVaeConfig extends QuantizerConfig {
+  /** Codebooks L, one a token of the SID. Default: 3. */
+  levels: number;
+  /** Codewords K in each codebook. Default: 256. */
+  codebookSize: number;
+}
+
+const fields = {
+  levels: z.int().min(1).max(8).default(3).describe("codebooks, one a token of the SID"),
+  codebookSize: z.int().min(2).max(16384).default(256).describe("codewords in each codebook"),
+  ...quantizerFields,
+} satisfies { [K in keyof RqVaeConfig]: z.ZodType<RqVaeConfig[K]> };
+
+/**
+ * RQ-VAE: an autoencoder whose latents are coded by residual codebooks (Lee et al. 2022; Rajput et al. 2023, TIGER).
+ * Codebooks start from k-means, unused codewords are revived, the epoch with the fewest collisions is kept.
+ */
+export const rqVae: SidMethod<RqVaeConfig> = {
+  name: "rqvae",
+  Config: z.strictObject(fields),
+  fit(device, input, config, onProgress) {
+    const codebookSizes = new Array<number>(config.levels).fill(config.codebookSize);
+    return fitQuantizer(device, input, codebookSizes, config, {}, onProgress);
+  },
+  encode: encodeQuantizer,
+};
+
+/** `SidMethod.fit` of an autoencoder with codebooks of these sizes; `hooks` change its training. */
+export async function fitQuantizer(
+  device: Device,
+  { embeddings }: SidInput,
+  codebookSizes: readonly number[],
+  config: QuantizerConfig,
+  hooks: QuantizerHooks = {},
+  onProgress?: (progress: SidProgress) => void,
+): Promise<SidFit> {
+  checkEmbeddings(embeddings);
+  checkEnoughItems(embeddings, Math.max(...codebookSizes));
+  const normalizer = fitNormalizer(embeddings, config.normalize);
+  const data = normalize(embeddings, normalizer);
+  const shape = quantizerShape(embeddings.dim, codebookSizes, config);
+  const { tensors: weights, ...notes } = await trainQuantizer(device, data, shape, config, {
+    hooks,
+    onProgress,
+  });
+  const tensors = new Map([...weights, ...normalizerTensors(normalizer)]);
+  const model = { codebookSizes: [...codebookSizes], tensors };
+  return { ...await encodeQuantizer(device, embeddings, model, config), model, notes: { ...notes } };
+}
+
+/** `SidMethod.encode` of a model that {@link fitQuantizer} made: sizes are those of its tensors. */
+export async function encodeQuantizer(
+  device: Device,
+  embeddings: Embeddings,
+  { codebookSizes, tensors }: SidModel,
+  config: { normalize: Normalization },
+): Promise<SidCodes> {
+  checkEmbeddings(embeddings);
+  const shape = shapeOf(codebookSizes, tensors);
+  checkWidth(embeddings, shape.width);
+  const normalizer = normalizerOf(tensors, config.normalize);
+  const model = new RqVae(device, shape);
+  try {
+    model.load(tensors, "the model of these SIDs");
+    return await codeItems(model, embeddings, normalize(embeddings, normalizer), normalizer);
+  } finally {
+    model.destroy();
+  }
+}
+
+function shapeOf(codebookSizes: number[], tensors: TensorMap): RqVaeShape {
+  const sizes: number[] = [];
+  for (let layer = 0; tensors.has(`encoder.${layer}.weight`); layer++) {
+    sizes.push(tensors.get(`encoder.${layer}.weight`)!.shape[0]);
+  }
+  const width = tensors.get("encoder.0.weight")!.shape[1];
+  return { width, layers: sizes.slice(0, -1), latentWidth: sizes.at(-1)!, codebookSizes, skip: false };
+}
