@@ -13,6 +13,7 @@ export const registry = {
     summary: "turn item texts or histories into vectors",
     load: () => import("./embed.ts"),
   },
+  data: { summary: "turn raw logs into a dataset, or check one", load: () => import("./data.ts") },
   sid: { summary: "turn item embeddings into semantic IDs", load: () => import("./sid.ts") },
   sft: { summary: "train a decoder on next-item prediction", load: () => import("./sft.ts") },
   evaluate: { summary: "rank a split by beam search and score it", load: () => import("./evaluate.ts") },

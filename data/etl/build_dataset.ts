@@ -1,0 +1,256 @@
+import { basename, join, resolve } from "node:path";
+import type { z } from "zod";
+import { splits } from "../dataset.ts";
+import { DATASET_JSON, type DatasetJson } from "../genrec_layout.ts";
+import { UserError } from "../user_error.ts";
+import { type BadLines, checkBadLines, findBadLines } from "./bad_lines.ts";
+import { type EtlConfig, type Parity, sources } from "./config.ts";
+import { Engine } from "./engine.ts";
+import { addGprAttributes } from "./gpr.ts";
+import { fingerprint, isRemote, resolveFiles } from "./input_files.ts";
+import { defineTextFunctions, type ItemFiles, loadCatalogue, loadTitles, type TextRules } from "./items.ts";
+import { loadReviews } from "./load_reviews.ts";
+import { makeLog, numberLog } from "./log.ts";
+import { OutputFolder } from "./output_folder.ts";
+import { makeSamples, samplesOf } from "./samples.ts";
+import { day, selectLog, type Step } from "./select_log.ts";
+import type { RawSource, SourceOptions } from "./source.ts";
+import { type Sql, sql } from "./sql.ts";
+import { logStatistics, type Statistics } from "./statistics.ts";
+import { parseDate, type TimeWindow } from "./window.ts";
+
+/** What the `dataset.json` of a build holds. */
+export interface DatasetManifest extends z.output<typeof DatasetJson> {
+  /** What each step left of the reviews. */
+  steps: Step[];
+  statistics: Statistics;
+  /** Lines left out of the two kinds of input. */
+  badLines: { reviews: BadLines; meta: BadLines };
+  /** Switches that were on. */
+  parity: readonly Parity[];
+}
+
+/** How a build tells what it does, and how it is stopped. */
+export interface BuildObserver {
+  log(line: string): void;
+  signal?: AbortSignal;
+}
+
+/**
+ * Turns raw logs into a dataset directory, out of core: DuckDB holds `config.memory` and spills the rest beside `out`.
+ * The directory appears whole or not at all. Throws `UserError` for input that makes no dataset.
+ */
+export async function buildDataset(config: EtlConfig, observer: BuildObserver): Promise<DatasetManifest> {
+  const source = sources.get(config.dataset!)!;
+  await using output = await OutputFolder.create(config.out, config.force);
+  const work = join(output.path, "work");
+  await Deno.mkdir(work);
+  const manifest = await inEngine(config, work, observer, async (engine) => {
+    const reviewFiles = await resolveFiles(engine, config.reviews, "--reviews");
+    const metaFiles = await resolveFiles(engine, config.meta, "--meta");
+    // Hashed while DuckDB reads the same files, on a core that a gzip file leaves idle.
+    const stop = new AbortController();
+    const signal = AbortSignal.any([stop.signal, ...observer.signal ? [observer.signal] : []]);
+    const inputs = hashAll([...reviewFiles, ...metaFiles], signal);
+    inputs.catch(() => {}); // told where it is awaited
+    try {
+      return await build(engine, { config, source, reviewFiles, metaFiles, inputs, output, observer });
+    } finally {
+      stop.abort();
+      await inputs.catch(() => {});
+    }
+  });
+  await Deno.remove(work, { recursive: true });
+  await Deno.writeTextFile(join(output.path, DATASET_JSON), JSON.stringify(manifest, null, 2) + "\n");
+  await output.publish();
+  return manifest;
+}
+
+interface Job {
+  config: EtlConfig;
+  source: RawSource;
+  reviewFiles: string[];
+  metaFiles: string[];
+  inputs: Promise<Record<string, string>>;
+  output: OutputFolder;
+  observer: BuildObserver;
+}
+
+async function build(engine: Engine, job: Job): Promise<DatasetManifest> {
+  const { config, source, reviewFiles, output, observer: { log } } = job;
+  const options = sourceOptions(config);
+  const reviewTable = tableOf(reviewFiles, (path) => source.reviews(path, options));
+  const items = itemFiles(job, options);
+  if (config.split === "time" && reviewTable.time === undefined) {
+    throw new UserError(
+      `Cannot split by time: no column of times. Name it with --time, or use --split leave-one-out`,
+    );
+  }
+  const rules: TextRules = {
+    filter: config.titleFilter === "auto" ? source.titleFilter : config.titleFilter,
+    maxWords: config.maxTitleWords,
+    twoEntities: config.parity.includes("two-entities"),
+    printedLists: config.parity.includes("printed-lists"),
+  };
+  await defineTextFunctions(engine, rules);
+
+  const reviews = await loadReviews(engine, reviewFiles, reviewTable);
+  // Before bad lines are looked for: a torn gzip file ends in one, and that is not what is wrong with it.
+  const inputs = await job.inputs;
+  const badReviews = await findBadLines(engine, reviews);
+  checkBadLines(badReviews, config.maxBadLines, "reviews");
+  const steps: Step[] = [await rawStep(engine)];
+  log(stepLine(steps[0]));
+  const badMeta = await loadTitles(engine, items, rules);
+  checkBadLines(badMeta, config.maxBadLines, "items");
+  await makeLog(engine);
+  const selected = await selectLog(engine, {
+    userK: config.userK,
+    itemK: config.itemK,
+    window: { start: parseDate(config.start), end: parseDate(config.end) },
+    endInclusive: config.parity.includes("end-inclusive"),
+    expand: config.expandWindow,
+  }, (step) => log(stepLine(step)));
+  steps.push(...selected.steps);
+  await numberLog(engine);
+  await loadCatalogue(engine, items);
+  await engine.run(sql`CREATE TABLE user_table AS
+    SELECT number AS "user", id, CAST(NULL AS VARCHAR) AS attributes FROM users ORDER BY number`);
+  if (config.gpr) await addGprAttributes(engine);
+  await makeSamples(engine, config.split, config.maxHistory);
+  const statistics = await logStatistics(engine);
+  checkSplits(statistics, config.allowEmpty);
+
+  const { force: _force, out: _out, ...settings } = config;
+  return {
+    format: "genrec-dataset",
+    version: 1,
+    name: config.name || basename(resolve(config.out)),
+    source: source.source,
+    license: source.license,
+    split: config.split,
+    maxHistory: config.maxHistory,
+    settings: {
+      ...settings,
+      titleFilter: rules.filter,
+      start: startDay(selected.window),
+    },
+    inputs,
+    files: await writeTables(engine, output.path),
+    steps,
+    statistics,
+    badLines: { reviews: badReviews, meta: badMeta },
+    parity: config.parity,
+  };
+}
+
+/** Opens the engine for `use` and closes it even when that throws, so that its files can be removed. */
+async function inEngine<T>(
+  { memory, threads }: EtlConfig,
+  folder: string,
+  { signal }: BuildObserver,
+  use: (engine: Engine) => Promise<T>,
+): Promise<T> {
+  using engine = await Engine.open({
+    folder,
+    memory,
+    threads: threads || navigator.hardwareConcurrency,
+    signal,
+  });
+  return await use(engine);
+}
+
+/** The window's first day as it is after expansion. */
+function startDay({ start }: TimeWindow): string {
+  return start === null ? "" : day(start);
+}
+
+function sourceOptions(config: EtlConfig): SourceOptions {
+  return { columns: config, categoriesKeyOnly: config.parity.includes("categories-key") };
+}
+
+/** How to read files that must all be of one kind. */
+function tableOf<T extends { format: object } | undefined>(
+  files: readonly string[],
+  read: (path: string) => T,
+): T {
+  const table = read(files[0]);
+  for (const file of files.slice(1)) {
+    if (JSON.stringify(read(file)?.format) === JSON.stringify(table?.format)) continue;
+    throw new UserError(`Cannot read ${files[0]} and ${file} together: expected files of one format`);
+  }
+  return table;
+}
+
+/** Files of items: `--meta`, else the reviews themselves where they have a column of titles. */
+function itemFiles(
+  { config, source, reviewFiles, metaFiles }: Job,
+  options: SourceOptions,
+): ItemFiles | undefined {
+  const files = metaFiles.length > 0 ? metaFiles : source.name === "generic" ? reviewFiles : [];
+  const table = files.length === 0 ? undefined : tableOf(files, (path) => source.items(path, options));
+  if (table !== undefined) {
+    return { files, table, required: source.name === "generic" ? table.columns : [] };
+  }
+  if (metaFiles.length > 0) {
+    throw new UserError(`Cannot use --meta ${metaFiles[0]} without a column of titles. Name it with --title`);
+  }
+  if (source.name !== "generic" && config.titleFilter !== "off") {
+    throw new UserError(
+      `Cannot make a dataset of ${source.name} without --meta: its titles come from there (${source.layout}). ` +
+        `Name the file, or go without titles with --title-filter off`,
+    );
+  }
+  return undefined;
+}
+
+async function hashAll(
+  files: readonly string[],
+  signal: AbortSignal,
+): Promise<Record<string, string>> {
+  const hashes: Record<string, string> = {};
+  for (const file of files) hashes[file] = isRemote(file) ? "not hashed" : await fingerprint(file, signal);
+  return hashes;
+}
+
+async function rawStep(engine: Engine): Promise<Step> {
+  const good = sql`FROM reviews WHERE problem IS NULL`;
+  const step = await engine.row<Omit<Step, "step">>(sql`
+    SELECT count(*) AS reviews, count(DISTINCT "user") AS users, count(DISTINCT item) AS items ${good}`);
+  if (step.reviews === 0) throw new UserError(`Cannot make a dataset: the files of --reviews hold no review`);
+  return { step: "read", ...step };
+}
+
+function stepLine({ step, reviews, users, items }: Step): string {
+  const count = (n: number) => n.toLocaleString("en");
+  return `${step}: ${count(reviews)} reviews, ${count(users)} users, ${count(items)} items`;
+}
+
+function checkSplits(statistics: Statistics, allowEmpty: boolean): void {
+  const { train, valid, test } = statistics;
+  if (train + valid + test === 0) {
+    throw new UserError(`Cannot make samples: no user has two interactions. Raise --user-k to 2 or more`);
+  }
+  const empty = splits.filter((split) => statistics[split] === 0);
+  if (empty.length === 0 || (allowEmpty && train > 0)) return;
+  throw new UserError(
+    `Cannot split ${train + valid + test} samples: ${empty.join(" and ")} would be empty. ` +
+      `Use more data or another --split${train > 0 ? ", or accept it with --allow-empty" : ""}`,
+  );
+}
+
+async function writeTables(engine: Engine, folder: string): Promise<Record<string, string>> {
+  const tables: Record<string, Sql> = {
+    items: sql`SELECT * FROM catalogue`,
+    users: sql`SELECT * FROM user_table`,
+    interactions: sql`SELECT * FROM interactions`,
+    ...Object.fromEntries(splits.map((split) => [split, samplesOf(split)])),
+  };
+  const hashes: Record<string, string> = {};
+  for (const [table, query] of Object.entries(tables)) {
+    const file = `${table}.parquet`;
+    await engine.run(sql`COPY (${query}) TO ${join(folder, file)} (FORMAT parquet, COMPRESSION snappy)`);
+    hashes[file] = await fingerprint(join(folder, file));
+  }
+  return hashes;
+}

@@ -1,0 +1,86 @@
+import { z } from "zod";
+import { SPLIT_KINDS } from "../corpus.ts";
+import { TITLE_FILTERS } from "./clean_text.ts";
+import * as registry from "./registry.ts";
+import { type RawSource, TIME_UNITS } from "./source.ts";
+import { parseDate } from "./window.ts";
+
+/** The raw sources by name. */
+export const sources = new Map<string, RawSource>(
+  (Object.values(registry) as RawSource[]).map((source) => [source.name, source]),
+);
+
+/** What MiniOneRec does where this program does better: for figures that are compared with published ones. */
+export const PARITY = ["end-inclusive", "two-entities", "printed-lists", "categories-key"] as const;
+export type Parity = typeof PARITY[number];
+
+const column = (role: string) => z.string().default("").describe(`generic: column of ${role}`);
+const date = (text: string) =>
+  z.string().default("").refine(isDate, { error: "expected a date such as 2016-10 or 2016-10-31" }).describe(
+    text,
+  );
+
+/** Flags of `genrec data`. */
+export const EtlConfig = z.strictObject({
+  dataset: z.enum([...sources.keys()]).optional().describe("kind of raw data:"),
+  reviews: z.array(z.string()).default([]).describe(
+    "files of reviews: paths, globs, http or object-store addresses",
+  ),
+  meta: z.array(z.string()).default([]).describe("files of items"),
+  out: z.string().default("").describe("dataset folder to write"),
+  force: z.boolean().default(false).describe("replace a dataset that is in --out"),
+  name: z.string().default("").describe("name for reports; else that of the --out folder"),
+  userK: z.int().min(1).default(5).describe("least interactions of a user, to a fixed point with --item-k"),
+  itemK: z.int().min(1).default(5).describe("least interactions of an item"),
+  start: date("first day that counts, UTC, e.g. 2016-10 or 2016-10-31"),
+  end: date("first day that counts no more, UTC"),
+  expandWindow: z.boolean().default(false).describe(
+    "start a year earlier while fewer than 3000 items are left, back to 1996 (MiniOneRec's rule)",
+  ),
+  titleFilter: z.enum(["auto", ...TITLE_FILTERS]).default("auto").describe(
+    "items to leave out: strict (no title, page code, one character, over --max-title-words), nonempty (no title), " +
+      "off; auto is the dataset's own",
+  ),
+  maxTitleWords: z.int().min(1).default(20).describe("most words of a title under strict"),
+  maxHistory: z.int().min(1).max(1000).default(10).describe(
+    "most items in a sample's history, e.g. 10 or 50",
+  ),
+  split: z.enum(SPLIT_KINDS).default("time").describe(
+    "time: all samples by time, 8:1:1; leave-one-out: a user's last is test, the one before valid",
+  ),
+  allowEmpty: z.boolean().default(false).describe("accept an empty valid or test split"),
+  maxBadLines: z.int().min(0).default(0).describe(
+    "lines that may be left out as unreadable; all are counted",
+  ),
+  user: column("the user"),
+  item: column("the item"),
+  time: column("the time"),
+  timeUnit: z.enum(TIME_UNITS).default("auto").describe("generic: how times are written"),
+  rating: column("the rating"),
+  metaItem: column("the item in --meta, where it is not that of --item"),
+  title: column("the item's title, in --meta, else in --reviews"),
+  text: column("the item's description"),
+  brand: column("the item's maker"),
+  category: column("the item's categories"),
+  price: column("the item's price"),
+  features: column("the item's features"),
+  gpr: z.boolean().default(false).describe("add GPR's user token, item type and value as attributes"),
+  parity: z.array(z.enum(PARITY)).default([]).describe(
+    "do as MiniOneRec does: count the end's first instant; decode two entities in titles; print lists in " +
+      "descriptions; read the key categories alone:",
+  ),
+  memory: z.string().default("1GB").describe(
+    "what DuckDB may hold in memory; the rest goes to disk beside --out",
+  ),
+  threads: z.int().min(0).default(0).describe("threads of DuckDB; 0 is one a core"),
+});
+export type EtlConfig = z.output<typeof EtlConfig>;
+
+function isDate(text: string): boolean {
+  try {
+    parseDate(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,152 @@
+import { UserError } from "../user_error.ts";
+import { type BadLines, findBadLines } from "./bad_lines.ts";
+import {
+  cleanJoined,
+  cleanList,
+  cleanTitle,
+  printedDescription,
+  textsIn,
+  type TitleRules,
+} from "./clean_text.ts";
+import type { Engine } from "./engine.ts";
+import { literalToJson } from "./python_literal.ts";
+import { numberedLines, tableQuery } from "./reader.ts";
+import type { ItemTable } from "./source.ts";
+import { type Sql, sql } from "./sql.ts";
+
+/** How the texts of items are cleaned. */
+export interface TextRules extends TitleRules {
+  /** Descriptions as MiniOneRec writes them: lists in Python's print. */
+  printedLists: boolean;
+}
+
+/** The files of items and how to read them. */
+export interface ItemFiles {
+  files: readonly string[];
+  table: ItemTable;
+  /** Columns that must be there in tables with a header. */
+  required: readonly string[];
+}
+
+/** Gives SQL the functions of texts that the queries here use. */
+export async function defineTextFunctions(engine: Engine, rules: TextRules): Promise<void> {
+  await engine.define("literal_json", 1, (line) => line === null ? null : literalToJson(line));
+  await engine.define("clean_title", 1, (json) => {
+    const raw = textsIn(json)[0];
+    return raw === undefined ? null : cleanTitle(raw, rules);
+  });
+  await engine.define("clean_text", 1, (json) => cleanJoined(json));
+  await engine.define("clean_list", 1, cleanList);
+  await engine.define(
+    "clean_description",
+    1,
+    rules.printedLists ? printedDescription : (json) => cleanJoined(json),
+  );
+}
+
+/**
+ * Makes table `titles` (id, title VARCHAR; line BIGINT, place in the files) of the items that may stay: of several lines
+ * with one id the last with a title. Without files every reviewed item stays, under its id.
+ */
+export async function loadTitles(
+  engine: Engine,
+  items: ItemFiles | undefined,
+  rules: TextRules,
+): Promise<BadLines> {
+  if (items === undefined) {
+    await engine.run(sql`CREATE TABLE titles AS
+      SELECT DISTINCT item AS id, item AS title, CAST(NULL AS BIGINT) AS line FROM reviews WHERE problem IS NULL`);
+    return { count: 0, first: [] };
+  }
+  const { files, table } = items;
+  const rejects = table.format.kind === "csv" ? "item_rejects" : undefined;
+  const query = async (files: readonly string[], rejects?: string) => {
+    const lines = await itemLines(engine, { ...items, files }, rejects);
+    return sql`SELECT ${table.id} AS id, ${table.title ?? null} AS raw_title,
+      CASE WHEN coalesce(${table.id}, '') = '' THEN 'no id of the item' END AS problem FROM (${lines})`;
+  };
+  await engine.run(sql`CREATE TABLE item_lines AS
+    SELECT id, clean_title(raw_title) AS title, problem FROM (${await query(files, rejects)})`);
+  const reread = (file: string) => query([file]);
+  const bad = await findBadLines(engine, {
+    table: "item_lines",
+    files,
+    format: table.format,
+    rejects,
+    reread,
+  });
+  const keepUntitled = rules.filter === "off";
+  await engine.run(sql`CREATE TABLE titles AS
+    SELECT item_lines.id, coalesce(title, item_lines.id) AS title, line FROM item_lines JOIN (
+      SELECT id, max(rowid) AS line FROM item_lines
+      WHERE problem IS NULL AND (title IS NOT NULL OR ${keepUntitled}) GROUP BY id
+    ) ON item_lines.rowid = line`);
+  if (keepUntitled) {
+    await engine.run(sql`INSERT INTO titles
+      SELECT DISTINCT item, item, CAST(NULL AS BIGINT) FROM reviews
+      WHERE problem IS NULL AND item NOT IN (SELECT id FROM titles)`);
+  }
+  await engine.run(sql`DROP TABLE item_lines`);
+  const { usable } = await engine.row<{ usable: number }>(sql`SELECT count(*) AS usable FROM titles`);
+  if (usable === 0) {
+    throw new UserError(
+      `Cannot make a dataset: no item of ${files.join(", ")} has a title that passes the title filter. ` +
+        `Check --dataset and the columns, or use --title-filter off`,
+    );
+  }
+  return bad;
+}
+
+/**
+ * Makes table `catalogue`, the columns of items.parquet, for the numbered `items`: reads the files a second time, so that
+ * only the texts of items that stay are ever kept.
+ */
+export async function loadCatalogue(engine: Engine, items: ItemFiles | undefined): Promise<void> {
+  await engine.run(
+    sql`CREATE TABLE kept AS SELECT number AS item, id, title, line FROM items JOIN titles USING (id)`,
+  );
+  await engine.run(sql`CREATE TABLE catalogue AS
+    SELECT kept.item, kept.id, kept.title,
+      description, brand, coalesce(categories, []) AS categories, price, features, attributes
+    FROM kept LEFT JOIN (${items === undefined ? NO_DETAILS : await detailQuery(engine, items)}) USING (line)
+    ORDER BY kept.item`);
+  await engine.run(sql`DROP TABLE kept`);
+}
+
+const NO_DETAILS = sql`SELECT CAST(NULL AS BIGINT) AS line, CAST(NULL AS VARCHAR) AS description,
+  CAST(NULL AS VARCHAR) AS brand, CAST(NULL AS VARCHAR[]) AS categories, CAST(NULL AS DOUBLE) AS price,
+  CAST(NULL AS VARCHAR) AS features, CAST(NULL AS VARCHAR) AS attributes`;
+
+async function detailQuery(engine: Engine, items: ItemFiles): Promise<Sql> {
+  const { description, brand, categories, price, features, attributes } = items.table;
+  const lines = numberedLines(await itemLines(engine, items));
+  // Merging into {} drops what is null.
+  const merged = sql`json_merge_patch('{}', ${attributes ?? null})`;
+  return sql`SELECT line,
+      clean_description(${description ?? null}) AS description,
+      clean_text(${brand ?? null}) AS brand,
+      CAST(from_json(clean_list(${categories ?? null}), '["VARCHAR"]') AS VARCHAR[]) AS categories,
+      ${priceOf(price ?? sql`CAST(NULL AS VARCHAR)`)} AS price,
+      clean_text(${features ?? null}) AS features,
+      ${
+    attributes === undefined ? sql`CAST(NULL AS VARCHAR)` : sql`nullif(CAST(${merged} AS VARCHAR), '{}')`
+  } AS attributes
+    FROM (${lines}) SEMI JOIN kept USING (line)`;
+}
+
+/** DOUBLE out of text such as "$1,299.00"; ranges and page code come out NULL. */
+function priceOf(text: Sql): Sql {
+  const digits = sql`replace(ltrim(trim(${text}), '$'), ',', '')`;
+  return sql`CASE WHEN regexp_full_match(${digits}, '\\d+(\\.\\d*)?|\\.\\d+') THEN TRY_CAST(${digits} AS DOUBLE) END`;
+}
+
+function itemLines(engine: Engine, { files, table, required }: ItemFiles, rejects?: string): Promise<Sql> {
+  return tableQuery(engine, {
+    files,
+    format: table.format,
+    columns: table.columns,
+    required,
+    as: "JSON",
+    rejects,
+  });
+}

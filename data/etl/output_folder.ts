@@ -1,0 +1,76 @@
+import { basename, dirname, join, resolve } from "node:path";
+import { DATASET_JSON, DatasetJson } from "../genrec_layout.ts";
+import { UserError } from "../user_error.ts";
+
+/**
+ * A folder that appears under its name when it is whole: made beside it, renamed by `publish()`, and gone with all that
+ * is in it when disposed before.
+ */
+export class OutputFolder implements AsyncDisposable {
+  /** Where to write. */
+  readonly path: string;
+  readonly #target: string;
+
+  private constructor(path: string, target: string) {
+    this.path = path;
+    this.#target = target;
+  }
+
+  /** Throws `UserError` where `target` is in use; with `force` a dataset of ours is no hindrance. */
+  static async create(target: string, force: boolean): Promise<OutputFolder> {
+    const found = await occupant(target);
+    if (found === "other" || (found === "dataset" && !force)) {
+      throw new UserError(
+        `Cannot write ${target}: it holds ${
+          found === "dataset" ? "a dataset" : "files that are no dataset"
+        }. ` +
+          (found === "dataset" ? `Replace it with --force, or name another --out` : `Name another --out`),
+      );
+    }
+    const full = resolve(target);
+    try {
+      await Deno.mkdir(dirname(full), { recursive: true });
+      const path = await Deno.makeTempDir({ dir: dirname(full), prefix: `.${basename(full)}-` });
+      await Deno.chmod(path, 0o777 & ~Deno.umask());
+      return new OutputFolder(path, full);
+    } catch (error) {
+      throw new UserError(`Cannot write ${target}: ${(error as Error).message}. Name another --out`);
+    }
+  }
+
+  /** Gives the folder its name, in place of what was allowed to be there. */
+  async publish(): Promise<void> {
+    const old = `${this.path}-old`;
+    const replaced = await Deno.rename(this.#target, old).then(() => true, (error) => {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    });
+    await Deno.rename(this.path, this.#target);
+    if (replaced) await Deno.remove(old, { recursive: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.path, { recursive: true }).catch((error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    });
+  }
+}
+
+async function occupant(path: string): Promise<"nothing" | "dataset" | "other"> {
+  try {
+    for await (const _ of Deno.readDir(path)) return await isDataset(path) ? "dataset" : "other";
+    return "nothing";
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "nothing";
+    return "other";
+  }
+}
+
+async function isDataset(path: string): Promise<boolean> {
+  try {
+    const { format } = JSON.parse(await Deno.readTextFile(join(path, DATASET_JSON)));
+    return DatasetJson.shape.format.safeParse(format).success;
+  } catch {
+    return false;
+  }
+}

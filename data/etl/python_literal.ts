@@ -1,0 +1,69 @@
+const TOKEN = new RegExp(
+  String.raw`\s*(?:` + [
+    String.raw`(?<mark>[\[\](){},:])`,
+    String.raw`u?(?<quoted>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")`,
+    String.raw`(?<number>-?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)`,
+    String.raw`(?<word>True|False|None)\b`,
+  ].join("|") + String.raw`)\s*`,
+  "sy",
+);
+const WORDS: Record<string, string> = { True: "true", False: "false", None: "null" };
+const MARKS: Record<string, string> = { "(": "[", ")": "]" };
+const ESCAPE = /\\(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|(.))/gs;
+const ESCAPES: Record<string, string> = {
+  n: "\n",
+  t: "\t",
+  r: "\r",
+  b: "\b",
+  f: "\f",
+  v: "\v",
+  a: "\x07",
+  "0": "\0",
+};
+
+/**
+ * JSON of a value as Python prints it (dicts, lists, tuples, texts, numbers, True, False, None): the form of the
+ * Amazon 2014 metadata. Nothing is evaluated. JSON passes as it is; null where the text is neither.
+ */
+export function literalToJson(text: string): string | null {
+  if (isJson(text)) return text;
+  const tokens: string[] = [];
+  for (TOKEN.lastIndex = 0; TOKEN.lastIndex < text.length;) {
+    const groups = TOKEN.exec(text)?.groups;
+    if (!groups) return null;
+    const { mark, quoted, number, word } = groups;
+    const token = mark
+      ? MARKS[mark] ?? mark
+      : quoted
+      ? toJson(quoted)
+      : number
+      ? String(Number(number))
+      : WORDS[word];
+    // Python allows a comma before the end of a list.
+    if ((token === "]" || token === "}") && tokens.at(-1) === ",") tokens.pop();
+    tokens.push(token);
+  }
+  const json = tokens.join("");
+  return isJson(json) ? json : null;
+}
+
+function toJson(quoted: string): string {
+  const text = quoted.slice(1, -1).replace(ESCAPE, (_, x, u, long, other) => {
+    const hex = x ?? u ?? long;
+    if (hex === undefined) {
+      return ESCAPES[other] ?? (other === "\n" ? "" : /["'\\]/.test(other) ? other : `\\${other}`);
+    }
+    const code = parseInt(hex, 16);
+    return code <= 0x10ffff ? String.fromCodePoint(code) : "\ufffd";
+  });
+  return JSON.stringify(text);
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

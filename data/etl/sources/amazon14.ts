@@ -1,0 +1,35 @@
+import { formatOf } from "../file_format.ts";
+import { type RawSource, secondsOf, type TableFormat, textOf } from "../source.ts";
+import { name, sql } from "../sql.ts";
+
+/** Amazon reviews of 2014 (McAuley lab): `reviews_X.json.gz` or `reviews_X_5.json.gz`, and `meta_X.json.gz`. */
+export const amazon14: RawSource = {
+  name: "amazon14",
+  layout: "--reviews reviews_X_5.json.gz --meta meta_X.json.gz",
+  source: "Amazon product reviews, 2014 (McAuley lab, UC San Diego)",
+  license: "published for research; item text belongs to its sellers",
+  titleFilter: "strict",
+  reviews: (path) => ({
+    format: formatOf(path),
+    user: "reviewerID",
+    item: "asin",
+    time: { column: "unixReviewTime", value: secondsOf(name("unixReviewTime"), "seconds") },
+    rating: "overall",
+  }),
+  items: (path) => ({
+    format: asPrinted(formatOf(path)),
+    columns: ["asin", "title", "description", "brand", "categories", "price", "imUrl"],
+    id: textOf(name("asin")),
+    title: name("title"),
+    description: name("description"),
+    brand: name("brand"),
+    categories: name("categories"),
+    price: textOf(name("price")),
+    attributes: sql`json_object('images', json_array("imUrl"))`,
+  }),
+};
+
+/** The metadata of 2014 is Python's print, whatever its name says. */
+function asPrinted(format: TableFormat): TableFormat {
+  return format.kind === "json" ? { kind: "python" } : format;
+}

@@ -1,0 +1,48 @@
+import { UserError } from "../../user_error.ts";
+import { formatOf } from "../file_format.ts";
+import { type ColumnMapping, type RawSource, secondsOf, textOf } from "../source.ts";
+import { name } from "../sql.ts";
+
+/** Any table of events whose columns the user names; the items are in a second table or in the same one. */
+export const generic: RawSource = {
+  name: "generic",
+  layout: "--reviews FILE --user COLUMN --item COLUMN [--time COLUMN ...] [--meta FILE --title COLUMN ...]",
+  source: "the user's own logs",
+  license: "as the owner of the logs says",
+  titleFilter: "nonempty",
+  reviews(path, { columns }) {
+    const { user, item, time, timeUnit, rating } = columns;
+    for (const role of ["user", "item"] as const) {
+      if (columns[role] !== "") continue;
+      throw new UserError(`Cannot read ${path}: no column for the ${role}. Name it with --${role}`);
+    }
+    return {
+      format: formatOf(path),
+      user,
+      item,
+      time: time === "" ? undefined : { column: time, value: secondsOf(name(time), timeUnit) },
+      rating: rating || undefined,
+    };
+  },
+  items(path, { columns }) {
+    const { item, metaItem, title, text, brand, category, price, features } = columns;
+    const id = metaItem || item;
+    const json = (column: string) => column === "" ? undefined : name(column);
+    if (title === "") return undefined;
+    return {
+      format: formatOf(path),
+      columns: unique([id, title, text, brand, category, price, features]),
+      id: textOf(name(id)),
+      title: json(title),
+      description: json(text),
+      brand: json(brand),
+      categories: json(category),
+      price: price === "" ? undefined : textOf(name(price)),
+      features: json(features),
+    };
+  },
+};
+
+function unique(columns: ColumnMapping[keyof ColumnMapping][]): string[] {
+  return [...new Set(columns)].filter((column) => column !== "");
+}

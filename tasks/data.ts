@@ -1,0 +1,73 @@
+import { z } from "zod";
+import { type BadLines, SHOWN } from "../data/etl/bad_lines.ts";
+import { checkDataset, MOST_PROBLEMS } from "../data/check.ts";
+import { buildDataset } from "../data/etl/build_dataset.ts";
+import { EtlConfig } from "../data/etl/config.ts";
+import { UserError } from "../data/user_error.ts";
+import type { Task, TaskIO } from "./_cli.ts";
+import { statisticsRows } from "./_statistics.ts";
+import { tableLines } from "./_table.ts";
+
+const config = EtlConfig.extend({
+  check: z.string().default("").describe(
+    "instead of all else: validate this dataset, of any format, and count it",
+  ),
+}).refine(
+  ({ check, dataset, reviews, out }) =>
+    check !== "" || (dataset !== undefined && reviews.length > 0 && out !== ""),
+  { error: "Name --dataset, --reviews and --out, or a dataset to --check" },
+);
+type Config = z.output<typeof config>;
+
+export const task: Task<typeof config> = {
+  name: "data",
+  summary: "turn raw logs into a dataset, or check one",
+  examples: [
+    "data --dataset amazon18 --reviews Office_5.json.gz --meta meta_Office.json.gz --out data/office",
+    "data --dataset amazon18 --reviews F --meta F --start 2016-10 --end 2018-11 --expand-window --out data/office",
+    "data --dataset movielens --reviews ratings.csv --meta movies.csv --split leave-one-out --max-history 50 --out data/ml",
+    "data --dataset generic --reviews 'log/*.parquet' --user who --item what --time at --title name --out data/mine",
+    "data --check data/office",
+  ],
+  config,
+  async run({ check, ...flags }, io) {
+    if (check === "") await build(flags, io);
+    else await validate(check, io);
+  },
+};
+
+async function build(flags: Omit<Config, "check">, io: TaskIO): Promise<void> {
+  const manifest = await buildDataset(flags, io);
+  if (io.json) return console.log(JSON.stringify(manifest, null, 2));
+  const { statistics, badLines, files } = manifest;
+  for (const [what, bad] of Object.entries(badLines)) printBadLines(what, bad, io);
+  for (const line of tableLines(statisticsRows(statistics), [0, 1])) io.log(line);
+  io.log(`Wrote ${["dataset.json", ...Object.keys(files)].join(", ")} in ${flags.out}`);
+}
+
+function printBadLines(what: string, { count, first }: BadLines, io: TaskIO): void {
+  if (count === 0) return;
+  io.log(`Left out ${count} bad lines of ${what}${count > SHOWN ? `, the first ${SHOWN}` : ""}:`);
+  for (const { place, problem } of first) io.log(`  ${place}: ${problem}`);
+}
+
+async function validate(dir: string, io: TaskIO): Promise<void> {
+  const report = await checkDataset(dir);
+  const { format, problems, problemCount, notes, dataset } = report;
+  if (io.json) console.log(JSON.stringify(report, null, 2));
+  else if (dataset) {
+    io.log(
+      `${dataset.name}, a dataset of format ${format}, split ${dataset.split}, histories up to ${dataset.maxHistory}`,
+    );
+    io.log(`Source: ${dataset.source}. License: ${dataset.license}`);
+    for (const line of tableLines(statisticsRows(dataset.statistics), [0, 1])) io.log(line);
+  }
+  for (const note of notes) io.log(`Note: ${note}`);
+  if (problemCount === 0) return io.log(`No fault found in ${dir}`);
+  const shown = problemCount > MOST_PROBLEMS ? `, the first ${MOST_PROBLEMS}` : "";
+  throw new UserError(
+    `${dir} has ${problemCount} ${problemCount === 1 ? "fault" : "faults"}${shown}:\n  ${
+      problems.join("\n  ")
+    }`,
+  );
+}
