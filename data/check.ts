@@ -74,6 +74,6 @@ function notesOn(corpus: Corpus, { unusedItems, untitledItems, sids }: DatasetSt
     ...(unusedItems > 0 ? [`${unusedItems} items have no interaction`] : []),
     ...(sids && sids.collidingItems > 0 ? [`${sids.collidingItems} items share their SID with another`] : []),
     ...(lengths.length > 1 ? [`SIDs have ${lengths.join(" or ")} tokens`] : []),
-    ...unread.map((path) => `not part of the dataset: ${path}`),
+    ...unread.map((what) => `not in the dataset: ${what}`),
   ];
 }

@@ -1,4 +1,5 @@
 export { genrec } from "./genrec.ts";
 export { letter } from "./letter.ts";
+export { mimigenrec } from "./mimigenrec.ts";
 export { minionerec } from "./minionerec.ts";
 export { synthetic } from "./synthetic_format.ts";

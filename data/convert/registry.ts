@@ -1,3 +1,4 @@
 export { genrec } from "./genrec.ts";
 export { letter } from "./letter.ts";
+export { mimigenrec } from "./mimigenrec.ts";
 export { minionerec } from "./minionerec.ts";

@@ -43,6 +43,19 @@ const published: Published[] = [
       "info.txt",
     ],
   },
+  {
+    dataset: "mimigenrec-industrial",
+    writer: writers.mimigenrec,
+    files: [
+      "id2sid.json",
+      "new_tokens.json",
+      "dataset_info.json",
+      "sft/valid.json",
+      "sft/test.json",
+      "rl/valid.json",
+      "rl/test.json",
+    ],
+  },
   { dataset: "letter-instruments", writer: writers.letter, files: ["inter.json", "index.json"] },
 ];
 
@@ -59,7 +72,11 @@ for (const { dataset, writer, files } of published) {
         deepStrictEqual(read.unread, []);
         await written(read, writer, async (back) => {
           for (const file of files) {
-            strictEqual(await Deno.readTextFile(`${back}/${file}`), await Deno.readTextFile(`${dir}/${file}`), file);
+            strictEqual(
+              await Deno.readTextFile(`${back}/${file}`),
+              await Deno.readTextFile(`${dir}/${file}`),
+              file,
+            );
           }
         });
       });
