@@ -1,4 +1,5 @@
 import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import manifest from "../../deno.json" with { type: "json" };
 import { UserError } from "../user_error.ts";
 import { name, type Sql, sql } from "./sql.ts";
 
@@ -105,13 +106,17 @@ export class Engine implements Disposable {
 /** What {@link Engine.define} takes. */
 export type TextFunction = (...texts: (string | null)[]) => string | null;
 
-async function loadDuckDB() {
+/** DuckDB's module; the first use on a machine downloads it. */
+async function loadDuckDB(): Promise<typeof import("@duckdb/node-api")> {
+  // Named at run time: a bundle cannot hold its native library, and commands without raw data must not wait for it.
+  const specifier: string = manifest.imports["@duckdb/node-api"];
   try {
-    return await import("@duckdb/node-api");
+    return await import(specifier);
   } catch (error) {
     throw new UserError(
       `Cannot load DuckDB, which reads the raw files: ${(error as Error).message.split("\n")[0]}. ` +
-        `It comes from npm once, as @duckdb/node-api: connect to the network and run the command again`,
+        `Its package ${specifier} is downloaded once: connect to the network and run the command again, ` +
+        `or run ./genrec data in a clone of the repository`,
     );
   }
 }
