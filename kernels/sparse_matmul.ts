@@ -34,34 +34,67 @@ export interface SparseRows {
   readonly values: Float32Array<ArrayBuffer>;
 }
 
-/** {@link SparseRows} on the device: one pass over its entries, and one more where rows are long. */
+/** {@link SparseRows} on the device: passes one after the other, two where rows are long. */
 export interface SparseMatrix {
   /** M. */
   readonly rows: number;
   /** N. */
   readonly cols: number;
-  readonly passes: readonly { rows: number; offsets: Flat; columns: Flat; values: Flat }[];
+  /** Each as the blocks of rows that a binding can hold. */
+  readonly passes: readonly { rows: number; blocks: readonly RowBlock[] }[];
+}
+
+interface RowBlock {
+  first: number;
+  rows: number;
+  /** (rows + 1), from 0. */
+  offsets: Flat;
+  columns: Flat;
+  values: Flat;
 }
 
 /** Copies a sparse matrix to the device; {@link destroySparse} gives the memory back. */
 export function uploadSparse(device: Device, matrix: SparseRows): SparseMatrix {
+  const most = Math.floor(device.limits.maxStorageBufferBindingSize / 4);
   const passes: SparseMatrix["passes"][number][] = [];
   for (let rest: SparseRows | undefined = matrix; rest;) {
     const { pieces, sums }: Pieces = cutLongRows(rest);
-    passes.push({
-      rows: pieces.rows,
-      offsets: device.createFlat("u32", pieces.offsets),
-      columns: device.createFlat("u32", pieces.columns),
-      values: device.createFlat("f32", pieces.values),
-    });
+    const blocks = rowBlocks(pieces, most).map(({ first, rows, offsets, columns, values }) => ({
+      first,
+      rows,
+      offsets: device.createFlat("u32", offsets),
+      columns: device.createFlat("u32", columns),
+      values: device.createFlat("f32", values),
+    }));
+    passes.push({ rows: pieces.rows, blocks });
     rest = sums;
   }
   return { rows: matrix.rows, cols: matrix.cols, passes };
 }
 
+/** Rows one after the other in as many blocks as it takes to have at most `most` entries or offsets in each. */
+export function rowBlocks({ rows, cols, offsets, columns, values }: SparseRows, most: number) {
+  const blocks: (SparseRows & { first: number })[] = [];
+  for (let first = 0; first < rows;) {
+    let end = first + 1;
+    while (end < rows && end - first + 2 <= most && offsets[end + 1] - offsets[first] <= most) end++;
+    const [from, to] = [offsets[first], offsets[end]];
+    blocks.push({
+      first,
+      rows: end - first,
+      cols,
+      offsets: offsets.slice(first, end + 1).map((offset) => offset - from),
+      columns: columns.subarray(from, to),
+      values: values.subarray(from, to),
+    });
+    first = end;
+  }
+  return blocks;
+}
+
 /** Gives the memory of {@link uploadSparse} back. */
 export function destroySparse(device: Device, { passes }: SparseMatrix): void {
-  for (const { offsets, columns, values } of passes) {
+  for (const { offsets, columns, values } of passes.flatMap(({ blocks }) => blocks)) {
     for (const flat of [offsets, columns, values]) device.destroy(flat);
   }
 }
@@ -91,15 +124,17 @@ export function sparseMatmul(device: Device, a: SparseMatrix, b: Matrix): Matrix
     );
   }
   let product = b;
-  for (const { rows, offsets, columns, values } of a.passes) {
-    const next = device.matrix(rows, b.cols);
-    device.run(kernel, {
-      inputs: [product],
-      outputs: [next],
-      flats: [offsets, columns, values],
-      u32: [rows, groupsOf(b.cols)],
-      invocations: [rows * groupsOf(b.cols)],
-    });
+  for (const pass of a.passes) {
+    const next = device.matrix(pass.rows, b.cols);
+    for (const { first, rows, offsets, columns, values } of pass.blocks) {
+      device.run(kernel, {
+        inputs: [product],
+        outputs: [next],
+        flats: [offsets, columns, values],
+        u32: [first, rows, groupsOf(b.cols)],
+        invocations: [rows * groupsOf(b.cols)],
+      });
+    }
     if (product !== b) device.release(product);
     product = next;
   }

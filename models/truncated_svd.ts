@@ -20,7 +20,7 @@ export interface TruncatedSvdOptions {
   seed: number;
   /** Directions followed beyond `rank`; more of them find the last ones better. Default: 16. */
   oversample?: number;
-  /** Power iterations: for spectra that fall slowly, as those of text do. Default: 4. */
+  /** Power iterations: for spectra that fall slowly, as those of text do. Default: 3. */
   iterations?: number;
 }
 
@@ -36,14 +36,14 @@ export interface TruncatedSvd {
 
 /**
  * The k largest singular values of a sparse matrix and their vectors, by subspace iteration from a random start.
- * Source: Halko, Martinsson and Tropp 2011, algorithms 4.4 and 5.1. Orthonormal bases come from Cholesky QR, twice
- * (Yamamoto et al. 2015): the device makes the Gram matrix, the host factors it in float64. The same matrix, options
- * and adapter give the same bytes. `onProgress` gets products with A done, of all.
+ * Source: Halko, Martinsson and Tropp 2011, algorithms 4.4 and 5.1. Orthonormal bases come from Cholesky QR, for the
+ * last one twice (Yamamoto et al. 2015): the device makes the Gram matrix, the host factors it in float64. The same
+ * matrix, options and adapter give the same bytes. `onProgress` gets products with A done, of all.
  */
 export function truncatedSvd(
   device: Device,
   a: SparseRows,
-  { rank, seed, oversample = 16, iterations = 4 }: TruncatedSvdOptions,
+  { rank, seed, oversample = 16, iterations = 3 }: TruncatedSvdOptions,
   onProgress?: (done: number, total: number) => void,
 ): Promise<TruncatedSvd> {
   const shorter = Math.min(a.rows, a.cols);
@@ -66,6 +66,7 @@ export function truncatedSvd(
   return device.scope(async () => {
     let q = await times(forward, randomSigns(device, a.cols, width, seed));
     for (let i = 0; i < iterations; i++) q = await times(forward, await times(back, q));
+    q = await orthonormal(device, q);
     // A ~ Q Q^T A = Q B^T with B = A^T Q (N, l): the eigenvectors W of B^T B turn Q into U and B into V S.
     const b = sparseMatmul(device, back, q);
     const { values, vectors } = symmetricEigen(await gram(device, b), width);
@@ -101,19 +102,16 @@ function randomSigns(device: Device, rows: number, cols: number, seed: number): 
   return matrix;
 }
 
-/** y (N, l), which is released -> columns that span the same space, of length 1 and at right angles, or 0. */
+/**
+ * y (N, l), which is released -> columns that span the same space, of length 1 and at right angles, or 0; up to what
+ * float32 keeps of y^T y, so the better, the nearer y was to it.
+ */
 async function orthonormal(device: Device, y: Matrix): Promise<Matrix> {
-  for (let pass = 0; pass < 2; pass++) {
-    const inverse = inverseCholesky(await gram(device, y), y.cols);
-    const next = matmul(
-      device,
-      y,
-      smallMatrix(device, y.cols, y.cols, (row, col) => inverse[row * y.cols + col]),
-    );
-    device.release(y);
-    y = next;
-  }
-  return y;
+  const l = y.cols;
+  const inverse = inverseCholesky(await gram(device, y), l);
+  const q = matmul(device, y, smallMatrix(device, l, l, (row, col) => inverse[row * l + col]));
+  device.release(y);
+  return q;
 }
 
 /** y (N, l) -> y^T y (l, l). */

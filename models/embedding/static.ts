@@ -9,8 +9,10 @@ import { tfidf } from "./tfidf.ts";
 export interface StaticConfig {
   /** Numbers a vector, D. Default: 128. */
   dim: number;
-  /** Terms are hashed to 2^hashBits buckets. Default: 18. */
+  /** Terms are hashed to 2^hashBits buckets. Default: 17. */
   hashBits: number;
+  /** Length of the runs of letters that are terms beside the words, 0 for words alone. Default: 3. */
+  letters: number;
   /** Exponent of the singular values: 1 keeps distances of the terms, 0 gives all directions one weight. Default: 0.5. */
   singularPower: number;
   /** Seed of the hash and of the decomposition. Default: 42. */
@@ -19,7 +21,10 @@ export interface StaticConfig {
 
 const fields = {
   dim: z.int().min(1).max(1024).default(128).describe("numbers a vector"),
-  hashBits: z.int().min(8).max(24).default(18).describe("terms are hashed to 2^n buckets"),
+  hashBits: z.int().min(8).max(20).default(17).describe("terms are hashed to 2^n buckets"),
+  letters: z.int().min(0).max(8).default(3).describe(
+    "length of the runs of letters that are terms beside the words, 0 for words alone",
+  ),
   singularPower: z.number().min(0).max(1).default(0.5).describe(
     "exponent of the singular values: 0 gives all directions one weight",
   ),
@@ -34,12 +39,12 @@ export const staticProvider: TextProvider<StaticConfig> = {
   input: "text",
   name: "static",
   Config: z.strictObject(fields),
-  open: (context, { dim, hashBits, singularPower, seed }) =>
+  open: (context, { dim, hashBits, letters, singularPower, seed }) =>
     Promise.resolve({
       dim,
       wholeCorpus: true,
       async embed(texts, onProgress) {
-        const terms = tfidf(texts, { hashBits, seed });
+        const terms = tfidf(texts, { hashBits, letters, seed });
         const most = Math.min(terms.rows, terms.cols);
         if (dim > most) {
           throw new UserError(

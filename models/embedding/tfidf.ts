@@ -6,35 +6,36 @@ import type { SparseRows } from "../../kernels/sparse_matmul.ts";
 export interface TfidfOptions {
   /** Terms are hashed to 2^hashBits buckets: what bounds the memory, at the price of a few shared buckets. */
   hashBits: number;
+  /** Length of the runs of letters that are terms beside the words, 0 for words alone. */
+  letters: number;
   /** Seed of the hash. */
   seed: number;
 }
 
-/** Terms of fewer documents say nothing about how documents relate. */
-const LEAST_DOCUMENTS = 2;
+/** Terms of fewer texts say nothing about how texts relate. */
+const LEAST_TEXTS = 2;
+/** Place, in words, at which a word counts half: product texts begin with what the thing is. */
+const HALF_WEIGHT = 16;
 
 /**
- * texts (N) -> (N, F): each row the words and pairs of neighbouring words of a text, weighted
- * (1 + ln count) (1 + ln((1 + N) / (1 + documents of the term))) and scaled to length 1. F counts the buckets that
- * two texts share at least; a text without such terms has an empty row.
+ * texts (N) -> (N, F): each row the words of a text and their runs of letters, weighted
+ * ln(1 + f) (1 + ln((1 + N) / (1 + texts with the term))) and scaled to length 1, f being the sum over the term's
+ * occurrences of 1 / (1 + place / 16). F counts the buckets that two texts share at least; a text without such terms
+ * has an empty row.
  */
-export function tfidf(texts: readonly string[], { hashBits, seed }: TfidfOptions): SparseRows {
+export function tfidf(texts: readonly string[], { hashBits, letters, seed }: TfidfOptions): SparseRows {
   const buckets = 2 ** hashBits;
-  const documents = new Uint32Array(buckets);
+  const textsWith = new Uint32Array(buckets);
   const counted = texts.map((text) => {
-    const counts = new Map<number, number>();
-    for (const term of termsOf(text)) {
-      const bucket = bucketOf(term, seed) % buckets;
-      counts.set(bucket, (counts.get(bucket) ?? 0) + 1);
-    }
-    for (const bucket of counts.keys()) documents[bucket]++;
+    const counts = countTerms(text, letters, (term) => mixedHash(term, seed) % buckets);
+    for (const bucket of counts.keys()) textsWith[bucket]++;
     return counts;
   });
 
   const columnOf = new Int32Array(buckets).fill(-1);
   let cols = 0;
   for (let bucket = 0; bucket < buckets; bucket++) {
-    if (documents[bucket] >= LEAST_DOCUMENTS) columnOf[bucket] = cols++;
+    if (textsWith[bucket] >= LEAST_TEXTS) columnOf[bucket] = cols++;
   }
   const offsets = new Uint32Array(texts.length + 1);
   const columns: number[] = [];
@@ -42,7 +43,7 @@ export function tfidf(texts: readonly string[], { hashBits, seed }: TfidfOptions
   for (const [row, counts] of counted.entries()) {
     const kept = [...counts].filter(([bucket]) => columnOf[bucket] >= 0).sort(([a], [b]) => a - b);
     const weights = kept.map(([bucket, count]) =>
-      (1 + Math.log(count)) * (1 + Math.log((1 + texts.length) / (1 + documents[bucket])))
+      Math.log1p(count) * (1 + Math.log((1 + texts.length) / (1 + textsWith[bucket])))
     );
     const norm = Math.sqrt(weights.reduce((sum, weight) => sum + weight * weight, 0));
     for (const [i, [bucket]] of kept.entries()) {
@@ -60,17 +61,26 @@ export function tfidf(texts: readonly string[], { hashBits, seed }: TfidfOptions
   };
 }
 
-function* termsOf(text: string): Generator<string> {
-  let before: string | undefined;
-  for (const word of wordsOf(text)) {
-    yield word;
-    if (before !== undefined) yield `${before} ${word}`;
-    before = word;
+/** Weighted counts of the words of a text and of their runs of `letters` letters, by bucket. */
+function countTerms(text: string, letters: number, bucketOf: (term: string) => number): Map<number, number> {
+  const counts = new Map<number, number>();
+  const add = (term: string, weight: number) => {
+    const bucket = bucketOf(term);
+    counts.set(bucket, (counts.get(bucket) ?? 0) + weight);
+  };
+  for (const [place, word] of wordsOf(text).entries()) {
+    const weight = 1 / (1 + place / HALF_WEIGHT);
+    add(word, weight);
+    if (letters === 0) continue;
+    // Spaces mark where the word begins and ends, and keep runs apart from words.
+    const spaced = ` ${word} `;
+    for (let at = 0; at + letters <= spaced.length; at++) add(`~${spaced.slice(at, at + letters)}`, weight);
   }
+  return counts;
 }
 
-/** FNV-1a alone would leave its low bits nearly linear in the last letters. Source of the mixer: MurmurHash3, fmix32. */
-function bucketOf(term: string, seed: number): number {
+/** FNV-1a alone leaves its low bits nearly linear in the last letters. Source of the mixer: MurmurHash3, fmix32. */
+function mixedHash(term: string, seed: number): number {
   let hash = hashText(term) ^ seed;
   hash = Math.imul(hash ^ hash >>> 16, 0x85ebca6b);
   hash = Math.imul(hash ^ hash >>> 13, 0xc2b2ae35);
