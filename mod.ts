@@ -64,19 +64,17 @@ export {
   Variants,
 } from "./kernels/variants.ts";
 
-export {
-  addExtraLevel,
-  type CodeChange,
-  type Codes,
-  collidingGroups,
-  COLLISION_POLICIES,
-  type CollisionPolicy,
-  keepCollisions,
-  type LastLevel,
-  moveToNearestFree,
-  type ResolvedCodes,
-} from "./sid/collisions.ts";
-export type { Embeddings, SidFit, SidMethod, SidProgress } from "./sid/method.ts";
+export { collidingGroups } from "./sid/collisions/groups.ts";
+export type {
+  CodeChange,
+  Codes,
+  LastLevel,
+  ResolveCollisions,
+  ResolvedCodes,
+} from "./sid/collisions/policy.ts";
+export { COLLISION_POLICIES, type CollisionPolicy, policies } from "./sid/collisions/registry.ts";
+export type { Embeddings } from "./sid/embeddings.ts";
+export type { SidFit, SidMethod, SidProgress } from "./sid/method.ts";
 export { encodeItems, historyPrompt } from "./sid/prompt.ts";
 export { type LevelReport, reportSids, type SidReport } from "./sid/report.ts";
 export { rqKmeans, type RqKmeansConfig } from "./sid/rq_kmeans.ts";

@@ -1,6 +1,6 @@
 import { shuffledOrder } from "../data/shuffle.ts";
 import { type Cluster, firstCodeClusters } from "./cluster_names.ts";
-import { collidingGroups } from "./collisions.ts";
+import { collidingGroups } from "./collisions/groups.ts";
 import type { Embeddings } from "./embeddings.ts";
 import { type ItemMap, mapItems } from "./item_map.ts";
 import { PrefixIndex } from "./neighbours.ts";

@@ -1,7 +1,7 @@
 import type { SettingsSchema } from "../data/settings.ts";
 import type { Device } from "../kernels/device.ts";
 import type { TensorMap } from "../models/parameters.ts";
-import type { LastLevel } from "./collisions.ts";
+import type { LastLevel } from "./collisions/policy.ts";
 import type { Embeddings } from "./embeddings.ts";
 
 /** What SIDs are made from. */

@@ -1,5 +1,5 @@
 import { UserError } from "../data/user_error.ts";
-import { collidingGroups } from "./collisions.ts";
+import { collidingGroups } from "./collisions/groups.ts";
 import { formatToken } from "./tokens.ts";
 
 /** How well the codewords of one level are used. */

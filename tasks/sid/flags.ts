@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { INDEX_STYLES, TOKEN_ORDERS } from "../../data/index_file.ts";
-import { COLLISION_POLICIES } from "../../sid/collisions.ts";
+import { COLLISION_POLICIES } from "../../sid/collisions/registry.ts";
 import type { SidMethod } from "../../sid/method.ts";
 import * as registry from "../../sid/registry.ts";
 import { VariantFlag } from "../_inputs.ts";

@@ -6,7 +6,7 @@ import { readMatrix } from "../../data/npy.ts";
 import { diskFiles } from "../../data/read_files.ts";
 import { UserError } from "../../data/user_error.ts";
 import { readSafetensors } from "../../models/safetensors.ts";
-import { COLLISION_POLICIES } from "../../sid/collisions.ts";
+import { COLLISION_POLICIES } from "../../sid/collisions/registry.ts";
 import type { Embeddings } from "../../sid/embeddings.ts";
 import type { SidModel } from "../../sid/method.ts";
 import { parseToken } from "../../sid/tokens.ts";

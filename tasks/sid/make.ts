@@ -3,12 +3,12 @@ import manifest from "../../deno.json" with { type: "json" };
 import { writeNpy } from "../../data/npy.ts";
 import { writeSafetensors } from "../../models/safetensors.ts";
 import { reportCatalogue } from "../../sid/catalogue_report.ts";
+import { policies } from "../../sid/collisions/registry.ts";
 import { htmlReport, type SidReportFile } from "../../sid/html_report.ts";
 import { formatSid } from "../../sid/tokens.ts";
 import type { TaskIO } from "../_cli.ts";
 import { openDevice } from "../_inputs.ts";
 import { settingsOf } from "../settings_flags.ts";
-import { resolveCollisions } from "./collisions.ts";
 import { methodOf, methods, type SidFlags } from "./flags.ts";
 import { FILES, type Recipe, writeSids } from "./folder.ts";
 import { indexFiles } from "./index_files.ts";
@@ -33,7 +33,7 @@ export async function makeSids(flags: SidFlags, io: TaskIO): Promise<SidReportFi
   const { rows, dim, data } = input.embeddings;
   const codes = { data: fit.codes, rows, levels: fit.levels };
   const tokensOf = (sid: readonly number[]) => formatSid(sid.map((codeword) => codeword + codeOffset));
-  const sids = resolveCollisions(collisions, codes, fit.lastLevel).map(tokensOf);
+  const sids = policies[collisions](codes, fit.lastLevel).sids.map(tokensOf);
   const coded = Array.from(
     { length: rows },
     (_, item) => tokensOf([...fit.codes.subarray(item * fit.levels, (item + 1) * fit.levels)]),

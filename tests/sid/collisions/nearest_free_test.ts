@@ -1,46 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { addExtraLevel, collidingGroups, keepCollisions, moveToNearestFree } from "../../sid/collisions.ts";
-import { buildTrie } from "../../sid/trie.ts";
-
-const codesOf = (...rows: number[][]) => ({ data: rows.flat(), rows: rows.length, levels: rows[0].length });
-/** One-dimensional last level: residual of every item, codebook 0, 10, 20, ... unless told. */
-const lastLevel = (residuals: number[], codebook = [0, 10, 20, 30, 40, 50]) => ({
-  residuals: Float32Array.from(residuals),
-  codebook: Float32Array.from(codebook),
-  dim: 1,
-});
-
-Deno.test("collidingGroups() lists equal SIDs in row order", () => {
-  assert.deepEqual(collidingGroups([[1, 2], [3, 4], [1, 2], [12], [3, 4], [1, 2]]), [[0, 2, 5], [1, 4]]);
-});
-
-Deno.test("keepCollisions() changes nothing and says who shares", () => {
-  const { policy, sids, changed, shared } = keepCollisions(codesOf([1, 2], [3, 4], [1, 2]));
-  assert.equal(policy, "keep");
-  assert.deepEqual(sids, [[1, 2], [3, 4], [1, 2]]);
-  assert.deepEqual(changed, []);
-  assert.deepEqual(shared, [[0, 2]]);
-});
-
-Deno.test("addExtraLevel() gives every member of a group its rank and leaves others alone", () => {
-  const { sids, changed, shared } = addExtraLevel(codesOf([1, 2], [3, 4], [1, 2], [1, 2]));
-  assert.deepEqual(sids, [[1, 2, 0], [3, 4], [1, 2, 1], [1, 2, 2]]);
-  assert.deepEqual(changed, [
-    { item: 0, from: [1, 2], to: [1, 2, 0] },
-    { item: 2, from: [1, 2], to: [1, 2, 1] },
-    { item: 3, from: [1, 2], to: [1, 2, 2] },
-  ]);
-  assert.deepEqual(shared, []);
-});
-
-Deno.test("addExtraLevel() makes SIDs unique and free of prefixes, whatever collides", () => {
-  const rows = fc.array(fc.array(fc.nat(2), { minLength: 3, maxLength: 3 }), { minLength: 1, maxLength: 40 });
-  fc.assert(fc.property(rows, (codes) => {
-    const { sids } = addExtraLevel(codesOf(...codes));
-    assert.equal(buildTrie(sids).leafCount, codes.length);
-  }));
-});
+import { moveToNearestFree } from "../../../sid/collisions/nearest_free.ts";
+import { buildTrie } from "../../../sid/trie.ts";
+import { codesOf, lastLevel } from "./scene.ts";
 
 Deno.test("moveToNearestFree() keeps the first member and moves the second to the nearest unused codeword", () => {
   // Items 0 and 1 share codeword 1 (at 10); 20 is taken by item 2, so 0 is nearest to 11 among the free ones.
@@ -76,14 +38,22 @@ Deno.test("moveToNearestFree() gives identical items different codewords", () =>
   assert.deepEqual(sids.map((sid) => sid[1]).sort(), [0, 1, 2]);
 });
 
-Deno.test("moveToNearestFree() reports items for which a prefix has no codeword left", () => {
+Deno.test("moveToNearestFree() gives the groups of a prefix without free codewords one more code", () => {
   const { sids, shared, changed } = moveToNearestFree(
     codesOf([0, 0], [0, 0], [0, 0], [0, 0]),
     lastLevel([0, 9, 1, 2], [0, 10]),
   );
-  assert.deepEqual(sids, [[0, 0], [0, 1], [0, 0], [0, 0]]);
-  assert.deepEqual(shared, [[0, 2, 3]]);
-  assert.equal(changed.length, 1);
+  assert.deepEqual(sids, [[0, 0, 0], [0, 1], [0, 0, 1], [0, 0, 2]]);
+  assert.deepEqual(shared, []);
+  assert.equal(changed.length, 4);
+});
+
+Deno.test("moveToNearestFree() makes SIDs unique and free of prefixes, however full a prefix is", () => {
+  const rows = fc.array(fc.tuple(fc.nat(1), fc.nat(2)), { minLength: 1, maxLength: 20 });
+  fc.assert(fc.property(rows, (codes) => {
+    const { sids } = moveToNearestFree(codesOf(...codes), lastLevel(codes.map((_, i) => i), [0, 9, 4]));
+    assert.equal(buildTrie(sids).leafCount, codes.length);
+  }));
 });
 
 Deno.test("moveToNearestFree() is as cheap as the best of all placements", () => {
