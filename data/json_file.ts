@@ -5,7 +5,11 @@ import { UserError } from "./user_error.ts";
 
 /** Reads a JSON file and checks it against a schema. Throws `UserError` naming the file and the field. */
 export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T> {
-  const text = await readText(path);
+  return parseJson(await readText(path), path, schema);
+}
+
+/** The value of a JSON text, checked against a schema. Throws `UserError` naming the file and the field. */
+export function parseJson<T>(text: string, path: string, schema: z.ZodType<T>): T {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseJson } from "../data/json_file.ts";
 import type { ReadFiles } from "../data/read_files.ts";
 import { UserError } from "../data/user_error.ts";
 import { type DecoderConfig, readDecoderConfig } from "./config.ts";
@@ -123,17 +124,5 @@ async function readPlaces(path: string, files: ModelFiles): Promise<Place[]> {
 
 async function readShardIndex(path: string, files: ModelFiles): Promise<Map<string, string>> {
   const text = new TextDecoder().decode(await files.readFile(path));
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new UserError(`Cannot read ${path}: not JSON, ${(error as Error).message}. Fetch it again`);
-  }
-  const parsed = ShardIndex.safeParse(value);
-  if (!parsed.success) {
-    throw new UserError(
-      `Cannot read ${path}: expected an object weight_map of tensor to file. Fetch it again`,
-    );
-  }
-  return new Map(Object.entries(parsed.data.weight_map));
+  return new Map(Object.entries(parseJson(text, path, ShardIndex).weight_map));
 }

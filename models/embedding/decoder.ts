@@ -25,6 +25,7 @@ import {
   type SentenceSettings,
   sentenceSettings,
 } from "./sentence_model.ts";
+import { textEncoder } from "./text_encoder.ts";
 import { TokenTable } from "./token_table.ts";
 import { unitRows } from "./unit_rows.ts";
 
@@ -47,10 +48,13 @@ export const decoderProvider: TextProvider<SentenceConfig> = {
       );
     }
     const pretrained = await Pretrained.open(model, context);
+    const { max_position_embeddings, vocab_size, eos_token_id } = pretrained.config;
     const tokenizerPath = `${model}/tokenizer.json`;
     const tokenizer = new Tokenizer(await context.readFile(tokenizerPath), tokenizerPath);
-    const settings = await sentenceSettings(context, config, pretrained.config.max_position_embeddings);
-    const encode = textEncoder(tokenizer, pretrained, settings, config.prefix);
+    const settings = await sentenceSettings(context, config, max_position_embeddings);
+    const ends = [eos_token_id].flat().filter((id) => id !== null);
+    const ids = { folder: model, vocabulary: vocab_size, ends };
+    const encode = textEncoder(tokenizer, ids, settings, config.prefix);
     return await DecoderEmbedder.load(context, pretrained, encode, settings, config);
   },
 };
@@ -167,42 +171,4 @@ class DecoderEmbedder implements TextEmbedder {
       device.destroy(visible);
     }
   }
-}
-
-/** Text -> ids as the model was trained to read them, the end of text last where that is what is pooled. */
-function textEncoder(
-  tokenizer: Tokenizer,
-  { config, folder }: Pretrained,
-  { pooling, maxLength }: SentenceSettings,
-  prefix: string,
-): Encode {
-  const [end] = [config.eos_token_id].flat();
-  const appended = pooling === "last" && tokenizer.suffix.length === 0 && end !== null ? [end] : [];
-  const room = maxLength - appended.length;
-  const around = tokenizer.prefix.length + tokenizer.suffix.length;
-  if (room <= around) {
-    throw new UserError(
-      `Cannot cut texts to ${maxLength} tokens: ${
-        around + appended.length
-      } of them are special. Use a larger --max-length`,
-    );
-  }
-  return (text) => {
-    const ids = Uint32Array.of(...tokenizer.encode(prefix + text, { maxLength: room }), ...appended);
-    if (ids.length === 0) {
-      throw new UserError(
-        `Cannot embed the text ${
-          JSON.stringify(text)
-        }: it has no tokens. Give the item a title, or use --prefix`,
-      );
-    }
-    const unknown = ids.find((id) => id >= config.vocab_size);
-    if (unknown !== undefined) {
-      throw new UserError(
-        `Cannot embed with ${folder}: its tokenizer gives id ${unknown}, its model has ${config.vocab_size} tokens. ` +
-          `Use the tokenizer.json that belongs to the model`,
-      );
-    }
-    return ids;
-  };
 }

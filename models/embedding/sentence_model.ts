@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseJson } from "../../data/json_file.ts";
 import type { ReadFiles } from "../../data/read_files.ts";
 import { UserError } from "../../data/user_error.ts";
 
@@ -71,7 +72,7 @@ export async function sentenceSettings(
   const names = await files.listFiles(model);
   let pooling = config.pooling;
   if (names.includes("modules.json")) {
-    const modules = await readJson(files, `${model}/modules.json`, Modules);
+    const modules = await readModelJson(files, `${model}/modules.json`, Modules);
     const unknown = modules.find(({ type }) => !/\.(Transformer|Pooling|Normalize)$/.test(type));
     if (unknown) {
       throw new UserError(
@@ -90,7 +91,7 @@ export async function sentenceSettings(
     );
   }
   const own = names.includes("sentence_bert_config.json")
-    ? (await readJson(files, `${model}/sentence_bert_config.json`, LengthFile)).max_seq_length
+    ? (await readModelJson(files, `${model}/sentence_bert_config.json`, LengthFile)).max_seq_length
     : undefined;
   return {
     pooling: pooling === "auto" ? "mean" : pooling,
@@ -99,7 +100,7 @@ export async function sentenceSettings(
 }
 
 async function modelPooling(files: Pick<ReadFiles, "readFile">, path: string): Promise<Pooling> {
-  const found = await readJson(files, path, PoolingFile);
+  const found = await readModelJson(files, path, PoolingFile);
   if (found.pooling_mode_mean_tokens || found.pooling_mode === "mean") return "mean";
   if (found.pooling_mode_lasttoken || found.pooling_mode === "lasttoken") return "last";
   if (found.pooling_mode_cls_token || found.pooling_mode === "cls") return "cls";
@@ -108,22 +109,13 @@ async function modelPooling(files: Pick<ReadFiles, "readFile">, path: string): P
   );
 }
 
-async function readJson<T>(
+/** A JSON file of a model directory, checked. Throws `UserError` naming the file and the field. */
+export async function readModelJson<T>(
   files: Pick<ReadFiles, "readFile">,
   path: string,
   schema: z.ZodType<T>,
 ): Promise<T> {
-  const text = new TextDecoder().decode(await files.readFile(path));
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new UserError(`Cannot read ${path}: not JSON, ${(error as Error).message}. Fetch it again`);
-  }
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const { path: field, message } = parsed.error.issues[0];
-  throw new UserError(`Cannot read ${path}: field ${field.join(".") || "(whole file)"}: ${message}`);
+  return parseJson(new TextDecoder().decode(await files.readFile(path)), path, schema);
 }
 
 /** hidden (T, D) -> the vector (D) of the tokens `start` to `end - 1`. Sums in double precision. */
