@@ -46,8 +46,8 @@ export class RqVae {
   readonly #encoderSizes: number[];
   readonly #decoderSizes: number[];
 
-  /** Weights are 0 until {@link load}. */
-  constructor(device: Device, shape: RqVaeShape) {
+  /** Weights are 0 until {@link load}. `extra` are parameters of losses beside the model's own. */
+  constructor(device: Device, shape: RqVaeShape, extra: readonly ParameterSpec[] = []) {
     const { width, layers, latentWidth, codebookSizes, skip } = shape;
     if (skip && latentWidth !== width) {
       throw new RangeError(
@@ -62,6 +62,7 @@ export class RqVae {
       ...mlpParameters("encoder", this.#encoderSizes),
       ...mlpParameters("decoder", this.#decoderSizes),
       ...codebookParameters(codebookSizes, latentWidth),
+      ...extra,
     ]);
   }
 

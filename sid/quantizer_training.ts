@@ -4,7 +4,7 @@ import type { Device } from "../kernels/device.ts";
 import { Tape } from "../kernels/tape.ts";
 import type { Flat, Matrix } from "../kernels/tensor.ts";
 import { Optimizer } from "../models/optimizer.ts";
-import type { TensorMap } from "../models/parameters.ts";
+import type { ParameterSpec, TensorMap } from "../models/parameters.ts";
 import { type QuantizedLatents, ResidualQuantizer } from "../models/residual_quantizer.ts";
 import { reconstruction, RqVae, type RqVaeShape } from "../models/rq_vae.ts";
 import { learningRateAt } from "../models/schedule.ts";
@@ -37,6 +37,8 @@ export interface QuantizerStep {
 
 /** What a method changes of the training. Every part is optional. */
 export interface QuantizerHooks {
+  /** Parameters of the extra losses, such as a projection; trained and kept with the model's, not needed to code. */
+  parameters?: readonly ParameterSpec[];
   /** How many levels take part in a step, the first ones. Default: all. */
   activeLevels?(step: number): number;
   /** Batches of an epoch, at most `batchSize` rows each. `items` are the rows to train on. Default: `items`, shuffled. */
@@ -49,6 +51,14 @@ export interface QuantizerHooks {
    * already, by `tape.accumulate()` inside a recorded step. Each term is logged, so that they add up to the loss.
    */
   extraLoss?(tape: Tape, step: QuantizerStep): void;
+}
+
+/** How training starts and what it changes of the plain method. */
+export interface QuantizerOptions {
+  hooks?: QuantizerHooks;
+  /** Replaces fresh weights, codebooks included: then there is no k-means start. */
+  initial?(fresh: TensorMap): TensorMap;
+  onProgress?(progress: SidProgress): void;
 }
 
 /** What training gave. */
@@ -71,8 +81,7 @@ const READ_EVERY = 20;
 
 /**
  * Trains an autoencoder with residual codebooks on normalised inputs (N, width): AdamW, k-means start, unused codewords
- * revived at every evaluation, the best evaluation's weights kept. Nothing is read back within a step. `hooks` make
- * other methods of it; `initial` replaces fresh weights, codebooks included, and then there is no k-means start.
+ * revived at every evaluation, the best evaluation's weights kept. Nothing is read back within a step.
  * @throws {UserError} if the loss is not finite.
  */
 export async function trainQuantizer(
@@ -80,11 +89,7 @@ export async function trainQuantizer(
   data: Embeddings,
   shape: RqVaeShape,
   config: QuantizerConfig,
-  { hooks = {}, initial, onProgress }: {
-    hooks?: QuantizerHooks;
-    initial?: (fresh: TensorMap) => TensorMap;
-    onProgress?: (progress: SidProgress) => void;
-  } = {},
+  { hooks = {}, initial, onProgress }: QuantizerOptions = {},
 ): Promise<TrainedQuantizer> {
   const { codebookSizes } = shape;
   const { items, unseen } = splitItems(data.rows, config);
@@ -99,7 +104,7 @@ export async function trainQuantizer(
     totalSteps: config.epochs * stepsPerEpoch,
     minRatio: 0,
   };
-  const model = new RqVae(device, shape);
+  const model = new RqVae(device, shape, hooks.parameters);
   const quantizer = new ResidualQuantizer(device, codebookSizes, batchSize);
   const optimizer = new Optimizer(model.parameters, {
     beta1: 0.9,

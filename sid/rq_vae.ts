@@ -3,7 +3,7 @@ import type { Device } from "../kernels/device.ts";
 import { RqVae, type RqVaeShape } from "../models/rq_vae.ts";
 import type { TensorMap } from "../models/parameters.ts";
 import { checkEmbeddings, checkEnoughItems, type Embeddings } from "./embeddings.ts";
-import type { SidCodes, SidFit, SidInput, SidMethod, SidModel, SidProgress } from "./method.ts";
+import type { SidCodes, SidFit, SidInput, SidMethod, SidModel } from "./method.ts";
 import {
   fitNormalizer,
   type Normalization,
@@ -13,7 +13,7 @@ import {
 } from "./normalize.ts";
 import { checkWidth, codeItems } from "./quantizer_codes.ts";
 import { type QuantizerConfig, quantizerFields, quantizerShape } from "./quantizer_config.ts";
-import { type QuantizerHooks, trainQuantizer } from "./quantizer_training.ts";
+import { type QuantizerOptions, trainQuantizer } from "./quantizer_training.ts";
 
 /** Settings of {@link rqVae}; `rqVae.Config.parse({})` fills in the defaults. */
 export interface RqVaeConfig extends QuantizerConfig {
@@ -38,29 +38,25 @@ export const rqVae: SidMethod<RqVaeConfig> = {
   Config: z.strictObject(fields),
   fit(device, input, config, onProgress) {
     const codebookSizes = new Array<number>(config.levels).fill(config.codebookSize);
-    return fitQuantizer(device, input, codebookSizes, config, {}, onProgress);
+    return fitQuantizer(device, input, codebookSizes, config, { onProgress });
   },
   encode: encodeQuantizer,
 };
 
-/** `SidMethod.fit` of an autoencoder with codebooks of these sizes; `hooks` change its training. */
+/** `SidMethod.fit` of an autoencoder with codebooks of these sizes; `options` make other methods of it. */
 export async function fitQuantizer(
   device: Device,
   { embeddings }: SidInput,
   codebookSizes: readonly number[],
   config: QuantizerConfig,
-  hooks: QuantizerHooks = {},
-  onProgress?: (progress: SidProgress) => void,
+  options: QuantizerOptions = {},
 ): Promise<SidFit> {
   checkEmbeddings(embeddings);
   checkEnoughItems(embeddings, Math.max(...codebookSizes));
   const normalizer = fitNormalizer(embeddings, config.normalize);
   const data = normalize(embeddings, normalizer);
   const shape = quantizerShape(embeddings.dim, codebookSizes, config);
-  const { tensors: weights, ...notes } = await trainQuantizer(device, data, shape, config, {
-    hooks,
-    onProgress,
-  });
+  const { tensors: weights, ...notes } = await trainQuantizer(device, data, shape, config, options);
   const tensors = new Map([...weights, ...normalizerTensors(normalizer)]);
   const model = { codebookSizes: [...codebookSizes], tensors };
   return { ...await encodeQuantizer(device, embeddings, model, config), model, notes: { ...notes } };
