@@ -33,7 +33,7 @@ export class Engine implements Disposable {
 
   static async open({ folder, memory, threads, signal }: EngineOptions): Promise<Engine> {
     const { DuckDBInstance } = await loadDuckDB();
-    const instance = await DuckDBInstance.create(`${folder}/work.duckdb`);
+    const instance = await DuckDBInstance.create(":memory:");
     const engine = new Engine(instance, await instance.connect(), signal);
     await engine.run(sql`SET memory_limit = ${memory}`).catch((error: Error) => {
       throw new UserError(`Cannot use --memory ${memory}: ${error.message}. Write it as 1GB or 800MB`);
@@ -41,6 +41,9 @@ export class Engine implements Disposable {
     await engine.run(sql`SET threads = ${threads}`);
     await engine.run(sql`SET temp_directory = ${`${folder}/spill`}`);
     await engine.run(sql`SET TimeZone = 'UTC'`);
+    // The tables are gone when the engine is, so nothing need be recovered after a crash.
+    await engine.run(sql`ATTACH ${`${folder}/work.duckdb`} AS work (RECOVERY_MODE NO_WAL_WRITES)`);
+    await engine.run(sql`USE work`);
     return engine;
   }
 
