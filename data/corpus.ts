@@ -119,7 +119,11 @@ export function toDataset(corpus: Corpus): Dataset {
   };
 }
 
-function toItem({ title, description, brand, categories, price, features }: CorpusItem, number: number) {
+/** What training reads of an item. */
+export function toItem(
+  { title, description, brand, categories, price, features }: CorpusItem,
+  number: number,
+) {
   const item: Item = { title: title || `item ${number}` };
   if (description) item.description = description;
   if (brand) item.brand = brand;

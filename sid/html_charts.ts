@@ -87,6 +87,8 @@ const MAP = { width: 1000, height: 640, margin: 16 };
 /** Clusters named on the map, if there is room; the first ones on small screens too. */
 const LABELS = 24;
 const MAJOR_LABELS = 7;
+/** Codes with colours of their own; smaller ones are drawn faintly below them. */
+export const CODES_LISTED = 24;
 const MAJOR_SIZE = 26;
 const MINOR_SIZE = 12;
 
@@ -103,10 +105,13 @@ export function itemMap({ map, clusters }: Pick<CatalogueReport, "map" | "cluste
   const paths = clusters.map(({ token, items, words }, rank) => {
     const dots = (points.get(token) ?? []).map(([x, y]) => `M${x.toFixed(0)} ${y.toFixed(0)}h0`).join("");
     const name = escapeHtml(`${plainSid(token)}: ${items} items ${words.join(", ")}`.trim());
-    return dots && `<path style="--hue:${hueOf(rank)}" d="${dots}"><title>${name}</title></path>`;
+    const kind = rank < CODES_LISTED ? "" : ' class="faint"';
+    return dots && `<path${kind} style="--hue:${hueOf(rank)}" d="${dots}"><title>${name}</title></path>`;
   });
   return `<svg class="map" viewBox="0 0 ${MAP.width} ${MAP.height}" role="img" ` +
-    `aria-label="Items in two dimensions, coloured by first code"><g class="dots">${paths.join("")}</g>` +
+    `aria-label="Items in two dimensions, coloured by first code"><g class="dots">${
+      paths.reverse().join("")
+    }</g>` +
     `${mapLabels(clusters, points)}</svg>`;
 }
 

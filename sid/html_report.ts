@@ -1,5 +1,6 @@
 import type { CatalogueReport, CollisionGroup, NamedItem, NeighbourExample } from "./catalogue_report.ts";
 import {
+  CODES_LISTED,
   escapeHtml,
   grouped,
   hueOf,
@@ -26,8 +27,6 @@ export interface SidReportFile extends CatalogueReport {
   /** What the method says of its fit. */
   notes: Record<string, unknown>;
 }
-
-const LEGEND = 24;
 
 /** A web page of the report: one file, no script, nothing fetched. */
 export function htmlReport(report: SidReportFile): string {
@@ -122,14 +121,14 @@ function codebooks({ levels, codewordItems, unexplained }: SidReportFile): strin
 function map(report: SidReportFile): string {
   const { map, clusters } = report;
   const [first, second] = map.explained;
-  const legend = clusters.slice(0, LEGEND).map(({ token, items, words }, rank) =>
+  const legend = clusters.slice(0, CODES_LISTED).map(({ token, items, words }, rank) =>
     `<li><span class="dot" style="--hue:${hueOf(rank)}"></span><code>${plainSid(token)}</code> ${
       grouped(items)
     } ` +
     `<span class="quiet">${escapeHtml(words.join(", "))}</span></li>`
   );
-  const more = clusters.length > LEGEND
-    ? ` The ${LEGEND} largest of ${clusters.length} first codes are listed.`
+  const more = clusters.length > CODES_LISTED
+    ? ` The ${CODES_LISTED} largest of ${clusters.length} first codes are listed, the others drawn faintly.`
     : "";
   return section(
     "Map of the items",

@@ -2,6 +2,8 @@ import type { SidReport } from "./report.ts";
 
 /** Share of a codebook below which it counts as collapsed. */
 const LEAST_USAGE = 0.5;
+/** Perplexity as a share of the codebook below which a few codewords carry most items. */
+const LEAST_PERPLEXITY = 0.25;
 /** Share of items on a SID of others, as coded, above which the codes say too little. */
 const MOST_COLLISIONS = 0.05;
 
@@ -12,7 +14,7 @@ const MOST_COLLISIONS = 0.05;
 export function sidWarnings(before: SidReport, after: SidReport, codebooks: number): string[] {
   const warnings: string[] = [];
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-  for (const { level, used, codebookSize, usage } of before.levels.slice(0, codebooks)) {
+  for (const { level, used, codebookSize, usage, perplexity } of before.levels.slice(0, codebooks)) {
     if (used === 1 && codebookSize > 1) {
       warnings.push(
         `Level ${level} is dead: every item has the same code there, so it tells nothing apart. The levels before it ` +
@@ -23,8 +25,16 @@ export function sidWarnings(before: SidReport, after: SidReport, codebooks: numb
         `Level ${level} uses ${used} of ${codebookSize} codewords (${
           percent(usage)
         }): its codebook collapsed. Scale ` +
-          "the vectors to one length (--normalize), start from k-means and reset dead codes if the method is a " +
+          "the vectors to one length (--unit-length), start from k-means and reset dead codes if the method is a " +
           "trained one, use --method rqkmeans, which refills empty clusters, or a smaller codebook",
+      );
+    } else if (perplexity < LEAST_PERPLEXITY * codebookSize) {
+      warnings.push(
+        `Level ${level} is uneven: its ${used} codewords tell items apart no better than ${
+          perplexity.toFixed(0)
+        } ` +
+          "equally used ones would. Use a method that balances its clusters (rqkmeans-balanced, " +
+          "rqkmeans-constrained), or a smaller codebook",
       );
     }
   }

@@ -1,5 +1,7 @@
 import type { Task } from "./_cli.ts";
+import { addItems } from "./sid/add.ts";
 import { config } from "./sid/flags.ts";
+import { inspectItem } from "./sid/inspect.ts";
 import { makeSids } from "./sid/make.ts";
 
 export const task: Task<typeof config> = {
@@ -7,11 +9,15 @@ export const task: Task<typeof config> = {
   summary: "turn item embeddings into semantic IDs",
   examples: [
     "sid --embeddings items.npy --data data/mine --out sids/",
-    "sid --embeddings items.npy --collab bought.npy --method rqkmeans --out sids/",
+    "sid --embeddings items.npy --collab bought.npy --data data/mine --out sids/",
     "sid --data synthetic --codebook-size 32 --out sids/",
+    'sid --inspect "drill bits" --sids sids/',
+    "sid --add new_items.jsonl --sids sids/ --out sids2/",
   ],
   config,
   async run(flags, io) {
-    await makeSids(flags, io);
+    if (flags.inspect) await inspectItem(flags, io);
+    else if (flags.add) await addItems(flags, io);
+    else await makeSids(flags, io);
   },
 };

@@ -22,6 +22,7 @@ function under<T extends z.ZodType>(group: string, type: T): T {
 }
 const input = <T extends z.ZodType>(type: T) => under("Input", type);
 const output = <T extends z.ZodType>(type: T) => under("Output", type);
+const codes = <T extends z.ZodType>(type: T) => under("Codes", type);
 const existing = <T extends z.ZodType>(type: T) => under("With SIDs that are there already (--sids)", type);
 
 const fields = {
@@ -48,7 +49,7 @@ const fields = {
     z.number().min(0).default(1).describe("length of the --embeddings part after --fuse concat"),
   ),
   collabWeight: input(z.number().min(0).default(1).describe("length of the --collab part")),
-  normalize: input(
+  unitLength: input(
     z.boolean().default(false).describe(
       "scale every vector to length 1 first; parts that are fused always are",
     ),
@@ -56,11 +57,11 @@ const fields = {
   out: output(
     z.string().default("").describe("folder to write: index.json, sid.report.html and what made them"),
   ),
-  method: z.enum(methods.map(({ name }) => name)).default("rqkmeans").describe("how codes are found:"),
-  collisions: z.enum(COLLISION_POLICIES).default("nearest-free").describe("items with equal codes:"),
+  method: codes(z.enum(methods.map(({ name }) => name)).default("rqkmeans").describe("how codes are found:")),
+  collisions: codes(z.enum(COLLISION_POLICIES).default("nearest-free").describe("items with equal codes:")),
   codeOffset: output(
     z.union([z.literal(0), z.literal(1)]).default(0).describe(
-      "number of the first codeword, 0 as in RQ-VAE files or 1 as in files of constrained k-means,",
+      "number of the first codeword, 0 as in RQ-VAE files or 1 as in those of constrained k-means",
     ),
   ),
   indexStyle: output(

@@ -1,15 +1,25 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { INDEX_STYLES, loadIndex, offsetCodes, TOKEN_ORDERS } from "../../data/index_file.ts";
+import type { CorpusItem } from "../../data/corpus.ts";
+import {
+  formatIndex,
+  formatNewTokens,
+  INDEX_STYLES,
+  loadIndex,
+  newTokens,
+  TOKEN_ORDERS,
+} from "../../data/index_file.ts";
 import { readJson } from "../../data/json_file.ts";
-import { readMatrix } from "../../data/npy.ts";
+import { readMatrix, readNpy, writeNpy } from "../../data/npy.ts";
 import { diskFiles } from "../../data/read_files.ts";
+import { readText } from "../../data/text_file.ts";
 import { UserError } from "../../data/user_error.ts";
-import { readSafetensors } from "../../models/safetensors.ts";
+import { readSafetensors, writeSafetensors } from "../../models/safetensors.ts";
 import { COLLISION_POLICIES } from "../../sid/collisions/registry.ts";
 import type { Embeddings } from "../../sid/embeddings.ts";
+import { htmlReport, type SidReportFile } from "../../sid/html_report.ts";
 import type { SidModel } from "../../sid/method.ts";
-import { parseToken } from "../../sid/tokens.ts";
+import type { Placement } from "../../sid/place_new.ts";
 import { writeAtomic } from "../../train/run_directory.ts";
 import { makeFolder } from "../_output.ts";
 import { methods } from "./flags.ts";
@@ -52,14 +62,16 @@ const Recipe = z.strictObject({
   indexStyle: z.enum(INDEX_STYLES),
   tokenOrder: z.enum(TOKEN_ORDERS),
   codebookSizes: z.array(count).min(1),
+  /** Reconstruction error by level. */
+  errors: z.array(z.number()),
   /** Items that the codebooks were learned from. */
   learnedFrom: count,
   /** Items that were added since. */
   added: count,
   /** What `--data` was, if anything. */
   data: z.string().optional(),
-  /** Whether vectors were scaled to length 1 before anything else. */
-  normalize: z.boolean(),
+  /** Whether vectors were scaled to length 1. */
+  unitLength: z.boolean(),
   /** What was coded, side by side, each scaled to its weight where there are two. */
   parts: z.array(Source.extend({ weight: z.number() })).min(1).max(2),
   /** What the method aligned its codes with. */
@@ -75,16 +87,28 @@ const Recipe = z.strictObject({
 });
 export type Recipe = z.output<typeof Recipe>;
 
-/** A folder of SIDs, read back. */
+/** An item that `--add` brought: a line of `added.jsonl`. */
+export interface AddedItem extends CorpusItem {
+  /** Its number. */
+  item: number;
+  /** Its SID, as one text. */
+  sid: string;
+  /** How it came to it. */
+  how: Placement;
+}
+
+/** A catalogue with SIDs and all that made them: what the folder holds. */
 export interface StoredSids {
   recipe: Recipe;
   /** Tokens of every item as in index.json. */
   tokens: string[][];
-  /** Codewords of every item, from 0. */
-  sids: number[][];
-  /** Vectors that the codes describe. */
+  /** Codewords of every item before the collision policy, from 0, (N, L). */
+  coded: Int32Array<ArrayBuffer>;
+  /** Vectors that the codes describe, after fusing and scaling. */
   embeddings: Embeddings;
   model: SidModel;
+  /** Items that were added after the codebooks were learned; they are the last ones. */
+  added: AddedItem[];
 }
 
 /** Reads what `genrec sid` wrote. Throws {@link UserError} where files are missing, damaged or do not belong together. */
@@ -98,47 +122,64 @@ export async function readSids(folder: string): Promise<StoredSids> {
   }
   const recipe = await readJson(path(FILES.recipe), Recipe);
   const items = recipe.learnedFrom + recipe.added;
-  const tokens = await loadIndex(path(FILES.index), items);
-  const codes = offsetCodes(tokens, -recipe.codeOffset);
-  const embeddings = readMatrix(await diskFiles.readFile(path(FILES.embeddings)), path(FILES.embeddings));
-  if (embeddings.rows !== items) {
-    throw new UserError(
-      `Cannot use ${
-        path(FILES.embeddings)
-      }: it has ${embeddings.rows} rows, ${FILES.index} has ${items} items. ` +
-        "The files are of different runs, make the SIDs again",
-    );
+  const bytes = (name: string) => diskFiles.readFile(path(name));
+  const embeddings = readMatrix(await bytes(FILES.embeddings), path(FILES.embeddings));
+  if (embeddings.rows !== items) throw mismatch(path(FILES.embeddings), `has ${embeddings.rows} rows`, items);
+  const { shape, data } = readNpy(await bytes(FILES.codes), path(FILES.codes));
+  if (shape.join() !== [items, recipe.codebookSizes.length].join()) {
+    throw mismatch(path(FILES.codes), `is (${shape.join(", ")})`, items);
   }
-  const tensors = readSafetensors(await diskFiles.readFile(path(FILES.codebooks)), path(FILES.codebooks));
+  const tensors = readSafetensors(await bytes(FILES.codebooks), path(FILES.codebooks));
   return {
     recipe,
-    tokens,
-    sids: codes.map((sid) => sid.map((token) => parseToken(token).codeword)),
+    tokens: await loadIndex(path(FILES.index), items),
+    coded: Int32Array.from(data),
     embeddings,
-    model: { codebookSizes: recipe.codebookSizes, tensors: new Map([...tensors].map(plain)) },
+    model: {
+      codebookSizes: recipe.codebookSizes,
+      tensors: new Map([...tensors].map(([name, { shape, data }]) => [name, { shape, data }])),
+    },
+    added: await readAdded(path(FILES.added), recipe.added),
   };
 }
 
-/** Writes files into a folder, each whole or not at all; the index, which training reads, and the recipe come last. */
-export async function writeSids(
-  folder: string,
-  files: ReadonlyMap<string, string | Uint8Array>,
-): Promise<void> {
+/** Writes a catalogue and its report, each file whole or not at all; the index, which training reads, comes last. */
+export async function writeSids(folder: string, stored: StoredSids, report: SidReportFile): Promise<void> {
+  const { recipe, tokens, coded, embeddings: { rows, dim, data }, model, added } = stored;
+  const files: [name: string, content: string | Uint8Array][] = [
+    [FILES.embeddings, writeNpy([rows, dim], data)],
+    [FILES.codes, writeNpy([rows, recipe.codebookSizes.length], coded)],
+    [FILES.codebooks, writeSafetensors(model.tensors, { metadata: { method: recipe.method } })],
+    [FILES.report, JSON.stringify(report, null, 2) + "\n"],
+    [FILES.page, htmlReport(report)],
+    [FILES.newTokens, formatNewTokens(newTokens(tokens, recipe.tokenOrder))],
+    [FILES.recipe, JSON.stringify(recipe, null, 2) + "\n"],
+    [FILES.index, formatIndex(tokens, recipe.indexStyle)],
+  ];
+  if (added.length > 0) {
+    files.unshift([
+      FILES.added,
+      added.map((item) => JSON.stringify(item) + "\n").join(""),
+    ]);
+  }
   await makeFolder(folder);
-  const last: string[] = [FILES.index, FILES.recipe];
-  const order = [...files.keys()].sort((a, b) => last.indexOf(a) - last.indexOf(b));
-  if (!files.has(FILES.added)) await Deno.remove(join(folder, FILES.added)).catch(ignoreMissing);
-  for (const name of order) await writeAtomic(join(folder, name), files.get(name)!);
+  for (const [name, content] of files) await writeAtomic(join(folder, name), content);
 }
 
-function plain([name, { shape, data }]: [string, { shape: number[]; data: Float32Array<ArrayBuffer> }]) {
-  return [name, { shape, data }] as const;
+async function readAdded(path: string, count: number): Promise<AddedItem[]> {
+  if (count === 0) return [];
+  const lines = (await readText(path)).trimEnd().split("\n");
+  if (lines.length !== count) throw mismatch(path, `has ${lines.length} lines`, count);
+  return lines.map((line) => JSON.parse(line));
+}
+
+function mismatch(path: string, found: string, items: number): UserError {
+  return new UserError(
+    `Cannot use ${path}: it ${found}, expected one for each of ${items} items. The files of the folder are of ` +
+      "different runs, make the SIDs again",
+  );
 }
 
 async function isFile(path: string): Promise<boolean> {
   return await Deno.stat(path).then((stat) => stat.isFile, () => false);
-}
-
-function ignoreMissing(error: unknown): void {
-  if (!(error instanceof Deno.errors.NotFound)) throw error;
 }

@@ -1,18 +1,20 @@
 import { existsSync } from "node:fs";
-import type { Corpus } from "../../data/corpus.ts";
-import { toDataset } from "../../data/corpus.ts";
+import { type Corpus, toDataset, toItem } from "../../data/corpus.ts";
 import { embeddings as embedWords } from "../../data/embeddings.ts";
 import { idListPath, loadEmbeddingIds } from "../../data/embedding_ids.ts";
 import { loadCorpus } from "../../data/load.ts";
 import { readMatrix } from "../../data/npy.ts";
 import { diskFiles } from "../../data/read_files.ts";
+import { sha256 } from "../../data/sha256.ts";
 import { UserError } from "../../data/user_error.ts";
 import type { Embeddings } from "../../sid/embeddings.ts";
 import { concatenate, normalizeRows, zeroRows } from "../../sid/fuse.ts";
 import type { SidInput } from "../../sid/method.ts";
-import { sha256 } from "../../data/sha256.ts";
 import { methodOf, type SidFlags } from "./flags.ts";
 import type { Recipe } from "./folder.ts";
+
+/** Begins the source of vectors that were made of a dataset's words. */
+export const WORDS_OF = "words of ";
 
 /** What the flags name, read and checked. */
 export interface LoadedInput {
@@ -23,7 +25,7 @@ export interface LoadedInput {
   /** Items whose vectors are all zeros, by the file that they came from. */
   zeroRows: Record<string, number[]>;
   /** Where the vectors came from. */
-  recipe: Pick<Recipe, "normalize" | "parts" | "aligned" | "provider">;
+  recipe: Pick<Recipe, "unitLength" | "parts" | "aligned" | "provider">;
 }
 
 /** Vectors of items with where they came from. */
@@ -39,26 +41,26 @@ export async function loadInput(flags: SidFlags): Promise<LoadedInput> {
   const itemIds = corpus?.items.map(({ id }) => id);
   const text = flags.embeddings
     ? await loadEmbeddings(flags.embeddings, itemIds)
-    : wordEmbeddings(flags.data, corpus!);
+    : wordEmbeddings(flags.data, corpus!.items);
   const collab = flags.collab ? await loadEmbeddings(flags.collab, itemIds) : undefined;
   const named = [text, ...(collab ? [collab] : [])];
   checkRows(named, corpus && { from: flags.data, rows: corpus.items.length });
 
   const aligns = methodOf(flags.method).needs?.includes("collaborative");
   const fuses = collab !== undefined && (flags.fuse ?? (aligns ? "none" : "concat")) === "concat";
-  const scale = (embeddings: Embeddings) => flags.normalize ? normalizeRows(embeddings) : embeddings;
   const parts = [{ ...text.source, weight: flags.textWeight }];
   if (fuses) parts.push({ ...collab.source, weight: flags.collabWeight });
-  const embeddings = fuses
-    ? concatenate(
-      named.map(({ embeddings }, i) => ({ name: parts[i].from, embeddings, weight: parts[i].weight })),
-    )
-    : scale(text.embeddings);
+  const recipe = {
+    unitLength: flags.unitLength,
+    parts,
+    ...(collab && !fuses && { aligned: collab.source }),
+    ...(text.provider && { provider: text.provider }),
+  };
   const histories = corpus && toDataset(corpus).histories.map(({ items }) => items);
   return {
     input: {
-      embeddings,
-      ...(collab && !fuses && { collaborative: scale(collab.embeddings) }),
+      embeddings: combine(recipe, (fuses ? named : [text]).map(({ embeddings }) => embeddings)),
+      ...(collab && !fuses && { collaborative: scaled(recipe, collab.embeddings) }),
       ...(histories && { histories }),
     },
     corpus,
@@ -67,13 +69,22 @@ export async function loadInput(flags: SidFlags): Promise<LoadedInput> {
         rows.length > 0
       ),
     ),
-    recipe: {
-      normalize: flags.normalize,
-      parts,
-      ...(collab && !fuses && { aligned: collab.source }),
-      ...(text.provider && { provider: text.provider }),
-    },
+    recipe,
   };
+}
+
+/** The vectors that are coded, of one matrix a part. */
+export function combine(
+  recipe: Pick<Recipe, "unitLength" | "parts">,
+  matrices: readonly Embeddings[],
+): Embeddings {
+  const { parts } = recipe;
+  if (parts.length === 1) return scaled(recipe, matrices[0]);
+  return concatenate(parts.map(({ from, weight }, i) => ({ name: from, embeddings: matrices[i], weight })));
+}
+
+function scaled({ unitLength }: Pick<Recipe, "unitLength">, embeddings: Embeddings): Embeddings {
+  return unitLength ? normalizeRows(embeddings) : embeddings;
 }
 
 /** Reads a `.npy` file and the id list beside it, if there is one. */
@@ -90,9 +101,10 @@ export async function loadEmbeddings(path: string, itemIds?: readonly string[]):
   return { embeddings, source, provider: { name, settings, fields, maxCharacters, dialect } };
 }
 
-function wordEmbeddings(data: string, corpus: Corpus): SourcedEmbeddings {
-  const { data: values, shape: [rows, dim] } = embedWords(toDataset(corpus));
-  return { embeddings: { data: values, rows, dim }, source: { from: `words of ${data}`, dim } };
+/** Vectors of items by their words alone. */
+export function wordEmbeddings(data: string, items: Corpus["items"]): SourcedEmbeddings {
+  const { data: values, shape: [rows, dim] } = embedWords({ items: items.map(toItem) });
+  return { embeddings: { data: values, rows, dim }, source: { from: `${WORDS_OF}${data}`, dim } };
 }
 
 function checkRows(
