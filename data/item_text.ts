@@ -1,5 +1,5 @@
 import { decodeHTML } from "entities";
-import type { Item } from "./dataset.ts";
+import type { CorpusItem } from "./corpus.ts";
 
 /** Fields of an item that hold text. */
 export const TEXT_FIELDS = ["title", "brand", "categories", "features", "description"] as const;
@@ -14,43 +14,46 @@ export interface ItemTextOptions {
   maxCharacters: number;
 }
 
-/** Stands for an item without any text. */
-export const NO_TEXT = "unknown item";
-
-/** Text of an item: its cleaned fields as sentences, cut to the length allowed, {@link NO_TEXT} where all are empty. */
-export function itemText(item: Item, { fields, maxCharacters }: ItemTextOptions): string {
-  const parts = fields.map((field) => cleanText(item[field] ?? "")).filter((part) => part !== "");
-  const text = parts.map((part, i) => i < parts.length - 1 && !/[.!?]$/.test(part) ? part + "." : part).join(
-    " ",
+/** Text of an item: its cleaned fields as sentences, cut to the length allowed; "" where all are empty. */
+export function itemText(item: CorpusItem, { fields, maxCharacters }: ItemTextOptions): string {
+  const parts = fields.map((field) => cleanText([item[field] ?? ""].flat().join(", "))).filter((part) =>
+    part !== ""
   );
-  return text === "" ? NO_TEXT : truncated(text, maxCharacters);
+  const sentences = parts.map((part, i) => i < parts.length - 1 && !/[.!?]$/.test(part) ? part + "." : part);
+  return truncateText(sentences.join(" "), maxCharacters);
 }
 
 /** Text without HTML tags, with entities decoded and white space collapsed. */
 export function cleanText(text: string): string {
-  // Entities last: &lt;b&gt; is text about a tag, and 3 &lt; 5 no tag at all.
-  return decodeHTML(text.replace(/<\/?[a-z][^<>]*>|<!--[\s\S]*?-->/gi, " ")).replace(/\s+/g, " ").trim();
+  // Entities last: &lt;b&gt; is text about a tag, and 3 < 5 no tag at all.
+  const untagged = text.replace(/<!--[\s\S]*?-->|<\/?[a-z][^<>]*>/gi, " ");
+  return decodeHTML(untagged).replace(/\s+/g, " ").trim();
 }
 
-function truncated(text: string, maxCharacters: number): string {
+/** The start of a text, at most `maxCharacters` long, that ends with a whole word if it has a space at all. */
+export function truncateText(text: string, maxCharacters: number): string {
   if (text.length <= maxCharacters) return text;
-  const cut = text.slice(0, maxCharacters + 1);
-  const space = cut.lastIndexOf(" ");
-  // A cut inside a word may not split a pair of surrogates either.
-  return space > 0 ? cut.slice(0, space) : text.slice(0, maxCharacters).replace(/[\ud800-\udbff]$/, "");
+  const space = text.lastIndexOf(" ", maxCharacters);
+  // Without a space, the cut may still not split a pair of surrogates.
+  return space > 0 ? text.slice(0, space) : text.slice(0, maxCharacters).replace(/[\ud800-\udbff]$/, "");
 }
 
-/** Longest cleaned field that the original keeps. */
+/** Longest field that MiniOneRec keeps, with its point. */
 const MINIONEREC_LIMIT = 2000;
 
 /**
- * The text that MiniOneRec embeds, for comparisons with its published figures: title and description, each ended by
- * one point, fields of 2000 characters or more lost. Printed lists arrive here parsed, so their brackets are not in it.
+ * The text that MiniOneRec embeds, for comparisons with its published figures: title and description as the files have
+ * them, printed lists with brackets and all, each field ended by one point, and fields of 2000 characters or more lost.
  */
-export function minionerecText({ title, description }: Item): string {
-  const parts = [title, description].filter((part) => part !== undefined && part !== "").map((part) => {
-    const clean = cleanText(part!).replaceAll('"', "").replace(/\.+$/, "") + ".";
-    return clean.length >= MINIONEREC_LIMIT ? "" : clean;
-  }).filter((part) => part !== "");
-  return parts.length === 0 ? NO_TEXT : parts.join(" ");
+export function minionerecText({ title, description, attributes }: CorpusItem): string {
+  const raw = attributes?.raw as { description?: string | string[] } | undefined;
+  const parts = [title, raw?.description ?? description ?? ""].flatMap((field) => {
+    const text = [field].flat().map(minionerecClean).join(" ").replace(/\.+$/, "") + ".";
+    return text.length < MINIONEREC_LIMIT ? [text] : [];
+  });
+  return parts.join(" ");
+}
+
+function minionerecClean(text: string): string {
+  return decodeHTML(text.trim()).replace(/<[^>]+>/g, "").replace(/["\r\n]/g, "").trim();
 }

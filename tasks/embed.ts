@@ -1,22 +1,25 @@
+import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import { z } from "zod";
-import type { Dataset } from "../data/dataset.ts";
-import { itemText, minionerecText, NO_TEXT, TEXT_FIELDS } from "../data/item_text.ts";
-import { loadDataset } from "../data/load.ts";
+import { type Corpus, toDataset } from "../data/corpus.ts";
+import { idListPath, rowsOfItems } from "../data/id_list.ts";
+import { itemText, minionerecText, TEXT_FIELDS } from "../data/item_text.ts";
+import { loadCorpus } from "../data/load.ts";
 import { nonFiniteRows, writeNpy } from "../data/npy.ts";
 import { diskFiles } from "../data/read_files.ts";
-import { UserError } from "../data/user_error.ts";
 import { sha256 } from "../data/sha256.ts";
+import { UserError } from "../data/user_error.ts";
 import type {
   EmbeddingContext,
   EmbeddingProvider,
-  HistoryProvider,
+  ItemVectors,
   TextProvider,
 } from "../models/embedding/provider.ts";
 import * as registry from "../models/embedding/registry.ts";
 import { writeAtomic } from "../train/run_directory.ts";
 import type { Task, TaskIO } from "./_cli.ts";
 import { openDevice, VariantFlag } from "./_inputs.ts";
+import { PartialRows } from "./_partial_rows.ts";
 
 const providers = new Map<string, EmbeddingProvider>(
   (Object.values(registry) as EmbeddingProvider[]).map((provider) => [provider.name, provider]),
@@ -28,22 +31,23 @@ for (const { Config } of providers.values()) {
   for (const [key, field] of Object.entries(Config.shape)) settings[key] ??= field as z.ZodType;
 }
 
-/** Texts of other programs, for comparisons with their published figures. */
+/** Ways to write the text of an item: ours, and that of MiniOneRec for comparisons with its published figures. */
 const DIALECTS = ["genrec", "minionerec"] as const;
 
 const config = z.strictObject({
   data: z.string().describe("dataset directory, or synthetic"),
-  out: z.string().describe("file to write, such as items.npy; items.ids.json comes beside it"),
+  out: z.string().regex(/\.npy$/, "expected a name that ends in .npy").describe(
+    "file to write, such as items.npy; items.ids.json comes beside it",
+  ),
   provider: z.enum([...providers.keys()]).default("static").describe("what makes the vectors:"),
-  fields: z.array(z.enum(TEXT_FIELDS)).min(1).default(["title", "brand", "categories", "description"])
-    .describe(
-      "text of an item, of",
-    ),
+  fields: z.array(z.enum(TEXT_FIELDS)).min(1).default([...TEXT_FIELDS]).describe(
+    "text of an item, in this order:",
+  ),
   maxCharacters: z.int().min(1).default(4000).describe("longer texts are cut at a space"),
   dialect: z.enum(DIALECTS).default("genrec").describe(
-    "minionerec: title and description as that program joins them, long ones dropped;",
+    "how texts are written; minionerec has its own fields and drops long ones:",
   ),
-  batchSize: z.int().min(1).default(32).describe("texts at a time, for providers that take them so"),
+  saveEvery: z.int().min(1).default(256).describe("texts between two saves of work that can go on later"),
   ...VariantFlag,
   ...settings,
 });
@@ -54,122 +58,143 @@ export const task: Task<typeof config> = {
   summary: "turn item texts or histories into vectors",
   examples: [
     "embed --data data/mine --out items.npy",
+    "embed --data data/mine --provider collaborative --out collab.npy",
     "embed --data data/mine --provider npy --from theirs.npy --out items.npy",
   ],
   config,
-  async run(flags, io) {
-    await embedItems(flags, io);
-  },
+  run: embedItems,
 };
 
-/** Embeds items as the flags say. */
-async function embedItems(flags: Flags, io: TaskIO): Promise<void> {
-  const dataset = await loadDataset(flags.data);
-  const provider = providers.get(flags.provider)!;
-  const own = Object.keys(provider.Config.shape);
-  const providerConfig = provider.Config.parse(
-    Object.fromEntries(Object.entries(flags).filter(([key]) => own.includes(key))),
-  );
+/** Texts that vectors are made of, and what to say about them. */
+interface Texts {
+  texts: string[];
+  facts: { fields?: string[]; maxCharacters?: number; dialect: string; withoutText: number[] };
+}
+
+/** Embeds items as the flags say: `items.npy` and its id list. */
+export async function embedItems(flags: Flags, io: TaskIO): Promise<void> {
+  const { out, provider: name } = flags;
+  const corpus = await loadCorpus(flags.data);
+  const ids = corpus.items.map(({ id }) => id);
+  rowsOfItems(ids, ids, flags.data);
+  const provider = providers.get(name)!;
+  const own = Object.entries(flags).filter(([key]) => Object.hasOwn(provider.Config.shape, key));
+  const providerConfig = provider.Config.parse(Object.fromEntries(own));
   const context: EmbeddingContext = {
     ...diskFiles,
     device: async (layout) => (await openDevice(flags.variant, layout)).device,
   };
-  const { dim, data, facts } = provider.input === "text"
-    ? await embedTexts(provider, providerConfig, context, dataset, flags, io)
-    : await embedHistories(provider, providerConfig, context, dataset, io);
-  const rows = dataset.items.length;
-  const bad = nonFiniteRows({ rows, dim, data });
-  if (bad.length > 0) {
-    throw new UserError(
-      `Cannot write ${flags.out}: provider ${flags.provider} made NaN or infinity for items ${
-        bad.slice(0, 5).join(", ")
-      }${bad.length > 5 ? ` and ${bad.length - 5} more` : ""}. Check the model, or its number format`,
-    );
+
+  let progress: ReturnType<TaskIO["progress"]> | undefined;
+  const onProgress = (done: number, total: number) => {
+    io.signal.throwIfAborted();
+    progress ??= io.progress(total, name);
+    progress.update(done);
+  };
+  const texts = provider.input === "text" ? textsOf(corpus, flags) : undefined;
+  let vectors: ItemVectors;
+  try {
+    if (provider.input === "file") {
+      vectors = await provider.load(context, ids, providerConfig);
+    } else if (provider.input === "histories") {
+      const histories = toDataset(corpus).histories.map(({ items }) => items);
+      vectors = await provider.embed(context, { items: ids.length, histories }, providerConfig, onProgress);
+    } else {
+      vectors = await embedTexts(provider, context, providerConfig, texts!, flags, onProgress);
+    }
+  } finally {
+    progress?.stop();
   }
+
+  const { dim, data } = vectors;
+  checkFinite(vectors, ids, name);
+  const zeros = zeroRows(vectors);
   const inputs: Record<string, string> = {};
-  for (const path of dataset.files) inputs[path] = await sha256(path);
-  const ids = dataset.items.map((_, item) => String(item));
-  const list = {
+  for (const path of corpus.files) inputs[path] = await sha256(path);
+  const summary = {
     format: "genrec-embeddings",
     version: 1,
-    embeddings: basename(flags.out),
-    dataset: dataset.name,
+    embeddings: basename(out),
+    dataset: corpus.name,
     inputs,
-    provider: flags.provider,
+    provider: name,
     settings: providerConfig,
-    rows,
+    ...texts?.facts,
+    rows: ids.length,
     dim,
-    ...facts,
-    ids,
+    zeros,
   };
-  const idsPath = idsFileOf(flags.out);
-  await writeAtomic(flags.out, writeNpy([rows, dim], data));
-  await writeAtomic(idsPath, JSON.stringify(list, null, 1) + "\n");
-  if (io.json) {
-    const { ids: _, ...summary } = list;
-    console.log(JSON.stringify(summary, null, 2));
-  } else {
-    io.log(`Wrote ${flags.out} (${rows}, ${dim}) and ${idsPath}`);
+  await writeAtomic(out, writeNpy([ids.length, dim], data));
+  await writeAtomic(idListPath(out), JSON.stringify({ ...summary, ids }, null, 1) + "\n");
+  await Deno.remove(`${out}.partial`).catch(() => {});
+  if (io.json) console.log(JSON.stringify(summary, null, 2));
+  if (zeros.length > 0) {
+    io.log(`${name} says nothing about ${zeros.length} items, their vectors are 0: ${listed(zeros)}`);
   }
+  io.log(`Wrote ${out} (${ids.length}, ${dim}) and ${idListPath(out)}`);
 }
 
-interface Made {
-  dim: number;
-  data: Float32Array<ArrayBuffer>;
-  facts: Record<string, unknown>;
+function textsOf({ items }: Corpus, { fields, maxCharacters, dialect, provider }: Flags): Texts {
+  const isOurs = dialect === "genrec";
+  const texts = items.map((item) =>
+    isOurs ? itemText(item, { fields, maxCharacters }) : minionerecText(item)
+  );
+  const withoutText = texts.flatMap((text, item) => text === "" ? [item] : []);
+  if (withoutText.length === items.length) {
+    throw new UserError(
+      `Cannot embed with provider ${provider}: none of ${items.length} items has any of ${
+        fields.join(", ")
+      }. ` +
+        "Use --provider collaborative, which reads histories",
+    );
+  }
+  for (const item of withoutText) texts[item] = "unknown item";
+  return { texts, facts: { dialect, ...(isOurs && { fields, maxCharacters }), withoutText } };
 }
 
 async function embedTexts(
   provider: TextProvider,
-  providerConfig: unknown,
   context: EmbeddingContext,
-  dataset: Dataset,
-  flags: Flags,
-  io: TaskIO,
-): Promise<Made> {
-  const { fields, maxCharacters, dialect } = flags;
-  const texts = dataset.items.map((item) =>
-    dialect === "minionerec" ? minionerecText(item) : itemText(item, { fields, maxCharacters })
-  );
-  const withoutText = texts.flatMap((text, item) => text === NO_TEXT ? [item] : []);
+  providerConfig: unknown,
+  { texts }: Texts,
+  { out, saveEvery }: Flags,
+  onProgress: (done: number, total: number) => void,
+): Promise<ItemVectors> {
   const embedder = await provider.open(context, providerConfig);
-  let progress: ReturnType<TaskIO["progress"]> | undefined;
+  const { dim } = embedder;
   try {
-    const data = await embedder.embed(texts, (done, total) => {
-      io.signal.throwIfAborted();
-      progress ??= io.progress(total, provider.name);
-      progress.update(done);
-    });
-    return { dim: embedder.dim, data, facts: { fields, maxCharacters, dialect, withoutText } };
+    if (embedder.wholeCorpus) return { dim, data: await embedder.embed(texts, onProgress) };
+    const hash = createHash("sha256").update(JSON.stringify(texts)).digest("hex");
+    const what = JSON.stringify({ provider: provider.name, settings: providerConfig, texts: hash, dim });
+    const partial = await PartialRows.open(out, what, texts.length, dim);
+    for (let done = partial.rows; done < texts.length; done = partial.rows) {
+      onProgress(done, texts.length);
+      await partial.append(await embedder.embed(texts.slice(done, done + saveEvery)));
+    }
+    onProgress(texts.length, texts.length);
+    return { dim, data: partial.data };
   } finally {
-    progress?.stop();
     embedder.close();
   }
 }
 
-async function embedHistories(
-  provider: HistoryProvider,
-  providerConfig: unknown,
-  context: EmbeddingContext,
-  dataset: Dataset,
-  io: TaskIO,
-): Promise<Made> {
-  let progress: ReturnType<TaskIO["progress"]> | undefined;
-  const histories = dataset.histories.map(({ items }) => items);
-  const { dim, data, unseen } = await provider.embed(
-    context,
-    { items: dataset.items.length, histories },
-    providerConfig,
-    (done, total) => {
-      io.signal.throwIfAborted();
-      progress ??= io.progress(total, provider.name);
-      progress.update(done);
-    },
-  ).finally(() => progress?.stop());
-  return { dim, data, facts: { unseen } };
+function checkFinite({ dim, data }: ItemVectors, ids: string[], provider: string): void {
+  const bad = nonFiniteRows({ rows: ids.length, dim, data });
+  if (bad.length === 0) return;
+  throw new UserError(
+    `Cannot write embeddings: provider ${provider} made NaN or infinity for items ${listed(bad)}. ` +
+      "Check the model and its number format",
+  );
 }
 
-/** The id list of `items.npy`: `items.ids.json`. */
-function idsFileOf(out: string): string {
-  return out.replace(/\.npy$/, "") + ".ids.json";
+function zeroRows({ dim, data }: ItemVectors): number[] {
+  const zeros: number[] = [];
+  for (let at = 0; at < data.length; at += dim) {
+    if (data.subarray(at, at + dim).every((value) => value === 0)) zeros.push(at / dim);
+  }
+  return zeros;
+}
+
+function listed(items: number[]): string {
+  return items.slice(0, 5).join(", ") + (items.length > 5 ? ` and ${items.length - 5} more` : "");
 }

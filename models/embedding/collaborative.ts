@@ -3,7 +3,7 @@ import { UserError } from "../../data/user_error.ts";
 import { truncatedSvd } from "../truncated_svd.ts";
 import { positiveMutualInformation } from "./co_occurrence.ts";
 import type { HistoryProvider } from "./provider.ts";
-import { unitRows } from "./unit_rows.ts";
+import { reducedRows } from "./reduced_rows.ts";
 
 /** Settings of {@link collaborative}. */
 export interface CollaborativeConfig {
@@ -20,7 +20,7 @@ export interface CollaborativeConfig {
 }
 
 const fields = {
-  dim: z.int().min(1).max(1024).default(128).describe("numbers a vector"),
+  dim: z.int().min(1).max(1024).default(128).describe("numbers a vector, for static and collaborative"),
   window: z.int().min(1).max(1000).default(5).describe(
     "collaborative: items at most this many places apart in a history count as bought together",
   ),
@@ -35,8 +35,7 @@ const fields = {
 
 /**
  * Items by what they are bought with: positive pointwise mutual information of neighbours in train histories, reduced
- * by a truncated SVD to U S^p (Levy, Goldberg and Dagan 2015), each scaled to length 1. Items without neighbours have
- * nothing to say: they get 0 and are named.
+ * by a truncated SVD to U S^p (Levy, Goldberg and Dagan 2015), each scaled to length 1. Items without neighbours get 0.
  */
 export const collaborative: HistoryProvider<CollaborativeConfig> = {
   input: "histories",
@@ -45,10 +44,8 @@ export const collaborative: HistoryProvider<CollaborativeConfig> = {
   async embed(context, input, { dim, window, contextSmoothing, singularPower, seed }, onProgress) {
     const information = positiveMutualInformation(input, { window, contextSmoothing });
     const { offsets, rows } = information;
-    const unseen = Array.from({ length: rows }, (_, item) => item).filter((item) =>
-      offsets[item] === offsets[item + 1]
-    );
-    const seen = rows - unseen.length;
+    let seen = 0;
+    for (let item = 0; item < rows; item++) if (offsets[item] < offsets[item + 1]) seen++;
     if (dim > seen) {
       throw new UserError(
         `Cannot embed ${rows} items in ${dim} dimensions: train histories bring only ${seen} of them together with ` +
@@ -57,8 +54,10 @@ export const collaborative: HistoryProvider<CollaborativeConfig> = {
       );
     }
     const device = await context.device("buffer");
-    const { u, singularValues } = await truncatedSvd(device, information, { rank: dim, seed }, onProgress);
-    for (let i = 0; i < u.length; i++) u[i] *= singularValues[i % dim] ** singularPower;
-    return { dim, data: unitRows(u, dim), unseen };
+    const data = reducedRows(
+      await truncatedSvd(device, information, { rank: dim, seed }, onProgress),
+      singularPower,
+    );
+    return { dim, data };
   },
 };

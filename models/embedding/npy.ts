@@ -1,7 +1,8 @@
 import { z } from "zod";
+import { readIdList, rowsOfItems } from "../../data/id_list.ts";
 import { readMatrix } from "../../data/npy.ts";
 import { UserError } from "../../data/user_error.ts";
-import type { TextProvider } from "./provider.ts";
+import type { FileProvider } from "./provider.ts";
 
 /** Settings of {@link npyProvider}. */
 export interface NpyConfig {
@@ -11,33 +12,35 @@ export interface NpyConfig {
 
 const fields = {
   from: z.string().default("").describe(
-    "embeddings that another program made, a .npy file of shape (items, dim)",
+    "npy: file of shape (items, dim) that another program made; row r is item r, or the r-th id of FILE.ids.json",
   ),
 } satisfies { [K in keyof NpyConfig]: z.ZodType<NpyConfig[K]> };
 
-/** Vectors from a file, row r for item r: checked, not made. */
-export const npyProvider: TextProvider<NpyConfig> = {
-  input: "text",
+/** Vectors from a file, checked. An id list beside it says which item each row is; without one, row r is item r. */
+export const npyProvider: FileProvider<NpyConfig> = {
+  input: "file",
   name: "npy",
   Config: z.strictObject(fields),
-  async open(context, { from }) {
+  async load(files, ids, { from }) {
     if (from === "") {
       throw new UserError("Cannot use provider npy without a file. Name one with --from FILE.npy");
     }
-    const { rows, dim, data } = readMatrix(await context.readFile(from), from);
-    return {
-      dim,
-      wholeCorpus: true,
-      embed(texts) {
-        if (texts.length === rows) return Promise.resolve(data);
-        const hint = rows === texts.length + 1
-          ? "One row more is often a row for padding: drop it"
-          : "Use the embeddings of this dataset's items";
-        throw new UserError(
-          `Cannot use ${from}: it has ${rows} rows, expected one for each of ${texts.length} items. ${hint}`,
-        );
-      },
-      close() {},
-    };
+    const { rows, dim, data } = readMatrix(await files.readFile(from), from);
+    const listed = await readIdList(files, from);
+    if (rows !== (listed ?? ids).length) {
+      const hint = !listed && rows === ids.length + 1
+        ? "One row more is often a row for padding: drop it"
+        : "Use the embeddings and ids of one export";
+      const expected = listed
+        ? `as many as the ${listed.length} ids beside it`
+        : `one for each of ${ids.length} items`;
+      throw new UserError(`Cannot use ${from}: it has ${rows} rows, expected ${expected}. ${hint}`);
+    }
+    if (!listed) return { dim, data };
+    const picked = new Float32Array(ids.length * dim);
+    for (const [item, row] of rowsOfItems(listed, ids, from).entries()) {
+      picked.set(data.subarray(row * dim, (row + 1) * dim), item * dim);
+    }
+    return { dim, data: picked };
   },
 };

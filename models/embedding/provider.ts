@@ -50,14 +50,12 @@ export interface ItemHistories {
   histories: readonly (readonly number[])[];
 }
 
-/** Vectors of items that were seen in histories. */
-export interface HistoryVectors {
+/** Vectors of a catalogue. */
+export interface ItemVectors {
   /** Numbers a vector, D. */
   dim: number;
-  /** (N, D), row after row; 0 for the items of `unseen`. */
+  /** (N, D), row after row; 0 for items that nothing is known about. */
   data: Float32Array<ArrayBuffer>;
-  /** Items that the histories say nothing about, ascending. */
-  unseen: number[];
 }
 
 /** A way to embed items by what they are bought with: one module and one line in `registry.ts`. */
@@ -74,8 +72,20 @@ export interface HistoryProvider<C = unknown> {
     input: ItemHistories,
     config: C,
     onProgress?: (done: number, total: number) => void,
-  ): Promise<HistoryVectors>;
+  ): Promise<ItemVectors>;
+}
+
+/** A way to take vectors that were made elsewhere: one module and one line in `registry.ts`. */
+export interface FileProvider<C = unknown> {
+  /** Where vectors come from. */
+  readonly input: "file";
+  /** Name on the command line. */
+  readonly name: string;
+  /** Settings with defaults and descriptions. */
+  readonly Config: SettingsSchema<C>;
+  /** Vectors of the items with these ids, in this order. Throws `UserError` for files that do not have them all. */
+  load(files: ReadFiles, ids: readonly string[], config: C): Promise<ItemVectors>;
 }
 
 /** Any line of `registry.ts`. */
-export type EmbeddingProvider<C = unknown> = TextProvider<C> | HistoryProvider<C>;
+export type EmbeddingProvider<C = unknown> = TextProvider<C> | HistoryProvider<C> | FileProvider<C>;
