@@ -1,3 +1,4 @@
+import { parseAttributes } from "./attributes.ts";
 import type { Attributes, Corpus, CorpusItem, CorpusSample, CorpusUser, Interactions } from "./corpus.ts";
 import { type Split, splits } from "./dataset.ts";
 import { failAtOnce, type OnFault, orFault } from "./fault.ts";
@@ -119,7 +120,7 @@ async function readItems(path: string, onFault: OnFault): Promise<CorpusItem[]> 
     }
     const price = table.price[row];
     if (price !== null) item.price = price;
-    const attributes = orFault(onFault, () => parseAttributes(path, row, table.attributes[row]));
+    const attributes = orFault(onFault, () => attributesIn(path, row, table.attributes[row]));
     return attributes ? { ...item, attributes } : item;
   });
 }
@@ -128,7 +129,7 @@ async function readUsers(path: string, onFault: OnFault): Promise<CorpusUser[]> 
   const table = await readParquet(path, USERS);
   checkNumbers(path, "user", table.user, onFault);
   return table.id.map((id, row) => {
-    const attributes = orFault(onFault, () => parseAttributes(path, row, table.attributes[row]));
+    const attributes = orFault(onFault, () => attributesIn(path, row, table.attributes[row]));
     return attributes ? { id, attributes } : { id };
   });
 }
@@ -171,7 +172,7 @@ async function readSamples(path: string, sizes: Sizes, onFault: OnFault): Promis
       const sample: CorpusSample = { user, history, target };
       const time = table.time[row];
       if (time !== null) sample.time = time;
-      const attributes = parseAttributes(path, row, table.attributes[row]);
+      const attributes = attributesIn(path, row, table.attributes[row]);
       return attributes === undefined ? sample : { ...sample, attributes };
     }) ?? []
   );
@@ -187,14 +188,6 @@ function checkNumber(path: string, row: number, column: string, value: number, c
   );
 }
 
-function parseAttributes(path: string, row: number, text: string | null): Attributes | undefined {
-  if (text === null) return;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    // Told below.
-  }
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Attributes;
-  throw badValue({ path: `${path} row ${row}`, column: "attributes" }, "a JSON object", text);
+function attributesIn(path: string, row: number, text: string | null): Attributes | undefined {
+  return text === null ? undefined : parseAttributes(text, { path: `${path} row ${row}` });
 }

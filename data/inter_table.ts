@@ -1,16 +1,21 @@
 import type { CorpusSample } from "./corpus.ts";
-import { badValue } from "./file_error.ts";
+import { badValue, type Place } from "./file_error.ts";
 import { type OnFault, orFault } from "./fault.ts";
 import { readText } from "./text_file.ts";
 
 /** Header of a table of samples: RecBole's types, MiniOneRec's columns. */
 export const SAMPLE_HEADER = "user_id:token\titem_id_list:token_seq\titem_id:token";
 
-/** Reads a table of samples, `user ⇥ history ⇥ target` a line with numbers as ids, the history split by spaces. */
+/** How a table's ids become numbers; each throws `UserError` for an id that has none. */
+export interface IdNumbers {
+  user(id: string): number;
+  item(id: string, place: Place): number;
+}
+
+/** Reads a table of samples, `user ⇥ history ⇥ target` a line, the history split by spaces. */
 export async function loadSampleTable(
   path: string,
-  itemCount: number,
-  userNumber: (id: string) => number,
+  numbers: IdNumbers,
   onFault: OnFault,
 ): Promise<CorpusSample[]> {
   const [header, ...lines] = (await readText(path)).split(/\r?\n/);
@@ -21,19 +26,22 @@ export async function loadSampleTable(
       const place = { path, line: index + 2 };
       const [user, list, target, ...more] = text.split("\t");
       if (target === undefined || more.length > 0) throw badValue(place, "3 tab-separated fields", text);
-      const itemNumber = (id: string, column: string) => {
-        const number = /^\d+$/.test(id) ? Number(id) : -1;
-        if (number >= 0 && number < itemCount) return number;
-        throw badValue({ ...place, column }, `an item number from 0 to ${itemCount - 1}`, id);
-      };
       if (user === "") throw badValue({ ...place, column: "user_id" }, "a user", "");
+      const item = (column: string) => (id: string) => numbers.item(id, { ...place, column });
       return {
-        user: userNumber(user),
-        history: list === "" ? [] : list.split(" ").map((id) => itemNumber(id, "item_id_list")),
-        target: itemNumber(target, "item_id"),
+        user: numbers.user(user),
+        history: list === "" ? [] : list.split(" ").map(item("item_id_list")),
+        target: item("item_id")(target),
       };
     }) ?? []
   );
+}
+
+/** Ids that are item numbers already. */
+export function itemNumber(id: string, place: Place, itemCount: number): number {
+  const number = /^\d+$/.test(id) ? Number(id) : -1;
+  if (number >= 0 && number < itemCount) return number;
+  throw badValue(place, `an item number from 0 to ${itemCount - 1}`, id);
 }
 
 /** The text of a table of samples. */

@@ -59,23 +59,37 @@ export function interactionsOf(samples: Record<Split, CorpusSample[]>): Interact
 }
 
 /**
- * Leave-one-out over users' item sequences: the last item is the test target, the one before it the valid target,
- * every earlier one but the first a train target. Users with fewer than three items have train targets alone. A
- * history is the last `maxHistory` items before its target.
+ * A sample for each interaction but a user's first: the up to `maxHistory` items before it and the item itself, in the
+ * split that `splitOf` says for its place in the user's sequence; none where it says undefined.
  */
-export function leaveOneOut(
-  sequences: readonly (readonly number[])[],
+export function cutSamples(
+  interactions: Interactions,
+  userCount: number,
   maxHistory: number,
+  splitOf: (user: number, place: number, length: number) => Split | undefined,
 ): Record<Split, CorpusSample[]> {
   const samples: Record<Split, CorpusSample[]> = { train: [], valid: [], test: [] };
-  for (const [user, items] of sequences.entries()) {
-    const last = items.length - 1;
-    for (let i = 1; i <= last; i++) {
-      const split = last < 2 || i < last - 1 ? "train" : i === last ? "test" : "valid";
-      samples[split].push({ user, history: items.slice(Math.max(i - maxHistory, 0), i), target: items[i] });
+  let start = 0;
+  for (const [user, items] of sequencesOf(interactions, userCount).entries()) {
+    for (let place = 1; place < items.length; place++) {
+      const split = splitOf(user, place, items.length);
+      if (split === undefined) continue;
+      const history = items.slice(Math.max(place - maxHistory, 0), place);
+      const time = interactions.times?.[start + place] ?? NaN;
+      samples[split].push({ user, history, target: items[place], ...(!Number.isNaN(time) && { time }) });
     }
+    start += items.length;
   }
   return samples;
+}
+
+/**
+ * The rule of leave-one-out: the last item is the test target, the one before it the valid target, every earlier one a
+ * train target. Users with fewer than three items have train targets alone.
+ */
+export function leaveOneOut(_user: number, place: number, length: number): Split {
+  if (length < 3 || place < length - 2) return "train";
+  return place === length - 1 ? "test" : "valid";
 }
 
 /** Samples are leave-one-out when the same users, each once, make up valid and test. */
@@ -94,4 +108,39 @@ export function longestHistory(samples: Record<Split, CorpusSample[]>): number {
     (longest, split) => samples[split].reduce((most, { history }) => Math.max(most, history.length), longest),
     1,
   );
+}
+
+/**
+ * The place in a user's sequence of the purchase that a sample predicts: the first after a stretch equal to its history
+ * that is not taken. Where there is none, whether one was but for being taken.
+ */
+export function findPurchase(
+  bought: readonly number[],
+  { history, target }: Pick<CorpusSample, "history" | "target">,
+  isTaken: (place: number) => boolean,
+): { place?: number; fits: boolean } {
+  let fits = false;
+  for (let place = bought.indexOf(target); place >= 0; place = bought.indexOf(target, place + 1)) {
+    const start = place - history.length;
+    if (start < 0 || !history.every((item, i) => bought[start + i] === item)) continue;
+    if (!isTaken(place)) return { place, fits: true };
+    fits = true;
+  }
+  return { fits };
+}
+
+/** For each interaction, by user and place, the split of the sample that predicts it. */
+export function splitsOfPurchases(
+  sequences: readonly (readonly number[])[],
+  samples: Record<Split, CorpusSample[]>,
+): (Split | undefined)[][] {
+  const found: (Split | undefined)[][] = sequences.map(({ length }) => Array(length).fill(undefined));
+  for (const split of splits) {
+    for (const sample of samples[split]) {
+      const taken = found[sample.user];
+      const { place } = findPurchase(sequences[sample.user], sample, (place) => taken[place] !== undefined);
+      if (place !== undefined) taken[place] = split;
+    }
+  }
+  return found;
 }

@@ -5,7 +5,7 @@ import { type FileRole, findFile, otherFiles, requireFile } from "./find_file.ts
 import type { DatasetFormat } from "./format.ts";
 import { loadIdMap } from "./id_map_file.ts";
 import { loadIndex } from "./index_file.ts";
-import { leaveOneOut, toColumns } from "./interactions.ts";
+import { cutSamples, leaveOneOut, toColumns } from "./interactions.ts";
 import { loadItems } from "./item_file.ts";
 import { readJson } from "./json_file.ts";
 import { RawIndex, RawInteractions } from "./schema.ts";
@@ -72,7 +72,9 @@ export const letter: DatasetFormat = {
     const sound = bought.filter(([user, list]) =>
       orFault(onFault, () => checkUser(user, list, items.length, interPath)) === true
     );
-    const sequences = sound.map(([, list]) => list);
+    const interactions = toColumns(
+      sound.flatMap(([, list], user) => list.map((item) => ({ user, item }))),
+    );
     const files = [interPath, indexPath, itemPath, itemMap?.path, userMap?.path]
       .filter((path) => path !== undefined);
     return {
@@ -83,8 +85,8 @@ export const letter: DatasetFormat = {
       maxHistory: MAX_HISTORY,
       items,
       users: sound.map(([id]) => ({ id: userMap?.ids[Number(id)] ?? id })),
-      interactions: toColumns(sequences.flatMap((list, user) => list.map((item) => ({ user, item })))),
-      samples: leaveOneOut(sequences, MAX_HISTORY),
+      interactions,
+      samples: cutSamples(interactions, sound.length, MAX_HISTORY, leaveOneOut),
       ...(sids && { sids }),
       attachments: {},
       files,

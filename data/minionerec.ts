@@ -8,7 +8,7 @@ import type { DatasetFormat } from "./format.ts";
 import { loadIdMap } from "./id_map_file.ts";
 import { loadIndex } from "./index_file.ts";
 import { type InfoItem, loadInfo } from "./info_file.ts";
-import { loadSampleTable } from "./inter_table.ts";
+import { itemNumber, loadSampleTable } from "./inter_table.ts";
 import { interactionsOf, longestHistory, splitKindOf } from "./interactions.ts";
 import { loadItems } from "./item_file.ts";
 import { COLUMNS, toSample } from "./minionerec_rows.ts";
@@ -80,7 +80,10 @@ export const minionerec: DatasetFormat = {
     for (const [s, split] of splits.entries()) {
       samples[split] = asCsv
         ? await loadCsv(paths[s], catalogue, users, onFault)
-        : await loadSampleTable(paths[s], catalogue.items.length, users.number, onFault);
+        : await loadSampleTable(paths[s], {
+          user: users.number,
+          item: (id, place) => itemNumber(id, place, catalogue.items.length),
+        }, onFault);
       if (samples[split].length === 0) {
         onFault(
           new UserError(

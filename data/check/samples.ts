@@ -1,6 +1,6 @@
 import type { Corpus, CorpusSample, Interactions } from "../corpus.ts";
 import { type Split, splits } from "../dataset.ts";
-import { sequencesOf } from "../interactions.ts";
+import { findPurchase, sequencesOf } from "../interactions.ts";
 import type { Findings } from "./findings.ts";
 
 /** The log is by user, then time. */
@@ -58,33 +58,33 @@ class Places {
 
   /** Finds the purchase that a sample predicts: the first that fits and no earlier sample took. */
   take({ user, history, target, time }: CorpusSample, split: Split, where: string, findings: Findings): void {
-    const bought = this.#sequences[user], taken = this.#splits[user];
-    let fits = false;
-    for (let place = bought.indexOf(target); place >= 0; place = bought.indexOf(target, place + 1)) {
-      const start = place - history.length;
-      if (start < 0 || !history.every((item, i) => bought[start + i] === item)) continue;
-      fits = true;
-      if (taken[place] !== undefined) continue;
-      taken[place] = split;
-      const known = this.#times?.[this.#starts[user] + place];
-      if (time !== undefined && known !== undefined && !Number.isNaN(known) && known !== time) {
-        findings.add("A sample's time is not that of the purchase", `${where}: ${time}, not ${known}`);
-      }
-      const after = taken.findLastIndex((other) => other !== undefined && isEarlier(other, split));
-      if (after > place) {
-        findings.add(
-          `A ${taken[after]} target was bought after the same user's ${split} target`,
-          `${where}, user ${user}`,
-        );
-      }
+    const taken = this.#splits[user];
+    const { place, fits } = findPurchase(
+      this.#sequences[user],
+      { history, target },
+      (place) => taken[place] !== undefined,
+    );
+    if (place === undefined) {
+      findings.add(
+        fits
+          ? "Two samples predict the same purchase"
+          : "A history and its target are no stretch of the user's interactions",
+        `${where}, user ${user}`,
+      );
       return;
     }
-    findings.add(
-      fits
-        ? "Two samples predict the same purchase"
-        : "A history and its target are no stretch of the user's interactions",
-      `${where}, user ${user}`,
-    );
+    taken[place] = split;
+    const known = this.#times?.[this.#starts[user] + place];
+    if (time !== undefined && known !== undefined && !Number.isNaN(known) && known !== time) {
+      findings.add("A sample's time is not that of the purchase", `${where}: ${time}, not ${known}`);
+    }
+    const after = taken.findLastIndex((other) => other !== undefined && isEarlier(other, split));
+    if (after > place) {
+      findings.add(
+        `A ${taken[after]} target was bought after the same user's ${split} target`,
+        `${where}, user ${user}`,
+      );
+    }
   }
 
   /** Leave-one-out: a test target is its user's last purchase, a valid target the one before. */

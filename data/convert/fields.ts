@@ -34,8 +34,9 @@ export type Field = keyof typeof FIELDS;
 /** Every {@link Field}. */
 export const ALL_FIELDS = Object.keys(FIELDS) as Field[];
 
-/** The parts that `corpus` has and `holds` does not name, and files of other formats. */
+/** The parts that `corpus` has and a format that `holds` some does not, its files of other formats among them. */
 export function notHeld(corpus: Corpus, holds: readonly Field[], format: string): string[] {
+  if (holds === ALL_FIELDS) return [];
   const fields = ALL_FIELDS.filter((field) => !holds.includes(field) && FIELDS[field](corpus));
   const foreign = Object.keys(corpus.attachments).filter((path) => !path.startsWith(`${format}/`));
   return [...fields, ...foreign];

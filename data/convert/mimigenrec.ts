@@ -36,6 +36,7 @@ export const mimigenrec: DatasetWriter = {
     "prices",
     "features",
     "item attributes",
+    "user ids", // told below
     "which split a sample is in",
     "the order of samples",
   ],

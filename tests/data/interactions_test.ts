@@ -1,9 +1,24 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
-import { inOrder, interactionsOf, leaveOneOut, sequencesOf, splitKindOf } from "../../data/interactions.ts";
+import {
+  cutSamples,
+  inOrder,
+  interactionsOf,
+  leaveOneOut,
+  sequencesOf,
+  splitKindOf,
+  splitsOfPurchases,
+  toColumns,
+} from "../../data/interactions.ts";
+
+/** Leave-one-out samples of users' item sequences. */
+function samplesOf(sequences: readonly number[][], maxHistory: number) {
+  const rows = sequences.flatMap((items, user) => items.map((item) => ({ user, item })));
+  return cutSamples(toColumns(rows), sequences.length, maxHistory, leaveOneOut);
+}
 
 Deno.test("leaveOneOut() holds out the last two items and keeps the latest of a long history", () => {
-  const samples = leaveOneOut([[0, 1, 2, 3, 4, 5], [7, 8]], 2);
+  const samples = samplesOf([[0, 1, 2, 3, 4, 5], [7, 8]], 2);
   deepStrictEqual(samples, {
     train: [
       { user: 0, history: [0], target: 1 },
@@ -20,7 +35,7 @@ Deno.test("interactionsOf() gives back the sequences that samples were cut from"
   const sequence = fc.array(fc.nat(9), { minLength: 2, maxLength: 12 });
   fc.assert(
     fc.property(fc.array(sequence, { maxLength: 8 }), fc.integer({ min: 1, max: 5 }), (all, width) => {
-      const samples = leaveOneOut(all, width);
+      const samples = samplesOf(all, width);
       deepStrictEqual(sequencesOf(interactionsOf(samples), all.length), all);
     }),
   );
@@ -55,4 +70,28 @@ Deno.test("splitKindOf() says leave-one-out when the same users, each once, make
   );
   strictEqual(splitKindOf({ train: [], valid: [sample(0)], test: [sample(1)] }), "time");
   strictEqual(splitKindOf({ train: [], valid: [sample(0), sample(0)], test: [sample(0)] }), "time");
+});
+
+Deno.test("cutSamples() takes times and leaves out what has no split", () => {
+  const log = toColumns([{ user: 0, item: 4, time: 10 }, { user: 0, item: 5 }, {
+    user: 0,
+    item: 6,
+    time: 30,
+  }]);
+  const samples = cutSamples(log, 1, 10, (_user, place) => place === 2 ? "test" : undefined);
+  deepStrictEqual(samples, {
+    train: [],
+    valid: [],
+    test: [{ user: 0, history: [4, 5], target: 6, time: 30 }],
+  });
+});
+
+Deno.test("splitsOfPurchases() gives each purchase to one sample, in order", () => {
+  const sample = (history: number[]) => ({ user: 0, history, target: 7 });
+  const found = splitsOfPurchases([[7, 7, 7, 7]], {
+    train: [sample([7])],
+    valid: [sample([7])],
+    test: [sample([7, 7, 7])],
+  });
+  deepStrictEqual(found, [[undefined, "train", "valid", "test"]]);
 });
