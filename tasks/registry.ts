@@ -18,6 +18,7 @@ export const registry = {
   sft: { summary: "train a decoder on next-item prediction", load: () => import("./sft.ts") },
   evaluate: { summary: "rank a split by beam search and score it", load: () => import("./evaluate.ts") },
   recommend: { summary: "what to show a user with this history", load: () => import("./recommend.ts") },
+  convert: { summary: "write a dataset in another format", load: () => import("./convert.ts") },
   bench: { summary: "speed beside other libraries on this adapter", load: () => import("./bench.ts") },
   build: { summary: "one executable file with all commands", load: () => import("./build.ts") },
 } satisfies Record<string, Entry>;

@@ -17,7 +17,7 @@ import {
 import { fill, PROMPTS, type Wording } from "./mimigenrec_prompts.ts";
 import { datasetInfo, otherRows } from "./mimigenrec_tasks.ts";
 import { needSids } from "./need_sids.ts";
-import type { DatasetWriter, NamedFile } from "./writer.ts";
+import type { DatasetWriter, NamedFile, WriteOptions } from "./writer.ts";
 
 const PREFIX = "mimigenrec";
 
@@ -41,11 +41,11 @@ export const mimigenrec: DatasetWriter = {
     "the order of samples",
   ],
 
-  *files(corpus: Corpus): Generator<NamedFile> {
+  *files(corpus: Corpus, { tokenOrder }: WriteOptions): Generator<NamedFile> {
     const { items, attachments } = corpus;
     const sids = needSids(corpus, "mimigenrec");
     yield ["id2sid.json", [formatIndex(sids, "indent4")]];
-    yield ["new_tokens.json", [formatNewTokens(newTokens(sids))]];
+    yield ["new_tokens.json", [formatNewTokens(newTokens(sids, tokenOrder))]];
     if (items.some(({ title }) => title !== "")) yield ["item.json", [formatItems(items)]];
     for (const stage of STAGES) {
       for (const split of splits) {

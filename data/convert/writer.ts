@@ -1,4 +1,5 @@
 import type { Corpus } from "../corpus.ts";
+import type { TokenOrder } from "../index_file.ts";
 import type { Field } from "./fields.ts";
 
 /** The content of a file: bytes, or text in pieces, so that no file has to fit in one string. */
@@ -6,6 +7,12 @@ export type FileContent = Uint8Array | Iterable<string>;
 
 /** Path inside the directory, and content. */
 export type NamedFile = [path: string, content: FileContent];
+
+/** What the user decides about the files. */
+export interface WriteOptions {
+  /** Order of `new_tokens.json`. */
+  tokenOrder: TokenOrder;
+}
 
 /** Writes datasets in one on-disk format. */
 export interface DatasetWriter {
@@ -17,7 +24,7 @@ export interface DatasetWriter {
    * The files of a dataset, made as they are asked for. Throws `UserError` where the corpus lacks what the format
    * cannot do without.
    */
-  files(corpus: Corpus): Iterable<NamedFile>;
+  files(corpus: Corpus, options: WriteOptions): Iterable<NamedFile>;
   /** What is left out beyond the fields that the format does not hold, as phrases for people. */
   leftOut?(corpus: Corpus): string[];
 }

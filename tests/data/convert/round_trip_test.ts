@@ -10,7 +10,7 @@ import { realData } from "../real_data.ts";
 async function written(corpus: Corpus, writer: DatasetWriter, use: (dir: string) => Promise<void>) {
   const parent = await Deno.makeTempDir();
   try {
-    await writeFolder(`${parent}/out`, writer.files(corpus));
+    await writeFolder(`${parent}/out`, writer.files(corpus, { tokenOrder: "text" }));
     await use(`${parent}/out`);
   } finally {
     await Deno.remove(parent, { recursive: true });

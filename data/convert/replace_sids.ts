@@ -1,0 +1,29 @@
+import type { Corpus, CorpusSample } from "../corpus.ts";
+import type { Split } from "../dataset.ts";
+import { type RowPlace, type SampleRows, STAGES } from "../mimigenrec_rows.ts";
+
+/** A corpus under other SIDs. Rows kept as text name the old ones, so they are dropped; `dropped` says which. */
+export function replaceSids(corpus: Corpus, sids: string[][]): { corpus: Corpus; dropped: string[] } {
+  const isStale = (path: string) => path.startsWith("mimigenrec/other/");
+  const dropped = Object.keys(corpus.attachments).filter(isStale);
+  const attachments = Object.fromEntries(
+    Object.entries(corpus.attachments).filter(([path]) => !isStale(path)),
+  );
+  const samples = Object.fromEntries(
+    Object.entries(corpus.samples).map(([split, rows]) => [split, rows.map(withoutVerbatim)]),
+  ) as Record<Split, CorpusSample[]>;
+  return { corpus: { ...corpus, attachments, samples, sids }, dropped };
+}
+
+function withoutVerbatim(sample: CorpusSample): CorpusSample {
+  const rows = sample.attributes?.mimigenrec as SampleRows | undefined;
+  if (rows === undefined || !STAGES.some((stage) => rows[stage]?.verbatim)) return sample;
+  const kept: SampleRows = { ...rows };
+  for (const stage of STAGES) {
+    const place: RowPlace | null | undefined = kept[stage];
+    if (!place?.verbatim) continue;
+    const { verbatim: _, ...rest } = place;
+    kept[stage] = rest;
+  }
+  return { ...sample, attributes: { ...sample.attributes, mimigenrec: kept } };
+}

@@ -1,0 +1,70 @@
+import { z } from "zod";
+import { notHeld } from "../data/convert/fields.ts";
+import * as registry from "../data/convert/registry.ts";
+import { replaceSids } from "../data/convert/replace_sids.ts";
+import { writeFolder } from "../data/convert/write_folder.ts";
+import type { DatasetWriter } from "../data/convert/writer.ts";
+import type { Corpus } from "../data/corpus.ts";
+import { loadIndex, offsetCodes, TOKEN_ORDERS } from "../data/index_file.ts";
+import { findFormat } from "../data/load.ts";
+import { UserError } from "../data/user_error.ts";
+import type { Task } from "./_cli.ts";
+
+const writers = new Map<string, DatasetWriter>(
+  Object.values(registry).map((writer) => [writer.name, writer]),
+);
+
+const config = z.strictObject({
+  from: z.string().describe("dataset of any supported format, recognised by its files, or synthetic"),
+  to: z.enum([...writers.keys()]).describe("format to write:"),
+  out: z.string().describe("folder to write; it must not hold anything yet"),
+  sids: z.string().default("").describe("index.json whose SIDs take the place of the dataset's own"),
+  codeOffset: z.int().min(-1).max(1).default(0).describe(
+    "added to every code: 1 counts from 1 as constrained RQ-KMeans and RQ-KMeans+ do, -1 turns that back",
+  ),
+  tokenOrder: z.enum(TOKEN_ORDERS).default("text").describe(
+    "order of new_tokens.json: text as released checkpoints have it, or number",
+  ),
+});
+
+export const task: Task<typeof config> = {
+  name: "convert",
+  summary: "write a dataset in another format",
+  examples: [
+    "convert --from minionerec/ --to genrec --out data/industrial",
+    "convert --from data/industrial --to mimigenrec --sids sids/index.json --out industrial-mimigenrec",
+  ],
+  config,
+  async run({ from, to, out, sids, codeOffset, tokenOrder }, io) {
+    const writer = writers.get(to)!;
+    const format = await findFormat(from);
+    const read = await format.read(from);
+    const { corpus, dropped } = await withSids(read, sids, codeOffset);
+    const notCarried = [
+      ...notHeld(corpus, writer.holds, to),
+      ...dropped.map((path) => `${path}, which names the SIDs before`),
+      ...writer.leftOut?.(corpus) ?? [],
+      ...corpus.unread,
+    ];
+    const files = await writeFolder(out, writer.files(corpus, { tokenOrder }));
+    if (io.json) console.log(JSON.stringify({ from: format.name, to, out, files, notCarried }, null, 2));
+    io.log(`Wrote ${format.name} dataset ${from} as ${to}: ${files.join(", ")} in ${out}`);
+    io.log(notCarried.length === 0 ? "Nothing was left out" : `Not carried: ${notCarried.join("; ")}`);
+  },
+};
+
+/** The corpus under the SIDs that the flags ask for. */
+async function withSids(
+  corpus: Corpus,
+  file: string,
+  codeOffset: number,
+): Promise<{ corpus: Corpus; dropped: string[] }> {
+  const own = file === "" ? corpus.sids : await loadIndex(file, corpus.items.length);
+  if (codeOffset === 0 && file === "") return { corpus, dropped: [] };
+  if (own === undefined) {
+    throw new UserError(
+      `Cannot shift the codes of ${corpus.name}: it has no SIDs. Name some with --sids, or leave out --code-offset`,
+    );
+  }
+  return replaceSids(corpus, offsetCodes(own, codeOffset));
+}
