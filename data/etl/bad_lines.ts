@@ -2,7 +2,6 @@ import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { createGunzip } from "node:zlib";
 import { UserError } from "../user_error.ts";
-import { excerpt } from "../file_error.ts";
 import type { Engine } from "./engine.ts";
 import { isRemote } from "./input_files.ts";
 import { numberedLines } from "./reader.ts";
@@ -11,6 +10,7 @@ import { name, type Sql, sql } from "./sql.ts";
 
 /** How many bad lines are shown. */
 export const SHOWN = 5;
+const SHOWN_CHARACTERS = 90;
 
 /** One line that was left out. */
 export interface BadLine {
@@ -114,11 +114,15 @@ async function withText(
     const problem = problems.get(place++);
     if (problem === undefined) continue;
     const why = kind === "json" ? notAnObject(text) : undefined;
-    found.push({ place: `${file} line ${line}`, problem: `${why ?? problem}: ${excerpt(text)}` });
+    found.push({ place: `${file} line ${line}`, problem: `${why ?? problem}: ${shortened(text)}` });
     if (found.length === problems.size) break;
   }
   bytes.destroy();
   return found;
+}
+
+function shortened(line: string): string {
+  return line.length <= SHOWN_CHARACTERS ? line : line.slice(0, SHOWN_CHARACTERS) + "…";
 }
 
 function notAnObject(line: string): string | undefined {
@@ -127,8 +131,7 @@ function notAnObject(line: string): string | undefined {
     if (Array.isArray(value)) return "a JSON list, expected one object a line";
     return typeof value === "object" && value !== null ? undefined : "no JSON object";
   } catch (error) {
-    return line.trim() === "["
-      ? "a JSON list, expected one object a line"
-      : `no JSON (${(error as Error).message})`;
+    if (line.trim() === "[") return "a JSON list, expected one object a line";
+    return `no JSON (${(error as Error).message.replace(/ \(line 1 .*/, "")})`;
   }
 }

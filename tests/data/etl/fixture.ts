@@ -45,7 +45,7 @@ export async function build(
 ): Promise<{ manifest: DatasetManifest; lines: string[] }> {
   const lines: string[] = [];
   const inside = (paths: string[] = []) =>
-    paths.map((path) => path.startsWith("/") ? path : `${dir}/${path}`);
+    paths.map((path) => /^\/|:\/\//.test(path) ? path : `${dir}/${path}`);
   const config = EtlConfig.parse({
     threads: 2,
     ...flags,
