@@ -26,16 +26,16 @@ export const letter: DatasetWriter = {
 
   *files(corpus: Corpus): Generator<NamedFile> {
     const { items, users, interactions, sids } = corpus;
-    const kept = sequencesOf(interactions, users.length).entries().filter(([, list]) =>
-      list.length >= MIN_ITEMS
-    );
-    // The keys of other users would sort before those that are numbers.
-    const numbered = users.every(({ id }) => /^(0|[1-9]\d*)$/.test(id));
-    const keyed = kept.map(([user, list]) => [numbered ? users[user].id : String(user), list]);
+    const kept = sequencesOf(interactions, users.length)
+      .map((list, user) => ({ ...users[user], list }))
+      .filter(({ list }) => list.length >= MIN_ITEMS);
+    // Keys that are numbers stay: others would need a map, which gives them numbers.
+    const numbered = kept.every(({ id }) => /^(0|[1-9]\d*)$/.test(id));
+    const keyed = kept.map(({ id, list }, number) => [numbered ? id : String(number), list]);
     yield ["inter.json", [JSON.stringify(Object.fromEntries(keyed), null, 4)]];
     if (sids !== undefined) yield ["index.json", [formatIndex(sids, "compact")]];
     if (sids === undefined || hasText(corpus)) yield ["item.json", [formatItems(items)]];
-    yield* idMaps(corpus, numbered);
+    yield* idMaps({ items, users: numbered ? [] : kept });
   },
 
   leftOut({ maxHistory, users, interactions }: Corpus): string[] {

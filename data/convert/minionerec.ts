@@ -41,7 +41,7 @@ export const minionerec: DatasetWriter = {
       yield ["info.txt", formatInfo(items, joined)];
     }
     yield ["item.json", [formatItems(items)]];
-    yield* idMaps(corpus, sids !== undefined && usersNamed);
+    yield* idMaps({ items, users: sids !== undefined && usersNamed ? [] : users });
     for (const [path, text] of Object.entries(corpus.attachments)) {
       if (path.startsWith("minionerec/")) yield [path.slice("minionerec/".length), [text]];
     }
