@@ -21,7 +21,8 @@ import type { Task, TaskIO } from "./_cli.ts";
 import { openDevice, VariantFlag } from "./_inputs.ts";
 import { PartialRows } from "./_partial_rows.ts";
 
-const providers = new Map<string, EmbeddingProvider>(
+/** Every way to embed items, by name. */
+export const providers: ReadonlyMap<string, EmbeddingProvider> = new Map<string, EmbeddingProvider>(
   (Object.values(registry) as EmbeddingProvider[]).map((provider) => [provider.name, provider]),
 );
 
@@ -32,7 +33,7 @@ for (const { Config } of providers.values()) {
 }
 
 /** Ways to write the text of an item: ours, and that of MiniOneRec for comparisons with its published figures. */
-const DIALECTS = ["genrec", "minionerec"] as const;
+export const DIALECTS = ["genrec", "minionerec"] as const;
 
 const config = z.strictObject({
   data: z.string().describe("dataset directory, or synthetic"),
@@ -66,7 +67,7 @@ export const task: Task<typeof config> = {
 };
 
 /** Texts that vectors are made of, and what to say about them. */
-interface Texts {
+export interface Texts {
   texts: string[];
   facts: { fields?: string[]; maxCharacters?: number; dialect: string; withoutText: number[] };
 }
@@ -134,7 +135,14 @@ export async function embedItems(flags: Flags, io: TaskIO): Promise<void> {
   io.log(`Wrote ${out} (${ids.length}, ${dim}) and ${idListPath(out)}`);
 }
 
-function textsOf({ items }: Corpus, { fields, maxCharacters, dialect, provider }: Flags): Texts {
+/** Texts of items as the flags say. Throws {@link UserError} where no item has any. */
+export function textsOf(
+  { items }: Pick<Corpus, "items">,
+  { fields, maxCharacters, dialect, provider }: Pick<
+    Flags,
+    "fields" | "maxCharacters" | "dialect" | "provider"
+  >,
+): Texts {
   const isOurs = dialect === "genrec";
   const texts = items.map((item) =>
     isOurs ? itemText(item, { fields, maxCharacters }) : minionerecText(item)

@@ -9,6 +9,7 @@ import {
   newTokens,
   TOKEN_ORDERS,
 } from "../../data/index_file.ts";
+import { TEXT_FIELDS } from "../../data/item_text.ts";
 import { readJson } from "../../data/json_file.ts";
 import { readMatrix, readNpy, writeNpy } from "../../data/npy.ts";
 import { diskFiles } from "../../data/read_files.ts";
@@ -22,6 +23,7 @@ import type { SidModel } from "../../sid/method.ts";
 import type { Placement } from "../../sid/place_new.ts";
 import { writeAtomic } from "../../train/run_directory.ts";
 import { makeFolder } from "../_output.ts";
+import { DIALECTS } from "../embed.ts";
 import { methods } from "./flags.ts";
 
 /** Names of the files in a folder of SIDs. */
@@ -80,9 +82,9 @@ const Recipe = z.strictObject({
   provider: z.strictObject({
     name: z.string(),
     settings: z.record(z.string(), z.unknown()),
-    fields: z.array(z.string()).optional(),
+    fields: z.array(z.enum(TEXT_FIELDS)).optional(),
     maxCharacters: z.number().optional(),
-    dialect: z.string().optional(),
+    dialect: z.enum(DIALECTS).optional(),
   }).optional(),
 });
 export type Recipe = z.output<typeof Recipe>;

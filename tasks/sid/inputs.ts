@@ -1,8 +1,10 @@
-import { existsSync } from "node:fs";
+import { z } from "zod";
 import { type Corpus, toDataset, toItem } from "../../data/corpus.ts";
 import { embeddings as embedWords } from "../../data/embeddings.ts";
-import { idListPath, loadEmbeddingIds } from "../../data/embedding_ids.ts";
+import { idListPath, readIdList, rowsOfItems } from "../../data/id_list.ts";
+import { readJson } from "../../data/json_file.ts";
 import { loadCorpus } from "../../data/load.ts";
+import { TEXT_FIELDS } from "../../data/item_text.ts";
 import { readMatrix } from "../../data/npy.ts";
 import { diskFiles } from "../../data/read_files.ts";
 import { sha256 } from "../../data/sha256.ts";
@@ -10,6 +12,7 @@ import { UserError } from "../../data/user_error.ts";
 import type { Embeddings } from "../../sid/embeddings.ts";
 import { concatenate, normalizeRows, zeroRows } from "../../sid/fuse.ts";
 import type { SidInput } from "../../sid/method.ts";
+import { DIALECTS } from "../embed.ts";
 import { methodOf, type SidFlags } from "./flags.ts";
 import type { Recipe } from "./folder.ts";
 
@@ -87,18 +90,46 @@ function scaled({ unitLength }: Pick<Recipe, "unitLength">, embeddings: Embeddin
   return unitLength ? normalizeRows(embeddings) : embeddings;
 }
 
-/** Reads a `.npy` file and the id list beside it, if there is one. */
+/**
+ * Reads a `.npy` file; by the id list beside it, if there is one, its rows are brought into the order of `itemIds`.
+ * Throws {@link UserError} for a damaged file and ids that are missing or doubled.
+ */
 export async function loadEmbeddings(path: string, itemIds?: readonly string[]): Promise<SourcedEmbeddings> {
   const embeddings = readMatrix(await diskFiles.readFile(path), path);
   const source = { from: path, sha256: await sha256(path), dim: embeddings.dim };
+  const ids = await readIdList(diskFiles, path);
+  if (ids === undefined) return { embeddings, source };
   const listPath = idListPath(path);
-  if (!existsSync(listPath)) return { embeddings, source };
-  const { provider: name, settings, fields, maxCharacters, dialect } = await loadEmbeddingIds(
-    listPath,
-    embeddings.rows,
-    itemIds,
-  );
-  return { embeddings, source, provider: { name, settings, fields, maxCharacters, dialect } };
+  if (ids.length !== embeddings.rows) {
+    throw new UserError(
+      `Cannot use ${path}: it has ${embeddings.rows} rows, ${listPath} lists ${ids.length} ids, expected one a row. ` +
+        "The files are of different runs, embed the items again",
+    );
+  }
+  const rows = rowsOfItems(ids, itemIds ?? ids, listPath);
+  return { embeddings: takeRows(embeddings, rows), source, provider: await readProvider(listPath) };
+}
+
+const Provenance = z.object({
+  provider: z.string(),
+  settings: z.record(z.string(), z.unknown()),
+  fields: z.array(z.enum(TEXT_FIELDS)).optional(),
+  maxCharacters: z.number().optional(),
+  dialect: z.enum(DIALECTS).optional(),
+});
+
+/** What made the vectors, where the id list tells: one of another program is ids alone. */
+async function readProvider(listPath: string): Promise<Recipe["provider"]> {
+  const told = await readJson(listPath, z.union([Provenance, z.unknown().transform(() => undefined)]));
+  if (told === undefined) return undefined;
+  const { provider: name, ...facts } = told;
+  return { name, ...facts };
+}
+
+function takeRows({ data, dim }: Embeddings, rows: readonly number[]): Embeddings {
+  const taken = new Float32Array(rows.length * dim);
+  rows.forEach((row, i) => taken.set(data.subarray(row * dim, (row + 1) * dim), i * dim));
+  return { data: taken, rows: rows.length, dim };
 }
 
 /** Vectors of items by their words alone. */

@@ -1,15 +1,15 @@
-import { type CorpusItem, toItem } from "../../data/corpus.ts";
-import { itemText, minionerecText, type TextField } from "../../data/item_text.ts";
+import type { CorpusItem } from "../../data/corpus.ts";
+import { TEXT_FIELDS } from "../../data/item_text.ts";
 import type { NewItems } from "../../data/new_items.ts";
 import { diskFiles } from "../../data/read_files.ts";
 import { UserError } from "../../data/user_error.ts";
 import type { Layout } from "../../kernels/tensor.ts";
-import type { EmbeddingProvider, TextProvider } from "../../models/embedding/provider.ts";
-import * as registry from "../../models/embedding/registry.ts";
+import type { TextProvider } from "../../models/embedding/provider.ts";
 import type { Embeddings } from "../../sid/embeddings.ts";
 import { applyLinearMap, fitLinearMap } from "../../sid/linear_map.ts";
 import type { TaskIO } from "../_cli.ts";
 import { openDevice } from "../_inputs.ts";
+import { providers, textsOf } from "../embed.ts";
 import type { SidFlags } from "./flags.ts";
 import type { Recipe, StoredSids } from "./folder.ts";
 import { combine, loadEmbeddings, wordEmbeddings, WORDS_OF } from "./inputs.ts";
@@ -72,13 +72,10 @@ async function embedNew(
         "with --embeddings, one row a line",
     );
   }
-  const { settings, fields, maxCharacters, dialect } = recipe.provider!;
+  const { settings, fields = [...TEXT_FIELDS], maxCharacters = Infinity, dialect = "genrec" } = recipe
+    .provider!;
   const texts = (items: readonly CorpusItem[]) =>
-    items.map(toItem).map((item) =>
-      dialect === "minionerec"
-        ? minionerecText(item)
-        : itemText(item, { fields: fields as TextField[], maxCharacters: maxCharacters! })
-    );
+    textsOf({ items: [...items] }, { fields, maxCharacters, dialect, provider: provider.name }).texts;
   const device = async (layout?: Layout) => (await openDevice(flags.variant, layout)).device;
   const embedder = await provider.open({ ...diskFiles, device }, provider.Config.parse(settings));
   try {
@@ -128,10 +125,8 @@ function alignNew(all: Embeddings, old: Embeddings, provider: string, io: TaskIO
 }
 
 function textProvider(name: string | undefined): TextProvider | undefined {
-  const providers = Object.values(registry) as EmbeddingProvider[];
-  const provider = providers.find((provider) => provider.name === name);
-  // The vectors of other programs are theirs to make.
-  return provider?.input === "text" && provider.name !== registry.npyProvider.name ? provider : undefined;
+  const provider = providers.get(name ?? "");
+  return provider?.input === "text" ? provider : undefined;
 }
 
 function lastRows({ data, rows, dim }: Embeddings, count: number): Embeddings {
