@@ -1,3 +1,4 @@
 // One line a method.
 export { rqKmeans } from "./rq_kmeans.ts";
 export { rqVae } from "./rq_vae.ts";
+export { rqKmeansPlus } from "./rqkmeans_plus.ts";

@@ -62,15 +62,19 @@ export async function fitQuantizer(
   return { ...await encodeQuantizer(device, embeddings, model, config), model, notes: { ...notes } };
 }
 
-/** `SidMethod.encode` of a model that {@link fitQuantizer} made: sizes are those of its tensors. */
+/**
+ * `SidMethod.encode` of a model that {@link fitQuantizer} made: sizes are those of its tensors. `skip`: its encoder adds
+ * the input to its output.
+ */
 export async function encodeQuantizer(
   device: Device,
   embeddings: Embeddings,
   { codebookSizes, tensors }: SidModel,
   config: { normalize: Normalization },
+  skip = false,
 ): Promise<SidCodes> {
   checkEmbeddings(embeddings);
-  const shape = shapeOf(codebookSizes, tensors);
+  const shape = shapeOf(codebookSizes, tensors, skip);
   checkWidth(embeddings, shape.width);
   const normalizer = normalizerOf(tensors, config.normalize);
   const model = new RqVae(device, shape);
@@ -82,11 +86,11 @@ export async function encodeQuantizer(
   }
 }
 
-function shapeOf(codebookSizes: number[], tensors: TensorMap): RqVaeShape {
+function shapeOf(codebookSizes: number[], tensors: TensorMap, skip: boolean): RqVaeShape {
   const sizes: number[] = [];
   for (let layer = 0; tensors.has(`encoder.${layer}.weight`); layer++) {
     sizes.push(tensors.get(`encoder.${layer}.weight`)!.shape[0]);
   }
   const width = tensors.get("encoder.0.weight")!.shape[1];
-  return { width, layers: sizes.slice(0, -1), latentWidth: sizes.at(-1)!, codebookSizes, skip: false };
+  return { width, layers: sizes.slice(0, -1), latentWidth: sizes.at(-1)!, codebookSizes, skip };
 }

@@ -6,17 +6,12 @@ import type { SidInput, SidMethod, SidProgress } from "../../sid/method.ts";
 import * as registry from "../../sid/registry.ts";
 
 const methods = Object.values(registry) as unknown as SidMethod[];
+const QUICK_QUANTIZER = { epochs: 40, evalEpochs: 20, learningRate: 0.01, warmupEpochs: 0, keep: "loss" };
 /** Settings that make a fit quick, for methods whose defaults do not. */
 const QUICK: Record<string, Record<string, unknown>> = {
-  rqvae: {
-    epochs: 40,
-    evalEpochs: 20,
-    latentDim: 8,
-    startIterations: 10,
-    learningRate: 0.01,
-    warmupEpochs: 0,
-    keep: "loss",
-  },
+  rqvae: { ...QUICK_QUANTIZER, latentDim: 8, startIterations: 10 },
+  "rqkmeans-plus": { ...QUICK_QUANTIZER, learningRate: 3e-3 },
+  "rqvae-v2": { ...QUICK_QUANTIZER, latentDim: 8, startIterations: 10 },
 };
 
 function settings(method: SidMethod, seed = 42) {
