@@ -1,23 +1,12 @@
-import { deepStrictEqual, throws } from "node:assert/strict";
+import { deepStrictEqual, strictEqual, throws } from "node:assert/strict";
 import fc from "fast-check";
-import { parseIntegerCell, parseListCell, parseStringCell } from "../../data/list_cell.ts";
+import { formatListCell, parseIntegerCell, parseListCell, parseStringCell } from "../../data/list_cell.ts";
+import golden from "../golden/python_text.json" with { type: "json" };
 
-/** Prints a string as Python does, from its rules rather than from the parser. */
-function pythonString(text: string): string {
-  const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
-  const body = Array.from(text, (char) => {
-    if (char === "\\" || char === quote) return `\\${char}`;
-    if (char === "\n") return "\\n";
-    if (char === "\t") return "\\t";
-    if (char === "\r") return "\\r";
-    const code = char.codePointAt(0)!;
-    const hex = (width: number) => code.toString(16).padStart(width, "0");
-    if (code < 0x20 || code === 0x7f) return `\\x${hex(2)}`;
-    if (code >= 0xd800 && code <= 0xdfff) return `\\u${hex(4)}`;
-    return char;
-  });
-  return quote + body.join("") + quote;
-}
+Deno.test("formatListCell() prints as Python does", () => {
+  strictEqual(formatListCell(golden.texts), golden.list);
+  strictEqual(formatListCell([117, -3]), "[117, -3]");
+});
 
 Deno.test("parseListCell() reads integers and both kinds of quotes", () => {
   deepStrictEqual(parseListCell("[]"), []);
@@ -39,7 +28,7 @@ Deno.test("parseListCell() gives back any list of strings that Python would prin
     fc.string({ unit: fc.constantFrom("'", '"', "\\", ",", " ", "[", "]", "é", "漢", "😀", "\n", "a") }),
   );
   fc.assert(fc.property(fc.array(text), (list) => {
-    deepStrictEqual(parseStringCell(`[${list.map(pythonString).join(", ")}]`), list);
+    deepStrictEqual(parseStringCell(formatListCell(list)), list);
   }));
 });
 
