@@ -53,9 +53,15 @@ interface RowBlock {
   values: Flat;
 }
 
-/** Copies a sparse matrix to the device; {@link destroySparse} gives the memory back. */
-export function uploadSparse(device: Device, matrix: SparseRows): SparseMatrix {
-  const most = Math.floor(device.limits.maxStorageBufferBindingSize / 4);
+/**
+ * Copies a sparse matrix to the device, in blocks of at most `most` entries; {@link destroySparse} gives the memory
+ * back.
+ */
+export function uploadSparse(
+  device: Device,
+  matrix: SparseRows,
+  most = Math.floor(device.limits.maxStorageBufferBindingSize / 4),
+): SparseMatrix {
   const passes: SparseMatrix["passes"][number][] = [];
   for (let rest: SparseRows | undefined = matrix; rest;) {
     const { pieces, sums }: Pieces = cutLongRows(rest);
@@ -172,18 +178,19 @@ function cutLongRows(matrix: SparseRows): Pieces {
   };
 }
 
-export const spec: KernelSpec<{ a: SparseRows }> = {
+export const spec: KernelSpec<{ a: SparseRows; most?: number }> = {
   name: "sparseMatmul",
   cases: () =>
     [
       { lengths: [1], cols: 1, width: 1 },
       { lengths: [0, 3, 0, 7, 1, 0], cols: 9, width: 6 },
+      { lengths: [0, 3, 0, 7, 1, 5, 0], cols: 9, width: 5, most: 8 },
       // One row in two pieces, one in many, one that just fits.
       { lengths: [2, PIECE + 1, 0, 5 * PIECE + 3, PIECE], cols: 5 * PIECE + 3, width: 17 },
-    ].map(({ lengths, cols, width }) => ({
-      name: `rows of ${lengths} by (${cols}, ${width})`,
+    ].map(({ lengths, cols, width, most }) => ({
+      name: `rows of ${lengths} by (${cols}, ${width})${most ? `, ${most} a block` : ""}`,
       inputs: { b: matrixOf(cols, width, noise(cols)) },
-      attributes: { a: testRows(lengths, cols) },
+      attributes: { a: testRows(lengths, cols), most },
     })),
   reference: ({ b }, { a }) => {
     const data = new Float64Array(a.rows * b.cols);
@@ -196,7 +203,9 @@ export const spec: KernelSpec<{ a: SparseRows }> = {
     }
     return { c: { kind: "matrix", rows: a.rows, cols: b.cols, data } };
   },
-  forward: (device, { b }, { a }) => ({ c: sparseMatmul(device, uploadSparse(device, a), b as Matrix) }),
+  forward: (device, { b }, { a, most }) => ({
+    c: sparseMatmul(device, uploadSparse(device, a, most), b as Matrix),
+  }),
   backward: (device, _inputs, _outputs, { c }, { a }) => ({
     b: sparseMatmul(device, uploadSparse(device, transposeSparse(a)), c as Matrix),
   }),

@@ -1,4 +1,4 @@
-import { wordsOf } from "../../data/words.ts";
+import { placeWeight, wordsOf } from "../../data/words.ts";
 import { UserError } from "../../data/user_error.ts";
 import { symmetricEigen } from "../symmetric_eigen.ts";
 import { unitRows } from "./unit_rows.ts";
@@ -8,9 +8,10 @@ import type { WordVectors } from "./word_vectors.ts";
 const HALF_WEIGHT_FREQUENCY = 1e-3;
 
 /**
- * texts (N) -> vectors (N, D) of length 1: means of the vectors of their words, weighted a / (a + p(word)), without
- * the component that all share. p is the word's share of all words of the texts; words without a vector are left out,
- * and a text of such words alone gets 0. Source: Arora, Liang and Ma 2017, algorithm 1.
+ * texts (N) -> vectors (N, D) of length 1: means of the vectors of their words, weighted a / (a + p(word)) and by
+ * {@link placeWeight}, without the component that all share. p is the word's share of all words of the texts; words
+ * without a vector are left out, and a text of such words alone gets 0. Source: Arora, Liang and Ma 2017, algorithm 1,
+ * which weighs all places alike.
  */
 export function smoothInverseFrequency(
   texts: readonly string[],
@@ -23,11 +24,12 @@ export function smoothInverseFrequency(
 
   const data = new Float32Array(texts.length * dim);
   for (const [row, list] of words.entries()) {
-    for (const word of list) {
+    const places = list.reduce((sum, _, place) => sum + placeWeight(place), 0);
+    for (const [place, word] of list.entries()) {
       const vector = vectorOf(word);
       if (vector === undefined) continue;
       const share = counts.get(word)! / total;
-      const weight = HALF_WEIGHT_FREQUENCY / (HALF_WEIGHT_FREQUENCY + share) / list.length;
+      const weight = placeWeight(place) / places * HALF_WEIGHT_FREQUENCY / (HALF_WEIGHT_FREQUENCY + share);
       for (let i = 0; i < dim; i++) data[row * dim + i] += weight * vector[i];
     }
   }

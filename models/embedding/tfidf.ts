@@ -1,5 +1,5 @@
 import { hashText } from "../../data/philox.ts";
-import { wordsOf } from "../../data/words.ts";
+import { placeWeight, wordsOf } from "../../data/words.ts";
 import type { SparseRows } from "../../kernels/sparse_matmul.ts";
 
 /** How texts become weighted terms. */
@@ -14,13 +14,11 @@ export interface TfidfOptions {
 
 /** Terms of fewer texts say nothing about how texts relate. */
 const LEAST_TEXTS = 2;
-/** Place, in words, at which a word counts half: product texts begin with what the thing is. */
-const HALF_WEIGHT = 16;
 
 /**
  * texts (N) -> (N, F): each row the words of a text and their runs of letters, weighted
  * ln(1 + f) (1 + ln((1 + N) / (1 + texts with the term))) and scaled to length 1, f being the sum over the term's
- * occurrences of 1 / (1 + place / 16). F counts the buckets that two texts share at least; a text without such terms
+ * occurrences of their {@link placeWeight}. F counts the buckets that two texts share at least; a text without such terms
  * has an empty row.
  */
 export function tfidf(texts: readonly string[], { hashBits, letters, seed }: TfidfOptions): SparseRows {
@@ -69,7 +67,7 @@ function countTerms(text: string, letters: number, bucketOf: (term: string) => n
     counts.set(bucket, (counts.get(bucket) ?? 0) + weight);
   };
   for (const [place, word] of wordsOf(text).entries()) {
-    const weight = 1 / (1 + place / HALF_WEIGHT);
+    const weight = placeWeight(place);
     add(word, weight);
     if (letters === 0) continue;
     // Spaces mark where the word begins and ends, and keep runs apart from words.
