@@ -78,6 +78,8 @@ export type { SidFit, SidMethod, SidProgress } from "./sid/method.ts";
 export { encodeItems, historyPrompt } from "./sid/prompt.ts";
 export { type LevelReport, reportSids, type SidReport } from "./sid/report.ts";
 export { rqKmeans, type RqKmeansConfig } from "./sid/rq_kmeans.ts";
+export { rqVae, type RqVaeConfig } from "./sid/rq_vae.ts";
+export { rqVaeV2, type RqVaeV2Config } from "./sid/rq_vae_v2.ts";
 export {
   type CodeToken,
   formatSid,

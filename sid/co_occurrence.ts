@@ -1,0 +1,98 @@
+import { PhiloxStream } from "../data/philox.ts";
+import { shuffledOrder } from "../data/shuffle.ts";
+import { UserError } from "../data/user_error.ts";
+
+/** No item. */
+export const NO_ITEM = 0xffffffff;
+
+/** Items bought right before or after each item: those of item n are `items[offsets[n]]` to `items[offsets[n + 1] - 1]`. */
+export interface CoOccurrences {
+  /** (N + 1). */
+  offsets: Uint32Array;
+  /** One entry for every time that the two were bought in a row. */
+  items: Uint32Array;
+}
+
+/**
+ * Counts neighbours in histories of items below `rows`, oldest first; an item bought twice in a row is no neighbour.
+ * @throws {UserError} if a history names an item that does not exist, or no two items are neighbours.
+ */
+export function countCoOccurrences(histories: readonly (readonly number[])[], rows: number): CoOccurrences {
+  const offsets = new Uint32Array(rows + 1);
+  forEachPair(histories, (one, other) => {
+    const beyond = Math.max(one, other);
+    if (beyond >= rows) {
+      throw new UserError(
+        `Cannot pair items: a history holds item ${beyond}, but there are embeddings of ${rows} items. ` +
+          "Name the dataset that the embeddings were made from",
+      );
+    }
+    offsets[one + 1]++;
+    offsets[other + 1]++;
+  });
+  for (let item = 0; item < rows; item++) offsets[item + 1] += offsets[item];
+  if (offsets[rows] === 0) {
+    throw new UserError(
+      "Cannot pair items: no history of the train period holds two different items in a row. " +
+        "Use a dataset with longer histories, or --method rqvae",
+    );
+  }
+  const next = offsets.slice();
+  const items = new Uint32Array(offsets[rows]);
+  forEachPair(histories, (one, other) => {
+    items[next[one]++] = other;
+    items[next[other]++] = one;
+  });
+  return { offsets, items };
+}
+
+/** An epoch's items in pairs. */
+export interface PairedItems {
+  /** The items in random order, the two of a pair side by side. */
+  order: Uint32Array;
+  /** What each item (N) is paired with, or {@link NO_ITEM}. */
+  partners: Uint32Array;
+}
+
+/**
+ * Pairs items, each at most once, with an item that was bought beside them, at random and the likelier the more often;
+ * where all of those are taken an item stays alone. The same seed and epoch give the same pairs.
+ */
+export function pairItems(
+  { offsets, items: beside }: CoOccurrences,
+  items: Uint32Array,
+  seed: number,
+  epoch: number,
+): PairedItems {
+  const random = new PhiloxStream(seed, "co-occurrence pairs", epoch);
+  const free = new Uint8Array(offsets.length - 1);
+  for (const item of items) free[item] = 1;
+  const order = new Uint32Array(items.length);
+  const partners = new Uint32Array(free.length).fill(NO_ITEM);
+  let placed = 0;
+  for (const at of shuffledOrder(items.length, seed, epoch)) {
+    const item = items[at];
+    if (!free[item]) continue;
+    free[item] = 0;
+    order[placed++] = item;
+    const candidates = beside.subarray(offsets[item], offsets[item + 1]).filter((other) => free[other]);
+    if (candidates.length === 0) continue;
+    const partner = candidates[random.below(candidates.length)];
+    free[partner] = 0;
+    order[placed++] = partner;
+    partners[item] = partner;
+    partners[partner] = item;
+  }
+  return { order, partners };
+}
+
+function forEachPair(
+  histories: readonly (readonly number[])[],
+  visit: (one: number, other: number) => void,
+): void {
+  for (const history of histories) {
+    for (let i = 1; i < history.length; i++) {
+      if (history[i] !== history[i - 1]) visit(history[i - 1], history[i]);
+    }
+  }
+}
