@@ -35,9 +35,7 @@ export class Engine implements Disposable {
     const { DuckDBInstance } = await loadDuckDB();
     const instance = await DuckDBInstance.create(":memory:");
     const engine = new Engine(instance, await instance.connect(), signal);
-    await engine.run(sql`SET memory_limit = ${memory}`).catch((error: Error) => {
-      throw new UserError(`Cannot use --memory ${memory}: ${error.message}. Write it as 1GB or 800MB`);
-    });
+    await engine.run(sql`SET memory_limit = ${memory}`);
     await engine.run(sql`SET threads = ${threads}`);
     await engine.run(sql`SET temp_directory = ${`${folder}/spill`}`);
     await engine.run(sql`SET TimeZone = 'UTC'`);

@@ -226,7 +226,3 @@ Deno.test("an address that cannot be read is a clear error, with DuckDB's networ
     /^Cannot read (http:.*extension httpfs could not be loaded.*download the file|the raw files: .*127\.0\.0\.1)/;
   await fails({}, { reviews: [address] }, how);
 });
-
-Deno.test("--memory that is no size is told as such", async () => {
-  await fails({}, { memory: "lots" }, /^Cannot use --memory lots: .*Write it as 1GB or 800MB/);
-});
