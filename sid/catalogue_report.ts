@@ -159,7 +159,7 @@ function codewordItems(sids: readonly (readonly string[])[], level: number): num
   return [...counts.values()].sort((a, b) => b - a);
 }
 
-/** Items that share at least a code with others, in random order: neighbours of a lone item would show nothing. */
+/** Items that share some codes with others, in random order: a lone item would show nothing. */
 function examples(
   sids: readonly (readonly string[])[],
   embeddings: Embeddings,
@@ -169,8 +169,8 @@ function examples(
   const found: NeighbourExample[] = [];
   for (const item of shuffledOrder(sids.length, SEED, 0)) {
     if (found.length === EXAMPLES) break;
-    const levels = sids[item].length;
-    if (index.itemsWith(item, Math.min(2, levels)).length === 1) continue;
+    const shared = sids[item].length > 2 ? 2 : 1;
+    if (index.itemsWith(item, shared).length === 1) continue;
     const groups = index.neighbours(item, NEAREST).map(({ shared, count, nearest }) => ({
       shared,
       count,
