@@ -20,6 +20,7 @@ import { readParquet } from "./parquet_file.ts";
 import { sha256 } from "./sha256.ts";
 import type { DatasetStatistics } from "./statistics.ts";
 import { readText } from "./text_file.ts";
+import { UserError } from "./user_error.ts";
 
 const MANIFEST: FileRole = { layout: DATASET_JSON, folders: [""], fits: (name) => name === DATASET_JSON };
 const INDEX: FileRole = { layout: "index.json", folders: [""], fits: (name) => name === "index.json" };
@@ -80,14 +81,14 @@ export const genrec: DatasetFormat = {
     const path = `${dir}/${DATASET_JSON}`;
     const { files, statistics } = await readJson(path, DatasetJson);
     for (const [file, stated] of Object.entries(files)) {
-      const found = await sha256(`${dir}/${file}`).catch((error: Error) => error.message);
+      const found = await sha256(`${dir}/${file}`).catch(() => undefined);
       if (found === stated) continue;
       onFault(
-        badValue(
-          { path: `${dir}/${file}` },
-          `the SHA-256 ${stated} of dataset.json`,
-          found,
-          "It was changed",
+        new UserError(
+          found === undefined
+            ? `Cannot read ${dir}/${file}: expected the file that ${DATASET_JSON} lists, found nothing. Make the dataset again`
+            : `Cannot trust ${dir}/${file}: expected the SHA-256 ${stated} of ${DATASET_JSON}, found ${found}. ` +
+              "It was changed since, make the dataset again",
         ),
       );
     }
