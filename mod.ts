@@ -64,6 +64,16 @@ export {
   Variants,
 } from "./kernels/variants.ts";
 
+export {
+  type CatalogueInput,
+  type CatalogueReport,
+  type CollisionGroup,
+  type MovedItem,
+  type NamedItem,
+  type NeighbourExample,
+  reportCatalogue,
+} from "./sid/catalogue_report.ts";
+export type { Cluster } from "./sid/cluster_names.ts";
 export { collidingGroups } from "./sid/collisions/groups.ts";
 export type {
   CodeChange,
@@ -74,8 +84,22 @@ export type {
 } from "./sid/collisions/policy.ts";
 export { COLLISION_POLICIES, type CollisionPolicy, policies } from "./sid/collisions/registry.ts";
 export type { Embeddings } from "./sid/embeddings.ts";
-export type { SidFit, SidMethod, SidProgress } from "./sid/method.ts";
+export { concatenate, type Part as EmbeddingPart } from "./sid/fuse.ts";
+export { htmlReport, type SidReportFile } from "./sid/html_report.ts";
+export type { ItemMap } from "./sid/item_map.ts";
+export type {
+  SidCodes,
+  SidExtraInput,
+  SidFit,
+  SidInput,
+  SidMethod,
+  SidModel,
+  SidProgress,
+} from "./sid/method.ts";
+export { type Neighbour, PrefixIndex, type PrefixNeighbours } from "./sid/neighbours.ts";
+export { type PlacedItem, type Placement, placeNewItems } from "./sid/place_new.ts";
 export { encodeItems, historyPrompt } from "./sid/prompt.ts";
+export type { PrefixPurity } from "./sid/purity.ts";
 export { type LevelReport, reportSids, type SidReport } from "./sid/report.ts";
 export { rqKmeans, type RqKmeansConfig } from "./sid/rq_kmeans.ts";
 export { rqVae, type RqVaeConfig } from "./sid/rq_vae.ts";

@@ -12,6 +12,7 @@ export type Placement = "coded" | "moved" | "extended" | "shared";
 export interface PlacedItem {
   /** Codewords from 0. */
   sid: number[];
+  /** How it came to it. */
   how: Placement;
 }
 

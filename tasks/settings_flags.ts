@@ -10,7 +10,8 @@ export interface Configurable<C = unknown> {
 
 interface Setting {
   key: string;
-  description: string;
+  /** What each owner says of it. */
+  descriptions: string[];
   /** Types without defaults, one an owner that differs from those before. */
   types: z.ZodType[];
   /** Default by name of the owner, undefined where it must be given. */
@@ -23,21 +24,23 @@ interface Setting {
  * it is and what it defaults to. `kind` is what a part is called, such as "method".
  */
 export function settingsFlags(parts: readonly Configurable[], kind: string): Record<string, z.ZodType> {
-  const order = (owners: number) => owners === parts.length ? 0 : owners > 1 ? 1 : 2;
-  const settings = [...collect(parts).values()].sort((a, b) =>
-    order(a.defaults.size) - order(b.defaults.size)
+  const groups = new Map<string, Setting[]>();
+  for (const setting of collect(parts).values()) {
+    const owners = [...setting.defaults.keys()];
+    const group = `Settings of ${owners.length === parts.length ? `every ${kind}` : owners.join(", ")}`;
+    groups.set(group, [...groups.get(group) ?? [], setting]);
+  }
+  // What most parts share comes first.
+  const sorted = [...groups].sort(([, [a]], [, [b]]) => b.defaults.size - a.defaults.size);
+  return Object.fromEntries(
+    sorted.flatMap(([group, settings]) =>
+      settings.map(({ key, descriptions, types, defaults }) => {
+        const type = types.length === 1 ? types[0] : z.union(types as [z.ZodType, z.ZodType, ...z.ZodType[]]);
+        const description = `${mostCommon(descriptions)}${defaultsText(defaults)}`;
+        return [key, type.optional().meta({ description, group })];
+      })
+    ),
   );
-  return Object.fromEntries(settings.map(({ key, description, types, defaults }) => {
-    const owners = [...defaults.keys()];
-    const group = owners.length === parts.length
-      ? `Settings of every ${kind}`
-      : owners.length > 1
-      ? `Settings of several ${kind}s`
-      : `Settings of ${owners[0]}`;
-    const type = types.length === 1 ? types[0] : z.union(types as [z.ZodType, z.ZodType, ...z.ZodType[]]);
-    const text = `${description} (${defaultsText(defaults, parts.length)})`.replace(/ \(\)$/, "");
-    return [key, type.optional().meta({ description: text, group })];
-  }));
 }
 
 /**
@@ -80,9 +83,10 @@ function collect(parts: readonly Configurable[]): Map<string, Setting> {
     for (const [key, field] of Object.entries(Config.shape as Record<string, z.ZodType>)) {
       let setting = settings.get(key);
       if (setting === undefined) {
-        setting = { key, description: field.description ?? "", types: [], defaults: new Map() };
+        setting = { key, descriptions: [], types: [], defaults: new Map() };
         settings.set(key, setting);
       }
+      setting.descriptions.push(field.description ?? "");
       const type = withoutDefault(field);
       if (!setting.types.some((known) => schemaText(known) === schemaText(type))) setting.types.push(type);
       setting.defaults.set(name, defaultOf(field));
@@ -107,18 +111,21 @@ function defaultOf(field: z.ZodType): unknown {
   return field instanceof z.ZodDefault ? field.def.defaultValue : undefined;
 }
 
-/** `default: 42`, `rqvae, letter; default: 0.25` or `default: rqkmeans 25, rqvae 1000`. */
-function defaultsText(defaults: ReadonlyMap<string, unknown>, parts: number): string {
+/** ` (default: 42)`, or ` (default: 256, opq 64)` where not all owners have the same. */
+function defaultsText(defaults: ReadonlyMap<string, unknown>): string {
   const texts = new Map([...defaults].map(([name, value]) => [name, valueText(value)]));
-  const owners = [...texts.keys()].join(", ");
-  const different = new Set(texts.values());
-  if (different.size > 1) {
-    return `default: ${[...texts].map(([name, text]) => `${name} ${text || "none"}`).join(", ")}`;
-  }
-  const [text] = different;
-  const one = text === "" ? "" : `default: ${text}`;
-  // Settings of one part stand under its name.
-  return parts === defaults.size || defaults.size === 1 ? one : [owners, one].filter(Boolean).join("; ");
+  const usual = mostCommon([...texts.values()]);
+  const others = [...texts].filter(([, text]) => text !== usual).map(([name, text]) =>
+    `${name} ${text || "none"}`
+  );
+  const listed = [...(usual === "" ? [] : [usual]), ...others];
+  return listed.length === 0 ? "" : ` (default: ${listed.join(", ")})`;
+}
+
+/** The first of those that occur most often. */
+function mostCommon(texts: readonly string[]): string {
+  const count = (text: string) => texts.filter((other) => other === text).length;
+  return texts.reduce((best, text) => count(text) > count(best) ? text : best);
 }
 
 function valueText(value: unknown): string {

@@ -61,8 +61,8 @@ Deno.test("settingsFlags() tells whose setting it is, under which heading, and w
     Object.entries(flags).map(([key, field]) => [key, field.description, field.meta()?.group]),
     [
       ["seed", "seed of the start (default: 42)", "Settings of every method"],
-      ["iterations", "most updates (default: lloyd 25, adam 1000)", "Settings of several methods"],
-      ["beta", "weight of the commitment (adam, sgd; default: 0.25)", "Settings of several methods"],
+      ["iterations", "most updates (default: 25, adam 1000)", "Settings of lloyd, adam"],
+      ["beta", "weight of the commitment (default: 0.25)", "Settings of adam, sgd"],
       ["restart", "dead codes start again (default: yes)", "Settings of adam"],
     ],
   );
