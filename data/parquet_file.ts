@@ -1,5 +1,5 @@
 import { parquetMetadata, parquetRead, parquetSchema, type SchemaTree } from "hyparquet";
-import { badValue } from "./file_error.ts";
+import { badValue, type Place } from "./file_error.ts";
 import { diskFiles } from "./read_files.ts";
 import { UserError } from "./user_error.ts";
 
@@ -50,26 +50,17 @@ export async function readParquet<const T extends TableType>(path: string, type:
     const rows = Number(metadata.num_rows);
     const columns = Object.keys(type).filter((name) => checkColumn(path, name, type[name], found));
     for (const name of Object.keys(type)) table[name] = columns.includes(name) ? [] : Array(rows).fill(null);
+    // What the callback throws would be lost, so cells are looked at afterwards.
     await parquetRead({
       file,
       metadata,
       columns,
       onChunk: ({ columnName, columnData, rowStart }) => {
-        const { kind, nullable } = type[columnName];
         const cells = table[columnName];
-        for (const [i, value] of columnData.entries()) {
-          if (value === null && !nullable) {
-            throw badValue(
-              { path, column: columnName },
-              "a value in every row",
-              null,
-              `See row ${rowStart + i}`,
-            );
-          }
-          cells[rowStart + i] = fromParquet(value, kind);
-        }
+        for (const [i, value] of columnData.entries()) cells[rowStart + i] = value;
       },
     });
+    for (const name of columns) table[name] = convert(table[name], type[name], { path, column: name });
   } catch (error) {
     if (error instanceof UserError) throw error;
     throw new UserError(
@@ -108,10 +99,16 @@ function checkColumn(
   return true;
 }
 
-function fromParquet(value: unknown, kind: keyof Cells): unknown {
-  if (typeof value === "bigint") return Number(value);
-  // A column that is marked as JSON arrives parsed.
-  if (kind === "text" && value !== null && typeof value !== "string") return JSON.stringify(value);
-  if (kind === "integers") return Array.from(value as ArrayLike<number | bigint>, Number);
-  return value;
+function convert(cells: unknown[], { kind, nullable }: ColumnType, place: Place): unknown[] {
+  return cells.map((value, row) => {
+    if (value === null || value === undefined) {
+      if (nullable) return null;
+      throw badValue(place, "a value in every row", null, `See row ${row}`);
+    }
+    if (typeof value === "bigint") return Number(value);
+    // A column that is marked as JSON arrives parsed.
+    if (kind === "text" && typeof value !== "string") return JSON.stringify(value);
+    if (kind === "integers") return Array.from(value as ArrayLike<number | bigint>, Number);
+    return value;
+  });
 }
