@@ -1,4 +1,4 @@
-import { deepStrictEqual, fail, match, ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, fail, match, ok, rejects, strictEqual } from "node:assert/strict";
 import { loadDataset } from "../../data/load.ts";
 import { minionerec } from "../../data/minionerec.ts";
 import { UserError } from "../../data/user_error.ts";
@@ -181,6 +181,69 @@ Deno.test("minionerec refuses index, item and info files that disagree", async (
     edit("item.json", `"title":"NA"`, `"title":7`),
     /item\.json at \["3"\]\["title"\]: expected string, found 7/,
   );
+});
+
+Deno.test("minionerec keeps user ids, further columns, titles of its own, other indexes and unknown fields", async () => {
+  const changes = {
+    "train.csv": minionerecFiles()["train.csv"].replaceAll(/$/gm, ",HOME").replace(
+      "item_sid,HOME",
+      "item_sid,e_token",
+    )
+      .replace(/\n,HOME$/, "\n").replace("Bob's Clamp,[0]", "Another Clamp,[0]"),
+    "index.constrained.json": "{}",
+    "item2id": "B0\t0\nB1\t1\nB2\t2\nB3\t3\n",
+    "notes.md": "",
+    ...edit("item.json", `"title":"NA"`, `"title":"NA","details":{"weight":"1 kg"}`),
+  };
+  await withFiles({ ...minionerecFiles(), ...changes }, async (dir) => {
+    const { items, users, samples, attachments, unread } = await minionerec.read(dir);
+    deepStrictEqual(users, [{ id: "A0" }, { id: "A1" }]);
+    deepStrictEqual(samples.train.map(({ attributes }) => attributes?.minionerec), [
+      { titles: { history: ["Blue Tape"], target: "Another Clamp" }, columns: { e_token: "HOME" } },
+      { columns: { e_token: "HOME" } },
+      { columns: { e_token: "HOME" } },
+    ]);
+    deepStrictEqual(items[3], {
+      id: "B3",
+      title: "NA",
+      categories: [],
+      attributes: { details: { weight: "1 kg" } },
+    });
+    deepStrictEqual(items[0].attributes, { raw: { description: "['Sticky.', \"Bob's choice.\"]" } });
+    deepStrictEqual(attachments, { "minionerec/index.constrained.json": "{}" });
+    deepStrictEqual(unread, ["notes.md"]);
+  });
+});
+
+Deno.test("minionerec reads .inter splits before there are SIDs, users and items by their maps", async () => {
+  const header = "user_id:token\titem_id_list:token_seq\titem_id:token\n";
+  const early = {
+    "Toys.train.inter": `${header}1\t0 3\t2\n`,
+    "Toys.valid.inter": `${header}0\t1\t3\n`,
+    "Toys.test.inter": `${header}1\t0 3 2\t1\n`,
+    "Toys.item.json": minionerecFiles()["item.json"],
+    "Toys.user2id": "u-a\t0\nu-b\t1\nu-c\t2\n",
+  };
+  await withFiles(early, async (dir) => {
+    ok(await minionerec.recognises(dir));
+    const { name, users, samples, interactions, sids } = await minionerec.read(dir);
+    deepStrictEqual([name, sids], ["Toys", undefined]);
+    deepStrictEqual(users.map(({ id }) => id), ["u-a", "u-b", "u-c"]);
+    deepStrictEqual(samples.test, [{ user: 1, history: [0, 3, 2], target: 1 }]);
+    deepStrictEqual(interactions.items, Int32Array.of(1, 3, 0, 3, 2, 1));
+  });
+  await withFiles({ ...early, "Toys.valid.inter": `${header}0\t1\t4\n` }, async (dir) => {
+    await rejects(
+      minionerec.read(dir),
+      /valid\.inter line 2, column item_id: expected an item number from 0 to 3, found "4"/,
+    );
+  });
+  await withFiles({ ...early, "Toys.user2id": "u-a\t0\nu-b\t0\n" }, async (dir) => {
+    await rejects(
+      minionerec.read(dir),
+      /user2id line 2: expected a number from 0 to 1, each once, found "0"/,
+    );
+  });
 });
 
 const dir = realData("minionerec-industrial");
