@@ -13,6 +13,17 @@
  * @module
  */
 
+export { checkDataset, type CheckedDataset, type CheckReport } from "./data/check.ts";
+export {
+  type Attributes,
+  type Corpus,
+  type CorpusItem,
+  type CorpusSample,
+  type CorpusUser,
+  type Interactions,
+  type SplitKind,
+  toDataset,
+} from "./data/corpus.ts";
 export {
   type Dataset,
   type Item,
@@ -33,7 +44,7 @@ export {
   TOKEN_ORDERS,
   type TokenOrder,
 } from "./data/index_file.ts";
-export { loadDataset } from "./data/load.ts";
+export { loadCorpus, loadDataset } from "./data/load.ts";
 export {
   type Matrix as EmbeddingMatrix,
   type NumpyArray,
@@ -42,6 +53,7 @@ export {
   writeNpy,
 } from "./data/npy.ts";
 export type { SettingsSchema } from "./data/settings.ts";
+export type { BySplit, DatasetStatistics, SidStatistics } from "./data/statistics.ts";
 export { synthetic, type SyntheticOptions } from "./data/synthetic.ts";
 export { UserError } from "./data/user_error.ts";
 

@@ -1,4 +1,4 @@
-import type { Corpus, SplitKind } from "./corpus.ts";
+import type { Corpus } from "./corpus.ts";
 import { splits } from "./dataset.ts";
 import { findFormat } from "./load.ts";
 import { type DatasetStatistics, statisticsOf } from "./statistics.ts";
@@ -22,15 +22,14 @@ export interface CheckReport {
   /** What is no fault and good to know. */
   notes: string[];
   /** Facts and counts; absent where a file could not be read at all. */
-  dataset?: {
-    name: string;
-    source: string;
-    license: string;
-    split: SplitKind;
-    maxHistory: number;
-    statistics: DatasetStatistics;
-  };
+  dataset?: CheckedDataset;
 }
+
+/** Facts and counts of a checked dataset. */
+export type CheckedDataset = Pick<Corpus, "name" | "source" | "license" | "split" | "maxHistory"> & {
+  /** What it holds. */
+  statistics: DatasetStatistics;
+};
 
 /**
  * Validates a dataset directory of any supported format (or built-in data by name) to its depth and counts what it

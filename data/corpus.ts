@@ -63,10 +63,10 @@ export interface Interactions {
 }
 
 /** How samples were dealt out: by time over all users, or each user's last two held out. */
-export type SplitKind = typeof SPLIT_KINDS[number];
+export type SplitKind = "time" | "leave-one-out";
 
 /** Every {@link SplitKind}. */
-export const SPLIT_KINDS = ["time", "leave-one-out"] as const;
+export const SPLIT_KINDS = ["time", "leave-one-out"] as const satisfies SplitKind[];
 
 /** A dataset with everything that its files say: what readers give, writers take and checks look at. */
 export interface Corpus {
@@ -76,6 +76,7 @@ export interface Corpus {
   source: string;
   /** Terms of use. */
   license: string;
+  /** How samples were dealt out. */
   split: SplitKind;
   /** The longest history that a sample may have. */
   maxHistory: number;
@@ -83,6 +84,7 @@ export interface Corpus {
   items: CorpusItem[];
   /** Everyone with an interaction. */
   users: CorpusUser[];
+  /** The log that samples were cut from, or what is known of it from them. */
   interactions: Interactions;
   /** One task a row, in the order of the files. */
   samples: Record<Split, CorpusSample[]>;

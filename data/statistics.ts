@@ -2,12 +2,15 @@ import type { Corpus, CorpusSample } from "./corpus.ts";
 import { type Split, splits } from "./dataset.ts";
 
 /** A figure for each split. */
-type BySplit = Record<Split, number>;
+export type BySplit = Record<Split, number>;
 
 /** Counts of a dataset, by which a user sees whether it is the one that was meant. */
 export interface DatasetStatistics extends BySplit {
+  /** Users, with or without samples. */
   users: number;
+  /** Items of the catalogue. */
   items: number;
+  /** Interactions, those that no sample shows among them. */
   interactions: number;
   /** Interactions over users times items. */
   density: number;
@@ -15,6 +18,7 @@ export interface DatasetStatistics extends BySplit {
   period?: { from: string; to: string };
   /** Items in the history of a sample, over all splits. */
   meanHistory: number;
+  /** The same as a distribution. */
   historyQuantiles: { min: number; q25: number; median: number; q75: number; q90: number; max: number };
   /** Different test targets that no train sample has, neither in its history nor as its target. */
   coldTestItems: number;
@@ -22,13 +26,15 @@ export interface DatasetStatistics extends BySplit {
   coldTargets: Pick<BySplit, "valid" | "test">;
   /** Share of samples whose target is in their history. */
   repeatedTargets: BySplit;
-  /** Share of samples whose target is among the hundredth, or the tenth, of items that are most often train targets. */
+  /** Share of samples whose target is in the hundredth of items that are most often train targets. */
   top1PercentTargets: BySplit;
+  /** The same for the tenth. */
   top10PercentTargets: BySplit;
   /** Items that no interaction has. */
   unusedItems: number;
   /** Items without a title. */
   untitledItems: number;
+  /** Counts of the SIDs, where the dataset has any. */
   sids?: SidStatistics;
 }
 
@@ -73,6 +79,7 @@ export function statisticsOf(corpus: Corpus): DatasetStatistics {
     density: interactions.users.length / (users.length * items.length || 1),
     ...period(interactions.times),
     meanHistory: lengths.reduce((sum, length) => sum + length, 0) / (lengths.length || 1),
+    /** The same as a distribution. */
     historyQuantiles: {
       min: quantile(0),
       q25: quantile(0.25),
