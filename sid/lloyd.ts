@@ -1,5 +1,4 @@
 import type { Device } from "../kernels/device.ts";
-import { kmeansStart } from "../kernels/kmeans.ts";
 import type { Assignment, PointBlocks } from "./point_blocks.ts";
 
 /** When Lloyd's algorithm ends. */
@@ -74,24 +73,4 @@ export function fillEmpty(labels: Uint32Array, distances: Float32Array, codeword
     filled[point] = empty[next++];
   }
   return filled;
-}
-
-/** k-means++ start: rows of K points (N, D). `uniforms` (K) are random numbers in [0, 1). */
-export async function chooseStart(
-  device: Device,
-  points: Float32Array,
-  dim: number,
-  uniforms: Float32Array,
-): Promise<Uint32Array> {
-  const rows = points.length / dim;
-  const matrix = device.upload(points, rows, dim);
-  const flats = {
-    chosen: device.createFlat("u32", uniforms.length + 1),
-    weights: device.createFlat("f32", new Float32Array(rows).fill(1)),
-    uniforms: device.createFlat("f32", uniforms),
-  };
-  kmeansStart(device, matrix, uniforms.length, flats);
-  const chosen = await device.readU32(flats.chosen);
-  [matrix, ...Object.values(flats)].forEach((tensor) => device.destroy(tensor));
-  return chosen.subarray(1);
 }

@@ -1,5 +1,6 @@
 import type { Device } from "../kernels/device.ts";
 import { tokenRows } from "../kernels/embedding.ts";
+import { matmulBt } from "../kernels/matmul.ts";
 import { kmeansAssign, kmeansMean, kmeansSum } from "../kernels/kmeans.ts";
 import { type Flat, groupsOf, type Matrix } from "../kernels/tensor.ts";
 
@@ -99,6 +100,31 @@ export class PointBlocks {
     return kmeansMean(this.#device, centres, this.#drift, this.#counts);
   }
 
+  /**
+   * Squared distances of every point to the centres (K, D), less what all centres have in common for a point: enough to
+   * tell which is nearer and by how much. Blocks in row order, each (rows, K).
+   */
+  async *relativeDistances(centres: Float32Array): AsyncGenerator<{ first: number; values: Float32Array }> {
+    const clusters = centres.length / this.#dim;
+    // |x - c|^2 - |x - m|^2 = -2 (c - m) x + |c|^2 - |m|^2: close to the centres' mean m little cancels.
+    const middle = columnMeans(centres, this.#dim);
+    const turned = Float32Array.from(centres, (value, i) => -2 * (value - middle[i % this.#dim]));
+    const offsets = new Float64Array(clusters);
+    centres.forEach((value, i) => {
+      offsets[Math.floor(i / this.#dim)] += value ** 2 - middle[i % this.#dim] ** 2;
+    });
+    for (const { first, points } of this.#blocks) {
+      const [values] = await this.#device.scope(() => {
+        const right = this.#device.matrix(clusters, this.#dim);
+        const bias = this.#device.matrix(1, clusters);
+        this.#device.write(right, turned);
+        this.#device.write(bias, Float32Array.from(offsets));
+        return this.#device.read(matmulBt(this.#device, points, right, { bias }));
+      });
+      yield { first, values };
+    }
+  }
+
   /** Frees everything on the device. */
   destroy(): void {
     this.#device.destroy(this.#drift);
@@ -107,4 +133,11 @@ export class PointBlocks {
       [points, labels, distances, offsets, members].forEach((tensor) => this.#device.destroy(tensor));
     }
   }
+}
+
+/** (N, D) -> (D). */
+function columnMeans(data: Float32Array, dim: number): Float64Array {
+  const sums = new Float64Array(dim);
+  data.forEach((value, i) => sums[i % dim] += value);
+  return sums.map((sum) => sum / (data.length / dim));
 }

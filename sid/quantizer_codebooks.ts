@@ -1,10 +1,10 @@
 import type { Device } from "../kernels/device.ts";
 import type { TensorMap } from "../models/parameters.ts";
 import type { Embeddings } from "./embeddings.ts";
+import { kmeansPlusPlus } from "./kmeans_start.ts";
 import { fillEmpty, lloyd } from "./lloyd.ts";
 import { PointBlocks } from "./point_blocks.ts";
 import { codebookName, fitResidual, subtractCodewords } from "./residuals.ts";
-import { kmeansPlusPlus } from "./rq_kmeans.ts";
 
 /** Codebooks by residual k-means of latents: `codebook.0` (K, D) … */
 export async function kmeansCodebooks(

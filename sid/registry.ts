@@ -1,5 +1,7 @@
 // One line a method.
 export { rqKmeans } from "./rq_kmeans.ts";
+export { rqKmeansBalanced } from "./rq_kmeans_balanced.ts";
+export { rqKmeansConstrained } from "./rq_kmeans_constrained.ts";
 export { rqVae } from "./rq_vae.ts";
 export { rqKmeansPlus } from "./rqkmeans_plus.ts";
 export { rqVaeV2 } from "./rq_vae_v2.ts";

@@ -1,12 +1,11 @@
 import { z } from "zod";
-import { PhiloxStream } from "../data/philox.ts";
-import { shuffledOrder } from "../data/shuffle.ts";
 import type { Device } from "../kernels/device.ts";
 import { checkEmbeddings, checkEnoughItems, type Embeddings } from "./embeddings.ts";
-import { chooseStart, lloyd } from "./lloyd.ts";
-import type { SidFit, SidInput, SidMethod, SidProgress } from "./method.ts";
-import { blockRows, PointBlocks } from "./point_blocks.ts";
-import { encodeResidual, fitResidual } from "./residuals.ts";
+import { progressiveStart } from "./kmeans_start.ts";
+import { lloyd } from "./lloyd.ts";
+import type { SidFit, SidMethod, SidProgress } from "./method.ts";
+import { PointBlocks } from "./point_blocks.ts";
+import { encodeResidual, fitResidual, type Level } from "./residuals.ts";
 
 /** Settings of {@link rqKmeans}; `rqKmeans.Config.parse({})` fills in the defaults. */
 export interface RqKmeansConfig {
@@ -18,11 +17,12 @@ export interface RqKmeansConfig {
   iterations: number;
   /** Relative fall of the error below which a level is done. Default: 1e-4. */
   tolerance: number;
-  /** Seed of the k-means++ start. Default: 42. */
+  /** Seed of the start. Default: 42. */
   seed: number;
 }
 
-const fields = {
+/** Settings that all methods built on residual k-means share. */
+export const rqKmeansFields = {
   levels: z.int().min(1).max(8).default(3).describe("codebooks, one a token of the SID"),
   codebookSize: z.int().min(2).max(16384).default(256).describe("codewords in each codebook"),
   iterations: z.int().min(1).default(25).describe("most updates of the codewords of a level"),
@@ -33,21 +33,26 @@ const fields = {
 } satisfies { [K in keyof RqKmeansConfig]: z.ZodType<RqKmeansConfig[K]> };
 
 /**
- * Residual k-means: level l clusters what the codewords of the levels before leave over of each item. k-means++ start
- * (on at most 16384 items, drawn by the seed), Lloyd's algorithm, empty clusters refilled.
+ * Residual k-means: level l clusters what the codewords of the levels before leave over of each item. Progressive
+ * start, Lloyd's algorithm, empty clusters refilled.
  */
 export const rqKmeans: SidMethod<RqKmeansConfig> = {
   name: "rqkmeans",
-  Config: z.strictObject(fields),
-  fit,
+  Config: z.strictObject(rqKmeansFields),
+  fit: (device, { embeddings }, config, onProgress) => residualKmeans(device, embeddings, config, onProgress),
   encode: encodeResidual,
 };
 
-async function fit(
+/** Makes of the clusters of a level, found for `points` (N, D), what the level shall be. */
+export type AdjustLevel = (found: Level, points: Embeddings, level: number) => Level | Promise<Level>;
+
+/** Fits {@link rqKmeans}; `adjust` changes a level before the next one codes what it leaves over. */
+export async function residualKmeans(
   device: Device,
-  { embeddings }: SidInput,
+  embeddings: Embeddings,
   { levels, codebookSize, iterations, tolerance, seed }: RqKmeansConfig,
   onProgress?: (progress: SidProgress) => void,
+  adjust: AdjustLevel = (found) => found,
 ): Promise<SidFit> {
   const { rows, dim } = embeddings;
   checkEmbeddings(embeddings);
@@ -55,51 +60,20 @@ async function fit(
   const blocks = new PointBlocks(device, rows, dim, codebookSize);
   try {
     return await fitResidual(embeddings, levels, async (residuals, level) => {
+      const points = { data: residuals, rows, dim };
       blocks.write(residuals);
-      const start = await kmeansPlusPlus(device, residuals, embeddings, codebookSize, seed, level);
+      const start = await progressiveStart(device, points, codebookSize, seed, level);
       const report = (iteration: number, inertia: number) =>
         onProgress?.({
           done: level * iterations + iteration,
           total: levels * iterations,
           state: `level ${level + 1}, error ${(inertia / (rows * dim)).toExponential(2)}`,
         });
-      const { centres, labels } = await lloyd(
-        device,
-        blocks,
-        start,
-        codebookSize,
-        { iterations, tolerance },
-        report,
-      );
-      return { codebook: centres, labels };
+      const options = { iterations, tolerance };
+      const { centres, labels } = await lloyd(device, blocks, start, codebookSize, options, report);
+      return await adjust({ codebook: centres, labels }, points, level);
     });
   } finally {
     blocks.destroy();
   }
-}
-
-/**
- * Codewords (K, D) that level `level` starts from: items (at most 16384, drawn by the seed) chosen by k-means++
- * (Arthur and Vassilvitskii 2007).
- */
-export async function kmeansPlusPlus(
-  device: Device,
-  residuals: Float32Array,
-  { rows, dim }: Embeddings,
-  codebookSize: number,
-  seed: number,
-  level: number,
-): Promise<Float32Array> {
-  const random = new PhiloxStream(seed, "k-means++", level);
-  const uniforms = Float32Array.from({ length: codebookSize }, () => random.uniform());
-  const most = blockRows(device, dim);
-  const items = rows <= most ? undefined : shuffledOrder(rows, seed, level).subarray(0, most);
-  const sample = items ? rowsOf(residuals, items, dim) : residuals;
-  return rowsOf(sample, await chooseStart(device, sample, dim, uniforms), dim);
-}
-
-function rowsOf(data: Float32Array, rows: Uint32Array, dim: number): Float32Array {
-  const picked = new Float32Array(rows.length * dim);
-  rows.forEach((row, i) => picked.set(data.subarray(row * dim, (row + 1) * dim), i * dim));
-  return picked;
 }
