@@ -39,10 +39,18 @@ export const task: Task<typeof config> = {
 async function build(flags: Omit<Config, "check">, io: TaskIO): Promise<void> {
   const manifest = await buildDataset(flags, io);
   if (io.json) return console.log(JSON.stringify(manifest, null, 2));
-  const { statistics, badLines, files } = manifest;
+  const { statistics, coverage, badLines, files } = manifest;
   for (const [what, bad] of Object.entries(badLines)) printBadLines(what, bad, io);
   for (const line of tableLines(statisticsRows(statistics), [0, 1])) io.log(line);
+  const shares = Object.entries(coverage).map(([field, count]) =>
+    `${field} ${share(count / statistics.items)}`
+  );
+  io.log(`Items with a ${shares.join(", ")}`);
   io.log(`Wrote ${["dataset.json", ...Object.keys(files)].join(", ")} in ${flags.out}`);
+}
+
+function share(part: number): string {
+  return `${Math.floor(100 * part)} %`;
 }
 
 function printBadLines(what: string, { count, first }: BadLines, io: TaskIO): void {

@@ -4,26 +4,29 @@ import { splits } from "../dataset.ts";
 import { DATASET_JSON, type DatasetJson } from "../genrec_layout.ts";
 import { UserError } from "../user_error.ts";
 import { type BadLines, checkBadLines, findBadLines } from "./bad_lines.ts";
-import { type EtlConfig, type Parity, sources } from "./config.ts";
+import type { EtlConfig, Parity } from "./config.ts";
 import { Engine } from "./engine.ts";
 import { addGprAttributes } from "./gpr.ts";
 import { fingerprint, isRemote, resolveFiles } from "./input_files.ts";
-import { defineTextFunctions, type ItemFiles, loadCatalogue, loadTitles, type TextRules } from "./items.ts";
+import { type Coverage, coverageOf, defineTextFunctions, loadCatalogue, loadTitles } from "./items.ts";
 import { loadReviews } from "./load_reviews.ts";
 import { makeLog, numberLog } from "./log.ts";
 import { OutputFolder } from "./output_folder.ts";
-import { makeSamples, samplesOf } from "./samples.ts";
+import { type Plan, planOf } from "./plan.ts";
+import { makeSamples } from "./samples.ts";
 import { day, selectLog, type Step } from "./select_log.ts";
-import type { RawSource, SourceOptions } from "./source.ts";
-import { type Sql, sql } from "./sql.ts";
+import { sql } from "./sql.ts";
 import { logStatistics, type Statistics } from "./statistics.ts";
-import { parseDate, type TimeWindow } from "./window.ts";
+import { writeTables } from "./tables.ts";
+import type { TimeWindow } from "./window.ts";
 
 /** What the `dataset.json` of a build holds. */
 export interface DatasetManifest extends z.output<typeof DatasetJson> {
   /** What each step left of the reviews. */
   steps: Step[];
   statistics: Statistics;
+  /** Items with a value in each optional field. */
+  coverage: Coverage;
   /** Lines left out of the two kinds of input. */
   badLines: { reviews: BadLines; meta: BadLines };
   /** Switches that were on. */
@@ -41,20 +44,20 @@ export interface BuildObserver {
  * The directory appears whole or not at all. Throws `UserError` for input that makes no dataset.
  */
 export async function buildDataset(config: EtlConfig, observer: BuildObserver): Promise<DatasetManifest> {
-  const source = sources.get(config.dataset!)!;
   await using output = await OutputFolder.create(config.out, config.force);
   const work = join(output.path, "work");
   await Deno.mkdir(work);
   const manifest = await inEngine(config, work, observer, async (engine) => {
     const reviewFiles = await resolveFiles(engine, config.reviews, "--reviews");
     const metaFiles = await resolveFiles(engine, config.meta, "--meta");
+    const plan = planOf(config, reviewFiles, metaFiles);
     // Hashed while DuckDB reads the same files, on a core that a gzip file leaves idle.
     const stop = new AbortController();
     const signal = AbortSignal.any([stop.signal, ...observer.signal ? [observer.signal] : []]);
     const inputs = hashAll([...reviewFiles, ...metaFiles], signal);
     inputs.catch(() => {}); // told where it is awaited
     try {
-      return await build(engine, { config, source, reviewFiles, metaFiles, inputs, output, observer });
+      return await build(engine, { config, plan, inputs, output, observer });
     } finally {
       stop.abort();
       await inputs.catch(() => {});
@@ -68,56 +71,38 @@ export async function buildDataset(config: EtlConfig, observer: BuildObserver): 
 
 interface Job {
   config: EtlConfig;
-  source: RawSource;
-  reviewFiles: string[];
-  metaFiles: string[];
+  plan: Plan;
+  /** Hashes of the input files, on their way. */
   inputs: Promise<Record<string, string>>;
   output: OutputFolder;
   observer: BuildObserver;
 }
 
-async function build(engine: Engine, job: Job): Promise<DatasetManifest> {
-  const { config, source, reviewFiles, output, observer: { log } } = job;
-  const options = sourceOptions(config);
-  const reviewTable = tableOf(reviewFiles, (path) => source.reviews(path, options));
-  const items = itemFiles(job, options);
-  if (config.split === "time" && reviewTable.time === undefined) {
-    throw new UserError(
-      `Cannot split by time: no column of times. Name it with --time, or use --split leave-one-out`,
-    );
-  }
-  const rules: TextRules = {
-    filter: config.titleFilter === "auto" ? source.titleFilter : config.titleFilter,
-    maxWords: config.maxTitleWords,
-    twoEntities: config.parity.includes("two-entities"),
-    printedLists: config.parity.includes("printed-lists"),
-  };
-  await defineTextFunctions(engine, rules);
-
-  const reviews = await loadReviews(engine, reviewFiles, reviewTable);
+async function build(
+  engine: Engine,
+  { config, plan, inputs, output, observer: { log } }: Job,
+): Promise<DatasetManifest> {
+  const { source, items, texts } = plan;
+  await defineTextFunctions(engine, texts);
+  const reviews = await loadReviews(engine, plan.reviews.files, plan.reviews.table);
   // Before bad lines are looked for: a torn gzip file ends in one, and that is not what is wrong with it.
-  const inputs = await job.inputs;
+  const hashes = await inputs;
   const badReviews = await findBadLines(engine, reviews);
   checkBadLines(badReviews, config.maxBadLines, "reviews");
   const steps: Step[] = [await rawStep(engine)];
   log(stepLine(steps[0]));
-  const badMeta = await loadTitles(engine, items, rules);
+  const badMeta = await loadTitles(engine, items, texts);
   checkBadLines(badMeta, config.maxBadLines, "items");
   await makeLog(engine);
-  const selected = await selectLog(engine, {
-    userK: config.userK,
-    itemK: config.itemK,
-    window: { start: parseDate(config.start), end: parseDate(config.end) },
-    endInclusive: config.parity.includes("end-inclusive"),
-    expand: config.expandWindow,
-  }, (step) => log(stepLine(step)));
+  const selected = await selectLog(engine, plan.selection, (step) => log(stepLine(step)));
   steps.push(...selected.steps);
   await numberLog(engine);
   await loadCatalogue(engine, items);
+  const coverage = await coverageOf(engine);
   await engine.run(sql`CREATE TABLE user_table AS
     SELECT number AS "user", id, CAST(NULL AS VARCHAR) AS attributes FROM users ORDER BY number`);
   if (config.gpr) await addGprAttributes(engine);
-  await makeSamples(engine, config.split, config.maxHistory);
+  await makeSamples(engine, plan.split, config.maxHistory);
   const statistics = await logStatistics(engine);
   checkSplits(statistics, config.allowEmpty);
 
@@ -132,13 +117,14 @@ async function build(engine: Engine, job: Job): Promise<DatasetManifest> {
     maxHistory: config.maxHistory,
     settings: {
       ...settings,
-      titleFilter: rules.filter,
+      titleFilter: texts.filter,
       start: startDay(selected.window),
     },
-    inputs,
+    inputs: hashes,
     files: await writeTables(engine, output.path),
     steps,
     statistics,
+    coverage,
     badLines: { reviews: badReviews, meta: badMeta },
     parity: config.parity,
   };
@@ -163,45 +149,6 @@ async function inEngine<T>(
 /** The window's first day as it is after expansion. */
 function startDay({ start }: TimeWindow): string {
   return start === null ? "" : day(start);
-}
-
-function sourceOptions(config: EtlConfig): SourceOptions {
-  return { columns: config, categoriesKeyOnly: config.parity.includes("categories-key") };
-}
-
-/** How to read files that must all be of one kind. */
-function tableOf<T extends { format: object } | undefined>(
-  files: readonly string[],
-  read: (path: string) => T,
-): T {
-  const table = read(files[0]);
-  for (const file of files.slice(1)) {
-    if (JSON.stringify(read(file)?.format) === JSON.stringify(table?.format)) continue;
-    throw new UserError(`Cannot read ${files[0]} and ${file} together: expected files of one format`);
-  }
-  return table;
-}
-
-/** Files of items: `--meta`, else the reviews themselves where they have a column of titles. */
-function itemFiles(
-  { config, source, reviewFiles, metaFiles }: Job,
-  options: SourceOptions,
-): ItemFiles | undefined {
-  const files = metaFiles.length > 0 ? metaFiles : source.name === "generic" ? reviewFiles : [];
-  const table = files.length === 0 ? undefined : tableOf(files, (path) => source.items(path, options));
-  if (table !== undefined) {
-    return { files, table, required: source.name === "generic" ? table.columns : [] };
-  }
-  if (metaFiles.length > 0) {
-    throw new UserError(`Cannot use --meta ${metaFiles[0]} without a column of titles. Name it with --title`);
-  }
-  if (source.name !== "generic" && config.titleFilter !== "off") {
-    throw new UserError(
-      `Cannot make a dataset of ${source.name} without --meta: its titles come from there (${source.layout}). ` +
-        `Name the file, or go without titles with --title-filter off`,
-    );
-  }
-  return undefined;
 }
 
 async function hashAll(
@@ -237,20 +184,4 @@ function checkSplits(statistics: Statistics, allowEmpty: boolean): void {
     `Cannot split ${train + valid + test} samples: ${empty.join(" and ")} would be empty. ` +
       `Use more data or another --split${train > 0 ? ", or accept it with --allow-empty" : ""}`,
   );
-}
-
-async function writeTables(engine: Engine, folder: string): Promise<Record<string, string>> {
-  const tables: Record<string, Sql> = {
-    items: sql`SELECT * FROM catalogue`,
-    users: sql`SELECT * FROM user_table`,
-    interactions: sql`SELECT * FROM interactions`,
-    ...Object.fromEntries(splits.map((split) => [split, samplesOf(split)])),
-  };
-  const hashes: Record<string, string> = {};
-  for (const [table, query] of Object.entries(tables)) {
-    const file = `${table}.parquet`;
-    await engine.run(sql`COPY (${query}) TO ${join(folder, file)} (FORMAT parquet, COMPRESSION snappy)`);
-    hashes[file] = await fingerprint(join(folder, file));
-  }
-  return hashes;
 }

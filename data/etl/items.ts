@@ -24,8 +24,6 @@ export interface TextRules extends TitleRules {
 export interface ItemFiles {
   files: readonly string[];
   table: ItemTable;
-  /** Columns that must be there in tables with a header. */
-  required: readonly string[];
 }
 
 /** Gives SQL the functions of texts that the queries here use. */
@@ -61,7 +59,7 @@ export async function loadTitles(
   const { files, table } = items;
   const rejects = table.format.kind === "csv" ? "item_rejects" : undefined;
   const query = async (files: readonly string[], rejects?: string) => {
-    const lines = await itemLines(engine, { ...items, files }, rejects);
+    const lines = await itemLines(engine, { files, table }, rejects);
     return sql`SELECT ${table.id} AS id, ${table.title ?? null} AS raw_title,
       CASE WHEN coalesce(${table.id}, '') = '' THEN 'no id of the item' END AS problem FROM (${lines})`;
   };
@@ -113,6 +111,17 @@ export async function loadCatalogue(engine: Engine, items: ItemFiles | undefined
   await engine.run(sql`DROP TABLE kept`);
 }
 
+/** Items of the catalogue with a value in each field: what a wrong column name or an old key leaves empty. */
+export async function coverageOf(engine: Engine): Promise<Coverage> {
+  return await engine.row<Coverage>(sql`
+    SELECT count(description) AS description, count(brand) AS brand, count(price) AS price,
+      count(*) FILTER (len(categories) > 0) AS categories, count(features) AS features
+    FROM catalogue`);
+}
+
+/** Counts of items. */
+export type Coverage = Record<"description" | "brand" | "categories" | "price" | "features", number>;
+
 const NO_DETAILS = sql`SELECT CAST(NULL AS BIGINT) AS line, CAST(NULL AS VARCHAR) AS description,
   CAST(NULL AS VARCHAR) AS brand, CAST(NULL AS VARCHAR[]) AS categories, CAST(NULL AS DOUBLE) AS price,
   CAST(NULL AS VARCHAR) AS features, CAST(NULL AS VARCHAR) AS attributes`;
@@ -140,13 +149,6 @@ function priceOf(text: Sql): Sql {
   return sql`CASE WHEN regexp_full_match(${digits}, '\\d+(\\.\\d*)?|\\.\\d+') THEN TRY_CAST(${digits} AS DOUBLE) END`;
 }
 
-function itemLines(engine: Engine, { files, table, required }: ItemFiles, rejects?: string): Promise<Sql> {
-  return tableQuery(engine, {
-    files,
-    format: table.format,
-    columns: table.columns,
-    required,
-    as: "JSON",
-    rejects,
-  });
+function itemLines(engine: Engine, { files, table }: ItemFiles, rejects?: string): Promise<Sql> {
+  return tableQuery(engine, { files, ...table, as: "JSON", rejects });
 }

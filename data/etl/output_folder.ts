@@ -38,8 +38,13 @@ export class OutputFolder implements AsyncDisposable {
     }
   }
 
-  /** Gives the folder its name, in place of what was allowed to be there. */
+  /** Gives the folder its name, in place of what was allowed to be there, once its files are on the disk. */
   async publish(): Promise<void> {
+    for await (const { name, isFile } of Deno.readDir(this.path)) {
+      if (!isFile) continue;
+      using file = await Deno.open(join(this.path, name));
+      await file.sync();
+    }
     const old = `${this.path}-old`;
     const replaced = await Deno.rename(this.#target, old).then(() => true, (error) => {
       if (error instanceof Deno.errors.NotFound) return false;

@@ -8,7 +8,7 @@ export interface TableRequest {
   files: readonly string[];
   format: TableFormat;
   columns: readonly string[];
-  /** Columns that must be there; JSON lines may each lack any, which shows only when they are read. */
+  /** Columns that a header must have; lines of JSON have none, and each may lack any. */
   required: readonly string[];
   /** What each column arrives as: VARCHAR, or JSON, which tells a list from a text. */
   as: "VARCHAR" | "JSON";

@@ -35,6 +35,8 @@ export interface ItemTable {
   format: TableFormat;
   /** Columns read, each as JSON. */
   columns: readonly string[];
+  /** Those of them that must be in a header. */
+  required: readonly string[];
   /** VARCHAR. */
   id: Sql;
   /** JSON text or list of texts; HTML and white space are cleaned later, as in all fields up to `categories`. */
@@ -90,9 +92,11 @@ export interface RawSource {
   license: string;
   /** The title filter that its users expect. */
   titleFilter: TitleFilter;
+  /** Whether the items are in the files of reviews where no files of items are named. */
+  itemsInReviews: boolean;
   /** How a file of reviews is read. Throws `UserError` for a path it cannot read. */
   reviews(path: string, options: SourceOptions): ReviewTable;
-  /** How a file of items is read; undefined where the source has none. */
+  /** How a file of items is read; undefined where the user names no column of titles. */
   items(path: string, options: SourceOptions): ItemTable | undefined;
 }
 

@@ -9,6 +9,7 @@ export const amazon14: RawSource = {
   source: "Amazon product reviews, 2014 (McAuley lab, UC San Diego)",
   license: "published for research; item text belongs to its sellers",
   titleFilter: "strict",
+  itemsInReviews: false,
   reviews: (path) => ({
     format: formatOf(path),
     user: "reviewerID",
@@ -19,6 +20,7 @@ export const amazon14: RawSource = {
   items: (path) => ({
     format: asPrinted(formatOf(path)),
     columns: ["asin", "title", "description", "brand", "categories", "price", "imUrl"],
+    required: ["asin", "title"],
     id: textOf(name("asin")),
     title: name("title"),
     description: name("description"),

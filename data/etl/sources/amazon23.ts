@@ -9,6 +9,7 @@ export const amazon23: RawSource = {
   source: "Amazon product reviews, 2023 (Hou et al., arXiv:2403.03952)",
   license: "published for research; item text belongs to its sellers",
   titleFilter: "nonempty",
+  itemsInReviews: false,
   reviews: (path) => ({
     format: formatOf(path),
     user: "user_id",
@@ -30,6 +31,7 @@ export const amazon23: RawSource = {
       "details",
       "images",
     ],
+    required: ["parent_asin", "title"],
     id: textOf(name("parent_asin")),
     title: name("title"),
     description: name("description"),

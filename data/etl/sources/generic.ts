@@ -10,6 +10,7 @@ export const generic: RawSource = {
   source: "the user's own logs",
   license: "as the owner of the logs says",
   titleFilter: "nonempty",
+  itemsInReviews: true,
   reviews(path, { columns }) {
     const { user, item, time, timeUnit, rating } = columns;
     for (const role of ["user", "item"] as const) {
@@ -29,9 +30,11 @@ export const generic: RawSource = {
     const id = metaItem || item;
     const json = (column: string) => column === "" ? undefined : name(column);
     if (title === "") return undefined;
+    const named = unique([id, title, text, brand, category, price, features]);
     return {
       format: formatOf(path),
-      columns: unique([id, title, text, brand, category, price, features]),
+      columns: named,
+      required: named,
       id: textOf(name(id)),
       title: json(title),
       description: json(text),

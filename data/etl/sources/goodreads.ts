@@ -9,6 +9,7 @@ export const goodreads: RawSource = {
   source: "Goodreads shelves (Wan and McAuley, RecSys 2018)",
   license: "academic use only, not to be passed on or used commercially",
   titleFilter: "nonempty",
+  itemsInReviews: false,
   reviews: (path) => ({
     format: formatOf(path),
     user: "user_id",
@@ -23,6 +24,7 @@ export const goodreads: RawSource = {
   items: (path) => ({
     format: formatOf(path),
     columns: ["book_id", "title", "description", "publisher", "popular_shelves", "num_pages", "image_url"],
+    required: ["book_id", "title"],
     id: textOf(name("book_id")),
     title: name("title"),
     description: name("description"),

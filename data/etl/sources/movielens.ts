@@ -16,6 +16,7 @@ export const movielens: RawSource = {
   source: "MovieLens (Harper and Konstan, ACM TiiS 5(4), 2015)",
   license: "GroupLens terms: research use, no redistribution without permission, not commercial",
   titleFilter: "nonempty",
+  itemsInReviews: false,
   reviews: (path) => ({
     format: layoutOf(path, "u.data", "\t", RATING_COLUMNS),
     user: "userId",
@@ -29,6 +30,7 @@ export const movielens: RawSource = {
     return {
       format: layoutOf(path, "u.item", "|", columns),
       columns,
+      required: ["movieId", "title"],
       id: textOf(name("movieId")),
       title: name("title"),
       categories: is100K ? flaggedGenres() : sql`to_json(string_split(genres ->> '$', '|'))`,

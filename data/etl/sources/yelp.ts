@@ -9,6 +9,7 @@ export const yelp: RawSource = {
   source: "Yelp Open Dataset",
   license: "Yelp Dataset Terms of Use: academic use only, not to be passed on",
   titleFilter: "nonempty",
+  itemsInReviews: false,
   reviews: (path) => ({
     format: formatOf(path),
     user: "user_id",
@@ -19,6 +20,7 @@ export const yelp: RawSource = {
   items: (path) => ({
     format: formatOf(path),
     columns: ["business_id", "name", "city", "state", "categories", "stars", "review_count", "attributes"],
+    required: ["business_id", "name"],
     id: textOf(name("business_id")),
     title: name("name"),
     // No business describes itself; the place is what its text can say.
