@@ -82,17 +82,21 @@ async function writeLines(path: string, lines: Iterable<string>): Promise<void> 
   await Deno.rename(`${path}.tmp`, path);
 }
 
-/** The most memory that a process has held so far, in bytes; 0 when it is gone. */
-function peakMemory(pid: number): number {
+/** What a process has used so far: most memory in bytes, processor time in seconds. Undefined when it is gone. */
+function usage(pid: number): { peak: number; cpu: number } | undefined {
   try {
-    const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-    return 1024 * Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0);
+    const memory = /VmHWM:\s+(\d+) kB/.exec(Deno.readTextFileSync(`/proc/${pid}/status`));
+    // The name in parentheses may hold spaces; user and system time are the 14th and 15th field, in hundredths.
+    const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).replace(/^.*\) /, "").split(" ");
+    return memory
+      ? { peak: 1024 * Number(memory[1]), cpu: (Number(fields[11]) + Number(fields[12])) / 100 }
+      : undefined;
   } catch {
-    return 0;
+    return undefined;
   }
 }
 
-/** Runs `genrec data` and watches the most memory that it held, in bytes. */
+/** Runs `genrec data` and watches what it uses. */
 async function measure(reviews: string, meta: string, out: string) {
   const started = performance.now();
   const child = new Deno.Command(Deno.execPath(), {
@@ -113,13 +117,13 @@ async function measure(reviews: string, meta: string, out: string) {
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
-  let peak = 0;
-  const watch = setInterval(() => peak = Math.max(peak, peakMemory(child.pid)), 200);
+  let used = { peak: 0, cpu: 0 };
+  const watch = setInterval(() => used = usage(child.pid) ?? used, 100);
   const { success, stdout } = await child.output();
   clearInterval(watch);
   if (!success) throw new Error("genrec data failed");
   const manifest: DatasetManifest = JSON.parse(new TextDecoder().decode(stdout));
-  return { seconds: (performance.now() - started) / 1000, peak, manifest };
+  return { seconds: (performance.now() - started) / 1000, ...used, manifest };
 }
 
 const folder = values.folder || await Deno.makeTempDir({ prefix: "genrec-bench-data-" });
@@ -130,7 +134,7 @@ try {
   if (!await exists(reviews)) await writeLines(reviews, reviewLines());
   if (!await exists(meta)) await writeLines(meta, itemLines());
   const out = await Deno.makeTempDir({ dir: folder });
-  const { seconds, peak, manifest } = await measure(reviews, meta, out);
+  const { seconds, peak, cpu, manifest } = await measure(reviews, meta, out);
   await Deno.remove(out, { recursive: true });
   const { steps, statistics } = manifest;
   const core = steps.at(-1)!;
@@ -148,6 +152,7 @@ try {
       `${number(statistics.train)} train, ${number(statistics.valid)} valid, ${number(statistics.test)} test`,
     ],
     ["time", `${seconds.toFixed(1)} s, ${number(count / seconds)} reviews a second, ${threads} threads`],
+    ["processor time", `${cpu.toFixed(1)} s over all threads`],
     ["peak memory", `${number(peak / 2 ** 20)} MiB of the process, DuckDB limited to ${memory}`],
   ];
   console.log(["| what | value |", "|---|---|", ...rows.map((row) => `| ${row.join(" | ")} |`)].join("\n"));
