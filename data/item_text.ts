@@ -23,11 +23,17 @@ export function itemText(item: CorpusItem, { fields, maxCharacters }: ItemTextOp
   return truncateText(sentences.join(" "), maxCharacters);
 }
 
-/** Text without HTML tags, with entities decoded and white space collapsed. */
+/** Text without HTML tags and the marks of printed lists, with entities decoded and white space collapsed. */
 export function cleanText(text: string): string {
   // Entities last: &lt;b&gt; is text about a tag, and 3 < 5 no tag at all.
-  const untagged = text.replace(/<!--[\s\S]*?-->|<\/?[a-z][^<>]*>/gi, " ");
+  const untagged = withoutListMarks(text).replace(/<!--[\s\S]*?-->|<\/?[a-z][^<>]*>/gi, " ");
   return decodeHTML(untagged).replace(/\s+/g, " ").trim();
+}
+
+/** Lists that were printed and then had their entities decoded have stray quotes: no parser takes them. */
+function withoutListMarks(text: string): string {
+  if (!/^\[(['"])[^]*\1\]$/.test(text)) return text;
+  return text.slice(2, -2).replace(/['"], ['"]/g, " ").replace(/\\[nrt]/g, " ");
 }
 
 /** The start of a text, at most `maxCharacters` long, that ends with a whole word if it has a space at all. */

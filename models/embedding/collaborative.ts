@@ -9,11 +9,11 @@ import { reducedRows } from "./reduced_rows.ts";
 export interface CollaborativeConfig {
   /** Numbers a vector, D. Default: 128. */
   dim: number;
-  /** Items at most this many places apart in a history count as bought together. Default: 5. */
+  /** Items at most this many places apart in a history count as bought together. Default: 3. */
   window: number;
   /** Exponent of the counts of contexts. Default: 0.75. */
   contextSmoothing: number;
-  /** Exponent of the singular values. Default: 0.5. */
+  /** Exponent of the singular values. Default: 0.75. */
   singularPower: number;
   /** Seed of the decomposition. Default: 42. */
   seed: number;
@@ -21,13 +21,13 @@ export interface CollaborativeConfig {
 
 const fields = {
   dim: z.int().min(1).max(1024).default(128).describe("numbers a vector, for static and collaborative"),
-  window: z.int().min(1).max(1000).default(5).describe(
+  window: z.int().min(1).max(1000).default(3).describe(
     "collaborative: items at most this many places apart in a history count as bought together",
   ),
   contextSmoothing: z.number().min(0).max(1).default(0.75).describe(
     "collaborative: exponent of the counts of contexts, below 1 against rare ones",
   ),
-  singularPower: z.number().min(0).max(1).default(0.5).describe(
+  singularPower: z.number().min(0).max(1).default(0.75).describe(
     "exponent of the singular values: 0 gives all directions one weight",
   ),
   seed: z.int().min(0).default(42).describe("seed of random starts"),

@@ -20,7 +20,7 @@ export interface StaticConfig {
   hashBits: number;
   /** tfidf: length of the runs of letters that are terms beside the words, 0 for words alone. Default: 3. */
   letters: number;
-  /** tfidf: exponent of the singular values, 1 keeps distances of the terms, 0 gives all directions one weight. Default: 0.5. */
+  /** tfidf: exponent of the singular values, 1 keeps distances of the terms, 0 gives all directions one weight. Default: 0.75. */
   singularPower: number;
   /** tfidf: seed of the hash and of the decomposition. Default: 42. */
   seed: number;
@@ -35,7 +35,7 @@ const fields = {
   letters: z.int().min(0).max(8).default(3).describe(
     "tfidf: length of the runs of letters that are terms beside the words, 0 for words alone",
   ),
-  singularPower: z.number().min(0).max(1).default(0.5).describe(
+  singularPower: z.number().min(0).max(1).default(0.75).describe(
     "exponent of the singular values: 0 gives all directions one weight",
   ),
   seed: z.int().min(0).default(42).describe("seed of random starts"),
