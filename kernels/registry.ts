@@ -4,6 +4,7 @@ export { spec as adamw } from "./adamw.ts";
 export { addSpec, scaleSpec } from "./add.ts";
 export { spec as addRmsNorm } from "./add_rms_norm.ts";
 export { attentionSpec } from "./attention_spec.ts";
+export { batchMomentsSpec, batchNormSpec } from "./batch_norm.ts";
 export { spec as branchAppend } from "./branch_cache.ts";
 export { spec as clusterRows } from "./cluster_rows.ts";
 export { spec as columnSum } from "./column_sum.ts";

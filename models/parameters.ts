@@ -114,6 +114,11 @@ export class Parameters implements Weights {
     return this.#get(name).gradient;
   }
 
+  /** Value in the flat array itself, rows in whole groups of four: for statistics that a layer keeps up to date. */
+  value(name: string): Flat {
+    return this.#get(name).value;
+  }
+
   /** Renews the texture twins from `values`: once after each change. */
   refresh(): void {
     if (this.device.layout === "buffer") return;

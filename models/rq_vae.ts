@@ -8,7 +8,7 @@ import {
 import type { Tape } from "../kernels/tape.ts";
 import type { Flat, Matrix } from "../kernels/tensor.ts";
 import { residual } from "./layers.ts";
-import { mlp, mlpParameters } from "./mlp.ts";
+import { mlp, mlpParameters, type MlpShape } from "./mlp.ts";
 import { Parameters, type ParameterSpec, type TensorMap } from "./parameters.ts";
 import { codebookParameters } from "./residual_quantizer.ts";
 
@@ -24,6 +24,8 @@ export interface RqVaeShape {
   codebookSizes: readonly number[];
   /** Whether the encoder adds its input to its output, z = x + MLP(x); needs latents as wide as the input. */
   skip: boolean;
+  /** Whether hidden layers are batch-normalised. */
+  batchNorm: boolean;
 }
 
 /** Dropout of one step. */
@@ -43,12 +45,12 @@ export class RqVae {
   readonly device: Device;
   readonly shape: RqVaeShape;
   readonly parameters: Parameters;
-  readonly #encoderSizes: number[];
-  readonly #decoderSizes: number[];
+  readonly #encoder: MlpShape;
+  readonly #decoder: MlpShape;
 
   /** Weights are 0 until {@link load}. `extra` are parameters of losses beside the model's own. */
   constructor(device: Device, shape: RqVaeShape, extra: readonly ParameterSpec[] = []) {
-    const { width, layers, latentWidth, codebookSizes, skip } = shape;
+    const { width, layers, latentWidth, codebookSizes, skip, batchNorm } = shape;
     if (skip && latentWidth !== width) {
       throw new RangeError(
         `RqVae with skip has latents of width ${latentWidth}: expected ${width}, as the input`,
@@ -56,11 +58,12 @@ export class RqVae {
     }
     this.device = device;
     this.shape = shape;
-    this.#encoderSizes = [width, ...layers, latentWidth];
-    this.#decoderSizes = this.#encoderSizes.toReversed();
+    const sizes = [width, ...layers, latentWidth];
+    this.#encoder = { sizes, batchNorm };
+    this.#decoder = { sizes: sizes.toReversed(), batchNorm };
     this.parameters = new Parameters(device, [
-      ...mlpParameters("encoder", this.#encoderSizes),
-      ...mlpParameters("decoder", this.#decoderSizes),
+      ...mlpParameters("encoder", this.#encoder),
+      ...mlpParameters("decoder", this.#decoder),
       ...codebookParameters(codebookSizes, latentWidth),
       ...extra,
     ]);
@@ -98,14 +101,14 @@ export class RqVae {
   encode(tape: Tape, x: Matrix, dropout?: RqVaeDropout): Matrix {
     tape.constant(x);
     const streams = dropout && { ...dropout, stream: 0 };
-    const z = mlp(tape, this.parameters, "encoder", x, this.#encoderSizes, streams);
+    const z = mlp(tape, this.parameters, "encoder", x, this.#encoder, streams);
     return this.shape.skip ? residual(tape, x, z) : z;
   }
 
   /** Latents (N, latentWidth) -> reconstruction (N, width). */
   decode(tape: Tape, latents: Matrix, dropout?: RqVaeDropout): Matrix {
     const streams = dropout && { ...dropout, stream: DECODER_STREAM };
-    return mlp(tape, this.parameters, "decoder", latents, this.#decoderSizes, streams);
+    return mlp(tape, this.parameters, "decoder", latents, this.#decoder, streams);
   }
 
   /** Frees everything on the device. */

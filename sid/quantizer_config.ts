@@ -38,6 +38,8 @@ export interface QuantizerConfig {
   maxGradNorm: number;
   /** Dropout before every linear layer. Default: 0. */
   dropout: number;
+  /** Whether hidden layers are batch-normalised. Default: false. */
+  batchNorm: boolean;
   /** Default: mse. */
   reconstructionLoss: ReconstructionLoss;
   /** Weight λ of the quantisation loss. Default: 1. */
@@ -84,6 +86,7 @@ export const quantizerFields = {
   weightDecay: z.number().min(0).default(0).describe("decoupled weight decay on every parameter"),
   maxGradNorm: z.number().min(0).default(1).describe("largest gradient norm; 0 never clips"),
   dropout: z.number().min(0).lt(1).default(0).describe("dropout before every linear layer"),
+  batchNorm: z.boolean().default(false).describe("batch-normalise hidden layers"),
   reconstructionLoss: z.enum(RECONSTRUCTION_LOSSES).default("mse").describe(
     "squared or absolute differences",
   ),
@@ -111,7 +114,7 @@ export const quantizerFields = {
 export function quantizerShape(
   width: number,
   codebookSizes: readonly number[],
-  { layers, latentDim }: Pick<QuantizerConfig, "layers" | "latentDim">,
+  { layers, latentDim, batchNorm }: Pick<QuantizerConfig, "layers" | "latentDim" | "batchNorm">,
 ): RqVaeShape {
   const halving: number[] = [];
   for (let size = 2 ** Math.ceil(Math.log2(width) - 1); size >= 2 * latentDim; size /= 2) halving.push(size);
@@ -121,5 +124,6 @@ export function quantizerShape(
     latentWidth: latentDim,
     codebookSizes,
     skip: false,
+    batchNorm,
   };
 }

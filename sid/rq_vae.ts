@@ -92,5 +92,6 @@ function shapeOf(codebookSizes: number[], tensors: TensorMap, skip: boolean): Rq
     sizes.push(tensors.get(`encoder.${layer}.weight`)!.shape[0]);
   }
   const width = tensors.get("encoder.0.weight")!.shape[1];
-  return { width, layers: sizes.slice(0, -1), latentWidth: sizes.at(-1)!, codebookSizes, skip };
+  const batchNorm = tensors.has("encoder.0.norm.weight");
+  return { width, layers: sizes.slice(0, -1), latentWidth: sizes.at(-1)!, codebookSizes, skip, batchNorm };
 }

@@ -77,10 +77,13 @@ export async function startCodebooks(
 }
 
 /** Sizes for embeddings of a width: hidden layers as in RQ-VAE, latents as wide as the input. */
-export function plusShape(width: number, { levels, codebookSize, layers }: RqKmeansPlusConfig): RqVaeShape {
+export function plusShape(
+  width: number,
+  { levels, codebookSize, layers, batchNorm }: RqKmeansPlusConfig,
+): RqVaeShape {
   const codebookSizes = new Array<number>(levels).fill(codebookSize);
   return {
-    ...quantizerShape(width, codebookSizes, { layers, latentDim: 32 }),
+    ...quantizerShape(width, codebookSizes, { layers, batchNorm, latentDim: 32 }),
     latentWidth: width,
     skip: true,
   };

@@ -1,9 +1,9 @@
 """Writes rq_vae.json: a tiny RQ-VAE in double precision, its losses and gradients, and ten steps of AdamW.
 
 Run in this folder: python make_rq_vae.py
-Two cases: residuals of straight-through codewords (which carry no gradient) with squared errors, and residuals that
-carry the gradient of the latents with absolute errors. Codewords are never close to a tie, so that single precision
-finds the same codes.
+Three cases: residuals of straight-through codewords (which carry no gradient) with squared errors, and residuals that
+carry the gradient of the latents with absolute errors; batch normalisation. Codewords are never close to a tie, so that
+single precision finds the same codes.
 """
 
 import json
@@ -15,8 +15,9 @@ SIZES, CODEBOOKS, ROWS = [11, 9, 6, 5], [7, 6, 4], 23
 BETA, LOSS_WEIGHT = 0.25, 0.7
 LEARNING_RATE, WEIGHT_DECAY, MAX_NORM, STEPS = 0.01, 0.05, 1.0, 10
 CASES = [
-    {"reconstructionLoss": "mse", "residualGradients": False},
-    {"reconstructionLoss": "l1", "residualGradients": True},
+    {"reconstructionLoss": "mse", "residualGradients": False, "batchNorm": False},
+    {"reconstructionLoss": "l1", "residualGradients": True, "batchNorm": False},
+    {"reconstructionLoss": "mse", "residualGradients": False, "batchNorm": True},
 ]
 
 
@@ -25,27 +26,40 @@ def single(*shape, generator, scale=1.0):
     return (torch.randn(*shape, generator=generator) * scale).float().double()
 
 
-def make_weights(generator):
-    weights = {}
+def make_weights(generator, batch_norm):
+    """Parameters, and the running moments of batch normalisation."""
+    weights, moments = {}, {}
     for name, sizes in (("encoder", SIZES), ("decoder", SIZES[::-1])):
         for i, (cols, rows) in enumerate(zip(sizes, sizes[1:])):
             weights[f"{name}.{i}.weight"] = single(rows, cols, generator=generator, scale=(2 / (rows + cols)) ** 0.5)
             weights[f"{name}.{i}.bias"] = single(1, rows, generator=generator, scale=0.1)
     for level, codewords in enumerate(CODEBOOKS):
         weights[f"codebook.{level}"] = single(codewords, SIZES[-1], generator=generator, scale=0.5**level)
-    return {name: torch.nn.Parameter(value) for name, value in weights.items()}
+    if batch_norm:
+        for name, sizes in (("encoder", SIZES), ("decoder", SIZES[::-1])):
+            for i, cols in enumerate(sizes[1:-1]):
+                weights[f"{name}.{i}.norm.weight"] = 1 + single(1, cols, generator=generator, scale=0.1)
+                weights[f"{name}.{i}.norm.bias"] = single(1, cols, generator=generator, scale=0.1)
+                moments[f"{name}.{i}.norm.running_mean"] = torch.zeros(1, cols, dtype=torch.double)
+                moments[f"{name}.{i}.norm.running_var"] = torch.ones(1, cols, dtype=torch.double)
+    return {name: torch.nn.Parameter(value) for name, value in weights.items()}, moments
 
 
-def mlp(weights, name, x):
+def mlp(weights, moments, name, x, batch_norm):
     for i in range(len(SIZES) - 1):
         x = torch.nn.functional.linear(x, weights[f"{name}.{i}.weight"], weights[f"{name}.{i}.bias"][0])
-        if i < len(SIZES) - 2:
-            x = torch.relu(x)
-    return x
+        if i == len(SIZES) - 2:
+            return x
+        if batch_norm:
+            norm = f"{name}.{i}.norm"
+            running = (moments[f"{norm}.running_mean"][0], moments[f"{norm}.running_var"][0])
+            gain, bias = weights[f"{norm}.weight"][0], weights[f"{norm}.bias"][0]
+            x = torch.nn.functional.batch_norm(x, *running, gain, bias, training=True)
+        x = torch.relu(x)
 
 
-def forward(weights, x, case):
-    latents = mlp(weights, "encoder", x)
+def forward(weights, moments, x, case):
+    latents = mlp(weights, moments, "encoder", x, case["batchNorm"])
     residual, total, quantization, codes, margins = latents, 0, 0, [], []
     for level in range(len(CODEBOOKS)):
         codebook = weights[f"codebook.{level}"]
@@ -62,7 +76,7 @@ def forward(weights, x, case):
         residual = residual - (codeword.detach() if case["residualGradients"] else straight)
     if case["residualGradients"]:
         total = latents + (sum(weights[f"codebook.{i}"][codes[i]] for i in range(len(CODEBOOKS))) - latents).detach()
-    difference = mlp(weights, "decoder", total) - x
+    difference = mlp(weights, moments, "decoder", total, case["batchNorm"]) - x
     reconstruction = difference.abs().mean() if case["reconstructionLoss"] == "l1" else (difference**2).mean()
     return reconstruction, LOSS_WEIGHT * quantization, torch.stack(codes, 1), min(margins)
 
@@ -72,13 +86,15 @@ def rounded(tensors):
 
 
 def run(case, x):
-    weights = make_weights(torch.Generator().manual_seed(11))
+    weights, moments = make_weights(torch.Generator().manual_seed(11), case["batchNorm"])
+    initial = rounded(weights | moments)
     optimizer = torch.optim.AdamW(weights.values(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    result = dict(case)
+    shapes = {name: list(weight.shape) for name, weight in (weights | moments).items()}
+    result = case | {"shapes": shapes, "initial": initial}
     losses = []
     for step in range(STEPS):
         optimizer.zero_grad()
-        reconstruction, quantization, codes, margin = forward(weights, x, case)
+        reconstruction, quantization, codes, margin = forward(weights, moments, x, case)
         assert margin > 1e-4, margin
         (reconstruction + quantization).backward()
         losses.append((reconstruction + quantization).item())
@@ -91,12 +107,11 @@ def run(case, x):
             }
         torch.nn.utils.clip_grad_norm_(weights.values(), MAX_NORM)
         optimizer.step()
-    return result | {"losses": losses, "trained": rounded(weights)}
+    return result | {"losses": losses, "trained": rounded(weights | moments)}
 
 
 def main():
     x = single(ROWS, SIZES[0], generator=torch.Generator().manual_seed(3))
-    weights = make_weights(torch.Generator().manual_seed(11))
     golden = {
         "sizes": SIZES,
         "codebookSizes": CODEBOOKS,
@@ -107,8 +122,6 @@ def main():
         "maxGradNorm": MAX_NORM,
         "steps": STEPS,
         "input": rounded({"x": x})["x"],
-        "shapes": {name: list(weight.shape) for name, weight in weights.items()},
-        "initial": rounded(weights),
         "cases": [run(case, x) for case in CASES],
     }
     path = pathlib.Path(__file__).parent / "rq_vae.json"
