@@ -60,7 +60,7 @@ export async function readParquet<const T extends TableType>(path: string, type:
         for (const [i, value] of columnData.entries()) cells[rowStart + i] = value;
       },
     });
-    for (const name of columns) table[name] = convert(table[name], type[name], { path, column: name });
+    for (const name of columns) convert(table[name], type[name], { path, column: name });
   } catch (error) {
     if (error instanceof UserError) throw error;
     throw new UserError(
@@ -99,16 +99,19 @@ function checkColumn(
   return true;
 }
 
-function convert(cells: unknown[], { kind, nullable }: ColumnType, place: Place): unknown[] {
-  return cells.map((value, row) => {
+/** Makes cells what their kind says, in place: a table is large. */
+function convert(cells: unknown[], { kind, nullable }: ColumnType, place: Place): void {
+  for (const [row, value] of cells.entries()) {
     if (value === null || value === undefined) {
-      if (nullable) return null;
-      throw badValue(place, "a value in every row", null, `See row ${row}`);
+      if (!nullable) throw badValue(place, "a value in every row", null, `See row ${row}`);
+      cells[row] = null;
+    } else if (typeof value === "bigint") {
+      cells[row] = Number(value);
+    } else if (kind === "text" && typeof value !== "string") {
+      // A column that is marked as JSON arrives parsed.
+      cells[row] = JSON.stringify(value);
+    } else if (kind === "integers" && (value as unknown[]).some((one) => typeof one !== "number")) {
+      cells[row] = Array.from(value as ArrayLike<number | bigint>, Number);
     }
-    if (typeof value === "bigint") return Number(value);
-    // A column that is marked as JSON arrives parsed.
-    if (kind === "text" && typeof value !== "string") return JSON.stringify(value);
-    if (kind === "integers") return Array.from(value as ArrayLike<number | bigint>, Number);
-    return value;
-  });
+  }
 }
