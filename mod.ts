@@ -99,6 +99,7 @@ export type { Embeddings } from "./sid/embeddings.ts";
 export { concatenate, type Part as EmbeddingPart } from "./sid/fuse.ts";
 export { htmlReport, type SidReportFile } from "./sid/html_report.ts";
 export type { ItemMap } from "./sid/item_map.ts";
+export { letter, type LetterConfig } from "./sid/letter.ts";
 export type {
   SidCodes,
   SidExtraInput,

@@ -1,4 +1,5 @@
 // One line a method.
+export { letter } from "./letter.ts";
 export { rqKmeans } from "./rq_kmeans.ts";
 export { rqKmeansBalanced } from "./rq_kmeans_balanced.ts";
 export { rqKmeansConstrained } from "./rq_kmeans_constrained.ts";

@@ -11,6 +11,7 @@ const QUICK_QUANTIZER = { epochs: 40, evalEpochs: 20, learningRate: 0.01, warmup
 const QUICK: Record<string, Record<string, unknown>> = {
   rqvae: { ...QUICK_QUANTIZER, latentDim: 8, startIterations: 10 },
   "rqkmeans-plus": { ...QUICK_QUANTIZER, learningRate: 3e-3 },
+  letter: { ...QUICK_QUANTIZER, epochs: 16, evalEpochs: 8, latentDim: 8, startIterations: 10 },
   "rqvae-v2": { ...QUICK_QUANTIZER, epochs: 16, evalEpochs: 8, latentDim: 8, startIterations: 10 },
 };
 
