@@ -58,29 +58,18 @@ export function usageCurve(level: string, counts: readonly number[], codebookSiz
     `even use: ${even.toFixed(1)}</text></svg></figure>`;
 }
 
-const BAR = { width: 640, row: 34, left: 110, right: 70 };
-
 /** Purity by prefix length as bars from 0 to 100 %, with a mark where chance would be. */
 export function purityBars(prefixes: readonly PrefixPurity[]): string {
-  const { width, row, left, right } = BAR;
-  const x = (share: number) => (left + (width - left - right) * share).toFixed(1);
-  const bars = prefixes.map(({ codes, purity, chance, groups, items }, i) => {
-    const y = i * row + 6;
-    return `<g><title>${grouped(items)} items in ${grouped(groups)} groups; by chance ${
-      percent(chance)
-    }</title>` +
-      `<text x="0" y="${y + 15}">first ${codes === 1 ? "code" : `${codes} codes`}</text>` +
-      `<rect class="track" x="${left}" y="${y + 3}" width="${width - left - right}" height="16" rx="3"/>` +
-      `<rect class="bar" x="${left}" y="${y + 3}" width="${
-        (Number(x(purity)) - left).toFixed(1)
-      }" height="16" rx="3"/>` +
-      `<line class="chance" x1="${x(chance)}" y1="${y}" x2="${x(chance)}" y2="${y + 22}"/>` +
-      `<text class="value" x="${width - right + 8}" y="${y + 15}">${percent(purity)}</text></g>`;
+  const rows = prefixes.map(({ codes, purity, chance, groups, items }) => {
+    const width = (share: number) => `${(100 * share).toFixed(1)}%`;
+    const label = `${grouped(items)} items in ${grouped(groups)} groups; by chance ${percent(chance)}`;
+    return `<span>first ${
+      codes === 1 ? "code" : `${codes} codes`
+    }</span><div class="track" title="${label}">` +
+      `<i style="width:${width(purity)}"></i><b style="left:${width(chance)}"></b></div>` +
+      `<strong>${percent(purity)}</strong>`;
   });
-  return `<svg viewBox="0 0 ${width} ${
-    prefixes.length * row + 6
-  }" role="img" aria-label="Purity by prefix length">` +
-    `${bars.join("")}</svg>`;
+  return `<div class="bars">${rows.join("")}</div>`;
 }
 
 const MAP = { width: 1000, height: 640, margin: 16 };

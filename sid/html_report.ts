@@ -121,12 +121,11 @@ function codebooks({ levels, codewordItems, unexplained }: SidReportFile): strin
 function map(report: SidReportFile): string {
   const { map, clusters } = report;
   const [first, second] = map.explained;
-  const legend = clusters.slice(0, CODES_LISTED).map(({ token, items, words }, rank) =>
-    `<li><span class="dot" style="--hue:${hueOf(rank)}"></span><code>${plainSid(token)}</code> ${
-      grouped(items)
-    } ` +
-    `<span class="quiet">${escapeHtml(words.join(", "))}</span></li>`
-  );
+  const legend = clusters.slice(0, CODES_LISTED).map(({ token, items, words }, rank) => {
+    const name = `<span class="quiet">${escapeHtml(words.join(", "))}</span>`;
+    return `<li><span class="dot" style="--hue:${hueOf(rank)}"></span><code>${plainSid(token)}</code> ` +
+      `${grouped(items)} items ${name}</li>`;
+  });
   const more = clusters.length > CODES_LISTED
     ? ` The ${CODES_LISTED} largest of ${clusters.length} first codes are listed, the others drawn faintly.`
     : "";

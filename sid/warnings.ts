@@ -24,9 +24,9 @@ export function sidWarnings(before: SidReport, after: SidReport, codebooks: numb
       warnings.push(
         `Level ${level} uses ${used} of ${codebookSize} codewords (${
           percent(usage)
-        }): its codebook collapsed. Scale ` +
-          "the vectors to one length (--unit-length), start from k-means and reset dead codes if the method is a " +
-          "trained one, use --method rqkmeans, which refills empty clusters, or a smaller codebook",
+        }): its codebook collapsed. For ` +
+          "trained methods: --normalize center --codebook-start kmeans --reset-dead-codes; or use --method rqkmeans, " +
+          "which refills empty clusters, or a smaller codebook",
       );
     } else if (perplexity < LEAST_PERPLEXITY * codebookSize) {
       warnings.push(

@@ -132,6 +132,9 @@ function usageProblem(
   if (needs.includes("collaborative") && fuse === "concat") {
     return `Cannot use --fuse concat with ${method}: it aligns its codes with --collab instead of coding it`;
   }
+  if (collab && fuse === "none" && !needs.includes("collaborative")) {
+    return `Cannot use --fuse none with ${method}: it would take no notice of --collab. Leave one of them out`;
+  }
   if (needs.includes("histories") && !data) {
     return `Missing --data DATASET: ${method} learns from the histories of the train period`;
   }

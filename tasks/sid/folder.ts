@@ -9,6 +9,7 @@ import {
   newTokens,
   TOKEN_ORDERS,
 } from "../../data/index_file.ts";
+import { badValue } from "../../data/file_error.ts";
 import { TEXT_FIELDS } from "../../data/item_text.ts";
 import { readJson } from "../../data/json_file.ts";
 import { readMatrix, readNpy, writeNpy } from "../../data/npy.ts";
@@ -172,7 +173,13 @@ async function readAdded(path: string, count: number): Promise<AddedItem[]> {
   if (count === 0) return [];
   const lines = (await readText(path)).trimEnd().split("\n");
   if (lines.length !== count) throw mismatch(path, `has ${lines.length} lines`, count);
-  return lines.map((line) => JSON.parse(line));
+  return lines.map((line, index) => {
+    try {
+      return JSON.parse(line);
+    } catch {
+      throw badValue({ path, line: index + 1 }, "JSON", line, "Add the items again");
+    }
+  });
 }
 
 function mismatch(path: string, found: string, items: number): UserError {

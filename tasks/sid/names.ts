@@ -1,4 +1,5 @@
 import type { Corpus, CorpusItem } from "../../data/corpus.ts";
+import { cleanText } from "../../data/item_text.ts";
 import { didYouMean } from "../did_you_mean.ts";
 import { UserError } from "../../data/user_error.ts";
 
@@ -15,7 +16,7 @@ export function namesOf({ items }: Pick<Corpus, "items">, added: readonly Corpus
   const all = [...items, ...added];
   const names: ItemNames = {
     ids: all.map(({ id }) => id),
-    titles: all.map(({ title }, item) => title || `item ${item}`),
+    titles: all.map(({ title }, item) => cleanText(title) || `item ${item}`),
   };
   const kinds = {
     category: ({ categories }: CorpusItem) => categories.at(-1),
@@ -31,14 +32,15 @@ export function namesOf({ items }: Pick<Corpus, "items">, added: readonly Corpus
 const SUGGESTED = 5;
 
 /**
- * Number of the item that `text` names: an item number, an id, or a part of one title, in any case.
+ * Number of the item that `text` names: an item number, an id, or a title or a part of one, in any case.
  * @throws {UserError} with suggestions where no item or more than one fits.
  */
 export function findItem(text: string, { ids, titles }: ItemNames): number {
+  // Every task calls items by their numbers, so these come before ids that are numbers too.
+  if (/^\d+$/.test(text) && Number(text) < titles.length) return Number(text);
   const id = ids.indexOf(text);
   if (id >= 0) return id;
   if (/^\d+$/.test(text)) {
-    if (Number(text) < titles.length) return Number(text);
     throw new UserError(
       `Cannot find item ${text}: expected a number from 0 to ${titles.length - 1}, an id or a title`,
     );

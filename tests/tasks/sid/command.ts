@@ -1,12 +1,18 @@
-// Runs `genrec sid` inside the test's own process.
+// Runs tasks inside the test's own process.
 import { join } from "node:path";
+import type { z } from "zod";
 import { writeNpy } from "../../../data/npy.ts";
-import { parseArgs, type TaskIO } from "../../../tasks/_cli.ts";
+import { parseArgs, type Task, type TaskIO } from "../../../tasks/_cli.ts";
 import { task } from "../../../tasks/sid.ts";
 import { type Files, withFiles } from "../../data/minionerec_fixture.ts";
 
 /** Lines that `genrec sid args` prints. */
-export async function sid(...args: string[]): Promise<string[]> {
+export function sid(...args: string[]): Promise<string[]> {
+  return run(task, ...args);
+}
+
+/** Lines that a task prints. */
+export async function run<S extends z.ZodObject>(task: Task<S>, ...args: string[]): Promise<string[]> {
   const lines: string[] = [];
   const io: TaskIO = {
     json: false,

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { loadCorpus } from "../../../data/load.ts";
 import { readNpy } from "../../../data/npy.ts";
 import { UserError } from "../../../data/user_error.ts";
+import { task as embedTask } from "../../../tasks/embed.ts";
 import { filesIn } from "../genrec.ts";
-import { nested, npyOf, readJsonIn, sid, withMatrices } from "./command.ts";
+import { nested, npyOf, readJsonIn, run, sid, withMatrices } from "./command.ts";
 
 function fails(args: string[], message: RegExp) {
   return assert.rejects(sid(...args), (error) => error instanceof UserError && message.test(error.message));
@@ -91,6 +93,36 @@ for (const policy of ["nearest-free", "extra-level"]) {
     });
   });
 }
+
+Deno.test("sid --add embeds with the provider of the id list, in the space of the old vectors", async () => {
+  await withMatrices({}, {}, async (dir) => {
+    const path = (name: string) => join(dir, name);
+    const embed = ["--data", "synthetic", "--dim", "16", "--out", path("items.npy")];
+    await run(embedTask, ...embed);
+    await sid(
+      "--embeddings",
+      path("items.npy"),
+      "--data",
+      "synthetic",
+      "--codebook-size",
+      "16",
+      "--out",
+      path("sids"),
+    );
+    const title = (await sid("--inspect", "12", "--sids", path("sids")))[0].replace("item 12, id 12: ", "");
+    const { brand, categories } = (await loadCorpus("synthetic")).items[12];
+    await Deno.writeTextFile(path("new.jsonl"), jsonl({ id: "N1", title, brand, categories }));
+    const lines = await sid("--add", path("new.jsonl"), "--sids", path("sids"), "--out", path("longer"));
+    assert.ok(
+      lines.some((line) => /^The old vectors were given back to (100\.0|99\.\d) %/.test(line)),
+      lines.join("\n"),
+    );
+    const near = await sid("--inspect", "N1", "--sids", path("longer"), "--top", "1");
+    assert.match(near[3].trim(), /^item +SID/);
+    // "Torqand Wood Screw, 40 mm long" stands beside others that differ in their length alone.
+    assert.ok(near[4].includes(title.split(",")[0]), near[4]);
+  });
+});
 
 Deno.test("sid --add takes vectors of new items from files, without those of malformed lines", async () => {
   const collab = nested.map(([x, y]) => [y, x, 1]);

@@ -145,7 +145,10 @@ Deno.test("sid says which flags are missing or do not go together", async () => 
     if (needs.includes("collaborative")) {
       await misused(run, new RegExp(`Missing --collab FILE\\.npy: ${name} aligns`));
       await misused([...run, "--collab", "c.npy", "--fuse", "concat"], /Cannot use --fuse concat/);
-    }
+    } else {await misused(
+        [...run, "--collab", "c.npy", "--fuse", "none"],
+        /it would take no notice of --collab/,
+      );}
     if (needs.includes("histories")) await misused(run, new RegExp(`Missing --data DATASET: ${name} learns`));
   }
 });
