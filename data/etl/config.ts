@@ -20,6 +20,22 @@ const date = (text: string) =>
     text,
   );
 
+/** Which column is what, for sources whose columns the user names. */
+export const ColumnFlags = {
+  user: column("the user"),
+  item: column("the item"),
+  time: column("the time"),
+  timeUnit: z.enum(TIME_UNITS).default("auto").describe("generic: how times are written"),
+  rating: column("the rating"),
+  metaItem: column("the item in --meta, where it is not that of --item"),
+  title: column("the item's title, in --meta, else in --reviews"),
+  text: column("the item's description"),
+  brand: column("the item's maker"),
+  category: column("the item's categories"),
+  price: column("the item's price"),
+  features: column("the item's features"),
+};
+
 /** Flags of `genrec data`. */
 export const EtlConfig = z.strictObject({
   dataset: z.enum([...sources.keys()]).optional().describe("kind of raw data:"),
@@ -52,18 +68,7 @@ export const EtlConfig = z.strictObject({
   maxBadLines: z.int().min(0).default(0).describe(
     "lines that may be left out as unreadable; all are counted",
   ),
-  user: column("the user"),
-  item: column("the item"),
-  time: column("the time"),
-  timeUnit: z.enum(TIME_UNITS).default("auto").describe("generic: how times are written"),
-  rating: column("the rating"),
-  metaItem: column("the item in --meta, where it is not that of --item"),
-  title: column("the item's title, in --meta, else in --reviews"),
-  text: column("the item's description"),
-  brand: column("the item's maker"),
-  category: column("the item's categories"),
-  price: column("the item's price"),
-  features: column("the item's features"),
+  ...ColumnFlags,
   gpr: z.boolean().default(false).describe("add GPR's user token, item type and value as attributes"),
   parity: z.array(z.enum(PARITY)).default([]).describe(
     "do as MiniOneRec does: count the end's first instant; decode two entities in titles; print lists in " +

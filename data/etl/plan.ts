@@ -1,10 +1,10 @@
 import type { SplitKind } from "../corpus.ts";
 import { UserError } from "../user_error.ts";
-import { type EtlConfig, sources } from "./config.ts";
+import { ColumnFlags, type EtlConfig, sources } from "./config.ts";
 import type { ItemFiles, TextRules } from "./items.ts";
 import type { Selection } from "./select_log.ts";
 import type { RawSource, ReviewTable, SourceOptions } from "./source.ts";
-import { parseDate } from "./window.ts";
+import { parseDate, type TimeWindow } from "./window.ts";
 
 /** What a build reads and by which rules, all flags resolved. */
 export interface Plan {
@@ -27,14 +27,8 @@ export function planOf(
   const { parity, titleFilter, maxTitleWords, userK, itemK, start, end, expandWindow, split } = config;
   const options = { columns: config, categoriesKeyOnly: parity.includes("categories-key") };
   const table = tableOf(reviewFiles, (path) => source.reviews(path, options));
-  if (split === "time" && table.time === undefined) {
-    throw new UserError(
-      "Cannot split by time: no column of times. Name it with --time, or use --split leave-one-out",
-    );
-  }
-  if ((start || end) && table.time === undefined) {
-    throw new UserError("Cannot cut a window of time: no column of times. Name it with --time");
-  }
+  const window = { start: parseDate(start), end: parseDate(end) };
+  refuseContradictions(config, source, table, window);
   return {
     source,
     reviews: { files: reviewFiles, table },
@@ -48,12 +42,56 @@ export function planOf(
     selection: {
       userK,
       itemK,
-      window: { start: parseDate(start), end: parseDate(end) },
+      window,
       endInclusive: parity.includes("end-inclusive"),
       expand: expandWindow,
     },
     split,
   };
+}
+
+function refuseContradictions(
+  config: EtlConfig,
+  source: RawSource,
+  { time }: ReviewTable,
+  { start, end }: TimeWindow,
+): void {
+  const column = source.columnsByUser
+    ? undefined
+    : Object.keys(ColumnFlags).find((key) => config[key as keyof typeof ColumnFlags] !== columnDefault(key));
+  if (column !== undefined) {
+    throw new UserError(
+      `Cannot use --${
+        dashed(column)
+      } with --dataset ${source.name}, whose columns are known. Use --dataset generic`,
+    );
+  }
+  if (config.split === "time" && time === undefined) {
+    throw new UserError(
+      "Cannot split by time: no column of times. Name it with --time, or use --split leave-one-out",
+    );
+  }
+  if ((start !== null || end !== null) && time === undefined) {
+    throw new UserError("Cannot cut a window of time: no column of times. Name it with --time");
+  }
+  if (start !== null && end !== null && start >= end) {
+    throw new UserError(
+      `Cannot use the window from ${config.start} to ${config.end}: expected --start before --end`,
+    );
+  }
+  if (config.expandWindow && start === null) {
+    throw new UserError(
+      "Cannot expand a window without --start. Name its first day, or drop --expand-window",
+    );
+  }
+}
+
+function columnDefault(key: string): unknown {
+  return ColumnFlags[key as keyof typeof ColumnFlags].parse(undefined);
+}
+
+function dashed(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 /** Files of items: `--meta`, else the reviews themselves where the source has its items there. */
@@ -63,7 +101,7 @@ function itemFiles(
   options: SourceOptions,
   { reviewFiles, metaFiles }: { reviewFiles: readonly string[]; metaFiles: readonly string[] },
 ): ItemFiles | undefined {
-  if (metaFiles.length === 0 && !source.itemsInReviews) {
+  if (metaFiles.length === 0 && !source.columnsByUser) {
     if (titleFilter === "off") return undefined;
     throw new UserError(
       `Cannot make a dataset of ${source.name} without --meta: its titles come from there (${source.layout}). ` +

@@ -92,8 +92,8 @@ export interface RawSource {
   license: string;
   /** The title filter that its users expect. */
   titleFilter: TitleFilter;
-  /** Whether the items are in the files of reviews where no files of items are named. */
-  itemsInReviews: boolean;
+  /** Whether the user names the columns; items are then in the files of reviews where no others are named. */
+  columnsByUser: boolean;
   /** How a file of reviews is read. Throws `UserError` for a path it cannot read. */
   reviews(path: string, options: SourceOptions): ReviewTable;
   /** How a file of items is read; undefined where the user names no column of titles. */

@@ -9,7 +9,7 @@ export const amazon14: RawSource = {
   source: "Amazon product reviews, 2014 (McAuley lab, UC San Diego)",
   license: "published for research; item text belongs to its sellers",
   titleFilter: "strict",
-  itemsInReviews: false,
+  columnsByUser: false,
   reviews: (path) => ({
     format: formatOf(path),
     user: "reviewerID",

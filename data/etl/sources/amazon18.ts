@@ -9,7 +9,7 @@ export const amazon18: RawSource = {
   source: "Amazon product reviews, 2018 (Ni, Li and McAuley, EMNLP 2019)",
   license: "published for research; item text belongs to its sellers",
   titleFilter: "strict",
-  itemsInReviews: false,
+  columnsByUser: false,
   reviews: (path) => ({
     format: formatOf(path),
     user: "reviewerID",

@@ -9,7 +9,7 @@ export const amazon23: RawSource = {
   source: "Amazon product reviews, 2023 (Hou et al., arXiv:2403.03952)",
   license: "published for research; item text belongs to its sellers",
   titleFilter: "nonempty",
-  itemsInReviews: false,
+  columnsByUser: false,
   reviews: (path) => ({
     format: formatOf(path),
     user: "user_id",

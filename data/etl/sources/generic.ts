@@ -10,7 +10,7 @@ export const generic: RawSource = {
   source: "the user's own logs",
   license: "as the owner of the logs says",
   titleFilter: "nonempty",
-  itemsInReviews: true,
+  columnsByUser: true,
   reviews(path, { columns }) {
     const { user, item, time, timeUnit, rating } = columns;
     for (const role of ["user", "item"] as const) {

@@ -9,7 +9,7 @@ export const goodreads: RawSource = {
   source: "Goodreads shelves (Wan and McAuley, RecSys 2018)",
   license: "academic use only, not to be passed on or used commercially",
   titleFilter: "nonempty",
-  itemsInReviews: false,
+  columnsByUser: false,
   reviews: (path) => ({
     format: formatOf(path),
     user: "user_id",

@@ -16,7 +16,7 @@ export const movielens: RawSource = {
   source: "MovieLens (Harper and Konstan, ACM TiiS 5(4), 2015)",
   license: "GroupLens terms: research use, no redistribution without permission, not commercial",
   titleFilter: "nonempty",
-  itemsInReviews: false,
+  columnsByUser: false,
   reviews: (path) => ({
     format: layoutOf(path, "u.data", "\t", RATING_COLUMNS),
     user: "userId",

@@ -9,7 +9,7 @@ export const yelp: RawSource = {
   source: "Yelp Open Dataset",
   license: "Yelp Dataset Terms of Use: academic use only, not to be passed on",
   titleFilter: "nonempty",
-  itemsInReviews: false,
+  columnsByUser: false,
   reviews: (path) => ({
     format: formatOf(path),
     user: "user_id",

@@ -183,6 +183,24 @@ Deno.test("a mapping of columns that does not suffice says which flag is missing
   await fails({}, { meta: [] }, /^Cannot make a dataset of amazon18 without --meta/);
 });
 
+Deno.test("flags that do not go together are told before anything is read", async () => {
+  await fails(
+    {},
+    { brand: "maker" },
+    "Cannot use --brand with --dataset amazon18, whose columns are known. Use --dataset generic",
+  );
+  await fails(
+    {},
+    { start: "2018-11", end: "2016-10" },
+    "Cannot use the window from 2018-11 to 2016-10: expected --start before --end",
+  );
+  await fails(
+    {},
+    { expandWindow: true },
+    "Cannot expand a window without --start. Name its first day, or drop --expand-window",
+  );
+});
+
 Deno.test("a step that leaves nothing is named with what went in", async () => {
   await fails(
     {},
