@@ -1,5 +1,6 @@
 import { PhiloxStream } from "../data/philox.ts";
 import type { Device } from "../kernels/device.ts";
+import { DeviceError } from "../kernels/device_error.ts";
 import { matmul, matmulAt } from "../kernels/matmul.ts";
 import {
   destroySparse,
@@ -53,6 +54,7 @@ export function truncatedSvd(
     );
   }
   const width = Math.min(rank + oversample, shorter);
+  checkSize(device, a, width);
   const forward = uploadSparse(device, a);
   const back = uploadSparse(device, transposeSparse(a));
   const total = 2 * iterations + 2;
@@ -86,6 +88,17 @@ export function truncatedSvd(
     destroySparse(device, back);
     device.trim();
   });
+}
+
+/** Throws {@link DeviceError} where a basis of a matrix's rows or columns is more than a shader may bind. */
+function checkSize({ limits }: Device, { rows, cols }: SparseRows, width: number): void {
+  const rowBytes = groupsOf(width) * 16;
+  const most = Math.floor(limits.maxStorageBufferBindingSize / rowBytes);
+  if (Math.max(rows, cols) <= most) return;
+  throw new DeviceError(
+    `Cannot decompose a matrix (${rows}, ${cols}) with ${width} directions: this adapter binds ` +
+      `${limits.maxStorageBufferBindingSize} bytes, which is ${most} rows or columns. Use fewer dimensions, or a GPU`,
+  );
 }
 
 /** Random signs (N, l): as good a start as normal numbers (Martinsson and Tropp 2020, section 9), at 32 a draw. */

@@ -1,5 +1,6 @@
 import type { SparseRows } from "../../kernels/sparse_matmul.ts";
 import type { ItemHistories } from "./provider.ts";
+import { RowBuilder } from "./row_builder.ts";
 
 /** What counts as bought together. */
 export interface CoOccurrenceOptions {
@@ -34,23 +35,13 @@ export function positiveMutualInformation(
   const smoothed = sums.map((sum) => sum ** contextSmoothing);
   const total = smoothed.reduce((sum, value) => sum + value, 0);
 
-  const offsets = new Uint32Array(items + 1);
-  const columns: number[] = [];
-  const values: number[] = [];
+  const builder = new RowBuilder();
   for (const [item, row] of counts.entries()) {
     for (const [other, count] of [...row].sort(([a], [b]) => a - b)) {
       const information = Math.log(count * total / (sums[item] * smoothed[other]));
-      if (information <= 0) continue;
-      columns.push(other);
-      values.push(information);
+      if (information > 0) builder.add(other, information);
     }
-    offsets[item + 1] = columns.length;
+    builder.endRow();
   }
-  return {
-    rows: items,
-    cols: items,
-    offsets,
-    columns: Uint32Array.from(columns),
-    values: Float32Array.from(values),
-  };
+  return builder.build(items);
 }

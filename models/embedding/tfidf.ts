@@ -1,6 +1,7 @@
 import { hashText } from "../../data/philox.ts";
 import { placeWeight, wordsOf } from "../../data/words.ts";
 import type { SparseRows } from "../../kernels/sparse_matmul.ts";
+import { RowBuilder } from "./row_builder.ts";
 
 /** How texts become weighted terms. */
 export interface TfidfOptions {
@@ -24,39 +25,37 @@ const LEAST_TEXTS = 2;
 export function tfidf(texts: readonly string[], { hashBits, letters, seed }: TfidfOptions): SparseRows {
   const buckets = 2 ** hashBits;
   const textsWith = new Uint32Array(buckets);
-  const counted = texts.map((text) => {
+  const counting = new RowBuilder();
+  for (const text of texts) {
     const counts = countTerms(text, letters, (term) => mixedHash(term, seed) % buckets);
-    for (const bucket of counts.keys()) textsWith[bucket]++;
-    return counts;
-  });
+    for (const bucket of [...counts.keys()].sort((a, b) => a - b)) {
+      counting.add(bucket, counts.get(bucket)!);
+      textsWith[bucket]++;
+    }
+    counting.endRow();
+  }
+  const counted = counting.build(buckets);
 
   const columnOf = new Int32Array(buckets).fill(-1);
   let cols = 0;
   for (let bucket = 0; bucket < buckets; bucket++) {
     if (textsWith[bucket] >= LEAST_TEXTS) columnOf[bucket] = cols++;
   }
-  const offsets = new Uint32Array(texts.length + 1);
-  const columns: number[] = [];
-  const values: number[] = [];
-  for (const [row, counts] of counted.entries()) {
-    const kept = [...counts].filter(([bucket]) => columnOf[bucket] >= 0).sort(([a], [b]) => a - b);
-    const weights = kept.map(([bucket, count]) =>
-      Math.log1p(count) * (1 + Math.log((1 + texts.length) / (1 + textsWith[bucket])))
-    );
+  const weighted = new RowBuilder();
+  for (let row = 0; row < texts.length; row++) {
+    const own = counted.columns.subarray(counted.offsets[row], counted.offsets[row + 1]);
+    const weights = Float64Array.from(own, (bucket, i) => {
+      if (columnOf[bucket] < 0) return 0;
+      const idf = 1 + Math.log((1 + texts.length) / (1 + textsWith[bucket]));
+      return Math.log1p(counted.values[counted.offsets[row] + i]) * idf;
+    });
     const norm = Math.sqrt(weights.reduce((sum, weight) => sum + weight * weight, 0));
-    for (const [i, [bucket]] of kept.entries()) {
-      columns.push(columnOf[bucket]);
-      values.push(weights[i] / norm);
+    for (const [i, bucket] of own.entries()) {
+      if (columnOf[bucket] >= 0) weighted.add(columnOf[bucket], weights[i] / norm);
     }
-    offsets[row + 1] = columns.length;
+    weighted.endRow();
   }
-  return {
-    rows: texts.length,
-    cols,
-    offsets,
-    columns: Uint32Array.from(columns),
-    values: Float32Array.from(values),
-  };
+  return weighted.build(cols);
 }
 
 /** Weighted counts of the words of a text and of their runs of `letters` letters, by bucket. */

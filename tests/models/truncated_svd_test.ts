@@ -116,3 +116,13 @@ Deno.test("truncatedSvd() refuses a rank that the matrix cannot have", () => {
     message: "truncatedSvd() of (3, 2) to rank 3: expected 1 to 2",
   });
 });
+
+Deno.test("truncatedSvd() of more rows than the adapter can bind says how many it can", () => {
+  const rows = Math.floor(device.limits.maxStorageBufferBindingSize / 16) + 1;
+  const empty = { columns: new Uint32Array(0), values: new Float32Array(0) };
+  const tall = { rows, cols: 4, offsets: new Uint32Array(rows + 1), ...empty };
+  assert.throws(
+    () => truncatedSvd(device, tall, { rank: 2, seed: 1 }),
+    new RegExp(`Cannot decompose a matrix \\(${rows}, 4\\) with 4 directions: .* is ${rows - 1} rows`),
+  );
+});
