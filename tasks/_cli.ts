@@ -42,6 +42,8 @@ type Property = {
   description?: string;
   /** Heading in `--help`, from `.meta({ group })`. */
   group?: string;
+  /** Default as `--help` shows it, where the schema has none: it depends on other flags. From `.meta({ usually })`. */
+  usually?: string;
 };
 
 interface Parsed<S extends z.ZodObject> {
@@ -154,7 +156,7 @@ function describe(property: Property): string {
   if (choices.length && !choices.every((choice) => words[0].includes(String(choice)))) {
     words.push(`one of ${choices.join(", ")}`);
   }
-  const { default: value } = property;
+  const value = property.default ?? property.usually;
   if (
     value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0) && value !== ""
   ) {

@@ -20,17 +20,12 @@ import { writeAtomic } from "../train/run_directory.ts";
 import type { Task, TaskIO } from "./_cli.ts";
 import { openDevice, VariantFlag } from "./_inputs.ts";
 import { PartialRows } from "./_partial_rows.ts";
+import { settingsFlags, settingsOf } from "./settings_flags.ts";
 
 /** Every way to embed items, by name. */
 export const providers: ReadonlyMap<string, EmbeddingProvider> = new Map<string, EmbeddingProvider>(
   (Object.values(registry) as EmbeddingProvider[]).map((provider) => [provider.name, provider]),
 );
-
-// Providers share the names of settings that mean the same; each picks its own out of all of them.
-const settings: Record<string, z.ZodType> = {};
-for (const { Config } of providers.values()) {
-  for (const [key, field] of Object.entries(Config.shape)) settings[key] ??= field as z.ZodType;
-}
 
 /** Ways to write the text of an item: ours, and that of MiniOneRec for comparisons with its published figures. */
 export const DIALECTS = ["genrec", "minionerec"] as const;
@@ -50,7 +45,7 @@ const config = z.strictObject({
   ),
   saveEvery: z.int().min(1).default(256).describe("texts between two saves of work that can go on later"),
   ...VariantFlag,
-  ...settings,
+  ...settingsFlags([...providers.values()], "provider"),
 });
 type Flags = z.output<typeof config>;
 
@@ -79,8 +74,7 @@ export async function embedItems(flags: Flags, io: TaskIO): Promise<void> {
   const ids = corpus.items.map(({ id }) => id);
   rowsOfItems(ids, ids, flags.data);
   const provider = providers.get(name)!;
-  const own = Object.entries(flags).filter(([key]) => Object.hasOwn(provider.Config.shape, key));
-  const providerConfig = provider.Config.parse(Object.fromEntries(own));
+  const providerConfig = settingsOf(provider, [...providers.values()], flags, "provider");
   const context: EmbeddingContext = {
     ...diskFiles,
     device: async (layout) => (await openDevice(flags.variant, layout)).device,

@@ -36,8 +36,8 @@ export function settingsFlags(parts: readonly Configurable[], kind: string): Rec
     sorted.flatMap(([group, settings]) =>
       settings.map(({ key, descriptions, types, defaults }) => {
         const type = types.length === 1 ? types[0] : z.union(types as [z.ZodType, z.ZodType, ...z.ZodType[]]);
-        const description = `${mostCommon(descriptions)}${defaultsText(defaults)}`;
-        return [key, type.optional().meta({ description, group })];
+        const meta = { description: mostCommon(descriptions), group, usually: defaultsText(defaults) };
+        return [key, type.optional().meta(meta)];
       })
     ),
   );
@@ -111,15 +111,14 @@ function defaultOf(field: z.ZodType): unknown {
   return field instanceof z.ZodDefault ? field.def.defaultValue : undefined;
 }
 
-/** ` (default: 42)`, or ` (default: 256, opq 64)` where not all owners have the same. */
+/** `42`, or `256, opq 64` where not all owners have the same; empty where none has any. */
 function defaultsText(defaults: ReadonlyMap<string, unknown>): string {
   const texts = new Map([...defaults].map(([name, value]) => [name, valueText(value)]));
   const usual = mostCommon([...texts.values()]);
   const others = [...texts].filter(([, text]) => text !== usual).map(([name, text]) =>
     `${name} ${text || "none"}`
   );
-  const listed = [...(usual === "" ? [] : [usual]), ...others];
-  return listed.length === 0 ? "" : ` (default: ${listed.join(", ")})`;
+  return [...(usual === "" ? [] : [usual]), ...others].join(", ");
 }
 
 /** The first of those that occur most often. */

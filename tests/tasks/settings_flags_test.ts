@@ -58,12 +58,22 @@ Deno.test("settingsOf() refuses a value that this part does not take though anot
 
 Deno.test("settingsFlags() tells whose setting it is, under which heading, and what it defaults to", () => {
   assert.deepEqual(
-    Object.entries(flags).map(([key, field]) => [key, field.description, field.meta()?.group]),
+    Object.entries(flags).map(([key, field]) => ({ key, ...field.meta() })),
     [
-      ["seed", "seed of the start (default: 42)", "Settings of every method"],
-      ["iterations", "most updates (default: 25, adam 1000)", "Settings of lloyd, adam"],
-      ["beta", "weight of the commitment (default: 0.25)", "Settings of adam, sgd"],
-      ["restart", "dead codes start again (default: yes)", "Settings of adam"],
+      { key: "seed", description: "seed of the start", group: "Settings of every method", usually: "42" },
+      {
+        key: "iterations",
+        description: "most updates",
+        group: "Settings of lloyd, adam",
+        usually: "25, adam 1000",
+      },
+      {
+        key: "beta",
+        description: "weight of the commitment",
+        group: "Settings of adam, sgd",
+        usually: "0.25",
+      },
+      { key: "restart", description: "dead codes start again", group: "Settings of adam", usually: "yes" },
     ],
   );
 });
