@@ -115,11 +115,7 @@ async function build(
     license: source.license,
     split: config.split,
     maxHistory: config.maxHistory,
-    settings: {
-      ...settings,
-      titleFilter: texts.filter,
-      start: startDay(selected.window),
-    },
+    settings: { ...settings, titleFilter: texts.filter, start: startDay(selected.window) },
     inputs: hashes,
     files: await writeTables(engine, output.path),
     steps,
@@ -137,12 +133,8 @@ async function inEngine<T>(
   { signal }: BuildObserver,
   use: (engine: Engine) => Promise<T>,
 ): Promise<T> {
-  using engine = await Engine.open({
-    folder,
-    memory,
-    threads: threads || navigator.hardwareConcurrency,
-    signal,
-  });
+  const options = { folder, memory, threads: threads || navigator.hardwareConcurrency, signal };
+  using engine = await Engine.open(options);
   return await use(engine);
 }
 
@@ -151,10 +143,7 @@ function startDay({ start }: TimeWindow): string {
   return start === null ? "" : day(start);
 }
 
-async function hashAll(
-  files: readonly string[],
-  signal: AbortSignal,
-): Promise<Record<string, string>> {
+async function hashAll(files: readonly string[], signal: AbortSignal): Promise<Record<string, string>> {
   const hashes: Record<string, string> = {};
   for (const file of files) hashes[file] = isRemote(file) ? "not hashed" : await fingerprint(file, signal);
   return hashes;
@@ -176,7 +165,9 @@ function stepLine({ step, reviews, users, items }: Step): string {
 function checkSplits(statistics: Statistics, allowEmpty: boolean): void {
   const { train, valid, test } = statistics;
   if (train + valid + test === 0) {
-    throw new UserError(`Cannot make samples: no user has two interactions. Raise --user-k to 2 or more`);
+    throw new UserError(
+      `Cannot make samples: no user has two interactions. Use more data, or a smaller --item-k`,
+    );
   }
   const empty = splits.filter((split) => statistics[split] === 0);
   if (empty.length === 0 || (allowEmpty && train > 0)) return;

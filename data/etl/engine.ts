@@ -39,6 +39,8 @@ export class Engine implements Disposable {
     await engine.run(sql`SET threads = ${threads}`);
     await engine.run(sql`SET temp_directory = ${`${folder}/spill`}`);
     await engine.run(sql`SET TimeZone = 'UTC'`);
+    // Rows keep the order of the files: what comes first decides numbers and ties.
+    await engine.run(sql`SET preserve_insertion_order = TRUE`);
     // The tables are gone when the engine is, so nothing need be recovered after a crash.
     await engine.run(sql`ATTACH ${`${folder}/work.duckdb`} AS work (RECOVERY_MODE NO_WAL_WRITES)`);
     await engine.run(sql`USE work`);

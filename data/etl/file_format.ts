@@ -16,12 +16,13 @@ export function formatOf(path: string): TableFormat {
       return delimited(",");
     case "tsv":
     case "tab":
+    case "inter":
       return delimited("\t");
     case "parquet":
       return { kind: "parquet" };
     default:
       throw new UserError(
-        `Cannot read ${path}: expected a name that ends in .json, .jsonl, .csv, .tsv or .parquet, with or without ` +
+        `Cannot read ${path}: expected a name that ends in .json, .jsonl, .csv, .tsv, .inter or .parquet, with or without ` +
           `.gz. Rename the file`,
       );
   }

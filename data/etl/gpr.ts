@@ -12,9 +12,9 @@ import { sql } from "./sql.ts";
 export async function addGprAttributes(engine: Engine): Promise<void> {
   await engine.replace(
     "user_table",
-    sql`SELECT user_table.* REPLACE (CAST(json_object('user_token', CASE
+    sql`SELECT user_table.* REPLACE (CASE WHEN mean IS NOT NULL THEN CAST(json_object('user_token', CASE
         WHEN mean > 4.5 THEN '[USER_HIGH_RATING]' WHEN mean > 3.5 THEN '[USER_MID_RATING]' ELSE '[USER_LOW_RATING]'
-      END) AS VARCHAR) AS attributes)
+      END) AS VARCHAR) END AS attributes)
     FROM user_table JOIN (SELECT "user", avg(rating) AS mean FROM interactions GROUP BY "user") USING ("user")
     ORDER BY "user"`,
   );

@@ -60,7 +60,7 @@ export async function loadTitles(
   const rejects = table.format.kind === "csv" ? "item_rejects" : undefined;
   const query = async (files: readonly string[], rejects?: string) => {
     const lines = await itemLines(engine, { files, table }, rejects);
-    return sql`SELECT ${table.id} AS id, ${table.title ?? null} AS raw_title,
+    return sql`SELECT ${table.id} AS id, ${table.title} AS raw_title,
       CASE WHEN coalesce(${table.id}, '') = '' THEN 'no id of the item' END AS problem FROM (${lines})`;
   };
   await engine.run(sql`CREATE TABLE item_lines AS

@@ -40,7 +40,7 @@ export interface ItemTable {
   /** VARCHAR. */
   id: Sql;
   /** JSON text or list of texts; HTML and white space are cleaned later, as in all fields up to `categories`. */
-  title?: Sql;
+  title: Sql;
   description?: Sql;
   brand?: Sql;
   features?: Sql;

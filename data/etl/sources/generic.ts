@@ -36,7 +36,7 @@ export const generic: RawSource = {
       columns: named,
       required: named,
       id: textOf(name(id)),
-      title: json(title),
+      title: name(title),
       description: json(text),
       brand: json(brand),
       categories: json(category),
