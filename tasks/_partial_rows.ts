@@ -5,9 +5,9 @@ import { UserError } from "../data/user_error.ts";
  * begins with a line that says what the rows are; a file that says something else is begun anew.
  */
 export class PartialRows {
-  /** Rows that are there, row after row. */
+  /** (total, dim), row after row; 0 from `rows` on. */
   readonly data: Float32Array<ArrayBuffer>;
-  /** How many. */
+  /** Rows that are there. */
   rows: number;
   readonly #path: string;
   readonly #dim: number;
@@ -49,11 +49,11 @@ export class PartialRows {
     );
     this.rows += rows.length / this.#dim;
   }
+}
 
-  /** Deletes the file: the work is whole and elsewhere. */
-  async remove(): Promise<void> {
-    await attempt(this.#path, () => Deno.remove(this.#path));
-  }
+/** Deletes the partial file of `path`, if there is one: the work is whole and elsewhere. */
+export async function removePartial(path: string): Promise<void> {
+  await Deno.remove(`${path}.partial`).catch(() => {});
 }
 
 async function attempt(path: string, work: () => Promise<void>): Promise<void> {

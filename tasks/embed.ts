@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { basename } from "node:path";
+import { basename, dirname } from "node:path";
 import { z } from "zod";
 import { type Corpus, toDataset } from "../data/corpus.ts";
 import { idListPath, rowsOfItems } from "../data/id_list.ts";
@@ -19,7 +19,8 @@ import * as registry from "../models/embedding/registry.ts";
 import { writeAtomic } from "../train/run_directory.ts";
 import type { Task, TaskIO } from "./_cli.ts";
 import { openDevice, VariantFlag } from "./_inputs.ts";
-import { PartialRows } from "./_partial_rows.ts";
+import { makeFolder } from "./_output.ts";
+import { PartialRows, removePartial } from "./_partial_rows.ts";
 import { settingsFlags, settingsOf } from "./settings_flags.ts";
 
 /** Every way to embed items, by name. */
@@ -95,7 +96,7 @@ export async function embedItems(flags: Flags, io: TaskIO): Promise<void> {
       const histories = toDataset(corpus).histories.map(({ items }) => items);
       vectors = await provider.embed(context, { items: ids.length, histories }, providerConfig, onProgress);
     } else {
-      vectors = await embedTexts(provider, context, providerConfig, texts!, flags, onProgress);
+      vectors = await embedTexts(provider, context, providerConfig, texts!, flags, io, onProgress);
     }
   } finally {
     progress?.stop();
@@ -119,9 +120,10 @@ export async function embedItems(flags: Flags, io: TaskIO): Promise<void> {
     dim,
     zeros,
   };
+  await makeFolder(dirname(out));
   await writeAtomic(out, writeNpy([ids.length, dim], data));
   await writeAtomic(idListPath(out), JSON.stringify({ ...summary, ids }, null, 1) + "\n");
-  await Deno.remove(`${out}.partial`).catch(() => {});
+  await removePartial(out);
   if (io.json) console.log(JSON.stringify(summary, null, 2));
   if (zeros.length > 0) {
     io.log(`${name} says nothing about ${zeros.length} items, their vectors are 0: ${listed(zeros)}`);
@@ -160,6 +162,7 @@ async function embedTexts(
   providerConfig: unknown,
   { texts }: Texts,
   { out, saveEvery }: Flags,
+  io: TaskIO,
   onProgress: (done: number, total: number) => void,
 ): Promise<ItemVectors> {
   const embedder = await provider.open(context, providerConfig);
@@ -168,8 +171,15 @@ async function embedTexts(
     if (embedder.wholeCorpus) return { dim, data: await embedder.embed(texts, onProgress) };
     const hash = createHash("sha256").update(JSON.stringify(texts)).digest("hex");
     const what = JSON.stringify({ provider: provider.name, settings: providerConfig, texts: hash, dim });
+    await makeFolder(dirname(out));
     const partial = await PartialRows.open(out, what, texts.length, dim);
+    if (partial.rows > 0) {
+      io.log(`Going on after ${partial.rows} of ${texts.length} texts, as ${out}.partial has them`);
+    }
     for (let done = partial.rows; done < texts.length; done = partial.rows) {
+      if (io.signal.aborted) {
+        io.log(`${done} of ${texts.length} texts are saved: the same command goes on from there`);
+      }
       onProgress(done, texts.length);
       await partial.append(await embedder.embed(texts.slice(done, done + saveEvery)));
     }
