@@ -3,9 +3,17 @@ import type { Corpus, CorpusSample } from "./corpus.ts";
 import { type Split, splits } from "./dataset.ts";
 import { failAtOnce, type OnFault, orFault } from "./fault.ts";
 import { badValue } from "./file_error.ts";
-import { type FileRole, findFile, otherFiles, requireFile } from "./find_file.ts";
+import { fileEnding, fileNamed, findFile, otherFiles, requireFile } from "./find_file.ts";
 import type { DatasetFormat } from "./format.ts";
-import { findPurchase, interactionsOf, longestHistory, sequencesOf, splitKindOf } from "./interactions.ts";
+import { numberOf } from "./ids.ts";
+import {
+  interactionsOf,
+  longestHistory,
+  purchasesOf,
+  sequencesOf,
+  splitKindOf,
+  startsOf,
+} from "./interactions.ts";
 import { readJson } from "./json_file.ts";
 import { readLog } from "./recbole_log.ts";
 import { readText } from "./text_file.ts";
@@ -16,16 +24,8 @@ export const PAD = "[PAD]";
 /** One line of a split. */
 const Line = z.object({ user_id: z.string(), target_id: z.string(), inter_history: z.array(z.string()) });
 
-function role(suffix: string): FileRole {
-  return { layout: `*.${suffix}`, folders: [""], fits: (name) => name.endsWith(`.${suffix}`) };
-}
-
 /** Counts, which follow from the rest. */
-const STATS: FileRole = {
-  layout: "dataset_stats.json",
-  folders: [""],
-  fits: (name) => name === "dataset_stats.json",
-};
+const STATS = fileNamed("dataset_stats.json");
 
 /**
  * ETEGRec's directory: a JSON object a sample in `NAME.train.jsonl`, `.valid.jsonl` and `.test.jsonl`, item numbers from 1
@@ -37,12 +37,13 @@ export const etegrec: DatasetFormat = {
   layout: "*.train.jsonl, *.valid.jsonl, *.test.jsonl, optionally *.emb_map.json, *.inter",
 
   async recognises(dir: string): Promise<boolean> {
-    return await findFile(dir, role("train.jsonl")) !== undefined;
+    return await findFile(dir, fileEnding("train.jsonl")) !== undefined;
   },
 
   async read(dir: string, onFault: OnFault = failAtOnce): Promise<Corpus> {
-    const paths = await Promise.all(splits.map((split) => requireFile(dir, role(`${split}.jsonl`))));
-    const mapPath = await findFile(dir, role("emb_map.json")), logPath = await findFile(dir, role("inter"));
+    const paths = await Promise.all(splits.map((split) => requireFile(dir, fileEnding(`${split}.jsonl`))));
+    const mapPath = await findFile(dir, fileEnding("emb_map.json")),
+      logPath = await findFile(dir, fileEnding("inter"));
     const items = mapPath === undefined ? new Map<string, number>() : await readMap(mapPath);
     const mapped = items.size;
     const log = logPath === undefined ? undefined : await readLog(logPath, items, onFault);
@@ -99,17 +100,13 @@ async function readLines(
   items: Map<string, number>,
   onFault: OnFault,
 ): Promise<CorpusSample[]> {
-  const number = (ids: Map<string, number>, id: string) => {
-    if (!ids.has(id)) ids.set(id, ids.size);
-    return ids.get(id)!;
-  };
   const lines = (await readText(path)).split(/\r?\n/);
   return lines.flatMap((text, index) => {
     if (text.trim() === "") return [];
     return orFault(onFault, () => {
       const { user_id, target_id, inter_history } = parseLine(text, path, index + 1);
-      const history = inter_history.map((id) => number(items, id));
-      return { user: number(users, user_id), history, target: number(items, target_id) };
+      const history = inter_history.map((id) => numberOf(items, id));
+      return { user: numberOf(users, user_id), history, target: numberOf(items, target_id) };
     }) ?? [];
   });
 }
@@ -128,19 +125,12 @@ function parseLine(text: string, path: string, line: number): z.infer<typeof Lin
 
 /** Gives samples the time of the purchase that they predict. */
 function addTimes({ interactions, users, samples }: Corpus): void {
-  const sequences = sequencesOf(interactions, users.length);
-  const starts: number[] = [];
-  for (const [user] of sequences.entries()) {
-    starts.push(user === 0 ? 0 : starts[user - 1] + sequences[user - 1].length);
-  }
-  const taken = sequences.map(() => new Set<number>());
+  const sequences = sequencesOf(interactions, users.length), starts = startsOf(sequences);
+  const purchases = purchasesOf(sequences, samples);
   for (const split of splits) {
-    for (const sample of samples[split]) {
-      const { user } = sample;
-      const { place } = findPurchase(sequences[user], sample, (place) => taken[user].has(place));
-      if (place === undefined) continue;
-      taken[user].add(place);
-      const time = interactions.times![starts[user] + place];
+    for (const [row, { place }] of purchases[split].entries()) {
+      const sample = samples[split][row];
+      const time = place === undefined ? NaN : interactions.times![starts[sample.user] + place];
       if (!Number.isNaN(time)) sample.time = time;
     }
   }

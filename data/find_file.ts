@@ -11,6 +11,29 @@ export interface FileRole {
   fits(name: string, folder: string): boolean;
 }
 
+/** The file with just this name, in the directory or a folder of it. */
+export function fileNamed(name: string, folder = ""): FileRole {
+  return {
+    layout: folder === "" ? name : `${folder}/${name}`,
+    folders: [folder],
+    fits: (file) => file === name,
+  };
+}
+
+/** The file with this name, or with the dataset's name and a dot before it, in any of the folders. */
+export function fileEnding(name: string, folders: readonly string[] = [""]): FileRole {
+  return {
+    layout: `${name} or *.${name}`,
+    folders,
+    fits: (file) => file === name || file.endsWith(`.${name}`),
+  };
+}
+
+/** Last part of a directory's path: a dataset's name where its files have none. */
+export function folderName(dir: string): string {
+  return dir.replace(/\/+$/, "").split("/").at(-1)!;
+}
+
 async function namesIn(path: string): Promise<string[]> {
   const names: string[] = [];
   try {

@@ -3,7 +3,7 @@ import type { Attributes, Corpus, CorpusItem, CorpusSample, CorpusUser, Interact
 import { type Split, splits } from "./dataset.ts";
 import { failAtOnce, type OnFault, orFault } from "./fault.ts";
 import { badValue } from "./file_error.ts";
-import { type FileRole, findFile, otherFiles } from "./find_file.ts";
+import { fileNamed, findFile, otherFiles } from "./find_file.ts";
 import type { DatasetFormat } from "./format.ts";
 import {
   ATTACHMENTS,
@@ -22,8 +22,8 @@ import type { DatasetStatistics } from "./statistics.ts";
 import { readText } from "./text_file.ts";
 import { UserError } from "./user_error.ts";
 
-const MANIFEST: FileRole = { layout: DATASET_JSON, folders: [""], fits: (name) => name === DATASET_JSON };
-const INDEX: FileRole = { layout: "index.json", folders: [""], fits: (name) => name === "index.json" };
+const MANIFEST = fileNamed(DATASET_JSON);
+const INDEX = fileNamed("index.json");
 
 /** Statistics that the tables must bear out. */
 const COUNTS = ["users", "items", "interactions", "train", "valid", "test"] as const;

@@ -1,15 +1,6 @@
 import { badValue } from "./file_error.ts";
-import { type FileRole, findFile } from "./find_file.ts";
+import { fileEnding, findFile } from "./find_file.ts";
 import { readText } from "./text_file.ts";
-
-/** `user2id` and `item2id`: raw id ⇥ number a line, without header. */
-function idMapRole(name: "user2id" | "item2id"): FileRole {
-  return {
-    layout: `${name} or *.${name}`,
-    folders: [""],
-    fits: (file) => file === name || file.endsWith(`.${name}`),
-  };
-}
 
 /** Raw ids by number. */
 export interface IdMap {
@@ -17,9 +8,11 @@ export interface IdMap {
   ids: string[];
 }
 
-/** Reads a directory's `user2id` or `item2id`, or undefined where it has none. */
+/**
+ * Reads a directory's `user2id` or `item2id`, raw id ⇥ number a line without header; undefined where it has none.
+ */
 export async function loadIdMap(dir: string, name: "user2id" | "item2id"): Promise<IdMap | undefined> {
-  const path = await findFile(dir, idMapRole(name));
+  const path = await findFile(dir, fileEnding(name));
   if (path === undefined) return;
   const lines = (await readText(path)).split(/\r?\n/).filter((line) => line !== "");
   const ids: string[] = [];

@@ -110,37 +110,48 @@ export function longestHistory(samples: Record<Split, CorpusSample[]>): number {
   );
 }
 
-/**
- * The place in a user's sequence of the purchase that a sample predicts: the first after a stretch equal to its history
- * that is not taken. Where there is none, whether one was but for being taken.
- */
-export function findPurchase(
+/** Where each user's sequence starts in the columns. */
+export function startsOf(sequences: readonly (readonly number[])[]): number[] {
+  let start = 0;
+  return sequences.map(({ length }) => (start += length) - length);
+}
+
+/** The purchase that a sample predicts. */
+export interface Purchase {
+  /** Its place in the user's sequence; absent where no purchase fits, or an earlier sample has it. */
+  place?: number;
+  /** Whether a purchase fits: the sample's target after a stretch equal to its history. */
+  fits: boolean;
+}
+
+/** The purchase of each sample, in the order train, valid, test: the first that fits and no earlier sample has. */
+export function purchasesOf(
+  sequences: readonly (readonly number[])[],
+  samples: Record<Split, CorpusSample[]>,
+): Record<Split, Purchase[]> {
+  const taken = sequences.map(() => new Set<number>());
+  const found: Record<Split, Purchase[]> = { train: [], valid: [], test: [] };
+  for (const split of splits) {
+    for (const sample of samples[split]) {
+      const purchase = findPurchase(sequences[sample.user], sample, taken[sample.user]);
+      if (purchase.place !== undefined) taken[sample.user].add(purchase.place);
+      found[split].push(purchase);
+    }
+  }
+  return found;
+}
+
+function findPurchase(
   bought: readonly number[],
-  { history, target }: Pick<CorpusSample, "history" | "target">,
-  isTaken: (place: number) => boolean,
-): { place?: number; fits: boolean } {
+  { history, target }: CorpusSample,
+  taken: ReadonlySet<number>,
+): Purchase {
   let fits = false;
   for (let place = bought.indexOf(target); place >= 0; place = bought.indexOf(target, place + 1)) {
     const start = place - history.length;
     if (start < 0 || !history.every((item, i) => bought[start + i] === item)) continue;
-    if (!isTaken(place)) return { place, fits: true };
+    if (!taken.has(place)) return { place, fits: true };
     fits = true;
   }
   return { fits };
-}
-
-/** For each interaction, by user and place, the split of the sample that predicts it. */
-export function splitsOfPurchases(
-  sequences: readonly (readonly number[])[],
-  samples: Record<Split, CorpusSample[]>,
-): (Split | undefined)[][] {
-  const found: (Split | undefined)[][] = sequences.map(({ length }) => Array(length).fill(undefined));
-  for (const split of splits) {
-    for (const sample of samples[split]) {
-      const taken = found[sample.user];
-      const { place } = findPurchase(sequences[sample.user], sample, (place) => taken[place] !== undefined);
-      if (place !== undefined) taken[place] = split;
-    }
-  }
-  return found;
 }

@@ -8,6 +8,11 @@ export async function loadItems(path: string): Promise<CorpusItem[]> {
   return numbered(await readJson(path, RawItems), path).map(toItem);
 }
 
+/** Items of which nothing but their number is known. */
+export function untitledItems(count: number): CorpusItem[] {
+  return Array.from({ length: count }, (_, item) => ({ id: String(item), title: "", categories: [] }));
+}
+
 function toItem(raw: RawItem, number: number): CorpusItem {
   const { title, description, brand, categories, features, price, ...others } = raw;
   const item: CorpusItem = { id: String(number), title, categories: toCategories(categories) };

@@ -1,31 +1,19 @@
-import type { Corpus, CorpusItem } from "./corpus.ts";
+import type { Corpus } from "./corpus.ts";
 import { failAtOnce, type OnFault, orFault } from "./fault.ts";
 import { badValue, excerpt } from "./file_error.ts";
-import { type FileRole, findFile, otherFiles, requireFile } from "./find_file.ts";
+import { fileEnding, type FileRole, findFile, folderName, otherFiles, requireFile } from "./find_file.ts";
 import type { DatasetFormat } from "./format.ts";
 import { loadIdMap } from "./id_map_file.ts";
 import { loadIndex } from "./index_file.ts";
 import { cutSamples, leaveOneOut, toColumns } from "./interactions.ts";
-import { loadItems } from "./item_file.ts";
+import { loadItems, untitledItems } from "./item_file.ts";
 import { readJson } from "./json_file.ts";
 import { RawIndex, RawInteractions } from "./schema.ts";
 import { UserError } from "./user_error.ts";
 
-const INTERACTIONS: FileRole = {
-  layout: "inter.json or *.inter.json",
-  folders: [""],
-  fits: (name) => name === "inter.json" || name.endsWith(".inter.json"),
-};
-const INDEX: FileRole = {
-  layout: "index.json or *.index.json",
-  folders: [""],
-  fits: (name) => name === "index.json" || name.endsWith(".index.json"),
-};
-const ITEMS: FileRole = {
-  layout: "item.json or *.item.json",
-  folders: [""],
-  fits: (name) => name === "item.json" || name.endsWith(".item.json"),
-};
+const INTERACTIONS = fileEnding("inter.json");
+const INDEX = fileEnding("index.json");
+const ITEMS = fileEnding("item.json");
 const TABLE: FileRole = {
   layout: "*.csv or *.inter",
   folders: ["", "train"],
@@ -59,7 +47,7 @@ export const letter: DatasetFormat = {
     const indexPath = await (itemPath === undefined ? requireFile : findFile)(dir, INDEX);
     const bought = Object.entries(await readJson(interPath, RawInteractions));
     const items = itemPath === undefined
-      ? untitled(Object.keys(await readJson(indexPath!, RawIndex)).length)
+      ? untitledItems(Object.keys(await readJson(indexPath!, RawIndex)).length)
       : await loadItems(itemPath);
     const sids = indexPath === undefined ? undefined : await loadIndex(indexPath, items.length);
     if (bought.length === 0) {
@@ -78,7 +66,7 @@ export const letter: DatasetFormat = {
     const files = [interPath, indexPath, itemPath, itemMap?.path, userMap?.path]
       .filter((path) => path !== undefined);
     return {
-      name: interPath.match(/([^/]+)\.inter\.json$/)?.[1] ?? dir.replace(/\/+$/, "").split("/").at(-1)!,
+      name: interPath.match(/([^/]+)\.inter\.json$/)?.[1] ?? folderName(dir),
       source: "LETTER export of Amazon reviews (McAuley lab)",
       license: "published for research; item text belongs to its sellers",
       split: "leave-one-out",
@@ -94,10 +82,6 @@ export const letter: DatasetFormat = {
     };
   },
 };
-
-function untitled(count: number): CorpusItem[] {
-  return Array.from({ length: count }, (_, item) => ({ id: String(item), title: "", categories: [] }));
-}
 
 /** True, or throws. */
 function checkUser(user: string, bought: number[], itemCount: number, path: string): true {

@@ -1,32 +1,24 @@
 import { z } from "zod";
 import { datasetInfo, otherRows } from "./convert/mimigenrec_tasks.ts";
-import type { Corpus, CorpusItem, CorpusSample, CorpusUser } from "./corpus.ts";
+import type { Corpus, CorpusSample, CorpusUser } from "./corpus.ts";
 import { type Split, splits } from "./dataset.ts";
 import { failAtOnce, type OnFault } from "./fault.ts";
 import { badValue } from "./file_error.ts";
-import { type FileRole, findFile, otherFiles, requireFile } from "./find_file.ts";
+import { fileNamed, findFile, folderName, otherFiles, requireFile } from "./find_file.ts";
 import type { DatasetFormat } from "./format.ts";
 import { loadIndex, newTokens } from "./index_file.ts";
 import { interactionsOf, longestHistory } from "./interactions.ts";
-import { loadItems } from "./item_file.ts";
+import { loadItems, untitledItems } from "./item_file.ts";
 import { readJson } from "./json_file.ts";
 import { RowReader } from "./mimigenrec_reader.ts";
-import { type Stage, STAGES } from "./mimigenrec_rows.ts";
+import { STAGES } from "./mimigenrec_rows.ts";
 import { RawIndex } from "./schema.ts";
 import { readText } from "./text_file.ts";
 
-const IDS: FileRole = { layout: "id2sid.json", folders: [""], fits: (name) => name === "id2sid.json" };
-const TOKENS: FileRole = {
-  layout: "new_tokens.json",
-  folders: [""],
-  fits: (name) => name === "new_tokens.json",
-};
-const INFO: FileRole = {
-  layout: "dataset_info.json",
-  folders: [""],
-  fits: (name) => name === "dataset_info.json",
-};
-const ITEMS: FileRole = { layout: "item.json", folders: [""], fits: (name) => name === "item.json" };
+const IDS = fileNamed("id2sid.json");
+const TOKENS = fileNamed("new_tokens.json");
+const INFO = fileNamed("dataset_info.json");
+const ITEMS = fileNamed("item.json");
 
 /**
  * MIMIGenRec's directory: SIDs in `id2sid.json`, questions in `sft/` and `rl/`. A sample is a question for the next SID
@@ -45,7 +37,7 @@ export const mimigenrec: DatasetFormat = {
   async read(dir: string, onFault: OnFault = failAtOnce): Promise<Corpus> {
     const idsPath = await requireFile(dir, IDS), itemPath = await findFile(dir, ITEMS);
     const items = itemPath === undefined
-      ? untitled(Object.keys(await readJson(idsPath, RawIndex)).length)
+      ? untitledItems(Object.keys(await readJson(idsPath, RawIndex)).length)
       : await loadItems(itemPath);
     const sids = await loadIndex(idsPath, items.length);
     const tokensPath = await findFile(dir, TOKENS), infoPath = await findFile(dir, INFO);
@@ -56,8 +48,8 @@ export const mimigenrec: DatasetFormat = {
     const samples: Record<Split, CorpusSample[]> = { train: [], valid: [], test: [] };
     for (const split of splits) {
       for (const stage of STAGES) {
-        const path = `${dir}/${stage}/${split}.json`;
-        if (await findFile(dir, rowsRole(stage, split)) === undefined) continue;
+        const path = await findFile(dir, fileNamed(`${split}.json`, stage));
+        if (path === undefined) continue;
         files.push(path);
         await reader.add(stage, split, path);
       }
@@ -70,7 +62,7 @@ export const mimigenrec: DatasetFormat = {
       }
     }
     const corpus: Corpus = {
-      name: reader.source ?? dir.replace(/\/+$/, "").split("/").at(-1)!,
+      name: reader.source ?? folderName(dir),
       source: "MIMIGenRec export of Amazon reviews (McAuley lab)",
       license: "published for research; item text belongs to its sellers",
       split: "time",
@@ -88,15 +80,6 @@ export const mimigenrec: DatasetFormat = {
     return corpus;
   },
 };
-
-function rowsRole(stage: Stage, split: Split): FileRole {
-  const file = `${split}.json`;
-  return { layout: `${stage}/${file}`, folders: [stage], fits: (name) => name === file };
-}
-
-function untitled(count: number): CorpusItem[] {
-  return Array.from({ length: count }, (_, item) => ({ id: String(item), title: "", categories: [] }));
-}
 
 async function checkTokens(path: string, sids: string[][], onFault: OnFault) {
   const tokens = new Set(await readJson(path, z.array(z.string())));

@@ -3,7 +3,7 @@ import { readCsv } from "./csv_file.ts";
 import { type Split, splits } from "./dataset.ts";
 import { failAtOnce, type OnFault, orFault } from "./fault.ts";
 import { badValue } from "./file_error.ts";
-import { type FileRole, findFile, otherFiles, requireFile } from "./find_file.ts";
+import { fileEnding, type FileRole, findFile, folderName, otherFiles, requireFile } from "./find_file.ts";
 import type { DatasetFormat } from "./format.ts";
 import { loadIdMap } from "./id_map_file.ts";
 import { loadIndex } from "./index_file.ts";
@@ -15,16 +15,8 @@ import { COLUMNS, toSample } from "./minionerec_rows.ts";
 import { readText } from "./text_file.ts";
 import { UserError } from "./user_error.ts";
 
-const INDEX: FileRole = {
-  layout: "index.json or *.index.json",
-  folders: ["", "index"],
-  fits: (name) => name === "index.json" || name.endsWith(".index.json"),
-};
-const ITEMS: FileRole = {
-  layout: "item.json or *.item.json",
-  folders: ["", "index"],
-  fits: (name) => name === "item.json" || name.endsWith(".item.json"),
-};
+const INDEX = fileEnding("index.json", ["", "index"]);
+const ITEMS = fileEnding("item.json", ["", "index"]);
 const INFO: FileRole = {
   layout: "info.txt, *.info.txt or info/*.txt",
   folders: ["", "info"],
@@ -42,12 +34,7 @@ function splitRole(split: Split): FileRole {
 }
 
 function interRole(split: Split): FileRole {
-  const name = `${split}.inter`;
-  return {
-    layout: `${name} or *.${name}`,
-    folders: [""],
-    fits: (file) => file === name || file.endsWith(`.${name}`),
-  };
+  return fileEnding(`${split}.inter`);
 }
 
 /** Further indexes, reviews and full sequences are kept as text. */
@@ -208,7 +195,7 @@ async function loadCatalogue(dir: string, needsSids: boolean): Promise<Catalogue
   if (info !== undefined && indexPath !== undefined) checkInfo(info, infoPath!, sids!, indexPath);
   const stem = itemPath?.match(/([^/]+)\.item\.json$/)?.[1];
   return {
-    name: stem ?? dir.replace(/\/+$/, "").split("/").at(-1)!,
+    name: stem ?? folderName(dir),
     items,
     ...(sids && { sids }),
     files: [indexPath, itemPath, infoPath, map?.path].filter((path) => path !== undefined),

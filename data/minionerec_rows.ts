@@ -16,12 +16,10 @@ export const COLUMNS = [
 ] as const;
 type Row = CsvRow<typeof COLUMNS[number]>;
 
-/** Attributes of a sample that comes from a CSV row; absent where the row says nothing of its own. */
+/** Attributes of a sample under `minionerec`; cells of further columns are attributes by themselves. */
 export interface RowAttributes extends Attributes {
   /** Titles in the row, where they are not those of the catalogue. */
   titles?: { history: string[]; target: string };
-  /** Cells of further columns. */
-  columns?: Record<string, string>;
 }
 
 /** What rows refer to. */
@@ -88,12 +86,12 @@ export function toSample({ line, cells, others }: Row, context: RowContext): Cor
     checkSid(historySids[i], item, "history_item_sid");
   }
 
-  const attributes: RowAttributes = {};
   const sameTitles = cells.item_title === items[target].title &&
     history.every((item, i) => items[item].title === titles[i]);
-  if (!sameTitles) attributes.titles = { history: titles, target: cells.item_title };
-  if (Object.keys(others).length > 0) attributes.columns = others;
+  const own: RowAttributes = { titles: { history: titles, target: cells.item_title } };
+  const said = Object.fromEntries(Object.entries(others).filter(([, cell]) => cell !== ""));
+  const attributes: Attributes = { ...said, ...(!sameTitles && { minionerec: own }) };
   const sample: CorpusSample = { user: context.userNumber(cells.user_id), history, target };
-  if (Object.keys(attributes).length > 0) sample.attributes = { minionerec: attributes };
+  if (Object.keys(attributes).length > 0) sample.attributes = attributes;
   return sample;
 }

@@ -5,6 +5,7 @@ import { type Split, splits } from "./dataset.ts";
 import { failAtOnce, type OnFault, orFault } from "./fault.ts";
 import { type FileRole, findFile, otherFiles, requireFile } from "./find_file.ts";
 import type { DatasetFormat } from "./format.ts";
+import { numberOf } from "./ids.ts";
 import { loadSampleTable } from "./inter_table.ts";
 import { interactionsOf, longestHistory, splitKindOf } from "./interactions.ts";
 import { parseStringCell } from "./list_cell.ts";
@@ -14,7 +15,7 @@ import { readLog, samplesOfLog } from "./recbole_log.ts";
 export const MAX_HISTORY = 50;
 
 /** Columns of an `.item` file that have a field of ours. */
-export const ITEM_COLUMNS = [
+const ITEM_COLUMNS = [
   "item_id",
   "title",
   "brand",
@@ -56,9 +57,7 @@ export const recbole: DatasetFormat = {
     const userFile = userPath && await readAtomic(userPath, ["user_id"], onFault);
     const interPath = await findFile(dir, role("inter"));
     const numbers = new Map<string, number>();
-    for (const { cells } of itemFile ? itemFile.rows : []) {
-      if (!numbers.has(cells.item_id)) numbers.set(cells.item_id, numbers.size);
-    }
+    for (const { cells } of itemFile ? itemFile.rows : []) numberOf(numbers, cells.item_id);
     const log = interPath === undefined
       ? await readBenchmark(dir, numbers, onFault)
       : await readInteractions(interPath, numbers, onFault);
@@ -104,11 +103,7 @@ async function readInteractions(
 
 async function readBenchmark(dir: string, items: Map<string, number>, onFault: OnFault): Promise<LogParts> {
   const users = new Map<string, number>();
-  const number = (ids: Map<string, number>, id: string) => {
-    if (!ids.has(id)) ids.set(id, ids.size);
-    return ids.get(id)!;
-  };
-  const numbers = { user: (id: string) => number(users, id), item: (id: string) => number(items, id) };
+  const numbers = { user: (id: string) => numberOf(users, id), item: (id: string) => numberOf(items, id) };
   const samples: Record<Split, CorpusSample[]> = { train: [], valid: [], test: [] };
   const files: string[] = [];
   for (const split of splits) {

@@ -3,6 +3,7 @@ import type { CorpusSample, Interactions, SplitKind } from "./corpus.ts";
 import { type Split, splits } from "./dataset.ts";
 import { type OnFault, orFault } from "./fault.ts";
 import { badValue } from "./file_error.ts";
+import { numberOf } from "./ids.ts";
 import {
   cutSamples,
   inOrder,
@@ -36,10 +37,6 @@ export interface Log {
 export async function readLog(path: string, items: Map<string, number>, onFault: OnFault): Promise<Log> {
   const file = await readAtomic(path, ["user_id", "item_id"], onFault);
   const users = new Map<string, number>();
-  const number = (ids: Map<string, number>, id: string) => {
-    if (!ids.has(id)) ids.set(id, ids.size);
-    return ids.get(id)!;
-  };
   const hasTimes = file.columns.includes("timestamp");
   const rows = file.rows.flatMap((row) =>
     orFault(onFault, () => {
@@ -49,8 +46,8 @@ export async function readLog(path: string, items: Map<string, number>, onFault:
         throw badValue({ ...row.place, column: "split" }, `${splits.join(", ")} or ${NO_SPLIT}`, label);
       }
       return {
-        user: number(users, row.cells.user_id),
-        item: number(items, row.cells.item_id),
+        user: numberOf(users, row.cells.user_id),
+        item: numberOf(items, row.cells.item_id),
         ...(time !== undefined && { time: Math.floor(time) }),
         ...(rating !== undefined && { rating }),
         label,

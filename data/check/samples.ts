@@ -1,6 +1,6 @@
 import type { Corpus, CorpusSample, Interactions } from "../corpus.ts";
 import { type Split, splits } from "../dataset.ts";
-import { findPurchase, sequencesOf } from "../interactions.ts";
+import { purchasesOf, sequencesOf, startsOf } from "../interactions.ts";
 import type { Findings } from "./findings.ts";
 
 /** The log is by user, then time. */
@@ -19,11 +19,9 @@ export function checkInteractions({ users, times }: Interactions, findings: Find
  */
 export function checkSamples(corpus: Corpus, findings: Findings): void {
   const { samples, maxHistory } = corpus;
-  const places = new Places(corpus);
   for (const split of splits) {
-    for (const [row, sample] of samples[split].entries()) {
+    for (const [row, { history }] of samples[split].entries()) {
       const where = `${split} row ${row}`;
-      const { history } = sample;
       if (history.length === 0) findings.add("A sample has no history", where);
       if (history.length > maxHistory) {
         findings.add(
@@ -31,73 +29,57 @@ export function checkSamples(corpus: Corpus, findings: Findings): void {
           `${where}: ${history.length}`,
         );
       }
-      places.take(sample, split, where, findings);
     }
-    checkOrder(split, samples[split], corpus, findings);
   }
+  checkPurchases(corpus, findings);
   if (corpus.split === "time") checkTimes(samples, findings);
-  else places.checkHeldOut(findings);
 }
 
-/** Which interaction each sample predicts, and for which split. */
-class Places {
-  readonly #sequences: number[][];
-  /** By user: the rows of its times in the log. */
-  readonly #starts: number[];
-  readonly #times?: Float64Array;
-  /** By user: the split of each interaction that is a target. */
-  readonly #splits: (Split | undefined)[][];
-
-  constructor({ interactions, users }: Corpus) {
-    this.#sequences = sequencesOf(interactions, users.length);
-    this.#splits = this.#sequences.map(() => []);
-    this.#times = interactions.times;
-    let start = 0;
-    this.#starts = this.#sequences.map(({ length }) => (start += length) - length);
-  }
-
-  /** Finds the purchase that a sample predicts: the first that fits and no earlier sample took. */
-  take({ user, history, target, time }: CorpusSample, split: Split, where: string, findings: Findings): void {
-    const taken = this.#splits[user];
-    const { place, fits } = findPurchase(
-      this.#sequences[user],
-      { history, target },
-      (place) => taken[place] !== undefined,
-    );
-    if (place === undefined) {
-      findings.add(
-        fits
-          ? "Two samples predict the same purchase"
-          : "A history and its target are no stretch of the user's interactions",
-        `${where}, user ${user}`,
-      );
-      return;
-    }
-    taken[place] = split;
-    const known = this.#times?.[this.#starts[user] + place];
-    if (time !== undefined && known !== undefined && !Number.isNaN(known) && known !== time) {
-      findings.add("A sample's time is not that of the purchase", `${where}: ${time}, not ${known}`);
-    }
-    const after = taken.findLastIndex((other) => other !== undefined && isEarlier(other, split));
-    if (after > place) {
-      findings.add(
-        `A ${taken[after]} target was bought after the same user's ${split} target`,
-        `${where}, user ${user}`,
-      );
+/** Each sample predicts a purchase of its own, under leave-one-out the one that its split holds out. */
+function checkPurchases({ interactions, users, samples, split: kind }: Corpus, findings: Findings): void {
+  const sequences = sequencesOf(interactions, users.length), starts = startsOf(sequences);
+  const purchases = purchasesOf(sequences, samples);
+  // By user: the split of each purchase that is a target.
+  const targets: Split[][] = sequences.map(() => []);
+  for (const split of splits) {
+    for (const [row, { place, fits }] of purchases[split].entries()) {
+      const { user, time } = samples[split][row];
+      const where = `${split} row ${row}, user ${user}`;
+      if (place === undefined) {
+        findings.add(
+          fits
+            ? "Two samples predict the same purchase"
+            : "A history and its target are no stretch of the user's interactions",
+          where,
+        );
+        continue;
+      }
+      targets[user][place] = split;
+      const known = interactions.times?.[starts[user] + place] ?? NaN;
+      if (time !== undefined && !Number.isNaN(known) && known !== time) {
+        findings.add("A sample's time is not that of the purchase", `${where}: ${time}, not ${known}`);
+      }
+      const after = targets[user].findLastIndex((other) => other !== undefined && isEarlier(other, split));
+      if (after > place) {
+        findings.add(
+          `A ${targets[user][after]} target was bought after the same user's ${split} target`,
+          where,
+        );
+      }
     }
   }
+  if (kind === "leave-one-out") checkHeldOut(sequences, targets, findings);
+}
 
-  /** Leave-one-out: a test target is its user's last purchase, a valid target the one before. */
-  checkHeldOut(findings: Findings): void {
-    for (const [user, taken] of this.#splits.entries()) {
-      const last = this.#sequences[user].length - 1;
-      const test = taken.indexOf("test"), valid = taken.indexOf("valid");
-      if (test >= 0 && test !== last) {
-        findings.add("A test target is not its user's last purchase", `user ${user}`);
-      }
-      if (valid >= 0 && valid !== last - 1) {
-        findings.add("A valid target is not its user's last purchase but one", `user ${user}`);
-      }
+/** Leave-one-out: a test target is its user's last purchase, a valid target the one before. */
+function checkHeldOut(sequences: number[][], targets: Split[][], findings: Findings): void {
+  for (const [user, { length }] of sequences.entries()) {
+    const test = targets[user].indexOf("test"), valid = targets[user].indexOf("valid");
+    if (test >= 0 && test !== length - 1) {
+      findings.add("A test target is not its user's last purchase", `user ${user}`);
+    }
+    if (valid >= 0 && valid !== length - 2) {
+      findings.add("A valid target is not its user's last purchase but one", `user ${user}`);
     }
   }
 }
@@ -107,31 +89,19 @@ function isEarlier(split: Split, other: Split): boolean {
   return splits.indexOf(split) < splits.indexOf(other);
 }
 
-/** Under a split by time the rows of a file are in order of time: what training takes the order of rows for. */
-function checkOrder(
-  split: Split,
-  samples: readonly CorpusSample[],
-  corpus: Corpus,
-  findings: Findings,
-): void {
-  if (corpus.split !== "time") return;
-  for (let row = 1; row < samples.length; row++) {
-    const before = samples[row - 1].time, time = samples[row].time;
-    if (before !== undefined && time !== undefined && time < before) {
-      findings.add("Samples are not in order of time", `${split} row ${row}`);
-    }
-  }
-}
-
-/** Under a split by time no target is later than one of a later split. */
+/** Split by time: rows in order of time, as training takes them to be, and no target later than one of a later split. */
 function checkTimes(samples: Record<Split, CorpusSample[]>, findings: Findings): void {
   let earliest = Infinity;
   let of: Split = "test";
   for (const split of splits.toReversed()) {
-    for (const [row, { time = -Infinity }] of samples[split].entries()) {
+    let before = -Infinity;
+    for (const [row, { time }] of samples[split].entries()) {
+      if (time === undefined) continue;
+      if (time < before) findings.add("Samples are not in order of time", `${split} row ${row}`);
       if (time > earliest) {
         findings.add(`A ${split} target is later than the first ${of} target`, `${split} row ${row}`);
       }
+      before = time;
     }
     for (const { time = Infinity } of samples[split]) {
       if (time < earliest) [earliest, of] = [time, split];

@@ -43,7 +43,7 @@ export function notHeld(corpus: Corpus, holds: readonly Field[], format: string)
 }
 
 /** Attributes under the name of a format say how its files looked, and mean nothing to another. */
-const FORMAT_ATTRIBUTES = new Set(["raw", "minionerec", "mimigenrec", "recbole", "etegrec", "letter"]);
+const FORMAT_ATTRIBUTES = new Set(["raw", "minionerec", "mimigenrec"]);
 
 function hasOwnAttributes({ attributes }: { attributes?: Attributes }): boolean {
   return attributes !== undefined && Object.keys(attributes).some((key) => !FORMAT_ATTRIBUTES.has(key));

@@ -1,4 +1,4 @@
-import type { Corpus, CorpusSample } from "../corpus.ts";
+import type { Attributes, Corpus, CorpusSample } from "../corpus.ts";
 import { formatCsvLine } from "../csv_file.ts";
 import { splits } from "../dataset.ts";
 import { formatIndex } from "../index_file.ts";
@@ -26,6 +26,7 @@ export const minionerec: DatasetWriter = {
     "user ids",
     "which split a sample is in",
     "the order of samples",
+    "sample attributes",
   ],
 
   *files(corpus: Corpus): Generator<NamedFile> {
@@ -47,10 +48,20 @@ export const minionerec: DatasetWriter = {
     }
   },
 
-  leftOut: ({ samples }) =>
-    splits.filter((split) => samples[split].length === 0).map((split) =>
-      `rows of ${split}, of which there are none, so that the directory will not load`
-    ),
+  leftOut({ samples, sids }: Corpus): string[] {
+    const hasAttributes = splits.some((split) =>
+      samples[split].some(({ attributes }) => attributes !== undefined)
+    );
+    const empty = splits.filter((split) => samples[split].length === 0);
+    return [
+      ...(sids === undefined && hasAttributes
+        ? ["sample attributes: there are no CSV splits without SIDs"]
+        : []),
+      ...empty.map((split) =>
+        `rows of ${split}, of which there are none, so that the directory will not load`
+      ),
+    ];
+  },
 };
 
 function* csv(
@@ -59,11 +70,11 @@ function* csv(
   sids: readonly string[],
   userId: (user: number) => string,
 ): Generator<string> {
-  const own = samples.map(({ attributes }) => attributes?.minionerec as RowAttributes | undefined);
-  const more = [...new Set(own.flatMap((row) => Object.keys(row?.columns ?? {})))];
+  const more = [...new Set(samples.flatMap(({ attributes }) => Object.keys(otherAttributes(attributes))))];
   yield formatCsvLine([...COLUMNS, ...more]);
-  for (const [row, { user, history, target }] of samples.entries()) {
-    const { titles, columns } = own[row] ?? {};
+  for (const { user, history, target, attributes } of samples) {
+    const { titles } = (attributes?.minionerec ?? {}) as RowAttributes;
+    const others = otherAttributes(attributes);
     yield formatCsvLine([
       userId(user),
       formatListCell(titles?.history ?? history.map((item) => items[item].title)),
@@ -72,7 +83,16 @@ function* csv(
       String(target),
       formatListCell(history.map((item) => sids[item])),
       sids[target],
-      ...more.map((column) => columns?.[column] ?? ""),
+      ...more.map((column) => cell(others[column])),
     ]);
   }
+}
+
+/** Attributes that mean something beyond a format. */
+function otherAttributes({ minionerec: _, mimigenrec: __, ...others }: Attributes = {}): Attributes {
+  return others;
+}
+
+function cell(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value) ?? "";
 }

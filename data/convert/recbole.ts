@@ -1,6 +1,7 @@
 import { formatAtomicLine } from "../atomic_file.ts";
 import type { Attributes, Corpus } from "../corpus.ts";
-import { sequencesOf, splitsOfPurchases } from "../interactions.ts";
+import { splits } from "../dataset.ts";
+import { purchasesOf, sequencesOf } from "../interactions.ts";
 import { formatListCell } from "../list_cell.ts";
 import { MAX_HISTORY } from "../recbole.ts";
 import { NO_SPLIT } from "../recbole_log.ts";
@@ -44,7 +45,13 @@ export const recbole: DatasetWriter = {
  */
 export function* interLines({ items, users, interactions, samples }: Corpus): Generator<string> {
   const { times, ratings } = interactions;
-  const labels = splitsOfPurchases(sequencesOf(interactions, users.length), samples);
+  const sequences = sequencesOf(interactions, users.length), purchases = purchasesOf(sequences, samples);
+  const labels: string[][] = sequences.map(() => []);
+  for (const split of splits) {
+    for (const [row, { place }] of purchases[split].entries()) {
+      if (place !== undefined) labels[samples[split][row].user][place] = split;
+    }
+  }
   yield formatAtomicLine([
     "user_id:token",
     "item_id:token",

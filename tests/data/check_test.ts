@@ -113,7 +113,7 @@ const faults: [name: string, change: (corpus: Corpus) => void, problem: RegExp][
   [
     "a time that is not the purchase's",
     ({ samples }) => samples.test[1].time = 901,
-    /^A sample's time is not that of the purchase: test row 1: 901, not 900$/,
+    /^A sample's time is not that of the purchase: test row 1, user 0: 901, not 900$/,
   ],
   [
     "a log out of order",

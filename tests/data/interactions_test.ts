@@ -5,9 +5,9 @@ import {
   inOrder,
   interactionsOf,
   leaveOneOut,
+  purchasesOf,
   sequencesOf,
   splitKindOf,
-  splitsOfPurchases,
   toColumns,
 } from "../../data/interactions.ts";
 
@@ -86,12 +86,16 @@ Deno.test("cutSamples() takes times and leaves out what has no split", () => {
   });
 });
 
-Deno.test("splitsOfPurchases() gives each purchase to one sample, in order", () => {
+Deno.test("purchasesOf() gives each purchase to one sample, in order", () => {
   const sample = (history: number[]) => ({ user: 0, history, target: 7 });
-  const found = splitsOfPurchases([[7, 7, 7, 7]], {
-    train: [sample([7])],
+  const found = purchasesOf([[7, 7, 7, 7]], {
+    train: [sample([7]), sample([8])],
     valid: [sample([7])],
-    test: [sample([7, 7, 7])],
+    test: [sample([7, 7, 7]), sample([7, 7])],
   });
-  deepStrictEqual(found, [[undefined, "train", "valid", "test"]]);
+  deepStrictEqual(found, {
+    train: [{ place: 1, fits: true }, { fits: false }],
+    valid: [{ place: 2, fits: true }],
+    test: [{ place: 3, fits: true }, { fits: true }],
+  });
 });

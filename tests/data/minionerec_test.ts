@@ -198,10 +198,13 @@ Deno.test("minionerec keeps user ids, further columns, titles of its own, other 
   await withFiles({ ...minionerecFiles(), ...changes }, async (dir) => {
     const { items, users, samples, attachments, unread } = await minionerec.read(dir);
     deepStrictEqual(users, [{ id: "A0" }, { id: "A1" }]);
-    deepStrictEqual(samples.train.map(({ attributes }) => attributes?.minionerec), [
-      { titles: { history: ["Blue Tape"], target: "Another Clamp" }, columns: { e_token: "HOME" } },
-      { columns: { e_token: "HOME" } },
-      { columns: { e_token: "HOME" } },
+    deepStrictEqual(samples.train.map(({ attributes }) => attributes), [
+      {
+        e_token: "HOME",
+        minionerec: { titles: { history: ["Blue Tape"], target: "Another Clamp" } },
+      },
+      { e_token: "HOME" },
+      { e_token: "HOME" },
     ]);
     deepStrictEqual(items[3], {
       id: "B3",

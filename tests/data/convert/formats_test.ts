@@ -81,6 +81,11 @@ for (const writer of writers) {
         same("times", read.interactions.times, corpus.interactions.times);
         same("ratings", read.interactions.ratings, corpus.interactions.ratings);
         same(
+          "sample attributes",
+          read.samples.train.map(({ attributes }) => attributes),
+          corpus.samples.train.map(({ attributes }) => attributes),
+        );
+        same(
           "which split a sample is in",
           Object.values(read.samples).map(({ length }) => length),
           [2, 1, 2],
