@@ -55,7 +55,7 @@ Deno.test("tasks refuse wrong flags and config keys with exit code 2", async () 
     await refuses(dir, "evaluate --run run --beams 0 --out eval", 2, /--beams 0: /);
     await refuses(dir, "evaluate --run run --split tset --out eval", 2, /--split tset: /);
     await refuses(dir, "evaluate --out eval", 2, /Missing --run: /);
-    await refuses(dir, "sid --out sids", 2, /Name either --embeddings FILE\.npy or --data DATASET/);
+    await refuses(dir, "sid --out sids", 2, /Name --embeddings FILE\.npy or --data DATASET/);
     await refuses(dir, "recommend --run run --history 1,x", 2, /--history 1,x: /);
     await Deno.writeTextFile(join(dir, "eval.yaml"), "run: run\nbeam: 5\n");
     await refuses(
@@ -136,7 +136,7 @@ Deno.test("sid refuses embeddings that are missing, cut off, not finite or too f
   await withRun(async (dir) => {
     const sid = "sid --embeddings items.npy --codebook-size 4 --out sids";
     const path = join(dir, "items.npy");
-    await refuses(dir, sid, 1, /embeddings items\.npy: no such file/);
+    await refuses(dir, sid, 1, /Cannot read items\.npy: no such file/);
     const values = Float32Array.from({ length: 12 }, (_, i) => i);
     await Deno.writeFile(path, writeNpy([6, 2], values).subarray(0, -4));
     await refuses(dir, sid, 1, /items\.npy: .*needs 48 bytes of data, the file has 44/);
