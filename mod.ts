@@ -114,7 +114,11 @@ export { type PlacedItem, type Placement, placeNewItems } from "./sid/place_new.
 export { encodeItems, historyPrompt } from "./sid/prompt.ts";
 export type { PrefixPurity } from "./sid/purity.ts";
 export { type LevelReport, reportSids, type SidReport } from "./sid/report.ts";
+export { opq, type OpqConfig } from "./sid/opq.ts";
 export { rqKmeans, type RqKmeansConfig } from "./sid/rq_kmeans.ts";
+export { rqKmeansBalanced, type RqKmeansBalancedConfig } from "./sid/rq_kmeans_balanced.ts";
+export { rqKmeansConstrained, type RqKmeansConstrainedConfig } from "./sid/rq_kmeans_constrained.ts";
+export { rvq, type RvqConfig } from "./sid/rvq.ts";
 export { rqVae, type RqVaeConfig } from "./sid/rq_vae.ts";
 export { rqVaeV2, type RqVaeV2Config } from "./sid/rq_vae_v2.ts";
 export {

@@ -11,9 +11,11 @@ export interface PrincipalAxes {
   /** (D), what the vectors have in common. */
   mean: Float64Array;
   /** (D, R): orthonormal columns, the one of most variance first; zero columns where the vectors differ in fewer. */
-  axes: Float32Array<ArrayBuffer>;
+  axes: Float32Array;
   /** R. */
   rank: number;
+  /** (R), of the vectors along the axes, largest first. */
+  variances: Float64Array;
 }
 
 const ROUNDS = 4;
@@ -49,7 +51,7 @@ export async function principalAxes(
       const projected = times(device, points, axes, rank);
       return gramProduct(device, projected, projected);
     });
-    const { vectors } = symmetricEigen(gram, rank);
+    const { values, vectors } = symmetricEigen(gram, rank);
     const turned = new Float32Array(dim * rank);
     for (let d = 0; d < dim; d++) {
       for (let r = 0; r < rank; r++) {
@@ -58,7 +60,7 @@ export async function principalAxes(
         turned[d * rank + r] = sum;
       }
     }
-    return { mean, axes: turned, rank };
+    return { mean, axes: turned, rank, variances: values.map((value) => value / count) };
   } finally {
     device.destroy(points);
   }
@@ -68,7 +70,7 @@ export async function principalAxes(
 export async function project(
   device: Device,
   { data, rows, dim }: Embeddings,
-  { mean, axes, rank }: PrincipalAxes,
+  { mean, axes, rank }: Pick<PrincipalAxes, "mean" | "axes" | "rank">,
 ): Promise<Float32Array<ArrayBuffer>> {
   const projected = new Float32Array(rows * rank);
   const most = blockRows(device, Math.max(dim, rank));
@@ -96,7 +98,7 @@ function times(device: Device, points: Matrix, axes: ArrayLike<number>, rank: nu
 }
 
 /** a (N, M), b (N, R) -> a^T b (M, R). */
-async function gramProduct(device: Device, a: Matrix, b: Matrix): Promise<Float64Array<ArrayBuffer>> {
+export async function gramProduct(device: Device, a: Matrix, b: Matrix): Promise<Float64Array<ArrayBuffer>> {
   const stride = groupsOf(b.cols) * 4;
   const product = device.createFlat("f32", a.cols * stride);
   try {

@@ -61,12 +61,7 @@ export async function encodeResidual(
   let last = residuals;
   for (let level = 0; level < levels; level++) {
     const { data: codebook, shape } = tensors.get(codebookName(level))!;
-    if (shape[1] !== dim) {
-      throw new UserError(
-        `Cannot code embeddings of width ${dim}: the codebooks have width ${shape[1]}. ` +
-          "Use embeddings of the provider that the codebooks were learned from",
-      );
-    }
+    checkWidth(dim, shape[1]);
     const blocks = new PointBlocks(device, rows, dim, shape[0]);
     const centres = device.upload(codebook, shape[0], dim);
     try {
@@ -83,6 +78,15 @@ export async function encodeResidual(
   }
   const lastLevel = { residuals: last, codebook: tensors.get(codebookName(levels - 1))!.data, dim };
   return { codes, levels, errors, lastLevel };
+}
+
+/** @throws {UserError} if embeddings have another width than what was learned. */
+export function checkWidth(dim: number, learned: number): void {
+  if (dim === learned) return;
+  throw new UserError(
+    `Cannot code embeddings of width ${dim}: the codebooks have width ${learned}. ` +
+      "Use embeddings of the provider that the codebooks were learned from",
+  );
 }
 
 /** Name of a level's codebook among a model's tensors. */
