@@ -20,12 +20,12 @@ export interface CollaborativeConfig {
 }
 
 const fields = {
-  dim: z.int().min(1).max(1024).default(128).describe("numbers a vector, for static and collaborative"),
+  dim: z.int().min(1).max(1024).default(128).describe("numbers a vector"),
   window: z.int().min(1).max(1000).default(3).describe(
-    "collaborative: items at most this many places apart in a history count as bought together",
+    "items at most this many places apart in a history count as bought together",
   ),
   contextSmoothing: z.number().min(0).max(1).default(0.75).describe(
-    "collaborative: exponent of the counts of contexts, below 1 against rare ones",
+    "exponent of the counts of contexts, below 1 against rare ones",
   ),
   singularPower: z.number().min(0).max(1).default(0.75).describe(
     "exponent of the singular values: 0 gives all directions one weight",

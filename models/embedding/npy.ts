@@ -12,7 +12,7 @@ export interface NpyConfig {
 
 const fields = {
   from: z.string().default("").describe(
-    "npy: file of shape (items, dim) that another program made; row r is item r, or the r-th id of FILE.ids.json",
+    "file of shape (items, dim) that another program made; row r is item r, or the r-th id of FILE.ids.json",
   ),
 } satisfies { [K in keyof NpyConfig]: z.ZodType<NpyConfig[K]> };
 

@@ -29,8 +29,10 @@ export interface StaticConfig {
 }
 
 const fields = {
-  engine: z.enum(["tfidf", "word-vectors"]).default("tfidf").describe("of static:"),
-  dim: z.int().min(1).max(1024).default(128).describe("numbers a vector, for static and collaborative"),
+  engine: z.enum(["tfidf", "word-vectors"]).default("tfidf").describe(
+    "tfidf: terms of the texts; word-vectors: vectors of their words;",
+  ),
+  dim: z.int().min(1).max(1024).default(128).describe("numbers a vector"),
   hashBits: z.int().min(8).max(20).default(17).describe("tfidf: terms are hashed to 2^n buckets"),
   letters: z.int().min(0).max(8).default(3).describe(
     "tfidf: length of the runs of letters that are terms beside the words, 0 for words alone",
