@@ -25,7 +25,7 @@ export interface SentenceConfig {
 /** Flags of {@link SentenceConfig}. */
 export const sentenceFields = {
   model: z.string().default("").describe(
-    "Hugging Face directory of the model, for decoder and transformers.js",
+    "Hugging Face directory of the model",
   ),
   pooling: z.enum(["auto", "mean", "last", "cls"]).default("auto").describe(
     "vector of a text from those of its tokens, auto as the model's directory says, else mean:",

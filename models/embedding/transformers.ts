@@ -21,7 +21,7 @@ export interface TransformersConfig extends SentenceConfig {
 const fields = {
   ...sentenceFields,
   onnxFile: z.string().regex(/^[^/]+\.onnx$/, "expected a file name that ends in .onnx").default("model.onnx")
-    .describe("file of transformers.js in the model's directory or its folder onnx/"),
+    .describe("file to run, in the model's directory or its folder onnx/"),
 } satisfies { [K in keyof Required<TransformersConfig>]: z.ZodType<TransformersConfig[K]> };
 
 /**
