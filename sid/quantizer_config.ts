@@ -22,13 +22,13 @@ export interface QuantizerConfig {
   latentDim: number;
   /** Default: center. */
   normalize: Normalization;
-  /** Passes over the items. Default: 500. */
+  /** Passes over the items. Default: 150. */
   epochs: number;
-  /** Items of a step. Default: 1024. */
+  /** Items of a step. Default: 256. */
   batchSize: number;
-  /** Peak of AdamW's learning rate. Default: 1e-3. */
+  /** Peak of AdamW's learning rate. Default: 3e-3. */
   learningRate: number;
-  /** Default: constant. */
+  /** Default: cosine. */
   lrSchedulerType: ScheduleName;
   /** Epochs of linear warmup. Default: 10. */
   warmupEpochs: number;
@@ -46,15 +46,17 @@ export interface QuantizerConfig {
   quantLossWeight: number;
   /** Weight β of the commitment loss. Default: 0.25. */
   beta: number;
-  /** Whether the commitment of levels after the first reaches the encoder too. Default: false. */
+  /** Whether the commitment of levels after the first reaches the encoder too. Default: true. */
   residualGradients: boolean;
+  /** Weight of the loss that drives items with equal codes apart; 0 leaves it out. Default: 20. */
+  uniquenessWeight: number;
   /** Default: kmeans. */
   codebookStart: CodebookStart;
   /** Most k-means iterations of the start. Default: 100. */
   startIterations: number;
   /** Whether codewords that no item uses move to badly coded items. Default: true. */
   resetDeadCodes: boolean;
-  /** Epochs between evaluations. Default: 10. */
+  /** Epochs between evaluations. Default: 2. */
   evalEpochs: number;
   /** Evaluations without a lower collision rate after which training stops; 0: never. Default: 0. */
   patience: number;
@@ -78,10 +80,10 @@ export const quantizerFields = {
   normalize: z.enum(NORMALIZATIONS).default("center").describe(
     "what is done to embeddings first: center (one scale for all dimensions), standardize (each its own), l2 (rows)",
   ),
-  epochs: count().default(500).describe("passes over the items"),
-  batchSize: count().default(1024).describe("items of a step"),
-  learningRate: positive.default(1e-3).describe("peak learning rate of AdamW"),
-  lrSchedulerType: z.enum(SCHEDULES).default("constant").describe("decay of the learning rate"),
+  epochs: count().default(150).describe("passes over the items"),
+  batchSize: count().default(256).describe("items of a step"),
+  learningRate: positive.default(3e-3).describe("peak learning rate of AdamW"),
+  lrSchedulerType: z.enum(SCHEDULES).default("cosine").describe("decay of the learning rate"),
   warmupEpochs: count(0).default(10).describe("epochs of linear warmup"),
   weightDecay: z.number().min(0).default(0).describe("decoupled weight decay on every parameter"),
   maxGradNorm: z.number().min(0).default(1).describe("largest gradient norm; 0 never clips"),
@@ -92,15 +94,18 @@ export const quantizerFields = {
   ),
   quantLossWeight: z.number().min(0).default(1).describe("weight of the quantisation loss"),
   beta: z.number().min(0).default(0.25).describe("weight of the commitment loss"),
-  residualGradients: z.boolean().default(false).describe(
+  residualGradients: z.boolean().default(true).describe(
     "let the commitment of levels after the first reach the encoder",
+  ),
+  uniquenessWeight: z.number().min(0).default(20).describe(
+    "weight of the loss that drives items with equal codes apart",
   ),
   codebookStart: z.enum(CODEBOOK_STARTS).default("kmeans").describe(
     "codebooks start from k-means of all items (kmeans), of the first batch (kmeans-batch), or uniform noise",
   ),
   startIterations: count().default(100).describe("most k-means iterations of the start"),
   resetDeadCodes: z.boolean().default(true).describe("move codewords that no item uses to badly coded items"),
-  evalEpochs: count().default(10).describe("epochs between evaluations over all items"),
+  evalEpochs: count().default(2).describe("epochs between evaluations over all items"),
   patience: count(0).default(0).describe("stop after so many evaluations without fewer collisions; 0: never"),
   keep: z.enum(CRITERIA).default("collision").describe("keep the epoch of the best collision, loss or gini"),
   holdOut: z.number().min(0).max(0.5).default(0).describe("share of the items that is only evaluated"),

@@ -28,7 +28,7 @@ export function evaluateCodes(
   unseen: Uint32Array,
 ): QuantizerEvaluation {
   const levels = codebookSizes.length;
-  const paths = Array.from(errors, (_, row) => codes.subarray(row * levels, (row + 1) * levels).join());
+  const paths = codePaths(codes, levels);
   const members = new Map<string, number>();
   for (const path of paths) members.set(path, (members.get(path) ?? 0) + 1);
   const counts = codebookSizes.map((codewords, level) => {
@@ -54,6 +54,14 @@ export function evaluateCodes(
     };
   }
   return evaluation;
+}
+
+/** Codes (N, L) of each row as one text. */
+export function codePaths(codes: Uint16Array, levels: number): string[] {
+  return Array.from(
+    { length: codes.length / levels },
+    (_, row) => codes.subarray(row * levels, (row + 1) * levels).join(),
+  );
 }
 
 /** Whether `one` is better than `other` by the criterion; of equal ones, that of the lower loss. */

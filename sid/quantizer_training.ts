@@ -1,4 +1,3 @@
-import { shuffledOrder } from "../data/shuffle.ts";
 import { UserError } from "../data/user_error.ts";
 import type { Device } from "../kernels/device.ts";
 import { Tape } from "../kernels/tape.ts";
@@ -11,10 +10,12 @@ import { learningRateAt } from "../models/schedule.ts";
 import type { Embeddings } from "./embeddings.ts";
 import { LossLog } from "./loss_log.ts";
 import type { SidProgress } from "./method.ts";
+import { shuffledBatches, splitItems } from "./quantizer_batches.ts";
 import { kmeansCodebooks, reviveCodewords } from "./quantizer_codebooks.ts";
 import { codeRows, latentsOf } from "./quantizer_codes.ts";
 import { CRITERIA, type Criterion, type QuantizerConfig } from "./quantizer_config.ts";
-import { evaluateCodes, isBetter, type QuantizerEvaluation } from "./quantizer_evaluation.ts";
+import { codePaths, evaluateCodes, isBetter, type QuantizerEvaluation } from "./quantizer_evaluation.ts";
+import { Uniqueness } from "./uniqueness.ts";
 
 /** One training step, after its forward pass: what a loss of a method's own may read. */
 export interface QuantizerStep {
@@ -41,8 +42,11 @@ export interface QuantizerHooks {
   parameters?: readonly ParameterSpec[];
   /** How many levels take part in a step, the first ones. Default: all. */
   activeLevels?(step: number): number;
-  /** Batches of an epoch, at most `batchSize` rows each. `items` are the rows to train on. Default: `items`, shuffled. */
-  batches?(epoch: number, items: Uint32Array): Uint32Array[];
+  /**
+   * Batches of an epoch, at most `batchSize` rows each. `items` are the rows to train on; rows with the same entry in
+   * `groups`, there after the first evaluation, should share a batch. Default: `items`, shuffled.
+   */
+  batches?(epoch: number, items: Uint32Array, groups?: readonly string[]): Uint32Array[];
   /** Called before each epoch, for work on the host such as clustering codewords anew. */
   beforeEpoch?(epoch: number, model: RqVae): Promise<void> | void;
   /**
@@ -92,10 +96,11 @@ export async function trainQuantizer(
   { hooks = {}, initial, onProgress }: QuantizerOptions = {},
 ): Promise<TrainedQuantizer> {
   const { codebookSizes } = shape;
-  const { items, unseen } = splitItems(data.rows, config);
+  const { items, unseen } = splitItems(data.rows, config.holdOut, config.seed);
   const batchSize = Math.min(config.batchSize, items.length);
+  let paths: string[] | undefined; // codes of every item at the last evaluation
   const batchesOf = (epoch: number) =>
-    hooks.batches?.(epoch, items) ?? shuffledBatches(items, batchSize, config.seed, epoch);
+    hooks.batches?.(epoch, items, paths) ?? shuffledBatches(items, batchSize, config.seed, epoch, paths);
   const stepsPerEpoch = batchesOf(0).length;
   const schedule = {
     name: config.lrSchedulerType,
@@ -114,6 +119,9 @@ export async function trainQuantizer(
     maxGradNorm: config.maxGradNorm,
     emaDecay: 0,
   });
+  const uniqueness = config.uniquenessWeight > 0
+    ? new Uniqueness(device, batchSize, config.uniquenessWeight)
+    : undefined;
   const log = new LossLog(device, READ_EVERY);
   const rowLoss = device.createFlat("f32", batchSize);
   const dropoutSeed = device.createFlat("u32", 4);
@@ -146,6 +154,10 @@ export async function trainQuantizer(
       quantized.distances.forEach((distances, level) =>
         log.add(`quantization ${level + 1}`, distances, rows, quantized.distanceWeight)
       );
+      if (uniqueness && quantized.labels.length === codebookSizes.length) {
+        uniqueness.add(tape, latents, quantized, weights.get(rows)!, data.dim);
+        log.add("uniqueness", uniqueness.rowLoss, rows);
+      }
       hooks.extraLoss?.(tape, {
         step,
         epoch,
@@ -212,6 +224,7 @@ export async function trainQuantizer(
         best[criterion] = evaluation;
         if (criterion === config.keep) tensors = await model.tensors();
       }
+      if (uniqueness) paths = codePaths(coded.codes, codebookSizes.length);
       const { collisionRate: rate } = evaluation;
       collisions = rate < collisions.rate
         ? { rate, stale: 0 }
@@ -228,6 +241,7 @@ export async function trainQuantizer(
   } finally {
     optimizer.destroy();
     quantizer.destroy();
+    uniqueness?.destroy();
     log.destroy();
     [rowLoss, dropoutSeed, ...weights.values()].forEach((flat) => device.destroy(flat));
     model.destroy();
@@ -240,26 +254,6 @@ function rowsOf({ data, rows, dim }: Embeddings, items: Uint32Array): Float32Arr
   const picked = new Float32Array(items.length * dim);
   items.forEach((item, i) => picked.set(data.subarray(item * dim, (item + 1) * dim), i * dim));
   return picked;
-}
-
-/** Rows to train on and rows held out, both ascending. */
-function splitItems(
-  rows: number,
-  { holdOut, seed }: QuantizerConfig,
-): { items: Uint32Array; unseen: Uint32Array } {
-  const order = shuffledOrder(rows, seed, 0);
-  const held = Math.round(holdOut * rows);
-  return { unseen: order.slice(0, held).sort(), items: order.slice(held).sort() };
-}
-
-/** All items in batches; where one batch holds them all their order says nothing and stays. */
-function shuffledBatches(items: Uint32Array, batchSize: number, seed: number, epoch: number): Uint32Array[] {
-  if (batchSize >= items.length) return [items];
-  const order = shuffledOrder(items.length, seed, epoch).map((at) => items[at]);
-  return Array.from(
-    { length: Math.ceil(items.length / batchSize) },
-    (_, batch) => order.subarray(batch * batchSize, (batch + 1) * batchSize),
-  );
 }
 
 /** Loss of each step: its terms added up. */

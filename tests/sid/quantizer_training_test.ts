@@ -133,6 +133,8 @@ for (const layout of ["texture", "buffer"] as Layout[]) {
         quantLossWeight,
         reconstructionLoss,
         residualGradients,
+        uniquenessWeight: 0,
+        lrSchedulerType: "constant",
       });
       const device = await Device.open({ layout });
       const { tensors, kept } = await trainQuantizer(device, data, caseShape, config, {
@@ -169,7 +171,16 @@ const small = {
   batchNorm: false,
 };
 const quick = (settings: Record<string, unknown>) =>
-  rqVae.Config.parse({ epochs: 6, evalEpochs: 3, batchSize: 64, warmupEpochs: 0, ...settings });
+  rqVae.Config.parse({
+    epochs: 6,
+    evalEpochs: 3,
+    batchSize: 64,
+    warmupEpochs: 0,
+    lrSchedulerType: "constant",
+    learningRate: 1e-3,
+    uniquenessWeight: 0,
+    ...settings,
+  });
 
 Deno.test("trainQuantizer() revives codewords that nothing uses", async () => {
   const device = await Device.open();
@@ -278,4 +289,26 @@ Deno.test("trainQuantizer() refuses to go on from a loss that is not finite", as
     trainQuantizer(await Device.open(), huge, small, quick({ codebookStart: "uniform" })),
     (error) => error instanceof UserError && /loss is (NaN|Infinity) in epoch/.test(error.message),
   );
+});
+
+Deno.test("trainQuantizer() gives near twins codes of their own with the uniqueness loss", async () => {
+  const random = new PhiloxStream(5, "points");
+  const points = Float32Array.from({ length: 60 * 8 }, () => random.normal());
+  const twins = points.map((value) => value + 0.1 * random.normal());
+  const pairs = { data: Float32Array.of(...points, ...twins), rows: 120, dim: 8 };
+  const roomy = { ...small, layers: [32], codebookSizes: [16, 16, 16] };
+  const device = await Device.open();
+  const rate = async (uniquenessWeight: number) => {
+    const config = quick({
+      epochs: 80,
+      evalEpochs: 4,
+      batchSize: 60,
+      learningRate: 0.01,
+      residualGradients: true,
+      uniquenessWeight,
+    });
+    return (await trainQuantizer(device, pairs, roomy, config)).kept.collisionRate;
+  };
+  const [plain, unique] = [await rate(0), await rate(100)];
+  assert.ok(plain > 0.2 && unique < 0.6 * plain, `${unique} with the loss, ${plain} without`);
 });
