@@ -37,14 +37,13 @@ export type CheckedDataset = Pick<Corpus, "name" | "source" | "license" | "split
  */
 export async function checkDataset(dir: string): Promise<CheckReport> {
   const format = await findFormat(dir);
-  const faults: string[] = [];
-  const onFault = ({ message }: UserError) => void faults.push(message);
+  const faults = new Faults();
   let corpus: Corpus;
   try {
-    corpus = await format.read(dir, onFault);
+    corpus = await format.read(dir, faults.add);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    return report(format.name, [...faults, error.message], []);
+    return report(format.name, faults, [error.message], []);
   }
   const findings = new Findings();
   checkCatalogue(corpus, findings);
@@ -52,16 +51,29 @@ export async function checkDataset(dir: string): Promise<CheckReport> {
   checkSamples(corpus, findings);
   if (corpus.sids !== undefined) checkSids(corpus.sids, findings);
   const statistics = statisticsOf(corpus);
-  await format.verify?.(dir, statistics, onFault);
+  await format.verify?.(dir, statistics, faults.add);
   const { name, source, license, split, maxHistory } = corpus;
   return {
-    ...report(format.name, [...faults, ...findings.lines], notesOn(corpus, statistics)),
+    ...report(format.name, faults, findings.lines, notesOn(corpus, statistics)),
     dataset: { name, source, license, split, maxHistory, statistics },
   };
 }
 
-function report(format: string, problems: string[], notes: string[]): CheckReport {
-  return { format, problems: problems.slice(0, MOST_PROBLEMS), problemCount: problems.length, notes };
+/** Faults of single rows: a broken file has many, of which the first are enough. */
+class Faults {
+  readonly first: string[] = [];
+  count = 0;
+
+  readonly add = ({ message }: UserError): void => {
+    if (this.count++ < MOST_PROBLEMS) this.first.push(message);
+  };
+}
+
+function report(format: string, { first, count }: Faults, findings: string[], notes: string[]): CheckReport {
+  // What is wrong with the dataset as a whole must not drown in bad rows.
+  const rows = first.slice(0, Math.max(MOST_PROBLEMS - findings.length, MOST_PROBLEMS / 2));
+  const problems = [...rows, ...findings].slice(0, MOST_PROBLEMS);
+  return { format, problems, problemCount: count + findings.length, notes };
 }
 
 function notesOn(corpus: Corpus, { unusedItems, untitledItems, sids }: DatasetStatistics): string[] {

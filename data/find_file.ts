@@ -70,18 +70,36 @@ export async function requireFile(dir: string, role: FileRole): Promise<string> 
   throw new UserError(`Cannot read dataset ${dir}: no ${role.layout}, looked in ${folders}. Add the file`);
 }
 
-/** Files of a directory and its folders that are not among `known`, as paths inside it, sorted. */
-export async function otherFiles(dir: string, known: Iterable<string>): Promise<string[]> {
-  const used = new Set(known);
+/**
+ * What a directory holds beside `known`, as paths inside it, sorted: files, those in folders with a known file, and other
+ * folders as one entry. Hidden ones are left out.
+ */
+export async function otherFiles(dir: string, known: readonly string[]): Promise<string[]> {
   const others: string[] = [];
-  async function walk(folder: string) {
-    for (const name of await namesIn(folder)) {
-      if (!used.has(`${folder}/${name}`)) others.push(`${folder}/${name}`.slice(dir.length + 1));
-    }
-    for await (const { name, isDirectory } of Deno.readDir(folder)) {
-      if (isDirectory) await walk(`${folder}/${name}`);
-    }
+  const add = async (folder: string) => {
+    const names = await namesIn(folder === "" ? dir : `${dir}/${folder}`);
+    const paths = names.filter((name) => !name.startsWith(".")).map((name) =>
+      folder === "" ? name : `${folder}/${name}`
+    );
+    others.push(...paths.filter((path) => !known.includes(`${dir}/${path}`)));
+  };
+  await add("");
+  for await (const { name, isDirectory } of Deno.readDir(dir)) {
+    if (!isDirectory || name.startsWith(".")) continue;
+    if (known.some((path) => path.startsWith(`${dir}/${name}/`))) await add(name);
+    else others.push(`${name}/`);
   }
-  await walk(dir);
   return others.sort();
+}
+
+/** Every file below a folder, as paths inside it, sorted; none where there is no folder. */
+export async function filesBelow(folder: string): Promise<string[]> {
+  const paths = await namesIn(folder);
+  if (paths.length === 0 && !await Deno.stat(folder).then(({ isDirectory }) => isDirectory, () => false)) {
+    return [];
+  }
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    if (isDirectory) paths.push(...(await filesBelow(`${folder}/${name}`)).map((path) => `${name}/${path}`));
+  }
+  return paths.sort();
 }

@@ -3,7 +3,7 @@ import type { Attributes, Corpus, CorpusItem, CorpusSample, CorpusUser, Interact
 import { type Split, splits } from "./dataset.ts";
 import { failAtOnce, type OnFault, orFault } from "./fault.ts";
 import { badValue } from "./file_error.ts";
-import { fileNamed, findFile, otherFiles } from "./find_file.ts";
+import { fileNamed, filesBelow, findFile, otherFiles } from "./find_file.ts";
 import type { DatasetFormat } from "./format.ts";
 import {
   ATTACHMENTS,
@@ -53,12 +53,10 @@ export const genrec: DatasetFormat = {
 
     const tables = ["items", "users", "interactions", ...splits].map((table) => `${dir}/${table}.parquet`);
     const files = [`${dir}/${DATASET_JSON}`, ...tables, ...(indexPath === undefined ? [] : [indexPath])];
-    const others = await otherFiles(dir, files);
     const attachments: Record<string, string> = {};
-    for (const path of others) {
-      if (!path.startsWith(`${ATTACHMENTS}/`)) continue;
-      attachments[path.slice(ATTACHMENTS.length + 1)] = await readText(`${dir}/${path}`);
-      files.push(`${dir}/${path}`);
+    for (const path of await filesBelow(`${dir}/${ATTACHMENTS}`)) {
+      attachments[path] = await readText(`${dir}/${ATTACHMENTS}/${path}`);
+      files.push(`${dir}/${ATTACHMENTS}/${path}`);
     }
     return {
       name,
@@ -73,7 +71,7 @@ export const genrec: DatasetFormat = {
       ...(sids && { sids }),
       attachments,
       files,
-      unread: others.filter((path) => !path.startsWith(`${ATTACHMENTS}/`)),
+      unread: await otherFiles(dir, files),
     };
   },
 

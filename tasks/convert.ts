@@ -7,6 +7,7 @@ import type { DatasetWriter } from "../data/convert/writer.ts";
 import type { Corpus } from "../data/corpus.ts";
 import { loadIndex, offsetCodes, TOKEN_ORDERS } from "../data/index_file.ts";
 import { findFormat } from "../data/load.ts";
+import { sha256 } from "../data/sha256.ts";
 import { UserError } from "../data/user_error.ts";
 import type { Task } from "./_cli.ts";
 
@@ -35,7 +36,8 @@ export const task: Task<typeof config> = {
     "convert --from data/industrial --to mimigenrec --sids sids/index.json --out industrial-mimigenrec",
   ],
   config,
-  async run({ from, to, out, sids, codeOffset, tokenOrder }, io) {
+  async run(flags, io) {
+    const { from, to, out, sids, codeOffset, tokenOrder } = flags;
     const writer = writers.get(to)!;
     const format = await findFormat(from);
     const read = await format.read(from);
@@ -46,7 +48,13 @@ export const task: Task<typeof config> = {
       ...writer.leftOut?.(corpus) ?? [],
       ...corpus.unread,
     ];
-    const files = await writeFolder(out, writer.files(corpus, { tokenOrder }));
+    const inputs: Record<string, string> = {};
+    for (const path of sids === "" ? corpus.files : [...corpus.files, sids]) {
+      inputs[path] = await sha256(path);
+    }
+    const { out: _, ...settings } = flags;
+    const options = { tokenOrder, origin: { settings: { task: "convert", ...settings }, inputs } };
+    const files = await writeFolder(out, writer.files(corpus, options));
     if (io.json) console.log(JSON.stringify({ from: format.name, to, out, files, notCarried }, null, 2));
     io.log(`Wrote ${format.name} dataset ${from} as ${to}: ${files.join(", ")} in ${out}`);
     io.log(notCarried.length === 0 ? "Nothing was left out" : `Not carried: ${notCarried.join("; ")}`);

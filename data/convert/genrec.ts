@@ -14,14 +14,14 @@ import { formatIndex } from "../index_file.ts";
 import { formatParquet } from "../parquet_writer.ts";
 import { statisticsOf } from "../statistics.ts";
 import { ALL_FIELDS } from "./fields.ts";
-import type { DatasetWriter, NamedFile } from "./writer.ts";
+import type { DatasetWriter, NamedFile, WriteOptions } from "./writer.ts";
 
 /** Our directory holds everything. */
 export const genrec: DatasetWriter = {
   name: "genrec",
   holds: ALL_FIELDS,
 
-  *files(corpus: Corpus): Generator<NamedFile> {
+  *files(corpus: Corpus, { origin }: WriteOptions): Generator<NamedFile> {
     const hashes: Record<string, string> = {};
     for (const [path, bytes] of content(corpus)) {
       hashes[path] = createHash("sha256").update(bytes).digest("hex");
@@ -36,8 +36,7 @@ export const genrec: DatasetWriter = {
       license,
       split,
       maxHistory,
-      settings: {},
-      inputs: {},
+      ...origin,
       files: hashes,
       statistics: { ...statisticsOf(corpus) },
     };

@@ -12,6 +12,8 @@ export type NamedFile = [path: string, content: FileContent];
 export interface WriteOptions {
   /** Order of `new_tokens.json`. */
   tokenOrder: TokenOrder;
+  /** What the files are made with, for formats that say so: settings, and SHA-256 of what was read, by path. */
+  origin: { settings: Record<string, unknown>; inputs: Record<string, string> };
 }
 
 /** Writes datasets in one on-disk format. */

@@ -173,14 +173,19 @@ Deno.test("checkDataset() compares the files with the hashes and counts of datas
   });
 });
 
-Deno.test("checkDataset() lists every bad row of a foreign file, the first ones in words", async () => {
+Deno.test("checkDataset() counts every bad row of a foreign file, lists the first, and what is wrong with the whole", async () => {
   const files = minionerecFiles();
   const [header, ...rows] = files["train.csv"].trimEnd().split("\n");
   const bad = Array.from({ length: 30 }, () => rows[0].replace("[0],1", "[9],1"));
-  await withFiles({ ...files, "train.csv": [header, ...bad, ...rows, ""].join("\n") }, async (dir) => {
+  const broken = {
+    "train.csv": [header, ...bad, ...rows, ""].join("\n"),
+    "item.json": files["item.json"].replace('"title":"NA"', '"title":""'),
+  };
+  await withFiles({ ...files, ...broken }, async (dir) => {
     const { problems, problemCount, dataset } = await checkDataset(dir);
     strictEqual(problems.length, MOST_PROBLEMS);
-    ok(problemCount >= 30, `${problemCount}`);
+    strictEqual(problemCount, 31);
+    strictEqual(problems.at(-1), "An item has no title: item 3");
     ok(/train\.csv line 2, column history_item_id: .* found 9/.test(problems[0]), problems[0]);
     strictEqual(dataset?.statistics.train, 3);
   });

@@ -193,6 +193,8 @@ Deno.test("minionerec keeps user ids, further columns, titles of its own, other 
     "index.constrained.json": "{}",
     "item2id": "B0\t0\nB1\t1\nB2\t2\nB3\t3\n",
     "notes.md": "",
+    "runs/a/config.json": "{}",
+    ".hidden": "",
     ...edit("item.json", `"title":"NA"`, `"title":"NA","details":{"weight":"1 kg"}`),
   };
   await withFiles({ ...minionerecFiles(), ...changes }, async (dir) => {
@@ -214,7 +216,7 @@ Deno.test("minionerec keeps user ids, further columns, titles of its own, other 
     });
     deepStrictEqual(items[0].attributes, { raw: { description: "['Sticky.', \"Bob's choice.\"]" } });
     deepStrictEqual(attachments, { "minionerec/index.constrained.json": "{}" });
-    deepStrictEqual(unread, ["notes.md"]);
+    deepStrictEqual(unread, ["notes.md", "runs/"]);
   });
 });
 

@@ -11,6 +11,18 @@ Deno.test("convert writes any dataset in another format and says what is not car
       /Wrote MiniOneRec dataset data as genrec: items\.parquet, .* in ours\nNothing was left out/,
     );
 
+    const { settings, inputs } = JSON.parse(await Deno.readTextFile(join(dir, "ours/dataset.json")));
+    assert.deepEqual(settings, {
+      task: "convert",
+      from: "data",
+      to: "genrec",
+      sids: "",
+      codeOffset: 0,
+      tokenOrder: "text",
+    });
+    assert.deepEqual(Object.keys(inputs).length, 6);
+    assert.match(inputs["data/item.json"], /^[0-9a-f]{64}$/);
+
     const args = ["convert", "--from", "ours", "--to", "recbole", "--out", "recbole", "--json"];
     const { code, stdout, stderr } = await genrec(dir, args);
     assert.equal(code, 0, stderr);

@@ -11,7 +11,7 @@ import { toColumns } from "../../../data/interactions.ts";
 import { loadCorpus } from "../../../data/load.ts";
 import { filesIn } from "../../tasks/genrec.ts";
 import { trickyCorpus } from "./tricky_corpus.ts";
-import { content, written } from "./written.ts";
+import { content, PLAIN, written } from "./written.ts";
 
 const writers: DatasetWriter[] = Object.values(registry);
 
@@ -128,7 +128,7 @@ Deno.test("letter says how many users are too short for it", () => {
 Deno.test("mimigenrec refuses a dataset without SIDs and says where to get some", () => {
   const { sids: _, ...corpus } = trickyCorpus();
   throws(
-    () => [...registry.mimigenrec.files(corpus, { tokenOrder: "text" })],
+    () => [...registry.mimigenrec.files(corpus, PLAIN)],
     /Cannot write tricky as mimigenrec: the format needs SIDs, the dataset has none\. Make some with `genrec sid`/,
   );
 });

@@ -1,12 +1,15 @@
 import type { Corpus } from "../../../data/corpus.ts";
 import { writeFolder } from "../../../data/convert/write_folder.ts";
-import type { DatasetWriter } from "../../../data/convert/writer.ts";
+import type { DatasetWriter, WriteOptions } from "../../../data/convert/writer.ts";
+
+/** As `convert` writes without flags, from nowhere. */
+export const PLAIN: WriteOptions = { tokenOrder: "text", origin: { settings: {}, inputs: {} } };
 
 /** Writes a corpus in a format and hands over the directory. */
 export async function written(corpus: Corpus, writer: DatasetWriter, use: (dir: string) => Promise<void>) {
   const parent = await Deno.makeTempDir();
   try {
-    await writeFolder(`${parent}/out`, writer.files(corpus, { tokenOrder: "text" }));
+    await writeFolder(`${parent}/out`, writer.files(corpus, PLAIN));
     await use(`${parent}/out`);
   } finally {
     await Deno.remove(parent, { recursive: true });
