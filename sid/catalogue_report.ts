@@ -109,13 +109,14 @@ export function reportCatalogue(input: CatalogueInput): CatalogueReport {
   const named = (item: number): NamedItem => ({ item, title: titles?.[item] ?? `item ${item}` });
   const changed = sids.keys().toArray().filter((item) => textOf(sids[item]) !== textOf(coded[item]));
   const variance = varianceOf(embeddings);
+  const unexplained = errors.map((error) => variance === 0 ? 0 : error / variance);
   const map = mapItems(embeddings, MAP_ITEMS, SEED);
   const { distinct, collisionRate, collisionGroups, collidingItems, largestGroup } = before;
   return {
-    warnings: sidWarnings(before, after, codebookSizes.length),
+    warnings: sidWarnings(before, after, unexplained),
     ...after,
     errors,
-    unexplained: errors.map((error) => variance === 0 ? 0 : error / variance),
+    unexplained,
     beforePolicy: { distinct, collisionRate, collisionGroups, collidingItems, largestGroup },
     codewordItems: codebookSizes.map((_, level) => codewordItems(sids, level)),
     collisionsBefore: groupsOf(coded, named),

@@ -71,7 +71,7 @@ function tiles(
     [percent(beforePolicy.collisionRate), "collide as coded"],
     [percent(collisionRate), `collide after ${policy}, which changed ${grouped(changed)}`],
     [depth.length === 1 ? `${depth[0]}` : `${Math.min(...depth)}\u2013${Math.max(...depth)}`, "codes a SID"],
-    [percent(1 - unexplained.at(-1)!), "of the variance is in the codes"],
+    [percent(unexplained.at(-1)!), "of the variance is not in the codes"],
   ];
   return `<div class="tiles">${
     facts.map(([value, label]) => `<div class="tile"><b>${value}</b><span>${escapeHtml(label)}</span></div>`)

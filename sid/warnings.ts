@@ -9,12 +9,17 @@ const MOST_COLLISIONS = 0.05;
 
 /**
  * What is wrong with SIDs and what to do, in plain words; empty where nothing is. `before` are the SIDs as coded,
- * `after` those that the collision policy left, `codebooks` the number of learned levels.
+ * `after` those that the collision policy left, `unexplained` by learned level the share of the variance that the codes
+ * so far leave over.
  */
-export function sidWarnings(before: SidReport, after: SidReport, codebooks: number): string[] {
+export function sidWarnings(
+  before: SidReport,
+  after: SidReport,
+  unexplained: readonly number[],
+): string[] {
   const warnings: string[] = [];
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-  for (const { level, used, codebookSize, usage, perplexity } of before.levels.slice(0, codebooks)) {
+  for (const { level, used, codebookSize, usage, perplexity } of before.levels.slice(0, unexplained.length)) {
     if (used === 1 && codebookSize > 1) {
       warnings.push(
         `Level ${level} is dead: every item has the same code there, so it tells nothing apart. The levels before it ` +
@@ -37,6 +42,12 @@ export function sidWarnings(before: SidReport, after: SidReport, codebooks: numb
           "rqkmeans-constrained), or a smaller codebook",
       );
     }
+  }
+  if (unexplained.at(-1)! >= 1) {
+    warnings.push(
+      "The vectors that the codes stand for are farther from the items' than the mean of all items is: the decoder has " +
+        "learned nothing yet. Train longer (--epochs), or use a method without training, such as rqkmeans",
+    );
   }
   if (before.collisionRate > MOST_COLLISIONS) {
     warnings.push(

@@ -7,8 +7,8 @@ function sids(items: number, codesOf: (item: number) => number[]): string[][] {
   return Array.from({ length: items }, (_, item) => codesOf(item).map((code, l) => `<${"abc"[l]}_${code}>`));
 }
 
-function warnings(coded: string[][], final: string[][], sizes: number[]): string[] {
-  return sidWarnings(reportSids(coded, sizes), reportSids(final, sizes), sizes.length);
+function warnings(coded: string[][], final: string[][], sizes: number[], unexplained = sizes.map(() => 0.5)) {
+  return sidWarnings(reportSids(coded, sizes), reportSids(final, sizes), unexplained);
 }
 
 const even = sids(64, (item) => [item % 8, Math.floor(item / 8)]);
@@ -35,6 +35,14 @@ Deno.test("sidWarnings() names the share that collides as coded, and what still 
   assert.match(collide, /^50\.0 % of the items got codes that another item has already/);
   assert.deepEqual(none, []);
   assert.match(warnings(coded, coded, [8, 8]).at(-1)!, /^64 items still share a SID, up to 2 on one/);
+});
+
+Deno.test("sidWarnings() says that codes which stand for worse than the mean were not learned", () => {
+  assert.deepEqual(warnings(even, even, [8, 8], [1.3, 0.9]), []);
+  assert.match(
+    warnings(even, even, [8, 8], [1, 1.24]).join(),
+    /^The vectors .* learned nothing yet\. Train longer/,
+  );
 });
 
 Deno.test("sidWarnings() takes no offence at extra codes, which few items have", () => {
