@@ -52,6 +52,7 @@ export {
   readNpy,
   writeNpy,
 } from "./data/npy.ts";
+export { diskFiles, type ReadFiles } from "./data/read_files.ts";
 export type { SettingsSchema } from "./data/settings.ts";
 export type { BySplit, DatasetStatistics, SidStatistics } from "./data/statistics.ts";
 export { synthetic, type SyntheticOptions } from "./data/synthetic.ts";
@@ -131,6 +132,16 @@ export {
 } from "./sid/tokens.ts";
 export { buildTrie, Trie } from "./sid/trie.ts";
 
+export { collaborative, type CollaborativeConfig } from "./models/embedding/collaborative.ts";
+export type {
+  EmbeddingContext,
+  HistoryProvider,
+  ItemHistories,
+  ItemVectors,
+  TextEmbedder,
+  TextProvider,
+} from "./models/embedding/provider.ts";
+export { type StaticConfig, type StaticEngine, staticProvider } from "./models/embedding/static.ts";
 export {
   type DecoderConfig,
   parseDecoderConfig,
