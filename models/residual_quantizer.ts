@@ -3,6 +3,7 @@ import { clusterRows } from "../kernels/cluster_rows.ts";
 import type { Device } from "../kernels/device.ts";
 import { embedBackward } from "../kernels/embedding.ts";
 import { kmeansAssign } from "../kernels/kmeans.ts";
+import { sinkhornLabels, type SinkhornScratch } from "../kernels/sinkhorn.ts";
 import type { Tape } from "../kernels/tape.ts";
 import type { Flat, Matrix } from "../kernels/tensor.ts";
 import { vectorQuantize } from "../kernels/vector_quantize.ts";
@@ -21,6 +22,8 @@ export interface QuantizeOptions {
    * through codeword leaves over has no gradient.
    */
   residualGradients: boolean;
+  /** Spreads the rows of a batch over the codewords of a level where its epsilon is above 0. Default: nearest codewords. */
+  sinkhorn?: { epsilons: readonly number[]; iterations: number };
 }
 
 /** Latents (N, D) as codewords say them. */
@@ -62,6 +65,7 @@ export function codebookParameters(codebookSizes: readonly number[], dim: number
 export class ResidualQuantizer {
   readonly #device: Device;
   readonly #levels: LevelState[];
+  readonly #scratch: SinkhornScratch;
 
   /** Room for up to `rows` latents at a time. */
   constructor(device: Device, codebookSizes: readonly number[], rows: number) {
@@ -73,6 +77,11 @@ export class ResidualQuantizer {
       offsets: device.createFlat("u32", codewords + 1),
       members: device.createFlat("u32", rows),
     }));
+    this.#scratch = {
+      extremes: device.createFlat("f32", 2),
+      rows: device.createFlat("f32", rows),
+      cols: device.createFlat("f32", Math.max(...codebookSizes)),
+    };
   }
 
   /** latents (N, D), `parameters` with those of {@link codebookParameters}. */
@@ -81,10 +90,14 @@ export class ResidualQuantizer {
     const levels = this.#levels.slice(0, options.levels);
     const residuals = [latents];
     const sums: Matrix[] = [];
-    for (const { name, labels, distances } of levels) {
+    for (const [level, { name, labels, distances }] of levels.entries()) {
       const codebook = parameters.matrix(name);
       const residual = residuals.at(-1)!;
-      kmeansAssign(device, residual, codebook, labels, distances);
+      const epsilon = options.sinkhorn?.epsilons[level] ?? 0;
+      if (epsilon > 0) {
+        const settings = { epsilon, iterations: options.sinkhorn!.iterations };
+        sinkhornLabels(device, residual, codebook, labels, distances, this.#scratch, settings);
+      } else kmeansAssign(device, residual, codebook, labels, distances);
       const next = vectorQuantize(device, residual, codebook, labels, sums.at(-1));
       residuals.push(next.residual);
       sums.push(next.sum);
@@ -116,6 +129,7 @@ export class ResidualQuantizer {
 
   /** Frees everything on the device. */
   destroy(): void {
+    Object.values(this.#scratch).forEach((flat) => this.#device.destroy(flat));
     for (const { labels, distances, offsets, members } of this.#levels) {
       [labels, distances, offsets, members].forEach((flat) => this.#device.destroy(flat));
     }

@@ -48,6 +48,10 @@ export interface QuantizerConfig {
   beta: number;
   /** Whether the commitment of levels after the first reaches the encoder too. Default: true. */
   residualGradients: boolean;
+  /** Epsilon by level of the Sinkhorn assignment in training; 0, or empty for all: nearest codewords. Default: empty. */
+  sinkhornEpsilons: number[];
+  /** Rounds of the Sinkhorn assignment. Default: 50. */
+  sinkhornIterations: number;
   /** Weight of the loss that drives items with equal codes apart; 0 leaves it out. Default: 20. */
   uniquenessWeight: number;
   /** Default: kmeans. */
@@ -97,6 +101,10 @@ export const quantizerFields = {
   residualGradients: z.boolean().default(true).describe(
     "let the commitment of levels after the first reach the encoder",
   ),
+  sinkhornEpsilons: z.array(z.number().min(0)).default([]).describe(
+    "spread each batch over the codewords in training, one epsilon a level such as 0,0,0.003; 0: nearest codewords",
+  ),
+  sinkhornIterations: count().default(50).describe("rounds of the Sinkhorn assignment"),
   uniquenessWeight: z.number().min(0).default(20).describe(
     "weight of the loss that drives items with equal codes apart",
   ),

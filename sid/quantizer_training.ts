@@ -86,7 +86,7 @@ const READ_EVERY = 20;
 /**
  * Trains an autoencoder with residual codebooks on normalised inputs (N, width): AdamW, k-means start, unused codewords
  * revived at every evaluation, the best evaluation's weights kept. Nothing is read back within a step.
- * @throws {UserError} if the loss is not finite.
+ * @throws {UserError} if the loss is not finite, or the levels have not one Sinkhorn epsilon each.
  */
 export async function trainQuantizer(
   device: Device,
@@ -96,6 +96,12 @@ export async function trainQuantizer(
   { hooks = {}, initial, onProgress }: QuantizerOptions = {},
 ): Promise<TrainedQuantizer> {
   const { codebookSizes } = shape;
+  const epsilons = config.sinkhornEpsilons.length;
+  if (epsilons > 0 && epsilons !== codebookSizes.length) {
+    throw new UserError(
+      `Cannot train ${codebookSizes.length} levels with ${epsilons} numbers in --sinkhorn-epsilons: expected one a level`,
+    );
+  }
   const { items, unseen } = splitItems(data.rows, config.holdOut, config.seed);
   const batchSize = Math.min(config.batchSize, items.length);
   let paths: string[] | undefined; // codes of every item at the last evaluation
@@ -147,6 +153,7 @@ export async function trainQuantizer(
         lossWeight: config.quantLossWeight,
         beta: config.beta,
         residualGradients: config.residualGradients,
+        sinkhorn: { epsilons: config.sinkhornEpsilons, iterations: config.sinkhornIterations },
       });
       const prediction = model.decode(tape, quantized.quantized, dropout);
       reconstruction(tape, prediction, input, weights.get(rows)!, rowLoss, config.reconstructionLoss);

@@ -312,3 +312,30 @@ Deno.test("trainQuantizer() gives near twins codes of their own with the uniquen
   const [plain, unique] = [await rate(0), await rate(100)];
   assert.ok(plain > 0.2 && unique < 0.6 * plain, `${unique} with the loss, ${plain} without`);
 });
+
+Deno.test("trainQuantizer() with Sinkhorn spreads every batch over the codewords", async () => {
+  const used = async (sinkhornEpsilons: number[]) => {
+    let labels: Promise<Uint32Array> | undefined;
+    const extraLoss = (tape: Tape, { quantized }: QuantizerStep) => {
+      labels = tape.device.readU32(quantized.labels[0]);
+    };
+    const config = quick({
+      epochs: 1,
+      evalEpochs: 1,
+      batchSize: 60,
+      sinkhornEpsilons,
+      codebookStart: "uniform",
+    });
+    await trainQuantizer(await Device.open(), clusters(60, 8), small, config, { hooks: { extraLoss } });
+    return new Set(await labels).size;
+  };
+  assert.equal(await used([0.01, 0]), 12);
+  assert.ok(await used([]) < 12);
+});
+
+Deno.test("trainQuantizer() refuses Sinkhorn epsilons of another number than the levels", async () => {
+  await assert.rejects(
+    trainQuantizer(await Device.open(), clusters(60, 8), small, quick({ sinkhornEpsilons: [0.003] })),
+    (error) => error instanceof UserError && /train 2 levels with 1 numbers/.test(error.message),
+  );
+});
