@@ -184,7 +184,7 @@ function collisions(
     groupList("Groups of equal codes, before the policy", collisionsBefore, beforePolicy.collisionGroups),
     groupList("Groups that share a SID after the policy", collisionsAfter, collisionGroups),
     moved.length === 0 ? "" : details(
-      `Items that ${policy} changed: ${listed(moved.length, changed)}`,
+      `Items that ${policy} changed: ${listed("first", moved.length, changed)}`,
       table(
         ["item", "from", "to"],
         moved.map((item) => [
@@ -212,7 +212,10 @@ function groupList(title: string, groups: readonly CollisionGroup[], total: numb
     items.map(named).join("<br>") + (size > items.length ? `<br>and ${size - items.length} more` : ""),
     String(size),
   ]);
-  return details(`${title}: ${listed(groups.length, total)}`, table(["codes", "items", "size"], rows, 2));
+  return details(
+    `${title}: ${listed("largest", groups.length, total)}`,
+    table(["codes", "items", "size"], rows, 2),
+  );
 }
 
 function making({ method, settings, policy, embeddings, notes }: SidReportFile): string {
@@ -227,7 +230,7 @@ function making({ method, settings, policy, embeddings, notes }: SidReportFile):
     escapeHtml(key),
     escapeHtml(typeof value === "object" ? JSON.stringify(value) : String(value)),
   ]);
-  return section("How they were made", "", table(["setting", "value"], rows, 2));
+  return section("How they were made", "", table(["setting", "value"], rows, 2), "values");
 }
 
 function section(title: string, text: string, content: string, kind = ""): string {
@@ -255,6 +258,6 @@ function named({ item, title }: NamedItem): string {
   return `<span class="quiet">${item}</span> ${escapeHtml(title)}`;
 }
 
-function listed(shown: number, total: number): string {
-  return shown === total ? grouped(total) : `the first ${grouped(shown)} of ${grouped(total)}`;
+function listed(which: string, shown: number, total: number): string {
+  return shown === total ? grouped(total) : `the ${which} ${grouped(shown)} of ${grouped(total)}`;
 }

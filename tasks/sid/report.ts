@@ -19,7 +19,8 @@ export function makeReport(
   return {
     method: recipe.method,
     settings: recipe.settings,
-    embeddings: recipe.parts.map(({ from }) => from).join(" + "),
+    embeddings: recipe.parts.map(({ from }) => from).join(" + ") +
+      (recipe.aligned ? `, aligned with ${recipe.aligned.from}` : ""),
     policy: recipe.collisions,
     ...reportCatalogue({
       embeddings,
