@@ -56,34 +56,70 @@ export interface PairedItems {
 
 /**
  * Pairs items, each at most once, with an item that was bought beside them, at random and the likelier the more often;
- * where all of those are taken an item stays alone. The same seed and epoch give the same pairs.
+ * where all of those are taken an item stays alone. The same seed and epoch give the same pairs. Items with the same
+ * entry in `groups` (N) are near one another in the order.
  */
 export function pairItems(
-  { offsets, items: beside }: CoOccurrences,
+  coOccurrences: CoOccurrences,
   items: Uint32Array,
   seed: number,
   epoch: number,
+  groups?: readonly string[],
 ): PairedItems {
-  const random = new PhiloxStream(seed, "co-occurrence pairs", epoch);
-  const free = new Uint8Array(offsets.length - 1);
-  for (const item of items) free[item] = 1;
+  const shuffled = shuffledOrder(items.length, seed, epoch).map((at) => items[at]);
+  const partners = choosePartners(
+    coOccurrences,
+    shuffled,
+    new PhiloxStream(seed, "co-occurrence pairs", epoch),
+  );
+  const members = new Map<string, number[]>();
+  if (groups) {
+    for (const item of shuffled) {
+      const group = members.get(groups[item]);
+      if (group) group.push(item);
+      else members.set(groups[item], [item]);
+    }
+  }
   const order = new Uint32Array(items.length);
-  const partners = new Uint32Array(free.length).fill(NO_ITEM);
-  let placed = 0;
-  for (const at of shuffledOrder(items.length, seed, epoch)) {
-    const item = items[at];
+  const placed = new Uint8Array(partners.length);
+  let next = 0;
+  for (const first of shuffled) {
+    const waiting = [first];
+    for (const item of waiting) { // grows as it goes: with an item come its partner and their groups
+      if (placed[item]) continue;
+      const pair = partners[item] === NO_ITEM ? [item] : [item, partners[item]];
+      for (const one of pair) {
+        placed[one] = 1;
+        order[next++] = one;
+        if (!groups) continue;
+        for (const mate of members.get(groups[one]) ?? []) waiting.push(mate);
+        members.delete(groups[one]);
+      }
+    }
+  }
+  return { order, partners };
+}
+
+/** Partner of each item (N), or {@link NO_ITEM}; the first of `items` chooses first. */
+function choosePartners(
+  { offsets, items: beside }: CoOccurrences,
+  items: Uint32Array,
+  random: PhiloxStream,
+): Uint32Array {
+  const partners = new Uint32Array(offsets.length - 1).fill(NO_ITEM);
+  const free = new Uint8Array(partners.length);
+  for (const item of items) free[item] = 1;
+  for (const item of items) {
     if (!free[item]) continue;
     free[item] = 0;
-    order[placed++] = item;
     const candidates = beside.subarray(offsets[item], offsets[item + 1]).filter((other) => free[other]);
     if (candidates.length === 0) continue;
     const partner = candidates[random.below(candidates.length)];
     free[partner] = 0;
-    order[placed++] = partner;
     partners[item] = partner;
     partners[partner] = item;
   }
-  return { order, partners };
+  return partners;
 }
 
 function forEachPair(

@@ -56,8 +56,8 @@ export class CoOccurrenceContrast {
     const { contrastWeight, batchSize } = this.#config;
     if (contrastWeight === 0) return {};
     return {
-      batches: (epoch, items) => {
-        const { order } = this.#pair(epoch, items);
+      batches: (epoch, items, groups) => {
+        const { order } = this.#pair(epoch, items, groups);
         return Array.from(
           { length: Math.ceil(order.length / batchSize) },
           (_, batch) => order.subarray(batch * batchSize, (batch + 1) * batchSize),
@@ -84,9 +84,9 @@ export class CoOccurrenceContrast {
     log("co-occurrence", this.#nce.rowLoss, items.length);
   }
 
-  #pair(epoch: number, items: Uint32Array): PairedItems {
+  #pair(epoch: number, items: Uint32Array, groups?: readonly string[]): PairedItems {
     if (this.#epoch !== epoch || !this.#paired) {
-      this.#paired = pairItems(this.#pairs, items, this.#config.seed, epoch);
+      this.#paired = pairItems(this.#pairs, items, this.#config.seed, epoch, groups);
       this.#epoch = epoch;
     }
     return this.#paired;

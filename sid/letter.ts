@@ -14,7 +14,7 @@ export interface LetterConfig extends QuantizerConfig {
   levels: number;
   /** Codewords K in each codebook. Default: 256. */
   codebookSize: number;
-  /** Weight α of the alignment with collaborative vectors. Default: 0.02. */
+  /** Weight α of the alignment with collaborative vectors. Default: 0.1. */
   alignmentWeight: number;
   /** Temperature of the alignment. Default: 0.1. */
   temperature: number;
@@ -29,8 +29,8 @@ export interface LetterConfig extends QuantizerConfig {
 const fields = {
   levels: z.int().min(1).max(8).default(3).describe("codebooks, one a token of the SID"),
   codebookSize: z.int().min(2).max(4096).default(256).describe("codewords in each codebook"),
-  alignmentWeight: z.number().min(0).default(0.02).describe("weight of the alignment with --collab"),
-  temperature: z.number().positive().default(0.1).describe("temperature of the alignment"),
+  alignmentWeight: z.number().min(0).default(0.1).describe("weight of the alignment with --collab"),
+  temperature: z.number().positive().default(0.1).describe("temperature of the contrastive loss"),
   diversityWeight: z.number().min(0).default(1e-4).describe("weight of the diversity of codewords"),
   clusters: z.int().min(1).default(10).describe("clusters of the codewords of a level, for the diversity"),
   clusterEpochs: z.int().min(1).default(10).describe("epochs between clusterings"),

@@ -17,7 +17,7 @@ export interface RqVaeV2Config extends QuantizerConfig {
   resolutionDecay: number;
   /** Whether each step trains a random number of leading levels. Default: true. */
   progressiveMasking: boolean;
-  /** Weight of the contrast between items bought in a row. Default: 0.01. */
+  /** Weight of the contrast between items bought in a row. Default: 0.1. */
   contrastWeight: number;
   /** Temperature of that contrast. Default: 0.1. */
   temperature: number;
@@ -30,8 +30,8 @@ const fields = {
     "what the codewords of a level are divided by for the next: 512, 256, 128",
   ),
   progressiveMasking: z.boolean().default(true).describe("train a random number of leading levels each step"),
-  contrastWeight: z.number().min(0).default(0.01).describe("weight of the contrast of items bought in a row"),
-  temperature: z.number().positive().default(0.1).describe("temperature of that contrast"),
+  contrastWeight: z.number().min(0).default(0.1).describe("weight of the contrast of items bought in a row"),
+  temperature: z.number().positive().default(0.1).describe("temperature of the contrastive loss"),
   ...quantizerFields,
 } satisfies { [K in keyof RqVaeV2Config]: z.ZodType<RqVaeV2Config[K]> };
 

@@ -51,6 +51,15 @@ Deno.test("pairItems() draws anew each epoch, the same for the same seed", () =>
   assert.notDeepEqual(order(1, 3), order(2, 3));
 });
 
+Deno.test("pairItems() keeps items of a group near one another, pairs included", () => {
+  const ring = countCoOccurrences([[...all(60), 0]], 60);
+  const groups = Array.from({ length: 60 }, (_, item) => item < 3 ? "equal codes" : String(item));
+  const { order, partners } = pairItems(ring, all(60), 42, 1, groups);
+  const at = [0, 1, 2].map((item) => order.indexOf(item));
+  assert.ok(Math.max(...at) - Math.min(...at) < 6);
+  assert.deepEqual(partners, pairItems(ring, all(60), 42, 1).partners);
+});
+
 Deno.test("partnersIn() shares the weight among items whose partner is in the batch", () => {
   const partners = new Uint32Array(10).fill(NO_ITEM);
   for (const [one, other] of [[4, 7], [2, 9], [1, 3]]) [partners[one], partners[other]] = [other, one];

@@ -157,7 +157,7 @@ function input(): Required<Pick<SidInput, "embeddings" | "collaborative">> {
 
 const quick = (settings: Record<string, unknown>) =>
   letter.Config.parse({
-    codebookSize: 12,
+    codebookSize: 6,
     latentDim: 8,
     layers: [16],
     epochs: 60,
@@ -165,7 +165,9 @@ const quick = (settings: Record<string, unknown>) =>
     batchSize: 120,
     startIterations: 10,
     learningRate: 0.005,
+    lrSchedulerType: "constant",
     warmupEpochs: 0,
+    uniquenessWeight: 0,
     keep: "loss",
     clusters: 3,
     ...settings,
