@@ -7,7 +7,7 @@ import { checkWidth, codebookName, meanSquare, subtractCodewords } from "./resid
 
 /**
  * Codes (N, L) by beam search: level by level the `beam` beginnings of least squared error, where greedy coding keeps
- * one. Source: Babenko and Lempitsky 2014, Additive quantization, section 3.1. Products of items and codewords come from
+ * one. Source: Babenko and Lempitsky 2014, Additive quantization for extreme vector compression. Products of items and codewords come from
  * the device; the host adds them up: |x - sum c|² = |x|² + sum (|c|² - 2 x c) + 2 sum of products of codewords.
  */
 export async function beamCodes(

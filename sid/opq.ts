@@ -42,7 +42,7 @@ export const opq: SidMethod<OpqConfig> = {
     error: "--product-levels must be less than --levels: the first levels code residuals",
   }),
   async fit(device, { embeddings }, config, onProgress) {
-    const { levels, productLevels, iterations, rotations } = config;
+    const { levels, productLevels, iterations, starts, rotations } = config;
     const { rows, dim } = embeddings;
     const width = Math.floor(Math.min(dim, config.rotatedDim) / productLevels) * productLevels;
     if (width === 0) {
@@ -54,7 +54,8 @@ export const opq: SidMethod<OpqConfig> = {
       );
     }
     const head = levels - productLevels;
-    const total = levels * iterations + rotations;
+    const before = head * starts * iterations;
+    const total = before + rotations;
     const { model } = await residualKmeans(
       device,
       embeddings,
@@ -68,7 +69,7 @@ export const opq: SidMethod<OpqConfig> = {
       { ...config, width, parts: productLevels },
       (done, error) =>
         onProgress?.({
-          done: head * iterations + done,
+          done: before + done,
           total,
           state: `rotation ${done}, error ${error.toExponential(2)}`,
         }),

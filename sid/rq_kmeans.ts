@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Device } from "../kernels/device.ts";
 import { checkEmbeddings, checkEnoughItems, type Embeddings } from "./embeddings.ts";
 import { progressiveStart } from "./kmeans_start.ts";
-import { lloyd } from "./lloyd.ts";
+import { lloyd, type LloydResult } from "./lloyd.ts";
 import type { SidFit, SidMethod, SidProgress } from "./method.ts";
 import { PointBlocks } from "./point_blocks.ts";
 import { encodeResidual, fitResidual, type Level } from "./residuals.ts";
@@ -17,7 +17,9 @@ export interface RqKmeansConfig {
   iterations: number;
   /** Relative fall of the error below which a level is done. Default: 1e-4. */
   tolerance: number;
-  /** Seed of the start. Default: 42. */
+  /** Starts of each level, of which the one of least error is kept. Default: 3. */
+  starts: number;
+  /** Seed of the starts. Default: 42. */
   seed: number;
 }
 
@@ -29,7 +31,8 @@ export const rqKmeansFields = {
   tolerance: z.number().min(0).default(1e-4).describe(
     "relative fall of the error below which a level is done",
   ),
-  seed: z.int().min(0).default(42).describe("seed of the k-means++ start"),
+  starts: z.int().min(1).default(3).describe("starts of each level; the one of least error is kept"),
+  seed: z.int().min(0).default(42).describe("seed of the starts"),
 } satisfies { [K in keyof RqKmeansConfig]: z.ZodType<RqKmeansConfig[K]> };
 
 /**
@@ -50,7 +53,7 @@ export type AdjustLevel = (found: Level, points: Embeddings, level: number) => L
 export async function residualKmeans(
   device: Device,
   embeddings: Embeddings,
-  { levels, codebookSize, iterations, tolerance, seed }: RqKmeansConfig,
+  { levels, codebookSize, iterations, tolerance, starts, seed }: RqKmeansConfig,
   onProgress?: (progress: SidProgress) => void,
   adjust: AdjustLevel = (found) => found,
 ): Promise<SidFit> {
@@ -62,15 +65,19 @@ export async function residualKmeans(
     return await fitResidual(embeddings, levels, async (residuals, level) => {
       const points = { data: residuals, rows, dim };
       blocks.write(residuals);
-      const start = await progressiveStart(device, points, codebookSize, seed, level);
-      const report = (iteration: number, inertia: number) =>
-        onProgress?.({
-          done: level * iterations + iteration,
-          total: levels * iterations,
-          state: `level ${level + 1}, error ${(inertia / (rows * dim)).toExponential(2)}`,
-        });
-      const options = { iterations, tolerance };
-      const { centres, labels } = await lloyd(device, blocks, start, codebookSize, options, report);
+      let best: LloydResult | undefined;
+      for (let start = 0; start < starts; start++) {
+        const report = (iteration: number, inertia: number) =>
+          onProgress?.({
+            done: (level * starts + start) * iterations + iteration,
+            total: levels * starts * iterations,
+            state: `level ${level + 1}, error ${(inertia / (rows * dim)).toExponential(2)}`,
+          });
+        const from = await progressiveStart(device, points, codebookSize, seed, level * starts + start);
+        const found = await lloyd(device, blocks, from, codebookSize, { iterations, tolerance }, report);
+        if (!best || found.inertia < best.inertia) best = found;
+      }
+      const { centres, labels } = best!;
       return await adjust({ codebook: centres, labels }, points, level);
     });
   } finally {

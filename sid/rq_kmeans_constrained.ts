@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { UserError } from "../data/user_error.ts";
-import { constrainedKmeans } from "./constrained_kmeans.ts";
+import { constrainedKmeans, type ConstrainedKmeansResult } from "./constrained_kmeans.ts";
 import { checkEmbeddings, checkEnoughItems } from "./embeddings.ts";
 import { progressiveStart } from "./kmeans_start.ts";
 import type { SidMethod } from "./method.ts";
@@ -27,26 +27,32 @@ export const rqKmeansConstrained: SidMethod<RqKmeansConstrainedConfig> = {
     tolerance: z.number().min(0).default(1e-5).describe(
       "relative fall of the error below which a level is done",
     ),
+    starts: z.int().min(1).default(1).describe("starts of each level; the one of least error is kept"),
     minSize: z.int().min(0).default(0).describe("least items of a codeword; 0: items / codewords - 1"),
     maxSize: z.int().min(0).default(0).describe("most items of a codeword; 0: items / codewords + 1"),
   }),
   async fit(device, { embeddings }, config, onProgress) {
-    const { levels, codebookSize, iterations, tolerance, seed } = config;
+    const { levels, codebookSize, iterations, tolerance, starts, seed } = config;
     const { rows, dim } = embeddings;
     checkEmbeddings(embeddings);
     checkEnoughItems(embeddings, codebookSize);
     const { min, max } = sizeBounds(rows, config);
     return await fitResidual(embeddings, levels, async (residuals, level) => {
       const points = { data: residuals, rows, dim };
-      const start = await progressiveStart(device, points, codebookSize, seed, level);
-      const report = (iteration: number, inertia: number) =>
-        onProgress?.({
-          done: level * iterations + iteration,
-          total: levels * iterations,
-          state: `level ${level + 1}, error ${(inertia / (rows * dim)).toExponential(2)}`,
-        });
-      const options = { min, max, iterations, tolerance };
-      const { centres, labels } = await constrainedKmeans(device, points, start, options, report);
+      let best: ConstrainedKmeansResult | undefined;
+      for (let start = 0; start < starts; start++) {
+        const report = (iteration: number, inertia: number) =>
+          onProgress?.({
+            done: (level * starts + start) * iterations + iteration,
+            total: levels * starts * iterations,
+            state: `level ${level + 1}, error ${(inertia / (rows * dim)).toExponential(2)}`,
+          });
+        const from = await progressiveStart(device, points, codebookSize, seed, level * starts + start);
+        const options = { min, max, iterations, tolerance };
+        const found = await constrainedKmeans(device, points, from, options, report);
+        if (!best || found.inertia < best.inertia) best = found;
+      }
+      const { centres, labels } = best!;
       return { codebook: centres, labels };
     });
   },

@@ -28,8 +28,9 @@ export const rvq: SidMethod<RvqConfig> = {
     rounds: z.int().min(0).default(20).describe("most rounds of refining all codebooks together"),
   }),
   async fit(device, { embeddings }, config, onProgress) {
-    const { levels, iterations, rounds, beam, tolerance } = config;
-    const total = levels * iterations + rounds;
+    const { levels, iterations, starts, rounds, beam, tolerance } = config;
+    const before = levels * starts * iterations;
+    const total = before + rounds;
     const { model } = await residualKmeans(
       device,
       embeddings,
@@ -41,17 +42,17 @@ export const rvq: SidMethod<RvqConfig> = {
     for (let round = 1; round <= rounds; round++) {
       codebooks = refine(embeddings, codebooks, best.codes);
       const next = { codebooks, ...await coded(device, embeddings, codebooks, beam) };
-      const [before, after] = [best, next].map(({ errors }) => errors[levels - 1]);
+      const [kept, after] = [best, next].map(({ errors }) => errors[levels - 1]);
       onProgress?.({
-        done: levels * iterations + round,
+        done: before + round,
         total,
         state: `round ${round}, error ${after.toExponential(2)}`,
       });
-      if (after < before) best = next;
-      if (!(before - after >= tolerance * before) || after === 0) break;
+      if (after < kept) best = next;
+      if (!(kept - after >= tolerance * kept) || after === 0) break;
     }
-    const { codebooks: kept, ...codes } = best;
-    kept.forEach((data, level) => {
+    const { codebooks: final, ...codes } = best;
+    final.forEach((data, level) => {
       const name = codebookName(level);
       model.tensors.set(name, { ...model.tensors.get(name)!, data: Float32Array.from(data) });
     });

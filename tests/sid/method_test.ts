@@ -13,8 +13,10 @@ const QUICK: Record<string, Record<string, unknown>> = {
   "rqkmeans-plus": { ...QUICK_QUANTIZER, learningRate: 3e-3 },
   letter: { ...QUICK_QUANTIZER, epochs: 16, evalEpochs: 8, latentDim: 8, startIterations: 10 },
   "rqvae-v2": { ...QUICK_QUANTIZER, epochs: 16, evalEpochs: 8, latentDim: 8, startIterations: 10 },
-  rvq: { rounds: 3, beam: 4 },
-  opq: { rotations: 2, levels: 3, productLevels: 1, iterations: 5 },
+  rqkmeans: { starts: 2 },
+  "rqkmeans-balanced": { starts: 1 },
+  rvq: { starts: 1, rounds: 3, beam: 4 },
+  opq: { starts: 1, rotations: 2, levels: 3, productLevels: 1, iterations: 5 },
 };
 
 function settings(method: SidMethod, seed = 42) {
