@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import { OutputFolder } from "../output_folder.ts";
 import { UserError } from "../user_error.ts";
 import type { NamedFile } from "./writer.ts";
 
@@ -7,41 +8,23 @@ import type { NamedFile } from "./writer.ts";
  * something already or the disk refuses, and leaves nothing behind.
  */
 export async function writeFolder(out: string, files: Iterable<NamedFile>): Promise<string[]> {
-  const path = out.replace(/\/+$/, "");
-  await refuseContent(path);
-  const temporary = `${path}.tmp`;
+  await using folder = await OutputFolder.create(out);
   const written: string[] = [];
   try {
-    await Deno.mkdir(temporary, { recursive: true });
     for (const [name, content] of files) {
-      await Deno.mkdir(dirname(`${temporary}/${name}`), { recursive: true });
-      await writeFile(`${temporary}/${name}`, content instanceof Uint8Array ? [content] : encoded(content));
+      const path = `${folder.path}/${name}`;
+      await Deno.mkdir(dirname(path), { recursive: true });
+      await writeFile(path, content instanceof Uint8Array ? [content] : encoded(content));
       written.push(name);
     }
-    await Deno.remove(path).catch(() => {}); // an empty folder, or none
-    await Deno.rename(temporary, path);
+    await folder.publish();
   } catch (error) {
-    await Deno.remove(temporary, { recursive: true }).catch(() => {}); // the first error is the one to tell
     if (error instanceof UserError) throw error;
     throw new UserError(
-      `Cannot write ${path}: ${(error as Error).message}. Free some space, or name another --out`,
+      `Cannot write ${out}: ${(error as Error).message}. Free some space, or name another --out`,
     );
   }
   return written;
-}
-
-async function refuseContent(path: string): Promise<void> {
-  let first: IteratorResult<Deno.DirEntry>;
-  try {
-    first = await Deno.readDir(path)[Symbol.asyncIterator]().next();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    throw new UserError(`Cannot write folder ${path}: ${(error as Error).message}. Name another --out`);
-  }
-  if (first.done) return;
-  throw new UserError(
-    `Cannot write folder ${path}: it holds files already. Remove it, or name another --out`,
-  );
 }
 
 /** Text in pieces of about a megabyte. */

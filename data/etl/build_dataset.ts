@@ -1,7 +1,8 @@
 import { basename, join, resolve } from "node:path";
 import type { z } from "zod";
 import { splits } from "../dataset.ts";
-import { DATASET_JSON, type DatasetJson } from "../genrec_layout.ts";
+import { DATASET_JSON, DatasetJson } from "../genrec_layout.ts";
+import { OutputFolder } from "../output_folder.ts";
 import { UserError } from "../user_error.ts";
 import { type BadLines, checkBadLines, findBadLines } from "./bad_lines.ts";
 import type { EtlConfig, Parity } from "./config.ts";
@@ -11,7 +12,6 @@ import { fingerprint, isRemote, resolveFiles } from "./input_files.ts";
 import { type Coverage, coverageOf, defineTextFunctions, loadCatalogue, loadTitles } from "./items.ts";
 import { loadReviews } from "./load_reviews.ts";
 import { makeLog, numberLog } from "./log.ts";
-import { OutputFolder } from "./output_folder.ts";
 import { type Plan, planOf } from "./plan.ts";
 import { makeSamples } from "./samples.ts";
 import { day, selectLog, type Step } from "./select_log.ts";
@@ -44,7 +44,7 @@ export interface BuildObserver {
  * The directory appears whole or not at all. Throws `UserError` for input that makes no dataset.
  */
 export async function buildDataset(config: EtlConfig, observer: BuildObserver): Promise<DatasetManifest> {
-  await using output = await OutputFolder.create(config.out, config.force);
+  await using output = await OutputFolder.create(config.out, await mayReplace(config));
   const work = join(output.path, "work");
   await Deno.mkdir(work);
   const manifest = await inEngine(config, work, observer, async (engine) => {
@@ -124,6 +124,16 @@ async function build(
     badLines: { reviews: badReviews, meta: badMeta },
     parity: config.parity,
   };
+}
+
+/** Whether a dataset of ours is there and `force` says that it may go. */
+async function mayReplace({ out, force }: EtlConfig): Promise<boolean> {
+  const manifest = await Deno.readTextFile(join(out, DATASET_JSON)).then(JSON.parse).catch(() => undefined);
+  const isDataset = DatasetJson.shape.format.safeParse(manifest?.format).success;
+  if (!isDataset || force) return isDataset;
+  throw new UserError(
+    `Cannot write ${out}: it holds a dataset. Replace it with --force, or name another --out`,
+  );
 }
 
 /** Opens the engine for `use` and closes it even when that throws, so that its files can be removed. */

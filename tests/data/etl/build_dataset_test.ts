@@ -42,6 +42,25 @@ Deno.test("buildDataset() writes the same bytes again", async () => {
   });
 });
 
+Deno.test("buildDataset() replaces a dataset with force, and never what is none of ours", async () => {
+  await withFiles(WORKED_EXAMPLE, async (dir) => {
+    await build(dir, WORKED_FLAGS);
+    await assert.rejects(build(dir, WORKED_FLAGS), {
+      name: "UserError",
+      message: `Cannot write ${dir}/out: it holds a dataset. Replace it with --force, or name another --out`,
+    });
+  });
+  for (const file of ["out/thesis.tex", "out/dataset.json"]) {
+    await withFiles({ ...WORKED_EXAMPLE, [file]: '{"format":"other"}' }, async (dir) => {
+      await assert.rejects(
+        build(dir, { ...WORKED_FLAGS, force: true }),
+        /: it holds files already\. Remove it/,
+      );
+      assert.equal(await Deno.readTextFile(`${dir}/${file}`), '{"format":"other"}');
+    });
+  }
+});
+
 Deno.test("buildDataset() takes user and item thresholds for themselves", async () => {
   await withFiles(WORKED_EXAMPLE, async (dir) => {
     // Three reviews: u2 alone, whatever its items have.

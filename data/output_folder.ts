@@ -1,6 +1,5 @@
 import { basename, dirname, join, resolve } from "node:path";
-import { DATASET_JSON, DatasetJson } from "../genrec_layout.ts";
-import { UserError } from "../user_error.ts";
+import { UserError } from "./user_error.ts";
 
 /**
  * A folder that appears under its name when it is whole: made beside it, renamed by `publish()`, and gone with all that
@@ -16,15 +15,11 @@ export class OutputFolder implements AsyncDisposable {
     this.#target = target;
   }
 
-  /** Throws `UserError` where `target` is in use; with `force` a dataset of ours is no hindrance. */
-  static async create(target: string, force: boolean): Promise<OutputFolder> {
-    const found = await occupant(target);
-    if (found === "other" || (found === "dataset" && !force)) {
+  /** Throws `UserError` where `target` is a file, or holds anything and may not be replaced. */
+  static async create(target: string, mayReplace = false): Promise<OutputFolder> {
+    if (!mayReplace && await isOccupied(target)) {
       throw new UserError(
-        `Cannot write ${target}: it holds ${
-          found === "dataset" ? "a dataset" : "files that are no dataset"
-        }. ` +
-          (found === "dataset" ? `Replace it with --force, or name another --out` : `Name another --out`),
+        `Cannot write folder ${target}: it holds files already. Remove it, or name another --out`,
       );
     }
     const full = resolve(target);
@@ -61,21 +56,11 @@ export class OutputFolder implements AsyncDisposable {
   }
 }
 
-async function occupant(path: string): Promise<"nothing" | "dataset" | "other"> {
+async function isOccupied(path: string): Promise<boolean> {
   try {
-    for await (const _ of Deno.readDir(path)) return await isDataset(path) ? "dataset" : "other";
-    return "nothing";
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "nothing";
-    return "other";
-  }
-}
-
-async function isDataset(path: string): Promise<boolean> {
-  try {
-    const { format } = JSON.parse(await Deno.readTextFile(join(path, DATASET_JSON)));
-    return DatasetJson.shape.format.safeParse(format).success;
-  } catch {
+    for await (const _ of Deno.readDir(path)) return true;
     return false;
+  } catch (error) {
+    return !(error instanceof Deno.errors.NotFound);
   }
 }
