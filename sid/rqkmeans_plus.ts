@@ -8,11 +8,14 @@ import { fitNormalizer, normalize, normalizerTensors } from "./normalize.ts";
 import { type QuantizerConfig, quantizerFields, quantizerShape } from "./quantizer_config.ts";
 import { trainQuantizer } from "./quantizer_training.ts";
 import { rqKmeans } from "./rq_kmeans.ts";
+import { rqKmeansConstrained } from "./rq_kmeans_constrained.ts";
 import { encodeQuantizer } from "./rq_vae.ts";
 
 /** Settings of {@link rqKmeansPlus}; `rqKmeansPlus.Config.parse({})` fills in the defaults. */
 export interface RqKmeansPlusConfig
   extends Omit<QuantizerConfig, "latentDim" | "codebookStart" | "startIterations"> {
+  /** Method whose codebooks training starts from. Default: rqkmeans-constrained. */
+  start: "rqkmeans" | "rqkmeans-constrained";
   /** Codebooks L, one a token of the SID. Default: 3. */
   levels: number;
   /** Codewords K in each codebook. Default: 256. */
@@ -22,6 +25,9 @@ export interface RqKmeansPlusConfig
 const { latentDim: _latentDim, codebookStart: _start, startIterations: _iterations, ...shared } =
   quantizerFields;
 const fields = {
+  start: z.enum(["rqkmeans", "rqkmeans-constrained"]).default("rqkmeans-constrained").describe(
+    "method whose codebooks training starts from",
+  ),
   levels: z.int().min(1).max(8).default(3).describe("codebooks, one a token of the SID"),
   codebookSize: z.int().min(2).max(16384).default(256).describe("codewords in each codebook"),
   ...shared,
@@ -70,10 +76,13 @@ async function fit(
 export async function startCodebooks(
   device: Device,
   data: Embeddings,
-  { levels, codebookSize, seed }: RqKmeansPlusConfig,
+  { start, levels, codebookSize, seed }: RqKmeansPlusConfig,
 ): Promise<TensorMap> {
-  const settings = rqKmeans.Config.parse({ levels, codebookSize, seed });
-  return (await rqKmeans.fit(device, { embeddings: data }, settings)).model.tensors;
+  const settings = { levels, codebookSize, seed };
+  const { model } = start === "rqkmeans"
+    ? await rqKmeans.fit(device, { embeddings: data }, rqKmeans.Config.parse(settings))
+    : await rqKmeansConstrained.fit(device, { embeddings: data }, rqKmeansConstrained.Config.parse(settings));
+  return model.tensors;
 }
 
 /** Sizes for embeddings of a width: hidden layers as in RQ-VAE, latents as wide as the input. */

@@ -21,16 +21,18 @@ const config = rqKmeansPlus.Config.parse({
   keep: "loss",
 });
 
-Deno.test("rqKmeansPlus starts with latents that are the input, and the codes of the nearest codewords", async () => {
-  const device = await Device.open();
-  const data = vectors(200, 18);
-  const codebooks = await startCodebooks(device, data, config);
-  const model = new RqVae(device, plusShape(data.dim, config));
-  model.load(new Map([...model.initial(1), ...codebooks]), "fresh weights");
-  assert.deepEqual(await latentsOf(model, data), data.data);
-  const greedy = await encodeResidual(device, data, { codebookSizes: [16, 16, 16], tensors: codebooks });
-  assert.deepEqual((await codeRows(model, data)).codes, greedy.codes);
-});
+for (const start of ["rqkmeans", "rqkmeans-constrained"] as const) {
+  Deno.test(`rqKmeansPlus starts with latents that are the input and the nearest codewords of ${start}`, async () => {
+    const device = await Device.open();
+    const data = vectors(200, 18);
+    const codebooks = await startCodebooks(device, data, { ...config, start });
+    const model = new RqVae(device, plusShape(data.dim, config));
+    model.load(new Map([...model.initial(1), ...codebooks]), "fresh weights");
+    assert.deepEqual(await latentsOf(model, data), data.data);
+    const greedy = await encodeResidual(device, data, { codebookSizes: [16, 16, 16], tensors: codebooks });
+    assert.deepEqual((await codeRows(model, data)).codes, greedy.codes);
+  });
+}
 
 Deno.test("rqKmeansPlus.fit() moves latents off the input, and the loss falls", async () => {
   const device = await Device.open();
