@@ -152,7 +152,13 @@ export type { DecodeModel, DecodeSession } from "./models/decode.ts";
 export { Decoder, type DecoderDropout } from "./models/decoder.ts";
 export type { AttendLayer } from "./models/decoder_blocks.ts";
 export type { PackedTokens } from "./models/packed_tokens.ts";
-export { type ParameterPart, Parameters, type ParameterSpec, type TensorMap } from "./models/parameters.ts";
+export {
+  type ParameterPart,
+  Parameters,
+  type ParameterSpec,
+  type TensorMap,
+  type Weights,
+} from "./models/parameters.ts";
 export {
   findNonFinite,
   readSafetensors,
