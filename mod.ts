@@ -119,6 +119,16 @@ export { opq, type OpqConfig } from "./sid/opq.ts";
 export { rqKmeans, type RqKmeansConfig } from "./sid/rq_kmeans.ts";
 export { rqKmeansBalanced, type RqKmeansBalancedConfig } from "./sid/rq_kmeans_balanced.ts";
 export { rqKmeansConstrained, type RqKmeansConstrainedConfig } from "./sid/rq_kmeans_constrained.ts";
+export { rqKmeansPlus, type RqKmeansPlusConfig } from "./sid/rqkmeans_plus.ts";
+export {
+  CODEBOOK_STARTS,
+  type CodebookStart,
+  CRITERIA,
+  type Criterion,
+  type QuantizerConfig,
+} from "./sid/quantizer_config.ts";
+export { type Normalization, NORMALIZATIONS } from "./sid/normalize.ts";
+export { RECONSTRUCTION_LOSSES, type ReconstructionLoss } from "./kernels/reconstruction_loss.ts";
 export { rvq, type RvqConfig } from "./sid/rvq.ts";
 export { rqVae, type RqVaeConfig } from "./sid/rq_vae.ts";
 export { rqVaeV2, type RqVaeV2Config } from "./sid/rq_vae_v2.ts";
