@@ -52,7 +52,7 @@ export interface QuantizerConfig {
   sinkhornEpsilons: number[];
   /** Rounds of the Sinkhorn assignment. Default: 50. */
   sinkhornIterations: number;
-  /** Weight of the loss that drives items with equal codes apart; 0 leaves it out. Default: 20. */
+  /** Weight of the loss that drives items with equal codes apart; 0 leaves it out. Default: 30. */
   uniquenessWeight: number;
   /** Default: kmeans. */
   codebookStart: CodebookStart;
@@ -105,7 +105,7 @@ export const quantizerFields = {
     "spread each batch over the codewords in training, one epsilon a level such as 0,0,0.003; 0: nearest codewords",
   ),
   sinkhornIterations: count().default(50).describe("rounds of the Sinkhorn assignment"),
-  uniquenessWeight: z.number().min(0).default(20).describe(
+  uniquenessWeight: z.number().min(0).default(30).describe(
     "weight of the loss that drives items with equal codes apart",
   ),
   codebookStart: z.enum(CODEBOOK_STARTS).default("kmeans").describe(
