@@ -70,7 +70,7 @@ const candidates: Candidate[] = [
   ),
 ];
 
-/** Ranks of the target item, one a user. */
+/** Ranks of the target, one a user. */
 interface Scored {
   name: string;
   seed: number;
@@ -182,14 +182,10 @@ async function itemCount(): Promise<number> {
   return Object.keys(JSON.parse(await Deno.readTextFile(join(data, "index.json")))).length;
 }
 
-/** Ranks by item: where items share a SID, the more popular one stands first. */
+/** Ranks by SID, as published figures count: where items share one, a hit on any of them counts. */
 async function ranksOf(folder: string): Promise<Rank[]> {
   const lines = (await Deno.readTextFile(join(folder, "predictions.jsonl"))).trimEnd().split("\n");
-  return lines.map((line) => {
-    const { items, target } = JSON.parse(line) as Prediction;
-    const rank = items.indexOf(target);
-    return rank < 0 ? null : rank;
-  });
+  return lines.map((line) => (JSON.parse(line) as Prediction).rank);
 }
 
 function summaryOf({ name, seed, valid, test, report }: Scored) {
