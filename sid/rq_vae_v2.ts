@@ -21,6 +21,8 @@ export interface RqVaeV2Config extends QuantizerConfig {
   contrastWeight: number;
   /** Temperature of that contrast. Default: 0.1. */
   temperature: number;
+  /** Weight of the loss that drives items with equal codes apart, in the steps that train all levels. Default: 60. */
+  uniquenessWeight: number;
 }
 
 const fields = {
@@ -33,6 +35,10 @@ const fields = {
   contrastWeight: z.number().min(0).default(0.1).describe("weight of the contrast of items bought in a row"),
   temperature: z.number().positive().default(0.1).describe("temperature of the contrastive loss"),
   ...quantizerFields,
+  // Masked steps go without this loss: with 20, as much as other methods had, twice as many items collided.
+  uniquenessWeight: z.number().min(0).default(60).describe(
+    "weight of the loss that drives items with equal codes apart",
+  ),
 } satisfies { [K in keyof RqVaeV2Config]: z.ZodType<RqVaeV2Config[K]> };
 
 /**
