@@ -92,14 +92,16 @@ export function leaveOneOut(_user: number, place: number, length: number): Split
   return place === length - 1 ? "test" : "valid";
 }
 
-/** Samples are leave-one-out when the same users, each once, make up valid and test. */
+/**
+ * Samples are leave-one-out when the same users, each once, make up valid and test, and what a user bought last before
+ * the test target is the valid target.
+ */
 export function splitKindOf({ valid, test }: Record<Split, CorpusSample[]>): SplitKind {
-  const validUsers = new Set(valid.map(({ user }) => user));
+  const validTargets = new Map(valid.map(({ user, target }) => [user, target]));
   const testUsers = new Set(test.map(({ user }) => user));
-  const onceEach = validUsers.size === valid.length && testUsers.size === test.length;
-  return onceEach && testUsers.size > 0 && validUsers.symmetricDifference(testUsers).size === 0
-    ? "leave-one-out"
-    : "time";
+  const onceEach = validTargets.size === valid.length && testUsers.size === test.length;
+  const inTurn = test.every(({ user, history }) => validTargets.get(user) === history.at(-1));
+  return test.length > 0 && valid.length === test.length && onceEach && inTurn ? "leave-one-out" : "time";
 }
 
 /** The longest history among samples, at least 1. */

@@ -62,14 +62,17 @@ Deno.test("inOrder() sorts by user, then time, and keeps the order of ties", () 
   deepStrictEqual(inOrder(rows).map(({ item }) => item), [1, 3, 4, 0, 2]);
 });
 
-Deno.test("splitKindOf() says leave-one-out when the same users, each once, make up valid and test", () => {
-  const sample = (user: number) => ({ user, history: [0], target: 1 });
+Deno.test("splitKindOf() says leave-one-out when each user's valid target comes just before the test target", () => {
+  const valid = (user: number) => ({ user, history: [0], target: 1 });
+  const test = (user: number) => ({ user, history: [0, 1], target: 2 });
   strictEqual(
-    splitKindOf({ train: [], valid: [sample(0), sample(1)], test: [sample(1), sample(0)] }),
+    splitKindOf({ train: [], valid: [valid(0), valid(1)], test: [test(1), test(0)] }),
     "leave-one-out",
   );
-  strictEqual(splitKindOf({ train: [], valid: [sample(0)], test: [sample(1)] }), "time");
-  strictEqual(splitKindOf({ train: [], valid: [sample(0), sample(0)], test: [sample(0)] }), "time");
+  strictEqual(splitKindOf({ train: [], valid: [valid(0)], test: [test(1)] }), "time");
+  strictEqual(splitKindOf({ train: [], valid: [valid(0), valid(0)], test: [test(0)] }), "time");
+  // One file under two names: its targets would be no one's last but one, and would be trained on.
+  strictEqual(splitKindOf({ train: [], valid: [valid(0)], test: [valid(0)] }), "time");
 });
 
 Deno.test("cutSamples() takes times and leaves out what has no split", () => {
