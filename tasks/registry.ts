@@ -9,11 +9,8 @@ interface Entry {
 export const registry = {
   doctor: { summary: "what this machine has and lacks", load: () => import("./doctor.ts") },
   quickstart: { summary: "all stages on the built-in data", load: () => import("./quickstart.ts") },
-  embed: {
-    summary: "turn item texts or histories into vectors",
-    load: () => import("./embed.ts"),
-  },
   data: { summary: "turn raw logs into a dataset, or check one", load: () => import("./data.ts") },
+  embed: { summary: "turn item texts or histories into vectors", load: () => import("./embed.ts") },
   sid: { summary: "turn item embeddings into semantic IDs", load: () => import("./sid.ts") },
   sft: { summary: "train a decoder on next-item prediction", load: () => import("./sft.ts") },
   evaluate: { summary: "rank a split by beam search and score it", load: () => import("./evaluate.ts") },
