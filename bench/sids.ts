@@ -2,7 +2,7 @@
  * Do SIDs help? One recommender, seed and budget on MiniOneRec's Industrial split, the SIDs alone differ: published
  * indexes, every method of `genrec sid` on text, collaborative and fused embeddings, and random codes.
  *
- *     deno run -A bench/sids.ts [--only NAME,NAME] [--epochs 6] [--seeds 42] [--test] [--text FILE.npy] [--out runs/sids]
+ *     deno run -A bench/sids.ts [--only NAME,NAME] [--seeds 42] [--test] [--text FILE.npy] [--out runs/sids]
  *
  * Tune on valid (the default); `--test` evaluates the test split too, once, when the choice is made. Writes OUT/sids.json and
  * prints the Markdown table of BENCHMARKS.md. What is finished is not repeated.
@@ -19,7 +19,6 @@ import { exists, genrec } from "./command.ts";
 const { values } = parseArgs({
   options: {
     only: { type: "string", default: "" },
-    epochs: { type: "string", default: "6" },
     seeds: { type: "string", default: "42" },
     test: { type: "boolean", default: false },
     text: { type: "string", default: "" },
@@ -48,17 +47,17 @@ interface Candidate {
   flags?: string[];
 }
 
-/** Methods with the inputs that they are tried on: all on fused ones, so that rows differ in the method alone. */
+/** Methods with the inputs that they are tried on: all on fused ones, so that rows differ in the method alone; quick ones first. */
 const METHODS: Record<string, (keyof typeof INPUTS)[]> = {
   "rqkmeans": ["fused", "text", "collaborative"],
   "rqkmeans-constrained": ["fused", "text", "collaborative"],
   "rqkmeans-balanced": ["fused"],
-  "rqkmeans-plus": ["fused"],
   "rvq": ["fused"],
   "opq": ["fused"],
   "rqvae": ["fused"],
-  "rqvae-v2": ["fused"],
   "letter": ["aligned"],
+  "rqvae-v2": ["fused"],
+  "rqkmeans-plus": ["fused"],
 };
 
 const candidates: Candidate[] = [
@@ -118,19 +117,8 @@ async function trainAndEvaluate(candidate: Candidate, seed: number, run: string)
   if (!await exists(join(run, "valid", "metrics.json"))) {
     await genrec([
       "sft",
-      ...["--config", "configs/industrial-small.yaml", "--data", data, "--sids", join(sids, "index.json")],
-      ...[
-        "--num-train-epochs",
-        values.epochs,
-        "--eval-steps",
-        "0",
-        "--eval-samples",
-        "300",
-        "--seed",
-        String(seed),
-        "--out",
-        model,
-      ],
+      ...["--config", "configs/sid-comparison.yaml", "--data", data, "--sids", join(sids, "index.json")],
+      ...["--seed", String(seed), "--out", model],
       ...(await exists(join(model, "config.json")) ? ["--resume"] : []),
     ]);
   }
