@@ -12,7 +12,7 @@ import { PhiloxStream } from "../data/philox.ts";
 import { Device } from "../kernels/device.ts";
 import { constrainedKmeans } from "../sid/constrained_kmeans.ts";
 import type { Embeddings } from "../sid/embeddings.ts";
-import { progressiveStart } from "../sid/kmeans_start.ts";
+import { kmeansPlusPlus } from "../sid/kmeans_start.ts";
 import { lloyd } from "../sid/lloyd.ts";
 import { PointBlocks } from "../sid/point_blocks.ts";
 import { sizeBounds } from "../sid/rq_kmeans_constrained.ts";
@@ -114,7 +114,7 @@ try {
     await Deno.writeFile(join(folder, "points.npy"), writeNpy([rows, dim], points.data));
     const bounds = sizeBounds(rows, { codebookSize: CODEWORDS, minSize: 0, maxSize: 0 });
     const began = performance.now();
-    const start = await progressiveStart(device, points, CODEWORDS, 42, 0);
+    const start = await kmeansPlusPlus(device, points.data, points, CODEWORDS, 42, 0);
     const options = { ...bounds, iterations: 100, tolerance: 1e-5 };
     const { inertia } = await constrainedKmeans(device, points, start, options);
     const ours = { milliseconds: [performance.now() - began], cost: inertia };

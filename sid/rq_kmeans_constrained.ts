@@ -2,7 +2,7 @@ import { z } from "zod";
 import { UserError } from "../data/user_error.ts";
 import { constrainedKmeans, type ConstrainedKmeansResult } from "./constrained_kmeans.ts";
 import { checkEmbeddings, checkEnoughItems } from "./embeddings.ts";
-import { progressiveStart } from "./kmeans_start.ts";
+import { kmeansPlusPlus } from "./kmeans_start.ts";
 import type { SidMethod } from "./method.ts";
 import { encodeResidual, fitResidual } from "./residuals.ts";
 import { type RqKmeansConfig, rqKmeansFields } from "./rq_kmeans.ts";
@@ -17,7 +17,8 @@ export interface RqKmeansConstrainedConfig extends RqKmeansConfig {
 
 /**
  * Residual k-means in which every codeword of every level codes about as many items as any other, at the least error
- * that this allows: {@link constrainedKmeans} on each level.
+ * that this allows: {@link constrainedKmeans} on each level, from a k-means++ start (progressive ones end 0.1 to 0.7 %
+ * higher here).
  */
 export const rqKmeansConstrained: SidMethod<RqKmeansConstrainedConfig> = {
   name: "rqkmeans-constrained",
@@ -47,7 +48,14 @@ export const rqKmeansConstrained: SidMethod<RqKmeansConstrainedConfig> = {
             total: levels * starts * iterations,
             state: `level ${level + 1}, error ${(inertia / (rows * dim)).toExponential(2)}`,
           });
-        const from = await progressiveStart(device, points, codebookSize, seed, level * starts + start);
+        const from = await kmeansPlusPlus(
+          device,
+          residuals,
+          points,
+          codebookSize,
+          seed,
+          level * starts + start,
+        );
         const options = { min, max, iterations, tolerance };
         const found = await constrainedKmeans(device, points, from, options, report);
         if (!best || found.inertia < best.inertia) best = found;

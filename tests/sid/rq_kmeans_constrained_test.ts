@@ -5,7 +5,7 @@ import { PhiloxStream } from "../../data/philox.ts";
 import { UserError } from "../../data/user_error.ts";
 import { Device } from "../../kernels/device.ts";
 import { constrainedKmeans } from "../../sid/constrained_kmeans.ts";
-import { progressiveStart } from "../../sid/kmeans_start.ts";
+import { kmeansPlusPlus } from "../../sid/kmeans_start.ts";
 import { rqKmeansConstrained, sizeBounds } from "../../sid/rq_kmeans_constrained.ts";
 
 const vectors = (rows: number, dim: number) => {
@@ -17,7 +17,7 @@ Deno.test("constrainedKmeans() costs at most 1 % more than the k-means-constrain
   const points = { data: Float32Array.from(golden.points.flat()), rows: golden.points.length, dim: 8 };
   const { min, max, clusters } = golden;
   const device = await Device.open();
-  const start = await progressiveStart(device, points, clusters, 42, 0);
+  const start = await kmeansPlusPlus(device, points.data, points, clusters, 42, 0);
   const errors: number[] = [];
   const { labels, inertia } = await constrainedKmeans(
     device,
