@@ -44,6 +44,8 @@ export interface SidModel {
 export interface SidFit extends SidCodes {
   /** Codebooks and weights. */
   model: SidModel;
+  /** Weights of the best moments of training by name, such as `best-loss`, where there is more than one to choose from. */
+  checkpoints?: Record<string, TensorMap>;
   /** Facts about the fit for the report, such as the epoch that was kept; JSON values. */
   notes?: Record<string, unknown>;
 }

@@ -67,8 +67,8 @@ export interface QuantizerOptions {
 
 /** What training gave. */
 export interface TrainedQuantizer {
-  /** Weights of the epoch that was kept. */
-  tensors: TensorMap;
+  /** Weights of the best epoch by each criterion; those of `config.keep` are the ones to use. */
+  checkpoints: Record<Criterion, TensorMap>;
   /** That epoch. */
   kept: QuantizerEvaluation;
   /** The best epoch by each criterion. */
@@ -193,7 +193,7 @@ export async function trainQuantizer(
     }
 
     const best: Partial<Record<Criterion, QuantizerEvaluation>> = {};
-    let tensors: TensorMap = fresh;
+    const checkpoints: Partial<Record<Criterion, TensorMap>> = {};
     let collisions = { rate: Infinity, stale: 0 };
     let revived = 0;
     let step = 0;
@@ -226,10 +226,14 @@ export async function trainQuantizer(
       losses = [];
       const coded = await codeRows(model, data);
       const evaluation = evaluateCodes(coded, codebookSizes, { epoch, loss }, unseen);
-      for (const criterion of CRITERIA) {
-        if (best[criterion] && !isBetter(evaluation, best[criterion], criterion)) continue;
+      const improved = CRITERIA.filter((criterion) => {
+        const before = best[criterion];
+        return before === undefined || isBetter(evaluation, before, criterion);
+      });
+      const tensors = improved.length > 0 ? await model.tensors() : fresh;
+      for (const criterion of improved) {
         best[criterion] = evaluation;
-        if (criterion === config.keep) tensors = await model.tensors();
+        checkpoints[criterion] = tensors;
       }
       if (uniqueness) paths = codePaths(coded.codes, codebookSizes.length);
       const { collisionRate: rate } = evaluation;
@@ -244,7 +248,14 @@ export async function trainQuantizer(
     }
     const all = best as Record<Criterion, QuantizerEvaluation>;
     const stopped = epoch < config.epochs ? "early" : "finished";
-    return { tensors, kept: all[config.keep], best: all, epochs: epoch, stopped, revived };
+    return {
+      checkpoints: checkpoints as Record<Criterion, TensorMap>,
+      kept: all[config.keep],
+      best: all,
+      epochs: epoch,
+      stopped,
+      revived,
+    };
   } finally {
     optimizer.destroy();
     quantizer.destroy();

@@ -8,12 +8,19 @@ import {
   fitNormalizer,
   type Normalization,
   normalize,
+  type Normalizer,
   normalizerOf,
   normalizerTensors,
 } from "./normalize.ts";
 import { checkWidth, codeItems } from "./quantizer_codes.ts";
-import { type QuantizerConfig, quantizerFields, quantizerShape } from "./quantizer_config.ts";
-import { type QuantizerOptions, trainQuantizer } from "./quantizer_training.ts";
+import {
+  CRITERIA,
+  type Criterion,
+  type QuantizerConfig,
+  quantizerFields,
+  quantizerShape,
+} from "./quantizer_config.ts";
+import { type QuantizerOptions, type TrainedQuantizer, trainQuantizer } from "./quantizer_training.ts";
 
 /** Settings of {@link rqVae}; `rqVae.Config.parse({})` fills in the defaults. */
 export interface RqVaeConfig extends QuantizerConfig {
@@ -56,10 +63,26 @@ export async function fitQuantizer(
   const normalizer = fitNormalizer(embeddings, config.normalize);
   const data = normalize(embeddings, normalizer);
   const shape = quantizerShape(embeddings.dim, codebookSizes, config);
-  const { tensors: weights, ...notes } = await trainQuantizer(device, data, shape, config, options);
-  const tensors = new Map([...weights, ...normalizerTensors(normalizer)]);
-  const model = { codebookSizes: [...codebookSizes], tensors };
-  return { ...await encodeQuantizer(device, embeddings, model, config), model, notes: { ...notes } };
+  const trained = await trainQuantizer(device, data, shape, config, options);
+  const fitted = fittedQuantizer(trained, config, codebookSizes, normalizer);
+  return { ...await encodeQuantizer(device, embeddings, fitted.model, config), ...fitted };
+}
+
+/** What a training leaves for coding, the normaliser of its inputs included, and what it tells about itself. */
+export function fittedQuantizer(
+  { checkpoints: trained, ...notes }: TrainedQuantizer,
+  { keep }: { keep: Criterion },
+  codebookSizes: readonly number[],
+  normalizer: Normalizer,
+): Pick<SidFit, "model" | "checkpoints" | "notes"> {
+  const complete = (weights: TensorMap): TensorMap => new Map([...weights, ...normalizerTensors(normalizer)]);
+  return {
+    model: { codebookSizes: [...codebookSizes], tensors: complete(trained[keep]) },
+    checkpoints: Object.fromEntries(
+      CRITERIA.map((criterion) => [`best-${criterion}`, complete(trained[criterion])]),
+    ),
+    notes,
+  };
 }
 
 /**

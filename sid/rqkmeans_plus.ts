@@ -4,12 +4,12 @@ import type { TensorMap } from "../models/parameters.ts";
 import type { RqVaeShape } from "../models/rq_vae.ts";
 import { checkEmbeddings, checkEnoughItems, type Embeddings } from "./embeddings.ts";
 import type { SidFit, SidInput, SidMethod, SidProgress } from "./method.ts";
-import { fitNormalizer, normalize, normalizerTensors } from "./normalize.ts";
+import { fitNormalizer, normalize } from "./normalize.ts";
 import { type QuantizerConfig, quantizerFields, quantizerShape } from "./quantizer_config.ts";
 import { trainQuantizer } from "./quantizer_training.ts";
 import { rqKmeans } from "./rq_kmeans.ts";
 import { rqKmeansConstrained } from "./rq_kmeans_constrained.ts";
-import { encodeQuantizer } from "./rq_vae.ts";
+import { encodeQuantizer, fittedQuantizer } from "./rq_vae.ts";
 
 /** Settings of {@link rqKmeansPlus}; `rqKmeansPlus.Config.parse({})` fills in the defaults. */
 export interface RqKmeansPlusConfig
@@ -63,13 +63,12 @@ async function fit(
     codebookStart: "uniform" as const,
     startIterations: 1,
   };
-  const { tensors: weights, ...notes } = await trainQuantizer(device, data, shape, training, {
+  const trained = await trainQuantizer(device, data, shape, training, {
     initial: (fresh) => new Map([...fresh, ...codebooks]),
     onProgress,
   });
-  const tensors = new Map([...weights, ...normalizerTensors(normalizer)]);
-  const model = { codebookSizes: [...shape.codebookSizes], tensors };
-  return { ...await rqKmeansPlus.encode(device, embeddings, model, config), model, notes: { ...notes } };
+  const fitted = fittedQuantizer(trained, config, shape.codebookSizes, normalizer);
+  return { ...await rqKmeansPlus.encode(device, embeddings, fitted.model, config), ...fitted };
 }
 
 /** Codebooks `codebook.0` (K, D) … that training starts from, of normalised embeddings. */

@@ -16,6 +16,7 @@ import { readMatrix, readNpy, writeNpy } from "../../data/npy.ts";
 import { diskFiles } from "../../data/read_files.ts";
 import { readText } from "../../data/text_file.ts";
 import { UserError } from "../../data/user_error.ts";
+import type { TensorMap } from "../../models/parameters.ts";
 import { readSafetensors, writeSafetensors } from "../../models/safetensors.ts";
 import { COLLISION_POLICIES } from "../../sid/collisions/registry.ts";
 import type { Embeddings } from "../../sid/embeddings.ts";
@@ -146,13 +147,25 @@ export async function readSids(folder: string): Promise<StoredSids> {
   };
 }
 
-/** Writes a catalogue and its report, each file whole or not at all; the index, which training reads, comes last. */
-export async function writeSids(folder: string, stored: StoredSids, report: SidReportFile): Promise<void> {
+/**
+ * Writes a catalogue and its report, each file whole or not at all; the index, which training reads, comes last.
+ * `checkpoints` are other weights by name, a file each.
+ */
+export async function writeSids(
+  folder: string,
+  stored: StoredSids,
+  report: SidReportFile,
+  checkpoints: Record<string, TensorMap> = {},
+): Promise<void> {
   const { recipe, tokens, coded, embeddings: { rows, dim, data }, model, added } = stored;
   const files: [name: string, content: string | Uint8Array][] = [
     [FILES.embeddings, writeNpy([rows, dim], data)],
     [FILES.codes, writeNpy([rows, recipe.codebookSizes.length], coded)],
     [FILES.codebooks, writeSafetensors(model.tensors, { metadata: { method: recipe.method } })],
+    ...Object.entries(checkpoints).map(([name, tensors]): [string, Uint8Array] => [
+      `${name}.safetensors`,
+      writeSafetensors(tensors, { metadata: { method: recipe.method } }),
+    ]),
     [FILES.report, JSON.stringify(report, null, 2) + "\n"],
     [FILES.page, htmlReport(report)],
     [FILES.newTokens, formatNewTokens(newTokens(tokens, recipe.tokenOrder))],

@@ -53,7 +53,7 @@ export async function makeSids(flags: SidFlags, io: TaskIO): Promise<SidReportFi
     added: [],
   };
   const report = makeReport(stored, corpus && namesOf(corpus), { zeroRows, notes: fit.notes ?? {} });
-  await writeSids(out, stored, report);
+  await writeSids(out, stored, report, fit.checkpoints);
   if (io.json) console.log(JSON.stringify(report, null, 2));
   else {
     printReport(report, io);

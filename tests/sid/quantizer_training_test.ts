@@ -137,7 +137,7 @@ for (const layout of ["texture", "buffer"] as Layout[]) {
         lrSchedulerType: "constant",
       });
       const device = await Device.open({ layout });
-      const { tensors, kept } = await trainQuantizer(device, data, caseShape, config, {
+      const { checkpoints: { loss: tensors }, kept } = await trainQuantizer(device, data, caseShape, config, {
         initial: () => initialTensors(expected),
       });
       // A bias before a batch norm has gradient 0: AdamW makes steps of its rounding errors, and running means follow.
@@ -216,8 +216,9 @@ Deno.test("trainQuantizer() keeps the best epoch by each criterion", async () =>
   const device = await Device.open();
   for (const keep of ["loss", "collision", "gini"] as const) {
     const config = quick({ epochs: 12, evalEpochs: 2, keep, learningRate: 0.01 });
-    const { kept, best } = await trainQuantizer(device, clusters(200, 8), small, config);
+    const { kept, best, checkpoints } = await trainQuantizer(device, clusters(200, 8), small, config);
     assert.equal(kept, best[keep]);
+    assert.equal(checkpoints.loss === checkpoints.gini, best.loss === best.gini);
     assert.ok(best.loss.loss <= Math.min(best.collision.loss, best.gini.loss));
     assert.ok(best.collision.collisionRate <= Math.min(best.loss.collisionRate, best.gini.collisionRate));
     assert.ok(best.gini.gini <= Math.min(best.loss.gini, best.collision.gini));
@@ -274,10 +275,16 @@ Deno.test("trainQuantizer() adds the gradients of a hook's loss, and its logged 
     fresh.get("codebook.0")!.data.fill(0);
     return fresh;
   };
-  const { tensors, kept } = await trainQuantizer(device, clusters(20, 8), pulled, config, {
-    hooks,
-    initial: start,
-  });
+  const { checkpoints: { collision: tensors }, kept } = await trainQuantizer(
+    device,
+    clusters(20, 8),
+    pulled,
+    config,
+    {
+      hooks,
+      initial: start,
+    },
+  );
   tensors.get("codebook.0")!.data.forEach((value) => assert.ok(Math.abs(value - 0.01) < 1e-4));
   assert.ok(kept.loss > 1000 && kept.loss < 1100);
 });

@@ -56,6 +56,21 @@ Deno.test("sid finds the two levels of nested clusters and writes index, report 
   });
 });
 
+Deno.test("sid --method rqvae keeps the best weights by every criterion, the chosen ones as codebooks", async () => {
+  await withEmbeddings(nested, async (dir) => {
+    const flags = "--method rqvae --levels 2 --codebook-size 4 --latent-dim 4 --epochs 4 --keep loss".split(
+      " ",
+    );
+    await sid(dir, ...flags);
+    const read = (name: string) => Deno.readFileSync(join(dir, "sids", `${name}.safetensors`));
+    assert.deepEqual(read("best-loss"), read("codebooks"));
+    const names = [...readSafetensors(read("codebooks")).keys()].sort();
+    for (const other of ["best-collision", "best-gini"]) {
+      assert.deepEqual([...readSafetensors(read(other)).keys()].sort(), names);
+    }
+  });
+});
+
 // Eight items on four points: every second one collides.
 const pairs = corners.flatMap((corner) => [corner, corner]);
 
