@@ -41,3 +41,10 @@ export function checkEnoughItems({ rows }: Embeddings, codebookSize: number): vo
       `Use --codebook-size ${2 ** Math.max(1, Math.floor(Math.log2(rows / 4)))} or less`,
   );
 }
+
+/** The vectors of some items, in their order: (items, D). */
+export function pickRows(data: Float32Array, items: Uint32Array, dim: number): Float32Array {
+  const picked = new Float32Array(items.length * dim);
+  items.forEach((item, i) => picked.set(data.subarray(item * dim, (item + 1) * dim), i * dim));
+  return picked;
+}

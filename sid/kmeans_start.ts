@@ -2,7 +2,7 @@ import { PhiloxStream } from "../data/philox.ts";
 import { shuffledOrder } from "../data/shuffle.ts";
 import type { Device } from "../kernels/device.ts";
 import { kmeansStart } from "../kernels/kmeans.ts";
-import type { Embeddings } from "./embeddings.ts";
+import { type Embeddings, pickRows } from "./embeddings.ts";
 import { lloyd } from "./lloyd.ts";
 import { blockRows, PointBlocks } from "./point_blocks.ts";
 import { principalAxes, project } from "./principal_axes.ts";
@@ -63,8 +63,8 @@ export async function kmeansPlusPlus(
   const uniforms = Float32Array.from({ length: codebookSize }, () => random.uniform());
   const most = blockRows(device, dim);
   const items = rows <= most ? undefined : shuffledOrder(rows, seed, index).subarray(0, most);
-  const sample = items ? rowsOf(points, items, dim) : points;
-  return rowsOf(sample, await chooseStart(device, sample, dim, uniforms), dim);
+  const sample = items ? pickRows(points, items, dim) : points;
+  return pickRows(sample, await chooseStart(device, sample, dim, uniforms), dim);
 }
 
 /** k-means++ start: rows of K points (N, D). `uniforms` (K) are random numbers in [0, 1). */
@@ -114,10 +114,4 @@ function columns(data: Float32Array, rows: number, stride: number, count: number
     { length: rows * count },
     (_, i) => data[Math.floor(i / count) * stride + i % count],
   );
-}
-
-function rowsOf(data: Float32Array, rows: Uint32Array, dim: number): Float32Array {
-  const picked = new Float32Array(rows.length * dim);
-  rows.forEach((row, i) => picked.set(data.subarray(row * dim, (row + 1) * dim), i * dim));
-  return picked;
 }

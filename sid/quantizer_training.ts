@@ -7,7 +7,7 @@ import type { ParameterSpec, TensorMap } from "../models/parameters.ts";
 import { type QuantizedLatents, ResidualQuantizer } from "../models/residual_quantizer.ts";
 import { reconstruction, RqVae, type RqVaeShape } from "../models/rq_vae.ts";
 import { learningRateAt } from "../models/schedule.ts";
-import type { Embeddings } from "./embeddings.ts";
+import { type Embeddings, pickRows } from "./embeddings.ts";
 import { LossLog } from "./loss_log.ts";
 import type { SidProgress } from "./method.ts";
 import { shuffledBatches, splitItems } from "./quantizer_batches.ts";
@@ -145,7 +145,7 @@ export async function trainQuantizer(
     const dropout = config.dropout > 0 ? { rate: config.dropout, seed: dropoutSeed } : undefined;
     device.scope(() => {
       const input = device.matrix(rows, data.dim);
-      device.write(input, rowsOf(data, batch));
+      device.write(input, pickRows(data.data, batch, data.dim));
       const tape = new Tape(device, true);
       const latents = model.encode(tape, input, dropout);
       const quantized = quantizer.quantize(tape, model.parameters, latents, {
@@ -185,7 +185,7 @@ export async function trainQuantizer(
     model.load(initial?.(fresh) ?? fresh, "fresh weights");
     if (!initial && config.codebookStart !== "uniform") {
       const some = config.codebookStart === "kmeans" ? items : batchesOf(0)[0];
-      const start = { data: rowsOf(data, some), rows: some.length, dim: data.dim };
+      const start = { data: pickRows(data.data, some, data.dim), rows: some.length, dim: data.dim };
       const latents = { data: await latentsOf(model, start), rows: some.length, dim: shape.latentWidth };
       const options = { iterations: config.startIterations, seed: config.seed };
       const codebooks = await kmeansCodebooks(device, latents, codebookSizes, options);
@@ -230,10 +230,12 @@ export async function trainQuantizer(
         const before = best[criterion];
         return before === undefined || isBetter(evaluation, before, criterion);
       });
-      const tensors = improved.length > 0 ? await model.tensors() : fresh;
-      for (const criterion of improved) {
-        best[criterion] = evaluation;
-        checkpoints[criterion] = tensors;
+      if (improved.length > 0) {
+        const tensors = await model.tensors();
+        for (const criterion of improved) {
+          best[criterion] = evaluation;
+          checkpoints[criterion] = tensors;
+        }
       }
       if (uniqueness) paths = codePaths(coded.codes, codebookSizes.length);
       const { collisionRate: rate } = evaluation;
@@ -266,14 +268,6 @@ export async function trainQuantizer(
   }
 }
 
-/** Rows of normalised inputs, (items, width). */
-function rowsOf({ data, rows, dim }: Embeddings, items: Uint32Array): Float32Array {
-  if (items.length === rows && items.every((item, i) => item === i)) return data;
-  const picked = new Float32Array(items.length * dim);
-  items.forEach((item, i) => picked.set(data.subarray(item * dim, (item + 1) * dim), i * dim));
-  return picked;
-}
-
 /** Loss of each step: its terms added up. */
 function totals(terms: Map<string, number[]>): number[] {
   const sums: number[] = [];
@@ -292,7 +286,7 @@ async function revive(
   const { parameters, shape: { codebookSizes, latentWidth } } = model;
   const levels = codebookSizes.length;
   const latents = { data: await latentsOf(model, data), rows: data.rows, dim: latentWidth };
-  const seen = { data: rowsOf(latents, items), rows: items.length, dim: latentWidth };
+  const seen = { data: pickRows(latents.data, items, latentWidth), rows: items.length, dim: latentWidth };
   const seenCodes = new Uint16Array(items.length * levels);
   items.forEach((item, i) => seenCodes.set(codes.subarray(item * levels, (item + 1) * levels), i * levels));
   const state = await optimizer.state();

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import type { Device } from "../kernels/device.ts";
+import { bestOfStarts } from "./best_of_starts.ts";
 import { checkEmbeddings, checkEnoughItems, type Embeddings } from "./embeddings.ts";
 import { progressiveStart } from "./kmeans_start.ts";
-import { lloyd, type LloydResult } from "./lloyd.ts";
+import { lloyd } from "./lloyd.ts";
 import type { SidFit, SidMethod, SidProgress } from "./method.ts";
 import { PointBlocks } from "./point_blocks.ts";
 import { encodeResidual, fitResidual, type Level } from "./residuals.ts";
@@ -65,20 +66,17 @@ export async function residualKmeans(
     return await fitResidual(embeddings, levels, async (residuals, level) => {
       const points = { data: residuals, rows, dim };
       blocks.write(residuals);
-      let best: LloydResult | undefined;
-      for (let start = 0; start < starts; start++) {
-        const report = (iteration: number, inertia: number) =>
-          onProgress?.({
-            done: (level * starts + start) * iterations + iteration,
-            total: levels * starts * iterations,
-            state: `level ${level + 1}, error ${(inertia / (rows * dim)).toExponential(2)}`,
-          });
-        const from = await progressiveStart(device, points, codebookSize, seed, level * starts + start);
-        const found = await lloyd(device, blocks, from, codebookSize, { iterations, tolerance }, report);
-        if (!best || found.inertia < best.inertia) best = found;
-      }
-      const { centres, labels } = best!;
-      return await adjust({ codebook: centres, labels }, points, level);
+      const found = await bestOfStarts(
+        points,
+        level,
+        { levels, starts, iterations },
+        async (index, report) => {
+          const from = await progressiveStart(device, points, codebookSize, seed, index);
+          return await lloyd(device, blocks, from, codebookSize, { iterations, tolerance }, report);
+        },
+        onProgress,
+      );
+      return await adjust(found, points, level);
     });
   } finally {
     blocks.destroy();

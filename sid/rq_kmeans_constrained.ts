@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { UserError } from "../data/user_error.ts";
-import { constrainedKmeans, type ConstrainedKmeansResult } from "./constrained_kmeans.ts";
+import { bestOfStarts } from "./best_of_starts.ts";
+import { constrainedKmeans } from "./constrained_kmeans.ts";
 import { checkEmbeddings, checkEnoughItems } from "./embeddings.ts";
 import { kmeansPlusPlus } from "./kmeans_start.ts";
 import type { SidMethod } from "./method.ts";
@@ -37,31 +38,13 @@ export const rqKmeansConstrained: SidMethod<RqKmeansConstrainedConfig> = {
     const { rows, dim } = embeddings;
     checkEmbeddings(embeddings);
     checkEnoughItems(embeddings, codebookSize);
-    const { min, max } = sizeBounds(rows, config);
-    return await fitResidual(embeddings, levels, async (residuals, level) => {
+    const options = { ...sizeBounds(rows, config), iterations, tolerance };
+    return await fitResidual(embeddings, levels, (residuals, level) => {
       const points = { data: residuals, rows, dim };
-      let best: ConstrainedKmeansResult | undefined;
-      for (let start = 0; start < starts; start++) {
-        const report = (iteration: number, inertia: number) =>
-          onProgress?.({
-            done: (level * starts + start) * iterations + iteration,
-            total: levels * starts * iterations,
-            state: `level ${level + 1}, error ${(inertia / (rows * dim)).toExponential(2)}`,
-          });
-        const from = await kmeansPlusPlus(
-          device,
-          residuals,
-          points,
-          codebookSize,
-          seed,
-          level * starts + start,
-        );
-        const options = { min, max, iterations, tolerance };
-        const found = await constrainedKmeans(device, points, from, options, report);
-        if (!best || found.inertia < best.inertia) best = found;
-      }
-      const { centres, labels } = best!;
-      return { codebook: centres, labels };
+      return bestOfStarts(points, level, { levels, starts, iterations }, async (index, report) => {
+        const from = await kmeansPlusPlus(device, residuals, points, codebookSize, seed, index);
+        return await constrainedKmeans(device, points, from, options, report);
+      }, onProgress);
     });
   },
   encode: encodeResidual,

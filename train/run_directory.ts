@@ -183,6 +183,7 @@ function ignoreMissing(error: unknown): void {
   if (!(error instanceof Deno.errors.NotFound)) throw error;
 }
 
-async function isFile(path: string): Promise<boolean> {
+/** Whether there is a file, and no folder, at a path. */
+export async function isFile(path: string): Promise<boolean> {
   return await Deno.stat(path).then((stat) => stat.isFile, () => false);
 }

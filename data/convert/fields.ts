@@ -34,6 +34,17 @@ export type Field = keyof typeof FIELDS;
 /** Every {@link Field}. */
 export const ALL_FIELDS = Object.keys(FIELDS) as Field[];
 
+/** What `item.json` and the like say of items. */
+export const ITEM_FIELDS: readonly Field[] = [
+  "titles",
+  "descriptions",
+  "brands",
+  "categories",
+  "prices",
+  "features",
+  "item attributes",
+];
+
 /** The parts that `corpus` has and a format that `holds` some does not, its files of other formats among them. */
 export function notHeld(corpus: Corpus, holds: readonly Field[], format: string): string[] {
   if (holds === ALL_FIELDS) return [];

@@ -4,7 +4,7 @@ import { sequencesOf } from "../interactions.ts";
 import { formatItems } from "../item_file.ts";
 import { MAX_HISTORY, MIN_ITEMS } from "../letter.ts";
 import { idMaps } from "./id_maps.ts";
-import { notHeld } from "./fields.ts";
+import { ITEM_FIELDS, notHeld } from "./fields.ts";
 import type { DatasetWriter, NamedFile } from "./writer.ts";
 
 /** LETTER's and LC-Rec's files: users' sequences, from which the split follows, index and items. */
@@ -12,14 +12,8 @@ export const letter: DatasetWriter = {
   name: "letter",
   holds: [
     "SIDs",
-    "titles",
-    "descriptions",
-    "brands",
-    "categories",
-    "prices",
-    "features",
+    ...ITEM_FIELDS,
     "item ids",
-    "item attributes",
     "user ids",
     "interactions that no sample shows",
   ],
@@ -48,14 +42,6 @@ export const letter: DatasetWriter = {
 };
 
 function hasText(corpus: Corpus): boolean {
-  const withoutText = [
-    "titles",
-    "descriptions",
-    "brands",
-    "categories",
-    "prices",
-    "features",
-    "item attributes",
-  ];
-  return notHeld(corpus, [], "letter").some((field) => withoutText.includes(field));
+  const present = notHeld(corpus, [], "letter");
+  return ITEM_FIELDS.some((field) => present.includes(field));
 }

@@ -17,6 +17,7 @@ import {
 import { fill, PROMPTS, type Wording } from "./mimigenrec_prompts.ts";
 import { datasetInfo, otherRows } from "./mimigenrec_tasks.ts";
 import { needSids } from "./need_sids.ts";
+import { ITEM_FIELDS } from "./fields.ts";
 import type { DatasetWriter, NamedFile, WriteOptions } from "./writer.ts";
 
 const PREFIX = "mimigenrec";
@@ -29,13 +30,7 @@ export const mimigenrec: DatasetWriter = {
   name: "mimigenrec",
   holds: [
     "SIDs",
-    "titles",
-    "descriptions",
-    "brands",
-    "categories",
-    "prices",
-    "features",
-    "item attributes",
+    ...ITEM_FIELDS,
     "user ids", // told below
     "which split a sample is in",
     "the order of samples",

@@ -8,6 +8,7 @@ import { formatItems } from "../item_file.ts";
 import { formatListCell } from "../list_cell.ts";
 import { COLUMNS, type RowAttributes } from "../minionerec_rows.ts";
 import { idMaps } from "./id_maps.ts";
+import { ITEM_FIELDS } from "./fields.ts";
 import type { DatasetWriter, NamedFile } from "./writer.ts";
 
 /** MiniOneRec's files: with SIDs the CSV splits, index, items and info; without, the `.inter` splits and items. */
@@ -15,14 +16,8 @@ export const minionerec: DatasetWriter = {
   name: "minionerec",
   holds: [
     "SIDs",
-    "titles",
-    "descriptions",
-    "brands",
-    "categories",
-    "prices",
-    "features",
+    ...ITEM_FIELDS,
     "item ids",
-    "item attributes",
     "user ids",
     "which split a sample is in",
     "the order of samples",

@@ -5,20 +5,15 @@ import { purchasesOf, sequencesOf } from "../interactions.ts";
 import { formatListCell } from "../list_cell.ts";
 import { MAX_HISTORY } from "../recbole.ts";
 import { NO_SPLIT } from "../recbole_log.ts";
+import { ITEM_FIELDS } from "./fields.ts";
 import type { DatasetWriter, NamedFile } from "./writer.ts";
 
 /** RecBole's atomic files, named after the dataset, as is the folder that RecBole looks for. */
 export const recbole: DatasetWriter = {
   name: "recbole",
   holds: [
-    "titles",
-    "descriptions",
-    "brands",
-    "categories",
-    "prices",
-    "features",
+    ...ITEM_FIELDS,
     "item ids",
-    "item attributes",
     "user ids",
     "user attributes",
     "times",

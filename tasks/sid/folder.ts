@@ -23,7 +23,7 @@ import type { Embeddings } from "../../sid/embeddings.ts";
 import { htmlReport, type SidReportFile } from "../../sid/html_report.ts";
 import type { SidModel } from "../../sid/method.ts";
 import type { Placement } from "../../sid/place_new.ts";
-import { writeAtomic } from "../../train/run_directory.ts";
+import { isFile, writeAtomic } from "../../train/run_directory.ts";
 import { makeFolder } from "../_output.ts";
 import { DIALECTS } from "../embed.ts";
 import { methods } from "./flags.ts";
@@ -200,8 +200,4 @@ function mismatch(path: string, found: string, items: number): UserError {
     `Cannot use ${path}: it ${found}, expected one for each of ${items} items. The files of the folder are of ` +
       "different runs, make the SIDs again",
   );
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return await Deno.stat(path).then((stat) => stat.isFile, () => false);
 }

@@ -1,8 +1,8 @@
 import { deepStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
-import fc from "fast-check";
 import { NO_TARGET, packBatch, packSequences, planBatches } from "../../data/batches.ts";
 import type { PackInput } from "../../data/sequences.ts";
 import { UserError } from "../../data/user_error.ts";
+import fc from "../property.ts";
 
 Deno.test("packSequences() lays two sequences into one batch and leaves unused rows attending to nothing", () => {
   const sequences: PackInput[] = [

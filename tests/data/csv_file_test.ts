@@ -1,7 +1,7 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import fc from "fast-check";
 import { formatCsvLine, readCsv } from "../../data/csv_file.ts";
 import golden from "../golden/python_text.json" with { type: "json" };
+import fc from "../property.ts";
 
 Deno.test("formatCsvLine() writes as Python's csv does", () => {
   strictEqual(formatCsvLine(golden.texts), golden.csv);

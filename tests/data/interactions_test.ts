@@ -1,5 +1,4 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import fc from "fast-check";
 import {
   cutSamples,
   inOrder,
@@ -10,6 +9,7 @@ import {
   splitKindOf,
   toColumns,
 } from "../../data/interactions.ts";
+import fc from "../property.ts";
 
 /** Leave-one-out samples of users' item sequences. */
 function samplesOf(sequences: readonly number[][], maxHistory: number) {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import type { CorpusItem } from "../../data/corpus.ts";
 import { cleanText, itemText, minionerecText, TEXT_FIELDS, truncateText } from "../../data/item_text.ts";
 import { loadItems } from "../../data/item_file.ts";
 import { realData } from "./real_data.ts";
+import fc from "../property.ts";
 
 const item = (fields: Partial<CorpusItem>): CorpusItem => ({ id: "0", title: "", categories: [], ...fields });
 const all = { fields: TEXT_FIELDS, maxCharacters: 1000 };

@@ -1,7 +1,7 @@
 import { deepStrictEqual, strictEqual, throws } from "node:assert/strict";
-import fc from "fast-check";
 import { formatListCell, parseIntegerCell, parseListCell, parseStringCell } from "../../data/list_cell.ts";
 import golden from "../golden/python_text.json" with { type: "json" };
+import fc from "../property.ts";
 
 Deno.test("formatListCell() prints as Python does", () => {
   strictEqual(formatListCell(golden.texts), golden.list);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import fc from "fast-check";
 import { nonFiniteRows, readMatrix, readNpy, writeNpy } from "../../data/npy.ts";
+import fc from "../property.ts";
 
 /** A version-1 file with any header and data. */
 function fileOf(header: string, data: ArrayBufferView, version = 1): Uint8Array {

@@ -1,6 +1,6 @@
 import { deepStrictEqual, notDeepStrictEqual } from "node:assert/strict";
-import fc from "fast-check";
 import { shuffledOrder } from "../../data/shuffle.ts";
+import fc from "../property.ts";
 
 Deno.test("shuffledOrder() holds every number once", () => {
   fc.assert(fc.property(fc.nat(300), fc.nat(), fc.nat(50), (n, seed, epoch) => {

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import {
   rowBlocks,
   sparseMatmul,
@@ -8,6 +7,7 @@ import {
   uploadSparse,
 } from "../../kernels/sparse_matmul.ts";
 import { Device } from "../../kernels/device.ts";
+import fc from "../property.ts";
 
 /** Matrices whose rows have 0 to 6 entries in ascending columns. */
 const sparse = fc.integer({ min: 1, max: 9 }).chain((cols) =>

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import fc from "fast-check";
 import {
   findNonFinite,
   readSafetensors,
   readSafetensorsMetadata,
   writeSafetensors,
 } from "../../models/safetensors.ts";
+import fc from "../property.ts";
 
 const golden = async (name: string) =>
   new Uint8Array(await readFile(new URL(`../golden/${name}`, import.meta.url)));

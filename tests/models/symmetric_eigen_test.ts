@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import { symmetricEigen } from "../../models/symmetric_eigen.ts";
+import fc from "../property.ts";
 
 Deno.test("symmetricEigen() of [[2, 1], [1, 2]] is 3 along (1, 1) and 1 along (1, -1)", () => {
   const { values, vectors } = symmetricEigen(Float64Array.of(2, 1, 1, 2), 2);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import { Tokenizer } from "../../models/tokenizer.ts";
 import { realData } from "../data/real_data.ts";
+import fc from "../property.ts";
 
 interface Golden {
   text: string;

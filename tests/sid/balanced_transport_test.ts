@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import { PhiloxStream } from "../../data/philox.ts";
 import { shuffledOrder } from "../../data/shuffle.ts";
 import {
@@ -8,6 +7,7 @@ import {
   suitedEpsilon,
   transportPrices,
 } from "../../sid/balanced_transport.ts";
+import fc from "../property.ts";
 
 /** Costs in blocks of two rows. */
 function blocksOf(values: Float32Array, clusters: number) {

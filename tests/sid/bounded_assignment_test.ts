@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import { PhiloxStream } from "../../data/philox.ts";
 import { assignWithinBounds, type SizeBounds } from "../../sid/bounded_assignment.ts";
+import fc from "../property.ts";
 
 function totalCost(costs: ArrayLike<number>, clusters: number, labels: ArrayLike<number>): number {
   return Array.from(labels, (label, i) => costs[i * clusters + label]).reduce((sum, cost) => sum + cost, 0);

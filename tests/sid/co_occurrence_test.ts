@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import { UserError } from "../../data/user_error.ts";
 import { countCoOccurrences, NO_ITEM, pairItems } from "../../sid/co_occurrence.ts";
 import { partnersIn } from "../../sid/co_occurrence_contrast.ts";
+import fc from "../property.ts";
 
 const all = (rows: number) => Uint32Array.from({ length: rows }, (_, item) => item);
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import { PhiloxStream } from "../../data/philox.ts";
 import { clusterCodewords, drawPositives } from "../../sid/codeword_clusters.ts";
+import fc from "../property.ts";
 
 /** Codewords of two numbers: each near one of four corners. */
 function corners(rows: number) {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import type { TensorMap } from "../../models/parameters.ts";
 import { addExtraLevel } from "../../sid/collisions/extra_level.ts";
 import { placeNewItems } from "../../sid/place_new.ts";
 import { buildTrie } from "../../sid/trie.ts";
+import fc from "../property.ts";
 
 const CODEWORDS = 4;
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import { shuffledBatches, splitItems } from "../../sid/quantizer_batches.ts";
+import fc from "../property.ts";
 
 Deno.test("shuffledBatches() holds every item once, groups side by side, in another order each epoch", () => {
   const sizes = fc.record({

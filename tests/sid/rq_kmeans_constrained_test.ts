@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import golden from "../golden/constrained_kmeans.json" with { type: "json" };
 import { PhiloxStream } from "../../data/philox.ts";
 import { UserError } from "../../data/user_error.ts";
@@ -7,6 +6,7 @@ import { Device } from "../../kernels/device.ts";
 import { constrainedKmeans } from "../../sid/constrained_kmeans.ts";
 import { kmeansPlusPlus } from "../../sid/kmeans_start.ts";
 import { rqKmeansConstrained, sizeBounds } from "../../sid/rq_kmeans_constrained.ts";
+import fc from "../property.ts";
 
 const vectors = (rows: number, dim: number) => {
   const random = new PhiloxStream(7, "test embeddings");

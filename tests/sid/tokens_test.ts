@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import { formatSid, formatToken, parseToken, SidVocabulary } from "../../sid/tokens.ts";
+import fc from "../property.ts";
 
 const sids = [["<a_2>", "<b_0>", "<c_7>"], ["<a_10>", "<b_0>", "<c_7>", "<d_1>"], [
   "<a_1>",

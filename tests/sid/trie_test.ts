@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import { buildTrie } from "../../sid/trie.ts";
+import fc from "../property.ts";
 
 const ids = (...tokens: number[]) => Uint32Array.from(tokens);
 

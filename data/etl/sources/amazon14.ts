@@ -1,6 +1,7 @@
 import { formatOf } from "../file_format.ts";
-import { type RawSource, secondsOf, type TableFormat, textOf } from "../source.ts";
+import { type RawSource, type TableFormat, textOf } from "../source.ts";
 import { name, sql } from "../sql.ts";
+import { amazon18 } from "./amazon18.ts";
 
 /** Amazon reviews of 2014 (McAuley lab): `reviews_X.json.gz` or `reviews_X_5.json.gz`, and `meta_X.json.gz`. */
 export const amazon14: RawSource = {
@@ -10,13 +11,7 @@ export const amazon14: RawSource = {
   license: "published for research; item text belongs to its sellers",
   titleFilter: "strict",
   columnsByUser: false,
-  reviews: (path) => ({
-    format: formatOf(path),
-    user: "reviewerID",
-    item: "asin",
-    time: { column: "unixReviewTime", value: secondsOf(name("unixReviewTime"), "seconds") },
-    rating: "overall",
-  }),
+  reviews: amazon18.reviews, // the same fields in both years
   items: (path) => ({
     format: asPrinted(formatOf(path)),
     columns: ["asin", "title", "description", "brand", "categories", "price", "imUrl"],

@@ -1,6 +1,5 @@
 // Every format with data that breaks careless writers.
 import { deepStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
-import fc from "fast-check";
 import type { Attributes, Corpus, CorpusItem } from "../../../data/corpus.ts";
 import { notHeld } from "../../../data/convert/fields.ts";
 import * as registry from "../../../data/convert/registry.ts";
@@ -12,6 +11,7 @@ import { loadCorpus } from "../../../data/load.ts";
 import { filesIn } from "../../tasks/genrec.ts";
 import { trickyCorpus } from "./tricky_corpus.ts";
 import { content, PLAIN, written } from "./written.ts";
+import fc from "../../property.ts";
 
 const writers: DatasetWriter[] = Object.values(registry);
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import { literalToJson } from "../../../data/etl/python_literal.ts";
+import fc from "../../property.ts";
 
 /** A value as Python prints it. */
 function print(value: unknown): string {

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import { splits } from "../../../data/dataset.ts";
 import type { SplitKind } from "../../../data/corpus.ts";
 import type { Engine } from "../../../data/etl/engine.ts";
@@ -8,6 +7,7 @@ import { makeSamples, samplesOf } from "../../../data/etl/samples.ts";
 import { name, sql } from "../../../data/etl/sql.ts";
 import { insertLog, type Review, withEngine } from "./fixture.ts";
 import { referenceSamples, referenceWalk, type SampleRow } from "./reference.ts";
+import fc from "../../property.ts";
 
 /** Numbers `log` as it is and makes its samples: ids of users and items, samples by split. */
 async function samplesFrom(engine: Engine, kind: SplitKind, maxHistory: number) {

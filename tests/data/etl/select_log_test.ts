@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import type { Engine } from "../../../data/etl/engine.ts";
 import { kCore, type Selection, selectLog } from "../../../data/etl/select_log.ts";
 import { sql } from "../../../data/etl/sql.ts";
 import { parseDate } from "../../../data/etl/window.ts";
 import { insertLog, type Review, withEngine } from "./fixture.ts";
 import { referenceCore } from "./reference.ts";
+import fc from "../../property.ts";
 
 const review = fc.record({ user: fc.nat(6), item: fc.nat(5), time: fc.nat(9) }, { noNullPrototype: true });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import { tfidf } from "../../../models/embedding/tfidf.ts";
+import fc from "../../property.ts";
 
 const options = { hashBits: 20, letters: 0, seed: 1 };
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import { TokenTable } from "../../../models/embedding/token_table.ts";
+import fc from "../../property.ts";
 
 Deno.test("lookUp() gives each token its row, and leaves the rest 0", async () => {
   const token = fc.integer({ min: 0, max: 300 });

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import fc from "fast-check";
 import { diskFiles } from "../../../data/read_files.ts";
 import { Device } from "../../../kernels/device.ts";
 import type { Pooling } from "../../../models/embedding/sentence_model.ts";
@@ -9,6 +8,7 @@ import {
   type TransformersConfig,
   transformersProvider,
 } from "../../../models/embedding/transformers.ts";
+import fc from "../../property.ts";
 
 interface Golden {
   text: string;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import { addExtraLevel } from "../../../sid/collisions/extra_level.ts";
 import { buildTrie } from "../../../sid/trie.ts";
 import { codesOf } from "./scene.ts";
+import fc from "../../property.ts";
 
 Deno.test("addExtraLevel() gives every member of a group its rank and leaves others alone", () => {
   const { sids, changed, shared } = addExtraLevel(codesOf([1, 2], [3, 4], [1, 2], [1, 2]));

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import { moveToNearestFree } from "../../../sid/collisions/nearest_free.ts";
 import { buildTrie } from "../../../sid/trie.ts";
 import { codesOf, lastLevel } from "./scene.ts";
+import fc from "../../property.ts";
 
 Deno.test("moveToNearestFree() keeps the first member and moves the second to the nearest unused codeword", () => {
   // Items 0 and 1 share codeword 1 (at 10); 20 is taken by item 2, so 0 is nearest to 11 among the free ones.
