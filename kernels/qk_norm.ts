@@ -26,13 +26,13 @@ export function qkNorm(
   return y;
 }
 
-/** -> dQKV; the gradients of the gains are added to `gradient` (2, headDim). */
+/** -> dQKV; the gradients of the gains are added to `gradient` (2, headDim), unless the gains are frozen. */
 export function qkNormBackward(
   device: Device,
   qkv: Matrix,
   gains: Matrix,
   dy: Matrix,
-  gradient: Flat,
+  gradient: Flat | undefined,
   shape: AttentionShape,
   eps: number,
 ): Matrix {
@@ -45,8 +45,11 @@ export function qkNormBackward(
   });
   const { heads, kvHeads, headDim } = shape;
   const keys = { start: heads * headDim, count: kvHeads * headDim };
-  columnSum(device, gainTerms, gradient, true, { segments: heads, columns: { start: 0, count: keys.start } });
-  columnSum(device, gainTerms, gradient, true, { segments: kvHeads, columns: keys, outStart: headDim });
+  if (gradient) {
+    const queries = { start: 0, count: keys.start };
+    columnSum(device, gainTerms, gradient, true, { segments: heads, columns: queries });
+    columnSum(device, gainTerms, gradient, true, { segments: kvHeads, columns: keys, outStart: headDim });
+  }
   device.release(gainTerms);
   return dx;
 }

@@ -66,8 +66,8 @@ export class FrozenParameters implements Weights {
     return this.#get(name).transposed;
   }
 
-  gradient(name: string): Flat {
-    throw new Error(`Parameter ${name} is frozen: it has no gradient`);
+  gradient(_name: string): Flat | undefined {
+    return undefined;
   }
 
   /** Frees everything on the device. */

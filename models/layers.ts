@@ -28,8 +28,10 @@ export function linear(tape: Tape, parameters: Weights, x: Matrix, weight: strin
   tape.record(() => {
     const dy = tape.gradient(y);
     if (!dy) return;
-    matmulAt(device, dy, x, parameters.gradient(weight), true);
-    if (bias) columnSum(device, dy, parameters.gradient(bias), true);
+    const gradient = parameters.gradient(weight);
+    if (gradient) matmulAt(device, dy, x, gradient, true);
+    const biasGradient = bias && parameters.gradient(bias);
+    if (biasGradient) columnSum(device, dy, biasGradient, true);
     if (tape.wants(x)) tape.accumulate(x, matmul(device, dy, parameters.matrix(weight)));
   });
   return y;
@@ -48,8 +50,10 @@ export function embedding(
   tape.record(() => {
     const dx = tape.gradient(x);
     if (!dx) return;
+    const gradient = parameters.gradient(table);
+    if (!gradient) return;
     if (!occurrences) throw new Error("embedding() needs the occurrences of each token in training");
-    embedBackward(device, dx, occurrences.offsets, occurrences.rows, parameters.gradient(table), true);
+    embedBackward(device, dx, occurrences.offsets, occurrences.rows, gradient, true);
   });
   return x;
 }
@@ -63,7 +67,8 @@ export function norm(tape: Tape, parameters: Weights, x: Matrix, weight: string,
     const dy = tape.gradient(y);
     if (!dy) return;
     const { dx, gainTerms } = rmsNormBackward(device, x, gain, dy, eps);
-    columnSum(device, gainTerms, parameters.gradient(weight), true);
+    const gradient = parameters.gradient(weight);
+    if (gradient) columnSum(device, gainTerms, gradient, true);
     device.release(gainTerms);
     tape.accumulate(x, dx);
   });
@@ -106,7 +111,8 @@ export function residualNorm(
     const dNormed = tape.gradient(normed);
     if (!dNormed) throw new Error("residualNorm() result is not used by the loss");
     const { dx, gainTerms } = addRmsNormBackward(device, sum, gain, dNormed, tape.gradient(sum), eps);
-    columnSum(device, gainTerms, parameters.gradient(weight), true);
+    const gradient = parameters.gradient(weight);
+    if (gradient) columnSum(device, gainTerms, gradient, true);
     device.release(gainTerms);
     tape.accumulate(x, dx);
     tape.accumulate(y, dx);

@@ -39,8 +39,8 @@ export interface Weights {
   matrix(name: string): Matrix;
   /** Value transposed (cols, rows); undefined where products read the weight as it lies. */
   transposed(name: string): Matrix | undefined;
-  /** Where backward passes add to: rows in whole groups of four. */
-  gradient(name: string): Flat;
+  /** Where backward passes add to: rows in whole groups of four. Undefined for a weight that is frozen. */
+  gradient(name: string): Flat | undefined;
 }
 
 /** Named tensors as in a checkpoint. */

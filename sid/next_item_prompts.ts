@@ -1,0 +1,12 @@
+/**
+ * How histories become prompts and items become completions: one object for training, validation, evaluation and
+ * recommendation, so that a model is always asked in the words that it was trained with.
+ */
+export interface NextItemPrompts {
+  /** Token ids that a model needs, V. */
+  readonly vocabulary: number;
+  /** What the model writes for each item, index = item number: the paths of the trie. */
+  readonly itemTokens: readonly Uint32Array[];
+  /** What the model reads before it writes the item after `history` (item numbers, oldest first). */
+  prompt(history: readonly number[]): Uint32Array;
+}
