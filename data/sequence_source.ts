@@ -1,0 +1,13 @@
+import type { PackInput } from "./sequences.ts";
+
+/** Sequences to train on, made one at a time: a corpus of text is never in memory as tokens and targets at once. */
+export interface SequenceSource {
+  /** Number of sequences. */
+  readonly count: number;
+  /** Names of the tasks that they belong to. */
+  readonly tasks: readonly string[];
+  /** Place of sequence `i`'s task in `tasks`. */
+  taskOf(i: number): number;
+  /** Sequence `i`: the same whenever it is asked for. */
+  make(i: number): PackInput;
+}
