@@ -25,6 +25,7 @@ export { spec as rotary } from "./rotary.ts";
 export { spec as sinkhornLabels } from "./sinkhorn.ts";
 export { spec as sparseMatmul } from "./sparse_matmul.ts";
 export { spec as sumFlat } from "./sum.ts";
+export { spec as sumByLabel } from "./sum_by_label.ts";
 export { spec as swiglu } from "./swiglu.ts";
 export { extendPathsSpec, uniquenessLossSpec } from "./uniqueness_loss.ts";
 export { spec as vectorQuantize } from "./vector_quantize.ts";
