@@ -1,8 +1,9 @@
 import operandsBuffer from "./operands_buffer.wgsl" with { type: "text" };
+import operandsHalf from "./operands_half.wgsl" with { type: "text" };
 import operandsTexture from "./operands_texture.wgsl" with { type: "text" };
 import { DeviceError } from "./device_error.ts";
 import { type Dispatch, FIRST_FLAT, FIRST_OUTPUT, type Kernel, PARAMS, SHAPES } from "./kernel.ts";
-import { freshId, groupsOf, type Layout, type Tensor } from "./tensor.ts";
+import { freshId, groupsOf, type Layout, type MatrixDtype, rowBytes, type Tensor } from "./tensor.ts";
 
 interface Compiled {
   pipeline: GPUComputePipeline;
@@ -14,23 +15,31 @@ interface Compiled {
 export class Bindings {
   #gpu: GPUDevice;
   #layout: Layout;
+  #dtype: MatrixDtype;
   #limits: GPUSupportedLimits;
   #counters: { bindGroups: number; pipelines: number };
-  #pipelines = new Map<Kernel, Compiled>();
+  /** By kernel, then by the operands that are float32 among float16 ones. */
+  #pipelines = new Map<Kernel, Compiled[]>();
   #uniforms = new Map<string, GPUBuffer>();
   #bindGroups = new Map<string, GPUBindGroup>();
 
-  /** `counters` is added to for each object that had to be made. */
-  constructor(gpu: GPUDevice, layout: Layout, counters: { bindGroups: number; pipelines: number }) {
+  /** `dtype` is that of most matrices. `counters` is added to for each object that had to be made. */
+  constructor(
+    gpu: GPUDevice,
+    layout: Layout,
+    dtype: MatrixDtype,
+    counters: { bindGroups: number; pipelines: number },
+  ) {
     this.#gpu = gpu;
     this.#layout = layout;
+    this.#dtype = dtype;
     this.#limits = gpu.limits;
     this.#counters = counters;
   }
 
   /** Pipeline and bind group of a dispatch. */
   of(kernel: Kernel, dispatch: Dispatch): { pipeline: GPUComputePipeline; group: GPUBindGroup } {
-    const { pipeline, layout, id } = this.#pipeline(kernel);
+    const { pipeline, layout, id } = this.#pipeline(kernel, this.#wideOperands(dispatch));
     return { pipeline, group: this.#bindGroup(kernel, layout, id, dispatch) };
   }
 
@@ -39,8 +48,19 @@ export class Bindings {
     this.#bindGroups.clear();
   }
 
-  #pipeline(kernel: Kernel): Compiled {
-    const known = this.#pipelines.get(kernel);
+  /** `F32_OPERANDS` of operands_half.wgsl. */
+  #wideOperands({ inputs = [], outputs = [] }: Dispatch): number {
+    let mask = 0;
+    if (this.#dtype === "f32") return mask;
+    inputs.forEach(({ dtype }, i) => mask |= dtype === "f32" ? 1 << i : 0);
+    outputs.forEach(({ dtype }, i) => mask |= dtype === "f32" ? 1 << (FIRST_OUTPUT + i) : 0);
+    return mask;
+  }
+
+  #pipeline(kernel: Kernel, wideOperands: number): Compiled {
+    let byOperands = this.#pipelines.get(kernel);
+    if (!byOperands) this.#pipelines.set(kernel, byOperands = []);
+    const known = byOperands[wideOperands];
     if (known) return known;
     if (kernel.inputs > FIRST_OUTPUT || kernel.outputs > 2) {
       throw new RangeError(`${kernel.label} ${kernel.entry}: at most ${FIRST_OUTPUT} inputs and 2 outputs`);
@@ -68,17 +88,19 @@ export class Bindings {
     );
     if (kernel.params !== false) entries.push({ binding: PARAMS, visibility, buffer: { type: "uniform" } });
     if (this.#layout === "buffer") entries.push({ binding: SHAPES, visibility, buffer: { type: "uniform" } });
-    const prelude = this.#layout === "texture" ? operandsTexture : operandsBuffer;
+    const half = this.#dtype === "f16";
+    const prelude = this.#layout === "texture" ? operandsTexture : half ? operandsHalf : operandsBuffer;
+    const constants = half ? { ...kernel.constants, F32_OPERANDS: wideOperands } : kernel.constants;
     const module = this.#gpu.createShaderModule({ label: kernel.label, code: prelude + kernel.code });
     const layout = this.#gpu.createBindGroupLayout({ label: kernel.label, entries });
     const pipeline = this.#gpu.createComputePipeline({
       label: `${kernel.label} ${kernel.entry}`,
       layout: this.#gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
-      compute: { module, entryPoint: kernel.entry, constants: kernel.constants },
+      compute: { module, entryPoint: kernel.entry, constants },
     });
     this.#counters.pipelines++;
     const made = { pipeline, layout, id: freshId() };
-    this.#pipelines.set(kernel, made);
+    byOperands[wideOperands] = made;
     return made;
   }
 
@@ -141,7 +163,7 @@ export class Bindings {
       };
     }
     if (tensor.storage.layout === "texture") return tensor.storage.view;
-    const size = tensor.rows * groupsOf(tensor.cols) * 16;
+    const size = tensor.rows * rowBytes(tensor.cols, tensor.dtype);
     this.#checkBinding(size, `a matrix (${tensor.rows}, ${tensor.cols})`);
     return { buffer: tensor.storage.buffer, offset: tensor.storage.offset, size: Math.max(16, size) };
   }

@@ -3,6 +3,7 @@ import { DeviceError } from "./device_error.ts";
 import type { Dispatch, Kernel } from "./kernel.ts";
 import { Profiler, type ProfileRow } from "./profiler.ts";
 import { Pool } from "./pool.ts";
+import { Readback } from "./readback.ts";
 import { type VariantNames, Variants } from "./variants.ts";
 import {
   type Flat,
@@ -10,15 +11,21 @@ import {
   groupsOf,
   type Layout,
   type Matrix,
+  type MatrixDtype,
   padRows,
+  rowBytes,
   type Tensor,
-  unpadRows,
 } from "./tensor.ts";
 
 /** Settings of {@link Device.open}; all have defaults. */
 export interface DeviceOptions {
   /** Home of matrices. Default: textures on CPU adapters, where their reads are 2-3 times faster; buffers on GPUs. */
   layout?: Layout;
+  /**
+   * What matrices are stored as. "float16" halves their bytes; it wants the buffer layout, which it then is by default.
+   * Kernels compute in float32 either way, and flats (parameters, gradients, moments, statistics) stay float32.
+   */
+  dtype?: "float32" | "float16";
   /** Operations to serve with one variant whatever the shape; see `parseVariants()`. */
   variants?: VariantNames;
   /** Hint for machines with more than one adapter, as in WebGPU's `requestAdapter()`. */
@@ -50,6 +57,8 @@ export class Device {
   readonly isCpu: boolean;
   /** Where matrices live. */
   readonly layout: Layout;
+  /** What matrices are stored as, those apart that a kernel asks for in float32. */
+  readonly dtype: MatrixDtype;
   /** Limits of the device: the most that the adapter allows. */
   readonly limits: GPUSupportedLimits;
   /** Optional WebGPU features that the device was opened with, such as `shader-f16`. */
@@ -66,21 +75,33 @@ export class Device {
   #slices = new Map<string, Flat>(); // the same slice keeps its id, so its bind groups are found again
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
-  #staging = new Map<number, GPUBuffer[]>();
+  #readback: Readback;
   #error: Error | undefined;
   #profiler: Profiler | undefined;
 
-  private constructor(adapter: GPUAdapter, gpu: GPUDevice, layout: Layout, names?: VariantNames) {
+  private constructor(
+    adapter: GPUAdapter,
+    gpu: GPUDevice,
+    layout: Layout,
+    dtype: MatrixDtype,
+    names?: VariantNames,
+  ) {
     this.gpu = gpu;
     this.info = adapter.info;
     this.isCpu = isCpuAdapter(adapter.info);
     this.layout = layout;
+    this.dtype = dtype;
     const { vendor, architecture, description } = adapter.info;
-    this.variants = new Variants(`${vendor} ${architecture} ${description} ${layout}`, this.isCpu, names);
+    const storage = dtype === "f16" ? `${layout} ${dtype}` : layout;
+    this.variants = new Variants(`${vendor} ${architecture} ${description} ${storage}`, this.isCpu, names);
     this.limits = gpu.limits;
     this.features = new Set(gpu.features as unknown as Iterable<string>);
-    this.#bindings = new Bindings(gpu, layout, this.counters);
-    this.#pool = new Pool((rows, cols) => this.createMatrix(rows, cols), (matrix) => this.destroy(matrix));
+    this.#bindings = new Bindings(gpu, layout, dtype, this.counters);
+    this.#readback = new Readback(gpu, this.counters);
+    this.#pool = new Pool(
+      (rows, cols, dtype) => this.createMatrix(rows, cols, dtype),
+      (matrix) => this.destroy(matrix),
+    );
     gpu.addEventListener("uncapturederror", (event) => {
       (event as Event).preventDefault();
       this.#error ??= new DeviceError((event as GPUUncapturedErrorEvent).error.message);
@@ -102,14 +123,20 @@ export class Device {
       requiredFeatures: wanted.filter((feature) => adapter.features.has(feature)),
       requiredLimits: adapterLimits(adapter.limits),
     });
-    const layout = options.layout ?? (cpu ? "texture" : "buffer");
+    const half = options.dtype === "float16";
+    const layout = options.layout ?? (cpu && !half ? "texture" : "buffer");
+    if (layout === "texture" && half) {
+      throw new DeviceError(
+        "Cannot keep float16 matrices in textures: kernels cannot read textures of float16. Use --variant buffer, or float32",
+      );
+    }
     if (layout === "texture" && gpu.limits.maxStorageTexturesPerShaderStage < 8) {
       throw new DeviceError(
         `Cannot keep matrices in textures: this adapter allows ${gpu.limits.maxStorageTexturesPerShaderStage} ` +
           "storage textures a stage, 8 are needed. Use --variant buffer",
       );
     }
-    return new Device(adapter, gpu, layout, options.variants);
+    return new Device(adapter, gpu, layout, half ? "f16" : "f32", options.variants);
   }
 
   // --- arrays ---------------------------------------------------------------------------------------------------
@@ -129,9 +156,12 @@ export class Device {
     return result;
   }
 
-  /** Matrix (rows, cols) of the innermost scope; contents undefined except the padding lanes, which are 0. */
-  matrix(rows: number, cols: number): Matrix {
-    return this.#pool.take(rows, cols);
+  /**
+   * Matrix (rows, cols) of the innermost scope; contents undefined except the padding lanes, which are 0. `dtype` "f32"
+   * for what float16 cannot hold: statistics, sums of many terms, the residual stream.
+   */
+  matrix(rows: number, cols: number, dtype = this.dtype): Matrix {
+    return this.#pool.take(rows, cols, dtype);
   }
 
   /** Ends the life of a scoped matrix early. */
@@ -150,11 +180,12 @@ export class Device {
   }
 
   /** Matrix that lives until `destroy()`, filled with 0. */
-  createMatrix(rows: number, cols: number): Matrix {
+  createMatrix(rows: number, cols: number, dtype = this.dtype): Matrix {
     const groups = groupsOf(cols);
     if (this.layout === "buffer") {
-      const buffer = this.#buffer(rows * groups * 16, `matrix (${rows}, ${cols})`);
-      return { kind: "matrix", id: freshId(), rows, cols, storage: { layout: "buffer", buffer, offset: 0 } };
+      const buffer = this.#buffer(rows * rowBytes(cols, dtype), `matrix (${rows}, ${cols})`);
+      const storage = { layout: "buffer" as const, buffer, offset: 0 };
+      return { kind: "matrix", id: freshId(), rows, cols, dtype, storage };
     }
     const max = this.limits.maxTextureDimension2D;
     if (rows > max || groups > max) {
@@ -172,7 +203,14 @@ export class Device {
     this.memory.textures += rows * groups * 16;
     this.#notePeak();
     const view = texture.createView();
-    return { kind: "matrix", id: freshId(), rows, cols, storage: { layout: "texture", texture, view } };
+    return {
+      kind: "matrix",
+      id: freshId(),
+      rows,
+      cols,
+      dtype,
+      storage: { layout: "texture", texture, view },
+    };
   }
 
   /** Flat array that lives until `destroy()`, filled with `data` or 0. */
@@ -200,10 +238,20 @@ export class Device {
     return made;
   }
 
-  /** `flat` seen as a matrix (rows, cols) in the same memory; buffer layout only. */
+  /** Whether a matrix and a flat can share memory: in buffers of float32. See {@link asMatrix}. */
+  get viewsFlats(): boolean {
+    return this.layout === "buffer" && this.dtype === "f32";
+  }
+
+  /** `flat` seen as a matrix (rows, cols) in the same memory, where {@link viewsFlats}. */
   asMatrix(flat: Flat, rows: number, cols: number): Matrix {
+    if (!this.viewsFlats) {
+      throw new Error(
+        `asMatrix() cannot view float32 in place on a device of ${this.dtype} in the ${this.layout} layout: copy it with refresh()`,
+      );
+    }
     const storage = { layout: "buffer" as const, buffer: flat.buffer, offset: flat.offset };
-    return { kind: "matrix", id: freshId(), rows, cols, storage };
+    return { kind: "matrix", id: freshId(), rows, cols, dtype: this.dtype, storage };
   }
 
   /** Gives the memory of a tensor back; work that was recorded with it is submitted first. */
@@ -248,7 +296,8 @@ export class Device {
     }
     const padded = padRows(data as Float32Array, rows, cols);
     if (tensor.storage.layout === "buffer") {
-      this.gpu.queue.writeBuffer(tensor.storage.buffer, tensor.storage.offset, padded as BufferSource);
+      const stored = tensor.dtype === "f16" ? new Float16Array(padded) : padded;
+      this.gpu.queue.writeBuffer(tensor.storage.buffer, tensor.storage.offset, stored as BufferSource);
     } else {
       const bytesPerRow = groupsOf(cols) * 16;
       this.gpu.queue.writeTexture(
@@ -269,18 +318,12 @@ export class Device {
 
   /** Submits what is recorded and reads arrays back in one wait (about 11 ms in Deno, however many). */
   async read(...tensors: Tensor[]): Promise<Float32Array[]> {
-    const pending = tensors.map((tensor) => this.#copyOut(tensor));
+    this.#endPass();
+    const pending = tensors.map((tensor) => this.#readback.copy(this.#encoding(), tensor));
     this.submit();
     await Promise.all(pending.map(({ buffer }) => buffer.mapAsync(GPUMapMode.READ)));
     this.#throwIfFailed();
-    return pending.map(({ buffer, tensor, bytesPerRow, bytes }) => {
-      const raw = new Float32Array(buffer.getMappedRange(0, bytes).slice(0));
-      buffer.unmap();
-      this.#staging.get(buffer.size)!.push(buffer);
-      return tensor.kind === "flat"
-        ? raw.subarray(0, tensor.length)
-        : unpadRows(raw, tensor, bytesPerRow / 4);
-    });
+    return pending.map((copy) => this.#readback.finish(copy));
   }
 
   /** Like `read` for one flat of u32. */
@@ -373,40 +416,6 @@ export class Device {
     this.memory.buffers += size;
     this.#notePeak();
     return buffer;
-  }
-
-  #copyOut(tensor: Tensor) {
-    this.#endPass();
-    const encoder = this.#encoding();
-    if (tensor.kind === "flat" || tensor.storage.layout === "buffer") {
-      const source = tensor.kind === "flat"
-        ? tensor
-        : tensor.storage as { buffer: GPUBuffer; offset: number };
-      const bytesPerRow = tensor.kind === "flat" ? 0 : groupsOf(tensor.cols) * 16;
-      const bytes = tensor.kind === "flat" ? tensor.length * 4 : tensor.rows * bytesPerRow;
-      const buffer = this.#stagingBuffer(bytes);
-      encoder.copyBufferToBuffer(source.buffer, source.offset, buffer, 0, bytes);
-      return { buffer, tensor, bytesPerRow, bytes };
-    }
-    const groups = groupsOf(tensor.cols);
-    const bytesPerRow = Math.ceil(groups * 16 / 256) * 256; // copies want rows of a multiple of 256 bytes
-    const bytes = bytesPerRow * tensor.rows;
-    const buffer = this.#stagingBuffer(bytes);
-    encoder.copyTextureToBuffer({ texture: tensor.storage.texture }, { buffer, bytesPerRow }, [
-      groups,
-      tensor.rows,
-    ]);
-    return { buffer, tensor, bytesPerRow, bytes };
-  }
-
-  #stagingBuffer(bytes: number): GPUBuffer {
-    const size = 2 ** Math.ceil(Math.log2(Math.max(bytes, 256)));
-    const free = this.#staging.get(size);
-    if (!free) this.#staging.set(size, []);
-    const reused = free?.pop();
-    if (reused) return reused;
-    this.counters.allocations++;
-    return this.gpu.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
   }
 
   #encoding(): GPUCommandEncoder {

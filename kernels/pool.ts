@@ -1,26 +1,29 @@
-import { groupsOf, type Matrix } from "./tensor.ts";
+import { groupsOf, type Matrix, type MatrixDtype } from "./tensor.ts";
 
 /**
- * Scoped reuse of matrices. Inside a scope every request takes a free matrix of the same shape or makes one; at its end
+ * Scoped reuse of matrices. Inside a scope every request takes a free matrix of the same shape and dtype or makes one; at its end
  * all of them become free again, in the order in which they were taken. The same step therefore gets the same
  * matrices every time, allocates nothing after the first, and finds its bind groups in the cache.
  */
 export class Pool {
   #free = new Map<string, Matrix[]>();
   #scopes: Matrix[][] = [];
-  #create: (rows: number, cols: number) => Matrix;
+  #create: (rows: number, cols: number, dtype: MatrixDtype) => Matrix;
   #destroy: (matrix: Matrix) => void;
 
-  constructor(create: (rows: number, cols: number) => Matrix, destroy: (matrix: Matrix) => void) {
+  constructor(
+    create: (rows: number, cols: number, dtype: MatrixDtype) => Matrix,
+    destroy: (matrix: Matrix) => void,
+  ) {
     this.#create = create;
     this.#destroy = destroy;
   }
 
   /** Matrix (rows, cols) that lives until the innermost scope ends. Contents are undefined, padding lanes 0. */
-  take(rows: number, cols: number): Matrix {
+  take(rows: number, cols: number, dtype: MatrixDtype): Matrix {
     const scope = this.#scopes.at(-1);
     if (!scope) throw new Error("Pool.take() needs an open scope: wrap the work in device.scope(() => ...)");
-    const matrix = this.#free.get(keyOf(rows, cols))?.pop() ?? this.#create(rows, cols);
+    const matrix = this.#free.get(keyOf(rows, cols, dtype))?.pop() ?? this.#create(rows, cols, dtype);
     scope.push(matrix);
     return matrix;
   }
@@ -68,7 +71,7 @@ export class Pool {
   }
 
   #put(matrix: Matrix): void {
-    const key = keyOf(matrix.rows, matrix.cols);
+    const key = keyOf(matrix.rows, matrix.cols, matrix.dtype);
     const list = this.#free.get(key);
     if (list) list.push(matrix);
     else this.#free.set(key, [matrix]);
@@ -76,6 +79,6 @@ export class Pool {
 }
 
 // Keyed by the exact shape: (8, 5) and (8, 6) have the same storage but other padding lanes.
-function keyOf(rows: number, cols: number): string {
-  return `${rows}x${groupsOf(cols)}:${cols}`;
+function keyOf(rows: number, cols: number, dtype: MatrixDtype): string {
+  return `${rows}x${groupsOf(cols)}:${cols}${dtype}`;
 }

@@ -1,13 +1,16 @@
 /**
- * The two kinds of GPU array. A {@link Matrix} is a float32 activation or weight whose storage (texture or buffer)
- * is the device's choice; a {@link Flat} is a plain storage buffer of float32 or uint32: indices, statistics,
+ * The two kinds of GPU array. A {@link Matrix} is an activation or weight whose storage (texture or buffer, float32 or
+ * float16) is the device's choice; a {@link Flat} is a plain storage buffer of float32 or uint32: indices, statistics,
  * parameters, gradients.
  */
 
 /** Where matrices live: rgba32float textures or storage buffers. */
 export type Layout = "texture" | "buffer";
 
-/** Float32 matrix (rows, cols). Rows are stored in groups of four columns; the padding lanes of the last group hold 0. */
+/** How a matrix is stored; kernels compute in float32 whatever it is. */
+export type MatrixDtype = "f32" | "f16";
+
+/** Matrix (rows, cols). Rows are stored in groups of four columns; the padding lanes of the last group hold 0. */
 export interface Matrix {
   /** Tells a {@link Matrix} from a {@link Flat}. */
   readonly kind: "matrix";
@@ -17,6 +20,8 @@ export interface Matrix {
   readonly rows: number;
   /** Number of columns, padding lanes not counted. */
   readonly cols: number;
+  /** What the elements are stored as; float16 in buffers only. */
+  readonly dtype: MatrixDtype;
   /** Memory of the matrix, by the layout of its device. */
   readonly storage:
     | { readonly layout: "texture"; readonly texture: GPUTexture; readonly view: GPUTextureView }
@@ -45,6 +50,11 @@ export type Tensor = Matrix | Flat;
 /** Number of vec4 groups in a row of `cols` columns. */
 export function groupsOf(cols: number): number {
   return Math.ceil(cols / 4);
+}
+
+/** Bytes of a row of a matrix, padding lanes included. */
+export function rowBytes(cols: number, dtype: MatrixDtype): number {
+  return groupsOf(cols) * (dtype === "f16" ? 8 : 16);
 }
 
 /** `(rows, cols)` for error messages. */

@@ -1,0 +1,76 @@
+import { groupsOf, rowBytes, type Tensor, unpadRows } from "./tensor.ts";
+
+/** A copy under way from a tensor to memory that the host can map. */
+export interface PendingRead {
+  readonly tensor: Tensor;
+  /** Mappable once the copy is submitted. */
+  readonly buffer: GPUBuffer;
+  /** Bytes of the copy. */
+  readonly bytes: number;
+  /** Distance of rows in the copy of a matrix. */
+  readonly bytesPerRow: number;
+}
+
+// Copies from textures want rows of a multiple of this many bytes.
+const ROW_ALIGNMENT = 256;
+
+/** Staging buffers between the device and the host, kept by size for the next read. */
+export class Readback {
+  #gpu: GPUDevice;
+  #counters: { allocations: number };
+  #free = new Map<number, GPUBuffer[]>();
+
+  /** `counters` is added to for each buffer that had to be made. */
+  constructor(gpu: GPUDevice, counters: { allocations: number }) {
+    this.#gpu = gpu;
+    this.#counters = counters;
+  }
+
+  /** Records the copy of `tensor`. */
+  copy(encoder: GPUCommandEncoder, tensor: Tensor): PendingRead {
+    if (tensor.kind === "flat") {
+      const bytes = tensor.length * 4;
+      const buffer = this.#staging(bytes);
+      encoder.copyBufferToBuffer(tensor.buffer, tensor.offset, buffer, 0, bytes);
+      return { tensor, buffer, bytes, bytesPerRow: 0 };
+    }
+    const { rows, cols, dtype, storage } = tensor;
+    if (storage.layout === "buffer") {
+      const bytesPerRow = rowBytes(cols, dtype);
+      const bytes = rows * bytesPerRow;
+      const buffer = this.#staging(bytes);
+      encoder.copyBufferToBuffer(storage.buffer, storage.offset, buffer, 0, bytes);
+      return { tensor, buffer, bytes, bytesPerRow };
+    }
+    const bytesPerRow = Math.ceil(rowBytes(cols, dtype) / ROW_ALIGNMENT) * ROW_ALIGNMENT;
+    const bytes = rows * bytesPerRow;
+    const buffer = this.#staging(bytes);
+    encoder.copyTextureToBuffer(
+      { texture: storage.texture },
+      { buffer, bytesPerRow },
+      [groupsOf(cols), rows],
+    );
+    return { tensor, buffer, bytes, bytesPerRow };
+  }
+
+  /** Contents of a mapped copy, float16 widened and padding removed; its buffer serves the next read. */
+  finish({ tensor, buffer, bytes, bytesPerRow }: PendingRead): Float32Array {
+    const copied = buffer.getMappedRange(0, bytes).slice(0);
+    buffer.unmap();
+    this.#free.get(buffer.size)!.push(buffer);
+    if (tensor.kind === "flat") return new Float32Array(copied);
+    return tensor.dtype === "f16"
+      ? unpadRows(new Float32Array(new Float16Array(copied)), tensor, bytesPerRow / 2)
+      : unpadRows(new Float32Array(copied), tensor, bytesPerRow / 4);
+  }
+
+  #staging(bytes: number): GPUBuffer {
+    const size = 2 ** Math.ceil(Math.log2(Math.max(bytes, 256)));
+    const free = this.#free.get(size);
+    if (!free) this.#free.set(size, []);
+    const reused = free?.pop();
+    if (reused) return reused;
+    this.#counters.allocations++;
+    return this.#gpu.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+  }
+}
