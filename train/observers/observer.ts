@@ -1,0 +1,44 @@
+/** What an observer of a run is told when it is opened. */
+export interface ObserverContext {
+  /** Run directory, for observers that write files. */
+  directory: string;
+  /** Name of the run. */
+  name: string;
+  /** Its settings, resolved. */
+  config: Record<string, unknown>;
+  /** Optimizer steps that stand: 0, or the step resumed from. What was logged for later steps is void. */
+  firstStep: number;
+  /** Tells the user of what the run can do without, in one line. */
+  warn(message: string): void;
+}
+
+/** Where the metrics of a run go besides `metrics.jsonl`. */
+export interface MetricsObserver {
+  /** Passes on the values of a step, by name: `train/loss`, `valid/ndcg10`. */
+  log(step: number, values: Record<string, number>): Promise<void> | void;
+  /** Sends what is left; the observer is of no use afterwards. */
+  close(): Promise<void> | void;
+}
+
+/** Starts an observer. */
+export type OpenObserver = (context: ObserverContext) => Promise<MetricsObserver> | MetricsObserver;
+
+/**
+ * Numbers of a line of `metrics.jsonl` under the names that observers get: those of an inner object under its key,
+ * those of the line itself under `train`. The step is not among them.
+ */
+export function scalarsOf(entry: Record<string, unknown>): Record<string, number> {
+  const scalars: Record<string, number> = {};
+  const add = (prefix: string, values: object) => {
+    for (const [key, value] of Object.entries(values)) {
+      if (typeof value === "number") scalars[`${prefix}/${key}`] = value;
+      else if (typeof value === "object" && value !== null) add(`${prefix}/${key}`, value);
+    }
+  };
+  for (const [key, value] of Object.entries(entry)) {
+    if (key === "step") continue;
+    if (typeof value === "number") add("train", { [key]: value });
+    else if (typeof value === "object" && value !== null) add(key, value);
+  }
+  return scalars;
+}

@@ -1,0 +1,2 @@
+export { openTensorboard as tensorboard } from "./tensorboard.ts";
+export { openWandb as wandb } from "./wandb.ts";
