@@ -1,6 +1,6 @@
 import type { Device } from "./device.ts";
 import type { Kernel } from "./kernel.ts";
-import { expectLength, type Flat, groupsOf, type Matrix, shapeOf } from "./tensor.ts";
+import { expectLength, expectShape, type Flat, groupsOf, type Matrix, shapeOf } from "./tensor.ts";
 import epilogueAt from "./matmul_at_epilogue.wgsl" with { type: "text" };
 import epilogue from "./matmul_epilogue.wgsl" with { type: "text" };
 import tiles from "./matmul_tiles.wgsl" with { type: "text" };
@@ -52,6 +52,8 @@ export const tilesVariant: MatmulVariant = {
 export interface MatmulOptions {
   /** (1, cols), added to every row. */
   bias?: Matrix;
+  /** (rows, cols) of the result, added to it in place of a bias: sums of products without another pass. */
+  addend?: Matrix;
   /** Applied last; "gelu" is the tanh form. */
   activation?: Activation;
   /** Use only this part of B. In A B its columns, in A B^T its rows: how a vocabulary is cut in chunks. */
@@ -107,19 +109,22 @@ function product(
   b: Matrix,
   cols: number,
   [bRow, bGroup]: [number, number],
-  { bias, activation = "none" }: MatmulOptions,
+  { bias, addend, activation = "none" }: MatmulOptions,
 ): Matrix {
   if (bias && bias.cols !== cols) {
     throw new RangeError(`matmul() bias has shape ${shapeOf(bias)}: expected (1, ${cols})`);
   }
+  if (addend) expectShape("matmul() addend", addend, a.rows, cols);
+  if (addend && bias) throw new RangeError("matmul() has a bias and an addend: expected one of them");
   const variant = device.variants.matmul(form, a.rows, cols, a.cols);
   const c = device.matrix(a.rows, cols);
   const kernel = form === "ab" ? variant.matmul : variant.matmulBt;
-  const plain = !bias && activation === "none" && cols % 4 === 0;
+  const added = bias ?? addend;
+  const plain = !added && activation === "none" && cols % 4 === 0;
   device.run(plain ? plainOf(kernel) : kernel, {
-    inputs: [a, b, bias ?? b], // without a bias the third operand is bound but not read
+    inputs: [a, b, added ?? b], // without a bias the third operand is bound but not read
     outputs: [c],
-    u32: [a.rows, cols, a.cols, Number(!!bias), ACTIVATIONS.indexOf(activation), bRow, bGroup],
+    u32: [a.rows, cols, a.cols, bias ? 1 : addend ? 2 : 0, ACTIVATIONS.indexOf(activation), bRow, bGroup],
     invocations: [variant.invocations(form, a.rows, cols)],
   });
   return c;

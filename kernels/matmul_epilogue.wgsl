@@ -1,12 +1,12 @@
-// What follows the two products that write a matrix: bias, activation, and zeros in the padding lanes.
+// What follows the two products that write a matrix: bias or addend, activation, and zeros in the padding lanes.
 struct Params {
   rows: u32, cols: u32, inner: u32, // C is (rows, cols); inner is the contraction
-  has_bias: u32, activation: u32,
+  added: u32, activation: u32,      // added: 0 nothing, 1 in2 (1, cols) to every row, 2 in2 (rows, cols)
   b_row: u32, b_group: u32,         // part of B that is used: first row and first group of columns
 }
 @group(0) @binding(20) var<uniform> params: Params;
 
-// 1 where there is neither bias, activation nor padding lane. A constant, because the unused code costs registers.
+// 1 where there is neither addend, activation nor padding lane. A constant, because the unused code costs registers.
 override PLAIN: u32 = 0;
 
 const NONE = 0u;
@@ -29,7 +29,7 @@ fn column_mask(group: u32) -> vec4f {
 // Rows and groups outside the result are dropped by the store.
 fn finish(row: u32, group: u32, value: vec4f) {
   var v = value;
-  if (params.has_bias != 0) { v += load2(0, group); }
+  if (params.added != 0) { v += load2(select(row, 0, params.added == 1), group); }
   if (params.activation != NONE) { v = activate(v); }
   store0(row, group, v * column_mask(group));
 }

@@ -1,5 +1,5 @@
 import type { Device } from "./device.ts";
-import { type Activation, ACTIVATIONS, matmul, matmulAt, matmulBt } from "./matmul.ts";
+import { type Activation, ACTIVATIONS, matmul, matmulAt, matmulBt, type MatmulOptions } from "./matmul.ts";
 import { type KernelCase, type KernelSpec, matrixOf, type Named, noise, type Values } from "./spec.ts";
 import { type Flat, groupsOf, type Matrix, type Tensor } from "./tensor.ts";
 
@@ -32,7 +32,7 @@ function product(
 }
 
 function withEpilogue(c: Values, bias: Values, activation: Activation): Values {
-  return { ...c, data: c.data.map((v, i) => activate(activation, v + bias.data[i % c.cols])) };
+  return { ...c, data: c.data.map((v, i) => activate(activation, v + bias.data[i % bias.data.length])) };
 }
 
 function casesOf(shapes: (m: number, n: number, k: number) => [number, number][], bias: boolean) {
@@ -45,7 +45,8 @@ function casesOf(shapes: (m: number, n: number, k: number) => [number, number][]
         inputs: {
           a: matrixOf(...a, next),
           b: matrixOf(...b, next),
-          ...(bias ? { bias: matrixOf(1, n, next) } : {}),
+          // A bias for every row is an addend.
+          ...(bias ? { bias: matrixOf(i === 3 ? m : 1, n, next) } : {}),
         },
         attributes: { activation: ACTIVATIONS[i % 4] },
       };
@@ -63,7 +64,7 @@ export const matmulSpec: KernelSpec<Attributes> = {
     ),
   }),
   forward: (device, { a, b, bias }, { activation }) => ({
-    c: matmul(device, a as Matrix, b as Matrix, { bias: bias as Matrix, activation }),
+    c: matmul(device, a as Matrix, b as Matrix, { ...addedOf(bias as Matrix), activation }),
   }),
 };
 
@@ -78,9 +79,13 @@ export const matmulBtSpec: KernelSpec<Attributes> = {
     ),
   }),
   forward: (device, { a, b, bias }, { activation }) => ({
-    c: matmulBt(device, a as Matrix, b as Matrix, { bias: bias as Matrix, activation }),
+    c: matmulBt(device, a as Matrix, b as Matrix, { ...addedOf(bias as Matrix), activation }),
   }),
 };
+
+function addedOf(matrix: Matrix): MatmulOptions {
+  return matrix.rows === 1 ? { bias: matrix } : { addend: matrix };
+}
 
 export const matmulAtSpec: KernelSpec<Attributes> = {
   name: "matmulAt",
