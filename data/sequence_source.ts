@@ -10,4 +10,6 @@ export interface SequenceSource {
   taskOf(i: number): number;
   /** Sequence `i`: the same whenever it is asked for. */
   make(i: number): PackInput;
+  /** The sequences of an epoch in training order: all of them once, or as often as the weights of their tasks say. */
+  order(epoch: number, seed: number): Uint32Array;
 }

@@ -54,3 +54,12 @@ export function historySequence(
 ): PackInput {
   return weightedSequence(bos, items, (item) => (weights?.[item] ?? 1) * (item === 0 ? firstItemWeight : 1));
 }
+
+/** A prompt and what should follow it: a loss of `weight` at every token of `completion`, none in the prompt. */
+export function completionSequence(prompt: Uint32Array, completion: Uint32Array, weight = 1): PackInput {
+  const tokens = new Uint32Array(prompt.length + completion.length - 1);
+  tokens.set(prompt);
+  tokens.set(completion.subarray(0, -1), prompt.length);
+  const targets = Array.from(completion, (token, i) => ({ at: prompt.length - 1 + i, token, weight }));
+  return { tokens, targets };
+}
