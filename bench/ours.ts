@@ -198,9 +198,11 @@ function decoderConfig(
     max_position_embeddings: Math.max(...lengths),
     rms_norm_eps: NORM_EPS,
     rope_theta: ROPE_THETA,
+    rope_scaling: null,
     tie_word_embeddings: false,
     // Queries, keys and values without bias, so that every contender has the same parameters.
     attention_bias: false,
+    mlp_bias: false,
     hidden_act: "silu",
     initializer_range: 0.02,
     bos_token_id: null,

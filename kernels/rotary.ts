@@ -27,8 +27,7 @@ export interface RotaryOptions {
 /**
  * Rotary position embedding (arXiv:2104.09864), columns i and i + headDim / 2 of a head being one pair as in Hugging
  * Face checkpoints. x (T, (heads + 2 kvHeads) * headDim) is q | k | v; q and k are rotated, v is copied.
- * positions (T) of u32 must be below table.rows, else the row becomes 0. table (maxPositions, headDim) is from
- * {@link rotaryTable}.
+ * positions (T) of u32 must be among those of `table`, from {@link rotaryTable}, else q and k of the row become 0.
  */
 export function rotary(
   device: Device,
@@ -43,8 +42,10 @@ export function rotary(
       `rotary() x has shape ${shapeOf(x)}: expected ${heads} + 2 * ${kvHeads} heads of ${headDim} columns`,
     );
   }
-  if (table.cols !== headDim) {
-    throw new RangeError(`rotary() table has shape ${shapeOf(table)}: expected ${headDim} columns`);
+  if (table.cols % headDim !== 0) {
+    throw new RangeError(
+      `rotary() table has shape ${shapeOf(table)}: expected positions of ${headDim} columns each`,
+    );
   }
   expectLength("rotary() positions", positions, "u32", x.rows);
   const y = device.matrix(x.rows, x.cols);
@@ -54,7 +55,7 @@ export function rotary(
     inputs: [x, table],
     outputs: [y],
     flats: [positions],
-    u32: [x.rows, allHeads, heads + kvHeads, half],
+    u32: [x.rows, allHeads, heads + kvHeads, half, table.cols / headDim],
     f32: [inverse ? -1 : 1],
     invocations: [allHeads * half, x.rows],
   });
@@ -62,39 +63,52 @@ export function rotary(
 }
 
 /**
- * Table (maxPositions, headDim): cos(p * theta^(-2i / headDim)) in column i of the first half, sin in the second.
+ * Angles of positions 0 to `positions - 1`: `frequencies` (headDim / 2) in radians a position, cosines and sines
+ * multiplied by `scale`. A row holds cos | sin of one position after the other, as many as `perRow`: the fewest with
+ * which long contexts fit a texture.
  */
-export function rotaryTable(maxPositions: number, headDim: number, theta: number): Float32Array {
-  const half = headDim / 2;
-  const table = new Float32Array(maxPositions * headDim);
-  for (let p = 0; p < maxPositions; p++) {
+export function rotaryTable(
+  device: Device,
+  positions: number,
+  frequencies: Float64Array,
+  scale = 1,
+  perRow = device.layout === "texture" ? Math.ceil(positions / device.limits.maxTextureDimension2D) : 1,
+): Matrix {
+  const half = frequencies.length;
+  const rows = Math.ceil(positions / perRow);
+  const table = new Float32Array(rows * perRow * 2 * half);
+  for (let p = 0; p < positions; p++) {
     for (let i = 0; i < half; i++) {
-      const angle = p * theta ** (-i / half);
-      table[p * headDim + i] = Math.cos(angle);
-      table[p * headDim + half + i] = Math.sin(angle);
+      const angle = p * frequencies[i];
+      table[p * 2 * half + i] = scale * Math.cos(angle);
+      table[p * 2 * half + half + i] = scale * Math.sin(angle);
     }
   }
-  return table;
+  return device.upload(table, rows, perRow * 2 * half);
 }
 
 interface Attributes extends RotaryOptions {
   theta: number;
+  scale: number;
+  perRow: number;
 }
+
+const POSITIONS = 23;
 
 export const spec: KernelSpec<Attributes> = {
   name: "rotary",
   cases: () =>
     [[1, 1, 1, 8, 10], [7, 2, 1, 24, 100], [19, 3, 3, 16, 1e4], [5, 4, 2, 64, 1e6]].map(
       ([rows, heads, kvHeads, headDim, theta], i) => ({
-        name: `${rows} rows, ${heads} + 2 * ${kvHeads} heads of ${headDim}`,
+        name: `${rows} rows, ${heads} + 2 * ${kvHeads} heads of ${headDim}, ${i + 1} positions a row`,
         inputs: {
           x: matrixOf(rows, (heads + 2 * kvHeads) * headDim, noise(rows)),
-          positions: flatOf("u32", Array.from({ length: rows }, (_, row) => (row * 5) % 23)),
+          positions: flatOf("u32", Array.from({ length: rows }, (_, row) => (row * 5) % POSITIONS)),
         },
-        attributes: { heads, kvHeads, headDim, theta, inverse: i % 2 === 1 },
+        attributes: { heads, kvHeads, headDim, theta, scale: 1 + i / 8, perRow: i + 1, inverse: i % 2 === 1 },
       }),
     ),
-  reference: ({ x, positions }, { heads, kvHeads, headDim, theta, inverse }) => {
+  reference: ({ x, positions }, { heads, kvHeads, headDim, theta, scale, inverse }) => {
     const y = x.data.slice();
     for (let row = 0; row < x.rows; row++) {
       for (let head = 0; head < heads + kvHeads; head++) {
@@ -102,8 +116,8 @@ export const spec: KernelSpec<Attributes> = {
           const angle = (inverse ? -1 : 1) * positions.data[row] / Math.pow(theta, 2 * i / headDim);
           const at = row * x.cols + head * headDim + i;
           const [a, b] = [x.data[at], x.data[at + headDim / 2]];
-          y[at] = a * Math.cos(angle) - b * Math.sin(angle);
-          y[at + headDim / 2] = b * Math.cos(angle) + a * Math.sin(angle);
+          y[at] = scale * (a * Math.cos(angle) - b * Math.sin(angle));
+          y[at + headDim / 2] = scale * (b * Math.cos(angle) + a * Math.sin(angle));
         }
       }
     }
@@ -120,6 +134,7 @@ export const spec: KernelSpec<Attributes> = {
   }),
 };
 
-function tableOf(device: Device, { headDim, theta }: Attributes): Matrix {
-  return device.upload(rotaryTable(23, headDim, theta), 23, headDim);
+function tableOf(device: Device, { headDim, theta, scale, perRow }: Attributes): Matrix {
+  const frequencies = Float64Array.from({ length: headDim / 2 }, (_, i) => theta ** (-2 * i / headDim));
+  return rotaryTable(device, POSITIONS, frequencies, scale, perRow);
 }

@@ -1,13 +1,20 @@
 import { z } from "zod";
 import { UserError } from "../data/user_error.ts";
+import { readRope, ropeFields, type RopeScaling, writeRope } from "./rope.ts";
+import type { StoredFormat } from "./safetensors_header.ts";
+
+/** Architectures that are supported, and their classes in Hugging Face transformers. */
+const CLASSES = { qwen2: "Qwen2ForCausalLM", qwen3: "Qwen3ForCausalLM", llama: "LlamaForCausalLM" };
+/** Values of `model_type` that are supported. */
+const MODEL_TYPES = Object.keys(CLASSES) as (keyof typeof CLASSES)[];
 
 /**
- * Shape of a decoder language model, in the names of Hugging Face's `config.json` for Qwen2 and Qwen3. Keys that are
- * not listed here are kept as they were read, so that writing the file again loses nothing.
+ * Shape of a decoder language model, in the names of Hugging Face's `config.json` for Qwen2, Qwen3 and Llama.
+ * Keys that are not listed here are kept as they were read, so that writing the file again loses nothing.
  */
 export interface DecoderConfig {
-  /** "qwen2" has biases on queries, keys and values; "qwen3" has an RMSNorm on each head's queries and keys. */
-  model_type: "qwen2" | "qwen3";
+  /** "qwen3" has an RMSNorm on each head's queries and keys. */
+  model_type: keyof typeof CLASSES;
   /** Class names of Hugging Face. */
   architectures: string[];
   /** Rows of the embedding. */
@@ -30,10 +37,14 @@ export interface DecoderConfig {
   rms_norm_eps: number;
   /** Base of the rotary wavelengths. */
   rope_theta: number;
+  /** How those wavelengths are stretched; null where they are not. */
+  rope_scaling: RopeScaling | null;
   /** Whether the output matrix is the input embedding. */
   tie_word_embeddings: boolean;
-  /** Biases on the attention projections: always on queries, keys and values of "qwen2". */
+  /** Biases on queries, keys and values, and on the output but for "qwen2", where it is always set. */
   attention_bias: boolean;
+  /** Biases on the feed-forward projections; "llama" alone. */
+  mlp_bias: boolean;
   /** Activation of the feed-forward gate. */
   hidden_act: "silu";
   /** Standard deviation of freshly made weights. */
@@ -48,14 +59,8 @@ export interface DecoderConfig {
 
 const size = z.int().min(1);
 const tokenId = z.int().min(0);
-const RopeParameters = z.looseObject({
-  rope_theta: z.number().positive().optional(),
-  rope_type: z.string().optional(),
-  type: z.string().optional(),
-});
-
 const HuggingFaceConfig = z.looseObject({
-  model_type: z.enum(["qwen2", "qwen3"]),
+  model_type: z.enum(MODEL_TYPES),
   architectures: z.array(z.string()).nullish(),
   vocab_size: size,
   hidden_size: size,
@@ -64,13 +69,12 @@ const HuggingFaceConfig = z.looseObject({
   num_attention_heads: size,
   num_key_value_heads: size.nullish(),
   head_dim: size.nullish(),
-  max_position_embeddings: size.default(32768),
+  max_position_embeddings: size.optional(),
   rms_norm_eps: z.number().positive().default(1e-6),
-  rope_theta: z.number().positive().optional(),
-  rope_parameters: RopeParameters.nullish(),
-  rope_scaling: RopeParameters.nullish(),
+  ...ropeFields,
   tie_word_embeddings: z.boolean().default(false),
   attention_bias: z.boolean().optional(),
+  mlp_bias: z.boolean().default(false),
   hidden_act: z.literal("silu").default("silu"),
   initializer_range: z.number().positive().default(0.02),
   use_sliding_window: z.boolean().optional(),
@@ -82,8 +86,8 @@ const HuggingFaceConfig = z.looseObject({
 });
 type HuggingFaceConfig = z.output<typeof HuggingFaceConfig>;
 
-/** Base that Hugging Face assumes for both families where a file names none. */
-const DEFAULT_ROPE_THETA = 10000;
+/** Number formats in the words of transformers. */
+const DTYPES: Record<StoredFormat, string> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
 
 /**
  * Checks a decoder config and fills in what Hugging Face lets a file leave out. A missing `head_dim` becomes
@@ -104,24 +108,19 @@ export function parseDecoderConfig(value: unknown, source = "config.json"): Deco
   }
   const config = parsed.data;
   const problems = [...shapeProblems(config), ...unsupported(config)];
+  const rope = readRope(config, problems);
   if (problems.length > 0) throw new UserError(`Cannot use ${source}: ${problems.join("; ")}`);
-  const {
-    rope_parameters,
-    rope_scaling: _default,
-    architectures,
-    num_key_value_heads,
-    head_dim,
-    attention_bias,
-    ...rest
-  } = config;
-  const qwen2 = config.model_type === "qwen2";
+  // What says how a file stores things, not what the model is: written anew.
+  const { rope_parameters: _rope, partial_rotary_factor: _whole, dtype: _dtype, torch_dtype: _old, ...rest } =
+    config;
   return {
     ...rest,
-    architectures: architectures ?? [qwen2 ? "Qwen2ForCausalLM" : "Qwen3ForCausalLM"],
-    num_key_value_heads: num_key_value_heads ?? config.num_attention_heads,
-    head_dim: head_dim ?? config.hidden_size / config.num_attention_heads,
-    rope_theta: config.rope_theta ?? rope_parameters?.rope_theta ?? DEFAULT_ROPE_THETA,
-    attention_bias: attention_bias ?? qwen2,
+    ...rope,
+    architectures: config.architectures ?? [CLASSES[config.model_type]],
+    num_key_value_heads: config.num_key_value_heads ?? config.num_attention_heads,
+    head_dim: config.head_dim ?? config.hidden_size / config.num_attention_heads,
+    max_position_embeddings: config.max_position_embeddings ?? (config.model_type === "llama" ? 2048 : 32768),
+    attention_bias: config.attention_bias ?? config.model_type === "qwen2",
   };
 }
 
@@ -139,10 +138,11 @@ export function readDecoderConfig(text: string, source = "config.json"): Decoder
   return parseDecoderConfig(value, source);
 }
 
-/** Text of a `config.json` that Hugging Face transformers (4 and 5) loads as this model. */
-export function writeDecoderConfig(config: DecoderConfig): string {
-  const rope_parameters = { rope_theta: config.rope_theta, rope_type: "default" };
-  return JSON.stringify({ ...config, rope_parameters }, null, 2) + "\n";
+/** Text of a `config.json` that Hugging Face transformers (4 and 5) loads as this model; `stored` is in the shards. */
+export function writeDecoderConfig(config: DecoderConfig, stored: StoredFormat = "F32"): string {
+  // Both names of the format: transformers loads in what the file says, and a stale one would round the weights.
+  const formats = { dtype: DTYPES[stored], torch_dtype: DTYPES[stored] };
+  return JSON.stringify({ ...config, ...writeRope(config), ...formats }, null, 2) + "\n";
 }
 
 function shapeProblems(config: HuggingFaceConfig): string[] {
@@ -174,28 +174,18 @@ function shapeProblems(config: HuggingFaceConfig): string[] {
 
 function unsupported(config: HuggingFaceConfig): string[] {
   const problems: string[] = [];
-  for (
-    const [name, rope] of Object.entries({ parameters: config.rope_parameters, scaling: config.rope_scaling })
-  ) {
-    const type = rope?.rope_type ?? rope?.type ?? "default";
-    if (type !== "default") {
-      problems.push(
-        `field rope_${name} has type ${JSON.stringify(type)}, only "default" (no scaling) is supported. ` +
-          `Remove rope_${name} if sequences stay within the length that the model was trained with`,
-      );
-    }
-  }
-  const theta = config.rope_parameters?.rope_theta;
-  if (theta !== undefined && config.rope_theta !== undefined && theta !== config.rope_theta) {
-    problems.push(
-      `field rope_theta is ${config.rope_theta} but rope_parameters.rope_theta is ${theta}. Remove one`,
-    );
-  }
   if (config.model_type === "qwen2" && config.attention_bias === false) {
     problems.push("field attention_bias is false, but qwen2 always has biases on queries, keys and values");
   }
-  if (config.model_type === "qwen3" && config.attention_bias === true) {
-    problems.push("field attention_bias is true, only qwen3 without attention biases is supported");
+  if (config.model_type !== "llama" && config.mlp_bias) {
+    problems.push(
+      `field mlp_bias is true, but ${config.model_type} never has biases in its feed-forward layers`,
+    );
+  }
+  if (config.quantization_config) {
+    problems.push(
+      "field quantization_config is set, only weights in float32, float16 and bfloat16 are supported",
+    );
   }
   if (config.is_causal === false) {
     problems.push("field is_causal is false, only attention to earlier tokens is supported");

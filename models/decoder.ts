@@ -1,7 +1,6 @@
 import type { AttentionShape } from "../kernels/attention.ts";
 import type { Device } from "../kernels/device.ts";
 import { matmul, matmulBt } from "../kernels/matmul.ts";
-import { rotaryTable } from "../kernels/rotary.ts";
 import { Tape } from "../kernels/tape.ts";
 import type { Flat, Matrix } from "../kernels/tensor.ts";
 import type { DecoderConfig } from "./config.ts";
@@ -19,6 +18,7 @@ import { DecoderSession } from "./decoder_session.ts";
 import { drop, embedding, norm, selectRows, selfAttention } from "./layers.ts";
 import type { PackedTokens } from "./packed_tokens.ts";
 import { Parameters, type ParameterSpec } from "./parameters.ts";
+import { ropeTable } from "./rope.ts";
 import { type LossOptions, type LossRows, vocabularyLoss } from "./vocabulary_loss.ts";
 
 /** Dropout of training; not part of `config.json`. */
@@ -30,8 +30,8 @@ export interface DecoderDropout {
 }
 
 /**
- * Decoder language model of the Qwen2 and Qwen3 shape: pre-norm RMSNorm, rotary positions, grouped-query attention,
- * SwiGLU. Parameters carry the names of Hugging Face transformers; fused ones are split on save.
+ * Decoder language model of the Qwen2, Qwen3 and Llama shape: pre-norm RMSNorm, rotary positions, grouped-query
+ * attention, SwiGLU. Parameters carry the names of Hugging Face transformers; fused ones are split on save.
  */
 export class Decoder implements DecodeModel {
   /** Device that holds the parameters. */
@@ -126,12 +126,8 @@ export class Decoder implements DecodeModel {
   }
 
   #rotary(): Matrix {
-    const { max_position_embeddings: positions, head_dim, rope_theta } = this.config;
-    return this.#rotaryTable ??= this.device.upload(
-      rotaryTable(positions, head_dim, rope_theta),
-      positions,
-      head_dim,
-    );
+    const { device, config } = this;
+    return this.#rotaryTable ??= ropeTable(device, config, config.max_position_embeddings);
   }
 }
 

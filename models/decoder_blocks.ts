@@ -17,7 +17,7 @@ export interface DecoderBlocks {
   weights: Weights;
   /** See {@link attentionShape}. */
   shape: AttentionShape;
-  /** Angles of the positions that occur: see `rotaryTable()`. */
+  /** Angles of the positions that occur: see `ropeTable()`. */
   rotary: Matrix;
 }
 
@@ -29,7 +29,10 @@ export const FINAL_NORM = "model.norm.weight";
 const QKV = "self_attn.qkv.weight";
 const QKV_BIAS = "self_attn.qkv.bias";
 const QK_NORM = "self_attn.qk_norm.weight";
+const OUTPUT_BIAS = "self_attn.o_proj.bias";
 const GATE_UP = "mlp.gate_up.weight";
+const GATE_UP_BIAS = "mlp.gate_up.bias";
+const DOWN_BIAS = "mlp.down_proj.bias";
 
 /**
  * Attention heads of a decoder; all layers have the same.
@@ -67,15 +70,16 @@ export function decoderBlocks(
   let normed = norm(tape, weights, stream, layerName(0, "input_layernorm.weight"), eps);
   for (let layer = 0; layer < config.num_hidden_layers; layer++) {
     const name = (part: string) => layerName(layer, part);
-    const bias = config.attention_bias ? name(QKV_BIAS) : undefined;
-    const projected = linear(tape, weights, normed, name(QKV), bias);
+    const biasOf = (part: string, present: boolean) => present ? name(part) : undefined;
+    const projected = linear(tape, weights, normed, name(QKV), biasOf(QKV_BIAS, config.attention_bias));
     const scaled = config.model_type === "qwen3"
       ? headNorm(tape, weights, projected, name(QK_NORM), shape, eps)
       : projected;
     const qkv = rotate(tape, scaled, positions, rotary, shape);
     spent(normed, projected, scaled);
     const heads = attend(layer, qkv);
-    const attended = dropped(linear(tape, weights, heads, name("self_attn.o_proj.weight")));
+    const outputBias = biasOf(OUTPUT_BIAS, hasOutputBias(config));
+    const attended = dropped(linear(tape, weights, heads, name("self_attn.o_proj.weight"), outputBias));
     spent(qkv, heads);
     const middle = residualNorm(
       tape,
@@ -86,9 +90,10 @@ export function decoderBlocks(
       eps,
     );
     spent(stream, attended);
-    const gateUp = linear(tape, weights, middle.normed, name(GATE_UP));
+    const gateUp = linear(tape, weights, middle.normed, name(GATE_UP), biasOf(GATE_UP_BIAS, config.mlp_bias));
     const gated = gatedUnit(tape, gateUp);
-    const down = dropped(linear(tape, weights, gated, name("mlp.down_proj.weight")));
+    const downBias = biasOf(DOWN_BIAS, config.mlp_bias);
+    const down = dropped(linear(tape, weights, gated, name("mlp.down_proj.weight"), downBias));
     spent(middle.normed, gateUp, gated);
     if (layer + 1 === config.num_hidden_layers) {
       stream = residual(tape, middle.sum, down);
@@ -137,6 +142,16 @@ export function blockSpecs(config: DecoderConfig): ParameterSpec[] {
         { name: name("self_attn.v_proj.bias"), shape: [keys], row: 0, col: query + keys },
       ]));
     }
+    if (hasOutputBias(config)) specs.push(vectorSpec(name(OUTPUT_BIAS), hidden_size, "zeros"));
+    if (config.mlp_bias) {
+      specs.push(
+        vectorSpec(name(GATE_UP_BIAS), 2 * intermediate_size, "zeros", [
+          { name: name("mlp.gate_proj.bias"), shape: [intermediate_size], row: 0, col: 0 },
+          { name: name("mlp.up_proj.bias"), shape: [intermediate_size], row: 0, col: intermediate_size },
+        ]),
+        vectorSpec(name(DOWN_BIAS), hidden_size, "zeros"),
+      );
+    }
     if (config.model_type === "qwen3") {
       specs.push({
         ...vectorSpec(name(QK_NORM), head_dim, "ones", [
@@ -149,6 +164,11 @@ export function blockSpecs(config: DecoderConfig): ParameterSpec[] {
   }
   specs.push(vectorSpec(FINAL_NORM, hidden_size, "ones"));
   return specs;
+}
+
+/** Whether the output projection of attention has a bias: that of Qwen2 never has. */
+function hasOutputBias({ model_type, attention_bias }: DecoderConfig): boolean {
+  return attention_bias && model_type !== "qwen2";
 }
 
 /** A weight (rows, cols) that a layer multiplies by. */

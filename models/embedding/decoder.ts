@@ -3,7 +3,6 @@ import { packBatch, type PackedBatch, planBatches } from "../../data/batches.ts"
 import { UserError } from "../../data/user_error.ts";
 import { attention, qkvColumns } from "../../kernels/attention.ts";
 import type { Device } from "../../kernels/device.ts";
-import { rotaryTable } from "../../kernels/rotary.ts";
 import { Tape } from "../../kernels/tape.ts";
 import {
   attentionShape,
@@ -27,13 +26,14 @@ import {
 } from "./sentence_model.ts";
 import { textEncoder } from "./text_encoder.ts";
 import { TokenTable } from "./token_table.ts";
+import { ropeTable } from "../rope.ts";
 import { unitRows } from "./unit_rows.ts";
 
 // Batches have a whole multiple of this many rows, so that few shapes exist and matrices are reused.
 const ROW_BLOCK = 128;
 
 /**
- * Hidden states of a Qwen2- or Qwen3-shaped decoder such as Qwen3-Embedding, computed on our kernels: texts lie end to
+ * Hidden states of a Qwen2-, Qwen3- or Llama-shaped decoder such as Qwen3-Embedding, computed on our kernels: texts lie end to
  * end without padding, and only the embedding rows of tokens that occur are read.
  */
 export const decoderProvider: TextProvider<SentenceConfig> = {
@@ -96,8 +96,7 @@ class DecoderEmbedder implements TextEmbedder {
     const shape = attentionShape(config);
     const device = await context.device();
     const weights = await FrozenParameters.load(device, blockSpecs(config), pretrained);
-    const angles = rotaryTable(settings.maxLength, config.head_dim, config.rope_theta);
-    const rotary = device.upload(angles, settings.maxLength, config.head_dim);
+    const rotary = ropeTable(device, config, settings.maxLength);
     const table = new TokenTable(
       config.hidden_size,
       (first, count) => pretrained.readRows(EMBEDDING, first, count),

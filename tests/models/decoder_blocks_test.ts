@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { Device } from "../../kernels/device.ts";
 import { Tape } from "../../kernels/tape.ts";
-import { rotaryTable } from "../../kernels/rotary.ts";
 import type { Layout } from "../../kernels/tensor.ts";
 import { parseDecoderConfig } from "../../models/config.ts";
 import { attentionShape, blockSpecs, decoderBlocks } from "../../models/decoder_blocks.ts";
 import { FrozenParameters } from "../../models/frozen_parameters.ts";
 import { selfAttention } from "../../models/layers.ts";
 import { partsOf } from "../../models/parameters.ts";
+import { ropeTable } from "../../models/rope.ts";
 
 const ROWS = 64;
 
@@ -33,7 +33,7 @@ async function memoryOf(layers: number, layout: Layout) {
     },
   });
   const parameters = used();
-  const rotary = device.upload(rotaryTable(ROWS, config.head_dim, 10000), ROWS, config.head_dim);
+  const rotary = ropeTable(device, config, ROWS);
   const positions = device.createFlat("u32", Uint32Array.from({ length: ROWS }, (_, row) => row));
   const intervals = device.createFlat("u32", 4 * ROWS);
   const shape = attentionShape(config);
