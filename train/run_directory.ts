@@ -1,16 +1,27 @@
 import { UserError } from "../data/user_error.ts";
 
+/** Files by name: all at once, or one after the other, so that they are not in memory together. */
+export type RunFiles =
+  | Record<string, string | Uint8Array>
+  | AsyncIterable<{ name: string; bytes: string | Uint8Array }>;
+
 /**
  * Files of a run: `config.json` (resolved), `manifest.json` (version, seed, adapter, input hashes, parent run),
- * `metrics.jsonl` (one line a log step), `checkpoints/step-N/`, and `latest` and `best`, which name checkpoints.
+ * `metrics.jsonl` (one line a log step), `checkpoints/step-N/`, `latest` and `best`, which name checkpoints, and
+ * `failed-batch-N/`, of the step that stopped the run.
  */
 export class RunDirectory {
   /** The directory's path, as given. */
   readonly path: string;
+  #saveTotalLimit: number;
 
-  /** Names the folder; nothing is read or made yet. */
-  constructor(path: string) {
+  /**
+   * Names the folder; nothing is read or made yet. `saveTotalLimit` is the number of checkpoints to keep: the latest
+   * ones, and the best whatever its age (both of them with 1); 0 keeps all. Default: 2.
+   */
+  constructor(path: string, { saveTotalLimit = 2 }: { saveTotalLimit?: number } = {}) {
     this.path = path;
+    this.#saveTotalLimit = saveTotalLimit;
   }
 
   /** Throws {@link UserError} if the directory already holds a run, or with `resume` if it holds none. */
@@ -94,28 +105,16 @@ export class RunDirectory {
   }
 
   /** Writes a checkpoint directory whole or not at all, then points `latest` (and `best`) to it and drops others. */
-  async saveCheckpoint(
-    step: number,
-    files: Record<string, string | Uint8Array>,
-    best: boolean,
-  ): Promise<void> {
-    const name = `step-${step}`;
-    const target = `${this.path}/checkpoints/${name}`;
-    const temporary = `${target}.tmp`;
-    await attempt(`save ${target}`, async () => {
-      await Deno.remove(temporary, { recursive: true }).catch(ignoreMissing);
-      await leavingNothing(temporary, async () => {
-        await Deno.mkdir(temporary, { recursive: true });
-        for (const [file, content] of Object.entries(files)) {
-          await writeSynced(`${temporary}/${file}`, content);
-        }
-        await Deno.remove(target, { recursive: true }).catch(ignoreMissing);
-        await Deno.rename(temporary, target);
-      });
-    });
-    await this.write("latest", name + "\n");
+  async saveCheckpoint(step: number, files: RunFiles, best: boolean): Promise<void> {
+    await this.#saveFolder(`checkpoints/step-${step}`, files);
+    await this.write("latest", `step-${step}\n`);
     if (best) await this.markBest(step);
     await this.#prune();
+  }
+
+  /** Writes `failed-batch-N/` for the step that stopped a run. Returns its path. */
+  async saveFailedBatch(step: number, files: RunFiles): Promise<string> {
+    return await this.#saveFolder(`failed-batch-${step}`, files);
   }
 
   /** Points `best` to the checkpoint of a step. */
@@ -123,14 +122,38 @@ export class RunDirectory {
     await this.write("best", `step-${step}\n`);
   }
 
-  // Keeps the latest and the best checkpoint.
+  async #saveFolder(name: string, files: RunFiles): Promise<string> {
+    const target = `${this.path}/${name}`;
+    const temporary = `${target}.tmp`;
+    await attempt(`save ${target}`, async () => {
+      await Deno.remove(temporary, { recursive: true }).catch(ignoreMissing);
+      await leavingNothing(temporary, async () => {
+        await Deno.mkdir(temporary, { recursive: true });
+        if (Symbol.asyncIterator in files) {
+          for await (const { name, bytes } of files) await writeSynced(`${temporary}/${name}`, bytes);
+        } else {
+          for (const [file, content] of Object.entries(files)) {
+            await writeSynced(`${temporary}/${file}`, content);
+          }
+        }
+        await Deno.remove(target, { recursive: true }).catch(ignoreMissing);
+        await Deno.rename(temporary, target);
+      });
+    });
+    return target;
+  }
+
   async #prune(): Promise<void> {
+    const found = await Array.fromAsync(Deno.readDir(`${this.path}/checkpoints`), ({ name }) => name);
+    const stepOf = (name: string) => Number(/^step-(\d+)$/.exec(name)?.[1] ?? NaN);
     const keep = new Set([(await this.read("latest")).trim()]);
     if (await isFile(`${this.path}/best`)) keep.add((await this.read("best")).trim());
-    for await (const entry of Deno.readDir(`${this.path}/checkpoints`)) {
-      if (!keep.has(entry.name)) {
-        await Deno.remove(`${this.path}/checkpoints/${entry.name}`, { recursive: true });
-      }
+    const newestFirst = found.filter((name) => !isNaN(stepOf(name))).sort((a, b) => stepOf(b) - stepOf(a));
+    for (const name of newestFirst) {
+      if (this.#saveTotalLimit === 0 || keep.size < this.#saveTotalLimit) keep.add(name);
+    }
+    for (const name of found) {
+      if (!keep.has(name)) await Deno.remove(`${this.path}/checkpoints/${name}`, { recursive: true });
     }
   }
 }
@@ -170,6 +193,7 @@ async function attempt<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
+    if (error instanceof UserError) throw error; // of what makes the files, not of the disk
     throw new UserError(`Cannot ${what}: ${reason(error)}. What was saved before is intact`);
   }
 }

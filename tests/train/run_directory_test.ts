@@ -2,10 +2,13 @@ import assert from "node:assert/strict";
 import { UserError } from "../../data/user_error.ts";
 import { RunDirectory, writeAtomic } from "../../train/run_directory.ts";
 
-async function withRun(use: (run: RunDirectory) => Promise<void>): Promise<void> {
+async function withRun(
+  use: (run: RunDirectory) => Promise<void>,
+  options?: { saveTotalLimit: number },
+): Promise<void> {
   const path = await Deno.makeTempDir();
   try {
-    const run = new RunDirectory(path);
+    const run = new RunDirectory(path, options);
     await run.create(false);
     await use(run);
   } finally {
@@ -43,7 +46,7 @@ Deno.test("saveCheckpoint() that fails half way keeps the checkpoint before and 
   });
 });
 
-Deno.test("saveCheckpoint() keeps the latest and the best alone, and drops what a killed run left", async () => {
+Deno.test("saveCheckpoint() keeps the latest and the best alone by default, and drops what a killed run left", async () => {
   await withRun(async (run) => {
     await run.saveCheckpoint(1, { a: "1" }, true);
     await Deno.mkdir(`${run.path}/checkpoints/step-2.tmp`);
@@ -51,6 +54,36 @@ Deno.test("saveCheckpoint() keeps the latest and the best alone, and drops what 
     await run.saveCheckpoint(4, { a: "4" }, false);
     assert.deepEqual(namesIn(`${run.path}/checkpoints`), ["step-1", "step-4"]);
     assert.equal(await run.checkpoint("best"), `${run.path}/checkpoints/step-1`);
+  });
+});
+
+for (
+  const [saveTotalLimit, kept] of [
+    [1, ["step-10", "step-2"]],
+    [2, ["step-10", "step-2"]],
+    [3, ["step-10", "step-2", "step-9"]],
+    [0, ["step-1", "step-10", "step-2", "step-3", "step-9"]],
+  ] as const
+) {
+  Deno.test(`saveCheckpoint() with saveTotalLimit ${saveTotalLimit} keeps ${kept.join(", ")}`, async () => {
+    await withRun(async (run) => {
+      for (const step of [1, 2, 3, 9, 10]) await run.saveCheckpoint(step, { a: `${step}` }, step === 2);
+      assert.deepEqual(namesIn(`${run.path}/checkpoints`), kept);
+    }, { saveTotalLimit });
+  });
+}
+
+Deno.test("saveCheckpoint() takes files one after the other, and drops them all where one fails", async () => {
+  await withRun(async (run) => {
+    async function* files(last: string) {
+      yield { name: "a", bytes: Uint8Array.of(1, 2) };
+      yield { name: "b", bytes: last };
+      if (last === "bad") await Promise.reject(new UserError("Cannot make c"));
+    }
+    await run.saveCheckpoint(1, files("good"), true);
+    assert.equal(await Deno.readTextFile(`${await run.checkpoint("latest")}/b`), "good");
+    await assert.rejects(() => run.saveCheckpoint(2, files("bad"), true), /^UserError: Cannot make c$/);
+    assert.deepEqual(namesIn(`${run.path}/checkpoints`), ["step-1"]);
   });
 });
 
