@@ -13,6 +13,7 @@ export { spec as dropout } from "./dropout.ts";
 export { spec as embed } from "./embedding.ts";
 export { spec as gatherRows } from "./gather_rows.ts";
 export { spec as gradNorm } from "./grad_norm.ts";
+export { spec as keepBlocks } from "./keep_blocks.ts";
 export { spec as layerNorm } from "./layer_norm.ts";
 export { matmulAtSpec, matmulBtSpec, matmulSpec } from "./matmul_spec.ts";
 export { spec as randomUniform } from "./philox.ts";

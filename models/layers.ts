@@ -12,19 +12,31 @@ import { rotary } from "../kernels/rotary.ts";
 import { swiglu, swigluBackward } from "../kernels/swiglu.ts";
 import type { Tape } from "../kernels/tape.ts";
 import type { Flat, Matrix } from "../kernels/tensor.ts";
+import { type ActiveAdapter, addLowRank, lowRankBackward } from "./lora.ts";
 import type { Weights } from "./parameters.ts";
 
 // Every layer: forward kernel, then what its gradient does. Parameter gradients are added to (+=), so that
 // accumulation over micro batches and tied weights need nothing of their own.
 
-/** y = x W^T + bias. x (N, in), weight (out, in) -> y (N, out). */
-export function linear(tape: Tape, parameters: Weights, x: Matrix, weight: string, bias?: string): Matrix {
+/**
+ * y = x W^T + bias, and the product of `adapter` where there is one. x (N, in), weight (out, in) -> y (N, out).
+ */
+export function linear(
+  tape: Tape,
+  parameters: Weights,
+  x: Matrix,
+  weight: string,
+  bias?: string,
+  adapter?: ActiveAdapter,
+): Matrix {
   const { device } = tape;
   const options = { bias: bias ? parameters.matrix(bias) : undefined };
   const transposed = parameters.transposed(weight);
-  const y = transposed
+  const product = transposed
     ? matmul(device, x, transposed, options)
     : matmulBt(device, x, parameters.matrix(weight), options);
+  const adapted = adapter && addLowRank(tape, parameters, x, product, adapter);
+  const y = adapted?.y ?? product;
   tape.record(() => {
     const dy = tape.gradient(y);
     if (!dy) return;
@@ -32,7 +44,9 @@ export function linear(tape: Tape, parameters: Weights, x: Matrix, weight: strin
     if (gradient) matmulAt(device, dy, x, gradient, true);
     const biasGradient = bias && parameters.gradient(bias);
     if (biasGradient) columnSum(device, dy, biasGradient, true);
-    if (tape.wants(x)) tape.accumulate(x, matmul(device, dy, parameters.matrix(weight)));
+    const below = tape.wants(x) ? matmul(device, dy, parameters.matrix(weight)) : undefined;
+    const dx = adapted ? lowRankBackward(tape, parameters, x, adapted.low, dy, below, adapter) : below;
+    if (dx) tape.accumulate(x, dx);
   });
   return y;
 }
