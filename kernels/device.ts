@@ -30,6 +30,8 @@ export interface DeviceOptions {
   variants?: VariantNames;
   /** Hint for machines with more than one adapter, as in WebGPU's `requestAdapter()`. */
   powerPreference?: GPUPowerPreference;
+  /** WebGPU to ask for the adapter. Default: that of the runtime. */
+  gpu?: GPU;
 }
 
 /** Bytes now held on the adapter. */
@@ -113,7 +115,8 @@ export class Device {
 
   /** Opens the default adapter with all of its limits. Throws {@link DeviceError} where there is none. */
   static async open(options: DeviceOptions = {}): Promise<Device> {
-    const adapter = await navigator.gpu?.requestAdapter({ powerPreference: options.powerPreference });
+    const gpus = options.gpu ?? navigator.gpu;
+    const adapter = await gpus?.requestAdapter({ powerPreference: options.powerPreference });
     if (!adapter) {
       throw new DeviceError("Cannot find a WebGPU adapter: run `./genrec doctor`, it names what to install");
     }

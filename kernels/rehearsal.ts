@@ -1,0 +1,44 @@
+import { Device, type DeviceOptions } from "./device.ts";
+
+/**
+ * A device like `device` on which nothing is allocated and nothing computed. Work recorded there costs milliseconds
+ * whatever its size, and `memory` then holds the bytes that it would have taken; what the adapter's limits refuse is
+ * refused there too. Arrays read as zeros. `dtype` may differ from that of `device`.
+ */
+export function openRehearsal(device: Device, dtype?: DeviceOptions["dtype"]): Promise<Device> {
+  const layout = dtype === "float16" ? "buffer" : device.layout;
+  const adapter = {
+    info: device.info,
+    features: device.features,
+    limits: device.limits,
+    requestDevice: () => Promise.resolve(rehearsalDevice(device)),
+  };
+  const gpu = { requestAdapter: () => Promise.resolve(adapter) };
+  return Device.open({ gpu: gpu as unknown as GPU, layout, dtype });
+}
+
+function rehearsalDevice({ limits, features }: Device): GPUDevice {
+  const named: Record<string, unknown> = {
+    then: undefined, // or it would be taken for a promise
+    limits,
+    features,
+    lost: new Promise(() => {}),
+    createBuffer: ({ size }: GPUBufferDescriptor) => rehearsalBuffer(size),
+  };
+  return new Proxy(named, {
+    get: (known, name: string) => name in known ? known[name] : inert,
+  }) as unknown as GPUDevice;
+}
+
+function rehearsalBuffer(size: number) {
+  return {
+    size,
+    getMappedRange: (_offset = 0, bytes = size) => new ArrayBuffer(bytes),
+    mapAsync: () => Promise.resolve(),
+    unmap: () => {},
+    destroy: () => {},
+  };
+}
+
+/** Whatever is asked of it or called on it is this same object. */
+const inert: object = new Proxy(() => inert, { get: (_target, name) => name === "then" ? undefined : inert });
