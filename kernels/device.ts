@@ -172,6 +172,11 @@ export class Device {
     this.#pool.release(matrix);
   }
 
+  /** Lets a matrix of the innermost scope live as long as the scope around it. */
+  lift(matrix: Matrix): void {
+    this.#pool.lift(matrix);
+  }
+
   /** Takes a scoped matrix out of its scope; `free()` it later. */
   keep(matrix: Matrix): Matrix {
     return this.#pool.keep(matrix);

@@ -39,6 +39,15 @@ export class Pool {
     }
   }
 
+  /** Hands a matrix of the innermost scope to the one around it; those of other scopes stay where they are. */
+  lift(matrix: Matrix): void {
+    const [outer, inner] = this.#scopes.slice(-2);
+    const at = inner?.indexOf(matrix) ?? -1;
+    if (at < 0) return;
+    inner.splice(at, 1);
+    outer.push(matrix);
+  }
+
   /** Moves `matrix` out of every scope: its new owner must call `adopt` or destroy it. */
   keep(matrix: Matrix): Matrix {
     for (const scope of this.#scopes) {

@@ -1,6 +1,6 @@
 import { add } from "./add.ts";
 import type { Device } from "./device.ts";
-import { expectShape, type Matrix } from "./tensor.ts";
+import { expectShape, type Matrix, shapeOf } from "./tensor.ts";
 
 /**
  * Reverse-mode differentiation over matrices. Layers run their forward kernel, then `record` what to do with the
@@ -12,6 +12,7 @@ export class Tape {
   readonly device: Device;
   /** False in inference: nothing is recorded and dropout is off. */
   readonly training: boolean;
+  #paused = false;
   #steps: (() => void)[] = [];
   #gradients = new Map<Matrix, Matrix>();
   #constants = new Set<Matrix>();
@@ -28,9 +29,41 @@ export class Tape {
     this.training = training;
   }
 
-  /** Remembers the backward step of an operation. Skipped in inference. */
+  /**
+   * Whether results are read again by a backward pass. Not in inference, nor in the first of the two forward passes of a
+   * {@link checkpoint}: there an operation may give back to the pool what nothing else reads.
+   */
+  get recording(): boolean {
+    return this.training && !this.#paused;
+  }
+
+  /** Remembers the backward step of an operation. Skipped where nothing is recorded. */
   record(step: () => void): void {
-    if (this.training) this.#steps.push(step);
+    if (this.recording) this.#steps.push(step);
+  }
+
+  /**
+   * Activation checkpointing (Chen et al. 2016, arXiv:1604.06174): runs `work` and keeps its results alone; the backward
+   * pass runs it a second time for what lies between. `work` must do the same both times, so its dropouts are numbered,
+   * not counted. `inputs` are all matrices from outside whose gradient it gives; they may not be released inside.
+   */
+  checkpoint(inputs: readonly Matrix[], work: () => readonly Matrix[]): readonly Matrix[] {
+    if (!this.recording) return work();
+    const constants = new Set(this.#constants);
+    this.#paused = true;
+    let outputs: readonly Matrix[];
+    try {
+      outputs = this.device.scope(() => {
+        const made = work();
+        for (const matrix of made) this.device.lift(matrix);
+        return made;
+      });
+    } finally {
+      this.#paused = false;
+      this.#constants = constants;
+    }
+    this.record(() => this.#repeat(inputs, outputs, work));
+    return outputs;
   }
 
   /**
@@ -67,7 +100,15 @@ export class Tape {
 
   /** Runs the recorded steps, last one first, and forgets them. */
   backward(): void {
-    for (const step of this.#steps.reverse()) {
+    this.#replay(this.#steps);
+    this.#steps = [];
+    this.#constants.clear();
+    this.#gradients.clear();
+    this.#uses.clear();
+  }
+
+  #replay(steps: (() => void)[]): void {
+    for (const step of steps.reverse()) {
       step();
       for (const result of this.#taken) {
         const gradient = this.#gradients.get(result);
@@ -79,10 +120,32 @@ export class Tape {
       for (const term of this.#added) if (!this.#uses.has(term)) this.device.release(term);
       this.#added.clear();
     }
-    this.#steps = [];
-    this.#constants.clear();
-    this.#gradients.clear();
-    this.#uses.clear();
+  }
+
+  /** Backward step of a checkpoint: forward again, recorded this time, then backward through it. */
+  #repeat(inputs: readonly Matrix[], outputs: readonly Matrix[], work: () => readonly Matrix[]): void {
+    const gradients = outputs.map((output) => this.gradient(output));
+    const outer = { steps: this.#steps, constants: new Set(this.#constants) };
+    const known = new Set(this.#gradients.keys());
+    this.device.scope(() => {
+      this.#steps = [];
+      work().forEach((output, i) => {
+        const gradient = gradients[i];
+        if (gradient) this.accumulate(output, gradient);
+      });
+      this.#replay(this.#steps);
+      for (const [operand, gradient] of this.#gradients) {
+        if (inputs.includes(operand)) this.device.lift(gradient);
+        else if (!known.has(operand)) {
+          // It would be found again by whatever takes its place in the pool.
+          throw new Error(
+            `checkpoint() gave a gradient to a matrix ${shapeOf(operand)} that is not an input of it`,
+          );
+        }
+      }
+    });
+    this.#steps = outer.steps;
+    this.#constants = outer.constants;
   }
 
   #hold(operand: Matrix, gradient: Matrix): void {

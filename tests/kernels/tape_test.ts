@@ -69,3 +69,71 @@ Deno.test("Tape gives gradients back to the pool while it runs: depth does not c
   assert.equal(allocations(20), 10);
   await device.settle();
 });
+
+/** y = ((2x + x) * 2) + x, as a block of a checkpoint: several uses of an input, several matrices in between. */
+function block(tape: Tape, x: Matrix): Matrix {
+  return sum(tape, times(tape, sum(tape, times(tape, x, 2), x), 2), x);
+}
+
+Deno.test("Tape.checkpoint() gives the gradients of the same work without it, nested or not", async () => {
+  const device = await Device.open();
+  const x = device.upload(new Float32Array([1, 2, 3, 4]), 1, 4);
+  const seed = device.upload(new Float32Array([1, -1, 0.5, 2]), 1, 4);
+  const gradient = (work: (tape: Tape) => Matrix) =>
+    device.scope(async () => {
+      const tape = new Tape(device, true);
+      let taken: Matrix | undefined;
+      tape.record(() => taken = tape.gradient(x));
+      const y = work(tape);
+      tape.record(() => tape.accumulate(y, seed));
+      tape.backward();
+      const [values, dx] = await device.read(y, taken!);
+      return [[...values], [...dx]];
+    });
+  const plain = await gradient((tape) => block(tape, block(tape, x)));
+  assert.deepEqual(plain, [[49, 98, 147, 196], [49, -49, 24.5, 98]]);
+  const once = (tape: Tape, input: Matrix, work: (x: Matrix) => Matrix) =>
+    tape.checkpoint([input], () => [work(input)])[0];
+  const inner = (tape: Tape) => once(tape, once(tape, x, (x) => block(tape, x)), (x) => block(tape, x));
+  assert.deepEqual(await gradient(inner), plain);
+  assert.deepEqual(await gradient((tape) => once(tape, x, () => inner(tape))), plain);
+});
+
+Deno.test("Tape.checkpoint() keeps the results alone, and what it computes again goes back to the pool", async () => {
+  const device = await Device.open();
+  const x = device.upload(new Float32Array(64), 8, 8);
+  const seed = device.upload(new Float32Array(64), 8, 8);
+  const step = (depth: number) => {
+    const { allocations, bindGroups } = device.counters;
+    device.scope(() => {
+      const tape = new Tape(device, true);
+      let y = x;
+      for (let i = 0; i < depth; i++) {
+        const input = y;
+        [y] = tape.checkpoint([input], () => [block(tape, input)]);
+      }
+      tape.record(() => tape.accumulate(y, seed));
+      tape.backward();
+    });
+    return [device.counters.allocations - allocations, device.counters.bindGroups - bindGroups];
+  };
+  step(10);
+  // Ten blocks more have ten results more; without checkpoints they would have forty matrices more.
+  assert.equal(step(20)[0], 10);
+  for (let i = 0; i < 4; i++) step(20);
+  assert.equal(step(20)[0], 0);
+  await device.settle();
+});
+
+Deno.test("Tape.checkpoint() refuses work that gives a gradient to what is not an input", async () => {
+  const device = await Device.open();
+  const x = device.upload(new Float32Array(4), 1, 4);
+  device.scope(() => {
+    const tape = new Tape(device, true);
+    const other = times(tape, x, 2);
+    const [y] = tape.checkpoint([x], () => [sum(tape, x, other)]);
+    tape.record(() => tape.accumulate(y, x));
+    assert.throws(() => tape.backward(), /a matrix \(1, 4\) that is not an input/);
+  });
+  await device.settle();
+});
