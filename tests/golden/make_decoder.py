@@ -1,4 +1,4 @@
-"""Writes qwen2/ and qwen3/: tiny random decoders of Hugging Face transformers with their logits, loss and gradients.
+"""Writes qwen2/, qwen3/, llama/ and others: tiny random decoders of transformers with their logits, loss and gradients.
 
 Run in this folder: python make_decoder.py
 Every weight is random, norms and biases included, so that no term of the forward pass is trivially one or zero.
@@ -9,7 +9,14 @@ import pathlib
 
 import torch
 from safetensors.torch import save_file
-from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 
 HERE = pathlib.Path(__file__).parent
 UNLABELLED = -100
@@ -26,6 +33,17 @@ SHAPE = dict(
     eos_token_id=2,
     pad_token_id=0,
 )
+SMALLER = {**SHAPE, "hidden_size": 16, "intermediate_size": 24, "num_attention_heads": 2, "num_key_value_heads": 1}
+SMALLEST = {**SMALLER, "vocab_size": 29, "num_hidden_layers": 1}
+LLAMA3 = dict(
+    rope_type="llama3",
+    rope_theta=10000.0,
+    factor=8.0,
+    low_freq_factor=1.0,
+    high_freq_factor=4.0,
+    original_max_position_embeddings=64,
+)
+YARN = dict(rope_type="yarn", rope_theta=1000.0, factor=4.0, original_max_position_embeddings=32, beta_fast=4.0)
 MODELS = {
     "qwen2": (
         Qwen2ForCausalLM,
@@ -34,6 +52,34 @@ MODELS = {
     "qwen3": (
         Qwen3ForCausalLM,
         Qwen3Config(**SHAPE, head_dim=16, rope_theta=1000000.0, rms_norm_eps=1e-5, tie_word_embeddings=False),
+    ),
+    "llama": (
+        LlamaForCausalLM,
+        LlamaConfig(
+            **SMALLER, rope_parameters=LLAMA3, attention_bias=True, mlp_bias=True, tie_word_embeddings=False
+        ),
+    ),
+    "llama_linear": (
+        LlamaForCausalLM,
+        LlamaConfig(
+            **SMALLEST,
+            rope_parameters=dict(rope_type="linear", rope_theta=10000.0, factor=4.0),
+            tie_word_embeddings=True,
+        ),
+    ),
+    "qwen2_yarn": (
+        Qwen2ForCausalLM,
+        Qwen2Config(**SMALLEST, rope_parameters=YARN, tie_word_embeddings=False),
+    ),
+    "qwen3_dynamic": (
+        Qwen3ForCausalLM,
+        Qwen3Config(
+            **SMALLEST,
+            head_dim=24,
+            rope_parameters=dict(rope_type="dynamic", rope_theta=10000.0, factor=2.0),
+            attention_bias=True,
+            tie_word_embeddings=True,
+        ),
     ),
 }
 
