@@ -63,7 +63,7 @@ export function attention(
   expectLength("attention() intervals", intervals, "u32", 4 * q.rows);
   const { heads, kvHeads, headDim } = shape;
   const o = device.matrix(q.rows, heads * headDim);
-  const lse = device.matrix(q.rows, 4 * heads);
+  const lse = device.matrix(q.rows, 4 * heads, "f32");
   const variant = device.variants.attention("forward", q.rows, shape);
   device.run(variant.kernels(headDim).forward, {
     inputs: [q, first.matrix, second.matrix],
@@ -96,7 +96,7 @@ export function attentionBackward(
   const variant = device.variants.attention("backward", qkv.rows, shape);
   const { dq, dkv } = variant.kernels(headDim);
   const dQkv = device.matrix(qkv.rows, qkv.cols);
-  const rowStats = device.matrix(qkv.rows, 4 * heads);
+  const rowStats = device.matrix(qkv.rows, 4 * heads, "f32");
   const { q, k, v } = qkvColumns(shape);
   const common = {
     flats: [intervals, viewers],

@@ -38,7 +38,7 @@ export function batchMoments(device: Device, x: Matrix, running: RunningMoments,
   const groups = groupsOf(x.cols);
   expectLength("batchMoments() running mean", running.mean, "f32", groups * 4);
   expectLength("batchMoments() running variance", running.variance, "f32", groups * 4);
-  const moments = device.matrix(2, x.cols);
+  const moments = device.matrix(2, x.cols, "f32");
   device.run(momentsKernel, {
     inputs: [x],
     outputs: [moments],
@@ -53,7 +53,7 @@ export function batchMoments(device: Device, x: Matrix, running: RunningMoments,
 /** Running moments as {@link batchNorm} takes them. mean (1, C), variance (1, C) -> (2, C). */
 export function runningMoments(device: Device, mean: Matrix, variance: Matrix): Matrix {
   expectShape("runningMoments() variance", variance, 1, mean.cols);
-  const moments = device.matrix(2, mean.cols);
+  const moments = device.matrix(2, mean.cols, "f32");
   const groups = groupsOf(mean.cols);
   device.run(runningKernel, {
     inputs: [mean, variance],
@@ -99,7 +99,7 @@ export function batchNormBackward(
   expectShape("batchNormBackward() dy", dy, x.rows, x.cols);
   expectLength("batchNormBackward() gain gradient", gradients.gain, "f32", groups * 4);
   expectLength("batchNormBackward() bias gradient", gradients.bias, "f32", groups * 4);
-  const sums = device.matrix(2, x.cols);
+  const sums = device.matrix(2, x.cols, "f32");
   device.run(sumsKernel, {
     inputs: [x, moments, dy],
     outputs: [sums],

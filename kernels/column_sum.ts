@@ -68,7 +68,7 @@ export function columnSum(
   const groups = groupsOf(width);
   expectLength("columnSum() result", out, "f32", outStart + groups * 4);
   const chunks = Math.ceil(x.rows / CHUNK);
-  const partial = device.matrix(chunks, width);
+  const partial = device.matrix(chunks, width, "f32");
   device.run(chunkKernel, {
     inputs: [x],
     outputs: [partial],

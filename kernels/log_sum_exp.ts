@@ -5,13 +5,22 @@ import { expectShape, groupsOf, type Matrix } from "./tensor.ts";
 import code from "./log_sum_exp.wgsl" with { type: "text" };
 
 const common = { label: "kernels/log_sum_exp.wgsl", code, outputs: 1, flats: [] };
-const forwardKernel: Kernel = { ...common, entry: "log_sum_exp", inputs: 1, workgroup: [8] };
+const forwardKernel: Kernel = { ...common, entry: "log_sum_exp", inputs: 2, workgroup: [8] };
 const backwardKernel: Kernel = { ...common, entry: "log_sum_exp_backward", inputs: 3, workgroup: [16, 8] };
 
-/** Logarithm of the sum of exponentials of each row. x (R, V), V from 1 -> (R, 1). */
-export function logSumExp(device: Device, x: Matrix): Matrix {
-  const y = device.matrix(x.rows, 1);
-  device.run(forwardKernel, { inputs: [x], outputs: [y], u32: [x.rows, x.cols], invocations: [x.rows] });
+/**
+ * Logarithm of the sum of exponentials of each row. x (R, V), V from 1 -> (R, 1). `before` (R, 1) is that of other
+ * columns of the same rows, which are then counted in: so a vocabulary can come in chunks.
+ */
+export function logSumExp(device: Device, x: Matrix, before?: Matrix): Matrix {
+  if (before) expectShape("logSumExp() before", before, x.rows, 1);
+  const y = device.matrix(x.rows, 1, "f32");
+  device.run(forwardKernel, {
+    inputs: [x, before ?? x], // without a sum from before the second operand is bound but not read
+    outputs: [y],
+    u32: [x.rows, x.cols, Number(!!before)],
+    invocations: [x.rows],
+  });
   return y;
 }
 
@@ -53,5 +62,33 @@ export const spec: KernelSpec = {
   forward: (device, { x }) => ({ y: logSumExp(device, x as Matrix) }),
   backward: (device, { x }, outputs, { y }) => ({
     x: logSumExpBackward(device, x as Matrix, outputs.y as Matrix, y as Matrix),
+  }),
+};
+
+/** The sum over columns that come in two chunks. */
+export const chunksSpec: KernelSpec = {
+  name: "logSumExp in chunks",
+  cases: () =>
+    [[1, 1, 1], [5, 12, 3], [9, 8, 30]].map(([rows, left, right]) => {
+      const next = noise(rows);
+      // Chunks may be far apart in either direction.
+      const chunk = (cols: number, shift: number) =>
+        matrixOf(rows, cols, (row) => 3 * next() + (row % 3) * shift);
+      return {
+        name: `(${rows}, ${left} + ${right})`,
+        inputs: { left: chunk(left, 100), right: chunk(right, -100) },
+        attributes: undefined,
+      };
+    }),
+  reference: ({ left, right }) => {
+    const data = Float64Array.from({ length: left.rows }, (_, row) => {
+      const all = [left, right].flatMap(({ data, cols }) => [...data.subarray(row * cols, (row + 1) * cols)]);
+      const top = Math.max(...all);
+      return top + Math.log(all.reduce((sum, value) => sum + Math.exp(value - top), 0));
+    });
+    return { y: { kind: "matrix", rows: left.rows, cols: 1, data } };
+  },
+  forward: (device, { left, right }) => ({
+    y: logSumExp(device, right as Matrix, logSumExp(device, left as Matrix)),
   }),
 };

@@ -57,7 +57,7 @@ export function sinkhornLabels(
   expectLength("sinkhornLabels() extremes", scratch.extremes, "f32", 2);
   expectLength("sinkhornLabels() row scratch", scratch.rows, "f32", rows);
   expectLength("sinkhornLabels() column scratch", scratch.cols, "f32", cols);
-  const all = device.matrix(rows, cols);
+  const all = device.matrix(rows, cols, "f32");
   const operands = {
     flats: [scratch.extremes, scratch.rows, scratch.cols, labels, distances],
     u32: [rows, cols, groupsOf(points.cols)],

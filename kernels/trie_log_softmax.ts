@@ -1,5 +1,6 @@
 import type { Device } from "./device.ts";
 import type { Kernel } from "./kernel.ts";
+import type { RowBlock } from "./gather_rows.ts";
 import { logSumExp } from "./log_sum_exp.ts";
 import { expectLength, expectShape, type Flat, groupsOf, type Matrix, shapeOf } from "./tensor.ts";
 import code from "./trie_log_softmax.wgsl" with { type: "text" };
@@ -12,7 +13,7 @@ const common = {
 };
 const forwardKernel: Kernel = { ...common, entry: "trie_log_softmax", inputs: 2, outputs: 2 };
 const backwardKernel: Kernel = { ...common, entry: "trie_log_softmax_backward", inputs: 3, outputs: 1 };
-const childLogitsKernel: Kernel = { ...common, entry: "trie_child_logits", inputs: 2, outputs: 1 };
+const childLogitsKernel: Kernel = { ...common, entry: "trie_child_logits", inputs: 3, outputs: 1 };
 
 /**
  * What the probabilities of a node's children add up to. `vocab`: softmax over the whole vocabulary, so less than 1;
@@ -84,29 +85,38 @@ export function trieLogSoftmaxBackward(
 }
 
 /**
- * {@link trieLogSoftmax} in the `children` normalisation straight from hidden states: it reads only the rows of the
- * output matrix that it needs. hidden (R, C), head (V, C) -> log-probabilities (R, capacity). For decoding: it has no
- * backward.
+ * {@link trieLogSoftmax} straight from hidden states: it reads only the rows of the output matrix that it needs.
+ * hidden (R, C), head (V, C) in blocks -> log-probabilities (R, capacity), in the `vocab` normalisation given the
+ * log-sum-exp of the logits over the whole vocabulary (R, 1), else in `children`. For decoding: it has no backward.
  */
 export function trieChildLogProbs(
   device: Device,
   hidden: Matrix,
-  head: Matrix,
+  head: readonly RowBlock[],
   rows: TrieRows,
+  vocabularySum?: Matrix,
 ): ChildLogProbs {
-  if (hidden.cols !== head.cols) {
-    throw new RangeError(
-      `trieChildLogProbs() of hidden ${shapeOf(hidden)} and head ${shapeOf(head)}: expected equal columns`,
-    );
+  let logits: Matrix | undefined;
+  for (const { start, matrix } of head) {
+    if (hidden.cols !== matrix.cols) {
+      throw new RangeError(
+        `trieChildLogProbs() of hidden ${shapeOf(hidden)} and head ${shapeOf(matrix)}: expected equal columns`,
+      );
+    }
+    const next = device.matrix(hidden.rows, rows.capacity, "f32");
+    const { flats, u32 } = operands(hidden, rows, false, true);
+    device.run(childLogitsKernel, {
+      inputs: [hidden, matrix, logits ?? hidden], // the first block has no logits from before to read
+      outputs: [next],
+      flats,
+      u32: [...u32, start, matrix.rows, Number(!!logits)],
+      invocations: [hidden.rows * groupsOf(rows.capacity)],
+    });
+    if (logits) device.release(logits);
+    logits = next;
   }
-  const logits = device.matrix(hidden.rows, rows.capacity);
-  device.run(childLogitsKernel, {
-    inputs: [hidden, head],
-    outputs: [logits],
-    ...operands(hidden, rows, false, true),
-    invocations: [hidden.rows * groupsOf(rows.capacity)],
-  });
-  return normalise(device, logits, rows, undefined, true);
+  if (!logits) throw new RangeError("trieChildLogProbs() without a head: expected at least one block");
+  return normalise(device, logits, rows, vocabularySum, true);
 }
 
 function normalise(
@@ -116,8 +126,8 @@ function normalise(
   vocabularySum: Matrix | undefined,
   compact: boolean,
 ): ChildLogProbs {
-  const logProbs = device.matrix(logits.rows, rows.capacity);
-  const logSum = device.matrix(logits.rows, 1);
+  const logProbs = device.matrix(logits.rows, rows.capacity, "f32");
+  const logSum = device.matrix(logits.rows, 1, "f32");
   device.run(forwardKernel, {
     inputs: [logits, vocabularySum ?? logits], // without a sum the second operand is bound but not read
     outputs: [logProbs, logSum],
