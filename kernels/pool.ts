@@ -71,6 +71,10 @@ export class Pool {
     if (!scope) throw new Error("Pool.close() without an open scope");
     // Reverse order: the next scope pops them in the order of this one.
     for (const matrix of scope.reverse()) this.#put(matrix);
+    if (this.#scopes.length > 0) return;
+    // What was given back early lies in another order than before: without this, steps would take turns with
+    // matrices and make bind groups for ever.
+    for (const list of this.#free.values()) list.sort((a, b) => b.id - a.id);
   }
 
   /** Destroys every free matrix. */

@@ -120,8 +120,8 @@ Deno.test("Tape.checkpoint() keeps the results alone, and what it computes again
   step(10);
   // Ten blocks more have ten results more; without checkpoints they would have forty matrices more.
   assert.equal(step(20)[0], 10);
-  for (let i = 0; i < 4; i++) step(20);
-  assert.equal(step(20)[0], 0);
+  step(20);
+  assert.deepEqual(step(20), [0, 0]);
   await device.settle();
 });
 
