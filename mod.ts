@@ -112,7 +112,8 @@ export type {
 } from "./sid/method.ts";
 export { type Neighbour, PrefixIndex, type PrefixNeighbours } from "./sid/neighbours.ts";
 export { type PlacedItem, type Placement, placeNewItems } from "./sid/place_new.ts";
-export { encodeItems, historyPrompt } from "./sid/prompt.ts";
+export type { NextItemPrompts } from "./sid/next_item_prompts.ts";
+export { sidPrompts } from "./sid/prompt.ts";
 export type { PrefixPurity } from "./sid/purity.ts";
 export { type LevelReport, reportSids, type SidReport } from "./sid/report.ts";
 export { opq, type OpqConfig } from "./sid/opq.ts";

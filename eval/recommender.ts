@@ -14,15 +14,12 @@ export interface Ranked {
 /** Ranks SIDs for a batch of samples; looks at their histories only. */
 export type Recommender = (samples: readonly Sample[]) => Promise<Ranked[]>;
 
-/** (nodes): the tokens on the way to each leaf as one string, `"<a_1><b_2>"`; "" for inner nodes. */
-export function leafSids(trie: Trie, tokenString: (token: number) => string): string[] {
-  const paths = new Array<string>(trie.nodeCount).fill("");
-  for (let node = 0; node < trie.nodeCount; node++) {
-    for (let edge = trie.childOffsets[node]; edge < trie.childOffsets[node + 1]; edge++) {
-      paths[trie.childNodes[edge]] = paths[node] + tokenString(trie.childTokens[edge]);
-    }
-  }
-  return paths.map((path, node) => trie.isLeaf(node) ? path : "");
+/** (nodes): the SID of the items at each leaf, "" for inner nodes. `sids` has one string an item. */
+export function leafSids(trie: Trie, sids: readonly string[]): string[] {
+  return Array.from(
+    { length: trie.nodeCount },
+    (_, node) => trie.isLeaf(node) ? sids[trie.itemsOf(node)[0]] : "",
+  );
 }
 
 /** Beam search as a recommender. `promptOf` makes the token ids of a sample, `sids` names leaves ({@link leafSids}). */

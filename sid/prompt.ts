@@ -1,27 +1,29 @@
+import type { NextItemPrompts } from "./next_item_prompts.ts";
 import type { SidVocabulary } from "./tokens.ts";
 
-/** Token ids of every item's SID, index = item number. */
-export function encodeItems(vocabulary: SidVocabulary, sids: readonly (readonly string[])[]): Uint32Array[] {
-  return sids.map((sid) => vocabulary.encode(sid));
-}
-
 /**
- * What the model reads before it writes the next item: BOS and the SIDs of the last `maxHistory` items, oldest first.
- * The one template of training, evaluation and recommendation.
+ * Prompts of models that know SID tokens alone: BOS and the SIDs of the last `maxHistory` items, oldest first. `sids`
+ * are token strings, one list an item.
  */
-export function historyPrompt(
-  bos: number,
-  itemTokens: readonly Uint32Array[],
-  history: readonly number[],
+export function sidPrompts(
+  vocabulary: SidVocabulary,
+  sids: readonly (readonly string[])[],
   maxHistory: number,
-): Uint32Array {
-  const items = history.slice(-maxHistory).map((item) => itemTokens[item]);
-  const prompt = new Uint32Array(1 + items.reduce((sum, tokens) => sum + tokens.length, 0));
-  prompt[0] = bos;
-  let at = 1;
-  for (const tokens of items) {
-    prompt.set(tokens, at);
-    at += tokens.length;
-  }
-  return prompt;
+): NextItemPrompts {
+  const itemTokens = sids.map((sid) => vocabulary.encode(sid));
+  return {
+    vocabulary: vocabulary.size,
+    itemTokens,
+    prompt(history) {
+      const items = history.slice(-maxHistory).map((item) => itemTokens[item]);
+      const prompt = new Uint32Array(1 + items.reduce((sum, tokens) => sum + tokens.length, 0));
+      prompt[0] = vocabulary.bosId;
+      let at = 1;
+      for (const tokens of items) {
+        prompt.set(tokens, at);
+        at += tokens.length;
+      }
+      return prompt;
+    },
+  };
 }

@@ -9,7 +9,8 @@ import { BeamSearch, type BeamSearchOptions } from "../eval/beam_search.ts";
 import { DeviceTrie } from "../eval/device_trie.ts";
 import type { Device } from "../kernels/device.ts";
 import type { Decoder } from "../models/decoder.ts";
-import { encodeItems, historyPrompt } from "../sid/prompt.ts";
+import type { NextItemPrompts } from "../sid/next_item_prompts.ts";
+import { sidPrompts } from "../sid/prompt.ts";
 import { SidVocabulary } from "../sid/tokens.ts";
 import { buildTrie } from "../sid/trie.ts";
 import { loadDecoder } from "../train/checkpoint.ts";
@@ -35,9 +36,8 @@ export interface TrainedRun {
   dataset: Dataset;
   /** SIDs that the model writes, one an item. */
   sids: string[][];
-  vocabulary: SidVocabulary;
-  /** Token ids of `sids`. */
-  itemTokens: Uint32Array[];
+  /** How the model is asked for the next item. */
+  prompts: NextItemPrompts;
   /** Items of a prompt. */
   maxHistory: number;
 }
@@ -66,8 +66,7 @@ export async function openRun(path: string, data: string): Promise<TrainedRun> {
     data: data || config.data,
     dataset,
     sids,
-    vocabulary,
-    itemTokens: encodeItems(vocabulary, sids),
+    prompts: sidPrompts(vocabulary, sids, config.maxHistory),
     maxHistory: config.maxHistory,
   };
 }
@@ -85,10 +84,10 @@ export async function openModel(
   }
   const folder = await run.directory.checkpoint(which === "best" && !await has("best") ? "latest" : which);
   const decoder = await loadDecoder(device, folder);
-  if (decoder.vocabulary !== run.vocabulary.size) {
+  if (decoder.vocabulary !== run.prompts.vocabulary) {
     throw new UserError(
       `Cannot use ${folder}: the model has ${decoder.vocabulary} tokens, ${path}/vocabulary.json ` +
-        `${run.vocabulary.size}, expected as many. Use a checkpoint of this run`,
+        `${run.prompts.vocabulary}, expected as many. Use a checkpoint of this run`,
     );
   }
   return { decoder, checkpoint: folder.split("/").at(-1)! };
@@ -101,12 +100,7 @@ export function openSearch(
   decoder: Decoder,
   options: BeamSearchOptions,
 ): BeamSearch {
-  return new BeamSearch(device, decoder, new DeviceTrie(device, buildTrie(run.itemTokens)), options);
-}
-
-/** Prompt for a history of item numbers, oldest first. */
-export function promptOf({ vocabulary, itemTokens, maxHistory }: TrainedRun, history: readonly number[]) {
-  return historyPrompt(vocabulary.bosId, itemTokens, history, maxHistory);
+  return new BeamSearch(device, decoder, new DeviceTrie(device, buildTrie(run.prompts.itemTokens)), options);
 }
 
 // A token id is a place in the sorted list of tokens: another list gives every id another meaning.

@@ -16,7 +16,7 @@ import { writeAtomic } from "../train/run_directory.ts";
 import type { Task, TaskIO } from "./_cli.ts";
 import { openDevice, VariantFlag } from "./_inputs.ts";
 import { LineFile, makeFolder } from "./_output.ts";
-import { openModel, openRun, openSearch, promptOf, RunFlags, type TrainedRun } from "./_run.ts";
+import { openModel, openRun, openSearch, RunFlags, type TrainedRun } from "./_run.ts";
 import { tableLines } from "./_table.ts";
 
 const config = z.strictObject({
@@ -75,10 +75,10 @@ export async function evaluate(flags: z.output<typeof config>, io: TaskIO): Prom
   await using predictions = await LineFile.create(join(out, "predictions.jsonl"));
 
   const search = openSearch(device, run, decoder, { beams, normalisation });
-  const names = leafSids(search.trie.host, (token) => run.vocabulary.tokenString(token));
   const sids = run.sids.map((sid) => sid.join(""));
+  const names = leafSids(search.trie.host, sids);
   const ranked = new Map<Sample, Ranked>();
-  const model = beamRecommender(search, ({ history }) => promptOf(run, history), names);
+  const model = beamRecommender(search, ({ history }) => run.prompts.prompt(history), names);
   const remember: Recommender = async (batch) => {
     const lists = await model(batch);
     if (mixture > 0) batch.forEach((sample, i) => ranked.set(sample, lists[i]));

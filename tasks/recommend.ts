@@ -3,7 +3,7 @@ import { UserError } from "../data/user_error.ts";
 import { popularity } from "../eval/baselines.ts";
 import type { Task } from "./_cli.ts";
 import { openDevice, VariantFlag } from "./_inputs.ts";
-import { openModel, openRun, openSearch, promptOf, RunFlags, type TrainedRun } from "./_run.ts";
+import { openModel, openRun, openSearch, RunFlags, type TrainedRun } from "./_run.ts";
 import { tableLines } from "./_table.ts";
 
 const config = z.strictObject({
@@ -34,7 +34,7 @@ export const task: Task<typeof config> = {
       beams: Math.max(flags.beams, flags.top),
       normalisation: flags.normalisation,
     });
-    const [{ leaves, scores }] = await search.run([promptOf(run, flags.history)]);
+    const [{ leaves, scores }] = await search.run([run.prompts.prompt(flags.history)]);
 
     const { items, samples } = run.dataset;
     const list = (item: number): ListedItem => ({

@@ -5,7 +5,10 @@ import { SidVocabulary } from "../sid/tokens.ts";
 import { RunDirectory } from "../train/run_directory.ts";
 import { SftSchema } from "../train/sft_schema.ts";
 import { DivergenceError } from "../train/checkpoint.ts";
+import { scratchDecoder } from "../train/scratch_decoder.ts";
 import { trainSft } from "../train/sft.ts";
+import { sidInputs } from "../train/sid_inputs.ts";
+import { Validation } from "../train/validation.ts";
 import { autotune } from "../kernels/autotune.ts";
 import { UserError } from "../data/user_error.ts";
 import type { Task, TaskIO } from "./_cli.ts";
@@ -45,6 +48,7 @@ export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<v
   const { data, sids: index, out, resume, tune, variant, ...settings } = flags;
   const { dataset, sids, sidsFile } = await loadInputs(data, index);
   const vocabulary = SidVocabulary.fromSids(sids);
+  const { source, prompts, architecture } = sidInputs(dataset, sids, vocabulary, settings);
   const { device, store } = await openDevice(variant);
   const run = new RunDirectory(out);
   await run.check(resume);
@@ -67,9 +71,18 @@ export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<v
   const tuning = tune === "on" || tune === "auto" && !device.isCpu;
   const result = await trainSft({
     device,
-    dataset,
-    sids,
-    vocabulary,
+    source,
+    makeDecoder: () => scratchDecoder(device, architecture, settings.seed),
+    validation: settings.evalSamples === 0 ? undefined : new Validation({
+      device,
+      dataset: dataset.name,
+      valid: dataset.samples.valid,
+      prompts,
+      samples: settings.evalSamples,
+      beams: settings.evalBeams,
+      tokensPerBatch: settings.tokensPerBatch,
+      seed: settings.seed,
+    }),
     config: settings,
     run,
     resume,
@@ -86,9 +99,9 @@ export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<v
       progress = io.progress(steps, "sft");
     },
     onStep: (step, note) => progress?.update(step, note),
-    onValidation(step, { hr10, ndcg10 }, best) {
+    onValidation(step, { hr10, ndcg10, loss }, best) {
       io.log(
-        `step ${step}: valid HR@10 ${hr10.toFixed(4)}, NDCG@10 ${ndcg10.toFixed(4)}${
+        `step ${step}: valid HR@10 ${hr10.toFixed(4)}, NDCG@10 ${ndcg10.toFixed(4)}, loss ${loss.toFixed(3)}${
           best ? ", best so far" : ""
         }`,
       );

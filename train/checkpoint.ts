@@ -15,8 +15,8 @@ export interface TrainerState {
   best: { score: number; step: number; stale: number } | null;
   /** Seconds of training before this checkpoint. */
   seconds: number;
-  /** Losses of the micro batches since the last log line. */
-  pending: number[];
+  /** Losses since the last log line: see `LossLog`. */
+  pending: { sums: number[]; shares: number[][] };
   /** The run was stopped between this step and its validation, which a resumed run catches up on. */
   validationDue: boolean;
 }
@@ -25,7 +25,7 @@ const State = z.strictObject({
   step: z.int().min(0),
   best: z.strictObject({ score: z.number(), step: z.int(), stale: z.int() }).nullable(),
   seconds: z.number(),
-  pending: z.array(z.number()),
+  pending: z.strictObject({ sums: z.array(z.number()), shares: z.array(z.array(z.number())) }),
   validationDue: z.boolean().default(false),
 }) satisfies z.ZodType<TrainerState>;
 
@@ -76,8 +76,7 @@ export async function loadDecoder(device: Device, directory: string): Promise<De
     throw new UserError(`Cannot load ${source}: tensor ${bad.name} holds ${bad.value} at ${bad.index}`);
   }
   const decoder = new Decoder(device, config);
-  device.write(decoder.parameters.values, decoder.parameters.fromTensors(tensors, source));
-  decoder.parameters.refresh();
+  decoder.parameters.load(tensors, source);
   return decoder;
 }
 

@@ -5,10 +5,58 @@ import { SftSchema } from "./sft_schema.ts";
 /** Settings of supervised fine-tuning from scratch; names as in Hugging Face's TrainingArguments and model configs. */
 export interface SftConfig {
   /**
-   * `histories`: a user's whole train history is one sequence with a loss at every item; `samples`: one row a target.
-   * Default: `histories`.
+   * `histories`: a user's whole train history is one sequence of SIDs with a loss at every item; `samples`: one such
+   * row a target; `tasks`: rows of text in the words of a template, which is how language models are fine-tuned.
+   * Default: `auto`, which is `tasks` where a pretrained model or a tokenizer is given and `histories` elsewhere.
    */
-  mode: "histories" | "samples";
+  mode: "auto" | "histories" | "samples" | "tasks";
+  /** Hugging Face directory of the model to start from; "": a model from scratch. */
+  model: string;
+  /** Whether the directory in `model` gives architecture and tokenizer alone, and weights are fresh. Default: false. */
+  fromScratch: boolean;
+  /** Directory or tokenizer.json of a model from scratch that reads text; "": that of `model`, or SID tokens alone. */
+  tokenizer: string;
+  /**
+   * Whether a model from scratch keeps only the tokens of its tokenizer that the training texts use, besides single
+   * bytes: a fraction of the embedding. Default: false.
+   */
+  trimVocabulary: boolean;
+  /** `tasks` mode: names of tasks, each with a weight such as `sid-to-title=0.5`, 1 where none stands. */
+  tasks: string[];
+  /** Template file of other prompts than ours; "": ours. */
+  prompts: string;
+  /** JSON or JSONL file of user preferences, for the tasks that learn from them. */
+  preferences: string;
+  /** `tasks` mode: longest sequence in tokens. Default: 512. */
+  maxLength: number;
+  /**
+   * What happens to longer ones: `truncate` drops the oldest items of the history, `skip` the sequence, `error` stops.
+   * Default: `truncate`.
+   */
+  longSequences: "truncate" | "skip" | "error";
+  /**
+   * What a loss is the mean of: `token`: target tokens, so that long answers count more; `sample`: rows.
+   * Default: `token`.
+   */
+  lossNormalisation: "token" | "sample";
+  /** Whether rows weigh ln(1 + value) of the target (VAFT); needs values in the dataset. Default: false. */
+  valueAware: boolean;
+  /** Share of the loss of SID tokens that is a softmax over the trie node's children alone. Default: 0. */
+  trieLossWeight: number;
+  /** `llm`: only the rows of new tokens train; `none`: everything. Default: `none`. */
+  freeze: "none" | "llm";
+  /** Rank of the LoRA adapters, with which the model itself is frozen but for the rows of new tokens; 0: no LoRA. */
+  loraR: number;
+  /** LoRA's alpha: adapters are scaled by alpha / r. Default: 32. */
+  loraAlpha: number;
+  /** Dropout on the input of the adapters. Default: 0.05. */
+  loraDropout: number;
+  /** Projections with an adapter: `all`, or names such as q_proj. Default: `all`. */
+  loraTargetModules: string[];
+  /** Whether adapters are scaled by alpha / sqrt(r) (Kalajdzievski 2023). Default: false. */
+  useRslora: boolean;
+  /** Whether blocks are computed again in the backward pass instead of kept. Default: false. */
+  gradientCheckpointing: boolean;
   /** Decoder family, as in Hugging Face's `config.json`. Default: `qwen3`. */
   modelType: "qwen2" | "qwen3";
   /** Width C of the residual stream. Default: 128. */
@@ -44,8 +92,10 @@ export interface SftConfig {
   maxSteps: number;
   /** Packed tokens T of a micro batch. Default: 2048. */
   tokensPerBatch: number;
-  /** Micro batches of an optimizer step. Default: 1. */
+  /** Micro batches of an optimizer step, where `batchSize` is 0. Default: 1. */
   gradientAccumulationSteps: number;
+  /** Sequences of an optimizer step, in as many micro batches as they need; 0: see above. Default: 0. */
+  batchSize: number;
   /** Peak learning rate. Default: 1.5e-3. */
   learningRate: number;
   /** Decay of the learning rate after warmup. Default: `cosine`. */
@@ -80,7 +130,9 @@ export interface SftConfig {
   evalSamples: number;
   /** Beams of a validation. Default: 20. */
   evalBeams: number;
-  /** Validations without a better NDCG@10 to stop after; 0: never. Default: 0. */
+  /** What makes a checkpoint the best: NDCG@10 or the loss of the validation. Default: `ndcg10`. */
+  metricForBestModel: "ndcg10" | "loss";
+  /** Validations without a better one to stop after; 0: never. Default: 0. */
   patience: number;
   /**
    * Optimizer steps between checkpoints, besides those of better validations and the last; 0: as `evalSteps`.

@@ -1,72 +1,114 @@
-import type { Dataset, Sample } from "../data/dataset.ts";
+import { packSequences } from "../data/batches.ts";
+import type { Sample } from "../data/dataset.ts";
+import { completionSequence } from "../data/sequences.ts";
 import { shuffledOrder } from "../data/shuffle.ts";
 import { UserError } from "../data/user_error.ts";
 import { BeamSearch } from "../eval/beam_search.ts";
 import { DeviceTrie } from "../eval/device_trie.ts";
 import { hitsAtK, mean, ndcgAtK, type Rank } from "../eval/metrics.ts";
 import type { Device } from "../kernels/device.ts";
+import { sumFlat } from "../kernels/sum.ts";
+import { Tape } from "../kernels/tape.ts";
 import type { Decoder } from "../models/decoder.ts";
-import { historyPrompt } from "../sid/prompt.ts";
+import { PackedTokensBuffer } from "../models/packed_tokens.ts";
+import type { NextItemPrompts } from "../sid/next_item_prompts.ts";
 import { buildTrie } from "../sid/trie.ts";
 
-/** Ranking quality on the valid subsample; a hit is the target's SID among the beams. */
+/** Quality on the valid subsample; a hit is the target's SID among the beams. */
 export interface ValidationResult {
   /** HR@10: share of samples with the target among the first 10 beams. */
   hr10: number;
   /** NDCG@10: mean of 1 / log2(rank + 2), rank from 0, where that is below 10. */
   ndcg10: number;
+  /** Mean cross-entropy of the targets' tokens, in nats. */
+  loss: number;
 }
 
 /** What to validate on, and how. */
 export interface ValidationOptions {
   device: Device;
-  dataset: Dataset;
-  bos: number;
-  maxHistory: number;
-  /** Samples of the valid split to use, drawn once with `seed`. */
+  /** Name of the dataset, for messages. */
+  dataset: string;
+  /** Valid split. */
+  valid: readonly Sample[];
+  prompts: NextItemPrompts;
+  /** Samples to use, drawn once with `seed`. */
   samples: number;
   beams: number;
+  /** Packed tokens of a batch in which the loss is computed. */
+  tokensPerBatch: number;
   seed: number;
 }
 
-/** HR@10 and NDCG@10 on a fixed subsample of the valid split. */
+/** HR@10, NDCG@10 and loss on a fixed subsample of the valid split. */
 export class Validation {
   #options: ValidationOptions;
-  #itemTokens: readonly Uint32Array[];
   #trie: DeviceTrie;
   #samples: Sample[];
 
-  constructor(options: ValidationOptions, itemTokens: readonly Uint32Array[]) {
-    const { valid } = options.dataset.samples;
+  constructor(options: ValidationOptions) {
+    const { valid, prompts } = options;
     if (valid.length === 0) {
       throw new UserError(
-        `Cannot validate on ${options.dataset.name}: its valid split is empty. Use --eval-samples 0`,
+        `Cannot validate on ${options.dataset}: its valid split is empty. Use --eval-samples 0`,
       );
     }
     this.#options = options;
-    this.#itemTokens = itemTokens;
-    this.#trie = new DeviceTrie(options.device, buildTrie(itemTokens));
+    this.#trie = new DeviceTrie(options.device, buildTrie(prompts.itemTokens));
     const order = shuffledOrder(valid.length, options.seed, 0).subarray(0, options.samples);
     this.#samples = Array.from(order, (i) => valid[i]);
   }
 
   /** Undefined where `signal` cut it short. */
   async run(decoder: Decoder, signal: AbortSignal): Promise<ValidationResult | undefined> {
-    const { device, bos, maxHistory, beams } = this.#options;
+    const { device, prompts, beams } = this.#options;
     const search = new BeamSearch(device, decoder, this.#trie, { beams, normalisation: "vocab" });
     const ranks: Rank[] = [];
     for (let start = 0; start < this.#samples.length; start += search.promptsPerBatch) {
       if (signal.aborted) break;
       const batch = this.#samples.slice(start, start + search.promptsPerBatch);
-      const prompts = batch.map(({ history }) => historyPrompt(bos, this.#itemTokens, history, maxHistory));
-      const results = await search.run(prompts);
+      const results = await search.run(batch.map(({ history }) => prompts.prompt(history)));
       results.forEach(({ leaves }, i) => {
-        const rank = leaves.indexOf(this.#trie.host.walk(this.#itemTokens[batch[i].target])!);
+        const rank = leaves.indexOf(this.#trie.host.walk(prompts.itemTokens[batch[i].target])!);
         ranks.push(rank < 0 ? null : rank);
       });
     }
     search.destroy();
     if (ranks.length < this.#samples.length) return undefined;
-    return { hr10: mean(hitsAtK(ranks, 10)), ndcg10: mean(ndcgAtK(ranks, 10)) };
+    return {
+      hr10: mean(hitsAtK(ranks, 10)),
+      ndcg10: mean(ndcgAtK(ranks, 10)),
+      loss: await this.#loss(decoder),
+    };
+  }
+
+  /** Mean cross-entropy of the targets' tokens, a prompt and its target a sequence. */
+  async #loss(decoder: Decoder): Promise<number> {
+    const { device, prompts, tokensPerBatch } = this.#options;
+    const sequences = this.#samples.map(({ history, target }) =>
+      completionSequence(prompts.prompt(history), prompts.itemTokens[target])
+    );
+    const targets = sequences.reduce((sum, sequence) => sum + sequence.targets.length, 0);
+    const longest = sequences.reduce((most, { tokens }) => Math.max(most, tokens.length), 0);
+    const capacity = { tokens: Math.max(tokensPerBatch, longest), rows: tokensPerBatch };
+    const buffer = new PackedTokensBuffer(device, capacity);
+    const rowLoss = device.createFlat("f32", capacity.rows);
+    const stats = device.createFlat("f32", 4 * capacity.rows);
+    const batches = packSequences(sequences, capacity);
+    const losses = device.createFlat("f32", batches.length);
+    batches.forEach((batch, i) => {
+      buffer.write(batch, 1 / targets);
+      device.scope(() => {
+        const { targets, weights } = buffer.packed;
+        decoder.loss(new Tape(device, false), buffer.packed, { targets, weights, stats, rowLoss }, {
+          labelSmoothing: 0,
+        });
+      });
+      sumFlat(device, rowLoss, rowLoss.length, losses, i);
+    });
+    const [sums] = await device.read(losses);
+    buffer.destroy();
+    for (const flat of [rowLoss, stats, losses]) device.destroy(flat);
+    return sums.reduce((a, b) => a + b, 0);
   }
 }

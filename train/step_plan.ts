@@ -1,0 +1,69 @@
+import type { MicroBatch, PackedData } from "./packed_data.ts";
+
+/** When a run evaluates and saves, and where it ends. */
+export interface StepPlanOptions {
+  numTrainEpochs: number;
+  /** 0: by epochs alone. */
+  maxSteps: number;
+  /** 0: after each epoch. */
+  evalSteps: number;
+  /** 0: as `evalSteps`. */
+  saveSteps: number;
+}
+
+/** Which micro batches each optimizer step takes: fixed by data and seed, whatever was interrupted. */
+export class StepPlan {
+  /** Optimizer steps of the whole run. */
+  readonly total: number;
+  #data: PackedData;
+  #options: StepPlanOptions;
+  /** First step after each epoch. */
+  #ends: number[] = [];
+
+  constructor(data: PackedData, options: StepPlanOptions) {
+    this.#data = data;
+    this.#options = options;
+    let end = 0;
+    for (let epoch = 0; epoch < options.numTrainEpochs; epoch++) {
+      end += data.steps(epoch);
+      this.#ends.push(end);
+      if (options.maxSteps > 0 && end >= options.maxSteps) break;
+    }
+    this.total = options.maxSteps > 0 ? Math.min(options.maxSteps, end) : end;
+  }
+
+  /** Micro batches of step `step`, from 0. */
+  microBatches(step: number): MicroBatch[] {
+    const epoch = this.#epochOf(step);
+    return this.#data.microBatches(epoch, step - this.#startOf(epoch));
+  }
+
+  /** Epochs done after `steps` steps, such as 1.5. */
+  epochAt(steps: number): number {
+    const epoch = this.#epochOf(steps - 1);
+    const start = this.#startOf(epoch);
+    return epoch + (steps - start) / (this.#ends[epoch] - start);
+  }
+
+  /** Whether a validation follows after `steps` steps. */
+  isEvaluation(steps: number): boolean {
+    return this.#isDue(steps, this.#options.evalSteps);
+  }
+
+  /** Whether a checkpoint follows after `steps` steps. */
+  isSave(steps: number): boolean {
+    return this.#isDue(steps, this.#options.saveSteps || this.#options.evalSteps);
+  }
+
+  #isDue(steps: number, every: number): boolean {
+    return every > 0 ? steps % every === 0 : this.#ends.includes(steps);
+  }
+
+  #epochOf(step: number): number {
+    return this.#ends.findIndex((end) => step < end);
+  }
+
+  #startOf(epoch: number): number {
+    return epoch === 0 ? 0 : this.#ends[epoch - 1];
+  }
+}
