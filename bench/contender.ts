@@ -8,6 +8,8 @@ export interface Runner {
   outputs(): Promise<Outputs>;
   /** Bytes held on the adapter at most, where the contender knows. */
   deviceBytes?(): number;
+  /** Resident bytes at most, where the work is done in a process of its own. */
+  residentBytes?(): number;
   /** Frees what it holds on the device; a process of its own just ends. */
   close?(): void;
 }

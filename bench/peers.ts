@@ -15,4 +15,5 @@ export const PEERS: readonly Peer[] = [
   { name: "jax-js webgpu", script: "peer_jax.ts", argument: "webgpu", webgpu: true },
   { name: "jax-js wasm", script: "peer_jax.ts", argument: "wasm", webgpu: false },
   { name: "onnxruntime cpu", script: "peer_ort.ts", webgpu: false },
+  { name: "transformers torch cpu", script: "peer_torch.ts", webgpu: false },
 ];

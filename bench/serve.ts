@@ -54,7 +54,10 @@ export async function serve(contender: Contender): Promise<void> {
 }
 
 export function memoryOf(runner: Runner): Memory {
-  return { residentBytes: highestResident(), deviceBytes: runner.deviceBytes?.() };
+  return {
+    residentBytes: runner.residentBytes?.() ?? highestResident(),
+    deviceBytes: runner.deviceBytes?.(),
+  };
 }
 
 function highestResident(): number {

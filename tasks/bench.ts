@@ -29,7 +29,7 @@ const GROUPS = ["matmul", "attention", "step"] as const;
 const BenchConfig = z.strictObject({
   rows: z.array(z.enum(GROUPS)).min(1).default([...GROUPS]).describe("what to measure"),
   peers: z.boolean().default(true).describe(
-    "also measure tfjs, jax-js and onnxruntime, downloaded when first used",
+    "also measure tfjs, jax-js and onnxruntime, downloaded when first used, and PyTorch where Python has it",
   ),
   repeats: z.int().min(1).default(5).describe("timings of each row; ours and the peers' take turns"),
   budget: z.int().min(1).default(400).describe("milliseconds of work a timing"),
@@ -43,7 +43,7 @@ type BenchConfig = z.output<typeof BenchConfig>;
 
 export const task: Task<typeof BenchConfig> = {
   name: "bench",
-  summary: "kernels and a training step beside tfjs, jax-js and onnxruntime, on this adapter",
+  summary: "kernels and a training step beside tfjs, jax-js, onnxruntime and PyTorch, on this adapter",
   examples: ["bench", "bench --rows matmul --no-peers", "bench --out benchmarks/today"],
   config: BenchConfig,
   async run(config, io) {

@@ -1,0 +1,100 @@
+import { fileURLToPath } from "node:url";
+import { type Contender, NotSupported, type Runner } from "./contender.ts";
+import { MARK, serve } from "./serve.ts";
+import {
+  CHECKED_STEPS,
+  NORM_EPS,
+  OPTIMIZER,
+  ROPE_THETA,
+  stepParameters,
+  stepSequences,
+  type StepWorkload,
+} from "./workload.ts";
+
+/** Python with torch and transformers. */
+const PYTHON = Deno.env.get("GENREC_PYTHON") ?? "python3";
+
+interface Answer {
+  losses: number[];
+  milliseconds: number;
+  residentBytes: number;
+}
+
+const contender: Contender = {
+  name: "transformers torch cpu",
+  async open(workload) {
+    if (workload.kind !== "step") throw new NotSupported("measured in the training step only");
+    await probe();
+    return await stepRunner(workload);
+  },
+};
+
+async function probe(): Promise<void> {
+  const found = await new Deno.Command(PYTHON, { args: ["-c", "import torch, transformers"] })
+    .output().then(({ success }) => success, () => false);
+  if (found) return;
+  throw new NotSupported(
+    `not installed: ${PYTHON} has no torch and transformers, GENREC_PYTHON names another`,
+  );
+}
+
+async function stepRunner(workload: StepWorkload): Promise<Runner> {
+  const folder = await Deno.makeTempDir();
+  await writeStep(workload, folder);
+  const script = fileURLToPath(new URL("./peers/sft_step.py", import.meta.url));
+  const process = new Deno.Command(PYTHON, {
+    args: [script, folder],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const answers = answersOf(process.stdout);
+  const input = process.stdin.getWriter();
+  let residentBytes = 0;
+  const ask = async (steps: number): Promise<Answer> => {
+    await input.write(new TextEncoder().encode(`${steps}\n`));
+    const { value, done } = await answers.next();
+    if (done) throw new Error(`${PYTHON} ${script} ended`);
+    residentBytes = value.residentBytes;
+    return value;
+  };
+  const { losses } = await ask(CHECKED_STEPS);
+  await Deno.remove(folder, { recursive: true }); // read by now
+  return {
+    async run(times) {
+      await ask(times);
+    },
+    outputs: () => Promise.resolve({ losses }),
+    residentBytes: () => residentBytes,
+  };
+}
+
+async function writeStep(workload: StepWorkload, folder: string): Promise<void> {
+  const parameters: Record<string, [number, number[]]> = {};
+  const parts: Float32Array<ArrayBuffer>[] = [];
+  let start = 0;
+  for (const [name, { shape, data }] of stepParameters(workload)) {
+    parameters[name] = [start, shape];
+    parts.push(Float32Array.from(data));
+    start += data.length;
+  }
+  const sequences = stepSequences(workload).map(({ tokens, targets }) => ({ tokens: [...tokens], targets }));
+  const rest = { optimizer: OPTIMIZER, normEps: NORM_EPS, ropeTheta: ROPE_THETA };
+  await Deno.writeFile(`${folder}/weights.bin`, await new Blob(parts).bytes());
+  await Deno.writeTextFile(
+    `${folder}/step.json`,
+    JSON.stringify({ ...workload, ...rest, parameters, sequences }),
+  );
+}
+
+async function* answersOf(stdout: ReadableStream<Uint8Array>): AsyncGenerator<Answer, undefined> {
+  let buffered = "";
+  for await (const text of stdout.pipeThrough(new TextDecoderStream())) {
+    buffered += text;
+    const lines = buffered.split("\n");
+    buffered = lines.pop()!;
+    for (const line of lines) if (line.startsWith(MARK)) yield JSON.parse(line.slice(MARK.length));
+  }
+}
+
+await serve(contender);
