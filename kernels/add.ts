@@ -8,7 +8,7 @@ const label = "kernels/add.wgsl";
 const addKernel: Kernel = { label, code, entry: "add", inputs: 2, outputs: 1, flats: [], workgroup: [16, 8] };
 const scaleKernel: Kernel = { ...addKernel, entry: "scale", inputs: 1 };
 
-/** x (N, C) + y (N, C) -> (N, C). */
+/** x (N, C) + y (N, C) -> (N, C), float32 where either is. */
 export function add(device: Device, x: Matrix, y: Matrix): Matrix {
   expectShape("add() y", y, x.rows, x.cols);
   return elementwise(device, addKernel, [x, y], 1);
@@ -21,7 +21,8 @@ export function scale(device: Device, x: Matrix, factor: number): Matrix {
 
 function elementwise(device: Device, kernel: Kernel, inputs: Matrix[], factor: number): Matrix {
   const { rows, cols } = inputs[0];
-  const out = device.matrix(rows, cols);
+  const wide = inputs.some(({ dtype }) => dtype === "f32");
+  const out = device.matrix(rows, cols, wide ? "f32" : device.dtype);
   const groups = groupsOf(cols);
   device.run(kernel, {
     inputs,

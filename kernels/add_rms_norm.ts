@@ -17,7 +17,10 @@ const forwardKernel: Kernel = {
 };
 const backwardKernel: Kernel = { ...forwardKernel, entry: "add_rms_norm_backward", inputs: 4 };
 
-/** x (N, C), y (N, C), gain (1, C) -> sum = x + y (N, C), normed = RMSNorm(sum) * gain (N, C). */
+/**
+ * x (N, C), y (N, C), gain (1, C) -> sum = x + y (N, C), normed = RMSNorm(sum) * gain (N, C). The sum is float32 on every
+ * device: a residual stream adds up all layers, which float16 has neither the digits nor, for some channels, the range for.
+ */
 export function addRmsNorm(
   device: Device,
   x: Matrix,
@@ -27,7 +30,7 @@ export function addRmsNorm(
 ): { sum: Matrix; normed: Matrix } {
   expectShape("addRmsNorm() y", y, x.rows, x.cols);
   expectShape("addRmsNorm() gain", gain, 1, x.cols);
-  const sum = device.matrix(x.rows, x.cols);
+  const sum = device.matrix(x.rows, x.cols, "f32");
   const normed = device.matrix(x.rows, x.cols);
   device.run(forwardKernel, {
     inputs: [x, y, gain],
