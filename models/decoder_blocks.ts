@@ -4,6 +4,7 @@ import type { Flat, Matrix } from "../kernels/tensor.ts";
 import { UserError } from "../data/user_error.ts";
 import type { DecoderConfig } from "./config.ts";
 import { gatedUnit, headNorm, linear, norm, residual, residualNorm, rotate } from "./layers.ts";
+import type { ActiveAdapter } from "./lora.ts";
 import type { ParameterSpec, Weights } from "./parameters.ts";
 
 /** How a block computes attention: over the packed batch in training, over a cache in decoding. */
@@ -19,10 +20,19 @@ export interface DecoderBlocks {
   shape: AttentionShape;
   /** Angles of the positions that occur: see `ropeTable()`. */
   rotary: Matrix;
+  /** Adapter of a weight, if it has one. */
+  adapt?: (weight: string) => ActiveAdapter | undefined;
+  /** Whether training keeps the stream between blocks alone, and computes each block again in the backward pass. */
+  checkpointing?: boolean;
 }
+
+/** Dropout of a matrix. `stream` is a number that no other dropout of the step has. */
+export type DropTerm = (x: Matrix, stream: number) => Matrix;
 
 /** Token embedding (V, C), which the blocks leave to others. */
 export const EMBEDDING = "model.embed_tokens.weight";
+/** Output matrix (V, C) of a decoder that does not tie it to the embedding. */
+export const HEAD = "lm_head.weight";
 /** Gain of the norm after the last block. */
 export const FINAL_NORM = "model.norm.weight";
 
@@ -30,7 +40,9 @@ const QKV = "self_attn.qkv.weight";
 const QKV_BIAS = "self_attn.qkv.bias";
 const QK_NORM = "self_attn.qk_norm.weight";
 const OUTPUT_BIAS = "self_attn.o_proj.bias";
+const OUTPUT = "self_attn.o_proj.weight";
 const GATE_UP = "mlp.gate_up.weight";
+const DOWN = "mlp.down_proj.weight";
 const GATE_UP_BIAS = "mlp.gate_up.bias";
 const DOWN_BIAS = "mlp.down_proj.bias";
 
@@ -51,59 +63,90 @@ export function attentionShape(config: DecoderConfig): AttentionShape {
 /**
  * All blocks: token embeddings, stream (T, C), at `positions` u32 (T) -> residual stream (T, C) before the final norm.
  * Attention is left to `attend`: qkv (T, q | k | v), rotated -> (T, heads * headDim). `dropped` is applied to what
- * each block adds to the stream. In inference `stream` and what `attend` was given and gave are spent afterwards,
- * unless they were kept.
+ * each block adds to the stream, with the numbers 1, 2, 3 and so on. In inference `stream` and what `attend` was given
+ * and gave are spent afterwards, unless they were kept.
  */
 export function decoderBlocks(
   tape: Tape,
-  { config, weights, shape, rotary }: DecoderBlocks,
+  blocks: DecoderBlocks,
   stream: Matrix,
   positions: Flat,
   attend: AttendLayer,
-  dropped: (x: Matrix) => Matrix = (x) => x,
+  dropped: DropTerm = (x) => x,
 ): Matrix {
-  const eps = config.rms_norm_eps;
-  // In inference nothing is read again later: matrices go back to the pool, so that memory does not grow by layer.
-  const spent = (...matrices: Matrix[]) => {
-    if (!tape.training) matrices.forEach((matrix) => tape.device.release(matrix));
-  };
-  let normed = norm(tape, weights, stream, layerName(0, "input_layernorm.weight"), eps);
-  for (let layer = 0; layer < config.num_hidden_layers; layer++) {
-    const name = (part: string) => layerName(layer, part);
-    const biasOf = (part: string, present: boolean) => present ? name(part) : undefined;
-    const projected = linear(tape, weights, normed, name(QKV), biasOf(QKV_BIAS, config.attention_bias));
-    const scaled = config.model_type === "qwen3"
-      ? headNorm(tape, weights, projected, name(QK_NORM), shape, eps)
-      : projected;
-    const qkv = rotate(tape, scaled, positions, rotary, shape);
-    spent(normed, projected, scaled);
-    const heads = attend(layer, qkv);
-    const outputBias = biasOf(OUTPUT_BIAS, hasOutputBias(config));
-    const attended = dropped(linear(tape, weights, heads, name("self_attn.o_proj.weight"), outputBias));
-    spent(qkv, heads);
-    const middle = residualNorm(
-      tape,
-      weights,
-      stream,
-      attended,
-      name("post_attention_layernorm.weight"),
-      eps,
-    );
-    spent(stream, attended);
-    const gateUp = linear(tape, weights, middle.normed, name(GATE_UP), biasOf(GATE_UP_BIAS, config.mlp_bias));
-    const gated = gatedUnit(tape, gateUp);
-    const downBias = biasOf(DOWN_BIAS, config.mlp_bias);
-    const down = dropped(linear(tape, weights, gated, name("mlp.down_proj.weight"), downBias));
-    spent(middle.normed, gateUp, gated);
-    if (layer + 1 === config.num_hidden_layers) {
-      stream = residual(tape, middle.sum, down);
-    } else {
-      const next = layerName(layer + 1, "input_layernorm.weight");
-      ({ sum: stream, normed } = residualNorm(tape, weights, middle.sum, down, next, eps));
+  const { config, weights } = blocks;
+  const { num_hidden_layers: layers, rms_norm_eps: eps } = config;
+  const gain = (layer: number) => layerName(layer, "input_layernorm.weight");
+  if (blocks.checkpointing && tape.recording) {
+    for (let layer = 0; layer < layers; layer++) {
+      const input = stream;
+      [stream] = tape.checkpoint([input], () => {
+        const normed = norm(tape, weights, input, gain(layer), eps);
+        const { sum, down } = decoderBlock(tape, blocks, layer, input, normed, positions, attend, dropped);
+        return [residual(tape, sum, down)];
+      });
     }
-    spent(middle.sum, down);
+    return stream;
+  }
+  let normed = norm(tape, weights, stream, gain(0), eps);
+  for (let layer = 0; layer < layers; layer++) {
+    const { sum, down } = decoderBlock(tape, blocks, layer, stream, normed, positions, attend, dropped);
+    spend(tape, stream);
+    if (layer + 1 === layers) stream = residual(tape, sum, down);
+    else ({ sum: stream, normed } = residualNorm(tape, weights, sum, down, gain(layer + 1), eps));
+    spend(tape, sum, down);
   }
   return stream;
+}
+
+/** One block: stream (T, C) and its norm -> the stream after attention, and what the feed-forward layer adds to it. */
+function decoderBlock(
+  tape: Tape,
+  { config, weights, shape, rotary, adapt }: DecoderBlocks,
+  layer: number,
+  stream: Matrix,
+  normed: Matrix,
+  positions: Flat,
+  attend: AttendLayer,
+  dropped: DropTerm,
+): { sum: Matrix; down: Matrix } {
+  const eps = config.rms_norm_eps;
+  const name = (part: string) => layerName(layer, part);
+  const project = (x: Matrix, weight: string, bias: string, biased: boolean) =>
+    linear(tape, weights, x, name(weight), biased ? name(bias) : undefined, adapt?.(name(weight)));
+  const drop = (x: Matrix, stream: number) => {
+    const kept = dropped(x, stream);
+    if (kept !== x) spend(tape, x);
+    return kept;
+  };
+  const projected = project(normed, QKV, QKV_BIAS, config.attention_bias);
+  const scaled = config.model_type === "qwen3"
+    ? headNorm(tape, weights, projected, name(QK_NORM), shape, eps)
+    : projected;
+  const qkv = rotate(tape, scaled, positions, rotary, shape);
+  spend(tape, normed, projected, scaled);
+  const heads = attend(layer, qkv);
+  const attended = drop(project(heads, OUTPUT, OUTPUT_BIAS, hasOutputBias(config)), 2 * layer + 1);
+  spend(tape, qkv, heads);
+  const middle = residualNorm(
+    tape,
+    weights,
+    stream,
+    attended,
+    name("post_attention_layernorm.weight"),
+    eps,
+  );
+  spend(tape, attended);
+  const gateUp = project(middle.normed, GATE_UP, GATE_UP_BIAS, config.mlp_bias);
+  const gated = gatedUnit(tape, gateUp);
+  const down = drop(project(gated, DOWN, DOWN_BIAS, config.mlp_bias), 2 * layer + 2);
+  spend(tape, middle.normed, gateUp, gated);
+  return { sum: middle.sum, down };
+}
+
+/** Back to the pool, where no backward pass reads it again: memory does not grow by layer. */
+function spend(tape: Tape, ...matrices: Matrix[]): void {
+  if (!tape.recording) matrices.forEach((matrix) => tape.device.release(matrix));
 }
 
 /** Parameters of the blocks and of the norm after the last one. */
@@ -126,12 +169,12 @@ export function blockSpecs(config: DecoderConfig): ParameterSpec[] {
         rowPart("self_attn.k_proj.weight", keys, query),
         rowPart("self_attn.v_proj.weight", keys, query + keys),
       ]),
-      productSpec(name("self_attn.o_proj.weight"), hidden_size, query),
+      productSpec(name(OUTPUT), hidden_size, query),
       productSpec(name(GATE_UP), 2 * intermediate_size, hidden_size, [
         rowPart("mlp.gate_proj.weight", intermediate_size, 0),
         rowPart("mlp.up_proj.weight", intermediate_size, intermediate_size),
       ]),
-      productSpec(name("mlp.down_proj.weight"), hidden_size, intermediate_size),
+      productSpec(name(DOWN), hidden_size, intermediate_size),
       vectorSpec(name("input_layernorm.weight"), hidden_size, "ones"),
       vectorSpec(name("post_attention_layernorm.weight"), hidden_size, "ones"),
     );
