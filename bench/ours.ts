@@ -131,11 +131,10 @@ function stepRunner(device: Device, workload: StepWorkload): Runner {
   };
   const decoder = new Decoder(device, decoderConfig(workload));
   const { parameters } = decoder;
-  device.write(parameters.values, parameters.fromTensors(stepParameters(workload), "initial parameters"));
-  parameters.refresh();
+  parameters.load(stepParameters(workload), "initial parameters");
   const { learningRate, ...options } = OPTIMIZER;
   const optimizer = new Optimizer(parameters, { ...options, emaDecay: 0 });
-  const batch = new PackedTokensBuffer(device, capacity, workload.vocabulary);
+  const batch = new PackedTokensBuffer(device, capacity);
   const packed = packBatch(sequences, capacity);
   const rows = {
     targets: batch.packed.targets,
@@ -149,7 +148,7 @@ function stepRunner(device: Device, workload: StepWorkload): Runner {
     batch.write(packed, 1 / packed.counts.weightSum);
     optimizer.prepare(step++, learningRate);
     device.scope(() => {
-      device.clear(parameters.gradients);
+      parameters.clearGradients();
       const tape = new Tape(device, true);
       decoder.loss(tape, batch.packed, rows, { labelSmoothing: 0 });
       tape.backward();

@@ -1,5 +1,6 @@
 import { UserError } from "../data/user_error.ts";
 import type { Device } from "../kernels/device.ts";
+import { logSumExp } from "../kernels/log_sum_exp.ts";
 import type { Matrix } from "../kernels/tensor.ts";
 import {
   type Normalisation,
@@ -15,7 +16,7 @@ import {
   trieFinished,
   trieTopK,
 } from "../kernels/trie_topk.ts";
-import type { DecodeModel } from "../models/decode.ts";
+import { type DecodeModel, MOST_LOGITS } from "../models/decode.ts";
 import type { DeviceTrie } from "./device_trie.ts";
 
 /** How to search. */
@@ -123,10 +124,17 @@ export class BeamSearch {
   }
 
   #logProbs(hidden: Matrix, rows: TrieRows): Matrix {
-    if (this.#normalisation === "children") {
-      return trieChildLogProbs(this.#device, hidden, this.#model.head, rows).logProbs;
+    const device = this.#device;
+    const { head, vocabulary } = this.#model;
+    let sum: Matrix | undefined;
+    if (this.#normalisation === "vocab") {
+      for (const logits of this.#model.logitParts(hidden)) {
+        if (logits.cols === vocabulary) return trieLogSoftmax(device, logits, rows, "vocab").logProbs;
+        sum = logSumExp(device, logits, sum);
+        device.release(logits);
+      }
     }
-    return trieLogSoftmax(this.#device, this.#model.logits(hidden), rows, "vocab").logProbs;
+    return trieChildLogProbs(device, hidden, head, rows, sum).logProbs;
   }
 
   #result(prompt: number, leaves: Uint32Array, scores: Float32Array): BeamResult {
@@ -152,7 +160,7 @@ export class BeamSearch {
     return state;
   }
 
-  // The widest matrices are logits (beams, V) and what the beams keep of each step (beams * steps, ..).
+  // The widest matrices are logits (beams, V or a part of it) and what the beams keep of each step (beams * steps, ..).
   #maxBeams(): number {
     const { limits, layout } = this.#device;
     const steps = Math.max(1, this.trie.host.maxDepth - 1);
@@ -160,7 +168,9 @@ export class BeamSearch {
     if (this.#normalisation === "children") return BATCH_BEAMS;
     return Math.min(
       BATCH_BEAMS,
-      Math.floor(limits.maxStorageBufferBindingSize / (16 * Math.ceil(this.#model.vocabulary / 4))),
+      Math.floor(
+        limits.maxStorageBufferBindingSize / (4 * Math.min(MOST_LOGITS, this.#model.vocabulary + 3)),
+      ),
     );
   }
 }

@@ -8,7 +8,7 @@ const kernel: Kernel = {
   label: "kernels/gather_rows.wgsl",
   code,
   entry: "gather_rows",
-  inputs: 1,
+  inputs: 2,
   outputs: 1,
   flats: ["read"],
   workgroup: [16, 8],
@@ -17,6 +17,14 @@ const kernel: Kernel = {
 /** Index that selects no row: the result has 0 there. */
 export const NO_ROW = 0xffffffff;
 
+/** Rows [start, start + matrix.rows) of a table that is too large for one matrix. */
+export interface RowBlock {
+  /** First row in the table. */
+  readonly start: number;
+  /** The rows. */
+  readonly matrix: Matrix;
+}
+
 /**
  * x (N, C), index u32 (R) -> y (R, C) with y[r] = x[index[r]], and 0 where index[r] >= N, such as {@link NO_ROW}.
  *
@@ -24,16 +32,32 @@ export const NO_ROW = 0xffffffff;
  * being the r that took row n, or {@link NO_ROW}. Rows taken more than once need `embedBackward`.
  */
 export function gatherRows(device: Device, x: Matrix, index: Flat, rows: number): Matrix {
+  return gatherBlockRows(device, [{ start: 0, matrix: x }], index, rows);
+}
+
+/** {@link gatherRows} from a table in blocks (N, C): one dispatch each. */
+export function gatherBlockRows(
+  device: Device,
+  blocks: readonly RowBlock[],
+  index: Flat,
+  rows: number,
+): Matrix {
   expectLength("gatherRows() index", index, "u32", rows);
-  const y = device.matrix(rows, x.cols);
-  device.run(kernel, {
-    inputs: [x],
-    outputs: [y],
-    flats: [index],
-    u32: [x.rows, rows, groupsOf(x.cols)],
-    invocations: [groupsOf(x.cols), rows],
-  });
-  return y;
+  let before: Matrix | undefined;
+  for (const { start, matrix: x } of blocks) {
+    const y = device.matrix(rows, x.cols, x.dtype);
+    device.run(kernel, {
+      inputs: [x, before ?? x], // without rows from before the second operand is bound but not read
+      outputs: [y],
+      flats: [index],
+      u32: [start, x.rows, rows, groupsOf(x.cols), Number(!!before)],
+      invocations: [groupsOf(x.cols), rows],
+    });
+    if (before) device.release(before);
+    before = y;
+  }
+  if (!before) throw new RangeError("gatherRows() from no block: expected at least one");
+  return before;
 }
 
 interface Attributes {

@@ -21,62 +21,70 @@ export const GRAD_NORM_SCRATCH = 1024;
 const MOST_LANES = 65536;
 
 /**
- * Euclidean norm of the first `length` gradients and the factor that brings it down to `maxNorm` (0: never clip), as
+ * Euclidean norm of all gradients, in one array or several, and the factor that brings it down to `maxNorm` (0: never clip), as
  * torch.nn.utils.clip_grad_norm_. gradients f32, scratch f32 (>= 1024) -> result f32 (4): norm, clip scale min(1,
  * maxNorm / (norm + 1e-6)), 1 if the norm is NaN or infinite (the scale is 0 then), 0.
  */
 export function gradNorm(
   device: Device,
-  gradients: Flat,
-  length: number,
+  gradients: readonly Flat[],
   scratch: Flat,
   result: Flat,
   maxNorm: number,
 ): void {
-  expectLength("gradNorm() gradients", gradients, "f32", length);
   expectLength("gradNorm() scratch", scratch, "f32", GRAD_NORM_SCRATCH);
   expectLength("gradNorm() result", result, "f32", 4);
   const lanes = Math.min(scratch.length, MOST_LANES);
-  const slices = rowSlices(device, gradients, Math.ceil(length / 4), 4);
-  for (const slice of slices) {
-    const elements = Math.min(slice.rows * 4, length - slice.first * 4);
-    device.run(partsKernel, {
-      flats: [slice.flat, scratch],
-      u32: [elements, lanes, Number(slice.first > 0)],
-      invocations: [lanes],
-    });
+  let used = 0; // lanes that hold something, not what an earlier norm left
+  for (const flat of gradients) {
+    expectLength("gradNorm() gradients", flat, "f32", 0);
+    for (const slice of rowSlices(device, flat, Math.ceil(flat.length / 4), 4)) {
+      const elements = Math.min(slice.rows * 4, flat.length - slice.first * 4);
+      device.run(partsKernel, {
+        flats: [slice.flat, scratch],
+        u32: [elements, lanes, Number(used > 0)],
+        invocations: [lanes],
+      });
+      used = lanes;
+    }
   }
-  const used = slices.length === 0 ? 0 : lanes;
   device.run(finishKernel, { flats: [scratch, result], u32: [used], f32: [maxNorm], invocations: [64] });
 }
 
 interface Attributes {
-  length: number;
   maxNorm: number;
 }
 
 export const spec: KernelSpec<Attributes> = {
   name: "gradNorm",
   cases: () =>
-    [[1, 1, 0], [12, 9, 0.5], [9000, 8999, 1e6], [5000, 5000, 1], [8, 0, 1]].map((
-      [size, length, maxNorm],
-    ) => ({
-      name: `${length} of ${size}, at most ${maxNorm}`,
-      inputs: { gradients: flatOf("f32", Array.from({ length: size }, noise(size))) },
-      attributes: { length, maxNorm },
+    [
+      { lengths: [1], maxNorm: 0 },
+      { lengths: [9], maxNorm: 0.5 },
+      { lengths: [8999], maxNorm: 1e6 },
+      { lengths: [5000, 3, 801], maxNorm: 1 },
+      { lengths: [], maxNorm: 1 },
+    ].map(({ lengths, maxNorm }) => ({
+      name: `${lengths.join(" + ") || "none"}, at most ${maxNorm}`,
+      inputs: Object.fromEntries(
+        lengths.map((length, i) => [`g${i}`, flatOf("f32", Array.from({ length }, noise(length)))]),
+      ),
+      attributes: { maxNorm },
     })),
-  reference: ({ gradients }, { length, maxNorm }) => {
-    let squares = 0;
-    for (let i = 0; i < length; i++) squares += gradients.data[i] ** 2;
+  reference: (inputs, { maxNorm }) => {
+    const squares = Object.values(inputs).flatMap(({ data }) => [...data]).reduce(
+      (sum, g) => sum + g ** 2,
+      0,
+    );
     const norm = Math.sqrt(squares);
     const scale = maxNorm === 0 ? 1 : Math.min(1, maxNorm / (norm + 1e-6));
     return { result: { kind: "f32", rows: 1, cols: 4, data: Float64Array.of(norm, scale, 0, 0) } };
   },
-  forward: (device, { gradients }, { length, maxNorm }) => {
+  forward: (device, inputs, { maxNorm }) => {
     // Stale scratch must not count.
     const scratch = device.createFlat("f32", new Float32Array(GRAD_NORM_SCRATCH).fill(7));
     const result = device.createFlat("f32", 4);
-    gradNorm(device, gradients as Flat, length, scratch, result, maxNorm);
+    gradNorm(device, Object.values(inputs) as Flat[], scratch, result, maxNorm);
     return { result };
   },
 };

@@ -100,16 +100,16 @@ export function trieChildLogProbs(
   for (const { start, matrix } of head) {
     if (hidden.cols !== matrix.cols) {
       throw new RangeError(
-        `trieChildLogProbs() of hidden ${shapeOf(hidden)} and head ${shapeOf(matrix)}: expected equal columns`,
+        `trieChildLogProbs() of hidden ${shapeOf(hidden)} and head ${
+          shapeOf(matrix)
+        }: expected equal columns`,
       );
     }
     const next = device.matrix(hidden.rows, rows.capacity, "f32");
-    const { flats, u32 } = operands(hidden, rows, false, true);
     device.run(childLogitsKernel, {
       inputs: [hidden, matrix, logits ?? hidden], // the first block has no logits from before to read
       outputs: [next],
-      flats,
-      u32: [...u32, start, matrix.rows, Number(!!logits)],
+      ...operands(hidden, rows, false, true, [start, matrix.rows, Number(!!logits)]),
       invocations: [hidden.rows * groupsOf(rows.capacity)],
     });
     if (logits) device.release(logits);
@@ -142,11 +142,12 @@ function operands(
   { trie, nodes, capacity }: TrieRows,
   overVocabulary: boolean,
   compact: boolean,
+  block: readonly [first: number, rows: number, hasBefore: number] = [0, 0, 0],
 ) {
   expectLength("trie edges", trie.edges, "u32", 2 * trie.nodeCount);
   expectLength("trie nodes of the rows", nodes, "u32", count);
   return {
     flats: [trie.edges, nodes],
-    u32: [count, trie.nodeCount, capacity, cols, Number(overVocabulary), Number(compact)],
+    u32: [count, trie.nodeCount, capacity, cols, Number(overVocabulary), Number(compact), ...block],
   };
 }

@@ -6,6 +6,9 @@ struct Params {
   cols: u32,            // of the logits
   over_vocabulary: u32, // normalised over all tokens, else over the children alone
   compact: u32,         // the logits are those of the children already
+  head_first: u32,      // token of the first row of a block of the output matrix
+  head_rows: u32,
+  has_before: u32,      // the logits of tokens of other blocks are known
 }
 @group(0) @binding(20) var<uniform> params: Params;
 @group(0) @binding(10) var<storage, read> trie: array<u32>;
@@ -82,14 +85,15 @@ fn logit_of(row: u32, first: u32, child: u32) -> f32 {
   }
 }
 
-fn dot_with_head(row: u32, token: u32) -> f32 {
+fn dot_with_head(row: u32, head_row: u32) -> f32 {
   var sum = vec4f(0);
-  for (var g = 0u; g < (params.cols + 3) / 4; g++) { sum += load0(row, g) * load1(token, g); }
+  for (var g = 0u; g < (params.cols + 3) / 4; g++) { sum += load0(row, g) * load1(head_row, g); }
   return sum.x + sum.y + sum.z + sum.w;
 }
 
-// hidden (R, C) = in0, head (V, C) = in1 -> logits of the children (R, capacity) = out0, 0 after the last child.
-// One invocation four children; here `cols` is C.
+// hidden (R, C) = in0, rows of the head (head_rows, C) = in1, logits of the children that other blocks gave
+// (R, capacity) = in2 if has_before -> logits (R, capacity) = out0, 0 for tokens of later blocks and after the last
+// child. One invocation four children; here `cols` is C.
 @compute @workgroup_size(8) fn trie_child_logits(
   @builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u
 ) {
@@ -100,8 +104,11 @@ fn dot_with_head(row: u32, token: u32) -> f32 {
   let g = index % groups;
   let children = children_of(row);
   var value = vec4f(0);
+  if (params.has_before != 0) { value = load2(row, g); }
   for (var lane = 0u; lane < 4; lane++) {
-    if (g * 4 + lane < children.count) { value[lane] = dot_with_head(row, token_of(children.first + g * 4 + lane)); }
+    if (g * 4 + lane >= children.count) { break; }
+    let head_row = token_of(children.first + g * 4 + lane) - params.head_first; // wraps left of the block
+    if (head_row < params.head_rows) { value[lane] = dot_with_head(row, head_row); }
   }
   store0(row, g, value);
 }

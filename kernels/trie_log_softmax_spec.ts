@@ -1,3 +1,5 @@
+import { logSumExp } from "./log_sum_exp.ts";
+import { matmulBt } from "./matmul.ts";
 import {
   flatOf,
   type KernelCase,
@@ -131,22 +133,41 @@ export const trieLogSoftmaxSpec: KernelSpec<Attributes> = {
 
 export const trieChildLogProbsSpec: KernelSpec<Attributes> = {
   name: "trieChildLogProbs",
-  cases: casesOf(({ vocabulary }, rows) => ({
-    hidden: matrixOf(rows, 7, scaled(rows, 1)),
-    head: matrixOf(vocabulary, 7, scaled(vocabulary, 1)),
-  }), ["children"]),
+  cases: casesOf(({ vocabulary }, rows) => {
+    const cut = vocabulary % 3; // the head in two blocks, or in one
+    return {
+      hidden: matrixOf(rows, 7, scaled(rows, 1)),
+      ...(cut > 0 ? { head0: matrixOf(cut, 7, scaled(cut, 1)) } : {}),
+      head1: matrixOf(vocabulary - cut, 7, scaled(vocabulary, 1)),
+    };
+  }, NORMALISATIONS),
   reference: (inputs, attributes) => {
-    const { hidden, head } = inputs;
-    return reference(inputs, attributes, hidden.rows, head.rows, (row, token) => {
+    const { hidden } = inputs;
+    const head = blocksOf(inputs).flatMap(({ data }) => [...data]);
+    return reference(inputs, attributes, hidden.rows, head.length / 7, (row, token) => {
       let sum = 0;
-      for (let c = 0; c < 7; c++) sum += hidden.data[row * 7 + c] * head.data[token * 7 + c];
+      for (let c = 0; c < 7; c++) sum += hidden.data[row * 7 + c] * head[token * 7 + c];
       return sum;
     });
   },
-  forward: (device, inputs, attributes) => ({
-    ...trieChildLogProbs(device, inputs.hidden as Matrix, inputs.head as Matrix, rowsOf(inputs, attributes)),
-  }),
+  forward: (device, inputs, attributes) => {
+    const hidden = inputs.hidden as Matrix;
+    let start = 0;
+    let sum: Matrix | undefined;
+    const head = (blocksOf(inputs) as Matrix[]).map((matrix) => {
+      if (attributes.normalisation === "vocab") {
+        sum = logSumExp(device, matmulBt(device, hidden, matrix), sum);
+      }
+      start += matrix.rows;
+      return { start: start - matrix.rows, matrix };
+    });
+    return { ...trieChildLogProbs(device, hidden, head, rowsOf(inputs, attributes), sum) };
+  },
 };
+
+function blocksOf<T>(inputs: Named<T>): T[] {
+  return ["head0", "head1"].flatMap((name) => name in inputs ? [inputs[name]] : []);
+}
 
 function scaled(seed: number, factor: number): () => number {
   const next = noise(seed);

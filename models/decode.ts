@@ -1,4 +1,8 @@
+import type { RowBlock } from "../kernels/gather_rows.ts";
 import type { Flat, Matrix } from "../kernels/tensor.ts";
+
+/** Columns of logits that exist at a time in decoding. */
+export const MOST_LOGITS = 16384;
 
 /** What beam search needs of a language model: one interface, whatever the architecture. */
 export interface DecodeModel {
@@ -9,10 +13,13 @@ export interface DecodeModel {
    * Throws where a prompt is empty or longer than the model allows.
    */
   start(prompts: Uint32Array[], width: number, maxNewTokens: number): DecodeSession;
-  /** hidden (R, C) -> logits (R, V). */
-  logits(hidden: Matrix): Matrix;
-  /** Output matrix (V, C): row v is the direction of token v. For normalisations that need few rows. */
-  readonly head: Matrix;
+  /**
+   * hidden (R, C) -> logits (R, V) in parts of the vocabulary, in order: one where it has at most {@link MOST_LOGITS}
+   * tokens, else parts no wider than that. A part may be released before the next is asked for.
+   */
+  logitParts(hidden: Matrix): Iterable<Matrix>;
+  /** Output matrix (V, C) in blocks: row v is the direction of token v. For normalisations that need few rows. */
+  readonly head: readonly RowBlock[];
 }
 
 /** Prompts whose keys and values are on the device, and the beams that share them. */

@@ -1,10 +1,10 @@
 import type { AttentionShape } from "../kernels/attention.ts";
 import type { Device } from "../kernels/device.ts";
-import { matmul, matmulBt } from "../kernels/matmul.ts";
+import type { RowBlock } from "../kernels/gather_rows.ts";
 import { Tape } from "../kernels/tape.ts";
 import type { Flat, Matrix } from "../kernels/tensor.ts";
 import type { DecoderConfig } from "./config.ts";
-import type { DecodeModel, DecodeSession } from "./decode.ts";
+import { type DecodeModel, type DecodeSession, MOST_LOGITS } from "./decode.ts";
 import {
   type AttendLayer,
   attentionShape,
@@ -12,21 +12,43 @@ import {
   decoderBlocks,
   EMBEDDING,
   FINAL_NORM,
+  HEAD,
   productSpec,
 } from "./decoder_blocks.ts";
 import { DecoderSession } from "./decoder_session.ts";
 import { drop, embedding, norm, selectRows, selfAttention } from "./layers.ts";
+import { Lora, type LoraOptions } from "./lora.ts";
 import type { PackedTokens } from "./packed_tokens.ts";
 import { Parameters, type ParameterSpec } from "./parameters.ts";
 import { ropeTable } from "./rope.ts";
-import { type LossOptions, type LossRows, vocabularyLoss } from "./vocabulary_loss.ts";
+import {
+  chunkLogits,
+  type LossOptions,
+  type LossRows,
+  vocabularyChunks,
+  vocabularyLoss,
+} from "./vocabulary_loss.ts";
 
 /** Dropout of training; not part of `config.json`. */
 export interface DecoderDropout {
-  /** On the embeddings and on what each block adds to the residual stream. */
+  /** On the embeddings and on what each block adds to the residual stream; adapters have a rate of their own. */
   rate: number;
   /** u32 [seedLow, seedHigh, step, 0]. */
   seed: Flat;
+}
+
+/** What of a decoder is trained, and how. */
+export interface DecoderOptions {
+  /** Whether a parameter is trained; default all are, with `lora` adapters and new rows alone. The others have no gradient, no moments and no average. */
+  trainable?: (name: string) => boolean;
+  /** First so many rows of the embedding and the head that are not trained, such as those of pretrained tokens. */
+  frozenRows?: number;
+  /** Whether weight decay applies to the embedding and the head. Default true. */
+  decayEmbeddings?: boolean;
+  /** Low-rank adapters of the blocks. */
+  lora?: LoraOptions;
+  /** Keeps the stream between blocks alone and computes each block again in the backward pass. Default false. */
+  gradientCheckpointing?: boolean;
 }
 
 /**
@@ -42,14 +64,19 @@ export class Decoder implements DecodeModel {
   readonly parameters: Parameters;
   /** Attention heads; all layers have the same. */
   readonly shape: AttentionShape;
+  /** Adapters of the blocks, if there are any. */
+  readonly lora: Lora | undefined;
+  #checkpointing: boolean;
   #rotaryTable: Matrix | undefined;
 
   /** Allocates all parameters, set to 0: load or initialise them next. */
-  constructor(device: Device, config: DecoderConfig) {
+  constructor(device: Device, config: DecoderConfig, options: DecoderOptions = {}) {
     this.device = device;
     this.config = config;
     this.shape = attentionShape(config);
-    this.parameters = new Parameters(device, parameterSpecs(config));
+    this.lora = options.lora && new Lora(blockSpecs(config), options.lora);
+    this.#checkpointing = options.gradientCheckpointing ?? false;
+    this.parameters = new Parameters(device, [...parameterSpecs(config, options), ...this.lora?.specs ?? []]);
   }
 
   /** Number of token ids, V: the width of the logits. */
@@ -62,8 +89,8 @@ export class Decoder implements DecodeModel {
     return this.config.tie_word_embeddings ? EMBEDDING : HEAD;
   }
 
-  get head(): Matrix {
-    return this.parameters.matrix(this.headName);
+  get head(): readonly RowBlock[] {
+    return this.parameters.blocks(this.headName);
   }
 
   /** Loss rows of a packed batch, written to `rows.rowLoss`; run `tape.backward()` next for the gradients. */
@@ -97,11 +124,22 @@ export class Decoder implements DecodeModel {
     attend: AttendLayer,
     dropout?: DecoderDropout,
   ): Matrix {
-    const { parameters, config, shape } = this;
-    let dropouts = 0;
-    const dropped = (x: Matrix) => drop(tape, x, dropout?.rate ?? 0, dropout?.seed, dropouts++);
-    const stream = dropped(embedding(tape, parameters, EMBEDDING, input.tokens, input.occurrences));
-    const blocks = { config, weights: parameters, shape, rotary: this.#rotary() };
+    const { parameters, config, shape, lora } = this;
+    const seed = dropout?.seed;
+    const dropped = (x: Matrix, stream: number) => drop(tape, x, dropout?.rate ?? 0, seed, stream);
+    const stream = dropped(embedding(tape, parameters, EMBEDDING, input.tokens, input.occurrences), 0);
+    const adapt = (weight: string) => {
+      const adapter = lora?.adapter(weight);
+      return adapter && { ...adapter, seed };
+    };
+    const blocks = {
+      config,
+      weights: parameters,
+      shape,
+      rotary: this.#rotary(),
+      adapt,
+      checkpointing: this.#checkpointing,
+    };
     return decoderBlocks(tape, blocks, stream, input.positions, attend, dropped);
   }
 
@@ -110,9 +148,20 @@ export class Decoder implements DecodeModel {
     return norm(new Tape(this.device, false), this.parameters, stream, FINAL_NORM, this.config.rms_norm_eps);
   }
 
+  /**
+   * hidden (R, C) -> logits (R, V).
+   * @throws {RangeError} for a vocabulary too large for that: use {@link logitParts}.
+   */
   logits(hidden: Matrix): Matrix {
-    const transposed = this.parameters.transposed(this.headName);
-    return transposed ? matmul(this.device, hidden, transposed) : matmulBt(this.device, hidden, this.head);
+    const [whole, ...more] = vocabularyChunks(this.parameters.blocks(this.headName), MOST_LOGITS);
+    if (more.length === 0) return chunkLogits(this.device, hidden, whole);
+    throw new RangeError(`Logits of ${this.vocabulary} tokens come in ${more.length + 1} parts: expected 1`);
+  }
+
+  *logitParts(hidden: Matrix): Generator<Matrix> {
+    for (const chunk of vocabularyChunks(this.parameters.blocks(this.headName), MOST_LOGITS)) {
+      yield chunkLogits(this.device, hidden, chunk);
+    }
   }
 
   start(prompts: Uint32Array[], width: number, maxNewTokens: number): DecodeSession {
@@ -131,11 +180,17 @@ export class Decoder implements DecodeModel {
   }
 }
 
-const HEAD = "lm_head.weight";
-
-function parameterSpecs(config: DecoderConfig): ParameterSpec[] {
+function parameterSpecs(
+  config: DecoderConfig,
+  { lora, frozenRows = 0, decayEmbeddings = true, ...options }: DecoderOptions,
+): ParameterSpec[] {
   const { vocab_size, hidden_size, tie_word_embeddings: tied } = config;
-  const specs = [{ ...productSpec(EMBEDDING, vocab_size, hidden_size), product: tied }];
-  if (!tied) specs.push(productSpec(HEAD, vocab_size, hidden_size));
-  return [...specs, ...blockSpecs(config)];
+  const isNew = (name: string) => frozenRows > 0 && [EMBEDDING, HEAD].includes(name);
+  const trainable = options.trainable ?? ((name: string) => !lora || isNew(name));
+  const table = (name: string, product: boolean): ParameterSpec => {
+    const spec = productSpec(name, vocab_size, hidden_size);
+    return { ...spec, product, decay: decayEmbeddings, frozenRows };
+  };
+  const specs = [table(EMBEDDING, tied), ...(tied ? [] : [table(HEAD, true)]), ...blockSpecs(config)];
+  return specs.map((spec) => trainable(spec.name) ? spec : { ...spec, frozenRows: spec.rows });
 }

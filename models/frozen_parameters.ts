@@ -1,7 +1,7 @@
 import type { Device } from "../kernels/device.ts";
 import type { Flat, Matrix } from "../kernels/tensor.ts";
-import { UserError } from "../data/user_error.ts";
-import { type ParameterSpec, partsOf, type Weights } from "./parameters.ts";
+import { partsOf, tensorOf } from "./parameter_parts.ts";
+import type { ParameterSpec, WeightBlock, Weights } from "./parameters.ts";
 import type { StoredTensor } from "./safetensors.ts";
 
 /** Where tensors come from. */
@@ -62,6 +62,11 @@ export class FrozenParameters implements Weights {
     return matrix;
   }
 
+  blocks(name: string): readonly WeightBlock[] {
+    const matrix = this.matrix(name);
+    return [{ start: 0, rows: matrix.rows, matrix, transposed: this.transposed(name), gradient: undefined }];
+  }
+
   transposed(name: string): Matrix | undefined {
     return this.#get(name).transposed;
   }
@@ -94,12 +99,8 @@ async function assemble(
   const { rows, cols } = spec;
   const values = new Float32Array(rows * cols);
   for (const part of partsOf(spec)) {
-    const { shape, data } = await source.read(part.name);
-    if (shape.join() !== part.shape.join()) {
-      throw new UserError(
-        `Cannot load ${source.folder}: tensor ${part.name} has shape [${shape}], expected [${part.shape}]`,
-      );
-    }
+    const tensor = await source.read(part.name);
+    const { data } = tensorOf(new Map([[part.name, tensor]]), part, source.folder);
     const width = part.shape.at(-1)!;
     for (let at = 0; at < data.length; at++) {
       const row = part.row + Math.floor(at / width);

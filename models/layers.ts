@@ -3,7 +3,7 @@ import { addRmsNorm, addRmsNormBackward } from "../kernels/add_rms_norm.ts";
 import { attention, attentionBackward, type AttentionShape, qkvColumns } from "../kernels/attention.ts";
 import { columnSum } from "../kernels/column_sum.ts";
 import { dropout } from "../kernels/dropout.ts";
-import { embed, embedBackward } from "../kernels/embedding.ts";
+import { embed, embedTokensBackward, type TokenOccurrences } from "../kernels/embedding.ts";
 import { gatherRows } from "../kernels/gather_rows.ts";
 import { matmul, matmulAt, matmulBt } from "../kernels/matmul.ts";
 import { qkNorm, qkNormBackward } from "../kernels/qk_norm.ts";
@@ -57,17 +57,19 @@ export function embedding(
   parameters: Weights,
   table: string,
   tokens: Flat,
-  occurrences: { offsets: Flat; rows: Flat } | undefined,
+  occurrences: TokenOccurrences | undefined,
 ): Matrix {
   const { device } = tape;
-  const x = embed(device, parameters.matrix(table), tokens);
+  const blocks = parameters.blocks(table);
+  const x = embed(device, blocks, tokens);
   tape.record(() => {
     const dx = tape.gradient(x);
     if (!dx) return;
-    const gradient = parameters.gradient(table);
-    if (!gradient) return;
-    if (!occurrences) throw new Error("embedding() needs the occurrences of each token in training");
-    embedBackward(device, dx, occurrences.offsets, occurrences.rows, gradient, true);
+    for (const block of blocks) {
+      if (!block.gradient) continue;
+      if (!occurrences) throw new Error("embedding() needs the occurrences of each token in training");
+      embedTokensBackward(device, dx, occurrences, block.gradient, block);
+    }
   });
   return x;
 }

@@ -7,13 +7,8 @@ import type { Tape } from "../kernels/tape.ts";
 import type { Flat, Matrix } from "../kernels/tensor.ts";
 import { PhiloxStream } from "../data/philox.ts";
 import { UserError } from "../data/user_error.ts";
-import {
-  type ParameterPart,
-  type ParameterSpec,
-  partsOf,
-  type TensorMap,
-  type Weights,
-} from "./parameters.ts";
+import { type ParameterPart, type ParameterSpec, type TensorMap, type Weights } from "./parameters.ts";
+import { partsOf } from "./parameter_parts.ts";
 
 /** Projections that can have an adapter, under the names of Hugging Face. */
 export const LORA_TARGETS = [

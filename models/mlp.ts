@@ -86,8 +86,8 @@ function normalizeBatch(tape: Tape, parameters: Parameters, x: Matrix, name: str
     const dy = tape.gradient(y);
     if (!dy) return;
     const gradients = {
-      gain: parameters.gradient(`${name}.weight`),
-      bias: parameters.gradient(`${name}.bias`),
+      gain: parameters.gradient(`${name}.weight`)!,
+      bias: parameters.gradient(`${name}.bias`)!,
     };
     tape.accumulate(x, batchNormBackward(device, x, moments, gain, dy, eps, gradients));
   });

@@ -3,6 +3,8 @@ import { UserError } from "../data/user_error.ts";
 import type { Device } from "../kernels/device.ts";
 import { GRAD_NORM_SCRATCH, gradNorm } from "../kernels/grad_norm.ts";
 import type { Flat } from "../kernels/tensor.ts";
+import { lengthOf, readSegments, writeSegments } from "./flat_segments.ts";
+import type { LossScaling } from "./loss_scaling.ts";
 import type { Parameters } from "./parameters.ts";
 
 /** Settings of AdamW, clipping and EMA. */
@@ -21,35 +23,47 @@ export interface OptimizerOptions {
 /** Host copies of an optimizer's arrays, by name. */
 export type OptimizerState = Record<string, Float32Array>;
 
-/** AdamW (Loshchilov and Hutter 2019) over all parameters of a model, clipping and EMA included: three dispatches a step. */
+/**
+ * AdamW (Loshchilov and Hutter 2019) over all that is trained of a model, clipping and EMA included: three dispatches a
+ * step where it fits one buffer. Frozen parameters cost nothing here.
+ */
 export class Optimizer {
-  /** [norm, clip scale, 1 if the norm is not finite, 0] of the last step. */
+  /** [norm, clip scale, 1 if the norm is not finite, loss scale or 0] of the last step. */
   readonly gradientNorm: Flat;
   #device: Device;
   #parameters: Parameters;
   #options: OptimizerOptions;
-  #m: Flat;
-  #v: Flat;
-  #ema: Flat | undefined;
-  #backup: Flat | undefined;
+  #lossScaling: LossScaling | undefined;
+  #m: Flat[];
+  #v: Flat[];
+  #ema: Flat[] | undefined;
+  #backup: Flat[] | undefined;
   #hyper: Flat;
   #scratch: Flat;
 
-  constructor(parameters: Parameters, options: OptimizerOptions) {
-    const { device, length } = parameters;
+  /** `lossScaling`: what the losses were scaled with, where they were. */
+  constructor(parameters: Parameters, options: OptimizerOptions, lossScaling?: LossScaling) {
+    const { device, segments } = parameters;
+    const likeSegments = () => segments.map(({ values }) => device.createFlat("f32", values.length));
     this.#device = device;
     this.#parameters = parameters;
     this.#options = options;
-    this.#m = device.createFlat("f32", length);
-    this.#v = device.createFlat("f32", length);
+    this.#lossScaling = lossScaling;
+    this.#m = likeSegments();
+    this.#v = likeSegments();
     this.#hyper = device.createFlat("f32", 4);
     this.#scratch = device.createFlat("f32", GRAD_NORM_SCRATCH);
     this.gradientNorm = device.createFlat("f32", 4);
     if (options.emaDecay > 0) {
-      this.#ema = device.createFlat("f32", length);
-      this.#backup = device.createFlat("f32", length);
-      device.copy(parameters.values, this.#ema);
+      this.#ema = likeSegments();
+      this.#backup = likeSegments();
+      this.#copy(this.#values, this.#ema);
     }
+  }
+
+  /** The running mean of the weights, as long as the segments of the parameters; undefined without EMA. */
+  get average(): readonly Flat[] | undefined {
+    return this.#ema;
   }
 
   /** Uploads what step `step` (0-based) needs. Call before its work is recorded: an upload submits what came before. */
@@ -66,67 +80,72 @@ export class Optimizer {
 
   /** Records one update from the accumulated gradients and renews the weights that layers read. */
   step(): void {
-    const { length, decayLength, values, gradients } = this.#parameters;
+    const { segments } = this.#parameters;
     const { beta1, beta2, eps, weightDecay, maxGradNorm } = this.#options;
-    gradNorm(this.#device, gradients, length, this.#scratch, this.gradientNorm, maxGradNorm);
-    adamw(
-      this.#device,
-      { values, gradients, m: this.#m, v: this.#v, ema: this.#ema },
-      this.#hyper,
-      this.gradientNorm,
-      { beta1, beta2, eps, weightDecay, decayLength, length },
-    );
+    const gradients = segments.map((segment) => segment.gradients);
+    gradNorm(this.#device, gradients, this.#scratch, this.gradientNorm, maxGradNorm);
+    this.#lossScaling?.update(this.gradientNorm, maxGradNorm);
+    segments.forEach(({ values, gradients, decayLength }, i) => {
+      const state = { values, gradients, m: this.#m[i], v: this.#v[i], ema: this.#ema?.[i] };
+      const options = { beta1, beta2, eps, weightDecay, decayLength, length: values.length };
+      adamw(this.#device, state, this.#hyper, this.gradientNorm, options);
+    });
     this.#parameters.refresh();
   }
 
   /** Runs `work` with the averaged weights in place of the trained ones; without EMA, with the trained ones. */
   async withAverage<T>(work: () => Promise<T>): Promise<T> {
-    const { values } = this.#parameters;
     if (!this.#ema || !this.#backup) return await work();
-    this.#device.copy(values, this.#backup);
-    this.#device.copy(this.#ema, values);
+    this.#copy(this.#values, this.#backup);
+    this.#copy(this.#ema, this.#values);
     this.#parameters.refresh();
     try {
       return await work();
     } finally {
-      this.#device.copy(this.#backup, values);
+      this.#copy(this.#backup, this.#values);
       this.#parameters.refresh();
     }
   }
 
-  /** Values, moments and average, read back. */
+  /** Values, moments and average of all that is trained, read back. */
   async state(): Promise<OptimizerState> {
-    const arrays: Record<string, Flat> = { values: this.#parameters.values, m: this.#m, v: this.#v };
-    if (this.#ema) arrays.ema = this.#ema;
-    const data = await this.#device.read(...Object.values(arrays));
-    return Object.fromEntries(Object.keys(arrays).map((name, i) => [name, data[i]]));
+    const arrays = this.#arrays();
+    const data = await readSegments(this.#device, ...Object.values(arrays));
+    const state: OptimizerState = Object.fromEntries(Object.keys(arrays).map((name, i) => [name, data[i]]));
+    if (this.#lossScaling) state.lossScale = await this.#lossScaling.state();
+    return state;
   }
 
   /** Puts a state back that was read from `source`. Throws {@link UserError} for arrays of another length. */
   restore(state: OptimizerState, source: string): void {
-    const arrays: Record<string, Flat | undefined> = {
-      values: this.#parameters.values,
-      m: this.#m,
-      v: this.#v,
-      ema: this.#ema,
-    };
-    for (const [name, flat] of Object.entries(arrays)) {
-      if (!flat) continue;
-      if (state[name]?.length !== flat.length) {
+    for (const [name, flats] of Object.entries(this.#arrays())) {
+      if (state[name]?.length !== lengthOf(flats)) {
         throw new UserError(
-          `Cannot resume from ${source}: array ${name} has ${
-            state[name]?.length ?? 0
-          } numbers, expected ${flat.length}. ` +
-            "Use a checkpoint of this run",
+          `Cannot resume from ${source}: array ${name} has ${state[name]?.length ?? 0} numbers, expected ${
+            lengthOf(flats)
+          }. Use a checkpoint of this run`,
         );
       }
-      this.#device.write(flat, state[name]);
+      writeSegments(this.#device, flats, state[name]);
     }
+    this.#lossScaling?.restore(state.lossScale, source);
     this.#parameters.refresh();
   }
 
   destroy(): void {
-    const flats = [this.#m, this.#v, this.#ema, this.#backup, this.#hyper, this.#scratch, this.gradientNorm];
-    for (const flat of flats) if (flat) this.#device.destroy(flat);
+    const flats = [this.#m, this.#v, this.#ema ?? [], this.#backup ?? []].flat();
+    for (const flat of [...flats, this.#hyper, this.#scratch, this.gradientNorm]) this.#device.destroy(flat);
+  }
+
+  get #values(): Flat[] {
+    return this.#parameters.segments.map(({ values }) => values);
+  }
+
+  #arrays(): Record<string, Flat[]> {
+    return { values: this.#values, m: this.#m, v: this.#v, ...(this.#ema ? { ema: this.#ema } : {}) };
+  }
+
+  #copy(from: readonly Flat[], to: readonly Flat[]): void {
+    from.forEach((flat, i) => this.#device.copy(flat, to[i]));
   }
 }

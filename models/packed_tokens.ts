@@ -1,5 +1,5 @@
 import type { Device } from "../kernels/device.ts";
-import { tokenRows } from "../kernels/embedding.ts";
+import { type TokenOccurrences, tokenOccurrences } from "../kernels/embedding.ts";
 import type { Flat } from "../kernels/tensor.ts";
 import type { Capacity, PackedBatch } from "../data/batches.ts";
 
@@ -13,8 +13,8 @@ export interface PackedTokens {
   intervals: Flat;
   /** The interval of queries that sees each key (2 T). */
   viewers: Flat;
-  /** Rows of each token, for the gradient of the embedding: offsets (V + 1), rows (T). */
-  occurrences: { offsets: Flat; rows: Flat };
+  /** Rows of each token, for the gradient of the embedding. */
+  occurrences: TokenOccurrences;
   /** Rows that have a target (R). */
   targetRows: Flat;
   /** Place of each row in `targetRows` (T). */
@@ -30,22 +30,21 @@ export class PackedTokensBuffer {
   readonly capacity: Capacity;
   readonly packed: PackedTokens;
   #device: Device;
-  #vocabulary: number;
   #all: Flat;
   #host: Uint32Array;
   #starts = new Map<string, number>();
 
-  constructor(device: Device, capacity: Capacity, vocabulary: number) {
+  constructor(device: Device, capacity: Capacity) {
     this.#device = device;
     this.capacity = capacity;
-    this.#vocabulary = vocabulary;
     const { tokens: T, rows: R } = capacity;
     const sections: [string, number][] = [
       ["tokens", T],
       ["positions", T],
       ["intervals", 4 * T],
       ["viewers", 2 * T],
-      ["offsets", vocabulary + 1],
+      ["distinct", T],
+      ["offsets", T + 1],
       ["occurrences", T],
       ["targetRows", R],
       ["inverse", T],
@@ -67,7 +66,7 @@ export class PackedTokensBuffer {
       positions: slices.positions,
       intervals: slices.intervals,
       viewers: slices.viewers,
-      occurrences: { offsets: slices.offsets, rows: slices.occurrences },
+      occurrences: { tokens: slices.distinct, offsets: slices.offsets, rows: slices.occurrences },
       targetRows: slices.targetRows,
       inverse: slices.inverse,
       targets: slices.targets,
@@ -85,15 +84,16 @@ export class PackedTokensBuffer {
       intervals.set([batch.starts[row], row + 1], 4 * row);
       viewers.set([row, batch.ends[row]], 2 * row);
     }
-    const { offsets, rows } = tokenRows(batch.tokens, batch.counts.tokens, this.#vocabulary);
+    const occurrences = tokenOccurrences(batch.tokens, batch.counts.tokens);
     const weights = new Float32Array(R);
     for (let row = 0; row < R; row++) weights[row] = batch.targetWeights[row] * weightScale;
     put("tokens", batch.tokens);
     put("positions", batch.positions);
     put("intervals", intervals);
     put("viewers", viewers);
-    put("offsets", offsets);
-    put("occurrences", rows);
+    put("distinct", occurrences.tokens);
+    put("offsets", occurrences.offsets);
+    put("occurrences", occurrences.rows);
     put("targetRows", batch.targetRows);
     put("inverse", batch.inverse);
     put("targets", batch.targetTokens);

@@ -1,7 +1,10 @@
 import type { Device } from "../kernels/device.ts";
+import type { RowBlock } from "../kernels/gather_rows.ts";
 import { refresh } from "../kernels/refresh.ts";
-import { type Flat, groupsOf, type Matrix } from "../kernels/tensor.ts";
-import { UserError } from "../data/user_error.ts";
+import { type Flat, groupsOf, type Matrix, padRows } from "../kernels/tensor.ts";
+import { readSegments, writeSegments } from "./flat_segments.ts";
+import { layoutParameters } from "./parameter_layout.ts";
+import { type HostTensor, joinParts, partsOf, takePart, tensorOf } from "./parameter_parts.ts";
 
 /** A parameter (rows, cols) in the layout of Hugging Face: linear weights are (out, in), vectors (1, n). */
 export interface ParameterSpec {
@@ -17,6 +20,11 @@ export interface ParameterSpec {
   decay: boolean;
   /** Whether a layer multiplies by it, so that its transposed twin is kept. */
   product: boolean;
+  /**
+   * The first so many rows are read but not trained: they have neither gradient nor moments. Default 0; all of them
+   * freeze the parameter.
+   */
+  frozenRows?: number;
   /** Tensors of a checkpoint that are parts of it. Default: all of it, under its own name. */
   parts?: readonly ParameterPart[];
 }
@@ -33,10 +41,25 @@ export interface ParameterPart {
   col: number;
 }
 
+/** Rows [start, start + rows) of a parameter. */
+export interface WeightBlock extends RowBlock {
+  /** Number of rows. */
+  readonly rows: number;
+  /** Their values transposed (cols, rows); see {@link Weights.transposed}. */
+  readonly transposed: Matrix | undefined;
+  /** Their gradient, rows in whole groups of four; undefined where they are frozen. */
+  readonly gradient: Flat | undefined;
+}
+
 /** Parameters as layers see them. */
 export interface Weights {
-  /** Value (rows, cols). Where a parameter has a transposed twin, only the twin need be there. */
+  /**
+   * Value (rows, cols). Where a parameter has a transposed twin, only the twin need be there. `RangeError` for a
+   * parameter in several blocks.
+   */
   matrix(name: string): Matrix;
+  /** All rows in order, cut where a matrix can hold no more, and between frozen rows and trained ones. */
+  blocks(name: string): readonly WeightBlock[];
   /** Value transposed (cols, rows); undefined where products read the weight as it lies. */
   transposed(name: string): Matrix | undefined;
   /** Where backward passes add to: rows in whole groups of four. Undefined for a weight that is frozen. */
@@ -44,136 +67,238 @@ export interface Weights {
 }
 
 /** Named tensors as in a checkpoint. */
-export type TensorMap = Map<string, { shape: number[]; data: Float32Array }>;
+export type TensorMap = Map<string, HostTensor>;
+
+interface Block extends WeightBlock {
+  /** Rows in whole groups of four; undefined where they are frozen. */
+  readonly value: Flat | undefined;
+  /** Place of `value` among all that is trained. */
+  readonly trained: { segment: number; at: number; length: number } | undefined;
+}
 
 interface Parameter {
   spec: ParameterSpec;
-  /** First element in the flat arrays; a multiple of 64, so that slices can be bound. */
-  start: number;
-  length: number;
-  gradient: Flat;
-  matrix: Matrix;
-  transposed: Matrix | undefined;
-  value: Flat;
+  blocks: readonly Block[];
 }
 
-const ALIGNMENT = 64;
+/** Arrays of trained parameters that share a buffer. */
+export interface ParameterSegment {
+  /** Weights; call `refresh()` after a change. */
+  readonly values: Flat;
+  /** Gradients, as long. Backward passes add to them; clear them before a step. */
+  readonly gradients: Flat;
+  /** Elements with weight decay: they come first. */
+  readonly decayLength: number;
+}
 
 /**
- * All parameters of a model in one flat array, so that clipping and the optimizer are a handful of dispatches. In the
- * texture layout every matrix also has twins in textures, itself and transposed, which `refresh()` renews.
+ * All parameters of a model. What is trained lies in one flat array, or in several where a buffer holds no more, so
+ * that clipping and the optimizer are a handful of dispatches. Where products cannot read it there, every matrix also
+ * has twins, itself and transposed, which `refresh()` renews. Frozen rows have nothing but these matrices.
  */
 export class Parameters implements Weights {
   /** Device that holds the arrays. */
   readonly device: Device;
-  /** Weights (length); call `refresh()` after a change. */
-  readonly values: Flat;
-  /** Gradients (length). Backward passes add to them; clear them before a step. */
-  readonly gradients: Flat;
-  /** Elements of the flat arrays, padding included. */
+  /** Arrays of what is trained. */
+  readonly segments: readonly ParameterSegment[];
+  /** Elements of all segments, padding included. */
   readonly length: number;
-  /** Elements with weight decay: they come first. */
-  readonly decayLength: number;
-  /** Trainable numbers, padding not counted. */
+  /** Numbers of the model, frozen ones too, padding not counted. */
   readonly count: number;
+  /** Numbers that are trained, padding not counted. */
+  readonly trainedCount: number;
+  #bases: number[];
   #parameters = new Map<string, Parameter>();
 
-  /** Allocates the arrays, all 0: fill `values` from `initial()` or `fromTensors()`. */
+  /** Allocates the arrays, all 0: `load()` or `write()` values next. */
   constructor(device: Device, specs: readonly ParameterSpec[]) {
     this.device = device;
-    const ordered = [...specs.filter((spec) => spec.decay), ...specs.filter((spec) => !spec.decay)];
-    const sizes = ordered.map((spec) => spec.rows * groupsOf(spec.cols) * 4);
-    const starts: number[] = [];
-    let end = 0;
-    let decayed = 0;
-    ordered.forEach((spec, i) => {
-      starts.push(end);
-      end = Math.ceil((end + sizes[i]) / ALIGNMENT) * ALIGNMENT;
-      if (spec.decay) decayed = end;
+    const { maxTextureDimension2D, maxStorageBufferBindingSize, maxBufferSize } = device.limits;
+    const { parameters, segments } = layoutParameters(specs, {
+      matrixRows: device.layout === "texture" ? maxTextureDimension2D : Infinity,
+      bindingBytes: maxStorageBufferBindingSize,
+      bufferBytes: maxBufferSize,
     });
-    this.length = end;
-    this.decayLength = decayed;
+    this.length = segments.reduce((sum, { length }) => sum + length, 0);
     this.count = specs.reduce((sum, { rows, cols }) => sum + rows * cols, 0);
-    this.values = device.createFlat("f32", end);
-    this.gradients = device.createFlat("f32", end);
-    ordered.forEach((spec, i) => this.#parameters.set(spec.name, this.#make(spec, starts[i], sizes[i])));
+    this.trainedCount = specs.reduce(
+      (sum, { rows, cols, frozenRows = 0 }) => sum + (rows - frozenRows) * cols,
+      0,
+    );
+    this.#bases = segments.map(({ base }) => base);
+    this.segments = segments.map(({ length, decayLength }) => ({
+      values: device.createFlat("f32", length),
+      gradients: device.createFlat("f32", length),
+      decayLength,
+    }));
+    for (const { spec, blocks } of parameters) {
+      const made = blocks.map(({ start, rows, trained }) => this.#make(spec, start, rows, trained));
+      this.#parameters.set(spec.name, { spec, blocks: made });
+    }
+  }
+
+  /** All parameters, those with weight decay first. */
+  get specs(): ParameterSpec[] {
+    return [...this.#parameters.values()].map(({ spec }) => spec);
+  }
+
+  /** Weights (length) where one segment holds all that is trained; `RangeError` where there are several. */
+  get values(): Flat {
+    return this.#onlySegment().values;
+  }
+
+  /** Gradients (length); see {@link values}. */
+  get gradients(): Flat {
+    return this.#onlySegment().gradients;
   }
 
   /** Value (rows, cols), as of the last `refresh()`. */
   matrix(name: string): Matrix {
-    return this.#get(name).matrix;
+    return this.#only(name).matrix;
   }
 
   /** Value transposed (cols, rows); undefined in the buffer layout, where products read the weight as it lies. */
   transposed(name: string): Matrix | undefined {
-    return this.#get(name).transposed;
+    return this.#only(name).transposed;
   }
 
-  /** Gradient, rows in whole groups of four. */
-  gradient(name: string): Flat {
-    return this.#get(name).gradient;
+  /** Gradient, rows in whole groups of four; undefined for a parameter that is frozen. */
+  gradient(name: string): Flat | undefined {
+    return this.#only(name).gradient;
+  }
+
+  blocks(name: string): readonly WeightBlock[] {
+    return this.#get(name).blocks;
   }
 
   /** Value in the flat array itself, rows in whole groups of four: for statistics that a layer keeps up to date. */
   value(name: string): Flat {
-    return this.#get(name).value;
+    const { value } = this.#only(name);
+    if (!value) throw new RangeError(`Parameter ${name} is frozen: it has no place among what is trained`);
+    return value;
   }
 
-  /** Renews the texture twins from `values`: once after each change. */
+  /** Sets all gradients to 0. */
+  clearGradients(): void {
+    for (const { gradients } of this.segments) this.device.clear(gradients);
+  }
+
+  /** Renews the twins from the segments: once after each change. */
   refresh(): void {
-    if (this.device.layout === "buffer") return;
-    for (const { spec, value, matrix, transposed } of this.#parameters.values()) {
-      refresh(this.device, value, spec.rows, spec.cols, matrix, transposed);
+    if (this.device.viewsFlats) return;
+    for (const { spec, blocks } of this.#parameters.values()) {
+      for (const { rows, value, matrix, transposed } of blocks) {
+        if (value) refresh(this.device, value, rows, spec.cols, matrix, transposed);
+      }
     }
   }
 
-  /** Checkpoint tensors from a host copy of the flat array. */
+  /** Replaces all that is trained by `values` (length). */
+  write(values: Float32Array): void {
+    writeSegments(this.device, this.segments.map((segment) => segment.values), values);
+    this.refresh();
+  }
+
+  /** Host copy (length) of all that is trained. */
+  async read(): Promise<Float32Array> {
+    const [values] = await readSegments(this.device, this.segments.map((segment) => segment.values));
+    return values;
+  }
+
+  /** Replaces one parameter, for layers at once. `values` (rows, cols), rows in whole groups of four. */
+  writeParameter(name: string, values: Float32Array): void {
+    const { device } = this;
+    const { spec, blocks } = this.#get(name);
+    const stride = groupsOf(spec.cols) * 4;
+    for (const { start, rows, value, matrix, transposed } of blocks) {
+      const part = values.subarray(start * stride, (start + rows) * stride);
+      const flat = value ?? device.createFlat("f32", part.length);
+      writeSegments(device, [flat], part);
+      if (!value || !device.viewsFlats) refresh(device, flat, rows, spec.cols, matrix, transposed);
+      if (!value) device.destroy(flat);
+    }
+  }
+
+  /** Checkpoint tensors from a host copy (length) of a model without frozen rows; see `readTensors()` for others. */
   toTensors(values: Float32Array): TensorMap {
     const tensors: TensorMap = new Map();
-    for (const { spec, start } of this.#parameters.values()) {
-      for (const part of partsOf(spec)) {
-        const cols = part.shape.at(-1)!;
-        const data = new Float32Array(product(part.shape));
-        for (let row = 0; row * cols < data.length; row++) {
-          const from = start + (part.row + row) * groupsOf(spec.cols) * 4 + part.col;
-          data.set(values.subarray(from, from + cols), row * cols);
-        }
-        tensors.set(part.name, { shape: [...part.shape], data });
+    for (const { spec, blocks } of this.#parameters.values()) {
+      if (spec.frozenRows) {
+        throw new RangeError(`toTensors() cannot tell parameter ${spec.name}: some of its rows are frozen`);
       }
+      const start = this.#placeOf(blocks[0]);
+      const { rows, cols } = spec;
+      const own = values.slice(start, start + rows * groupsOf(cols) * 4);
+      for (const part of partsOf(spec)) tensors.set(part.name, takePart(spec, part, own));
     }
     return tensors;
   }
 
-  /** Flat array from checkpoint tensors. Throws {@link UserError} for a missing tensor or another shape. */
+  /**
+   * All that is trained (length) from checkpoint tensors; frozen rows of them are passed over.
+   * @throws {UserError} for a missing tensor or another shape.
+   */
   fromTensors(tensors: TensorMap, source: string): Float32Array {
     const values = new Float32Array(this.length);
-    for (const { spec, start } of this.#parameters.values()) {
-      for (const part of partsOf(spec)) {
-        const found = tensors.get(part.name);
-        if (!found) throw new UserError(`Cannot load ${source}: tensor ${part.name} is missing`);
-        if (found.shape.join() !== part.shape.join()) {
-          throw new UserError(
-            `Cannot load ${source}: tensor ${part.name} has shape [${found.shape}], expected [${part.shape}]`,
-          );
-        }
-        const cols = part.shape.at(-1)!;
-        for (let row = 0; row * cols < found.data.length; row++) {
-          const to = start + (part.row + row) * groupsOf(spec.cols) * 4 + part.col;
-          values.set(found.data.subarray(row * cols, (row + 1) * cols), to);
-        }
+    for (const { spec, blocks } of this.#parameters.values()) {
+      const whole = joinParts(spec, (part) => tensorOf(tensors, part, source));
+      const stride = groupsOf(spec.cols) * 4;
+      for (const block of blocks) {
+        if (!block.trained) continue;
+        const { start, rows } = block;
+        values.set(whole.subarray(start * stride, (start + rows) * stride), this.#placeOf(block));
       }
     }
     return values;
   }
 
+  /** Replaces all parameters, frozen rows too. Throws {@link UserError} for a missing tensor or another shape. */
+  load(tensors: TensorMap, source: string): void {
+    for (const { spec } of this.#parameters.values()) {
+      this.writeParameter(spec.name, joinParts(spec, (part) => tensorOf(tensors, part, source)));
+    }
+  }
+
+  /**
+   * Checkpoint tensors one after the other, so that the host holds one parameter at a time. `trained` are arrays in
+   * place of the values of the segments, such as the optimizer's average. Nothing may change them meanwhile.
+   */
+  async *readTensors(
+    trained: readonly Flat[] = this.segments.map(({ values }) => values),
+  ): AsyncGenerator<HostTensor & { name: string }> {
+    for (const { spec, blocks } of this.#parameters.values()) {
+      const stride = groupsOf(spec.cols) * 4;
+      const whole = new Float32Array(spec.rows * stride);
+      for (const { start, rows, matrix, trained: place } of blocks) {
+        if (place) {
+          const flat = this.device.slice(trained[place.segment], place.at, place.length);
+          const [values] = await readSegments(this.device, [flat]);
+          whole.set(values, start * stride);
+        } else {
+          const [values] = await this.device.read(matrix);
+          whole.set(padRows(values, rows, spec.cols), start * stride);
+        }
+      }
+      for (const part of partsOf(spec)) yield { name: part.name, ...takePart(spec, part, whole) };
+    }
+  }
+
   /** Freshly made values: `normal(index)` gives standard normal numbers, `scale(spec)` their standard deviation. */
   initial(normal: () => number, scale: (spec: ParameterSpec) => number): Float32Array {
     const values = new Float32Array(this.length);
-    for (const { spec, start } of this.#parameters.values()) {
-      for (let row = 0; row < spec.rows; row++) {
-        for (let col = 0; col < spec.cols; col++) {
-          const at = start + row * groupsOf(spec.cols) * 4 + col;
-          values[at] = spec.init === "zeros" ? 0 : spec.init === "ones" ? 1 : normal() * scale(spec);
+    for (const { spec, blocks } of this.#parameters.values()) {
+      const stride = groupsOf(spec.cols) * 4;
+      for (const block of blocks) {
+        if (!block.trained) continue;
+        const start = this.#placeOf(block);
+        for (let row = 0; row < block.rows; row++) {
+          for (let col = 0; col < spec.cols; col++) {
+            values[start + row * stride + col] = spec.init === "zeros"
+              ? 0
+              : spec.init === "ones"
+              ? 1
+              : normal() * scale(spec);
+          }
         }
       }
     }
@@ -182,12 +307,16 @@ export class Parameters implements Weights {
 
   /** Frees everything on the device. */
   destroy(): void {
-    for (const { matrix, transposed } of this.#parameters.values()) {
-      if (matrix.storage.layout === "texture") this.device.destroy(matrix);
-      if (transposed) this.device.destroy(transposed);
+    for (const { blocks } of this.#parameters.values()) {
+      for (const { value, matrix, transposed } of blocks) {
+        if (!value || !this.device.viewsFlats) this.device.destroy(matrix);
+        if (transposed) this.device.destroy(transposed);
+      }
     }
-    this.device.destroy(this.values);
-    this.device.destroy(this.gradients);
+    for (const { values, gradients } of this.segments) {
+      this.device.destroy(values);
+      this.device.destroy(gradients);
+    }
   }
 
   #get(name: string): Parameter {
@@ -198,25 +327,39 @@ export class Parameters implements Weights {
     return parameter;
   }
 
-  #make(spec: ParameterSpec, start: number, length: number): Parameter {
-    const { device } = this;
-    const value = device.slice(this.values, start, length);
-    const gradient = device.slice(this.gradients, start, length);
-    if (device.layout === "buffer") {
-      const matrix = device.asMatrix(value, spec.rows, spec.cols);
-      return { spec, start, length, value, gradient, matrix, transposed: undefined };
+  #only(name: string): Block {
+    const { spec, blocks } = this.#get(name);
+    if (blocks.length !== 1) {
+      throw new RangeError(
+        `Parameter ${name} (${spec.rows}, ${spec.cols}) lies in ${blocks.length} blocks of rows, expected 1: ` +
+          "only tables are read by blocks(). Use an adapter with larger bindings, or a narrower model",
+      );
     }
-    const matrix = device.createMatrix(spec.rows, spec.cols);
-    const transposed = spec.product ? device.createMatrix(spec.cols, spec.rows) : undefined;
-    return { spec, start, length, value, gradient, matrix, transposed };
+    return blocks[0];
   }
-}
 
-/** Tensors of a checkpoint that make up a parameter. */
-export function partsOf(spec: ParameterSpec): readonly ParameterPart[] {
-  return spec.parts ?? [{ name: spec.name, shape: [spec.rows, spec.cols], row: 0, col: 0 }];
-}
+  #onlySegment(): ParameterSegment {
+    if (this.segments.length !== 1) {
+      throw new RangeError(`Parameters lie in ${this.segments.length} buffers, expected 1: use segments`);
+    }
+    return this.segments[0];
+  }
 
-function product(shape: readonly number[]): number {
-  return shape.reduce((a, b) => a * b, 1);
+  #placeOf({ trained }: Block): number {
+    return this.#bases[trained!.segment] + trained!.at;
+  }
+
+  #make(spec: ParameterSpec, start: number, rows: number, trained: Block["trained"]): Block {
+    const { device } = this;
+    const segment = trained && this.segments[trained.segment];
+    const part = (flat: Flat) => device.slice(flat, trained!.at, trained!.length);
+    const value = segment && part(segment.values);
+    const gradient = segment && part(segment.gradients);
+    const matrix = value && device.viewsFlats
+      ? device.asMatrix(value, rows, spec.cols)
+      : device.createMatrix(rows, spec.cols);
+    const twin = spec.product && device.layout === "texture";
+    const transposed = twin ? device.createMatrix(spec.cols, rows) : undefined;
+    return { start, rows, matrix, transposed, value, gradient, trained };
+  }
 }

@@ -111,7 +111,8 @@ export class ResidualQuantizer {
         const left = residuals[level + 1];
         clusterRows(device, labels, latents.rows, offsets, members);
         const pull = scale(device, left, -2 * weight);
-        embedBackward(device, pull, offsets, members, parameters.gradient(name), true);
+        const gradient = parameters.gradient(name);
+        if (gradient) embedBackward(device, pull, offsets, members, gradient, true);
         device.release(pull);
         if (level > 0 && !options.residualGradients) return;
         tape.accumulate(latents, scale(device, left, 2 * weight * options.beta));

@@ -87,14 +87,12 @@ export class RqVae {
 
   /** Replaces the weights. Throws `UserError` for missing tensors and other shapes, naming `source`. */
   load(tensors: TensorMap, source: string): void {
-    this.device.write(this.parameters.values, this.parameters.fromTensors(tensors, source));
-    this.parameters.refresh();
+    this.parameters.load(tensors, source);
   }
 
   /** Weights on the host. */
   async tensors(): Promise<TensorMap> {
-    const [values] = await this.device.read(this.parameters.values);
-    return this.parameters.toTensors(values);
+    return this.parameters.toTensors(await this.parameters.read());
   }
 
   /** x (N, width) -> latents (N, latentWidth). No gradient is computed for x. */

@@ -1,8 +1,9 @@
 import { crossEntropyBackward, crossEntropyChunk, crossEntropyRows } from "../kernels/cross_entropy.ts";
 import { matmul, matmulAt, matmulBt } from "../kernels/matmul.ts";
+import type { Device } from "../kernels/device.ts";
 import type { Tape } from "../kernels/tape.ts";
 import { type Flat, groupsOf, type Matrix } from "../kernels/tensor.ts";
-import type { Parameters } from "./parameters.ts";
+import type { WeightBlock, Weights } from "./parameters.ts";
 
 /** Targets of the rows of a hidden matrix, with scratch of the same length (rows R). */
 export interface LossRows {
@@ -10,6 +11,8 @@ export interface LossRows {
   targets: Flat;
   /** Loss weights (R), already divided by their sum over the step. */
   weights: Flat;
+  /** Those that backward starts from, where a `LossScaling` scales them. Default: `weights`. */
+  gradientWeights?: Flat;
   /** Scratch f32 (4 R). */
   stats: Flat;
   /** Weighted loss of each row (R), written. */
@@ -33,32 +36,23 @@ const DEFAULT_CHUNK = 8192;
  */
 export function vocabularyLoss(
   tape: Tape,
-  parameters: Parameters,
+  weights: Weights,
   hidden: Matrix,
   weight: string,
   rows: LossRows,
   { labelSmoothing, chunk = DEFAULT_CHUNK }: LossOptions,
 ): void {
   const { device } = tape;
-  const head = parameters.matrix(weight);
-  const transposed = parameters.transposed(weight);
-  const vocabulary = head.rows;
-  const chunks: { start: number; count: number }[] = [];
-  for (let start = 0; start < vocabulary; start += chunk) {
-    chunks.push({ start, count: Math.min(chunk, vocabulary - start) });
-  }
-  const logitsOf = (columns: { start: number; count: number }) =>
-    transposed
-      ? matmul(device, hidden, transposed, { columns })
-      : matmulBt(device, hidden, head, { columns });
+  const blocks = weights.blocks(weight);
+  const chunks = vocabularyChunks(blocks, chunk);
+  const { start: lastStart, rows: lastRows } = blocks.at(-1)!;
+  const vocabulary = lastStart + lastRows;
 
   let kept: Matrix | undefined;
-  for (const columns of chunks) {
-    const logits = logitsOf(columns);
-    crossEntropyChunk(device, logits, rows.targets, rows.stats, {
-      start: columns.start,
-      first: columns.start === 0,
-    });
+  for (const part of chunks) {
+    const logits = chunkLogits(device, hidden, part);
+    const start = part.block.start + part.start;
+    crossEntropyChunk(device, logits, rows.targets, rows.stats, { start, first: start === 0 });
     if (chunks.length === 1) kept = logits;
     else device.release(logits);
   }
@@ -70,20 +64,55 @@ export function vocabularyLoss(
   });
 
   tape.record(() => {
-    const gradient = parameters.gradient(weight);
-    const stride = groupsOf(head.cols) * 4;
-    for (const columns of chunks) {
-      const logits = kept ?? logitsOf(columns);
-      const dLogits = crossEntropyBackward(device, logits, rows.targets, rows.weights, rows.stats, {
-        start: columns.start,
+    const gradientWeights = rows.gradientWeights ?? rows.weights;
+    for (const part of chunks) {
+      const { block, start, count } = part;
+      const logits = kept ?? chunkLogits(device, hidden, part);
+      const dLogits = crossEntropyBackward(device, logits, rows.targets, gradientWeights, rows.stats, {
+        start: block.start + start,
         vocabulary,
         smoothing,
       });
       device.release(logits);
-      const part = device.slice(gradient, columns.start * stride, columns.count * stride);
-      matmulAt(device, dLogits, hidden, part, true);
-      tape.accumulate(hidden, matmul(device, dLogits, head, { rowStart: columns.start }));
+      if (block.gradient) {
+        const stride = groupsOf(hidden.cols) * 4;
+        const gradient = device.slice(block.gradient, start * stride, count * stride);
+        matmulAt(device, dLogits, hidden, gradient, true);
+      }
+      tape.accumulate(hidden, matmul(device, dLogits, block.matrix, { rowStart: start }));
       device.release(dLogits);
     }
   });
+}
+
+/** Rows [start, start + count) of a block of an output matrix: a part of the vocabulary. */
+export interface VocabularyChunk {
+  /** The block. */
+  block: WeightBlock;
+  /** First row in the block. */
+  start: number;
+  /** Number of rows. */
+  count: number;
+}
+
+/** Cuts the blocks of an output matrix (V, C) into chunks of at most `chunk` rows, a multiple of 16. */
+export function vocabularyChunks(blocks: readonly WeightBlock[], chunk: number): VocabularyChunk[] {
+  return blocks.flatMap((block) =>
+    Array.from({ length: Math.ceil(block.rows / chunk) }, (_, i) => {
+      const start = i * chunk;
+      return { block, start, count: Math.min(chunk, block.rows - start) };
+    })
+  );
+}
+
+/** hidden (R, C) -> logits (R, count) of a chunk. */
+export function chunkLogits(
+  device: Device,
+  hidden: Matrix,
+  { block: { matrix, transposed, rows }, start, count }: VocabularyChunk,
+): Matrix {
+  const columns = count === rows ? undefined : { start, count };
+  return transposed
+    ? matmul(device, hidden, transposed, { columns })
+    : matmulBt(device, hidden, matrix, { columns });
 }

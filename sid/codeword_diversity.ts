@@ -98,7 +98,7 @@ export class CodewordDiversity {
       [picked, share].forEach((matrix) => device.release(matrix));
       const codebook = parameters.matrix(name);
       tape.record(() => {
-        matmulAt(device, identity, tape.gradient(codebook)!, parameters.gradient(name), true);
+        matmulAt(device, identity, tape.gradient(codebook)!, parameters.gradient(name)!, true);
       });
       nce.loss(tape, codebook, codebook, { targets: positives, weights: shares, pairBias: notItself });
       log(`diversity ${l + 1}`, nce.rowLoss, codewords);

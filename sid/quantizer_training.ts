@@ -139,7 +139,7 @@ export async function trainQuantizer(
       weights.set(rows, device.createFlat("f32", new Float32Array(rows).fill(1 / (rows * data.dim))));
     }
     optimizer.prepare(step, learningRateAt(step, schedule));
-    device.clear(model.parameters.gradients);
+    model.parameters.clearGradients();
     log.begin();
     if (config.dropout > 0) device.write(dropoutSeed, Uint32Array.of(config.seed, 0, step, 0));
     const dropout = config.dropout > 0 ? { rate: config.dropout, seed: dropoutSeed } : undefined;

@@ -169,7 +169,7 @@ async function allLogits(device: Device, decoder: Decoder, trie: Trie, prompt: U
   };
   walk(0, [...prompt]);
   const capacity = { tokens: paths.reduce((sum, path) => sum + path.length, 0), rows: paths.length };
-  const buffer = new PackedTokensBuffer(device, capacity, decoder.vocabulary);
+  const buffer = new PackedTokensBuffer(device, capacity);
   const sequences = paths.map((path) => ({
     tokens: Uint32Array.from(path),
     targets: [{ at: path.length - 1, token: 0, weight: 1 }],

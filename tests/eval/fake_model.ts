@@ -1,5 +1,6 @@
 import type { Device } from "../../kernels/device.ts";
 import type { Kernel } from "../../kernels/kernel.ts";
+import type { RowBlock } from "../../kernels/gather_rows.ts";
 import { matmulBt } from "../../kernels/matmul.ts";
 import { noise } from "../../kernels/spec.ts";
 import { type Flat, groupsOf, type Matrix } from "../../kernels/tensor.ts";
@@ -22,7 +23,7 @@ const stepKernel: Kernel = {
  */
 export class FakeModel implements DecodeModel {
   readonly vocabulary: number;
-  readonly head: Matrix;
+  readonly head: readonly RowBlock[];
   /** Prompts that were computed. */
   prompts = 0;
   #device: Device;
@@ -41,7 +42,7 @@ export class FakeModel implements DecodeModel {
     this.#tableData = table;
     this.#headData = head;
     this.#table = device.upload(table, this.vocabulary, width);
-    this.head = device.upload(head, this.vocabulary, width);
+    this.head = [{ start: 0, matrix: device.upload(head, this.vocabulary, width) }];
   }
 
   static random(device: Device, vocabulary: number, seed: number): FakeModel {
@@ -83,8 +84,8 @@ export class FakeModel implements DecodeModel {
     };
   }
 
-  logits(hidden: Matrix): Matrix {
-    return matmulBt(this.#device, hidden, this.head);
+  logitParts(hidden: Matrix): Matrix[] {
+    return [matmulBt(this.#device, hidden, this.head[0].matrix)];
   }
 
   /** Logits (V) after a path of tokens, in float64. */

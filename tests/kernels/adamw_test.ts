@@ -12,7 +12,7 @@ Deno.test("gradNorm() and adamw() follow torch for five steps, clipped and not",
   const flats = stateOf(device, [...golden.initial.weight, ...golden.initial.bias]);
   for (const [i, step] of golden.steps.entries()) {
     device.write(flats.gradients, Float32Array.of(...step.gradients.weight, ...step.gradients.bias));
-    gradNorm(device, flats.gradients, LENGTH, flats.scratch, flats.clip, golden.maxNorm);
+    gradNorm(device, [flats.gradients], flats.scratch, flats.clip, golden.maxNorm);
     const [beta1, beta2] = golden.betas;
     const corrections = [1 / (1 - beta1 ** (i + 1)), 1 / (1 - beta2 ** (i + 1))];
     device.write(flats.hyper, Float32Array.of(step.learningRate, ...corrections, 0));
@@ -40,7 +40,7 @@ for (const bad of [NaN, Infinity, -Infinity, 1e30]) {
     const flats = stateOf(device, Array.from({ length: LENGTH }, (_, i) => i));
     device.write(flats.gradients, new Float32Array(LENGTH).fill(1).with(8, bad));
     device.write(flats.hyper, Float32Array.of(0.1, 10, 20, 0.5));
-    gradNorm(device, flats.gradients, LENGTH, flats.scratch, flats.clip, 1);
+    gradNorm(device, [flats.gradients], flats.scratch, flats.clip, 1);
     const options = { beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0.1, decayLength: 7, length: LENGTH };
     adamw(device, flats, flats.hyper, flats.clip, options);
     const [values, m, v, ema, clip] = await device.read(

@@ -92,7 +92,7 @@ Deno.test("gradNorm() and adamw() work on arrays that are longer than a binding"
   const gradients = flat((i) => i < 2500 ? 3 : i === 2500 ? 50 : 1e9);
   const state = { values: flat((i) => i), gradients, m: flat(() => 0), v: flat(() => 0) };
   const [scratch, clip] = [device.createFlat("f32", 1024), device.createFlat("f32", 4)];
-  gradNorm(device, gradients, length, scratch, clip, 0);
+  gradNorm(device, [device.slice(gradients, 0, length)], scratch, clip, 0);
   // First step: m / (1 - beta1) = g and v / (1 - beta2) = g^2, so each value moves by the learning rate.
   const hyper = device.createFlat("f32", Float32Array.of(0.5, 10, 100, 0));
   const options = { beta1: 0.9, beta2: 0.99, eps: 0, weightDecay: 0.5, decayLength: 2002, length };

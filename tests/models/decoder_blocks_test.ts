@@ -6,7 +6,7 @@ import { parseDecoderConfig } from "../../models/config.ts";
 import { attentionShape, blockSpecs, decoderBlocks } from "../../models/decoder_blocks.ts";
 import { FrozenParameters } from "../../models/frozen_parameters.ts";
 import { selfAttention } from "../../models/layers.ts";
-import { partsOf } from "../../models/parameters.ts";
+import { partsOf } from "../../models/parameter_parts.ts";
 import { ropeTable } from "../../models/rope.ts";
 
 const ROWS = 64;

@@ -26,13 +26,13 @@ async function load(device: Device, family: string) {
   return { decoder, golden, gradients };
 }
 
-function packed(device: Device, golden: Golden, vocabulary: number) {
+function packed(device: Device, golden: Golden) {
   const sequences = golden.sequences.map(({ tokens, targets }) => ({
     tokens: Uint32Array.from(tokens),
     targets: targets.flatMap((token, at) => token < 0 ? [] : [{ at, token, weight: 1 }]),
   }));
   const capacity = { tokens: 27, rows: 25 }; // more than needed: padding must not show
-  const buffer = new PackedTokensBuffer(device, capacity, vocabulary);
+  const buffer = new PackedTokensBuffer(device, capacity);
   buffer.write(packBatch(sequences, capacity), 1 / golden.labelled);
   return buffer.packed;
 }
@@ -54,7 +54,7 @@ for (const [family, layouts, chunks] of FAMILIES) {
         const device = await Device.open({ layout });
         const { decoder, golden, gradients } = await load(device, family);
         const rows = 25;
-        const batch = packed(device, golden, decoder.vocabulary);
+        const batch = packed(device, golden);
         const rowLoss = device.createFlat("f32", rows);
         const stats = device.createFlat("f32", 4 * rows);
         await device.scope(async () => {

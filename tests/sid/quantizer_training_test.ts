@@ -263,7 +263,7 @@ Deno.test("trainQuantizer() adds the gradients of a hook's loss, and its logged 
   const hooks = {
     // A loss of 1000 a step whose gradient pushes the only codeword up.
     extraLoss: (tape: Tape, { model, log }: QuantizerStep) => {
-      const gradient = model.parameters.gradient("codebook.0");
+      const gradient = model.parameters.gradient("codebook.0")!;
       tape.device.write(gradient, new Float32Array(gradient.length).fill(-1e3));
       log("pull", ones, 4, 250);
     },
