@@ -3,6 +3,8 @@ import { parseJson } from "../data/json_file.ts";
 import type { ReadFiles } from "../data/read_files.ts";
 import { UserError } from "../data/user_error.ts";
 import { type DecoderConfig, readDecoderConfig } from "./config.ts";
+import { blockSpecs, EMBEDDING, HEAD } from "./decoder_blocks.ts";
+import { partsOf } from "./parameter_parts.ts";
 import { type StoredTensor, widen } from "./safetensors.ts";
 import { BYTES, headerEnd, PREFIX_BYTES, readHeader, type TensorEntry } from "./safetensors_header.ts";
 
@@ -11,15 +13,29 @@ export type ModelFiles = Pick<ReadFiles, "readFile" | "readRange" | "fileSize" |
 
 type Place = TensorEntry & { path: string };
 
-const SINGLE = "model.safetensors";
-const SHARDED = "model.safetensors.index.json";
+/** A file of a model directory. */
+export interface ModelFile {
+  /** Name in the directory. */
+  name: string;
+  /** Contents. */
+  bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** Weights in one file. */
+export const SINGLE = "model.safetensors";
+/** Where weights in several files are. */
+export const SHARDED = "model.safetensors.index.json";
 const ShardIndex = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
+
+/** Files beside config and weights that go with a model wherever it is saved. */
+const COMPANIONS =
+  /^(generation_config\.json|(tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json|merges\.txt|tokenizer\.model|chat_template\.(jinja|json)|(LICENSE|NOTICE).*)$/;
 
 /** What transformers puts before the names of a backbone inside a language model. */
 const BACKBONE = "model.";
 
 /**
- * A Hugging Face directory of a Qwen2- or Qwen3-shaped decoder: `config.json` and safetensors, one file or shards.
+ * A Hugging Face directory of a Qwen2-, Qwen3- or Llama-shaped decoder: `config.json` and safetensors, one file or shards.
  * Tensors are read one at a time, so that a model is never whole in host memory. Names are those inside a causal
  * language model, `model.layers.0...`; a checkpoint of the backbone alone, without `model.`, answers to them too.
  */
@@ -44,8 +60,9 @@ export class Pretrained {
   }
 
   /**
-   * Reads the config and the headers of all shards.
-   * @throws {UserError} if the directory lacks them, the architecture cannot be used, or a file is damaged.
+   * Reads the config and the headers of all shards, and compares the two.
+   * @throws {UserError} if the directory lacks them, the architecture cannot be used, a file is damaged, or a tensor of
+   * the backbone is missing or has another shape than the config asks for.
    */
   static async open(folder: string, files: ModelFiles): Promise<Pretrained> {
     const names = await files.listFiles(folder);
@@ -82,7 +99,9 @@ export class Pretrained {
       need(SINGLE);
       for (const place of await readPlaces(`${folder}/${SINGLE}`, files)) tensors.set(place.name, place);
     }
-    return new Pretrained(folder, config, files, tensors);
+    const pretrained = new Pretrained(folder, config, files, tensors);
+    pretrained.#checkShapes();
+    return pretrained;
   }
 
   /** Reads a tensor, widened to single precision. Throws `UserError` if there is none or its file is cut off. */
@@ -102,6 +121,28 @@ export class Pretrained {
       begin + (first + count) * bytes,
     );
     return widen(buffer, dtype);
+  }
+
+  /** Files that go with the model: those of the tokenizer, the licence, and what transformers generates with. */
+  async *companions(): AsyncGenerator<ModelFile> {
+    for (const name of await this.#files.listFiles(this.folder)) {
+      if (COMPANIONS.test(name)) yield { name, bytes: await this.#files.readFile(`${this.folder}/${name}`) };
+    }
+  }
+
+  #checkShapes(): void {
+    const { vocab_size, hidden_size, tie_word_embeddings: tied } = this.config;
+    const tables = [EMBEDDING, HEAD].map((name) => ({ name, shape: [vocab_size, hidden_size] }));
+    // A backbone may come without a head, and a head that is tied is not read.
+    if (tied || !this.#tensors.has(HEAD)) tables.pop();
+    for (const { name, shape } of [...tables, ...blockSpecs(this.config).flatMap(partsOf)]) {
+      const found = this.#place(name).shape;
+      if (found.join() === shape.join()) continue;
+      throw new UserError(
+        `Cannot load a model from ${this.folder}: tensor ${name} has shape [${found}], expected [${shape}] by its ` +
+          "config.json. Fetch config and weights of the same model",
+      );
+    }
   }
 
   #place(name: string): Place {

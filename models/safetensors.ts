@@ -11,6 +11,14 @@ export interface StoredTensor {
   data: Float32Array<ArrayBuffer>;
 }
 
+/** A tensor that is still to come. */
+export interface TensorShape {
+  /** Name of the tensor. */
+  name: string;
+  /** Last index fastest; empty for a scalar. */
+  shape: readonly number[];
+}
+
 /** How to write a file. */
 export interface WriteOptions {
   /** Number format of every tensor; default "F32". Narrower formats round to nearest, ties to even. */
@@ -51,39 +59,75 @@ export function readSafetensorsMetadata(
  */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>,
-  { dtype = "F32", metadata = { format: "pt" } }: WriteOptions = {},
+  options: WriteOptions = {},
 ): Uint8Array<ArrayBuffer> {
-  const names = [...tensors.keys()].sort();
-  // Joined by hand: an object literal would move names that look like whole numbers to the front.
-  const fields = Object.keys(metadata).length > 0 ? [`"__metadata__":${JSON.stringify(metadata)}`] : [];
-  let end = 0;
-  for (const name of names) {
-    const { shape, data } = tensors.get(name)!;
-    if (sizeOf(shape) !== data.length) {
+  const shapes = Array.from(tensors, ([name, { shape }]) => ({ name, shape }));
+  const writer = new SafetensorsWriter(shapes, options);
+  for (const [name, { data }] of tensors) writer.add(name, data);
+  return writer.finish();
+}
+
+/** A safetensors file that takes its tensors one after the other, so that memory never holds them all twice. */
+export class SafetensorsWriter {
+  #bytes: Uint8Array<ArrayBuffer>;
+  #dtype: StoredFormat;
+  /** What is still to come: first byte in the file and number of values. */
+  #places = new Map<string, { position: number; length: number; shape: readonly number[] }>();
+
+  /** Makes room for tensors of these names and shapes. */
+  constructor(
+    shapes: readonly TensorShape[],
+    { dtype = "F32", metadata = { format: "pt" } }: WriteOptions = {},
+  ) {
+    this.#dtype = dtype;
+    // Joined by hand: an object literal would move names that look like whole numbers to the front.
+    const fields = Object.keys(metadata).length > 0 ? [`"__metadata__":${JSON.stringify(metadata)}`] : [];
+    let end = 0;
+    for (const { name, shape } of shapes.toSorted((a, b) => a.name < b.name ? -1 : 1)) {
+      const begin = end;
+      const length = sizeOf(shape);
+      end += length * BYTES[dtype];
+      this.#places.set(name, { position: begin, length, shape });
+      fields.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [begin, end] })}`);
+    }
+    const header = new TextEncoder().encode(`{${fields.join(",")}}`);
+    const headerBytes = Math.ceil(header.length / 8) * 8;
+    const dataStart = PREFIX_BYTES + headerBytes;
+    this.#bytes = new Uint8Array(dataStart + end);
+    new DataView(this.#bytes.buffer).setBigUint64(0, BigInt(headerBytes), true);
+    this.#bytes.fill(" ".charCodeAt(0), PREFIX_BYTES, dataStart);
+    this.#bytes.set(header, PREFIX_BYTES);
+    for (const place of this.#places.values()) place.position += dataStart;
+  }
+
+  /** Writes one tensor; each comes once, in any order. Throws as {@link writeSafetensors}. */
+  add(name: string, data: Float32Array): void {
+    const place = this.#places.get(name);
+    if (!place) throw new RangeError(`Cannot write tensor ${name}: it was written before or not announced`);
+    if (place.length !== data.length) {
       throw new RangeError(
-        `Cannot write tensor ${name} (${shape.join(", ")}): it has ${data.length} values, expected ${
-          sizeOf(shape)
-        }`,
+        `Cannot write tensor ${name} (${
+          place.shape.join(", ")
+        }): it has ${data.length} values, expected ${place.length}`,
       );
     }
-    const begin = end;
-    end += data.length * BYTES[dtype];
-    fields.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [begin, end] })}`);
+    narrow(name, data, this.#dtype, this.#bytes.buffer, place.position);
+    this.#places.delete(name);
   }
-  const header = new TextEncoder().encode(`{${fields.join(",")}}`);
-  const headerBytes = Math.ceil(header.length / 8) * 8;
-  const dataStart = PREFIX_BYTES + headerBytes;
-  const bytes = new Uint8Array(dataStart + end);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerBytes), true);
-  bytes.fill(" ".charCodeAt(0), PREFIX_BYTES, dataStart);
-  bytes.set(header, PREFIX_BYTES);
-  let position = dataStart;
-  for (const name of names) {
-    const { data } = tensors.get(name)!;
-    narrow(name, data, dtype, bytes.buffer, position);
-    position += data.length * BYTES[dtype];
+
+  /** Tensors that are still to come. */
+  get missing(): number {
+    return this.#places.size;
   }
-  return bytes;
+
+  /** Hands over the bytes of the file, once. Throws `RangeError` if a tensor did not come. */
+  finish(): Uint8Array<ArrayBuffer> {
+    const [missing] = this.#places.keys();
+    if (missing !== undefined) throw new RangeError(`Cannot finish the file: tensor ${missing} did not come`);
+    const bytes = this.#bytes;
+    this.#bytes = new Uint8Array(0); // what is handed over is no longer kept alive
+    return bytes;
+  }
 }
 
 /** First NaN or infinite value among some tensors, or undefined where all are finite. */

@@ -32,6 +32,9 @@ export interface SafetensorsHeader {
   metadata: Record<string, string>;
 }
 
+// As in the original library: no header of a real model is longer, so that a damaged length allocates no more.
+const MAX_HEADER_BYTES = 100_000_000;
+
 const count = z.int().min(0);
 const EntryJson = z.strictObject({
   dtype: z.string(),
@@ -42,7 +45,7 @@ const MetadataJson = z.record(z.string(), z.string());
 
 /**
  * Where the header of a safetensors file of `fileBytes` bytes ends, from the file's first {@link PREFIX_BYTES} bytes.
- * @throws {UserError} if that is beyond the end of the file.
+ * @throws {UserError} if that is beyond the end of the file, or the header is longer than the format allows.
  */
 export function headerEnd(bytes: Uint8Array, fileBytes: number, source: string): number {
   const fail = failure(source);
@@ -54,6 +57,11 @@ export function headerEnd(bytes: Uint8Array, fileBytes: number, source: string):
   if (end > fileBytes) {
     fail(
       `its header should end at byte ${end}, but the file has ${fileBytes} bytes: cut off or another format`,
+    );
+  }
+  if (end > PREFIX_BYTES + MAX_HEADER_BYTES) {
+    fail(
+      `its header should have ${end - PREFIX_BYTES} bytes, more than the ${MAX_HEADER_BYTES} of the format`,
     );
   }
   return end;
