@@ -142,7 +142,9 @@ export function readDecoderConfig(text: string, source = "config.json"): Decoder
 export function writeDecoderConfig(config: DecoderConfig, stored: StoredFormat = "F32"): string {
   // Both names of the format: transformers loads in what the file says, and a stale one would round the weights.
   const formats = { dtype: DTYPES[stored], torch_dtype: DTYPES[stored] };
-  return JSON.stringify({ ...config, ...writeRope(config), ...formats }, null, 2) + "\n";
+  const text = JSON.stringify({ ...config, ...writeRope(config), ...formats }, null, 2) + "\n";
+  // transformers warns where one of these is a whole number without a decimal point.
+  return text.replace(/("(?:\w*factor|beta_\w+|rope_theta)": \d+)(?=,?\n)/g, "$1.0");
 }
 
 function shapeProblems(config: HuggingFaceConfig): string[] {

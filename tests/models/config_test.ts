@@ -65,6 +65,8 @@ Deno.test("parseDecoderConfig() reads rope scaling from transformers 4 and 5, an
   assert.equal(config.rope_theta, 5e5);
   assert.deepEqual(config.rope_scaling, yarn);
   const text = writeDecoderConfig(config);
+  assert.match(text, /"factor": 4\.0,/);
+  assert.match(text, /"original_max_position_embeddings": 32,/);
   const { rope_theta, rope_scaling, rope_parameters } = JSON.parse(text);
   assert.equal(rope_theta, 5e5);
   assert.deepEqual(rope_scaling, yarn);
