@@ -7,8 +7,8 @@ import type { Tape } from "../kernels/tape.ts";
 import type { Flat, Matrix } from "../kernels/tensor.ts";
 import { PhiloxStream } from "../data/philox.ts";
 import { UserError } from "../data/user_error.ts";
-import { type ParameterPart, type ParameterSpec, type TensorMap, type Weights } from "./parameters.ts";
 import { partsOf } from "./parameter_parts.ts";
+import type { ParameterPart, ParameterSpec, TensorMap, Weights } from "./parameters.ts";
 
 /** Projections that can have an adapter, under the names of Hugging Face. */
 export const LORA_TARGETS = [
@@ -62,15 +62,12 @@ const FIRST_STREAM = 1 << 20;
 /** What PEFT puts before the name of a module. */
 const PEFT_PREFIX = "base_model.model.";
 
-/** Whether a parameter is trained where adapters are: only A and B are, the weights below them are frozen. */
-export function isTrainableWithLora(name: string): boolean {
-  return /\.lora_[AB]\.weight$/.test(name);
-}
-
 /** Low-rank adapters of a model. */
 export class Lora {
   /** Settings. */
   readonly options: LoraOptions;
+  /** Factor of B A. */
+  readonly scale: number;
   /** Parameters to add to the model's; their parts carry the names of PEFT's `adapter_model.safetensors`. */
   readonly specs: readonly ParameterSpec[];
   #adapters = new Map<string, LoraAdapter>();
@@ -83,7 +80,7 @@ export class Lora {
     checkOptions(options);
     this.options = options;
     const { r, alpha, dropout, rankStabilised } = options;
-    const scale = alpha / (rankStabilised ? Math.sqrt(r) : r);
+    const scale = this.scale = alpha / (rankStabilised ? Math.sqrt(r) : r);
     const specs: ParameterSpec[] = [];
     for (const spec of base) {
       const parts = spec.product ? partsOf(spec).filter((part) => isTarget(part, options)) : [];
@@ -131,15 +128,20 @@ export class Lora {
   }
 }
 
+/** Name of a tensor of the base model in PEFT's files. */
+export function peftName(name: string): string {
+  return PEFT_PREFIX + name;
+}
+
 /** Names of the A and B of a projection's weight, `...q_proj.weight`, in checkpoints and PEFT files. */
 export function adapterNames(weight: string): { a: string; b: string } {
-  const module = PEFT_PREFIX + weight.replace(/\.weight$/, "");
+  const module = peftName(weight.replace(/\.weight$/, ""));
   return { a: `${module}.lora_A.weight`, b: `${module}.lora_B.weight` };
 }
 
 /** Whether a tensor of a checkpoint belongs to an adapter. */
 export function isAdapterTensor(name: string): boolean {
-  return name.startsWith(PEFT_PREFIX) && isTrainableWithLora(name);
+  return name.startsWith(PEFT_PREFIX) && /\.lora_[AB]\.weight$/.test(name);
 }
 
 /**
