@@ -1,0 +1,150 @@
+import { type Capacity, packBatch } from "../data/batches.ts";
+import type { PackInput } from "../data/sequences.ts";
+import { crossEntropyBackward, crossEntropyChunk, crossEntropyRows } from "../kernels/cross_entropy.ts";
+import type { Device } from "../kernels/device.ts";
+import { matmul, matmulAt } from "../kernels/matmul.ts";
+import { Tape } from "../kernels/tape.ts";
+import { groupsOf, type Matrix } from "../kernels/tensor.ts";
+import type { DecoderConfig } from "../models/config.ts";
+import { Decoder, type DecoderOptions } from "../models/decoder.ts";
+import { FINAL_NORM } from "../models/decoder_blocks.ts";
+import { norm } from "../models/layers.ts";
+import { Optimizer } from "../models/optimizer.ts";
+import { PackedTokensBuffer } from "../models/packed_tokens.ts";
+import { chunkLogits, type LossRows, vocabularyChunks } from "../models/vocabulary_loss.ts";
+import { OPTIMIZER, randomArray } from "./workload.ts";
+
+/** How the rows of a step lie in memory. */
+export type SftLayout = "packed" | "padded";
+
+/** A training step, ready to be repeated. */
+export interface SftStep {
+  /** Rows of the matrices of the blocks, and of those of the head. */
+  capacity: Capacity;
+  /** Records one step: forward, backward, clipping, AdamW. */
+  run(): void;
+  /** Loss of the last step. */
+  loss(): Promise<number>;
+}
+
+/**
+ * One optimizer step over `rows`. `packed` is what training does: rows end to end, logits where there is a target, in
+ * chunks that are computed again in the backward pass. `padded` is the usual layout from the same kernels: every row as
+ * long as the longest, logits at every position, all of them kept.
+ */
+export function sftStep(
+  device: Device,
+  config: DecoderConfig,
+  rows: readonly PackInput[],
+  layout: SftLayout,
+  options: DecoderOptions = {},
+): SftStep {
+  const sequences = layout === "packed" ? rows : padded(rows);
+  const tokens = sequences.reduce((sum, row) => sum + row.tokens.length, 0);
+  const targets = sequences.reduce((sum, row) => sum + row.targets.length, 0);
+  const capacity = { tokens, rows: layout === "packed" ? targets : tokens };
+  const batch = packBatch(sequences, { tokens, rows: targets });
+  const decoder = freshDecoder(device, config, options);
+  const { parameters } = decoder;
+  const { learningRate, ...settings } = OPTIMIZER;
+  const optimizer = new Optimizer(parameters, { ...settings, emaDecay: 0 });
+  const buffer = new PackedTokensBuffer(device, capacity);
+  const { packed } = buffer;
+  const loss: LossRows = {
+    targets: packed.targets,
+    weights: packed.weights,
+    stats: device.createFlat("f32", 4 * capacity.rows),
+    rowLoss: device.createFlat("f32", capacity.rows),
+  };
+  const laidOut = layout === "packed" ? batch : everywhere(batch, tokens);
+  let step = 0;
+  return {
+    capacity,
+    run() {
+      buffer.write(laidOut, 1 / batch.counts.weightSum);
+      optimizer.prepare(step++, learningRate);
+      device.scope(() => {
+        parameters.clearGradients();
+        const tape = new Tape(device, true);
+        if (layout === "packed") {
+          decoder.loss(tape, packed, loss, { labelSmoothing: 0 });
+        } else {
+          const stream = decoder.hidden(tape, packed);
+          const hidden = norm(tape, parameters, stream, FINAL_NORM, config.rms_norm_eps);
+          keptLoss(tape, decoder, hidden, loss);
+        }
+        tape.backward();
+        optimizer.step();
+      });
+    },
+    async loss() {
+      const [losses] = await device.read(loss.rowLoss);
+      return losses.reduce((sum, value) => sum + value, 0);
+    },
+  };
+}
+
+/** A decoder with small random weights, made parameter by parameter; billions of them repeat a pattern. */
+function freshDecoder(device: Device, config: DecoderConfig, options: DecoderOptions): Decoder {
+  const decoder = new Decoder(device, config, options);
+  const pattern = randomArray("weights", 65521, 0.02); // a prime number, so that no two rows are alike
+  for (const { name, rows, cols, init } of decoder.parameters.specs) {
+    const values = new Float32Array(rows * groupsOf(cols) * 4);
+    if (init === "ones") values.fill(1);
+    for (let at = 0; init === "normal" && at < values.length; at += pattern.length) {
+      values.set(pattern.subarray(0, values.length - at), at);
+    }
+    decoder.parameters.writeParameter(name, values);
+  }
+  decoder.parameters.refresh();
+  return decoder;
+}
+
+function padded(rows: readonly PackInput[]): PackInput[] {
+  const longest = Math.max(...rows.map(({ tokens }) => tokens.length));
+  return rows.map(({ tokens, targets }) => {
+    const filled = new Uint32Array(longest);
+    filled.set(tokens);
+    return { tokens: filled, targets };
+  });
+}
+
+/** The batch with a target at every position, of weight 0 where there was none. */
+function everywhere(batch: ReturnType<typeof packBatch>, tokens: number): ReturnType<typeof packBatch> {
+  const targetTokens = new Uint32Array(tokens);
+  const targetWeights = new Float32Array(tokens);
+  batch.targetRows.forEach((row, i) => {
+    targetTokens[row] = batch.targetTokens[i];
+    targetWeights[row] = batch.targetWeights[i];
+  });
+  const each = Uint32Array.from({ length: tokens }, (_, row) => row);
+  return { ...batch, targetRows: each, inverse: each, targetTokens, targetWeights };
+}
+
+/** Cross-entropy with all logits (T, V) kept for the backward pass. */
+function keptLoss(tape: Tape, decoder: Decoder, hidden: Matrix, rows: LossRows): void {
+  const { device, parameters, headName, vocabulary } = decoder;
+  const chunks = vocabularyChunks(parameters.blocks(headName), 8192);
+  const logits = chunks.map((chunk) => chunkLogits(device, hidden, chunk));
+  const startOf = ({ block, start }: typeof chunks[number]) => block.start + start;
+  chunks.forEach((chunk, i) => {
+    const start = startOf(chunk);
+    crossEntropyChunk(device, logits[i], rows.targets, rows.stats, { start, first: start === 0 });
+  });
+  const smoothing = { vocabulary, smoothing: 0 };
+  crossEntropyRows(device, rows.stats, rows.weights, rows.rowLoss, { rows: hidden.rows, ...smoothing });
+  tape.record(() => {
+    const stride = groupsOf(hidden.cols) * 4;
+    chunks.forEach((chunk, i) => {
+      const { block, start, count } = chunk;
+      const dLogits = crossEntropyBackward(device, logits[i], rows.targets, rows.weights, rows.stats, {
+        start: startOf(chunk),
+        ...smoothing,
+      });
+      const gradient = device.slice(block.gradient!, start * stride, count * stride);
+      matmulAt(device, dLogits, hidden, gradient, true);
+      tape.accumulate(hidden, matmul(device, dLogits, block.matrix, { rowStart: start }));
+      device.release(dLogits);
+    });
+  });
+}
