@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { z } from "zod";
 import manifest from "../deno.json" with { type: "json" };
 import { UserError } from "../data/user_error.ts";
-import { isCpuAdapter } from "../kernels/device.ts";
+import { add } from "../kernels/add.ts";
+import { Device, isCpuAdapter } from "../kernels/device.ts";
 import { describeVariants, type VariantRow } from "../kernels/variants.ts";
 import type { Task, TaskIO } from "./_cli.ts";
 import { openDevice } from "./_inputs.ts";
@@ -40,6 +41,8 @@ interface Report {
   limits: Partial<Record<keyof typeof LIMITS, number>>;
   features: Partial<Record<typeof FEATURES[number], boolean>>;
   onePlusOne: number | null;
+  /** Whether matrices can be kept as float16, whose overflows must be seen. */
+  float16: boolean;
   /** Kernels that serve the shapes of a usual training step. */
   variants: VariantRow[];
   cache: string;
@@ -74,6 +77,7 @@ async function examine(): Promise<Report> {
     limits: {},
     features: {},
     onePlusOne: null,
+    float16: false,
     variants: [],
     cache: cacheFolder(),
     data: dataFolder(),
@@ -82,7 +86,10 @@ async function examine(): Promise<Report> {
   };
   checkDeno(report);
   await checkAdapter(report);
-  if (report.onePlusOne === 2) report.variants = await chosenVariants();
+  if (report.onePlusOne === 2) {
+    report.variants = await chosenVariants();
+    report.float16 = await keepsFloat16();
+  }
   checkDisk(report);
   if (!report.data.present) {
     report.problems.push({
@@ -162,6 +169,17 @@ async function chosenVariants(): Promise<VariantRow[]> {
   const shape = { heads: 4, kvHeads: 4, headDim: 32 };
   for (const pass of ["forward", "backward"] as const) device.variants.attention(pass, 2048, shape);
   return describeVariants(device);
+}
+
+async function keepsFloat16(): Promise<boolean> {
+  try {
+    const device = await Device.open({ dtype: "float16" });
+    const x = device.upload(Float32Array.of(1, 60000, -60000, 2 ** -20), 1, 4);
+    const [twice] = await device.scope(() => device.read(add(device, x, x)));
+    return [2, Infinity, -Infinity, 2 ** -19].every((expected, i) => twice[i] === expected);
+  } catch {
+    return false;
+  }
 }
 
 async function onePlusOne(adapter: GPUAdapter): Promise<number> {
@@ -273,6 +291,7 @@ function print(report: Report, io: TaskIO): void {
       row(label, /Size$/.test(name) ? size(value) : String(value));
     }
     for (const name of FEATURES) row(name, report.features[name] ? "yes" : "no");
+    row("float16 matrices", report.float16 ? "yes" : "no");
     row("1 + 1 on it", report.onePlusOne === null ? "failed" : String(report.onePlusOne));
   } else {
     row("adapter", "none");
