@@ -32,6 +32,7 @@ export { spec as swiglu } from "./swiglu.ts";
 export { extendPathsSpec, uniquenessLossSpec } from "./uniqueness_loss.ts";
 export { spec as vectorQuantize } from "./vector_quantize.ts";
 export { chunksSpec as logSumExpChunks, spec as logSumExp } from "./log_sum_exp.ts";
+export { trieCrossEntropySpec, trieLossWeightsSpec } from "./trie_cross_entropy_spec.ts";
 export { trieChildLogProbsSpec, trieLogSoftmaxSpec } from "./trie_log_softmax_spec.ts";
 export { trieTopKSpec } from "./trie_topk_spec.ts";
 export { kmeansAssignSpec, kmeansUpdateSpec } from "./kmeans_spec.ts";
