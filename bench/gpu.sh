@@ -3,12 +3,13 @@
 # Vulkan loader.
 #
 #   bench/gpu.sh pack [folder]   here, in a clone: bundles tests, benchmarks and Deno (about 40 MB) into dist/gpu
-#   sh gpu.sh run [bench flags]  there, in that folder: prints the adapter, a table of tests, the variants' times and
-#                                the table of `genrec bench`
+#   sh gpu.sh run [bench flags]  there, in that folder: prints the adapter, a table of tests, the variants' times, the
+#                                table of `genrec bench` and that of training steps of Qwen2.5-0.5B (gpu_sft.ts)
 #
 # Linux x86-64. `run` takes the machine's own Vulkan loader and driver list where it has them. It refuses a CPU adapter,
-# whose times say nothing of a GPU, unless GENREC_ALLOW_CPU=1; GENREC_SKIP=bench or GENREC_SKIP="bench variants" leaves
-# parts out. Exits with 1 where a test fails; the parts after it run all the same.
+# whose times say nothing of a GPU, unless GENREC_ALLOW_CPU=1; GENREC_SKIP leaves parts out, such as "bench variants" of
+# tests, variants, bench and sft. GENREC_SFT has flags of gpu_sft.ts, such as "--peak-tflops 67 --tokens 8192". Exits with
+# 1 where a part fails; the parts after it run all the same.
 set -eu
 
 TESTS="kernels_test kernels/variants_test kernels/autotune_test"
@@ -21,6 +22,7 @@ pack() {
     deno bundle --quiet --output "$out/$(basename "$test").js" "tests/$test.ts"
   done
   deno bundle --quiet --output "$out/variants.js" bench/variants.ts
+  deno bundle --quiet --output "$out/sft.js" bench/gpu_sft.ts
   deno bundle --quiet --output "$out/genrec.js" tasks/main.ts
   deno eval 'console.log(Deno.execPath())' | { read -r deno && gzip -c "$deno" > "$out/deno.gz"; }
   loader=$(ldconfig -p 2>/dev/null | sed -n 's/.*libvulkan\.so\.1 .*=> //p' | head -n 1)
@@ -91,8 +93,10 @@ run() {
     exit 1
   fi
   status=0
-  echo
-  run_tests || status=1
+  if wanted tests; then
+    echo
+    run_tests || status=1
+  fi
   if wanted variants; then
     echo
     "$deno" run --allow-all variants.js || status=1
@@ -101,11 +105,16 @@ run() {
     echo
     "$deno" run --allow-all genrec.js bench "$@" || status=1
   fi
+  if wanted sft; then
+    echo
+    # shellcheck disable=SC2086 -- a list of flags
+    "$deno" run --allow-all sft.js ${GENREC_SFT:-} || status=1
+  fi
   exit $status
 }
 
 case ${1:-} in
   pack) shift && pack "$@" ;;
   run) shift && run "$@" ;;
-  *) sed -n '2,12s/^# \{0,1\}//p' "$0" && exit 2 ;;
+  *) sed -n '2,13s/^# \{0,1\}//p' "$0" && exit 2 ;;
 esac
