@@ -16,7 +16,9 @@ import {
   productSpec,
 } from "./decoder_blocks.ts";
 import { DecoderSession } from "./decoder_session.ts";
+import type { TensorSource } from "./frozen_parameters.ts";
 import { drop, embedding, norm, selectRows, selfAttention } from "./layers.ts";
+import { loadParameters } from "./load_parameters.ts";
 import { Lora, type LoraOptions } from "./lora.ts";
 import type { PackedTokens } from "./packed_tokens.ts";
 import { Parameters, type ParameterSpec } from "./parameters.ts";
@@ -51,6 +53,20 @@ export interface DecoderOptions {
   gradientCheckpointing?: boolean;
 }
 
+/** How to load a pretrained decoder; see {@link Decoder.load}. */
+export interface DecoderLoadOptions extends DecoderOptions {
+  /**
+   * First token that the checkpoint does not know: rows of the embedding and the head from there on are made anew,
+   * whether it lacks them or has them to spare. Default: it has all rows.
+   */
+  firstNewRow?: number;
+  /** Standard deviation of the noise on new rows, as a multiple of 1 / sqrt(hidden_size). Default 0.1. */
+  newRowNoise?: number;
+  /** Seed of that noise. Default 42. */
+  seed?: number;
+  onProgress?: (done: number, total: number) => void;
+}
+
 /**
  * Decoder language model of the Qwen2, Qwen3 and Llama shape: pre-norm RMSNorm, rotary positions, grouped-query
  * attention, SwiGLU. Parameters carry the names of Hugging Face transformers; fused ones are split on save.
@@ -77,6 +93,33 @@ export class Decoder implements DecodeModel {
     this.lora = options.lora && new Lora(blockSpecs(config), options.lora);
     this.#checkpointing = options.gradientCheckpointing ?? false;
     this.parameters = new Parameters(device, [...parameterSpecs(config, options), ...this.lora?.specs ?? []]);
+  }
+
+  /**
+   * Decoder with the tensors of `source`, read one after the other. New rows of the embedding and the head are the mean
+   * of the others plus small noise. Adapters stay 0: see `Lora.initial()`.
+   * @throws {UserError} for a tensor that is missing, has another shape or holds a number that is not finite.
+   */
+  static async load(
+    device: Device,
+    source: TensorSource,
+    config: DecoderConfig,
+    { firstNewRow, newRowNoise = 0.1, seed = 42, onProgress, ...options }: DecoderLoadOptions = {},
+  ): Promise<Decoder> {
+    const decoder = new Decoder(device, config, options);
+    try {
+      await loadParameters(decoder.parameters, source, {
+        names: new Set(parameterSpecs(config, {}).map(({ name }) => name)),
+        newRows: firstNewRow === undefined
+          ? undefined
+          : { tables: [EMBEDDING, HEAD], first: firstNewRow, noise: newRowNoise, seed },
+        onProgress,
+      });
+    } catch (error) {
+      decoder.destroy();
+      throw error;
+    }
+    return decoder;
   }
 
   /** Number of token ids, V: the width of the logits. */

@@ -241,6 +241,7 @@ export class Parameters implements Weights {
   fromTensors(tensors: TensorMap, source: string): Float32Array {
     const values = new Float32Array(this.length);
     for (const { spec, blocks } of this.#parameters.values()) {
+      if (spec.frozenRows === spec.rows) continue;
       const whole = joinParts(spec, (part) => tensorOf(tensors, part, source));
       const stride = groupsOf(spec.cols) * 4;
       for (const block of blocks) {
@@ -252,9 +253,13 @@ export class Parameters implements Weights {
     return values;
   }
 
-  /** Replaces all parameters, frozen rows too. Throws {@link UserError} for a missing tensor or another shape. */
-  load(tensors: TensorMap, source: string): void {
+  /**
+   * Replaces all parameters, frozen rows too, or only those of `names`.
+   * @throws {UserError} for a missing tensor or another shape.
+   */
+  load(tensors: TensorMap, source: string, names?: ReadonlySet<string>): void {
     for (const { spec } of this.#parameters.values()) {
+      if (names && !names.has(spec.name)) continue;
       this.writeParameter(spec.name, joinParts(spec, (part) => tensorOf(tensors, part, source)));
     }
   }
