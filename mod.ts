@@ -62,6 +62,8 @@ export type { AttentionKernels, AttentionShape, AttentionVariant } from "./kerne
 export { Device, type DeviceMemory, type DeviceOptions } from "./kernels/device.ts";
 export type { MatmulForm, MatmulVariant } from "./kernels/matmul.ts";
 export { DeviceError } from "./kernels/device_error.ts";
+export type { TokenOccurrences } from "./kernels/embedding.ts";
+export type { RowBlock } from "./kernels/gather_rows.ts";
 export type { Dispatch, Kernel } from "./kernels/kernel.ts";
 export { Tape } from "./kernels/tape.ts";
 export type { ProfileRow } from "./kernels/profiler.ts";
@@ -160,16 +162,25 @@ export {
   writeDecoderConfig,
 } from "./models/config.ts";
 export type { DecodeModel, DecodeSession } from "./models/decode.ts";
-export { Decoder, type DecoderDropout } from "./models/decoder.ts";
+export {
+  Decoder,
+  type DecoderDropout,
+  type DecoderLoadOptions,
+  type DecoderOptions,
+} from "./models/decoder.ts";
 export type { AttendLayer } from "./models/decoder_blocks.ts";
 export type { PackedTokens } from "./models/packed_tokens.ts";
 export {
   type ParameterPart,
   Parameters,
+  type ParameterSegment,
   type ParameterSpec,
   type TensorMap,
+  type WeightBlock,
   type Weights,
 } from "./models/parameters.ts";
+export type { TensorSource } from "./models/frozen_parameters.ts";
+export type { HostTensor } from "./models/parameter_parts.ts";
 export {
   findNonFinite,
   readSafetensors,

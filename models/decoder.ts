@@ -64,6 +64,7 @@ export interface DecoderLoadOptions extends DecoderOptions {
   newRowNoise?: number;
   /** Seed of that noise. Default 42. */
   seed?: number;
+  /** Told after each parameter. */
   onProgress?: (done: number, total: number) => void;
 }
 

@@ -22,6 +22,7 @@ export interface LoadOptions {
   /** Parameters to load; default all. */
   names?: ReadonlySet<string>;
   newRows?: NewRows;
+  /** Told after each parameter. */
   onProgress?: (done: number, total: number) => void;
 }
 

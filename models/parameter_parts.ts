@@ -4,7 +4,9 @@ import type { ParameterPart, ParameterSpec } from "./parameters.ts";
 
 /** A tensor of a checkpoint on the host. */
 export interface HostTensor {
+  /** Last index fastest. */
   shape: number[];
+  /** Values. */
   data: Float32Array;
 }
 
