@@ -23,6 +23,7 @@ import { Lora, type LoraOptions } from "./lora.ts";
 import type { PackedTokens } from "./packed_tokens.ts";
 import { Parameters, type ParameterSpec } from "./parameters.ts";
 import { ropeTable } from "./rope.ts";
+import { trieAwareLoss, type TrieLossOptions } from "./trie_loss.ts";
 import {
   chunkLogits,
   type LossOptions,
@@ -142,13 +143,14 @@ export class Decoder implements DecodeModel {
     tape: Tape,
     packed: PackedTokens,
     rows: LossRows,
-    options: LossOptions & { dropout?: DecoderDropout },
+    { dropout, trie, ...options }: LossOptions & { dropout?: DecoderDropout; trie?: TrieLossOptions },
   ): void {
     const { rms_norm_eps } = this.config;
-    const stream = this.hidden(tape, packed, options.dropout);
+    const stream = this.hidden(tape, packed, dropout);
     const selected = selectRows(tape, stream, packed.targetRows, packed.targetRows.length, packed.inverse);
     const hidden = norm(tape, this.parameters, selected, FINAL_NORM, rms_norm_eps);
-    vocabularyLoss(tape, this.parameters, hidden, this.headName, rows, options);
+    if (trie) trieAwareLoss(tape, this.parameters, hidden, this.headName, rows, { ...options, trie });
+    else vocabularyLoss(tape, this.parameters, hidden, this.headName, rows, options);
   }
 
   /** Residual stream (T, C) after the last block, before the final norm. */

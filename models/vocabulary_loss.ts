@@ -27,7 +27,8 @@ export interface LossOptions {
   chunk?: number;
 }
 
-const DEFAULT_CHUNK = 8192;
+/** Columns of logits at a time, unless an option says otherwise. */
+export const DEFAULT_CHUNK = 8192;
 
 /**
  * Cross-entropy of hidden (R, C) against targets through the output matrix `weight` (V, C). Logits exist in chunks of

@@ -1,0 +1,158 @@
+import type { Device } from "../kernels/device.ts";
+import { matmul, matmulAt } from "../kernels/matmul.ts";
+import type { Tape } from "../kernels/tape.ts";
+import { type Flat, groupsOf, type Matrix } from "../kernels/tensor.ts";
+import {
+  trieCrossEntropyBackward,
+  trieCrossEntropyChunk,
+  trieCrossEntropyRows,
+  trieLossWeights,
+  type TrieTargets,
+} from "../kernels/trie_cross_entropy.ts";
+import type { TrieEdges } from "../kernels/trie_log_softmax.ts";
+import type { WeightBlock, Weights } from "./parameters.ts";
+import {
+  chunkLogits,
+  DEFAULT_CHUNK,
+  type LossOptions,
+  type LossRows,
+  type VocabularyChunk,
+  vocabularyLoss,
+} from "./vocabulary_loss.ts";
+
+/** Share of the loss that knows the trie; the rest is over the whole vocabulary. */
+export interface TrieLossOptions {
+  /** Prefix tree of the SIDs, in token ids. */
+  trie: TrieEdges;
+  /** Tokens [start, end) among which all of its tokens are: logits of no others are computed for it. */
+  tokens: { start: number; end: number };
+  /** u32 (R): node of the trie before each target, 0xffffffff where the target is no token of a SID. */
+  nodes: Flat;
+  /** Share of the loss that is over the children of the node, from 0 to 1, at targets that are among them. */
+  share: number;
+  /** Says that every row with a weight is such a target: with a share of 1 the vocabulary is then left out. */
+  sidsOnly?: boolean;
+  /** Scratch of {@link createTrieLossScratch}. */
+  scratch: TrieLossScratch;
+}
+
+/** What a trie-aware loss keeps from its forward to its backward pass (rows R). */
+export interface TrieLossScratch {
+  /** f32 (4 R). */
+  stats: Flat;
+  /** f32 (R): parts of the loss weights. */
+  ofTrie: Flat;
+  /** f32 (R). */
+  ofVocabulary: Flat;
+  /** f32 (R): parts of the weights that backward starts from. */
+  gradientOfTrie: Flat;
+  /** f32 (R). */
+  gradientOfVocabulary: Flat;
+}
+
+/** Scratch for `rows` rows, until {@link destroyTrieLossScratch}. */
+export function createTrieLossScratch(device: Device, rows: number): TrieLossScratch {
+  const flat = (length: number) => device.createFlat("f32", length);
+  return {
+    stats: flat(4 * rows),
+    ofTrie: flat(rows),
+    ofVocabulary: flat(rows),
+    gradientOfTrie: flat(rows),
+    gradientOfVocabulary: flat(rows),
+  };
+}
+
+/** Gives the memory of {@link createTrieLossScratch} back. */
+export function destroyTrieLossScratch(device: Device, scratch: TrieLossScratch): void {
+  for (const flat of Object.values(scratch)) device.destroy(flat);
+}
+
+/**
+ * {@link vocabularyLoss} where `share` of the loss of SID tokens is cross-entropy over the tokens that the trie allows:
+ * what decoding in the `children` normalisation chooses by. Label smoothing spreads over those tokens there. Row losses
+ * land in `rows.rowLoss`, both parts added.
+ */
+export function trieAwareLoss(
+  tape: Tape,
+  weights: Weights,
+  hidden: Matrix,
+  weight: string,
+  rows: LossRows,
+  options: LossOptions & { trie: TrieLossOptions },
+): void {
+  const { device } = tape;
+  const { labelSmoothing: smoothing, chunk = DEFAULT_CHUNK } = options;
+  const { trie, nodes, tokens, share, sidsOnly, scratch } = options.trie;
+  if (!(share >= 0 && share <= 1)) throw new RangeError(`trie share is ${share}: expected 0 to 1`);
+  const targets: TrieTargets = { trie, nodes, targets: rows.targets };
+  const { stats, ofTrie, ofVocabulary, gradientOfTrie, gradientOfVocabulary } = scratch;
+  trieLossWeights(device, rows.weights, targets, share, { ofTrie, ofVocabulary });
+  const scaled = rows.gradientWeights;
+  if (scaled) {
+    const parts = { ofTrie: gradientOfTrie, ofVocabulary: gradientOfVocabulary };
+    trieLossWeights(device, scaled, targets, share, parts);
+  }
+  if (sidsOnly && share === 1) {
+    device.clear(rows.rowLoss);
+  } else {
+    const gradientWeights = scaled && gradientOfVocabulary;
+    vocabularyLoss(
+      tape,
+      weights,
+      hidden,
+      weight,
+      { ...rows, weights: ofVocabulary, gradientWeights },
+      options,
+    );
+  }
+  if (share === 0) return;
+
+  const chunks = chunksOf(weights.blocks(weight), tokens, chunk);
+  const first = (part: VocabularyChunk) => part.block.start + part.start;
+  let kept: Matrix | undefined;
+  for (const [i, part] of chunks.entries()) {
+    const logits = chunkLogits(device, hidden, part);
+    trieCrossEntropyChunk(device, logits, targets, stats, { start: first(part), first: i === 0 });
+    if (chunks.length === 1) kept = logits;
+    else device.release(logits);
+  }
+  trieCrossEntropyRows(device, stats, ofTrie, targets, rows.rowLoss, smoothing);
+
+  tape.record(() => {
+    const gradientWeights = scaled ? gradientOfTrie : ofTrie;
+    for (const part of chunks) {
+      const { block, start, count } = part;
+      const logits = kept ?? chunkLogits(device, hidden, part);
+      const place = { start: first(part), smoothing };
+      const dLogits = trieCrossEntropyBackward(device, logits, targets, gradientWeights, stats, place);
+      device.release(logits);
+      if (block.gradient) {
+        const stride = groupsOf(hidden.cols) * 4;
+        const gradient = device.slice(block.gradient, start * stride, count * stride);
+        matmulAt(device, dLogits, hidden, gradient, true);
+      }
+      tape.accumulate(hidden, matmul(device, dLogits, block.matrix, { rowStart: start }));
+      device.release(dLogits);
+    }
+  });
+}
+
+// Slices of gradients and columns of products begin at whole sixteens of a block.
+const ALIGNMENT = 16;
+
+/** The parts of an output matrix that hold tokens [start, end), in chunks. */
+function chunksOf(
+  blocks: readonly WeightBlock[],
+  { start, end }: { start: number; end: number },
+  chunk: number,
+): VocabularyChunk[] {
+  const chunks: VocabularyChunk[] = [];
+  for (const block of blocks) {
+    const last = Math.min(end - block.start, block.rows);
+    const first = Math.max(start - block.start, 0);
+    for (let at = first - first % ALIGNMENT; at < last; at += chunk) {
+      chunks.push({ block, start: at, count: Math.min(chunk, last - at) });
+    }
+  }
+  return chunks;
+}
