@@ -1,3 +1,4 @@
+import { dirname, join } from "node:path";
 import { Command, CommanderError, Option } from "commander";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
@@ -6,7 +7,7 @@ import { DeviceError } from "../kernels/device_error.ts";
 import { didYouMean } from "./did_you_mean.ts";
 import { type Progress, startProgress } from "./progress.ts";
 
-/** One command: its flags, `--help` and `--config` keys are the fields of `config`, a flat `z.strictObject`. `config` and `json` are taken. */
+/** One command: its flags, `--help` and `--config` keys are the fields of `config`, a flat `z.strictObject`. `config`, `extends` and `json` are taken. */
 export interface Task<S extends z.ZodObject = z.ZodObject> {
   name: string;
   /** One line for `genrec --help`. */
@@ -138,7 +139,10 @@ function commandOf(task: Task, properties: Record<string, Property>): Command {
       option(`${flag} <${placeholder(property)}>`);
     }
   }
-  command.option("--config <file>", "YAML file with any of these keys, in camelCase; flags win");
+  command.option(
+    "--config <file>",
+    "YAML file with any of these keys, in camelCase; flags win. `extends` names a file of more",
+  );
   command.option("--json", "print machine-readable JSON where the task has any");
   const examples = task.examples?.map((line) => `  genrec ${line}`).join("\n");
   if (examples) command.addHelpText("after", `\nExamples:\n${examples}`);
@@ -193,7 +197,16 @@ function coerce(text: string, property: Property): unknown {
   return text;
 }
 
-function readConfig(file: string, task: string, keys: string[]): Record<string, unknown> {
+/** Values of a config file, over those of the file beside it that its key `extends` names. */
+function readConfig(
+  file: string,
+  task: string,
+  keys: string[],
+  below: string[] = [],
+): Record<string, unknown> {
+  if (below.includes(file)) {
+    throw new UserError(`Cannot read config ${file}: it extends itself, by way of ${below.join(" and ")}`);
+  }
   let text: string;
   try {
     text = Deno.readTextFileSync(file);
@@ -210,14 +223,21 @@ function readConfig(file: string, task: string, keys: string[]): Record<string, 
   if (typeof content !== "object" || Array.isArray(content)) {
     throw new UserError(`Cannot read config ${file}: expected lines such as \`maxSteps: 100\``);
   }
-  for (const key of Object.keys(content)) {
+  const { extends: base, ...own } = content as Record<string, unknown>;
+  for (const key of Object.keys(own)) {
     if (keys.includes(key)) continue;
     const line = text.split("\n").findIndex((row) => row.trimStart().startsWith(key)) + 1;
     throw new UsageError(
       `Unknown key ${key} in ${file} line ${line} for genrec ${task}${didYouMean(key, keys)}`,
     );
   }
-  return content as Record<string, unknown>;
+  if (base === undefined) return own;
+  if (typeof base !== "string") {
+    throw new UserError(
+      `Cannot read config ${file}: extends is ${JSON.stringify(base)}, expected a file name`,
+    );
+  }
+  return { ...readConfig(join(dirname(file), base), task, keys, [...below, file]), ...own };
 }
 
 function taskIO(json: boolean, signal: AbortSignal): TaskIO {

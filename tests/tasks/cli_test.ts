@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { UserError } from "../../data/user_error.ts";
@@ -58,6 +58,20 @@ Deno.test("parseArgs() lets flags win over the config file, and the file over de
     const found = parse("--config", file, "--max-steps", "9");
     assert.deepEqual([found.maxSteps, found.schedule, found.learningRate], [9, "cosine", 1e-3]);
     assert.deepEqual(found.history, [4, 5]);
+  });
+});
+
+Deno.test("parseArgs() takes what a config file extends, from beside it, below the file's own values", () => {
+  withConfig("maxSteps: 5\nschedule: cosine\n", (base) => {
+    const own = `${base}.own.yaml`;
+    Deno.writeTextFileSync(own, `extends: ./${basename(base)}\ndata: d\nmaxSteps: 7\n`);
+    const found = parse("--config", own);
+    assert.deepEqual([found.data, found.maxSteps, found.schedule], ["d", 7, "cosine"]);
+    Deno.writeTextFileSync(own, `extends: ${basename(own)}\n`);
+    assert.throws(() => parse("--config", own), /Cannot read config .*: it extends itself/);
+    Deno.writeTextFileSync(own, "extends: [1]\n");
+    assert.throws(() => parse("--config", own), /extends is \[1\], expected a file name/);
+    Deno.removeSync(own);
   });
 });
 
