@@ -25,8 +25,8 @@ const SAMPLES = 3;
 const MAX_REPEATS = 4096;
 const HOPELESS = 2; // times slower than the best so far: not worth more samples
 const SMALLEST_GAIN = 0.03;
-/** Largest difference between candidates, relative to the largest result. */
-const TOLERANCE = 1e-3;
+/** Largest difference between candidates, relative to the largest result, by how that is stored. */
+const TOLERANCE = { f32: 1e-3, f16: 5e-3 };
 const SEQUENCE = 64; // keys that the last query of an attention workload sees
 
 /**
@@ -90,7 +90,7 @@ async function timeCandidates(
       try {
         const actual = await device.scope(async () => (await device.read(call()))[0]);
         expected ??= actual;
-        if (difference(actual, expected) > TOLERANCE) {
+        if (difference(actual, expected) > TOLERANCE[device.dtype]) {
           log(`${shape.operation} ${shape.name}: ${name} gives other numbers than the first, not used`);
           continue;
         }

@@ -52,7 +52,7 @@ export const tilesVariant: MatmulVariant = {
 export interface MatmulOptions {
   /** (1, cols), added to every row. */
   bias?: Matrix;
-  /** (rows, cols) of the result, added to it in place of a bias: sums of products without another pass. */
+  /** (rows, cols), added to the result in place of a bias: sums of products without another pass. The result has its dtype. */
   addend?: Matrix;
   /** Applied last; "gelu" is the tanh form. */
   activation?: Activation;
@@ -117,7 +117,7 @@ function product(
   if (addend) expectShape("matmul() addend", addend, a.rows, cols);
   if (addend && bias) throw new RangeError("matmul() has a bias and an addend: expected one of them");
   const variant = device.variants.matmul(form, a.rows, cols, a.cols);
-  const c = device.matrix(a.rows, cols);
+  const c = device.matrix(a.rows, cols, addend?.dtype);
   const kernel = form === "ab" ? variant.matmul : variant.matmulBt;
   const added = bias ?? addend;
   const plain = !added && activation === "none" && cols % 4 === 0;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { add } from "../../kernels/add.ts";
+import { addRmsNorm } from "../../kernels/add_rms_norm.ts";
 import { attentionSpec } from "../../kernels/attention_spec.ts";
 import { Device } from "../../kernels/device.ts";
 import { DeviceError } from "../../kernels/device_error.ts";
@@ -90,6 +91,21 @@ Deno.test("float32 and float16 operands of one kernel: each is read and written 
     expected.forEach((value, i) => assert.ok(Math.abs(first[i] - value) <= 1e-7 * Math.abs(value)));
     assert.deepEqual(second, first);
     assert.deepEqual([...third], [1, 2, 6, 2, -2]);
+  });
+});
+
+Deno.test("a residual stream grows past what float16 can hold, and its norm is right", async () => {
+  const device = await half();
+  const [y, gain] = [[60000, 30000, 0, -60000], [1, 1, 1, 1]].map((data) =>
+    device.upload(Float32Array.from(data), 1, 4)
+  );
+  await device.scope(async () => {
+    const first = addRmsNorm(device, y, y, gain, 0);
+    const second = addRmsNorm(device, first.sum, y, gain, 0);
+    const [sum, normed] = await device.read(second.sum, second.normed);
+    assert.deepEqual([...sum], [180000, 90000, 0, -180000]);
+    [4 / 3, 2 / 3, 0, -4 / 3].forEach((value, i) => assert.ok(Math.abs(normed[i] - value) < 1e-3));
+    assert.equal(matmulBt(device, y, gain, { addend: device.matrix(1, 1, "f32") }).dtype, "f32");
   });
 });
 
