@@ -52,7 +52,7 @@ export const tilesVariant: MatmulVariant = {
 export interface MatmulOptions {
   /** (1, cols), added to every row. */
   bias?: Matrix;
-  /** (rows, cols), added to the result in place of a bias: sums of products without another pass. The result has its dtype. */
+  /** (rows, cols), added to the result in place of a bias: sums without another pass, in the dtype of this one. */
   addend?: Matrix;
   /** Applied last; "gelu" is the tanh form. */
   activation?: Activation;
