@@ -125,7 +125,7 @@ export class BeamSearch {
 
   #logProbs(hidden: Matrix, rows: TrieRows): Matrix {
     const device = this.#device;
-    const { head, vocabulary } = this.#model;
+    const { vocabulary } = this.#model;
     let sum: Matrix | undefined;
     if (this.#normalisation === "vocab") {
       for (const logits of this.#model.logitParts(hidden)) {
@@ -134,6 +134,10 @@ export class BeamSearch {
         device.release(logits);
       }
     }
+    const { minToken, maxToken } = this.trie;
+    const head = this.#model.head.filter(({ start, matrix }) =>
+      start <= maxToken && start + matrix.rows > minToken
+    );
     return trieChildLogProbs(device, hidden, head, rows, sum).logProbs;
   }
 

@@ -13,6 +13,8 @@ export class DeviceTrie implements TrieEdges {
   readonly nodeCount: number;
   /** (maxDepth): most children that a node of each level has, the root's level first. */
   readonly fanOuts: readonly number[];
+  /** Smallest token id. */
+  readonly minToken: number;
   /** Largest token id. */
   readonly maxToken: number;
   #device: Device;
@@ -27,6 +29,7 @@ export class DeviceTrie implements TrieEdges {
     edges.set(childOffsets);
     edges.set(childTokens, childOffsets.length);
     this.edges = device.createFlat("u32", edges);
+    this.minToken = childTokens.reduce((least, token) => Math.min(least, token), Infinity);
     this.maxToken = childTokens.reduce((most, token) => Math.max(most, token), 0);
     this.fanOuts = Array.from({ length: maxDepth }, (_, level) => {
       let most = 0;

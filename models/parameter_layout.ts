@@ -47,6 +47,7 @@ const MOST_BLOCK_BYTES = 2 ** 30;
 /**
  * Cuts parameters into blocks of rows that a matrix and a binding can hold, frozen rows apart from trained ones, and
  * gives trained ones their place in as few buffers as can be. Blocks of a parameter follow each other without a gap.
+ * @throws {RangeError} where more rows are frozen than there are.
  */
 export function layoutParameters(specs: readonly ParameterSpec[], limits: LayoutLimits): ParameterLayout {
   const ordered = [...specs.filter((spec) => spec.decay), ...specs.filter((spec) => !spec.decay)];
@@ -66,6 +67,7 @@ export function layoutParameters(specs: readonly ParameterSpec[], limits: Layout
   };
   const parameters = ordered.map((spec) => {
     const { rows, cols, frozenRows = 0, decay } = spec;
+    if (frozenRows > rows) throw new RangeError(`${spec.name} freezes ${frozenRows} rows: it has ${rows}`);
     const stride = groupsOf(cols) * 4;
     const blocks: BlockPlace[] = [];
     const cut = (first: number, end: number, trained: boolean) => {

@@ -266,7 +266,8 @@ export class Parameters implements Weights {
 
   /**
    * Checkpoint tensors one after the other, so that the host holds one parameter at a time. `trained` are arrays in
-   * place of the values of the segments, such as the optimizer's average. Nothing may change them meanwhile.
+   * place of the values of the segments, such as the optimizer's average. Nothing may change them meanwhile. Frozen rows
+   * come as the device stores them: rounded on one of float16.
    */
   async *readTensors(
     trained: readonly Flat[] = this.segments.map(({ values }) => values),

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { adamw } from "../../kernels/adamw.ts";
 import { Device } from "../../kernels/device.ts";
 import { DeviceError } from "../../kernels/device_error.ts";
-import { embedBackward, tokenRows } from "../../kernels/embedding.ts";
+import { embedBackward, embedTokensBackward, tokenOccurrences, tokenRows } from "../../kernels/embedding.ts";
 import { gradNorm } from "../../kernels/grad_norm.ts";
 import { refresh } from "../../kernels/refresh.ts";
 import { rowSlices } from "../../kernels/slices.ts";
@@ -81,6 +81,22 @@ Deno.test("embedBackward() fills a gradient that is longer than a binding", asyn
   const [values] = await device.read(gradient);
   const nonZero = [...values.entries()].filter(([, value]) => value !== 0);
   assert.deepEqual(nonZero, [[12, 20], [13, 40], [2000, 14], [2001, 16], [3196, 202], [3197, 404]]);
+});
+
+Deno.test("embedTokensBackward() adds to a gradient that is longer than a binding", async () => {
+  const device = await narrowDevice();
+  const host = tokenOccurrences(Uint32Array.of(1799, 1003, 1799, 1500, 999, 1800), 6);
+  const occurrences = {
+    tokens: device.createFlat("u32", host.tokens),
+    offsets: device.createFlat("u32", host.offsets),
+    rows: device.createFlat("u32", host.rows),
+  };
+  const dy = device.upload(Float32Array.of(1, 2, 10, 20, 100, 200, 7, 8, 5, 5, 6, 6), 6, 2);
+  const gradient = device.createFlat("f32", new Float32Array(800 * 4).fill(1));
+  embedTokensBackward(device, dy, occurrences, gradient, { start: 1000, rows: 800 });
+  const [values] = await device.read(gradient);
+  const changed = [...values.entries()].filter(([, value]) => value !== 1);
+  assert.deepEqual(changed, [[12, 11], [13, 21], [2000, 8], [2001, 9], [3196, 102], [3197, 203]]);
 });
 
 Deno.test("gradNorm() and adamw() work on arrays that are longer than a binding", async () => {
