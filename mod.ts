@@ -64,6 +64,7 @@ export type { MatmulForm, MatmulVariant } from "./kernels/matmul.ts";
 export { DeviceError } from "./kernels/device_error.ts";
 export type { TokenOccurrences } from "./kernels/embedding.ts";
 export type { RowBlock } from "./kernels/gather_rows.ts";
+export type { BlockRows } from "./kernels/keep_blocks.ts";
 export type { Dispatch, Kernel } from "./kernels/kernel.ts";
 export { Tape } from "./kernels/tape.ts";
 export type { ProfileRow } from "./kernels/profiler.ts";
@@ -161,6 +162,9 @@ export {
   readDecoderConfig,
   writeDecoderConfig,
 } from "./models/config.ts";
+export { type ModelFile, type ModelFiles, Pretrained } from "./models/pretrained.ts";
+export type { Llama3RopeScaling, RopeScaling, UniformRopeScaling, YarnRopeScaling } from "./models/rope.ts";
+export { savePretrained, type SavePretrainedOptions } from "./models/save_pretrained.ts";
 export type { DecodeModel, DecodeSession } from "./models/decode.ts";
 export {
   Decoder,
@@ -169,6 +173,15 @@ export {
   type DecoderOptions,
 } from "./models/decoder.ts";
 export type { AttendLayer } from "./models/decoder_blocks.ts";
+export { Lora, LORA_TARGETS, type LoraAdapter, type LoraOptions } from "./models/lora.ts";
+export { mergeLora, type NamedTensor } from "./models/merge_lora.ts";
+export { peftAdapterFiles, type PeftOptions, readPeftConfig } from "./models/peft_adapter.ts";
+export {
+  createTrieLossScratch,
+  destroyTrieLossScratch,
+  type TrieLossOptions,
+  type TrieLossScratch,
+} from "./models/trie_loss.ts";
 export type { PackedTokens } from "./models/packed_tokens.ts";
 export {
   type ParameterPart,
@@ -185,7 +198,9 @@ export {
   findNonFinite,
   readSafetensors,
   readSafetensorsMetadata,
+  SafetensorsWriter,
   type StoredTensor,
+  type TensorShape,
   type WriteOptions,
   writeSafetensors,
 } from "./models/safetensors.ts";

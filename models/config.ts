@@ -3,18 +3,13 @@ import { UserError } from "../data/user_error.ts";
 import { readRope, ropeFields, type RopeScaling, writeRope } from "./rope.ts";
 import type { StoredFormat } from "./safetensors_header.ts";
 
-/** Architectures that are supported, and their classes in Hugging Face transformers. */
-const CLASSES = { qwen2: "Qwen2ForCausalLM", qwen3: "Qwen3ForCausalLM", llama: "LlamaForCausalLM" };
-/** Values of `model_type` that are supported. */
-const MODEL_TYPES = Object.keys(CLASSES) as (keyof typeof CLASSES)[];
-
 /**
  * Shape of a decoder language model, in the names of Hugging Face's `config.json` for Qwen2, Qwen3 and Llama.
  * Keys that are not listed here are kept as they were read, so that writing the file again loses nothing.
  */
 export interface DecoderConfig {
   /** "qwen3" has an RMSNorm on each head's queries and keys. */
-  model_type: keyof typeof CLASSES;
+  model_type: "qwen2" | "qwen3" | "llama";
   /** Class names of Hugging Face. */
   architectures: string[];
   /** Rows of the embedding. */
@@ -56,6 +51,14 @@ export interface DecoderConfig {
   /** Id that fills unused positions. */
   pad_token_id: number | null;
 }
+
+/** Classes of the supported architectures in Hugging Face transformers. */
+const CLASSES: Record<DecoderConfig["model_type"], string> = {
+  qwen2: "Qwen2ForCausalLM",
+  qwen3: "Qwen3ForCausalLM",
+  llama: "LlamaForCausalLM",
+};
+const MODEL_TYPES = Object.keys(CLASSES) as DecoderConfig["model_type"][];
 
 const size = z.int().min(1);
 const tokenId = z.int().min(0);

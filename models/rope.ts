@@ -4,13 +4,59 @@ import { rotaryTable } from "../kernels/rotary.ts";
 import type { Matrix } from "../kernels/tensor.ts";
 import type { DecoderConfig } from "./config.ts";
 
+/** All wavelengths stretched, or (NTK) only those of sequences longer than `max_position_embeddings`. */
+export interface UniformRopeScaling {
+  /** `dynamic` never applies here: longer sequences are refused, as they are without scaling. */
+  rope_type: "linear" | "dynamic";
+  /** What wavelengths are multiplied by. */
+  factor: number;
+}
+
+/** Long wavelengths stretched, short ones not, a ramp between, as in Llama 3.1. */
+export interface Llama3RopeScaling {
+  /** Kind of scaling. */
+  rope_type: "llama3";
+  /** What long wavelengths are multiplied by. */
+  factor: number;
+  /** Turns in the context of pretraining up to which a wavelength is long. */
+  low_freq_factor: number;
+  /** Turns from which it is short. */
+  high_freq_factor: number;
+  /** Context of pretraining; default `max_position_embeddings`. */
+  original_max_position_embeddings?: number;
+}
+
+/** YaRN (arXiv:2309.00071): a ramp over the pairs of a head's columns, and attention scores scaled. */
+export interface YarnRopeScaling {
+  /** Kind of scaling. */
+  rope_type: "yarn";
+  /** What long wavelengths are multiplied by. */
+  factor: number;
+  /** Context of pretraining; default `max_position_embeddings`. */
+  original_max_position_embeddings?: number;
+  /** What cosines and sines are multiplied by; default 0.1 ln(factor) + 1. */
+  attention_factor?: number | null;
+  /** Turns in the context of pretraining where the ramp begins; default 32. */
+  beta_fast?: number | null;
+  /** Turns where it ends; default 1. */
+  beta_slow?: number | null;
+  /** With `mscale_all_dim`, the attention factor is the ratio of their values of 0.1 m ln(factor) + 1. */
+  mscale?: number | null;
+  /** See `mscale`. */
+  mscale_all_dim?: number | null;
+  /** Whether the ends of the ramp are whole pairs; default true. */
+  truncate?: boolean;
+}
+
+/** How rotary wavelengths are stretched for contexts beyond that of pretraining, in the fields of Hugging Face. */
+export type RopeScaling = UniformRopeScaling | Llama3RopeScaling | YarnRopeScaling;
+
 const factor = z.number().min(1);
 const positive = z.number().positive();
 const length = z.int().min(1);
 
-const RopeScaling = z.discriminatedUnion("rope_type", [
-  z.looseObject({ rope_type: z.literal("linear"), factor }),
-  z.looseObject({ rope_type: z.literal("dynamic"), factor }),
+const Scaling: z.ZodType<RopeScaling> = z.discriminatedUnion("rope_type", [
+  z.looseObject({ rope_type: z.enum(["linear", "dynamic"]), factor }),
   z.looseObject({
     rope_type: z.literal("llama3"),
     factor,
@@ -30,18 +76,6 @@ const RopeScaling = z.discriminatedUnion("rope_type", [
     truncate: z.boolean().optional(),
   }),
 ]);
-
-/**
- * How rotary wavelengths are stretched for contexts beyond the length of pretraining, in the fields of Hugging Face:
- * - `linear`: all by `factor`.
- * - `dynamic` (NTK): only in sequences longer than `max_position_embeddings`. Those are refused here, so that every
- *   sequence has the wavelengths of the unscaled model, as in transformers.
- * - `llama3`: long wavelengths by `factor`, short ones not, a ramp between.
- * - `yarn` (arXiv:2309.00071): the same with a ramp over dimensions, and attention scores scaled.
- *
- * Where `original_max_position_embeddings` is missing it is `max_position_embeddings`.
- */
-export type RopeScaling = z.output<typeof RopeScaling>;
 
 /** Values of `rope_type` that are understood; "default" is no scaling. */
 export const ROPE_TYPES = ["default", "linear", "dynamic", "llama3", "yarn"] as const;
@@ -154,9 +188,7 @@ export function ropeFrequencies(config: RopeConfig): { frequencies: Float64Array
   }
 }
 
-function yarnAttentionFactor(
-  { factor, mscale, mscale_all_dim }: Extract<RopeScaling, { rope_type: "yarn" }>,
-): number {
+function yarnAttentionFactor({ factor, mscale, mscale_all_dim }: YarnRopeScaling): number {
   const scaleOf = (weight: number) => 0.1 * weight * Math.log(factor) + 1;
   return mscale && mscale_all_dim ? scaleOf(mscale) / scaleOf(mscale_all_dim) : scaleOf(1);
 }
@@ -180,7 +212,7 @@ function readScaling(
     );
     return null;
   }
-  const parsed = RopeScaling.safeParse(value);
+  const parsed = Scaling.safeParse(value);
   if (!parsed.success) {
     for (const { path, message } of parsed.error.issues) {
       const key = String(path[0]);

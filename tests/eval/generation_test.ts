@@ -6,7 +6,6 @@ import { DeviceTrie } from "../../eval/device_trie.ts";
 import { Device } from "../../kernels/device.ts";
 import type { Layout } from "../../kernels/tensor.ts";
 import { Decoder } from "../../models/decoder.ts";
-import { partsOf } from "../../models/parameter_parts.ts";
 import { Pretrained } from "../../models/pretrained.ts";
 import { buildTrie } from "../../sid/trie.ts";
 
@@ -30,12 +29,7 @@ async function load(device: Device, name: string): Promise<{ decoder: Decoder; r
     readFile: (path) => (note(path), diskFiles.readFile(path)),
     readRange: (path, start, end) => (note(path), diskFiles.readRange(path, start, end)),
   });
-  const decoder = new Decoder(device, pretrained.config);
-  const tensors = new Map<string, { shape: number[]; data: Float32Array }>();
-  for (const { name } of decoder.parameters.specs.flatMap(partsOf)) {
-    tensors.set(name, await pretrained.read(name));
-  }
-  decoder.parameters.load(tensors, name);
+  const decoder = await Decoder.load(device, pretrained, pretrained.config);
   return { decoder, read };
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Device } from "../../kernels/device.ts";
 import { Decoder } from "../../models/decoder.ts";
+import { partsOf } from "../../models/parameter_parts.ts";
 import { type ModelFile, Pretrained } from "../../models/pretrained.ts";
 import { readSafetensors } from "../../models/safetensors.ts";
 import { savePretrained, type SavePretrainedOptions } from "../../models/save_pretrained.ts";
@@ -29,19 +30,27 @@ for (const name of Object.keys(savedModels)) {
     assert.deepEqual(Object.fromEntries(hashes), files);
 
     const source = memoryFiles(saved);
-    const { config } = await Pretrained.open("saved", source);
+    const pretrained = await Pretrained.open("saved", source);
     const device = await Device.open();
-    const decoder = new Decoder(device, config);
-    const tensors = saved.filter((file) => file.name.endsWith(".safetensors"))
-      .flatMap((file) => [...readSafetensors(file.bytes)]);
-    device.write(decoder.parameters.values, decoder.parameters.fromTensors(new Map(tensors), "saved"));
-    decoder.parameters.refresh();
+    const decoder = await Decoder.load(device, pretrained, pretrained.config);
     const session = decoder.start(prompts.map((prompt) => Uint32Array.from(prompt)), 1, 1);
     const [logits] = await device.scope(() => device.read(decoder.logits(session.hidden)));
     expected.flat().forEach((value, i) => {
       assert.ok(Math.abs(logits[i] - value) < 1e-4, `logit ${i} is ${logits[i]}, expected ${value}`);
     });
     session.close();
+
+    // Read back from the device, it is saved as the same numbers.
+    const { parameters } = decoder;
+    const again = await Array.fromAsync(savePretrained(
+      decoder.config,
+      parameters.specs.flatMap(partsOf),
+      parameters.readTensors(),
+      { dtype: savedModels[name].options.dtype, maxShardSize: Infinity },
+    ));
+    const shards = saved.filter((file) => file.name.endsWith(".safetensors"));
+    const stored = shards.flatMap(({ bytes }) => [...readSafetensors(bytes)]);
+    assert.deepEqual(readSafetensors(again[0].bytes), new Map(stored));
     decoder.destroy();
 
     const tokenizer = new Tokenizer(await source.readFile("saved/tokenizer.json"), "tokenizer.json");
