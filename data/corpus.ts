@@ -103,10 +103,12 @@ export function toDataset(corpus: Corpus): Dataset {
   const { name, source, license, users, sids, files } = corpus;
   const samples: Record<Split, Sample[]> = { train: [], valid: [], test: [] };
   for (const split of splits) {
-    samples[split] = corpus.samples[split].map(({ user, history, target }) => ({
+    samples[split] = corpus.samples[split].map(({ user, history, target, attributes }) => ({
       user: users[user].id,
       history,
       target,
+      ...textAttribute("userToken", users[user].attributes?.user_token),
+      ...textAttribute("contextToken", attributes?.e_token),
     }));
   }
   return {
@@ -121,18 +123,30 @@ export function toDataset(corpus: Corpus): Dataset {
   };
 }
 
+/** What an item without a title is called. */
+export function untitled(number: number): string {
+  return `item ${number}`;
+}
+
 /** What training reads of an item. */
 export function toItem(
-  { title, description, brand, categories, price, features }: CorpusItem,
+  { title, description, brand, categories, price, features, attributes }: CorpusItem,
   number: number,
 ) {
-  const item: Item = { title: title || `item ${number}` };
+  const item: Item = { title: title || untitled(number) };
   if (description) item.description = description;
   if (brand) item.brand = brand;
   if (categories.length > 0) item.categories = categories.join(", ");
   if (features) item.features = features;
   if (price !== undefined) item.price = price;
+  const { item_type: type, final_value: value } = attributes ?? {};
+  if (type === "I" || type === "O") item.itemType = type;
+  if (typeof value === "number" && value >= 0) item.finalValue = value;
   return item;
+}
+
+function textAttribute<K extends string>(name: K, value: unknown): { [_ in K]?: string } {
+  return typeof value === "string" && value !== "" ? { [name]: value } as { [_ in K]: string } : {};
 }
 
 /** Users' sequences without the items held out, which come last. */

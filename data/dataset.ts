@@ -12,6 +12,10 @@ export interface Item {
   features?: string;
   /** In the currency of the source. */
   price?: number;
+  /** GPR's kind of item: advertised (I) or organic (O). */
+  itemType?: "I" | "O";
+  /** GPR's value of the item, v >= 0. */
+  finalValue?: number;
 }
 
 /** One prediction task: the items a user bought so far and the item bought next. */
@@ -22,6 +26,10 @@ export interface Sample {
   history: number[];
   /** Item number. */
   target: number;
+  /** GPR's token for what is known of the user, e.g. `[USER_HIGH_RATING]`. */
+  userToken?: string;
+  /** GPR's token for where the user was, e.g. `[CTX_SEARCH]`. */
+  contextToken?: string;
 }
 
 /** Name of a split. */

@@ -26,9 +26,10 @@ export interface TrimmedTokenizer {
  * The part of a byte-pair tokenizer that the given texts need: their tokens with all that merges into them, the tokens
  * of single bytes, and every added token. These texts encode to the same tokens as before; any other text encodes still,
  * to shorter ones. A vocabulary of 152k tokens, of which a catalogue uses some thousands, is most of a small model.
+ * Tokens that occur less than `minCount` times are left out too: what they stood for becomes shorter tokens.
  * @throws {UserError} for a tokenizer of another kind, or one that does not know all bytes.
  */
-export function trimTokenizer(whole: Tokenizer, texts: Iterable<string>): TrimmedTokenizer {
+export function trimTokenizer(whole: Tokenizer, texts: Iterable<string>, minCount = 1): TrimmedTokenizer {
   const json = TokenizerJson.parse(JSON.parse(new TextDecoder().decode(whole.json)));
   const parsed = BytePairs.safeParse(json.model);
   const isByteLevel = JSON.stringify(json.pre_tokenizer ?? {}).includes('"ByteLevel"');
@@ -51,12 +52,12 @@ export function trimTokenizer(whole: Tokenizer, texts: Iterable<string>): Trimme
   for (const token of Object.keys(model.vocab)) {
     if (isByteLevel ? [...token].length === 1 : /^<0x[0-9A-F]{2}>$/.test(token)) kept.add(token);
   }
-  const seen = new Set<number>();
-  for (const text of texts) for (const id of whole.encode(text, { addSpecialTokens: false })) seen.add(id);
+  const counts = new Uint32Array(whole.vocabulary);
+  for (const text of texts) for (const id of whole.encode(text, { addSpecialTokens: false })) counts[id]++;
   const merges = new MergeTable(model.merges);
-  for (const id of seen) {
+  for (const [id, count] of counts.entries()) {
     const token = spelling.get(id);
-    if (token === undefined) continue; // an added token
+    if (count === 0 || count < minCount || token === undefined) continue; // no spelling: an added token
     kept.add(token);
     merges.derive(token, kept);
   }

@@ -1,0 +1,17 @@
+import { fromSamples, missingTitles, sidsOf } from "./samples.ts";
+import type { AlignmentTask } from "./task.ts";
+
+/** SIDs of a history -> title of the item after it. One row a train sample whose target has a title. */
+export const historyToTitle: AlignmentTask = {
+  name: "history-to-title",
+  summary: "SIDs of a history -> title of the next item",
+  question: ["history"],
+  answer: ["title"],
+  missing: missingTitles,
+  examples: (input) =>
+    fromSamples(input, "no title", ({ target }, history) => {
+      const title = input.texts.title(target);
+      if (title === "") return undefined;
+      return { question: { history: sidsOf(input, history) }, answer: { title }, next: target };
+    }),
+};

@@ -1,0 +1,46 @@
+import { UserError } from "../../data/user_error.ts";
+import type { Prompts } from "../prompts/prompts.ts";
+import { ALIGNMENT_TASKS, alignmentTask } from "./registry.ts";
+import type { AlignmentTask, Examples, TaskInput } from "./task.ts";
+
+/** Which tasks to make rows of, in which words. */
+export interface TaskPlanOptions extends TaskInput {
+  /** Words, frame and tokenizer. */
+  prompts: Prompts;
+  /** Tasks by name, and how often an epoch has each of their rows: 1 once, 2 twice, 0.5 another half in each epoch. */
+  tasks: Readonly<Record<string, number>>;
+}
+
+/** A task with the rows that the data has for it. */
+export interface PlannedTask {
+  task: AlignmentTask;
+  weight: number;
+  examples: Examples;
+}
+
+/** The tasks of a mix. Throws `UserError` for unknown ones, weights below 0, and those that the data has nothing for. */
+export function planTasks(options: TaskPlanOptions): PlannedTask[] {
+  return Object.entries(options.tasks).filter(([, weight]) => weight !== 0).map(([name, weight]) => {
+    if (!(weight > 0 && Number.isFinite(weight))) {
+      throw new UserError(`Cannot mix task ${name}: its weight is ${weight}, expected a number of 0 or more`);
+    }
+    const task = alignmentTask(name);
+    const missing = task.missing(options);
+    if (missing === undefined) return { task, weight, examples: task.examples(options) };
+    throw new UserError(
+      `Cannot train on task ${name}: dataset ${options.dataset.name} has no ${missing}. Add that, or leave the task out`,
+    );
+  });
+}
+
+/** Tasks that both the data and the templates have something for. */
+export function possibleTasks(input: TaskInput, prompts: Prompts): AlignmentTask[] {
+  return ALIGNMENT_TASKS.filter((task) => prompts.words(task) && task.missing(input) === undefined);
+}
+
+/** Every text of the rows of a mix, parts of prompts and answers: what a tokenizer is trimmed to. */
+export function* alignmentTexts(options: TaskPlanOptions): Generator<string> {
+  for (const { task, examples } of planTasks(options)) {
+    for (let i = 0; i < examples.count; i++) yield* options.prompts.texts(task, examples.example(i), i);
+  }
+}

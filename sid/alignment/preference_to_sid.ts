@@ -1,0 +1,17 @@
+import { fromPreferences, missingPreferences } from "./preference_rows.ts";
+import type { AlignmentTask } from "./task.ts";
+
+/** What somebody wrote of a user's taste -> SID of the item that the user took next. Source: MiniOneRec. */
+export const preferenceToSid: AlignmentTask = {
+  name: "preference-to-sid",
+  summary: "a user's taste in words -> SID of the next item",
+  question: ["preference", "history"],
+  answer: ["sid"],
+  missing: missingPreferences,
+  examples: (input) =>
+    fromPreferences(input, ({ text, target }, history) => ({
+      question: { preference: text, history },
+      answer: { sid: input.texts.sids[target] },
+      next: target,
+    })),
+};

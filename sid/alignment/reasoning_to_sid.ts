@@ -1,0 +1,17 @@
+import { fromPreferences, missingPreferences } from "./preference_rows.ts";
+import type { AlignmentTask } from "./task.ts";
+
+/** SIDs of a history -> reasoning in words, then the SID of the next item. Source: MiniOneRec. */
+export const reasoningToSid: AlignmentTask = {
+  name: "reasoning-to-sid",
+  summary: "SIDs of a history -> reasoning in words and SID of the next item",
+  question: ["history"],
+  answer: ["reasoning", "sid"],
+  missing: missingPreferences,
+  examples: (input) =>
+    fromPreferences(input, ({ text, target }, history) => ({
+      question: { history },
+      answer: { reasoning: text, sid: input.texts.sids[target] },
+      next: target,
+    })),
+};

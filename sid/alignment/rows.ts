@@ -1,0 +1,18 @@
+import type { AlignmentTask } from "./task.ts";
+
+/** Rows taken as they are, such as those of MIMIGenRec's `sft/*.json`: every text is the file's. */
+export const rows: AlignmentTask = {
+  name: "rows",
+  summary: "rows of a file, as they are worded there",
+  question: ["system", "instruction", "input"],
+  answer: ["output"],
+  missing: ({ rows }) => rows?.length ? undefined : "rows of an sft/*.json (MIMIGenRec's directory has them)",
+  examples: ({ rows = [] }) => ({
+    count: rows.length,
+    example(i) {
+      const { output, ...question } = rows[i];
+      return { question: { ...question }, answer: { output } };
+    },
+    leftOut: {},
+  }),
+};

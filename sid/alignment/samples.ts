@@ -1,0 +1,84 @@
+import type { Sample } from "../../data/dataset.ts";
+import type { Example, Examples, NextItemTask, TaskInput } from "./task.ts";
+
+/** One row a train sample for which `make` gives one; the others are counted under `reason`. */
+export function fromSamples(
+  { dataset: { samples: { train } }, maxHistory }: TaskInput,
+  reason: string,
+  make: (sample: Sample, history: readonly number[]) => Example | undefined,
+): Examples {
+  const of = (sample: Sample) => {
+    const history = sample.history.slice(-maxHistory);
+    return history.length === 0 ? undefined : make(sample, history);
+  };
+  const rows = train.filter((sample) => of(sample) !== undefined);
+  return {
+    count: rows.length,
+    example: (i) => of(rows[i])!,
+    leftOut: rows.length < train.length ? { [reason]: train.length - rows.length } : {},
+  };
+}
+
+/** One row a train sample, asked and answered as in evaluation; without rows that have an empty list. */
+export function fromNextItem(input: TaskInput, reason: string, { ask, answer }: NextItemTask): Examples {
+  return fromSamples(input, reason, (sample, history) => {
+    const question = ask(input, history, sample);
+    if (Object.values(question).some((slot) => typeof slot !== "string" && slot.length === 0)) {
+      return undefined;
+    }
+    return { question, answer: answer(input, sample.target), next: sample.target };
+  });
+}
+
+/**
+ * One row for each different pair of question and answer that items give. A question with several right answers, such
+ * as a title that items share, is asked once for each of them; `pair` gives undefined for items without a text.
+ */
+export function fromItems(
+  { texts: { sids } }: TaskInput,
+  reason: string,
+  pair: (item: number) => Example | undefined,
+): Examples {
+  const rows: Example[] = [];
+  const seen = new Set<string>();
+  let empty = 0;
+  for (let item = 0; item < sids.length; item++) {
+    const example = pair(item);
+    if (example === undefined) {
+      empty++;
+      continue;
+    }
+    const key = JSON.stringify([example.question, example.answer]);
+    if (!seen.has(key)) rows.push(example);
+    seen.add(key);
+  }
+  const repeated = sids.length - empty - rows.length;
+  return {
+    count: rows.length,
+    example: (i) => rows[i],
+    leftOut: {
+      ...(empty > 0 && { [reason]: empty }),
+      ...(repeated > 0 && { "same question and answer": repeated }),
+    },
+  };
+}
+
+/** Titles of a history, without items that have none. */
+export function titlesOf({ texts }: TaskInput, history: readonly number[]): string[] {
+  return history.map((item) => texts.title(item)).filter((title) => title !== "");
+}
+
+/** SIDs of a history. */
+export function sidsOf({ texts }: TaskInput, history: readonly number[]): string[] {
+  return history.map((item) => texts.sids[item]);
+}
+
+/** Says what is missing where no item has a title. */
+export function missingTitles({ dataset, texts }: TaskInput): string | undefined {
+  return dataset.items.some((_, item) => texts.title(item) !== "") ? undefined : "item titles";
+}
+
+/** Says what is missing where no item has a description. */
+export function missingDescriptions({ dataset, texts }: TaskInput): string | undefined {
+  return dataset.items.some((_, item) => texts.description(item) !== "") ? undefined : "item descriptions";
+}

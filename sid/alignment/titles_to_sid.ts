@@ -1,0 +1,18 @@
+import { fromNextItem, missingTitles, titlesOf } from "./samples.ts";
+import type { AlignmentTask, NextItemTask } from "./task.ts";
+
+const asNextItem: NextItemTask = {
+  ask: (input, history) => ({ titles: titlesOf(input, history) }),
+  answer: ({ texts }, item) => ({ sid: texts.sids[item] }),
+};
+
+/** Titles of a history -> SID of the item after it. Items without a title are left out of the history. */
+export const titlesToSid: AlignmentTask = {
+  name: "titles-to-sid",
+  summary: "titles of a history -> SID of the next item",
+  question: ["titles"],
+  answer: ["sid"],
+  missing: missingTitles,
+  nextItem: asNextItem,
+  examples: (input) => fromNextItem(input, "no title", asNextItem),
+};

@@ -1,0 +1,18 @@
+import { fromSamples, missingTitles, titlesOf } from "./samples.ts";
+import type { AlignmentTask } from "./task.ts";
+
+/** Titles of a history -> title of the item after it. Items without a title are left out of the history. */
+export const titlesToTitle: AlignmentTask = {
+  name: "titles-to-title",
+  summary: "titles of a history -> title of the next item",
+  question: ["titles"],
+  answer: ["title"],
+  missing: missingTitles,
+  examples: (input) =>
+    fromSamples(input, "no title", ({ target }, history) => {
+      const titles = titlesOf(input, history), title = input.texts.title(target);
+      return titles.length === 0 || title === ""
+        ? undefined
+        : { question: { titles }, answer: { title }, next: target };
+    }),
+};
