@@ -235,7 +235,7 @@ function parameterSpecs(
   const trainable = options.trainable ?? ((name: string) => !lora || isNew(name));
   const table = (name: string, product: boolean): ParameterSpec => {
     const spec = productSpec(name, vocab_size, hidden_size);
-    return { ...spec, product, decay: decayEmbeddings, frozenRows };
+    return { ...spec, product, table: true, decay: decayEmbeddings, frozenRows };
   };
   const specs = [table(EMBEDDING, tied), ...(tied ? [] : [table(HEAD, true)]), ...blockSpecs(config)];
   return specs.map((spec) => trainable(spec.name) ? spec : { ...spec, frozenRows: spec.rows });

@@ -1,4 +1,5 @@
 import type { Device } from "../kernels/device.ts";
+import { DeviceError } from "../kernels/device_error.ts";
 import type { RowBlock } from "../kernels/gather_rows.ts";
 import { refresh } from "../kernels/refresh.ts";
 import { type Flat, groupsOf, type Matrix, padRows } from "../kernels/tensor.ts";
@@ -20,6 +21,8 @@ export interface ParameterSpec {
   decay: boolean;
   /** Whether a layer multiplies by it, so that its transposed twin is kept. */
   product: boolean;
+  /** Whether layers read it by `blocks()` of rows, so that it may have more than a matrix can hold. Default false. */
+  table?: boolean;
   /**
    * The first so many rows are read but not trained: they have neither gradient nor moments. Default 0; all of them
    * freeze the parameter.
@@ -110,7 +113,10 @@ export class Parameters implements Weights {
   #bases: number[];
   #parameters = new Map<string, Parameter>();
 
-  /** Allocates the arrays, all 0: `load()` or `write()` values next. */
+  /**
+   * Allocates the arrays, all 0: `load()` or `write()` values next.
+   * @throws {DeviceError} for a parameter that is no table and larger than a matrix can be.
+   */
   constructor(device: Device, specs: readonly ParameterSpec[]) {
     this.device = device;
     const { maxTextureDimension2D, maxStorageBufferBindingSize, maxBufferSize } = device.limits;
@@ -119,6 +125,13 @@ export class Parameters implements Weights {
       bindingBytes: maxStorageBufferBindingSize,
       bufferBytes: maxBufferSize,
     });
+    for (const { spec, blocks } of parameters) {
+      if (blocks.length === 1 || spec.table) continue;
+      throw new DeviceError(
+        `Cannot hold parameter ${spec.name} (${spec.rows}, ${spec.cols}) in one matrix: it takes ${blocks.length}. ` +
+          "Use --variant buffer, an adapter with larger bindings, or a narrower model",
+      );
+    }
     this.length = segments.reduce((sum, { length }) => sum + length, 0);
     this.count = specs.reduce((sum, { rows, cols }) => sum + rows * cols, 0);
     this.trainedCount = specs.reduce(
@@ -337,8 +350,7 @@ export class Parameters implements Weights {
     const { spec, blocks } = this.#get(name);
     if (blocks.length !== 1) {
       throw new RangeError(
-        `Parameter ${name} (${spec.rows}, ${spec.cols}) lies in ${blocks.length} blocks of rows, expected 1: ` +
-          "only tables are read by blocks(). Use an adapter with larger bindings, or a narrower model",
+        `Parameter ${name} (${spec.rows}, ${spec.cols}) lies in ${blocks.length} blocks of rows, expected 1: read it by blocks()`,
       );
     }
     return blocks[0];

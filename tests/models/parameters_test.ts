@@ -257,6 +257,20 @@ Deno.test("weight decay leaves embeddings alone where it is told to", async () =
   assert.equal(decays(false), decays() - 2 * 8 * 16);
 });
 
+Deno.test("Parameters refuses a weight that no matrix can hold, unless it is read by rows", async () => {
+  const device = await sharedDevice("texture");
+  const make = (table: boolean) =>
+    withLimits(
+      device,
+      { maxTextureDimension2D: 16 },
+      () => new Parameters(device, [spec("w", 40, 8, { table })]),
+    );
+  assert.throws(() => make(false), /Cannot hold parameter w \(40, 8\) in one matrix: it takes 3/);
+  const parameters = make(true);
+  assert.deepEqual(parameters.blocks("w").map(({ start }) => start), [0, 16, 32]);
+  parameters.destroy();
+});
+
 Deno.test("Parameters without anything to train can be read", async () => {
   const device = await sharedDevice("buffer");
   const parameters = new Parameters(device, [spec("w", 3, 5, { frozenRows: 3 })]);
