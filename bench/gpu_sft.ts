@@ -9,7 +9,7 @@ import { Device, type DeviceOptions } from "../kernels/device.ts";
 import { Decoder, type DecoderOptions } from "../models/decoder.ts";
 import { estimateTraining, formatBytes } from "../train/estimate.ts";
 import { median } from "./report.ts";
-import { sftStep } from "./sft_layouts.ts";
+import { microBatch, sftStep } from "./sft_layouts.ts";
 import { sftRows } from "./sft_rows.ts";
 import { SFT_SHAPES } from "./sft_shapes.ts";
 import { OPTIMIZER } from "./workload.ts";
@@ -53,7 +53,7 @@ async function measure(dtype: DeviceOptions["dtype"]): Promise<string[]> {
     decoder: (rehearsal) => new Decoder(rehearsal, config, options),
     capacity: { tokens, rows: targets },
     optimizer: { ...OPTIMIZER, emaDecay: 0 },
-    loss: () => ({ labelSmoothing: 0 }),
+    microBatch: (rehearsal, decoder) => microBatch(rehearsal, decoder, rows, "packed").record,
     epoch: { tokens, targets, sequences: rows.length, steps: 1 },
     steps: 1,
   });

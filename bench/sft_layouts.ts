@@ -17,37 +17,33 @@ import { OPTIMIZER, randomArray } from "./workload.ts";
 /** How the rows of a step lie in memory. */
 export type SftLayout = "packed" | "padded";
 
-/** A training step, ready to be repeated. */
-export interface SftStep {
+/** Forward and backward over rows, ready to be repeated. */
+export interface MicroBatch {
   /** Rows of the matrices of the blocks, and of those of the head. */
   capacity: Capacity;
-  /** Records one step: forward, backward, clipping, AdamW. */
-  run(): void;
-  /** Loss of the last step. */
+  /** Uploads the rows and records forward and backward. Needs a scope. */
+  record(): void;
+  /** Loss of the last time. */
   loss(): Promise<number>;
 }
 
 /**
- * One optimizer step over `rows`. `packed` is what training does: rows end to end, logits where there is a target, in
- * chunks that are computed again in the backward pass. `padded` is the usual layout from the same kernels: every row as
- * long as the longest, logits at every position, all of them kept.
+ * `packed` is what training does: rows end to end, logits where there is a target, in chunks that are computed again in
+ * the backward pass. `padded` is the usual layout from the same kernels: every row as long as the longest, logits at
+ * every position, all of them kept.
  */
-export function sftStep(
+export function microBatch(
   device: Device,
-  config: DecoderConfig,
+  decoder: Decoder,
   rows: readonly PackInput[],
   layout: SftLayout,
-  options: DecoderOptions = {},
-): SftStep {
+): MicroBatch {
   const sequences = layout === "packed" ? rows : padded(rows);
   const tokens = sequences.reduce((sum, row) => sum + row.tokens.length, 0);
   const targets = sequences.reduce((sum, row) => sum + row.targets.length, 0);
   const capacity = { tokens, rows: layout === "packed" ? targets : tokens };
   const batch = packBatch(sequences, { tokens, rows: targets });
-  const decoder = freshDecoder(device, config, options);
-  const { parameters } = decoder;
-  const { learningRate, ...settings } = OPTIMIZER;
-  const optimizer = new Optimizer(parameters, { ...settings, emaDecay: 0 });
+  const laidOut = layout === "packed" ? batch : everywhere(batch, tokens);
   const buffer = new PackedTokensBuffer(device, capacity);
   const { packed } = buffer;
   const loss: LossRows = {
@@ -56,30 +52,49 @@ export function sftStep(
     stats: device.createFlat("f32", 4 * capacity.rows),
     rowLoss: device.createFlat("f32", capacity.rows),
   };
-  const laidOut = layout === "packed" ? batch : everywhere(batch, tokens);
-  let step = 0;
   return {
     capacity,
-    run() {
+    record() {
       buffer.write(laidOut, 1 / batch.counts.weightSum);
-      optimizer.prepare(step++, learningRate);
-      device.scope(() => {
-        parameters.clearGradients();
-        const tape = new Tape(device, true);
-        if (layout === "packed") {
-          decoder.loss(tape, packed, loss, { labelSmoothing: 0 });
-        } else {
-          const stream = decoder.hidden(tape, packed);
-          const hidden = norm(tape, parameters, stream, FINAL_NORM, config.rms_norm_eps);
-          keptLoss(tape, decoder, hidden, loss);
-        }
-        tape.backward();
-        optimizer.step();
-      });
+      const tape = new Tape(device, true);
+      if (layout === "packed") {
+        decoder.loss(tape, packed, loss, { labelSmoothing: 0 });
+      } else {
+        const stream = decoder.hidden(tape, packed);
+        const hidden = norm(tape, decoder.parameters, stream, FINAL_NORM, decoder.config.rms_norm_eps);
+        keptLoss(tape, decoder, hidden, loss);
+      }
+      tape.backward();
     },
     async loss() {
       const [losses] = await device.read(loss.rowLoss);
       return losses.reduce((sum, value) => sum + value, 0);
+    },
+  };
+}
+
+/** A whole optimizer step over rows: `run()` records it. */
+export function sftStep(
+  device: Device,
+  config: DecoderConfig,
+  rows: readonly PackInput[],
+  layout: SftLayout,
+  options: DecoderOptions = {},
+): MicroBatch & { run(): void } {
+  const decoder = freshDecoder(device, config, options);
+  const { learningRate, ...settings } = OPTIMIZER;
+  const optimizer = new Optimizer(decoder.parameters, { ...settings, emaDecay: 0 });
+  const batch = microBatch(device, decoder, rows, layout);
+  let step = 0;
+  return {
+    ...batch,
+    run() {
+      optimizer.prepare(step++, learningRate);
+      device.scope(() => {
+        decoder.parameters.clearGradients();
+        batch.record();
+        optimizer.step();
+      });
     },
   };
 }

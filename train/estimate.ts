@@ -4,12 +4,8 @@ import { openRehearsal } from "../kernels/rehearsal.ts";
 import { Tape } from "../kernels/tape.ts";
 import type { Decoder } from "../models/decoder.ts";
 import { Optimizer, type OptimizerOptions } from "../models/optimizer.ts";
-import { PackedTokensBuffer } from "../models/packed_tokens.ts";
 import type { ParameterSpec } from "../models/parameters.ts";
 import { vocabularyLoss } from "../models/vocabulary_loss.ts";
-
-/** Settings of the loss of a decoder. */
-export type LossSettings = Parameters<Decoder["loss"]>[3];
 
 /** A training run, as far as its cost goes. */
 export interface TrainingPlan {
@@ -17,11 +13,11 @@ export interface TrainingPlan {
   dtype: DeviceOptions["dtype"];
   /** Makes the model on a device; nothing need be loaded or initialised. */
   decoder(device: Device): Decoder;
+  optimizer: OptimizerOptions;
+  /** Allocates what a step needs besides; what it returns records forward and backward of one micro batch. */
+  microBatch(device: Device, decoder: Decoder, optimizer: Optimizer): () => void;
   /** Rows of a micro batch. */
   capacity: Capacity;
-  optimizer: OptimizerOptions;
-  /** Settings of the loss, with arrays on that device where it has any. */
-  loss(device: Device): LossSettings;
   /** What an epoch trains on. */
   epoch: { tokens: number; targets: number; sequences: number; steps: number };
   /** Optimizer steps of the run. */
@@ -73,26 +69,14 @@ export async function estimateTraining(device: Device, plan: TrainingPlan): Prom
   const weights = 4 * parameters.length;
   const matrices = held() - 2 * weights;
   const model = held();
-  new Optimizer(parameters, plan.optimizer);
+  const optimizer = new Optimizer(parameters, plan.optimizer);
   const withOptimizer = held();
-  const { packed } = new PackedTokensBuffer(rehearsal, plan.capacity);
-  const R = plan.capacity.rows;
-  const rows = {
-    targets: packed.targets,
-    weights: packed.weights,
-    stats: rehearsal.createFlat("f32", 4 * R),
-    rowLoss: rehearsal.createFlat("f32", R),
-  };
-  const loss = plan.loss(rehearsal);
+  const record = plan.microBatch(rehearsal, decoder, optimizer);
   const before = held();
-  const logits = logitsBytes(rehearsal, decoder, rows, loss);
-  rehearsal.trim();
-  const tape = new Tape(rehearsal, true);
-  rehearsal.scope(() => {
-    decoder.loss(tape, packed, rows, loss);
-    tape.backward();
-  });
+  rehearsal.scope(record);
   const total = held();
+  rehearsal.trim();
+  const logits = logitsBytes(rehearsal, decoder, plan.capacity.rows);
   const flops = epochFlops(decoder, plan.epoch) / plan.epoch.steps;
   return {
     parameters: { total: parameters.count, trained: parameters.trainedCount },
@@ -112,22 +96,21 @@ export async function estimateTraining(device: Device, plan: TrainingPlan): Prom
   };
 }
 
-/** What the loss over the vocabulary takes besides its gradient of the hidden rows. */
-function logitsBytes(
-  device: Device,
-  decoder: Decoder,
-  rows: Parameters<Decoder["loss"]>[2],
-  loss: LossSettings,
-): number {
+/** What the loss over the vocabulary takes besides its gradient of the hidden rows (R, C). */
+function logitsBytes(device: Device, decoder: Decoder, R: number): number {
+  const targets = device.createFlat("u32", R);
+  const weights = device.createFlat("f32", R);
+  const stats = device.createFlat("f32", 4 * R);
   return device.scope(() => {
     const tape = new Tape(device, true);
-    const { buffers, textures } = device.memory;
-    const hidden = device.matrix(rows.targets.length, decoder.config.hidden_size);
-    const one = device.memory.buffers + device.memory.textures - buffers - textures;
-    vocabularyLoss(tape, decoder.parameters, hidden, decoder.headName, rows, loss);
+    const before = device.memory.buffers + device.memory.textures;
+    const taken = () => device.memory.buffers + device.memory.textures - before;
+    const hidden = device.matrix(R, decoder.config.hidden_size);
+    const one = taken();
+    const rows = { targets, weights, stats, rowLoss: weights };
+    vocabularyLoss(tape, decoder.parameters, hidden, decoder.headName, rows, { labelSmoothing: 0 });
     tape.backward();
-    const all = device.memory.buffers + device.memory.textures - buffers - textures;
-    return Math.max(0, all - 2 * one);
+    return Math.max(0, taken() - 2 * one);
   });
 }
 

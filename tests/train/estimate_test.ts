@@ -8,6 +8,11 @@ import { Decoder, type DecoderOptions } from "../../models/decoder.ts";
 import { Optimizer } from "../../models/optimizer.ts";
 import { PackedTokensBuffer } from "../../models/packed_tokens.ts";
 import { estimateTraining, formatBytes, formatEstimate, type TrainingPlan } from "../../train/estimate.ts";
+import { PackedData } from "../../train/packed_data.ts";
+import { RunDirectory } from "../../train/run_directory.ts";
+import { trainSft } from "../../train/sft.ts";
+import { sftConfig } from "../../train/sft_config.ts";
+import { sftMicroBatch } from "../../train/sft_rehearsal.ts";
 import { checkMemory, memoryRemedies, type MemorySettings } from "../../train/memory_check.ts";
 
 const config = parseDecoderConfig({
@@ -23,13 +28,32 @@ const config = parseDecoderConfig({
 });
 const lora = { r: 4, alpha: 8, dropout: 0.1, targetModules: "all", rankStabilised: false } as const;
 
-function planOf(options: DecoderOptions, more: Partial<TrainingPlan> = {}): TrainingPlan {
+function planOf(
+  options: DecoderOptions,
+  { tokens = 64, rows = 32, ...more }: Partial<TrainingPlan> & { tokens?: number; rows?: number } = {},
+): TrainingPlan {
+  const capacity = { tokens, rows };
   return {
     dtype: "float32",
     decoder: (device) => new Decoder(device, config, options),
-    capacity: { tokens: 64, rows: 32 },
+    capacity,
     optimizer: { beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0, maxGradNorm: 1, emaDecay: 0.9 },
-    loss: (device) => ({ labelSmoothing: 0, dropout: { rate: 0.1, seed: device.createFlat("u32", 4) } }),
+    microBatch(device, decoder) {
+      const buffer = new PackedTokensBuffer(device, capacity);
+      const loss = {
+        targets: buffer.packed.targets,
+        weights: buffer.packed.weights,
+        stats: device.createFlat("f32", 4 * rows),
+        rowLoss: device.createFlat("f32", rows),
+      };
+      const dropout = { rate: 0.1, seed: device.createFlat("u32", 4) };
+      return () => {
+        buffer.write(packBatch([{ tokens: Uint32Array.of(1, 2), targets: [] }], capacity), 1);
+        const tape = new Tape(device, true);
+        decoder.loss(tape, buffer.packed, loss, { labelSmoothing: 0, dropout });
+        tape.backward();
+      };
+    },
     epoch: { tokens: 640, targets: 320, sequences: 64, steps: 10 },
     steps: 30,
     ...more,
@@ -38,7 +62,6 @@ function planOf(options: DecoderOptions, more: Partial<TrainingPlan> = {}): Trai
 
 for (
   const [name, options] of [
-    ["all weights", {}],
     ["activation checkpointing", { gradientCheckpointing: true }],
     ["adapters and new rows", { lora, frozenRows: 40 }],
   ] as [string, DecoderOptions][]
@@ -55,22 +78,11 @@ for (
     assert.equal(held(), memory.weights + memory.matrices + memory.gradients);
     const optimizer = new Optimizer(decoder.parameters, plan.optimizer);
     assert.equal(held(), memory.weights + memory.matrices + memory.gradients + memory.optimizer);
-    const buffer = new PackedTokensBuffer(device, plan.capacity);
-    const rows = {
-      targets: buffer.packed.targets,
-      weights: buffer.packed.weights,
-      stats: device.createFlat("f32", 4 * plan.capacity.rows),
-      rowLoss: device.createFlat("f32", plan.capacity.rows),
-    };
-    const loss = plan.loss(device);
-    const tokens = Uint32Array.from({ length: 60 }, (_, i) => i % 50);
-    buffer.write(packBatch([{ tokens, targets: [{ at: 3, token: 1, weight: 1 }] }], plan.capacity), 1);
+    const record = plan.microBatch(device, decoder, optimizer);
     for (let step = 0; step < 2; step++) {
       optimizer.prepare(step, 1e-3);
       device.scope(() => {
-        const tape = new Tape(device, true);
-        decoder.loss(tape, buffer.packed, rows, loss);
-        tape.backward();
+        record();
         optimizer.step();
       });
     }
@@ -83,6 +95,49 @@ for (
     assert.equal(estimate.parameters.trained, decoder.parameters.trainedCount);
   });
 }
+
+Deno.test("estimateTraining() with the trainer's micro batch is what trainSft() takes", async () => {
+  const device = await Device.open();
+  const settings = sftConfig({
+    mode: "samples",
+    tokensPerBatch: 64,
+    maxSteps: 2,
+    loggingSteps: 2,
+    evalSamples: 0,
+    emaDecay: 0.9,
+    dropout: 0.1,
+  });
+  const tokens = Uint32Array.of(1, 2, 3, 4, 5, 6);
+  const source = {
+    count: 40,
+    tasks: ["next-item"],
+    taskOf: () => 0,
+    make: () => ({ tokens, targets: [{ at: 2, token: 7, weight: 1 }] }),
+    order: () => Uint32Array.from({ length: 40 }, (_, i) => i),
+  };
+  const { capacity, sequences } = new PackedData(source, settings, settings.seed);
+  const estimate = await estimateTraining(device, {
+    ...planOf({}),
+    capacity,
+    microBatch: sftMicroBatch(settings, source.tasks, capacity),
+    epoch: { tokens: 240, targets: 40, sequences, steps: 4 },
+  });
+  const path = await Deno.makeTempDir();
+  const run = new RunDirectory(path);
+  await run.create(false);
+  await trainSft({
+    device,
+    source,
+    makeDecoder: () => new Decoder(device, config),
+    config: settings,
+    run,
+    resume: false,
+    signal: new AbortController().signal,
+  });
+  await Deno.remove(path, { recursive: true });
+  const error = estimate.memory.total / device.memory.peak - 1;
+  assert.ok(Math.abs(error) < 0.05, `estimated ${estimate.memory.total}, took ${device.memory.peak}`);
+});
 
 Deno.test("estimateTraining() counts operations by hand", async () => {
   const estimate = await estimateTraining(await Device.open(), planOf({}));
@@ -140,7 +195,8 @@ const planWith = ({ tokensPerBatch, gradientCheckpointing, tuning, emaDecay }: M
         : {}),
     },
     {
-      capacity: { tokens: tokensPerBatch, rows: tokensPerBatch / 2 },
+      tokens: tokensPerBatch,
+      rows: tokensPerBatch / 2,
       optimizer: { ...planOf({}).optimizer, emaDecay },
     },
   );
