@@ -23,6 +23,7 @@ const SPEC: ParameterSpec = {
   init: "normal",
   decay: true,
   product: true,
+  table: true,
 };
 
 function uploads(device: Device, frozenRows: number, seed: number) {
