@@ -13,6 +13,8 @@ const chunkKernel: Kernel = {
   flats: ["read", "read_write"],
   workgroup: [32],
 };
+const TEAM = 128;
+const teamKernel: Kernel = { ...chunkKernel, entry: "cross_entropy_chunk_team", workgroup: [TEAM] };
 const rowsKernel: Kernel = {
   label,
   code,
@@ -50,22 +52,23 @@ export interface Smoothing {
 
 /**
  * Folds the logits of one chunk of the vocabulary into the statistics of its rows: largest logit, sum of exp(logit -
- * largest), logit of the target, sum of logits. logits (R, Vc), targets u32 (R) -> stats f32 (4 R).
+ * largest), logit of the target, sum of logits. logits (R, Vc), targets u32 (R) -> stats f32 (4 R). `team` gives each
+ * row a workgroup instead of an invocation; default on GPUs.
  */
 export function crossEntropyChunk(
   device: Device,
   logits: Matrix,
   targets: Flat,
   stats: Flat,
-  { start, first }: VocabularyChunk,
+  { start, first, team = !device.isCpu }: VocabularyChunk & { team?: boolean },
 ): void {
   expectLength("crossEntropyChunk() targets", targets, "u32", logits.rows);
   expectLength("crossEntropyChunk() stats", stats, "f32", logits.rows * 4);
-  device.run(chunkKernel, {
+  device.run(team ? teamKernel : chunkKernel, {
     inputs: [logits],
     flats: [targets, stats],
     u32: [logits.rows, logits.cols, start, Number(first)],
-    invocations: [logits.rows],
+    invocations: [team ? logits.rows * TEAM : logits.rows],
   });
 }
 

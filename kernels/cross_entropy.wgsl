@@ -62,6 +62,50 @@ fn columns_of(group: u32) -> vec4u { return group * 4 + vec4u(0, 1, 2, 3); }
   );
 }
 
+// The same with a workgroup a row, for GPUs: neighbours read neighbours, and few rows still make many invocations.
+const TEAM = 128u;
+var<workgroup> team: array<vec3f, TEAM>; // largest, sum of exp(logit - largest), sum
+
+fn merged(a: vec3f, b: vec3f) -> vec3f {
+  let top = max(a.x, b.x);
+  return vec3f(top, a.y * exp(a.x - top) + b.y * exp(b.x - top), a.z + b.z);
+}
+
+@compute @workgroup_size(TEAM) fn cross_entropy_chunk_team(
+  @builtin(local_invocation_index) me: u32,
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) count: vec3u,
+) {
+  let row = workgroup.y * count.x + workgroup.x;
+  if (row >= chunk.rows) { return; }
+  var largest = vec4f(LOWEST);
+  var exps = vec4f(0);
+  var sums = vec4f(0);
+  for (var g = me; g < (chunk.cols + 3) / 4; g += TEAM) {
+    let inside = columns_of(g) < vec4u(chunk.cols);
+    let z = load0(row, g); // padding lanes hold 0
+    let top = max(largest, select(vec4f(LOWEST), z, inside));
+    exps = exps * exp(largest - top) + select(vec4f(0), exp(z - top), inside);
+    largest = top;
+    sums += z;
+  }
+  let top = max4(largest);
+  team[me] = vec3f(top, sum4(exps * exp(largest - top)), sum4(sums));
+  workgroupBarrier();
+  for (var half = TEAM / 2; half > 0; half /= 2) {
+    if (me < half) { team[me] = merged(team[me], team[me + half]); }
+    workgroupBarrier();
+  }
+  if (me > 0) { return; }
+  var old = vec4f(LOWEST, 0, 0, 0);
+  if (chunk.first == 0) { old = stats[row]; }
+  var at_target = old.z;
+  let column = targets[row] - chunk.start;
+  if (column < chunk.cols) { at_target = load0(row, column / 4)[column % 4]; }
+  let all = merged(vec3f(old.xy, old.w), team[0]);
+  stats[row] = vec4f(all.xy, at_target, all.z);
+}
+
 @group(0) @binding(10) var<storage, read> final_stats: array<vec4f>;
 @group(0) @binding(11) var<storage, read> row_weights: array<f32>;
 @group(0) @binding(12) var<storage, read_write> row_loss: array<f32>;

@@ -6,6 +6,8 @@ import type { Flat, Matrix, Tensor } from "./tensor.ts";
 interface Attributes {
   targets: number[];
   smoothing: number;
+  /** A workgroup a row, as on GPUs. */
+  team: boolean;
 }
 
 const CASES = [
@@ -13,16 +15,20 @@ const CASES = [
   { targets: [3, 0, 6, 4], chunks: [7], smoothing: 0 },
   { targets: [3, 0, 12, 8, 7], chunks: [8, 5], smoothing: 0.1 },
   { targets: Array.from({ length: 70 }, (_, i) => i * 7 % 61), chunks: [24, 24, 13], smoothing: 0.25 },
+  { targets: [900, 0, 520], chunks: [517, 403], smoothing: 0.1 },
 ];
 
 /** Weights are 1 here, so that the gradients of the losses can stand in for them; other weights have their own test. */
 export const spec: KernelSpec<Attributes> = {
   name: "crossEntropy",
   cases: () =>
-    CASES.map(({ targets, chunks, smoothing }) => {
+    CASES.flatMap((shape) => [{ ...shape, team: false }, { ...shape, team: true }]).map((shape) => {
+      const { targets, chunks, smoothing, team } = shape;
       const next = noise(targets.length);
       return {
-        name: `R ${targets.length}, V ${chunks.join(" + ")}, smoothing ${smoothing}`,
+        name: `R ${targets.length}, V ${chunks.join(" + ")}, smoothing ${smoothing}, ${
+          team ? "a workgroup a row" : ""
+        }`,
         inputs: Object.fromEntries(
           // The last row is all alike: the loss is the log of the vocabulary.
           chunks.map((cols, i) => [
@@ -30,7 +36,7 @@ export const spec: KernelSpec<Attributes> = {
             matrixOf(targets.length, cols, (row) => row === 3 ? 40 : 4 * next()),
           ]),
         ),
-        attributes: { targets, smoothing },
+        attributes: { targets, smoothing, team },
       };
     }),
   reference: (inputs, { targets, smoothing }) => {
@@ -84,7 +90,7 @@ function fold(device: Device, inputs: Named<Tensor>, attributes: Attributes) {
   const stats = device.createFlat("f32", rows * 4);
   let start = 0;
   for (const logits of chunksOf(inputs) as Matrix[]) {
-    crossEntropyChunk(device, logits, targets, stats, { start, first: start === 0 });
+    crossEntropyChunk(device, logits, targets, stats, { start, first: start === 0, team: attributes.team });
     start += logits.cols;
   }
   return { rows, targets, stats };
