@@ -123,6 +123,11 @@ export class Pretrained {
     return widen(buffer, dtype);
   }
 
+  /** Paths of the files that its weights and config are read from. */
+  get paths(): string[] {
+    return [`${this.folder}/config.json`, ...new Set([...this.#tensors.values()].map(({ path }) => path))];
+  }
+
   /** Files that go with the model: those of the tokenizer, the licence, and what transformers generates with. */
   async *companions(): AsyncGenerator<ModelFile> {
     for (const name of await this.#files.listFiles(this.folder)) {

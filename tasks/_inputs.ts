@@ -7,8 +7,7 @@ import { loadIndex } from "../data/index_file.ts";
 import { loadDataset } from "../data/load.ts";
 import { sha256 } from "../data/sha256.ts";
 import { UserError } from "../data/user_error.ts";
-import { Device } from "../kernels/device.ts";
-import type { Layout } from "../kernels/tensor.ts";
+import { Device, type DeviceOptions } from "../kernels/device.ts";
 import { type ChoiceStore, parseVariants } from "../kernels/variants.ts";
 import { cacheFolder } from "./cache_folder.ts";
 
@@ -21,13 +20,13 @@ export const VariantFlag = {
 
 /**
  * Opens the device with the choices that `--variant` names and those that earlier tuning left in the user's cache;
- * matrices have their home in `layout` unless the variant says otherwise.
+ * matrices are stored as `storage` says unless the variant says otherwise.
  */
 export async function openDevice(
   variant: string,
-  layout?: Layout,
+  storage: Pick<DeviceOptions, "layout" | "dtype"> = {},
 ): Promise<{ device: Device; store: ChoiceStore }> {
-  const device = await Device.open({ layout, ...parseVariants(variant) });
+  const device = await Device.open({ ...storage, ...parseVariants(variant) });
   const store = choiceStore();
   device.variants.useStore(store);
   return { device, store };
@@ -93,29 +92,30 @@ export interface RunManifest {
   deno: string;
   adapter: string;
   layout: string;
+  dtype: string;
   /** Name of the dataset. */
   dataset: string;
   /** SHA-256 of each file read. */
   inputs: Record<string, string>;
 }
 
-/** Facts of a run, with hashes of the dataset's files and of `sidsFile`, where the SIDs are not its own. */
+/** Facts of a run, with hashes of the files that it read. */
 export async function runManifest(
   device: Device,
-  dataset: Dataset,
-  sidsFile: string | undefined,
+  dataset: string,
+  files: readonly string[],
   facts: { task: string; seed: number },
 ): Promise<RunManifest> {
   const inputs: Record<string, string> = {};
-  for (const path of dataset.files) inputs[path] = await sha256(path);
-  if (sidsFile) inputs[sidsFile] = await sha256(sidsFile);
+  for (const path of files) inputs[path] = await sha256(path);
   return {
     ...facts,
     genrec: manifest.version,
     deno: Deno.version.deno,
     adapter: device.info.description || device.info.device || device.info.vendor,
     layout: device.layout,
-    dataset: dataset.name,
+    dtype: device.dtype,
+    dataset,
     inputs,
   };
 }

@@ -3,6 +3,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { readJson } from "../data/json_file.ts";
 import { loadIndex } from "../data/index_file.ts";
 import { loadDataset } from "../data/load.ts";
+import { diskFiles } from "../data/read_files.ts";
 import { RawIndex } from "../data/schema.ts";
 import { UserError } from "../data/user_error.ts";
 import { BeamSearch, type BeamSearchOptions } from "../eval/beam_search.ts";
@@ -14,7 +15,8 @@ import { sidPrompts } from "../sid/prompt.ts";
 import { SidVocabulary } from "../sid/tokens.ts";
 import { buildTrie } from "../sid/trie.ts";
 import { loadDecoder } from "../train/checkpoint.ts";
-import { RunDirectory } from "../train/run_directory.ts";
+import { isFile, RunDirectory } from "../train/run_directory.ts";
+import { savedTextPrompts } from "../train/text_inputs.ts";
 
 /** Flags of the tasks that read a run directory. */
 export const RunFlags = {
@@ -26,7 +28,12 @@ export const RunFlags = {
   ),
 };
 
-const RunConfig = z.looseObject({ data: z.string(), maxHistory: z.int().min(1) });
+const RunConfig = z.looseObject({
+  data: z.string(),
+  maxHistory: z.int().min(1),
+  maxLength: z.int().default(512),
+  tasks: z.array(z.string()).default([]),
+});
 
 /** A trained run with the dataset that it ranks. */
 export interface TrainedRun {
@@ -47,7 +54,6 @@ export async function openRun(path: string, data: string): Promise<TrainedRun> {
   const directory = new RunDirectory(path);
   await directory.read("config.json");
   const config = await readJson(`${path}/config.json`, RunConfig);
-  const vocabulary = SidVocabulary.fromJSON(await directory.readJson("vocabulary.json"));
   const dataset = await loadDataset(data || config.data);
   const indexPath = `${path}/index.json`;
   const indexed = Object.keys(await readJson(indexPath, RawIndex)).length;
@@ -60,15 +66,31 @@ export async function openRun(path: string, data: string): Promise<TrainedRun> {
     );
   }
   const sids = await loadIndex(indexPath, indexed);
-  checkVocabulary(vocabulary, sids, path);
   return {
     directory,
     data: data || config.data,
     dataset,
     sids,
-    prompts: sidPrompts(vocabulary, sids, config.maxHistory),
+    prompts: await runPrompts(directory, dataset, sids, config),
     maxHistory: config.maxHistory,
   };
+}
+
+// A run on text keeps its tokenizer and templates, one on SIDs alone its vocabulary.
+async function runPrompts(
+  directory: RunDirectory,
+  dataset: Dataset,
+  sids: string[][],
+  { maxHistory, maxLength, tasks }: z.output<typeof RunConfig>,
+): Promise<NextItemPrompts> {
+  const { path } = directory;
+  if (await isFile(`${path}/tokenizer.json`)) {
+    const settings = { maxHistory, maxLength, tasks, prompts: `${path}/prompts.json` };
+    return await savedTextPrompts(dataset, sids, path, settings, diskFiles);
+  }
+  const vocabulary = SidVocabulary.fromJSON(await directory.readJson("vocabulary.json"));
+  checkVocabulary(vocabulary, sids, path);
+  return sidPrompts(vocabulary, sids, maxHistory);
 }
 
 /** Loads a checkpoint of a run. `best` is the latest one where the run was never validated. */
@@ -84,9 +106,10 @@ export async function openModel(
   }
   const folder = await run.directory.checkpoint(which === "best" && !await has("best") ? "latest" : which);
   const decoder = await loadDecoder(device, folder);
-  if (decoder.vocabulary !== run.prompts.vocabulary) {
+  // Pretrained models have rows to spare.
+  if (decoder.vocabulary < run.prompts.vocabulary) {
     throw new UserError(
-      `Cannot use ${folder}: the model has ${decoder.vocabulary} tokens, ${path}/vocabulary.json ` +
+      `Cannot use ${folder}: the model has ${decoder.vocabulary} tokens, the run ${path} ` +
         `${run.prompts.vocabulary}, expected as many. Use a checkpoint of this run`,
     );
   }

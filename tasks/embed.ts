@@ -78,7 +78,7 @@ export async function embedItems(flags: Flags, io: TaskIO): Promise<void> {
   const providerConfig = settingsOf(provider, [...providers.values()], flags, "provider");
   const context: EmbeddingContext = {
     ...diskFiles,
-    device: async (layout) => (await openDevice(flags.variant, layout)).device,
+    device: async (layout) => (await openDevice(flags.variant, { layout })).device,
   };
 
   let progress: ReturnType<TaskIO["progress"]> | undefined;

@@ -1,18 +1,22 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { z } from "zod";
 import { formatIndex } from "../data/index_file.ts";
-import { SidVocabulary } from "../sid/tokens.ts";
+import { DeviceTrie } from "../eval/device_trie.ts";
+import { buildTrie } from "../sid/trie.ts";
+import { openObservers } from "../train/observers/open_observers.ts";
 import { RunDirectory } from "../train/run_directory.ts";
 import { SftSchema } from "../train/sft_schema.ts";
 import { DivergenceError } from "../train/checkpoint.ts";
-import { scratchDecoder } from "../train/scratch_decoder.ts";
+import { PackedData } from "../train/packed_data.ts";
+import { sftDecoder } from "../train/sft_decoder.ts";
 import { trainSft } from "../train/sft.ts";
-import { sidInputs } from "../train/sid_inputs.ts";
 import { Validation } from "../train/validation.ts";
 import { autotune } from "../kernels/autotune.ts";
 import { UserError } from "../data/user_error.ts";
 import type { Task, TaskIO } from "./_cli.ts";
 import { loadInputs, openDevice, type RunManifest, runManifest, VariantFlag } from "./_inputs.ts";
+import { checkCost } from "./_sft_cost.ts";
+import { sftInputs } from "./_sft_inputs.ts";
 import type { Progress } from "./progress.ts";
 
 const config = z.strictObject({
@@ -25,16 +29,21 @@ const config = z.strictObject({
   tune: z.enum(["auto", "on", "off"]).default("auto").describe(
     "time kernel variants before the first step; auto: on GPUs, where no choice is known yet",
   ),
+  dryRun: z.boolean().default(false).describe("say what the run takes, and train nothing"),
+  memoryLimit: z.number().min(0).default(0).describe(
+    "GiB that the run may take; 0: what the machine has free on a CPU adapter, no limit on a GPU, which does not tell",
+  ),
   ...VariantFlag,
   ...SftSchema.shape,
 });
 
 export const task: Task<typeof config> = {
   name: "sft",
-  summary: "train a decoder on next-item prediction",
+  summary: "train a decoder, from scratch or pretrained, to write the next item",
   examples: [
     "sft --data synthetic --sids sids/ --out runs/a",
     "sft --data data/minionerec-industrial --config configs/industrial-small.yaml --out runs/industrial",
+    "sft --data data/mine --model Qwen2.5-0.5B --lora-r 16 --dry-run --out runs/b",
     "sft --config runs/a/config.json --out runs/a --resume",
   ],
   config,
@@ -45,19 +54,39 @@ export const task: Task<typeof config> = {
 
 /** Trains as the flags say; also the SFT stage of `quickstart`. */
 export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<void> {
-  const { data, sids: index, out, resume, tune, variant, ...settings } = flags;
+  const { data, sids: index, out, resume, tune, variant, dryRun, memoryLimit, ...settings } = flags;
   const { dataset, sids, sidsFile } = await loadInputs(data, index);
-  const vocabulary = SidVocabulary.fromSids(sids);
-  const { source, prompts, architecture } = sidInputs(dataset, sids, vocabulary, settings);
-  const { device, store } = await openDevice(variant);
-  const run = new RunDirectory(out);
+  const inputs = await sftInputs(dataset, sids, data, settings, io);
+  const { source, prompts } = inputs;
+  const packed = new PackedData(source, settings, settings.seed);
+  const { device, store } = await openDevice(variant, { dtype: settings.dtype });
+  const validation = settings.evalSamples === 0 ? undefined : new Validation({
+    device,
+    dataset: dataset.name,
+    valid: dataset.samples.valid,
+    prompts,
+    samples: settings.evalSamples,
+    beams: settings.evalBeams,
+    tokensPerBatch: settings.tokensPerBatch,
+    seed: settings.seed,
+  });
+  const trie = settings.trieLossWeight > 0
+    ? new DeviceTrie(device, buildTrie(prompts.itemTokens))
+    : undefined;
+  await checkCost(device, inputs, packed, settings, { dryRun, memoryLimit }, io);
+  if (dryRun) return;
+  const run = new RunDirectory(out, settings);
   await run.check(resume);
-  const manifest = await runManifest(device, dataset, sidsFile, { task: "sft", seed: settings.seed });
-  if (resume) await checkSame(run, settings, formatIndex(sids), dataset.files, manifest);
+  const files = [...dataset.files, ...inputs.pretrained?.paths ?? []];
+  const manifest = await runManifest(device, dataset.name, [...files, ...sidsFile ? [sidsFile] : []], {
+    task: "sft",
+    seed: settings.seed,
+  });
+  if (resume) await checkSame(run, settings, formatIndex(sids), files, manifest);
   const start = async () => {
     await run.create(false);
     await run.write("index.json", formatIndex(sids));
-    await run.write("vocabulary.json", JSON.stringify(vocabulary.toJSON()) + "\n");
+    for (const [name, content] of Object.entries(inputs.files)) await run.write(name, content);
     await run.write("manifest.json", JSON.stringify(manifest, null, 2) + "\n");
     // Last: a folder with it is a run. It serves as --config when the run is resumed.
     const resolved = { data, sids: index, tune, variant, ...settings };
@@ -71,29 +100,32 @@ export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<v
   const tuning = tune === "on" || tune === "auto" && !device.isCpu;
   const result = await trainSft({
     device,
-    source,
-    makeDecoder: () => scratchDecoder(device, architecture, settings.seed),
-    validation: settings.evalSamples === 0 ? undefined : new Validation({
-      device,
-      dataset: dataset.name,
-      valid: dataset.samples.valid,
-      prompts,
-      samples: settings.evalSamples,
-      beams: settings.evalBeams,
-      tokensPerBatch: settings.tokensPerBatch,
-      seed: settings.seed,
-    }),
+    data: packed,
+    trie,
+    makeDecoder: () => sftDecoder(device, inputs, settings),
+    validation,
+    companions: inputs.companions,
+    decode: inputs.tokenizer && ((tokens) => inputs.tokenizer!.decode(tokens, true)),
     config: settings,
     run,
     resume,
     signal: io.signal,
+    openObserver: (firstStep) =>
+      openObservers(settings.reportTo, {
+        directory: out,
+        name: basename(out),
+        config: settings,
+        firstStep,
+        warn: io.log,
+      }),
     tune: tuning ? () => autotune(device, store, { log: io.log }) : undefined,
-    async onStart({ parameters, steps, tokensPerEpoch, sequences }) {
+    async onStart({ parameters, trained, steps, tokensPerEpoch, sequences }) {
       if (!resume) await start();
+      const millions = (count: number) => `${(count / 1e6).toFixed(2)} M`;
       io.log(
-        `${
-          (parameters / 1e6).toFixed(2)
-        } M parameters, ${sequences} sequences, ${tokensPerEpoch} tokens an epoch, ` +
+        `${millions(parameters)} parameters${
+          trained < parameters ? `, ${millions(trained)} of them trained` : ""
+        }, ${sequences} sequences, ${tokensPerEpoch} tokens an epoch, ` +
           `${steps} steps, on ${device.info.description || device.info.vendor}`,
       );
       progress = io.progress(steps, "sft");

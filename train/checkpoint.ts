@@ -2,10 +2,18 @@ import { z } from "zod";
 import { readJson } from "../data/json_file.ts";
 import { UserError } from "../data/user_error.ts";
 import type { Device } from "../kernels/device.ts";
-import { readDecoderConfig, writeDecoderConfig } from "../models/config.ts";
+import { diskFiles } from "../data/read_files.ts";
 import { Decoder } from "../models/decoder.ts";
+import { EMBEDDING, HEAD } from "../models/decoder_blocks.ts";
+import { isAdapterTensor } from "../models/lora.ts";
+import { mergeLora } from "../models/merge_lora.ts";
+import type { Optimizer, OptimizerState } from "../models/optimizer.ts";
+import { partsOf } from "../models/parameter_parts.ts";
+import type { TensorMap } from "../models/parameters.ts";
+import { peftAdapterFiles } from "../models/peft_adapter.ts";
+import { type ModelFile, Pretrained } from "../models/pretrained.ts";
 import { findNonFinite, readSafetensors, writeSafetensors } from "../models/safetensors.ts";
-import type { OptimizerState } from "../models/optimizer.ts";
+import { savePretrained } from "../models/save_pretrained.ts";
 
 /** Where a run stands, beside its arrays. All that exact resume needs: data order and dropout follow from step and seed. */
 export interface TrainerState {
@@ -35,31 +43,63 @@ export class DivergenceError extends UserError {
   override name = "DivergenceError";
 }
 
+/** What a checkpoint is made of. */
+export interface CheckpointParts {
+  decoder: Decoder;
+  optimizer: Optimizer;
+  state: TrainerState;
+  /** Files that go with the model, such as those of its tokenizer. */
+  companions: readonly ModelFile[];
+  /** Name or directory of the model below the adapters, where there are any. */
+  baseModel: string;
+}
+
 /**
- * Files of a checkpoint: the model as Hugging Face saves it (`model.safetensors`, `config.json`; the averaged weights
- * where EMA is on) and what training needs to go on (`trainer.safetensors`, `trainer.json`).
+ * Files of a checkpoint: a directory that Hugging Face transformers loads (averaged weights where EMA is on, adapters
+ * merged), the adapters alone in `adapter/`, as PEFT loads them, and what training needs to go on
+ * (`trainer.safetensors`, `trainer.json`). The model is read back one tensor at a time.
+ * @throws {DivergenceError} for a weight that is not finite.
  */
-export function checkpointFiles(
-  decoder: Decoder,
-  arrays: OptimizerState,
-  state: TrainerState,
-): Record<string, string | Uint8Array> {
-  const weights = decoder.parameters.toTensors(arrays.ema ?? arrays.values);
-  const bad = findNonFinite(weights);
-  if (bad) {
+export async function* checkpointFiles(
+  { decoder, optimizer, state, companions, baseModel }: CheckpointParts,
+): AsyncGenerator<ModelFile> {
+  const { parameters, lora } = decoder;
+  const adapters: TensorMap = new Map();
+  if (lora) {
+    for await (const { name, ...tensor } of parameters.readTensors(optimizer.average)) {
+      if (isAdapterTensor(name) || isTable(name)) adapters.set(name, tensor);
+    }
+  }
+  const tensors = parameters.readTensors(optimizer.average);
+  const own = parameters.specs.flatMap(partsOf).filter(({ name }) => !isAdapterTensor(name));
+  try {
+    yield* savePretrained(decoder.config, own, lora ? mergeLora(tensors, adapters, lora) : tensors, {
+      companions,
+    });
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
     throw new DivergenceError(
-      `Cannot save step ${state.step}: tensor ${bad.name} holds ${bad.value} at ${bad.index}. ` +
-        "The checkpoints before are intact. Start another run with a lower --learning-rate",
+      `${error.message}. The checkpoints before step ${state.step} are intact. ` +
+        "Start another run with a lower --learning-rate",
     );
   }
+  if (lora) {
+    // PEFT replaces modules, and a tied head is one of its own there.
+    const replaced: TensorMap = new Map([EMBEDDING, HEAD].map((name) => [
+      name,
+      (adapters.get(name) ?? adapters.get(EMBEDDING))!,
+    ]));
+    for (const { name, bytes } of peftAdapterFiles(lora, adapters, { baseModel, replaced })) {
+      yield { name: `adapter/${name}`, bytes };
+    }
+  }
+  const arrays = await optimizer.state();
   const flats = new Map(Object.entries(arrays).map(([name, data]) => [name, { shape: [data.length], data }]));
-  return {
-    "model.safetensors": writeSafetensors(weights, { metadata: { format: "pt" } }),
-    "config.json": writeDecoderConfig(decoder.config),
-    "trainer.safetensors": writeSafetensors(flats),
-    "trainer.json": formatState(state),
-  };
+  yield { name: "trainer.safetensors", bytes: writeSafetensors(flats) };
+  yield { name: "trainer.json", bytes: new TextEncoder().encode(formatState(state)) };
 }
+
+const isTable = (name: string): boolean => name === EMBEDDING || name === HEAD;
 
 /** Text of `trainer.json`. */
 export function formatState(state: TrainerState): string {
@@ -68,16 +108,8 @@ export function formatState(state: TrainerState): string {
 
 /** Builds the decoder of a checkpoint or Hugging Face directory. Throws {@link UserError} for what cannot be used. */
 export async function loadDecoder(device: Device, directory: string): Promise<Decoder> {
-  const config = readDecoderConfig(await readText(`${directory}/config.json`), `${directory}/config.json`);
-  const source = `${directory}/model.safetensors`;
-  const tensors = readSafetensors(await readBytes(source), source);
-  const bad = findNonFinite(tensors);
-  if (bad) {
-    throw new UserError(`Cannot load ${source}: tensor ${bad.name} holds ${bad.value} at ${bad.index}`);
-  }
-  const decoder = new Decoder(device, config);
-  decoder.parameters.load(tensors, source);
-  return decoder;
+  const pretrained = await Pretrained.open(directory, diskFiles);
+  return await Decoder.load(device, pretrained, pretrained.config);
 }
 
 /** Optimizer arrays and position of a checkpoint. Throws {@link UserError} for files that are cut off or not finite. */
@@ -95,10 +127,6 @@ export async function loadTrainer(
   }
   const arrays = Object.fromEntries([...tensors].map(([name, { data }]) => [name, data]));
   return { arrays, state: await readJson(`${directory}/trainer.json`, State) };
-}
-
-async function readText(path: string): Promise<string> {
-  return new TextDecoder().decode(await readBytes(path));
 }
 
 async function readBytes(path: string): Promise<Uint8Array> {

@@ -27,11 +27,12 @@ export interface MicroBatch {
 export class PackedData {
   /** Rows of every micro batch. */
   readonly capacity: Capacity;
-  /** Sequences of the source. */
-  readonly sequences: number;
-  /** Input tokens of the first epoch. */
-  readonly tokens: number;
-  #source: SequenceSource;
+  /** Where the sequences come from. */
+  readonly source: SequenceSource;
+  /** Sequences, input tokens and targets of the first epoch. */
+  readonly epoch: { sequences: number; tokens: number; targets: number };
+  /** Input tokens of the longest sequence. */
+  readonly longest: number;
   #options: PackingOptions;
   #sizes: { tokens: number; targets: number }[] = [];
   #seed: number;
@@ -39,23 +40,26 @@ export class PackedData {
 
   /** Sizes every sequence once. Throws `UserError`, in the first plan, for a sequence that no micro batch can hold. */
   constructor(source: SequenceSource, options: PackingOptions, seed: number) {
-    this.#source = source;
+    this.source = source;
     this.#options = options;
     this.#seed = seed;
-    this.sequences = source.count;
     let most = 0;
+    let longest = 0;
     for (let i = 0; i < source.count; i++) {
       const { tokens, targets } = source.make(i);
       this.#sizes.push({ tokens: tokens.length, targets: targets.length });
       most = Math.max(most, targets.length);
+      longest = Math.max(longest, tokens.length);
     }
+    this.longest = longest;
+    const order = source.order(0, seed);
     let tokens = 0;
     let targets = 0;
-    for (const i of source.order(0, seed)) {
+    for (const i of order) {
       tokens += this.#sizes[i].tokens;
       targets += this.#sizes[i].targets;
     }
-    this.tokens = tokens;
+    this.epoch = { sequences: order.length, tokens, targets };
     const T = options.tokensPerBatch;
     // Room for targets follows their share of the tokens, so that logits exist for few rows more than needed.
     const rows = Math.max(most, Math.ceil(T * (targets / tokens) * 1.1 / 16) * 16 + 64);
@@ -70,12 +74,12 @@ export class PackedData {
   /** Micro batches of optimizer step `step` (from 0) of epoch `epoch`. */
   microBatches(epoch: number, step: number): MicroBatch[] {
     return this.#planOf(epoch)[step].map((members) => {
-      const packed = packBatch(members.map((i) => this.#source.make(i)), this.capacity);
-      const labels = new Uint32Array(this.capacity.rows).fill(this.#source.tasks.length);
+      const packed = packBatch(members.map((i) => this.source.make(i)), this.capacity);
+      const labels = new Uint32Array(this.capacity.rows).fill(this.source.tasks.length);
       let at = 0;
       for (const i of members) {
         const end = at + this.#sizes[i].targets;
-        labels.fill(this.#source.taskOf(i), at, end);
+        labels.fill(this.source.taskOf(i), at, end);
         at = end;
       }
       return { packed, labels, members };
@@ -84,7 +88,7 @@ export class PackedData {
 
   #planOf(epoch: number): number[][][] {
     if (this.#plan?.epoch !== epoch) {
-      this.#plan = { epoch, steps: this.#steps(this.#source.order(epoch, this.#seed)) };
+      this.#plan = { epoch, steps: this.#steps(this.source.order(epoch, this.#seed)) };
     }
     return this.#plan.steps;
   }

@@ -130,7 +130,11 @@ export class RunDirectory {
       await leavingNothing(temporary, async () => {
         await Deno.mkdir(temporary, { recursive: true });
         if (Symbol.asyncIterator in files) {
-          for await (const { name, bytes } of files) await writeSynced(`${temporary}/${name}`, bytes);
+          for await (const { name, bytes } of files) {
+            const folder = name.split("/").slice(0, -1).join("/");
+            if (folder) await Deno.mkdir(`${temporary}/${folder}`, { recursive: true });
+            await writeSynced(`${temporary}/${name}`, bytes);
+          }
         } else {
           for (const [file, content] of Object.entries(files)) {
             await writeSynced(`${temporary}/${file}`, content);

@@ -1,7 +1,7 @@
 import { PhiloxStream } from "../data/philox.ts";
 import type { Device } from "../kernels/device.ts";
 import { type DecoderConfig, parseDecoderConfig } from "../models/config.ts";
-import { Decoder } from "../models/decoder.ts";
+import { Decoder, type DecoderOptions } from "../models/decoder.ts";
 import type { SftConfig } from "./sft_config.ts";
 
 type Settings = Pick<
@@ -44,8 +44,13 @@ export function scratchConfig(settings: Settings, vocabulary: ScratchVocabulary)
  * A decoder with fresh weights: normal with the config's `initializer_range`, and smaller by the number of residual
  * additions where an output is added to the stream (Radford et al. 2019).
  */
-export function scratchDecoder(device: Device, config: DecoderConfig, seed: number): Decoder {
-  const decoder = new Decoder(device, config);
+export function scratchDecoder(
+  device: Device,
+  config: DecoderConfig,
+  seed: number,
+  options: DecoderOptions = {},
+): Decoder {
+  const decoder = new Decoder(device, config, options);
   const { parameters } = decoder;
   const stream = new PhiloxStream(seed, "weights");
   const values = parameters.initial(
@@ -54,7 +59,6 @@ export function scratchDecoder(device: Device, config: DecoderConfig, seed: numb
       config.initializer_range /
       (/o_proj|down_proj/.test(name) ? Math.sqrt(2 * config.num_hidden_layers) : 1),
   );
-  device.write(parameters.values, values);
-  parameters.refresh();
+  parameters.write(values);
   return decoder;
 }

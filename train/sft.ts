@@ -1,10 +1,9 @@
-import type { PackedBatch } from "../data/batches.ts";
-import type { SequenceSource } from "../data/sequence_source.ts";
+import type { DeviceTrie } from "../eval/device_trie.ts";
 import type { Device } from "../kernels/device.ts";
-import { Tape } from "../kernels/tape.ts";
 import type { Decoder } from "../models/decoder.ts";
-import { Optimizer } from "../models/optimizer.ts";
-import { PackedTokensBuffer } from "../models/packed_tokens.ts";
+import { LossScaling } from "../models/loss_scaling.ts";
+import { Optimizer, type OptimizerOptions } from "../models/optimizer.ts";
+import type { ModelFile } from "../models/pretrained.ts";
 import { learningRateAt, type Schedule } from "../models/schedule.ts";
 import {
   checkpointFiles,
@@ -13,10 +12,13 @@ import {
   loadTrainer,
   type TrainerState,
 } from "./checkpoint.ts";
+import { failedBatchFiles } from "./failed_batch.ts";
 import { LossLog } from "./loss_log.ts";
-import { PackedData } from "./packed_data.ts";
+import { type MetricsObserver, scalarsOf } from "./observers/observer.ts";
+import type { PackedData } from "./packed_data.ts";
 import type { RunDirectory } from "./run_directory.ts";
 import type { SftConfig } from "./sft_config.ts";
+import { SftStep } from "./sft_step.ts";
 import { StepPlan } from "./step_plan.ts";
 import type { Validation, ValidationResult } from "./validation.ts";
 
@@ -24,10 +26,12 @@ import type { Validation, ValidationResult } from "./validation.ts";
 export interface SftInput {
   /** Device to train on. */
   device: Device;
-  /** Sequences to learn. */
-  source: SequenceSource;
+  /** Sequences to learn, in micro batches. */
+  data: PackedData;
   /** Makes the model once data and settings are known to fit; its weights on a resume are those of a checkpoint. */
   makeDecoder(): Decoder | Promise<Decoder>;
+  /** The SIDs, for a loss that knows which tokens may follow. */
+  trie?: DeviceTrie;
   /** Measures the model between steps; absent: never. */
   validation?: Validation;
   /** Settings, complete and checked: see `sftConfig()`. */
@@ -38,11 +42,17 @@ export interface SftInput {
   resume: boolean;
   /** Chooses kernels once the shapes of a step are known, before the first step. */
   tune?: () => Promise<void>;
+  /** Gets every line of `metrics.jsonl` too. */
+  openObserver?(firstStep: number): Promise<MetricsObserver>;
+  /** Text of token ids, for the sequences of a step that failed. */
+  decode?(tokens: Uint32Array): string;
+  /** Files that go with every checkpoint, such as those of the tokenizer. */
+  companions?: readonly ModelFile[];
   /** Stops the run after the current step, with a checkpoint. */
   signal: AbortSignal;
   /** Called once before the first step, with the size of the work: all that the input gets wrong was thrown by then. */
   onStart?(
-    facts: { parameters: number; steps: number; tokensPerEpoch: number; sequences: number },
+    facts: { parameters: number; trained: number; steps: number; tokensPerEpoch: number; sequences: number },
   ): void | Promise<void>;
   /** Called after each line of the log, every `loggingSteps` steps. */
   onStep?(step: number, note: string): void;
@@ -73,8 +83,8 @@ const LISTEN_EVERY = 50;
  * bytes as one that was not. Throws {@link DivergenceError} when loss or weights are not finite.
  */
 export async function trainSft(input: SftInput): Promise<SftResult> {
-  const { device, config, run, signal, source, validation } = input;
-  const data = new PackedData(source, config, config.seed);
+  const { device, config, run, signal, data, validation } = input;
+  const { source } = data;
   const plan = new StepPlan(data, config);
   const schedule: Schedule = {
     name: config.lrSchedulerType,
@@ -85,15 +95,8 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
   };
 
   const decoder = await input.makeDecoder();
-  const { parameters } = decoder;
-  const optimizer = new Optimizer(parameters, {
-    beta1: config.adamBeta1,
-    beta2: config.adamBeta2,
-    eps: config.adamEpsilon,
-    weightDecay: config.weightDecay,
-    maxGradNorm: config.maxGradNorm,
-    emaDecay: config.emaDecay,
-  });
+  const scaling = device.dtype === "f16" ? new LossScaling(device) : undefined;
+  const optimizer = new Optimizer(decoder.parameters, optimizerOptions(config), scaling);
   const lossLog = new LossLog(device, source.tasks, config.loggingSteps, data.capacity.rows);
   let state: TrainerState = {
     step: 0,
@@ -116,40 +119,35 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
     );
   }
 
-  const buffer = new PackedTokensBuffer(device, data.capacity);
-  const { targets, weights } = buffer.packed;
-  const rowLoss = device.createFlat("f32", targets.length);
-  const stats = device.createFlat("f32", 4 * targets.length);
-  const dropoutSeed = device.createFlat("u32", 4);
-  const record = (batch: PackedBatch, weightSum: number) => {
-    buffer.write(batch, 1 / weightSum);
-    device.scope(() => {
-      const tape = new Tape(device, true);
-      decoder.loss(tape, buffer.packed, { targets, weights, stats, rowLoss }, {
-        labelSmoothing: config.labelSmoothing,
-        dropout: { rate: config.dropout, seed: dropoutSeed },
-      });
-      tape.backward();
-    });
-  };
+  const training = new SftStep(
+    { device, decoder, optimizer, scaling, capacity: data.capacity, trie: input.trie },
+    config,
+  );
   if (input.tune) {
-    record(plan.microBatches(0)[0].packed, 1);
+    training.record(plan.microBatches(0)[0].packed, 1);
     await input.tune();
   }
   await input.onStart?.({
-    parameters: parameters.count,
+    parameters: decoder.parameters.count,
+    trained: decoder.parameters.trainedCount,
     steps: plan.total,
-    tokensPerEpoch: data.tokens,
-    sequences: data.sequences,
+    tokensPerEpoch: data.epoch.tokens,
+    sequences: data.epoch.sequences,
   });
 
+  const observer = await input.openObserver?.(state.step);
+  const log = async (entry: Record<string, unknown>) => {
+    await run.log({ step: state.step, ...entry });
+    await observer?.log(state.step, scalarsOf(entry));
+  };
   // Log lines fall on multiples of loggingSteps, whatever was interrupted.
   let logged = state.step - state.step % config.loggingSteps;
   lossLog.restore(state.pending);
   const save = async (best: boolean) => {
     state.pending = await lossLog.pending(state.step - logged);
-    const arrays = await optimizer.state();
-    await run.saveCheckpoint(state.step, checkpointFiles(decoder, arrays, state), best);
+    const { companions = [] } = input;
+    const parts = { decoder, optimizer, state, companions, baseModel: config.model };
+    await run.saveCheckpoint(state.step, checkpointFiles(parts), best);
   };
   /** Whether the validation ran and is the best so far. */
   const validate = async () => {
@@ -161,7 +159,7 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
       ? { score, step: state.step, stale: 0 }
       : { ...state.best!, stale: state.best!.stale + 1 };
     state.validationDue = false;
-    await run.log({ step: state.step, valid: result });
+    await log({ valid: result });
     input.onValidation?.(state.step, result, best);
     return best;
   };
@@ -179,19 +177,8 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
   while (state.step < plan.total && !isEarly() && !signal.aborted) {
     const { step } = state;
     const micro = plan.microBatches(step);
-    const weightSum = micro.reduce((sum, { packed }) => sum + packed.counts.weightSum, 0);
-    optimizer.prepare(step, learningRateAt(step, schedule));
-    lossLog.begin(step - logged, micro, weightSum);
-    parameters.clearGradients();
-    micro.forEach((batch, i) => {
-      device.write(dropoutSeed, new Uint32Array([config.seed, i, step, 0]));
-      lossLog.prepare(batch);
-      record(batch.packed, weightSum);
-      lossLog.record(rowLoss);
-      tokensDone += batch.packed.counts.tokens;
-    });
-    optimizer.step();
-    device.submit();
+    training.run(step, micro, learningRateAt(step, schedule), lossLog, step - logged);
+    for (const { packed } of micro) tokensDone += packed.counts.tokens;
     state.step++;
 
     const last = state.step === plan.total;
@@ -199,19 +186,30 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
       const steps = state.step - logged;
       const [sums, norm] = await device.read(lossLog.sums, optimizer.gradientNorm);
       const { loss, byTask, firstBad } = lossLog.summary(sums, steps);
-      if (firstBad !== undefined || norm[2] !== 0) {
+      // With a loss scale, gradients that overflow are passed over until the scale is as small as it gets.
+      if (firstBad !== undefined || (scaling ? scaling.hasDiverged(norm) : norm[2] !== 0)) {
+        const bad = firstBad === undefined ? step : logged + firstBad;
+        const facts = { loss, gradientNorm: norm[0], learningRate: learningRateAt(bad, schedule) };
+        const files = failedBatchFiles(
+          { step: bad, facts, microBatches: plan.microBatches(bad) },
+          source,
+          input.decode,
+        );
         throw new DivergenceError(
-          `Training stopped at step ${state.step}: the loss is ${loss}, the gradient norm ${
+          `Training stopped at step ${bad + 1}: the loss is ${loss}, the gradient norm ${
             norm[0]
           }, expected finite ` +
-            "numbers. The checkpoints before are intact. Start another run with a lower --learning-rate",
+            `numbers. What it learned from is in ${await run.saveFailedBatch(
+              bad + 1,
+              files,
+            )}; the checkpoints ` +
+            "before are intact. Start another run with a lower --learning-rate",
         );
       }
       logged = state.step;
       state.seconds = (performance.now() - startedAt) / 1000;
       const learningRate = learningRateAt(step, schedule);
-      await run.log({
-        step: state.step,
+      await log({
         epoch: round(plan.epochAt(state.step), 3),
         loss: round(loss, 5),
         ...(source.tasks.length > 1 ? { taskLoss: rounded(byTask, 5) } : {}),
@@ -232,6 +230,8 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
     if (last || signal.aborted || isEarly() || best || plan.isSave(state.step)) await save(best);
   }
 
+  training.destroy();
+  await observer?.close();
   const seconds = (performance.now() - startedAt) / 1000;
   return {
     steps: state.step - firstStep,
@@ -245,6 +245,18 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
     best: state.best,
     seconds,
     tokensPerSecond: tokensDone / Math.max(seconds, 1e-9),
+  };
+}
+
+/** Settings of the optimizer under its own names. */
+export function optimizerOptions(config: SftConfig): OptimizerOptions {
+  return {
+    beta1: config.adamBeta1,
+    beta2: config.adamBeta2,
+    eps: config.adamEpsilon,
+    weightDecay: config.weightDecay,
+    maxGradNorm: config.maxGradNorm,
+    emaDecay: config.emaDecay,
   };
 }
 

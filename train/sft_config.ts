@@ -1,5 +1,6 @@
 import { UserError } from "../data/user_error.ts";
 import type { ScheduleName } from "../models/schedule.ts";
+import type { ReportTo } from "./observers/open_observers.ts";
 import { SftSchema } from "./sft_schema.ts";
 
 /** Settings of supervised fine-tuning from scratch; names as in Hugging Face's TrainingArguments and model configs. */
@@ -55,6 +56,8 @@ export interface SftConfig {
   loraTargetModules: string[];
   /** Whether adapters are scaled by alpha / sqrt(r) (Kalajdzievski 2023). Default: false. */
   useRslora: boolean;
+  /** Storage of matrices; `float16` needs a GPU and halves the memory of activations. Default: `float32`. */
+  dtype: "float32" | "float16";
   /** Whether blocks are computed again in the backward pass instead of kept. Default: false. */
   gradientCheckpointing: boolean;
   /** Decoder family, as in Hugging Face's `config.json`. Default: `qwen3`. */
@@ -139,6 +142,10 @@ export interface SftConfig {
    * Default: 0.
    */
   saveSteps: number;
+  /** Checkpoints to keep, the latest ones, and the best whatever its age; 0 keeps all. Default: 2. */
+  saveTotalLimit: number;
+  /** Where metrics go besides `metrics.jsonl`. Default: `none`. */
+  reportTo: ReportTo[];
 }
 
 /** `settings` with defaults for the rest. Throws {@link UserError} for values out of range and unknown keys. */

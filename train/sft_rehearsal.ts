@@ -1,4 +1,5 @@
 import { type Capacity, packBatch } from "../data/batches.ts";
+import { LossScaling } from "../models/loss_scaling.ts";
 import type { TrainingPlan } from "./estimate.ts";
 import { LossLog } from "./loss_log.ts";
 import type { SftConfig } from "./sft_config.ts";
@@ -11,8 +12,9 @@ export function sftMicroBatch(
   capacity: Capacity,
 ): TrainingPlan["microBatch"] {
   return (device, decoder, optimizer) => {
-    const lossLog = new LossLog(device, tasks, config.loggingSteps, capacity.rows);
-    const step = new SftStep({ device, decoder, optimizer, lossLog, capacity }, config);
+    new LossLog(device, tasks, config.loggingSteps, capacity.rows); // for its arrays
+    const scaling = device.dtype === "f16" ? new LossScaling(device) : undefined;
+    const step = new SftStep({ device, decoder, optimizer, scaling, capacity, trie: undefined }, config);
     return () => step.record(packBatch([], capacity), 1);
   };
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { SCHEDULES } from "../models/schedule.ts";
+import { REPORT_TO } from "./observers/open_observers.ts";
 import type { SftConfig } from "./sft_config.ts";
 
 const count = (min = 1) => z.int().min(min);
@@ -46,6 +47,9 @@ const fields = {
     "projections with an adapter: all, or names such as q_proj",
   ),
   useRslora: z.boolean().default(false).describe("scale adapters by alpha / sqrt(r)"),
+  dtype: z.enum(["float32", "float16"]).default("float32").describe(
+    "storage of matrices; weights, gradients and moments stay float32",
+  ),
   gradientCheckpointing: z.boolean().default(false).describe(
     "compute blocks again in the backward pass: less memory, a third more time",
   ),
@@ -95,6 +99,8 @@ const fields = {
   ),
   patience: count(0).default(0).describe("stop after so many validations without a better one; 0: never"),
   saveSteps: count(0).default(0).describe("steps between checkpoints; 0: as --eval-steps"),
+  saveTotalLimit: count(0).default(2).describe("checkpoints to keep, the best among them; 0: all"),
+  reportTo: z.array(z.enum(REPORT_TO)).default(["none"]).describe("where metrics go besides metrics.jsonl"),
 } satisfies { [K in keyof SftConfig]: z.ZodType<SftConfig[K]> };
 
 /** {@link SftConfig} with its checks, defaults and the help of its flags. */

@@ -115,19 +115,20 @@ Deno.test("estimateTraining() with the trainer's micro batch is what trainSft() 
     make: () => ({ tokens, targets: [{ at: 2, token: 7, weight: 1 }] }),
     order: () => Uint32Array.from({ length: 40 }, (_, i) => i),
   };
-  const { capacity, sequences } = new PackedData(source, settings, settings.seed);
+  const data = new PackedData(source, settings, settings.seed);
+  const { capacity, epoch } = data;
   const estimate = await estimateTraining(device, {
     ...planOf({}),
     capacity,
     microBatch: sftMicroBatch(settings, source.tasks, capacity),
-    epoch: { tokens: 240, targets: 40, sequences, steps: 4 },
+    epoch: { ...epoch, steps: 4 },
   });
   const path = await Deno.makeTempDir();
   const run = new RunDirectory(path);
   await run.create(false);
   await trainSft({
     device,
-    source,
+    data,
     makeDecoder: () => new Decoder(device, config),
     config: settings,
     run,

@@ -3,6 +3,7 @@ import { synthetic } from "../../data/synthetic.ts";
 import { Device } from "../../kernels/device.ts";
 import { SidVocabulary } from "../../sid/tokens.ts";
 import { loadDecoder } from "../../train/checkpoint.ts";
+import { PackedData } from "../../train/packed_data.ts";
 import { RunDirectory } from "../../train/run_directory.ts";
 import { type SftConfig, sftConfig } from "../../train/sft_config.ts";
 import { scratchDecoder } from "../../train/scratch_decoder.ts";
@@ -41,7 +42,7 @@ async function train(
   const { source, prompts, architecture } = sidInputs(dataset, sids, vocabulary, config);
   const result = await trainSft({
     device,
-    source,
+    data: new PackedData(source, config, config.seed),
     makeDecoder: () => scratchDecoder(device, architecture, config.seed),
     validation: config.evalSamples === 0 ? undefined : new Validation({
       device,
@@ -171,7 +172,8 @@ Deno.test("a steady training step allocates nothing, holds no more memory and co
   const folder = await Deno.makeTempDir();
   const device = await Device.open();
   const seen: (Device["counters"] & Device["memory"] & { step: number })[] = [];
-  await train(device, `${folder}/run`, { maxSteps: 30, numTrainEpochs: 30, evalSamples: 0 }, {
+  const settings = { maxSteps: 30, numTrainEpochs: 30, evalSamples: 0, saveSteps: 30 };
+  await train(device, `${folder}/run`, settings, {
     onStep: (step) => void seen.push({ step, ...device.counters, ...device.memory }),
   });
   const [before, after] = [seen.at(-4)!, seen.at(-2)!];
@@ -197,7 +199,7 @@ Deno.test("trainSft() refuses an exploded loss and leaves the last checkpoint in
   };
   await assert.rejects(
     () => train(device, `${folder}/run`, { ...settings, numTrainEpochs: 30 }),
-    /Training stopped at step \d+: the loss is|Cannot save step \d+: tensor/,
+    /Training stopped at step \d+: the loss is|Cannot save the model: tensor/,
   );
   const run = new RunDirectory(`${folder}/run`);
   if (await Deno.stat(`${folder}/run/latest`).then(() => true, () => false)) {

@@ -1,0 +1,49 @@
+import type { z } from "zod";
+import type { Device } from "../kernels/device.ts";
+import { estimateTraining, formatEstimate } from "../train/estimate.ts";
+import { checkMemory, memoryRemedies } from "../train/memory_check.ts";
+import type { PackedData } from "../train/packed_data.ts";
+import { memorySettings, trainingPlan, withMemorySettings } from "../train/sft_cost.ts";
+import type { DecoderInputs } from "../train/sft_decoder.ts";
+import type { SftSchema } from "../train/sft_schema.ts";
+import type { TaskIO } from "./_cli.ts";
+
+const GIB = 1024 ** 3;
+
+/**
+ * Estimates what a run takes, prints it for a dry run, and refuses a run for which there is not enough memory. Matrices
+ * of a CPU adapter lie in the memory of the machine; that of a GPU is not told, so only `memoryLimit` (GiB) is checked.
+ */
+export async function checkCost(
+  device: Device,
+  inputs: DecoderInputs,
+  data: PackedData,
+  settings: z.output<typeof SftSchema>,
+  { dryRun, memoryLimit }: { dryRun: boolean; memoryLimit: number },
+  io: TaskIO,
+): Promise<void> {
+  const plan = trainingPlan(inputs, data, settings);
+  const estimate = await estimateTraining(device, plan);
+  if (dryRun) formatEstimate(estimate).forEach((line) => io.log(line));
+  const available = memoryLimit > 0
+    ? memoryLimit * GIB
+    : device.isCpu
+    ? Deno.systemMemoryInfo().available
+    : Infinity;
+  const remedies = memoryRemedies(memorySettings(settings), {
+    longest: data.longest,
+    pretrained: inputs.pretrained !== undefined,
+    half: !device.isCpu && device.features.has("shader-f16"),
+    trimmable: settings.tokenizer !== "" || settings.fromScratch,
+  });
+  await checkMemory(device, estimate, available, remedies, (changed) => {
+    // Another vocabulary would need the texts again: an untrimmed one is the upper bound.
+    const config = withMemorySettings(settings, changed);
+    return { ...trainingPlan(inputs, data, config), capacity: capacityOf(data, config.tokensPerBatch) };
+  });
+}
+
+/** Rows of a micro batch of `tokens`, with targets in the same proportion. */
+function capacityOf({ capacity }: PackedData, tokens: number) {
+  return { tokens, rows: Math.ceil(capacity.rows * tokens / capacity.tokens) };
+}

@@ -1,0 +1,39 @@
+import { Decoder } from "../models/decoder.ts";
+import type { TrainingPlan } from "./estimate.ts";
+import type { MemorySettings } from "./memory_check.ts";
+import type { PackedData } from "./packed_data.ts";
+import { optimizerOptions } from "./sft.ts";
+import type { SftConfig } from "./sft_config.ts";
+import { type DecoderInputs, decoderOptions } from "./sft_decoder.ts";
+import { sftMicroBatch } from "./sft_rehearsal.ts";
+import { StepPlan } from "./step_plan.ts";
+
+/** The run of these settings, for `estimateTraining()`. */
+export function trainingPlan(inputs: DecoderInputs, data: PackedData, config: SftConfig): TrainingPlan {
+  const { capacity, epoch } = data;
+  return {
+    dtype: config.dtype,
+    decoder: (device) => new Decoder(device, inputs.architecture, decoderOptions(inputs, config)),
+    capacity,
+    optimizer: optimizerOptions(config),
+    microBatch: sftMicroBatch(config, data.source.tasks, capacity),
+    epoch: { ...epoch, steps: data.steps(0) },
+    steps: new StepPlan(data, config).total,
+  };
+}
+
+/** What of the settings decides about memory. */
+export function memorySettings(config: SftConfig): MemorySettings {
+  const { tokensPerBatch, gradientCheckpointing, dtype, emaDecay, trimVocabulary, loraR, freeze } = config;
+  const tuning = loraR > 0 ? "lora" : freeze === "llm" ? "freeze" : "full";
+  return { tokensPerBatch, gradientCheckpointing, dtype, emaDecay, trimVocabulary, tuning };
+}
+
+/** Settings with those of {@link memorySettings} changed. */
+export function withMemorySettings(
+  config: SftConfig,
+  { tuning, ...settings }: MemorySettings,
+): SftConfig {
+  const loraR = tuning === "lora" ? config.loraR || 16 : 0;
+  return { ...config, ...settings, loraR, freeze: tuning === "freeze" ? "llm" : "none" };
+}

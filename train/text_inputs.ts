@@ -1,0 +1,250 @@
+import type { Dataset } from "../data/dataset.ts";
+import { readPreferences } from "../data/preferences.ts";
+import type { ReadFiles } from "../data/read_files.ts";
+import { readSftRows } from "../data/sft_rows.ts";
+import { readText } from "../data/text_file.ts";
+import { UserError } from "../data/user_error.ts";
+import { type DecoderConfig, readDecoderConfig } from "../models/config.ts";
+import { type ModelFile, Pretrained } from "../models/pretrained.ts";
+import { Tokenizer } from "../models/tokenizer.ts";
+import {
+  formatTokenizerConfig,
+  parseTokenizerConfig,
+  specialTokens,
+  type TokenizerConfig,
+} from "../models/tokenizer_config.ts";
+import { trimTokenizer } from "../models/trim_tokenizer.ts";
+import { ItemTexts } from "../sid/alignment/item_texts.ts";
+import { alignmentTask } from "../sid/alignment/registry.ts";
+import { type AlignmentSource, alignmentSource } from "../sid/alignment/source.ts";
+import type { TaskInput } from "../sid/alignment/task.ts";
+import type { NextItemPrompts } from "../sid/next_item_prompts.ts";
+import { genrec } from "../sid/prompts/genrec.ts";
+import { Prompts } from "../sid/prompts/prompts.ts";
+import { parseTemplates, type Templates } from "../sid/prompts/template.ts";
+import { textPrompts } from "../sid/prompts/text_prompts.ts";
+import { scratchConfig } from "./scratch_decoder.ts";
+import type { SftConfig } from "./sft_config.ts";
+import type { ModelInputs } from "./sid_inputs.ts";
+
+/** Longest texts in tokens: a title of the catalogue is cut as in a shop's list, a description after its first lines. */
+export const LONGEST_TEXT = { title: 64, description: 128 };
+/** Smallest weight of a row, as a share of the mean, where rows weigh as much as their value. */
+const VALUE_FLOOR = 0.1;
+
+/** What a language model learns, is asked and computes with. */
+export interface TextInputs extends ModelInputs {
+  /** Rows of the tasks. */
+  source: AlignmentSource;
+  /** With the tokens of the index. */
+  tokenizer: Tokenizer;
+  /** Files of the tokenizer: they go with every checkpoint, which Hugging Face transformers then loads. */
+  companions: ModelFile[];
+  /** Weights to start from; absent: fresh ones. */
+  pretrained?: Pretrained;
+  /** First token that the pretrained model does not know. */
+  firstNewRow: number;
+}
+
+/** Where the texts come from. */
+export interface TextSettings extends SftConfig {
+  /** Directory of the dataset, for the rows of a MIMIGenRec directory. */
+  data: string;
+}
+
+/**
+ * A language model in the words of a template: tokenizer with the tokens of the index, rows of the tasks, prompts.
+ * `onProgress` counts rows.
+ * @throws {UserError} for files that are missing, damaged or do not fit each other, and tasks without rows.
+ */
+export async function textInputs(
+  dataset: Dataset,
+  sids: readonly (readonly string[])[],
+  settings: TextSettings,
+  files: ReadFiles,
+  onProgress?: (done: number, total: number) => void,
+): Promise<TextInputs> {
+  const pretrained = settings.model && !settings.fromScratch
+    ? await Pretrained.open(settings.model, files)
+    : undefined;
+  if (pretrained && settings.trimVocabulary) {
+    throw new UserError(
+      "Cannot trim the vocabulary of a pretrained model: its tokens have weights. Use --from-scratch, or leave out " +
+        "--trim-vocabulary",
+    );
+  }
+  const { tokenizer: base, tokenizerConfig } = await readTokenizer(
+    settings.tokenizer || settings.model,
+    files,
+  );
+  const model = await readArchitecture(settings, pretrained, files);
+  const templates = await readTemplates(settings.prompts);
+  const weights = taskWeights(settings.tasks);
+  const more = {
+    preferences: settings.preferences
+      ? await readPreferences(settings.preferences, dataset.items.length)
+      : undefined,
+    rows: weights.rows ? await readSftRows(`${settings.data}/sft/train.json`) : undefined,
+  };
+  const of = (tokenizer: Tokenizer) => {
+    const special = specialTokens(tokenizer, tokenizerConfig, settings.trimVocabulary ? {} : model);
+    const prompts = new Prompts({ templates, tokenizer, special, tokenizerConfig });
+    const texts = new ItemTexts(dataset, sids, tokenizer, LONGEST_TEXT);
+    const input: TaskInput = { dataset, texts, maxHistory: settings.maxHistory, ...more };
+    return { prompts, input, special };
+  };
+
+  const tokens = [...new Set(sids.flat())].sort();
+  const withSids = base.withTokens(tokens);
+  const own = Object.keys(weights).flatMap((name) =>
+    alignmentTask(name).tokens?.(of(withSids).input).filter((token) => base.idOf(token) === undefined) ?? []
+  );
+  let tokenizer = own.length === 0 ? withSids : base.withTokens(own).withTokens(tokens);
+  if (settings.trimVocabulary) {
+    const { prompts, input } = of(tokenizer);
+    tokenizer = trimTokenizer(tokenizer, rowTexts(prompts, input, Object.keys(weights))).tokenizer;
+  }
+
+  const { prompts, input, special } = of(tokenizer);
+  const source = alignmentSource({
+    ...input,
+    prompts,
+    tasks: weights,
+    maxLength: settings.maxLength,
+    longSequences: settings.longSequences,
+    lossNormalisation: settings.lossNormalisation,
+    valueAware: settings.valueAware ? { floor: VALUE_FLOOR } : undefined,
+    onProgress,
+  });
+  return {
+    source,
+    prompts: textPrompts({ ...input, prompts, maxLength: settings.maxLength, task: askedTask(weights) }),
+    architecture: architecture(settings, model, tokenizer, special),
+    tokenizer,
+    companions: [
+      { name: "tokenizer.json", bytes: tokenizer.json.slice() },
+      {
+        name: "tokenizer_config.json",
+        bytes: new TextEncoder().encode(formatTokenizerConfig(tokenizer, tokenizerConfig)),
+      },
+    ],
+    pretrained,
+    firstNewRow: base.vocabulary,
+  };
+}
+
+/**
+ * How a model that was trained on text is asked: with the tokenizer and the templates that its run directory keeps.
+ * @throws {UserError} for files that are missing, damaged or do not fit each other.
+ */
+export async function savedTextPrompts(
+  dataset: Dataset,
+  sids: readonly (readonly string[])[],
+  folder: string,
+  settings: Pick<SftConfig, "maxHistory" | "maxLength" | "tasks" | "prompts">,
+  files: ReadFiles,
+): Promise<NextItemPrompts> {
+  const { tokenizer, tokenizerConfig } = await readTokenizer(folder, files);
+  const templates = await readTemplates(settings.prompts);
+  const special = specialTokens(tokenizer, tokenizerConfig);
+  const prompts = new Prompts({ templates, tokenizer, special, tokenizerConfig });
+  const { maxHistory, maxLength } = settings;
+  const texts = new ItemTexts(dataset, sids, tokenizer, LONGEST_TEXT);
+  const task = askedTask(taskWeights(settings.tasks));
+  return textPrompts({ dataset, texts, maxHistory, prompts, maxLength, task });
+}
+
+// A model that only knows GPR's tokens of kind before each SID is asked with them.
+function askedTask(weights: Readonly<Record<string, number>>): string {
+  return weights.heterogeneous && !weights["next-item"] ? "heterogeneous" : "next-item";
+}
+
+/** Reads tokenizer.json and, where there is one, tokenizer_config.json of a folder, or the tokenizer.json named. */
+export async function readTokenizer(
+  path: string,
+  files: ReadFiles,
+): Promise<{ tokenizer: Tokenizer; tokenizerConfig: TokenizerConfig }> {
+  const folder = path.replace(/\/?tokenizer\.json$/, "") || ".";
+  const names = await files.listFiles(folder);
+  if (!names.includes("tokenizer.json")) {
+    throw new UserError(
+      `Cannot use the tokenizer of ${folder}: it has no tokenizer.json. Expected that of a fast tokenizer: ` +
+        `AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) of Hugging Face transformers writes one`,
+    );
+  }
+  const source = `${folder}/tokenizer.json`;
+  const tokenizer = new Tokenizer(await files.readFile(source), source);
+  if (!names.includes("tokenizer_config.json")) return { tokenizer, tokenizerConfig: {} };
+  const config = `${folder}/tokenizer_config.json`;
+  const text = new TextDecoder().decode(await files.readFile(config));
+  return { tokenizer, tokenizerConfig: parseTokenizerConfig(text, config) };
+}
+
+/** Templates of a file; ours without one. */
+export async function readTemplates(path: string): Promise<Templates> {
+  return path === "" ? genrec : parseTemplates(await readText(path), path);
+}
+
+/** Weights by task from texts such as `sid-to-title=0.5`. Throws {@link UserError} for one that is no such text. */
+export function taskWeights(tasks: readonly string[]): Record<string, number> {
+  const weights: Record<string, number> = {};
+  for (const text of tasks) {
+    const match = /^([a-z-]+)(?:=(\d+(?:\.\d*)?|\.\d+))?$/.exec(text);
+    if (!match || Object.hasOwn(weights, match[1])) {
+      throw new UserError(
+        `Cannot train on task ${
+          JSON.stringify(text)
+        }: expected each name once, with a weight or without, such as ` +
+          "next-item or sid-to-title=0.5",
+      );
+    }
+    weights[alignmentTask(match[1]).name] = Number(match[2] ?? 1);
+  }
+  return weights;
+}
+
+// Config of the directory, whether its weights are used or not; a tokenizer alone says nothing of the model.
+async function readArchitecture(
+  { model }: SftConfig,
+  pretrained: Pretrained | undefined,
+  files: ReadFiles,
+): Promise<DecoderConfig | undefined> {
+  if (pretrained || !model) return pretrained?.config;
+  const path = `${model}/config.json`;
+  return readDecoderConfig(new TextDecoder().decode(await files.readFile(path)), path);
+}
+
+function architecture(
+  settings: SftConfig,
+  model: DecoderConfig | undefined,
+  tokenizer: Tokenizer,
+  { bos, eos, pad }: ReturnType<typeof specialTokens>,
+): DecoderConfig {
+  // Checkpoints have rows to spare beyond their tokenizer, which new tokens take first.
+  const rows = settings.trimVocabulary ? 0 : model?.vocab_size ?? 0;
+  const vocab_size = Math.max(rows, tokenizer.vocabulary);
+  if (model && model.max_position_embeddings < settings.maxLength) {
+    throw new UserError(
+      `Cannot train on sequences of ${settings.maxLength} tokens: the model of ${settings.model} has ` +
+        `${model.max_position_embeddings} positions. Lower --max-length`,
+    );
+  }
+  if (model) return { ...model, vocab_size, eos_token_id: eos, pad_token_id: pad };
+  return scratchConfig(settings, {
+    vocab_size,
+    max_position_embeddings: settings.maxLength,
+    bos_token_id: bos ?? null,
+    eos_token_id: eos,
+    pad_token_id: pad,
+  });
+}
+
+/** All texts of the rows, for a tokenizer that knows no others. */
+function* rowTexts(prompts: Prompts, input: TaskInput, tasks: readonly string[]): Generator<string> {
+  for (const name of tasks) {
+    const task = alignmentTask(name);
+    if (task.missing(input) !== undefined) continue; // told when its rows are made
+    const examples = task.examples(input);
+    for (let i = 0; i < examples.count; i++) yield* prompts.texts(task, examples.example(i), i);
+  }
+}
