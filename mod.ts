@@ -234,7 +234,7 @@ export {
 } from "./eval/recommender.ts";
 
 export { DivergenceError, loadDecoder, type TrainerState } from "./train/checkpoint.ts";
-export { RunDirectory } from "./train/run_directory.ts";
+export { RunDirectory, type RunFiles } from "./train/run_directory.ts";
 export { type SftInput, type SftResult, trainSft } from "./train/sft.ts";
 export { type ScheduleName, SCHEDULES } from "./models/schedule.ts";
 export { type SftConfig, sftConfig } from "./train/sft_config.ts";

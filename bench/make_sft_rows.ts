@@ -9,7 +9,7 @@ import { alignmentSource } from "../sid/alignment/source.ts";
 import { genrec } from "../sid/prompts/genrec.ts";
 import { Prompts } from "../sid/prompts/prompts.ts";
 
-const ROWS = 1024;
+const ROWS = 256;
 const TASKS = [
   "next-item",
   "sid-to-title",
