@@ -3,6 +3,9 @@ import type { Dataset } from "../../data/dataset.ts";
 import { cleanText } from "../../data/item_text.ts";
 import type { Tokenizer } from "../../models/tokenizer.ts";
 
+/** Longest texts in tokens, by default. */
+export const TEXT_TOKENS = { title: 64, description: 128 };
+
 /** Texts of items as prompts have them: cleaned, and cut to a number of tokens. */
 export class ItemTexts {
   /** Tokens of SIDs, by item number. */
@@ -17,7 +20,7 @@ export class ItemTexts {
     { items }: Dataset,
     sids: readonly (readonly string[])[],
     tokenizer: Tokenizer,
-    maxTokens: { title: number; description: number },
+    maxTokens: { title: number; description: number } = TEXT_TOKENS,
   ) {
     this.sidTokens = sids;
     this.sids = sids.map((sid) => sid.join(""));

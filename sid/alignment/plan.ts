@@ -1,4 +1,5 @@
 import { UserError } from "../../data/user_error.ts";
+import { sidTokenIds } from "../../models/tokenizer_config.ts";
 import type { Prompts } from "../prompts/prompts.ts";
 import { ALIGNMENT_TASKS, alignmentTask } from "./registry.ts";
 import type { AlignmentTask, Examples, TaskInput } from "./task.ts";
@@ -18,19 +19,37 @@ export interface PlannedTask {
   examples: Examples;
 }
 
-/** The tasks of a mix. Throws `UserError` for unknown ones, weights below 0, and those that the data has nothing for. */
+/**
+ * The tasks of a mix. Throws `UserError` for unknown ones, weights below 0, those that the data has nothing for, and
+ * tokens of the index or of a task that the tokenizer lacks.
+ */
 export function planTasks(options: TaskPlanOptions): PlannedTask[] {
+  sidTokenIds(options.prompts.tokenizer, options.texts.sidTokens);
   return Object.entries(options.tasks).filter(([, weight]) => weight !== 0).map(([name, weight]) => {
     if (!(weight > 0 && Number.isFinite(weight))) {
       throw new UserError(`Cannot mix task ${name}: its weight is ${weight}, expected a number of 0 or more`);
     }
     const task = alignmentTask(name);
     const missing = task.missing(options);
-    if (missing === undefined) return { task, weight, examples: task.examples(options) };
+    if (missing === undefined) {
+      checkTokens(task, options);
+      return { task, weight, examples: task.examples(options) };
+    }
     throw new UserError(
-      `Cannot train on task ${name}: dataset ${options.dataset.name} has no ${missing}. Add that, or leave the task out`,
+      `Cannot train on task ${name} of ${options.dataset.name}: expected ${missing}, found none. ` +
+        "Add that, or leave the task out",
     );
   });
+}
+
+function checkTokens(task: AlignmentTask, options: TaskPlanOptions): void {
+  const { tokenizer } = options.prompts;
+  const lacking = task.tokens?.(options).find((token) => tokenizer.idOf(token) === undefined);
+  if (lacking === undefined) return;
+  throw new UserError(
+    `Cannot train on task ${task.name}: its rows hold ${lacking}, which the tokenizer lacks. ` +
+      "Use the index that the rows were written with, and a tokenizer with the tokens of the task",
+  );
 }
 
 /** Tasks that both the data and the templates have something for. */

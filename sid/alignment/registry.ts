@@ -8,7 +8,7 @@ import { reasoningToSid } from "./reasoning_to_sid.ts";
 import { rows } from "./rows.ts";
 import { sidToDescription } from "./sid_to_description.ts";
 import { sidToTitle } from "./sid_to_title.ts";
-import type { AlignmentTask } from "./task.ts";
+import type { AlignmentTask, TaskInput } from "./task.ts";
 import { titleToSid } from "./title_to_sid.ts";
 import { titlesToSid } from "./titles_to_sid.ts";
 import { titlesToTitle } from "./titles_to_title.ts";
@@ -37,4 +37,9 @@ export function alignmentTask(name: string): AlignmentTask {
     `Cannot train on task ${JSON.stringify(name)}: there is no such task. Expected one of ` +
       `${ALIGNMENT_TASKS.map((task) => task.name).join(", ")}`,
   );
+}
+
+/** Tokens beyond those of the index that tasks need, to add to a tokenizer after the index's. */
+export function taskTokens(names: Iterable<string>, input: Pick<TaskInput, "dataset" | "rows">): string[] {
+  return [...new Set([...names].flatMap((name) => alignmentTask(name).tokens?.(input) ?? []))];
 }

@@ -1,5 +1,7 @@
 import type { AlignmentTask } from "./task.ts";
 
+const SID = /<[a-z]_\d+>/g;
+
 /** Rows taken as they are, such as those of MIMIGenRec's `sft/*.json`: every text is the file's. */
 export const rows: AlignmentTask = {
   name: "rows",
@@ -7,6 +9,11 @@ export const rows: AlignmentTask = {
   question: ["system", "instruction", "input"],
   answer: ["output"],
   missing: ({ rows }) => rows?.length ? undefined : "rows of an sft/*.json (MIMIGenRec's directory has them)",
+  tokens: ({ rows = [] }) => [
+    ...new Set(
+      rows.flatMap(({ instruction, input, output }) => `${instruction} ${input} ${output}`.match(SID) ?? []),
+    ),
+  ],
   examples: ({ rows = [] }) => ({
     count: rows.length,
     example(i) {

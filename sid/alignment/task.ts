@@ -63,8 +63,8 @@ export interface AlignmentTask {
   answer: readonly string[];
   /** What the data must have, as a sentence; undefined where it has that. */
   missing(input: TaskInput): string | undefined;
-  /** Tokens beyond those of SIDs that its rows hold. */
-  tokens?(input: TaskInput): string[];
+  /** Tokens beyond those of SIDs that its rows hold: ordinary tokens, which the tokenizer is to have. */
+  tokens?(input: Pick<TaskInput, "dataset" | "rows">): string[];
   /** Where the next item's SID is all that is asked for. */
   nextItem?: NextItemTask;
   /** Its rows. */

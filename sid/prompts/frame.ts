@@ -50,6 +50,11 @@ export interface ChatTokens {
   eos: string;
 }
 
+// Llama's templates state the date: this one, their own where there is no clock, so that a model is not asked in other
+// words from one day to the next.
+const DATE = "26 Jul 2024";
+const CLOCK = `{%- macro strftime_now(format) -%}${DATE}{%- endmacro -%}`;
+
 /**
  * The frame of a checkpoint's own chat template: system, where the task has one, user and assistant; the answer is what
  * the template puts after its generation prompt. Rendered once with marks in place of what is said.
@@ -62,7 +67,13 @@ export function chatFrame(template: string, hasSystem: boolean, { bos = "", eos 
   ];
   const answered = [...question, { role: "assistant", content: MARKS.output }];
   const render = (messages: typeof question, add_generation_prompt: boolean) =>
-    new Template(template).render({ messages, add_generation_prompt, bos_token: bos, eos_token: eos });
+    new Template(CLOCK + template).render({
+      messages,
+      add_generation_prompt,
+      bos_token: bos,
+      eos_token: eos,
+      date_string: DATE,
+    });
   const fail = (problem: string): never => {
     throw new UserError(
       `Cannot use the chat template of this checkpoint: ${problem}. Use --prompts with a frame of its own`,

@@ -4,7 +4,10 @@ import { alignmentTexts } from "../../../sid/alignment/plan.ts";
 import { alignmentSource } from "../../../sid/alignment/source.ts";
 import { valueWeights } from "../../../sid/alignment/value_weights.ts";
 import { trimTokenizer } from "../../../models/trim_tokenizer.ts";
-import { promptsOf, workshop } from "../prompts/workshop.ts";
+import { readSftRows } from "../../../data/sft_rows.ts";
+import { taskTokens } from "../../../sid/alignment/registry.ts";
+import { realData } from "../../data/real_data.ts";
+import { END, promptsOf, tinyTokenizer, workshop } from "../prompts/workshop.ts";
 
 Deno.test("a row is its prompt and its answer, with a loss on the answer alone", async () => {
   const { input, prompts, tokenizer } = await workshop();
@@ -118,6 +121,7 @@ Deno.test("order() and the report of a source follow its weights", async () => {
 
 Deno.test("unknown tasks, bad weights, and tasks that the data has nothing for are refused", async () => {
   const { input, prompts } = await workshop();
+  const bare = await tinyTokenizer();
   const make = (change: object) => () =>
     alignmentSource({ ...input, prompts, tasks: { "next-item": 1 }, maxLength: 99, ...change });
   const cases: [object, RegExp][] = [
@@ -125,7 +129,19 @@ Deno.test("unknown tasks, bad weights, and tasks that the data has nothing for a
     [{ tasks: { "next-item": -1 } }, /its weight is -1/],
     [
       { tasks: { "preference-to-sid": 1 }, preferences: [] },
-      /dataset synthetic-0 has no a preference file|has no/,
+      /of synthetic-0: expected a preference file.*, found none/,
+    ],
+    [
+      { tasks: { rows: 1 }, rows: [{ ...input.rows![0], input: "<a_1><z_9>" }] },
+      /its rows hold <z_9>, which the/,
+    ],
+    [
+      { prompts: promptsOf(bare) },
+      /its tokenizer lacks \d+ of the index's tokens \(<a_0>, <a_1>, <a_2>, …\)/,
+    ],
+    [
+      { prompts: promptsOf(bare.withTokens(input.dataset.sids!.flat())), tasks: { heterogeneous: 1 } },
+      /hold \[USER_HIGH/,
     ],
     [{ maxLength: 5 }, /its tasks have no rows \(next-item: \d+ with longer than the context\)/],
     [{ tasks: {} }, /its tasks have no rows\. Choose/],
@@ -133,6 +149,28 @@ Deno.test("unknown tasks, bad weights, and tasks that the data has nothing for a
   for (const [change, message] of cases) {
     assert.throws(make(change), { name: "UserError", message }, String(message));
   }
+});
+
+const mimigenrec = realData("mimigenrec-industrial");
+Deno.test({
+  name: "rows of MIMIGenRec's sft files train as they are, word for word",
+  ignore: mimigenrec === undefined,
+  async fn() {
+    const rows = (await readSftRows(`${mimigenrec}/sft/valid.json`)).slice(0, 40);
+    const { input } = await workshop();
+    const tokenizer = await tinyTokenizer(
+      ...input.dataset.sids!.flat(),
+      ...taskTokens(["rows"], { ...input, rows }),
+    );
+    const frame = { prompt: ["{system}\n{instruction}\n{input}\n"], target: "{output}{eos}\n" };
+    const prompts = promptsOf(tokenizer, { templates: { name: "spelt", frame, tasks: {} } });
+    const source = alignmentSource({ ...input, rows, prompts, tasks: { rows: 1 }, maxLength: 512 });
+    assert.equal(source.count, 40);
+    for (const [i, { system, instruction, input, output }] of rows.entries()) {
+      assert.equal(tokenizer.decode(source.prompt(i), true), `${system}\n${instruction}\n${input}\n`);
+      assert.equal(tokenizer.decode(source.target(i), true), `${output}${END}\n`);
+    }
+  },
 });
 
 Deno.test("a tokenizer trimmed to the texts of a mix makes the same rows of fewer tokens", async () => {

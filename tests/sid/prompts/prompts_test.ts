@@ -141,6 +141,18 @@ Deno.test("a tokenizer that begins texts begins prompts, but not those of a chat
   assert.equal(text({ ...genrec, frame: "chat" }), "[BOS]|Next item\n<a_1>");
 });
 
+Deno.test("prompts of a chat template are the same on every day", async () => {
+  const tokenizer = await tinyTokenizer(...TOKENS);
+  const chat_template =
+    "{{ strftime_now('%d %b %Y') }} {{ date_string }}: {% for m in messages %}{{ m.content }}{% endfor %}";
+  const prompts = promptsOf(tokenizer, {
+    templates: { ...genrec, frame: "chat" },
+    tokenizerConfig: { chat_template },
+  });
+  const text = decoded(prompts.prompt(nextItem, { history: ["<a_1>"] }), tokenizer);
+  assert.equal(text, "26 Jul 2024 26 Jul 2024: Next item\n<a_1>");
+});
+
 Deno.test("a prompt without room loses the oldest of its history, and never its instruction", async () => {
   const tokenizer = await tinyTokenizer(...TOKENS), prompts = promptsOf(tokenizer);
   const long = { history: ["<a_1>", "<b_2>", "<b_9>", "<a_1><b_2>"] };

@@ -3,6 +3,7 @@ import { synthetic } from "../../../data/synthetic.ts";
 import { Tokenizer } from "../../../models/tokenizer.ts";
 import { specialTokens } from "../../../models/tokenizer_config.ts";
 import { ItemTexts } from "../../../sid/alignment/item_texts.ts";
+import { taskTokens } from "../../../sid/alignment/registry.ts";
 import type { TaskInput } from "../../../sid/alignment/task.ts";
 import { genrec } from "../../../sid/prompts/genrec.ts";
 import { Prompts, type PromptsOptions } from "../../../sid/prompts/prompts.ts";
@@ -19,8 +20,7 @@ export async function tinyTokenizer(...tokens: string[]): Promise<Tokenizer> {
 /** A dataset with data for every task, and what its tasks read. */
 export async function workshop(dataset: Dataset = smallShop(), tokens = { title: 24, description: 40 }) {
   const sids = dataset.sids!;
-  const gpr = ["[USER_HIGH_RATING]", "[USER_UNKNOWN]", "[CTX_SEARCH]", "[O_TOKEN]", "[I_TOKEN]"];
-  const tokenizer = await tinyTokenizer(...sids.flat(), ...gpr);
+  const tokenizer = await tinyTokenizer(...sids.flat(), ...taskTokens(["heterogeneous"], { dataset }));
   const { train } = dataset.samples;
   const input: TaskInput = {
     dataset,
