@@ -63,7 +63,7 @@ export interface DecoderLoadOptions extends DecoderOptions {
   firstNewRow?: number;
   /** Standard deviation of the noise on new rows, as a multiple of 1 / sqrt(hidden_size). Default 0.1. */
   newRowNoise?: number;
-  /** Seed of that noise. Default 42. */
+  /** Seed of that noise and of the adapters. Default 42. */
   seed?: number;
   /** Told after each parameter. */
   onProgress?: (done: number, total: number) => void;
@@ -99,7 +99,7 @@ export class Decoder implements DecodeModel {
 
   /**
    * Decoder with the tensors of `source`, read one after the other. New rows of the embedding and the head are the mean
-   * of the others plus small noise. Adapters stay 0: see `Lora.initial()`.
+   * of the others plus small noise, adapters are as `Lora.initial()` makes them.
    * @throws {UserError} for a tensor that is missing, has another shape or holds a number that is not finite.
    */
   static async load(
@@ -117,6 +117,8 @@ export class Decoder implements DecodeModel {
           : { tables: [EMBEDDING, HEAD], first: firstNewRow, noise: newRowNoise, seed },
         onProgress,
       });
+      const { lora, parameters } = decoder;
+      if (lora) parameters.load(lora.initial(seed), "adapters", new Set(lora.specs.map(({ name }) => name)));
     } catch (error) {
       decoder.destroy();
       throw error;

@@ -133,11 +133,9 @@ export class Parameters implements Weights {
       );
     }
     this.length = segments.reduce((sum, { length }) => sum + length, 0);
-    this.count = specs.reduce((sum, { rows, cols }) => sum + rows * cols, 0);
-    this.trainedCount = specs.reduce(
-      (sum, { rows, cols, frozenRows = 0 }) => sum + (rows - frozenRows) * cols,
-      0,
-    );
+    this.count = specs.reduce((sum, spec) => sum + sizeOf(spec), 0);
+    const frozen = specs.reduce((sum, { cols, frozenRows = 0 }) => sum + frozenRows * cols, 0);
+    this.trainedCount = this.count - frozen;
     this.#bases = segments.map(({ base }) => base);
     this.segments = segments.map(({ length, decayLength }) => ({
       values: device.createFlat("f32", length),
@@ -380,4 +378,9 @@ export class Parameters implements Weights {
     const transposed = twin ? device.createMatrix(spec.cols, rows) : undefined;
     return { start, rows, matrix, transposed, value, gradient, trained };
   }
+}
+
+/** Numbers of a parameter; what belongs to none of its parts stays 0. */
+function sizeOf(spec: ParameterSpec): number {
+  return partsOf(spec).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
 }

@@ -13,7 +13,7 @@ import { mergeLora } from "../../models/merge_lora.ts";
 import { PackedTokensBuffer } from "../../models/packed_tokens.ts";
 import { Parameters, type ParameterSpec, type TensorMap } from "../../models/parameters.ts";
 import { readPeftConfig } from "../../models/peft_adapter.ts";
-import { readSafetensors } from "../../models/safetensors.ts";
+import { readSafetensors, type StoredTensor } from "../../models/safetensors.ts";
 import { exportedAdapter } from "../golden/make_lora.ts";
 
 interface Base {
@@ -35,12 +35,13 @@ async function readBase(): Promise<{ config: DecoderConfig; golden: Base; tensor
 }
 
 /** Logits after the last token of a sequence. */
-async function lastLogits(decoder: Decoder, tokens: number[]): Promise<Float32Array> {
+async function lastLogits(decoder: Decoder, tokens: number[]): Promise<number[]> {
   const session = decoder.start([Uint32Array.from(tokens)], 1, 1);
   try {
-    return await decoder.device.scope(async () =>
-      (await decoder.device.read(decoder.logits(session.hidden)))[0]
-    );
+    return await decoder.device.scope(async () => {
+      const parts = await decoder.device.read(...decoder.logitParts(session.hidden));
+      return parts.flatMap((part) => [...part]);
+    });
   } finally {
     session.close();
   }
@@ -134,6 +135,29 @@ Deno.test("an adapter that we exported is what PEFT loaded, with its logits; mer
   const plain = new Decoder(device, config);
   plain.parameters.load(merged, "merged");
   assertClose(await lastLogits(plain, tokens), read.lastLogits, 1e-4, "merged");
+});
+
+Deno.test("Decoder.load() starts adapters that change nothing yet, beside new rows that are trained", async () => {
+  const device = await Device.open();
+  const base = await readBase();
+  const source = {
+    folder: "qwen2",
+    read: (name: string) =>
+      Promise.resolve({ dtype: "F32" as const, ...base.tensors.get(name)! } as StoredTensor),
+  };
+  const lora = { ...OPTIONS, r: 3, targetModules: ["q_proj", "v_proj"] };
+  const decoder = await Decoder.load(device, source, base.config, { lora, frozenRows: 56, seed: 7 });
+  const { sequences: [{ tokens }] } = base.golden;
+  const plain = new Decoder(device, base.config);
+  plain.parameters.load(base.tensors, "qwen2");
+  assert.deepEqual(await lastLogits(decoder, tokens), await lastLogits(plain, tokens));
+  // 5 rows of the embedding, then A and B of both projections in both layers.
+  assert.equal(decoder.parameters.trainedCount, 5 * 32 + 2 * 3 * (32 + 32 + 32 + 16));
+  assert.equal(decoder.parameters.count, plain.parameters.count + decoder.lora!.count);
+  const [started] = decoder.lora!.initial(7);
+  for await (const { name, data } of decoder.parameters.readTensors()) {
+    if (name === started[0]) assert.deepEqual(data, started[1].data);
+  }
 });
 
 Deno.test("mergeLora() refuses an adapter that is incomplete, of another shape or of no weight", async () => {
