@@ -9,7 +9,19 @@ const Token = z.union([
   z.looseObject({ content: z.string() }).transform(({ content }) => content),
 ]).nullish();
 
-const TokenizerConfigJson = z.looseObject({
+/** What is read of a `tokenizer_config.json`; further fields are kept. Tokens as texts. */
+export interface TokenizerConfig {
+  bos_token?: string | null;
+  eos_token?: string | null;
+  pad_token?: string | null;
+  /** Whether `bos_token` stands before every text. */
+  add_bos_token?: boolean | null;
+  /** One template, or several by name. */
+  chat_template?: string | { name: string; template: string }[] | null;
+  [field: string]: unknown;
+}
+
+const TokenizerConfigJson: z.ZodType<TokenizerConfig> = z.looseObject({
   bos_token: Token,
   eos_token: Token,
   pad_token: Token,
@@ -19,8 +31,6 @@ const TokenizerConfigJson = z.looseObject({
     z.array(z.looseObject({ name: z.string(), template: z.string() })),
   ]).nullish(),
 });
-/** What is read of a `tokenizer_config.json`; further fields are kept. */
-export type TokenizerConfig = z.infer<typeof TokenizerConfigJson>;
 
 /** Reads the text of a `tokenizer_config.json`. Throws `UserError` naming the field that does not fit. */
 export function parseTokenizerConfig(text: string, source = "tokenizer_config.json"): TokenizerConfig {

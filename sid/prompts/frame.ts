@@ -46,7 +46,9 @@ const MARK = /\ue000[smo]\ue001/;
 
 /** Texts of the tokens that chat templates name. */
 export interface ChatTokens {
+  /** `bos_token`. */
   bos?: string;
+  /** `eos_token`. */
   eos: string;
 }
 

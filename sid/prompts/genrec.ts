@@ -51,3 +51,6 @@ export const genrec: Templates = {
     },
   },
 };
+
+/** {@link genrec} in the chat template of the checkpoint, for models that were tuned to follow instructions. */
+export const chat: Templates = { ...genrec, name: "chat", frame: "chat" };

@@ -18,7 +18,7 @@ const FrameSchema = z.strictObject({
   target: text.default("{output}{eos}"),
 });
 
-const TemplatesSchema = z.strictObject({
+const TemplatesSchema: z.ZodType<CompleteTemplates> = z.strictObject({
   name: text,
   system: text.default(""),
   frame: z.union([z.literal("chat"), FrameSchema], { error: '"chat", or prompt and target' }),
@@ -85,7 +85,11 @@ export interface Templates {
 }
 
 /** {@link Templates} with every default filled in. */
-export type CompleteTemplates = z.output<typeof TemplatesSchema>;
+export interface CompleteTemplates extends Templates {
+  system: string;
+  frame: "chat" | Required<FrameTemplate>;
+  tasks: Record<string, Required<Omit<TaskTemplate, "system">> & Pick<TaskTemplate, "system">>;
+}
 
 /** Checks templates and fills in defaults. Throws `UserError` naming the field that does not fit. */
 export function completeTemplates(templates: unknown, source: string): CompleteTemplates {

@@ -1,7 +1,7 @@
 // Frames and files of other systems, in words of our own.
 import assert from "node:assert/strict";
 import { alignmentTask } from "../../../sid/alignment/registry.ts";
-import { genrec } from "../../../sid/prompts/genrec.ts";
+import { chat, genrec } from "../../../sid/prompts/genrec.ts";
 import { parseTemplates, type Templates } from "../../../sid/prompts/template.ts";
 import { END, promptsOf, tinyTokenizer } from "./workshop.ts";
 
@@ -96,7 +96,7 @@ Deno.test("a frame of MIMIGenRec's kind: ChatML spelt out, the line after its en
   );
   assert.equal(decoded(prompts.target(nextItem, { sid: history[0] }), tokenizer), "<a_1><b_2><|im_end|>\n");
   // The chat template of a checkpoint that says the same gives the same.
-  const chat = promptsOf(tokenizer, {
+  const rendered = promptsOf(tokenizer, {
     templates: { ...templates, frame: "chat" },
     tokenizerConfig: {
       chat_template:
@@ -104,8 +104,11 @@ Deno.test("a frame of MIMIGenRec's kind: ChatML spelt out, the line after its en
         "{% endfor %}{%- if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
     },
   });
-  assert.deepEqual(chat.prompt(nextItem, { history }), prompts.prompt(nextItem, { history }));
-  assert.deepEqual(chat.target(nextItem, { sid: history[0] }), prompts.target(nextItem, { sid: history[0] }));
+  assert.deepEqual(rendered.prompt(nextItem, { history }), prompts.prompt(nextItem, { history }));
+  assert.deepEqual(
+    rendered.target(nextItem, { sid: history[0] }),
+    prompts.target(nextItem, { sid: history[0] }),
+  );
 });
 
 Deno.test("rows of a file keep their words, with a system text only where they have one", async () => {
@@ -113,7 +116,7 @@ Deno.test("rows of a file keep their words, with a system text only where they h
   const template = "{% for m in messages %}[{{ m.role }}]{{ m.content | trim }};{% endfor %}" +
     "{% if add_generation_prompt %}[assistant]{% endif %}";
   const prompts = promptsOf(tokenizer, {
-    templates: { ...genrec, frame: "chat" },
+    templates: chat,
     tokenizerConfig: { chat_template: template },
   });
   const rows = alignmentTask("rows");
@@ -138,7 +141,7 @@ Deno.test("a tokenizer that begins texts begins prompts, but not those of a chat
     return decoded(prompts.prompt(nextItem, { history: ["<a_1>"] }), tokenizer);
   };
   assert.equal(text(genrec), "[BOS]Next item\n<a_1>\n");
-  assert.equal(text({ ...genrec, frame: "chat" }), "[BOS]|Next item\n<a_1>");
+  assert.equal(text(chat), "[BOS]|Next item\n<a_1>");
 });
 
 Deno.test("prompts of a chat template are the same on every day", async () => {
@@ -146,7 +149,7 @@ Deno.test("prompts of a chat template are the same on every day", async () => {
   const chat_template =
     "{{ strftime_now('%d %b %Y') }} {{ date_string }}: {% for m in messages %}{{ m.content }}{% endfor %}";
   const prompts = promptsOf(tokenizer, {
-    templates: { ...genrec, frame: "chat" },
+    templates: chat,
     tokenizerConfig: { chat_template },
   });
   const text = decoded(prompts.prompt(nextItem, { history: ["<a_1>"] }), tokenizer);
@@ -215,7 +218,7 @@ Deno.test("chat templates that change what is said are refused", async () => {
     ["{{ raise_exception('no users here') }}", /it fails with .*no users here/],
   ];
   for (const [chat_template, message] of templates) {
-    const options = { templates: { ...genrec, frame: "chat" as const }, tokenizerConfig: { chat_template } };
+    const options = { templates: chat, tokenizerConfig: { chat_template } };
     assert.throws(() => promptsOf(tokenizer, options), { name: "UserError", message });
   }
 });
