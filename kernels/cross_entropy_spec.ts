@@ -26,9 +26,7 @@ export const spec: KernelSpec<Attributes> = {
       const { targets, chunks, smoothing, team } = shape;
       const next = noise(targets.length);
       return {
-        name: `R ${targets.length}, V ${chunks.join(" + ")}, smoothing ${smoothing}, ${
-          team ? "a workgroup a row" : ""
-        }`,
+        name: `R ${targets.length}, V ${chunks.join(" + ")}, smoothing ${smoothing}, team ${team}`,
         inputs: Object.fromEntries(
           // The last row is all alike: the loss is the log of the vocabulary.
           chunks.map((cols, i) => [

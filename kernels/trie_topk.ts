@@ -11,6 +11,8 @@ const stepKernel: Kernel = {
   inputs: 1,
   flats: ["read_write", "read_write", "read_write", "read", "read_write", "read_write"],
 };
+const TEAM = 64;
+const teamKernel: Kernel = { ...stepKernel, entry: "trie_topk_team", workgroup: [TEAM] };
 const finishedKernel: Kernel = {
   ...common,
   entry: "trie_finished",
@@ -67,7 +69,7 @@ export function destroyTrieBeams(device: Device, beams: TrieBeams): void {
  * first, then the smaller token; among finished ones the smaller node.
  *
  * logProbs of the children: (U, capacity) in the first step, which starts at the root whatever the state holds, and
- * (U * width, capacity) after it.
+ * (U * width, capacity) after it. `team` gives each prompt a workgroup instead of an invocation; default on GPUs.
  */
 export function trieTopK(
   device: Device,
@@ -75,6 +77,7 @@ export function trieTopK(
   trie: TrieEdges,
   beams: TrieBeams,
   first: boolean,
+  team = !device.isCpu,
 ): void {
   const { prompts, width, nodes, scores, lists, tokens, parents } = beams;
   const rows = prompts * width;
@@ -83,11 +86,11 @@ export function trieTopK(
   expectLength("trieTopK() nodes", nodes, "u32", rows);
   expectLength("trieTopK() scores", scores, "f32", rows);
   expectLength("trieTopK() lists", lists, "u32", 8 * rows);
-  device.run(stepKernel, {
+  device.run(team ? teamKernel : stepKernel, {
     inputs: [logProbs],
     flats: [nodes, scores, lists, trie.edges, tokens, parents],
     u32: [prompts, width, trie.nodeCount, logProbs.cols, Number(first)],
-    invocations: [prompts],
+    invocations: [team ? prompts * TEAM : prompts],
   });
 }
 

@@ -7,6 +7,8 @@ interface Attributes {
   prompts: number;
   width: number;
   steps: number;
+  /** A workgroup a prompt, as on GPUs. */
+  team: boolean;
 }
 
 /** Trie whose node at path p (1-based child numbers) has `fanOut(p)` children; tokens are odd numbers. */
@@ -102,8 +104,10 @@ function search(inputs: Named<Values>, { prompts, width, steps }: Attributes): N
 export const trieTopKSpec: KernelSpec<Attributes> = {
   name: "trieTopK",
   cases: () =>
-    CASES.map(({ name, trie, ...attributes }) => {
-      const { prompts, width, steps } = attributes;
+    CASES.flatMap((shape) => [{ ...shape, team: false }, { ...shape, team: true }]).map((shape) => {
+      const { name: trieName, trie, ...attributes } = shape;
+      const { prompts, width, steps, team } = attributes;
+      const name = team ? `${trieName}, a workgroup a prompt` : trieName;
       const next = noise(width);
       const capacity = Math.max(...trie.map((tokens) => tokens.length));
       // Quarters: sums are exact in float32 and many are equal, which tests the order of ties.
@@ -115,7 +119,7 @@ export const trieTopKSpec: KernelSpec<Attributes> = {
       return { name, inputs: { edges: edgesOf(trie), ...Object.fromEntries(levels) }, attributes };
     }),
   reference: search,
-  forward: (device, inputs, { prompts, width, steps }) => {
+  forward: (device, inputs, { prompts, width, steps, team }) => {
     const edges = inputs.edges as Flat;
     const trie = { edges, nodeCount: edges.length / 2 };
     const beams = createTrieBeams(device, prompts, width);
@@ -125,7 +129,7 @@ export const trieTopKSpec: KernelSpec<Attributes> = {
     const copyTo = (from: Flat, to: Flat, step: number) =>
       device.copy(from, { ...to, offset: 4 * step * rows, length: rows });
     for (let step = 0; step < steps; step++) {
-      trieTopK(device, inputs[`logProbs${step}`] as Matrix, trie, beams, step === 0);
+      trieTopK(device, inputs[`logProbs${step}`] as Matrix, trie, beams, step === 0, team);
       copyTo(beams.tokens, tokens, step);
       copyTo(beams.parents, parents, step);
     }
