@@ -1,3 +1,8 @@
+import type { Sample } from "../data/dataset.ts";
+
+/** What the data knows of who asks, beside the history. */
+export type Asker = Pick<Sample, "userToken" | "contextToken">;
+
 /**
  * How histories become prompts and items become completions: one object for training, validation, evaluation and
  * recommendation, so that a model is always asked in the words that it was trained with.
@@ -8,5 +13,5 @@ export interface NextItemPrompts {
   /** What the model writes for each item, index = item number: the paths of the trie. */
   readonly itemTokens: readonly Uint32Array[];
   /** What the model reads before it writes the item after `history` (item numbers, oldest first). */
-  prompt(history: readonly number[]): Uint32Array;
+  prompt(history: readonly number[], asker?: Asker): Uint32Array;
 }

@@ -78,7 +78,7 @@ export async function evaluate(flags: z.output<typeof config>, io: TaskIO): Prom
   const sids = run.sids.map((sid) => sid.join(""));
   const names = leafSids(search.trie.host, sids);
   const ranked = new Map<Sample, Ranked>();
-  const model = beamRecommender(search, ({ history }) => run.prompts.prompt(history), names);
+  const model = beamRecommender(search, (sample) => run.prompts.prompt(sample.history, sample), names);
   const remember: Recommender = async (batch) => {
     const lists = await model(batch);
     if (mixture > 0) batch.forEach((sample, i) => ranked.set(sample, lists[i]));

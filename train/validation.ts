@@ -67,7 +67,7 @@ export class Validation {
     for (let start = 0; start < this.#samples.length; start += search.promptsPerBatch) {
       if (signal.aborted) break;
       const batch = this.#samples.slice(start, start + search.promptsPerBatch);
-      const results = await search.run(batch.map(({ history }) => prompts.prompt(history)));
+      const results = await search.run(batch.map((sample) => prompts.prompt(sample.history, sample)));
       results.forEach(({ leaves }, i) => {
         const rank = leaves.indexOf(this.#trie.host.walk(prompts.itemTokens[batch[i].target])!);
         ranks.push(rank < 0 ? null : rank);
@@ -85,8 +85,8 @@ export class Validation {
   /** Mean cross-entropy of the targets' tokens, a prompt and its target a sequence. */
   async #loss(decoder: Decoder): Promise<number> {
     const { device, prompts, tokensPerBatch } = this.#options;
-    const sequences = this.#samples.map(({ history, target }) =>
-      completionSequence(prompts.prompt(history), prompts.itemTokens[target])
+    const sequences = this.#samples.map((sample) =>
+      completionSequence(prompts.prompt(sample.history, sample), prompts.itemTokens[sample.target])
     );
     const targets = sequences.reduce((sum, sequence) => sum + sequence.targets.length, 0);
     const longest = sequences.reduce((most, { tokens }) => Math.max(most, tokens.length), 0);

@@ -1,6 +1,7 @@
 import type { Preference } from "../../data/preferences.ts";
 import type { SftTextRow } from "../../data/sft_rows.ts";
-import type { Dataset, Sample } from "../../data/dataset.ts";
+import type { Dataset } from "../../data/dataset.ts";
+import type { Asker } from "../next_item_prompts.ts";
 import type { ItemTexts } from "./item_texts.ts";
 
 /** What goes into the places of a template: a text, or a list whose oldest entries may be dropped. */
@@ -39,9 +40,6 @@ export interface TaskInput {
   /** Rows taken as they are. */
   rows?: readonly SftTextRow[];
 }
-
-/** What is known of who asks, beside the history. */
-export type Asker = Pick<Sample, "userToken" | "contextToken">;
 
 /** A task that asks for the SID of the next item: also how a trained model is evaluated and asked for advice. */
 export interface NextItemTask {

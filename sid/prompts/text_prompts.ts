@@ -1,7 +1,7 @@
 import { UserError } from "../../data/user_error.ts";
 import { ALIGNMENT_TASKS, alignmentTask } from "../alignment/registry.ts";
-import type { Asker, TaskInput } from "../alignment/task.ts";
-import type { NextItemPrompts } from "../next_item_prompts.ts";
+import type { TaskInput } from "../alignment/task.ts";
+import type { Asker, NextItemPrompts } from "../next_item_prompts.ts";
 import { sidTokenIds } from "../../models/tokenizer_config.ts";
 import type { Prompts } from "./prompts.ts";
 
@@ -20,18 +20,13 @@ export interface TextPromptsOptions extends TaskInput {
   end?: boolean;
 }
 
-/** {@link NextItemPrompts} in words: the very tokens that the rows of the same task are trained on. */
-export interface TextPrompts extends NextItemPrompts {
-  /** See {@link NextItemPrompts.prompt}; `asker` is what the data knows beside the history. */
-  prompt(history: readonly number[], asker?: Asker): Uint32Array;
-}
-
 /**
- * Prompts for evaluation, reinforcement and recommendation.
+ * Prompts for evaluation, reinforcement and recommendation: the very tokens that the rows of the same task are trained
+ * on.
  * @throws {UserError} for a task that is not answered with a SID, an index that the tokenizer does not know, or a
  *   `maxLength` without room for a history of one item.
  */
-export function textPrompts(options: TextPromptsOptions): TextPrompts {
+export function textPrompts(options: TextPromptsOptions): NextItemPrompts {
   const { prompts, texts, maxHistory, maxLength = Infinity, task: name = "next-item" } = options;
   const task = alignmentTask(name);
   const { nextItem } = task;
