@@ -12,9 +12,9 @@ import { parseArgs } from "node:util";
 import { formatIndex } from "../data/index_file.ts";
 import { PhiloxStream } from "../data/philox.ts";
 import { hitsAtK, mean, ndcgAtK, pairedDifference, type Rank } from "../eval/metrics.ts";
-import type { Prediction } from "../eval/evaluate.ts";
 import { formatSid } from "../sid/tokens.ts";
 import { exists, genrec } from "./command.ts";
+import { digits, ranksOf, signed } from "./ranks.ts";
 
 const { values } = parseArgs({
   options: {
@@ -170,12 +170,6 @@ async function itemCount(): Promise<number> {
   return Object.keys(JSON.parse(await Deno.readTextFile(join(data, "index.json")))).length;
 }
 
-/** Ranks by SID, as published figures count: where items share one, a hit on any of them counts. */
-async function ranksOf(folder: string): Promise<Rank[]> {
-  const lines = (await Deno.readTextFile(join(folder, "predictions.jsonl"))).trimEnd().split("\n");
-  return lines.map((line) => (JSON.parse(line) as Prediction).rank);
-}
-
 function summaryOf({ name, seed, valid, test, report }: Scored) {
   const scores = (ranks: Rank[]) => ({ hr10: mean(hitsAtK(ranks, 10)), ndcg10: mean(ndcgAtK(ranks, 10)) });
   return { name, seed, valid: scores(valid), ...(test ? { test: scores(test) } : {}), report };
@@ -222,12 +216,4 @@ function table(): string[] {
     "codewords used",
   ];
   return [header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`);
-}
-
-function digits(value: number): string {
-  return value.toFixed(4).replace(/^0/, "");
-}
-
-function signed(value: number): string {
-  return (value < 0 ? "-" : "+") + digits(Math.abs(value));
 }

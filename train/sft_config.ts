@@ -22,6 +22,8 @@ export interface SftConfig {
    * bytes: a fraction of the embedding. Default: false.
    */
   trimVocabulary: boolean;
+  /** Uses in the training texts that keep a token when the vocabulary is trimmed. Default: 1. */
+  trimMinCount: number;
   /** `tasks` mode: names of tasks, each with a weight such as `sid-to-title=0.5`, 1 where none stands. */
   tasks: string[];
   /** Template file of other prompts than ours; "": ours. */
@@ -40,6 +42,8 @@ export interface SftConfig {
    * Default: `token`.
    */
   lossNormalisation: "token" | "sample";
+  /** `tasks` mode: loss weight of the SIDs in the history of rows that ask for the next item; the answer has 1. Default: 0. */
+  historyLossWeight: number;
   /** Whether rows weigh ln(1 + value) of the target (VAFT); needs values in the dataset. Default: false. */
   valueAware: boolean;
   /** Share of the loss of SID tokens that is a softmax over the trie node's children alone. Default: 0. */

@@ -21,6 +21,7 @@ const fields = {
   trimVocabulary: z.boolean().default(false).describe(
     "from scratch: keep only the tokens that the training texts use",
   ),
+  trimMinCount: count().default(1).describe("uses that keep a token with --trim-vocabulary"),
   tasks: z.array(z.string()).min(1).default(DEFAULT_TASKS).describe(
     "tasks mode: names, each with a weight such as sid-to-title=0.5",
   ),
@@ -34,6 +35,9 @@ const fields = {
   ),
   lossNormalisation: z.enum(["token", "sample"]).default("token").describe(
     "mean over target tokens, or over rows",
+  ),
+  historyLossWeight: share.default(0).describe(
+    "tasks mode: loss weight of the SIDs in the history of next-item rows; the answer has 1",
   ),
   valueAware: z.boolean().default(false).describe("rows weigh ln(1 + value) of the target (VAFT)"),
   trieLossWeight: share.default(0).describe(

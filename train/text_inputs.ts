@@ -15,7 +15,8 @@ import {
 } from "../models/tokenizer_config.ts";
 import { trimTokenizer } from "../models/trim_tokenizer.ts";
 import { ItemTexts } from "../sid/alignment/item_texts.ts";
-import { alignmentTask } from "../sid/alignment/registry.ts";
+import { alignmentTexts } from "../sid/alignment/plan.ts";
+import { alignmentTask, taskTokens } from "../sid/alignment/registry.ts";
 import { type AlignmentSource, alignmentSource } from "../sid/alignment/source.ts";
 import type { TaskInput } from "../sid/alignment/task.ts";
 import type { NextItemPrompts } from "../sid/next_item_prompts.ts";
@@ -94,15 +95,13 @@ export async function textInputs(
     return { prompts, input, special };
   };
 
-  const tokens = [...new Set(sids.flat())].sort();
-  const withSids = base.withTokens(tokens);
-  const own = Object.keys(weights).flatMap((name) =>
-    alignmentTask(name).tokens?.(of(withSids).input).filter((token) => base.idOf(token) === undefined) ?? []
-  );
-  let tokenizer = own.length === 0 ? withSids : base.withTokens(own).withTokens(tokens);
+  // Tokens of the tasks come before those of SIDs, which then are one range.
+  const own = taskTokens(Object.keys(weights), { dataset, rows: more.rows });
+  let tokenizer = base.withTokens(own).withTokens(sids.flat());
   if (settings.trimVocabulary) {
     const { prompts, input } = of(tokenizer);
-    tokenizer = trimTokenizer(tokenizer, rowTexts(prompts, input, Object.keys(weights))).tokenizer;
+    const texts = alignmentTexts({ ...input, prompts, tasks: weights });
+    tokenizer = trimTokenizer(tokenizer, texts, settings.trimMinCount).tokenizer;
   }
 
   const { prompts, input, special } = of(tokenizer);
@@ -113,6 +112,7 @@ export async function textInputs(
     maxLength: settings.maxLength,
     longSequences: settings.longSequences,
     lossNormalisation: settings.lossNormalisation,
+    historyLossWeight: settings.historyLossWeight,
     valueAware: settings.valueAware ? { floor: VALUE_FLOOR } : undefined,
     onProgress,
   });
@@ -237,14 +237,4 @@ function architecture(
     eos_token_id: eos,
     pad_token_id: pad,
   });
-}
-
-/** All texts of the rows, for a tokenizer that knows no others. */
-function* rowTexts(prompts: Prompts, input: TaskInput, tasks: readonly string[]): Generator<string> {
-  for (const name of tasks) {
-    const task = alignmentTask(name);
-    if (task.missing(input) !== undefined) continue; // told when its rows are made
-    const examples = task.examples(input);
-    for (let i = 0; i < examples.count; i++) yield* prompts.texts(task, examples.example(i), i);
-  }
 }

@@ -1,6 +1,7 @@
 import type { PackInput } from "../../data/sequences.ts";
 import type { SequenceSource } from "../../data/sequence_source.ts";
 import { UserError } from "../../data/user_error.ts";
+import { sidTokenIds } from "../../models/tokenizer_config.ts";
 import type { Prompts } from "../prompts/prompts.ts";
 import { mixedOrder, rowsPerEpoch, type TaskRange } from "./mix.ts";
 import { planTasks, type TaskPlanOptions } from "./plan.ts";
@@ -28,6 +29,11 @@ export interface AlignmentOptions extends TaskPlanOptions {
   lossNormalisation?: LossNormalisation;
   /** Weighs rows by the value of the next item, at least by this share of the mean: see {@link valueWeights}. */
   valueAware?: { floor: number };
+  /**
+   * Loss weight of the SIDs in the history of rows that ask for the next item, as a share of that of the answer: each
+   * item of a history is a next item too, so a row teaches more. Default: 0, the answer alone.
+   */
+  historyLossWeight?: number;
   /** Called after each thousand rows. */
   onProgress?(done: number, total: number): void;
 }
@@ -142,19 +148,32 @@ export function alignmentSource(options: AlignmentOptions): AlignmentSource {
   const bySample = (options.lossNormalisation ?? (valueAware ? "sample" : "token")) === "sample";
   const weights = valueAware && valueWeights(Float64Array.from(values), valueAware.floor);
   const starts = Uint32Array.from(promptLengths);
+  const { historyLossWeight = 0 } = options;
+  const sidTokens = new Set(
+    sidTokenIds(prompts.tokenizer, options.texts.sidTokens).flatMap((ids) => [...ids]),
+  );
+  const asksNext = plan.map(({ task }) => task.nextItem !== undefined);
+  const taskOf = (i: number) => ranges.findLastIndex(({ start, count }) => count > 0 && start <= i);
   return {
     count: store.count,
     tasks: plan.map(({ task }) => task.name),
     ranges,
     report,
-    taskOf: (i) => ranges.findLastIndex(({ start, count }) => count > 0 && start <= i),
+    taskOf,
     order: (epoch, seed) => mixedOrder(ranges, epoch, seed),
     prompt: (i) => store.row(i).subarray(0, starts[i]),
     target: (i) => store.row(i).subarray(starts[i]),
     make(i): PackInput {
       const row = store.row(i), answer = row.subarray(starts[i]);
       const weight = (weights?.[i] ?? 1) / (bySample ? answer.length : 1);
-      const targets = Array.from(answer, (token, place) => ({ at: starts[i] - 1 + place, token, weight }));
+      const targets: PackInput["targets"] = [];
+      if (historyLossWeight > 0 && asksNext[taskOf(i)]) {
+        for (let place = 1; place < starts[i]; place++) {
+          if (!sidTokens.has(row[place])) continue;
+          targets.push({ at: place - 1, token: row[place], weight: weight * historyLossWeight });
+        }
+      }
+      answer.forEach((token, place) => targets.push({ at: starts[i] - 1 + place, token, weight }));
       return { tokens: row.subarray(0, row.length - 1), targets };
     },
   };
