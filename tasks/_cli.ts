@@ -2,9 +2,9 @@ import { dirname, join } from "node:path";
 import { Command, CommanderError, Option } from "commander";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
+import { didYouMean } from "../data/did_you_mean.ts";
 import { UserError } from "../data/user_error.ts";
 import { DeviceError } from "../kernels/device_error.ts";
-import { didYouMean } from "./did_you_mean.ts";
 import { type Progress, startProgress } from "./progress.ts";
 
 /** One command: its flags, `--help` and `--config` keys are the fields of `config`, a flat `z.strictObject`. `config`, `extends` and `json` are taken. */

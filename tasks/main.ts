@@ -1,6 +1,6 @@
 import manifest from "../deno.json" with { type: "json" };
 import { reportError, runTask, UsageError } from "./_cli.ts";
-import { didYouMean } from "./did_you_mean.ts";
+import { didYouMean } from "../data/did_you_mean.ts";
 import { loadTask, registry, type TaskName } from "./registry.ts";
 
 const HELP = `genrec ${manifest.version}: generative recommendation on WebGPU

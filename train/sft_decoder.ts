@@ -53,15 +53,10 @@ export async function sftDecoder(
   const { architecture, pretrained, firstNewRow } = inputs;
   const options = decoderOptions(inputs, config);
   if (!pretrained) return scratchDecoder(device, architecture, config.seed, options);
-  const decoder = await Decoder.load(device, pretrained, architecture, {
+  return await Decoder.load(device, pretrained, architecture, {
     ...options,
     firstNewRow,
     seed: config.seed,
     onProgress,
   });
-  const { lora, parameters } = decoder;
-  if (lora) {
-    parameters.load(lora.initial(config.seed), "fresh adapters", new Set(lora.specs.map(({ name }) => name)));
-  }
-  return decoder;
 }

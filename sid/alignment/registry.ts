@@ -1,3 +1,4 @@
+import { didYouMean } from "../../data/did_you_mean.ts";
 import { UserError } from "../../data/user_error.ts";
 import { descriptionToSid } from "./description_to_sid.ts";
 import { heterogeneous } from "./heterogeneous.ts";
@@ -33,9 +34,10 @@ export const ALIGNMENT_TASKS: readonly AlignmentTask[] = [
 export function alignmentTask(name: string): AlignmentTask {
   const task = ALIGNMENT_TASKS.find((task) => task.name === name);
   if (task !== undefined) return task;
+  const names = ALIGNMENT_TASKS.map((task) => task.name);
   throw new UserError(
     `Cannot train on task ${JSON.stringify(name)}: there is no such task. Expected one of ` +
-      `${ALIGNMENT_TASKS.map((task) => task.name).join(", ")}`,
+      names.join(", ") + didYouMean(name, names),
   );
 }
 

@@ -1,6 +1,6 @@
 import type { Corpus, CorpusItem } from "../../data/corpus.ts";
 import { cleanText } from "../../data/item_text.ts";
-import { didYouMean } from "../did_you_mean.ts";
+import { didYouMean } from "../../data/did_you_mean.ts";
 import { UserError } from "../../data/user_error.ts";
 
 /** What people call the items; arrays by item number. */

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { UserError } from "../../data/user_error.ts";
 import { parseArgs, type Task, UsageError } from "../../tasks/_cli.ts";
 import { cacheFolder } from "../../tasks/cache_folder.ts";
-import { didYouMean, editDistance } from "../../tasks/did_you_mean.ts";
+import { didYouMean, editDistance } from "../../data/did_you_mean.ts";
 import { duration, startProgress } from "../../tasks/progress.ts";
 
 const config = z.strictObject({
