@@ -115,7 +115,15 @@ export type {
 } from "./sid/method.ts";
 export { type Neighbour, PrefixIndex, type PrefixNeighbours } from "./sid/neighbours.ts";
 export { type PlacedItem, type Placement, placeNewItems } from "./sid/place_new.ts";
-export type { NextItemPrompts } from "./sid/next_item_prompts.ts";
+export type { Asker, NextItemPrompts } from "./sid/next_item_prompts.ts";
+export { ItemTexts } from "./sid/alignment/item_texts.ts";
+export { ALIGNMENT_TASKS, alignmentTask } from "./sid/alignment/registry.ts";
+export { type AlignmentOptions, type AlignmentSource, alignmentSource } from "./sid/alignment/source.ts";
+export type { AlignmentTask, Example, Examples, TaskInput } from "./sid/alignment/task.ts";
+export { genrec } from "./sid/prompts/genrec.ts";
+export { Prompts, type PromptsOptions } from "./sid/prompts/prompts.ts";
+export { parseTemplates, type Templates } from "./sid/prompts/template.ts";
+export { textPrompts, type TextPromptsOptions } from "./sid/prompts/text_prompts.ts";
 export { sidPrompts } from "./sid/prompt.ts";
 export type { PrefixPurity } from "./sid/purity.ts";
 export { type LevelReport, reportSids, type SidReport } from "./sid/report.ts";
@@ -235,7 +243,7 @@ export {
 
 export { DivergenceError, loadDecoder, type TrainerState } from "./train/checkpoint.ts";
 export { RunDirectory, type RunFiles } from "./train/run_directory.ts";
-export { type SftInput, type SftResult, trainSft } from "./train/sft.ts";
+export { type SftFacts, type SftInput, type SftResult, trainSft } from "./train/sft.ts";
 export { type ScheduleName, SCHEDULES } from "./models/schedule.ts";
 export { type SftConfig, sftConfig } from "./train/sft_config.ts";
-export type { ValidationResult } from "./train/validation.ts";
+export { Validation, type ValidationOptions, type ValidationResult } from "./train/validation.ts";

@@ -16,7 +16,7 @@ type Settings = z.output<typeof SftSchema>;
 /** What a run learns, is asked and computes with, and the files that a run directory keeps of it. */
 export type SftInputs =
   & ModelInputs
-  & Partial<Pick<TextInputs, "pretrained" | "firstNewRow" | "tokenizer" | "companions">>
+  & Partial<Pick<TextInputs, "pretrained" | "firstNewRow" | "frozenRows" | "tokenizer" | "companions">>
   & { files: Record<string, string | Uint8Array> };
 
 /**

@@ -17,7 +17,7 @@ import type { Task, TaskIO } from "./_cli.ts";
 import { loadInputs, openDevice, type RunManifest, runManifest, VariantFlag } from "./_inputs.ts";
 import { checkCost } from "./_sft_cost.ts";
 import { sftInputs } from "./_sft_inputs.ts";
-import type { Progress } from "./progress.ts";
+import { duration, type Progress } from "./progress.ts";
 
 const config = z.strictObject({
   data: z.string().describe("dataset directory, ours or foreign, or `synthetic`"),
@@ -55,6 +55,8 @@ export const task: Task<typeof config> = {
 /** Trains as the flags say; also the SFT stage of `quickstart`. */
 export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<void> {
   const { data, sids: index, out, resume, tune, variant, dryRun, memoryLimit, ...settings } = flags;
+  const run = new RunDirectory(out, settings);
+  if (!dryRun) await run.check(resume);
   const { dataset, sids, sidsFile } = await loadInputs(data, index);
   const inputs = await sftInputs(dataset, sids, data, settings, io);
   const { source, prompts } = inputs;
@@ -75,18 +77,20 @@ export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<v
     : undefined;
   await checkCost(device, inputs, packed, settings, { dryRun, memoryLimit }, io);
   if (dryRun) return;
-  const run = new RunDirectory(out, settings);
-  await run.check(resume);
-  const files = [...dataset.files, ...inputs.pretrained?.paths ?? []];
+  const files = [
+    ...dataset.files,
+    ...inputs.pretrained?.paths ?? [],
+    ...settings.preferences ? [settings.preferences] : [],
+  ];
   const manifest = await runManifest(device, dataset.name, [...files, ...sidsFile ? [sidsFile] : []], {
     task: "sft",
     seed: settings.seed,
   });
-  if (resume) await checkSame(run, settings, formatIndex(sids), files, manifest);
+  const texts = { "index.json": formatIndex(sids), ...inputs.files };
+  if (resume) await checkSame(run, settings, texts, files, manifest);
   const start = async () => {
     await run.create(false);
-    await run.write("index.json", formatIndex(sids));
-    for (const [name, content] of Object.entries(inputs.files)) await run.write(name, content);
+    for (const [name, content] of Object.entries(texts)) await run.write(name, content);
     await run.write("manifest.json", JSON.stringify(manifest, null, 2) + "\n");
     // Last: a folder with it is a run. It serves as --config when the run is resumed.
     const resolved = { data, sids: index, tune, variant, ...settings };
@@ -96,13 +100,19 @@ export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<v
     quoted(out)
   } --resume`;
 
+  let loading: Progress | undefined;
   let progress: Progress | undefined;
   const tuning = tune === "on" || tune === "auto" && !device.isCpu;
   const result = await trainSft({
     device,
     data: packed,
     trie,
-    makeDecoder: () => sftDecoder(device, inputs, settings),
+    makeDecoder() {
+      return sftDecoder(device, inputs, settings, (done, total) => {
+        loading ??= io.progress(total, "weights");
+        loading.update(done);
+      }).finally(() => loading?.stop());
+    },
     validation,
     companions: inputs.companions,
     decode: inputs.tokenizer && ((tokens) => inputs.tokenizer!.decode(tokens, true)),
@@ -119,15 +129,14 @@ export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<v
         warn: io.log,
       }),
     tune: tuning ? () => autotune(device, store, { log: io.log }) : undefined,
-    async onStart({ parameters, trained, steps, tokensPerEpoch, sequences }) {
+    async onStart({ parameters, trained, done, steps, tokensPerEpoch, sequences }) {
       if (!resume) await start();
-      const millions = (count: number) => `${(count / 1e6).toFixed(2)} M`;
+      const share = trained < parameters ? `, ${short(trained)} of them trained` : "";
       io.log(
-        `${millions(parameters)} parameters${
-          trained < parameters ? `, ${millions(trained)} of them trained` : ""
-        }, ${sequences} sequences, ${tokensPerEpoch} tokens an epoch, ` +
-          `${steps} steps, on ${device.info.description || device.info.vendor}`,
+        `Model: ${short(parameters)} parameters${share}, on ${device.info.description || device.info.vendor}`,
       );
+      io.log(`Data: ${short(sequences)} sequences, ${short(tokensPerEpoch)} tokens an epoch`);
+      io.log(`Steps: ${steps}${done > 0 ? `, ${done} of them done before` : ""}`);
       progress = io.progress(steps, "sft");
     },
     onStep: (step, note) => progress?.update(step, note),
@@ -143,14 +152,20 @@ export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<v
     throw error;
   }).finally(() => progress?.stop());
 
-  const rate = `${Math.round(result.tokensPerSecond)} tokens/s`;
   if (result.stopped === "interrupted") {
     io.log(`Stopped, ${out} is saved. ${goOn}`);
     return;
   }
+  const ended = result.stopped === "early" ? "Stopped early" : "Finished";
   io.log(
-    `${result.stopped === "early" ? "Stopped early" : "Finished"} after ${result.steps} steps, ` +
-      `${result.seconds.toFixed(0)} s, ${rate}. Evaluate with: ` +
+    result.steps === 0
+      ? `${ended} before, nothing is left to do.`
+      : `${ended} after ${result.steps} steps, ${duration(result.seconds)}, ${
+        short(result.tokensPerSecond)
+      } tokens/s.`,
+  );
+  io.log(
+    "Evaluate with: " +
       `genrec evaluate --run ${quoted(out)} --data ${quoted(data)} --out ${quoted(join(out, "eval"))}`,
   );
 }
@@ -159,7 +174,7 @@ export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<v
 async function checkSame(
   run: RunDirectory,
   settings: Record<string, unknown>,
-  index: string,
+  texts: Record<string, string | Uint8Array>,
   files: string[],
   manifest: RunManifest,
 ): Promise<void> {
@@ -173,10 +188,15 @@ async function checkSame(
         }, or start another run`,
     );
   }
-  if (await run.read("index.json") !== index) {
+  const decoder = new TextDecoder();
+  for (const [name, content] of Object.entries(texts)) {
+    if (await run.read(name) === (typeof content === "string" ? content : decoder.decode(content))) continue;
     throw new UserError(
-      `Cannot resume ${run.path} with these SIDs: they differ from its index.json. ` +
-        `Use --sids ${quoted(join(run.path, "index.json"))}, or start another run`,
+      name === "index.json"
+        ? `Cannot resume ${run.path} with these SIDs: they differ from its index.json. ` +
+          `Use --sids ${quoted(join(run.path, "index.json"))}, or start another run`
+        : `Cannot resume ${run.path}: tokenizer or prompts have changed, they would give another ${name}. ` +
+          "Put back the files that it was started with, or start another run",
     );
   }
   // Files may have moved: their contents count.
@@ -188,6 +208,11 @@ async function checkSame(
     `Cannot resume ${run.path} with this data: ${changed} is not the file that it was started with, see manifest.json. ` +
       "Use the same --data, or start another run",
   );
+}
+
+/** `494 M`, three digits of a number. */
+function short(value: number): string {
+  return value.toLocaleString("en-US", { notation: "compact", maximumSignificantDigits: 3 });
 }
 
 /** A path as a POSIX shell takes it. */

@@ -51,13 +51,27 @@ export interface SftInput {
   /** Stops the run after the current step, with a checkpoint. */
   signal: AbortSignal;
   /** Called once before the first step, with the size of the work: all that the input gets wrong was thrown by then. */
-  onStart?(
-    facts: { parameters: number; trained: number; steps: number; tokensPerEpoch: number; sequences: number },
-  ): void | Promise<void>;
+  onStart?(facts: SftFacts): void | Promise<void>;
   /** Called after each line of the log, every `loggingSteps` steps. */
   onStep?(step: number, note: string): void;
   /** Called after each validation; `best` where it is the best so far. */
   onValidation?(step: number, result: ValidationResult, best: boolean): void;
+}
+
+/** Size of the work. */
+export interface SftFacts {
+  /** Numbers of the model. */
+  parameters: number;
+  /** Those of them that change. */
+  trained: number;
+  /** Optimizer steps of the whole run. */
+  steps: number;
+  /** Steps that were done before a resume. */
+  done: number;
+  /** Input tokens of the first epoch. */
+  tokensPerEpoch: number;
+  /** Sequences of the first epoch. */
+  sequences: number;
 }
 
 /** How a run ended. */
@@ -131,6 +145,7 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
     parameters: decoder.parameters.count,
     trained: decoder.parameters.trainedCount,
     steps: plan.total,
+    done: state.step,
     tokensPerEpoch: data.epoch.tokens,
     sequences: data.epoch.sequences,
   });

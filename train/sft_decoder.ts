@@ -10,14 +10,15 @@ import type { TextInputs } from "./text_inputs.ts";
 /** What of the inputs decides about the model. */
 export type DecoderInputs =
   & Pick<ModelInputs, "architecture">
-  & Partial<Pick<TextInputs, "pretrained" | "firstNewRow">>;
+  & Partial<Pick<TextInputs, "pretrained" | "firstNewRow" | "frozenRows">>;
 
 /**
- * What of the decoder is trained: everything; the rows of new tokens (`freeze: llm`); or adapters and these rows.
- * @throws {UserError} if a model from scratch is to be frozen.
+ * What of the decoder is trained: everything; the rows of the tokens of the index (`freeze: llm`); or adapters and
+ * these rows.
+ * @throws {UserError} if a model from scratch is to be frozen, or everything and adapters at once.
  */
 export function decoderOptions(
-  { pretrained, firstNewRow }: DecoderInputs,
+  { pretrained, frozenRows }: DecoderInputs,
   config: SftConfig,
 ): DecoderOptions {
   const { gradientCheckpointing, freeze, loraR: r } = config;
@@ -30,15 +31,21 @@ export function decoderOptions(
         `${r > 0 ? "--lora-r" : "--freeze"}`,
     );
   }
+  if (r > 0 && freeze === "llm") {
+    throw new UserError(
+      "Cannot use --freeze llm with --lora-r: it trains the rows of the index's tokens alone, --lora-r adapters as well, " +
+        "of a model that is frozen anyhow. Leave out one of them",
+    );
+  }
   if (r === 0) {
     const isTable = (name: string) => [EMBEDDING, HEAD].includes(name);
-    return { gradientCheckpointing, trainable: isTable, frozenRows: firstNewRow };
+    return { gradientCheckpointing, trainable: isTable, frozenRows };
   }
   const { loraAlpha: alpha, loraDropout: dropout, loraTargetModules, useRslora } = config;
   const targetModules = loraTargetModules.includes("all") ? "all" : loraTargetModules;
   return {
     gradientCheckpointing,
-    frozenRows: firstNewRow,
+    frozenRows,
     lora: { r, alpha, dropout, targetModules, rankStabilised: useRslora },
   };
 }

@@ -26,6 +26,7 @@ import { parseTemplates, type Templates } from "../sid/prompts/template.ts";
 import { textPrompts } from "../sid/prompts/text_prompts.ts";
 import { scratchConfig } from "./scratch_decoder.ts";
 import type { SftConfig } from "./sft_config.ts";
+import { isFile } from "./run_directory.ts";
 import type { ModelInputs } from "./sid_inputs.ts";
 
 /** Longest texts in tokens: a title of the catalogue is cut as in a shop's list, a description after its first lines. */
@@ -45,6 +46,8 @@ export interface TextInputs extends ModelInputs {
   pretrained?: Pretrained;
   /** First token that the pretrained model does not know. */
   firstNewRow: number;
+  /** Rows of the embedding before the tokens of index and tasks, which train even where the model is frozen. */
+  frozenRows: number;
 }
 
 /** Where the texts come from. */
@@ -65,13 +68,14 @@ export async function textInputs(
   files: ReadFiles,
   onProgress?: (done: number, total: number) => void,
 ): Promise<TextInputs> {
+  if (settings.model) await checkFolder(settings.model, files);
   const pretrained = settings.model && !settings.fromScratch
     ? await Pretrained.open(settings.model, files)
     : undefined;
-  if (pretrained && settings.trimVocabulary) {
+  if (pretrained) checkPretrained(settings);
+  if (settings.valueAware && !dataset.items.some(({ finalValue = 0 }) => finalValue > 0)) {
     throw new UserError(
-      "Cannot trim the vocabulary of a pretrained model: its tokens have weights. Use --from-scratch, or leave out " +
-        "--trim-vocabulary",
+      `Cannot weigh rows by value: no item of ${dataset.name} has a final_value above 0. Leave out --value-aware`,
     );
   }
   const { tokenizer: base, tokenizerConfig } = await readTokenizer(
@@ -81,11 +85,12 @@ export async function textInputs(
   const model = await readArchitecture(settings, pretrained, files);
   const templates = await readTemplates(settings.prompts);
   const weights = taskWeights(settings.tasks);
+  const rowsPath = `${settings.data}/sft/train.json`;
   const more = {
     preferences: settings.preferences
       ? await readPreferences(settings.preferences, dataset.items.length)
       : undefined,
-    rows: weights.rows ? await readSftRows(`${settings.data}/sft/train.json`) : undefined,
+    rows: weights.rows && await isFile(rowsPath) ? await readSftRows(rowsPath) : undefined,
   };
   const of = (tokenizer: Tokenizer) => {
     const special = specialTokens(tokenizer, tokenizerConfig, settings.trimVocabulary ? {} : model);
@@ -102,6 +107,14 @@ export async function textInputs(
     const { prompts, input } = of(tokenizer);
     const texts = alignmentTexts({ ...input, prompts, tasks: weights });
     tokenizer = trimTokenizer(tokenizer, texts, settings.trimMinCount).tokenizer;
+  }
+
+  const frozenRows = rowsBefore(tokenizer, [...own, ...sids.flat()]);
+  if (settings.freeze === "llm" && frozenRows === tokenizer.vocabulary) {
+    throw new UserError(
+      `Cannot freeze ${settings.model}: its tokenizer has the tokens of the index among others, so no rows are left to ` +
+        "train. Leave out --freeze, or use --lora-r 16",
+    );
   }
 
   const { prompts, input, special } = of(tokenizer);
@@ -129,7 +142,8 @@ export async function textInputs(
       },
     ],
     pretrained,
-    firstNewRow: base.vocabulary,
+    firstNewRow: Math.min(base.vocabulary, model?.vocab_size ?? Infinity),
+    frozenRows,
   };
 }
 
@@ -159,7 +173,10 @@ function askedTask(weights: Readonly<Record<string, number>>): string {
   return weights.heterogeneous && !weights["next-item"] ? "heterogeneous" : "next-item";
 }
 
-/** Reads tokenizer.json and, where there is one, tokenizer_config.json of a folder, or the tokenizer.json named. */
+/**
+ * Reads tokenizer.json and, where they are there, tokenizer_config.json and chat_template.jinja of a folder, or of that
+ * of the tokenizer.json named.
+ */
 export async function readTokenizer(
   path: string,
   files: ReadFiles,
@@ -172,12 +189,20 @@ export async function readTokenizer(
         `AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) of Hugging Face transformers writes one`,
     );
   }
+  const text = async (name: string) =>
+    names.includes(name) ? new TextDecoder().decode(await files.readFile(`${folder}/${name}`)) : undefined;
   const source = `${folder}/tokenizer.json`;
   const tokenizer = new Tokenizer(await files.readFile(source), source);
-  if (!names.includes("tokenizer_config.json")) return { tokenizer, tokenizerConfig: {} };
-  const config = `${folder}/tokenizer_config.json`;
-  const text = new TextDecoder().decode(await files.readFile(config));
-  return { tokenizer, tokenizerConfig: parseTokenizerConfig(text, config) };
+  const config = await text("tokenizer_config.json");
+  const tokenizerConfig = config === undefined
+    ? {}
+    : parseTokenizerConfig(config, `${folder}/tokenizer_config.json`);
+  // Newer checkpoints keep the template in a file of its own, which counts where both are there.
+  const chat_template = await text("chat_template.jinja");
+  return {
+    tokenizer,
+    tokenizerConfig: chat_template === undefined ? tokenizerConfig : { ...tokenizerConfig, chat_template },
+  };
 }
 
 /** Templates of a file; ours without one. */
@@ -203,15 +228,49 @@ export function taskWeights(tasks: readonly string[]): Record<string, number> {
   return weights;
 }
 
+/** A name on the hub is the most likely slip. */
+async function checkFolder(model: string, files: ReadFiles): Promise<void> {
+  const found = await files.listFiles(model).then(() => true, () => false);
+  if (found) return;
+  throw new UserError(
+    `Cannot load a model from ${model}: no such directory. Expected a Hugging Face directory on this machine with ` +
+      "config.json, tokenizer.json and safetensors; nothing is fetched",
+  );
+}
+
+function checkPretrained({ model, tokenizer, trimVocabulary }: SftConfig): void {
+  const flag = trimVocabulary ? "--trim-vocabulary" : tokenizer ? "--tokenizer" : undefined;
+  if (flag === undefined) return;
+  throw new UserError(
+    `Cannot use ${flag} with the pretrained model ${model}: its weights belong to the tokens of its own tokenizer. ` +
+      `Add --from-scratch, or leave out ${flag}`,
+  );
+}
+
+/** Rows before `tokens`, which are the last of the tokenizer; all of its rows where others come after them. */
+function rowsBefore(tokenizer: Tokenizer, tokens: readonly string[]): number {
+  const ids = new Set(tokens.map((token) => tokenizer.idOf(token)));
+  let rows = tokenizer.vocabulary;
+  while (ids.has(rows - 1)) rows--;
+  return rows;
+}
+
 // Config of the directory, whether its weights are used or not; a tokenizer alone says nothing of the model.
 async function readArchitecture(
-  { model }: SftConfig,
+  { model, maxLength }: SftConfig,
   pretrained: Pretrained | undefined,
   files: ReadFiles,
 ): Promise<DecoderConfig | undefined> {
-  if (pretrained || !model) return pretrained?.config;
+  if (!model) return undefined;
   const path = `${model}/config.json`;
-  return readDecoderConfig(new TextDecoder().decode(await files.readFile(path)), path);
+  const config = pretrained?.config ??
+    readDecoderConfig(new TextDecoder().decode(await files.readFile(path)), path);
+  const { max_position_embeddings: positions } = config;
+  if (positions >= maxLength) return config;
+  throw new UserError(
+    `Cannot train on sequences of ${maxLength} tokens: the model of ${model} has ${positions} positions. Use ` +
+      `--max-length ${positions} or less`,
+  );
 }
 
 function architecture(
@@ -223,12 +282,6 @@ function architecture(
   // Checkpoints have rows to spare beyond their tokenizer, which new tokens take first.
   const rows = settings.trimVocabulary ? 0 : model?.vocab_size ?? 0;
   const vocab_size = Math.max(rows, tokenizer.vocabulary);
-  if (model && model.max_position_embeddings < settings.maxLength) {
-    throw new UserError(
-      `Cannot train on sequences of ${settings.maxLength} tokens: the model of ${settings.model} has ` +
-        `${model.max_position_embeddings} positions. Lower --max-length`,
-    );
-  }
   if (model) return { ...model, vocab_size, eos_token_id: eos, pad_token_id: pad };
   return scratchConfig(settings, {
     vocab_size,
