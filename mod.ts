@@ -68,7 +68,7 @@ export type { BlockRows } from "./kernels/keep_blocks.ts";
 export type { Dispatch, Kernel } from "./kernels/kernel.ts";
 export { Tape } from "./kernels/tape.ts";
 export type { ProfileRow } from "./kernels/profiler.ts";
-export type { Flat, Layout, Matrix, Tensor } from "./kernels/tensor.ts";
+export type { Flat, Layout, Matrix, MatrixDtype, Tensor } from "./kernels/tensor.ts";
 export { type Normalisation, NORMALISATIONS, type TrieEdges } from "./kernels/trie_log_softmax.ts";
 export {
   type ChoiceStore,
@@ -118,11 +118,42 @@ export { type PlacedItem, type Placement, placeNewItems } from "./sid/place_new.
 export type { Asker, NextItemPrompts } from "./sid/next_item_prompts.ts";
 export { ItemTexts } from "./sid/alignment/item_texts.ts";
 export { ALIGNMENT_TASKS, alignmentTask } from "./sid/alignment/registry.ts";
-export { type AlignmentOptions, type AlignmentSource, alignmentSource } from "./sid/alignment/source.ts";
-export type { AlignmentTask, Example, Examples, TaskInput } from "./sid/alignment/task.ts";
+export type { TaskRange } from "./sid/alignment/mix.ts";
+export type { TaskPlanOptions } from "./sid/alignment/plan.ts";
+export {
+  type AlignmentOptions,
+  type AlignmentSource,
+  alignmentSource,
+  LONG_SEQUENCES,
+  type LongSequences,
+  LOSS_NORMALISATIONS,
+  type LossNormalisation,
+  type TaskReport,
+} from "./sid/alignment/source.ts";
+export type {
+  AlignmentTask,
+  Example,
+  Examples,
+  NextItemTask,
+  Slots,
+  TaskInput,
+} from "./sid/alignment/task.ts";
+export type { Preference } from "./data/preferences.ts";
+export type { Capacity, PackedBatch } from "./data/batches.ts";
+export type { PackInput } from "./data/sequences.ts";
+export type { SequenceSource } from "./data/sequence_source.ts";
+export type { SftTextRow } from "./data/sft_rows.ts";
+export { type EncodeOptions, Tokenizer } from "./models/tokenizer.ts";
+export type { SpecialTokens, TokenizerConfig } from "./models/tokenizer_config.ts";
 export { genrec } from "./sid/prompts/genrec.ts";
 export { Prompts, type PromptsOptions } from "./sid/prompts/prompts.ts";
-export { parseTemplates, type Templates } from "./sid/prompts/template.ts";
+export {
+  type CompleteTemplates,
+  type FrameTemplate,
+  parseTemplates,
+  type TaskTemplate,
+  type Templates,
+} from "./sid/prompts/template.ts";
 export { textPrompts, type TextPromptsOptions } from "./sid/prompts/text_prompts.ts";
 export { sidPrompts } from "./sid/prompt.ts";
 export type { PrefixPurity } from "./sid/purity.ts";
@@ -244,6 +275,12 @@ export {
 export { DivergenceError, loadDecoder, type TrainerState } from "./train/checkpoint.ts";
 export { RunDirectory, type RunFiles } from "./train/run_directory.ts";
 export { type SftFacts, type SftInput, type SftResult, trainSft } from "./train/sft.ts";
+export type { MetricsObserver, ObserverContext } from "./train/observers/observer.ts";
+export { openObservers, type ReportTo } from "./train/observers/open_observers.ts";
+export { type MicroBatch, PackedData, type PackingOptions } from "./train/packed_data.ts";
+export { type DecoderInputs, sftDecoder } from "./train/sft_decoder.ts";
+export { type ModelInputs, sidInputs } from "./train/sid_inputs.ts";
+export { type TextInputs, textInputs, type TextSettings } from "./train/text_inputs.ts";
 export { type ScheduleName, SCHEDULES } from "./models/schedule.ts";
 export { type SftConfig, sftConfig } from "./train/sft_config.ts";
 export { Validation, type ValidationOptions, type ValidationResult } from "./train/validation.ts";

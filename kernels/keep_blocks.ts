@@ -19,7 +19,9 @@ export const MAX_BLOCKS = 4;
 
 /** Rows [start, end) of a block. */
 export interface BlockRows {
+  /** First row. */
   start: number;
+  /** Row after the last. */
   end: number;
 }
 

@@ -11,13 +11,17 @@ const Token = z.union([
 
 /** What is read of a `tokenizer_config.json`; further fields are kept. Tokens as texts. */
 export interface TokenizerConfig {
+  /** Starts a text. */
   bos_token?: string | null;
+  /** Ends a text. */
   eos_token?: string | null;
+  /** Fills unused positions. */
   pad_token?: string | null;
   /** Whether `bos_token` stands before every text. */
   add_bos_token?: boolean | null;
   /** One template, or several by name. */
   chat_template?: string | { name: string; template: string }[] | null;
+  /** What else stands there. */
   [field: string]: unknown;
 }
 

@@ -13,6 +13,7 @@ export interface PackingOptions {
 
 /** One forward and backward pass. */
 export interface MicroBatch {
+  /** Its rows. */
   packed: PackedBatch;
   /** (R) task of each target row; `tasks.length` for unused rows. */
   labels: Uint32Array<ArrayBuffer>;

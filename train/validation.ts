@@ -26,17 +26,21 @@ export interface ValidationResult {
 
 /** What to validate on, and how. */
 export interface ValidationOptions {
+  /** Device of the model. */
   device: Device;
   /** Name of the dataset, for messages. */
   dataset: string;
   /** Valid split. */
   valid: readonly Sample[];
+  /** How the model is asked. */
   prompts: NextItemPrompts;
   /** Samples to use, drawn once with `seed`. */
   samples: number;
+  /** SIDs kept a sample. */
   beams: number;
   /** Packed tokens of a batch in which the loss is computed. */
   tokensPerBatch: number;
+  /** Seed of the subsample. */
   seed: number;
 }
 
@@ -46,6 +50,7 @@ export class Validation {
   #trie: DeviceTrie;
   #samples: Sample[];
 
+  /** Draws the subsample. Throws {@link UserError} if the valid split is empty. */
   constructor(options: ValidationOptions) {
     const { valid, prompts } = options;
     if (valid.length === 0) {

@@ -56,7 +56,10 @@ export class Prompts {
   #bos: string;
   #eos: string;
 
-  /** @throws {UserError} for a place that a task does not have, a frame without its parts, or no chat template. */
+  /**
+   * Reads all wordings.
+   * @throws {UserError} for a place that a task does not have, a frame without its parts, or no chat template.
+   */
   constructor(options: PromptsOptions) {
     this.#options = options;
     this.tokenizer = options.tokenizer;

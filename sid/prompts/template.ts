@@ -86,8 +86,11 @@ export interface Templates {
 
 /** {@link Templates} with every default filled in. */
 export interface CompleteTemplates extends Templates {
+  /** See {@link Templates}. */
   system: string;
+  /** See {@link Templates}. */
   frame: "chat" | Required<FrameTemplate>;
+  /** See {@link Templates}. */
   tasks: Record<string, Required<Omit<TaskTemplate, "system">> & Pick<TaskTemplate, "system">>;
 }
 
