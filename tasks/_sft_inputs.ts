@@ -53,6 +53,14 @@ export async function sftInputs(
   }).finally(() => progress?.stop());
   reportLines(inputs.source.report).forEach((line) => io.log(line));
   const templates = await readTemplates(settings.prompts);
+  const { tasks } = inputs.source;
+  if (!["next-item", "heterogeneous"].some((task) => tasks.includes(task))) {
+    io.log(
+      `Note: validation and evaluation ask for the next item in the words of ${templates.name}, which ${
+        tasks.join(", ")
+      } may not teach${settings.prompts === "" ? ": see --prompts" : ""}`,
+    );
+  }
   return {
     ...inputs,
     files: {

@@ -1,5 +1,6 @@
 import { type Capacity, packBatch, type PackedBatch, planBatches } from "../data/batches.ts";
 import type { SequenceSource } from "../data/sequence_source.ts";
+import { UserError } from "../data/user_error.ts";
 
 /** How sequences become optimizer steps. */
 export interface PackingOptions {
@@ -39,7 +40,10 @@ export class PackedData {
   #seed: number;
   #plan: { epoch: number; steps: number[][][] } | undefined;
 
-  /** Sizes every sequence once. Throws `UserError`, in the first plan, for a sequence that no micro batch can hold. */
+  /**
+   * Sizes every sequence once.
+   * @throws {UserError} for an epoch without sequences and, in the first plan, for a sequence that no micro batch holds.
+   */
   constructor(source: SequenceSource, options: PackingOptions, seed: number) {
     this.source = source;
     this.#options = options;
@@ -54,6 +58,14 @@ export class PackedData {
     }
     this.longest = longest;
     const order = source.order(0, seed);
+    if (order.length === 0) {
+      throw new UserError(
+        `Cannot train on an epoch without sequences: the weights of ${
+          source.tasks.join(", ")
+        } leave none of ` +
+          `${source.count}. Raise them`,
+      );
+    }
     let tokens = 0;
     let targets = 0;
     for (const i of order) {

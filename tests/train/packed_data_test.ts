@@ -75,3 +75,8 @@ Deno.test("PackedData refuses a sequence that no micro batch holds when the firs
   const data = new PackedData(sourceOf([5, 65]), packing, 1);
   assert.throws(() => data.steps(0), /65 tokens .*64 tokens/);
 });
+
+Deno.test("PackedData refuses an epoch that the weights of the tasks leave empty", () => {
+  const source = { ...sourceOf([5, 6]), order: () => new Uint32Array() };
+  assert.throws(() => new PackedData(source, packing, 1), /weights of a, b, c leave none of 2\. Raise them/);
+});
