@@ -109,7 +109,8 @@ export async function textInputs(
     tokenizer = trimTokenizer(tokenizer, texts, settings.trimMinCount).tokenizer;
   }
 
-  const frozenRows = rowsBefore(tokenizer, [...own, ...sids.flat()]);
+  const firstNewRow = Math.min(base.vocabulary, model?.vocab_size ?? Infinity);
+  const frozenRows = Math.min(firstNewRow, rowsBefore(tokenizer, [...own, ...sids.flat()]));
   if (settings.freeze === "llm" && frozenRows === tokenizer.vocabulary) {
     throw new UserError(
       `Cannot freeze ${settings.model}: its tokenizer has the tokens of the index among others, so no rows are left to ` +
@@ -142,7 +143,7 @@ export async function textInputs(
       },
     ],
     pretrained,
-    firstNewRow: Math.min(base.vocabulary, model?.vocab_size ?? Infinity),
+    firstNewRow,
     frozenRows,
   };
 }

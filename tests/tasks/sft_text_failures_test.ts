@@ -129,7 +129,7 @@ Deno.test("sft refuses tasks, prompts and rows that cannot be used", async () =>
       /Cannot train in .*KiB of memory: .*(--[^,]* \([^)]*\), ){2}--/,
     );
     await Deno.remove(join(dir, "data/sft"), { recursive: true });
-    await refuses(dir, { tasks: ["rows"] }, /task rows of .*: expected rows of an sft\/\*\.json/);
+    await refuses(dir, { tasks: ["rows"] }, /task rows of .*: expected rows in sft\/train\.json/);
   });
 });
 
