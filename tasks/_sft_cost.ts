@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Device } from "../kernels/device.ts";
+import type { Trie } from "../sid/trie.ts";
 import { estimateTraining, formatEstimate } from "../train/estimate.ts";
 import { checkMemory, memoryRemedies } from "../train/memory_check.ts";
 import type { PackedData } from "../train/packed_data.ts";
@@ -19,10 +20,10 @@ export async function checkCost(
   inputs: DecoderInputs,
   data: PackedData,
   settings: z.output<typeof SftSchema>,
-  { dryRun, memoryLimit }: { dryRun: boolean; memoryLimit: number },
+  { dryRun, memoryLimit, trie }: { dryRun: boolean; memoryLimit: number; trie?: Trie },
   io: TaskIO,
 ): Promise<void> {
-  const plan = trainingPlan(inputs, data, settings);
+  const plan = trainingPlan(inputs, data, settings, trie);
   const estimate = await estimateTraining(device, plan);
   if (dryRun) formatEstimate(estimate).forEach((line) => io.log(line));
   const available = memoryLimit > 0
@@ -39,7 +40,7 @@ export async function checkCost(
   await checkMemory(device, estimate, available, remedies, (changed) => {
     // Another vocabulary would need the texts again: an untrimmed one is the upper bound.
     const config = withMemorySettings(settings, changed);
-    return { ...trainingPlan(inputs, data, config), capacity: capacityOf(data, config.tokensPerBatch) };
+    return { ...trainingPlan(inputs, data, config, trie), capacity: capacityOf(data, config.tokensPerBatch) };
   });
 }
 

@@ -75,7 +75,7 @@ export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<v
   const trie = settings.trieLossWeight > 0
     ? new DeviceTrie(device, buildTrie(prompts.itemTokens))
     : undefined;
-  await checkCost(device, inputs, packed, settings, { dryRun, memoryLimit }, io);
+  await checkCost(device, inputs, packed, settings, { dryRun, memoryLimit, trie: trie?.host }, io);
   if (dryRun) return;
   const files = [
     ...dataset.files,

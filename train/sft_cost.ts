@@ -1,4 +1,5 @@
 import { Decoder } from "../models/decoder.ts";
+import type { Trie } from "../sid/trie.ts";
 import type { TrainingPlan } from "./estimate.ts";
 import type { MemorySettings } from "./memory_check.ts";
 import type { PackedData } from "./packed_data.ts";
@@ -8,15 +9,20 @@ import { type DecoderInputs, decoderOptions } from "./sft_decoder.ts";
 import { sftMicroBatch } from "./sft_rehearsal.ts";
 import { StepPlan } from "./step_plan.ts";
 
-/** The run of these settings, for `estimateTraining()`. */
-export function trainingPlan(inputs: DecoderInputs, data: PackedData, config: SftConfig): TrainingPlan {
+/** The run of these settings, for `estimateTraining()`; `trie` is that of the SIDs, where the loss knows it. */
+export function trainingPlan(
+  inputs: DecoderInputs,
+  data: PackedData,
+  config: SftConfig,
+  trie?: Trie,
+): TrainingPlan {
   const { capacity, epoch } = data;
   return {
     dtype: config.dtype,
     decoder: (device) => new Decoder(device, inputs.architecture, decoderOptions(inputs, config)),
     capacity,
     optimizer: optimizerOptions(config),
-    microBatch: sftMicroBatch(config, data.source.tasks, capacity),
+    microBatch: sftMicroBatch(config, data.source.tasks, capacity, trie),
     epoch: { ...epoch, steps: data.steps(0) },
     steps: new StepPlan(data, config).total,
   };

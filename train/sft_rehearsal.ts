@@ -1,20 +1,31 @@
 import { type Capacity, packBatch } from "../data/batches.ts";
+import { DeviceTrie } from "../eval/device_trie.ts";
 import { LossScaling } from "../models/loss_scaling.ts";
+import type { Trie } from "../sid/trie.ts";
 import type { TrainingPlan } from "./estimate.ts";
 import { LossLog } from "./loss_log.ts";
 import type { SftConfig } from "./sft_config.ts";
 import { SftStep } from "./sft_step.ts";
 
-/** The trainer's own micro batch, for `estimateTraining()`. */
+/** The trainer's own micro batch, for `estimateTraining()`; `trie` is that of the SIDs, where the loss knows it. */
 export function sftMicroBatch(
   config: SftConfig,
   tasks: readonly string[],
   capacity: Capacity,
+  trie?: Trie,
 ): TrainingPlan["microBatch"] {
   return (device, decoder, optimizer) => {
     new LossLog(device, tasks, config.loggingSteps, capacity.rows); // for its arrays
     const scaling = device.dtype === "f16" ? new LossScaling(device) : undefined;
-    const step = new SftStep({ device, decoder, optimizer, scaling, capacity, trie: undefined }, config);
+    const parts = {
+      device,
+      decoder,
+      optimizer,
+      scaling,
+      capacity,
+      trie: trie && new DeviceTrie(device, trie),
+    };
+    const step = new SftStep(parts, config);
     return () => step.record(packBatch([], capacity), 1);
   };
 }

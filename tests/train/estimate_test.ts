@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { buildTrie } from "../../sid/trie.ts";
+import { DeviceTrie } from "../../eval/device_trie.ts";
 import { packBatch } from "../../data/batches.ts";
 import { UserError } from "../../data/user_error.ts";
 import { Device } from "../../kernels/device.ts";
@@ -96,49 +98,54 @@ for (
   });
 }
 
-Deno.test("estimateTraining() with the trainer's micro batch is what trainSft() takes", async () => {
-  const device = await Device.open();
-  const settings = sftConfig({
-    mode: "samples",
-    tokensPerBatch: 64,
-    maxSteps: 2,
-    loggingSteps: 2,
-    evalSamples: 0,
-    emaDecay: 0.9,
-    dropout: 0.1,
+for (const trieLossWeight of [0, 0.5]) {
+  Deno.test(`estimateTraining() with the trainer's micro batch is what trainSft() takes, trie loss ${trieLossWeight}`, async () => {
+    const device = await Device.open();
+    const trie = trieLossWeight > 0 ? buildTrie([7, 8, 9].map((token) => Uint32Array.of(token))) : undefined;
+    const settings = sftConfig({
+      mode: "samples",
+      tokensPerBatch: 64,
+      maxSteps: 2,
+      loggingSteps: 2,
+      evalSamples: 0,
+      emaDecay: 0.9,
+      dropout: 0.1,
+      trieLossWeight,
+    });
+    const tokens = Uint32Array.of(1, 2, 3, 4, 5, 6);
+    const source = {
+      count: 40,
+      tasks: ["next-item"],
+      taskOf: () => 0,
+      make: () => ({ tokens, targets: [{ at: 2, token: 7, weight: 1 }] }),
+      order: () => Uint32Array.from({ length: 40 }, (_, i) => i),
+    };
+    const data = new PackedData(source, settings, settings.seed);
+    const { capacity, epoch } = data;
+    const estimate = await estimateTraining(device, {
+      ...planOf({}),
+      capacity,
+      microBatch: sftMicroBatch(settings, source.tasks, capacity, trie),
+      epoch: { ...epoch, steps: 4 },
+    });
+    const path = await Deno.makeTempDir();
+    const run = new RunDirectory(path);
+    await run.create(false);
+    await trainSft({
+      device,
+      data,
+      trie: trie && new DeviceTrie(device, trie),
+      makeDecoder: () => new Decoder(device, config),
+      config: settings,
+      run,
+      resume: false,
+      signal: new AbortController().signal,
+    });
+    await Deno.remove(path, { recursive: true });
+    const error = estimate.memory.total / device.memory.peak - 1;
+    assert.ok(Math.abs(error) < 0.05, `estimated ${estimate.memory.total}, took ${device.memory.peak}`);
   });
-  const tokens = Uint32Array.of(1, 2, 3, 4, 5, 6);
-  const source = {
-    count: 40,
-    tasks: ["next-item"],
-    taskOf: () => 0,
-    make: () => ({ tokens, targets: [{ at: 2, token: 7, weight: 1 }] }),
-    order: () => Uint32Array.from({ length: 40 }, (_, i) => i),
-  };
-  const data = new PackedData(source, settings, settings.seed);
-  const { capacity, epoch } = data;
-  const estimate = await estimateTraining(device, {
-    ...planOf({}),
-    capacity,
-    microBatch: sftMicroBatch(settings, source.tasks, capacity),
-    epoch: { ...epoch, steps: 4 },
-  });
-  const path = await Deno.makeTempDir();
-  const run = new RunDirectory(path);
-  await run.create(false);
-  await trainSft({
-    device,
-    data,
-    makeDecoder: () => new Decoder(device, config),
-    config: settings,
-    run,
-    resume: false,
-    signal: new AbortController().signal,
-  });
-  await Deno.remove(path, { recursive: true });
-  const error = estimate.memory.total / device.memory.peak - 1;
-  assert.ok(Math.abs(error) < 0.05, `estimated ${estimate.memory.total}, took ${device.memory.peak}`);
-});
+}
 
 Deno.test("estimateTraining() counts operations by hand", async () => {
   const estimate = await estimateTraining(await Device.open(), planOf({}));
