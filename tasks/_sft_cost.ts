@@ -38,10 +38,25 @@ export async function checkCost(
     trimmable: settings.tokenizer !== "" || settings.fromScratch,
   });
   await checkMemory(device, estimate, available, remedies, (changed) => {
-    // Another vocabulary would need the texts again: an untrimmed one is the upper bound.
     const config = withMemorySettings(settings, changed);
-    return { ...trainingPlan(inputs, data, config, trie), capacity: capacityOf(data, config.tokensPerBatch) };
+    const { architecture } = inputs;
+    const trimmed = changed.trimVocabulary && !settings.trimVocabulary
+      ? { ...architecture, vocab_size: Math.min(architecture.vocab_size, trimmedVocabulary(data)) }
+      : architecture;
+    const plan = trainingPlan({ ...inputs, architecture: trimmed }, data, config, trie);
+    return { ...plan, capacity: capacityOf(data, config.tokensPerBatch) };
   });
+}
+
+/** About the tokens that are left of a trimmed vocabulary: all that the sequences have, and every byte. */
+function trimmedVocabulary({ source }: PackedData): number {
+  const used = new Set<number>();
+  for (let i = 0; i < source.count; i++) {
+    const { tokens, targets } = source.make(i);
+    for (const token of tokens) used.add(token);
+    for (const { token } of targets) used.add(token);
+  }
+  return used.size + 256;
 }
 
 /** Rows of a micro batch of `tokens`, with targets in the same proportion. */

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { UserError } from "../../data/user_error.ts";
+import { Tokenizer } from "../../models/tokenizer.ts";
 import { task as evaluate } from "../../tasks/evaluate.ts";
 import { task as sft } from "../../tasks/sft.ts";
 import { filesIn, genrec } from "./genrec.ts";
@@ -130,6 +131,19 @@ Deno.test("sft refuses tasks, prompts and rows that cannot be used", async () =>
     );
     await Deno.remove(join(dir, "data/sft"), { recursive: true });
     await refuses(dir, { tasks: ["rows"] }, /task rows of .*: expected rows in sft\/train\.json/);
+  });
+});
+
+Deno.test("sft for which there is not enough memory tells what a trimmed vocabulary would save", async () => {
+  await withShop("qwen2", {}, async (dir) => {
+    const path = join(dir, "model/tokenizer.json");
+    const words = Array.from({ length: 5000 }, (_, i) => `<word ${i}>`);
+    await Deno.writeFile(path, new Tokenizer(await Deno.readFile(path)).withTokens(words).json);
+    await refuses(
+      dir,
+      { fromScratch: true, memoryLimit: 0.002 },
+      /Enough would be --trim-vocabulary \([\d.]+ [KM]iB\)$/,
+    );
   });
 });
 
