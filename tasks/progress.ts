@@ -27,7 +27,7 @@ export function startProgress(total: number, label: string, output: ProgressOutp
 function bar(total: number, label: string): Progress {
   const started = performance.now();
   const shown = new cliProgress.SingleBar({
-    format: "{label} [{bar}] {value}/{total} {rate}/s, {left} left {note}",
+    format: "{label} [{bar}] {value}/{total} {rate}/s, {left} {note}",
     barsize: 24,
     hideCursor: true,
     linewrap: false,
@@ -35,7 +35,7 @@ function bar(total: number, label: string): Progress {
     barIncompleteChar: "-",
   });
   let stopped = false;
-  shown.start(total, 0, { label, rate: "-", left: "-", note: "" });
+  shown.start(total, 0, { label, rate: "-", left: "- left", note: "" });
   return {
     update(done, note = "") {
       if (!stopped) shown.update(done, { ...figures(done, total, performance.now() - started), note });
@@ -57,7 +57,7 @@ function lines(total: number, label: string, output: ProgressOutput): Progress {
       if (stopped || (now - last < LINE_EVERY_MS && done < total)) return;
       last = now;
       const { rate, left } = figures(done, total, now - started);
-      output.write(`${label} ${done}/${total} ${rate}/s, ${left} left ${note}`.trimEnd() + "\n");
+      output.write(`${label} ${done}/${total} ${rate}/s, ${left} ${note}`.trimEnd() + "\n");
       if (done >= total) stopped = true;
     },
     stop() {
@@ -70,7 +70,9 @@ function figures(done: number, total: number, elapsedMs: number): { rate: string
   const perSecond = done / Math.max(elapsedMs / 1000, 1e-3);
   return {
     rate: perSecond >= 10 ? perSecond.toFixed(0) : perSecond.toPrecision(2),
-    left: perSecond > 0 ? duration((total - done) / perSecond) : "-",
+    left: done >= total
+      ? `took ${duration(elapsedMs / 1000)}`
+      : `${perSecond > 0 ? duration((total - done) / perSecond) : "-"} left`,
   };
 }
 

@@ -133,7 +133,7 @@ Deno.test("startProgress() prints a line every five seconds and at the end witho
     progress.update(step, "loss 2");
   }
   progress.update(100);
-  assert.deepEqual(lines, ["sft 50/100 10/s, 5s left loss 2\n", "sft 100/100 10/s, 0s left loss 2\n"]);
+  assert.deepEqual(lines, ["sft 50/100 10/s, 5s left loss 2\n", "sft 100/100 10/s, took 10s loss 2\n"]);
 });
 
 Deno.test("duration() uses two units at most", () => {
