@@ -105,15 +105,20 @@ export async function openModel(
     throw new UserError(`Cannot use run ${path}: it has no checkpoint yet. Go on with its training first`);
   }
   const folder = await run.directory.checkpoint(which === "best" && !await has("best") ? "latest" : which);
+  const name = folder.split("/").at(-1)!;
+  const kept = await Array.fromAsync(Deno.readDir(`${path}/checkpoints`), ({ name }) => name);
+  if (!kept.includes(name)) {
+    throw new UserError(`Cannot use checkpoint ${name} of run ${path}: it has ${kept.sort().join(", ")}`);
+  }
   const decoder = await loadDecoder(device, folder);
   // Pretrained models have rows to spare.
   if (decoder.vocabulary < run.prompts.vocabulary) {
     throw new UserError(
-      `Cannot use ${folder}: the model has ${decoder.vocabulary} tokens, the run ${path} ` +
-        `${run.prompts.vocabulary}, expected as many. Use a checkpoint of this run`,
+      `Cannot use ${folder}: the model has ${decoder.vocabulary} tokens, ${path} has ${run.prompts.vocabulary}, ` +
+        "expected as many. Use a checkpoint of this run",
     );
   }
-  return { decoder, checkpoint: folder.split("/").at(-1)! };
+  return { decoder, checkpoint: name };
 }
 
 /** Beam search over the run's catalogue. */

@@ -8,7 +8,8 @@ export const rows: AlignmentTask = {
   summary: "rows of a file, as they are worded there",
   question: ["system", "instruction", "input"],
   answer: ["output"],
-  missing: ({ rows }) => rows?.length ? undefined : "rows in sft/train.json of its directory, as MIMIGenRec lays it out",
+  missing: ({ rows }) =>
+    rows?.length ? undefined : "rows in sft/train.json of its directory, as MIMIGenRec lays it out",
   tokens: ({ rows = [] }) => [
     ...new Set(
       rows.flatMap(({ instruction, input, output }) => `${instruction} ${input} ${output}`.match(SID) ?? []),

@@ -1,7 +1,7 @@
 import { UserError } from "../../data/user_error.ts";
 import { ALIGNMENT_TASKS, alignmentTask } from "../alignment/registry.ts";
 import type { TaskInput } from "../alignment/task.ts";
-import type { Asker, NextItemPrompts } from "../next_item_prompts.ts";
+import type { NextItemPrompts } from "../next_item_prompts.ts";
 import { sidTokenIds } from "../../models/tokenizer_config.ts";
 import type { Prompts } from "./prompts.ts";
 

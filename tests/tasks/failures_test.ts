@@ -79,7 +79,7 @@ Deno.test("evaluate refuses what is no run, or has no such checkpoint", async ()
       dir,
       "evaluate --run run --checkpoint step-9 --out eval",
       1,
-      /checkpoints\/step-9\/config\.json/,
+      /checkpoint step-9 of run run: it has step-1/,
     );
     await Deno.remove(join(dir, "run/latest"));
     await refuses(dir, "evaluate --run run --out eval", 1, /Cannot use run run: it has no checkpoint yet/);
@@ -108,7 +108,7 @@ Deno.test("evaluate refuses a run whose index, vocabulary and checkpoint do not 
       indexPath,
       index.replace("<b_0>", "<b_9>").replace('"<a_2>", "<b_2>"', '"<a_2>", "<b_0>"'),
     );
-    await refuses(dir, "evaluate --run run --out eval", 1, /the model has 9 tokens, .*vocabulary\.json 10/);
+    await refuses(dir, "evaluate --run run --out eval", 1, /the model has 9 tokens, run has 10/);
   });
 });
 
@@ -127,7 +127,7 @@ Deno.test("evaluate and recommend refuse a checkpoint that is cut off or not fin
       dir,
       "recommend --run run --history 1",
       1,
-      new RegExp(`model\\.safetensors: tensor ${name.replaceAll(".", "\\.")} holds NaN at 3`),
+      new RegExp(`tensor ${name.replaceAll(".", "\\.")} holds NaN at 3`),
     );
   });
 });

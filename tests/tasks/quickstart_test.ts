@@ -58,7 +58,7 @@ Deno.test("quickstart that is stopped by Ctrl-C in the training goes on from the
     const child = spawn(dir, args);
     const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
-    while (!/ 30 steps, on /.test(text)) text += (await reader.read()).value ?? assert.fail(`ended: ${text}`);
+    while (!/Steps: 30\n/.test(text)) text += (await reader.read()).value ?? assert.fail(`ended: ${text}`);
     child.kill("SIGINT");
     for (let part = await reader.read(); !part.done; part = await reader.read()) text += part.value;
     const [{ code }] = await Promise.all([child.status, child.stderr.cancel()]);
