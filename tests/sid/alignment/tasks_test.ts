@@ -123,7 +123,7 @@ Deno.test("tasks say what the data lacks", async () => {
   assert.equal(lacking("sid-to-description"), "item descriptions");
   assert.match(lacking("heterogeneous")!, /kinds of items/);
   assert.match(lacking("preference-to-sid")!, /--preferences FILE/);
-  assert.match(lacking("rows")!, /sft\/\*\.json/);
+  assert.match(lacking("rows")!, /sft\/train\.json/);
 });
 
 Deno.test("cutText() keeps at most so many tokens, at a space, and never half a character", async () => {
