@@ -130,6 +130,9 @@ function commandOf(task: Task, properties: Record<string, Property>): Command {
     const text = describe(property);
     const option = (flags: string) => {
       const made = new Option(flags, text);
+      if (allows(property, "array")) {
+        made.argParser((value, before?: string) => before === undefined ? value : `${before},${value}`);
+      }
       command.addOption(property.group === undefined ? made : made.helpGroup(`${property.group}:`));
     };
     if (allows(property, "boolean") && !allows(property, "string")) {

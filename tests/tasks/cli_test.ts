@@ -53,6 +53,10 @@ Deno.test("parseArgs() fills in defaults and keeps text that looks like a number
   assert.equal(found.beams, "auto");
 });
 
+Deno.test("parseArgs() adds up lists that come in several flags", () => {
+  assert.deepEqual(parse("--data", "d", "--history", "3", "--history", "1,2").history, [3, 1, 2]);
+});
+
 Deno.test("parseArgs() lets flags win over the config file, and the file over defaults", () => {
   withConfig("maxSteps: 5\nschedule: cosine\ndata: d\nhistory: [4, 5]\n", (file) => {
     const found = parse("--config", file, "--max-steps", "9");
