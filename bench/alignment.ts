@@ -2,7 +2,7 @@
  * Do the alignment tasks help? One small decoder from scratch with the real Qwen2.5 tokenizer on MiniOneRec's Industrial
  * split, trained on next items alone and on all tasks with the same number of next-item rows:
  *
- *     deno run -A bench/alignment.ts [--arms NAME,NAME] [--seeds 42,43,44] [--test] [--out runs/alignment]
+ *     deno run -A bench/alignment.ts [--arms NAME,NAME] [--seeds 42,43,44] [--test] [--sft "--hidden-size 64"] [--out runs/alignment]
  *
  * Tune on valid (the default); `--test` evaluates the test split too, once. `--reference DIR,DIR` names evaluations of
  * another model, such as those of bench/industrial.ts, as a further row. Prints the Markdown table of BENCHMARKS.md. What
@@ -20,6 +20,7 @@ const { values } = parseArgs({
     arms: { type: "string", default: "" },
     seeds: { type: "string", default: "42,43,44" },
     test: { type: "boolean", default: false },
+    sft: { type: "string", default: "" },
     reference: { type: "string", default: "" },
     data: { type: "string", default: `${shared}/minionerec-industrial` },
     tokenizer: { type: "string", default: `${shared}/qwen2.5-tokenizer` },
@@ -71,7 +72,7 @@ async function trainAndEvaluate(run: string, seed: number, flags: string[]): Pro
     await genrec([
       "sft",
       ...["--config", "configs/industrial-tasks-small.yaml", "--data", data, "--tokenizer", tokenizer],
-      ...[...flags, "--seed", String(seed), "--out", run],
+      ...[...flags, ...values.sft.split(" ").filter(Boolean), "--seed", String(seed), "--out", run],
       ...(await exists(join(run, "config.json")) ? ["--resume"] : []),
     ]);
     await genrec([
