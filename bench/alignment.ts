@@ -2,7 +2,7 @@
  * Do the alignment tasks help? One small decoder from scratch with the real Qwen2.5 tokenizer on MiniOneRec's Industrial
  * split, trained on next items alone and on all tasks with the same number of next-item rows:
  *
- *     deno run -A bench/alignment.ts [--arms NAME,NAME] [--seeds 42,43,44] [--test] [--sft "--hidden-size 64"] [--out runs/alignment]
+ *     deno run -A bench/alignment.ts [--arms NAME,NAME] [--seeds 42,43,44] [--test] [--sft="--hidden-size 64"] [--out runs/alignment]
  *
  * Tune on valid (the default); `--test` evaluates the test split too, once. `--reference DIR,DIR` names evaluations of
  * another model, such as those of bench/industrial.ts, as a further row. Prints the Markdown table of BENCHMARKS.md. What
