@@ -9,6 +9,7 @@ import { sha256 } from "../data/sha256.ts";
 import { UserError } from "../data/user_error.ts";
 import { Device, type DeviceOptions } from "../kernels/device.ts";
 import { type ChoiceStore, parseVariants } from "../kernels/variants.ts";
+import { remember } from "./_open_devices.ts";
 import { cacheFolder } from "./cache_folder.ts";
 
 /** The flag that all tasks with a device share. */
@@ -27,6 +28,7 @@ export async function openDevice(
   storage: Pick<DeviceOptions, "layout" | "dtype"> = {},
 ): Promise<{ device: Device; store: ChoiceStore }> {
   const device = await Device.open({ ...storage, ...parseVariants(variant) });
+  remember(device);
   const store = choiceStore();
   device.variants.useStore(store);
   return { device, store };

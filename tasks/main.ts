@@ -1,5 +1,6 @@
 import manifest from "../deno.json" with { type: "json" };
 import { reportError, runTask, UsageError } from "./_cli.ts";
+import { settleDevices } from "./_open_devices.ts";
 import { didYouMean } from "../data/did_you_mean.ts";
 import { loadTask, registry, type TaskName } from "./registry.ts";
 
@@ -37,5 +38,9 @@ if (Deno.build.os === "linux" && !Deno.env.has("DENO_WEBGPU_BACKEND")) {
   Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan");
 }
 
-// Exits without device.destroy(), which may crash with work in flight.
-if (import.meta.main) Deno.exit(await main(Deno.args));
+// Exits without device.destroy(), which may crash.
+if (import.meta.main) {
+  const code = await main(Deno.args);
+  await settleDevices();
+  Deno.exit(code);
+}

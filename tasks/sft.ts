@@ -5,7 +5,6 @@ import { DeviceTrie } from "../eval/device_trie.ts";
 import { buildTrie } from "../sid/trie.ts";
 import { openObservers } from "../train/observers/open_observers.ts";
 import { RunDirectory } from "../train/run_directory.ts";
-import { SftSchema } from "../train/sft_schema.ts";
 import { DivergenceError } from "../train/checkpoint.ts";
 import { PackedData } from "../train/packed_data.ts";
 import { sftDecoder } from "../train/sft_decoder.ts";
@@ -17,6 +16,7 @@ import type { Task, TaskIO } from "./_cli.ts";
 import { loadInputs, openDevice, type RunManifest, runManifest, VariantFlag } from "./_inputs.ts";
 import { checkCost } from "./_sft_cost.ts";
 import { sftInputs } from "./_sft_inputs.ts";
+import { SftFlags, sftSettings } from "./_sft_settings.ts";
 import { duration, type Progress } from "./progress.ts";
 
 const config = z.strictObject({
@@ -34,7 +34,7 @@ const config = z.strictObject({
     "GiB that the run may take; 0: what the machine has free on a CPU adapter, no limit on a GPU, which does not tell",
   ),
   ...VariantFlag,
-  ...SftSchema.shape,
+  ...SftFlags.shape,
 });
 
 export const task: Task<typeof config> = {
@@ -54,7 +54,8 @@ export const task: Task<typeof config> = {
 
 /** Trains as the flags say; also the SFT stage of `quickstart`. */
 export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<void> {
-  const { data, sids: index, out, resume, tune, variant, dryRun, memoryLimit, ...settings } = flags;
+  const { data, sids: index, out, resume, tune, variant, dryRun, memoryLimit, ...given } = flags;
+  const settings = sftSettings(given, resume);
   const run = new RunDirectory(out, settings);
   if (!dryRun) await run.check(resume);
   const { dataset, sids, sidsFile } = await loadInputs(data, index);
@@ -87,7 +88,7 @@ export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<v
     seed: settings.seed,
   });
   const texts = { "index.json": formatIndex(sids), ...inputs.files };
-  if (resume) await checkSame(run, settings, texts, files, manifest);
+  if (resume) await checkSame(run, { ...settings }, texts, files, manifest);
   const start = async () => {
     await run.create(false);
     for (const [name, content] of Object.entries(texts)) await run.write(name, content);
@@ -124,7 +125,7 @@ export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<v
       openObservers(settings.reportTo, {
         directory: out,
         name: basename(out),
-        config: settings,
+        config: { ...settings },
         firstStep,
         warn: io.log,
       }),

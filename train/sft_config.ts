@@ -65,7 +65,7 @@ export interface SftConfig {
   /** Whether blocks are computed again in the backward pass instead of kept. Default: false. */
   gradientCheckpointing: boolean;
   /** Decoder family, as in Hugging Face's `config.json`. Default: `qwen3`. */
-  modelType: "qwen2" | "qwen3";
+  modelType: "qwen2" | "qwen3" | "llama";
   /** Width C of the residual stream. Default: 128. */
   hiddenSize: number;
   /** Width of the gated feed-forward layer. Default: 384. */

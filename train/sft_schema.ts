@@ -57,7 +57,7 @@ const fields = {
   gradientCheckpointing: z.boolean().default(false).describe(
     "compute blocks again in the backward pass: less memory, a third more time",
   ),
-  modelType: z.enum(["qwen2", "qwen3"]).default("qwen3").describe("decoder family"),
+  modelType: z.enum(["qwen2", "qwen3", "llama"]).default("qwen3").describe("decoder family"),
   hiddenSize: count().default(128).describe("width of the residual stream"),
   intermediateSize: count().default(384).describe("width of the gated feed-forward layer"),
   numHiddenLayers: count().default(4).describe("decoder blocks"),
