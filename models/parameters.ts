@@ -69,6 +69,9 @@ export interface Weights {
   gradient(name: string): Flat | undefined;
 }
 
+// Elements of parameters that are read back together, unless one alone has more: 4 MiB.
+const GROUP = 2 ** 20;
+
 /** Named tensors as in a checkpoint. */
 export type TensorMap = Map<string, HostTensor>;
 
@@ -276,27 +279,31 @@ export class Parameters implements Weights {
   }
 
   /**
-   * Checkpoint tensors one after the other, so that the host holds one parameter at a time. `trained` are arrays in
+   * Checkpoint tensors one after the other, so that the host holds one parameter at a time, or several small ones. `trained` are arrays in
    * place of the values of the segments, such as the optimizer's average. Nothing may change them meanwhile. Frozen rows
    * come as the device stores them: rounded on one of float16.
    */
   async *readTensors(
     trained: readonly Flat[] = this.segments.map(({ values }) => values),
   ): AsyncGenerator<HostTensor & { name: string }> {
-    for (const { spec, blocks } of this.#parameters.values()) {
-      const stride = groupsOf(spec.cols) * 4;
-      const whole = new Float32Array(spec.rows * stride);
-      for (const { start, rows, matrix, trained: place } of blocks) {
-        if (place) {
-          const flat = this.device.slice(trained[place.segment], place.at, place.length);
-          const [values] = await readSegments(this.device, [flat]);
+    for (const group of this.#groups()) {
+      const flats = group.flatMap(({ blocks }) =>
+        blocks.flatMap(({ trained: place }) =>
+          place ? [[this.device.slice(trained[place.segment], place.at, place.length)]] : []
+        )
+      );
+      const read = (await readSegments(this.device, ...flats)).values();
+      for (const { spec, blocks } of group) {
+        const stride = groupsOf(spec.cols) * 4;
+        const whole = new Float32Array(spec.rows * stride);
+        for (const { start, rows, matrix, trained: place } of blocks) {
+          const values = place
+            ? read.next().value!
+            : padRows((await this.device.read(matrix))[0], rows, spec.cols);
           whole.set(values, start * stride);
-        } else {
-          const [values] = await this.device.read(matrix);
-          whole.set(padRows(values, rows, spec.cols), start * stride);
         }
+        for (const part of partsOf(spec)) yield { name: part.name, ...takePart(spec, part, whole) };
       }
-      for (const part of partsOf(spec)) yield { name: part.name, ...takePart(spec, part, whole) };
     }
   }
 
@@ -334,6 +341,22 @@ export class Parameters implements Weights {
       this.device.destroy(values);
       this.device.destroy(gradients);
     }
+  }
+
+  /** Parameters in order, small ones together: a read takes 11 ms, however little it reads. */
+  #groups(): Parameter[][] {
+    const groups: Parameter[][] = [];
+    let size = Infinity;
+    for (const parameter of this.#parameters.values()) {
+      const own = parameter.spec.rows * groupsOf(parameter.spec.cols) * 4;
+      if (size + own > GROUP) {
+        groups.push([]);
+        size = 0;
+      }
+      groups.at(-1)!.push(parameter);
+      size += own;
+    }
+    return groups;
   }
 
   #get(name: string): Parameter {
