@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Device } from "../kernels/device.ts";
+import { matmul } from "../kernels/matmul.ts";
 import type { Trie } from "../sid/trie.ts";
 import { estimateTraining, formatEstimate } from "../train/estimate.ts";
 import { checkMemory, memoryRemedies } from "../train/memory_check.ts";
@@ -10,6 +11,8 @@ import type { SftSchema } from "../train/sft_schema.ts";
 import type { TaskIO } from "./_cli.ts";
 
 const GIB = 1024 ** 3;
+/** What training reaches of the rate of a product: 20 of 45 GFLOP/s on a CPU adapter (BENCHMARKS.md). */
+const TRAINING_SHARE = 0.45;
 
 /**
  * Estimates what a run takes, prints it for a dry run, and refuses a run for which there is not enough memory. Matrices
@@ -25,7 +28,10 @@ export async function checkCost(
 ): Promise<void> {
   const plan = trainingPlan(inputs, data, settings, trie);
   const estimate = await estimateTraining(device, plan);
-  if (dryRun) formatEstimate(estimate).forEach((line) => io.log(line));
+  if (dryRun) {
+    const rate = TRAINING_SHARE * await productRate(device);
+    formatEstimate(estimate, rate).forEach((line) => io.log(line));
+  }
   const available = memoryLimit > 0
     ? memoryLimit * GIB
     : device.isCpu
@@ -62,4 +68,22 @@ function trimmedVocabulary({ source }: PackedData): number {
 /** Rows of a micro batch of `tokens`, with targets in the same proportion. */
 function capacityOf({ capacity }: PackedData, tokens: number) {
   return { tokens, rows: Math.ceil(capacity.rows * tokens / capacity.tokens) };
+}
+
+/** Floating point operations a second of a product of two square matrices, measured in a fraction of a second. */
+async function productRate(device: Device): Promise<number> {
+  const width = 1024, times = 3;
+  const a = device.createMatrix(width, width);
+  const run = (count: number) =>
+    device.scope(async () => {
+      const started = performance.now();
+      for (let i = 0; i < count; i++) device.release(matmul(device, a, a));
+      await device.settle();
+      return performance.now() - started;
+    });
+  await run(1); // compiles
+  const one = await run(1);
+  const more = await run(1 + times);
+  device.destroy(a);
+  return 2 * width ** 3 * times / (Math.max(more - one, 0.1) / 1000);
 }

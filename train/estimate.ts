@@ -147,7 +147,11 @@ export function formatEstimate(estimate: TrainingEstimate, flopsPerSecond?: numb
     ["FLOPs", `${flops.step.toExponential(2)} a step, ${flops.run.toExponential(2)} in all`],
   ];
   if (flopsPerSecond) {
-    rows.push(["time", formatSeconds(flops.run / flopsPerSecond)]);
+    const rate = `${(flopsPerSecond / 1e9).toPrecision(2)} GFLOP/s`;
+    rows.push([
+      "time",
+      `about ${formatSeconds(flops.run / flopsPerSecond)} at ${rate}, validations not counted`,
+    ]);
   }
   rows.push(["memory", formatBytes(memory.total)]);
   const names: Record<Exclude<keyof TrainingMemory, "total">, string> = {
