@@ -33,6 +33,7 @@ const RunConfig = z.looseObject({
   maxHistory: z.int().min(1),
   maxLength: z.int().default(512),
   tasks: z.array(z.string()).default([]),
+  category: z.string().default("items"),
 });
 
 /** A trained run with the dataset that it ranks. */
@@ -81,11 +82,11 @@ async function runPrompts(
   directory: RunDirectory,
   dataset: Dataset,
   sids: string[][],
-  { maxHistory, maxLength, tasks }: z.output<typeof RunConfig>,
+  { maxHistory, ...config }: z.output<typeof RunConfig>,
 ): Promise<NextItemPrompts> {
   const { path } = directory;
   if (await isFile(`${path}/tokenizer.json`)) {
-    const settings = { maxHistory, maxLength, tasks, prompts: `${path}/prompts.json` };
+    const settings = { ...config, maxHistory, prompts: `${path}/prompts.json` };
     return await savedTextPrompts(dataset, sids, path, settings, diskFiles);
   }
   const vocabulary = SidVocabulary.fromJSON(await directory.readJson("vocabulary.json"));

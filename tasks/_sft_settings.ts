@@ -35,6 +35,7 @@ const GROUPS: Record<string, readonly (keyof SftConfig)[]> = {
     "mode",
     "tasks",
     "prompts",
+    "category",
     "preferences",
     "maxLength",
     "longSequences",

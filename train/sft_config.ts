@@ -28,6 +28,8 @@ export interface SftConfig {
   tasks: string[];
   /** Template file of other prompts than ours; "": ours. */
   prompts: string;
+  /** What `{category}` of a template stands for, such as "office products". Default: `items`. */
+  category: string;
   /** JSON or JSONL file of user preferences, for the tasks that learn from them. */
   preferences: string;
   /** `tasks` mode: longest sequence in tokens. Default: 512. */

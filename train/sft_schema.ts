@@ -26,6 +26,7 @@ const fields = {
     "tasks mode: names, each with a weight such as sid-to-title=0.5",
   ),
   prompts: z.string().default("").describe("template file of other prompts than ours"),
+  category: z.string().min(1).default("items").describe("what {category} of a template stands for"),
   preferences: z.string().default("").describe(
     "JSON or JSONL of user preferences, for the tasks that need them",
   ),

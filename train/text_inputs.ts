@@ -94,7 +94,8 @@ export async function textInputs(
   };
   const of = (tokenizer: Tokenizer) => {
     const special = specialTokens(tokenizer, tokenizerConfig, settings.trimVocabulary ? {} : model);
-    const prompts = new Prompts({ templates, tokenizer, special, tokenizerConfig });
+    const { category } = settings;
+    const prompts = new Prompts({ templates, tokenizer, special, tokenizerConfig, category });
     const texts = new ItemTexts(dataset, sids, tokenizer, LONGEST_TEXT);
     const input: TaskInput = { dataset, texts, maxHistory: settings.maxHistory, ...more };
     return { prompts, input, special };
@@ -156,13 +157,14 @@ export async function savedTextPrompts(
   dataset: Dataset,
   sids: readonly (readonly string[])[],
   folder: string,
-  settings: Pick<SftConfig, "maxHistory" | "maxLength" | "tasks" | "prompts">,
+  settings: Pick<SftConfig, "maxHistory" | "maxLength" | "tasks" | "prompts" | "category">,
   files: ReadFiles,
 ): Promise<NextItemPrompts> {
   const { tokenizer, tokenizerConfig } = await readTokenizer(folder, files);
   const templates = await readTemplates(settings.prompts);
   const special = specialTokens(tokenizer, tokenizerConfig);
-  const prompts = new Prompts({ templates, tokenizer, special, tokenizerConfig });
+  const { category } = settings;
+  const prompts = new Prompts({ templates, tokenizer, special, tokenizerConfig, category });
   const { maxHistory, maxLength } = settings;
   const texts = new ItemTexts(dataset, sids, tokenizer, LONGEST_TEXT);
   const task = askedTask(taskWeights(settings.tasks));
