@@ -6,9 +6,10 @@ import { loadDataset } from "../data/load.ts";
 import { diskFiles } from "../data/read_files.ts";
 import { RawIndex } from "../data/schema.ts";
 import { UserError } from "../data/user_error.ts";
-import { BeamSearch, type BeamSearchOptions } from "../eval/beam_search.ts";
+import { BeamSearch } from "../eval/beam_search.ts";
 import { DeviceTrie } from "../eval/device_trie.ts";
 import type { Device } from "../kernels/device.ts";
+import { type Normalisation, NORMALISATIONS } from "../kernels/trie_log_softmax.ts";
 import type { Decoder } from "../models/decoder.ts";
 import type { NextItemPrompts } from "../sid/next_item_prompts.ts";
 import { sidPrompts } from "../sid/prompt.ts";
@@ -16,6 +17,7 @@ import { SidVocabulary } from "../sid/tokens.ts";
 import { buildTrie } from "../sid/trie.ts";
 import { loadDecoder } from "../train/checkpoint.ts";
 import { isFile, RunDirectory } from "../train/run_directory.ts";
+import { trainedNormalisation } from "../train/sft_config.ts";
 import { savedTextPrompts } from "../train/text_inputs.ts";
 
 /** Flags of the tasks that read a run directory. */
@@ -23,8 +25,9 @@ export const RunFlags = {
   run: z.string().describe("run directory of `genrec sft`"),
   data: z.string().default("").describe("dataset directory; without it, the one that the run was trained on"),
   checkpoint: z.string().default("best").describe("best, latest or a name such as step-400"),
-  normalisation: z.enum(["vocab", "children"]).default("vocab").describe(
-    "what a token's probability is normalised over: the vocabulary, or the tokens that may follow",
+  normalisation: z.enum(["auto", ...NORMALISATIONS]).default("auto").describe(
+    "what a token's probability is normalised over: the vocabulary, or the tokens that may follow; auto: as in " +
+      "training, so children with a --trie-loss-weight, vocab without",
   ),
 };
 
@@ -34,6 +37,7 @@ const RunConfig = z.looseObject({
   maxLength: z.int().default(512),
   tasks: z.array(z.string()).default([]),
   category: z.string().default("items"),
+  trieLossWeight: z.number().default(0),
 });
 
 /** A trained run with the dataset that it ranks. */
@@ -48,6 +52,8 @@ export interface TrainedRun {
   prompts: NextItemPrompts;
   /** Items of a prompt. */
   maxHistory: number;
+  /** What probabilities were normalised over in training. */
+  normalisation: Normalisation;
 }
 
 /** Reads all of a run but its weights, and the dataset. Throws {@link UserError} where they do not fit each other. */
@@ -74,6 +80,7 @@ export async function openRun(path: string, data: string): Promise<TrainedRun> {
     sids,
     prompts: await runPrompts(directory, dataset, sids, config),
     maxHistory: config.maxHistory,
+    normalisation: trainedNormalisation(config),
   };
 }
 
@@ -122,14 +129,20 @@ export async function openModel(
   return { decoder, checkpoint: name };
 }
 
-/** Beam search over the run's catalogue. */
+/** Beam search over the run's catalogue. Without a normalisation, that of the training. */
 export function openSearch(
   device: Device,
   run: TrainedRun,
   decoder: Decoder,
-  options: BeamSearchOptions,
+  { beams, normalisation }: { beams: number; normalisation: Normalisation | "auto" },
 ): BeamSearch {
-  return new BeamSearch(device, decoder, new DeviceTrie(device, buildTrie(run.prompts.itemTokens)), options);
+  const trie = new DeviceTrie(device, buildTrie(run.prompts.itemTokens));
+  return new BeamSearch(device, decoder, trie, { beams, normalisation: resolved(run, normalisation) });
+}
+
+/** The normalisation that a flag means for a run. */
+export function resolved(run: TrainedRun, normalisation: Normalisation | "auto"): Normalisation {
+  return normalisation === "auto" ? run.normalisation : normalisation;
 }
 
 // A token id is a place in the sorted list of tokens: another list gives every id another meaning.

@@ -16,7 +16,7 @@ import { writeAtomic } from "../train/run_directory.ts";
 import type { Task, TaskIO } from "./_cli.ts";
 import { openDevice, VariantFlag } from "./_inputs.ts";
 import { LineFile, makeFolder } from "./_output.ts";
-import { openModel, openRun, openSearch, RunFlags, type TrainedRun } from "./_run.ts";
+import { openModel, openRun, openSearch, resolved, RunFlags, type TrainedRun } from "./_run.ts";
 import { tableLines } from "./_table.ts";
 
 const config = z.strictObject({
@@ -102,7 +102,7 @@ export async function evaluate(flags: z.output<typeof config>, io: TaskIO): Prom
     run: flags.run,
     data: run.data,
     checkpoint,
-    normalisation,
+    normalisation: resolved(run, normalisation),
   };
   if (mixture > 0) {
     const counts = countsRecommender(run, sids);

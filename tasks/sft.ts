@@ -6,6 +6,7 @@ import { buildTrie } from "../sid/trie.ts";
 import { openObservers } from "../train/observers/open_observers.ts";
 import { RunDirectory } from "../train/run_directory.ts";
 import { DivergenceError } from "../train/checkpoint.ts";
+import { trainedNormalisation } from "../train/sft_config.ts";
 import { PackedData } from "../train/packed_data.ts";
 import { sftDecoder } from "../train/sft_decoder.ts";
 import { trainSft } from "../train/sft.ts";
@@ -70,6 +71,7 @@ export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<v
     prompts,
     samples: settings.evalSamples,
     beams: settings.evalBeams,
+    normalisation: trainedNormalisation(settings),
     tokensPerBatch: settings.tokensPerBatch,
     seed: settings.seed,
   });

@@ -1,4 +1,5 @@
 import { UserError } from "../data/user_error.ts";
+import type { Normalisation } from "../kernels/trie_log_softmax.ts";
 import type { ScheduleName } from "../models/schedule.ts";
 import type { ReportTo } from "./observers/open_observers.ts";
 import { SftSchema } from "./sft_schema.ts";
@@ -152,6 +153,11 @@ export interface SftConfig {
   saveTotalLimit: number;
   /** Where metrics go besides `metrics.jsonl`. Default: `none`. */
   reportTo: ReportTo[];
+}
+
+/** What probabilities are normalised over where a model is asked as it was trained. */
+export function trainedNormalisation({ trieLossWeight }: Pick<SftConfig, "trieLossWeight">): Normalisation {
+  return trieLossWeight > 0 ? "children" : "vocab";
 }
 
 /** `settings` with defaults for the rest. Throws {@link UserError} for values out of range and unknown keys. */

@@ -9,6 +9,7 @@ import { hitsAtK, mean, ndcgAtK, type Rank } from "../eval/metrics.ts";
 import type { Device } from "../kernels/device.ts";
 import { sumFlat } from "../kernels/sum.ts";
 import { Tape } from "../kernels/tape.ts";
+import type { Normalisation } from "../kernels/trie_log_softmax.ts";
 import type { Decoder } from "../models/decoder.ts";
 import { PackedTokensBuffer } from "../models/packed_tokens.ts";
 import type { NextItemPrompts } from "../sid/next_item_prompts.ts";
@@ -38,6 +39,8 @@ export interface ValidationOptions {
   samples: number;
   /** SIDs kept a sample. */
   beams: number;
+  /** What a token's probability is normalised over. */
+  normalisation: Normalisation;
   /** Packed tokens of a batch in which the loss is computed. */
   tokensPerBatch: number;
   /** Seed of the subsample. */
@@ -66,8 +69,8 @@ export class Validation {
 
   /** Undefined where `signal` cut it short. */
   async run(decoder: Decoder, signal: AbortSignal): Promise<ValidationResult | undefined> {
-    const { device, prompts, beams } = this.#options;
-    const search = new BeamSearch(device, decoder, this.#trie, { beams, normalisation: "vocab" });
+    const { device, prompts, beams, normalisation } = this.#options;
+    const search = new BeamSearch(device, decoder, this.#trie, { beams, normalisation });
     const ranks: Rank[] = [];
     for (let start = 0; start < this.#samples.length; start += search.promptsPerBatch) {
       if (signal.aborted) break;

@@ -51,6 +51,7 @@ async function train(
       prompts,
       samples: config.evalSamples,
       beams: config.evalBeams,
+      normalisation: "vocab",
       tokensPerBatch: config.tokensPerBatch,
       seed: config.seed,
     }),
