@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { type Contender, NotSupported, type Runner } from "./contender.ts";
-import { MARK, serve } from "./serve.ts";
+import { answersOf, serve } from "./serve.ts";
 import {
   CHECKED_STEPS,
   NORM_EPS,
@@ -48,7 +48,7 @@ async function stepRunner(workload: StepWorkload): Promise<Runner> {
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
-  const answers = answersOf(process.stdout);
+  const answers = answersOf<Answer>(process.stdout);
   const input = process.stdin.getWriter();
   let residentBytes = 0;
   const ask = async (steps: number): Promise<Answer> => {
@@ -85,16 +85,6 @@ async function writeStep(workload: StepWorkload, folder: string): Promise<void> 
     `${folder}/step.json`,
     JSON.stringify({ ...workload, ...rest, parameters, sequences }),
   );
-}
-
-async function* answersOf(stdout: ReadableStream<Uint8Array>): AsyncGenerator<Answer, undefined> {
-  let buffered = "";
-  for await (const text of stdout.pipeThrough(new TextDecoderStream())) {
-    buffered += text;
-    const lines = buffered.split("\n");
-    buffered = lines.pop()!;
-    for (const line of lines) if (line.startsWith(MARK)) yield JSON.parse(line.slice(MARK.length));
-  }
 }
 
 await serve(contender);

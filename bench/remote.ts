@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import type { Contender, Runner } from "./contender.ts";
 import { slope } from "./contender.ts";
 import { errorOf } from "./check.ts";
-import { type Answer, MARK, type Memory, memoryOf, type Request } from "./serve.ts";
+import { type Answer, answersOf, type Memory, memoryOf, type Request } from "./serve.ts";
 import type { Workload } from "./workload.ts";
 
 /** A workload opened by a contender, in this process or another. */
@@ -55,7 +55,7 @@ export async function openProcess(
     stderr: "piped",
   }).spawn();
   const stderr = lastLines(process.stderr);
-  const answers = answersOf(process.stdout);
+  const answers = answersOf<Answer>(process.stdout);
   const input = process.stdin.getWriter();
   const close = async () => {
     await input.close().catch(() => {});
@@ -95,17 +95,6 @@ export async function openProcess(
     memory: async () => await ask({ op: "memory" }) as Memory,
     close,
   };
-}
-
-async function* answersOf(stdout: ReadableStream<Uint8Array>): AsyncGenerator<Answer, undefined> {
-  let buffered = "";
-  for await (const text of stdout.pipeThrough(new TextDecoderStream())) {
-    buffered += text;
-    const lines = buffered.split("\n");
-    buffered = lines.pop()!;
-    for (const line of lines) if (line.startsWith(MARK)) yield JSON.parse(line.slice(MARK.length));
-  }
-  return undefined;
 }
 
 /** What a process had to say last, in one line. */

@@ -33,24 +33,35 @@ export async function serve(contender: Contender): Promise<void> {
     if (request.op === "memory") return memoryOf(runner);
     return { milliseconds: await slope((times) => runner!.run(times), { budget: request.budget }) };
   };
-  let buffered = "";
-  for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
-    buffered += text;
-    const lines = buffered.split("\n");
-    buffered = lines.pop()!;
-    for (const line of lines) {
-      let result: Answer;
-      try {
-        result = await answer(JSON.parse(line));
-      } catch (error) {
-        const message = (error as Error).message.trim().split("\n").slice(0, 2).join(" ");
-        result = error instanceof NotSupported ? { notSupported: message } : { failed: message };
-      }
-      console.log(MARK + JSON.stringify(result));
+  for await (const line of linesOf(Deno.stdin.readable)) {
+    let result: Answer;
+    try {
+      result = await answer(JSON.parse(line));
+    } catch (error) {
+      const message = (error as Error).message.trim().split("\n").slice(0, 2).join(" ");
+      result = error instanceof NotSupported ? { notSupported: message } : { failed: message };
     }
+    console.log(MARK + JSON.stringify(result));
   }
   // Exits without destroying devices, which may crash with work in flight.
   Deno.exit(0);
+}
+
+/** Answers among the lines that a serving process prints. */
+export async function* answersOf<T>(stdout: ReadableStream<Uint8Array>): AsyncGenerator<T, undefined> {
+  for await (const line of linesOf(stdout)) {
+    if (line.startsWith(MARK)) yield JSON.parse(line.slice(MARK.length));
+  }
+}
+
+async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  let buffered = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    buffered += text;
+    const lines = buffered.split("\n");
+    buffered = lines.pop()!;
+    yield* lines;
+  }
 }
 
 export function memoryOf(runner: Runner): Memory {

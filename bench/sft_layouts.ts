@@ -2,7 +2,6 @@ import { type Capacity, packBatch } from "../data/batches.ts";
 import type { PackInput } from "../data/sequences.ts";
 import { crossEntropyBackward, crossEntropyChunk, crossEntropyRows } from "../kernels/cross_entropy.ts";
 import type { Device } from "../kernels/device.ts";
-import { matmul, matmulAt } from "../kernels/matmul.ts";
 import { Tape } from "../kernels/tape.ts";
 import { groupsOf, type Matrix } from "../kernels/tensor.ts";
 import type { DecoderConfig } from "../models/config.ts";
@@ -11,7 +10,7 @@ import { FINAL_NORM } from "../models/decoder_blocks.ts";
 import { norm } from "../models/layers.ts";
 import { Optimizer } from "../models/optimizer.ts";
 import { PackedTokensBuffer } from "../models/packed_tokens.ts";
-import { chunkLogits, type LossRows, vocabularyChunks } from "../models/vocabulary_loss.ts";
+import { chunkBackward, chunkLogits, type LossRows, vocabularyChunks } from "../models/vocabulary_loss.ts";
 import { OPTIMIZER, randomArray } from "./workload.ts";
 
 /** How the rows of a step lie in memory. */
@@ -149,17 +148,12 @@ function keptLoss(tape: Tape, decoder: Decoder, hidden: Matrix, rows: LossRows):
   const smoothing = { vocabulary, smoothing: 0 };
   crossEntropyRows(device, rows.stats, rows.weights, rows.rowLoss, { rows: hidden.rows, ...smoothing });
   tape.record(() => {
-    const stride = groupsOf(hidden.cols) * 4;
     chunks.forEach((chunk, i) => {
-      const { block, start, count } = chunk;
       const dLogits = crossEntropyBackward(device, logits[i], rows.targets, rows.weights, rows.stats, {
         start: startOf(chunk),
         ...smoothing,
       });
-      const gradient = device.slice(block.gradient!, start * stride, count * stride);
-      matmulAt(device, dLogits, hidden, gradient, true);
-      tape.accumulate(hidden, matmul(device, dLogits, block.matrix, { rowStart: start }));
-      device.release(dLogits);
+      chunkBackward(tape, hidden, chunk, dLogits);
     });
   });
 }

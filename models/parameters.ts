@@ -279,14 +279,16 @@ export class Parameters implements Weights {
   }
 
   /**
-   * Checkpoint tensors one after the other, so that the host holds one parameter at a time, or several small ones. `trained` are arrays in
-   * place of the values of the segments, such as the optimizer's average. Nothing may change them meanwhile. Frozen rows
-   * come as the device stores them: rounded on one of float16.
+   * Checkpoint tensors one after the other, so that the host holds one parameter at a time, or several small ones.
+   * `trained` are arrays in place of the values of the segments, such as the optimizer's average; only parameters with a
+   * tensor that is `wanted` are read. Nothing may change them meanwhile. Frozen rows come as the device stores them:
+   * rounded on one of float16.
    */
   async *readTensors(
     trained: readonly Flat[] = this.segments.map(({ values }) => values),
+    wanted: (name: string) => boolean = () => true,
   ): AsyncGenerator<HostTensor & { name: string }> {
-    for (const group of this.#groups()) {
+    for (const group of this.#groups(wanted)) {
       const flats = group.flatMap(({ blocks }) =>
         blocks.flatMap(({ trained: place }) =>
           place ? [[this.device.slice(trained[place.segment], place.at, place.length)]] : []
@@ -344,10 +346,11 @@ export class Parameters implements Weights {
   }
 
   /** Parameters in order, small ones together: a read takes 11 ms, however little it reads. */
-  #groups(): Parameter[][] {
+  #groups(wanted: (name: string) => boolean): Parameter[][] {
     const groups: Parameter[][] = [];
     let size = Infinity;
     for (const parameter of this.#parameters.values()) {
+      if (!partsOf(parameter.spec).some(({ name }) => wanted(name))) continue;
       const own = parameter.spec.rows * groupsOf(parameter.spec.cols) * 4;
       if (size + own > GROUP) {
         groups.push([]);

@@ -1,7 +1,6 @@
 import type { Device } from "../kernels/device.ts";
-import { matmul, matmulAt } from "../kernels/matmul.ts";
 import type { Tape } from "../kernels/tape.ts";
-import { type Flat, groupsOf, type Matrix } from "../kernels/tensor.ts";
+import type { Flat, Matrix } from "../kernels/tensor.ts";
 import {
   trieCrossEntropyBackward,
   trieCrossEntropyChunk,
@@ -12,6 +11,7 @@ import {
 import type { TrieEdges } from "../kernels/trie_log_softmax.ts";
 import type { WeightBlock, Weights } from "./parameters.ts";
 import {
+  chunkBackward,
   chunkLogits,
   DEFAULT_CHUNK,
   type LossOptions,
@@ -121,18 +121,11 @@ export function trieAwareLoss(
   tape.record(() => {
     const gradientWeights = scaled ? gradientOfTrie : ofTrie;
     for (const part of chunks) {
-      const { block, start, count } = part;
       const logits = kept ?? chunkLogits(device, hidden, part);
       const place = { start: first(part), smoothing };
       const dLogits = trieCrossEntropyBackward(device, logits, targets, gradientWeights, stats, place);
       device.release(logits);
-      if (block.gradient) {
-        const stride = groupsOf(hidden.cols) * 4;
-        const gradient = device.slice(block.gradient, start * stride, count * stride);
-        matmulAt(device, dLogits, hidden, gradient, true);
-      }
-      tape.accumulate(hidden, matmul(device, dLogits, block.matrix, { rowStart: start }));
-      device.release(dLogits);
+      chunkBackward(tape, hidden, part, dLogits);
     }
   });
 }

@@ -67,7 +67,7 @@ export function vocabularyLoss(
   tape.record(() => {
     const gradientWeights = rows.gradientWeights ?? rows.weights;
     for (const part of chunks) {
-      const { block, start, count } = part;
+      const { block, start } = part;
       const logits = kept ?? chunkLogits(device, hidden, part);
       const dLogits = crossEntropyBackward(device, logits, rows.targets, gradientWeights, rows.stats, {
         start: block.start + start,
@@ -75,13 +75,7 @@ export function vocabularyLoss(
         smoothing,
       });
       device.release(logits);
-      if (block.gradient) {
-        const stride = groupsOf(hidden.cols) * 4;
-        const gradient = device.slice(block.gradient, start * stride, count * stride);
-        matmulAt(device, dLogits, hidden, gradient, true);
-      }
-      tape.accumulate(hidden, matmul(device, dLogits, block.matrix, { rowStart: start }));
-      device.release(dLogits);
+      chunkBackward(tape, hidden, part, dLogits);
     }
   });
 }
@@ -104,6 +98,23 @@ export function vocabularyChunks(blocks: readonly WeightBlock[], chunk: number):
       return { block, start, count: Math.min(chunk, block.rows - start) };
     })
   );
+}
+
+/** The reverse of {@link chunkLogits}: dLogits (R, count), spent, adds to the gradients of the chunk and of hidden. */
+export function chunkBackward(
+  tape: Tape,
+  hidden: Matrix,
+  { block, start, count }: VocabularyChunk,
+  dLogits: Matrix,
+): void {
+  const { device } = tape;
+  if (block.gradient) {
+    const stride = groupsOf(hidden.cols) * 4;
+    const gradient = device.slice(block.gradient, start * stride, count * stride);
+    matmulAt(device, dLogits, hidden, gradient, true);
+  }
+  tape.accumulate(hidden, matmul(device, dLogits, block.matrix, { rowStart: start }));
+  device.release(dLogits);
 }
 
 /** hidden (R, C) -> logits (R, count) of a chunk. */

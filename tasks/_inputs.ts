@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import manifest from "../deno.json" with { type: "json" };
@@ -9,6 +9,7 @@ import { sha256 } from "../data/sha256.ts";
 import { UserError } from "../data/user_error.ts";
 import { Device, type DeviceOptions } from "../kernels/device.ts";
 import { type ChoiceStore, parseVariants } from "../kernels/variants.ts";
+import { isFile } from "../train/run_directory.ts";
 import { remember } from "./_open_devices.ts";
 import { cacheFolder } from "./cache_folder.ts";
 
@@ -73,16 +74,13 @@ export async function loadInputs(
       `Cannot use ${data} without SIDs: it ships none. Make some with \`genrec sid\` and name them with --sids`,
     );
   }
-  const path = [sids, join(sids, "index.json"), join(data, sids)].find(isFile) ?? sids;
-  return { dataset, sids: await loadIndex(path, dataset.items.length), sidsFile: path };
-}
-
-function isFile(path: string): boolean {
-  try {
-    return statSync(path).isFile();
-  } catch {
-    return false;
+  let path = sids;
+  for (const place of [sids, join(sids, "index.json"), join(data, sids)]) {
+    if (!await isFile(place)) continue;
+    path = place;
+    break;
   }
+  return { dataset, sids: await loadIndex(path, dataset.items.length), sidsFile: path };
 }
 
 /** What a run was made from: `manifest.json`. */

@@ -6,7 +6,7 @@ import type { TaskReport } from "../sid/alignment/source.ts";
 import { SidVocabulary } from "../sid/tokens.ts";
 import type { SftSchema } from "../train/sft_schema.ts";
 import { type ModelInputs, sidInputs } from "../train/sid_inputs.ts";
-import { readTemplates, type TextInputs, textInputs } from "../train/text_inputs.ts";
+import { type TextInputs, textInputs } from "../train/text_inputs.ts";
 import type { TaskIO } from "./_cli.ts";
 import { tableLines } from "./_table.ts";
 import type { Progress } from "./progress.ts";
@@ -52,8 +52,7 @@ export async function sftInputs(
     progress.update(done);
   }).finally(() => progress?.stop());
   reportLines(inputs.source.report).forEach((line) => io.log(line));
-  const templates = await readTemplates(settings.prompts);
-  const { tasks } = inputs.source;
+  const { templates, source: { tasks } } = inputs;
   if (!["next-item", "heterogeneous"].some((task) => tasks.includes(task))) {
     io.log(
       `Note: validation and evaluation ask for the next item in the words of ${templates.name}, which ${

@@ -66,11 +66,12 @@ export async function* checkpointFiles(
   const { parameters, lora } = decoder;
   const adapters: TensorMap = new Map();
   if (lora) {
-    for await (const { name, ...tensor } of parameters.readTensors(optimizer.average)) {
-      if (isAdapterTensor(name) || isTable(name)) adapters.set(name, tensor);
+    const replaced = (name: string) => isAdapterTensor(name) || isTable(name);
+    for await (const { name, ...tensor } of parameters.readTensors(optimizer.average, replaced)) {
+      adapters.set(name, tensor);
     }
   }
-  const tensors = parameters.readTensors(optimizer.average);
+  const tensors = parameters.readTensors(optimizer.average, (name) => !isAdapterTensor(name));
   const own = parameters.specs.flatMap(partsOf).filter(({ name }) => !isAdapterTensor(name));
   try {
     yield* savePretrained(decoder.config, own, lora ? mergeLora(tensors, adapters, lora) : tensors, {

@@ -29,8 +29,6 @@ import type { SftConfig } from "./sft_config.ts";
 import { isFile } from "./run_directory.ts";
 import type { ModelInputs } from "./sid_inputs.ts";
 
-/** Longest texts in tokens: a title of the catalogue is cut as in a shop's list, a description after its first lines. */
-export const LONGEST_TEXT = { title: 64, description: 128 };
 /** Smallest weight of a row, as a share of the mean, where rows weigh as much as their value. */
 const VALUE_FLOOR = 0.1;
 
@@ -38,6 +36,8 @@ const VALUE_FLOOR = 0.1;
 export interface TextInputs extends ModelInputs {
   /** Rows of the tasks. */
   source: AlignmentSource;
+  /** Its words: ours, or those of `prompts`. */
+  templates: Templates;
   /** With the tokens of the index. */
   tokenizer: Tokenizer;
   /** Files of the tokenizer: they go with every checkpoint, which Hugging Face transformers then loads. */
@@ -96,7 +96,7 @@ export async function textInputs(
     const special = specialTokens(tokenizer, tokenizerConfig, settings.trimVocabulary ? {} : model);
     const { category } = settings;
     const prompts = new Prompts({ templates, tokenizer, special, tokenizerConfig, category });
-    const texts = new ItemTexts(dataset, sids, tokenizer, LONGEST_TEXT);
+    const texts = new ItemTexts(dataset, sids, tokenizer);
     const input: TaskInput = { dataset, texts, maxHistory: settings.maxHistory, ...more };
     return { prompts, input, special };
   };
@@ -133,6 +133,7 @@ export async function textInputs(
   });
   return {
     source,
+    templates,
     prompts: textPrompts({ ...input, prompts, maxLength: settings.maxLength, task: askedTask(weights) }),
     architecture: architecture(settings, model, tokenizer, special),
     tokenizer,
@@ -166,7 +167,7 @@ export async function savedTextPrompts(
   const { category } = settings;
   const prompts = new Prompts({ templates, tokenizer, special, tokenizerConfig, category });
   const { maxHistory, maxLength } = settings;
-  const texts = new ItemTexts(dataset, sids, tokenizer, LONGEST_TEXT);
+  const texts = new ItemTexts(dataset, sids, tokenizer);
   const task = askedTask(taskWeights(settings.tasks));
   return textPrompts({ dataset, texts, maxHistory, prompts, maxLength, task });
 }
@@ -209,7 +210,7 @@ export async function readTokenizer(
 }
 
 /** Templates of a file; ours without one. */
-export async function readTemplates(path: string): Promise<Templates> {
+async function readTemplates(path: string): Promise<Templates> {
   return path === "" ? genrec : parseTemplates(await readText(path), path);
 }
 

@@ -52,6 +52,8 @@ export class Validation {
   #options: ValidationOptions;
   #trie: DeviceTrie;
   #samples: Sample[];
+  /** What the model reads for each sample. */
+  #prompts: Uint32Array[];
 
   /** Draws the subsample. Throws {@link UserError} if the valid split is empty. */
   constructor(options: ValidationOptions) {
@@ -65,6 +67,7 @@ export class Validation {
     this.#trie = new DeviceTrie(options.device, buildTrie(prompts.itemTokens));
     const order = shuffledOrder(valid.length, options.seed, 0).subarray(0, options.samples);
     this.#samples = Array.from(order, (i) => valid[i]);
+    this.#prompts = this.#samples.map((sample) => prompts.prompt(sample.history, sample));
   }
 
   /** Undefined where `signal` cut it short. */
@@ -75,7 +78,7 @@ export class Validation {
     for (let start = 0; start < this.#samples.length; start += search.promptsPerBatch) {
       if (signal.aborted) break;
       const batch = this.#samples.slice(start, start + search.promptsPerBatch);
-      const results = await search.run(batch.map((sample) => prompts.prompt(sample.history, sample)));
+      const results = await search.run(this.#prompts.slice(start, start + search.promptsPerBatch));
       results.forEach(({ leaves }, i) => {
         const rank = leaves.indexOf(this.#trie.host.walk(prompts.itemTokens[batch[i].target])!);
         ranks.push(rank < 0 ? null : rank);
@@ -93,8 +96,8 @@ export class Validation {
   /** Mean cross-entropy of the targets' tokens, a prompt and its target a sequence. */
   async #loss(decoder: Decoder): Promise<number> {
     const { device, prompts, tokensPerBatch } = this.#options;
-    const sequences = this.#samples.map((sample) =>
-      completionSequence(prompts.prompt(sample.history, sample), prompts.itemTokens[sample.target])
+    const sequences = this.#samples.map(({ target }, i) =>
+      completionSequence(this.#prompts[i], prompts.itemTokens[target])
     );
     const targets = sequences.reduce((sum, sequence) => sum + sequence.targets.length, 0);
     const longest = sequences.reduce((most, { tokens }) => Math.max(most, tokens.length), 0);

@@ -9,10 +9,5 @@ export const descriptionToSid: AlignmentTask = {
   answer: ["sid"],
   missing: missingDescriptions,
   examples: (input) =>
-    fromItems(input, "no description", (item) => {
-      const description = input.texts.description(item);
-      return description === ""
-        ? undefined
-        : { question: { description }, answer: { sid: input.texts.sids[item] } };
-    }),
+    fromItems(input, "description", (description, sid) => ({ question: { description }, answer: { sid } })),
 };

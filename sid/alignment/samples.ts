@@ -31,23 +31,25 @@ export function fromNextItem(input: TaskInput, reason: string, { ask, answer }: 
 }
 
 /**
- * One row for each different pair of question and answer that items give. A question with several right answers, such
- * as a title that items share, is asked once for each of them; `pair` gives undefined for items without a text.
+ * One row for each different pair of question and answer that items with a title or description give. A question with
+ * several right answers, such as a title that items share, is asked once for each of them.
  */
 export function fromItems(
-  { texts: { sids } }: TaskInput,
-  reason: string,
-  pair: (item: number) => Example | undefined,
+  { texts }: TaskInput,
+  kind: "title" | "description",
+  pair: (text: string, sid: string) => Example,
 ): Examples {
+  const { sids } = texts;
   const rows: Example[] = [];
   const seen = new Set<string>();
   let empty = 0;
   for (let item = 0; item < sids.length; item++) {
-    const example = pair(item);
-    if (example === undefined) {
+    const text = texts[kind](item);
+    if (text === "") {
       empty++;
       continue;
     }
+    const example = pair(text, sids[item]);
     const key = JSON.stringify([example.question, example.answer]);
     if (!seen.has(key)) rows.push(example);
     seen.add(key);
@@ -57,7 +59,7 @@ export function fromItems(
     count: rows.length,
     example: (i) => rows[i],
     leftOut: {
-      ...(empty > 0 && { [reason]: empty }),
+      ...(empty > 0 && { [`no ${kind}`]: empty }),
       ...(repeated > 0 && { "same question and answer": repeated }),
     },
   };

@@ -9,10 +9,5 @@ export const sidToDescription: AlignmentTask = {
   answer: ["description"],
   missing: missingDescriptions,
   examples: (input) =>
-    fromItems(input, "no description", (item) => {
-      const description = input.texts.description(item);
-      return description === ""
-        ? undefined
-        : { question: { sid: input.texts.sids[item] }, answer: { description } };
-    }),
+    fromItems(input, "description", (description, sid) => ({ question: { sid }, answer: { description } })),
 };

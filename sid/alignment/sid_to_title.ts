@@ -8,9 +8,5 @@ export const sidToTitle: AlignmentTask = {
   question: ["sid"],
   answer: ["title"],
   missing: missingTitles,
-  examples: (input) =>
-    fromItems(input, "no title", (item) => {
-      const title = input.texts.title(item);
-      return title === "" ? undefined : { question: { sid: input.texts.sids[item] }, answer: { title } };
-    }),
+  examples: (input) => fromItems(input, "title", (title, sid) => ({ question: { sid }, answer: { title } })),
 };

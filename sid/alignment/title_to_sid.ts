@@ -8,9 +8,5 @@ export const titleToSid: AlignmentTask = {
   question: ["title"],
   answer: ["sid"],
   missing: missingTitles,
-  examples: (input) =>
-    fromItems(input, "no title", (item) => {
-      const title = input.texts.title(item);
-      return title === "" ? undefined : { question: { title }, answer: { sid: input.texts.sids[item] } };
-    }),
+  examples: (input) => fromItems(input, "title", (title, sid) => ({ question: { title }, answer: { sid } })),
 };
