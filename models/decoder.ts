@@ -20,7 +20,7 @@ import type { TensorSource } from "./frozen_parameters.ts";
 import { drop, embedding, norm, selectRows, selfAttention } from "./layers.ts";
 import { loadParameters } from "./load_parameters.ts";
 import { Lora, type LoraOptions } from "./lora.ts";
-import type { PackedTokens } from "./packed_tokens.ts";
+import type { PackedRows, PackedTokens } from "./packed_tokens.ts";
 import { Parameters, type ParameterSpec } from "./parameters.ts";
 import { ropeTable } from "./rope.ts";
 import { trieAwareLoss, type TrieLossOptions } from "./trie_loss.ts";
@@ -147,16 +147,20 @@ export class Decoder implements DecodeModel {
     rows: LossRows,
     { dropout, trie, ...options }: LossOptions & { dropout?: DecoderDropout; trie?: TrieLossOptions },
   ): void {
-    const { rms_norm_eps } = this.config;
-    const stream = this.hidden(tape, packed, dropout);
-    const selected = selectRows(tape, stream, packed.targetRows, packed.targetRows.length, packed.inverse);
-    const hidden = norm(tape, this.parameters, selected, FINAL_NORM, rms_norm_eps);
+    const hidden = this.targetHidden(tape, packed, dropout);
     if (trie) trieAwareLoss(tape, this.parameters, hidden, this.headName, rows, { ...options, trie });
     else vocabularyLoss(tape, this.parameters, hidden, this.headName, rows, options);
   }
 
+  /** Hidden rows (R, C) from which the tokens of a packed batch are predicted, after the final norm. */
+  targetHidden(tape: Tape, packed: PackedRows, dropout?: DecoderDropout): Matrix {
+    const stream = this.hidden(tape, packed, dropout);
+    const selected = selectRows(tape, stream, packed.targetRows, packed.targetRows.length, packed.inverse);
+    return norm(tape, this.parameters, selected, FINAL_NORM, this.config.rms_norm_eps);
+  }
+
   /** Residual stream (T, C) after the last block, before the final norm. */
-  hidden(tape: Tape, packed: PackedTokens, dropout?: DecoderDropout): Matrix {
+  hidden(tape: Tape, packed: PackedRows, dropout?: DecoderDropout): Matrix {
     return this.blocks(
       tape,
       packed,
@@ -168,7 +172,7 @@ export class Decoder implements DecodeModel {
   /** The blocks with attention left to `attend`: qkv (T, q | k | v), rotated -> (T, heads * headDim). */
   blocks(
     tape: Tape,
-    input: Pick<PackedTokens, "tokens" | "positions"> & Partial<PackedTokens>,
+    input: Pick<PackedRows, "tokens" | "positions"> & Partial<PackedRows>,
     attend: AttendLayer,
     dropout?: DecoderDropout,
   ): Matrix {

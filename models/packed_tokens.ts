@@ -2,9 +2,10 @@ import type { Device } from "../kernels/device.ts";
 import { type TokenOccurrences, tokenOccurrences } from "../kernels/embedding.ts";
 import type { Flat } from "../kernels/tensor.ts";
 import type { Capacity, PackedBatch } from "../data/batches.ts";
+import { FlatSections } from "./flat_sections.ts";
 
-/** A packed batch on the device: what a decoder reads in a training step. */
-export interface PackedTokens {
+/** Packed rows on the device: what a decoder reads in a training step, and the rows from which it predicts. */
+export interface PackedRows {
   /** Token ids (T). */
   tokens: Flat;
   /** Position of each token in its sequence (T), for the rotary embedding. */
@@ -15,68 +16,65 @@ export interface PackedTokens {
   viewers: Flat;
   /** Rows of each token, for the gradient of the embedding. */
   occurrences: TokenOccurrences;
-  /** Rows that have a target (R). */
+  /** Rows from which tokens are predicted (R). */
   targetRows: Flat;
   /** Place of each row in `targetRows` (T). */
   inverse: Flat;
-  /** Token ids to predict there (R). */
+}
+
+/** Packed rows with one target each. */
+export interface PackedTokens extends PackedRows {
+  /** Token ids to predict (R). */
   targets: Flat;
   /** Their loss weights (R), f32. */
   weights: Flat;
 }
 
-/** Room for one batch of fixed capacity in a single buffer: an upload is one write, and bind groups never change. */
+/** Names and lengths of the arrays of {@link PackedRows}, for `FlatSections`. */
+export function rowSections({ tokens: T, rows: R }: Capacity) {
+  return {
+    tokens: T,
+    positions: T,
+    intervals: 4 * T,
+    viewers: 2 * T,
+    distinct: T,
+    offsets: T + 1,
+    occurrences: T,
+    targetRows: R,
+    inverse: T,
+  };
+}
+
+/** A name of {@link rowSections}. */
+export type RowSection = keyof ReturnType<typeof rowSections>;
+
+/** {@link PackedRows} of uploaded arrays. */
+export function packedRows(flats: Readonly<Record<RowSection, Flat>>): PackedRows {
+  const { tokens, positions, intervals, viewers, targetRows, inverse } = flats;
+  const occurrences = { tokens: flats.distinct, offsets: flats.offsets, rows: flats.occurrences };
+  return { tokens, positions, intervals, viewers, occurrences, targetRows, inverse };
+}
+
+/** Room for one batch of fixed capacity. */
 export class PackedTokensBuffer {
   readonly capacity: Capacity;
   readonly packed: PackedTokens;
-  #device: Device;
-  #all: Flat;
-  #host: Uint32Array;
-  #starts = new Map<string, number>();
+  #sections: FlatSections<RowSection | "targets" | "weights">;
 
   constructor(device: Device, capacity: Capacity) {
-    this.#device = device;
     this.capacity = capacity;
-    const { tokens: T, rows: R } = capacity;
-    const sections: [string, number][] = [
-      ["tokens", T],
-      ["positions", T],
-      ["intervals", 4 * T],
-      ["viewers", 2 * T],
-      ["distinct", T],
-      ["offsets", T + 1],
-      ["occurrences", T],
-      ["targetRows", R],
-      ["inverse", T],
-      ["targets", R],
-      ["weights", R],
-    ];
-    let end = 0;
-    for (const [name, length] of sections) {
-      this.#starts.set(name, end);
-      end = Math.ceil((end + length) / 64) * 64; // slices start at multiples of 256 bytes
-    }
-    this.#all = device.createFlat("u32", end);
-    this.#host = new Uint32Array(end);
-    const slices = Object.fromEntries(
-      sections.map(([name, length]) => [name, device.slice(this.#all, this.#starts.get(name)!, length)]),
-    );
+    const { rows: R } = capacity;
+    this.#sections = new FlatSections(device, { ...rowSections(capacity), targets: R, weights: R });
+    const { flats } = this.#sections;
     this.packed = {
-      tokens: slices.tokens,
-      positions: slices.positions,
-      intervals: slices.intervals,
-      viewers: slices.viewers,
-      occurrences: { tokens: slices.distinct, offsets: slices.offsets, rows: slices.occurrences },
-      targetRows: slices.targetRows,
-      inverse: slices.inverse,
-      targets: slices.targets,
-      weights: { ...slices.weights, dtype: "f32" },
+      ...packedRows(flats),
+      targets: flats.targets,
+      weights: this.#sections.asFloats("weights"),
     };
   }
 
   /** Uploads `batch`. Loss weights are multiplied by `weightScale`, e.g. 1 / their sum over the whole step. */
   write(batch: PackedBatch, weightScale: number): void {
-    const put = (name: string, values: Uint32Array) => this.#host.set(values, this.#starts.get(name)!);
     const { tokens: T, rows: R } = this.capacity;
     const intervals = new Uint32Array(4 * T);
     const viewers = new Uint32Array(2 * T);
@@ -87,21 +85,22 @@ export class PackedTokensBuffer {
     const occurrences = tokenOccurrences(batch.tokens, batch.counts.tokens);
     const weights = new Float32Array(R);
     for (let row = 0; row < R; row++) weights[row] = batch.targetWeights[row] * weightScale;
-    put("tokens", batch.tokens);
-    put("positions", batch.positions);
-    put("intervals", intervals);
-    put("viewers", viewers);
-    put("distinct", occurrences.tokens);
-    put("offsets", occurrences.offsets);
-    put("occurrences", occurrences.rows);
-    put("targetRows", batch.targetRows);
-    put("inverse", batch.inverse);
-    put("targets", batch.targetTokens);
-    put("weights", new Uint32Array(weights.buffer));
-    this.#device.write(this.#all, this.#host);
+    this.#sections.write({
+      tokens: batch.tokens,
+      positions: batch.positions,
+      intervals,
+      viewers,
+      distinct: occurrences.tokens,
+      offsets: occurrences.offsets,
+      occurrences: occurrences.rows,
+      targetRows: batch.targetRows,
+      inverse: batch.inverse,
+      targets: batch.targetTokens,
+      weights,
+    });
   }
 
   destroy(): void {
-    this.#device.destroy(this.#all);
+    this.#sections.destroy();
   }
 }
