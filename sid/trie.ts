@@ -27,7 +27,7 @@ export class Trie {
   readonly levelOffsets: Uint32Array;
   /** (nodeCount + 1): items of leaf `n` are `items[itemOffsets[n]]` up to, not including, `itemOffsets[n + 1]`. */
   readonly itemOffsets: Uint32Array;
-  /** (N): item numbers leaf by leaf, ascending inside a leaf. */
+  /** Item numbers leaf by leaf, ascending inside a leaf. */
   readonly items: Uint32Array;
 
   /** Use {@link buildTrie}. */
@@ -94,19 +94,19 @@ export class Trie {
 
 /**
  * Builds the trie of a catalogue. `sids[i]` are the token ids of item `i`; items may share a SID, and lengths may
- * differ.
+ * differ. With `only`, different item numbers, it holds these items alone, under the numbers that they have.
  * @throws {UserError} if there is no item, a SID is empty, or one SID is the beginning of another (decoding could
  * not tell where the shorter one ends).
  */
-export function buildTrie(sids: readonly ArrayLike<number>[]): Trie {
-  if (sids.length === 0) throw new UserError("Cannot build a trie: no items. Pass at least one SID");
-  const empty = sids.findIndex((sid) => sid.length === 0);
-  if (empty >= 0) {
+export function buildTrie(sids: readonly ArrayLike<number>[], only?: readonly number[]): Trie {
+  const items = Uint32Array.from(only ?? sids.keys());
+  if (items.length === 0) throw new UserError("Cannot build a trie: no items. Pass at least one SID");
+  const empty = items.find((item) => sids[item].length === 0);
+  if (empty !== undefined) {
     throw new UserError(
       `Cannot build a trie: the SID of item ${empty} has no tokens. Give every item at least one`,
     );
   }
-  const items = Uint32Array.from(sids, (_, item) => item);
   items.sort((a, b) => compareSids(sids[a], sids[b]) || a - b);
 
   // A node is a range of the sorted items that agree in their first `depth` tokens.

@@ -129,14 +129,18 @@ export async function openModel(
   return { decoder, checkpoint: name };
 }
 
-/** Beam search over the run's catalogue. Without a normalisation, that of the training. */
+/** Beam search over the run's catalogue, or over `items` of it. Without a normalisation, that of the training. */
 export function openSearch(
   device: Device,
   run: TrainedRun,
   decoder: Decoder,
-  { beams, normalisation }: { beams: number; normalisation: Normalisation | "auto" },
+  { beams, normalisation, items }: {
+    beams: number;
+    normalisation: Normalisation | "auto";
+    items?: readonly number[];
+  },
 ): BeamSearch {
-  const trie = new DeviceTrie(device, buildTrie(run.prompts.itemTokens));
+  const trie = new DeviceTrie(device, buildTrie(run.prompts.itemTokens, items));
   return new BeamSearch(device, decoder, trie, { beams, normalisation: resolved(run, normalisation) });
 }
 

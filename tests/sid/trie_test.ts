@@ -28,6 +28,17 @@ Deno.test("buildTrie() keeps items with their leaf when lengths are mixed", () =
   assert.equal(trie.maxDepth, 3);
 });
 
+Deno.test("buildTrie() of some items holds these alone, under their own numbers", () => {
+  const trie = buildTrie([ids(5, 4), ids(3, 9), ids(3, 7), ids(5, 4)], [3, 1]);
+  assert.deepEqual([...trie.itemsOf(trie.walk([5, 4])!)], [3]);
+  assert.deepEqual([...trie.itemsOf(trie.walk([3, 9])!)], [1]);
+  assert.equal(trie.walk([3, 7]), undefined);
+  assert.deepEqual([trie.leafCount, trie.items.length], [2, 2]);
+  // What is left out cannot be in the way.
+  assert.equal(buildTrie([ids(1, 2), ids(1), ids()], [0]).leafCount, 1);
+  assert.throws(() => buildTrie([ids(1)], []), /no items/);
+});
+
 Deno.test("walk() starts where it is told and stops at unknown tokens", () => {
   const trie = buildTrie([ids(5, 4), ids(3, 9)]);
   const node = trie.walk([5])!;
