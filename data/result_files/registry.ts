@@ -1,0 +1,2 @@
+export { mimigenrec } from "./mimigenrec.ts";
+export { minionerec } from "./minionerec.ts";
