@@ -1,0 +1,91 @@
+import type { Sample } from "../data/dataset.ts";
+import { loadDataset } from "../data/load.ts";
+import { PhiloxStream } from "../data/philox.ts";
+import type { Device } from "../kernels/device.ts";
+import { parseDecoderConfig } from "../models/config.ts";
+import type { Decoder } from "../models/decoder.ts";
+import { partsOf } from "../models/parameter_parts.ts";
+import { savePretrained } from "../models/save_pretrained.ts";
+import type { NextItemPrompts } from "../sid/next_item_prompts.ts";
+import { sidPrompts } from "../sid/prompt.ts";
+import { formatSid, SidVocabulary } from "../sid/tokens.ts";
+import { openModel, openRun } from "../tasks/_run.ts";
+import { scratchDecoder } from "../train/scratch_decoder.ts";
+import { exists } from "./command.ts";
+
+/** A model as both sides read it, and the users that it is asked about. */
+export interface GenerateInputs {
+  /** In words, for the report. */
+  name: string;
+  /** Hugging Face directory of `decoder`. */
+  model: string;
+  decoder: Decoder;
+  prompts: NextItemPrompts;
+  samples: readonly Sample[];
+}
+
+const MAX_HISTORY = 10;
+const SEED = 42;
+
+/** A trained run: its checkpoint and the test users of its dataset. */
+export async function runInputs(device: Device, path: string, which: string): Promise<GenerateInputs> {
+  const run = await openRun(path, "");
+  const { decoder, checkpoint } = await openModel(device, run, which);
+  const model = `${path}/checkpoints/${checkpoint}`;
+  return {
+    name: `${path}, ${checkpoint}`,
+    model,
+    decoder,
+    prompts: run.prompts,
+    samples: run.dataset.samples.test,
+  };
+}
+
+/**
+ * A small model with random weights, saved to `folder`, and the test users of a dataset with published SIDs; without
+ * one, random histories over a random catalogue.
+ */
+export async function randomInputs(device: Device, folder: string, data: string): Promise<GenerateInputs> {
+  const dataset = await exists(data) ? await loadDataset(data) : undefined;
+  const sids = dataset?.sids ?? randomSids(3000);
+  const prompts = sidPrompts(SidVocabulary.fromSids(sids), sids, MAX_HISTORY);
+  const config = parseDecoderConfig({
+    model_type: "qwen2",
+    vocab_size: prompts.vocabulary,
+    hidden_size: 128,
+    intermediate_size: 256,
+    num_hidden_layers: 4,
+    num_attention_heads: 4,
+    max_position_embeddings: 64,
+    // Wide enough that the SIDs of a user differ in score by more than float32 rounds.
+    initializer_range: 0.1,
+  });
+  const decoder = scratchDecoder(device, config, SEED);
+  const { parameters } = decoder;
+  const own = parameters.specs.flatMap(partsOf);
+  for await (const { name, bytes } of savePretrained(config, own, parameters.readTensors())) {
+    await Deno.writeFile(`${folder}/${name}`, bytes);
+  }
+  const name = `random weights, ${dataset ? dataset.name : "random histories"}`;
+  const samples = dataset?.samples.test ?? randomSamples(sids.length, 2000);
+  return { name, model: folder, decoder, prompts, samples };
+}
+
+function randomSids(count: number): string[][] {
+  const stream = new PhiloxStream(SEED, "sids");
+  const sids = new Map<string, string[]>();
+  while (sids.size < count) {
+    const sid = formatSid([stream.below(64), stream.below(256), stream.below(256)]);
+    sids.set(sid.join(""), sid);
+  }
+  return [...sids.values()];
+}
+
+function randomSamples(items: number, count: number): Sample[] {
+  const stream = new PhiloxStream(SEED, "histories");
+  return Array.from({ length: count }, (_, user) => ({
+    user: String(user),
+    history: Array.from({ length: 1 + stream.below(MAX_HISTORY) }, () => stream.below(items)),
+    target: stream.below(items),
+  }));
+}

@@ -1,0 +1,155 @@
+/**
+ * Evaluation beside Hugging Face transformers on the same CPU: trie-constrained beam search, normalised over the
+ * vocabulary, for the same users with the same weights in float32. The peer is `generate()` (peers/generate.py) with
+ * torch's default threads at the best of some batch sizes, tried first:
+ *
+ *     deno run -A bench/peer_generate.ts [--run RUN [--checkpoint best]] [--users 512] [--turns 4] [--beams 50]
+ *
+ * Without a run the model is small and has random weights; the users are those of MiniOneRec's Industrial test split
+ * where GENREC_DATA holds it, else random. The two take turns. Prints Markdown.
+ */
+import { parseArgs } from "node:util";
+import type { Sample } from "../data/dataset.ts";
+import { BeamSearch } from "../eval/beam_search.ts";
+import { DeviceTrie } from "../eval/device_trie.ts";
+import { beamRecommender, leafSids, type Ranked } from "../eval/recommender.ts";
+import { Device } from "../kernels/device.ts";
+import { buildTrie } from "../sid/trie.ts";
+import { formatBytes } from "../train/estimate.ts";
+import { randomInputs, runInputs } from "./generate_inputs.ts";
+import { type Constraint, type GenerateAnswer, openGeneratePeer } from "./generate_peer.ts";
+import { median } from "./report.ts";
+import { compareTopLists } from "./top_lists.ts";
+
+const { values } = parseArgs({
+  options: {
+    run: { type: "string", default: "" },
+    checkpoint: { type: "string", default: "best" },
+    data: {
+      type: "string",
+      default: `${Deno.env.get("GENREC_DATA") ?? "../shared/data"}/minionerec-industrial`,
+    },
+    users: { type: "string", default: "512" },
+    turns: { type: "string", default: "4" },
+    beams: { type: "string", default: "50" },
+    batches: { type: "string", default: "8,32,128" },
+    trial: { type: "string", default: "128" },
+    python: { type: "string", default: Deno.env.get("GENREC_PYTHON") ?? "python3" },
+  },
+});
+const PEERS: Record<Constraint, string> = {
+  table: "transformers, all beams looked up at once",
+  function: "transformers, prefix_allowed_tokens_fn",
+};
+const CONSTRAINTS = Object.keys(PEERS) as Constraint[];
+const TOP = 10;
+
+interface System {
+  name: string;
+  /** Users a second of each turn. */
+  rates: number[];
+  lists: Ranked[];
+  rank(start: number, end: number): Promise<{ milliseconds: number; lists: Ranked[] }>;
+}
+
+const folder = await Deno.makeTempDir();
+const device = await Device.open();
+const inputs = values.run
+  ? await runInputs(device, values.run, values.checkpoint)
+  : await randomInputs(device, folder, values.data);
+const { decoder, prompts } = inputs;
+const samples = inputs.samples.slice(0, Number(values.users));
+const trie = buildTrie(prompts.itemTokens);
+const options = { beams: Number(values.beams), normalisation: "vocab" } as const;
+const search = new BeamSearch(device, decoder, new DeviceTrie(device, trie), options);
+const keyOf = (tokens: ArrayLike<number>) => Array.from(tokens).join(" ");
+const promptOf = ({ history, ...asker }: Sample) => prompts.prompt(history, asker);
+const recommend = beamRecommender(search, promptOf, leafSids(trie, prompts.itemTokens.map(keyOf)));
+
+const peer = await openGeneratePeer(values.python, {
+  model: await Deno.realPath(inputs.model),
+  prompts: samples.map(promptOf),
+  sids: prompts.itemTokens,
+  beams: search.beams,
+});
+const trial = Math.min(Number(values.trial), samples.length);
+const tried: { batch: number; rate: number; answer: GenerateAnswer }[] = [];
+for (const batch of values.batches.split(",").map(Number)) {
+  await peer.ask({ start: 0, end: Math.min(batch, trial), batch, constraint: "table" });
+  const answer = await peer.ask({ start: 0, end: trial, batch, constraint: "table" });
+  tried.push({ batch, rate: 1000 * trial / answer.milliseconds, answer });
+}
+const best = tried.reduce((a, b) => a.rate > b.rate ? a : b);
+
+const systems: System[] = [
+  {
+    name: "genrec",
+    rates: [],
+    lists: [],
+    async rank(start, end) {
+      const before = performance.now();
+      const lists = await recommend(samples.slice(start, end));
+      return { milliseconds: performance.now() - before, lists };
+    },
+  },
+  ...CONSTRAINTS.map((constraint): System => ({
+    name: PEERS[constraint],
+    rates: [],
+    lists: [],
+    async rank(start, end) {
+      const answer = await peer.ask({ start, end, batch: best.batch, constraint });
+      const lists = answer.tokens.map((sids, user) => ({
+        sids: sids.map(keyOf),
+        scores: answer.scores[user],
+      }));
+      return { milliseconds: answer.milliseconds, lists };
+    },
+  })),
+];
+await systems[0].rank(0, Math.min(samples.length, search.promptsPerBatch)); // compiles the kernels
+const turns = Number(values.turns);
+for (let turn = 0; turn < turns; turn++) {
+  const [start, end] = [turn, turn + 1].map((n) => Math.floor(n * samples.length / turns));
+  for (const { rank, rates, lists } of systems) {
+    const result = await rank(start, end);
+    rates.push(1000 * (end - start) / result.milliseconds);
+    lists.push(...result.lists);
+  }
+}
+const { residentBytes, threads } = await peer.ask({ start: 0, end: 1, batch: 1, constraint: "table" });
+await peer.close();
+await Deno.remove(folder, { recursive: true });
+
+const digits = (value: number) => value < 100 ? value.toFixed(1) : value.toFixed(0);
+const spread = (numbers: number[]) =>
+  `${digits(median(numbers))} [${digits(Math.min(...numbers))} - ${digits(Math.max(...numbers))}]`;
+const { description, device: chip } = device.info;
+console.log(`${inputs.name}: ${samples.length} users, ${search.beams} beams, ${trie.leafCount} SIDs, `);
+console.log(
+  `prompts of ${
+    digits(samples.reduce((sum, sample) => sum + promptOf(sample).length, 0) / samples.length)
+  } tokens on average; ${description || chip}; torch with ${threads} threads\n`,
+);
+console.log(
+  `| system | users/s | genrec is faster by | equal top-${TOP} lists | differ in ties alone | memory, peak |`,
+);
+console.log("|---|---|---|---|---|---|");
+const [ours, ...theirs] = systems;
+console.log(
+  `| ${ours.name} | ${spread(ours.rates)} | | | | ${formatBytes(device.memory.peak)} on the device |`,
+);
+for (const { name, rates, lists } of theirs) {
+  const { users, equal, ties, scoreDifference } = compareTopLists(ours.lists, lists, TOP);
+  const cells = [
+    name,
+    spread(rates),
+    spread(ours.rates.map((rate, turn) => rate / rates[turn])),
+    `${(100 * equal / users).toFixed(2)} %`,
+    `${ties} of ${users - equal}; scores within ${scoreDifference.toExponential(0)}`,
+    `${formatBytes(residentBytes)} resident`,
+  ];
+  console.log(`| ${cells.join(" | ")} |`);
+}
+const trials = tried.map(({ batch, rate }) => `${batch}: ${digits(rate)}`).join(", ");
+console.log(`\nUsers/s of transformers by batch size, ${trial} users: ${trials}`);
+Deno.exit(0); // without destroying the device, which may crash with work in flight
