@@ -94,7 +94,8 @@ function normalizeBatch(tape: Tape, parameters: Parameters, x: Matrix, name: str
   return y;
 }
 
-function relu(tape: Tape, x: Matrix): Matrix {
+/** max(x, 0), elementwise. */
+export function relu(tape: Tape, x: Matrix): Matrix {
   const { device } = tape;
   const y = activation(device, x, "relu");
   tape.record(() => {
