@@ -1,4 +1,5 @@
 // One line a kernel; read by tests and bench only.
+export { spec as actionLogProbs } from "./action_log_probs_spec.ts";
 export { spec as activation } from "./activation.ts";
 export { spec as adamw } from "./adamw.ts";
 export { addSpec, scaleSpec } from "./add.ts";

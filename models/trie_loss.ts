@@ -107,7 +107,7 @@ export function trieAwareLoss(
   }
   if (share === 0) return;
 
-  const chunks = chunksOf(weights.blocks(weight), tokens, chunk);
+  const chunks = tokenChunks(weights.blocks(weight), tokens, chunk);
   const first = (part: VocabularyChunk) => part.block.start + part.start;
   let kept: Matrix | undefined;
   for (const [i, part] of chunks.entries()) {
@@ -134,7 +134,7 @@ export function trieAwareLoss(
 const ALIGNMENT = 16;
 
 /** The parts of an output matrix that hold tokens [start, end), in chunks. */
-function chunksOf(
+export function tokenChunks(
   blocks: readonly WeightBlock[],
   { start, end }: { start: number; end: number },
   chunk: number,
