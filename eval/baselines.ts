@@ -12,7 +12,7 @@ export interface Scorer {
  * Every purchase of the train period counts once: each target, and the history of a user's first row, since
  * later windows only repeat. `samples` in time order. Returns counts (N).
  */
-function purchaseCounts(samples: readonly Sample[], itemCount: number): Float64Array {
+export function purchaseCounts(samples: readonly Sample[], itemCount: number): Float64Array {
   const counts = new Float64Array(itemCount);
   const seen = new Set<string>();
   for (const { user, history, target } of samples) {

@@ -4,6 +4,7 @@ import { UserError } from "../../data/user_error.ts";
 import { transitions } from "../../eval/baselines.ts";
 import { type EvaluateOptions, evaluateSplit, type Prediction } from "../../eval/evaluate.ts";
 import { leafSids, type Ranked, type Recommender, scorerRecommender } from "../../eval/recommender.ts";
+import { SLICINGS } from "../../eval/slices.ts";
 import { SidVocabulary } from "../../sid/tokens.ts";
 import { buildTrie } from "../../sid/trie.ts";
 import { realData } from "../data/real_data.ts";
@@ -76,18 +77,99 @@ Deno.test("evaluateSplit() passes on predictions in order, items of a SID by pop
   });
   assert.deepEqual(predictions, [
     {
+      row: 0,
       user: "x",
       history: [0],
       target: 1,
       rank: 1,
+      sharing: 2,
+      duplicates: 1,
       items: [3, 2, 1],
       titles: ["Item 3", "Item 2", "Item 1"],
       scores: [0, -1, -1],
     },
-    { user: "y", history: [0], target: 5, rank: null, items: [0], titles: ["Item 0"], scores: [-1] },
-    { user: "z", history: [0], target: 4, rank: 0, items: [4], titles: ["Item 4"], scores: [0] },
+    {
+      row: 1,
+      user: "y",
+      history: [0],
+      target: 5,
+      rank: null,
+      invalid: 1,
+      items: [0],
+      titles: ["Item 0"],
+      scores: [-1],
+    },
+    { row: 2, user: "z", history: [0], target: 4, rank: 0, items: [4], titles: ["Item 4"], scores: [0] },
   ]);
   assert.deepEqual(done, [2, 3]);
+});
+
+Deno.test("evaluateSplit() gives hits on a shared SID half under credit group", async () => {
+  const { credit, hr, ndcg, hrItem, ci95, mrr } = await evaluateSplit({
+    ...options({ x: list("ab"), y: list("ba") }, { x: 1, y: 0 }),
+    credit: "group",
+  });
+  assert.deepEqual([credit, hr[3], hrItem[3]], ["group", 0.75, 0.75]);
+  assert.ok(Math.abs(ndcg[3] - 0.75 / Math.log2(3)) < 1e-12);
+  assert.deepEqual(ci95.hr[3], [0.5, 1]);
+  assert.equal(mrr, (1 / 2 / 2 + 1 / 2) / 2);
+});
+
+Deno.test("evaluateSplit() goes on from rows made before, to the same metrics", async () => {
+  const whole = options({ x: list("cbb"), y: list("?a"), z: list("d") }, { x: 1, y: 5, z: 4 });
+  const rows: Prediction[] = [];
+  const expected = await evaluateSplit({
+    ...whole,
+    slices: SLICINGS,
+    onPrediction: (row) => void rows.push(row),
+  });
+  const asked: string[] = [];
+  const resumed: Prediction[] = [];
+  const found = await evaluateSplit({
+    ...whole,
+    slices: SLICINGS,
+    made: fromList(rows.slice(0, 2)),
+    recommend(samples) {
+      asked.push(...samples.map(({ user }) => user));
+      return whole.recommend(samples);
+    },
+    onPrediction: (row) => void resumed.push(row),
+  });
+  assert.deepEqual(asked, ["z"]);
+  assert.deepEqual(resumed, rows.slice(2));
+  assert.deepEqual({ ...found, secondsPerUser: 0 }, { ...expected, secondsPerUser: 0 });
+
+  const refuses = (made: Prediction[], message: RegExp) =>
+    assert.rejects(evaluateSplit({ ...whole, made: fromList(made) }), (error) => {
+      return error instanceof UserError && message.test(error.message);
+    });
+  await refuses(rows.slice(1), /row 1, user y.*expected row 0 of split test, user x, target 1/);
+  await refuses([rows[0], { ...rows[1], target: 2 }], /row 1, user y, target 2: expected .* target 5/);
+  await refuses([...rows, rows[2]], /row 2, user z.*expected no more than 3 rows/);
+});
+
+async function* fromList(rows: readonly Prediction[]) {
+  for (const row of rows) yield await Promise.resolve(row);
+}
+
+Deno.test("evaluateSplit() counts what it shows of the catalogue, and users by slice", async () => {
+  const evaluation = await evaluateSplit({
+    ...options({ x: list("cb"), y: list("ca"), z: list("ca") }, { x: 1, y: 5, z: 0 }),
+    slices: SLICINGS,
+    ks: [1, 2],
+  });
+  // First places: item 3 alone. The first two: 3, 2 and twice 3, 0.
+  assert.equal(evaluation.coverage[1], 1 / 6);
+  assert.equal(evaluation.coverage[2], 3 / 6);
+  assert.ok(Math.abs(evaluation.gini[1] - 5 / 6) < 1e-12);
+  const { coldTarget, repeatedTarget, targetPopularity, historyLength } = evaluation.slices;
+  // Item 5 was never bought; z buys item 0 again, which is second of its list and first of no train history.
+  assert.deepEqual([coldTarget.cold.users, coldTarget.cold.hr[5]], [1, 0]);
+  assert.deepEqual([coldTarget.warm.users, coldTarget.warm.ndcg[5]], [2, 1 / Math.log2(3)]);
+  assert.deepEqual([repeatedTarget.repeated.users, repeatedTarget.new.users], [1, 2]);
+  assert.deepEqual(Object.keys(targetPopularity), ["cold", "1-5"]);
+  assert.deepEqual(Object.keys(historyLength), ["1-2"]);
+  assert.deepEqual(repeatedTarget.repeated.ci95.hr[5], [1, 1]);
 });
 
 Deno.test("evaluateSplit() refuses an empty split and an index of another catalogue", async () => {
@@ -98,6 +180,7 @@ Deno.test("evaluateSplit() refuses an empty split and an index of another catalo
     );
   await refuses({ samples: [] }, /split test has no samples/);
   await refuses({ sids: ["a"] }, /1 SIDs for 6 items/);
+  await refuses({ ks: [10, 20] }, /lists of 5 beams at 10, 20: .*Raise --beams/);
 });
 
 Deno.test("leafSids() names leaves by the SID of their items", () => {

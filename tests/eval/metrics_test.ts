@@ -1,11 +1,15 @@
 import { deepStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
+import fc from "../property.ts";
 import {
   bootstrapInterval,
+  bootstrapIntervals,
   hitsAtK,
   mean,
   ndcgAtK,
   pairedDifference,
   rankMetrics,
+  reciprocalRanks,
+  signFlipTest,
 } from "../../eval/metrics.ts";
 
 const close = (actual: number, expected: number) =>
@@ -50,9 +54,47 @@ Deno.test("bootstrapInterval() agrees with the normal interval for a coin of 100
 Deno.test("pairedDifference() sees a steady gain that unpaired intervals would hide", () => {
   const b = Float64Array.from({ length: 200 }, (_, i) => i % 10);
   const a = b.map((value, i) => value + (i % 2 === 0 ? 0.2 : 0));
-  const { difference, ci95: [low, high] } = pairedDifference(a, b, { seed: 3 });
+  const { difference, ci95: [low, high], p } = pairedDifference(a, b, { seed: 3 });
+  strictEqual(p, 1 / 10_001); // none of the drawn patterns gives all 100 users one sign
   close(difference, 0.1);
   close(mean(a) - mean(b), 0.1);
   ok(low > 0.08 && high < 0.12, `${low} ${high}`);
   throws(() => pairedDifference(a, b.slice(1), { seed: 3 }), /Cannot pair 200 users with 199/);
+});
+
+Deno.test("bootstrapIntervals() gives each column the interval it has alone", () => {
+  const columns = [[1, 2, 3, 9], [0, 1, 0, 1]].map((values) => Float64Array.from(values));
+  deepStrictEqual(
+    bootstrapIntervals(columns, { seed: 2 }),
+    columns.map((values) => bootstrapInterval(values, { seed: 2 })),
+  );
+});
+
+Deno.test("reciprocalRanks() is 1 / place, 0 for a miss", () => {
+  deepStrictEqual([...reciprocalRanks([0, 3, null])], [1, 0.25, 0]);
+});
+
+Deno.test("signFlipTest() counts all sign patterns of few differences", () => {
+  const p = (...values: number[]) => signFlipTest(Float64Array.from(values), { seed: 1 });
+  strictEqual(p(1, 1, 1), 2 / 8); // +++ and ---
+  strictEqual(p(2, 0, 1, -1, 0), 6 / 8); // sums of 2, 1 and -1: +-4 once each, +-2 twice each, 0 twice
+  strictEqual(p(0, 0), 1);
+});
+
+Deno.test("signFlipTest() draws patterns of many differences, near the normal p-value and never 0", () => {
+  const values = Float64Array.from({ length: 400 }, (_, i) => i < 220 ? 1 : -1);
+  const p = signFlipTest(values, { seed: 1 });
+  ok(Math.abs(p - 0.0511) < 0.008, `${p}`); // |sum| >= 40 of 400 coins: 2 P(Z >= 39 / 20)
+  strictEqual(signFlipTest(values, { seed: 1 }), p);
+  strictEqual(signFlipTest(new Float64Array(64).fill(1), { seed: 1, permutations: 99 }), 1 / 100);
+});
+
+Deno.test("signFlipTest() is the same for differences of the other sign", () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: -3, max: 3 }), { minLength: 1, maxLength: 8 }), (values) => {
+      const p = signFlipTest(Float64Array.from(values), { seed: 1 });
+      strictEqual(signFlipTest(Float64Array.from(values, (value) => -value), { seed: 1 }), p);
+      ok(p > 0 && p <= 1);
+    }),
+  );
 });

@@ -1,0 +1,91 @@
+import { credited, SLICE_K } from "./evaluate.ts";
+import { hitsAtK, mean, ndcgAtK, type PairedDifference, pairedDifference, type Rank } from "./metrics.ts";
+import { rowsOf, type Slicing } from "./slices.ts";
+
+/** What one evaluation says of each user. */
+export interface UserRanks {
+  /** (users) */
+  ranks: readonly Rank[];
+  /** (users): what a hit is divided by, 1 or the items that share the target's SID. */
+  sharing: readonly number[];
+}
+
+/** A metric of two evaluations of the same users. */
+export interface MetricDifference extends PairedDifference {
+  /** Mean over users of the first one. */
+  baseline: number;
+  /** Mean over users of the other one. */
+  value: number;
+}
+
+/** HR and NDCG of two evaluations, keyed by cut-off; differences are the other one's minus the first one's. */
+export interface SummaryDifference {
+  users: number;
+  hr: Record<string, MetricDifference>;
+  ndcg: Record<string, MetricDifference>;
+}
+
+/** {@link SummaryDifference} of all users, and by name of the slicing and bucket. */
+export interface Comparison extends SummaryDifference {
+  slices: Record<string, Record<string, SummaryDifference>>;
+}
+
+/** What {@link compareRanks} needs besides ranks. */
+export interface CompareOptions {
+  /** Cut-offs that both evaluations have beams for. */
+  ks: readonly number[];
+  /** Groups of users to compare on their own, with the bucket of each user. */
+  slices: readonly { slicing: Slicing; buckets: readonly string[] }[];
+  /** Of the bootstrap and of sign flips. */
+  seed: number;
+}
+
+/** Compares two evaluations of the same users, pair by pair. Throws `RangeError` where their numbers differ. */
+export function compareRanks(baseline: UserRanks, other: UserRanks, options: CompareOptions): Comparison {
+  const { ks, slices, seed } = options;
+  const sliceKs = [ks.filter((k) => k <= SLICE_K).at(-1) ?? ks[0]];
+  return {
+    ...difference(baseline, other, ks, seed),
+    slices: Object.fromEntries(slices.map(({ slicing, buckets }) => {
+      const found = slicing.buckets.flatMap((bucket) => {
+        const rows = rowsOf(buckets, bucket);
+        return rows.length === 0
+          ? []
+          : [[bucket, difference(part(baseline, rows), part(other, rows), sliceKs, seed)]];
+      });
+      return [slicing.name, Object.fromEntries(found)];
+    })),
+  };
+}
+
+/** Whether a difference is one: `none` unless interval and p-value (0.05) say the same. */
+export function direction(
+  { difference, ci95: [low, high], p }: PairedDifference,
+): "better" | "worse" | "none" {
+  if (p >= 0.05 || low <= 0 && high >= 0) return "none";
+  return difference > 0 ? "better" : "worse";
+}
+
+function part({ ranks, sharing }: UserRanks, rows: readonly number[]): UserRanks {
+  return { ranks: rows.map((row) => ranks[row]), sharing: rows.map((row) => sharing[row]) };
+}
+
+function difference(
+  baseline: UserRanks,
+  other: UserRanks,
+  ks: readonly number[],
+  seed: number,
+): SummaryDifference {
+  const by = (metric: typeof hitsAtK) =>
+    Object.fromEntries(ks.map((k) => {
+      const [first, second] = [baseline, other].map(({ ranks, sharing }) =>
+        credited(metric(ranks, k), Float64Array.from(sharing))
+      );
+      return [k, {
+        baseline: mean(first),
+        value: mean(second),
+        ...pairedDifference(second, first, { seed }),
+      }];
+    }));
+  return { users: baseline.ranks.length, hr: by(hitsAtK), ndcg: by(ndcgAtK) };
+}
