@@ -27,7 +27,12 @@ export class LineFile implements AsyncDisposable {
 
   /** Appends one value as a line of JSON. */
   async append(value: unknown): Promise<void> {
-    const bytes = new TextEncoder().encode(JSON.stringify(value) + "\n");
+    await this.write(JSON.stringify(value) + "\n");
+  }
+
+  /** Appends text as it is, for files whose values take several lines. */
+  async write(text: string): Promise<void> {
+    const bytes = new TextEncoder().encode(text);
     await attempt(`write ${this.path}`, async () => {
       for (let at = 0; at < bytes.length;) at += await this.#file!.write(bytes.subarray(at));
     });

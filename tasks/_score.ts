@@ -1,0 +1,91 @@
+import { join } from "node:path";
+import { loadIndex } from "../data/index_file.ts";
+import { readJson } from "../data/json_file.ts";
+import type { Split } from "../data/dataset.ts";
+import { readResults } from "../data/result_files/read.ts";
+import { RawIndex } from "../data/schema.ts";
+import { DEFAULT_KS } from "../eval/metrics.ts";
+import { checkRows, type Score, scoreResults } from "../eval/score.ts";
+import { isFile, writeAtomic } from "../train/run_directory.ts";
+import type { TaskIO } from "./_cli.ts";
+import { loadInputs } from "./_inputs.ts";
+import { makeFolder } from "./_output.ts";
+import { tableLines } from "./_table.ts";
+
+/** `score.json`. */
+export interface ScoreReport extends Score {
+  /** Files that were scored, as shards in this order. */
+  files: string[];
+  /** Split whose samples the rows are; absent where there was no dataset to compare them with. */
+  split?: Split;
+}
+
+/** What {@link scoreFiles} reads. */
+export interface ScoreFlags {
+  /** Result files of MiniOneRec or MIMIGenRec. */
+  score: readonly string[];
+  /** Index file or its folder; empty: the dataset's own. */
+  sids: string;
+  /** Dataset directory; empty: rows are not compared with a split. */
+  data: string;
+  split: Split;
+  /** Folder for `score.json`; empty: none is written. */
+  out: string;
+  /** Cut-offs; default {@link DEFAULT_KS}. */
+  ks?: readonly number[];
+  /** Of the bootstrap intervals. */
+  seed: number;
+}
+
+/** `evaluate --score`: metrics of other projects' prediction files, without a model or a device. */
+export async function scoreFiles(flags: ScoreFlags, io: Pick<TaskIO, "log">): Promise<ScoreReport> {
+  const { score: files, data, split, out, ks = DEFAULT_KS, seed } = flags;
+  const rows = await readResults(files);
+  let sids: string[] | undefined;
+  if (data !== "") {
+    const inputs = await loadInputs(data, flags.sids);
+    sids = inputs.sids.map((sid) => sid.join(""));
+    checkRows(rows, inputs.dataset.samples[split].map(({ target }) => sids![target]), split);
+  } else if (flags.sids !== "") {
+    sids = await joinedSids(flags.sids);
+  }
+  const score = scoreResults(rows, { sids, ks, seed });
+  const report: ScoreReport = { files: [...files], ...(data !== "" && { split }), ...score };
+  scoreLines(report).forEach((line) => io.log(line));
+  if (out !== "") {
+    await makeFolder(out);
+    const path = join(out, "score.json");
+    await writeAtomic(path, JSON.stringify(report, null, 2) + "\n");
+    io.log(`Wrote ${path}`);
+  }
+  return report;
+}
+
+async function joinedSids(path: string): Promise<string[]> {
+  const file = await isFile(path) ? path : join(path, "index.json");
+  const count = Object.keys(await readJson(file, RawIndex)).length;
+  return (await loadIndex(file, count)).map((sid) => sid.join(""));
+}
+
+/** The report as a table for people. */
+function scoreLines(report: ScoreReport): string[] {
+  const { users, beams, hr, ndcg, ci95, hrItem, ndcgItem, duplicates, invalid, invalidBeforeHit } = report;
+  const figure = (value: number) => value.toFixed(4);
+  const rows = Object.keys(hr).map((k) => [
+    `@${k}`,
+    figure(hr[k]),
+    ci95.hr[k].map(figure).join("-"),
+    figure(ndcg[k]),
+    ci95.ndcg[k].map(figure).join("-"),
+    ...(hrItem && ndcgItem ? [figure(hrItem[k]), figure(ndcgItem[k])] : []),
+  ]);
+  const heading = ["", "HR", "95 %", "NDCG", "95 %", ...(hrItem ? ["HR of items", "NDCG of items"] : [])];
+  const known = invalid === undefined
+    ? "invalid ones unknown without --sids or --data"
+    : `${invalid} invalid, ${invalidBeforeHit} of them before a hit`;
+  return [
+    `${users} users, ${beams} predictions each`,
+    ...tableLines([heading, ...rows]),
+    `${duplicates} duplicates, ${known}`,
+  ];
+}
