@@ -1,10 +1,13 @@
 import { didYouMean } from "../../data/did_you_mean.ts";
 import { UserError } from "../../data/user_error.ts";
+import { collaborative } from "./collaborative.ts";
 import { hit } from "./hit.ts";
+import { popularityDebias } from "./popularity_debias.ts";
 import { partialHit, prefix } from "./prefix.ts";
 import { ndcg, ranking, rankingRaw } from "./ranking.ts";
 import type { RewardMethod } from "./reward.ts";
 import { rule } from "./rule.ts";
+import { semantic } from "./semantic.ts";
 import { isUserReward, userReward } from "./user_reward.ts";
 
 /** Every reward that has a name. */
@@ -16,15 +19,18 @@ export const REWARDS: readonly RewardMethod[] = [
   ndcg,
   prefix,
   partialHit,
+  semantic,
+  collaborative,
+  popularityDebias,
 ];
 
 /** Names of other projects for rewards of {@link REWARDS}. */
-const FOREIGN_NAMES: Record<string, string> = {
-  ranking_only: "ranking",
-  ndcg_rule: "ranking",
-  hepo: "prefix",
-  sasrec: "collaborative",
-};
+const FOREIGN_NAMES = new Map([
+  ["ranking_only", "ranking"],
+  ["ndcg_rule", "ranking"],
+  ["hepo", "prefix"],
+  ["sasrec", "collaborative"],
+]);
 
 /** A reward and its share in the sum. */
 export interface WeightedReward {
@@ -43,7 +49,7 @@ export function rewardMethod(name: string): RewardMethod {
   if (method !== undefined) return method;
   if (isUserReward(name)) return userReward(name);
   const names = REWARDS.map((method) => method.name);
-  const foreign = FOREIGN_NAMES[name];
+  const foreign = FOREIGN_NAMES.get(name);
   throw new UserError(
     `Cannot reward by ${JSON.stringify(name)}: there is no such reward. Expected one of ${
       names.join(", ")

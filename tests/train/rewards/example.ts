@@ -17,11 +17,17 @@ export function exampleContext(context: Partial<RewardContext> = {}): RewardCont
     source: "",
     license: "",
     items: ITEM_TOKENS.map((_, item) => ({ title: `Item ${item}` })),
-    samples: { train: [], valid: [], test: [] },
-    histories: [
-      { user: "a", items: [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1] },
-      { user: "b", items: [1, 1, 2, 4] },
-    ],
+    samples: {
+      train: [
+        { user: "a", history: [0, 0, 0, 0, 0, 0, 0, 0, 0], target: 1 },
+        { user: "b", history: [1], target: 2 },
+        { user: "b", history: [1, 2], target: 1 },
+        { user: "c", history: [4], target: 1 },
+      ],
+      valid: [],
+      test: [],
+    },
+    histories: [],
     files: [],
   };
   return { dataset, itemTokens: ITEM_TOKENS, sources: {}, warn: () => {}, ...context };

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { writeNpy } from "../../../data/npy.ts";
 import { createRewards } from "../../../train/rewards/reward_set.ts";
 import { parseRewards } from "../../../train/rewards/registry.ts";
 import { exampleContext, exampleGroup, makeReward, rounded, valuesOf } from "./example.ts";
@@ -88,3 +89,76 @@ Deno.test("rewards without values by level add theirs at each level", async () =
 Deno.test("partial-hit is MIMIGenRec's 100, 10, 1, 0", async () => {
   assert.deepEqual(await valuesOf("partial-hit", exampleGroup([0, 1, 2, 3], [0])), [100, 10, 1, 0]);
 });
+
+Deno.test("popularity-debias penalises wrong answers by the square root of their purchases", async () => {
+  // 9, 4, 1 and 0 purchases: 3, 2, 1, 0 of 6.
+  assert.deepEqual(await valuesOf("popularity-debias", exampleGroup([0, 1, 2, 3], [2])), [
+    -0.5,
+    -0.333333,
+    0,
+    0,
+  ]);
+  assert.deepEqual(await valuesOf("popularity-debias", exampleGroup([0, 1], [2])), [0, 0]);
+  assert.deepEqual(await valuesOf("popularity-debias", exampleGroup([3], [3])), [0], "nothing was bought");
+});
+
+Deno.test("collaborative is the discount of the item's rank by counts of transitions", async () => {
+  const warnings: string[] = [];
+  const context = exampleContext({ warn: (message) => warnings.push(message) });
+  // After item 1 came item 2 once, and item 1 at distance 2: 1 and 0.5.
+  const group = exampleGroup([0, 1, 2], [2], { history: [1] });
+  assert.deepEqual(await valuesOf("collaborative", group, context), [0, 0.63093, 1]);
+  assert.deepEqual(await valuesOf("collaborative", exampleGroup([1, 2], [2]), context), [0, 0], "no history");
+  // Nothing followed item 3.
+  const unknown = exampleGroup([1, 2], [2], { history: [3] });
+  assert.deepEqual(await valuesOf("collaborative", unknown, context), [0, 0]);
+  assert.match(warnings[0], /reward hacking/);
+});
+
+Deno.test("collaborative refuses a source that is no recommender", async () => {
+  const context = exampleContext({ sources: { collaborative: "runs/none" } });
+  await assert.rejects(makeReward("collaborative", context), {
+    name: "UserError",
+    message: 'Cannot reward by the scores of "runs/none": it is no recommender. Expected transitions',
+  });
+});
+
+Deno.test("semantic is the cosine to the nearest target", async () => {
+  await withEmbeddings([[1, 0], [1, 1], [0, 2], [-1, 0], [0, 0], [3, 4]], async (semantic) => {
+    const context = exampleContext({ sources: { semantic } });
+    assert.deepEqual(await valuesOf("semantic", exampleGroup([0, 1, 2, 3], [0]), context), [
+      1,
+      0.707107,
+      0,
+      -1,
+    ]);
+    assert.deepEqual(await valuesOf("semantic", exampleGroup([1], [3, 2]), context), [0.707107]);
+    // Items 4, a vector of zeros, and 5 share a SID.
+    assert.deepEqual(await valuesOf("semantic", exampleGroup([4, 0], [4]), context), [1, 0]);
+    assert.deepEqual(await valuesOf("semantic", exampleGroup([4], [2]), context), [0.8]);
+    // ETEGRec: a hit is worth 1.5.
+    const rewards = await createRewards(parseRewards("rule,semantic:0.5"), context);
+    assert.deepEqual(rounded((await rewards.score(exampleGroup([0, 1], [0]))).total), [1.5, 0.353553]);
+  });
+});
+
+Deno.test("semantic needs embeddings of the dataset's items", async () => {
+  await assert.rejects(makeReward("semantic"), {
+    name: "UserError",
+    message: "Cannot reward by semantic: it compares item embeddings. Name them: --embeddings items.npy",
+  });
+  await withEmbeddings([[1, 0]], async (semantic) => {
+    const context = exampleContext({ sources: { semantic } });
+    await assert.rejects(makeReward("semantic", context), /has 1 rows, expected 6, the items of example/);
+  });
+});
+
+async function withEmbeddings(rows: number[][], use: (path: string) => Promise<void>) {
+  const path = await Deno.makeTempFile({ suffix: ".npy" });
+  try {
+    await Deno.writeFile(path, writeNpy([rows.length, rows[0].length], Float32Array.from(rows.flat())));
+    await use(path);
+  } finally {
+    await Deno.remove(path);
+  }
+}

@@ -1,0 +1,83 @@
+import { UserError } from "../../data/user_error.ts";
+import { transitions } from "../../eval/baselines.ts";
+import type { RewardContext, RewardMethod } from "./reward.ts";
+
+/** A recommender that scores the whole catalogue. */
+export interface ItemScorer {
+  /** (N) a number an item for a history, oldest item first and not empty; higher is better, on any scale. */
+  scores(history: readonly number[]): Float32Array | Promise<Float32Array>;
+}
+
+/** A kind of {@link ItemScorer}. */
+export interface ScorerMethod {
+  /** What `--collaborative` takes, for messages. */
+  readonly source: string;
+  /** Makes the scorer of a source; undefined for a source that is of another kind. */
+  open(source: string, context: RewardContext): ItemScorer | undefined | Promise<ItemScorer | undefined>;
+}
+
+/** Counts of what was bought after what in the train split: see `transitions` of the baselines. */
+const transitionCounts: ScorerMethod = {
+  source: "transitions",
+  open(source, { dataset }) {
+    if (source !== "transitions") return undefined;
+    const count = dataset.items.length;
+    const { rank } = transitions(dataset.samples.train, count);
+    return {
+      scores(history) {
+        const { items, scores } = rank(history, count);
+        const byItem = new Float32Array(count);
+        items.forEach((item, place) => byItem[item] = scores[place]);
+        return byItem;
+      },
+    };
+  },
+};
+
+/** One line a kind of scorer. */
+const SCORERS: readonly ScorerMethod[] = [
+  transitionCounts,
+];
+
+/**
+ * How well another recommender likes a completion: 1 / log2(rank + 1) with the item's rank, from 1, among the catalogue's
+ * scores for the history. So it lies in (0, 1] whatever the scale of the scorer, unlike the raw logits of MiniOneRec's
+ * CF reward. 0 for the items that the scorer likes least, and for examples without a history. Of items that share a SID
+ * the best counts.
+ */
+export const collaborative: RewardMethod = {
+  name: "collaborative",
+  summary: "1/log2(rank + 1) in the list of another recommender, counts of transitions unless named",
+  async create(context) {
+    const scorer = await openScorer(context);
+    context.warn(
+      "Reward collaborative pays for what another recommender likes, right or wrong: the model may learn to copy that " +
+        "one (reward hacking). Keep rule or ranking beside it, with more weight, and trust NDCG on valid alone",
+    );
+    return {
+      async score({ completions, example }) {
+        if (example.history.length === 0) return new Float64Array(completions.length);
+        const scores = await scorer.scores(example.history);
+        const least = scores.reduce((low, score) => Math.min(low, score), Infinity);
+        return Float64Array.from(completions, ({ items }) => {
+          const own = Math.max(...items.map((item) => scores[item]));
+          if (own === least) return 0;
+          const better = scores.reduce((count, score) => count + (score > own ? 1 : 0), 0);
+          return 1 / Math.log2(better + 2);
+        });
+      },
+    };
+  },
+};
+
+async function openScorer(context: RewardContext): Promise<ItemScorer> {
+  const source = context.sources.collaborative ?? "transitions";
+  for (const method of SCORERS) {
+    const scorer = await method.open(source, context);
+    if (scorer !== undefined) return scorer;
+  }
+  throw new UserError(
+    `Cannot reward by the scores of ${JSON.stringify(source)}: it is no recommender. Expected ` +
+      SCORERS.map(({ source }) => source).join(" or "),
+  );
+}
