@@ -12,6 +12,10 @@ export interface SftTextRow {
   input: string;
   /** The answer. */
   output: string;
+  /** Item numbers that the question tells of, oldest first, where its reader knows them. */
+  history?: readonly number[];
+  /** What the file calls the row's task, where it does. */
+  kind?: string;
 }
 
 const Row: z.ZodType<SftTextRow> = z.object({

@@ -1,4 +1,5 @@
 import type { Sample } from "../data/dataset.ts";
+import type { TextPromptsOptions } from "./prompts/text_prompts.ts";
 
 /** What the data knows of who asks, beside the history. */
 export type Asker = Pick<Sample, "userToken" | "contextToken">;
@@ -14,4 +15,6 @@ export interface NextItemPrompts {
   readonly itemTokens: readonly Uint32Array[];
   /** What the model reads before it writes the item after `history` (item numbers, oldest first). */
   prompt(history: readonly number[], asker?: Asker): Uint32Array;
+  /** What prompts in words are made with, to ask other tasks in the same words; absent where a model knows SIDs alone. */
+  readonly text?: TextPromptsOptions;
 }

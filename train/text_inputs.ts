@@ -168,8 +168,9 @@ export async function savedTextPrompts(
   const prompts = new Prompts({ templates, tokenizer, special, tokenizerConfig, category });
   const { maxHistory, maxLength } = settings;
   const texts = new ItemTexts(dataset, sids, tokenizer);
-  const task = askedTask(taskWeights(settings.tasks));
-  return textPrompts({ dataset, texts, maxHistory, prompts, maxLength, task });
+  const weights = taskWeights(settings.tasks), task = askedTask(weights);
+  const trained = Object.keys(weights).filter((name) => weights[name] > 0);
+  return textPrompts({ dataset, texts, maxHistory, prompts, maxLength, task, trained });
 }
 
 // A model that only knows GPR's tokens of kind before each SID is asked with them.

@@ -35,8 +35,8 @@ export function mixedOrder(ranges: readonly TaskRange[], epoch: number, seed: nu
   return shuffledOrder(rows.length, seed, epoch).map((place) => rows[place]);
 }
 
-/** `k` different numbers below `n`: the beginning of a Fisher-Yates shuffle. */
-function draw(n: number, k: number, random: PhiloxStream): Uint32Array {
+/** `k` different numbers below `n`, in the order drawn: the beginning of a Fisher-Yates shuffle. */
+export function draw(n: number, k: number, random: PhiloxStream): Uint32Array {
   const numbers = Uint32Array.from({ length: n }, (_, i) => i);
   for (let i = 0; i < k; i++) {
     const other = i + random.below(n - i);

@@ -1,6 +1,8 @@
+import { PhiloxStream } from "../../data/philox.ts";
 import { UserError } from "../../data/user_error.ts";
 import { sidTokenIds } from "../../models/tokenizer_config.ts";
 import type { Prompts } from "../prompts/prompts.ts";
+import { draw } from "./mix.ts";
 import { ALIGNMENT_TASKS, alignmentTask } from "./registry.ts";
 import type { AlignmentTask, Examples, TaskInput } from "./task.ts";
 
@@ -10,6 +12,8 @@ export interface TaskPlanOptions extends TaskInput {
   prompts: Prompts;
   /** Tasks by name, and how often an epoch has each of their rows: 1 once, 2 twice, 0.5 another half in each epoch. */
   tasks: Readonly<Record<string, number>>;
+  /** Most rows of tasks by name; of more, so many are drawn once with the seed. Default: all. */
+  most?: { rows: Readonly<Record<string, number>>; seed: number };
 }
 
 /** A task with the rows that the data has for it. */
@@ -33,13 +37,26 @@ export function planTasks(options: TaskPlanOptions): PlannedTask[] {
     const missing = task.missing(options);
     if (missing === undefined) {
       checkTokens(task, options);
-      return { task, weight, examples: task.examples(options) };
+      return { task, weight, examples: drawn(task, options) };
     }
     throw new UserError(
       `Cannot train on task ${name} of ${options.dataset.name}: expected ${missing}, found none. ` +
         "Add that, or leave the task out",
     );
   });
+}
+
+function drawn(task: AlignmentTask, options: TaskPlanOptions): Examples {
+  const examples = task.examples(options), { count } = examples;
+  const { rows, seed } = options.most ?? { rows: {}, seed: 0 };
+  const most = rows[task.name] ?? count;
+  if (count <= most) return examples;
+  const kept = draw(count, most, new PhiloxStream(seed, `rows of ${task.name}`)).sort();
+  return {
+    count: most,
+    example: (i) => examples.example(kept[i]),
+    leftOut: { ...examples.leftOut, "not drawn": count - most },
+  };
 }
 
 function checkTokens(task: AlignmentTask, options: TaskPlanOptions): void {

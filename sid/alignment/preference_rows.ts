@@ -11,7 +11,10 @@ export function fromPreferences(
   const rows = all.filter(({ history }) => history.length > 0);
   return {
     count: rows.length,
-    example: (i) => make(rows[i], sidsOf(input, rows[i].history.slice(-input.maxHistory))),
+    example(i) {
+      const history = rows[i].history.slice(-input.maxHistory);
+      return { ...make(rows[i], sidsOf(input, history)), history };
+    },
     leftOut: rows.length < all.length ? { "empty history": all.length - rows.length } : {},
   };
 }

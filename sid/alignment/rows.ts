@@ -18,8 +18,8 @@ export const rows: AlignmentTask = {
   examples: ({ rows = [] }) => ({
     count: rows.length,
     example(i) {
-      const { output, ...question } = rows[i];
-      return { question: { ...question }, answer: { output } };
+      const { output, history, kind, ...question } = rows[i];
+      return { question, answer: { output }, history, kind };
     },
     leftOut: {},
   }),

@@ -9,7 +9,8 @@ export function fromSamples(
 ): Examples {
   const of = (sample: Sample) => {
     const history = sample.history.slice(-maxHistory);
-    return history.length === 0 ? undefined : make(sample, history);
+    const example = history.length === 0 ? undefined : make(sample, history);
+    return example && { ...example, history };
   };
   const rows = train.filter((sample) => of(sample) !== undefined);
   return {

@@ -6,7 +6,7 @@ import type { Prompts } from "../prompts/prompts.ts";
 import { mixedOrder, rowsPerEpoch, type TaskRange } from "./mix.ts";
 import { planTasks, type TaskPlanOptions } from "./plan.ts";
 import { RowStore } from "./row_store.ts";
-import type { AlignmentTask } from "./task.ts";
+import type { AlignmentTask, Example } from "./task.ts";
 import { valueWeights } from "./value_weights.ts";
 
 /** What happens to a row of more than `maxLength` tokens. */
@@ -70,6 +70,8 @@ export interface AlignmentSource extends SequenceSource {
   prompt(i: number): Uint32Array;
   /** What the model is to write in row `i`. A view, not a copy. */
   target(i: number): Uint32Array;
+  /** What row `i` is made of. */
+  example(i: number): Example;
 }
 
 const PROGRESS_EVERY = 1000;
@@ -84,7 +86,7 @@ export function alignmentSource(options: AlignmentOptions): AlignmentSource {
   const plan = planTasks(options);
   const total = plan.reduce((sum, { examples }) => sum + examples.count, 0);
 
-  const store = new RowStore(), promptLengths: number[] = [], values: number[] = [];
+  const store = new RowStore(), promptLengths: number[] = [], places: number[] = [], values: number[] = [];
   const ranges: TaskRange[] = [], report: TaskReport[] = [];
   let done = 0, tooLong = 0, longest = 0;
   for (const { task, weight, examples } of plan) {
@@ -117,6 +119,7 @@ export function alignmentSource(options: AlignmentOptions): AlignmentSource {
       }
       store.add(prompt!, target);
       promptLengths.push(prompt!.length);
+      places.push(i);
       values.push((next === undefined ? undefined : dataset.items[next].finalValue) ?? NaN);
       own.tokens += prompt!.length + target.length - 1;
       own.targets += target.length;
@@ -163,6 +166,7 @@ export function alignmentSource(options: AlignmentOptions): AlignmentSource {
     order: (epoch, seed) => mixedOrder(ranges, epoch, seed),
     prompt: (i) => store.row(i).subarray(0, starts[i]),
     target: (i) => store.row(i).subarray(starts[i]),
+    example: (i) => plan[taskOf(i)].examples.example(places[i]),
     make(i): PackInput {
       const row = store.row(i), answer = row.subarray(starts[i]);
       const weight = (weights?.[i] ?? 1) / (bySample ? answer.length : 1);

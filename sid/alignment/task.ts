@@ -15,6 +15,10 @@ export interface Example {
   answer: Slots;
   /** The item that comes next, where that is asked for: its value weighs the row. */
   next?: number;
+  /** Item numbers of the history that the question is about, oldest first, where there is one. */
+  history?: readonly number[];
+  /** What a file calls the task of the row, where its rows are of several. */
+  kind?: string;
 }
 
 /** The rows of a task, made one at a time. */

@@ -18,6 +18,8 @@ export interface TextPromptsOptions extends TaskInput {
    * another, since after a whole SID nothing else can follow.
    */
   end?: boolean;
+  /** Names of the tasks that the model learned. Default: none is known. */
+  trained?: readonly string[];
 }
 
 /**
@@ -41,6 +43,7 @@ export function textPrompts(options: TextPromptsOptions): NextItemPrompts {
   const cut = whole.map((tokens, item) => tokens.slice(0, tokens.lastIndexOf(sidIds[item].at(-1)!) + 1));
   const room = maxLength - whole.reduce((most, { length }) => Math.max(most, length), 0);
   return {
+    text: options,
     vocabulary: prompts.tokenizer.vocabulary,
     itemTokens: options.end ?? hasPrefix(cut) ? whole : cut,
     prompt(history, asker) {
