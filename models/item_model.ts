@@ -3,7 +3,7 @@ import { UserError } from "../data/user_error.ts";
 import type { Device } from "../kernels/device.ts";
 import { type TokenOccurrences, tokenOccurrences } from "../kernels/embedding.ts";
 import { Tape } from "../kernels/tape.ts";
-import type { Flat, Matrix } from "../kernels/tensor.ts";
+import type { Matrix } from "../kernels/tensor.ts";
 import type { DropTerm } from "./decoder_blocks.ts";
 import { type PackedTokens, PackedTokensBuffer } from "./packed_tokens.ts";
 import type { Parameters } from "./parameters.ts";
@@ -25,8 +25,12 @@ export interface ItemModel {
   readonly items: number;
   /** Items of the longest history; older ones are left out. */
   readonly maxLength: number;
+  /** Name of the parameter (N, C) that items are read as. */
+  readonly embeddingName: string;
   /** Name of the parameter (N, C) whose rows are multiplied with states: a dot product is the score of an item. */
   readonly outputName: string;
+  /** Its architecture: `config.json` of checkpoints. */
+  readonly shape: Readonly<Record<string, unknown>>;
   /**
    * States (R, C) at the `targetRows` of a batch, after all layers. `dropped` is the dropout of training: it is given
    * numbers that differ within a step.

@@ -45,8 +45,8 @@ const NORM_EPS = 1e-8; // as in the authors' code
 export class Sasrec implements ItemModel {
   readonly device: Device;
   readonly parameters: Parameters;
+  readonly embeddingName: string = ITEMS;
   readonly outputName: string;
-  /** Sizes. */
   readonly shape: SasrecShape;
   readonly #heads: AttentionShape;
 
@@ -76,11 +76,6 @@ export class Sasrec implements ItemModel {
 
   get maxLength(): number {
     return this.shape.max_length;
-  }
-
-  /** Name of the item embedding (N, C). */
-  get embeddingName(): string {
-    return ITEMS;
   }
 
   /** Fresh weights: normal matrices with this standard deviation, gains 1, biases 0. */

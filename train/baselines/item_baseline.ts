@@ -1,0 +1,50 @@
+import { UserError } from "../../data/user_error.ts";
+import { type ItemModel, ItemScores } from "../../models/item_model.ts";
+import { readSafetensors } from "../../models/safetensors.ts";
+import type { RankedItems, TrainedBaseline } from "./method.ts";
+
+/** Fills a model with the weights of a checkpoint. Throws {@link UserError} for files that are missing or damaged. */
+export async function loadWeights(model: ItemModel, folder: string): Promise<void> {
+  const path = `${folder}/model.safetensors`;
+  const bytes = await Deno.readFile(path).catch((error) => {
+    const why = error instanceof Deno.errors.NotFound ? "no such file" : error.message;
+    throw new UserError(`Cannot read ${path}: ${why}. Expected a checkpoint of \`genrec baseline\``);
+  });
+  model.parameters.load(readSafetensors(bytes, path), path);
+}
+
+/** A model over item numbers that ranks by the scores of all items. It takes over the model. */
+export function itemBaseline(model: ItemModel & { destroy(): void }): TrainedBaseline {
+  const scores = new ItemScores(model);
+  return {
+    items: model.items,
+    scoreAll: (histories) => scores.of(histories),
+    async scores(history) {
+      const [list] = await Array.fromAsync(scores.of([history]));
+      return list;
+    },
+    async rank(histories, k) {
+      const lists: RankedItems[] = [];
+      for await (const list of scores.of(histories)) lists.push(best(list, k));
+      return lists;
+    },
+    async embeddings() {
+      const name = model.embeddingName;
+      for await (const { shape, data } of model.parameters.readTensors(undefined, (each) => each === name)) {
+        return { dim: shape[1], data };
+      }
+      throw new RangeError(`Model has no parameter ${name}`);
+    },
+    destroy() {
+      scores.destroy();
+      model.destroy();
+    },
+  };
+}
+
+/** The best k items of scores (N); equal ones in the order of item numbers. */
+export function best(scores: Float32Array, k: number): RankedItems {
+  const items = Array.from(scores, (_, item) => item)
+    .sort((a, b) => scores[b] - scores[a] || a - b).slice(0, k);
+  return { items, scores: items.map((item) => scores[item]) };
+}

@@ -1,0 +1,112 @@
+import { PhiloxStream } from "../../data/philox.ts";
+import { NO_ROW } from "../../kernels/gather_rows.ts";
+import { Tape } from "../../kernels/tape.ts";
+import type { Flat } from "../../kernels/tensor.ts";
+import {
+  createOccurrences,
+  destroyOccurrences,
+  ItemBatchBuffer,
+  type ItemModel,
+  writeOccurrences,
+} from "../../models/item_model.ts";
+import { drop } from "../../models/layers.ts";
+import type { Optimizer } from "../../models/optimizer.ts";
+import { type SampledItems, sampledLoss } from "../../models/sampled_loss.ts";
+import { vocabularyLoss } from "../../models/vocabulary_loss.ts";
+import type { LossLog } from "../loss_log.ts";
+import type { MicroBatch, PackedData } from "../packed_data.ts";
+import type { ItemTrainingConfig } from "./item_training.ts";
+import { drawNegatives } from "./item_sequences.ts";
+
+/** Optimizer steps of an {@link ItemModel}: forward, backward, update. Work is submitted, nothing is read. */
+export class ItemStep {
+  #model: ItemModel;
+  #optimizer: Optimizer;
+  #data: PackedData;
+  #config: ItemTrainingConfig;
+  #buffer: ItemBatchBuffer;
+  #rowLoss: Flat;
+  #stats: Flat;
+  #dropoutSeed: Flat;
+  #sampled: SampledItems | undefined;
+
+  constructor(model: ItemModel, optimizer: Optimizer, data: PackedData, config: ItemTrainingConfig) {
+    const { device } = model;
+    const { rows } = data.capacity;
+    this.#model = model;
+    this.#optimizer = optimizer;
+    this.#data = data;
+    this.#config = config;
+    this.#buffer = new ItemBatchBuffer(device, data.capacity);
+    this.#rowLoss = device.createFlat("f32", rows);
+    this.#stats = device.createFlat("f32", 4 * rows);
+    this.#dropoutSeed = device.createFlat("u32", 4);
+    if (config.loss === "bce") {
+      const items = device.createFlat("u32", 2 * rows);
+      this.#sampled = { items, occurrences: createOccurrences(device, 2 * rows) };
+    }
+  }
+
+  /** Step `step` of the run, with row `row` of `log`. */
+  run(step: number, micro: readonly MicroBatch[], learningRate: number, log: LossLog, row: number): void {
+    const { device, parameters } = this.#model;
+    const weightSum = micro.reduce((sum, { packed }) => sum + packed.counts.weightSum, 0);
+    this.#optimizer.prepare(step, learningRate);
+    log.begin(row, micro, weightSum);
+    parameters.clearGradients();
+    const random = new PhiloxStream(this.#config.seed, "negatives", step);
+    micro.forEach((batch, i) => {
+      device.write(this.#dropoutSeed, new Uint32Array([this.#config.seed, i, step, 0]));
+      log.prepare(batch);
+      this.#buffer.write(batch.packed, 1 / weightSum);
+      if (this.#sampled) this.#writeSampled(this.#sampled, batch, random);
+      this.#record();
+      log.record(this.#rowLoss);
+    });
+    this.#optimizer.step();
+    device.submit();
+  }
+
+  /** Frees its arrays. */
+  destroy(): void {
+    const { device } = this.#model;
+    this.#buffer.destroy();
+    for (const flat of [this.#rowLoss, this.#stats, this.#dropoutSeed]) device.destroy(flat);
+    if (!this.#sampled) return;
+    device.destroy(this.#sampled.items);
+    destroyOccurrences(device, this.#sampled.occurrences);
+  }
+
+  #record(): void {
+    const { device, parameters, outputName } = this.#model;
+    const { labelSmoothing, dropout } = this.#config;
+    const { batch } = this.#buffer;
+    device.scope(() => {
+      const tape = new Tape(device, true);
+      const states = this.#model.states(
+        tape,
+        batch,
+        (x, stream) => drop(tape, x, dropout, this.#dropoutSeed, stream),
+      );
+      const rows = {
+        targets: batch.targets,
+        weights: batch.weights,
+        stats: this.#stats,
+        rowLoss: this.#rowLoss,
+      };
+      if (this.#sampled) sampledLoss(tape, parameters, states, outputName, this.#sampled, rows);
+      else vocabularyLoss(tape, parameters, states, outputName, rows, { labelSmoothing });
+      tape.backward();
+    });
+  }
+
+  #writeSampled(to: SampledItems, { packed, members }: MicroBatch, random: PhiloxStream): void {
+    const { device, items } = this.#model;
+    const { rows } = this.#data.capacity;
+    const candidates = new Uint32Array(2 * rows).fill(NO_ROW);
+    candidates.set(packed.targetTokens.subarray(0, packed.counts.targets));
+    candidates.set(drawNegatives(this.#data.source, members, items, random), rows);
+    device.write(to.items, candidates);
+    writeOccurrences(device, to.occurrences, candidates, candidates.length);
+  }
+}

@@ -1,0 +1,252 @@
+import { z } from "zod";
+import type { Sample } from "../../data/dataset.ts";
+import { hitsAtK, mean, ndcgAtK } from "../../eval/metrics.ts";
+import { type ItemModel, ItemScores } from "../../models/item_model.ts";
+import { Optimizer } from "../../models/optimizer.ts";
+import type { ModelFile } from "../../models/pretrained.ts";
+import { writeSafetensors } from "../../models/safetensors.ts";
+import { learningRateAt, type Schedule, type ScheduleName, SCHEDULES } from "../../models/schedule.ts";
+import { DivergenceError, formatState, loadTrainer, type TrainerState } from "../checkpoint.ts";
+import { LossLog } from "../loss_log.ts";
+import { PackedData } from "../packed_data.ts";
+import { StepPlan } from "../step_plan.ts";
+import { itemSequences } from "./item_sequences.ts";
+import { ItemStep } from "./item_step.ts";
+import type { BaselineInput, BaselineResult } from "./method.ts";
+
+/** How models over item numbers are trained; names as in Hugging Face's TrainingArguments. */
+export interface ItemTrainingConfig {
+  /** `softmax` over the catalogue, or `bce` against one sampled item, as SASRec's authors train. */
+  loss: "softmax" | "bce";
+  /** Items of the longest history; older ones are left out. */
+  maxLength: number;
+  /** Dropout rate. */
+  dropout: number;
+  /** `softmax`: target mass spread over the catalogue. */
+  labelSmoothing: number;
+  /** Passes over the train histories. */
+  numTrainEpochs: number;
+  /** Packed items of an optimizer step. */
+  tokensPerBatch: number;
+  /** Peak learning rate. */
+  learningRate: number;
+  /** Decay of the learning rate after warmup. */
+  lrSchedulerType: ScheduleName;
+  /** Optimizer steps of linear warmup. */
+  warmupSteps: number;
+  /** Decoupled weight decay, on matrices only. */
+  weightDecay: number;
+  /** AdamW's decay of the mean gradient. */
+  adamBeta1: number;
+  /** AdamW's decay of the mean squared gradient. */
+  adamBeta2: number;
+  /** Largest global gradient norm; 0 never clips. */
+  maxGradNorm: number;
+  /** Decay of the averaged weights, which are validated and saved; 0 keeps none. */
+  emaDecay: number;
+  /** Standard deviation of fresh weights. */
+  initializerRange: number;
+  /** Epochs without a better validation to stop after; 0: never. */
+  patience: number;
+  /** Seed of weights, data order, dropout and negatives. */
+  seed: number;
+}
+
+const share = z.number().min(0).max(1);
+const decay = z.number().min(0).lt(1);
+
+/** Fields of {@link ItemTrainingConfig} with their checks, defaults and the help of their flags. */
+export const itemTrainingFields = {
+  loss: z.enum(["softmax", "bce"]).default("softmax").describe(
+    "softmax over the catalogue, or binary cross-entropy against one sampled item;",
+  ),
+  maxLength: z.int().min(1).default(50).describe("items of the longest history; older ones are left out"),
+  dropout: decay.default(0.3).describe("dropout rate"),
+  labelSmoothing: share.default(0).describe("softmax: target mass spread over the catalogue"),
+  numTrainEpochs: z.int().min(1).default(20).describe("passes over the train histories"),
+  tokensPerBatch: z.int().min(1).default(1024).describe("packed items of an optimizer step"),
+  learningRate: z.number().positive().default(2e-3).describe("peak learning rate"),
+  lrSchedulerType: z.enum(SCHEDULES).default("cosine").describe("decay of the learning rate"),
+  warmupSteps: z.int().min(0).default(50).describe("steps of linear warmup"),
+  weightDecay: z.number().min(0).default(0.01).describe("decoupled weight decay on matrices"),
+  adamBeta1: decay.default(0.9).describe("AdamW beta 1"),
+  adamBeta2: decay.default(0.999).describe("AdamW beta 2"),
+  maxGradNorm: z.number().min(0).default(1).describe("largest gradient norm; 0 never clips"),
+  emaDecay: decay.default(0).describe("decay of the averaged weights; 0 keeps none"),
+  initializerRange: z.number().positive().default(0.02).describe("standard deviation of fresh weights"),
+  patience: z.int().min(0).default(5).describe(
+    "epochs without a better valid NDCG@10 to stop after; 0: never",
+  ),
+  seed: z.int().min(0).default(42).describe("seed of everything random"),
+} satisfies { [K in keyof ItemTrainingConfig]: z.ZodType<ItemTrainingConfig[K]> };
+
+const ADAM_EPSILON = 1e-8;
+// How long a stop signal may go unseen, in milliseconds: the event loop hears of it only when the loop waits for a timer.
+const LISTEN_EVERY = 50;
+
+/**
+ * Trains a model over item numbers that has fresh weights. A checkpoint follows each epoch, so a run that was stopped,
+ * even killed, and resumed gives the same bytes as one that was not.
+ * @throws {DivergenceError} when losses or gradients are not finite.
+ */
+export async function trainItems(
+  model: ItemModel,
+  input: BaselineInput,
+  config: ItemTrainingConfig,
+): Promise<BaselineResult> {
+  const { device, dataset, run, signal } = input;
+  const source = itemSequences(dataset, config.maxLength);
+  const data = new PackedData(
+    source,
+    { tokensPerBatch: config.tokensPerBatch, gradientAccumulationSteps: 1, batchSize: 0 },
+    config.seed,
+  );
+  const epochs = config.numTrainEpochs;
+  const plan = new StepPlan(data, { numTrainEpochs: epochs, maxSteps: 0, evalSteps: 0, saveSteps: 0 });
+  const schedule: Schedule = {
+    name: config.lrSchedulerType,
+    learningRate: config.learningRate,
+    warmupSteps: config.warmupSteps,
+    totalSteps: plan.total,
+    minRatio: 0,
+  };
+  const optimizer = new Optimizer(model.parameters, {
+    beta1: config.adamBeta1,
+    beta2: config.adamBeta2,
+    eps: ADAM_EPSILON,
+    weightDecay: config.weightDecay,
+    maxGradNorm: config.maxGradNorm,
+    emaDecay: config.emaDecay,
+  });
+  let state: TrainerState = {
+    step: 0,
+    best: null,
+    seconds: 0,
+    pending: { sums: [], shares: [] },
+    validationDue: false,
+  };
+  if (input.resume) {
+    if (await run.hasCheckpoint()) {
+      const folder = await run.checkpoint("latest");
+      const saved = await loadTrainer(folder);
+      optimizer.restore(saved.arrays, folder);
+      state = saved.state;
+      if (state.best && state.best.step === state.step) await run.markBest(state.step);
+    }
+    await run.filterLog(({ step }) => (step as number) <= state.step);
+  }
+  const stepsOf = Array.from({ length: epochs }, (_, epoch) => data.steps(epoch));
+  const log = new LossLog(device, source.tasks, Math.max(...stepsOf), data.capacity.rows);
+  const training = new ItemStep(model, optimizer, data, config);
+  const scores = new ItemScores(model);
+  await input.onStart?.({
+    parameters: model.parameters.count,
+    sequences: data.epoch.sequences,
+    targets: data.epoch.targets,
+    steps: plan.total,
+    done: state.step,
+  });
+
+  const startedAt = performance.now() - state.seconds * 1000;
+  const firstStep = state.step;
+  let listenedAt = performance.now();
+  const isEarly = () => config.patience > 0 && (state.best?.stale ?? 0) >= config.patience;
+  let epoch = Math.round(state.step === 0 ? 0 : plan.epochAt(state.step));
+  for (; epoch < epochs && !isEarly(); epoch++) {
+    const steps = stepsOf[epoch];
+    for (let i = 0; i < steps && !signal.aborted; i++) {
+      const step = state.step + i;
+      training.run(step, plan.microBatches(step), learningRateAt(step, schedule), log, i);
+      input.onStep?.(step + 1);
+      if (performance.now() - listenedAt > LISTEN_EVERY) {
+        await new Promise((resume) => setTimeout(resume, 0));
+        listenedAt = performance.now();
+      }
+    }
+    if (signal.aborted) break;
+    const [sums, norm] = await device.read(log.sums, optimizer.gradientNorm);
+    const { loss, firstBad } = log.summary(sums, steps);
+    if (firstBad !== undefined || norm[2] !== 0) {
+      throw new DivergenceError(
+        `Training stopped in epoch ${epoch + 1}: the loss is ${loss}, the gradient norm ${
+          norm[0]
+        }, expected finite ` +
+          "numbers. The checkpoints before are intact. Start another run with a lower --learning-rate",
+      );
+    }
+    const valid = await optimizer.withAverage(() => validate(scores, dataset.samples.valid, signal));
+    if (signal.aborted) break;
+    state.step += steps;
+    const better = valid === undefined || !state.best || valid.ndcg10 > state.best.score;
+    if (valid) {
+      state.best = better
+        ? { score: valid.ndcg10, step: state.step, stale: 0 }
+        : { ...state.best!, stale: state.best!.stale + 1 };
+    }
+    state.seconds = (performance.now() - startedAt) / 1000;
+    await run.log({
+      step: state.step,
+      epoch: epoch + 1,
+      loss: round(loss, 5),
+      gradNorm: round(norm[0], 4),
+      learningRate: learningRateAt(state.step - 1, schedule),
+      seconds: round(state.seconds, 1),
+    });
+    if (valid) await run.log({ step: state.step, valid });
+    input.onEpoch?.({ epoch: epoch + 1, loss, valid, best: better });
+    await run.saveCheckpoint(state.step, checkpointFiles(model, optimizer, state), better);
+  }
+
+  const early = isEarly();
+  for (const part of [training, log, scores, optimizer]) part.destroy();
+  return {
+    stopped: state.step === plan.total ? "finished" : early ? "early" : "interrupted",
+    steps: state.step - firstStep,
+    best: state.best && { score: state.best.score, step: state.best.step },
+    seconds: state.seconds,
+  };
+}
+
+/** Full ranking of the split; undefined where it is empty, or `signal` cut it short. */
+async function validate(scores: ItemScores, samples: readonly Sample[], signal: AbortSignal) {
+  if (samples.length === 0) return undefined;
+  const ranks: number[] = [];
+  for await (const list of scores.of(samples.map(({ history }) => history))) {
+    if (signal.aborted) return undefined;
+    ranks.push(rankOf(list, samples[ranks.length].target));
+  }
+  return { hr10: mean(hitsAtK(ranks, 10)), ndcg10: mean(ndcgAtK(ranks, 10)) };
+}
+
+/** Place of an item among all, best score first, from 0; equal scores in the order of item numbers. */
+export function rankOf(scores: Float32Array, item: number): number {
+  const own = scores[item];
+  let rank = 0;
+  for (let other = 0; other < scores.length; other++) {
+    if (scores[other] > own || scores[other] === own && other < item) rank++;
+  }
+  return rank;
+}
+
+/** `config.json`, `model.safetensors` (averaged weights where EMA is on), and what training needs to go on. */
+async function* checkpointFiles(
+  model: ItemModel,
+  optimizer: Optimizer,
+  state: TrainerState,
+): AsyncGenerator<ModelFile> {
+  const text = (content: string) => new TextEncoder().encode(content);
+  const tensors = new Map();
+  for await (const { name, ...tensor } of model.parameters.readTensors(optimizer.average)) {
+    tensors.set(name, tensor);
+  }
+  yield { name: "config.json", bytes: text(JSON.stringify(model.shape, null, 2) + "\n") };
+  yield { name: "model.safetensors", bytes: writeSafetensors(tensors) };
+  const arrays = Object.entries(await optimizer.state());
+  const flats = new Map(arrays.map(([name, data]) => [name, { shape: [data.length], data }]));
+  yield { name: "trainer.safetensors", bytes: writeSafetensors(flats) };
+  yield { name: "trainer.json", bytes: text(formatState(state)) };
+}
+
+function round(value: number, digits: number): number {
+  return Number(value.toFixed(digits));
+}

@@ -1,0 +1,102 @@
+import type { Dataset } from "../../data/dataset.ts";
+import type { SettingsSchema } from "../../data/settings.ts";
+import type { Device } from "../../kernels/device.ts";
+import type { RunDirectory } from "../run_directory.ts";
+
+/** Items for one history, best first. */
+export interface RankedItems {
+  /** Item numbers. */
+  items: number[];
+  /** As long, descending. */
+  scores: number[];
+}
+
+/** A baseline that was trained. */
+export interface TrainedBaseline {
+  /** Items of the catalogue that it was trained on, N. */
+  readonly items: number;
+  /**
+   * The best k items for each history of item numbers, oldest first; equal scores in the order of item numbers.
+   * @throws {UserError} for a history that is empty or names other items.
+   */
+  rank(histories: readonly (readonly number[])[], k: number): Promise<RankedItems[]>;
+  /** Scores of all items (N) for a history; absent where items have none. Throws as `rank()`. */
+  scores?(history: readonly number[]): Promise<Float32Array>;
+  /** {@link scores} of many histories, one list at a time. */
+  scoreAll?(histories: readonly (readonly number[])[]): AsyncIterable<Float32Array>;
+  /** Vectors of the items (N, dim), row after row; absent where items have none. */
+  embeddings?(): Promise<{ dim: number; data: Float32Array }>;
+  /** Frees everything on the device. */
+  destroy(): void;
+}
+
+/** What a baseline is trained on, and where it is kept. */
+export interface BaselineInput {
+  device: Device;
+  dataset: Dataset;
+  /** Where metrics and checkpoints are written; `create()` it before, or in `onStart()`. */
+  run: RunDirectory;
+  /** Continue from the latest checkpoint of `run`, or from the start where there is none yet. */
+  resume: boolean;
+  /** Stops the run; what is lost is less than an epoch. */
+  signal: AbortSignal;
+  /** Called once before the first step: all that the input gets wrong was thrown by then. */
+  onStart?(facts: BaselineFacts): void | Promise<void>;
+  /** Called as steps are recorded. */
+  onStep?(step: number): void;
+  /** Called after the validation of an epoch. */
+  onEpoch?(epoch: BaselineEpoch): void;
+}
+
+/** Size of the work. */
+export interface BaselineFacts {
+  /** Numbers of the model. */
+  parameters: number;
+  /** Training sequences, and their targets. */
+  sequences: number;
+  targets: number;
+  /** Steps of the whole run, and those that were done before a resume. */
+  steps: number;
+  done: number;
+}
+
+/** An epoch and its validation: full ranking of the whole catalogue for every sample of the valid split. */
+export interface BaselineEpoch {
+  /** From 1. */
+  epoch: number;
+  /** Mean loss of a training target in nats. */
+  loss: number;
+  /** Absent where the valid split is empty. */
+  valid?: { hr10: number; ndcg10: number };
+  /** Whether it is the best so far. */
+  best: boolean;
+}
+
+/** How training ended. */
+export interface BaselineResult {
+  /** Why; `early`: validations stopped getting better. */
+  stopped: "finished" | "interrupted" | "early";
+  /** Steps of this call, those before a resume not counted. */
+  steps: number;
+  /** NDCG@10 on the valid split of the checkpoint that is kept, and its step; null where there was no validation. */
+  best: { score: number; step: number } | null;
+  /** Time of the whole run, resumed parts included. */
+  seconds: number;
+}
+
+/** A line of the registry: a model that other recommenders are compared with. */
+export interface BaselineMethod<C = unknown> {
+  /** Name for `--model`. */
+  readonly name: string;
+  /** One line for help texts. */
+  readonly summary: string;
+  /** Settings with defaults and descriptions; methods share the names of settings that mean the same. */
+  readonly Config: SettingsSchema<C>;
+  /**
+   * Trains and saves checkpoints, the best one by NDCG@10 of the valid split.
+   * @throws {UserError} for settings and data that cannot work, and where losses are not finite.
+   */
+  train(input: BaselineInput, config: C): Promise<BaselineResult>;
+  /** Reads the folder of a checkpoint. Throws {@link UserError} for files that are missing or damaged. */
+  load(device: Device, folder: string): Promise<TrainedBaseline>;
+}

@@ -1,0 +1,2 @@
+// One line a baseline.
+export { sasrec } from "./sasrec.ts";
