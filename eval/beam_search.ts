@@ -1,13 +1,7 @@
-import { UserError } from "../data/user_error.ts";
 import type { Device } from "../kernels/device.ts";
 import { logSumExp } from "../kernels/log_sum_exp.ts";
 import type { Matrix } from "../kernels/tensor.ts";
-import {
-  type Normalisation,
-  trieChildLogProbs,
-  trieLogSoftmax,
-  type TrieRows,
-} from "../kernels/trie_log_softmax.ts";
+import { type Normalisation, trieLogSoftmax, type TrieRows } from "../kernels/trie_log_softmax.ts";
 import {
   createTrieBeams,
   DEAD,
@@ -18,6 +12,7 @@ import {
 } from "../kernels/trie_topk.ts";
 import { type DecodeModel, MOST_LOGITS } from "../models/decode.ts";
 import type { DeviceTrie } from "./device_trie.ts";
+import { appendedTokens, childLogProbs, expectTokens, mostBeams } from "./trie_decoding.ts";
 
 /** How to search. */
 export interface BeamSearchOptions {
@@ -34,9 +29,6 @@ export interface BeamResult {
   /** Log-probabilities, as long as `leaves`. */
   scores: number[];
 }
-
-// Beams of one batch: enough to fill the adapter, few enough to bound the memory of a batch.
-const BATCH_BEAMS = 3200;
 
 /**
  * Beam search that can only write SIDs of a trie. Prompts are computed once whatever the number of beams, and the
@@ -68,18 +60,14 @@ export class BeamSearch {
     if (!Number.isInteger(beams) || beams < 1) {
       throw new RangeError(`Cannot search with ${beams} beams: expected an integer of 1 or more`);
     }
-    if (trie.maxToken >= model.vocabulary) {
-      throw new UserError(
-        `Cannot search: the index uses token ${trie.maxToken}, the model has ${model.vocabulary} tokens, ` +
-          `expected ids up to ${model.vocabulary - 1}. Use the index that the model was trained with`,
-      );
-    }
+    expectTokens(model, trie);
     this.#device = device;
     this.#model = model;
     this.#normalisation = normalisation;
     this.trie = trie;
     this.beams = Math.min(beams, trie.host.leafCount);
-    this.promptsPerBatch = Math.max(1, Math.floor(this.#maxBeams() / this.beams));
+    const logits = normalisation === "vocab" ? Math.min(MOST_LOGITS, model.vocabulary + 3) : 0;
+    this.promptsPerBatch = Math.max(1, Math.floor(mostBeams(device, trie, logits) / this.beams));
   }
 
   /** The best SIDs for each prompt of token ids. Throws as the model does where a prompt is empty or too long. */
@@ -102,8 +90,7 @@ export class BeamSearch {
     const device = this.#device;
     const { maxDepth } = this.trie.host;
     device.clear(state.nodes); // every beam at the root
-    // The last token of a SID is chosen, but never appended.
-    const session = this.#model.start(prompts, this.beams, Math.max(1, maxDepth - 1));
+    const session = this.#model.start(prompts, this.beams, appendedTokens(this.trie));
     try {
       for (let depth = 0; depth < maxDepth; depth++) {
         device.scope(() => {
@@ -134,11 +121,7 @@ export class BeamSearch {
         device.release(logits);
       }
     }
-    const { minToken, maxToken } = this.trie;
-    const head = this.#model.head.filter(({ start, matrix }) =>
-      start <= maxToken && start + matrix.rows > minToken
-    );
-    return trieChildLogProbs(device, hidden, head, rows, sum).logProbs;
+    return childLogProbs(device, this.#model, this.trie, hidden, rows, sum);
   }
 
   #result(prompt: number, leaves: Uint32Array, scores: Float32Array): BeamResult {
@@ -162,20 +145,6 @@ export class BeamSearch {
     let state = this.#states.get(prompts);
     if (!state) this.#states.set(prompts, state = createTrieBeams(this.#device, prompts, this.beams));
     return state;
-  }
-
-  // The widest matrices are logits (beams, V or a part of it) and what the beams keep of each step (beams * steps, ..).
-  #maxBeams(): number {
-    const { limits, layout } = this.#device;
-    const steps = Math.max(1, this.trie.host.maxDepth - 1);
-    if (layout === "texture") return Math.min(BATCH_BEAMS, Math.floor(limits.maxTextureDimension2D / steps));
-    if (this.#normalisation === "children") return BATCH_BEAMS;
-    return Math.min(
-      BATCH_BEAMS,
-      Math.floor(
-        limits.maxStorageBufferBindingSize / (4 * Math.min(MOST_LOGITS, this.#model.vocabulary + 3)),
-      ),
-    );
   }
 }
 

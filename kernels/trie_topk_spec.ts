@@ -12,7 +12,7 @@ interface Attributes {
 }
 
 /** Trie whose node at path p (1-based child numbers) has `fanOut(p)` children; tokens are odd numbers. */
-function grow(fanOut: (path: number[]) => number): TrieChildren {
+export function grow(fanOut: (path: number[]) => number): TrieChildren {
   const children: number[][] = [];
   const queue: number[][] = [[]];
   for (let path = queue.shift(); path; path = queue.shift()) {

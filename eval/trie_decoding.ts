@@ -1,0 +1,53 @@
+// What searching and sampling on a trie share.
+import { UserError } from "../data/user_error.ts";
+import type { Device } from "../kernels/device.ts";
+import type { Matrix } from "../kernels/tensor.ts";
+import { trieChildLogProbs, type TrieRows } from "../kernels/trie_log_softmax.ts";
+import type { DecodeModel } from "../models/decode.ts";
+import type { DeviceTrie } from "./device_trie.ts";
+
+// Beams of one batch: enough to fill the adapter, few enough to bound the memory of a batch.
+const BATCH_BEAMS = 3200;
+
+/** Throws `UserError` if the trie holds tokens that the model does not have. */
+export function expectTokens(model: DecodeModel, trie: DeviceTrie): void {
+  if (trie.maxToken >= model.vocabulary) {
+    throw new UserError(
+      `Cannot decode: the index uses token ${trie.maxToken}, the model has ${model.vocabulary} tokens, ` +
+        `expected ids up to ${model.vocabulary - 1}. Use the index that the model was trained with`,
+    );
+  }
+}
+
+/** Steps after the first: the last token of a SID is chosen, but never appended. */
+export function appendedTokens(trie: DeviceTrie): number {
+  return Math.max(1, trie.host.maxDepth - 1);
+}
+
+/**
+ * Most beams, all prompts together, of one batch. The widest matrices are what the beams keep of each step (beams *
+ * steps, ..), and logits (beams, `logitColumns`) if there are any.
+ */
+export function mostBeams({ limits, layout }: Device, trie: DeviceTrie, logitColumns = 0): number {
+  if (layout === "texture") {
+    return Math.min(BATCH_BEAMS, Math.floor(limits.maxTextureDimension2D / appendedTokens(trie)));
+  }
+  if (logitColumns === 0) return BATCH_BEAMS;
+  return Math.min(BATCH_BEAMS, Math.floor(limits.maxStorageBufferBindingSize / (4 * logitColumns)));
+}
+
+/**
+ * hidden (R, C) -> log-probabilities (R, capacity) of the children of each row's node, normalised over them, or over
+ * the vocabulary given its log-sum-exp (R, 1). Reads only the rows of the head that the trie's tokens have.
+ */
+export function childLogProbs(
+  device: Device,
+  model: DecodeModel,
+  { minToken, maxToken }: DeviceTrie,
+  hidden: Matrix,
+  rows: TrieRows,
+  vocabularySum?: Matrix,
+): Matrix {
+  const head = model.head.filter(({ start, matrix }) => start <= maxToken && start + matrix.rows > minToken);
+  return trieChildLogProbs(device, hidden, head, rows, vocabularySum).logProbs;
+}
