@@ -77,6 +77,7 @@ Deno.test("a language model gets MiniOneRec's tasks: the very prompts of fine-tu
   assert.ok(report[3].truncated > 0);
   for (const [i, { prompt, targets, task }] of all(examples).entries()) {
     assert.deepEqual(prompt, source.prompt(i));
+    assert.ok(prompt.length + source.target(i).length <= 70);
     assert.equal(task, source.taskOf(i));
     assert.equal(text!.texts.sids[targets[0]], run.tokenizer.decode(source.target(i).slice(0, -1), true));
     assert.deepEqual(targets, sharing(run.dataset, targets[0]));

@@ -78,6 +78,7 @@ Deno.test("textInputs() gives the prompts that the run's own files give later", 
     const [sample] = dataset.samples.train;
     assert.deepEqual(saved.prompt(sample.history), prompts.prompt(sample.history));
     assert.deepEqual(saved.itemTokens, prompts.itemTokens);
+    assert.deepEqual(saved.text!.trained, source.tasks);
     // And those are what the rows of training begin with.
     const row = source.ranges.find(({ name }) => name === "next-item")!.start;
     assert.equal(tokenizer.decode(source.prompt(row)), tokenizer.decode(prompts.prompt(sample.history)));

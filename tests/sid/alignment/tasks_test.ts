@@ -39,6 +39,7 @@ Deno.test("rows say what the samples and the catalogue say", async () => {
     question: { history: latest.map((item) => sids[item]) },
     answer: { sid: sids[target] },
     next: target,
+    history: latest,
   });
   const title = (item: number) => input.texts.title(item);
   assert.ok(items[target].title.startsWith(title(target)));
@@ -46,6 +47,7 @@ Deno.test("rows say what the samples and the catalogue say", async () => {
   assert.deepEqual(rowsOf("history-to-title", input).rows[place].answer, { title: title(target) });
   const [first] = rowsOf("reasoning-to-sid", input).rows;
   assert.deepEqual(first.answer, { reasoning: "likes kind 0", sid: sids[train[0].target] });
+  assert.deepEqual(first.history, train[0].history.slice(-4));
 });
 
 Deno.test("a question with several right answers is asked once for each", async () => {
@@ -98,6 +100,7 @@ Deno.test("GPR's rows hold the columns of the data and make nothing up", async (
     question: { user: "[USER_HIGH_RATING]", context: "[CTX_SEARCH]", history: history.slice(-4).map(kind) },
     answer: { sid: kind(target) },
     next: target,
+    history: history.slice(-4),
   });
   assert.deepEqual([rows[1].question.user, rows[1].question.context], ["[USER_UNKNOWN]", ""]);
   const task = alignmentTask("heterogeneous");
