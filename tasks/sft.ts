@@ -12,9 +12,10 @@ import { sftDecoder } from "../train/sft_decoder.ts";
 import { trainSft } from "../train/sft.ts";
 import { Validation } from "../train/validation.ts";
 import { autotune } from "../kernels/autotune.ts";
-import { UserError } from "../data/user_error.ts";
 import type { Task, TaskIO } from "./_cli.ts";
-import { loadInputs, openDevice, type RunManifest, runManifest, VariantFlag } from "./_inputs.ts";
+import { quoted, short } from "./_format.ts";
+import { loadInputs, openDevice, runManifest, VariantFlag } from "./_inputs.ts";
+import { checkSame } from "./_resume.ts";
 import { checkCost } from "./_sft_cost.ts";
 import { sftInputs } from "./_sft_inputs.ts";
 import { SftFlags, sftSettings } from "./_sft_settings.ts";
@@ -171,54 +172,4 @@ export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<v
     "Evaluate with: " +
       `genrec evaluate --run ${quoted(out)} --data ${quoted(data)} --out ${quoted(join(out, "eval"))}`,
   );
-}
-
-// A resumed run must be the same run: another setting would give a curve that no uninterrupted run has.
-async function checkSame(
-  run: RunDirectory,
-  settings: Record<string, unknown>,
-  texts: Record<string, string | Uint8Array>,
-  files: string[],
-  manifest: RunManifest,
-): Promise<void> {
-  const saved = await run.readJson("config.json") as Record<string, unknown>;
-  for (const [key, value] of Object.entries(settings)) {
-    if (JSON.stringify(saved[key]) === JSON.stringify(value)) continue;
-    throw new UserError(
-      `Cannot resume ${run.path} with ${key} ${JSON.stringify(value)}: it was started with ` +
-        `${JSON.stringify(saved[key])}. Use --config ${
-          quoted(join(run.path, "config.json"))
-        }, or start another run`,
-    );
-  }
-  const decoder = new TextDecoder();
-  for (const [name, content] of Object.entries(texts)) {
-    if (await run.read(name) === (typeof content === "string" ? content : decoder.decode(content))) continue;
-    throw new UserError(
-      name === "index.json"
-        ? `Cannot resume ${run.path} with these SIDs: they differ from its index.json. ` +
-          `Use --sids ${quoted(join(run.path, "index.json"))}, or start another run`
-        : `Cannot resume ${run.path}: tokenizer or prompts have changed, they would give another ${name}. ` +
-          "Put back the files that it was started with, or start another run",
-    );
-  }
-  // Files may have moved: their contents count.
-  const { inputs } = await run.readJson("manifest.json") as RunManifest;
-  const known = new Set(Object.values(inputs));
-  const changed = files.find((path) => !known.has(manifest.inputs[path]));
-  if (changed === undefined) return;
-  throw new UserError(
-    `Cannot resume ${run.path} with this data: ${changed} is not the file that it was started with, see manifest.json. ` +
-      "Use the same --data, or start another run",
-  );
-}
-
-/** `494 M`, three digits of a number. */
-function short(value: number): string {
-  return value.toLocaleString("en-US", { notation: "compact", maximumSignificantDigits: 3 });
-}
-
-/** A path as a POSIX shell takes it. */
-function quoted(path: string): string {
-  return /^[\w./:@%+=,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
