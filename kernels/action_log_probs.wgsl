@@ -209,7 +209,6 @@ fn lower_bound(children: Children, token: u32) -> u32 {
   let row = linear_index(id, count, WORKGROUP);
   if (row >= params.rows || offsets[row] == offsets[row + 1]) { return; }
   let s = stats[row];
-  if (s.y == 0) { return; } // no column of it has a gradient
   var total = 0.0;
   for (var a = offsets[row]; a < offsets[row + 1]; a++) { total += coefficients[a]; }
   let e = entropy_coefficients[row];

@@ -26,8 +26,8 @@ interface Shape extends Omit<Attributes, "team"> {
   name: string;
   /** Columns of each chunk of logits. */
   chunks: number[];
-  /** Added to all logits. */
-  offset: number;
+  /** Added to the logits of a column. */
+  offset: (column: number) => number;
 }
 
 const NO_NODE = 0xffffffff;
@@ -42,7 +42,7 @@ const CASES: Shape[] = [
     chunks: [8, 5],
     temperature: 0.7,
     start: 0,
-    offset: 0,
+    offset: () => 0,
     children: [],
   },
   {
@@ -51,16 +51,17 @@ const CASES: Shape[] = [
     chunks: [3],
     temperature: 1.5,
     start: 0,
-    offset: 300,
+    offset: () => 300,
     children: [],
   },
   {
-    name: "more columns than a team",
-    chosen: [[600, 3], [0, 299, 300, 600]],
-    chunks: [300, 301],
+    name: "more columns than a team takes at once",
+    chosen: [[600, 3], [0, 529, 530, 600]],
+    chunks: [530, 71],
     temperature: 1,
     start: 0,
-    offset: -40,
+    // All that counts is in the groups of the team's first invocation.
+    offset: (column) => column % 512 < 4 ? 40 : 0,
     children: [],
   },
   {
@@ -71,7 +72,7 @@ const CASES: Shape[] = [
     chunks: [4, 5],
     temperature: 1.3,
     start: 4,
-    offset: 0,
+    offset: () => 0,
     children: TRIE,
   },
   {
@@ -81,7 +82,7 @@ const CASES: Shape[] = [
     chunks: [13],
     temperature: 0.5,
     start: 0,
-    offset: -200,
+    offset: () => -200,
     children: TRIE,
   },
 ];
@@ -94,7 +95,8 @@ export const spec: KernelSpec<Attributes> = {
     )
       .map(({ name, chunks, offset, ...attributes }) => {
         const next = noise(chunks.length + attributes.chosen.length);
-        const logits = (cols: number) => matrixOf(attributes.chosen.length, cols, () => offset + 3 * next());
+        const logits = (cols: number) =>
+          matrixOf(attributes.chosen.length, cols, (_, column) => offset(column) + 3 * next());
         return {
           name: `${name}, team ${attributes.team}`,
           inputs: Object.fromEntries(chunks.map((cols, i) => [`logits${i}`, logits(cols)])),
