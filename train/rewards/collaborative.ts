@@ -1,5 +1,6 @@
 import { UserError } from "../../data/user_error.ts";
 import { transitions } from "../../eval/baselines.ts";
+import { gain } from "./hits.ts";
 import type { RewardContext, RewardMethod } from "./reward.ts";
 
 /** A recommender that scores the whole catalogue. */
@@ -63,7 +64,7 @@ export const collaborative: RewardMethod = {
           const own = Math.max(...items.map((item) => scores[item]));
           if (own === least) return 0;
           const better = scores.reduce((count, score) => count + (score > own ? 1 : 0), 0);
-          return 1 / Math.log2(better + 2);
+          return gain(better);
         });
       },
     };

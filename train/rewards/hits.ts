@@ -23,3 +23,8 @@ export function ranks({ completions, ranked }: RewardGroup): number[] {
     return scores.values().reduce((better, score) => better + (score > own ? 1 : 0), 0);
   });
 }
+
+/** What a hit at a 0-based rank adds to DCG: 1 / log2(rank + 2). */
+export function gain(rank: number): number {
+  return 1 / Math.log2(rank + 2);
+}

@@ -1,31 +1,14 @@
-import type { Completion, Reward, RewardContext, RewardMethod } from "./reward.ts";
+import type { Completion, Reward, RewardMethod } from "./reward.ts";
+import { sharedLevels } from "./shared_levels.ts";
 
 /** HEPO's values at 0, 1, 2 and 3 levels of 3. */
 const VALUES = [0, 0.2, 0.5, 1];
-
-/** Levels that two SIDs share from the first on. */
-function sharedLevels(a: Uint32Array, b: Uint32Array): number {
-  const differs = a.findIndex((token, level) => token !== b[level]);
-  return differs < 0 ? a.length : differs;
-}
 
 /** Value of `shared` levels of `depth`: linear between {@link VALUES}, which lie at thirds of the depth. */
 function prefixValue(shared: number, depth: number): number {
   const at = shared / depth * (VALUES.length - 1);
   const below = Math.min(Math.floor(at), VALUES.length - 2);
   return VALUES[below] + (at - below) * (VALUES[below + 1] - VALUES[below]);
-}
-
-/** Levels that a completion shares with each target, and how deep that is. */
-function matches(
-  { tokens }: Completion,
-  targets: readonly number[],
-  itemTokens: RewardContext["itemTokens"],
-) {
-  return targets.map((target) => ({
-    shared: sharedLevels(tokens, itemTokens[target]),
-    depth: Math.max(tokens.length, itemTokens[target].length),
-  }));
 }
 
 /**
@@ -40,7 +23,7 @@ export const prefix: RewardMethod = {
   summary: "0, 0.2, 0.5, 1 for 0 to 3 right levels of 3 (HEPO); values by level",
   create({ itemTokens }): Reward {
     const nearest = (completion: Completion, targets: readonly number[]) =>
-      matches(completion, targets, itemTokens)
+      sharedLevels(completion, targets, itemTokens)
         .map(({ shared, depth }) => ({ shared, depth, value: prefixValue(shared, depth) }))
         .reduce((best, match) => match.value > best.value ? match : best);
     return {
@@ -56,22 +39,4 @@ export const prefix: RewardMethod = {
         }),
     };
   },
-};
-
-/**
- * 1 for the first level right, ten times as much for each further level of the nearest target from there on, 0 without:
- * 100, 10, 1, 0 at three levels as in MIMIGenRec.
- */
-export const partialHit: RewardMethod = {
-  name: "partial-hit",
-  summary: "1, 10, 100 for 1, 2, 3 right levels",
-  create: ({ itemTokens }) => ({
-    score: ({ completions, example }) =>
-      Float64Array.from(completions, (completion) => {
-        const shared = Math.max(
-          ...matches(completion, example.targets, itemTokens).map(({ shared }) => shared),
-        );
-        return shared === 0 ? 0 : 10 ** (shared - 1);
-      }),
-  }),
 };

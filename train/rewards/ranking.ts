@@ -1,10 +1,5 @@
-import { hits, ranks } from "./hits.ts";
+import { gain, hits, ranks } from "./hits.ts";
 import type { RewardMethod } from "./reward.ts";
-
-/** Gain at a 0-based rank: 1 / log2(rank + 2). */
-function gain(rank: number): number {
-  return 1 / Math.log2(rank + 2);
-}
 
 /**
  * Penalty of wrong answers, the better ranked the harder: -gain(rank) over the sum of the group's gains. Hits get 0,
@@ -21,37 +16,6 @@ export const ranking: RewardMethod = {
       const gains = ranks(group).map(gain);
       const sum = gains.reduce((total, value) => total + value, 0);
       return Float64Array.from(gains, (value, i) => isHit[i] ? 0 : -value / sum);
-    },
-  }),
-};
-
-/**
- * Penalty -1 / log2(rank + 1) with ranks from 1, as MiniOneRec's paper writes it before normalising: every wrong answer
- * gets it. A group without a hit is no exception, so there the model's best answers are pushed down.
- */
-export const rankingRaw: RewardMethod = {
-  name: "ranking-raw",
-  summary: "-1/log2(rank + 1) for every wrong answer, in groups without a hit too",
-  create: () => ({
-    score(group) {
-      const isHit = hits(group);
-      return Float64Array.from(ranks(group), (rank, i) => isHit[i] ? 0 : -gain(rank));
-    },
-  }),
-};
-
-/**
- * What a completion adds to the NDCG of the group's list: 1 / log2(rank + 2), rank from 0, at a hit, else 0. Divided by
- * the standard deviation of its group, one hit is worth the same at every rank: use it with advantages that are not.
- * (What the references call ndcg is `ranking` here.)
- */
-export const ndcg: RewardMethod = {
-  name: "ndcg",
-  summary: "1/log2(rank + 2) at a hit: what it adds to NDCG; for unscaled advantages",
-  create: () => ({
-    score(group) {
-      const isHit = hits(group);
-      return Float64Array.from(ranks(group), (rank, i) => isHit[i] ? gain(rank) : 0);
     },
   }),
 };

@@ -2,15 +2,18 @@ import { didYouMean } from "../../data/did_you_mean.ts";
 import { UserError } from "../../data/user_error.ts";
 import { collaborative } from "./collaborative.ts";
 import { hit } from "./hit.ts";
+import { ndcg } from "./ndcg.ts";
+import { partialHit } from "./partial_hit.ts";
 import { popularityDebias } from "./popularity_debias.ts";
-import { partialHit, prefix } from "./prefix.ts";
-import { ndcg, ranking, rankingRaw } from "./ranking.ts";
+import { prefix } from "./prefix.ts";
+import { ranking } from "./ranking.ts";
+import { rankingRaw } from "./ranking_raw.ts";
 import type { RewardMethod } from "./reward.ts";
 import { rule } from "./rule.ts";
 import { semantic } from "./semantic.ts";
 import { isUserReward, userReward } from "./user_reward.ts";
 
-/** Every reward that has a name. */
+/** Every reward that has a name: one line each. */
 export const REWARDS: readonly RewardMethod[] = [
   rule,
   hit,
