@@ -1,0 +1,197 @@
+import { join } from "node:path";
+import { z } from "zod";
+import type { Dataset, Split } from "../data/dataset.ts";
+import { loadDataset } from "../data/load.ts";
+import { writeNpy } from "../data/npy.ts";
+import { UserError } from "../data/user_error.ts";
+import { evaluateSplit, type Evaluation } from "../eval/evaluate.ts";
+import { baselines, loadBaseline } from "../train/baselines/load.ts";
+import type { TrainedBaseline } from "../train/baselines/method.ts";
+import { DivergenceError } from "../train/checkpoint.ts";
+import { RunDirectory } from "../train/run_directory.ts";
+import type { Task, TaskIO } from "./_cli.ts";
+import { quoted, short } from "./_format.ts";
+import { openDevice, runManifest, VariantFlag } from "./_inputs.ts";
+import { LineFile, makeFolder } from "./_output.ts";
+import { checkSame } from "./_resume.ts";
+import { tableLines } from "./_table.ts";
+import { duration, type Progress } from "./progress.ts";
+import { settingsFlags, settingsOf } from "./settings_flags.ts";
+
+const config = z.strictObject({
+  model: z.enum(baselines.map(({ name }) => name)).describe("what is trained:"),
+  data: z.string().describe("dataset directory, ours or foreign, or `synthetic`"),
+  out: z.string().describe("run directory to write"),
+  resume: z.boolean().default(false).describe(
+    "continue the run in --out from its latest checkpoint; its settings are --config OUT/config.json",
+  ),
+  evaluate: z.enum(["none", "valid", "test"]).default("none").describe(
+    "split to rank with the best checkpoint at the end: OUT/eval-SPLIT/metrics.json and predictions.jsonl;",
+  ),
+  ...VariantFlag,
+  ...settingsFlags(baselines, "model"),
+});
+
+/** `metrics.json` of a baseline. It ranks items themselves, as many as `beams` says. */
+export interface BaselineReport extends Evaluation {
+  run: string;
+  data: string;
+  model: string;
+}
+
+export const task: Task<typeof config> = {
+  name: "baseline",
+  summary: "train a recommender to compare with",
+  examples: [
+    "baseline --model sasrec --data synthetic --out runs/sasrec",
+    "baseline --model sasrec --loss bce --data data/mine --evaluate test --out runs/sasrec-bce",
+    "baseline --config runs/sasrec/config.json --out runs/sasrec --resume",
+  ],
+  config,
+  async run(flags, io) {
+    const report = await baseline(flags, io);
+    if (io.json && report) console.log(JSON.stringify(report, null, 2));
+  },
+};
+
+// Items of a list in predictions.jsonl: as many as `genrec evaluate` has beams.
+const LIST_LENGTH = 50;
+const USERS_A_BATCH = 256;
+const BOOTSTRAP_SEED = 42;
+
+/** Trains as the flags say, and evaluates where they ask for it. */
+export async function baseline(
+  flags: z.output<typeof config>,
+  io: TaskIO,
+): Promise<BaselineReport | undefined> {
+  const { model, data, out, resume, evaluate, variant } = flags;
+  const method = baselines.find(({ name }) => name === model)!;
+  const settings = settingsOf(method, baselines, flags, "model") as Record<string, unknown>;
+  const run = new RunDirectory(out);
+  await run.check(resume);
+  const dataset = await loadDataset(data);
+  if (evaluate !== "none" && dataset.samples[evaluate].length === 0) {
+    throw new UserError(`Cannot evaluate on ${data}: its ${evaluate} split is empty. Leave out --evaluate`);
+  }
+  const { device } = await openDevice(variant);
+  const seed = typeof settings.seed === "number" ? settings.seed : 0;
+  const manifest = await runManifest(device, dataset.name, dataset.files, { task: "baseline", seed });
+  if (resume) await checkSame(run, { model, ...settings }, {}, dataset.files, manifest);
+  const goOn = `Continue with: genrec baseline --config ${quoted(join(out, "config.json"))} --out ${
+    quoted(out)
+  } --resume`;
+
+  let progress: Progress | undefined;
+  const result = await method.train({
+    device,
+    dataset,
+    run,
+    resume,
+    signal: io.signal,
+    async onStart({ parameters, sequences, targets, steps, done }) {
+      if (!resume) {
+        await run.create(false);
+        await run.write("manifest.json", JSON.stringify(manifest, null, 2) + "\n");
+        // Last: a folder with it is a run. It serves as --config when the run is resumed.
+        const resolved = { model, data, variant, ...settings };
+        await run.write("config.json", JSON.stringify(resolved, null, 2) + "\n");
+      }
+      io.log(
+        `Model: ${short(parameters)} parameters, on ${device.info.description || device.info.vendor}`,
+      );
+      io.log(`Data: ${short(sequences)} sequences, ${short(targets)} targets an epoch`);
+      io.log(`Steps: ${steps}${done > 0 ? `, ${done} of them done before` : ""}`);
+      progress = io.progress(steps, model);
+    },
+    onStep: (step) => progress?.update(step),
+    onEpoch({ epoch, loss, valid, best }) {
+      const quality = valid
+        ? `, valid HR@10 ${valid.hr10.toFixed(4)}, NDCG@10 ${valid.ndcg10.toFixed(4)}`
+        : "";
+      io.log(`epoch ${epoch}: loss ${loss.toFixed(3)}${quality}${valid && best ? ", best so far" : ""}`);
+    },
+  }, settings).catch(async (error) => {
+    if (!(error instanceof DivergenceError) && await run.hasCheckpoint()) io.log(goOn);
+    throw error;
+  }).finally(() => progress?.stop());
+
+  if (result.stopped === "interrupted") {
+    io.log(`Stopped, ${out} is saved up to its last whole epoch. ${goOn}`);
+    return undefined;
+  }
+  const ended = result.stopped === "early" ? "Stopped early" : "Finished";
+  io.log(
+    result.steps === 0
+      ? `${ended} before, nothing is left to train.`
+      : `${ended} after ${result.steps} steps, ${duration(result.seconds)}.`,
+  );
+  if (result.best) {
+    io.log(`Kept step ${result.best.step}: valid NDCG@10 ${result.best.score.toFixed(4)}`);
+  }
+  const trained = await loadBaseline(device, out);
+  try {
+    if (trained.embeddings) {
+      const { dim, data: rows } = await trained.embeddings();
+      await run.write("embeddings.npy", writeNpy([trained.items, dim], rows));
+      io.log(`Wrote ${join(out, "embeddings.npy")} (${trained.items}, ${dim})`);
+    }
+    if (evaluate === "none") return undefined;
+    return await evaluateBaseline(trained, dataset, evaluate, { model, data, out }, io);
+  } finally {
+    trained.destroy();
+  }
+}
+
+async function evaluateBaseline(
+  trained: TrainedBaseline,
+  { items, samples }: Dataset,
+  split: Split,
+  { model, data, out }: { model: string; data: string; out: string },
+  io: TaskIO,
+): Promise<BaselineReport> {
+  const folder = join(out, `eval-${split}`);
+  await makeFolder(folder);
+  await using predictions = await LineFile.create(join(folder, "predictions.jsonl"));
+  const progress = io.progress(samples[split].length, `evaluate ${split}`);
+  const evaluation = await evaluateSplit({
+    split,
+    samples: samples[split],
+    train: samples.train,
+    items,
+    sids: items.map((_, item) => String(item)),
+    beams: LIST_LENGTH,
+    batch: USERS_A_BATCH,
+    seed: BOOTSTRAP_SEED,
+    async recommend(users) {
+      const lists = await trained.rank(users.map(({ history }) => history), LIST_LENGTH);
+      return lists.map(({ items, scores }) => ({ sids: items.map(String), scores }));
+    },
+    onPrediction: (prediction) => predictions.append(prediction),
+    onProgress(done) {
+      progress.update(done);
+      io.signal.throwIfAborted();
+    },
+  }).finally(() => progress.stop());
+  await predictions.commit();
+  const report: BaselineReport = { ...evaluation, run: out, data, model };
+  await new RunDirectory(out).write(
+    `eval-${split}/metrics.json`,
+    JSON.stringify(report, null, 2) + "\n",
+  );
+  reportLines(report).forEach((line) => io.log(line));
+  io.log(`Wrote ${join(folder, "metrics.json")} and ${join(folder, "predictions.jsonl")}`);
+  return report;
+}
+
+/** The report as a table for people. */
+function reportLines({ split, users, hr, ndcg, ci95 }: BaselineReport): string[] {
+  const row = (k: string) => [
+    `@${k}`,
+    hr[k].toFixed(4),
+    ci95.hr[k].map((end) => end.toFixed(4)).join("-"),
+    ndcg[k].toFixed(4),
+    ci95.ndcg[k].map((end) => end.toFixed(4)).join("-"),
+  ];
+  const heading = [`${split}, ${users} users`, "HR", "95 %", "NDCG", "95 %"];
+  return tableLines([heading, ...Object.keys(hr).map(row)]);
+}
