@@ -45,7 +45,11 @@ type Property = {
   group?: string;
   /** Default as `--help` shows it, where the schema has none: it depends on other flags. From `.meta({ usually })`. */
   usually?: string;
+  /** What stands between the entries of a list, where they may hold commas. From `.meta({ separator })`. */
+  separator?: string;
 };
+
+const separatorOf = ({ separator = "," }: Property) => separator;
 
 interface Parsed<S extends z.ZodObject> {
   config: z.output<S>;
@@ -131,7 +135,9 @@ function commandOf(task: Task, properties: Record<string, Property>): Command {
     const option = (flags: string) => {
       const made = new Option(flags, text);
       if (allows(property, "array")) {
-        made.argParser((value, before?: string) => before === undefined ? value : `${before},${value}`);
+        made.argParser((value, before?: string) =>
+          before === undefined ? value : before + separatorOf(property) + value
+        );
       }
       command.addOption(property.group === undefined ? made : made.helpGroup(`${property.group}:`));
     };
@@ -178,7 +184,7 @@ function choicesOf(property: Property): unknown[] {
 }
 
 function placeholder(property: Property): string {
-  if (allows(property, "array")) return "a,b,...";
+  if (allows(property, "array")) return ["a", "b", "..."].join(separatorOf(property));
   if (allows(property, "integer") || allows(property, "number")) return "n";
   return choicesOf(property).length ? "choice" : "text";
 }
@@ -191,7 +197,9 @@ function allows(property: Property, type: string): boolean {
 function coerce(text: string, property: Property): unknown {
   if (allows(property, "array")) {
     const list = property.items ? property : property.anyOf?.find((one) => one.items);
-    return text === "" ? [] : text.split(",").map((part) => coerce(part.trim(), list?.items ?? {}));
+    return text === ""
+      ? []
+      : text.split(separatorOf(property)).map((part) => coerce(part.trim(), list?.items ?? {}));
   }
   const numeric = allows(property, "number") || allows(property, "integer");
   if (numeric && text.trim() !== "" && !Number.isNaN(Number(text))) return Number(text);

@@ -1,5 +1,34 @@
 import assert from "node:assert/strict";
-import { genrec, withRun } from "./genrec.ts";
+import { join } from "node:path";
+import { UserError } from "../../data/user_error.ts";
+import { parseArgs, UsageError } from "../../tasks/_cli.ts";
+import { task } from "../../tasks/recommend.ts";
+import { filesIn, genrec, withRun } from "./genrec.ts";
+import { collector } from "./text_shop.ts";
+
+interface Listed {
+  item: number;
+  score: number;
+}
+
+/** Runs `recommend` on the run and the data in `dir`, with further command line words, in this process. */
+async function recommend(dir: string, words: string[]): Promise<string[]> {
+  const places = ["--run", join(dir, "run"), "--data", join(dir, "data")];
+  const { io, lines } = collector();
+  await task.run(parseArgs(task, [...places, ...words])!.config, io);
+  return lines;
+}
+
+/** The same for a file of lines; what it wrote. */
+async function answers(dir: string, histories: string, flags = "") {
+  const file = join(dir, "users.jsonl"), out = join(dir, "lists.jsonl");
+  await Deno.writeTextFile(file, histories);
+  await recommend(dir, ["--file", file, "--out", out, ...flags.split(" ").filter(Boolean)]);
+  const text = await Deno.readTextFile(out);
+  return text.trimEnd().split("\n").map((line) => JSON.parse(line));
+}
+
+const numbers = (recommendations: Listed[]) => recommendations.map(({ item }) => item);
 
 Deno.test("recommend prints history titles and ranked items with SID, score and title", async () => {
   await withRun(async (dir) => {
@@ -28,5 +57,114 @@ Deno.test("recommend --json ranks the whole catalogue where --top allows it", as
     assert.deepEqual(scores, scores.toSorted((a, b) => b - a));
     // The scores are log-probabilities of SIDs: together no more than 1.
     assert.ok(scores.reduce((sum, score) => sum + Math.exp(score), 0) < 1);
+  });
+});
+
+Deno.test("recommend takes titles with commas, one flag each or between bars", async () => {
+  const { config } = parseArgs(task, [
+    "--run",
+    "r",
+    "--titles",
+    "Steel Rule, 30 cm|NA",
+    "--titles",
+    "Blue Tape",
+  ])!;
+  assert.deepEqual(config.titles, ["Steel Rule, 30 cm", "NA", "Blue Tape"]);
+  await withRun(async (dir) => {
+    const lines = await recommend(dir, ["--titles", "Steel Rule, 30 cm|NA", "--top", "4"]);
+    assert.deepEqual(lines.slice(1, 3).map((line) => line.trim().split(/ +/)[0]), ["2", "3"]);
+    assert.equal(lines.length, 9);
+  });
+});
+
+Deno.test("recommend --file answers each line without what was seen, whatever the other lines", async () => {
+  await withRun(async (dir) => {
+    const histories = [
+      '{"user": "ann", "history": [1, 3]}',
+      "",
+      '{"titles": ["Blue Tape", "Blue Tape"]}',
+      '{"user": 7, "history": [0, 1, 2]}',
+    ];
+    const flags = "--exclude-seen --top 2 --beams 1";
+    const rows = await answers(dir, histories.join("\n"), flags);
+    assert.deepEqual(rows.map(({ user, history }) => [user, history]), [
+      ["ann", [1, 3]],
+      [undefined, [0, 0]],
+      [7, [0, 1, 2]],
+    ]);
+    // Two of the two that are left, though fewer beams were asked for; two of three; the one that is left.
+    assert.deepEqual(numbers(rows[0].recommendations).toSorted(), [0, 2]);
+    assert.deepEqual([rows[1].recommendations.length, numbers(rows[1].recommendations).includes(0)], [
+      2,
+      false,
+    ]);
+    assert.deepEqual(numbers(rows[2].recommendations), [3]);
+    assert.deepEqual(await answers(dir, histories[0], flags), [rows[0]]);
+  });
+});
+
+Deno.test("recommend --category lists the items of a category alone, with the scores that they have without it", async () => {
+  await withRun(async (dir) => {
+    const [{ recommendations: all }] = await answers(dir, '{"history": [1]}');
+    const [{ recommendations: [only, ...others] }] = await answers(
+      dir,
+      '{"history": [1]}',
+      "--category Rulers",
+    );
+    assert.deepEqual([only.item, only.title, others], [2, "Steel Rule, 30 cm", []]);
+    assert.ok(Math.abs(all.find(({ item }: Listed) => item === 2).score - only.score) < 1e-4);
+  });
+});
+
+Deno.test("recommend --file prints lines of JSON alone where no --out is named", async () => {
+  await withRun(async (dir) => {
+    await Deno.writeTextFile(join(dir, "users.jsonl"), '{"history": [1]}\n{"history": [2]}\n');
+    const { code, stdout, stderr } = await genrec(
+      dir,
+      "recommend --run run --file users.jsonl --top 1".split(" "),
+    );
+    assert.equal(code, 0, stderr);
+    const rows = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+    assert.deepEqual(rows.map(({ history }) => history), [[1], [2]]);
+    assert.deepEqual(Object.keys(rows[0].recommendations[0]), ["item", "sid", "title", "score"]);
+  });
+});
+
+Deno.test("recommend refuses before it loads a model, and leaves nothing behind", async () => {
+  await withRun(async (dir) => {
+    const files = {
+      users: '{"history": [0]}\n{"history": [0, 4]}\n',
+      both: '{"history": [0], "titles": ["NA"]}\n',
+      none: '{"history": []}\n',
+      typo: '{"histroy": [0]}\n',
+      seen: '{"history": [2]}\n{"history": [3, 2]}\n',
+      blank: "\n",
+    };
+    for (const [name, text] of Object.entries(files)) await Deno.writeTextFile(join(dir, name), text);
+    // A model that cannot be loaded.
+    await Deno.remove(join(dir, "run/checkpoints"), { recursive: true });
+    const before = filesIn(dir);
+    const cases: [flags: string, message: RegExp, type?: typeof UserError][] = [
+      ["", /Expected one of --history, --titles and --file, found none/, UsageError],
+      ["--history 1 --titles NA", /Expected one of .*found 2/, UsageError],
+      ["--history 1 --out x", /--out without --file/, UsageError],
+      [`--file ${dir}/users --out ${dir}/x`, /item 4 of .*users line 2: .*data has items 0 to 3/],
+      [`--file ${dir}/both`, /both line 1: expected either history.*found both/],
+      [`--file ${dir}/none`, /none line 1: expected a history of at least one/],
+      [`--file ${dir}/typo`, /typo line 1.*histroy/],
+      [`--file ${dir}/blank`, /blank: it has no lines/],
+      [`--file ${dir}/seen --category Tools --exclude-seen`, /seen line 1: all 1 items of --category/],
+      ["--titles Clamp", /title "Clamp" of --titles.*"Bob's Clamp" \(item 1\)/],
+      ["--history 1 --category Ruler", /category "Ruler".*Did you mean Rulers\?/],
+      ["--history 0,1,2,3 --exclude-seen", /--history: all 4 items are in the history/],
+    ];
+    for (const [flags, message, type = UserError] of cases) {
+      await assert.rejects(
+        recommend(dir, flags.split(" ").filter(Boolean)),
+        (error) => error instanceof type && message.test(error.message),
+        flags,
+      );
+    }
+    assert.deepEqual(filesIn(dir), before);
   });
 });
