@@ -45,6 +45,7 @@ export {
   type TokenOrder,
 } from "./data/index_file.ts";
 export { loadCorpus, loadDataset } from "./data/load.ts";
+export { readResults, type ResultRow } from "./data/result_files/read.ts";
 export {
   type Matrix as EmbeddingMatrix,
   type NumpyArray,
@@ -251,6 +252,7 @@ export { popularity, repeatRecent, type Scorer, transitions } from "./eval/basel
 export { type BeamResult, BeamSearch, beamSearch, type BeamSearchOptions } from "./eval/beam_search.ts";
 export { DeviceTrie } from "./eval/device_trie.ts";
 export { type EvaluateOptions, evaluateSplit, type Evaluation, type Prediction } from "./eval/evaluate.ts";
+export { beamsFor, ItemLists, type ScoredItem } from "./eval/item_lists.ts";
 export {
   bootstrapInterval,
   type BootstrapOptions,
@@ -271,6 +273,7 @@ export {
   type Recommender,
   scorerRecommender,
 } from "./eval/recommender.ts";
+export { checkRows, type Score, type ScoreOptions, scoreResults } from "./eval/score.ts";
 
 export { DivergenceError, loadDecoder, type TrainerState } from "./train/checkpoint.ts";
 export { RunDirectory, type RunFiles } from "./train/run_directory.ts";
