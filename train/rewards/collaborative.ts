@@ -1,6 +1,7 @@
 import { UserError } from "../../data/user_error.ts";
 import { transitions } from "../../eval/baselines.ts";
 import { gain } from "./hits.ts";
+import { baselineScorer } from "./baseline_scorer.ts";
 import type { RewardContext, RewardMethod } from "./reward.ts";
 
 /** A recommender that scores the whole catalogue. */
@@ -38,6 +39,7 @@ const transitionCounts: ScorerMethod = {
 /** One line a kind of scorer. */
 const SCORERS: readonly ScorerMethod[] = [
   transitionCounts,
+  baselineScorer,
 ];
 
 /**

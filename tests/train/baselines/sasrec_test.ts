@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { synthetic } from "../../../data/synthetic.ts";
+import { ndcgAtK } from "../../../eval/metrics.ts";
+import { Device } from "../../../kernels/device.ts";
+import { best } from "../../../train/baselines/item_baseline.ts";
+import { rankOf } from "../../../train/baselines/item_training.ts";
+import { loadBaseline } from "../../../train/baselines/load.ts";
+import type { BaselineInput } from "../../../train/baselines/method.ts";
+import { sasrec, type SasrecConfig } from "../../../train/baselines/sasrec.ts";
+import { DivergenceError } from "../../../train/checkpoint.ts";
+import { baselineScorer } from "../../../train/rewards/baseline_scorer.ts";
+import { RunDirectory } from "../../../train/run_directory.ts";
+
+const dataset = synthetic({ seed: 1, items: 60, users: 80 });
+
+const small = {
+  hiddenSize: 16,
+  numHiddenLayers: 1,
+  numTrainEpochs: 4,
+  tokensPerBatch: 128,
+  learningRate: 0.01,
+  warmupSteps: 4,
+  initializerRange: 0.1,
+};
+
+async function train(
+  device: Device,
+  out: string,
+  settings: Partial<SasrecConfig> = {},
+  more: Partial<BaselineInput> = {},
+) {
+  const run = new RunDirectory(out);
+  await run.create(more.resume ?? false);
+  await run.write("config.json", JSON.stringify({ model: "sasrec" }));
+  const input = { device, dataset, run, resume: false, signal: new AbortController().signal, ...more };
+  const result = await sasrec.train(input, sasrec.Config.parse({ ...small, ...settings }));
+  return { run, result };
+}
+
+async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await use(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function linesOf(run: RunDirectory): Promise<Record<string, unknown>[]> {
+  return (await run.read("metrics.jsonl")).trim().split("\n").map((line) => {
+    const { seconds: _, ...entry } = JSON.parse(line);
+    return entry;
+  });
+}
+
+async function filesOf(run: RunDirectory): Promise<unknown[]> {
+  const folder = await run.checkpoint("latest");
+  const files = ["model.safetensors", "trainer.safetensors"];
+  const bytes = await Promise.all(files.map((name) => Deno.readFile(`${folder}/${name}`)));
+  return [folder.split("/").at(-1), await run.read("best"), await linesOf(run), ...bytes];
+}
+
+for (const loss of ["softmax", "bce"] as const) {
+  Deno.test(`sasrec learns, and resumed after a stop amid an epoch it gives the same bytes, ${loss}`, async () => {
+    await withFolder(async (folder) => {
+      const device = await Device.open();
+      const settings = { loss, emaDecay: loss === "softmax" ? 0.9 : 0 };
+      const whole = await train(device, `${folder}/whole`, settings);
+      assert.equal(whole.result.stopped, "finished");
+      const losses = (await linesOf(whole.run)).flatMap(({ loss }) =>
+        loss === undefined ? [] : [Number(loss)]
+      );
+      // Blind: ln 60 = 4.09 for the softmax, ln 2 = .69 for the other.
+      const blind = loss === "softmax" ? Math.log(60) : Math.LN2;
+      assert.ok(losses[0] < 1.1 * blind && losses.at(-1)! < 0.96 * blind, losses.join(" "));
+
+      const abort = new AbortController();
+      const steps = whole.result.steps / small.numTrainEpochs;
+      const stopped = await train(device, `${folder}/parts`, settings, {
+        signal: abort.signal,
+        onStep: (step) => step > steps * 1.5 && abort.abort(),
+      });
+      assert.equal(stopped.result.stopped, "interrupted");
+      assert.equal(stopped.result.steps, steps);
+      const resumed = await train(device, `${folder}/parts`, settings, { resume: true });
+      assert.equal(resumed.result.stopped, "finished");
+      assert.deepEqual(await filesOf(resumed.run), await filesOf(whole.run));
+    });
+  });
+}
+
+Deno.test("a run of sasrec loads with the scores that it was validated by, as a reward too", async () => {
+  await withFolder(async (folder) => {
+    const device = await Device.open();
+    const out = `${folder}/run`;
+    const { result, run } = await train(device, out);
+    const trained = await loadBaseline(device, out);
+    const { valid } = dataset.samples;
+    const histories = valid.map(({ history }) => history);
+    const lists = await Array.fromAsync(trained.scoreAll!(histories));
+    const ranks = lists.map((scores, i) => rankOf(scores, valid[i].target));
+    const ndcg10 = ndcgAtK(ranks, 10).reduce((sum, value) => sum + value, 0) / valid.length;
+    assert.equal(ndcg10, result.best!.score);
+    assert.equal((await run.read("best")).trim(), `step-${result.best!.step}`);
+
+    const [first] = await trained.rank([histories[0]], 60);
+    assert.equal(first.items.indexOf(valid[0].target), ranks[0]);
+    const scores = await trained.scores!(histories[0]);
+    assert.deepEqual(first.scores, first.items.map((item) => scores[item]));
+    const embeddings = await trained.embeddings!();
+    assert.deepEqual([embeddings.dim, embeddings.data.length], [16, 60 * 16]);
+
+    const context = { dataset, itemTokens: [], sources: {}, warn() {} };
+    const scorer = await baselineScorer.open(out, context);
+    assert.deepEqual(await scorer!.scores(histories[0]), scores);
+    assert.equal(await baselineScorer.open("transitions", context), undefined);
+    const other = { ...context, dataset: { ...dataset, items: dataset.items.slice(1) } };
+    await assert.rejects(
+      async () => await baselineScorer.open(out, other),
+      /it was trained on 60 items, .* has 59, expected as many/,
+    );
+  });
+});
+
+Deno.test("sasrec stops after `patience` epochs without a better validation, and says where numbers broke", async () => {
+  await withFolder(async (folder) => {
+    const device = await Device.open();
+    const settings = { learningRate: 1e-12, numTrainEpochs: 9, patience: 2 };
+    const { result } = await train(device, `${folder}/early`, settings);
+    assert.equal(result.stopped, "early");
+    assert.equal(result.best!.step * 3, result.steps);
+    await assert.rejects(
+      train(device, `${folder}/broken`, { learningRate: 1e30, maxGradNorm: 0, warmupSteps: 0 }),
+      (error: Error) =>
+        error instanceof DivergenceError && /epoch \d: .*lower --learning-rate/.test(error.message),
+    );
+  });
+});
+
+Deno.test("rankOf() and best() put equal scores in the order of item numbers", () => {
+  const scores = Float32Array.of(1, 3, 2, 3, 2);
+  assert.deepEqual([0, 1, 2, 3, 4].map((item) => rankOf(scores, item)), [4, 0, 2, 1, 3]);
+  assert.deepEqual(best(scores, 3), { items: [1, 3, 2], scores: [3, 3, 2] });
+});
