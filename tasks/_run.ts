@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { z } from "zod";
 import type { Dataset } from "../data/dataset.ts";
 import { readJson } from "../data/json_file.ts";
@@ -19,11 +20,24 @@ import { loadDecoder } from "../train/checkpoint.ts";
 import { isFile, RunDirectory } from "../train/run_directory.ts";
 import { trainedNormalisation } from "../train/sft_config.ts";
 import { savedTextPrompts } from "../train/text_inputs.ts";
+import { loadInputs } from "./_inputs.ts";
 
-/** Flags of the tasks that read a run directory. */
+/** Items of a prompt where nothing tells: the default of the training. */
+const MAX_HISTORY = 10;
+
+/** Flags of the tasks that read a run directory, or the directory of a model. */
 export const RunFlags = {
-  run: z.string().describe("run directory of `genrec sft`"),
+  run: z.string().describe("run directory, a checkpoint folder of one, or a Hugging Face directory"),
   data: z.string().default("").describe("dataset directory; without it, the one that the run was trained on"),
+  sids: z.string().default("").describe(
+    "index.json of a Hugging Face directory; without it, the SIDs that the dataset ships",
+  ),
+  prompts: z.string().default("").describe(
+    "prompts.json of a Hugging Face directory; without it, the one in it, or the words of genrec",
+  ),
+  maxHistory: z.int().min(0).default(0).describe(
+    `items of a prompt of a Hugging Face directory; 0: as trained where a run tells, else ${MAX_HISTORY}`,
+  ),
   checkpoint: z.string().default("best").describe("best, latest or a name such as step-400"),
   normalisation: z.enum(["auto", ...NORMALISATIONS]).default("auto").describe(
     "what a token's probability is normalised over: the vocabulary, or the tokens that may follow; auto: as in " +
@@ -38,32 +52,64 @@ const RunConfig = z.looseObject({
   tasks: z.array(z.string()).default([]),
   category: z.string().default("items"),
   trieLossWeight: z.number().default(0),
+  /** Of what RL made; other runs tell by their loss. */
+  normalisation: z.enum(NORMALISATIONS).optional(),
 });
 
-/** A trained run with the dataset that it ranks. */
+/** How a model was trained to be asked. */
+export type RunSettings = z.output<typeof RunConfig>;
+
+/** What tells the tokens of a model apart, and its words: files that a run made from another one keeps. */
+const DESCRIBING = ["vocabulary.json", "tokenizer.json", "tokenizer_config.json", "prompts.json"];
+
+/** A trained model with the dataset that it ranks. */
 export interface TrainedRun {
   directory: RunDirectory;
+  /** Whether it is a Hugging Face directory: one model, without checkpoints. */
+  isModel: boolean;
   /** Where `dataset` came from. */
   data: string;
   dataset: Dataset;
   /** SIDs that the model writes, one an item. */
   sids: string[][];
+  /** File of `sids`; "" for those that the dataset ships. */
+  index: string;
   /** How the model is asked for the next item. */
   prompts: NextItemPrompts;
   /** Items of a prompt. */
   maxHistory: number;
   /** What probabilities were normalised over in training. */
   normalisation: Normalisation;
+  /** How it was trained to be asked: `model.json` of a run that is made from it. */
+  settings: RunSettings;
+  /** Paths of its vocabulary, or tokenizer and templates. */
+  describedBy: string[];
 }
 
-/** Reads all of a run but its weights, and the dataset. Throws {@link UserError} where they do not fit each other. */
-export async function openRun(path: string, data: string): Promise<TrainedRun> {
+/** What only a Hugging Face directory needs; see {@link RunFlags}. */
+export interface ModelSource {
+  sids: string;
+  prompts: string;
+  maxHistory: number;
+}
+
+/**
+ * Reads all of a run or a Hugging Face directory but its weights, and the dataset.
+ * @throws {UserError} where they do not fit each other.
+ */
+export async function openRun(
+  path: string,
+  data: string,
+  source: ModelSource = { sids: "", prompts: "", maxHistory: 0 },
+): Promise<TrainedRun> {
   const directory = new RunDirectory(path);
   await directory.read("config.json");
-  const config = await readJson(`${path}/config.json`, RunConfig);
+  if (await isModel(path)) return await openModelDirectory(path, data, source);
+  checkRunFlags(path, source);
+  const config = await runSettings(path);
   const dataset = await loadDataset(data || config.data);
-  const indexPath = `${path}/index.json`;
-  const indexed = Object.keys(await readJson(indexPath, RawIndex)).length;
+  const index = `${path}/index.json`;
+  const indexed = Object.keys(await readJson(index, RawIndex)).length;
   if (indexed !== dataset.items.length) {
     throw new UserError(
       `Cannot use run ${path} with ${
@@ -72,61 +118,162 @@ export async function openRun(path: string, data: string): Promise<TrainedRun> {
         `${dataset.items.length}, expected as many. The run was trained on --data ${config.data}`,
     );
   }
-  const sids = await loadIndex(indexPath, indexed);
+  const sids = await loadIndex(index, indexed);
+  const { maxHistory } = config;
+  // A run on text keeps its tokenizer and templates, one on SIDs alone its vocabulary.
+  const prompts = await isFile(`${path}/tokenizer.json`)
+    ? await savedTextPrompts(dataset, sids, path, { ...config, prompts: `${path}/prompts.json` }, diskFiles)
+    : sidPrompts(await readVocabulary(path, sids, path), sids, maxHistory);
   return {
     directory,
+    isModel: false,
     data: data || config.data,
     dataset,
     sids,
-    prompts: await runPrompts(directory, dataset, sids, config),
-    maxHistory: config.maxHistory,
-    normalisation: trainedNormalisation(config),
+    index,
+    prompts,
+    maxHistory,
+    normalisation: config.normalisation ?? trainedNormalisation(config),
+    settings: config,
+    describedBy: await existing(DESCRIBING.map((name) => `${path}/${name}`)),
   };
 }
 
-// A run on text keeps its tokenizer and templates, one on SIDs alone its vocabulary.
-async function runPrompts(
-  directory: RunDirectory,
-  dataset: Dataset,
-  sids: string[][],
-  { maxHistory, ...config }: z.output<typeof RunConfig>,
-): Promise<NextItemPrompts> {
-  const { path } = directory;
-  if (await isFile(`${path}/tokenizer.json`)) {
-    const settings = { ...config, maxHistory, prompts: `${path}/prompts.json` };
-    return await savedTextPrompts(dataset, sids, path, settings, diskFiles);
-  }
-  const vocabulary = SidVocabulary.fromJSON(await directory.readJson("vocabulary.json"));
-  checkVocabulary(vocabulary, sids, path);
-  return sidPrompts(vocabulary, sids, maxHistory);
+/** Settings of a run: those of the run that it was made from, where it has changed weights alone. */
+async function runSettings(path: string): Promise<RunSettings> {
+  const inherited = `${path}/model.json`;
+  return await readJson(await isFile(inherited) ? inherited : `${path}/config.json`, RunConfig);
 }
 
-/** Loads a checkpoint of a run. `best` is the latest one where the run was never validated. */
+async function existing(paths: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(paths.map(isFile));
+  return paths.filter((_, i) => found[i]);
+}
+
+/** Whether the config.json of a folder is a model's. */
+async function isModel(path: string): Promise<boolean> {
+  const config = await readJson(`${path}/config.json`, z.looseObject({}));
+  return config.model_type !== undefined;
+}
+
+function checkRunFlags(run: string, { sids, prompts, maxHistory }: ModelSource): void {
+  const flag = sids ? "--sids" : prompts ? "--prompts" : maxHistory ? "--max-history" : undefined;
+  if (flag === undefined) return;
+  throw new UserError(
+    `Cannot use ${flag} with run ${run}: a run is asked as it was trained, by what its directory keeps. ` +
+      `Leave out ${flag}, or name one of its checkpoint folders with --run`,
+  );
+}
+
+// A checkpoint folder of a run takes what it lacks from the run.
+async function openModelDirectory(
+  folder: string,
+  givenData: string,
+  source: ModelSource,
+): Promise<TrainedRun> {
+  const path = folder.replace(/(?<=.)\/+$/, "");
+  const parent = /^(.+)\/checkpoints\/[^/]+$/.exec(path)?.[1];
+  const home = parent !== undefined && await isFile(`${parent}/config.json`) && !await isModel(parent)
+    ? parent
+    : undefined;
+  const config = home === undefined
+    ? RunConfig.parse({ data: "", maxHistory: MAX_HISTORY })
+    : await runSettings(home);
+  const data = givenData || config.data;
+  if (data === "") {
+    throw new UserError(
+      `Cannot use ${path} without a dataset: it is a model, and no run tells which one. Name it with --data`,
+    );
+  }
+  const folderOf = async (name: string) => {
+    if (await isFile(`${path}/${name}`)) return path;
+    return home !== undefined && await isFile(`${home}/${name}`) ? home : undefined;
+  };
+  const fileOf = async (name: string) => {
+    const folder = await folderOf(name);
+    return folder === undefined ? "" : `${folder}/${name}`;
+  };
+  const { dataset, sids, sidsFile = "" } = await loadInputs(data, source.sids || await fileOf("index.json"));
+  const maxHistory = source.maxHistory || config.maxHistory;
+  return {
+    directory: new RunDirectory(path),
+    isModel: true,
+    data,
+    dataset,
+    sids,
+    index: sidsFile,
+    prompts: await modelPrompts(),
+    maxHistory,
+    normalisation: config.normalisation ?? trainedNormalisation(config),
+    settings: { ...config, data, maxHistory },
+    describedBy: (await Promise.all(DESCRIBING.map(fileOf))).filter((file) => file !== ""),
+  };
+
+  async function modelPrompts(): Promise<NextItemPrompts> {
+    if (await isFile(`${path}/tokenizer.json`)) {
+      const settings = { ...config, maxHistory, prompts: source.prompts || await fileOf("prompts.json") };
+      return await savedTextPrompts(dataset, sids, path, settings, diskFiles);
+    }
+    const folder = await folderOf("vocabulary.json");
+    if (folder !== undefined) return sidPrompts(await readVocabulary(folder, sids, path), sids, maxHistory);
+    throw new UserError(
+      `Cannot use ${path}: it has neither a tokenizer.json nor a vocabulary.json, expected one of them to tell which ` +
+        "token is which. Copy the one of its training into it",
+    );
+  }
+}
+
+/** The vocabulary.json in `folder`. Throws {@link UserError} unless it is that of `sids`, naming `path`. */
+async function readVocabulary(folder: string, sids: string[][], path: string): Promise<SidVocabulary> {
+  const vocabulary = SidVocabulary.fromJSON(await new RunDirectory(folder).readJson("vocabulary.json"));
+  checkVocabulary(vocabulary, sids, path);
+  return vocabulary;
+}
+
+/** Folder and name of the weights that `--checkpoint` means. Throws {@link UserError} where there are none. */
+export async function modelFolder(
+  { directory, isModel }: TrainedRun,
+  which: string,
+): Promise<{ folder: string; checkpoint: string }> {
+  const { path } = directory;
+  if (isModel) {
+    if (which === "best" || which === basename(path)) return { folder: path, checkpoint: basename(path) };
+    throw new UserError(
+      `Cannot use checkpoint ${which} of ${path}: it is a model by itself. Leave out --checkpoint`,
+    );
+  }
+  const has = (name: string) => Deno.stat(`${path}/${name}`).then(() => true, () => false);
+  if (!await has("latest")) {
+    throw new UserError(`Cannot use run ${path}: it has no checkpoint yet. Go on with its training first`);
+  }
+  // `best` is the latest one where the run was never validated.
+  const folder = await directory.checkpoint(which === "best" && !await has("best") ? "latest" : which);
+  const checkpoint = basename(folder);
+  const kept = await Array.fromAsync(Deno.readDir(`${path}/checkpoints`), ({ name }) => name);
+  if (!kept.includes(checkpoint)) {
+    throw new UserError(
+      `Cannot use checkpoint ${checkpoint} of run ${path}: it has ${kept.sort().join(", ")}`,
+    );
+  }
+  return { folder, checkpoint };
+}
+
+/** Loads a checkpoint of a run. */
 export async function openModel(
   device: Device,
   run: TrainedRun,
   which: string,
 ): Promise<{ decoder: Decoder; checkpoint: string }> {
-  const path = run.directory.path;
-  const has = (name: string) => Deno.stat(`${path}/${name}`).then(() => true, () => false);
-  if (!await has("latest")) {
-    throw new UserError(`Cannot use run ${path}: it has no checkpoint yet. Go on with its training first`);
-  }
-  const folder = await run.directory.checkpoint(which === "best" && !await has("best") ? "latest" : which);
-  const name = folder.split("/").at(-1)!;
-  const kept = await Array.fromAsync(Deno.readDir(`${path}/checkpoints`), ({ name }) => name);
-  if (!kept.includes(name)) {
-    throw new UserError(`Cannot use checkpoint ${name} of run ${path}: it has ${kept.sort().join(", ")}`);
-  }
+  const { folder, checkpoint } = await modelFolder(run, which);
   const decoder = await loadDecoder(device, folder);
   // Pretrained models have rows to spare.
   if (decoder.vocabulary < run.prompts.vocabulary) {
     throw new UserError(
-      `Cannot use ${folder}: the model has ${decoder.vocabulary} tokens, ${path} has ${run.prompts.vocabulary}, ` +
-        "expected as many. Use a checkpoint of this run",
+      `Cannot use ${folder}: the model has ${decoder.vocabulary} tokens, ${run.directory.path} has ` +
+        `${run.prompts.vocabulary}, expected as many. Use a checkpoint of this run`,
     );
   }
-  return { decoder, checkpoint: name };
+  return { decoder, checkpoint };
 }
 
 /** Beam search over the run's catalogue, or over `items` of it. Without a normalisation, that of the training. */
@@ -156,8 +303,8 @@ function checkVocabulary(vocabulary: SidVocabulary, sids: string[][], path: stri
   if (expected.length === found.length && expected.every((token, i) => token === found[i])) return;
   const at = expected.findIndex((token, i) => token !== found[i]);
   throw new UserError(
-    `Cannot use run ${path}: index.json has ${found.length} tokens, vocabulary.json ${expected.length}; they differ ` +
+    `Cannot use ${path}: the index has ${found.length} tokens, vocabulary.json ${expected.length}; they differ ` +
       `first at ${found[at] ?? found[expected.length] ?? "none"} and ${expected[at] ?? "none"}. ` +
-      "Put back the index.json that the run was trained with",
+      "Use the index.json that the model was trained with",
   );
 }

@@ -61,7 +61,7 @@ export const task: Task<typeof config> = {
 /** Evaluates as the flags say; also the evaluation stage of `quickstart`. */
 export async function evaluate(flags: z.output<typeof config>, io: TaskIO): Promise<EvaluateReport> {
   const { split, beams, out, limit, mixture, baselines, normalisation, seed } = flags;
-  const run = await openRun(flags.run, flags.data);
+  const run = await openRun(flags.run, flags.data, flags);
   const { items, samples: { [split]: all, train } } = run.dataset;
   if (all.length === 0) {
     throw new UserError(
