@@ -85,6 +85,7 @@ export class Decoder implements DecodeModel {
   /** Adapters of the blocks, if there are any. */
   readonly lora: Lora | undefined;
   #checkpointing: boolean;
+  #adapting = true;
   #rotaryTable: Matrix | undefined;
 
   /** Allocates all parameters, set to 0: load or initialise them next. */
@@ -181,7 +182,7 @@ export class Decoder implements DecodeModel {
     const dropped = (x: Matrix, stream: number) => drop(tape, x, dropout?.rate ?? 0, seed, stream);
     const stream = dropped(embedding(tape, parameters, EMBEDDING, input.tokens, input.occurrences), 0);
     const adapt = (weight: string) => {
-      const adapter = lora?.adapter(weight);
+      const adapter = this.#adapting ? lora?.adapter(weight) : undefined;
       return adapter && { ...adapter, seed };
     };
     const blocks = {
@@ -193,6 +194,16 @@ export class Decoder implements DecodeModel {
       checkpointing: this.#checkpointing,
     };
     return decoderBlocks(tape, blocks, stream, input.positions, attend, dropped);
+  }
+
+  /** Runs `work`, which records forward passes, with the model below the adapters: the one that they started from. */
+  withoutAdapters<T>(work: () => T): T {
+    this.#adapting = false;
+    try {
+      return work();
+    } finally {
+      this.#adapting = true;
+    }
   }
 
   /** Final norm of stream rows (R, C). */

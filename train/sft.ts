@@ -264,7 +264,12 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
 }
 
 /** Settings of the optimizer under its own names. */
-export function optimizerOptions(config: SftConfig): OptimizerOptions {
+export function optimizerOptions(
+  config: Pick<
+    SftConfig,
+    "adamBeta1" | "adamBeta2" | "adamEpsilon" | "weightDecay" | "maxGradNorm" | "emaDecay"
+  >,
+): OptimizerOptions {
   return {
     beta1: config.adamBeta1,
     beta2: config.adamBeta2,

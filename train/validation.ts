@@ -72,6 +72,17 @@ export class Validation {
 
   /** Undefined where `signal` cut it short. */
   async run(decoder: Decoder, signal: AbortSignal): Promise<ValidationResult | undefined> {
+    const ranks = await this.ranks(decoder, signal);
+    if (!ranks) return undefined;
+    return {
+      hr10: mean(hitsAtK(ranks, 10)),
+      ndcg10: mean(ndcgAtK(ranks, 10)),
+      loss: await this.#loss(decoder),
+    };
+  }
+
+  /** Place of each sample's target among the beams, from 0. Undefined where `signal` cut it short. */
+  async ranks(decoder: Decoder, signal: AbortSignal): Promise<Rank[] | undefined> {
     const { device, prompts, beams, normalisation } = this.#options;
     const search = new BeamSearch(device, decoder, this.#trie, { beams, normalisation });
     const ranks: Rank[] = [];
@@ -85,12 +96,7 @@ export class Validation {
       });
     }
     search.destroy();
-    if (ranks.length < this.#samples.length) return undefined;
-    return {
-      hr10: mean(hitsAtK(ranks, 10)),
-      ndcg10: mean(ndcgAtK(ranks, 10)),
-      loss: await this.#loss(decoder),
-    };
+    return ranks.length < this.#samples.length ? undefined : ranks;
   }
 
   /** Mean cross-entropy of the targets' tokens, a prompt and its target a sequence. */

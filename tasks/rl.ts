@@ -1,0 +1,219 @@
+import { basename, join } from "node:path";
+import { z } from "zod";
+import { formatIndex } from "../data/index_file.ts";
+import { DeviceTrie } from "../eval/device_trie.ts";
+import { Decoder } from "../models/decoder.ts";
+import { Pretrained } from "../models/pretrained.ts";
+import { diskFiles } from "../data/read_files.ts";
+import { buildTrie } from "../sid/trie.ts";
+import { DivergenceError } from "../train/checkpoint.ts";
+import { openObservers } from "../train/observers/open_observers.ts";
+import { createRewards } from "../train/rewards/reward_set.ts";
+import { parseRewards, REWARDS } from "../train/rewards/registry.ts";
+import { rlExamples } from "../train/rl_examples/rl_examples.ts";
+import { checkedRl, type RlConfig } from "../train/rl/config.ts";
+import { adapterFreeReference, frozenReference } from "../train/rl/reference.ts";
+import { RlSchema } from "../train/rl/schema.ts";
+import { trainRl } from "../train/rl/trainer.ts";
+import { type Verdict, verdict } from "../train/rl/verdict.ts";
+import { objectiveMethod, OBJECTIVES } from "../train/objectives/registry.ts";
+import { RunDirectory } from "../train/run_directory.ts";
+import { Validation } from "../train/validation.ts";
+import type { Task, TaskIO } from "./_cli.ts";
+import { openDevice, runManifest, VariantFlag } from "./_inputs.ts";
+import { quoted, short } from "./_format.ts";
+import { checkSame } from "./_resume.ts";
+import { modelFolder, openRun, resolved, RunFlags } from "./_run.ts";
+import { duration, type Progress } from "./progress.ts";
+
+const { shape } = RlSchema;
+
+const config = z.strictObject({
+  ...RunFlags,
+  out: z.string().describe("run directory to write"),
+  resume: z.boolean().default(false).describe(
+    "continue the run in --out from its latest checkpoint; its settings are --config OUT/config.json",
+  ),
+  ...VariantFlag,
+  ...shape,
+  loss: shape.loss.describe(`objective of the update: ${OBJECTIVES.map(({ name }) => name).join(", ")}`),
+  reward: shape.reward.describe(
+    `rewards that are added up, each with a weight such as ranking:0.5: ${
+      REWARDS.map(({ name }) => name).join(", ")
+    }, or a .ts file of yours`,
+  ),
+});
+
+export const task: Task<typeof config> = {
+  name: "rl",
+  summary: "sharpen the ranking of a trained model with GRPO",
+  examples: [
+    "rl --run runs/a --reward rule,ranking --out runs/b",
+    "rl --run runs/a --rollout sample --reward rule,prefix --advantages level --out runs/c",
+    "rl --config runs/b/config.json --out runs/b --resume",
+  ],
+  config,
+  async run(flags, io) {
+    const result = await rl(flags, io);
+    if (io.json) console.log(JSON.stringify(result, null, 2));
+  },
+};
+
+/** Trains as the flags say; also the RL stage of `quickstart`. Undefined where the run was interrupted. */
+export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Verdict | undefined> {
+  const { run: parent, data, sids, prompts: words, maxHistory, checkpoint, out, resume, variant, ...given } =
+    flags;
+  const asked = { sids, prompts: words, maxHistory };
+  const settings: RlConfig = checkedRl(given);
+  objectiveMethod(settings.loss);
+  const methods = parseRewards(settings.reward.join(","));
+  const run = new RunDirectory(out, settings);
+  await run.check(resume);
+  const source = await openRun(parent, data, asked);
+  const { dataset, prompts } = source;
+  const { folder } = await modelFolder(source, checkpoint);
+  const { examples, report } = await rlExamples(source, settings);
+  const { device } = await openDevice(variant);
+  const normalisation = resolved(source, settings.normalisation);
+  const trie = new DeviceTrie(device, buildTrie(prompts.itemTokens));
+  const rewards = await createRewards(methods, {
+    dataset,
+    itemTokens: prompts.itemTokens,
+    sources: {
+      ...(settings.embeddings ? { semantic: settings.embeddings } : {}),
+      collaborative: settings.collaborative,
+    },
+    warn: (message) => io.log(`Warning: ${message}`),
+  });
+  const validation = new Validation({
+    device,
+    dataset: dataset.name,
+    valid: dataset.samples.valid,
+    prompts,
+    samples: settings.evalSamples,
+    beams: settings.evalBeams,
+    normalisation,
+    tokensPerBatch: settings.tokensPerBatch,
+    seed: settings.seed,
+  });
+
+  const files = Object.fromEntries(
+    await Promise.all(
+      source.describedBy.map(async (path) => [basename(path), await Deno.readFile(path)] as const),
+    ),
+  );
+  const { paths: weights } = await Pretrained.open(folder, diskFiles);
+  const sources = [...dataset.files, ...weights, ...settings.embeddings ? [settings.embeddings] : []];
+  const manifest = {
+    ...await runManifest(device, dataset.name, sources, { task: "rl", seed: settings.seed }),
+    parent: { run: parent, checkpoint: basename(folder) },
+  };
+  const texts = { "index.json": formatIndex(source.sids), ...files };
+  if (resume) await checkSame(run, { ...settings }, texts, sources, manifest);
+  const start = async () => {
+    await run.create(false);
+    for (const [name, content] of Object.entries(texts)) await run.write(name, content);
+    await run.write("manifest.json", JSON.stringify(manifest, null, 2) + "\n");
+    // Last: a folder with it is a run. It serves as --config when the run is resumed.
+    const model = { ...source.settings, data: source.data, normalisation };
+    await run.write("model.json", JSON.stringify(model, null, 2) + "\n");
+    await run.write(
+      "config.json",
+      JSON.stringify({ run: parent, data, ...asked, checkpoint, variant, ...settings }, null, 2) + "\n",
+    );
+  };
+  const goOn = `Continue with: genrec rl --config ${quoted(join(out, "config.json"))} --out ${
+    quoted(out)
+  } --resume`;
+
+  for (const { name, rows, tokens } of report) {
+    io.log(
+      `Examples: ${short(rows)} of ${name}, ${(tokens / Math.max(1, rows)).toFixed(0)} tokens on average`,
+    );
+  }
+  let progress: Progress | undefined;
+  const result = await trainRl({
+    device,
+    async makePolicy() {
+      const pretrained = await Pretrained.open(folder, diskFiles);
+      const { gradientCheckpointing, loraR: r, loraAlpha: alpha, loraTargetModules } = settings;
+      const targetModules = loraTargetModules.includes("all") ? "all" as const : loraTargetModules;
+      return await Decoder.load(device, pretrained, pretrained.config, {
+        gradientCheckpointing,
+        ...(r > 0 ? { lora: { r, alpha, dropout: 0, targetModules, rankStabilised: false } } : {}),
+        seed: settings.seed,
+      });
+    },
+    makeReference: (policy) =>
+      policy.lora ? Promise.resolve(adapterFreeReference(policy)) : frozenReference(device, folder, policy),
+    examples,
+    rewards,
+    trie,
+    itemTokens: prompts.itemTokens,
+    train: dataset.samples.train,
+    validation,
+    normalisation,
+    config: settings,
+    run,
+    resume,
+    companions: Object.entries(files).filter(([name]) => name.startsWith("tokenizer"))
+      .map(([name, bytes]) => ({ name, bytes })),
+    baseModel: folder,
+    signal: io.signal,
+    openObserver: (firstStep) =>
+      openObservers(settings.reportTo, {
+        directory: out,
+        name: basename(out),
+        config: { ...settings },
+        firstStep,
+        warn: io.log,
+      }),
+    async onStart({ parameters, trained, done, steps }) {
+      if (!resume) await start();
+      const share = trained < parameters ? `, ${short(trained)} of them trained` : "";
+      io.log(
+        `Model: ${short(parameters)} parameters${share}, on ${device.info.description || device.info.vendor}`,
+      );
+      io.log(`Steps: ${steps}${done > 0 ? `, ${done} of them done before` : ""}`);
+      progress = io.progress(steps, "rl");
+    },
+    onStep(step, { reward, hitGroups, kl, zeroVariance }) {
+      progress?.update(
+        step,
+        `reward ${reward.toFixed(3)}, hits ${(100 * hitGroups).toFixed(0)} %, equal ${
+          (100 * zeroVariance).toFixed(0)
+        } %, KL ${(kl ?? 0).toFixed(4)}`,
+      );
+    },
+    onValidation(step, ndcg10, hr10, best) {
+      io.log(
+        `step ${step}: valid HR@10 ${hr10.toFixed(4)}, NDCG@10 ${ndcg10.toFixed(4)}${
+          step === 0 ? ", before the first step" : best ? ", best so far" : ""
+        }`,
+      );
+    },
+    onNote: (message) => io.log(message),
+  }).catch(async (error) => {
+    if (!(error instanceof DivergenceError) && await run.hasCheckpoint()) io.log(goOn);
+    throw error;
+  }).finally(() => progress?.stop());
+
+  if (result.stopped === "interrupted") {
+    io.log(`Stopped, ${out} is saved. ${goOn}`);
+    return undefined;
+  }
+  const told = verdict(result.state, settings.seed);
+  await run.write("verdict.json", JSON.stringify(told, null, 2) + "\n");
+  io.log(
+    `${result.stopped === "early" ? "Stopped early" : "Finished"} after ${result.steps} steps, ${
+      duration(result.seconds)
+    }.`,
+  );
+  io.log(told.text);
+  io.log(
+    `Evaluate with: genrec evaluate --run ${quoted(out)} --data ${quoted(source.data)} --out ${
+      quoted(join(out, "eval"))
+    }`,
+  );
+  return told;
+}

@@ -1,0 +1,155 @@
+import type { AnswerGroup } from "./rollout.ts";
+import type { UpdateStatistics } from "./policy_update.ts";
+
+/** One line of the log: means over the steps since the last one. */
+export interface Diagnostics {
+  /** Total reward: mean over answers, and mean over groups of the deviation within a group. */
+  reward: number;
+  rewardStd: number;
+  /** The same of each reward before its weight. */
+  rewards: Record<string, { mean: number; std: number }>;
+  /** Share of groups with a target among the answers. */
+  hitGroups: number;
+  /** Share of groups whose rewards are all equal: they teach nothing. */
+  zeroVariance: number;
+  /** Share of prompts with a target among k answers: the first k of beams, any k of draws (Chen et al. 2021, unbiased). */
+  passAt: Record<string, number>;
+  /** Different answers of a group over its size. */
+  diversity: number;
+  /** Answers that are no SID of the catalogue: a search in the trie makes none. */
+  invalid: number;
+  /** KL divergence from the reference a token (k3), in nats; absent without a reference. */
+  kl?: number;
+  /** Entropy where a token is chosen, in nats. */
+  entropy: number;
+  /** Share of tokens that the objective clipped. */
+  clipShare: number;
+  /** Mean gradient norm before clipping. */
+  gradNorm: number;
+  /** Policy loss, and the loss with KL and supervised part. */
+  policyLoss: number;
+}
+
+/** Group sizes at which pass@k is told. */
+const PASS_AT = [1, 2, 4, 8, 16, 32];
+
+/** What a group's rewards came to. */
+export interface ScoredGroup {
+  group: AnswerGroup;
+  /** (G) */
+  total: Float64Array;
+  /** A list a reward. */
+  byReward: readonly Float64Array[];
+}
+
+/** Sums behind the lines of the log; they can be saved and restored, so that a resumed run writes the same lines. */
+export class DiagnosticSums {
+  #names: readonly string[];
+  #sums: Record<string, number>;
+
+  /** `names` of the rewards. */
+  constructor(names: readonly string[], sums: Record<string, number> = {}) {
+    this.#names = names;
+    this.#sums = { ...sums };
+  }
+
+  /** Adds the groups of a step. */
+  addGroups(groups: readonly ScoredGroup[]): void {
+    for (const { group: { completions, example, ranked }, total, byReward } of groups) {
+      const hits = completions.map(({ items }) => items.some((item) => example.targets.includes(item)));
+      const found = hits.filter((hit) => hit).length;
+      this.#add("groups", 1);
+      this.#add("invalid", completions.filter(({ items }) => items.length === 0).length);
+      this.#add("hitGroups", found > 0 ? 1 : 0);
+      this.#add("zeroVariance", total.every((value) => value === total[0]) ? 1 : 0);
+      this.#add("diversity", new Set(completions.map(({ leaf }) => leaf)).size / completions.length);
+      this.#add("reward", meanOf(total));
+      this.#add("rewardStd", deviationOf(total));
+      this.#names.forEach((name, i) => {
+        this.#add(`mean ${name}`, meanOf(byReward[i]));
+        this.#add(`std ${name}`, deviationOf(byReward[i]));
+      });
+      for (const k of PASS_AT.filter((k) => k <= completions.length)) {
+        const pass = ranked ? hits.slice(0, k).includes(true) ? 1 : 0 : passAtK(completions.length, found, k);
+        this.#add(`pass ${k}`, pass);
+      }
+    }
+  }
+
+  /** Adds what the updates of a rollout said; undefined where there was nothing to learn. */
+  addUpdate(statistics: UpdateStatistics | undefined): void {
+    this.#add("steps", 1);
+    if (!statistics) return;
+    for (const key of ["policyLoss", "kl", "clipped", "tokens", "entropy", "rows", "gradientNorm"] as const) {
+      this.#add(key, statistics[key]);
+    }
+  }
+
+  /** Mean KL divergence a token so far; 0 before any update. */
+  get kl(): number {
+    return this.#get("kl") / Math.max(1, this.#get("tokens"));
+  }
+
+  /** The line, and a fresh start. */
+  take(hasReference: boolean): Diagnostics {
+    const groups = Math.max(1, this.#get("groups")), steps = Math.max(1, this.#get("steps"));
+    const tokens = Math.max(1, this.#get("tokens"));
+    const ofGroups = (name: string) => round(this.#get(name) / groups);
+    const line: Diagnostics = {
+      reward: ofGroups("reward"),
+      rewardStd: ofGroups("rewardStd"),
+      rewards: Object.fromEntries(
+        this.#names.map((name) => [name, { mean: ofGroups(`mean ${name}`), std: ofGroups(`std ${name}`) }]),
+      ),
+      hitGroups: ofGroups("hitGroups"),
+      zeroVariance: ofGroups("zeroVariance"),
+      passAt: Object.fromEntries(
+        PASS_AT.filter((k) => `pass ${k}` in this.#sums).map((k) => [k, ofGroups(`pass ${k}`)]),
+      ),
+      diversity: ofGroups("diversity"),
+      invalid: this.#get("invalid"),
+      ...(hasReference ? { kl: round(this.#get("kl") / tokens, 6) } : {}),
+      entropy: round(this.#get("entropy") / Math.max(1, this.#get("rows"))),
+      clipShare: round(this.#get("clipped") / tokens),
+      gradNorm: round(this.#get("gradientNorm") / steps),
+      policyLoss: round(this.#get("policyLoss") / steps, 6),
+    };
+    this.#sums = {};
+    return line;
+  }
+
+  /** For a checkpoint. */
+  toJSON(): Record<string, number> {
+    return { ...this.#sums };
+  }
+
+  #get(name: string): number {
+    return this.#sums[name] ?? 0;
+  }
+
+  #add(name: string, value: number): void {
+    this.#sums[name] = this.#get(name) + value;
+  }
+}
+
+/** Chance that at least one of k answers drawn from n, `found` of them right, is right: 1 - C(n - found, k) / C(n, k). */
+export function passAtK(n: number, found: number, k: number): number {
+  if (n - found < k) return 1;
+  let miss = 1;
+  for (let i = 0; i < k; i++) miss *= (n - found - i) / (n - i);
+  return 1 - miss;
+}
+
+function meanOf(values: Float64Array): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** With n - 1, as advantages have it. */
+function deviationOf(values: Float64Array): number {
+  const mean = meanOf(values);
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
+}
+
+function round(value: number, digits = 4): number {
+  return Number(value.toFixed(digits));
+}

@@ -1,0 +1,64 @@
+import { z } from "zod";
+import { readJson } from "../../data/json_file.ts";
+import { isFile } from "../run_directory.ts";
+
+/** Where a run of reinforcement learning stands, beside the arrays of its optimizer: `rl.json` of a checkpoint. */
+export interface RlState {
+  /** Steps done so far; one rollout each. */
+  step: number;
+  /** Best validation so far, the step that reached it, and validations since. */
+  best: { score: number; step: number; stale: number } | null;
+  /** Validations so far. */
+  validations: number;
+  /** Place of each valid sample's target before the first step, -1 where it was not found. */
+  firstRanks: number[];
+  /** The same at the best step. */
+  bestRanks: number[];
+  /** What the schedule's learning rate is multiplied by: halved wherever the KL divergence was too large. */
+  learningRateScale: number;
+  /** Seconds of training before this checkpoint. */
+  seconds: number;
+  /** The run was stopped between this step and its validation, which a resumed run catches up on. */
+  validationDue: boolean;
+  /** Sums since the last line of the log: see `DiagnosticSums`. */
+  sums: Record<string, number>;
+}
+
+const State = z.strictObject({
+  step: z.int().min(0),
+  best: z.strictObject({ score: z.number(), step: z.int(), stale: z.int() }).nullable(),
+  validations: z.int().min(0),
+  firstRanks: z.array(z.int()),
+  bestRanks: z.array(z.int()),
+  learningRateScale: z.number(),
+  seconds: z.number(),
+  validationDue: z.boolean(),
+  sums: z.record(z.string(), z.number()),
+}) satisfies z.ZodType<RlState>;
+
+/** The state before the first step. */
+export function freshState(): RlState {
+  return {
+    step: 0,
+    best: null,
+    validations: 0,
+    firstRanks: [],
+    bestRanks: [],
+    learningRateScale: 1,
+    seconds: 0,
+    validationDue: false,
+    sums: {},
+  };
+}
+
+/** Contents of `rl.json`. */
+export function formatRlState(state: RlState): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(JSON.stringify(state) + "\n");
+}
+
+/** State of a checkpoint, and the weights of its reference where they had moved. */
+export async function loadRlState(folder: string): Promise<{ state: RlState; reference?: Uint8Array }> {
+  const state = await readJson(`${folder}/rl.json`, State);
+  const path = `${folder}/reference.safetensors`;
+  return { state, ...(await isFile(path) ? { reference: await Deno.readFile(path) } : {}) };
+}
