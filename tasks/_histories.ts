@@ -10,7 +10,7 @@ const Row = z.strictObject({
 });
 
 /** Somebody to recommend to. */
-export interface UserHistory {
+export interface HistoryRow {
   /** As in the file; absent where that says nothing. */
   user?: string | number;
   /** Item numbers, oldest first; at least one. */
@@ -23,7 +23,7 @@ export interface UserHistory {
  * Reads a JSON Lines file of histories, `{"history": [12, 845]}` or `{"titles": ["Tape", "Glue"]}`, each with a `user`
  * if one likes; one line in memory at a time. Throws {@link UserError} naming the line.
  */
-export async function* readHistories(path: string, lookup: ItemLookup): AsyncGenerator<UserHistory> {
+export async function* readHistories(path: string, lookup: ItemLookup): AsyncGenerator<HistoryRow> {
   for await (const { line, value: { user, history, titles } } of readJsonLines(path, Row)) {
     const place = `${path} line ${line}`;
     if ((history === undefined) === (titles === undefined)) {

@@ -3,7 +3,7 @@ import { UserError } from "../data/user_error.ts";
 import type { BeamResult, BeamSearch } from "../eval/beam_search.ts";
 import { beamsFor, ItemLists, type ScoredItem } from "../eval/item_lists.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli.ts";
-import { readHistories, type UserHistory } from "./_histories.ts";
+import { type HistoryRow, readHistories } from "./_histories.ts";
 import { openDevice, VariantFlag } from "./_inputs.ts";
 import { ItemLookup, itemsIn } from "./_item_lookup.ts";
 import { LineFile } from "./_output.ts";
@@ -51,67 +51,33 @@ export const task: Task<typeof config> = {
   ],
   config,
   async run(flags, io) {
-    const { history, titles, file, out } = flags;
-    const given = [history.length > 0, titles.length > 0, file !== ""].filter(Boolean).length;
-    if (given !== 1 || out !== "" && file === "") {
-      throw new UsageError(
-        given !== 1
-          ? `Expected one of --history, --titles and --file, found ${
-            given || "none"
-          }. See \`genrec recommend --help\``
-          : "Cannot use --out without --file: one history is answered on the terminal, with --json as JSON",
-      );
-    }
+    checkSource(flags);
     const run = await openRun(flags.run, flags.data, flags);
     const lookup = new ItemLookup(run.dataset, run.data);
     const allowed = flags.category.length > 0 ? itemsIn(flags.category, run.dataset, run.data) : undefined;
     const filter = new ItemFilter(flags, allowed);
-
-    if (file !== "") {
-      // All of it is checked before the model is loaded.
-      let users = 0;
-      for await (const user of readHistories(file, lookup)) {
-        filter.check(user, run);
-        users++;
-      }
-      if (users === 0) {
-        throw new UserError(`Cannot recommend for ${file}: it has no lines. Write one line of JSON a user`);
-      }
-      await answerFile(readHistories(file, lookup), users, flags, run, io, filter);
-      return;
-    }
-
-    lookup.check(history, "--history");
-    const items = titles.length > 0 ? titles.map((title) => lookup.numberOf(title, "--titles")) : history;
-    const user = { history: items, place: titles.length > 0 ? "--titles" : "--history" };
-    filter.check(user, run);
-    const { recommend, checkpoint } = await openRecommend(flags, run, filter);
-    const [scored] = await recommend([user]);
-    const recommendations = scored.map(({ item, score }) => ({ ...listed(run, item), score }));
-    const historyItems = items.map((item) => listed(run, item));
-    if (io.json) {
-      const report = { run: flags.run, checkpoint, history: historyItems, recommendations };
-      console.log(JSON.stringify(report, null, 2));
-      return;
-    }
-    const used = historyItems.slice(-run.maxHistory);
-    io.log(`History, oldest first${used.length < items.length ? ` (the last ${used.length})` : ""}:`);
-    tableLines(used.map(({ item, sid, title }) => [`  ${item}`, sid, title]), [1, 2]).forEach((line) =>
-      io.log(line)
-    );
-    io.log(`Recommendations of ${flags.run} (${checkpoint}); scores are log-probabilities:`);
-    const rows = recommendations.map(({ item, sid, score, title }, i) => [
-      `  ${i + 1}`,
-      String(item),
-      sid,
-      score.toFixed(2),
-      title,
-    ]);
-    tableLines([["  ", "item", "SID", "score", "title"], ...rows], [2, 4]).forEach((line) => io.log(line));
+    if (flags.file === "") await answerOne(flags, run, lookup, filter, io);
+    else await answerFile(flags, run, lookup, filter, io);
   },
 };
 
 type Flags = z.output<typeof config>;
+
+function checkSource({ history, titles, file, out }: Flags): void {
+  const given = [history.length > 0, titles.length > 0, file !== ""].filter(Boolean).length;
+  if (given !== 1) {
+    throw new UsageError(
+      `Expected one of --history, --titles and --file, found ${
+        given || "none"
+      }. See \`genrec recommend --help\``,
+    );
+  }
+  if (out !== "" && file === "") {
+    throw new UsageError(
+      "Cannot use --out without --file: one history is answered on the terminal, with --json as JSON",
+    );
+  }
+}
 
 function listed({ sids, dataset }: TrainedRun, item: number): ListedItem {
   return { item, sid: sids[item].join(""), title: dataset.items[item].title };
@@ -131,17 +97,17 @@ class ItemFilter {
   }
 
   /** Items of the search that this user is not shown. */
-  excluded({ history }: UserHistory): Set<number> {
+  excluded({ history }: HistoryRow): Set<number> {
     if (!this.#excludeSeen) return new Set();
     return new Set(this.#allowed ? history.filter((item) => this.#allowed!.has(item)) : history);
   }
 
   /** Throws {@link UserError} where nothing is left to recommend. */
-  check(user: UserHistory, { dataset }: TrainedRun): void {
+  check(row: HistoryRow, { dataset }: TrainedRun): void {
     const items = this.allowed?.length ?? dataset.items.length;
-    if (this.excluded(user).size < items) return;
+    if (this.excluded(row).size < items) return;
     throw new UserError(
-      `Cannot recommend for ${user.place}: all ${items} items${
+      `Cannot recommend for ${row.place}: all ${items} items${
         this.allowed ? " of --category" : ""
       } are in the ` +
         "history. Leave --exclude-seen out",
@@ -149,9 +115,9 @@ class ItemFilter {
   }
 }
 
-type Recommend = (users: readonly UserHistory[]) => Promise<ScoredItem[][]>;
+type Recommend = (rows: readonly HistoryRow[]) => Promise<ScoredItem[][]>;
 
-/** Loads the model. `batch` is how many users to ask for at once. */
+/** Loads the model. `batch` is how many rows to ask for at once. */
 async function openRecommend(
   { beams, top, normalisation, checkpoint: which, variant }: Flags,
   run: TrainedRun,
@@ -175,15 +141,15 @@ async function openRecommend(
   return {
     checkpoint,
     batch: promptsPerBatch,
-    async recommend(users) {
-      const without = users.map((user) => filter.excluded(user));
-      const widths = Map.groupBy(users.keys(), (i) => beamsFor(fewest, top, without[i].size));
+    async recommend(rows) {
+      const without = rows.map((row) => filter.excluded(row));
+      const widths = Map.groupBy(rows.keys(), (i) => beamsFor(fewest, top, without[i].size));
       const found: BeamResult[] = [];
       for (const [beams, members] of widths) {
         const search = searchFor(beams);
         for (let start = 0; start < members.length; start += search.promptsPerBatch) {
           const batch = members.slice(start, start + search.promptsPerBatch);
-          const results = await search.run(batch.map((i) => run.prompts.prompt(users[i].history)));
+          const results = await search.run(batch.map((i) => run.prompts.prompt(rows[i].history)));
           batch.forEach((i, b) => found[i] = results[b]);
         }
       }
@@ -192,34 +158,80 @@ async function openRecommend(
   };
 }
 
-/** Answers all users in order, a batch in memory at a time. */
-async function answerFile(
-  histories: AsyncIterable<UserHistory>,
-  count: number,
+/** Answers `--history` or `--titles` with a table, or with JSON. */
+async function answerOne(
   flags: Flags,
   run: TrainedRun,
-  io: TaskIO,
+  lookup: ItemLookup,
   filter: ItemFilter,
+  io: TaskIO,
 ): Promise<void> {
+  lookup.check(flags.history, "--history");
+  const history = flags.titles.length > 0
+    ? flags.titles.map((title) => lookup.numberOf(title, "--titles"))
+    : flags.history;
+  const row = { history, place: flags.titles.length > 0 ? "--titles" : "--history" };
+  filter.check(row, run);
+  const { recommend, checkpoint } = await openRecommend(flags, run, filter);
+  const [scored] = await recommend([row]);
+  const recommendations = scored.map(({ item, score }) => ({ ...listed(run, item), score }));
+  const bought = history.map((item) => listed(run, item));
+  if (io.json) {
+    console.log(JSON.stringify({ run: flags.run, checkpoint, history: bought, recommendations }, null, 2));
+    return;
+  }
+  const used = bought.slice(-run.maxHistory);
+  const heading = `History, oldest first${used.length < bought.length ? ` (the last ${used.length})` : ""}:`;
+  const rows = recommendations.map(({ item, sid, score, title }, i) => [
+    `  ${i + 1}`,
+    String(item),
+    sid,
+    score.toFixed(2),
+    title,
+  ]);
+  [
+    heading,
+    ...tableLines(used.map(({ item, sid, title }) => [`  ${item}`, sid, title]), [1, 2]),
+    `Recommendations of ${flags.run} (${checkpoint}); scores are log-probabilities:`,
+    ...tableLines([["  ", "item", "SID", "score", "title"], ...rows], [2, 4]),
+  ].forEach((line) => io.log(line));
+}
+
+/** Answers the lines of `--file` in order, a batch in memory at a time; all are checked before the model is loaded. */
+async function answerFile(
+  flags: Flags,
+  run: TrainedRun,
+  lookup: ItemLookup,
+  filter: ItemFilter,
+  io: TaskIO,
+): Promise<void> {
+  let count = 0;
+  for await (const row of readHistories(flags.file, lookup)) {
+    filter.check(row, run);
+    count++;
+  }
+  if (count === 0) {
+    throw new UserError(`Cannot recommend for ${flags.file}: it has no lines. Write one line of JSON a user`);
+  }
   await using file = flags.out === "" ? undefined : await LineFile.create(flags.out);
   const { recommend, batch } = await openRecommend(flags, run, filter);
   const progress = io.progress(count, "recommend");
   let done = 0;
-  const answer = async (users: UserHistory[]) => {
-    const lists = await recommend(users);
-    for (const [i, { user, history }] of users.entries()) {
+  const answer = async (rows: HistoryRow[]) => {
+    const lists = await recommend(rows);
+    for (const [i, { user, history }] of rows.entries()) {
       const recommendations = lists[i].map(({ item, score }) => ({ ...listed(run, item), score }));
       const row = { ...(user !== undefined && { user }), history, recommendations };
       if (file) await file.append(row);
       else console.log(JSON.stringify(row));
     }
-    progress.update(done += users.length);
+    progress.update(done += rows.length);
     io.signal.throwIfAborted();
   };
   try {
-    let waiting: UserHistory[] = [];
-    for await (const user of histories) {
-      waiting.push(user);
+    let waiting: HistoryRow[] = [];
+    for await (const row of readHistories(flags.file, lookup)) {
+      waiting.push(row);
       if (waiting.length < batch) continue;
       await answer(waiting);
       waiting = [];
