@@ -275,6 +275,16 @@ export {
 } from "./eval/recommender.ts";
 export { checkRows, type Score, type ScoreOptions, scoreResults } from "./eval/score.ts";
 
+export { baselines, loadBaseline } from "./train/baselines/load.ts";
+export type {
+  BaselineEpoch,
+  BaselineFacts,
+  BaselineInput,
+  BaselineMethod,
+  BaselineResult,
+  RankedItems,
+  TrainedBaseline,
+} from "./train/baselines/method.ts";
 export { DivergenceError, loadDecoder, type TrainerState } from "./train/checkpoint.ts";
 export { RunDirectory, type RunFiles } from "./train/run_directory.ts";
 export { type SftFacts, type SftInput, type SftResult, trainSft } from "./train/sft.ts";

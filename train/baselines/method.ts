@@ -32,7 +32,9 @@ export interface TrainedBaseline {
 
 /** What a baseline is trained on, and where it is kept. */
 export interface BaselineInput {
+  /** Device to train on. */
   device: Device;
+  /** What is learned: its train histories, and its valid split for choosing the best checkpoint. */
   dataset: Dataset;
   /** Where metrics and checkpoints are written; `create()` it before, or in `onStart()`. */
   run: RunDirectory;
@@ -52,11 +54,13 @@ export interface BaselineInput {
 export interface BaselineFacts {
   /** Numbers of the model. */
   parameters: number;
-  /** Training sequences, and their targets. */
+  /** Training sequences of an epoch. */
   sequences: number;
+  /** Their targets. */
   targets: number;
-  /** Steps of the whole run, and those that were done before a resume. */
+  /** Steps of the whole run. */
   steps: number;
+  /** Steps that were done before a resume. */
   done: number;
 }
 
