@@ -4,6 +4,7 @@
  * torch's default threads at the best of some batch sizes, tried first:
  *
  *     deno run -A bench/peer_generate.ts [--run RUN [--checkpoint best]] [--users 512] [--turns 4] [--beams 50]
+ *         [--batches 8,32,128] [--trial 128] [--constraints table,function] [--python python3]
  *
  * Without a run the model is small and has random weights; the users are those of MiniOneRec's Industrial test split
  * where GENREC_DATA holds it, else random. The two take turns. Prints Markdown.
@@ -34,6 +35,7 @@ const { values } = parseArgs({
     beams: { type: "string", default: "50" },
     batches: { type: "string", default: "8,32,128" },
     trial: { type: "string", default: "128" },
+    constraints: { type: "string", default: "table,function" },
     python: { type: "string", default: Deno.env.get("GENREC_PYTHON") ?? "python3" },
   },
 });
@@ -41,7 +43,7 @@ const PEERS: Record<Constraint, string> = {
   table: "transformers, all beams looked up at once",
   function: "transformers, prefix_allowed_tokens_fn",
 };
-const CONSTRAINTS = Object.keys(PEERS) as Constraint[];
+const constraints = values.constraints.split(",").filter((name): name is Constraint => name in PEERS);
 const TOP = 10;
 
 interface System {
@@ -92,7 +94,7 @@ const systems: System[] = [
       return { milliseconds: performance.now() - before, lists };
     },
   },
-  ...CONSTRAINTS.map((constraint): System => ({
+  ...constraints.map((constraint): System => ({
     name: PEERS[constraint],
     rates: [],
     lists: [],
