@@ -184,7 +184,8 @@ function choicesOf(property: Property): unknown[] {
 }
 
 function placeholder(property: Property): string {
-  if (allows(property, "array")) return ["a", "b", "..."].join(separatorOf(property));
+  // The dots also let a list be several words.
+  if (allows(property, "array")) return ["a", "b..."].join(separatorOf(property));
   if (allows(property, "integer") || allows(property, "number")) return "n";
   return choicesOf(property).length ? "choice" : "text";
 }

@@ -1,9 +1,17 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { type Sample, splits } from "../data/dataset.ts";
+import { type Dataset, type Sample, type Split, splits } from "../data/dataset.ts";
 import { UserError } from "../data/user_error.ts";
 import { popularity, repeatRecent, type Scorer, transitions } from "../eval/baselines.ts";
-import { evaluateSplit, type Evaluation } from "../eval/evaluate.ts";
+import {
+  CREDITS,
+  evaluateSplit,
+  type Evaluation,
+  Measurement,
+  type MeasurementOptions,
+  type Prediction,
+} from "../eval/evaluate.ts";
+import { DEFAULT_KS } from "../eval/metrics.ts";
 import { mixRanked } from "../eval/mixture.ts";
 import {
   beamRecommender,
@@ -12,37 +20,50 @@ import {
   type Recommender,
   scorerRecommender,
 } from "../eval/recommender.ts";
+import { SLICINGS } from "../eval/slices.ts";
 import { writeAtomic } from "../train/run_directory.ts";
-import type { Task, TaskIO } from "./_cli.ts";
-import { openDevice, VariantFlag } from "./_inputs.ts";
+import { type Task, type TaskIO, UsageError } from "./_cli.ts";
+import { compareFolders } from "./_evaluate_compare.ts";
+import { type EvaluateReport, evaluationLines } from "./_evaluate_report.ts";
+import { checkEnded, RowFile, type RowSettings } from "./_evaluate_rows.ts";
+import { openShards, SHARD, shardRows } from "./_evaluate_shards.ts";
+import { loadInputs, openDevice, VariantFlag } from "./_inputs.ts";
 import { LineFile, makeFolder } from "./_output.ts";
-import { openModel, openRun, openSearch, resolved, RunFlags, type TrainedRun } from "./_run.ts";
-import { tableLines } from "./_table.ts";
+import { modelFolder, openModel, openRun, openSearch, resolved, RunFlags, type TrainedRun } from "./_run.ts";
 
 const config = z.strictObject({
   ...RunFlags,
+  run: RunFlags.run.default(""),
   split: z.enum(splits).default("test").describe("samples to rank"),
   beams: z.int().min(1).default(50).describe("SIDs kept a user"),
-  out: z.string().describe("folder to write: metrics.json, predictions.jsonl"),
+  ks: z.array(z.int().min(1)).min(1).default([...DEFAULT_KS]).describe(
+    "cut-offs of the metrics; those beyond --beams are left out",
+  ),
+  credit: z.enum(CREDITS).default("string").describe(
+    "what a hit on a SID counts in hr and ndcg: string: 1, whoever shares it, as in MiniOneRec; group: 1 / (items that " +
+      "share it)",
+  ),
+  out: z.string().default("").describe("folder to write: metrics.json, predictions.jsonl"),
   limit: z.int().min(0).default(0).describe("the first so many users alone; 0: all"),
   mixture: z.number().min(0).max(1).default(0).describe(
     "also report the model mixed with transition counts, which have this share; 0: no mixture",
   ),
   baselines: z.boolean().default(false).describe("also report popularity, repeat recent and transitions"),
-  seed: z.int().min(0).default(42).describe("seed of the bootstrap intervals"),
+  seed: z.int().min(0).default(42).describe("seed of the bootstrap intervals and of the paired test"),
+  resume: z.boolean().default(false).describe(
+    "keep the rows that an earlier evaluation with these flags left in --out, and rank the others",
+  ),
+  shard: z.string().regex(SHARD, { error: "expected a shard such as 0/4, the first of four" }).default("")
+    .describe(
+      "this part of the users alone, such as 0/4, 1/4, 2/4 and 3/4; --merge makes the whole",
+    ),
+  merge: z.array(z.string()).default([]).describe("make one evaluation of the folders of all shards"),
+  compare: z.array(z.string()).default([]).describe(
+    "paired test of two or more evaluations, by their folders: the first one is the baseline; --out takes compare.json",
+  ),
   ...VariantFlag,
 });
-
-/** `metrics.json`. Baselines rank items themselves, so compare their `hr` with the model's `hrItem`. */
-export interface EvaluateReport extends Evaluation {
-  run: string;
-  data: string;
-  checkpoint: string;
-  normalisation: string;
-  mixture?: Evaluation & { weight: number };
-  /** By name. */
-  baselines?: Record<string, Evaluation>;
-}
+type Flags = z.output<typeof config>;
 
 export const task: Task<typeof config> = {
   name: "evaluate",
@@ -50,126 +71,255 @@ export const task: Task<typeof config> = {
   examples: [
     "evaluate --run runs/a --data synthetic --split test --beams 50 --out eval/",
     "evaluate --run runs/a --split valid --mixture 0.3 --baselines --out eval/",
+    "evaluate --run models/qwen --sids index.json --data data/mine --out eval/",
+    "evaluate --compare runs/a/eval runs/b/eval",
+    "evaluate --run runs/a --shard 0/2 --out part-0",
+    "evaluate --merge part-0 part-1 --out eval/",
   ],
   config,
   async run(flags, io) {
-    const report = await evaluate(flags, io);
+    const report = await modeOf(flags)(flags, io);
     if (io.json) console.log(JSON.stringify(report, null, 2));
   },
 };
 
-/** Evaluates as the flags say; also the evaluation stage of `quickstart`. */
-export async function evaluate(flags: z.output<typeof config>, io: TaskIO): Promise<EvaluateReport> {
-  const { split, beams, out, limit, mixture, baselines, normalisation, seed } = flags;
-  const run = await openRun(flags.run, flags.data, flags);
-  const { items, samples: { [split]: all, train } } = run.dataset;
-  if (all.length === 0) {
-    throw new UserError(
-      `Cannot evaluate on ${run.data}: its ${split} split is empty. Choose another --split`,
+function modeOf({ run, out, merge, compare }: Flags): (flags: Flags, io: TaskIO) => Promise<unknown> {
+  if (compare.length > 0) return compareFolders;
+  const missing = merge.length === 0 && run === "" ? "run" : out === "" ? "out" : undefined;
+  if (missing !== undefined) {
+    throw new UsageError(
+      `Missing --${missing}: ${config.shape[missing].description}. See \`genrec evaluate --help\``,
     );
   }
-  const samples = limit > 0 ? all.slice(0, limit) : all;
-  const { device } = await openDevice(flags.variant);
-  const { decoder, checkpoint } = await openModel(device, run, flags.checkpoint);
-  await makeFolder(out);
-  await using predictions = await LineFile.create(join(out, "predictions.jsonl"));
+  return merge.length > 0 ? mergeShards : evaluate;
+}
 
-  const search = openSearch(device, run, decoder, { beams, normalisation });
-  const sids = run.sids.map((sid) => sid.join(""));
-  const names = leafSids(search.trie.host, sids);
-  const ranked = new Map<Sample, Ranked>();
-  const model = beamRecommender(search, (sample) => run.prompts.prompt(sample.history, sample), names);
-  const remember: Recommender = async (batch) => {
-    const lists = await model(batch);
-    if (mixture > 0) batch.forEach((sample, i) => ranked.set(sample, lists[i]));
-    return lists;
+/** Evaluates as the flags say; also the evaluation stage of `quickstart`. */
+export async function evaluate(flags: Flags, io: TaskIO): Promise<EvaluateReport> {
+  const { split, beams, out, limit, shard } = flags;
+  const run = await openRun(flags.run, flags.data, flags);
+  const all = samplesOf(run.dataset, run.data, split, limit);
+  const { first, end } = shardRows(shard, all.length);
+  const samples = all.slice(first, end);
+  const settings: RowSettings = {
+    run: flags.run,
+    data: run.data,
+    index: run.index,
+    prompts: flags.prompts,
+    maxHistory: run.maxHistory,
+    checkpoint: (await modelFolder(run, flags.checkpoint)).checkpoint,
+    normalisation: resolved(run, flags.normalisation),
+    split,
+    beams,
+    limit,
+    shard,
   };
-  const shared = { split, samples, train, items, beams, batch: search.promptsPerBatch, seed };
-  const progress = io.progress(samples.length, `evaluate ${split}`);
-  const evaluation = await evaluateSplit({
-    ...shared,
+  const sids = run.sids.map((sid) => sid.join(""));
+  await using rows = await RowFile.open(out, settings, flags.resume);
+  if (rows.found > 0) io.log(`${rows.found} of ${samples.length} users are there from before`);
+  const isWhole = rows.found >= samples.length;
+  const ranker = isWhole ? undefined : await openRanker(flags, run, sids);
+  await rows.begin();
+  const evaluation = await measure({
+    flags,
+    io,
+    dataset: run.dataset,
+    split,
+    beams,
     sids,
-    recommend: remember,
-    onPrediction: (prediction) => predictions.append(prediction),
+    samples,
+    firstRow: first,
+    made: rows.found > 0 ? rows.read() : undefined,
+    ranker,
+    onPrediction: (prediction) => rows.append(prediction),
+  }).catch((error) => {
+    if (rows.length > 0) io.log(`${rows.length} of ${samples.length} users are kept: go on with --resume`);
+    throw error;
+  });
+  if (isWhole) evaluation.secondsPerUser = rows.secondsPerUser;
+  const report: EvaluateReport = { ...evaluation, ...settings };
+  await rows.commit(report);
+  return told(report, out, io);
+}
+
+/** Makes the evaluation that one process would have made of those of its shards. */
+async function mergeShards(flags: Flags, io: TaskIO): Promise<EvaluateReport> {
+  const { out } = flags;
+  const { settings, secondsPerUser, rows } = await openShards(flags.merge);
+  const { data, index, split, beams, limit } = settings;
+  const inputs = await loadInputs(data, index);
+  const samples = samplesOf(inputs.dataset, data, split, limit);
+  await checkEnded(out);
+  await makeFolder(out);
+  await using file = await LineFile.create(join(out, "predictions.jsonl"));
+  const evaluation = await measure({
+    flags,
+    io,
+    dataset: inputs.dataset,
+    split,
+    beams,
+    sids: inputs.sids.map((sid) => sid.join("")),
+    samples,
+    firstRow: 0,
+    made: written(rows(samples.length), file),
+  });
+  const report: EvaluateReport = { ...evaluation, ...settings, secondsPerUser };
+  await file.commit();
+  await writeAtomic(join(out, "metrics.json"), JSON.stringify(report, null, 2) + "\n");
+  return told(report, out, io);
+}
+
+async function* written(rows: AsyncIterable<Prediction>, file: LineFile): AsyncGenerator<Prediction> {
+  for await (const row of rows) {
+    await file.append(row);
+    yield row;
+  }
+}
+
+function told(report: EvaluateReport, out: string, io: TaskIO): EvaluateReport {
+  evaluationLines(report).forEach((line) => io.log(line));
+  io.log(`Wrote ${join(out, "metrics.json")} and ${join(out, "predictions.jsonl")}`);
+  return report;
+}
+
+function samplesOf({ samples }: Dataset, data: string, split: Split, limit: number): Sample[] {
+  const all = samples[split];
+  if (all.length === 0) {
+    throw new UserError(`Cannot evaluate on ${data}: its ${split} split is empty. Choose another --split`);
+  }
+  return limit > 0 ? all.slice(0, limit) : all;
+}
+
+/** What ranks users. */
+interface Ranker {
+  recommend: Recommender;
+  /** Samples a call. */
+  batch: number;
+}
+
+async function openRanker(flags: Flags, run: TrainedRun, sids: readonly string[]): Promise<Ranker> {
+  const { device } = await openDevice(flags.variant);
+  const { decoder } = await openModel(device, run, flags.checkpoint);
+  const search = openSearch(device, run, decoder, flags);
+  const names = leafSids(search.trie.host, sids);
+  return {
+    recommend: beamRecommender(search, (sample) => run.prompts.prompt(sample.history, sample), names),
+    batch: search.promptsPerBatch,
+  };
+}
+
+interface Work {
+  flags: Flags;
+  io: TaskIO;
+  dataset: Dataset;
+  split: Split;
+  beams: number;
+  /** Joined SIDs of items (N). */
+  sids: readonly string[];
+  samples: readonly Sample[];
+  firstRow: number;
+  /** Rows of the first samples. */
+  made?: AsyncIterable<Prediction>;
+  /** For the samples after them. */
+  ranker?: Ranker;
+  onPrediction?: (prediction: Prediction) => Promise<void>;
+}
+
+/** Metrics of a model, with the mixture and the baselines that the flags ask for. */
+async function measure(work: Work): Promise<Evaluation & Pick<EvaluateReport, "mixture" | "baselines">> {
+  const { flags, io, dataset, split, beams, sids, samples, firstRow, onPrediction } = work;
+  const { seed, ks, credit, mixture: weight } = flags;
+  const { items, samples: { train } } = dataset;
+  const shared = { split, train, items, beams, ks: [...new Set(ks)].sort((a, b) => a - b), credit, seed };
+  const mixture = weight > 0 ? new MixtureMeasurement({ ...shared, sids }, weight) : undefined;
+  const missing = () => Promise.reject(new Error(`Rows are missing, expected ${samples.length}`));
+  const { recommend, batch } = work.ranker ?? { recommend: missing, batch: samples.length };
+  const progress = io.progress(samples.length, `evaluate ${split}`);
+  const evaluation: Awaited<ReturnType<typeof measure>> = await evaluateSplit({
+    ...shared,
+    slices: SLICINGS,
+    sids,
+    samples,
+    firstRow,
+    made: work.made && passedTo(work.made, (prediction) => mixture?.add(prediction)),
+    recommend,
+    batch,
+    async onPrediction(prediction) {
+      await onPrediction?.(prediction);
+      await mixture?.add(prediction);
+    },
     onProgress(done) {
       progress.update(done);
       io.signal.throwIfAborted();
     },
   }).finally(() => progress.stop());
 
-  const report: EvaluateReport = {
-    ...evaluation,
-    run: flags.run,
-    data: run.data,
-    checkpoint,
-    normalisation: resolved(run, normalisation),
-  };
-  if (mixture > 0) {
-    const counts = countsRecommender(run, sids);
-    const recommend: Recommender = async (batch) =>
-      (await counts(batch)).map((list, i) =>
-        mixRanked(ranked.get(batch[i])!, list, { weight: mixture, k: search.beams })
-      );
-    const mixed = await evaluateSplit({ ...shared, sids, recommend });
-    mixed.secondsPerUser += evaluation.secondsPerUser;
-    report.mixture = { weight: mixture, ...mixed };
-  }
-  if (baselines) {
+  if (mixture) evaluation.mixture = { weight, ...mixture.evaluation(evaluation.secondsPerUser) };
+  if (flags.baselines) {
     const numbers = items.map((_, item) => String(item));
-    report.baselines = {};
+    evaluation.baselines = {};
     for (const make of [popularity, repeatRecent, transitions]) {
       const scorer: Scorer = make(train, items.length);
-      const recommend = scorerRecommender(scorer, numbers, beams);
-      report.baselines[scorer.name] = await evaluateSplit({ ...shared, sids: numbers, recommend });
+      const options = { ...shared, sids: numbers, samples, batch: samples.length };
+      evaluation.baselines[scorer.name] = await evaluateSplit({
+        ...options,
+        recommend: scorerRecommender(scorer, numbers, beams),
+      });
     }
   }
-  await predictions.commit();
-  await writeAtomic(join(out, "metrics.json"), JSON.stringify(report, null, 2) + "\n");
-  evaluationLines(report).forEach((line) => io.log(line));
-  io.log(`Wrote ${join(out, "metrics.json")} and ${join(out, "predictions.jsonl")}`);
-  return report;
+  return evaluation;
 }
 
-/** Transition counts by SID, without the items that they say nothing about. */
-function countsRecommender(
-  { dataset: { samples, items } }: TrainedRun,
-  sids: readonly string[],
-): Recommender {
-  const rank = scorerRecommender(transitions(samples.train, items.length), sids, items.length);
-  return async (batch) =>
-    (await rank(batch)).map(({ sids, scores }) => {
-      const end = scores.indexOf(0);
-      return end < 0 ? { sids, scores } : { sids: sids.slice(0, end), scores: scores.slice(0, end) };
-    });
+/** Rows, each of which `use` sees once it was counted. */
+async function* passedTo(
+  rows: AsyncIterable<Prediction>,
+  use: (row: Prediction) => Promise<void> | undefined,
+): AsyncGenerator<Prediction> {
+  for await (const row of rows) {
+    yield row;
+    await use(row);
+  }
 }
 
-/** The report as a table for people. */
-export function evaluationLines(report: EvaluateReport): string[] {
-  const { split, users, beams, mixture, baselines, checkpoint, invalid, duplicates, secondsPerUser } = report;
-  const ks = Object.keys(report.hr).filter((k) => ["1", "5", "10"].includes(k));
-  const last = ks.at(-1)!;
-  const figure = (value: number) => value.toFixed(4);
-  const row = (name: string, { hr, ndcg, ci95 }: Evaluation) => [
-    name,
-    ...ks.map((k) => figure(hr[k])),
-    ...ks.filter((k) => k !== "1").map((k) => figure(ndcg[k])),
-    ci95.hr[last].map(figure).join("-"),
-    ci95.ndcg[last].map(figure).join("-"),
-  ];
-  const heading = [
-    `${split}, ${users} users`,
-    ...ks.map((k) => `HR@${k}`),
-    ...ks.filter((k) => k !== "1").map((k) => `NDCG@${k}`),
-    `95 % of HR@${last}`,
-    `95 % of NDCG@${last}`,
-  ];
-  const rows = [row(`model (${checkpoint})`, report)];
-  if (mixture) rows.push(row(`model + ${mixture.weight} transitions`, mixture));
-  for (const [name, baseline] of Object.entries(baselines ?? {})) rows.push(row(name, baseline));
-  return [
-    ...tableLines([heading, ...rows]),
-    `${beams} beams, ${invalid} invalid, ${duplicates} duplicates, ${
-      (1000 * secondsPerUser).toFixed(1)
-    } ms a user`,
-  ];
+/** A model's lists mixed with transition counts by SID, without the items that the counts say nothing about. */
+class MixtureMeasurement {
+  #sids: readonly string[];
+  #weight: number;
+  #k: number;
+  #counts: Recommender;
+  #measurement: Measurement;
+  #milliseconds = 0;
+
+  constructor(options: MeasurementOptions, weight: number) {
+    const { sids, train, items, beams } = options;
+    this.#sids = sids;
+    this.#weight = weight;
+    this.#k = Math.min(beams, new Set(sids).size);
+    this.#counts = scorerRecommender(transitions(train, items.length), sids, items.length);
+    this.#measurement = new Measurement(options);
+  }
+
+  async add(prediction: Prediction): Promise<void> {
+    const began = performance.now();
+    const [{ sids, scores }] = await this.#counts([prediction]);
+    const end = scores.indexOf(0);
+    const counts = end < 0 ? { sids, scores } : { sids: sids.slice(0, end), scores: scores.slice(0, end) };
+    const list = mixRanked(this.#listOf(prediction), counts, { weight: this.#weight, k: this.#k });
+    this.#milliseconds += performance.now() - began;
+    this.#measurement.add(this.#measurement.prediction(prediction.row, prediction, list));
+  }
+
+  /** Metrics; the model's own time is added to that of the mixing. */
+  evaluation(modelSecondsPerUser: number): Evaluation {
+    return this.#measurement.evaluation(
+      modelSecondsPerUser + this.#milliseconds / 1000 / this.#measurement.users,
+    );
+  }
+
+  // Items that share a SID stand together in a row.
+  #listOf({ items, scores }: Prediction): Ranked {
+    const names = items.map((item) => this.#sids[item]);
+    const first = names.map((name, i) => name !== names[i - 1]);
+    return { sids: names.filter((_, i) => first[i]), scores: scores.filter((_, i) => first[i]) };
+  }
 }

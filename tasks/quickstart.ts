@@ -10,9 +10,10 @@ import { UserError } from "../data/user_error.ts";
 import type { Prediction } from "../eval/evaluate.ts";
 import { writeAtomic } from "../train/run_directory.ts";
 import type { Task, TaskIO } from "./_cli.ts";
+import type { EvaluateReport } from "./_evaluate_report.ts";
 import { VariantFlag } from "./_inputs.ts";
 import { makeFolder } from "./_output.ts";
-import { evaluate, type EvaluateReport, task as evaluateTask } from "./evaluate.ts";
+import { evaluate, task as evaluateTask } from "./evaluate.ts";
 import { duration } from "./progress.ts";
 import { sft, task as sftTask } from "./sft.ts";
 import { makeSids } from "./sid/make.ts";
@@ -167,6 +168,7 @@ async function test({ out, limit, variant }: Flags, io: TaskIO): Promise<void> {
     limit,
     baselines: true,
     mixture: MIXTURE,
+    resume: true,
   };
   byHand(
     io,
