@@ -29,7 +29,9 @@ import { checkEnded, RowFile, type RowSettings } from "./_evaluate_rows.ts";
 import { openShards, SHARD, shardRows } from "./_evaluate_shards.ts";
 import { loadInputs, openDevice, VariantFlag } from "./_inputs.ts";
 import { LineFile, makeFolder } from "./_output.ts";
+import { RESULT_FORMATS, writeResults } from "./_results.ts";
 import { modelFolder, openModel, openRun, openSearch, resolved, RunFlags, type TrainedRun } from "./_run.ts";
+import { scoreFiles } from "./_score.ts";
 
 const config = z.strictObject({
   ...RunFlags,
@@ -61,6 +63,13 @@ const config = z.strictObject({
   compare: z.array(z.string()).default([]).describe(
     "paired test of two or more evaluations, by their folders: the first one is the baseline; --out takes compare.json",
   ),
+  format: z.enum(["none", ...RESULT_FORMATS]).default("none").describe(
+    "also write the predictions as this project does, into a folder of its name in --out",
+  ),
+  score: z.array(z.string()).default([]).describe(
+    "score result files of MiniOneRec or MIMIGenRec, the shards of one in order, without a model; --data compares rows " +
+      "with --split, --sids names the index, --out takes score.json",
+  ),
   ...VariantFlag,
 });
 type Flags = z.output<typeof config>;
@@ -73,6 +82,7 @@ export const task: Task<typeof config> = {
     "evaluate --run runs/a --split valid --mixture 0.3 --baselines --out eval/",
     "evaluate --run models/qwen --sids index.json --data data/mine --out eval/",
     "evaluate --compare runs/a/eval runs/b/eval",
+    "evaluate --score 0.json,1.json --data data/minionerec",
     "evaluate --run runs/a --shard 0/2 --out part-0",
     "evaluate --merge part-0 part-1 --out eval/",
   ],
@@ -83,8 +93,9 @@ export const task: Task<typeof config> = {
   },
 };
 
-function modeOf({ run, out, merge, compare }: Flags): (flags: Flags, io: TaskIO) => Promise<unknown> {
+function modeOf({ run, out, merge, compare, score }: Flags): (flags: Flags, io: TaskIO) => Promise<unknown> {
   if (compare.length > 0) return compareFolders;
+  if (score.length > 0) return scoreFiles;
   const missing = merge.length === 0 && run === "" ? "run" : out === "" ? "out" : undefined;
   if (missing !== undefined) {
     throw new UsageError(
@@ -139,7 +150,7 @@ export async function evaluate(flags: Flags, io: TaskIO): Promise<EvaluateReport
   if (isWhole) evaluation.secondsPerUser = rows.secondsPerUser;
   const report: EvaluateReport = { ...evaluation, ...settings };
   await rows.commit(report);
-  return told(report, out, io);
+  return await told(report, flags, sids, io);
 }
 
 /** Makes the evaluation that one process would have made of those of its shards. */
@@ -148,6 +159,7 @@ async function mergeShards(flags: Flags, io: TaskIO): Promise<EvaluateReport> {
   const { settings, secondsPerUser, rows } = await openShards(flags.merge);
   const { data, index, split, beams, limit } = settings;
   const inputs = await loadInputs(data, index);
+  const sids = inputs.sids.map((sid) => sid.join(""));
   const samples = samplesOf(inputs.dataset, data, split, limit);
   await checkEnded(out);
   await makeFolder(out);
@@ -158,7 +170,7 @@ async function mergeShards(flags: Flags, io: TaskIO): Promise<EvaluateReport> {
     dataset: inputs.dataset,
     split,
     beams,
-    sids: inputs.sids.map((sid) => sid.join("")),
+    sids,
     samples,
     firstRow: 0,
     made: written(rows(samples.length), file),
@@ -166,7 +178,7 @@ async function mergeShards(flags: Flags, io: TaskIO): Promise<EvaluateReport> {
   const report: EvaluateReport = { ...evaluation, ...settings, secondsPerUser };
   await file.commit();
   await writeAtomic(join(out, "metrics.json"), JSON.stringify(report, null, 2) + "\n");
-  return told(report, out, io);
+  return await told(report, flags, sids, io);
 }
 
 async function* written(rows: AsyncIterable<Prediction>, file: LineFile): AsyncGenerator<Prediction> {
@@ -176,9 +188,15 @@ async function* written(rows: AsyncIterable<Prediction>, file: LineFile): AsyncG
   }
 }
 
-function told(report: EvaluateReport, out: string, io: TaskIO): EvaluateReport {
+async function told(
+  report: EvaluateReport,
+  { out, format, ks }: Flags,
+  sids: readonly string[],
+  io: TaskIO,
+): Promise<EvaluateReport> {
   evaluationLines(report).forEach((line) => io.log(line));
   io.log(`Wrote ${join(out, "metrics.json")} and ${join(out, "predictions.jsonl")}`);
+  if (format !== "none") io.log(`Wrote ${(await writeResults(format, out, sids, ks)).join(" and ")}`);
   return report;
 }
 

@@ -1,10 +1,13 @@
 // Other projects' result files: written beside predictions.jsonl, and scored.
 import assert from "node:assert/strict";
 import { UserError } from "../../data/user_error.ts";
+import { parseArgs } from "../../tasks/_cli.ts";
 import { writeResults } from "../../tasks/_results.ts";
 import { scoreFiles, type ScoreFlags, type ScoreReport } from "../../tasks/_score.ts";
+import { task as evaluate } from "../../tasks/evaluate.ts";
 import { withFiles } from "../data/minionerec_fixture.ts";
-import { filesIn, withData } from "./genrec.ts";
+import { filesIn, withData, withRun } from "./genrec.ts";
+import { collector } from "./text_shop.ts";
 
 const SIDS = ["<a_1><b_2>", "<a_1><b_3>", "<a_2><b_2>", "<a_2><b_2>"];
 const PREDICTIONS = [
@@ -91,4 +94,36 @@ Deno.test("evaluate --score with --data scores the rows of a split and no others
       await refuses({ score: whole, data, split: "train" }, /it has 3 samples.*Name all shards/);
     },
   );
+});
+
+Deno.test("evaluate --format writes what --score gives evaluate's own metrics for", async () => {
+  await withRun(async (dir) => {
+    const run = async (...words: string[]) => {
+      const { io, lines } = collector();
+      await evaluate.run(
+        parseArgs(evaluate, ["--data", `${dir}/data`, "--split", "train", ...words])!.config,
+        io,
+      );
+      return lines;
+    };
+    const lines = await run(
+      "--run",
+      `${dir}/run`,
+      "--out",
+      `${dir}/eval`,
+      "--beams",
+      "3",
+      "--format",
+      "minionerec",
+    );
+    const file = `${dir}/eval/minionerec/final_result.json`;
+    assert.equal(lines.at(-1), `Wrote ${file}`);
+    await run("--score", file, "--out", `${dir}/scored`);
+    const read = async (path: string) => JSON.parse(await Deno.readTextFile(`${dir}/${path}`));
+    const [own, scored] = [await read("eval/metrics.json"), await read("scored/score.json")];
+    for (const field of ["users", "beams", "hr", "ndcg", "hrItem", "ndcgItem", "ci95"]) {
+      assert.deepEqual(scored[field], own[field], field);
+    }
+    assert.equal(scored.users, 3);
+  });
 });
