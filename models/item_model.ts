@@ -93,14 +93,15 @@ const MOST_HISTORIES = 256;
 /** Scores of all items for histories of a trained {@link ItemModel}. */
 export class ItemScores {
   #model: ItemModel;
-  #buffer: ItemBatchBuffer;
-  #rows: number;
+  #capacity: Capacity;
+  #many: ItemBatchBuffer | undefined;
+  /** Of a single history: a reward asks for one at a time. */
+  #one: ItemBatchBuffer | undefined;
 
   constructor(model: ItemModel) {
     this.#model = model;
-    this.#rows = Math.max(1, Math.min(MOST_HISTORIES, Math.floor(MOST_SCORES / model.items)));
-    const tokens = Math.max(model.maxLength, 16 * this.#rows);
-    this.#buffer = new ItemBatchBuffer(model.device, { tokens, rows: this.#rows });
+    const rows = Math.max(1, Math.min(MOST_HISTORIES, Math.floor(MOST_SCORES / model.items)));
+    this.#capacity = { tokens: Math.max(model.maxLength, 16 * rows), rows };
   }
 
   /**
@@ -109,13 +110,13 @@ export class ItemScores {
    */
   async *of(histories: readonly (readonly number[])[]): AsyncGenerator<Float32Array> {
     const { maxLength } = this.#model;
-    const { tokens } = this.#buffer.batch;
+    const { tokens, rows } = this.#capacity;
     let waiting: Uint32Array[] = [];
     let used = 0;
     for (const history of histories) {
       this.#check(history);
       const read = Uint32Array.from(history.slice(-maxLength));
-      if (waiting.length === this.#rows || used + read.length > tokens.length) {
+      if (waiting.length === rows || used + read.length > tokens) {
         yield* await this.#score(waiting);
         waiting = [];
         used = 0;
@@ -127,7 +128,14 @@ export class ItemScores {
   }
 
   destroy(): void {
-    this.#buffer.destroy();
+    this.#many?.destroy();
+    this.#one?.destroy();
+  }
+
+  #bufferFor(histories: number): ItemBatchBuffer {
+    const { device, maxLength } = this.#model;
+    if (histories > 1) return this.#many ??= new ItemBatchBuffer(device, this.#capacity);
+    return this.#one ??= new ItemBatchBuffer(device, { tokens: maxLength, rows: 1 });
   }
 
   #check(history: readonly number[]): void {
@@ -148,8 +156,9 @@ export class ItemScores {
       tokens,
       targets: [{ at: tokens.length - 1, token: 0, weight: 1 }],
     }));
-    const { batch } = this.#buffer;
-    this.#buffer.write(packBatch(sequences, { tokens: batch.tokens.length, rows: this.#rows }), 1);
+    const buffer = this.#bufferFor(histories.length);
+    const { batch } = buffer;
+    buffer.write(packBatch(sequences, { tokens: batch.tokens.length, rows: batch.targets.length }), 1);
     const chunks = vocabularyChunks(parameters.blocks(outputName), items);
     const parts = await device.scope(() => {
       const states = this.#model.states(new Tape(device, false), batch);
