@@ -12,7 +12,7 @@ import {
 } from "../kernels/trie_topk.ts";
 import { type DecodeModel, MOST_LOGITS } from "../models/decode.ts";
 import type { DeviceTrie } from "./device_trie.ts";
-import { appendedTokens, childLogProbs, expectTokens, mostBeams } from "./trie_decoding.ts";
+import { appendedTokens, childLogProbs, cutOf, expectTokens, mostBeams } from "./trie_decoding.ts";
 
 /** How to search. */
 export interface BeamSearchOptions {
@@ -73,6 +73,8 @@ export class BeamSearch {
   /** The best SIDs for each prompt of token ids. Throws as the model does where a prompt is empty or too long. */
   async run(prompts: Uint32Array[]): Promise<BeamResult[]> {
     if (prompts.length === 0) return [];
+    const cut = cutOf(prompts);
+    if (cut) return [...await this.run(prompts.slice(0, cut)), ...await this.run(prompts.slice(cut))];
     const state = this.#state(prompts.length);
     this.#device.scope(() => this.#search(prompts, state));
     const [nodes, scores] = await this.#device.read(state.nodes, state.scores);

@@ -9,7 +9,7 @@ import {
 import { createTrieDraws, destroyTrieDraws, type SampleShape, trieSample } from "../kernels/trie_sample.ts";
 import type { DecodeModel } from "../models/decode.ts";
 import type { DeviceTrie } from "./device_trie.ts";
-import { appendedTokens, childLogProbs, expectTokens, mostBeams } from "./trie_decoding.ts";
+import { appendedTokens, childLogProbs, cutOf, expectTokens, mostBeams } from "./trie_decoding.ts";
 
 /** How to sample. */
 export interface SamplerOptions extends Partial<SampleShape> {
@@ -120,6 +120,14 @@ export class ConstrainedSampler {
       }
     }
     if (prompts.length === 0) return [];
+    const cut = cutOf(prompts);
+    if (cut) {
+      const second = { seed, step, firstPrompt: firstPrompt + cut };
+      return [
+        ...await this.run(prompts.slice(0, cut), { seed, step, firstPrompt }),
+        ...await this.run(prompts.slice(cut), second),
+      ];
+    }
     const draws = this.#drawsOf(prompts.length);
     const key = [seed >>> 0, Math.floor(seed / 2 ** 32)];
     this.#device.write(this.#seed, Uint32Array.of(...key, step, firstPrompt));

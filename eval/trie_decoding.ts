@@ -8,6 +8,8 @@ import type { DeviceTrie } from "./device_trie.ts";
 
 // Beams of one batch: enough to fill the adapter, few enough to bound the memory of a batch.
 const BATCH_BEAMS = 3200;
+// Tokens of all its prompts: their keys and values are held together.
+const BATCH_TOKENS = 8192;
 
 /** Throws `UserError` if the trie holds tokens that the model does not have. */
 export function expectTokens(model: DecodeModel, trie: DeviceTrie): void {
@@ -34,6 +36,15 @@ export function mostBeams({ limits, layout }: Device, trie: DeviceTrie, logitCol
   }
   if (logitColumns === 0) return BATCH_BEAMS;
   return Math.min(BATCH_BEAMS, Math.floor(limits.maxStorageBufferBindingSize / (4 * logitColumns)));
+}
+
+/**
+ * Where to cut prompts that are too long together for one batch: in halves, so that few batch sizes, and thus few sizes
+ * of matrices, exist. Undefined where they fit.
+ */
+export function cutOf(prompts: readonly Uint32Array[]): number | undefined {
+  const tokens = prompts.reduce((sum, { length }) => sum + length, 0);
+  return prompts.length > 1 && tokens > BATCH_TOKENS ? prompts.length >> 1 : undefined;
 }
 
 /**
