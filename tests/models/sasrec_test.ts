@@ -126,7 +126,9 @@ Deno.test("ItemScores gives the same bytes alone and among others, and reads the
 });
 
 Deno.test("ItemScores refuses empty histories and items that the model does not have", async () => {
-  const model = load(await Device.open());
+  const device = await Device.open();
+  const model = load(device);
+  await device.settle();
   await assert.rejects(
     scoresOf(model, [[]]),
     new UserError("Cannot score items for an empty history: expected at least one item"),

@@ -131,7 +131,8 @@ export async function trainItems(
       const saved = await loadTrainer(folder);
       optimizer.restore(saved.arrays, folder);
       state = saved.state;
-      if (state.best && state.best.step === state.step) await run.markBest(state.step);
+      // Killed between the checkpoint and its mark; without validations the last one is the best.
+      if (!state.best || state.best.step === state.step) await run.markBest(state.step);
     }
     await run.filterLog(({ step }) => (step as number) <= state.step);
   }
@@ -139,72 +140,74 @@ export async function trainItems(
   const log = new LossLog(device, source.tasks, Math.max(...stepsOf), data.capacity.rows);
   const training = new ItemStep(model, optimizer, data, config);
   const scores = new ItemScores(model);
-  await input.onStart?.({
-    parameters: model.parameters.count,
-    sequences: data.epoch.sequences,
-    targets: data.epoch.targets,
-    steps: plan.total,
-    done: state.step,
-  });
-
-  const startedAt = performance.now() - state.seconds * 1000;
-  const firstStep = state.step;
-  let listenedAt = performance.now();
-  const isEarly = () => config.patience > 0 && (state.best?.stale ?? 0) >= config.patience;
-  let epoch = Math.round(state.step === 0 ? 0 : plan.epochAt(state.step));
-  for (; epoch < epochs && !isEarly(); epoch++) {
-    const steps = stepsOf[epoch];
-    for (let i = 0; i < steps && !signal.aborted; i++) {
-      const step = state.step + i;
-      training.run(step, plan.microBatches(step), learningRateAt(step, schedule), log, i);
-      input.onStep?.(step + 1);
-      if (performance.now() - listenedAt > LISTEN_EVERY) {
-        await new Promise((resume) => setTimeout(resume, 0));
-        listenedAt = performance.now();
-      }
-    }
-    if (signal.aborted) break;
-    const [sums, norm] = await device.read(log.sums, optimizer.gradientNorm);
-    const { loss, firstBad } = log.summary(sums, steps);
-    if (firstBad !== undefined || norm[2] !== 0) {
-      throw new DivergenceError(
-        `Training stopped in epoch ${epoch + 1}: the loss is ${loss}, the gradient norm ${
-          norm[0]
-        }, expected finite ` +
-          "numbers. The checkpoints before are intact. Start another run with a lower --learning-rate",
-      );
-    }
-    const valid = await optimizer.withAverage(() => validate(scores, dataset.samples.valid, signal));
-    if (signal.aborted) break;
-    state.step += steps;
-    const better = valid === undefined || !state.best || valid.ndcg10 > state.best.score;
-    if (valid) {
-      state.best = better
-        ? { score: valid.ndcg10, step: state.step, stale: 0 }
-        : { ...state.best!, stale: state.best!.stale + 1 };
-    }
-    state.seconds = (performance.now() - startedAt) / 1000;
-    await run.log({
-      step: state.step,
-      epoch: epoch + 1,
-      loss: round(loss, 5),
-      gradNorm: round(norm[0], 4),
-      learningRate: learningRateAt(state.step - 1, schedule),
-      seconds: round(state.seconds, 1),
+  try {
+    await input.onStart?.({
+      parameters: model.parameters.count,
+      sequences: data.epoch.sequences,
+      targets: data.epoch.targets,
+      steps: plan.total,
+      done: state.step,
     });
-    if (valid) await run.log({ step: state.step, valid });
-    input.onEpoch?.({ epoch: epoch + 1, loss, valid, best: better });
-    await run.saveCheckpoint(state.step, checkpointFiles(model, optimizer, state), better);
-  }
 
-  const early = isEarly();
-  for (const part of [training, log, scores, optimizer]) part.destroy();
-  return {
-    stopped: state.step === plan.total ? "finished" : early ? "early" : "interrupted",
-    steps: state.step - firstStep,
-    best: state.best && { score: state.best.score, step: state.best.step },
-    seconds: state.seconds,
-  };
+    const startedAt = performance.now() - state.seconds * 1000;
+    const firstStep = state.step;
+    let listenedAt = performance.now();
+    const isEarly = () => config.patience > 0 && (state.best?.stale ?? 0) >= config.patience;
+    let epoch = Math.round(state.step === 0 ? 0 : plan.epochAt(state.step));
+    for (; epoch < epochs && !isEarly(); epoch++) {
+      const steps = stepsOf[epoch];
+      for (let i = 0; i < steps && !signal.aborted; i++) {
+        const step = state.step + i;
+        training.run(step, plan.microBatches(step), learningRateAt(step, schedule), log, i);
+        input.onStep?.(step + 1);
+        if (performance.now() - listenedAt > LISTEN_EVERY) {
+          await new Promise((resume) => setTimeout(resume, 0));
+          listenedAt = performance.now();
+        }
+      }
+      if (signal.aborted) break;
+      const [sums, norm] = await device.read(log.sums, optimizer.gradientNorm);
+      const { loss, firstBad } = log.summary(sums, steps);
+      if (firstBad !== undefined || norm[2] !== 0) {
+        throw new DivergenceError(
+          `Training stopped in epoch ${epoch + 1}: the loss is ${loss}, the gradient norm ${
+            norm[0]
+          }, expected finite ` +
+            "numbers. The checkpoints before are intact. Start another run with a lower --learning-rate",
+        );
+      }
+      const valid = await optimizer.withAverage(() => validate(scores, dataset.samples.valid, signal));
+      if (signal.aborted) break;
+      state.step += steps;
+      const better = valid === undefined || !state.best || valid.ndcg10 > state.best.score;
+      if (valid) {
+        state.best = better
+          ? { score: valid.ndcg10, step: state.step, stale: 0 }
+          : { ...state.best!, stale: state.best!.stale + 1 };
+      }
+      state.seconds = (performance.now() - startedAt) / 1000;
+      await run.log({
+        step: state.step,
+        epoch: epoch + 1,
+        loss: round(loss, 5),
+        gradNorm: round(norm[0], 4),
+        learningRate: learningRateAt(state.step - 1, schedule),
+        seconds: round(state.seconds, 1),
+      });
+      if (valid) await run.log({ step: state.step, valid });
+      input.onEpoch?.({ epoch: epoch + 1, loss, valid, best: better });
+      await run.saveCheckpoint(state.step, checkpointFiles(model, optimizer, state), better);
+    }
+    return {
+      stopped: state.step === plan.total ? "finished" : isEarly() ? "early" : "interrupted",
+      steps: state.step - firstStep,
+      best: state.best && { score: state.best.score, step: state.best.step },
+      seconds: state.seconds,
+    };
+  } finally {
+    await device.settle(); // of a stopped run, work is in flight
+    for (const part of [training, log, scores, optimizer]) part.destroy();
+  }
 }
 
 /** Full ranking of the split; undefined where it is empty, or `signal` cut it short. */
