@@ -16,7 +16,7 @@ import { adapterFreeReference, frozenReference } from "../train/rl/reference.ts"
 import { RlSchema } from "../train/rl/schema.ts";
 import { trainRl } from "../train/rl/trainer.ts";
 import { type Verdict, verdict } from "../train/rl/verdict.ts";
-import { objectiveMethod, OBJECTIVES } from "../train/objectives/registry.ts";
+import { OBJECTIVES } from "../train/objectives/registry.ts";
 import { RunDirectory } from "../train/run_directory.ts";
 import { Validation } from "../train/validation.ts";
 import type { Task, TaskIO } from "./_cli.ts";
@@ -65,7 +65,6 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
     flags;
   const asked = { sids, prompts: words, maxHistory };
   const settings: RlConfig = checkedRl(given);
-  objectiveMethod(settings.loss);
   const methods = parseRewards(settings.reward.join(","));
   const run = new RunDirectory(out, settings);
   await run.check(resume);

@@ -1,6 +1,7 @@
 import { UserError } from "../../data/user_error.ts";
 import type { Normalisation } from "../../kernels/trie_log_softmax.ts";
 import type { ScheduleName } from "../../models/schedule.ts";
+import { objectiveMethod } from "../objectives/registry.ts";
 import type { ReportTo } from "../observers/open_observers.ts";
 import type { RlExampleSettings } from "../rl_examples/settings.ts";
 import { RlSchema } from "./schema.ts";
@@ -119,9 +120,20 @@ export function rlConfig(settings: Partial<RlConfig> = {}): RlConfig {
   throw new UserError(`Cannot train with these settings: ${faults.join("; ")}. See RlConfig`);
 }
 
-/** The same settings. Throws {@link UserError} for those that contradict each other. */
+/** The same settings. Throws {@link UserError} for an unknown loss and settings that contradict each other. */
 export function checkedRl(config: RlConfig): RlConfig {
-  const { rollout, replacement, topK, topP, temperature, dynamicSampling } = config;
+  checkRollout(config);
+  checkObjective(config);
+  if (config.loraR > 0 && config.refModelSyncSteps > 0) {
+    throw new UserError(
+      "Cannot use --ref-model-sync-steps with --lora-r: the reference of adapters is the model below them, which stays. " +
+        "Leave out one of them",
+    );
+  }
+  return config;
+}
+
+function checkRollout({ rollout, replacement, topK, topP, temperature, dynamicSampling }: RlConfig): void {
   if (rollout === "beam") {
     const given = [
       topK > 0 && "--top-k",
@@ -142,5 +154,20 @@ export function checkedRl(config: RlConfig): RlConfig {
         "--dynamic-sampling, or draw with replacement",
     );
   }
-  return config;
+}
+
+function checkObjective({ loss, numIterations, advantages }: RlConfig): void {
+  const { objective } = objectiveMethod(loss);
+  if (numIterations > 1 && objective.clipHigh === Infinity) {
+    throw new UserError(
+      `Cannot use --num-iterations ${numIterations} with --loss ${loss}: nothing bounds what several updates of one ` +
+        "rollout do. Use --loss clipped, or --num-iterations 1",
+    );
+  }
+  if (advantages === "level" && objective.ratio !== "token") {
+    throw new UserError(
+      `Cannot use --advantages level with --loss ${loss}, which has one ratio a SID: expected one a token. ` +
+        "Use --loss clipped or grpo, or --advantages sid",
+    );
+  }
 }

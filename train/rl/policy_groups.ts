@@ -33,7 +33,8 @@ export function policyGroups(
       groups[g].completions.map(({ tokens }, i) => new Float64Array(tokens.length).fill(values[i]))
     );
   const lengths = groups.flatMap(({ completions }) => completions.map(({ tokens }) => tokens.length));
-  const shares = actionWeights(reduction, lengths, Math.max(...lengths));
+  const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
+  const shares = actionWeights(reduction, lengths, longest);
   const result: PolicyGroup[] = [];
   let first = 0;
   groups.forEach(({ example, completions }, g) => {

@@ -128,9 +128,11 @@ export async function trainRl(input: RlInput): Promise<RlResult> {
     if (state.best && state.best.step === state.step) await run.markBest(state.step);
   }
   if (input.resume) {
-    const { step, validationDue } = state;
+    const { step, validationDue, validations } = state;
+    // A run without a checkpoint starts again.
     await run.filterLog((entry) =>
-      (entry.step as number) < step || entry.step === step && !(validationDue && "valid" in entry)
+      validations > 0 &&
+      ((entry.step as number) < step || entry.step === step && !(validationDue && "valid" in entry))
     );
   }
   const answers = numGenerations + (config.sftLossWeight > 0 ? 1 : 0);

@@ -1,0 +1,175 @@
+// Runs of reinforcement learning on 50 items, from a model that a few steps of fine-tuning made.
+import { diskFiles } from "../../../data/read_files.ts";
+import { synthetic } from "../../../data/synthetic.ts";
+import { DeviceTrie } from "../../../eval/device_trie.ts";
+import { Device } from "../../../kernels/device.ts";
+import { Decoder } from "../../../models/decoder.ts";
+import { Pretrained } from "../../../models/pretrained.ts";
+import { SidVocabulary } from "../../../sid/tokens.ts";
+import { buildTrie } from "../../../sid/trie.ts";
+import { PackedData } from "../../../train/packed_data.ts";
+import { createRewards, type RewardSet } from "../../../train/rewards/reward_set.ts";
+import { parseRewards } from "../../../train/rewards/registry.ts";
+import { rlExamples } from "../../../train/rl_examples/rl_examples.ts";
+import { type RlConfig, rlConfig } from "../../../train/rl/config.ts";
+import { adapterFreeReference, frozenReference } from "../../../train/rl/reference.ts";
+import { type RlInput, trainRl } from "../../../train/rl/trainer.ts";
+import { RunDirectory } from "../../../train/run_directory.ts";
+import { scratchDecoder } from "../../../train/scratch_decoder.ts";
+import { trainSft } from "../../../train/sft.ts";
+import { sftConfig } from "../../../train/sft_config.ts";
+import { sidInputs } from "../../../train/sid_inputs.ts";
+import { Validation } from "../../../train/validation.ts";
+
+export const dataset = synthetic({ seed: 1, items: 50, users: 60 });
+const sids = dataset.items.map((_, i) => [`<a_${i % 10}>`, `<b_${Math.floor(i / 10)}>`]);
+const vocabulary = SidVocabulary.fromSids(sids);
+const sft = sftConfig({
+  hiddenSize: 16,
+  intermediateSize: 16,
+  numHiddenLayers: 1,
+  numAttentionHeads: 2,
+  numKeyValueHeads: 1,
+  maxHistory: 4,
+  tokensPerBatch: 256,
+  maxSteps: 60,
+  numTrainEpochs: 60,
+  warmupSteps: 4,
+  learningRate: 0.02,
+  evalSamples: 0,
+  loggingSteps: 1000,
+});
+const { source, prompts, architecture } = sidInputs(dataset, sids, vocabulary, sft);
+/** Token ids of each item. */
+export const itemTokens = prompts.itemTokens;
+
+const SMALL: Partial<RlConfig> = {
+  reward: ["rule", "ranking"],
+  numGenerations: 6,
+  promptsPerStep: 4,
+  tokensPerBatch: 128,
+  maxSteps: 6,
+  numTrainEpochs: 9,
+  learningRate: 2e-3,
+  lrSchedulerType: "constant",
+  warmupRatio: 0,
+  loggingSteps: 2,
+  evalSteps: 3,
+  evalSamples: 16,
+  evalBeams: 10,
+};
+
+let device: Promise<Device> | undefined;
+
+/** One device for all runs of a file. */
+export function tinyDevice(): Promise<Device> {
+  return device ??= Device.open();
+}
+
+let parent: Promise<string> | undefined;
+
+/** Folder of the fine-tuned model, made once. */
+export function tinyParent(): Promise<string> {
+  return parent ??= (async () => {
+    const device = await tinyDevice();
+    const folder = await Deno.makeTempDir();
+    addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+    const run = new RunDirectory(folder);
+    await run.create(false);
+    await trainSft({
+      device,
+      data: new PackedData(source, sft, sft.seed),
+      makeDecoder: () => scratchDecoder(device, architecture, sft.seed),
+      validation: undefined,
+      config: sft,
+      run,
+      resume: false,
+      signal: new AbortController().signal,
+    });
+    return await run.checkpoint("latest");
+  })();
+}
+
+/** Runs `use` with a new folder for runs. */
+export async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await use(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Rewards by name. */
+export function rewardsOf(list: readonly string[]): Promise<RewardSet> {
+  const context = { dataset, itemTokens, sources: { collaborative: "transitions" }, warn: () => {} };
+  return createRewards(parseRewards(list.join(",")), context);
+}
+
+/** Trains in `out` from the fine-tuned model; the run's files and how it ended. */
+export async function train(out: string, settings: Partial<RlConfig> = {}, more: Partial<RlInput> = {}) {
+  const device = await tinyDevice();
+  const folder = await tinyParent();
+  const config = rlConfig({ ...SMALL, ...settings });
+  const run = new RunDirectory(out, config);
+  if (!more.resume) {
+    await run.create(false);
+    await run.write("config.json", "{}");
+  }
+  const { loraR: r, loraAlpha: alpha, seed } = config;
+  const result = await trainRl({
+    device,
+    async makePolicy() {
+      const pretrained = await Pretrained.open(folder, diskFiles);
+      return await Decoder.load(device, pretrained, pretrained.config, {
+        ...(r > 0 ? { lora: { r, alpha, dropout: 0, targetModules: "all", rankStabilised: false } } : {}),
+        seed,
+      });
+    },
+    makeReference: (policy) =>
+      policy.lora ? Promise.resolve(adapterFreeReference(policy)) : frozenReference(device, folder, policy),
+    examples: (await rlExamples({ data: "", dataset, prompts, maxHistory: sft.maxHistory }, config)).examples,
+    rewards: await rewardsOf(config.reward),
+    trie: new DeviceTrie(device, buildTrie(itemTokens)),
+    itemTokens,
+    train: dataset.samples.train,
+    validation: new Validation(validationOptions(device, config)),
+    normalisation: "vocab",
+    config,
+    run,
+    resume: false,
+    companions: [],
+    baseModel: folder,
+    signal: new AbortController().signal,
+    ...more,
+  });
+  return { run, result };
+}
+
+/** What runs are validated with. */
+export function validationOptions(device: Device, config: RlConfig) {
+  return {
+    device,
+    dataset: dataset.name,
+    valid: dataset.samples.valid,
+    prompts,
+    samples: config.evalSamples,
+    beams: config.evalBeams,
+    normalisation: "vocab" as const,
+    tokensPerBatch: config.tokensPerBatch,
+    seed: config.seed,
+  };
+}
+
+/** Lines of the log, without what a clock says. */
+export async function logOf(run: RunDirectory) {
+  return (await run.read("metrics.jsonl")).trim().split("\n").map((line) => {
+    const { seconds: _, ...entry } = JSON.parse(line);
+    return entry;
+  });
+}
+
+/** A file of a checkpoint. */
+export async function bytesOf(run: RunDirectory, file: string, which = "latest"): Promise<Uint8Array> {
+  return await Deno.readFile(`${await run.checkpoint(which)}/${file}`);
+}

@@ -1,0 +1,279 @@
+import assert from "node:assert/strict";
+import { readSafetensors } from "../../../models/safetensors.ts";
+import { DivergenceError, loadDecoder } from "../../../train/checkpoint.ts";
+import { type RlConfig, rlConfig } from "../../../train/rl/config.ts";
+import type { RlInput } from "../../../train/rl/trainer.ts";
+import { verdict } from "../../../train/rl/verdict.ts";
+import type { RewardSet } from "../../../train/rewards/reward_set.ts";
+import { RunDirectory } from "../../../train/run_directory.ts";
+import { Validation } from "../../../train/validation.ts";
+import {
+  bytesOf,
+  dataset,
+  logOf,
+  tinyDevice,
+  tinyParent,
+  train,
+  validationOptions,
+  withFolder,
+} from "./tiny_run.ts";
+
+/** All that must not depend on whether a run was stopped. */
+async function outcome(run: RunDirectory, files: readonly string[]) {
+  const { seconds: _, ...state } = JSON.parse(new TextDecoder().decode(await bytesOf(run, "rl.json")));
+  return {
+    log: await logOf(run),
+    best: await run.read("best"),
+    latest: await run.read("latest"),
+    state,
+    files: await Promise.all(files.map((file) => bytesOf(run, file))),
+  };
+}
+
+/** Weights of a checkpoint in one list. */
+async function weightsOf(folder: string): Promise<number[]> {
+  const tensors = readSafetensors(await Deno.readFile(`${folder}/model.safetensors`));
+  return [...tensors].sort(([a], [b]) => a < b ? -1 : 1).flatMap(([, { data }]) => [...data]);
+}
+
+/** A reward of its own, `value` an answer. */
+function rewardOf(value: (item: number, place: number) => number): RewardSet {
+  return {
+    names: ["own"],
+    score: ({ completions }) => {
+      const total = Float64Array.from(completions, ({ items }, place) => value(items[0], place));
+      return Promise.resolve({ total, byReward: [total], hits: completions.map(() => false) });
+    },
+  };
+}
+
+const kinds: Record<string, Partial<RlConfig>> = {
+  "beams": { loss: "clipped", numIterations: 2, emaDecay: 0.5, targetKl: 1e-5 },
+  "draws and a reference that moves": { rollout: "sample", refModelSyncSteps: 2, dropout: 0.1 },
+  "adapters": { loraR: 2, sftLossWeight: 0.1 },
+};
+for (const [name, settings] of Object.entries(kinds)) {
+  Deno.test(`trainRl() stopped amid a log interval and resumed equals a run that was not: ${name}`, async () => {
+    await withFolder(async (folder) => {
+      const files = ["model.safetensors", "trainer.safetensors"];
+      if (settings.refModelSyncSteps) files.push("reference.safetensors");
+      const all = { ...settings, maxSteps: 5, evalSteps: 2, loggingSteps: 3 };
+      const whole = await train(`${folder}/whole`, all);
+      assert.equal(whole.result.stopped, "finished");
+
+      const abort = new AbortController();
+      const stopped = await train(`${folder}/parts`, all, {
+        signal: abort.signal,
+        onValidation: (step) => step === 2 && abort.abort(),
+      });
+      assert.deepEqual([stopped.result.stopped, stopped.result.steps], ["interrupted", 2]);
+      const { run, result } = await train(`${folder}/parts`, all, { resume: true });
+      assert.equal(result.stopped, "finished");
+      assert.deepEqual(await outcome(run, files), await outcome(whole.run, files));
+    });
+  });
+}
+
+Deno.test("trainRl() stopped around a validation makes it up when resumed, with one line in the log", async () => {
+  await withFolder(async (folder) => {
+    const settings = { maxSteps: 2, evalSteps: 1, loggingSteps: 1 };
+    const whole = await train(`${folder}/whole`, settings);
+    // After the first validation, before its checkpoint; after a step, before its validation; after the last step.
+    const stops: ((abort: () => void) => Partial<RlInput>)[] = [
+      (abort) => ({ onValidation: (step) => step === 0 && abort() }),
+      (abort) => ({ onStep: (step) => step === 1 && abort() }),
+      (abort) => ({ onStep: (step) => step === 2 && abort() }),
+    ];
+    for (const [i, stop] of stops.entries()) {
+      const abort = new AbortController();
+      const out = `${folder}/at-${i}`;
+      const stopped = await train(out, settings, { signal: abort.signal, ...stop(() => abort.abort()) });
+      assert.deepEqual([stopped.result.stopped, stopped.result.steps], ["interrupted", i]);
+      const { run, result } = await train(out, settings, { resume: true });
+      assert.equal(result.stopped, "finished");
+      assert.deepEqual(await outcome(run, []), await outcome(whole.run, []));
+    }
+    const steps = (await logOf(whole.run)).map(({ step, valid }) => valid ? `valid ${step}` : step);
+    assert.deepEqual(steps, ["valid 0", 1, "valid 1", 2, "valid 2"]);
+  });
+});
+
+Deno.test("trainRl() keeps the weights that it started from where it only makes them worse", async () => {
+  await withFolder(async (folder) => {
+    const { run, result } = await train(`${folder}/run`, {
+      learningRate: 0.3,
+      maxKl: 1e30,
+      maxSteps: 3,
+    });
+    assert.equal(result.stopped, "finished");
+    assert.equal(result.state.best!.step, 0);
+    assert.equal((await run.read("best")).trim(), "step-0");
+    assert.deepEqual(await weightsOf(await run.checkpoint("best")), await weightsOf(await tinyParent()));
+    assert.notDeepEqual(await weightsOf(await run.checkpoint("latest")), await weightsOf(await tinyParent()));
+    const { keptStep, difference, text } = verdict(result.state, 1);
+    assert.deepEqual([keptStep, difference], [0, 0]);
+    assert.match(text, /^RL did not help: no validation of 1 was above/);
+  });
+});
+
+Deno.test("trainRl() halves the learning rate wherever the KL divergence is above targetKl", async () => {
+  await withFolder(async (folder) => {
+    const targetKl = 1e-4, notes: string[] = [];
+    const { run, result } = await train(
+      `${folder}/run`,
+      { targetKl, learningRate: 0.01, maxSteps: 5, loggingSteps: 1, evalSteps: 5 },
+      { onNote: (message) => notes.push(message) },
+    );
+    const lines = (await logOf(run)).filter(({ valid }) => !valid);
+    let scale = 1;
+    for (const { learningRate, kl } of lines) {
+      assert.equal(learningRate, 0.01 * scale);
+      if (kl > targetKl) scale /= 2;
+    }
+    assert.ok(scale < 1 && scale > 1 / 32, `the rate was halved ${-Math.log2(scale)} times`);
+    assert.equal(result.state.learningRateScale, scale);
+    assert.equal(notes.length, -Math.log2(scale));
+    assert.match(notes[0], /KL .* is above --target-kl 0.0001, so the learning rate is halved, now 5.0e-3$/);
+  });
+});
+
+Deno.test("trainRl() stops where the KL divergence or the gradient explodes, its checkpoints intact", async () => {
+  await withFolder(async (folder) => {
+    const explosions = {
+      kl: { learningRate: 0.05, maxKl: 1e-3 },
+      gradient: { learningRate: 1e30, maxGradNorm: 0, maxKl: 1e30 },
+    };
+    for (const [name, settings] of Object.entries(explosions)) {
+      const out = `${folder}/${name}`;
+      const error = await train(out, { ...settings, evalSteps: 1 }).then(() => undefined, (error) => error);
+      assert.ok(error instanceof DivergenceError, String(error));
+      const run = new RunDirectory(out);
+      await loadDecoder(await tinyDevice(), await run.checkpoint("best"));
+      await loadDecoder(await tinyDevice(), await run.checkpoint("latest"));
+      if (name === "kl") {
+        assert.match(error.message, /expected at most 0\.001 \(--max-kl\)/);
+        assert.match(
+          error.message,
+          /The best checkpoint so far, of step \d, is kept\. .* lower --learning-rate/,
+        );
+        assert.ok((await logOf(run)).at(-1).stopped.kl > 1e-3);
+      }
+    }
+  });
+});
+
+Deno.test("trainRl() stops after so many validations without a better one, and is over when resumed", async () => {
+  await withFolder(async (folder) => {
+    // No step size, no progress.
+    const settings = { learningRate: 1e-12, evalSteps: 1, patience: 2 };
+    const { run, result } = await train(`${folder}/run`, settings);
+    assert.deepEqual([result.stopped, result.steps, result.state.best?.step], ["early", 2, 0]);
+    const lines = await logOf(run);
+    const again = await train(`${folder}/run`, settings, { resume: true });
+    assert.deepEqual([again.result.stopped, again.result.steps], ["early", 2]);
+    assert.deepEqual(await logOf(run), lines);
+  });
+});
+
+Deno.test("trainRl() that skips groups of equal rewards learns the same as one that keeps them", async () => {
+  await withFolder(async (folder) => {
+    const weights = [];
+    for (const skipZeroVariance of [true, false]) {
+      const { run } = await train(`${folder}/${skipZeroVariance}`, {
+        skipZeroVariance,
+        reward: ["rule"],
+        beta: 0,
+        promptsPerStep: 16,
+        maxSteps: 2,
+        loggingSteps: 1,
+        evalSamples: 4,
+        // With a large epsilon, rounding of gradients near 0 stays rounding.
+        adamEpsilon: 0.1,
+        learningRate: 0.1,
+      });
+      const shares = (await logOf(run)).filter(({ valid }) => !valid).map(({ zeroVariance }) => zeroVariance);
+      assert.ok(shares.every((share) => share > 0 && share < 1), `shares of equal rewards ${shares}`);
+      weights.push(await weightsOf(await run.checkpoint("latest")));
+    }
+    const before = await weightsOf(await tinyParent());
+    const distance = (a: number[], b: number[]) => Math.max(...a.map((value, i) => Math.abs(value - b[i])));
+    const [apart, moved] = [distance(weights[0], weights[1]), distance(weights[0], before)];
+    assert.ok(apart < 1e-3 * moved && moved > 0.01, `${apart} apart, moved by ${moved}`);
+  });
+});
+
+Deno.test("trainRl() with addTarget has the target in every group", async () => {
+  await withFolder(async (folder) => {
+    const settings = { addTarget: true, reward: ["rule"], maxSteps: 2, evalSamples: 4 };
+    const [, line] = await logOf((await train(`${folder}/run`, settings)).run);
+    assert.deepEqual([line.hitGroups, line.zeroVariance, line.passAt[4] < 1], [1, 0, true]);
+  });
+});
+
+Deno.test("trainRl() with dynamicSampling has more different answers in a group", async () => {
+  await withFolder(async (folder) => {
+    const settings = { rollout: "sample", temperature: 0.3, maxSteps: 2, evalSamples: 4 } as const;
+    const lines = [];
+    for (const dynamicSampling of [false, true]) {
+      const { run } = await train(`${folder}/${dynamicSampling}`, { ...settings, dynamicSampling });
+      lines.push((await logOf(run))[1]);
+    }
+    assert.ok(lines[1].diversity > lines[0].diversity + 0.05, JSON.stringify(lines));
+  });
+});
+
+Deno.test("trainRl() with level advantages learns from a reward by level", async () => {
+  await withFolder(async (folder) => {
+    const advantages = "level" as const;
+    const settings = { reward: ["prefix"], advantages, maxSteps: 2, evalSamples: 4 };
+    const [, line] = await logOf((await train(`${folder}/run`, settings)).run);
+    assert.ok(line.gradNorm > 0 && line.rewards.prefix.std > 0, JSON.stringify(line));
+  });
+});
+
+Deno.test("trainRl() with sftLossWeight lowers the loss of the targets, where rewards are all equal too", async () => {
+  await withFolder(async (folder) => {
+    const config = { sftLossWeight: 1, promptsPerStep: 16, maxSteps: 6, evalSamples: 4, beta: 0 };
+    const { run } = await train(`${folder}/run`, config, { rewards: rewardOf(() => 0) });
+    const device = await tinyDevice();
+    const options = validationOptions(device, rlConfig({ evalSamples: 64, evalBeams: 10 }));
+    const onTrain = new Validation({ ...options, valid: dataset.samples.train });
+    const loss = async (folder: string) => {
+      const decoder = await loadDecoder(device, folder);
+      return (await onTrain.run(decoder, new AbortController().signal))!.loss;
+    };
+    const [before, after] = [await loss(await tinyParent()), await loss(await run.checkpoint("latest"))];
+    assert.ok(after < before - 0.01, `loss ${before}, then ${after}`);
+  });
+});
+
+Deno.test("trainRl() makes the model write what is rewarded", async () => {
+  await withFolder(async (folder) => {
+    const wanted = dataset.samples.train[0].target;
+    const settings = {
+      rollout: "sample",
+      numGenerations: 12,
+      promptsPerStep: 8,
+      learningRate: 0.01,
+      maxSteps: 20,
+      evalSteps: 20,
+      evalSamples: 4,
+    } as const;
+    const { run } = await train(`${folder}/run`, settings, {
+      rewards: rewardOf((item) => item === wanted ? 1 : 0),
+    });
+    const rewards = (await logOf(run)).filter(({ valid }) => !valid).map(({ reward }) => reward);
+    assert.ok(rewards[0] < 0.2 && rewards.at(-1) > 0.6, `shares of the rewarded SID ${rewards}`);
+  });
+});
+
+Deno.test("trainRl() refuses groups larger than the catalogue before it writes anything", async () => {
+  await withFolder(async (folder) => {
+    let started = false;
+    await assert.rejects(
+      () => train(`${folder}/run`, { numGenerations: 51 }, { onStart: () => void (started = true) }),
+      /groups of 51 different answers: the catalogue has 50 SIDs\. Use --num-generations 50 or fewer/,
+    );
+    assert.equal(started, false);
+  });
+});
