@@ -1,10 +1,7 @@
-import { BeamSearch } from "../eval/beam_search.ts";
-import { DeviceTrie } from "../eval/device_trie.ts";
 import type { Device } from "../kernels/device.ts";
 import { openRehearsal } from "../kernels/rehearsal.ts";
 import { parseDecoderConfig } from "../models/config.ts";
 import { Decoder } from "../models/decoder.ts";
-import { buildTrie } from "../sid/trie.ts";
 
 /** Shape of the decoder that searches. */
 export interface SearchModel {
@@ -21,11 +18,12 @@ export interface SearchBatch {
   promptTokens: number;
 }
 
+/** Tokens of a SID. */
 const LEVELS = 3;
 
 /**
- * Most bytes that one batch of beam search holds on `device` beyond weights and trie. Nothing is allocated there.
- * Throws `DeviceError` where a matrix does not fit the adapter.
+ * Most bytes that decoding one batch holds on `device` beyond the weights: prompts, beams and logits; what ranks them
+ * is small beside that. Nothing is allocated there. Throws `DeviceError` where a matrix does not fit the adapter.
  */
 export async function evaluationBytes(
   device: Device,
@@ -43,23 +41,17 @@ export async function evaluationBytes(
     max_position_embeddings: promptTokens + LEVELS,
   });
   const decoder = new Decoder(rehearsal, config);
-  const trie = new DeviceTrie(rehearsal, buildTrie(catalogue(vocabulary)));
   const held = rehearsal.memory.buffers + rehearsal.memory.textures;
-  const search = new BeamSearch(rehearsal, decoder, trie, { beams, normalisation: "vocab" });
-  await search.run(Array.from({ length: users }, () => new Uint32Array(promptTokens)));
+  const prompts = Array.from({ length: users }, () => new Uint32Array(promptTokens));
+  const [tokens, parents] = [1, 2].map(() => rehearsal.createFlat("u32", users * beams));
+  // Not BeamSearch, which takes in halves what is long together: copies would seem to cost less.
+  const session = decoder.start(prompts, beams, LEVELS - 1);
+  for (let level = 0; level < LEVELS; level++) {
+    rehearsal.scope(() => {
+      const hidden = level === 0 ? session.hidden : session.step(tokens, parents);
+      for (const logits of decoder.logitParts(hidden)) rehearsal.release(logits);
+    });
+  }
+  session.close();
   return rehearsal.memory.peak - held;
-}
-
-/** SIDs of three tokens: each level has a third of the vocabulary. */
-function catalogue(vocabulary: number): Uint32Array[] {
-  const codewords = Math.floor(vocabulary / LEVELS);
-  const items = 5 * vocabulary;
-  return Array.from(
-    { length: items },
-    (_, item) =>
-      Uint32Array.from(
-        { length: LEVELS },
-        (_, level) => level * codewords + Math.floor(item / codewords ** level) % codewords,
-      ),
-  );
 }
