@@ -163,7 +163,7 @@ Deno.test("evaluate leaves nothing behind on a full disk or where a file is in t
     await refuses(dir, "evaluate --run run --out file/eval", 1, /Cannot make folder file\/eval: /);
     // Every write to /dev/full fails as on a full disk.
     await Deno.mkdir(join(dir, "eval"));
-    await Deno.symlink("/dev/full", join(dir, "eval/predictions.jsonl.tmp"));
+    await Deno.symlink("/dev/full", join(dir, "eval/predictions.jsonl.partial"));
     const { code, stderr } = await genrec(dir, "evaluate --run run --out eval".split(" "));
     assert.equal(code, 1);
     assert.match(stderr, /error: Cannot write eval\/predictions\.jsonl: .*No space left/);
