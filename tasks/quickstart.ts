@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { stringify } from "yaml";
 import { z } from "zod";
 import manifest from "../deno.json" with { type: "json" };
@@ -7,7 +7,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { loadDataset } from "../data/load.ts";
 import { readText } from "../data/text_file.ts";
 import { UserError } from "../data/user_error.ts";
-import type { Prediction } from "../eval/evaluate.ts";
+import type { Evaluation, Prediction } from "../eval/evaluate.ts";
 import { writeAtomic } from "../train/run_directory.ts";
 import type { Task, TaskIO } from "./_cli.ts";
 import type { EvaluateReport } from "./_evaluate_report.ts";
@@ -15,9 +15,11 @@ import { VariantFlag } from "./_inputs.ts";
 import { makeFolder } from "./_output.ts";
 import { evaluate, task as evaluateTask } from "./evaluate.ts";
 import { duration } from "./progress.ts";
+import { rl, task as rlTask } from "./rl.ts";
 import { sft, task as sftTask } from "./sft.ts";
 import { makeSids } from "./sid/make.ts";
 import { task as sidTask } from "./sid.ts";
+import { tableLines } from "./_table.ts";
 
 const DATA = "synthetic";
 
@@ -36,13 +38,25 @@ const TRAINING = {
   evalSteps: 200,
   evalSamples: 300,
 };
+/** Chosen on the valid split too. */
+const REINFORCEMENT = {
+  reward: ["rule", "ranking"],
+  numGenerations: 8,
+  promptsPerStep: 64,
+  maxSteps: 60,
+  learningRate: 3e-4,
+  beta: 0.01,
+  evalSteps: 20,
+  evalSamples: 300,
+};
 /** Share of transition counts in the mixture, chosen on the valid split. */
 const MIXTURE = 0.5;
 
 const config = z.strictObject({
   out: z.string().default("runs/quickstart").describe("folder to write"),
   steps: z.int().min(0).default(0).describe(
-    `training steps; 0: as ${TRAINING.numTrainEpochs} passes over the data take`,
+    `training steps, with a tenth as many of reinforcement; 0: as ${TRAINING.numTrainEpochs} passes over the data ` +
+      `take, and ${REINFORCEMENT.maxSteps}`,
   ),
   seed: z.int().min(0).default(42).describe("seed of everything random"),
   limit: z.int().min(0).default(0).describe("test cases to evaluate, the first ones; 0: all"),
@@ -66,7 +80,7 @@ async function quickstart(flags: Flags, io: TaskIO): Promise<void> {
   const dataset = await loadDataset(DATA);
   if (!fresh) io.log(`${out} holds an earlier quickstart: what it finished is kept. --force starts over.`);
   io.log(
-    "genrec learns from purchase histories which item a customer buys next. Five stages, all in " + out + ":",
+    "genrec learns from purchase histories which item a customer buys next. Six stages, all in " + out + ":",
   );
 
   const stages: [title: string, run: (stage: TaskIO) => Promise<void>][] = [
@@ -79,7 +93,14 @@ async function quickstart(flags: Flags, io: TaskIO): Promise<void> {
       "Training: a small language model learns to write the next item's tokens",
       (stage) => train(flags, stage),
     ],
-    ["Evaluation: later purchases that the model has never seen", (stage) => test(flags, stage)],
+    [
+      "Reinforcement: its own answers are rewarded where they name the item bought next",
+      (stage) => reinforce(flags, stage),
+    ],
+    [
+      "Evaluation: later purchases that the model has never seen, before and after reinforcement",
+      (stage) => test(flags, stage),
+    ],
     ["Recommendations: three of those customers", (stage) => show(flags, dataset, stage)],
   ];
   const stage: TaskIO = { ...io, json: false, log: (line) => io.log("    " + line) };
@@ -88,9 +109,9 @@ async function quickstart(flags: Flags, io: TaskIO): Promise<void> {
     await run(stage);
     if (io.signal.aborted) return io.log("Stopped. The same command goes on from here.");
   }
-  const report = await readReport(out);
-  if (io.json) console.log(JSON.stringify(report, null, 2));
-  summary(report, dataset, out, (performance.now() - started) / 1000).forEach((line) => io.log(line));
+  const reports = { before: await readReport(out, "sft"), after: await readReport(out, "rl") };
+  if (io.json) console.log(JSON.stringify(reports, null, 2));
+  summary(reports, dataset, out, (performance.now() - started) / 1000).forEach((line) => io.log(line));
 }
 
 /** Whether the folder is new. Throws {@link UserError} if it holds anything but a quickstart of these settings. */
@@ -110,7 +131,7 @@ async function claim({ out, steps, seed, limit, force }: Flags): Promise<boolean
     );
   }
   if (exists) {
-    for (const name of ["eval", "run", "sids", "sft.yaml"]) {
+    for (const name of ["eval", "sft", "rl", "sids", "sft.yaml", "rl.yaml"]) {
       const path = join(out, name);
       if (existsSync(path)) await Deno.remove(path, { recursive: true });
     }
@@ -141,7 +162,7 @@ async function sids({ out, seed, variant }: Flags, io: TaskIO): Promise<void> {
 }
 
 async function train({ out, steps, seed, variant }: Flags, io: TaskIO): Promise<void> {
-  const folder = join(out, "run");
+  const folder = join(out, "sft");
   const settings = {
     data: DATA,
     sids: join(out, "sids"),
@@ -150,36 +171,59 @@ async function train({ out, steps, seed, variant }: Flags, io: TaskIO): Promise<
     maxSteps: steps,
     seed,
   };
-  const file = join(out, "sft.yaml");
+  await trainingStage(
+    folder,
+    settings,
+    io,
+    (resume) => sft(sftTask.config.parse({ ...settings, resume, variant }) as Sft, io),
+  );
+}
+
+async function reinforce({ out, steps, seed, variant }: Flags, io: TaskIO): Promise<void> {
+  const folder = join(out, "rl");
+  const maxSteps = steps > 0 ? Math.ceil(steps / 10) : REINFORCEMENT.maxSteps;
+  const settings = { run: join(out, "sft"), out: folder, ...REINFORCEMENT, maxSteps, seed };
+  await trainingStage(
+    folder,
+    settings,
+    io,
+    (resume) => rl(rlTask.config.parse({ ...settings, resume, variant }) as Rl, io),
+  );
+}
+
+/** A training in `folder` that goes on where it was stopped, with its settings in `folder`.yaml for doing it by hand. */
+async function trainingStage(
+  folder: string,
+  settings: Record<string, unknown>,
+  io: TaskIO,
+  run: (resume: boolean) => Promise<unknown>,
+): Promise<void> {
+  const file = `${folder}.yaml`, done = `${folder}.done`;
   await writeAtomic(file, stringify(settings));
-  byHand(io, `sft --config ${file}`);
-  if (existsSync(metricsPath(out))) return io.log(`Already in ${folder}`);
+  byHand(io, `${basename(folder)} --config ${file}`);
+  if (existsSync(done)) return io.log(`Already in ${folder}`);
   const resume = existsSync(join(folder, "latest"));
   // A run that stopped before its first checkpoint has nothing to go on from.
   if (!resume && existsSync(folder)) await Deno.remove(folder, { recursive: true });
-  await sft(sftTask.config.parse({ ...settings, resume, variant }) as Sft, io);
+  await run(resume);
+  if (!io.signal.aborted) await writeAtomic(done, "");
 }
 
 async function test({ out, limit, variant }: Flags, io: TaskIO): Promise<void> {
-  const flags = {
-    run: join(out, "run"),
-    data: DATA,
-    out: join(out, "eval"),
-    limit,
-    baselines: true,
-    mixture: MIXTURE,
-    resume: true,
-  };
-  byHand(
-    io,
-    `evaluate --run ${flags.run} --data ${DATA} --baselines --mixture ${MIXTURE} --out ${flags.out}`,
-  );
-  if (existsSync(metricsPath(out))) return io.log(`Already in ${flags.out}`);
-  await evaluate(evaluateTask.config.parse({ ...flags, variant }) as Evaluate, io);
+  for (const name of ["sft", "rl"] as const) {
+    // Counts are the same before and after.
+    const more = name === "rl" ? { baselines: true, mixture: MIXTURE } : {};
+    const flags = { run: join(out, name), data: DATA, out: join(out, "eval", name), limit, ...more };
+    const extra = name === "rl" ? ` --baselines --mixture ${MIXTURE}` : "";
+    byHand(io, `evaluate --run ${flags.run} --data ${DATA}${extra} --out ${flags.out}`);
+    if (existsSync(metricsPath(out, name))) io.log(`Already in ${flags.out}`);
+    else await evaluate(evaluateTask.config.parse({ ...flags, variant }) as Evaluate, io);
+    if (io.signal.aborted) return;
+  }
 }
 
 async function show({ out }: Flags, { items }: Dataset, io: TaskIO): Promise<void> {
-  const lines = (await readText(join(out, "eval", "predictions.jsonl"))).trimEnd().split("\n");
+  const lines = (await readText(join(out, "eval", "rl", "predictions.jsonl"))).trimEnd().split("\n");
   const title = (item: number) => items[item].title;
   // Fixed places, so that nobody picks the ones that look good.
   const chosen: Prediction[] = [];
@@ -202,25 +246,35 @@ async function show({ out }: Flags, { items }: Dataset, io: TaskIO): Promise<voi
       );
     }
   }
-  byHand(io, `recommend --run ${join(out, "run")} --data ${DATA} --history ${chosen[0].history.join(",")}`);
+  byHand(io, `recommend --run ${join(out, "rl")} --data ${DATA} --history ${chosen[0].history.join(",")}`);
 }
 
-function summary(report: EvaluateReport, { items }: Dataset, out: string, seconds: number): string[] {
-  const { hr, users, baselines, mixture } = report;
-  const ofHundred = (share: number) => `${(100 * share).toFixed(0).padStart(3)} of 100`;
-  const other = (name: string) => baselines![name].hr[10];
+function summary(
+  { before, after }: { before: EvaluateReport; after: EvaluateReport },
+  { items }: Dataset,
+  out: string,
+  seconds: number,
+): string[] {
+  const { users, baselines, mixture } = after;
+  const row = (name: string, { hr, ndcg }: Evaluation) => [name, hr[10].toFixed(4), ndcg[10].toFixed(4)];
+  const table = tableLines([
+    ["", "HR@10", "NDCG@10"],
+    row("the model, before reinforcement", before),
+    row("the model, after reinforcement", after),
+    row("the model and counts of what followed what together", mixture!),
+    row("these counts alone", baselines!["transitions"]),
+    row("what the customer bought before", baselines!["repeat recent"]),
+    row("bestsellers", baselines!["popularity"]),
+  ]);
   return [
     `Done in ${
       duration(seconds)
-    }. How often the item bought next is among the first 10 of ${items.length}, ${users} cases:`,
-    `    ${ofHundred(hr[10])}  the model`,
-    `    ${ofHundred(mixture!.hr[10])}  the model and counts of what followed what together`,
-    `    ${ofHundred(other("transitions"))}  these counts alone`,
-    `    ${ofHundred(other("repeat recent"))}  what the customer bought before`,
-    `    ${ofHundred(other("popularity"))}  bestsellers`,
+    }. HR@10 is how often the item bought next is among the first 10 of ${items.length}, ` +
+    `NDCG@10 counts early places more; ${users} cases:`,
+    ...table.map((line) => `    ${line}`),
     "Next:",
-    `    ./genrec recommend --run ${join(out, "run")} --history 12,45,77     any history you like`,
-    "    ./genrec sft --help                                            all settings of the training",
+    `    ./genrec recommend --run ${join(out, "rl")} --history 12,45,77     any history you like`,
+    "    ./genrec sft --help, ./genrec rl --help                        all settings of the training",
     "    README.md, Your own data                                       the files to bring",
   ];
 }
@@ -229,14 +283,15 @@ function byHand(io: TaskIO, line: string): void {
   io.log(`By hand: ./genrec ${line}`);
 }
 
-async function readReport(out: string): Promise<EvaluateReport> {
-  return JSON.parse(await readText(metricsPath(out)));
+async function readReport(out: string, name: "sft" | "rl"): Promise<EvaluateReport> {
+  return JSON.parse(await readText(metricsPath(out, name)));
 }
 
-function metricsPath(out: string): string {
-  return join(out, "eval", "metrics.json");
+function metricsPath(out: string, name: "sft" | "rl"): string {
+  return join(out, "eval", name, "metrics.json");
 }
 
 type Sid = Parameters<typeof makeSids>[0];
 type Sft = Parameters<typeof sft>[0];
+type Rl = Parameters<typeof rl>[0];
 type Evaluate = Parameters<typeof evaluate>[0];

@@ -10,14 +10,33 @@ Deno.test("quickstart goes through all stages, and a second start keeps what is 
     const first = await genrec(dir, ARGS);
     assert.equal(first.code, 0, first.stderr);
     for (
-      const stage of ["1. Data", "2. Semantic IDs", "3. Training", "4. Evaluation", "5. Recommendations"]
+      const stage of [
+        "1. Data",
+        "2. Semantic IDs",
+        "3. Training",
+        "4. Reinforcement",
+        "5. Evaluation",
+        "6. Recommendations",
+      ]
     ) {
       assert.ok(first.stdout.includes(`\n${stage}`), stage);
     }
-    assert.match(first.stdout, /^Done in \d+s\. .* first 10 of 600, 40 cases:\n +\d+ of 100 {2}the model$/m);
+    assert.match(first.stdout, /^Done in .* first 10 of 600, NDCG@10 .*; 40 cases:\n +HR@10 {2}NDCG@10\n/m);
+    for (const row of ["before reinforcement", "after reinforcement", "bestsellers"]) {
+      assert.match(first.stdout, new RegExp(`${row} +0\\.\\d{4} +0\\.\\d{4}$`, "m"));
+    }
     const folder = join(dir, "quick");
-    const [names, metrics] = [filesIn(folder)!, join(folder, "eval/metrics.json")];
-    for (const name of ["eval/predictions.jsonl", "run/best", "sft.yaml", "sids/index.json"]) {
+    const [names, metrics] = [filesIn(folder)!, join(folder, "eval/rl/metrics.json")];
+    for (
+      const name of [
+        "eval/sft/predictions.jsonl",
+        "sft/best",
+        "sft.yaml",
+        "rl/verdict.json",
+        "rl.yaml",
+        "sids/index.json",
+      ]
+    ) {
       assert.ok(names.includes(name), name);
     }
     const { users, baselines } = JSON.parse(await Deno.readTextFile(metrics));
@@ -64,7 +83,7 @@ Deno.test("quickstart that is stopped by Ctrl-C in the training goes on from the
     const [{ code }] = await Promise.all([child.status, child.stderr.cancel()]);
     assert.equal(code, 130);
     assert.match(text, /^Stopped. The same command goes on from here.$/m);
-    const [saved] = [...Deno.readDirSync(join(dir, "quick/run/checkpoints"))];
+    const [saved] = [...Deno.readDirSync(join(dir, "quick/sft/checkpoints"))];
     const done = Number(/^step-(\d+)$/.exec(saved.name)?.[1]);
     assert.ok(done < 30, saved.name);
 
