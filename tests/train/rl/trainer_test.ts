@@ -212,7 +212,7 @@ Deno.test("trainRl() with addTarget has the target in every group", async () => 
 
 Deno.test("trainRl() with dynamicSampling has more different answers in a group", async () => {
   await withFolder(async (folder) => {
-    const settings = { rollout: "sample", temperature: 0.3, maxSteps: 2, evalSamples: 4 } as const;
+    const settings = { rollout: "sample", temperature: 0.1, maxSteps: 2, evalSamples: 4 } as const;
     const lines = [];
     for (const dynamicSampling of [false, true]) {
       const { run } = await train(`${folder}/${dynamicSampling}`, { ...settings, dynamicSampling });

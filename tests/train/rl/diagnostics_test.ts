@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { DiagnosticSums, passAtK, type ScoredGroup } from "../../../train/rl/diagnostics.ts";
+import type { UpdateStatistics } from "../../../train/rl/policy_update.ts";
+
+/** A group of one answer an item, whose leaf is the item; `values` of its only reward. */
+function scored(items: number[], target: number, values: number[], ranked: boolean): ScoredGroup {
+  const total = Float64Array.from(values);
+  return {
+    group: {
+      example: { prompt: Uint32Array.of(1), targets: [target], history: [], task: 0 },
+      completions: items.map((item) => ({
+        leaf: item,
+        items: [item],
+        tokens: Uint32Array.of(item),
+        nodes: Uint32Array.of(0),
+        logProb: 0,
+      })),
+      ranked,
+    },
+    total,
+    byReward: [total.map((value) => 2 * value)],
+  };
+}
+
+const statistics: UpdateStatistics = {
+  policyLoss: 0.5,
+  klLoss: 0,
+  supervisedLoss: 0,
+  kl: 0.3,
+  clipped: 2,
+  tokens: 8,
+  entropy: 6,
+  rows: 4,
+  maxLogRatio: 0,
+  gradientNorm: 3,
+  bad: false,
+};
+
+Deno.test("passAtK() is 1 - C(n - found, k) / C(n, k)", () => {
+  // Of the 6 pairs of 4 answers, 3 have the one that is right, 5 one of the two.
+  assert.equal(passAtK(4, 0, 2), 0);
+  assert.equal(passAtK(4, 1, 2), 0.5);
+  assert.ok(Math.abs(passAtK(4, 2, 2) - 5 / 6) < 1e-12);
+  assert.equal(passAtK(4, 3, 2), 1);
+  assert.equal(passAtK(4, 1, 1), 0.25);
+  assert.equal(passAtK(4, 1, 4), 1);
+});
+
+Deno.test("DiagnosticSums.take() has means over groups, tokens and steps", () => {
+  const sums = new DiagnosticSums(["own"]);
+  sums.addGroups([
+    scored([5, 6, 7, 8], 6, [0, 2, 0, 2], true),
+    scored([5, 5, 7, 9], 1, [1, 1, 1, 1], false),
+    scored([3, 5, 3, 9], 3, [0, 0, 0, 4], false),
+  ]);
+  sums.addUpdate(statistics);
+  sums.addUpdate(undefined);
+  assert.equal(sums.kl, 0.3 / 8);
+  assert.deepEqual(sums.take(true), {
+    reward: 1,
+    rewardStd: Number(((Math.sqrt(4 / 3) + 2) / 3).toFixed(4)),
+    rewards: { own: { mean: 2, std: Number((2 * (Math.sqrt(4 / 3) + 2) / 3).toFixed(4)) } },
+    hitGroups: 0.6667,
+    zeroVariance: 0.3333,
+    // Ranked: the hit is second. Drawn: none, and two of four.
+    passAt: { 1: 0.1667, 2: 0.6111, 4: 0.6667 },
+    diversity: 0.8333,
+    invalid: 0,
+    kl: 0.0375,
+    entropy: 1.5,
+    clipShare: 0.25,
+    gradNorm: 1.5,
+    policyLoss: 0.25,
+  });
+  assert.equal(sums.take(true).reward, 0, "a line starts afresh");
+  assert.equal("kl" in sums.take(false), false);
+});
+
+Deno.test("DiagnosticSums restored from JSON equals one that was not interrupted", () => {
+  const groups = [scored([5, 6], 6, [0.1, 0.7], true), scored([4, 4], 9, [0.3, 0.3], true)];
+  const whole = new DiagnosticSums(["own"]);
+  let parts = new DiagnosticSums(["own"]);
+  for (const group of groups) {
+    whole.addGroups([group]);
+    whole.addUpdate(statistics);
+    parts = new DiagnosticSums(["own"], JSON.parse(JSON.stringify(parts)));
+    parts.addGroups([group]);
+    parts.addUpdate(statistics);
+  }
+  assert.deepEqual(parts.take(true), whole.take(true));
+});

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import type { Sample } from "../../../data/dataset.ts";
+import type { RlExample } from "../../../data/rl_examples.ts";
+import { DeviceTrie } from "../../../eval/device_trie.ts";
+import { buildTrie } from "../../../sid/trie.ts";
+import { rlConfig } from "../../../train/rl/config.ts";
+import { Rollout, type RolloutConfig } from "../../../train/rl/rollout.ts";
+import { sharedDevice, tinyConfig, tinyDecoder } from "../../models/tiny_decoder.ts";
+
+/** Items 1 and 4 share a SID; 4 sells better. */
+const itemTokens = [[10, 13], [10, 14], [11, 13], [11, 15], [10, 14], [12, 16]]
+  .map((tokens) => Uint32Array.from(tokens));
+const train = [4, 4, 1, 0].map((target): Sample => ({ user: "u", history: [], target }));
+const example = (target: number, ...prompt: number[]): RlExample => ({
+  prompt: Uint32Array.from(prompt),
+  targets: [target],
+  history: [],
+  task: 0,
+});
+const examples = [example(5, 1, 10, 13), example(2, 1, 11)];
+
+async function groupsOf(settings: Partial<RolloutConfig>, step = 0, asked = examples) {
+  const device = await sharedDevice("texture");
+  const decoder = tinyDecoder(device, tinyConfig(20, true));
+  const trie = new DeviceTrie(device, buildTrie(itemTokens));
+  const config = rlConfig(settings);
+  const rollout = new Rollout(device, decoder, trie, itemTokens, train, "vocab", config);
+  const groups = await rollout.run(asked, step);
+  rollout.destroy();
+  trie.destroy();
+  decoder.destroy();
+  return groups;
+}
+
+Deno.test("Rollout by beams has all SIDs once, best first, with the most popular item of each", async () => {
+  for (const { completions, ranked } of await groupsOf({ numGenerations: 5 })) {
+    assert.equal(ranked, true);
+    const scores = completions.map(({ logProb }) => logProb);
+    assert.deepEqual(scores, scores.toSorted((a, b) => b - a));
+    assert.deepEqual(completions.map(({ items }) => items[0]).sort(), [0, 2, 3, 4, 5]);
+    const shared = completions.find(({ items }) => items.length > 1)!;
+    assert.deepEqual([shared.items, [...shared.tokens]], [[4, 1], [10, 14]]);
+    for (const { items, tokens, nodes } of completions) {
+      assert.deepEqual(tokens, itemTokens[items[0]]);
+      assert.deepEqual([...nodes], [0, buildTrie(itemTokens).walk(tokens.subarray(0, 1))]);
+    }
+  }
+});
+
+Deno.test("Rollout with addTarget puts a target that was not found in the last place", async () => {
+  const all = (await groupsOf({ numGenerations: 5 })).map(({ completions }) => completions);
+  // The model would write the first of these first, the second last.
+  const asked = [0, 4].map((place, g) => example(all[g][place].items[0], ...examples[g].prompt));
+  const [found, added] = await groupsOf({ numGenerations: 2, addTarget: true }, 0, asked);
+  assert.deepEqual(found.completions, all[0].slice(0, 2));
+  assert.deepEqual(added.completions, [all[1][0], { ...all[1][4], logProb: -Infinity }]);
+});
+
+Deno.test("Rollout draws the same for the same step, and others for another; without replacement no SID twice", async () => {
+  const settings = { rollout: "sample", numGenerations: 5 } as const;
+  const leaves = async (step: number, more: Partial<RolloutConfig> = {}) =>
+    (await groupsOf({ ...settings, ...more }, step)).map(({ completions }) =>
+      completions.map(({ leaf }) => leaf)
+    );
+  assert.deepEqual(await leaves(3), await leaves(3));
+  assert.notDeepEqual(await leaves(3), await leaves(4));
+  for (const drawn of await leaves(3, { replacement: false })) {
+    assert.equal(new Set(drawn).size, 5);
+  }
+  for (const drawn of await leaves(3, { dynamicSampling: true })) assert.equal(drawn.length, 5);
+});
+
+Deno.test("Rollout refuses groups of different answers that are larger than the catalogue", async () => {
+  const refused = { name: "UserError", message: /groups of 6 different answers: the catalogue has 5 SIDs/ };
+  await assert.rejects(() => groupsOf({ numGenerations: 6 }), refused);
+  await assert.rejects(
+    () => groupsOf({ numGenerations: 6, rollout: "sample", replacement: false }),
+    refused,
+  );
+  assert.equal((await groupsOf({ numGenerations: 6, rollout: "sample" }))[0].completions.length, 6);
+});
