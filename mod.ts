@@ -251,7 +251,25 @@ export type { LossOptions, LossRows } from "./models/vocabulary_loss.ts";
 export { popularity, repeatRecent, type Scorer, transitions } from "./eval/baselines.ts";
 export { type BeamResult, BeamSearch, beamSearch, type BeamSearchOptions } from "./eval/beam_search.ts";
 export { DeviceTrie } from "./eval/device_trie.ts";
-export { type EvaluateOptions, evaluateSplit, type Evaluation, type Prediction } from "./eval/evaluate.ts";
+export {
+  type CompareOptions,
+  compareRanks,
+  type Comparison,
+  type MetricDifference,
+  type SummaryDifference,
+  type UserRanks,
+} from "./eval/compare.ts";
+export {
+  type Credit,
+  type EvaluateOptions,
+  evaluateSplit,
+  type Evaluation,
+  Measurement,
+  type MeasurementOptions,
+  type Prediction,
+  type Summary,
+} from "./eval/evaluate.ts";
+export { type Exposure, gini } from "./eval/exposure.ts";
 export { beamsFor, ItemLists, type ScoredItem } from "./eval/item_lists.ts";
 export {
   bootstrapInterval,
@@ -260,6 +278,7 @@ export {
   hitsAtK,
   type Interval,
   ndcgAtK,
+  type PairedDifference,
   pairedDifference,
   type Rank,
   type RankMetrics,
@@ -273,6 +292,7 @@ export {
   type Recommender,
   scorerRecommender,
 } from "./eval/recommender.ts";
+export { type Slicing, SLICINGS } from "./eval/slices.ts";
 export { checkRows, type Score, type ScoreOptions, scoreResults } from "./eval/score.ts";
 
 export { baselines, loadBaseline } from "./train/baselines/load.ts";
