@@ -96,6 +96,8 @@ export async function trainRl(input: RlInput): Promise<RlResult> {
   const chosen = objectiveMethod(config.loss);
   const { promptsPerStep, numTrainEpochs, maxSteps, numGenerations } = config;
   if (examples.count === 0) throw new UserError("Cannot train: there are no examples. Choose other --tasks");
+  const answers = numGenerations + (config.sftLossWeight > 0 ? 1 : 0);
+  checkPrompts(examples, answers * (trie.host.maxDepth - 1), config.tokensPerBatch);
   const perEpoch = Math.ceil(examples.order(0, config.seed).length / promptsPerStep);
   const total = maxSteps > 0 ? Math.min(maxSteps, perEpoch * numTrainEpochs) : perEpoch * numTrainEpochs;
   const schedule: Schedule = {
@@ -135,7 +137,6 @@ export async function trainRl(input: RlInput): Promise<RlResult> {
       ((entry.step as number) < step || entry.step === step && !(validationDue && "valid" in entry))
     );
   }
-  const answers = numGenerations + (config.sftLossWeight > 0 ? 1 : 0);
   const update = new PolicyUpdate(
     {
       device,
@@ -316,6 +317,19 @@ export async function trainRl(input: RlInput): Promise<RlResult> {
     seconds: (performance.now() - startedAt) / 1000,
     state,
   };
+}
+
+/** Throws {@link UserError} unless every prompt fits a micro batch with its answers, which take `branches` tokens. */
+function checkPrompts(examples: RlExamples, branches: number, tokensPerBatch: number): void {
+  let longest = 0;
+  for (let i = 0; i < examples.count; i++) longest = Math.max(longest, examples.make(i).prompt.length);
+  if (longest + branches <= tokensPerBatch) return;
+  throw new UserError(
+    `Cannot train: prompts have up to ${longest} tokens, with their answers ${
+      longest + branches
+    }, expected at most ` +
+      `${tokensPerBatch}. Raise --tokens-per-batch, or lower --num-generations`,
+  );
 }
 
 /** Ranks for a checkpoint: -1 where the target was not found. */
