@@ -63,7 +63,7 @@ export const itemTrainingFields = {
   maxLength: z.int().min(1).default(50).describe("items of the longest history; older ones are left out"),
   dropout: decay.default(0.3).describe("dropout rate"),
   labelSmoothing: share.default(0).describe("softmax: target mass spread over the catalogue"),
-  numTrainEpochs: z.int().min(1).default(10).describe("passes over the train histories"),
+  numTrainEpochs: z.int().min(1).default(8).describe("passes over the train histories"),
   tokensPerBatch: z.int().min(1).default(256).describe("packed items of an optimizer step"),
   learningRate: z.number().positive().default(3e-3).describe("peak learning rate"),
   lrSchedulerType: z.enum(SCHEDULES).default("cosine").describe("decay of the learning rate"),
