@@ -46,6 +46,7 @@ export {
 } from "./data/index_file.ts";
 export { loadCorpus, loadDataset } from "./data/load.ts";
 export { readResults, type ResultRow } from "./data/result_files/read.ts";
+export type { RlExample, RlExamples } from "./data/rl_examples.ts";
 export {
   type Matrix as EmbeddingMatrix,
   type NumpyArray,
@@ -69,7 +70,9 @@ export type { BlockRows } from "./kernels/keep_blocks.ts";
 export type { Dispatch, Kernel } from "./kernels/kernel.ts";
 export { Tape } from "./kernels/tape.ts";
 export type { ProfileRow } from "./kernels/profiler.ts";
+export { KL_ESTIMATORS, POLICY_RATIOS, type PolicyObjective } from "./kernels/policy_loss.ts";
 export type { Flat, Layout, Matrix, MatrixDtype, Tensor } from "./kernels/tensor.ts";
+export type { SampleShape } from "./kernels/trie_sample.ts";
 export { type Normalisation, NORMALISATIONS, type TrieEdges } from "./kernels/trie_log_softmax.ts";
 export {
   type ChoiceStore,
@@ -222,7 +225,7 @@ export {
   type TrieLossOptions,
   type TrieLossScratch,
 } from "./models/trie_loss.ts";
-export type { PackedTokens } from "./models/packed_tokens.ts";
+export type { PackedRows, PackedTokens } from "./models/packed_tokens.ts";
 export {
   type ParameterPart,
   Parameters,
@@ -250,6 +253,12 @@ export type { LossOptions, LossRows } from "./models/vocabulary_loss.ts";
 
 export { popularity, repeatRecent, type Scorer, transitions } from "./eval/baselines.ts";
 export { type BeamResult, BeamSearch, beamSearch, type BeamSearchOptions } from "./eval/beam_search.ts";
+export {
+  ConstrainedSampler,
+  type SamplePlace,
+  type SampleResult,
+  type SamplerOptions,
+} from "./eval/constrained_sampler.ts";
 export { DeviceTrie } from "./eval/device_trie.ts";
 export {
   type CompareOptions,
@@ -317,3 +326,18 @@ export { type TextInputs, textInputs, type TextSettings } from "./train/text_inp
 export { type ScheduleName, SCHEDULES } from "./models/schedule.ts";
 export { type SftConfig, sftConfig } from "./train/sft_config.ts";
 export { Validation, type ValidationOptions, type ValidationResult } from "./train/validation.ts";
+export { ADVANTAGE_SCALES, type AdvantageScale } from "./train/advantages.ts";
+export type { ObjectiveMethod, Reduction } from "./train/objectives/objective.ts";
+export { objectiveMethod, OBJECTIVES } from "./train/objectives/registry.ts";
+export { parseRewards, rewardMethod, REWARDS, type WeightedReward } from "./train/rewards/registry.ts";
+export type { Completion, Reward, RewardContext, RewardGroup, RewardMethod } from "./train/rewards/reward.ts";
+export { createRewards, type GroupScore, type RewardSet } from "./train/rewards/reward_set.ts";
+export type { RewardFunction } from "./train/rewards/user_reward.ts";
+export { type RlConfig, rlConfig } from "./train/rl/config.ts";
+export type { Diagnostics } from "./train/rl/diagnostics.ts";
+export { adapterFreeReference, frozenReference, type ReferencePolicy } from "./train/rl/reference.ts";
+export type { RlState } from "./train/rl/state.ts";
+export { type RlInput, type RlResult, trainRl } from "./train/rl/trainer.ts";
+export { type Verdict, verdict } from "./train/rl/verdict.ts";
+export { rlExamples, type RlRun, type RlTrainingSet } from "./train/rl_examples/rl_examples.ts";
+export type { RlExampleSettings } from "./train/rl_examples/settings.ts";

@@ -3,10 +3,11 @@ import type { UpdateStatistics } from "./policy_update.ts";
 
 /** One line of the log: means over the steps since the last one. */
 export interface Diagnostics {
-  /** Total reward: mean over answers, and mean over groups of the deviation within a group. */
+  /** Total reward: mean over answers. */
   reward: number;
+  /** Mean over groups of its standard deviation within a group. */
   rewardStd: number;
-  /** The same of each reward before its weight. */
+  /** The same two of each reward before its weight. */
   rewards: Record<string, { mean: number; std: number }>;
   /** Share of groups with a target among the answers. */
   hitGroups: number;
