@@ -4,7 +4,7 @@ import { rowsOf, type Slicing } from "./slices.ts";
 
 /** What one evaluation says of each user. */
 export interface UserRanks {
-  /** (users) */
+  /** (users): place of the target's SID. */
   ranks: readonly Rank[];
   /** (users): what a hit is divided by, 1 or the items that share the target's SID. */
   sharing: readonly number[];
@@ -20,13 +20,17 @@ export interface MetricDifference extends PairedDifference {
 
 /** HR and NDCG of two evaluations, keyed by cut-off; differences are the other one's minus the first one's. */
 export interface SummaryDifference {
+  /** Users compared. */
   users: number;
+  /** Hit rate. */
   hr: Record<string, MetricDifference>;
+  /** NDCG. */
   ndcg: Record<string, MetricDifference>;
 }
 
 /** {@link SummaryDifference} of all users, and by name of the slicing and bucket. */
 export interface Comparison extends SummaryDifference {
+  /** At one cut-off: the last one up to 10. */
   slices: Record<string, Record<string, SummaryDifference>>;
 }
 

@@ -16,13 +16,13 @@ import type { Ranked, Recommender } from "./recommender.ts";
 import { boughtInTrain, rowsOf, type Slicing } from "./slices.ts";
 
 /** Every {@link Credit}. */
-export const CREDITS = ["string", "group"] as const;
+export const CREDITS = ["string", "group"] as const satisfies readonly Credit[];
 
 /**
  * What a hit on a SID counts: 1 whoever shares it (`string`, as in MiniOneRec), or 1 / (items that share it), the
  * expected value of drawing one of them (`group`).
  */
-export type Credit = typeof CREDITS[number];
+export type Credit = "string" | "group";
 
 /** Where lists come from, and what they are measured against. */
 export interface MeasurementOptions {
@@ -145,7 +145,10 @@ export class Measurement {
   #invalid = 0;
   #duplicates = 0;
 
-  /** @throws {UserError} if items and SIDs differ in number, or no cut-off is within the beams. */
+  /**
+   * Starts with no row.
+   * @throws {UserError} if items and SIDs differ in number, or no cut-off is within the beams.
+   */
   constructor(options: MeasurementOptions) {
     const { items, sids, beams, train, slices = [] } = options;
     if (items.length !== sids.length) {

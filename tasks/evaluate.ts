@@ -24,6 +24,7 @@ import { SLICINGS } from "../eval/slices.ts";
 import { writeAtomic } from "../train/run_directory.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli.ts";
 import { compareFolders } from "./_evaluate_compare.ts";
+import { evaluateShards } from "./_evaluate_processes.ts";
 import { type EvaluateReport, evaluationLines } from "./_evaluate_report.ts";
 import { checkEnded, RowFile, type RowSettings } from "./_evaluate_rows.ts";
 import { openShards, SHARD, shardRows } from "./_evaluate_shards.ts";
@@ -59,6 +60,9 @@ const config = z.strictObject({
     .describe(
       "this part of the users alone, such as 0/4, 1/4, 2/4 and 3/4; --merge makes the whole",
     ),
+  shards: z.int().min(0).default(0).describe(
+    "start so many processes on this machine, a shard each, and merge what they write; 0: this process alone",
+  ),
   merge: z.array(z.string()).default([]).describe("make one evaluation of the folders of all shards"),
   compare: z.array(z.string()).default([]).describe(
     "paired test of two or more evaluations, by their folders: the first one is the baseline; --out takes compare.json",
@@ -93,7 +97,8 @@ export const task: Task<typeof config> = {
   },
 };
 
-function modeOf({ run, out, merge, compare, score }: Flags): (flags: Flags, io: TaskIO) => Promise<unknown> {
+function modeOf(flags: Flags): (flags: Flags, io: TaskIO) => Promise<unknown> {
+  const { run, out, merge, compare, score, shards } = flags;
   if (compare.length > 0) return compareFolders;
   if (score.length > 0) return scoreFiles;
   const missing = merge.length === 0 && run === "" ? "run" : out === "" ? "out" : undefined;
@@ -102,7 +107,7 @@ function modeOf({ run, out, merge, compare, score }: Flags): (flags: Flags, io: 
       `Missing --${missing}: ${config.shape[missing].description}. See \`genrec evaluate --help\``,
     );
   }
-  return merge.length > 0 ? mergeShards : evaluate;
+  return merge.length > 0 ? mergeShards : shards > 0 ? evaluateInShards : evaluate;
 }
 
 /** Evaluates as the flags say; also the evaluation stage of `quickstart`. */
@@ -151,6 +156,19 @@ export async function evaluate(flags: Flags, io: TaskIO): Promise<EvaluateReport
   const report: EvaluateReport = { ...evaluation, ...settings };
   await rows.commit(report);
   return await told(report, flags, sids, io);
+}
+
+/** Evaluates in processes of their own; their folders are gone once there is a whole. */
+async function evaluateInShards(flags: Flags, io: TaskIO): Promise<EvaluateReport> {
+  const { shards, shard, mixture: _, baselines: __, format: ___, ...shared } = flags;
+  if (shard !== "") {
+    throw new UserError(`Cannot use --shards ${shards} with --shard ${shard}: expected one of them`);
+  }
+  await checkEnded(flags.out);
+  const merge = await evaluateShards(shared, shards, io);
+  const report = await mergeShards({ ...flags, merge }, io);
+  for (const folder of merge) await Deno.remove(folder, { recursive: true });
+  return report;
 }
 
 /** Makes the evaluation that one process would have made of those of its shards. */

@@ -7,7 +7,7 @@ import type { EvaluateReport } from "../../tasks/_evaluate_report.ts";
 import { shardRows } from "../../tasks/_evaluate_shards.ts";
 import { task } from "../../tasks/evaluate.ts";
 import fc from "../property.ts";
-import { filesIn } from "./genrec.ts";
+import { filesIn, genrec } from "./genrec.ts";
 import { evaluated, USERS, withSevenUsers } from "./seven_users.ts";
 import { collector } from "./text_shop.ts";
 
@@ -119,5 +119,23 @@ Deno.test("evaluate that is stopped keeps its rows; --resume needs no model wher
     const fresh = await evaluated(dir, "fresh", { ks: [2], credit: "group" });
     assert.deepEqual(untimed(other.report), untimed(fresh.report));
     assert.equal(fresh.report.hrItem[2], fresh.report.hr[2]);
+  });
+});
+
+Deno.test("evaluate --shards starts processes, merges what they wrote, and passes on why one failed", async () => {
+  await withSevenUsers(async (dir) => {
+    const { predictions } = await evaluated(dir, "whole");
+    const shards = "evaluate --data data --out eval --beams 3 --shards 2 --run".split(" ");
+    const failed = await genrec(dir, [...shards, "nowhere"]);
+    assert.equal(failed.code, 1);
+    assert.match(
+      failed.stderr,
+      /error: Cannot evaluate shard [01]\/2: Cannot read nowhere\/config\.json: no such file/,
+    );
+
+    const { code, stderr } = await genrec(dir, [...shards, "run"]);
+    assert.equal(code, 0, stderr);
+    assert.equal(await Deno.readTextFile(join(dir, "eval/predictions.jsonl")), predictions);
+    assert.deepEqual(filesIn(join(dir, "eval")), EVALUATION);
   });
 });

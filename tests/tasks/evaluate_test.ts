@@ -27,6 +27,10 @@ Deno.test("evaluate writes metrics.json and one prediction a user", async () => 
     });
     assert.deepEqual(Object.keys(hr), ["1", "3", "5", "10", "20", "50"]);
     assert.ok(metrics.secondsPerUser > 0);
+    assert.equal(metrics.coverage[5], 1);
+    assert.equal(metrics.gini[5], 0); // the first five of four items are all of them
+    assert.deepEqual(metrics.slices.historyLength["1-2"].users, 1);
+    assert.match(stdout, /show 100\.0 % of the catalogue, Gini 0\.0000 /);
 
     const lines = predictions.trimEnd().split("\n");
     assert.equal(lines.length, 1);
