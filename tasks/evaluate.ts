@@ -175,8 +175,10 @@ async function evaluateInShards(flags: Flags, io: TaskIO): Promise<EvaluateRepor
 async function mergeShards(flags: Flags, io: TaskIO): Promise<EvaluateReport> {
   const { out } = flags;
   const { settings, secondsPerUser, rows } = await openShards(flags.merge);
-  const { data, index, split, beams, limit } = settings;
-  const inputs = await loadInputs(data, index);
+  const { split, beams, limit } = settings;
+  // Files may have moved since.
+  const data = flags.data || settings.data;
+  const inputs = await loadInputs(data, flags.sids || settings.index);
   const sids = inputs.sids.map((sid) => sid.join(""));
   const samples = samplesOf(inputs.dataset, data, split, limit);
   await checkEnded(out);
