@@ -60,7 +60,13 @@ const RunConfig = z.looseObject({
 export type RunSettings = z.output<typeof RunConfig>;
 
 /** What tells the tokens of a model apart, and its words: files that a run made from another one keeps. */
-const DESCRIBING = ["vocabulary.json", "tokenizer.json", "tokenizer_config.json", "prompts.json"];
+const DESCRIBING = [
+  "vocabulary.json",
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "chat_template.jinja",
+  "prompts.json",
+];
 
 /** A trained model with the dataset that it ranks. */
 export interface TrainedRun {

@@ -107,7 +107,14 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
     ...await runManifest(device, dataset.name, sources, { task: "rl", seed: settings.seed }),
     parent: { run: parent, checkpoint: basename(folder) },
   };
-  const texts = { "index.json": formatIndex(source.sids), ...files };
+  const texts = {
+    "index.json": formatIndex(source.sids),
+    ...files,
+    // Those of the flag or the built-in ones too, which no file of the model tells.
+    ...(prompts.text
+      ? { "prompts.json": JSON.stringify(prompts.text.prompts.templates, null, 2) + "\n" }
+      : {}),
+  };
   if (resume) await checkSame(run, { ...settings }, texts, sources, manifest);
   const start = async () => {
     await run.create(false);
@@ -155,7 +162,7 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
     config: settings,
     run,
     resume,
-    companions: Object.entries(files).filter(([name]) => name.startsWith("tokenizer"))
+    companions: Object.entries(files).filter(([name]) => /^(tokenizer|chat_template)/.test(name))
       .map(([name, bytes]) => ({ name, bytes })),
     baseModel: folder,
     signal: io.signal,

@@ -50,8 +50,10 @@ export class Prompts {
   readonly tokenizer: Tokenizer;
   /** Name of the templates. */
   readonly name: string;
+  /** The templates as given: what a run keeps as `prompts.json`. */
+  readonly templates: Templates;
   #options: PromptsOptions;
-  #templates: CompleteTemplates;
+  #complete: CompleteTemplates;
   #wordings = new Map<string, Wording>();
   #bos: string;
   #eos: string;
@@ -63,17 +65,18 @@ export class Prompts {
   constructor(options: PromptsOptions) {
     this.#options = options;
     this.tokenizer = options.tokenizer;
-    this.#templates = completeTemplates(options.templates, options.templates.name);
-    this.name = this.#templates.name;
+    this.templates = options.templates;
+    this.#complete = completeTemplates(options.templates, options.templates.name);
+    this.name = this.#complete.name;
     const { bos, eos } = options.special;
     this.#eos = this.tokenizer.decode([eos], true);
     this.#bos = bos === undefined ? "" : this.tokenizer.decode([bos], true);
-    for (const name of Object.keys(this.#templates.tasks)) this.#wording(alignmentTask(name), false);
+    for (const name of Object.keys(this.#complete.tasks)) this.#wording(alignmentTask(name), false);
   }
 
   /** Whether the templates word a task. */
   words(task: AlignmentTask): boolean {
-    return task.name === "rows" || Object.hasOwn(this.#templates.tasks, task.name);
+    return task.name === "rows" || Object.hasOwn(this.#complete.tasks, task.name);
   }
 
   /** Every text that a tokenizer has to know for a row: parts of the prompt, then the answer. */
@@ -168,7 +171,7 @@ export class Prompts {
   }
 
   #compile(task: AlignmentTask, rowHasSystem: boolean): Wording {
-    const { name, tasks, system: common, frame } = this.#templates;
+    const { name, tasks, system: common, frame } = this.#complete;
     const template = task.name === "rows" ? ROWS : tasks[task.name];
     if (template === undefined) {
       throw new UserError(
