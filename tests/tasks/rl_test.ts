@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { cpSync } from "node:fs";
 import { join } from "node:path";
 import type { TaskIO } from "../../tasks/_cli.ts";
 import { task as evaluate } from "../../tasks/evaluate.ts";
 import { rl, task } from "../../tasks/rl.ts";
 import { RunDirectory } from "../../train/run_directory.ts";
+import { openRun } from "../../tasks/_run.ts";
 import { filesIn, genrec, withRun } from "./genrec.ts";
+import * as text from "./text_shop.ts";
 
 const TINY = {
   numGenerations: 3,
@@ -180,5 +183,19 @@ Deno.test("rl refuses groups of one answer with exit code 2", async () => {
     assert.equal(code, 2, stderr);
     assert.match(stderr, /^error: .*--num-generations 1: .*>=2/m);
     assert.equal(filesIn(join(dir, "rl")), undefined);
+  });
+});
+
+Deno.test("rl of a model directory makes a run that knows index, words and tokenizer", async () => {
+  await text.withShop("qwen2", {}, async (dir) => {
+    const { run, checkpoint } = await text.train(dir, { maxSteps: 1 });
+    const model = join(dir, "hf"), data = join(dir, "data");
+    cpSync(checkpoint, model, { recursive: true });
+    const sids = join(run.path, "index.json"), flags = { run: model, data, sids, tokensPerBatch: 256 };
+    await train(dir, { ...flags, tasks: ["next-item"], maxSteps: 1 });
+    const made = await openRun(join(dir, "rl"), data), from = await openRun(run.path, data);
+    assert.deepEqual(made.sids, from.sids);
+    assert.deepEqual(made.prompts.prompt([0, 1]), from.prompts.prompt([0, 1]));
+    assert.deepEqual(made.settings.maxHistory, from.settings.maxHistory);
   });
 });
