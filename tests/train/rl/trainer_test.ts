@@ -277,3 +277,18 @@ Deno.test("trainRl() refuses groups larger than the catalogue before it writes a
     assert.equal(started, false);
   });
 });
+
+Deno.test("a steady step of reinforcement holds no more memory and compiles nothing", async () => {
+  await withFolder(async (folder) => {
+    const device = await tinyDevice();
+    const seen: Record<string, number>[] = [];
+    const settings = { addTarget: true, maxSteps: 12, loggingSteps: 1, evalSteps: 12, evalSamples: 4 };
+    await train(`${folder}/run`, settings, {
+      onStep: () => void seen.push({ ...device.counters, ...device.memory }),
+    });
+    const [before, after] = [seen.at(-5)!, seen.at(-1)!];
+    for (const key of ["pipelines", "buffers", "textures", "peak"]) {
+      assert.equal(after[key], before[key], key);
+    }
+  });
+});
