@@ -1,4 +1,5 @@
 import type { Sample } from "../data/dataset.ts";
+import { loadIndex } from "../data/index_file.ts";
 import { loadDataset } from "../data/load.ts";
 import { PhiloxStream } from "../data/philox.ts";
 import type { Device } from "../kernels/device.ts";
@@ -9,7 +10,8 @@ import { savePretrained } from "../models/save_pretrained.ts";
 import type { NextItemPrompts } from "../sid/next_item_prompts.ts";
 import { sidPrompts } from "../sid/prompt.ts";
 import { formatSid, SidVocabulary } from "../sid/tokens.ts";
-import { openModel, openRun } from "../tasks/_run.ts";
+import { loadDecoder } from "../train/checkpoint.ts";
+import { RunDirectory } from "../train/run_directory.ts";
 import { scratchDecoder } from "../train/scratch_decoder.ts";
 import { exists } from "./command.ts";
 
@@ -27,17 +29,20 @@ export interface GenerateInputs {
 const MAX_HISTORY = 10;
 const SEED = 42;
 
-/** A trained run: its checkpoint and the test users of its dataset. */
+/** A trained run that knows SID tokens alone: its checkpoint and the test users of its dataset. */
 export async function runInputs(device: Device, path: string, which: string): Promise<GenerateInputs> {
-  const run = await openRun(path, "");
-  const { decoder, checkpoint } = await openModel(device, run, which);
-  const model = `${path}/checkpoints/${checkpoint}`;
+  const run = new RunDirectory(path);
+  const { data, maxHistory } = await run.readJson("config.json") as { data: string; maxHistory: number };
+  const dataset = await loadDataset(data);
+  const sids = await loadIndex(`${path}/index.json`, dataset.items.length);
+  const vocabulary = SidVocabulary.fromJSON(await run.readJson("vocabulary.json"));
+  const model = await run.checkpoint(which);
   return {
-    name: `${path}, ${checkpoint}`,
+    name: `${path}, ${which}`,
     model,
-    decoder,
-    prompts: run.prompts,
-    samples: run.dataset.samples.test,
+    decoder: await loadDecoder(device, model),
+    prompts: sidPrompts(vocabulary, sids, maxHistory),
+    samples: dataset.samples.test,
   };
 }
 
