@@ -302,3 +302,19 @@ Deno.test("a steady step of reinforcement holds no more memory and compiles noth
     }
   });
 });
+
+Deno.test("the KL divergence of adapters from the model below them is 0 at first and grows", async () => {
+  await withFolder(async (folder) => {
+    const settings = {
+      loraR: 2,
+      learningRate: 0.02,
+      maxSteps: 4,
+      loggingSteps: 1,
+      evalSteps: 4,
+      evalSamples: 4,
+    };
+    const { run } = await train(`${folder}/run`, { ...settings, addTarget: true });
+    const divergences = (await logOf(run)).filter(({ valid }) => !valid).map(({ kl }) => kl);
+    assert.ok(divergences[0] < 1e-6 && divergences.at(-1) > 1e-4, `${divergences}`);
+  });
+});
