@@ -1,31 +1,10 @@
+import { escapeHtml, grouped, percent } from "../data/html_page.ts";
 import type { CatalogueReport } from "./catalogue_report.ts";
 import type { PrefixPurity } from "./purity.ts";
-
-/** Text as it may stand in HTML, attributes included. */
-export function escapeHtml(text: string): string {
-  const entities: Record<string, string> = {
-    "&": "&amp;",
-    "<": "&lt;",
-    ">": "&gt;",
-    '"': "&quot;",
-    "'": "&#39;",
-  };
-  return text.replace(/[&<>"']/g, (character) => entities[character]);
-}
 
 /** SID or token for people: `<a_1><b_2>` as `a_1 b_2`. */
 export function plainSid(sid: string): string {
   return sid.replaceAll("><", " ").replace(/[<>]/g, "");
-}
-
-/** A share as text, such as 12.3 %. */
-export function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
-}
-
-/** A whole number with thin spaces between thousands. */
-export function grouped(count: number): string {
-  return String(count).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 }
 
 /** Hue in degrees of the `rank`-th first code: steps of the golden angle keep neighbours in rank apart. */

@@ -1,15 +1,6 @@
+import { details, escapeHtml, grouped, htmlPage, percent, section, table, tiles } from "../data/html_page.ts";
 import type { CatalogueReport, CollisionGroup, NamedItem, NeighbourExample } from "./catalogue_report.ts";
-import {
-  CODES_LISTED,
-  escapeHtml,
-  grouped,
-  hueOf,
-  itemMap,
-  percent,
-  plainSid,
-  purityBars,
-  usageCurve,
-} from "./html_charts.ts";
+import { CODES_LISTED, hueOf, itemMap, plainSid, purityBars, usageCurve } from "./html_charts.ts";
 import css from "./html_report.css" with { type: "text" };
 
 /** The report of a catalogue with how it was made: `sid.report.json`. */
@@ -35,7 +26,7 @@ export function htmlReport(report: SidReportFile): string {
   const body = [
     `<header><h1>${title}</h1><p class="quiet">${escapeHtml(method)}, ${levels.length} levels, from ` +
     `${escapeHtml(embeddings)}</p></header>`,
-    tiles(report),
+    tiles(facts(report)),
     warnings(report),
     codebooks(report),
     map(report),
@@ -44,39 +35,20 @@ export function htmlReport(report: SidReportFile): string {
     collisions(report),
     making(report),
   ];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}</title>
-<style>
-${css}</style>
-</head>
-<body>
-<main>
-${body.filter((part) => part !== "").join("\n")}
-</main>
-</body>
-</html>
-`;
+  return htmlPage(title, css, body);
 }
 
-function tiles(
+function facts(
   { items, distinct, beforePolicy, collisionRate, changed, policy, unexplained, lengths }: SidReportFile,
-) {
+): [value: string, label: string][] {
   const depth = Object.keys(lengths).map(Number);
-  const facts: [value: string, label: string][] = [
+  return [
     [grouped(distinct), `different SIDs of ${grouped(items)} items`],
     [percent(beforePolicy.collisionRate), "collide as coded"],
     [percent(collisionRate), `collide after ${policy}, which changed ${grouped(changed)}`],
     [depth.length === 1 ? `${depth[0]}` : `${Math.min(...depth)}\u2013${Math.max(...depth)}`, "codes a SID"],
     [percent(unexplained.at(-1)!), "of the variance is not in the codes"],
   ];
-  return `<div class="tiles">${
-    facts.map(([value, label]) => `<div class="tile"><b>${value}</b><span>${escapeHtml(label)}</span></div>`)
-      .join("")
-  }</div>`;
 }
 
 function warnings({ warnings, zeroRows }: SidReportFile): string {
@@ -231,27 +203,6 @@ function making({ method, settings, policy, embeddings, notes }: SidReportFile):
     escapeHtml(typeof value === "object" ? JSON.stringify(value) : String(value)),
   ]);
   return section("How they were made", "", table(["setting", "value"], rows, 2), "values");
-}
-
-function section(title: string, text: string, content: string, kind = ""): string {
-  return `<section${kind && ` class="${kind}"`}><h2>${escapeHtml(title)}</h2>${
-    text && `<p class="quiet">${escapeHtml(text)}</p>`
-  }${content}</section>`;
-}
-
-function details(summary: string, content: string): string {
-  return `<details><summary>${escapeHtml(summary)}</summary>${content}</details>`;
-}
-
-/** Cells are HTML; the first `left` columns hold text. */
-function table(head: readonly string[], rows: readonly (readonly string[])[], left: number): string {
-  const row = (cells: readonly string[], tag: string) =>
-    `<tr>${
-      cells.map((cell, i) => `<${tag}${i < left ? ' class="text"' : ""}>${cell}</${tag}>`).join("")
-    }</tr>`;
-  return `<div class="scroll"><table><thead>${row(head, "th")}</thead><tbody>${
-    rows.map((cells) => row(cells, "td")).join("")
-  }</tbody></table></div>`;
 }
 
 function named({ item, title }: NamedItem): string {
