@@ -251,7 +251,7 @@ export type { StoredFormat } from "./models/safetensors_header.ts";
 
 export type { LossOptions, LossRows } from "./models/vocabulary_loss.ts";
 
-export { popularity, repeatRecent, type Scorer, transitions } from "./eval/baselines.ts";
+export { markovChain, popularity, repeatRecent, type Scorer, transitions } from "./eval/baselines.ts";
 export { type BeamResult, BeamSearch, beamSearch, type BeamSearchOptions } from "./eval/beam_search.ts";
 export {
   ConstrainedSampler,
@@ -265,7 +265,9 @@ export {
   compareRanks,
   type Comparison,
   type MetricDifference,
+  type RankMetric,
   type SummaryDifference,
+  userMeans,
   type UserRanks,
 } from "./eval/compare.ts";
 export {
@@ -293,6 +295,7 @@ export {
   type RankMetrics,
   rankMetrics,
 } from "./eval/metrics.ts";
+export { type SeedStatistics, seedStatistics } from "./eval/seed_statistics.ts";
 export { mixedRecommender, mixRanked, type MixtureOptions } from "./eval/mixture.ts";
 export {
   beamRecommender,

@@ -10,7 +10,7 @@ export interface UserRanks {
   sharing: readonly number[];
 }
 
-/** A metric of two evaluations of the same users. */
+/** A metric of two systems on the same users. */
 export interface MetricDifference extends PairedDifference {
   /** Mean over users of the first one. */
   baseline: number;
@@ -18,7 +18,7 @@ export interface MetricDifference extends PairedDifference {
   value: number;
 }
 
-/** HR and NDCG of two evaluations, keyed by cut-off; differences are the other one's minus the first one's. */
+/** HR and NDCG of two systems, keyed by cut-off; differences are the other one's minus the first one's. */
 export interface SummaryDifference {
   /** Users compared. */
   users: number;
@@ -44,8 +44,16 @@ export interface CompareOptions {
   seed: number;
 }
 
-/** Compares two evaluations of the same users, pair by pair. Throws `RangeError` where their numbers differ. */
-export function compareRanks(baseline: UserRanks, other: UserRanks, options: CompareOptions): Comparison {
+/**
+ * Compares two systems on the same users, pair by pair. A system is one evaluation or more, such as one a seed: what a
+ * user counts is the mean over them, so intervals and p-values are of users, the seeds being as they are.
+ * Throws `RangeError` where numbers of users differ.
+ */
+export function compareRanks(
+  baseline: readonly UserRanks[],
+  other: readonly UserRanks[],
+  options: CompareOptions,
+): Comparison {
   const { ks, slices, seed } = options;
   const sliceKs = [ks.filter((k) => k <= SLICE_K).at(-1) ?? ks[0]];
   return {
@@ -70,26 +78,43 @@ export function direction(
   return difference > 0 ? "better" : "worse";
 }
 
-function part({ ranks, sharing }: UserRanks, rows: readonly number[]): UserRanks {
-  return { ranks: rows.map((row) => ranks[row]), sharing: rows.map((row) => sharing[row]) };
+function part(system: readonly UserRanks[], rows: readonly number[]): UserRanks[] {
+  return system.map(({ ranks, sharing }) => ({
+    ranks: rows.map((row) => ranks[row]),
+    sharing: rows.map((row) => sharing[row]),
+  }));
+}
+
+/** What each user counts (users) at a cut-off, such as `hitsAtK` and `ndcgAtK`. */
+export type RankMetric = (ranks: readonly Rank[], k: number) => Float64Array;
+
+/** What each user counts (users), mean over the evaluations of a system. Throws as {@link compareRanks}. */
+export function userMeans(system: readonly UserRanks[], metric: RankMetric, k: number): Float64Array {
+  const columns = system.map(({ ranks, sharing }) => credited(metric(ranks, k), Float64Array.from(sharing)));
+  const [first] = columns;
+  const other = columns.find(({ length }) => length !== first.length);
+  if (other) {
+    throw new RangeError(
+      `Cannot average ${first.length} users with ${other.length}: expected the same users, evaluate all on one split`,
+    );
+  }
+  return first.map((_, user) => columns.reduce((sum, column) => sum + column[user], 0) / columns.length);
 }
 
 function difference(
-  baseline: UserRanks,
-  other: UserRanks,
+  baseline: readonly UserRanks[],
+  other: readonly UserRanks[],
   ks: readonly number[],
   seed: number,
 ): SummaryDifference {
-  const by = (metric: typeof hitsAtK) =>
+  const by = (metric: RankMetric) =>
     Object.fromEntries(ks.map((k) => {
-      const [first, second] = [baseline, other].map(({ ranks, sharing }) =>
-        credited(metric(ranks, k), Float64Array.from(sharing))
-      );
+      const [first, second] = [baseline, other].map((system) => userMeans(system, metric, k));
       return [k, {
         baseline: mean(first),
         value: mean(second),
         ...pairedDifference(second, first, { seed }),
       }];
     }));
-  return { users: baseline.ranks.length, hr: by(hitsAtK), ndcg: by(ndcgAtK) };
+  return { users: baseline[0].ranks.length, hr: by(hitsAtK), ndcg: by(ndcgAtK) };
 }

@@ -1,24 +1,16 @@
 import { join } from "node:path";
-import { z } from "zod";
-import { type Sample, splits } from "../data/dataset.ts";
-import { readJson } from "../data/json_file.ts";
-import { readJsonLines } from "../data/json_lines.ts";
+import type { Sample } from "../data/dataset.ts";
 import { loadDataset } from "../data/load.ts";
 import { UserError } from "../data/user_error.ts";
-import {
-  compareRanks,
-  type Comparison,
-  direction,
-  type MetricDifference,
-  type UserRanks,
-} from "../eval/compare.ts";
-import { type Credit, SLICE_K } from "../eval/evaluate.ts";
-import type { Rank } from "../eval/metrics.ts";
+import { compareRanks, type Comparison, type MetricDifference } from "../eval/compare.ts";
+import type { Credit } from "../eval/evaluate.ts";
 import { boughtInTrain, SLICINGS } from "../eval/slices.ts";
 import { writeAtomic } from "../train/run_directory.ts";
 import type { TaskIO } from "./_cli.ts";
+import { interval, pValue, signed, verdictOf } from "./_difference.ts";
 import { shownKs } from "./_evaluate_report.ts";
 import { shardRows } from "./_evaluate_shards.ts";
+import { checkPaired, type EvaluationFolder, readEvaluation } from "./_evaluation_folder.ts";
 import { makeFolder } from "./_output.ts";
 import { tableLines } from "./_table.ts";
 
@@ -53,32 +45,6 @@ export interface CompareFlags {
   out: string;
 }
 
-// Evaluations of older versions have neither limit nor shards.
-const Metrics = z.object({
-  run: z.string(),
-  checkpoint: z.string(),
-  data: z.string(),
-  split: z.enum(splits),
-  users: z.int(),
-  beams: z.int(),
-  limit: z.int().default(0),
-  shard: z.string().default(""),
-});
-
-const Row = z.object({
-  row: z.int().optional(),
-  user: z.string(),
-  target: z.int(),
-  rank: z.int().nullable(),
-  sharing: z.int().default(1),
-});
-
-interface Loaded extends Source, UserRanks {
-  metrics: z.output<typeof Metrics>;
-  users: string[];
-  targets: number[];
-}
-
 /** `evaluate --compare`: paired differences between evaluations of the same users. */
 export async function compareFolders(flags: CompareFlags, io: Pick<TaskIO, "log">): Promise<CompareReport> {
   const { compare: folders, credit, seed, out } = flags;
@@ -87,7 +53,7 @@ export async function compareFolders(flags: CompareFlags, io: Pick<TaskIO, "log"
       `Cannot compare ${folders[0]} with nothing: expected two folders or more, the baseline first`,
     );
   }
-  const [baseline, ...others] = await Promise.all(folders.map((folder) => load(folder, credit)));
+  const [baseline, ...others] = await Promise.all(folders.map((folder) => readEvaluation(folder, credit)));
   for (const other of others) checkPaired(baseline, other);
   const beams = Math.min(...[baseline, ...others].map(({ metrics }) => metrics.beams));
   const ks = [...new Set(flags.ks)].filter((k) => k <= beams).sort((a, b) => a - b);
@@ -105,7 +71,7 @@ export async function compareFolders(flags: CompareFlags, io: Pick<TaskIO, "log"
     credit,
     seed,
     comparisons: others.map((other) => {
-      const comparison = compareRanks(baseline, other, { ks, slices, seed });
+      const comparison = compareRanks([baseline], [other], { ks, slices, seed });
       const verdict = verdictOf(comparison, baseline.folder, other.folder);
       return { ...sourceOf(other), ...comparison, verdict };
     }),
@@ -122,67 +88,11 @@ export async function compareFolders(flags: CompareFlags, io: Pick<TaskIO, "log"
   return report;
 }
 
-const sourceOf = ({ folder, run, checkpoint }: Loaded): Source => ({ folder, run, checkpoint });
-
-async function load(folder: string, credit: Credit): Promise<Loaded> {
-  const metrics = await readJson(join(folder, "metrics.json"), Metrics);
-  const users: string[] = [];
-  const targets: number[] = [];
-  const ranks: Rank[] = [];
-  const sharing: number[] = [];
-  for await (const { value } of readJsonLines(join(folder, "predictions.jsonl"), Row)) {
-    if (value.row === undefined && credit === "group") {
-      throw new UserError(
-        `Cannot compare ${folder} with --credit group: its predictions.jsonl does not tell how many items share a SID. ` +
-          "Evaluate it again",
-      );
-    }
-    users.push(value.user);
-    targets.push(value.target);
-    ranks.push(value.rank);
-    sharing.push(credit === "group" ? value.sharing : 1);
-  }
-  if (users.length !== metrics.users) {
-    throw new UserError(
-      `Cannot compare ${folder}: its predictions.jsonl has ${users.length} users, its metrics.json ${metrics.users}, ` +
-        "expected as many. Evaluate it again",
-    );
-  }
-  return {
-    folder,
-    run: metrics.run,
-    checkpoint: metrics.checkpoint,
-    metrics,
-    users,
-    targets,
-    ranks,
-    sharing,
-  };
+function sourceOf({ folder, metrics: { run, checkpoint } }: EvaluationFolder): Source {
+  return { folder, run, checkpoint };
 }
 
-// Another user in one row pairs every row with a stranger's.
-function checkPaired(baseline: Loaded, other: Loaded): void {
-  const refuse = (what: string, found: string | number, expected: string | number) => {
-    throw new UserError(
-      `Cannot compare ${other.folder} with ${baseline.folder}: ${what} is ${
-        found || "none"
-      }, that of the baseline is ` +
-        `${expected || "none"}, expected the same. Evaluate both on the same users`,
-    );
-  };
-  for (const setting of ["split", "limit", "shard", "users"] as const) {
-    const [found, expected] = [other.metrics[setting], baseline.metrics[setting]];
-    if (found !== expected) refuse(`its ${setting}`, found, expected);
-  }
-  baseline.users.forEach((user, row) => {
-    if (other.users[row] !== user) refuse(`the user of row ${row}`, other.users[row], user);
-    if (other.targets[row] !== baseline.targets[row]) {
-      refuse(`the target of row ${row}`, other.targets[row], baseline.targets[row]);
-    }
-  });
-}
-
-async function slicesOf({ folder, metrics, users, targets }: Loaded, given: string) {
+async function slicesOf({ folder, metrics, users, targets }: EvaluationFolder, given: string) {
   const data = given || metrics.data;
   const { items, samples } = await loadDataset(data);
   const all = metrics.limit > 0 ? samples[metrics.split].slice(0, metrics.limit) : samples[metrics.split];
@@ -200,23 +110,6 @@ async function slicesOf({ folder, metrics, users, targets }: Loaded, given: stri
     slicing,
     buckets: own.map((sample) => slicing.bucketOf(sample, bought)),
   }));
-}
-
-const signed = (value: number) => (value < 0 ? "-" : "+") + Math.abs(value).toFixed(4);
-const interval = ({ ci95: [low, high] }: MetricDifference) => `${signed(low)} to ${signed(high)}`;
-const pValue = ({ p }: MetricDifference) => p < 0.001 ? "<0.001" : p.toFixed(3);
-
-/** What the difference in NDCG at 10, or the cut-off before it, says in a sentence. */
-function verdictOf({ ndcg, users }: Comparison, baseline: string, other: string): string {
-  const ks = Object.keys(ndcg);
-  const k = ks.filter((k) => Number(k) <= SLICE_K).at(-1) ?? ks[0];
-  const found = ndcg[k];
-  const figures = `NDCG@${k} ${signed(found.difference)} (95 % ${interval(found)}, p ${
-    pValue(found)
-  }, ${users} users)`;
-  const is = direction(found);
-  if (is === "none") return `${figures}: no difference between ${other} and ${baseline} is shown`;
-  return `${figures}: ${other} is ${is} than ${baseline}`;
 }
 
 function comparisonLines(

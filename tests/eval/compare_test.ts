@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
 import { compareRanks, direction } from "../../eval/compare.ts";
 import { SLICINGS } from "../../eval/slices.ts";
 
@@ -7,8 +7,8 @@ const [slicing] = SLICINGS;
 Deno.test("compareRanks() pairs users: differences are the other one's minus the baseline's", () => {
   const ones = [1, 1, 1, 1];
   const { users, hr, ndcg, slices } = compareRanks(
-    { ranks: [null, null, 3, 0], sharing: ones },
-    { ranks: [0, null, 0, 0], sharing: ones },
+    [{ ranks: [null, null, 3, 0], sharing: ones }],
+    [{ ranks: [0, null, 0, 0], sharing: ones }],
     { ks: [1, 5, 20], slices: [{ slicing, buckets: ["3-5", "1-2", "3-5", "1-2"] }], seed: 1 },
   );
   strictEqual(users, 4);
@@ -25,11 +25,28 @@ Deno.test("compareRanks() pairs users: differences are the other one's minus the
 
 Deno.test("compareRanks() divides hits by the items that share the target's SID", () => {
   const { hr } = compareRanks(
-    { ranks: [0, null], sharing: [2, 1] },
-    { ranks: [0, null], sharing: [1, 1] },
+    [{ ranks: [0, null], sharing: [2, 1] }],
+    [{ ranks: [0, null], sharing: [1, 1] }],
     { ks: [1], slices: [], seed: 1 },
   );
   deepStrictEqual([hr[1].baseline, hr[1].value], [0.25, 0.5]);
+});
+
+Deno.test("compareRanks() takes the mean over the seeds of each user", () => {
+  const seed = (...ranks: (number | null)[]) => ({ ranks, sharing: [1, 1] });
+  const options = { ks: [1], slices: [], seed: 1 };
+  const baseline = [seed(null, null)];
+  const { users, hr } = compareRanks(
+    baseline,
+    [seed(0, null), seed(0, 0), seed(0, null), seed(0, 3)],
+    options,
+  );
+  deepStrictEqual([users, hr[1].value, hr[1].difference], [2, (1 + 0.25) / 2, (1 + 0.25) / 2]);
+  strictEqual(hr[1].p, 2 / 4); // of the four sign patterns, +1 +0.25 and its mirror are as far
+  throws(
+    () => compareRanks(baseline, [seed(0, null), { ranks: [0], sharing: [1] }], options),
+    /Cannot average 2 users with 1/,
+  );
 });
 
 Deno.test("direction() calls a difference one where interval and p-value agree", () => {
