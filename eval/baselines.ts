@@ -30,7 +30,11 @@ function byCount(counts: Float64Array): number[] {
 
 /** The items bought most often in `samples`, whatever the history. */
 export function popularity(samples: readonly Sample[], itemCount: number): Scorer {
-  const counts = purchaseCounts(samples, itemCount);
+  return popularityOf(purchaseCounts(samples, itemCount));
+}
+
+/** {@link popularity} of counts (N). */
+export function popularityOf(counts: Float64Array): Scorer {
   const order = byCount(counts);
   return {
     name: "popularity",
@@ -43,45 +47,125 @@ export function popularity(samples: readonly Sample[], itemCount: number): Score
 
 /** The user's own items, latest first, then by popularity. Scores: 1 / distance, 0 for the rest. */
 export function repeatRecent(samples: readonly Sample[], itemCount: number): Scorer {
-  const order = byCount(purchaseCounts(samples, itemCount));
+  return repeatRecentOf(purchaseCounts(samples, itemCount));
+}
+
+/** {@link repeatRecent} with the popularity of counts (N). */
+export function repeatRecentOf(counts: Float64Array): Scorer {
+  const order = byCount(counts);
   return {
     name: "repeat recent",
     rank: (history, k) => fill([], [], history, order, k, (distance) => 1 / distance),
   };
 }
 
+/** What was bought after what: a sparse matrix (N, N) in compressed rows. */
+export interface TransitionCounts {
+  /** (N): see {@link purchaseCounts}. */
+  bought: Float64Array;
+  /** (N + 1): the entries of item i are [offsets[i], offsets[i + 1]). */
+  offsets: Uint32Array;
+  /** (entries) items bought after. */
+  targets: Uint32Array;
+  /** (entries) how often, or a weighted sum. */
+  weights: Float32Array;
+}
+
 /**
- * Item-to-item transitions. Every sample adds 1 / distance to count[history item][target], distance 1 for the
- * latest; a target's score is the sum over the history of count / sqrt(row sum) / distance. Ties and leftovers:
- * the history, latest first, then popularity.
+ * Counts transitions of `samples`, in time order. Each sample adds 1 / distance to the entry of a history item and its
+ * target, distance 1 for the latest; with `firstOrder` the latest item alone counts.
  */
-export function transitions(samples: readonly Sample[], itemCount: number): Scorer {
-  const popular = purchaseCounts(samples, itemCount);
-  const order = byCount(popular);
-  const counts = Array.from({ length: itemCount }, () => new Map<number, number>());
+export function countTransitions(
+  samples: readonly Sample[],
+  itemCount: number,
+  firstOrder: boolean,
+): TransitionCounts {
+  const rows = Array.from({ length: itemCount }, () => new Map<number, number>());
   for (const { history, target } of samples) {
-    for (const [i, item] of history.entries()) {
-      const row = counts[item];
+    const oldest = firstOrder ? Math.max(0, history.length - 1) : 0;
+    for (let i = history.length - 1; i >= oldest; i--) {
+      const row = rows[history[i]];
       row.set(target, (row.get(target) ?? 0) + 1 / (history.length - i));
     }
   }
-  const rowSums = counts.map((row) => row.values().reduce((sum, count) => sum + count, 0));
+  const offsets = new Uint32Array(itemCount + 1);
+  rows.forEach((row, item) => offsets[item + 1] = offsets[item] + row.size);
   return {
-    name: "transitions",
+    bought: purchaseCounts(samples, itemCount),
+    offsets,
+    targets: Uint32Array.from(rows.flatMap((row) => [...row.keys()])),
+    weights: Float32Array.from(rows.flatMap((row) => [...row.values()])),
+  };
+}
+
+/**
+ * Item-to-item transitions, weighted by recency ({@link countTransitions}): a target's score is the sum over the history
+ * of count / sqrt(row sum) / distance. Ties and leftovers: the history, latest first, then popularity.
+ */
+export function transitions(samples: readonly Sample[], itemCount: number): Scorer {
+  return transitionsOf(countTransitions(samples, itemCount, false));
+}
+
+/** {@link transitions} of counts. */
+export function transitionsOf(counts: TransitionCounts): Scorer {
+  return transitionScorer("transitions", counts, Infinity, Math.sqrt);
+}
+
+/**
+ * Markov chain of first order: the share of purchases after the latest item of the history. Ties and leftovers as in
+ * {@link transitions}.
+ */
+export function markovChain(samples: readonly Sample[], itemCount: number): Scorer {
+  return markovChainOf(countTransitions(samples, itemCount, true));
+}
+
+/** {@link markovChain} of counts. */
+export function markovChainOf(counts: TransitionCounts): Scorer {
+  return transitionScorer("markov", counts, 1, (rowSum) => rowSum);
+}
+
+/** Scores by the latest `reach` items of a history, each row divided by `scale` of its sum. */
+function transitionScorer(
+  name: string,
+  { bought, offsets, targets, weights }: TransitionCounts,
+  reach: number,
+  scale: (rowSum: number) => number,
+): Scorer {
+  const order = byCount(bought);
+  const scales = Float64Array.from(bought, (_, item) => {
+    let sum = 0;
+    for (let e = offsets[item]; e < offsets[item + 1]; e++) sum += weights[e];
+    return scale(sum);
+  });
+  return {
+    name,
     rank(history, k) {
       const scores = new Map<number, number>();
-      for (let i = history.length - 1; i >= 0; i--) {
-        const weight = 1 / Math.sqrt(rowSums[history[i]]) / (history.length - i);
-        for (const [target, count] of counts[history[i]]) {
-          scores.set(target, (scores.get(target) ?? 0) + count * weight);
+      for (let i = history.length - 1; i >= Math.max(0, history.length - reach); i--) {
+        const item = history[i];
+        const weight = 1 / scales[item] / (history.length - i);
+        for (let e = offsets[item]; e < offsets[item + 1]; e++) {
+          scores.set(targets[e], (scores.get(targets[e]) ?? 0) + weights[e] * weight);
         }
       }
       const scored = [...scores].sort(([a, scoreA], [b, scoreB]) =>
-        scoreB - scoreA || history.lastIndexOf(b) - history.lastIndexOf(a) || popular[b] - popular[a] || a - b
+        scoreB - scoreA || history.lastIndexOf(b) - history.lastIndexOf(a) || bought[b] - bought[a] || a - b
       ).slice(0, k);
       return fill(scored.map(([item]) => item), scored.map(([, score]) => score), history, order, k, () => 0);
     },
   };
+}
+
+/** The scores that a recommender gives to the whole catalogue (N) for a history. */
+export function catalogueScores(
+  { rank }: Scorer,
+  history: readonly number[],
+  itemCount: number,
+): Float32Array {
+  const { items, scores } = rank(history, itemCount);
+  const byItem = new Float32Array(itemCount);
+  items.forEach((item, place) => byItem[item] = scores[place]);
+  return byItem;
 }
 
 /** Adds the history, latest first, and then `order` to a ranking until it has k items. */

@@ -44,6 +44,7 @@ export const task: Task<typeof config> = {
   summary: "train a recommender to compare with",
   examples: [
     "baseline --model sasrec --data synthetic --out runs/sasrec",
+    "baseline --model transitions --data synthetic --evaluate test --out runs/transitions",
     "baseline --model sasrec --loss bce --data data/mine --evaluate test --out runs/sasrec-bce",
     "baseline --config runs/sasrec/config.json --out runs/sasrec --resume",
   ],
@@ -105,10 +106,12 @@ export async function baseline(
     },
     onStep: (step) => progress?.update(step),
     onEpoch({ epoch, loss, valid, best }) {
-      const quality = valid
-        ? `, valid HR@10 ${valid.hr10.toFixed(4)}, NDCG@10 ${valid.ndcg10.toFixed(4)}`
-        : "";
-      io.log(`epoch ${epoch}: loss ${loss.toFixed(3)}${quality}${valid && best ? ", best so far" : ""}`);
+      const facts = [
+        ...loss === undefined ? [] : [`loss ${loss.toFixed(3)}`],
+        ...valid ? [`valid HR@10 ${valid.hr10.toFixed(4)}, NDCG@10 ${valid.ndcg10.toFixed(4)}`] : [],
+        ...valid && best ? ["best so far"] : [],
+      ];
+      if (facts.length > 0) io.log(`epoch ${epoch}: ${facts.join(", ")}`);
     },
   }, settings).catch(async (error) => {
     if (!(error instanceof DivergenceError) && await run.hasCheckpoint()) io.log(goOn);

@@ -1,7 +1,14 @@
 import { deepStrictEqual, ok } from "node:assert/strict";
 import type { Sample } from "../../data/dataset.ts";
 import { loadDataset } from "../../data/load.ts";
-import { popularity, repeatRecent, type Scorer, transitions } from "../../eval/baselines.ts";
+import {
+  catalogueScores,
+  markovChain,
+  popularity,
+  repeatRecent,
+  type Scorer,
+  transitions,
+} from "../../eval/baselines.ts";
 import { rankMetrics } from "../../eval/metrics.ts";
 import { realData } from "../data/real_data.ts";
 
@@ -40,6 +47,23 @@ Deno.test("transitions() breaks ties by the history, then popularity, and knows 
   }));
   deepStrictEqual(transitions(samples, 6).rank([1, 0], 5).items, [1, 3, 2, 0, 4]);
   deepStrictEqual(transitions(samples, 6).rank([5], 3).items, [5, 0, 3]);
+});
+
+Deno.test("markovChain() gives the share of purchases after the latest item, and breaks ties as transitions() does", () => {
+  const samples: Sample[] = [[0, 1], [0, 1], [0, 2], [1, 3], [1, 4]].map(([item, target], i) => ({
+    user: `${i}`,
+    history: [4, item],
+    target,
+  }));
+  const chain = markovChain(samples, 5);
+  deepStrictEqual(chain.rank([4, 0], 5), {
+    items: [1, 2, 0, 4, 3],
+    scores: [2 / 3, 1 / 3, 0, 0, 0],
+  });
+  // What was bought before the latest item only breaks ties: 4 and 3 follow 1 once each.
+  deepStrictEqual(chain.rank([3, 1], 2).items, [3, 4]);
+  deepStrictEqual(chain.rank([4, 1], 2).items, [4, 3]);
+  deepStrictEqual([...catalogueScores(chain, [1], 5)], [0, 0, 0, .5, .5]);
 });
 
 const dir = realData("minionerec-industrial");

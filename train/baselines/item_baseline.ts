@@ -3,13 +3,19 @@ import { type ItemModel, ItemScores } from "../../models/item_model.ts";
 import { readSafetensors } from "../../models/safetensors.ts";
 import type { RankedItems, TrainedBaseline } from "./method.ts";
 
-/** Fills a model with the weights of a checkpoint. Throws {@link UserError} for files that are missing or damaged. */
-export async function loadWeights(model: ItemModel, folder: string): Promise<void> {
+/** The bytes of a checkpoint's `model.safetensors`. Throws {@link UserError} where it is missing. */
+export async function readWeights(folder: string): Promise<{ path: string; bytes: Uint8Array }> {
   const path = `${folder}/model.safetensors`;
   const bytes = await Deno.readFile(path).catch((error) => {
     const why = error instanceof Deno.errors.NotFound ? "no such file" : error.message;
     throw new UserError(`Cannot read ${path}: ${why}. Expected a checkpoint of \`genrec baseline\``);
   });
+  return { path, bytes };
+}
+
+/** Fills a model with the weights of a checkpoint. Throws {@link UserError} for files that are missing or damaged. */
+export async function loadWeights(model: ItemModel, folder: string): Promise<void> {
+  const { path, bytes } = await readWeights(folder);
   model.parameters.load(readSafetensors(bytes, path), path);
 }
 

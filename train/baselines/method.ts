@@ -16,8 +16,9 @@ export interface TrainedBaseline {
   /** Items of the catalogue that it was trained on, N. */
   readonly items: number;
   /**
-   * The best k items for each history of item numbers, oldest first; equal scores in the order of item numbers.
-   * @throws {UserError} for a history that is empty or names other items.
+   * The best k items for each history of item numbers, oldest first; equal scores in the order of item numbers, or as
+   * the rules of the baseline say.
+   * @throws {UserError} for a history that names other items, or is empty where the model must read one.
    */
   rank(histories: readonly (readonly number[])[], k: number): Promise<RankedItems[]>;
   /** Scores of all items (N) for a history; absent where items have none. Throws as `rank()`. */
@@ -68,8 +69,8 @@ export interface BaselineFacts {
 export interface BaselineEpoch {
   /** From 1. */
   epoch: number;
-  /** Mean loss of a training target in nats. */
-  loss: number;
+  /** Mean loss of a training target in nats; absent for counts, which have none. */
+  loss?: number;
   /** Absent where the valid split is empty. */
   valid?: { hr10: number; ndcg10: number };
   /** Whether it is the best so far. */

@@ -1,2 +1,6 @@
 // One line a baseline.
+export { popularity } from "./counts.ts";
+export { repeat } from "./counts.ts";
+export { markov } from "./counts.ts";
+export { transitions } from "./counts.ts";
 export { sasrec } from "./sasrec.ts";

@@ -1,5 +1,5 @@
 import { UserError } from "../../data/user_error.ts";
-import { transitions } from "../../eval/baselines.ts";
+import { catalogueScores, transitions } from "../../eval/baselines.ts";
 import { gain } from "./hits.ts";
 import { baselineScorer } from "./baseline_scorer.ts";
 import type { RewardContext, RewardMethod } from "./reward.ts";
@@ -24,15 +24,8 @@ const transitionCounts: ScorerMethod = {
   open(source, { dataset }) {
     if (source !== "transitions") return undefined;
     const count = dataset.items.length;
-    const { rank } = transitions(dataset.samples.train, count);
-    return {
-      scores(history) {
-        const { items, scores } = rank(history, count);
-        const byItem = new Float32Array(count);
-        items.forEach((item, place) => byItem[item] = scores[place]);
-        return byItem;
-      },
-    };
+    const scorer = transitions(dataset.samples.train, count);
+    return { scores: (history) => catalogueScores(scorer, history, count) };
   },
 };
 
@@ -43,38 +36,44 @@ const SCORERS: readonly ScorerMethod[] = [
 ];
 
 /**
- * How well another recommender likes a completion: 1 / log2(rank + 1) with the item's rank, from 1, among the catalogue's
- * scores for the history. So it lies in (0, 1] whatever the scale of the scorer, unlike the raw logits of MiniOneRec's
- * CF reward. 0 for the items that the scorer likes least, and for examples without a history. Of items that share a SID
- * the best counts.
+ * How well other recommenders like a completion: 1 / log2(rank + 1) with the item's rank, from 1, among a recommender's
+ * scores of the catalogue for the history, averaged over recommenders. So it lies in (0, 1] whatever their scales, unlike
+ * the raw logits of MiniOneRec's CF reward. 0 for the items that a recommender likes least, and for examples without a
+ * history. Of items that share a SID the best counts.
  */
 export const collaborative: RewardMethod = {
   name: "collaborative",
-  summary: "1/log2(rank + 1) in the list of another recommender, counts of transitions unless named",
+  summary: "1/log2(rank + 1) in the lists of other recommenders, counts of transitions unless named",
   async create(context) {
-    const scorer = await openScorer(context);
+    const scorers: ItemScorer[] = [];
+    for (const source of (context.sources.collaborative ?? "transitions").split(",")) {
+      scorers.push(await openScorer(source.trim(), context));
+    }
     context.warn(
       "Reward collaborative pays for what another recommender likes, right or wrong: the model may learn to copy that " +
-        "one (reward hacking). Keep rule or ranking beside it, with more weight, and trust NDCG on valid alone",
+        "one (reward hacking). Bound it by --beta, and trust NDCG on valid alone",
     );
     return {
       async score({ completions, example }) {
-        if (example.history.length === 0) return new Float64Array(completions.length);
-        const scores = await scorer.scores(example.history);
-        const least = scores.reduce((low, score) => Math.min(low, score), Infinity);
-        return Float64Array.from(completions, ({ items }) => {
-          const own = Math.max(...items.map((item) => scores[item]));
-          if (own === least) return 0;
-          const better = scores.reduce((count, score) => count + (score > own ? 1 : 0), 0);
-          return gain(better);
-        });
+        const total = new Float64Array(completions.length);
+        if (example.history.length === 0) return total;
+        for (const scorer of scorers) {
+          const scores = await scorer.scores(example.history);
+          const least = scores.reduce((low, score) => Math.min(low, score), Infinity);
+          for (const [i, { items }] of completions.entries()) {
+            const own = Math.max(...items.map((item) => scores[item]));
+            if (own === least) continue;
+            const better = scores.reduce((count, score) => count + (score > own ? 1 : 0), 0);
+            total[i] += gain(better) / scorers.length;
+          }
+        }
+        return total;
       },
     };
   },
 };
 
-async function openScorer(context: RewardContext): Promise<ItemScorer> {
-  const source = context.sources.collaborative ?? "transitions";
+async function openScorer(source: string, context: RewardContext): Promise<ItemScorer> {
   for (const method of SCORERS) {
     const scorer = await method.open(source, context);
     if (scorer !== undefined) return scorer;

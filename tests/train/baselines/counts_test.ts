@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { synthetic } from "../../../data/synthetic.ts";
+import { UserError } from "../../../data/user_error.ts";
+import {
+  markovChain,
+  popularity as bestsellers,
+  repeatRecent,
+  transitions as weighted,
+} from "../../../eval/baselines.ts";
+import { mean, ndcgAtK } from "../../../eval/metrics.ts";
+import { Device } from "../../../kernels/device.ts";
+import { markov, popularity, repeat, transitions } from "../../../train/baselines/counts.ts";
+import { loadBaseline } from "../../../train/baselines/load.ts";
+import type { BaselineEpoch, BaselineInput } from "../../../train/baselines/method.ts";
+import { RunDirectory } from "../../../train/run_directory.ts";
+
+const dataset = synthetic({ seed: 1, items: 60, users: 80 });
+const pairs = [
+  [popularity, bestsellers],
+  [repeat, repeatRecent],
+  [transitions, weighted],
+  [markov, markovChain],
+] as const;
+
+async function train(method: typeof popularity, out: string, more: Partial<BaselineInput> = {}) {
+  const device = await Device.open();
+  const run = new RunDirectory(out);
+  await run.create(more.resume ?? false);
+  await run.write("config.json", JSON.stringify({ model: method.name }));
+  const signal = new AbortController().signal;
+  return {
+    device,
+    run,
+    result: await method.train({ device, dataset, run, resume: false, signal, ...more }, {}),
+  };
+}
+
+async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await use(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+for (const [method, scorerOf] of pairs) {
+  Deno.test(`a run of ${method.name} ranks as the scorer of the evaluation does`, async () => {
+    await withFolder(async (folder) => {
+      const epochs: BaselineEpoch[] = [];
+      const { device, result } = await train(method, `${folder}/run`, {
+        onEpoch: (epoch) => epochs.push(epoch),
+      });
+      const trained = await loadBaseline(device, `${folder}/run`);
+      const { train: samples, valid, test } = dataset.samples;
+      const scorer = scorerOf(samples, dataset.items.length);
+      const histories = [...test.map(({ history }) => history), []];
+      assert.deepEqual(
+        await trained.rank(histories, 60),
+        histories.map((history) => scorer.rank(history, 60)),
+      );
+      const { items: [first], scores: [score] } = scorer.rank(histories[0], 1);
+      assert.equal((await trained.scores!(histories[0]))[first], Math.fround(score));
+      const ranks = valid.map(({ history, target }) => scorer.rank(history, 60).items.indexOf(target));
+      assert.deepEqual(result.best, { score: mean(ndcgAtK(ranks, 10)), step: 1 });
+      assert.deepEqual(epochs.map(({ loss, valid }) => [loss, valid?.ndcg10]), [[
+        undefined,
+        result.best!.score,
+      ]]);
+    });
+  });
+}
+
+Deno.test("transitions resumed counts again and leaves the same bytes and one log", async () => {
+  await withFolder(async (folder) => {
+    const abort = new AbortController();
+    abort.abort();
+    const stopped = await train(transitions, folder, { signal: abort.signal });
+    assert.equal(stopped.result.stopped, "interrupted");
+    assert.equal(await stopped.run.hasCheckpoint(), false);
+    const files = ["checkpoints/step-1/model.safetensors", "checkpoints/step-1/config.json"];
+    const bytesOf = (run: RunDirectory) =>
+      Promise.all(files.map((name) => Deno.readFile(`${run.path}/${name}`)));
+    const { run } = await train(transitions, folder, { resume: true });
+    const once = await bytesOf(run);
+    await train(transitions, folder, { resume: true });
+    assert.deepEqual(await bytesOf(run), once);
+    assert.equal((await run.read("metrics.jsonl")).trim().split("\n").length, 2);
+  });
+});
+
+Deno.test("counts refuse items that they do not have, other counts, and a train split without samples", async () => {
+  await withFolder(async (folder) => {
+    const { device, run } = await train(popularity, `${folder}/run`);
+    const trained = await loadBaseline(device, run.path);
+    await assert.rejects(
+      trained.rank([[3, 60]], 5),
+      new UserError("Cannot score items for a history with item 60: the counts are of the items 0 to 59"),
+    );
+    const checkpoint = await run.checkpoint("best");
+    await assert.rejects(
+      transitions.load(device, checkpoint),
+      /model.safetensors: it has no numbers named row_lengths, expected 60. Train it again/,
+    );
+    await Deno.remove(`${checkpoint}/model.safetensors`);
+    await assert.rejects(popularity.load(device, checkpoint), /Cannot read .*: no such file/);
+    const empty = { ...dataset, samples: { ...dataset.samples, train: [] } };
+    await assert.rejects(
+      train(popularity, `${folder}/empty`, { dataset: empty }),
+      new UserError(`Cannot count purchases of ${dataset.name}: its train split is empty`),
+    );
+  });
+});

@@ -1,0 +1,191 @@
+import { z } from "zod";
+import { readJson } from "../../data/json_file.ts";
+import type { Sample } from "../../data/dataset.ts";
+import { UserError } from "../../data/user_error.ts";
+import {
+  catalogueScores,
+  countTransitions,
+  markovChainOf,
+  popularityOf,
+  purchaseCounts,
+  repeatRecentOf,
+  type Scorer,
+  type TransitionCounts,
+  transitionsOf,
+} from "../../eval/baselines.ts";
+import { hitsAtK, mean, ndcgAtK } from "../../eval/metrics.ts";
+import { readSafetensors, writeSafetensors } from "../../models/safetensors.ts";
+import { readWeights } from "./item_baseline.ts";
+import type { BaselineInput, BaselineMethod, BaselineResult, TrainedBaseline } from "./method.ts";
+
+/** Counts by name, as in checkpoints. */
+type Counts = ReadonlyMap<string, Float32Array>;
+
+/** A recommender that only counts the train split. */
+interface CountMethod {
+  name: string;
+  summary: string;
+  /** Numbers in every file of counts: the names that `scorer` reads. */
+  count(samples: readonly Sample[], items: number): Counts;
+  scorer(counts: Counts): Scorer;
+}
+
+const CountShape = z.strictObject({ model_type: z.string(), num_items: z.int().min(1) });
+
+/** Bestsellers: see `popularity` of the evaluation. */
+export const popularity: BaselineMethod<Record<string, never>> = countBaseline({
+  name: "popularity",
+  summary: "bestsellers, whatever the history",
+  count: countPurchases,
+  scorer: (counts) => popularityOf(boughtOf(counts)),
+});
+
+/** The user's own items: see `repeatRecent` of the evaluation. */
+export const repeat: BaselineMethod<Record<string, never>> = countBaseline({
+  name: "repeat",
+  summary: "the user's own items, latest first, then bestsellers",
+  count: countPurchases,
+  scorer: (counts) => repeatRecentOf(boughtOf(counts)),
+});
+
+/** What was bought after the items of the history: see `transitions` of the evaluation. */
+export const transitions: BaselineMethod<Record<string, never>> = countBaseline({
+  name: "transitions",
+  summary: "what was bought after the items of the history, late ones counting more",
+  count: (samples, items) => transitionFiles(countTransitions(samples, items, false)),
+  scorer: (counts) => transitionsOf(transitionsIn(counts)),
+});
+
+/** What was bought right after the latest item: see `markovChain` of the evaluation. */
+export const markov: BaselineMethod<Record<string, never>> = countBaseline({
+  name: "markov",
+  summary: "what was bought right after the latest item (first-order Markov chain)",
+  count: (samples, items) => transitionFiles(countTransitions(samples, items, true)),
+  scorer: (counts) => markovChainOf(transitionsIn(counts)),
+});
+
+// Offsets may pass 2^24, where single precision ends; lengths of rows do not.
+function transitionFiles({ bought, offsets, targets, weights }: TransitionCounts): Counts {
+  return new Map([
+    ["bought", Float32Array.from(bought)],
+    ["row_lengths", Float32Array.from(bought, (_, item) => offsets[item + 1] - offsets[item])],
+    ["targets", Float32Array.from(targets)],
+    ["weights", weights],
+  ]);
+}
+
+function transitionsIn(counts: Counts): TransitionCounts {
+  const lengths = counts.get("row_lengths")!;
+  const offsets = new Uint32Array(lengths.length + 1);
+  lengths.forEach((length, item) => offsets[item + 1] = offsets[item] + length);
+  return {
+    bought: boughtOf(counts),
+    offsets,
+    targets: Uint32Array.from(counts.get("targets")!),
+    weights: counts.get("weights")!,
+  };
+}
+
+function countPurchases(samples: readonly Sample[], items: number): Counts {
+  return new Map([["bought", Float32Array.from(purchaseCounts(samples, items))]]);
+}
+
+function boughtOf(counts: Counts): Float64Array {
+  return Float64Array.from(counts.get("bought")!);
+}
+
+function countBaseline(method: CountMethod): BaselineMethod<Record<string, never>> {
+  return {
+    name: method.name,
+    summary: method.summary,
+    Config: z.strictObject({}),
+    train: (input) => trainCounts(method, input),
+    async load(_device, folder) {
+      const { num_items: items } = await readJson(`${folder}/config.json`, CountShape);
+      const { path, bytes } = await readWeights(folder);
+      const tensors = readSafetensors(bytes, path);
+      const counts = new Map(Array.from(tensors, ([name, { data }]) => [name, data]));
+      checkCounts(counts, [...method.count([], items).keys()], items, path);
+      return countedBaseline(method.scorer(counts), items);
+    },
+  };
+}
+
+/** One pass of counting is the whole run, so that a resumed one counts again: same data, same bytes. */
+async function trainCounts(method: CountMethod, input: BaselineInput): Promise<BaselineResult> {
+  const { dataset, run, signal } = input;
+  const { train, valid: held } = dataset.samples;
+  const items = dataset.items.length;
+  if (train.length === 0) {
+    throw new UserError(`Cannot count purchases of ${dataset.name}: its train split is empty`);
+  }
+  const startedAt = performance.now();
+  const counts = method.count(train, items);
+  const sizes = Array.from(counts, ([name, { length }]) => [name, { shape: [length] }] as const);
+  await input.onStart?.({
+    parameters: sizes.reduce((sum, [, { shape: [length] }]) => sum + length, 0),
+    sequences: train.length,
+    targets: train.length,
+    steps: 1,
+    done: 0,
+  });
+  const valid = validate(method.scorer(counts), held);
+  const seconds = (performance.now() - startedAt) / 1000;
+  if (signal.aborted) return { stopped: "interrupted", steps: 0, best: null, seconds };
+  if (input.resume) await run.filterLog(() => false);
+  await run.log({ step: 1, epoch: 1, seconds: Number(seconds.toFixed(1)) });
+  if (valid) await run.log({ step: 1, valid });
+  const shape = { model_type: method.name, num_items: items } satisfies z.output<typeof CountShape>;
+  await run.saveCheckpoint(1, {
+    "config.json": JSON.stringify(shape, null, 2) + "\n",
+    "model.safetensors": writeSafetensors(
+      new Map(Array.from(counts, ([name, data]) => [name, { shape: [data.length], data }])),
+    ),
+  }, true);
+  input.onStep?.(1);
+  input.onEpoch?.({ epoch: 1, valid, best: true });
+  return { stopped: "finished", steps: 1, best: valid ? { score: valid.ndcg10, step: 1 } : null, seconds };
+}
+
+function validate(scorer: Scorer, samples: readonly Sample[]) {
+  if (samples.length === 0) return undefined;
+  const ranks = samples.map(({ history, target }) => {
+    const rank = scorer.rank(history, 10).items.indexOf(target);
+    return rank < 0 ? null : rank;
+  });
+  return { hr10: mean(hitsAtK(ranks, 10)), ndcg10: mean(ndcgAtK(ranks, 10)) };
+}
+
+function countedBaseline(scorer: Scorer, items: number): TrainedBaseline {
+  const check = (history: readonly number[]) => {
+    const wrong = history.find((item) => !(Number.isInteger(item) && item >= 0 && item < items));
+    if (wrong === undefined) return history;
+    throw new UserError(
+      `Cannot score items for a history with item ${wrong}: the counts are of the items 0 to ${items - 1}`,
+    );
+  };
+  return {
+    items,
+    scores: async (history) => await catalogueScores(scorer, check(history), items),
+    async *scoreAll(histories) {
+      for (const history of histories) yield catalogueScores(scorer, check(history), items);
+    },
+    rank: async (histories, k) => await histories.map((history) => scorer.rank(check(history), k)),
+    destroy() {},
+  };
+}
+
+function checkCounts(counts: Counts, names: readonly string[], items: number, path: string): void {
+  for (const name of names) {
+    const expected = name === "bought" || name === "row_lengths"
+      ? items
+      : counts.get("row_lengths")?.reduce((sum, length) => sum + length, 0);
+    const found = counts.get(name)?.length;
+    if (found !== undefined && found === expected) continue;
+    throw new UserError(
+      `Cannot read ${path}: it has ${
+        found ?? "no"
+      } numbers named ${name}, expected ${expected}. Train it again`,
+    );
+  }
+}
