@@ -80,7 +80,7 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
     itemTokens: prompts.itemTokens,
     sources: {
       ...(settings.embeddings ? { semantic: settings.embeddings } : {}),
-      collaborative: settings.collaborative,
+      collaborative: settings.collaborative.join(","),
     },
     warn: (message) => io.log(`Warning: ${message}`),
   });

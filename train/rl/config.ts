@@ -86,8 +86,8 @@ export interface RlConfig extends RlExampleSettings {
   gradientCheckpointing: boolean;
   /** Item embeddings of the reward `semantic`, a .npy file; "": none. */
   embeddings: string;
-  /** Scorer of the reward `collaborative`: `transitions`, or a run of a baseline. Default: `transitions`. */
-  collaborative: string;
+  /** Scorers of the reward `collaborative`: `transitions`, and runs of baselines. Default: `transitions`. */
+  collaborative: string[];
   /** Optimizer steps between lines of `metrics.jsonl`. Default: 10. */
   loggingSteps: number;
   /** Optimizer steps between validations. Default: 50. */
