@@ -1,0 +1,144 @@
+import {
+  bucketRanges,
+  type Queries,
+  relativeAttention,
+  relativeAttentionBackward,
+  type RelativeShape,
+} from "./relative_attention.ts";
+import type { Device } from "./device.ts";
+import {
+  flatOf,
+  type KernelCase,
+  type KernelSpec,
+  matrixOf,
+  type Named,
+  noise,
+  type Values,
+} from "./spec.ts";
+import type { Flat, Matrix, Tensor } from "./tensor.ts";
+
+interface Attributes extends RelativeShape {
+  /** Bucket of the key's place less the query's. */
+  bucketOf?: (distance: number) => number;
+  buckets: number;
+}
+
+const FARTHEST = 6;
+
+const buckets = {
+  // Every distance up to 3 apart, those beyond together; bucket 4 of the later ones stays empty.
+  bothWays: (distance: number) => (distance > 0 ? 4 : 0) + Math.min(3, Math.abs(distance)),
+  backwards: (distance: number) => Math.min(3, Math.floor(Math.max(0, -distance) / 2)),
+};
+
+interface Sequence {
+  queries: number;
+  keys: number;
+  /** Whether queries see the keys up to their own place alone. */
+  causal: boolean;
+}
+
+function caseOf(name: string, attributes: Attributes, sequences: Sequence[], padding: number) {
+  const intervals: number[] = [];
+  const viewers: number[] = [];
+  let [query, key] = [0, 0];
+  for (const { queries, keys, causal } of sequences) {
+    for (let i = query; i < query + queries; i++) intervals.push(key, causal ? i + 1 : key + keys, i, 0);
+    for (let j = key; j < key + keys; j++) viewers.push(causal ? j : query, query + queries);
+    query += queries;
+    key += keys;
+  }
+  for (let i = 0; i < padding; i++) {
+    intervals.push(0, 0, 0, 0);
+    viewers.push(0, 0);
+  }
+  const { heads, headDim } = attributes;
+  const next = noise(query * headDim);
+  return {
+    name,
+    inputs: {
+      q: matrixOf(query + padding, heads * headDim, next),
+      kv: matrixOf(key + padding, 2 * heads * headDim, next),
+      table: matrixOf(Math.max(1, attributes.buckets), heads, next),
+      intervals: flatOf("u32", intervals),
+      viewers: flatOf("u32", viewers),
+    },
+    attributes,
+  };
+}
+
+function reference({ q, kv, table, intervals }: Named<Values>, { heads, headDim, bucketOf }: Attributes) {
+  const width = heads * headDim;
+  const o = new Float64Array(q.rows * width);
+  for (let i = 0; i < q.rows; i++) {
+    const [start, end, place] = intervals.data.subarray(4 * i, 4 * i + 3);
+    for (let h = 0; h < heads; h++) {
+      const scores: number[] = [];
+      for (let j = start; j < end; j++) {
+        let score = bucketOf ? table.data[bucketOf(j - place) * heads + h] : 0;
+        for (let c = h * headDim; c < (h + 1) * headDim; c++) {
+          score += q.data[i * width + c] * kv.data[j * 2 * width + c];
+        }
+        scores.push(score);
+      }
+      const top = Math.max(...scores);
+      const total = scores.reduce((sum, score) => sum + Math.exp(score - top), 0);
+      scores.forEach((score, n) => {
+        const p = Math.exp(score - top) / total;
+        for (let c = h * headDim; c < (h + 1) * headDim; c++) {
+          o[i * width + c] += p * kv.data[(start + n) * 2 * width + width + c];
+        }
+      });
+    }
+  }
+  return { o: { kind: "matrix" as const, rows: q.rows, cols: width, data: o } };
+}
+
+function operands(device: Device, inputs: Named<Tensor>, { heads, headDim, ...attributes }: Attributes) {
+  const { q, kv, table, intervals, viewers } = inputs;
+  const { bucketOf } = attributes;
+  const ranges = bucketOf &&
+    device.createFlat("u32", new Uint32Array(bucketRanges(attributes.buckets, FARTHEST, bucketOf).buffer));
+  return {
+    queries: { matrix: q as Matrix, q: 0 } satisfies Queries,
+    keys: { matrix: kv as Matrix, k: 0, v: heads * headDim },
+    intervals: intervals as Flat,
+    viewers: viewers as Flat,
+    bias: ranges && { table: table as Matrix, ranges },
+    shape: { heads, headDim },
+  };
+}
+
+export const relativeAttentionSpec: KernelSpec<Attributes> = {
+  name: "relativeAttention",
+  cases: (): KernelCase<Attributes>[] => [
+    caseOf("both ways", { heads: 4, headDim: 8, buckets: 8, bucketOf: buckets.bothWays }, [
+      { queries: 9, keys: 9, causal: false },
+      { queries: 1, keys: 1, causal: false },
+      { queries: 5, keys: 5, causal: false },
+    ], 2),
+    caseOf("causal", { heads: 4, headDim: 20, buckets: 4, bucketOf: buckets.backwards }, [
+      { queries: 4, keys: 4, causal: true },
+      { queries: 11, keys: 11, causal: true },
+    ], 1),
+    caseOf("other keys, no bias", { heads: 3, headDim: 12, buckets: 0 }, [
+      { queries: 4, keys: 7, causal: false },
+      { queries: 3, keys: 1, causal: false },
+    ], 1),
+  ],
+  reference,
+  forward: (device, inputs, attributes) => {
+    const { queries, keys, intervals, shape, bias } = operands(device, inputs, attributes);
+    return { o: relativeAttention(device, queries, keys, intervals, shape, bias).o };
+  },
+  backward: (device, inputs, _outputs, gradients, attributes) => {
+    const { queries, keys, intervals, viewers, shape, bias } = operands(device, inputs, attributes);
+    const saved = relativeAttention(device, queries, keys, intervals, shape, bias);
+    const dO = gradients.o as Matrix;
+    const biasGradient = bias && device.createFlat("f32", bias.table.rows * shape.heads);
+    const backward = { dO, saved, intervals, viewers, bias, biasGradient };
+    const { dQueries, dKeys } = relativeAttentionBackward(device, queries, keys, backward, shape);
+    return { q: dQueries, kv: dKeys, ...biasGradient && { table: biasGradient } };
+  },
+  tolerance: { backward: 1e-3 },
+};
