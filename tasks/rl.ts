@@ -188,7 +188,7 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
         step,
         `reward ${reward.toFixed(3)}, hits ${(100 * hitGroups).toFixed(0)} %, equal ${
           (100 * zeroVariance).toFixed(0)
-        } %, KL ${(kl ?? 0).toFixed(4)}`,
+        } %, KL ${kl.toFixed(4)}`,
       );
     },
     onValidation(step, ndcg10, hr10, best) {

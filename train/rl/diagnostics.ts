@@ -19,8 +19,8 @@ export interface Diagnostics {
   diversity: number;
   /** Answers that are no SID of the catalogue: a search in the trie makes none. */
   invalid: number;
-  /** KL divergence from the reference a token (k3), in nats; absent without a reference. */
-  kl?: number;
+  /** KL divergence from the reference a token (k3), in nats. */
+  kl: number;
   /** Entropy where a token is chosen, in nats. */
   entropy: number;
   /** Share of tokens that the objective clipped. */
@@ -92,7 +92,7 @@ export class DiagnosticSums {
   }
 
   /** The line, and a fresh start. */
-  take(hasReference: boolean): Diagnostics {
+  take(): Diagnostics {
     const groups = Math.max(1, this.#get("groups")), steps = Math.max(1, this.#get("steps"));
     const tokens = Math.max(1, this.#get("tokens"));
     const ofGroups = (name: string) => round(this.#get(name) / groups);
@@ -109,7 +109,7 @@ export class DiagnosticSums {
       ),
       diversity: ofGroups("diversity"),
       invalid: this.#get("invalid"),
-      ...(hasReference ? { kl: round(this.#get("kl") / tokens, 6) } : {}),
+      kl: round(this.#get("kl") / tokens, 6),
       entropy: round(this.#get("entropy") / Math.max(1, this.#get("rows"))),
       clipShare: round(this.#get("clipped") / tokens),
       gradNorm: round(this.#get("gradientNorm") / steps),

@@ -1,16 +1,15 @@
-import type { RlExample, RlExamples } from "../../data/rl_examples.ts";
+import type { RlExamples } from "../../data/rl_examples.ts";
 import type { Sample } from "../../data/dataset.ts";
 import { UserError } from "../../data/user_error.ts";
 import type { DeviceTrie } from "../../eval/device_trie.ts";
-import { hitsAtK, mean, ndcgAtK, type Rank } from "../../eval/metrics.ts";
+import { hitsAtK, mean, ndcgAtK } from "../../eval/metrics.ts";
 import type { Device } from "../../kernels/device.ts";
 import type { Normalisation } from "../../kernels/trie_log_softmax.ts";
 import type { Decoder } from "../../models/decoder.ts";
 import { Optimizer } from "../../models/optimizer.ts";
 import type { ModelFile } from "../../models/pretrained.ts";
-import { learningRateAt, type Schedule } from "../../models/schedule.ts";
 import { checkpointFiles, DivergenceError, loadTrainer } from "../checkpoint.ts";
-import { policyObjective } from "../objectives/objective.ts";
+import { type ObjectiveMethod, policyObjective } from "../objectives/objective.ts";
 import { objectiveMethod } from "../objectives/registry.ts";
 import { type MetricsObserver, scalarsOf } from "../observers/observer.ts";
 import type { RewardSet } from "../rewards/reward_set.ts";
@@ -19,6 +18,7 @@ import { optimizerOptions } from "../sft.ts";
 import type { Validation } from "../validation.ts";
 import type { RlConfig } from "./config.ts";
 import { type Diagnostics, DiagnosticSums } from "./diagnostics.ts";
+import { RlPlan } from "./plan.ts";
 import { policyGroups } from "./policy_groups.ts";
 import { PolicyUpdate, updateCapacity, type UpdateStatistics } from "./policy_update.ts";
 import type { ReferencePolicy } from "./reference.ts";
@@ -92,231 +92,295 @@ const LISTEN_EVERY = 50;
  * the best checkpoint. Throws {@link DivergenceError} where the KL divergence or a gradient explodes.
  */
 export async function trainRl(input: RlInput): Promise<RlResult> {
-  const { device, config, run, signal, examples, rewards, trie, validation } = input;
-  const chosen = objectiveMethod(config.loss);
-  const { promptsPerStep, numTrainEpochs, maxSteps, numGenerations } = config;
-  if (examples.count === 0) throw new UserError("Cannot train: there are no examples. Choose other --tasks");
-  const answers = numGenerations + (config.sftLossWeight > 0 ? 1 : 0);
-  checkPrompts(examples, answers * (trie.host.maxDepth - 1), config.tokensPerBatch);
-  const perEpoch = Math.ceil(examples.order(0, config.seed).length / promptsPerStep);
-  const total = maxSteps > 0 ? Math.min(maxSteps, perEpoch * numTrainEpochs) : perEpoch * numTrainEpochs;
-  const schedule: Schedule = {
-    name: config.lrSchedulerType,
-    learningRate: config.learningRate,
-    warmupSteps: Math.ceil(config.warmupRatio * total),
-    totalSteps: total,
-    minRatio: 0,
-  };
+  const training = await RlTraining.open(input);
+  try {
+    return await training.run();
+  } finally {
+    await training.close();
+  }
+}
 
-  const policy = await input.makePolicy();
-  const rollout = new Rollout(
-    device,
-    policy,
-    trie,
-    input.itemTokens,
-    input.train,
-    input.normalisation,
-    config,
-  );
-  const reference = await input.makeReference(policy);
-  const optimizer = new Optimizer(policy.parameters, optimizerOptions(config));
+/** What a run computes with. */
+interface RlParts {
+  policy: Decoder;
+  reference: ReferencePolicy;
+  rollout: Rollout;
+  optimizer: Optimizer;
+  update: PolicyUpdate;
+  observer: MetricsObserver | undefined;
+}
+
+/** One run, from wherever it stands to its end. */
+class RlTraining {
+  #input: RlInput;
+  #parts: RlParts;
+  #plan: RlPlan;
+  #objective: ObjectiveMethod;
+  #state: RlState;
+  #sums: DiagnosticSums;
+  /** What the last update will say, until it is taken in. */
+  #pending: Promise<UpdateStatistics | undefined> | undefined;
+  #startedAt: number;
+  #listenedAt = performance.now();
+
+  private constructor(input: RlInput, parts: RlParts, plan: RlPlan, state: RlState) {
+    this.#input = input;
+    this.#parts = parts;
+    this.#plan = plan;
+    this.#objective = objectiveMethod(input.config.loss);
+    this.#state = state;
+    this.#sums = new DiagnosticSums(input.rewards.names, state.sums);
+    this.#startedAt = performance.now() - state.seconds * 1000;
+  }
+
+  /** Checks what can be checked before anything is written, and makes the parts. */
+  static async open(input: RlInput): Promise<RlTraining> {
+    const { device, config, run, examples, trie, itemTokens, train, normalisation } = input;
+    const plan = new RlPlan(examples, config);
+    const answers = config.numGenerations + (config.sftLossWeight > 0 ? 1 : 0);
+    checkPrompts(examples, answers * (trie.host.maxDepth - 1), config.tokensPerBatch);
+    const policy = await input.makePolicy();
+    const rollout = new Rollout(device, policy, trie, itemTokens, train, normalisation, config);
+    const reference = await input.makeReference(policy);
+    const optimizer = new Optimizer(policy.parameters, optimizerOptions(config));
+    const state = input.resume ? await restored(run, optimizer, reference) : freshState();
+    const update = policyUpdate(input, { policy, reference, optimizer }, answers);
+    await input.onStart?.({
+      steps: plan.total,
+      done: state.step,
+      parameters: policy.parameters.count,
+      trained: policy.parameters.trainedCount,
+    });
+    const observer = await input.openObserver?.(state.step);
+    return new RlTraining(
+      input,
+      { policy, reference, rollout, optimizer, update, observer },
+      plan,
+      state,
+    );
+  }
+
+  /** Steps, validations and checkpoints until the end, a stop signal or too many validations without a better one. */
+  async run(): Promise<RlResult> {
+    const { config, signal } = this.#input;
+    const { reference } = this.#parts;
+    const state = this.#state;
+    if ((state.validations === 0 || state.validationDue) && !signal.aborted) {
+      await this.#save(await this.#validate());
+    }
+    while (state.step < this.#plan.total && !this.#isEarly && !signal.aborted) {
+      await this.#step();
+      const last = state.step === this.#plan.total;
+      if (state.step % config.loggingSteps === 0 || last) await this.#logLine();
+      if (config.refModelSyncSteps > 0 && state.step % config.refModelSyncSteps === 0) {
+        await reference.sync(config.refModelMixupAlpha);
+      }
+      await this.#listen();
+      state.validationDue = last || state.step % config.evalSteps === 0;
+      const isSave = state.step % (config.saveSteps || config.evalSteps) === 0;
+      if (!state.validationDue && !isSave && !signal.aborted) continue;
+      await this.#settle();
+      await this.#save(state.validationDue && !signal.aborted && await this.#validate());
+    }
+    await this.#settle();
+    const isInterrupted = state.validationDue || state.step < this.#plan.total && !this.#isEarly;
+    return {
+      stopped: isInterrupted ? "interrupted" : state.step === this.#plan.total ? "finished" : "early",
+      steps: state.step,
+      seconds: this.#seconds,
+      state,
+    };
+  }
+
+  /** Frees what the run made beside policy and optimizer. */
+  async close(): Promise<void> {
+    const { rollout, update, reference, observer } = this.#parts;
+    rollout.destroy();
+    update.destroy();
+    reference.destroy();
+    await observer?.close();
+  }
+
+  get #isEarly(): boolean {
+    const { patience } = this.#input.config;
+    return patience > 0 && (this.#state.best?.stale ?? 0) >= patience;
+  }
+
+  get #seconds(): number {
+    return (performance.now() - this.#startedAt) / 1000;
+  }
+
+  /** A rollout and its updates, whose work is submitted. */
+  async #step(): Promise<void> {
+    const { config, rewards } = this.#input;
+    const { rollout, update } = this.#parts;
+    const state = this.#state;
+    const { step } = state;
+    const groups = await rollout.run(this.#plan.examples(step), step);
+    // The update before has ended by now: its read costs no wait.
+    await this.#settle();
+    const scores = await Promise.all(groups.map((group) => rewards.score(group)));
+    this.#sums.addGroups(groups.map((group, i) => ({ group, ...scores[i] })));
+    const learned = policyGroups(groups, scores, rollout, this.#objective, config);
+    this.#pending = update.run(step, learned, this.#learningRate);
+    state.step++;
+  }
+
+  /** Learning rate of the next step. */
+  get #learningRate(): number {
+    return this.#plan.learningRate(this.#state.step) * this.#state.learningRateScale;
+  }
+
+  /** Takes in what the last update said. Throws {@link DivergenceError} where it went too far. */
+  async #settle(): Promise<void> {
+    if (!this.#pending) return;
+    const statistics = await this.#pending;
+    this.#pending = undefined;
+    this.#sums.addUpdate(statistics);
+    if (!statistics) return;
+    const { bad, gradientNorm, kl, tokens } = statistics;
+    const { maxKl } = this.#input.config;
+    const divergence = kl / Math.max(1, tokens);
+    if (!bad && divergence <= maxKl) return;
+    const { step, best } = this.#state;
+    await this.#log({ stopped: { kl: divergence, gradNorm: gradientNorm } });
+    throw new DivergenceError(
+      `Training stopped at step ${step}: the KL divergence from the reference is ${divergence} nats a token, the ` +
+        `gradient norm ${gradientNorm}, expected at most ${maxKl} (--max-kl) and a finite norm. ` +
+        (best ? `The best checkpoint so far, of step ${best.step}, is kept. ` : "") +
+        "Start another run with a lower --learning-rate, a higher --beta or --target-kl",
+    );
+  }
+
+  /** A line of the log; halves the learning rate where the KL divergence is above the one that is wanted. */
+  async #logLine(): Promise<void> {
+    const { onStep, onNote, config: { targetKl } } = this.#input;
+    const state = this.#state;
+    await this.#settle();
+    const { kl } = this.#sums;
+    const line = this.#sums.take();
+    const learningRate = this.#plan.learningRate(state.step - 1) * state.learningRateScale;
+    const epoch = round(state.step / this.#plan.perEpoch, 3);
+    await this.#log({ epoch, ...line, learningRate, seconds: round(this.#seconds, 1) });
+    onStep?.(state.step, { ...line, learningRate });
+    if (targetKl === 0 || kl <= targetKl) return;
+    state.learningRateScale /= 2;
+    onNote?.(
+      `step ${state.step}: KL ${
+        kl.toFixed(4)
+      } is above --target-kl ${targetKl}, so the learning rate is halved, ` +
+        `now ${(learningRate / 2).toExponential(1)}`,
+    );
+  }
+
+  /** Whether the validation ran and is the best so far. */
+  async #validate(): Promise<boolean> {
+    const { validation, signal, onValidation } = this.#input;
+    const { policy, optimizer } = this.#parts;
+    const state = this.#state;
+    const found = await optimizer.withAverage(() => validation.ranks(policy, signal));
+    if (!found) return false;
+    const ndcg10 = mean(ndcgAtK(found, 10)), hr10 = mean(hitsAtK(found, 10));
+    const ranks = found.map((rank) => rank ?? -1);
+    const best = !state.best || ndcg10 > state.best.score;
+    if (best) {
+      state.best = { score: ndcg10, step: state.step, stale: 0 };
+      state.bestRanks = ranks;
+    } else {
+      state.best!.stale++;
+    }
+    if (state.validations === 0) state.firstRanks = ranks;
+    state.validations++;
+    state.validationDue = false;
+    await this.#log({ valid: { hr10, ndcg10 } });
+    onValidation?.(state.step, ndcg10, hr10, best);
+    return best;
+  }
+
+  async #save(best: boolean): Promise<void> {
+    const { run, companions, baseModel } = this.#input;
+    const { policy, optimizer, reference } = this.#parts;
+    const state = this.#state;
+    state.seconds = this.#seconds;
+    state.sums = this.#sums.toJSON();
+    const { step, best: score, seconds, validationDue } = state;
+    const moved = await reference.state();
+    const files = checkpointFiles({
+      decoder: policy,
+      optimizer,
+      state: { step, best: score, seconds, validationDue, pending: { sums: [], shares: [] } },
+      companions: [
+        ...companions,
+        { name: "rl.json", bytes: formatRlState(state) },
+        ...(moved ? [{ name: "reference.safetensors", bytes: moved }] : []),
+      ],
+      baseModel,
+    });
+    await run.saveCheckpoint(step, files, best);
+  }
+
+  async #log(entry: Record<string, unknown>): Promise<void> {
+    const { step } = this.#state;
+    await this.#input.run.log({ step, ...entry });
+    await this.#parts.observer?.log(step, scalarsOf(entry));
+  }
+
+  async #listen(): Promise<void> {
+    if (performance.now() - this.#listenedAt <= LISTEN_EVERY) return;
+    await new Promise((resume) => setTimeout(resume, 0));
+    this.#listenedAt = performance.now();
+  }
+}
+
+/** The state of the latest checkpoint, whose arrays are put back; a fresh one where there is none yet. */
+async function restored(
+  run: RunDirectory,
+  optimizer: Optimizer,
+  reference: ReferencePolicy,
+): Promise<RlState> {
   let state = freshState();
-  if (input.resume && await run.hasCheckpoint()) {
+  if (await run.hasCheckpoint()) {
     const folder = await run.checkpoint("latest");
     optimizer.restore((await loadTrainer(folder)).arrays, folder);
     const saved = await loadRlState(folder);
     state = saved.state;
     if (saved.reference) reference.restore(saved.reference, folder);
-    if (state.best && state.best.step === state.step) await run.markBest(state.step);
+    if (state.best?.step === state.step) await run.markBest(state.step);
   }
-  if (input.resume) {
-    const { step, validationDue, validations } = state;
-    // A run without a checkpoint starts again.
-    await run.filterLog((entry) =>
-      validations > 0 &&
-      ((entry.step as number) < step || entry.step === step && !(validationDue && "valid" in entry))
-    );
-  }
-  const update = new PolicyUpdate(
+  const { step, validationDue, validations } = state;
+  // A run without a checkpoint starts again.
+  await run.filterLog((entry) =>
+    validations > 0 &&
+    ((entry.step as number) < step || entry.step === step && !(validationDue && "valid" in entry))
+  );
+  return state;
+}
+
+function policyUpdate(
+  { device, config, trie, normalisation }: RlInput,
+  { policy, reference, optimizer }: Pick<RlParts, "policy" | "reference" | "optimizer">,
+  answers: number,
+): PolicyUpdate {
+  const { loss, beta, klEstimator, tokensPerBatch, promptsPerStep: prompts } = config;
+  const { maxDepth } = trie.host;
+  const method = objectiveMethod(loss);
+  const objective = policyObjective(method, beta, maxDepth);
+  return new PolicyUpdate(
     {
       device,
       decoder: policy,
       optimizer,
       reference,
       trie,
-      capacity: updateCapacity(trie.host.maxDepth, {
-        tokensPerBatch: config.tokensPerBatch,
-        prompts: promptsPerStep,
-        answers,
-      }),
+      capacity: updateCapacity(maxDepth, { tokensPerBatch, prompts, answers }),
     },
     {
-      objective: {
-        ...policyObjective(chosen, config.beta, trie.host.maxDepth),
-        ...(config.klEstimator === "auto" ? {} : { kl: config.klEstimator }),
-      },
-      ratioAgainst: chosen.ratioAgainst,
-      normalisation: input.normalisation,
-      numIterations: config.numIterations,
-      entropyCoefficient: config.entropyCoefficient,
-      dropout: config.dropout,
-      seed: config.seed,
+      ...config,
+      objective: klEstimator === "auto" ? objective : { ...objective, kl: klEstimator },
+      ratioAgainst: method.ratioAgainst,
+      normalisation,
     },
   );
-  await input.onStart?.({
-    steps: total,
-    done: state.step,
-    parameters: policy.parameters.count,
-    trained: policy.parameters.trainedCount,
-  });
-
-  const observer = await input.openObserver?.(state.step);
-  const sums = new DiagnosticSums(rewards.names, state.sums);
-  const log = async (entry: Record<string, unknown>) => {
-    await run.log({ step: state.step, ...entry });
-    await observer?.log(state.step, scalarsOf(entry));
-  };
-  const startedAt = performance.now() - state.seconds * 1000;
-  const save = async (best: boolean) => {
-    state.seconds = (performance.now() - startedAt) / 1000;
-    state.sums = sums.toJSON();
-    const { step, best: score, seconds, validationDue } = state;
-    const trainer = { step, best: score, seconds, validationDue, pending: { sums: [], shares: [] } };
-    const moved = await reference.state();
-    const files = checkpointFiles({
-      decoder: policy,
-      optimizer,
-      state: trainer,
-      companions: [
-        ...input.companions,
-        { name: "rl.json", bytes: formatRlState(state) },
-        ...(moved ? [{ name: "reference.safetensors", bytes: moved }] : []),
-      ],
-      baseModel: input.baseModel,
-    });
-    await run.saveCheckpoint(step, files, best);
-  };
-  /** Whether the validation ran and is the best so far. */
-  const validate = async () => {
-    const ranks = await optimizer.withAverage(() => validation.ranks(policy, signal));
-    if (!ranks) return false;
-    const ndcg10 = mean(ndcgAtK(ranks, 10)), hr10 = mean(hitsAtK(ranks, 10));
-    const best = !state.best || ndcg10 > state.best.score;
-    if (best) {
-      state.best = { score: ndcg10, step: state.step, stale: 0 };
-      state.bestRanks = compact(ranks);
-    } else {
-      state.best!.stale++;
-    }
-    if (state.step === 0) state.firstRanks = compact(ranks);
-    state.validations++;
-    state.validationDue = false;
-    await log({ valid: { hr10, ndcg10 } });
-    input.onValidation?.(state.step, ndcg10, hr10, best);
-    return best;
-  };
-  const isEarly = () => config.patience > 0 && (state.best?.stale ?? 0) >= config.patience;
-
-  if (state.step === 0 && state.validations === 0 || state.validationDue) {
-    const best = !signal.aborted && await validate();
-    if (!signal.aborted) await save(best);
-  }
-  let listenedAt = performance.now();
-  let pending: Promise<UpdateStatistics | undefined> = Promise.resolve(undefined);
-  let isPending = false;
-  /** Takes in what the last update said. */
-  const settle = async () => {
-    if (!isPending) return;
-    isPending = false;
-    const statistics = await pending;
-    sums.addUpdate(statistics);
-    if (statistics) await checkUpdate(statistics);
-  };
-  const checkUpdate = async ({ bad, gradientNorm, kl, tokens }: UpdateStatistics) => {
-    const divergence = kl / Math.max(1, tokens);
-    if (!bad && divergence <= config.maxKl) return;
-    const kept = state.best ? `The best checkpoint so far, of step ${state.best.step}, is kept` : "";
-    await log({ stopped: { kl: divergence, gradNorm: gradientNorm } });
-    throw new DivergenceError(
-      `Training stopped at step ${state.step}: the KL divergence from the reference is ${divergence} nats a token, the ` +
-        `gradient norm ${gradientNorm}, expected at most ${config.maxKl} (--max-kl) and a finite norm. ${kept}. ` +
-        "Start another run with a lower --learning-rate, a higher --beta or --target-kl",
-    );
-  };
-
-  let epoch = -1;
-  let order: Uint32Array = new Uint32Array();
-  while (state.step < total && !isEarly() && !signal.aborted) {
-    const { step } = state;
-    if (Math.floor(step / perEpoch) !== epoch) {
-      epoch = Math.floor(step / perEpoch);
-      order = examples.order(epoch, config.seed);
-    }
-    const first = step % perEpoch * promptsPerStep;
-    const asked: RlExample[] = Array.from(
-      order.subarray(first, first + promptsPerStep),
-      (i) => examples.make(i),
-    );
-    const groups = await rollout.run(asked, step);
-    // The update before has ended by now: its read costs no wait.
-    await settle();
-    const scores = await Promise.all(groups.map((group) => rewards.score(group)));
-    sums.addGroups(groups.map((group, i) => ({ group, ...scores[i] })));
-    const learningRate = learningRateAt(step, schedule) * state.learningRateScale;
-    pending = update.run(step, policyGroups(groups, scores, rollout, chosen, config), learningRate);
-    isPending = true;
-    state.step++;
-
-    const last = state.step === total;
-    if (state.step % config.loggingSteps === 0 || last) {
-      await settle();
-      const { kl } = sums;
-      const line = sums.take(true);
-      await log({
-        epoch: Number((state.step / perEpoch).toFixed(3)),
-        ...line,
-        learningRate,
-        seconds: Number(((performance.now() - startedAt) / 1000).toFixed(1)),
-      });
-      input.onStep?.(state.step, { ...line, learningRate });
-      if (config.targetKl > 0 && kl > config.targetKl) {
-        state.learningRateScale /= 2;
-        input.onNote?.(
-          `step ${state.step}: KL ${
-            kl.toFixed(4)
-          } is above --target-kl ${config.targetKl}, so the learning rate is ` +
-            `halved, now ${(learningRate / 2).toExponential(1)}`,
-        );
-      }
-    }
-    if (config.refModelSyncSteps > 0 && state.step % config.refModelSyncSteps === 0) {
-      await reference.sync(config.refModelMixupAlpha);
-    }
-    if (performance.now() - listenedAt > LISTEN_EVERY) {
-      await new Promise((resume) => setTimeout(resume, 0));
-      listenedAt = performance.now();
-    }
-    state.validationDue = last || state.step % config.evalSteps === 0;
-    const due = state.validationDue || state.step % (config.saveSteps || config.evalSteps) === 0;
-    if (due || signal.aborted) await settle();
-    const best = state.validationDue && !signal.aborted && await validate();
-    if (due || best || isEarly() || signal.aborted) await save(best);
-  }
-  await settle();
-  rollout.destroy();
-  update.destroy();
-  reference.destroy();
-  await observer?.close();
-  return {
-    stopped: state.validationDue || state.step < total && !isEarly()
-      ? "interrupted"
-      : state.step === total
-      ? "finished"
-      : "early",
-    steps: state.step,
-    seconds: (performance.now() - startedAt) / 1000,
-    state,
-  };
 }
 
 /** Throws {@link UserError} unless every prompt fits a micro batch with its answers, which take `branches` tokens. */
@@ -332,7 +396,6 @@ function checkPrompts(examples: RlExamples, branches: number, tokensPerBatch: nu
   );
 }
 
-/** Ranks for a checkpoint: -1 where the target was not found. */
-function compact(ranks: readonly Rank[]): number[] {
-  return ranks.map((rank) => rank ?? -1);
+function round(value: number, digits: number): number {
+  return Number(value.toFixed(digits));
 }

@@ -115,11 +115,20 @@ Deno.test("collaborative is the discount of the item's rank by counts of transit
   assert.match(warnings[0], /reward hacking/);
 });
 
+Deno.test("collaborative averages its recommenders", async () => {
+  const group = exampleGroup([0, 1, 2], [2], { history: [1] });
+  const twice = exampleContext({ sources: { collaborative: "transitions, transitions" } });
+  assert.deepEqual(await valuesOf("collaborative", group, twice), [0, 0.63093, 1]);
+  const missing = exampleContext({ sources: { collaborative: "transitions,runs/none" } });
+  await assert.rejects(makeReward("collaborative", missing), /"runs\/none": it is no recommender/);
+});
+
 Deno.test("collaborative refuses a source that is no recommender", async () => {
   const context = exampleContext({ sources: { collaborative: "runs/none" } });
   await assert.rejects(makeReward("collaborative", context), {
     name: "UserError",
-    message: 'Cannot reward by the scores of "runs/none": it is no recommender. Expected transitions',
+    message:
+      'Cannot reward by the scores of "runs/none": it is no recommender. Expected transitions or a run directory of `genrec baseline`',
   });
 });
 

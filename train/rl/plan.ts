@@ -1,0 +1,53 @@
+import type { RlExample, RlExamples } from "../../data/rl_examples.ts";
+import { UserError } from "../../data/user_error.ts";
+import { learningRateAt, type Schedule } from "../../models/schedule.ts";
+import type { RlConfig } from "./config.ts";
+
+/** What each step asks, and how fast it learns: fixed by examples and settings, whatever was interrupted. */
+export class RlPlan {
+  /** Steps of the whole run. */
+  readonly total: number;
+  /** Steps of an epoch. */
+  readonly perEpoch: number;
+  #examples: RlExamples;
+  #config: RlConfig;
+  #schedule: Schedule;
+  #order: { epoch: number; examples: Uint32Array } | undefined;
+
+  /** @throws {UserError} without examples. */
+  constructor(examples: RlExamples, config: RlConfig) {
+    const { promptsPerStep, numTrainEpochs, maxSteps, seed } = config;
+    if (examples.count === 0) {
+      throw new UserError("Cannot train: there are no examples. Choose other --tasks");
+    }
+    this.#examples = examples;
+    this.#config = config;
+    this.perEpoch = Math.ceil(examples.order(0, seed).length / promptsPerStep);
+    const steps = this.perEpoch * numTrainEpochs;
+    this.total = maxSteps > 0 ? Math.min(maxSteps, steps) : steps;
+    this.#schedule = {
+      name: config.lrSchedulerType,
+      learningRate: config.learningRate,
+      warmupSteps: Math.ceil(config.warmupRatio * this.total),
+      totalSteps: this.total,
+      minRatio: 0,
+    };
+  }
+
+  /** Learning rate of step `step`, from 0. */
+  learningRate(step: number): number {
+    return learningRateAt(step, this.#schedule);
+  }
+
+  /** What step `step` asks, from 0. */
+  examples(step: number): RlExample[] {
+    const epoch = Math.floor(step / this.perEpoch);
+    if (this.#order?.epoch !== epoch) {
+      this.#order = { epoch, examples: this.#examples.order(epoch, this.#config.seed) };
+    }
+    const { promptsPerStep } = this.#config;
+    const first = step % this.perEpoch * promptsPerStep;
+    const asked = this.#order.examples.subarray(first, first + promptsPerStep);
+    return Array.from(asked, (i) => this.#examples.make(i));
+  }
+}
