@@ -4,3 +4,4 @@ export { repeat } from "./counts.ts";
 export { markov } from "./counts.ts";
 export { transitions } from "./counts.ts";
 export { sasrec } from "./sasrec.ts";
+export { gru4rec } from "./gru4rec.ts";

@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { synthetic } from "../../../data/synthetic.ts";
+import { Device } from "../../../kernels/device.ts";
+import { rankOf } from "../../../train/baselines/item_training.ts";
+import { gru4rec } from "../../../train/baselines/gru4rec.ts";
+import { loadBaseline } from "../../../train/baselines/load.ts";
+import type { BaselineMethod } from "../../../train/baselines/method.ts";
+import { ndcgAtK } from "../../../eval/metrics.ts";
+import { RunDirectory } from "../../../train/run_directory.ts";
+
+const dataset = synthetic({ seed: 1, items: 60, users: 80 });
+const methods = [gru4rec] as unknown as BaselineMethod[];
+
+for (const method of methods) {
+  Deno.test(`${method.name} learns, and its run loads with the scores that it was validated by`, async () => {
+    const out = await Deno.makeTempDir();
+    try {
+      const device = await Device.open();
+      const run = new RunDirectory(out);
+      await run.create(false);
+      await run.write("config.json", JSON.stringify({ model: method.name }));
+      const losses: number[] = [];
+      const config = method.Config.parse({
+        hiddenSize: 16,
+        numTrainEpochs: 4,
+        tokensPerBatch: 128,
+        maxLength: 8,
+        learningRate: 0.03,
+        warmupSteps: 4,
+        initializerRange: 0.3,
+      });
+      const { best, stopped } = await method.train({
+        device,
+        dataset,
+        run,
+        resume: false,
+        signal: new AbortController().signal,
+        onEpoch: ({ loss }) => losses.push(loss!),
+      }, config);
+      assert.equal(stopped, "finished");
+      // Blind: ln 60 = 4.09.
+      assert.ok(losses[0] < 1.1 * Math.log(60) && losses.at(-1)! < 0.97 * Math.log(60), losses.join(" "));
+
+      const trained = await loadBaseline(device, out);
+      const { valid } = dataset.samples;
+      const lists = await Array.fromAsync(trained.scoreAll!(valid.map(({ history }) => history)));
+      const ranks = lists.map((scores, i) => rankOf(scores, valid[i].target));
+      assert.equal(ndcgAtK(ranks, 10).reduce((sum, value) => sum + value, 0) / valid.length, best!.score);
+      trained.destroy();
+    } finally {
+      await Deno.remove(out, { recursive: true });
+    }
+  });
+}
