@@ -1,8 +1,9 @@
 import { UserError } from "../../data/user_error.ts";
 import { Device } from "../../kernels/device.ts";
 import { loadBaseline } from "../baselines/load.ts";
+import type { TrainedBaseline } from "../baselines/method.ts";
 import { isFile } from "../run_directory.ts";
-import type { ScorerMethod } from "./collaborative.ts";
+import type { ItemScorer, ScorerMethod } from "./collaborative.ts";
 
 /** The best checkpoint of a run directory of `genrec baseline`, on a device of its own. */
 export const baselineScorer: ScorerMethod = {
@@ -10,8 +11,8 @@ export const baselineScorer: ScorerMethod = {
   async open(source, { dataset }) {
     if (!await isFile(`${source}/config.json`)) return undefined;
     const trained = await loadBaseline(await Device.open(), source);
-    const { items, scores } = trained;
-    if (scores === undefined) {
+    const { items, scoreAll } = trained;
+    if (scoreAll === undefined) {
       throw new UserError(`Cannot reward by the scores of ${source}: its model ranks items without scores`);
     }
     if (items !== dataset.items.length) {
@@ -20,6 +21,33 @@ export const baselineScorer: ScorerMethod = {
           `${dataset.items.length}, expected as many. Train it on the same dataset`,
       );
     }
-    return { scores: (history) => scores(history) };
+    return batched(scoreAll);
   },
 };
+
+/** Scores the histories that are asked for at one time in one go: a device answers many as fast as one. */
+export function batched(scoreAll: NonNullable<TrainedBaseline["scoreAll"]>): ItemScorer {
+  interface Asked {
+    history: readonly number[];
+    resolve(scores: Float32Array): void;
+    reject(error: unknown): void;
+  }
+  let waiting: Asked[] = [];
+  const answer = async () => {
+    const asked = waiting;
+    waiting = [];
+    try {
+      let next = 0;
+      for await (const scores of scoreAll(asked.map(({ history }) => history))) asked[next++].resolve(scores);
+    } catch (error) {
+      for (const { reject } of asked) reject(error);
+    }
+  };
+  return {
+    scores: (history) =>
+      new Promise((resolve, reject) => {
+        if (waiting.length === 0) setTimeout(answer, 0);
+        waiting.push({ history, resolve, reject });
+      }),
+  };
+}
