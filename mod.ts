@@ -215,7 +215,23 @@ export {
   type DecoderLoadOptions,
   type DecoderOptions,
 } from "./models/decoder.ts";
-export type { AttendLayer } from "./models/decoder_blocks.ts";
+export type { AttendLayer, DropTerm } from "./models/decoder_blocks.ts";
+export { EncoderDecoder, type EncoderDecoderOptions, type OutputHead } from "./models/encoder_decoder.ts";
+export type { Stack, StackAttention } from "./models/encoder_decoder_blocks.ts";
+export {
+  type EncoderDecoderConfig,
+  parseEncoderDecoderConfig,
+  writeEncoderDecoderConfig,
+} from "./models/encoder_decoder_config.ts";
+export {
+  type HeadRows,
+  type PackedPairs,
+  PackedPairsBuffer,
+  type Pair,
+  type PairCapacity,
+  type StackRows,
+  type TokenSpan,
+} from "./models/packed_pairs.ts";
 export { Lora, LORA_TARGETS, type LoraAdapter, type LoraOptions } from "./models/lora.ts";
 export { mergeLora, type NamedTensor } from "./models/merge_lora.ts";
 export { peftAdapterFiles, type PeftOptions, readPeftConfig } from "./models/peft_adapter.ts";

@@ -27,12 +27,13 @@ export function appendedTokens(trie: DeviceTrie): number {
 }
 
 /**
- * Most beams, all prompts together, of one batch. The widest matrices are what the beams keep of each step (beams *
- * steps, ..), and logits (beams, `logitColumns`) if there are any.
+ * Most beams, all prompts together, of one batch. The tallest matrices are what the beams keep of each step and, of an
+ * encoder-decoder, of its start token (beams * (steps + 1), ..); the widest are logits (beams, `logitColumns`), if there
+ * are any.
  */
 export function mostBeams({ limits, layout }: Device, trie: DeviceTrie, logitColumns = 0): number {
   if (layout === "texture") {
-    return Math.min(BATCH_BEAMS, Math.floor(limits.maxTextureDimension2D / appendedTokens(trie)));
+    return Math.min(BATCH_BEAMS, Math.floor(limits.maxTextureDimension2D / (appendedTokens(trie) + 1)));
   }
   if (logitColumns === 0) return BATCH_BEAMS;
   return Math.min(BATCH_BEAMS, Math.floor(limits.maxStorageBufferBindingSize / (4 * logitColumns)));

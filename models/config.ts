@@ -90,7 +90,7 @@ const HuggingFaceConfig = z.looseObject({
 type HuggingFaceConfig = z.output<typeof HuggingFaceConfig>;
 
 /** Number formats in the words of transformers. */
-const DTYPES: Record<StoredFormat, string> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
+export const DTYPES: Record<StoredFormat, string> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
 
 /**
  * Checks a decoder config and fills in what Hugging Face lets a file leave out. A missing `head_dim` becomes

@@ -54,7 +54,7 @@ export function linear(
 /** Rows of the table (V, C) at `tokens` -> (T, C). `occurrences` lists the rows of each token, for the gradient. */
 export function embedding(
   tape: Tape,
-  parameters: Weights,
+  parameters: Pick<Weights, "blocks">,
   table: string,
   tokens: Flat,
   occurrences: TokenOccurrences | undefined,

@@ -1,5 +1,6 @@
 import { UserError } from "../data/user_error.ts";
 import { type DecoderConfig, writeDecoderConfig } from "./config.ts";
+import { type EncoderDecoderConfig, writeEncoderDecoderConfig } from "./encoder_decoder_config.ts";
 import { type ModelFile, SHARDED, SINGLE } from "./pretrained.ts";
 import { SafetensorsWriter, type TensorShape } from "./safetensors.ts";
 import { BYTES, sizeOf, type StoredFormat } from "./safetensors_header.ts";
@@ -25,7 +26,7 @@ const DEFAULT_SHARD_SIZE = 2e9;
  * @throws {RangeError} if tensors come in another order or number than was announced, or two files have one name.
  */
 export async function* savePretrained(
-  config: DecoderConfig,
+  config: DecoderConfig | EncoderDecoderConfig,
   shapes: readonly TensorShape[],
   tensors: AsyncIterable<TensorShape & { data: Float32Array }>,
   { dtype = "F32", maxShardSize = DEFAULT_SHARD_SIZE, companions = [] }: SavePretrainedOptions = {},
@@ -64,7 +65,10 @@ export async function* savePretrained(
     taken.add(file.name);
     yield file;
   }
-  yield { name: "config.json", bytes: new TextEncoder().encode(writeDecoderConfig(config, dtype)) };
+  const text = config.model_type === "t5"
+    ? writeEncoderDecoderConfig(config, dtype)
+    : writeDecoderConfig(config, dtype);
+  yield { name: "config.json", bytes: new TextEncoder().encode(text) };
 }
 
 /** Tensors in their order, cut where the next would make a file larger than `maxShardSize` bytes. */

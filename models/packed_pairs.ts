@@ -1,0 +1,261 @@
+import { NO_TARGET } from "../data/batches.ts";
+import { UserError } from "../data/user_error.ts";
+import type { Device } from "../kernels/device.ts";
+import { type TokenOccurrences, tokenOccurrences } from "../kernels/embedding.ts";
+import { NO_ROW } from "../kernels/gather_rows.ts";
+import type { Flat } from "../kernels/tensor.ts";
+import { FlatSections } from "./flat_sections.ts";
+import type { LossRows } from "./vocabulary_loss.ts";
+
+/** What an encoder-decoder reads of one user, and what it is to write. */
+export interface Pair {
+  /** Token ids of the encoder, at least one. */
+  input: Uint32Array;
+  /** Token ids to predict, the first from the start token; at least one. */
+  targets: Uint32Array;
+  /** Loss weight of each target. Default 1. */
+  weight?: number;
+}
+
+/** Fixed sizes of a batch of pairs. */
+export interface PairCapacity {
+  /** Rows of the encoder, Te. */
+  inputs: number;
+  /** Most pairs, N. */
+  pairs: number;
+  /** Most targets a pair, D: the decoder has N D rows. */
+  depth: number;
+}
+
+/** Sequences of one stack, laid end to end. */
+export interface StackRows {
+  /** Token ids (T). */
+  tokens: Flat;
+  /** Keys that each row sees and its own row (4 T): see `relativeAttention()`. */
+  intervals: Flat;
+  /** Queries that see each row (2 T). */
+  viewers: Flat;
+  /** Rows of each token, for the gradient of the embedding. */
+  occurrences: TokenOccurrences;
+}
+
+/** Rows of the decoder that one output matrix predicts from. */
+export interface HeadRows {
+  /** Decoder rows (R). */
+  rows: Flat;
+  /** Place of each decoder row among them (N D), or 0xffffffff. */
+  inverse: Flat;
+  /** What the loss reads and writes; targets are rows of the output matrix. */
+  loss: LossRows;
+}
+
+/** A batch of pairs on the device. */
+export interface PackedPairs {
+  /** Rows of the encoder (Te). */
+  encoder: StackRows;
+  /** Rows of the decoder (N D). */
+  decoder: StackRows;
+  /** Encoder rows that each decoder row sees (4 N D). */
+  crossIntervals: Flat;
+  /** Decoder rows that see each encoder row (2 Te). */
+  crossViewers: Flat;
+  /** One for each output matrix. With a matrix a level, the first has the rows of the start tokens, a pair each. */
+  heads: readonly HeadRows[];
+  /** Weighted losses of all heads, with zeros between them: their sum is the loss. */
+  rowLoss: Flat;
+}
+
+/** Token ids [start, start + rows) that an output matrix predicts. */
+export interface TokenSpan {
+  /** First token id. */
+  start: number;
+  /** How many. */
+  rows: number;
+}
+
+// Slices start at multiples of 256 bytes.
+const ALIGNMENT = 64;
+const stackSections = (T: number) => ({
+  tokens: T,
+  intervals: 4 * T,
+  viewers: 2 * T,
+  distinct: T,
+  offsets: T + 1,
+  occurrences: T,
+});
+type StackSection = keyof ReturnType<typeof stackSections>;
+type Arrays = Record<string, Uint32Array | Float32Array>;
+
+/** Room for one batch of pairs of fixed capacity, without padding between them. */
+export class PackedPairsBuffer {
+  /** Its sizes. */
+  readonly capacity: PairCapacity;
+  /** What was last written. */
+  readonly packed: PackedPairs;
+  #device: Device;
+  #sections: FlatSections<string>;
+  #stats: Flat[];
+  #spans: readonly TokenSpan[];
+  #start: number;
+
+  /**
+   * `model` says what the heads predict, one for every place of a target or one for all, and what decoders start from:
+   * an `EncoderDecoder` is one.
+   */
+  constructor(
+    device: Device,
+    capacity: PairCapacity,
+    model: { heads: readonly TokenSpan[]; startToken: number },
+  ) {
+    const { inputs: Te, pairs: N, depth } = capacity;
+    const Td = N * depth;
+    const rows = model.heads.length === 1 ? Td : N;
+    this.#device = device;
+    this.capacity = capacity;
+    this.#spans = model.heads;
+    this.#start = model.startToken;
+    const prefixed = (name: string, sections: Record<string, number>) =>
+      Object.entries(sections).map(([section, length]) => [`${name}.${section}`, length]);
+    this.#sections = new FlatSections(device, {
+      ...Object.fromEntries([
+        ...prefixed("encoder", stackSections(Te)),
+        ...prefixed("decoder", stackSections(Td)),
+        ...model.heads.flatMap((_, h) =>
+          prefixed(`${h}`, { rows, inverse: Td, targets: rows, weights: rows })
+        ),
+      ]),
+      crossIntervals: 4 * Td,
+      crossViewers: 2 * Te,
+    });
+    const { flats } = this.#sections;
+    const stride = Math.ceil(rows / ALIGNMENT) * ALIGNMENT;
+    const rowLoss = device.createFlat("f32", stride * model.heads.length);
+    this.#stats = model.heads.map(() => device.createFlat("f32", 4 * rows));
+    this.packed = {
+      encoder: stackRows(flats, "encoder"),
+      decoder: stackRows(flats, "decoder"),
+      crossIntervals: flats.crossIntervals,
+      crossViewers: flats.crossViewers,
+      heads: model.heads.map((_, h) => ({
+        rows: flats[`${h}.rows`],
+        inverse: flats[`${h}.inverse`],
+        loss: {
+          targets: flats[`${h}.targets`],
+          weights: this.#sections.asFloats(`${h}.weights`),
+          stats: this.#stats[h],
+          rowLoss: device.slice(rowLoss, h * stride, rows),
+        },
+      })),
+      rowLoss,
+    };
+  }
+
+  /**
+   * Uploads pairs. Loss weights are multiplied by `weightScale`, e.g. 1 / the number of targets of the whole step.
+   * @throws {UserError} for pairs that do not fit, or a target that is no token of its place.
+   */
+  write(pairs: readonly Pair[], weightScale: number): void {
+    const { inputs: Te, pairs: N, depth } = this.capacity;
+    const total = pairs.reduce((sum, { input }) => sum + input.length, 0);
+    if (pairs.length > N || total > Te) {
+      throw new UserError(
+        `Cannot pack ${pairs.length} pairs of ${total} input tokens: expected at most ${N} and ${Te}. ` +
+          "Raise the batch size or shorten the histories",
+      );
+    }
+    const encoder = stackArrays(Te);
+    const decoder = stackArrays(N * depth);
+    const heads = this.#spans.map((_, h) => {
+      const rows = this.packed.heads[h].rows.length;
+      return {
+        rows: new Uint32Array(rows).fill(NO_ROW),
+        inverse: new Uint32Array(N * depth).fill(NO_TARGET),
+        targets: new Uint32Array(rows),
+        weights: new Float32Array(rows),
+      };
+    });
+    const used = heads.map(() => 0);
+    const crossIntervals = new Uint32Array(4 * N * depth);
+    const crossViewers = new Uint32Array(2 * Te);
+    let [from, to] = [0, 0];
+    for (const [number, { input, targets, weight = 1 }] of pairs.entries()) {
+      if (input.length === 0 || targets.length === 0 || targets.length > depth) {
+        throw new UserError(
+          `Cannot pack pair ${number} of ${input.length} input tokens and ${targets.length} targets: expected at ` +
+            `least one of each, and at most ${depth} targets`,
+        );
+      }
+      const end = from + input.length;
+      const last = to + targets.length;
+      encoder.tokens.set(input, from);
+      for (let row = from; row < end; row++) {
+        encoder.intervals.set([from, end, row], 4 * row);
+        encoder.viewers.set([from, end], 2 * row);
+        crossViewers.set([to, last], 2 * row);
+      }
+      targets.forEach((token, at) => {
+        const row = to + at;
+        decoder.tokens[row] = at === 0 ? this.#start : targets[at - 1];
+        decoder.intervals.set([to, row + 1, row], 4 * row);
+        decoder.viewers.set([row, last], 2 * row);
+        crossIntervals.set([from, end], 4 * row);
+        const head = heads.length === 1 ? 0 : at;
+        const target = this.#local(token, head);
+        const place = used[head]++;
+        heads[head].rows[place] = row;
+        heads[head].inverse[row] = place;
+        heads[head].targets[place] = target;
+        heads[head].weights[place] = weight * weightScale;
+      });
+      [from, to] = [end, last];
+    }
+    const arrays: Arrays = { crossIntervals, crossViewers };
+    const add = (name: string, values: Arrays) =>
+      Object.entries(values).forEach(([section, array]) => arrays[`${name}.${section}`] = array);
+    add("encoder", withOccurrences(encoder, from));
+    add("decoder", withOccurrences(decoder, to));
+    heads.forEach((head, h) => add(`${h}`, head));
+    this.#sections.write(arrays);
+  }
+
+  /** Frees everything on the device. */
+  destroy(): void {
+    this.#sections.destroy();
+    for (const flat of [this.packed.rowLoss, ...this.#stats]) this.#device.destroy(flat);
+  }
+
+  #local(token: number, head: number): number {
+    const span = this.#spans[head];
+    if (span && token >= span.start && token < span.start + span.rows) return token - span.start;
+    throw new UserError(
+      span
+        ? `Cannot train on token ${token} in place ${head}: expected ${span.start} to ${
+          span.start + span.rows - 1
+        }`
+        : `Cannot train on a SID with more than ${head} tokens: the model has ${head} code tables`,
+    );
+  }
+}
+
+function stackRows(flats: Readonly<Record<string, Flat>>, name: string): StackRows {
+  const flat = (section: StackSection) => flats[`${name}.${section}`];
+  return {
+    tokens: flat("tokens"),
+    intervals: flat("intervals"),
+    viewers: flat("viewers"),
+    occurrences: { tokens: flat("distinct"), offsets: flat("offsets"), rows: flat("occurrences") },
+  };
+}
+
+function stackArrays(T: number) {
+  return {
+    tokens: new Uint32Array(T).fill(NO_ROW),
+    intervals: new Uint32Array(4 * T),
+    viewers: new Uint32Array(2 * T),
+  };
+}
+
+function withOccurrences(stack: ReturnType<typeof stackArrays>, count: number) {
+  const { tokens: distinct, offsets, rows: occurrences } = tokenOccurrences(stack.tokens, count);
+  return { ...stack, distinct, offsets, occurrences };
+}

@@ -1,0 +1,225 @@
+import assert from "node:assert/strict";
+import { UserError } from "../../data/user_error.ts";
+import { beamSearch } from "../../eval/beam_search.ts";
+import { DeviceTrie } from "../../eval/device_trie.ts";
+import { Device } from "../../kernels/device.ts";
+import { Tape } from "../../kernels/tape.ts";
+import type { Layout } from "../../kernels/tensor.ts";
+import { EncoderDecoder } from "../../models/encoder_decoder.ts";
+import { parseEncoderDecoderConfig } from "../../models/encoder_decoder_config.ts";
+import { drop } from "../../models/layers.ts";
+import { PackedPairsBuffer, type Pair } from "../../models/packed_pairs.ts";
+import { partsOf } from "../../models/parameter_parts.ts";
+import { readSafetensors } from "../../models/safetensors.ts";
+import { savePretrained } from "../../models/save_pretrained.ts";
+import { buildTrie } from "../../sid/trie.ts";
+import { FAMILIES, loadT5, type T5Golden, t5Golden } from "./t5_golden.ts";
+
+const CAPACITY = { inputs: 61, pairs: 4, depth: 5 }; // more than needed: padding must not show
+
+function pairsOf({ sequences }: T5Golden): Pair[] {
+  return sequences.map(({ input, labels }) => ({
+    input: Uint32Array.from(input),
+    targets: Uint32Array.from(labels),
+  }));
+}
+
+/** Weighted loss and gradients of pairs in one packed batch. */
+async function lossOf(model: EncoderDecoder, pairs: Pair[], weightScale: number) {
+  const { device, parameters } = model;
+  const buffer = new PackedPairsBuffer(device, CAPACITY, model);
+  buffer.write(pairs, weightScale);
+  parameters.clearGradients();
+  const [losses, gradients] = await device.scope(() => {
+    const tape = new Tape(device, true);
+    const states = model.decode(tape, buffer.packed, model.encode(tape, buffer.packed.encoder));
+    model.loss(tape, buffer.packed, states, { labelSmoothing: 0 });
+    tape.backward();
+    return device.read(buffer.packed.rowLoss, parameters.gradients);
+  });
+  buffer.destroy();
+  return { loss: losses.reduce((a, b) => a + b, 0), gradients: parameters.toTensors(gradients) };
+}
+
+for (const family of FAMILIES) {
+  for (const layout of ["texture", "buffer"] as Layout[]) {
+    Deno.test(`encoder-decoder loss and gradients equal transformers' ${family}, ${layout}`, async () => {
+      const golden = t5Golden[family];
+      const device = await Device.open({ layout });
+      const model = loadT5(device, family);
+      const { loss, gradients } = await lossOf(model, pairsOf(golden), 1 / golden.count);
+      assert.ok(Math.abs(loss - golden.loss) < 1e-5, `loss ${loss}, expected ${golden.loss}`);
+      assert.deepEqual([...gradients.keys()].sort(), Object.keys(golden.gradients).sort());
+      for (const [name, { data, shape }] of Object.entries(golden.gradients)) {
+        const actual = gradients.get(name)!;
+        assert.deepEqual(actual.shape, shape, name);
+        const scale = data.reduce((max, v) => Math.max(max, Math.abs(v)), 1e-3);
+        data.forEach((expected, i) => {
+          const error = Math.abs(actual.data[i] - expected) / scale;
+          assert.ok(error < 2e-4, `${name}[${i}] is ${actual.data[i]}, expected ${expected}`);
+        });
+      }
+      model.destroy();
+    });
+  }
+
+  Deno.test(`decoding session of an encoder-decoder gives transformers' ${family} logits at every place`, async () => {
+    const { sequences } = t5Golden[family];
+    const device = await Device.open();
+    const model = loadT5(device, family);
+    const depth = Math.max(...sequences.map(({ labels }) => labels.length));
+    // Two beams a user: the second is the true one, whose parent is the first beam in the first step.
+    const session = model.start(sequences.map(({ input }) => Uint32Array.from(input)), 2, depth - 1);
+    for (let place = 0; place < depth; place++) {
+      await device.scope(async () => {
+        const flat = (of: (labels: number[]) => number[]) =>
+          device.createFlat("u32", Uint32Array.from(sequences.flatMap(({ labels }) => of(labels))));
+        const first = model.heads[0].start;
+        const hidden = place === 0 ? session.hidden : session.step(
+          flat((labels) => [first, labels[place - 1] ?? first]),
+          flat(() => [1, place === 1 ? 0 : 1]),
+        );
+        const stride = hidden.rows / sequences.length;
+        const [logits] = await device.read([...model.logitParts(hidden)][0]);
+        sequences.forEach(({ logits: expected }, u) => {
+          expected[place]?.forEach((value, v) => {
+            const found = logits[(u * stride + stride - 1) * expected[place].length + v];
+            assert.ok(
+              Math.abs(found - value) < 1e-4,
+              `user ${u}, place ${place}, logit ${v}: ${found}, not ${value}`,
+            );
+          });
+        });
+      });
+    }
+    assert.throws(() => session.step(device.createFlat("u32", 6), device.createFlat("u32", 6)), RangeError);
+    session.close();
+    model.destroy();
+  });
+}
+
+Deno.test("packed pairs have the loss and gradients of each pair by itself, summed", async () => {
+  const device = await Device.open();
+  const model = loadT5(device, "codes");
+  const pairs = pairsOf(t5Golden.codes).map((pair, i) => ({ ...pair, weight: i + 1 }));
+  // A SID that ends early predicts nothing at the last level.
+  pairs[1].targets = pairs[1].targets.slice(0, 2);
+  const whole = await lossOf(model, pairs, 1);
+  const parts: Awaited<ReturnType<typeof lossOf>>[] = [];
+  for (const pair of pairs) parts.push(await lossOf(model, [pair], 1));
+  const total = parts.reduce((sum, { loss }) => sum + loss, 0);
+  assert.ok(Math.abs(whole.loss - total) < 1e-4, `${whole.loss}, not ${total}`);
+  for (const [name, { data }] of whole.gradients) {
+    data.forEach((value, i) => {
+      const sum = parts.reduce((sum, { gradients }) => sum + gradients.get(name)!.data[i], 0);
+      assert.ok(Math.abs(value - sum) < 1e-4 * (1 + Math.abs(sum)), `${name}[${i}]: ${value}, not ${sum}`);
+    });
+  }
+});
+
+Deno.test("beamSearch() with an encoder-decoder of code tables equals its loss on every SID", async () => {
+  const device = await Device.open();
+  const model = loadT5(device, "codes");
+  const [first, second, third] = model.heads.map(({ start }) => start);
+  const sids = [[0, 0, 0], [0, 0, 3], [0, 6, 1], [2, 1, 1], [4, 6, 3], [4, 5, 0], [3, 3, 2]]
+    .map(([a, b, c]) => [first + a, second + b, third + c]);
+  const host = buildTrie(sids);
+  const trie = new DeviceTrie(device, host);
+  const inputs = t5Golden.codes.sequences.map(({ input }) => Uint32Array.from(input));
+  const found = await beamSearch(device, model, trie, inputs, { beams: 7, normalisation: "vocab" });
+  for (const [u, { leaves, scores }] of found.entries()) {
+    assert.equal(new Set(leaves).size, sids.length);
+    for (const [i, leaf] of leaves.slice(0, 3).entries()) {
+      const targets = Uint32Array.from(sids[host.itemsOf(leaf)[0]]);
+      const { loss } = await lossOf(model, [{ input: inputs[u], targets }], 1);
+      assert.ok(Math.abs(scores[i] + loss) < 1e-4, `user ${u}, rank ${i}: ${scores[i]}, expected ${-loss}`);
+    }
+  }
+  trie.destroy();
+});
+
+Deno.test("dropouts of an encoder-decoder have numbers of their own, and rate 0 changes nothing", async () => {
+  const device = await Device.open();
+  const model = loadT5(device, "t5");
+  const buffer = new PackedPairsBuffer(device, CAPACITY, model);
+  buffer.write(pairsOf(t5Golden.t5), 1);
+  const seed = device.createFlat("u32", 4);
+  const run = async (rate: number) => {
+    const numbers: number[] = [];
+    const dropped = (tape: Tape) => (x: Parameters<typeof drop>[1], number: number) => {
+      numbers.push(number);
+      return drop(tape, x, rate, seed, number);
+    };
+    const [states] = await device.scope(() => {
+      const tape = new Tape(device, true);
+      const encoded = model.encode(tape, buffer.packed.encoder, dropped(tape));
+      return device.read(model.decode(tape, buffer.packed, encoded, dropped(tape)));
+    });
+    return { numbers, states };
+  };
+  const none = await run(0);
+  // Embeddings and states of two stacks, 4 + 6 sub-layers, and inside of 4 feed-forward layers.
+  assert.equal(none.numbers.length, 4 + 10 + 4);
+  assert.equal(new Set(none.numbers).size, none.numbers.length);
+  assert.notDeepEqual((await run(0.5)).states, none.states);
+});
+
+Deno.test("an encoder-decoder that is saved and loaded again has the same weights", async () => {
+  const device = await Device.open();
+  const model = loadT5(device, "t5_v1_1");
+  const shapes = model.parameters.specs.flatMap(partsOf);
+  const files = await Array.fromAsync(savePretrained(model.config, shapes, model.parameters.readTensors()));
+  assert.deepEqual(files.map(({ name }) => name), ["model.safetensors", "config.json"]);
+  const tensors = readSafetensors(files[0].bytes);
+  assert.deepEqual([...tensors.keys()].sort(), Object.keys(t5Golden.t5_v1_1.gradients).sort());
+  const config = parseEncoderDecoderConfig(JSON.parse(new TextDecoder().decode(files[1].bytes)));
+  assert.deepEqual(config, model.config);
+  const read = (name: string) => {
+    const tensor = tensors.get(name);
+    return tensor ? Promise.resolve(tensor) : Promise.reject(new UserError(`no ${name}`));
+  };
+  const again = await EncoderDecoder.load(device, { folder: "saved", read }, config);
+  assert.deepEqual(await again.parameters.read(), await model.parameters.read());
+  tensors.delete("lm_head.weight");
+  await assert.rejects(EncoderDecoder.load(device, { folder: "saved", read }, config), /no lm_head/);
+});
+
+Deno.test("parseEncoderDecoderConfig() names every field that cannot be used", () => {
+  const config = t5Golden.t5.config as Record<string, unknown>;
+  const wrong: [Record<string, unknown>, RegExp][] = [
+    [{ d_model: "8" }, /d_model is "8"/],
+    [{ d_kv: 132, d_ff: 10 }, /d_ff is 10.*multiple of 4.*d_kv is 132.*at most 128/],
+    [{ relative_attention_num_buckets: 12 }, /num_buckets is 12.*multiple of 8/],
+    [{ relative_attention_max_distance: 4 }, /max_distance is 4.*8 buckets/],
+    [{ decoder_start_token_id: 23 }, /decoder_start_token_id is 23.*vocab_size 23/],
+    [{ feed_forward_proj: "gelu" }, /feed_forward_proj is "gelu"/],
+  ];
+  for (const [change, message] of wrong) {
+    assert.throws(
+      () => parseEncoderDecoderConfig({ ...config, ...change }, "run/config.json"),
+      (error) =>
+        error instanceof UserError && message.test(error.message) && /run\/config/.test(error.message),
+    );
+  }
+});
+
+Deno.test("pairs that do not fit, and targets of another level, are refused", async () => {
+  const device = await Device.open();
+  const model = loadT5(device, "codes");
+  const buffer = new PackedPairsBuffer(device, { inputs: 8, pairs: 1, depth: 4 }, model);
+  const pair = { input: Uint32Array.of(1, 6, 13), targets: Uint32Array.of(1, 6, 13) };
+  const wrong: [Pair[], RegExp][] = [
+    [[pair, pair], /2 pairs of 6 input tokens: expected at most 1 and 8/],
+    [[{ ...pair, input: new Uint32Array(9) }], /1 pairs of 9 input tokens/],
+    [[{ ...pair, input: new Uint32Array(0) }], /pair 0 of 0 input tokens/],
+    [[{ ...pair, targets: Uint32Array.of(6, 6, 13) }], /token 6 in place 0: expected 1 to 5/],
+    [[{ ...pair, targets: Uint32Array.of(1, 6, 13, 14) }], /more than 3 tokens: the model has 3 code tables/],
+  ];
+  for (const [pairs, message] of wrong) {
+    assert.throws(
+      () => buffer.write(pairs, 1),
+      (error) => error instanceof UserError && message.test(error.message),
+    );
+  }
+  assert.throws(() => model.start([new Uint32Array(0)], 2, 2), UserError);
+});
