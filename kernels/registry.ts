@@ -20,6 +20,8 @@ export { spec as keepBlocks } from "./keep_blocks.ts";
 export { spec as layerNorm } from "./layer_norm.ts";
 export { spec as lossScale } from "./loss_scale.ts";
 export { matmulAtSpec, matmulBtSpec, matmulSpec } from "./matmul_spec.ts";
+export { spec as multiply } from "./multiply.ts";
+export { spec as pointwiseAttention } from "./pointwise_attention.ts";
 export { spec as policyLoss } from "./policy_loss_spec.ts";
 export { spec as randomUniform } from "./philox.ts";
 export { spec as qkNorm } from "./qk_norm.ts";

@@ -1,7 +1,9 @@
-"""Writes gru4rec.json: a tiny model over item numbers, its scores, losses and gradients, double precision.
+"""Writes gru4rec.json and hstu.json: tiny models over item numbers, scores, losses and gradients, double precision.
 
 Run in this folder: python make_item_models.py
 GRU4Rec (Hidasi et al. 2016, arXiv:1511.06939): item embedding, torch.nn.GRU, dot products with the item embedding.
+HSTU (Zhai et al. 2024, arXiv:2402.17152): equations 1 to 3 with a bias of the distance, weights divided by the longest
+history as in the authors' code, and a norm before dot products.
 Histories stand alone, so nothing is padded.
 """
 
@@ -10,7 +12,7 @@ import pathlib
 
 import torch
 
-ITEMS, POSITIONS, WIDTH, LAYERS = 13, 7, 8, 2
+ITEMS, POSITIONS, WIDTH, LAYERS, HEADS, EPS = 13, 7, 8, 2, 2, 1e-6
 HISTORIES = [[3, 0, 12, 3, 7, 5, 9], [1, 4], [8, 2, 6, 11]]
 NEGATIVES = [[2, 5, 1, 1, 0, 10], [7], [4, 9, 0]]
 
@@ -49,6 +51,58 @@ def gru4rec_states(weights, items):
     return torch.func.functional_call(gru, own, (x,))[0]
 
 
+def add_norm(shapes, name):
+    shapes[f"{name}.weight"] = ((1, WIDTH), 0.25, 1)
+    shapes[f"{name}.bias"] = ((1, WIDTH), 0.25, 0)
+
+
+def add_dense(shapes, name, rows):
+    shapes[f"{name}.weight"] = ((rows, WIDTH), 0.5, 0)
+    shapes[f"{name}.bias"] = ((1, rows), 0.3, 0)
+
+
+def norm(weights, x, name):
+    own = (weights[f"{name}.{part}"][0] for part in ("weight", "bias"))
+    return torch.nn.functional.layer_norm(x, (WIDTH,), *own, EPS)
+
+
+def dense(weights, x, name):
+    return x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+
+
+def hstu_weights():
+    shapes = {"item_embedding.weight": ((ITEMS, WIDTH), 0.7, 0)}
+    for layer in range(LAYERS):
+        name = f"layers.{layer}"
+        add_norm(shapes, f"{name}.norm")
+        add_dense(shapes, f"{name}.u", WIDTH)
+        add_dense(shapes, f"{name}.qkv", 3 * WIDTH)
+        shapes[f"{name}.relative_bias"] = ((HEADS, POSITIONS), 0.6, 0)
+        add_norm(shapes, f"{name}.attention_norm")
+        add_dense(shapes, f"{name}.output", WIDTH)
+    add_norm(shapes, "norm")
+    return make(shapes, 13)
+
+
+def hstu_states(weights, items):
+    silu = torch.nn.functional.silu
+    x = weights["item_embedding.weight"][items]
+    places = torch.arange(len(items))
+    distance = places[:, None] - places[None, :]
+    for layer in range(LAYERS):
+        name = f"layers.{layer}"
+        normed = norm(weights, x, f"{name}.norm")
+        u = silu(dense(weights, normed, f"{name}.u"))
+        heads = [part.chunk(HEADS, dim=1) for part in silu(dense(weights, normed, f"{name}.qkv")).chunk(3, dim=1)]
+        attended = []
+        for bias, q, k, v in zip(weights[f"{name}.relative_bias"], *heads):
+            scores = silu(q @ k.T + bias[distance.clamp(min=0)]) / POSITIONS
+            attended.append((scores * (distance >= 0)) @ v)
+        attended = norm(weights, torch.cat(attended, dim=1), f"{name}.attention_norm")
+        x = x + dense(weights, attended * u, f"{name}.output")
+    return norm(weights, x, "norm")
+
+
 def write(name, shape, weights, states, output):
     table = weights[output]
     golden = {
@@ -84,6 +138,7 @@ def write(name, shape, weights, states, output):
 def main():
     shape = {"num_hidden_layers": LAYERS, "tie_word_embeddings": True}
     write("gru4rec", shape, gru4rec_weights(), gru4rec_states, "item_embedding.weight")
+    write("hstu", {**shape, "num_attention_heads": HEADS}, hstu_weights(), hstu_states, "item_embedding.weight")
 
 
 if __name__ == "__main__":

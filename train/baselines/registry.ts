@@ -5,3 +5,4 @@ export { markov } from "./counts.ts";
 export { transitions } from "./counts.ts";
 export { sasrec } from "./sasrec.ts";
 export { gru4rec } from "./gru4rec.ts";
+export { hstu } from "./hstu.ts";

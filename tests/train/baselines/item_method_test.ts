@@ -3,15 +3,20 @@ import { synthetic } from "../../../data/synthetic.ts";
 import { Device } from "../../../kernels/device.ts";
 import { rankOf } from "../../../train/baselines/item_training.ts";
 import { gru4rec } from "../../../train/baselines/gru4rec.ts";
+import { hstu } from "../../../train/baselines/hstu.ts";
 import { loadBaseline } from "../../../train/baselines/load.ts";
 import type { BaselineMethod } from "../../../train/baselines/method.ts";
 import { ndcgAtK } from "../../../eval/metrics.ts";
 import { RunDirectory } from "../../../train/run_directory.ts";
 
 const dataset = synthetic({ seed: 1, items: 60, users: 80 });
-const methods = [gru4rec] as unknown as BaselineMethod[];
+const methods = [
+  // A state within (-1, 1) asks for longer vectors than a normalised one.
+  { method: gru4rec, settings: { learningRate: 0.03, initializerRange: 0.3 } },
+  { method: hstu, settings: { learningRate: 0.01, initializerRange: 0.1 } },
+] as unknown as { method: BaselineMethod; settings: object }[];
 
-for (const method of methods) {
+for (const { method, settings } of methods) {
   Deno.test(`${method.name} learns, and its run loads with the scores that it was validated by`, async () => {
     const out = await Deno.makeTempDir();
     try {
@@ -25,9 +30,8 @@ for (const method of methods) {
         numTrainEpochs: 4,
         tokensPerBatch: 128,
         maxLength: 8,
-        learningRate: 0.03,
         warmupSteps: 4,
-        initializerRange: 0.3,
+        ...settings,
       });
       const { best, stopped } = await method.train({
         device,
