@@ -6,7 +6,7 @@ import { type DecoderConfig, readDecoderConfig } from "./config.ts";
 import { blockSpecs, EMBEDDING, HEAD } from "./decoder_blocks.ts";
 import { partsOf } from "./parameter_parts.ts";
 import { type StoredTensor, widen } from "./safetensors.ts";
-import { BYTES, headerEnd, PREFIX_BYTES, readHeader, type TensorEntry } from "./safetensors_header.ts";
+import { BYTES, readFileHeader, type TensorEntry } from "./safetensors_header.ts";
 
 /** What loading a model reads. */
 export type ModelFiles = Pick<ReadFiles, "readFile" | "readRange" | "fileSize" | "listFiles">;
@@ -162,10 +162,8 @@ export class Pretrained {
 }
 
 async function readPlaces(path: string, files: ModelFiles): Promise<Place[]> {
-  const size = await files.fileSize(path);
-  const prefix = await files.readRange(path, 0, Math.min(size, PREFIX_BYTES));
-  const header = await files.readRange(path, 0, headerEnd(prefix, size, path));
-  return readHeader(header, size, path).entries.map((entry) => ({ ...entry, path }));
+  const { entries } = await readFileHeader(path, files);
+  return entries.map((entry) => ({ ...entry, path }));
 }
 
 async function readShardIndex(path: string, files: ModelFiles): Promise<Map<string, string>> {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { ReadFiles } from "../data/read_files.ts";
 import { UserError } from "../data/user_error.ts";
 
 /** Number formats that are read and written: single, half and brain precision. */
@@ -47,7 +48,7 @@ const MetadataJson = z.record(z.string(), z.string());
  * Where the header of a safetensors file of `fileBytes` bytes ends, from the file's first {@link PREFIX_BYTES} bytes.
  * @throws {UserError} if that is beyond the end of the file, or the header is longer than the format allows.
  */
-export function headerEnd(bytes: Uint8Array, fileBytes: number, source: string): number {
+function headerEnd(bytes: Uint8Array, fileBytes: number, source: string): number {
   const fail = failure(source);
   if (fileBytes < PREFIX_BYTES) {
     fail(`the file has ${fileBytes} bytes, a safetensors file has at least ${PREFIX_BYTES}`);
@@ -159,6 +160,16 @@ function repeatedKey(json: string): string | undefined {
       seen.add(key);
     }
   }
+}
+
+/** Reads no more of a file than its header. Throws {@link UserError} as {@link readHeader}. */
+export async function readFileHeader(
+  path: string,
+  files: Pick<ReadFiles, "readRange" | "fileSize">,
+): Promise<SafetensorsHeader> {
+  const size = await files.fileSize(path);
+  const prefix = await files.readRange(path, 0, Math.min(size, PREFIX_BYTES));
+  return readHeader(await files.readRange(path, 0, headerEnd(prefix, size, path)), size, path);
 }
 
 /** Numbers in a tensor of a shape. */

@@ -16,6 +16,10 @@ export const registry = {
   baseline: { summary: "train a recommender to compare with", load: () => import("./baseline.ts") },
   rl: { summary: "sharpen the ranking of a trained model with GRPO", load: () => import("./rl.ts") },
   evaluate: { summary: "rank a split by beam search and score it", load: () => import("./evaluate.ts") },
+  compare: {
+    summary: "a table of systems over seeds, with paired tests",
+    load: () => import("./compare.ts"),
+  },
   recommend: { summary: "what to show a user with this history", load: () => import("./recommend.ts") },
   convert: { summary: "write a dataset in another format", load: () => import("./convert.ts") },
   bench: { summary: "speed beside other libraries on this adapter", load: () => import("./bench.ts") },

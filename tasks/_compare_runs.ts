@@ -1,0 +1,170 @@
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import { readJson } from "../data/json_file.ts";
+import { readJsonLines } from "../data/json_lines.ts";
+import { diskFiles } from "../data/read_files.ts";
+import { UserError } from "../data/user_error.ts";
+import { readFileHeader, sizeOf } from "../models/safetensors_header.ts";
+import { isFile } from "../train/run_directory.ts";
+import type { EvaluationFolder } from "./_evaluation_folder.ts";
+
+/** A setting as JSON. */
+export interface Setting {
+  value: string;
+  /** Without the seed in names of files: folders named by seed are the same setting. */
+  seedless: string;
+}
+
+/** What a run directory says of what was evaluated. */
+export interface RunFacts {
+  path: string;
+  /** Null of models by themselves, and of methods that draw nothing. */
+  seed: number | null;
+  /** Settings of the run, and of the runs that it goes on from (`run.learningRate`), without seeds and places. */
+  settings: Record<string, Setting>;
+  /** SHA-256 of the files of its dataset, by their name in it. */
+  files: Record<string, string>;
+  /** Name of the dataset; null of models by themselves. */
+  dataset: string | null;
+  adapter: string | null;
+  /** Seconds, those of the runs that it goes on from among them; null where a log is missing. */
+  trainingSeconds: number | null;
+  /** Numbers of the model; null where there are no weights, or they are gone. */
+  parameters: number | null;
+}
+
+const Config = z.looseObject({
+  model_type: z.unknown().optional(),
+  seed: z.int().optional(),
+  data: z.string().default(""),
+  run: z.string().default(""),
+});
+type Config = z.output<typeof Config>;
+
+const Manifest = z.object({
+  dataset: z.string(),
+  adapter: z.string(),
+  inputs: z.record(z.string(), z.string()),
+});
+
+const LogLine = z.looseObject({ seconds: z.number().optional() });
+
+/** Where files lie, how a run was started and what it tells: none of it changes what is learned. */
+const PLACES = ["seed", "data", "run", "out", "resume", "evaluate", "variant", "tune", "dryRun", "reportTo"];
+
+/** SIDs belong to a system; two of them on one dataset may have others. */
+const isSids = (name: string) => /^index\b.*\.json$/.test(name);
+
+/** Reads what the run directory of an evaluation tells. Throws {@link UserError} where it is missing or damaged. */
+export async function readRun({ folder, metrics }: EvaluationFolder): Promise<RunFacts> {
+  const path = await runFolder(folder, metrics.run);
+  const config = await readJson(join(path, "config.json"), Config);
+  if (config.model_type !== undefined) return await modelFacts(path, metrics.run);
+  const manifest = await readJson(join(path, "manifest.json"), Manifest);
+  return {
+    path,
+    seed: config.seed ?? null,
+    settings: await settingsOf(path, config),
+    files: await datasetFiles(path, config, manifest.inputs),
+    dataset: manifest.dataset,
+    adapter: manifest.adapter,
+    trainingSeconds: await trainingSeconds(path, config),
+    parameters: await parametersOf(await checkpointFolder(path, metrics.checkpoint)),
+  };
+}
+
+/** The folder named in metrics.json, else the one that the evaluation lies in: runs are moved with what is in them. */
+async function runFolder(evaluation: string, named: string): Promise<string> {
+  const inRun = /^(.+)\/checkpoints\/[^/]+\/*$/.exec(named)?.[1];
+  const places = [inRun, named, dirname(join(evaluation, "."))];
+  for (const place of places) {
+    if (place !== undefined && await isFile(join(place, "config.json"))) return place;
+  }
+  throw new UserError(
+    `Cannot compare ${evaluation}: its run ${named} has no config.json, expected the run directory that tells seed and ` +
+      "settings. Start genrec in the folder where it was evaluated, or put the run back",
+  );
+}
+
+async function modelFacts(path: string, named: string): Promise<RunFacts> {
+  return {
+    path: named,
+    seed: null,
+    settings: {},
+    files: {},
+    dataset: null,
+    adapter: null,
+    trainingSeconds: null,
+    parameters: await parametersOf(path),
+  };
+}
+
+async function settingsOf(path: string, config: Config): Promise<Record<string, Setting>> {
+  const { seed } = config;
+  const place = seed === undefined ? undefined : new RegExp(`(?<!\\d)${seed}(?!\\d)`, "g");
+  const own = Object.entries(config).filter(([key]) => !PLACES.includes(key)).map(([key, value]) => {
+    const text = JSON.stringify(value);
+    const isPath = place !== undefined && typeof value === "string";
+    return [key, { value: text, seedless: isPath ? text.replace(place, "SEED") : text }];
+  });
+  const parent = await parentOf(path, config);
+  const inherited = parent === undefined ? {} : await settingsOf(parent.path, parent.config);
+  const below = Object.entries(inherited).map(([key, value]) => [`run.${key}`, value]);
+  return Object.fromEntries([...own, ...below]);
+}
+
+/** The run that a run goes on from; undefined where there is none, or it is gone. */
+async function parentOf(
+  path: string,
+  { run }: Config,
+): Promise<{ path: string; config: Config } | undefined> {
+  const parent = /^(.+)\/checkpoints\/[^/]+\/*$/.exec(run)?.[1] ?? run;
+  if (parent === "" || parent === path || !await isFile(join(parent, "config.json"))) return undefined;
+  const config = await readJson(join(parent, "config.json"), Config);
+  return config.model_type === undefined ? { path: parent, config } : undefined;
+}
+
+async function datasetFiles(path: string, config: Config, inputs: Record<string, string>) {
+  const model = join(path, "model.json");
+  const { data } = await isFile(model) ? await readJson(model, Config) : config;
+  const folder = data.replace(/\/*$/, "/");
+  return Object.fromEntries(
+    Object.entries(inputs)
+      .filter(([file]) => file.startsWith(folder))
+      .map(([file, hash]) => [file.slice(folder.length), hash])
+      .filter(([name]) => !isSids(name)),
+  );
+}
+
+async function trainingSeconds(path: string, config: Config): Promise<number | null> {
+  const log = join(path, "metrics.jsonl");
+  if (!await isFile(log)) return null;
+  let seconds: number | null = null;
+  for await (const { value } of readJsonLines(log, LogLine)) seconds = value.seconds ?? seconds;
+  if (config.run === "" || seconds === null) return seconds;
+  const parent = await parentOf(path, config);
+  const before = parent === undefined ? null : await trainingSeconds(parent.path, parent.config);
+  return before === null ? null : before + seconds;
+}
+
+/** Folder of the weights; baselines name no checkpoint, theirs is the best one. */
+async function checkpointFolder(path: string, checkpoint: string): Promise<string> {
+  if (checkpoint !== "") return join(path, "checkpoints", checkpoint);
+  for (const name of ["best", "latest"]) {
+    if (!await isFile(join(path, name))) continue;
+    return join(path, "checkpoints", (await Deno.readTextFile(join(path, name))).trim());
+  }
+  return path;
+}
+
+async function parametersOf(folder: string): Promise<number | null> {
+  if (!await Deno.stat(folder).then(({ isDirectory }) => isDirectory, () => false)) return null;
+  const weights = (await diskFiles.listFiles(folder)).filter((name) => /^model\b.*\.safetensors$/.test(name));
+  if (weights.length === 0) return null;
+  let parameters = 0;
+  for (const name of weights) {
+    const { entries } = await readFileHeader(join(folder, name), diskFiles);
+    for (const { shape } of entries) parameters += sizeOf(shape);
+  }
+  return parameters;
+}
