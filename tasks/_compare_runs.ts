@@ -64,7 +64,7 @@ export async function readRun({ folder, metrics }: EvaluationFolder): Promise<Ru
   return {
     path,
     seed: config.seed ?? null,
-    settings: await settingsOf(path, config),
+    settings: await settingsOf(config),
     files: await datasetFiles(path, config, manifest.inputs),
     dataset: manifest.dataset,
     adapter: manifest.adapter,
@@ -99,27 +99,27 @@ async function modelFacts(path: string, named: string): Promise<RunFacts> {
   };
 }
 
-async function settingsOf(path: string, config: Config): Promise<Record<string, Setting>> {
+async function settingsOf(config: Config): Promise<Record<string, Setting>> {
   const { seed } = config;
+  const parent = await parentOf(config);
+  // A run that is read tells more than its name.
+  const isNamed = parent === undefined && config.run !== "";
+  const places = isNamed ? PLACES.filter((key) => key !== "run") : PLACES;
   const place = seed === undefined ? undefined : new RegExp(`(?<!\\d)${seed}(?!\\d)`, "g");
-  const own = Object.entries(config).filter(([key]) => !PLACES.includes(key)).map(([key, value]) => {
+  const own = Object.entries(config).filter(([key]) => !places.includes(key)).map(([key, value]) => {
     const text = JSON.stringify(value);
     const isPath = place !== undefined && typeof value === "string";
     return [key, { value: text, seedless: isPath ? text.replace(place, "SEED") : text }];
   });
-  const parent = await parentOf(path, config);
-  const inherited = parent === undefined ? {} : await settingsOf(parent.path, parent.config);
+  const inherited = parent === undefined ? {} : await settingsOf(parent.config);
   const below = Object.entries(inherited).map(([key, value]) => [`run.${key}`, value]);
   return Object.fromEntries([...own, ...below]);
 }
 
-/** The run that a run goes on from; undefined where there is none, or it is gone. */
-async function parentOf(
-  path: string,
-  { run }: Config,
-): Promise<{ path: string; config: Config } | undefined> {
+/** The run that a run goes on from; undefined where there is none, it is gone, or it is a model by itself. */
+async function parentOf({ run }: Config): Promise<{ path: string; config: Config } | undefined> {
   const parent = /^(.+)\/checkpoints\/[^/]+\/*$/.exec(run)?.[1] ?? run;
-  if (parent === "" || parent === path || !await isFile(join(parent, "config.json"))) return undefined;
+  if (parent === "" || !await isFile(join(parent, "config.json"))) return undefined;
   const config = await readJson(join(parent, "config.json"), Config);
   return config.model_type === undefined ? { path: parent, config } : undefined;
 }
@@ -142,8 +142,9 @@ async function trainingSeconds(path: string, config: Config): Promise<number | n
   let seconds: number | null = null;
   for await (const { value } of readJsonLines(log, LogLine)) seconds = value.seconds ?? seconds;
   if (config.run === "" || seconds === null) return seconds;
-  const parent = await parentOf(path, config);
-  const before = parent === undefined ? null : await trainingSeconds(parent.path, parent.config);
+  const parent = await parentOf(config);
+  if (parent === undefined) return await isFile(join(config.run, "config.json")) ? seconds : null;
+  const before = await trainingSeconds(parent.path, parent.config);
   return before === null ? null : before + seconds;
 }
 

@@ -182,6 +182,19 @@ Deno.test("compare follows a run to the one that it goes on from", async () => {
     await Deno.remove(join(dir, "runs/sft-43"), { recursive: true });
     const alone = await compared(dir, { evals: folders, baseline: "counts" });
     assert.equal(alone.report.systems[0].trainingSeconds, null);
+
+    await Deno.mkdir(join(dir, "qwen"));
+    await Deno.writeTextFile(join(dir, "qwen/config.json"), JSON.stringify({ model_type: "qwen2" }));
+    const config = { run: join(dir, "qwen") };
+    const tuned = await writeRun(dir, "tuned-42", { ranks, seconds: 5, config });
+    const { report: { systems } } = await compared(dir, { evals: [tuned, counts], baseline: "counts" });
+    assert.equal(systems[0].trainingSeconds!.mean, 5); // nothing tells what a model by itself took
+    const other = await writeRun(dir, "tuned-43", { seed: 43, ranks, config: { run: "llama" } });
+    await refuses(
+      dir,
+      { evals: [tuned, other, counts], baseline: "counts" },
+      /seeds of tuned: run is "llama" and/,
+    );
   });
 });
 
