@@ -46,4 +46,6 @@ export { trieGumbelTopKSpec } from "./trie_gumbel_spec.ts";
 export { trieSampleSpec } from "./trie_sample_spec.ts";
 export { trieTopKSpec } from "./trie_topk_spec.ts";
 export { kmeansAssignSpec, kmeansUpdateSpec } from "./kmeans_spec.ts";
+export { spec as verticalConvolution } from "./vertical_convolution.ts";
+export { spec as windowMax } from "./window_max.ts";
 export { spec as windowRows } from "./window.ts";

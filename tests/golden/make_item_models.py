@@ -1,10 +1,12 @@
-"""Writes gru4rec.json and hstu.json: tiny models over item numbers, scores, losses and gradients, double precision.
+"""Writes gru4rec.json, hstu.json and caser.json: tiny models over item numbers, their scores, losses and gradients.
 
 Run in this folder: python make_item_models.py
 GRU4Rec (Hidasi et al. 2016, arXiv:1511.06939): item embedding, torch.nn.GRU, dot products with the item embedding.
 HSTU (Zhai et al. 2024, arXiv:2402.17152): equations 1 to 3 with a bias of the distance, weights divided by the longest
 history as in the authors' code, and a norm before dot products.
-Histories stand alone, so nothing is padded.
+Caser (Tang and Wang 2018, arXiv:1809.07426): torch's convolutions over the latest ORDER items, zeros before the first,
+without a vector a user and without windows that hold no item; output vectors of its own.
+All in double precision. Histories stand alone.
 """
 
 import json
@@ -103,6 +105,45 @@ def hstu_states(weights, items):
     return norm(weights, x, "norm")
 
 
+ORDER, HORIZONTAL, VERTICAL = 5, 3, 2
+
+
+def caser_weights():
+    shapes = {
+        "item_embedding.weight": ((ITEMS, WIDTH), 0.7, 0),
+        "output.weight": ((ITEMS, WIDTH), 0.7, 0),
+        "vertical.weight": ((VERTICAL, ORDER), 0.5, 0),
+        "hidden.vertical.weight": ((WIDTH, VERTICAL * WIDTH), 0.5, 0),
+        "hidden.bias": ((1, WIDTH), 0.3, 0),
+    }
+    for height in range(1, ORDER + 1):
+        shapes[f"horizontal.{height}.weight"] = ((HORIZONTAL, height * WIDTH), 0.4, 0)
+        shapes[f"horizontal.{height}.bias"] = ((1, HORIZONTAL), 0.3, 0)
+        shapes[f"hidden.horizontal.{height}.weight"] = ((WIDTH, HORIZONTAL), 0.5, 0)
+    return make(shapes, 14)
+
+
+def caser_state(weights, items):
+    """State after the last of some items."""
+    conv = torch.nn.functional.conv2d
+    seen = items[-ORDER:]
+    padding = torch.zeros(ORDER - len(seen), WIDTH, dtype=torch.double)
+    image = torch.cat([padding, weights["item_embedding.weight"][seen]])[None, None]
+    vertical = conv(image, weights["vertical.weight"].reshape(VERTICAL, 1, ORDER, 1)).flatten()
+    hidden = weights["hidden.vertical.weight"] @ vertical + weights["hidden.bias"][0]
+    for height in range(1, ORDER + 1):
+        filters = weights[f"horizontal.{height}.weight"].reshape(HORIZONTAL, 1, height, WIDTH)
+        values = conv(image, filters, weights[f"horizontal.{height}.bias"][0])[0, :, :, 0]
+        values = values[:, -min(len(seen), ORDER - height + 1) :]
+        found = torch.relu(values).max(1).values
+        hidden = hidden + weights[f"hidden.horizontal.{height}.weight"] @ found
+    return torch.relu(hidden)
+
+
+def caser_states(weights, items):
+    return torch.stack([caser_state(weights, items[: end + 1]) for end in range(len(items))])
+
+
 def write(name, shape, weights, states, output):
     table = weights[output]
     golden = {
@@ -139,6 +180,8 @@ def main():
     shape = {"num_hidden_layers": LAYERS, "tie_word_embeddings": True}
     write("gru4rec", shape, gru4rec_weights(), gru4rec_states, "item_embedding.weight")
     write("hstu", {**shape, "num_attention_heads": HEADS}, hstu_weights(), hstu_states, "item_embedding.weight")
+    shape = {"markov_order": ORDER, "horizontal_filters": HORIZONTAL, "vertical_filters": VERTICAL}
+    write("caser", {**shape, "tie_word_embeddings": False}, caser_weights(), caser_states, "output.weight")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { synthetic } from "../../../data/synthetic.ts";
 import { Device } from "../../../kernels/device.ts";
 import { rankOf } from "../../../train/baselines/item_training.ts";
+import { caser } from "../../../train/baselines/caser.ts";
 import { gru4rec } from "../../../train/baselines/gru4rec.ts";
 import { hstu } from "../../../train/baselines/hstu.ts";
 import { loadBaseline } from "../../../train/baselines/load.ts";
@@ -13,6 +14,7 @@ const dataset = synthetic({ seed: 1, items: 60, users: 80 });
 const methods = [
   // A state within (-1, 1) asks for longer vectors than a normalised one.
   { method: gru4rec, settings: { learningRate: 0.03, initializerRange: 0.3 } },
+  { method: caser, settings: { learningRate: 0.01, initializerRange: 0.3 } },
   { method: hstu, settings: { learningRate: 0.01, initializerRange: 0.1 } },
 ] as unknown as { method: BaselineMethod; settings: object }[];
 

@@ -1,0 +1,165 @@
+import { z } from "zod";
+import { PhiloxStream } from "../data/philox.ts";
+import { UserError } from "../data/user_error.ts";
+import type { Device } from "../kernels/device.ts";
+import type { Tape } from "../kernels/tape.ts";
+import type { Flat, Matrix } from "../kernels/tensor.ts";
+import { verticalConvolution, verticalConvolutionBackward } from "../kernels/vertical_convolution.ts";
+import { windowMax, windowMaxBackward } from "../kernels/window_max.ts";
+import { windowRows, windowRowsBackward, type WindowShape } from "../kernels/window.ts";
+import type { DropTerm } from "./decoder_blocks.ts";
+import type { ItemBatch, ItemModel } from "./item_model.ts";
+import { embedding, linear, residual, selectRows } from "./layers.ts";
+import { relu } from "./mlp.ts";
+import { Parameters, type ParameterSpec } from "./parameters.ts";
+
+/** Sizes of a {@link Caser}: `config.json` of its checkpoints. */
+export const CaserShape = z.strictObject({
+  model_type: z.literal("caser"),
+  /** Items of the catalogue, N. */
+  num_items: z.int().min(1),
+  /** Items of the longest history that is read; the window sees the latest of them. */
+  max_length: z.int().min(1),
+  /** Items of the window, the paper's Markov order L. */
+  markov_order: z.int().min(1),
+  /** Width of embedding and state, C. */
+  hidden_size: z.int().min(1),
+  /** Horizontal filters of each height from 1 to L. */
+  horizontal_filters: z.int().min(1),
+  /** Vertical filters. */
+  vertical_filters: z.int().min(1),
+  /** Whether scores are products with the item embedding, or with a matrix of their own, as in the paper. */
+  tie_word_embeddings: z.boolean(),
+});
+/** See the schema of this name. */
+export type CaserShape = z.output<typeof CaserShape>;
+
+const ITEMS = "item_embedding.weight";
+const OUTPUT = "output.weight";
+const VERTICAL = "vertical.weight";
+
+/**
+ * Convolutional sequence embedding (Tang and Wang 2018, arXiv:1809.07426) of the latest L items: horizontal filters of
+ * heights 1 to L with a ReLU and a maximum over time, vertical filters that weigh the items, and a ReLU layer over both.
+ * Every position is predicted from the window before it, so a sequence is convolved once. Positions before the first
+ * item are 0, and no maximum is taken over windows that hold none. The paper's vector a user is left out: whom nobody has
+ * trained on can be ranked for. Dropout is on what the filters give.
+ */
+export class Caser implements ItemModel {
+  readonly device: Device;
+  readonly parameters: Parameters;
+  readonly embeddingName: string = ITEMS;
+  readonly outputName: string;
+  readonly shape: CaserShape;
+
+  /**
+   * Allocates all parameters, set to 0: load or `initialize()` them next.
+   * @throws {UserError} for a width that is no multiple of 4.
+   */
+  constructor(device: Device, shape: CaserShape) {
+    if (shape.hidden_size % 4 !== 0) {
+      throw new UserError(
+        `Cannot build Caser with a width of ${shape.hidden_size}: expected a multiple of 4`,
+      );
+    }
+    this.device = device;
+    this.shape = shape;
+    this.outputName = shape.tie_word_embeddings ? ITEMS : OUTPUT;
+    this.parameters = new Parameters(device, parameterSpecs(shape));
+  }
+
+  get items(): number {
+    return this.shape.num_items;
+  }
+
+  get maxLength(): number {
+    return this.shape.max_length;
+  }
+
+  /** Fresh weights: normal tables with this standard deviation, filters and layers 1 / sqrt(inputs); biases 0. */
+  initialize(seed: number, initializerRange: number): void {
+    const random = new PhiloxStream(seed, "caser weights");
+    const scale = ({ table, cols }: ParameterSpec) => table ? initializerRange : 1 / Math.sqrt(cols);
+    this.parameters.write(this.parameters.initial(() => random.normal(), scale));
+  }
+
+  states(tape: Tape, batch: ItemBatch, dropped: DropTerm = (x) => x): Matrix {
+    const { parameters, shape: { markov_order: order } } = this;
+    const { positions, targetRows, inverse } = batch;
+    const x = embedding(tape, parameters, ITEMS, batch.tokens, batch.occurrences);
+    const sums = dropped(this.#vertical(tape, x, positions), 0);
+    let hidden = linear(tape, parameters, sums, "hidden.vertical.weight", "hidden.bias");
+    for (let height = 1; height <= order; height++) {
+      const name = `horizontal.${height}`;
+      const windows = windowsOf(tape, x, positions, { count: height, nearest: 0 });
+      const values = linear(tape, parameters, windows, `${name}.weight`, `${name}.bias`);
+      const found = dropped(relu(tape, maxOverTime(tape, values, positions, order - height + 1)), height);
+      hidden = residual(tape, hidden, linear(tape, parameters, found, `hidden.${name}.weight`));
+    }
+    return selectRows(tape, relu(tape, hidden), targetRows, targetRows.length, inverse);
+  }
+
+  /** Frees everything on the device. */
+  destroy(): void {
+    this.parameters.destroy();
+  }
+
+  #vertical(tape: Tape, x: Matrix, positions: Flat): Matrix {
+    const { device, parameters } = this;
+    const weight = parameters.matrix(VERTICAL);
+    const y = verticalConvolution(device, x, weight, positions);
+    tape.record(() => {
+      const dy = tape.gradient(y);
+      if (!dy) return;
+      const gradient = parameters.gradient(VERTICAL)!;
+      tape.accumulate(x, verticalConvolutionBackward(device, x, weight, dy, gradient, positions));
+    });
+    return y;
+  }
+}
+
+function windowsOf(tape: Tape, x: Matrix, positions: Flat, shape: WindowShape): Matrix {
+  const { device } = tape;
+  const y = windowRows(device, x, positions, shape);
+  tape.record(() => {
+    const dy = tape.gradient(y);
+    if (dy) tape.accumulate(x, windowRowsBackward(device, dy, positions, shape));
+  });
+  return y;
+}
+
+function maxOverTime(tape: Tape, x: Matrix, positions: Flat, count: number): Matrix {
+  const { device } = tape;
+  const { y, places } = windowMax(device, x, positions, count);
+  tape.record(() => {
+    const dy = tape.gradient(y);
+    if (dy) tape.accumulate(x, windowMaxBackward(device, places, dy, positions, count));
+  });
+  return y;
+}
+
+function parameterSpecs(shape: CaserShape): ParameterSpec[] {
+  const { num_items: items, hidden_size: width, markov_order: order, tie_word_embeddings: tied } = shape;
+  const { horizontal_filters: horizontal, vertical_filters: vertical } = shape;
+  const table = (name: string, product: boolean): ParameterSpec => (
+    { name, rows: items, cols: width, init: "normal", decay: true, product, table: true }
+  );
+  const matrix = (name: string, rows: number, cols: number, product = true): ParameterSpec => (
+    { name, rows, cols, init: "normal", decay: true, product }
+  );
+  const bias = (name: string, cols: number): ParameterSpec => (
+    { name, rows: 1, cols, init: "zeros", decay: false, product: false }
+  );
+  return [
+    table(ITEMS, tied),
+    ...tied ? [] : [table(OUTPUT, true)],
+    matrix(VERTICAL, vertical, order, false),
+    matrix("hidden.vertical.weight", width, vertical * width),
+    bias("hidden.bias", width),
+    ...Array.from({ length: order }, (_, i) => i + 1).flatMap((height) => [
+      matrix(`horizontal.${height}.weight`, horizontal, height * width),
+      bias(`horizontal.${height}.bias`, horizontal),
+      matrix(`hidden.horizontal.${height}.weight`, width, horizontal),
+    ]),
+  ];
+}
