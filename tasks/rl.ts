@@ -82,6 +82,7 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
       ...(settings.embeddings ? { semantic: settings.embeddings } : {}),
       collaborative: settings.collaborative.join(","),
     },
+    device: () => Promise.resolve(device),
     warn: (message) => io.log(`Warning: ${message}`),
   });
   const validation = new Validation({

@@ -1,16 +1,15 @@
 import { UserError } from "../../data/user_error.ts";
-import { Device } from "../../kernels/device.ts";
 import { loadBaseline } from "../baselines/load.ts";
 import type { TrainedBaseline } from "../baselines/method.ts";
 import { isFile } from "../run_directory.ts";
 import type { ItemScorer, ScorerMethod } from "./collaborative.ts";
 
-/** The best checkpoint of a run directory of `genrec baseline`, on a device of its own. */
+/** The best checkpoint of a run directory of `genrec baseline`. */
 export const baselineScorer: ScorerMethod = {
   source: "a run directory of `genrec baseline`",
-  async open(source, { dataset }) {
+  async open(source, { dataset, device }) {
     if (!await isFile(`${source}/config.json`)) return undefined;
-    const trained = await loadBaseline(await Device.open(), source);
+    const trained = await loadBaseline(await device(), source);
     const { items, scoreAll } = trained;
     if (scoreAll === undefined) {
       throw new UserError(`Cannot reward by the scores of ${source}: its model ranks items without scores`);

@@ -1,3 +1,4 @@
+import type { Device } from "../../kernels/device.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import type { RlExample } from "../../data/rl_examples.ts";
 
@@ -37,6 +38,8 @@ export interface RewardContext {
   itemTokens: readonly Uint32Array[];
   /** File or run directory that a reward needs, by the reward's name: see {@link RewardMethod.needs}. */
   sources: Readonly<Record<string, string>>;
+  /** The device of the run, for rewards that compute on one. */
+  device(): Promise<Device>;
   /** Tells the user what to look out for. */
   warn(message: string): void;
 }

@@ -84,7 +84,7 @@ export interface UpdateStatistics {
 
 const STATISTICS = 8;
 
-/** Shares of the largest micro batch that exist: a step seldom fills its last one, and every size takes memory. */
+/** Shares of a full micro batch that exist: a step seldom fills its last one, and every size takes memory. */
 const SIZES = [1 / 4, 1 / 2, 3 / 4, 1];
 
 /** What a micro batch keeps until the end of its step. */
@@ -264,15 +264,10 @@ export function updateCapacity(
   };
 }
 
-function partOf({ depth, ...sizes }: GroupCapacity, share: number): GroupCapacity {
-  const part = (size: number) => Math.ceil(size * share);
-  return {
-    tokens: part(sizes.tokens),
-    rows: part(sizes.rows),
-    actions: part(sizes.actions),
-    completions: part(sizes.completions),
-    depth,
-  };
+/** Room for a share of the tokens; what belongs to answers is small beside the rows of the model. */
+function partOf({ tokens, rows, ...sizes }: GroupCapacity, share: number): GroupCapacity {
+  const part = Math.ceil(tokens * share);
+  return { ...sizes, tokens: part, rows: Math.min(rows, part) };
 }
 
 function fits(groups: readonly PolicyGroup[], capacity: GroupCapacity): boolean {

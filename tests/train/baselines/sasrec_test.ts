@@ -110,7 +110,13 @@ Deno.test("a run of sasrec loads with the scores that it was validated by, as a 
     const embeddings = await trained.embeddings!();
     assert.deepEqual([embeddings.dim, embeddings.data.length], [16, 60 * 16]);
 
-    const context = { dataset, itemTokens: [], sources: {}, warn() {} };
+    const context = {
+      dataset,
+      itemTokens: [],
+      sources: {},
+      device: () => Promise.resolve(device),
+      warn() {},
+    };
     const scorer = await baselineScorer.open(out, context);
     assert.deepEqual(await scorer!.scores(histories[0]), scores);
     assert.equal(await baselineScorer.open("transitions", context), undefined);

@@ -30,7 +30,7 @@ export function exampleContext(context: Partial<RewardContext> = {}): RewardCont
     histories: [],
     files: [],
   };
-  return { dataset, itemTokens: ITEM_TOKENS, sources: {}, warn: () => {}, ...context };
+  return { dataset, itemTokens: ITEM_TOKENS, sources: {}, device: noDevice, warn: () => {}, ...context };
 }
 
 /** Answers: the SIDs of `items`, best first in a ranked group. */
@@ -67,4 +67,9 @@ export async function valuesOf(
 /** Numbers to 6 decimals, as the hand-worked ones are written. */
 export function rounded(values: Iterable<number>): number[] {
   return Array.from(values, (value) => Math.round(value * 1e6) / 1e6 + 0);
+}
+
+/** No reward of the tests computes on a device. */
+function noDevice(): Promise<never> {
+  return Promise.reject(new Error("no device"));
 }

@@ -102,7 +102,13 @@ export async function withFolder(use: (folder: string) => Promise<void>): Promis
 
 /** Rewards by name. */
 export function rewardsOf(list: readonly string[]): Promise<RewardSet> {
-  const context = { dataset, itemTokens, sources: { collaborative: "transitions" }, warn: () => {} };
+  const context = {
+    dataset,
+    itemTokens,
+    sources: { collaborative: "transitions" },
+    device: tinyDevice,
+    warn: () => {},
+  };
   return createRewards(parseRewards(list.join(",")), context);
 }
 
