@@ -1,19 +1,34 @@
 import { type AttentionShape, type KeyValues, MAX_HEAD_DIM } from "./attention.ts";
 import type { Device } from "./device.ts";
 import type { Kernel } from "./kernel.ts";
+import { gatherRows } from "./gather_rows.ts";
 import { expectLength, expectShape, type Flat, groupsOf, type Matrix } from "./tensor.ts";
 import backwardCode from "./relative_attention_backward.wgsl" with { type: "text" };
 import biasCode from "./relative_bias.wgsl" with { type: "text" };
+import distanceCode from "./distance.wgsl" with { type: "text" };
 import forwardCode from "./relative_attention.wgsl" with { type: "text" };
 import headCode from "./head.wgsl" with { type: "text" };
-import spanCode from "./relative_attention_span.wgsl" with { type: "text" };
+import intervalsCode from "./intervals.wgsl" with { type: "text" };
 
 /** Bias of relative positions (Shaw et al. 2018; Raffel et al. 2020, arXiv:1910.10683, section 2.1). */
 export interface RelativeBias {
   /** Added to the scores (buckets, heads); a multiple of 4 buckets. */
   table: Matrix;
-  /** Two signed numbers a bucket (2 buckets), as u32: see {@link bucketRanges}. They split all distances among them. */
-  ranges: Flat;
+  /**
+   * Bucket of each distance, the key's place less the query's, from -D to D (2 D + 1); those farther away have the bucket
+   * of the farthest. Distances of four buckets 4n to 4n + 3 must follow each other.
+   */
+  buckets: Flat;
+}
+
+/** What {@link relativeAttention} returns. */
+export interface RelativeAttention {
+  /** Attended values (Tq, heads * headDim). */
+  o: Matrix;
+  /** Log-sum-exp of head h in column 4h (Tq, 4 * heads), for the backward pass. */
+  lse: Matrix;
+  /** Bias of each distance (2 D + 1, heads), for the backward pass. */
+  biases?: Matrix;
 }
 
 /** Queries: a matrix and the first of their columns. */
@@ -41,7 +56,7 @@ function kernelsOf(headDim: number): Kernels {
   const backward = {
     ...common,
     label: "kernels/relative_attention_backward.wgsl",
-    code: headCode + spanCode + backwardCode,
+    code: headCode + intervalsCode + distanceCode + backwardCode,
     inputs: 5,
     flats: ["read", "read", "read"] as const,
   };
@@ -49,11 +64,11 @@ function kernelsOf(headDim: number): Kernels {
     forward: {
       ...common,
       label: "kernels/relative_attention.wgsl",
-      code: headCode + spanCode + forwardCode,
+      code: headCode + intervalsCode + distanceCode + forwardCode,
       entry: "relative_attention",
       inputs: 3,
       outputs: 2,
-      flats: ["read", "read"],
+      flats: ["read"],
     },
     dq: { ...backward, entry: "relative_attention_dq", outputs: 2 },
     dkv: { ...backward, entry: "relative_attention_dkv", outputs: 1 },
@@ -92,35 +107,11 @@ const totalKernel: Kernel = {
 /** Heads of queries, keys and values alike. */
 export type RelativeShape = Pick<AttentionShape, "heads" | "headDim">;
 
-/** `bucketOf` distances, rising or falling -> (first, last + 1) of each of `buckets`, (0, 0) where it has none. */
-export function bucketRanges(
-  buckets: number,
-  farthest: number,
-  bucketOf: (distance: number) => number,
-): Int32Array<ArrayBuffer> {
-  const ranges = new Int32Array(2 * buckets);
-  for (let distance = -farthest; distance <= farthest; distance++) {
-    // What lies farther away is in the bucket of the farthest.
-    const first = distance === -farthest ? -FAR : distance;
-    const end = distance === farthest ? FAR : distance + 1;
-    const at = 2 * bucketOf(distance);
-    if (ranges[at] === ranges[at + 1]) ranges[at] = first;
-    else if (ranges[at + 1] !== first) {
-      throw new RangeError(`Bucket ${at / 2} holds distance ${distance}, but not the one before it`);
-    }
-    ranges[at + 1] = end;
-  }
-  return ranges;
-}
-
-const FAR = 2 ** 30;
-
 /**
  * Attention as in T5: scores are q . k without 1 / sqrt(headDim), plus the bias of the head and the distance, if there
  * is one. `intervals` (4 Tq) holds, a query, the keys [start, end) that it sees, the row that its own place has among
  * the keys, and 0. Queries may be columns of the matrix of the keys (self-attention) or not (cross-attention).
- * -> o (Tq, heads * headDim) and lse (Tq, 4 * heads), whose column 4h is the log-sum-exp of head h. A query that sees no
- * key gets zeros.
+ * A query that sees no key gets zeros.
  */
 export function relativeAttention(
   device: Device,
@@ -129,22 +120,23 @@ export function relativeAttention(
   intervals: Flat,
   shape: RelativeShape,
   bias?: RelativeBias,
-): { o: Matrix; lse: Matrix } {
+): RelativeAttention {
   checkShape(shape, bias);
   const { matrix, q } = queries;
   expectLength("relativeAttention() intervals", intervals, "u32", 4 * matrix.rows);
   const { heads, headDim } = shape;
   const o = device.matrix(matrix.rows, heads * headDim);
   const lse = device.matrix(matrix.rows, 4 * heads, "f32");
+  const biases = bias && gatherRows(device, bias.table, bias.buckets, bias.buckets.length);
   device.run(kernelsOf(headDim).forward, {
-    // Without a bias its operands are bound, but not read.
-    inputs: [matrix, keys.matrix, bias?.table ?? matrix],
+    // Without a bias the operand is bound, but not read.
+    inputs: [matrix, keys.matrix, biases ?? matrix],
     outputs: [o, lse],
-    flats: [intervals, bias?.ranges ?? intervals],
-    u32: [matrix.rows, heads, q / 4, keys.k / 4, keys.v / 4, bias?.table.rows ?? 0],
-    invocations: [matrix.rows, heads],
+    flats: [intervals],
+    u32: [matrix.rows, heads, q / 4, keys.k / 4, keys.v / 4, farthestOf(bias)],
+    invocations: [Math.ceil(matrix.rows / 2), heads],
   });
-  return { o, lse };
+  return { o, lse, biases };
 }
 
 /** What the backward pass of {@link relativeAttention} needs beside its operands. */
@@ -152,7 +144,7 @@ export interface RelativeBackward {
   /** Gradient of o (Tq, heads * headDim). */
   dO: Matrix;
   /** What the forward pass returned. */
-  saved: { o: Matrix; lse: Matrix };
+  saved: RelativeAttention;
   /** As in the forward pass; with a bias, the place of a query must be its own row. */
   intervals: Flat;
   /** The queries (start, end) that see each key (2 Tk): an interval, as they lie. */
@@ -192,21 +184,21 @@ export function relativeAttentionBackward(
   const terms = device.matrix(bias ? matrix.rows : 1, Math.max(4, heads * buckets), "f32");
   const { dq, dkv } = kernelsOf(headDim);
   const common = {
-    inputs: [matrix, keys.matrix, dO, stats, bias?.table ?? matrix],
-    flats: [intervals, viewers, bias?.ranges ?? viewers],
+    inputs: [matrix, keys.matrix, dO, stats, saved.biases ?? matrix],
+    flats: [intervals, viewers, bias?.buckets ?? viewers],
   };
-  const params = [heads, q / 4, keys.k / 4, keys.v / 4, buckets];
+  const params = [heads, q / 4, keys.k / 4, keys.v / 4, farthestOf(bias), buckets / 4];
   device.run(dq, {
     ...common,
     outputs: [dQueries, terms],
     u32: [matrix.rows, ...params],
-    invocations: [matrix.rows, heads],
+    invocations: [Math.ceil(matrix.rows / 2), heads],
   });
   device.run(dkv, {
     ...common,
     outputs: [dKeys],
     u32: [keys.matrix.rows, ...params],
-    invocations: [keys.matrix.rows, heads],
+    invocations: [Math.ceil(keys.matrix.rows / 2), heads],
   });
   device.release(stats);
   if (biasGradient) addBiasGradient(device, terms, biasGradient, heads, buckets);
@@ -236,6 +228,10 @@ function addBiasGradient(device: Device, terms: Matrix, gradient: Flat, heads: n
   device.release(partial);
 }
 
+function farthestOf(bias: RelativeBias | undefined): number {
+  return bias ? (bias.buckets.length - 1) / 2 : 0;
+}
+
 function checkShape({ heads, headDim }: RelativeShape, bias: RelativeBias | undefined): void {
   if (headDim % 4 !== 0 || headDim > MAX_HEAD_DIM) {
     throw new RangeError(
@@ -243,11 +239,15 @@ function checkShape({ heads, headDim }: RelativeShape, bias: RelativeBias | unde
     );
   }
   if (!bias) return;
-  const { rows, cols } = bias.table;
+  const { table: { rows, cols }, buckets } = bias;
+  if (buckets.length % 2 === 0 || buckets.length < 3) {
+    throw new RangeError(
+      `relativeAttention() has buckets of ${buckets.length} distances: expected an odd number from 3 on`,
+    );
+  }
   if (rows % 4 !== 0 || cols !== heads) {
     throw new RangeError(
       `relativeAttention() bias table has shape (${rows}, ${cols}): expected a multiple of 4 buckets and ${heads} heads`,
     );
   }
-  expectLength("relativeAttention() ranges", bias.ranges, "u32", 2 * rows);
 }

@@ -1,8 +1,10 @@
-// Backward of relative_attention.wgsl, where the place of a query among the keys is its own row if there is a bias.
+// Backward of relative_attention.wgsl, where the place of a query among the keys is its own row if there is a bias. Two
+// neighbouring queries (relative_attention_dq) or keys (relative_attention_dkv) an invocation.
 struct Params {
   rows: u32, heads: u32,
   q: u32, k: u32, v: u32, // first groups of the columns
-  buckets: u32,           // 0: no bias
+  farthest: u32,          // 0: no bias
+  groups: u32,            // of four buckets
 }
 @group(0) @binding(20) var<uniform> params: Params;
 
@@ -10,73 +12,134 @@ struct Params {
 // queries that see it (relative_attention_dkv).
 @group(0) @binding(10) var<storage, read> intervals: array<vec4u>;
 @group(0) @binding(11) var<storage, read> viewers: array<vec2u>;
-// Per bucket the half-open interval of the key's place less the query's.
-@group(0) @binding(12) var<storage, read> ranges: array<vec2i>;
+// Bucket of each distance (2 farthest + 1). Those of a group of four follow each other.
+@group(0) @binding(12) var<storage, read> buckets: array<u32>;
 
-// q = in0, keys and values = in1, dO = in2, (log-sum-exp, dO . o) a head = in3, bias table (buckets, heads) = in4
-// -> q columns of dQ = out0, gradient of the scores by head and bucket (Tq, heads * buckets) = out1
-@compute @workgroup_size(8) fn relative_attention_dq(@builtin(global_invocation_id) id: vec3u) {
-  let row = id.x;
-  let head = id.y;
-  if (row >= params.rows) { return; }
-  let seen = intervals[row];
-  let column = head * GROUPS;
-  let q = head0(row, params.q + column);
-  let d_o = head2(row, column);
-  let row_stats = load3(row, head);
-  var dq: Head;
-  var four = vec4f(0);
-  for (var b = 0u; b < max(params.buckets, 1u); b++) {
-    var span = seen.xy;
-    var bias = 0.0;
-    if (params.buckets > 0) {
-      span = shifted(span, seen.z, ranges[b]);
-      bias = load4(b, head / 4)[head % 4];
-    }
-    var sum = 0.0;
-    for (var j = span.x; j < span.y; j++) {
-      let k = head1(j, params.k + column);
-      let p = exp(head_dot(q, k) + bias - row_stats.x);
-      let d_score = p * (head_dot(d_o, head1(j, params.v + column)) - row_stats.y);
-      dq = head_mix(dq, 1, k, d_score);
-      sum += d_score;
-    }
-    four[b % 4] = sum;
-    if (params.buckets > 0 && b % 4 == 3) { store1(row, (head * params.buckets + b) / 4, four); }
-  }
-  store_head0(row, params.q + column, dq);
+fn bias_of(key: u32, place: u32, head: u32) -> f32 {
+  if (params.farthest == 0) { return 0; }
+  return load4(distance_row(key, place, params.farthest), head / 4)[head % 4];
 }
 
-// q = in0, keys and values = in1, dO = in2, (log-sum-exp, dO . o) a head = in3, bias table (buckets, heads) = in4
-// -> k and v columns of dKV = out0. One invocation a (key, head).
-@compute @workgroup_size(8) fn relative_attention_dkv(@builtin(global_invocation_id) id: vec3u) {
-  let row = id.x;
+struct Query { q: Head, d_o: Head, row_stats: vec4f, seen: vec4u }
+
+fn query(row: u32, head: u32) -> Query {
+  var r: Query;
+  if (row >= params.rows) { return r; }
+  r.q = head0(row, params.q + head * GROUPS);
+  r.d_o = head2(row, head * GROUPS);
+  r.row_stats = load3(row, head);
+  r.seen = intervals[row];
+  return r;
+}
+
+// Gradient of the loss with respect to the score of a key; 0 for a key that is not seen.
+fn d_score(r: Query, key: u32, head: u32, k: Head, v: Head) -> f32 {
+  let p = select(
+    0.0,
+    exp(head_dot(r.q, k) + bias_of(key, r.seen.z, head) - r.row_stats.x),
+    inside(key, r.seen.xy),
+  );
+  return p * (head_dot(r.d_o, v) - r.row_stats.y);
+}
+
+// Sums by bucket, of which a group of four is filled at a time.
+struct Terms { four: vec4f, group: u32 }
+
+fn store_terms(row: u32, head: u32, t: Terms) { store1(row, head * params.groups + t.group, t.four); }
+
+fn collect(t: Terms, row: u32, head: u32, key: u32, place: u32, term: f32) -> Terms {
+  var r = t;
+  let bucket = buckets[distance_row(key, place, params.farthest)];
+  if (bucket / 4 != r.group) {
+    store_terms(row, head, r);
+    r.four = vec4f(0);
+    r.group = bucket / 4;
+  }
+  r.four[bucket % 4] += term;
+  return r;
+}
+
+// Terms of a query, whose groups are all 0 before the first of its keys.
+fn first_terms(row: u32, head: u32, seen: vec4u) -> Terms {
+  for (var g = 0u; g < params.groups; g++) { store_terms(row, head, Terms(vec4f(0), g)); }
+  return Terms(vec4f(0), buckets[distance_row(seen.x, seen.z, params.farthest)] / 4);
+}
+
+// q = in0, keys and values = in1, dO = in2, (log-sum-exp, dO . o) a head = in3, biases (2 farthest + 1, heads) = in4
+// -> q columns of dQ = out0, gradient of the scores by head and bucket (Tq, heads * buckets) = out1
+@compute @workgroup_size(8) fn relative_attention_dq(@builtin(global_invocation_id) id: vec3u) {
+  let row = 2 * id.x;
   let head = id.y;
   if (row >= params.rows) { return; }
-  let seen = viewers[row];
   let column = head * GROUPS;
-  let k = head1(row, params.k + column);
-  let v = head1(row, params.v + column);
-  var dk: Head;
-  var dv: Head;
-  for (var b = 0u; b < max(params.buckets, 1u); b++) {
-    var span = seen;
-    var bias = 0.0;
-    if (params.buckets > 0) {
-      // The distance is the key's row less the query's: the query's is the key's less the distance.
-      span = shifted(span, row, vec2i(1 - ranges[b].y, 1 - ranges[b].x));
-      if (span.x >= span.y) { continue; }
-      bias = load4(b, head / 4)[head % 4];
-    }
-    for (var i = span.x; i < span.y; i++) {
-      let q = head0(i, params.q + column);
-      let d_o = head2(i, column);
-      let row_stats = load3(i, head);
-      let p = exp(head_dot(q, k) + bias - row_stats.x);
-      dk = head_mix(dk, 1, q, p * (head_dot(d_o, v) - row_stats.y));
-      dv = head_mix(dv, 1, d_o, p);
+  let biased = params.groups > 0;
+  let a = query(row, head);
+  let b = query(row + 1, head);
+  var ta: Terms;
+  var tb: Terms;
+  if (biased) {
+    ta = first_terms(row, head, a.seen);
+    tb = first_terms(row + 1, head, b.seen);
+  }
+  var da: Head;
+  var db: Head;
+  let all = either(a.seen.xy, b.seen.xy);
+  for (var j = all.x; j < all.y; j++) {
+    let k = head1(j, params.k + column);
+    let v = head1(j, params.v + column);
+    let sa = d_score(a, j, head, k, v);
+    let sb = d_score(b, j, head, k, v);
+    da = head_mix(da, 1, k, sa);
+    db = head_mix(db, 1, k, sb);
+    if (biased) {
+      if (inside(j, a.seen.xy)) { ta = collect(ta, row, head, j, a.seen.z, sa); }
+      if (inside(j, b.seen.xy)) { tb = collect(tb, row + 1, head, j, b.seen.z, sb); }
     }
   }
-  store_head0(row, params.k + column, dk);
-  store_head0(row, params.v + column, dv);
+  store_head0(row, params.q + column, da);
+  store_head0(row + 1, params.q + column, db);
+  if (biased) {
+    store_terms(row, head, ta);
+    store_terms(row + 1, head, tb);
+  }
+}
+
+struct Key { k: Head, v: Head, dk: Head, dv: Head, seen: vec2u }
+
+fn key(row: u32, head: u32) -> Key {
+  var r: Key;
+  if (row >= params.rows) { return r; }
+  r.k = head1(row, params.k + head * GROUPS);
+  r.v = head1(row, params.v + head * GROUPS);
+  r.seen = viewers[row];
+  return r;
+}
+
+fn weigh(r: Key, row: u32, i: u32, head: u32, q: Head, d_o: Head, row_stats: vec4f) -> Key {
+  let p = select(0.0, exp(head_dot(q, r.k) + bias_of(row, i, head) - row_stats.x), inside(i, r.seen));
+  let d = p * (head_dot(d_o, r.v) - row_stats.y);
+  return Key(r.k, r.v, head_mix(r.dk, 1, q, d), head_mix(r.dv, 1, d_o, p), r.seen);
+}
+
+// q = in0, keys and values = in1, dO = in2, (log-sum-exp, dO . o) a head = in3, biases (2 farthest + 1, heads) = in4
+// -> k and v columns of dKV = out0
+@compute @workgroup_size(8) fn relative_attention_dkv(@builtin(global_invocation_id) id: vec3u) {
+  let row = 2 * id.x;
+  let head = id.y;
+  if (row >= params.rows) { return; }
+  let column = head * GROUPS;
+  var a = key(row, head);
+  var b = key(row + 1, head);
+  let all = either(a.seen, b.seen);
+  for (var i = all.x; i < all.y; i++) {
+    let q = head0(i, params.q + column);
+    let d_o = head2(i, column);
+    let row_stats = load3(i, head);
+    a = weigh(a, row, i, head, q, d_o, row_stats);
+    b = weigh(b, row + 1, i, head, q, d_o, row_stats);
+  }
+  store_head0(row, params.k + column, a.dk);
+  store_head0(row, params.v + column, a.dv);
+  store_head0(row + 1, params.k + column, b.dk);
+  store_head0(row + 1, params.v + column, b.dv);
 }

@@ -1,5 +1,4 @@
 import {
-  bucketRanges,
   type Queries,
   relativeAttention,
   relativeAttentionBackward,
@@ -23,11 +22,11 @@ interface Attributes extends RelativeShape {
   buckets: number;
 }
 
-const FARTHEST = 6;
+const FARTHEST = 7;
 
 const buckets = {
-  // Every distance up to 3 apart, those beyond together; bucket 4 of the later ones stays empty.
-  bothWays: (distance: number) => (distance > 0 ? 4 : 0) + Math.min(3, Math.abs(distance)),
+  // Every distance up to 7 apart, those beyond together; bucket 8 stays empty.
+  bothWays: (distance: number) => (distance > 0 ? 8 : 0) + Math.min(7, Math.abs(distance)),
   backwards: (distance: number) => Math.min(3, Math.floor(Math.max(0, -distance) / 2)),
 };
 
@@ -97,14 +96,14 @@ function reference({ q, kv, table, intervals }: Named<Values>, { heads, headDim,
 function operands(device: Device, inputs: Named<Tensor>, { heads, headDim, ...attributes }: Attributes) {
   const { q, kv, table, intervals, viewers } = inputs;
   const { bucketOf } = attributes;
-  const ranges = bucketOf &&
-    device.createFlat("u32", new Uint32Array(bucketRanges(attributes.buckets, FARTHEST, bucketOf).buffer));
+  const distances = Array.from({ length: 2 * FARTHEST + 1 }, (_, i) => i - FARTHEST);
+  const buckets = bucketOf && device.createFlat("u32", Uint32Array.from(distances, bucketOf));
   return {
     queries: { matrix: q as Matrix, q: 0 } satisfies Queries,
     keys: { matrix: kv as Matrix, k: 0, v: heads * headDim },
     intervals: intervals as Flat,
     viewers: viewers as Flat,
-    bias: ranges && { table: table as Matrix, ranges },
+    bias: buckets && { table: table as Matrix, buckets },
     shape: { heads, headDim },
   };
 }
@@ -112,7 +111,7 @@ function operands(device: Device, inputs: Named<Tensor>, { heads, headDim, ...at
 export const relativeAttentionSpec: KernelSpec<Attributes> = {
   name: "relativeAttention",
   cases: (): KernelCase<Attributes>[] => [
-    caseOf("both ways", { heads: 4, headDim: 8, buckets: 8, bucketOf: buckets.bothWays }, [
+    caseOf("both ways", { heads: 4, headDim: 8, buckets: 16, bucketOf: buckets.bothWays }, [
       { queries: 9, keys: 9, causal: false },
       { queries: 1, keys: 1, causal: false },
       { queries: 5, keys: 5, causal: false },

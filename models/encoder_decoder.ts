@@ -22,7 +22,7 @@ import { embedding, linear, selectRows } from "./layers.ts";
 import { loadParameters } from "./load_parameters.ts";
 import type { PackedPairs, StackRows, TokenSpan } from "./packed_pairs.ts";
 import { Parameters, type ParameterSpec, type WeightBlock } from "./parameters.ts";
-import { relativeRanges } from "./relative_buckets.ts";
+import { bucketsByDistance } from "./relative_buckets.ts";
 import { chunkLogits, type LossOptions, vocabularyChunks, vocabularyLoss } from "./vocabulary_loss.ts";
 
 /** What of an encoder-decoder is trained, and what beside it. */
@@ -62,7 +62,7 @@ export class EncoderDecoder implements DecodeModel {
   readonly heads: readonly OutputHead[];
   readonly head: readonly RowBlock[];
   #embedding: readonly WeightBlock[];
-  #ranges: Record<Stack, Flat>;
+  #buckets: Record<Stack, Flat>;
   #scale: number;
   /** Place that hidden states of a session predict: which head they meet. */
   #places = new WeakMap<Matrix, number>();
@@ -104,9 +104,9 @@ export class EncoderDecoder implements DecodeModel {
       );
     this.#embedding = blocksOf(tables);
     this.head = blocksOf(this.heads);
-    const ranges = (bidirectional: boolean) =>
-      device.createFlat("u32", relativeRanges({ buckets, farthest, bidirectional }));
-    this.#ranges = { encoder: ranges(true), decoder: ranges(false) };
+    const byDistance = (bidirectional: boolean) =>
+      device.createFlat("u32", bucketsByDistance({ buckets, farthest, bidirectional }));
+    this.#buckets = { encoder: byDistance(true), decoder: byDistance(false) };
   }
 
   /**
@@ -197,7 +197,7 @@ export class EncoderDecoder implements DecodeModel {
     const shape = headsOf(this.config);
     const inner = shape.heads * shape.headDim;
     const keyValues = { matrix: keys, k: keys.cols - 2 * inner, v: keys.cols - inner };
-    const bias: BiasTable = { table: biasName(stack), ranges: this.#ranges[stack] };
+    const bias: BiasTable = { table: biasName(stack), buckets: this.#buckets[stack] };
     return biasedAttention(
       tape,
       this.parameters,
@@ -261,6 +261,6 @@ export class EncoderDecoder implements DecodeModel {
   /** Frees parameters and tables. */
   destroy(): void {
     this.parameters.destroy();
-    for (const flat of Object.values(this.#ranges)) this.device.destroy(flat);
+    for (const flat of Object.values(this.#buckets)) this.device.destroy(flat);
   }
 }

@@ -11,12 +11,12 @@ import type { Tape } from "../kernels/tape.ts";
 import type { Flat, Matrix } from "../kernels/tensor.ts";
 import type { Weights } from "./parameters.ts";
 
-/** Bias of distances: a parameter (buckets, heads), and the distances of each bucket. */
+/** Bias of distances: a parameter (buckets, heads), and the bucket of each distance. */
 export interface BiasTable {
   /** Name of the parameter. */
   table: string;
-  /** See `relativeRanges()`. */
-  ranges: Flat;
+  /** See `bucketsByDistance()`. */
+  buckets: Flat;
 }
 
 /** Which keys queries see. */
@@ -38,8 +38,12 @@ export function biasedAttention(
   tables?: BiasTable,
 ): Matrix {
   const { device } = tape;
-  const bias = tables && { table: weights.matrix(tables.table), ranges: tables.ranges };
+  const bias = tables && { table: weights.matrix(tables.table), buckets: tables.buckets };
   const saved = relativeAttention(device, queries, keys, intervals, shape, bias);
+  if (!tape.recording) {
+    device.release(saved.lse);
+    if (saved.biases) device.release(saved.biases);
+  }
   tape.record(() => {
     const dO = tape.gradient(saved.o);
     if (!dO) return;

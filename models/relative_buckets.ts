@@ -1,5 +1,3 @@
-import { bucketRanges } from "../kernels/relative_attention.ts";
-
 /** How distances are put into buckets; see {@link relativeBucket}. */
 export interface RelativeBuckets {
   /** All buckets. */
@@ -29,9 +27,8 @@ export function relativeBucket(
   return offset + Math.min(count - 1, exact + Math.floor(fround(share * (count - exact))));
 }
 
-/** Intervals of distances of each bucket, as `relativeAttention()` wants them. */
-export function relativeRanges(settings: RelativeBuckets): Uint32Array<ArrayBuffer> {
-  const { buckets, farthest } = settings;
-  const ranges = bucketRanges(buckets, farthest, (distance) => relativeBucket(distance, settings));
-  return new Uint32Array(ranges.buffer);
+/** Buckets of the distances from -farthest to farthest, as `relativeAttention()` wants them. */
+export function bucketsByDistance(settings: RelativeBuckets): Uint32Array<ArrayBuffer> {
+  const { farthest } = settings;
+  return Uint32Array.from({ length: 2 * farthest + 1 }, (_, i) => relativeBucket(i - farthest, settings));
 }

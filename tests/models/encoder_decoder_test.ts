@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { UserError } from "../../data/user_error.ts";
-import { beamSearch } from "../../eval/beam_search.ts";
+import { BeamSearch, beamSearch } from "../../eval/beam_search.ts";
 import { DeviceTrie } from "../../eval/device_trie.ts";
 import { Device } from "../../kernels/device.ts";
 import { Tape } from "../../kernels/tape.ts";
@@ -162,6 +162,31 @@ Deno.test("dropouts of an encoder-decoder have numbers of their own, and rate 0 
   assert.equal(none.numbers.length, 4 + 10 + 4);
   assert.equal(new Set(none.numbers).size, none.numbers.length);
   assert.notDeepEqual((await run(0.5)).states, none.states);
+});
+
+Deno.test("a steady step and search of an encoder-decoder take no new memory", async () => {
+  const device = await Device.open();
+  const model = loadT5(device, "codes");
+  const buffer = new PackedPairsBuffer(device, CAPACITY, model);
+  const inputs = t5Golden.codes.sequences.map(({ input }) => Uint32Array.from(input));
+  const trie = new DeviceTrie(device, buildTrie([[1, 6, 13], [2, 7, 14]]));
+  const search = new BeamSearch(device, model, trie, { beams: 2, normalisation: "vocab" });
+  const step = async () => {
+    buffer.write(pairsOf(t5Golden.codes), 1);
+    device.scope(() => {
+      const tape = new Tape(device, true);
+      const states = model.decode(tape, buffer.packed, model.encode(tape, buffer.packed.encoder));
+      model.loss(tape, buffer.packed, states, { labelSmoothing: 0 });
+      tape.backward();
+    });
+    await search.run(inputs);
+    return { ...device.memory };
+  };
+  await step();
+  const before = await step();
+  assert.deepEqual(await step(), before);
+  search.destroy();
+  trie.destroy();
 });
 
 Deno.test("an encoder-decoder that is saved and loaded again has the same weights", async () => {
