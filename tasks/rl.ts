@@ -9,24 +9,21 @@ import { buildTrie } from "../sid/trie.ts";
 import { DivergenceError } from "../train/checkpoint.ts";
 import { openObservers } from "../train/observers/open_observers.ts";
 import { createRewards } from "../train/rewards/reward_set.ts";
-import { parseRewards, REWARDS } from "../train/rewards/registry.ts";
+import { parseRewards } from "../train/rewards/registry.ts";
 import { rlExamples } from "../train/rl_examples/rl_examples.ts";
 import { checkedRl, type RlConfig } from "../train/rl/config.ts";
 import { adapterFreeReference, frozenReference } from "../train/rl/reference.ts";
-import { RlSchema } from "../train/rl/schema.ts";
 import { trainRl } from "../train/rl/trainer.ts";
 import { type Verdict, verdict } from "../train/rl/verdict.ts";
-import { OBJECTIVES } from "../train/objectives/registry.ts";
 import { RunDirectory } from "../train/run_directory.ts";
 import { Validation } from "../train/validation.ts";
 import type { Task, TaskIO } from "./_cli.ts";
 import { openDevice, runManifest, VariantFlag } from "./_inputs.ts";
 import { quoted, short } from "./_format.ts";
 import { checkSame } from "./_resume.ts";
+import { RlFlags } from "./_rl_settings.ts";
 import { modelFolder, openRun, resolved, RunFlags } from "./_run.ts";
 import { duration, type Progress } from "./progress.ts";
-
-const { shape } = RlSchema;
 
 const config = z.strictObject({
   ...RunFlags,
@@ -35,13 +32,7 @@ const config = z.strictObject({
     "continue the run in --out from its latest checkpoint; its settings are --config OUT/config.json",
   ),
   ...VariantFlag,
-  ...shape,
-  loss: shape.loss.describe(`objective of the update: ${OBJECTIVES.map(({ name }) => name).join(", ")}`),
-  reward: shape.reward.describe(
-    `rewards that are added up, each with a weight such as ranking:0.5: ${
-      REWARDS.map(({ name }) => name).join(", ")
-    }, or a .ts file of yours`,
-  ),
+  ...RlFlags.shape,
 });
 
 export const task: Task<typeof config> = {
