@@ -16,6 +16,9 @@ export interface Gru4RecConfig extends ItemTrainingConfig {
 
 const fields = {
   ...itemTrainingFields,
+  // Chosen on the valid split of synthetic data: without a last norm, scores start too close to 0 to learn from.
+  learningRate: z.number().positive().default(0.01).describe("peak learning rate"),
+  initializerRange: z.number().positive().default(0.1).describe("standard deviation of fresh weights"),
   hiddenSize: z.int().min(1).default(64).describe("width of the stream"),
   numHiddenLayers: z.int().min(1).default(1).describe("blocks"),
   tieWordEmbeddings: z.boolean().default(true).describe("use the item embedding as output matrix"),

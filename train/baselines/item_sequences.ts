@@ -36,28 +36,33 @@ export function itemSequences(dataset: Dataset, maxLength: number): SequenceSour
   };
 }
 
+/** What negatives are drawn from: items that do not occur in the sequence, or all other than the target. */
+export type NegativeSource = "unseen" | "other";
+
 /**
  * A negative for each target of the sequences `members`, in order: uniform over the items that do not occur in the
- * sequence (Kang and McAuley 2018, section III.F).
- * @throws {UserError} for a sequence of all `items` of the catalogue.
+ * sequence (Kang and McAuley 2018, section III.F), or with `from` "other" over those that are not the target.
+ * @throws {UserError} for a sequence that leaves none of the `items` of the catalogue.
  */
 export function drawNegatives(
   source: SequenceSource,
   members: readonly number[],
   items: number,
   random: PhiloxStream,
+  from: NegativeSource,
 ): number[] {
   return members.flatMap((member) => {
     const { tokens, targets } = source.make(member);
     const seen = new Set([...tokens, ...targets.map(({ token }) => token)]);
-    if (seen.size === items) {
+    if (from === "unseen" ? seen.size === items : items === 1) {
       throw new UserError(
         `Cannot draw a negative for sequence ${member}: it has all ${items} items. Use --loss softmax`,
       );
     }
-    return targets.map(() => {
+    return targets.map(({ token: target }) => {
+      const excluded = (item: number) => from === "unseen" ? seen.has(item) : item === target;
       let item = random.below(items);
-      while (seen.has(item)) item = random.below(items);
+      while (excluded(item)) item = random.below(items);
       return item;
     });
   });

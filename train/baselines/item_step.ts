@@ -105,7 +105,7 @@ export class ItemStep {
     const { rows } = this.#data.capacity;
     const candidates = new Uint32Array(2 * rows).fill(NO_ROW);
     candidates.set(packed.targetTokens.subarray(0, packed.counts.targets));
-    candidates.set(drawNegatives(this.#data.source, members, items, random), rows);
+    candidates.set(drawNegatives(this.#data.source, members, items, random, this.#config.negatives), rows);
     device.write(to.items, candidates);
     writeOccurrences(device, to.occurrences, candidates, candidates.length);
   }

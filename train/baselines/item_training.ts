@@ -10,7 +10,7 @@ import { DivergenceError, formatState, loadTrainer, type TrainerState } from "..
 import { LossLog } from "../loss_log.ts";
 import { PackedData } from "../packed_data.ts";
 import { StepPlan } from "../step_plan.ts";
-import { itemSequences } from "./item_sequences.ts";
+import { itemSequences, type NegativeSource } from "./item_sequences.ts";
 import { ItemStep } from "./item_step.ts";
 import type { BaselineInput, BaselineResult } from "./method.ts";
 
@@ -18,6 +18,8 @@ import type { BaselineInput, BaselineResult } from "./method.ts";
 export interface ItemTrainingConfig {
   /** `softmax` over the catalogue, or `bce` against one sampled item, as SASRec's authors train. */
   loss: "softmax" | "bce";
+  /** `bce`: sampled from the items that the sequence does not have, or from all other than the target. */
+  negatives: NegativeSource;
   /** Items of the longest history; older ones are left out. */
   maxLength: number;
   /** Dropout rate. */
@@ -59,6 +61,9 @@ const decay = z.number().min(0).lt(1);
 export const itemTrainingFields = {
   loss: z.enum(["softmax", "bce"]).default("softmax").describe(
     "softmax over the catalogue, or binary cross-entropy against one sampled item;",
+  ),
+  negatives: z.enum(["unseen", "other"]).default("unseen").describe(
+    "bce: drawn from items unseen in the sequence, or other than the target, as MiniOneRec and MIMIGenRec do;",
   ),
   maxLength: z.int().min(1).default(50).describe("items of the longest history; older ones are left out"),
   dropout: decay.default(0.3).describe("dropout rate"),

@@ -49,7 +49,7 @@ Deno.test("drawNegatives() draws every item that is not in the sequence about as
   const counts = new Array(8).fill(0);
   const random = new PhiloxStream(1, "negatives");
   for (let i = 0; i < 1000; i++) {
-    const drawn = drawNegatives(source, [0], 8, random);
+    const drawn = drawNegatives(source, [0], 8, random, "unseen");
     assert.equal(drawn.length, 3);
     for (const item of drawn) counts[item]++;
   }
@@ -63,7 +63,17 @@ Deno.test("drawNegatives() draws every item that is not in the sequence about as
 Deno.test("drawNegatives() refuses a sequence of the whole catalogue", () => {
   const source = itemSequences(datasetOf([[0, 1, 2]]), 50);
   assert.throws(
-    () => drawNegatives(source, [0], 3, new PhiloxStream(1, "negatives")),
+    () => drawNegatives(source, [0], 3, new PhiloxStream(1, "negatives"), "unseen"),
     new UserError("Cannot draw a negative for sequence 0: it has all 3 items. Use --loss softmax"),
   );
+});
+
+Deno.test("drawNegatives() of other items excludes the target of each place alone", () => {
+  const source = itemSequences(datasetOf([[0, 1, 2]]), 50);
+  const random = new PhiloxStream(1, "negatives");
+  const drawn = Array.from({ length: 200 }, () => drawNegatives(source, [0], 3, random, "other"));
+  assert.deepEqual([0, 1].map((at) => [...new Set(drawn.map((items) => items[at]))].sort()), [[0, 2], [
+    0,
+    1,
+  ]]);
 });
