@@ -215,9 +215,11 @@ export {
   type DecoderLoadOptions,
   type DecoderOptions,
 } from "./models/decoder.ts";
-export type { AttendLayer, DropTerm } from "./models/decoder_blocks.ts";
+export type { AttendLayer } from "./models/decoder_blocks.ts";
 export { EncoderDecoder, type EncoderDecoderOptions, type OutputHead } from "./models/encoder_decoder.ts";
-export type { Stack, StackAttention } from "./models/encoder_decoder_blocks.ts";
+export type { Stack, StackAttention, StackDropout } from "./models/encoder_decoder_blocks.ts";
+export type { Visible } from "./models/encoder_decoder_layers.ts";
+export type { AttentionDropout } from "./kernels/relative_attention.ts";
 export {
   type EncoderDecoderConfig,
   parseEncoderDecoderConfig,

@@ -41,7 +41,8 @@ export function dropout(device: Device, x: Matrix, seed: Flat, stream: number, r
   return y;
 }
 
-function thresholdOf(rate: number): number {
+/** The rate in multiples of 2^-16: what 16 random bits are compared with. */
+export function thresholdOf(rate: number): number {
   return Math.min(Math.round(rate * 65536), 65535);
 }
 

@@ -1,10 +1,13 @@
 import { type AttentionShape, type KeyValues, MAX_HEAD_DIM } from "./attention.ts";
 import type { Device } from "./device.ts";
+import { thresholdOf } from "./dropout.ts";
 import type { Kernel } from "./kernel.ts";
 import { gatherRows } from "./gather_rows.ts";
 import { expectLength, expectShape, type Flat, groupsOf, type Matrix } from "./tensor.ts";
 import backwardCode from "./relative_attention_backward.wgsl" with { type: "text" };
 import biasCode from "./relative_bias.wgsl" with { type: "text" };
+import dropoutCode from "./attention_dropout.wgsl" with { type: "text" };
+import philoxCode from "./philox.wgsl" with { type: "text" };
 import distanceCode from "./distance.wgsl" with { type: "text" };
 import forwardCode from "./relative_attention.wgsl" with { type: "text" };
 import headCode from "./head.wgsl" with { type: "text" };
@@ -19,6 +22,24 @@ export interface RelativeBias {
    * of the farthest. Distances of four buckets 4n to 4n + 3 must follow each other.
    */
   buckets: Flat;
+}
+
+/** Inverted dropout of the weights that keys have after the softmax. */
+export interface AttentionDropout {
+  /** u32 [key low, key high, step, unused]. */
+  seed: Flat;
+  /** Tells the dropouts of a step apart. */
+  stream: number;
+  /** Probability to drop, in [0, 1). */
+  rate: number;
+}
+
+/** What is added to the scores, and what is dropped of the weights. */
+export interface AttentionTerms {
+  /** Default none. */
+  bias?: RelativeBias;
+  /** Default none. */
+  dropout?: AttentionDropout;
 }
 
 /** What {@link relativeAttention} returns. */
@@ -46,34 +67,36 @@ interface Kernels {
 }
 
 const made = new Map<number, Kernels>();
+const prelude = headCode + intervalsCode + distanceCode + philoxCode + dropoutCode;
 
-// Kernels by head width, the same object at each call so that pipelines are cached.
-function kernelsOf(headDim: number): Kernels {
-  const known = made.get(headDim);
+// Kernels by head width and use of dropout, the same object at each call so that pipelines are cached.
+function kernelsOf(headDim: number, dropout: boolean): Kernels {
+  const key = 2 * headDim + Number(dropout);
+  const known = made.get(key);
   if (known) return known;
-  const constants = { GROUPS: headDim / 4, BLOCKS: Math.ceil(headDim / 16) };
+  const constants = { GROUPS: headDim / 4, BLOCKS: Math.ceil(headDim / 16), DROPOUT: Number(dropout) };
   const common = { workgroup: [8, 1] as const, constants };
   const backward = {
     ...common,
     label: "kernels/relative_attention_backward.wgsl",
-    code: headCode + intervalsCode + distanceCode + backwardCode,
+    code: prelude + backwardCode,
     inputs: 5,
-    flats: ["read", "read", "read"] as const,
+    flats: ["read", "read", "read", "read"] as const,
   };
   const kernels: Kernels = {
     forward: {
       ...common,
       label: "kernels/relative_attention.wgsl",
-      code: headCode + intervalsCode + distanceCode + forwardCode,
+      code: prelude + forwardCode,
       entry: "relative_attention",
       inputs: 3,
       outputs: 2,
-      flats: ["read"],
+      flats: ["read", "read"],
     },
     dq: { ...backward, entry: "relative_attention_dq", outputs: 2 },
     dkv: { ...backward, entry: "relative_attention_dkv", outputs: 1 },
   };
-  made.set(headDim, kernels);
+  made.set(key, kernels);
   return kernels;
 }
 
@@ -119,7 +142,7 @@ export function relativeAttention(
   keys: KeyValues,
   intervals: Flat,
   shape: RelativeShape,
-  bias?: RelativeBias,
+  { bias, dropout }: AttentionTerms = {},
 ): RelativeAttention {
   checkShape(shape, bias);
   const { matrix, q } = queries;
@@ -127,20 +150,22 @@ export function relativeAttention(
   const { heads, headDim } = shape;
   const o = device.matrix(matrix.rows, heads * headDim);
   const lse = device.matrix(matrix.rows, 4 * heads, "f32");
+  const dropped = dropoutParams(dropout);
   const biases = bias && gatherRows(device, bias.table, bias.buckets, bias.buckets.length);
-  device.run(kernelsOf(headDim).forward, {
-    // Without a bias the operand is bound, but not read.
+  device.run(kernelsOf(headDim, !!dropout).forward, {
+    // Without a bias or dropout their operands are bound, but not read.
     inputs: [matrix, keys.matrix, biases ?? matrix],
     outputs: [o, lse],
-    flats: [intervals],
-    u32: [matrix.rows, heads, q / 4, keys.k / 4, keys.v / 4, farthestOf(bias)],
+    flats: [intervals, dropout?.seed ?? intervals],
+    u32: [matrix.rows, heads, q / 4, keys.k / 4, keys.v / 4, farthestOf(bias), ...dropped.u32],
+    f32: dropped.f32,
     invocations: [Math.ceil(matrix.rows / 2), heads],
   });
   return { o, lse, biases };
 }
 
 /** What the backward pass of {@link relativeAttention} needs beside its operands. */
-export interface RelativeBackward {
+export interface RelativeBackward extends AttentionTerms {
   /** Gradient of o (Tq, heads * headDim). */
   dO: Matrix;
   /** What the forward pass returned. */
@@ -149,8 +174,6 @@ export interface RelativeBackward {
   intervals: Flat;
   /** The queries (start, end) that see each key (2 Tk): an interval, as they lie. */
   viewers: Flat;
-  /** As in the forward pass. */
-  bias?: RelativeBias;
   /** Gradient of the bias table, rows in whole groups of four, added to; absent where it is frozen. */
   biasGradient?: Flat;
 }
@@ -163,7 +186,7 @@ export function relativeAttentionBackward(
   device: Device,
   queries: Queries,
   keys: KeyValues,
-  { dO, saved, intervals, viewers, bias, biasGradient }: RelativeBackward,
+  { dO, saved, intervals, viewers, bias, dropout, biasGradient }: RelativeBackward,
   shape: RelativeShape,
 ): { dQueries: Matrix; dKeys: Matrix } {
   checkShape(shape, bias);
@@ -182,12 +205,14 @@ export function relativeAttentionBackward(
   const dQueries = device.matrix(matrix.rows, matrix.cols);
   const dKeys = keys.matrix === matrix ? dQueries : device.matrix(keys.matrix.rows, keys.matrix.cols);
   const terms = device.matrix(bias ? matrix.rows : 1, Math.max(4, heads * buckets), "f32");
-  const { dq, dkv } = kernelsOf(headDim);
+  const { dq, dkv } = kernelsOf(headDim, !!dropout);
+  const dropped = dropoutParams(dropout);
   const common = {
     inputs: [matrix, keys.matrix, dO, stats, saved.biases ?? matrix],
-    flats: [intervals, viewers, bias?.buckets ?? viewers],
+    flats: [intervals, viewers, bias?.buckets ?? viewers, dropout?.seed ?? intervals],
+    f32: dropped.f32,
   };
-  const params = [heads, q / 4, keys.k / 4, keys.v / 4, farthestOf(bias), buckets / 4];
+  const params = [heads, q / 4, keys.k / 4, keys.v / 4, farthestOf(bias), buckets / 4, ...dropped.u32];
   device.run(dq, {
     ...common,
     outputs: [dQueries, terms],
@@ -226,6 +251,17 @@ function addBiasGradient(device: Device, terms: Matrix, gradient: Flat, heads: n
     invocations: [groups, 1],
   });
   device.release(partial);
+}
+
+function dropoutParams(dropout: AttentionDropout | undefined) {
+  if (!dropout) return { u32: [0, 0], f32: [1] };
+  const { rate, seed, stream } = dropout;
+  if (!(rate >= 0 && rate < 1)) {
+    throw new RangeError(`relativeAttention() dropout rate is ${rate}: expected 0 <= rate < 1`);
+  }
+  expectLength("relativeAttention() seed", seed, "u32", 4);
+  const threshold = thresholdOf(rate);
+  return { u32: [stream, threshold], f32: [65536 / (65536 - threshold)] };
 }
 
 function farthestOf(bias: RelativeBias | undefined): number {

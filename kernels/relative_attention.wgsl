@@ -5,11 +5,13 @@ struct Params {
   queries: u32, heads: u32,
   q: u32, k: u32, v: u32, // first groups of the columns
   farthest: u32,          // distances beyond have its bias; 0: no bias
+  stream: u32, threshold: u32, keep_scale: f32, // of dropout
 }
 @group(0) @binding(20) var<uniform> params: Params;
 
 // Per query (start, end) of the keys that it sees and the row that its own place has among the keys.
 @group(0) @binding(10) var<storage, read> intervals: array<vec4u>;
+@group(0) @binding(11) var<storage, read> seed: vec4u; // key low, key high, step, unused
 
 struct Running { q: Head, o: Head, top: f32, total: f32, seen: vec4u }
 
@@ -27,13 +29,13 @@ fn bias_of(key: u32, place: u32, head: u32) -> f32 {
   return load2(distance_row(key, place, params.farthest), head / 4)[head % 4];
 }
 
-fn see(r: Running, key: u32, head: u32, k: Head, v: Head) -> Running {
+fn see(r: Running, key: u32, head: u32, k: Head, v: Head, weight: f32) -> Running {
   let visible = inside(key, r.seen.xy);
   let s = select(-1e30, head_dot(r.q, k) + bias_of(key, r.seen.z, head), visible);
   let top = max(r.top, s);
   let keep = exp(r.top - top);
   let p = select(0.0, exp(s - top), visible);
-  return Running(r.q, head_mix(r.o, keep, v, p), top, r.total * keep + p, r.seen);
+  return Running(r.q, head_mix(r.o, keep, v, p * weight), top, r.total * keep + p, r.seen);
 }
 
 fn finish(row: u32, head: u32, r: Running) {
@@ -52,11 +54,13 @@ fn finish(row: u32, head: u32, r: Running) {
   var a = query(row, head);
   var b = query(row + 1, head);
   let all = either(a.seen.xy, b.seen.xy);
+  var bits: vec4u;
   for (var j = all.x; j < all.y; j++) {
     let k = head1(j, params.k + column);
     let v = head1(j, params.v + column);
-    a = see(a, j, head, k, v);
-    b = see(b, j, head, k, v);
+    if (j == all.x || j % 2 == 0) { bits = drop_bits(row, j, head); }
+    a = see(a, j, head, k, v, kept(bits, row, j, head));
+    b = see(b, j, head, k, v, kept(bits, row + 1, j, head));
   }
   finish(row, head, a);
   finish(row + 1, head, b);

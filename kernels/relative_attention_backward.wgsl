@@ -5,6 +5,7 @@ struct Params {
   q: u32, k: u32, v: u32, // first groups of the columns
   farthest: u32,          // 0: no bias
   groups: u32,            // of four buckets
+  stream: u32, threshold: u32, keep_scale: f32, // of dropout
 }
 @group(0) @binding(20) var<uniform> params: Params;
 
@@ -14,6 +15,7 @@ struct Params {
 @group(0) @binding(11) var<storage, read> viewers: array<vec2u>;
 // Bucket of each distance (2 farthest + 1). Those of a group of four follow each other.
 @group(0) @binding(12) var<storage, read> buckets: array<u32>;
+@group(0) @binding(13) var<storage, read> seed: vec4u; // key low, key high, step, unused
 
 fn bias_of(key: u32, place: u32, head: u32) -> f32 {
   if (params.farthest == 0) { return 0; }
@@ -33,13 +35,13 @@ fn query(row: u32, head: u32) -> Query {
 }
 
 // Gradient of the loss with respect to the score of a key; 0 for a key that is not seen.
-fn d_score(r: Query, key: u32, head: u32, k: Head, v: Head) -> f32 {
+fn d_score(r: Query, key: u32, head: u32, k: Head, v: Head, weight: f32) -> f32 {
   let p = select(
     0.0,
     exp(head_dot(r.q, k) + bias_of(key, r.seen.z, head) - r.row_stats.x),
     inside(key, r.seen.xy),
   );
-  return p * (head_dot(r.d_o, v) - r.row_stats.y);
+  return p * (weight * head_dot(r.d_o, v) - r.row_stats.y);
 }
 
 // Sums by bucket, of which a group of four is filled at a time.
@@ -84,11 +86,13 @@ fn first_terms(row: u32, head: u32, seen: vec4u) -> Terms {
   var da: Head;
   var db: Head;
   let all = either(a.seen.xy, b.seen.xy);
+  var bits: vec4u;
   for (var j = all.x; j < all.y; j++) {
     let k = head1(j, params.k + column);
     let v = head1(j, params.v + column);
-    let sa = d_score(a, j, head, k, v);
-    let sb = d_score(b, j, head, k, v);
+    if (j == all.x || j % 2 == 0) { bits = drop_bits(row, j, head); }
+    let sa = d_score(a, j, head, k, v, kept(bits, row, j, head));
+    let sb = d_score(b, j, head, k, v, kept(bits, row + 1, j, head));
     da = head_mix(da, 1, k, sa);
     db = head_mix(db, 1, k, sb);
     if (biased) {
@@ -115,10 +119,10 @@ fn key(row: u32, head: u32) -> Key {
   return r;
 }
 
-fn weigh(r: Key, row: u32, i: u32, head: u32, q: Head, d_o: Head, row_stats: vec4f) -> Key {
+fn weigh(r: Key, row: u32, i: u32, head: u32, q: Head, d_o: Head, row_stats: vec4f, weight: f32) -> Key {
   let p = select(0.0, exp(head_dot(q, r.k) + bias_of(row, i, head) - row_stats.x), inside(i, r.seen));
-  let d = p * (head_dot(d_o, r.v) - row_stats.y);
-  return Key(r.k, r.v, head_mix(r.dk, 1, q, d), head_mix(r.dv, 1, d_o, p), r.seen);
+  let d = p * (weight * head_dot(d_o, r.v) - row_stats.y);
+  return Key(r.k, r.v, head_mix(r.dk, 1, q, d), head_mix(r.dv, 1, d_o, p * weight), r.seen);
 }
 
 // q = in0, keys and values = in1, dO = in2, (log-sum-exp, dO . o) a head = in3, biases (2 farthest + 1, heads) = in4
@@ -131,12 +135,14 @@ fn weigh(r: Key, row: u32, i: u32, head: u32, q: Head, d_o: Head, row_stats: vec
   var a = key(row, head);
   var b = key(row + 1, head);
   let all = either(a.seen, b.seen);
+  var bits: vec4u;
   for (var i = all.x; i < all.y; i++) {
     let q = head0(i, params.q + column);
     let d_o = head2(i, column);
     let row_stats = load3(i, head);
-    a = weigh(a, row, i, head, q, d_o, row_stats);
-    b = weigh(b, row + 1, i, head, q, d_o, row_stats);
+    if (i == all.x || i % 2 == 0) { bits = drop_bits(i, row, head); }
+    a = weigh(a, row, i, head, q, d_o, row_stats, kept(bits, i, row, head));
+    b = weigh(b, row + 1, i, head, q, d_o, row_stats, kept(bits, i, row + 1, head));
   }
   store_head0(row, params.k + column, a.dk);
   store_head0(row, params.v + column, a.dv);

@@ -5,6 +5,8 @@ import {
   type RelativeShape,
 } from "./relative_attention.ts";
 import type { Device } from "./device.ts";
+import { thresholdOf } from "./dropout.ts";
+import { philox4x32, testSeed } from "./philox.ts";
 import {
   flatOf,
   type KernelCase,
@@ -20,7 +22,11 @@ interface Attributes extends RelativeShape {
   /** Bucket of the key's place less the query's. */
   bucketOf?: (distance: number) => number;
   buckets: number;
+  /** Of the weights; 0 for none. */
+  rate: number;
 }
+
+const STREAM = 5;
 
 const FARTHEST = 7;
 
@@ -61,12 +67,23 @@ function caseOf(name: string, attributes: Attributes, sequences: Sequence[], pad
       table: matrixOf(Math.max(1, attributes.buckets), heads, next),
       intervals: flatOf("u32", intervals),
       viewers: flatOf("u32", viewers),
+      seed: testSeed(query),
     },
     attributes,
   };
 }
 
-function reference({ q, kv, table, intervals }: Named<Values>, { heads, headDim, bucketOf }: Attributes) {
+/** 0, or 1 / (1 - rate): 16 of 128 bits that two queries, two keys and two heads share. */
+function kept(query: number, key: number, head: number, { data: seed }: Values, { heads, rate }: Attributes) {
+  if (rate === 0) return 1;
+  const pair = Math.floor(key / 2) * Math.ceil(heads / 2) + Math.floor(head / 2);
+  const words = philox4x32([Math.floor(query / 2), STREAM, seed[2], 1 + pair], [seed[0], seed[1]]);
+  const draw = Math.floor(words[query % 2 * 2 + key % 2] / 65536 ** (head % 2)) % 65536;
+  return draw < thresholdOf(rate) ? 0 : 65536 / (65536 - thresholdOf(rate));
+}
+
+function reference({ q, kv, table, intervals, seed }: Named<Values>, attributes: Attributes) {
+  const { heads, headDim, bucketOf } = attributes;
   const width = heads * headDim;
   const o = new Float64Array(q.rows * width);
   for (let i = 0; i < q.rows; i++) {
@@ -83,9 +100,9 @@ function reference({ q, kv, table, intervals }: Named<Values>, { heads, headDim,
       const top = Math.max(...scores);
       const total = scores.reduce((sum, score) => sum + Math.exp(score - top), 0);
       scores.forEach((score, n) => {
-        const p = Math.exp(score - top) / total;
+        const weight = Math.exp(score - top) / total * kept(i, start + n, h, seed, attributes);
         for (let c = h * headDim; c < (h + 1) * headDim; c++) {
-          o[i * width + c] += p * kv.data[(start + n) * 2 * width + width + c];
+          o[i * width + c] += weight * kv.data[(start + n) * 2 * width + width + c];
         }
       });
     }
@@ -94,8 +111,8 @@ function reference({ q, kv, table, intervals }: Named<Values>, { heads, headDim,
 }
 
 function operands(device: Device, inputs: Named<Tensor>, { heads, headDim, ...attributes }: Attributes) {
-  const { q, kv, table, intervals, viewers } = inputs;
-  const { bucketOf } = attributes;
+  const { q, kv, table, intervals, viewers, seed } = inputs;
+  const { bucketOf, rate } = attributes;
   const distances = Array.from({ length: 2 * FARTHEST + 1 }, (_, i) => i - FARTHEST);
   const buckets = bucketOf && device.createFlat("u32", Uint32Array.from(distances, bucketOf));
   return {
@@ -103,7 +120,10 @@ function operands(device: Device, inputs: Named<Tensor>, { heads, headDim, ...at
     keys: { matrix: kv as Matrix, k: 0, v: heads * headDim },
     intervals: intervals as Flat,
     viewers: viewers as Flat,
-    bias: buckets && { table: table as Matrix, buckets },
+    terms: {
+      bias: buckets && { table: table as Matrix, buckets },
+      dropout: rate > 0 ? { seed: seed as Flat, stream: STREAM, rate } : undefined,
+    },
     shape: { heads, headDim },
   };
 }
@@ -111,31 +131,37 @@ function operands(device: Device, inputs: Named<Tensor>, { heads, headDim, ...at
 export const relativeAttentionSpec: KernelSpec<Attributes> = {
   name: "relativeAttention",
   cases: (): KernelCase<Attributes>[] => [
-    caseOf("both ways", { heads: 4, headDim: 8, buckets: 16, bucketOf: buckets.bothWays }, [
+    caseOf("both ways", { heads: 4, headDim: 8, buckets: 16, bucketOf: buckets.bothWays, rate: 0 }, [
       { queries: 9, keys: 9, causal: false },
       { queries: 1, keys: 1, causal: false },
       { queries: 5, keys: 5, causal: false },
     ], 2),
-    caseOf("causal", { heads: 4, headDim: 20, buckets: 4, bucketOf: buckets.backwards }, [
+    caseOf("causal, with dropout", {
+      heads: 4,
+      headDim: 20,
+      buckets: 4,
+      bucketOf: buckets.backwards,
+      rate: 0.3,
+    }, [
       { queries: 4, keys: 4, causal: true },
       { queries: 11, keys: 11, causal: true },
     ], 1),
-    caseOf("other keys, no bias", { heads: 3, headDim: 12, buckets: 0 }, [
+    caseOf("other keys, no bias, with dropout", { heads: 3, headDim: 12, buckets: 0, rate: 0.5 }, [
       { queries: 4, keys: 7, causal: false },
       { queries: 3, keys: 1, causal: false },
     ], 1),
   ],
   reference,
   forward: (device, inputs, attributes) => {
-    const { queries, keys, intervals, shape, bias } = operands(device, inputs, attributes);
-    return { o: relativeAttention(device, queries, keys, intervals, shape, bias).o };
+    const { queries, keys, intervals, shape, terms } = operands(device, inputs, attributes);
+    return { o: relativeAttention(device, queries, keys, intervals, shape, terms).o };
   },
   backward: (device, inputs, _outputs, gradients, attributes) => {
-    const { queries, keys, intervals, viewers, shape, bias } = operands(device, inputs, attributes);
-    const saved = relativeAttention(device, queries, keys, intervals, shape, bias);
+    const { queries, keys, intervals, viewers, shape, terms } = operands(device, inputs, attributes);
+    const saved = relativeAttention(device, queries, keys, intervals, shape, terms);
     const dO = gradients.o as Matrix;
-    const biasGradient = bias && device.createFlat("f32", bias.table.rows * shape.heads);
-    const backward = { dO, saved, intervals, viewers, bias, biasGradient };
+    const biasGradient = terms.bias && device.createFlat("f32", terms.bias.table.rows * shape.heads);
+    const backward = { dO, saved, intervals, viewers, ...terms, biasGradient };
     const { dQueries, dKeys } = relativeAttentionBackward(device, queries, keys, backward, shape);
     return { q: dQueries, kv: dKeys, ...biasGradient && { table: biasGradient } };
   },

@@ -1,21 +1,23 @@
 import { PhiloxStream } from "../data/philox.ts";
 import type { Device } from "../kernels/device.ts";
 import type { RowBlock } from "../kernels/gather_rows.ts";
+import type { AttentionDropout } from "../kernels/relative_attention.ts";
 import { Tape } from "../kernels/tape.ts";
 import type { Flat, Matrix } from "../kernels/tensor.ts";
 import { type DecodeModel, type DecodeSession, MOST_LOGITS } from "./decode.ts";
-import { type DropTerm, productSpec } from "./decoder_blocks.ts";
+import { productSpec } from "./decoder_blocks.ts";
 import {
   biasName,
   crossKeyValuesName,
   headsOf,
   type Stack,
   type StackAttention,
+  type StackDropout,
   stackSpecs,
   stackStates,
 } from "./encoder_decoder_blocks.ts";
 import type { EncoderDecoderConfig } from "./encoder_decoder_config.ts";
-import { biasedAttention, type BiasTable, scaled } from "./encoder_decoder_layers.ts";
+import { biasedAttention, type BiasTable, scaled, type Visible } from "./encoder_decoder_layers.ts";
 import { EncoderDecoderSession } from "./encoder_decoder_session.ts";
 import type { TensorSource } from "./frozen_parameters.ts";
 import { embedding, linear, selectRows } from "./layers.ts";
@@ -46,8 +48,7 @@ const HEAD = "lm_head.weight";
  * T5 (Raffel et al. 2020, arXiv:1910.10683) over SIDs: an encoder of the history's tokens and a decoder of the next
  * item's, RMSNorm before each sub-layer, no biases, scores without 1 / sqrt(d_kv) but with a bias of relative positions,
  * ReLU or gated GELU. Tokens have one table, or one for each level (`code_sizes`, ETEGRec, arXiv:2409.05546) that is the
- * output matrix of that level too. Dropout is where T5 has it, but for that on attention weights. Parameters carry the
- * names of Hugging Face transformers; fused ones are split on save.
+ * output matrix of that level too. Parameters carry the names of Hugging Face transformers; fused ones are split on save.
  */
 export class EncoderDecoder implements DecodeModel {
   /** Device that holds the parameters. */
@@ -144,24 +145,25 @@ export class EncoderDecoder implements DecodeModel {
   encode(
     tape: Tape,
     rows: Pick<StackRows, "tokens" | "intervals"> & Partial<StackRows>,
-    dropped?: DropTerm,
+    dropout?: StackDropout,
   ): Matrix {
-    const self = (_layer: number, qkv: Matrix) => this.selfAttention(tape, "encoder", qkv, qkv, rows);
-    return this.states(tape, "encoder", rows, { self }, dropped);
+    const self = (_layer: number, qkv: Matrix, dropout?: AttentionDropout) =>
+      this.selfAttention(tape, "encoder", qkv, qkv, rows, dropout);
+    return this.states(tape, "encoder", rows, { self }, dropout);
   }
 
   /** States (N D, C) of the decoder's rows, after the final norm; `encoded` are those of the encoder. */
-  decode(tape: Tape, packed: PackedPairs, encoded: Matrix, dropped?: DropTerm): Matrix {
+  decode(tape: Tape, packed: PackedPairs, encoded: Matrix, dropout?: StackDropout): Matrix {
     const visible = { intervals: packed.crossIntervals, viewers: packed.crossViewers };
     return this.states(tape, "decoder", packed.decoder, {
-      self: (_layer, qkv) => this.selfAttention(tape, "decoder", qkv, qkv, packed.decoder),
-      cross: (layer, q) => {
+      self: (_layer, qkv, dropout) => this.selfAttention(tape, "decoder", qkv, qkv, packed.decoder, dropout),
+      cross: (layer, q, dropout) => {
         const keyValues = this.crossKeyValues(tape, layer, encoded);
-        const attended = this.crossAttention(tape, q, keyValues, visible);
+        const attended = this.crossAttention(tape, q, keyValues, visible, dropout);
         if (!tape.recording) this.device.release(keyValues);
         return attended;
       },
-    }, dropped);
+    }, dropout);
   }
 
   /** Cross-entropy of the decoder's states, written to `packed.rowLoss`; run `tape.backward()` next. */
@@ -180,10 +182,10 @@ export class EncoderDecoder implements DecodeModel {
     stack: Stack,
     { tokens, occurrences }: Pick<StackRows, "tokens"> & Partial<StackRows>,
     attend: StackAttention,
-    dropped?: DropTerm,
+    dropout?: StackDropout,
   ): Matrix {
     const embedded = embedding(tape, { blocks: () => this.#embedding }, SHARED, tokens, occurrences);
-    return stackStates(tape, this.parameters, this.config, stack, embedded, attend, dropped);
+    return stackStates(tape, this.parameters, this.config, stack, embedded, attend, dropout);
   }
 
   /** Self-attention: queries of `qkv` (Tq, q | k | v), keys and values of `keys`, k and v its last columns. */
@@ -192,7 +194,8 @@ export class EncoderDecoder implements DecodeModel {
     stack: Stack,
     qkv: Matrix,
     keys: Matrix,
-    visible: Pick<StackRows, "intervals"> & Partial<StackRows>,
+    visible: Visible,
+    dropout?: AttentionDropout,
   ): Matrix {
     const shape = headsOf(this.config);
     const inner = shape.heads * shape.headDim;
@@ -205,7 +208,7 @@ export class EncoderDecoder implements DecodeModel {
       keyValues,
       visible,
       shape,
-      bias,
+      { bias, dropout },
     );
   }
 
@@ -219,7 +222,8 @@ export class EncoderDecoder implements DecodeModel {
     tape: Tape,
     q: Matrix,
     keyValues: Matrix,
-    visible: Pick<StackRows, "intervals"> & Partial<StackRows>,
+    visible: Visible,
+    dropout?: AttentionDropout,
   ): Matrix {
     const keys = { matrix: keyValues, k: 0, v: q.cols };
     return biasedAttention(
@@ -229,6 +233,7 @@ export class EncoderDecoder implements DecodeModel {
       keys,
       visible,
       headsOf(this.config),
+      { dropout },
     );
   }
 

@@ -1,22 +1,30 @@
-import type { RelativeShape } from "../kernels/relative_attention.ts";
+import type { AttentionDropout, RelativeShape } from "../kernels/relative_attention.ts";
 import type { Tape } from "../kernels/tape.ts";
-import type { Matrix } from "../kernels/tensor.ts";
-import { type DropTerm, productSpec } from "./decoder_blocks.ts";
+import type { Flat, Matrix } from "../kernels/tensor.ts";
+import { productSpec } from "./decoder_blocks.ts";
 import type { EncoderDecoderConfig } from "./encoder_decoder_config.ts";
 import { geluGated } from "./encoder_decoder_layers.ts";
-import { linear, norm, residualNorm } from "./layers.ts";
+import { drop, linear, norm, residualNorm } from "./layers.ts";
 import { relu } from "./mlp.ts";
 import type { ParameterSpec, Weights } from "./parameters.ts";
 
 /** One of the two stacks; the prefix of its parameters. */
 export type Stack = "encoder" | "decoder";
 
+/** Dropout of training, where T5 has it: on embeddings, attention weights, inside and after sub-layers, and on states. */
+export interface StackDropout {
+  /** In [0, 1). */
+  rate: number;
+  /** u32 [seedLow, seedHigh, step, 0]. */
+  seed: Flat;
+}
+
 /** How a stack attends: keys are in the packed batch in training, in a cache in decoding. */
 export interface StackAttention {
   /** qkv (T, q | k | v) of a layer -> (T, heads * d_kv). */
-  self(layer: number, qkv: Matrix): Matrix;
+  self(layer: number, qkv: Matrix, dropout?: AttentionDropout): Matrix;
   /** q (T, heads * d_kv) of a layer of the decoder -> the same shape, from the encoder's rows. */
-  cross?(layer: number, q: Matrix): Matrix;
+  cross?(layer: number, q: Matrix, dropout?: AttentionDropout): Matrix;
 }
 
 /** Heads of all attention. */
@@ -45,8 +53,7 @@ function sublayersOf(stack: Stack): number {
 
 /**
  * A stack of T5 (Raffel et al. 2020, arXiv:1910.10683, section 2.1): pre-norm blocks without biases, then a norm.
- * Embeddings (T, C) -> states (T, C). `dropped` is applied to the embeddings, inside and after each sub-layer and to the
- * states. In inference the embeddings, and what `attend` was given and gave, are spent afterwards.
+ * Embeddings (T, C) -> states (T, C). In inference the embeddings, and what `attend` was given and gave, are spent afterwards.
  */
 export function stackStates(
   tape: Tape,
@@ -55,7 +62,7 @@ export function stackStates(
   stack: Stack,
   embedded: Matrix,
   attend: StackAttention,
-  dropped: DropTerm = (x) => x,
+  dropout?: StackDropout,
 ): Matrix {
   const eps = config.layer_norm_epsilon;
   const count = sublayersOf(stack);
@@ -69,42 +76,44 @@ export function stackStates(
   const spend = (...matrices: Matrix[]) => {
     if (!tape.recording) matrices.forEach((matrix) => tape.device.release(matrix));
   };
-  const drop = (x: Matrix, number: number) => {
-    const kept = dropped(x, first + number);
+  const rate = tape.training ? dropout?.rate ?? 0 : 0;
+  const dropped = (x: Matrix, number: number) => {
+    const kept = drop(tape, x, rate, dropout?.seed, first + number);
     if (kept !== x) spend(x);
     return kept;
   };
-  let stream = drop(embedded, 0);
+  let stream = dropped(embedded, 0);
   let normed = norm(tape, weights, stream, gain(0), eps);
   for (let i = 0; i < total; i++) {
     const layer = Math.floor(i / count);
     const name = (part: string) => `${stack}.block.${layer}.layer.${i % count}.${part}.weight`;
     const project = (x: Matrix, part: string) => linear(tape, weights, x, name(part));
+    const onWeights = rate > 0 ? { seed: dropout!.seed, rate, stream: first + 2 * i + 1 } : undefined;
     let wide: Matrix;
     let inner: Matrix;
     let out: Matrix;
     if (i % count === 0) {
       wide = project(normed, "SelfAttention.qkv");
-      inner = attend.self(layer, wide);
+      inner = attend.self(layer, wide, onWeights);
       out = project(inner, "SelfAttention.o");
     } else if (i % count < count - 1) {
       wide = project(normed, "EncDecAttention.q");
-      inner = attend.cross!(layer, wide);
+      inner = attend.cross!(layer, wide, onWeights);
       out = project(inner, "EncDecAttention.o");
     } else {
       const gated = config.feed_forward_proj === "gated-gelu";
       wide = project(normed, gated ? GATE_UP : "DenseReluDense.wi");
-      inner = drop(gated ? geluGated(tape, wide) : relu(tape, wide), 2 * i + 1);
+      inner = dropped(gated ? geluGated(tape, wide) : relu(tape, wide), 2 * i + 1);
       out = project(inner, "DenseReluDense.wo");
     }
     spend(normed, wide, inner);
-    const added = drop(out, 2 * i + 2);
+    const added = dropped(out, 2 * i + 2);
     const next = residualNorm(tape, weights, stream, added, gain(i + 1), eps);
     spend(stream, added);
     ({ sum: stream, normed } = next);
   }
   spend(stream);
-  return drop(normed, 2 * total + 1);
+  return dropped(normed, 2 * total + 1);
 }
 
 const GATE_UP = "DenseReluDense.wi_0_1";

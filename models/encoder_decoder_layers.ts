@@ -2,6 +2,7 @@ import { scale } from "../kernels/add.ts";
 import type { KeyValues } from "../kernels/attention.ts";
 import { geglu, gegluBackward } from "../kernels/geglu.ts";
 import {
+  type AttentionDropout,
   type Queries,
   relativeAttention,
   relativeAttentionBackward,
@@ -35,11 +36,11 @@ export function biasedAttention(
   keys: KeyValues,
   { intervals, viewers }: Visible,
   shape: RelativeShape,
-  tables?: BiasTable,
+  { bias: tables, dropout }: { bias?: BiasTable; dropout?: AttentionDropout },
 ): Matrix {
   const { device } = tape;
   const bias = tables && { table: weights.matrix(tables.table), buckets: tables.buckets };
-  const saved = relativeAttention(device, queries, keys, intervals, shape, bias);
+  const saved = relativeAttention(device, queries, keys, intervals, shape, { bias, dropout });
   if (!tape.recording) {
     device.release(saved.lse);
     if (saved.biases) device.release(saved.biases);
@@ -49,7 +50,7 @@ export function biasedAttention(
     if (!dO) return;
     if (!viewers) throw new Error("biasedAttention() needs viewers in training");
     const biasGradient = tables && weights.gradient(tables.table);
-    const backward = { dO, saved, intervals, viewers, bias, biasGradient };
+    const backward = { dO, saved, intervals, viewers, bias, dropout, biasGradient };
     const { dQueries, dKeys } = relativeAttentionBackward(device, queries, keys, backward, shape);
     tape.accumulate(queries.matrix, dQueries);
     if (dKeys !== dQueries) tape.accumulate(keys.matrix, dKeys);

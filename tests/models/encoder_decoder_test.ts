@@ -6,8 +6,8 @@ import { Device } from "../../kernels/device.ts";
 import { Tape } from "../../kernels/tape.ts";
 import type { Layout } from "../../kernels/tensor.ts";
 import { EncoderDecoder } from "../../models/encoder_decoder.ts";
+import type { StackDropout } from "../../models/encoder_decoder_blocks.ts";
 import { parseEncoderDecoderConfig } from "../../models/encoder_decoder_config.ts";
-import { drop } from "../../models/layers.ts";
 import { PackedPairsBuffer, type Pair } from "../../models/packed_pairs.ts";
 import { partsOf } from "../../models/parameter_parts.ts";
 import { readSafetensors } from "../../models/safetensors.ts";
@@ -25,14 +25,15 @@ function pairsOf({ sequences }: T5Golden): Pair[] {
 }
 
 /** Weighted loss and gradients of pairs in one packed batch. */
-async function lossOf(model: EncoderDecoder, pairs: Pair[], weightScale: number) {
+async function lossOf(model: EncoderDecoder, pairs: Pair[], weightScale: number, dropout?: StackDropout) {
   const { device, parameters } = model;
   const buffer = new PackedPairsBuffer(device, CAPACITY, model);
   buffer.write(pairs, weightScale);
   parameters.clearGradients();
   const [losses, gradients] = await device.scope(() => {
     const tape = new Tape(device, true);
-    const states = model.decode(tape, buffer.packed, model.encode(tape, buffer.packed.encoder));
+    const encoded = model.encode(tape, buffer.packed.encoder, dropout);
+    const states = model.decode(tape, buffer.packed, encoded, dropout);
     model.loss(tape, buffer.packed, states, { labelSmoothing: 0 });
     tape.backward();
     return device.read(buffer.packed.rowLoss, parameters.gradients);
@@ -138,30 +139,28 @@ Deno.test("beamSearch() with an encoder-decoder of code tables equals its loss o
   trie.destroy();
 });
 
-Deno.test("dropouts of an encoder-decoder have numbers of their own, and rate 0 changes nothing", async () => {
+Deno.test("gradients of an encoder-decoder with dropout are those of what it dropped", async () => {
   const device = await Device.open();
-  const model = loadT5(device, "t5");
-  const buffer = new PackedPairsBuffer(device, CAPACITY, model);
-  buffer.write(pairsOf(t5Golden.t5), 1);
-  const seed = device.createFlat("u32", 4);
-  const run = async (rate: number) => {
-    const numbers: number[] = [];
-    const dropped = (tape: Tape) => (x: Parameters<typeof drop>[1], number: number) => {
-      numbers.push(number);
-      return drop(tape, x, rate, seed, number);
-    };
-    const [states] = await device.scope(() => {
-      const tape = new Tape(device, true);
-      const encoded = model.encode(tape, buffer.packed.encoder, dropped(tape));
-      return device.read(model.decode(tape, buffer.packed, encoded, dropped(tape)));
-    });
-    return { numbers, states };
+  const model = loadT5(device, "t5_v1_1");
+  const { parameters } = model;
+  const pairs = pairsOf(t5Golden.t5_v1_1);
+  const seed = device.createFlat("u32", Uint32Array.of(7, 8, 9, 0));
+  const without = await lossOf(model, pairs, 1);
+  assert.equal((await lossOf(model, pairs, 1, { rate: 0, seed })).loss, without.loss);
+  const dropout = { rate: 0.2, seed };
+  const { loss, gradients } = await lossOf(model, pairs, 1, dropout);
+  assert.ok(Math.abs(loss - without.loss) > 0.1, `${loss} with dropout, ${without.loss} without`);
+  // Along the gradient the loss rises by its square.
+  const values = await parameters.read();
+  const slope = parameters.fromTensors(gradients, "gradients");
+  const square = slope.reduce((sum, value) => sum + value * value, 0);
+  const moved = async (by: number) => {
+    parameters.write(values.map((value, i) => value + by * slope[i]));
+    return (await lossOf(model, pairs, 1, dropout)).loss;
   };
-  const none = await run(0);
-  // Embeddings and states of two stacks, 4 + 6 sub-layers, and inside of 4 feed-forward layers.
-  assert.equal(none.numbers.length, 4 + 10 + 4);
-  assert.equal(new Set(none.numbers).size, none.numbers.length);
-  assert.notDeepEqual((await run(0.5)).states, none.states);
+  const h = 3e-3 / Math.sqrt(square);
+  const rise = (await moved(h) - await moved(-h)) / (2 * h);
+  assert.ok(Math.abs(rise / square - 1) < 5e-3, `rises by ${rise}, expected ${square}`);
 });
 
 Deno.test("a steady step and search of an encoder-decoder take no new memory", async () => {
