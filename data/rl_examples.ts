@@ -2,7 +2,10 @@
 export interface RlExample {
   /** What the model reads. */
   prompt: Uint32Array;
-  /** Item numbers that are right: each example carries its own, so equal prompts may have different targets. */
+  /**
+   * Item numbers that are right, those that the example itself says first: each carries its own, so equal prompts may
+   * have different targets.
+   */
   targets: readonly number[];
   /** Item numbers the user bought before, oldest first; empty where a task tells of none. */
   history: readonly number[];

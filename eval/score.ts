@@ -48,12 +48,22 @@ export interface ScoreOptions {
 /**
  * Scores rows as MiniOneRec's and MIMIGenRec's evaluations do: a hit is the first prediction that equals the target as
  * text. (MIMIGenRec's rewards compare codewords instead, whatever their letters.)
- * @throws {UserError} if a target is not in the index.
+ * @throws {UserError} if a target is not in the index, or no cut-off is within the predictions.
  */
 export function scoreResults(
   rows: readonly ResultRow[],
   { sids, ks = DEFAULT_KS, seed }: ScoreOptions,
 ): Score {
+  const beams = rows[0].predictions.length;
+  const within = ks.filter((k) => k <= beams);
+  if (within.length === 0) {
+    throw new UserError(
+      `Cannot cut lists of ${beams} predictions at ${
+        ks.join(", ")
+      }: expected one of them to be ${beams} or less. ` +
+        "Lower --ks",
+    );
+  }
   const groupSizes = sids && countOf(sids);
   const ranks: Rank[] = [];
   let duplicates = 0;
@@ -80,7 +90,7 @@ export function scoreResults(
 
   const score: Score = {
     users: rows.length,
-    beams: rows[0].predictions.length,
+    beams,
     hr: {},
     ndcg: {},
     ...(groupSizes && { hrItem: {}, ndcgItem: {} }),
@@ -88,7 +98,7 @@ export function scoreResults(
     ...(groupSizes && { invalid, invalidBeforeHit }),
     ci95: { hr: {}, ndcg: {} },
   };
-  for (const k of ks.filter((k) => k <= score.beams)) {
+  for (const k of within) {
     const hits = hitsAtK(ranks, k);
     const gains = ndcgAtK(ranks, k);
     score.hr[k] = mean(hits);

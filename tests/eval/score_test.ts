@@ -46,6 +46,13 @@ Deno.test("scoreResults() shares a hit among the items of a SID", () => {
   assert.equal(ndcgItem![2], (1 / 3 + 1 / Math.log2(3)) / 2);
 });
 
+Deno.test("scoreResults() refuses cut-offs that are all beyond the predictions", () => {
+  assert.throws(
+    () => scoreResults([row("a", "ab")], { ks: [5, 10], seed: 1 }),
+    (error) => error instanceof UserError && /lists of 2 predictions at 5, 10/.test(error.message),
+  );
+});
+
 Deno.test("scoreResults() refuses a target that is not in the index", () => {
   assert.throws(
     () => scoreResults([row("z", "ab")], { sids: ["a", "b"], seed: 1 }),

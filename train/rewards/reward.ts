@@ -8,7 +8,7 @@ export interface Completion {
   tokens: Uint32Array;
   /** Items that have this SID, most popular first; never empty. */
   items: readonly number[];
-  /** Log-probability of the SID when it was written, in nats. */
+  /** Log-probability of the SID when it was written, in nats; -Infinity for a target that was put into the group. */
   logProb: number;
 }
 

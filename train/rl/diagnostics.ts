@@ -9,11 +9,14 @@ export interface Diagnostics {
   rewardStd: number;
   /** The same two of each reward before its weight. */
   rewards: Record<string, { mean: number; std: number }>;
-  /** Share of groups with a target among the answers. */
+  /** Share of groups in which the model wrote a target: one that was put into the group does not count. */
   hitGroups: number;
   /** Share of groups whose rewards are all equal: they teach nothing. */
   zeroVariance: number;
-  /** Share of prompts with a target among k answers: the first k of beams, any k of draws (Chen et al. 2021, unbiased). */
+  /**
+   * Share of prompts with a target among k answers that the model wrote: the first k of beams, any k of draws (Chen et
+   * al. 2021, unbiased; too high where dynamic sampling has picked the draws).
+   */
   passAt: Record<string, number>;
   /** Different answers of a group over its size. */
   diversity: number;
@@ -27,7 +30,7 @@ export interface Diagnostics {
   clipShare: number;
   /** Mean gradient norm before clipping. */
   gradNorm: number;
-  /** Policy loss, and the loss with KL and supervised part. */
+  /** Mean policy loss, without its KL and supervised parts. */
   policyLoss: number;
 }
 
@@ -41,6 +44,8 @@ export interface ScoredGroup {
   total: Float64Array;
   /** A list a reward. */
   byReward: readonly Float64Array[];
+  /** (G) whether an answer is the SID of a target. */
+  hits: readonly boolean[];
 }
 
 /** Sums behind the lines of the log; they can be saved and restored, so that a resumed run writes the same lines. */
@@ -56,9 +61,10 @@ export class DiagnosticSums {
 
   /** Adds the groups of a step. */
   addGroups(groups: readonly ScoredGroup[]): void {
-    for (const { group: { completions, example, ranked }, total, byReward } of groups) {
-      const hits = completions.map(({ items }) => items.some((item) => example.targets.includes(item)));
-      const found = hits.filter((hit) => hit).length;
+    for (const { group: { completions, ranked }, total, byReward, hits } of groups) {
+      // A target that was put into the group has no probability.
+      const written = completions.map(({ logProb }, i) => hits[i] && logProb > -Infinity);
+      const found = written.filter((hit) => hit).length;
       this.#add("groups", 1);
       this.#add("invalid", completions.filter(({ items }) => items.length === 0).length);
       this.#add("hitGroups", found > 0 ? 1 : 0);
@@ -71,7 +77,9 @@ export class DiagnosticSums {
         this.#add(`std ${name}`, deviationOf(byReward[i]));
       });
       for (const k of PASS_AT.filter((k) => k <= completions.length)) {
-        const pass = ranked ? hits.slice(0, k).includes(true) ? 1 : 0 : passAtK(completions.length, found, k);
+        const pass = ranked
+          ? written.slice(0, k).includes(true) ? 1 : 0
+          : passAtK(completions.length, found, k);
         this.#add(`pass ${k}`, pass);
       }
     }

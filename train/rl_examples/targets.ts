@@ -22,7 +22,7 @@ export class AnswerItems {
   }
 }
 
-/** Targets of rows, each with those of all rows that have the same prompt; ascending item numbers. */
+/** Targets of rows, after a row's own those of the other rows that have the same prompt; each part ascending. */
 export function sharedTargets(
   targets: readonly (readonly number[])[],
   prompt: (row: number) => Uint32Array,
@@ -32,7 +32,7 @@ export function sharedTargets(
   for (const rows of byPrompt.values()) {
     if (rows.length === 1) continue;
     const union = [...new Set(rows.flatMap((row) => targets[row]))].sort((a, b) => a - b);
-    for (const row of rows) shared[row] = union;
+    for (const row of rows) shared[row] = [...new Set([...targets[row], ...union])];
   }
   return shared;
 }

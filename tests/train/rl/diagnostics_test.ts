@@ -2,8 +2,14 @@ import assert from "node:assert/strict";
 import { DiagnosticSums, passAtK, type ScoredGroup } from "../../../train/rl/diagnostics.ts";
 import type { UpdateStatistics } from "../../../train/rl/policy_update.ts";
 
-/** A group of one answer an item, whose leaf is the item; `values` of its only reward. */
-function scored(items: number[], target: number, values: number[], ranked: boolean): ScoredGroup {
+/** A group of one answer an item, whose leaf is the item; `values` of its only reward; item `added` was not written. */
+function scored(
+  items: number[],
+  target: number,
+  values: number[],
+  ranked: boolean,
+  added = -1,
+): ScoredGroup {
   const total = Float64Array.from(values);
   return {
     group: {
@@ -13,12 +19,13 @@ function scored(items: number[], target: number, values: number[], ranked: boole
         items: [item],
         tokens: Uint32Array.of(item),
         nodes: Uint32Array.of(0),
-        logProb: 0,
+        logProb: item === added ? -Infinity : 0,
       })),
       ranked,
     },
     total,
     byReward: [total.map((value) => 2 * value)],
+    hits: items.map((item) => item === target),
   };
 }
 
@@ -73,6 +80,15 @@ Deno.test("DiagnosticSums.take() has means over groups, tokens and steps", () =>
     policyLoss: 0.25,
   });
   assert.equal(sums.take().reward, 0, "a line starts afresh");
+});
+
+Deno.test("a target that was put into a group is no hit of the model", () => {
+  for (const ranked of [true, false]) {
+    const sums = new DiagnosticSums(["own"]);
+    sums.addGroups([scored([5, 6], 6, [0, 1], ranked, 6)]);
+    const { hitGroups, passAt, reward } = sums.take();
+    assert.deepEqual({ hitGroups, passAt, reward }, { hitGroups: 0, passAt: { 1: 0, 2: 0 }, reward: 0.5 });
+  }
 });
 
 Deno.test("DiagnosticSums restored from JSON equals one that was not interrupted", () => {
