@@ -14,10 +14,13 @@ export async function evaluateShards(
 ): Promise<string[]> {
   const shared = Object.entries(flags).flatMap(([key, value]) => argumentsOf(flagOf(key), value));
   const folders = Array.from({ length: count }, (_, i) => join(flags.out, `shard-${i}`));
+  // An executable file of `genrec build` is genrec itself.
+  const program = Deno.build.standalone ? [] : ["run", "-A", Deno.mainModule];
   const processes = folders.map((out, i) =>
     new Deno.Command(Deno.execPath(), {
       args: [
-        ...["run", "-A", Deno.mainModule, "evaluate"],
+        ...program,
+        "evaluate",
         ...shared,
         ...["--shard", `${i}/${count}`, "--out", out],
       ],

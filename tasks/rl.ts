@@ -94,7 +94,8 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
     ),
   );
   const { paths: weights } = await Pretrained.open(folder, diskFiles);
-  const sources = [...dataset.files, ...weights, ...settings.embeddings ? [settings.embeddings] : []];
+  const inputs = [settings.embeddings, settings.rows, settings.preferences].filter((path) => path !== "");
+  const sources = [...dataset.files, ...weights, ...inputs];
   const manifest = {
     ...await runManifest(device, dataset.name, sources, { task: "rl", seed: settings.seed }),
     parent: { run: parent, checkpoint: basename(folder) },

@@ -185,7 +185,13 @@ Deno.test("rl of a model directory makes a run that knows index, words and token
     const model = join(dir, "hf"), data = join(dir, "data");
     cpSync(checkpoint, model, { recursive: true });
     const sids = join(run.path, "index.json"), flags = { run: model, data, sids, tokensPerBatch: 256 };
-    await train(dir, { ...flags, tasks: ["next-item"], maxSteps: 1 });
+    const preferences = join(dir, "preferences.json");
+    await Deno.writeTextFile(preferences, "[]");
+    await train(dir, { ...flags, tasks: ["next-item"], preferences, maxSteps: 1 });
+    const { inputs } = await new RunDirectory(join(dir, "rl")).readJson("manifest.json") as {
+      inputs: object;
+    };
+    assert.ok(preferences in inputs, "a resumed run would not see that the file has changed");
     const made = await openRun(join(dir, "rl"), data), from = await openRun(run.path, data);
     assert.deepEqual(made.sids, from.sids);
     assert.deepEqual(made.prompts.prompt([0, 1]), from.prompts.prompt([0, 1]));
