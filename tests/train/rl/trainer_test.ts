@@ -216,7 +216,8 @@ Deno.test("trainRl() with addTarget has the target in every group", async () => 
   await withFolder(async (folder) => {
     const settings = { addTarget: true, reward: ["rule"], maxSteps: 2, evalSamples: 4 };
     const [, line] = await logOf((await train(`${folder}/run`, settings)).run);
-    assert.deepEqual([line.hitGroups, line.zeroVariance, line.passAt[4] < 1], [1, 0, true]);
+    // Rewards differ in every group, so each has its target, though the model did not write all of them.
+    assert.deepEqual([line.zeroVariance, line.hitGroups < 1, line.passAt[4] < 1], [0, true, true]);
   });
 });
 
