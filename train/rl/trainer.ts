@@ -180,7 +180,8 @@ class RlTraining {
       const isSave = state.step % (config.saveSteps || config.evalSteps) === 0;
       if (!state.validationDue && !isSave && !signal.aborted) continue;
       await this.#settle();
-      await this.#save(state.validationDue && !signal.aborted && await this.#validate());
+      const best = state.validationDue && !signal.aborted && await this.#validate();
+      if (best || isSave || last || signal.aborted || this.#isEarly) await this.#save(best);
     }
     await this.#settle();
     const isInterrupted = state.validationDue || state.step < this.#plan.total && !this.#isEarly;

@@ -114,6 +114,9 @@ Deno.test("trainRl() keeps the weights that it started from where it only makes 
       learningRate: 0.3,
       maxKl: 1e30,
       maxSteps: 3,
+      evalSteps: 1,
+      saveSteps: 100,
+      saveTotalLimit: 0,
     });
     assert.equal(result.stopped, "finished");
     assert.equal(result.state.best!.step, 0);
@@ -123,7 +126,9 @@ Deno.test("trainRl() keeps the weights that it started from where it only makes 
     assert.ok(distance(await weightsOf(await run.checkpoint("latest")), before) > 0.1);
     const { keptStep, difference, text } = verdict(result.state, 1);
     assert.deepEqual([keptStep, difference], [0, 0]);
-    assert.match(text, /^RL did not help: no validation of 1 was above/);
+    assert.match(text, /^RL did not help: no validation of 3 was above/);
+    const kept = await Array.fromAsync(Deno.readDir(`${run.path}/checkpoints`), ({ name }) => name);
+    assert.deepEqual(kept.sort(), ["step-0", "step-3"], "worse validations save nothing before it is time");
   });
 });
 
