@@ -40,14 +40,16 @@ const TRAINING = {
 };
 /** Chosen on the valid split too. */
 const REINFORCEMENT = {
-  reward: ["rule", "ranking"],
-  numGenerations: 8,
+  reward: ["collaborative"],
+  numGenerations: 10,
   promptsPerStep: 64,
   maxSteps: 60,
-  learningRate: 3e-4,
-  beta: 0.01,
-  evalSteps: 20,
-  evalSamples: 300,
+  learningRate: 5e-4,
+  beta: 0.3,
+  emaDecay: 0.9,
+  evalSteps: 30,
+  evalSamples: 1000,
+  patience: 0,
 };
 /** Share of transition counts in the mixture, chosen on the valid split. */
 const MIXTURE = 0.5;
@@ -94,7 +96,7 @@ async function quickstart(flags: Flags, io: TaskIO): Promise<void> {
       (stage) => train(flags, stage),
     ],
     [
-      "Reinforcement: its own answers are rewarded where they name the item bought next",
+      "Reinforcement: its own answers are rewarded where counts of what followed what agree",
       (stage) => reinforce(flags, stage),
     ],
     [
@@ -217,7 +219,8 @@ async function test({ out, limit, variant }: Flags, io: TaskIO): Promise<void> {
     const extra = name === "rl" ? ` --baselines --mixture ${MIXTURE}` : "";
     byHand(io, `evaluate --run ${flags.run} --data ${DATA}${extra} --out ${flags.out}`);
     if (existsSync(metricsPath(out, name))) io.log(`Already in ${flags.out}`);
-    else await evaluate(evaluateTask.config.parse({ ...flags, variant }) as Evaluate, io);
+    // Goes on where one was stopped, starts where there is none.
+    else await evaluate(evaluateTask.config.parse({ ...flags, resume: true, variant }) as Evaluate, io);
     if (io.signal.aborted) return;
   }
 }

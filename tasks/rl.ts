@@ -13,6 +13,7 @@ import { parseRewards } from "../train/rewards/registry.ts";
 import { rlExamples } from "../train/rl_examples/rl_examples.ts";
 import { checkedRl, type RlConfig } from "../train/rl/config.ts";
 import { adapterFreeReference, frozenReference } from "../train/rl/reference.ts";
+import { loadRlState, type RlState } from "../train/rl/state.ts";
 import { trainRl } from "../train/rl/trainer.ts";
 import { type Verdict, verdict } from "../train/rl/verdict.ts";
 import { RunDirectory } from "../train/run_directory.ts";
@@ -130,6 +131,12 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
       `Examples: ${short(rows)} of ${name}, ${(tokens / Math.max(1, rows)).toFixed(0)} tokens on average`,
     );
   }
+  const tell = async (state: RlState) => {
+    const told = verdict(state, settings.seed);
+    await run.write("verdict.json", JSON.stringify(told, null, 2) + "\n");
+    io.log(told.text);
+    return told;
+  };
   let progress: Progress | undefined;
   const result = await trainRl({
     device,
@@ -193,7 +200,9 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
     },
     onNote: (message) => io.log(message),
   }).catch(async (error) => {
-    if (!(error instanceof DivergenceError) && await run.hasCheckpoint()) io.log(goOn);
+    if (!await run.hasCheckpoint()) throw error;
+    if (!(error instanceof DivergenceError)) io.log(goOn);
+    else await tell((await loadRlState(await run.checkpoint("latest"))).state);
     throw error;
   }).finally(() => progress?.stop());
 

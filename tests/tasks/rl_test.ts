@@ -103,6 +103,20 @@ Deno.test("rl that was stopped says how to go on, and ends as if nothing had hap
   });
 });
 
+Deno.test("rl that runs away is stopped with its verdict, the best weights kept", async () => {
+  await withRun(async (dir) => {
+    const quiet = quietIO();
+    const flags = { reward: ["hit"], addTarget: true, learningRate: 0.5, maxGradNorm: 0, maxKl: 1e-6 };
+    await assert.rejects(() => train(dir, { ...flags, maxSteps: 4 }, quiet), {
+      name: "DivergenceError",
+      message: /expected at most 0\.000001 \(--max-kl\).* is kept/,
+    });
+    const { text, keptStep } = JSON.parse(await Deno.readTextFile(join(dir, "rl/verdict.json")));
+    assert.ok(quiet.lines.includes(text), quiet.lines.join("\n"));
+    assert.ok(filesIn(join(dir, "rl")).includes(`checkpoints/step-${keptStep}/model.safetensors`));
+  });
+});
+
 Deno.test("rl refuses what cannot be trained, and makes no run directory", async () => {
   await withRun(async (dir) => {
     await refuses(dir, { numGenerations: 5 }, /groups of 5 different answers: the catalogue has 4 SIDs/);

@@ -30,8 +30,10 @@ export interface Diagnostics {
   clipShare: number;
   /** Mean gradient norm before clipping. */
   gradNorm: number;
-  /** Mean policy loss, without its KL and supervised parts. */
+  /** Mean policy loss of a step. */
   policyLoss: number;
+  /** Mean supervised loss of a step, where it has a weight. */
+  supervisedLoss: number;
 }
 
 /** Group sizes at which pass@k is told. */
@@ -89,7 +91,18 @@ export class DiagnosticSums {
   addUpdate(statistics: UpdateStatistics | undefined): void {
     this.#add("steps", 1);
     if (!statistics) return;
-    for (const key of ["policyLoss", "kl", "clipped", "tokens", "entropy", "rows", "gradientNorm"] as const) {
+    for (
+      const key of [
+        "policyLoss",
+        "supervisedLoss",
+        "kl",
+        "clipped",
+        "tokens",
+        "entropy",
+        "rows",
+        "gradientNorm",
+      ] as const
+    ) {
       this.#add(key, statistics[key]);
     }
   }
@@ -122,6 +135,7 @@ export class DiagnosticSums {
       clipShare: round(this.#get("clipped") / tokens),
       gradNorm: round(this.#get("gradientNorm") / steps),
       policyLoss: round(this.#get("policyLoss") / steps, 6),
+      supervisedLoss: round(this.#get("supervisedLoss") / steps, 6),
     };
     this.#sums = {};
     return line;

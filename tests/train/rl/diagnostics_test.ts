@@ -32,7 +32,7 @@ function scored(
 const statistics: UpdateStatistics = {
   policyLoss: 0.5,
   klLoss: 0,
-  supervisedLoss: 0,
+  supervisedLoss: 3,
   kl: 0.3,
   clipped: 2,
   tokens: 8,
@@ -78,6 +78,7 @@ Deno.test("DiagnosticSums.take() has means over groups, tokens and steps", () =>
     clipShare: 0.25,
     gradNorm: 1.5,
     policyLoss: 0.25,
+    supervisedLoss: 1.5,
   });
   assert.equal(sums.take().reward, 0, "a line starts afresh");
 });
