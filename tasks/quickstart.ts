@@ -40,13 +40,12 @@ const TRAINING = {
 };
 /** Chosen on the valid split too. */
 const REINFORCEMENT = {
-  reward: ["collaborative"],
+  reward: ["rule"],
   numGenerations: 10,
   promptsPerStep: 64,
   maxSteps: 60,
-  learningRate: 5e-4,
-  beta: 0.3,
-  emaDecay: 0.9,
+  learningRate: 1e-4,
+  beta: 0.01,
   evalSteps: 30,
   evalSamples: 1000,
   patience: 0,
@@ -96,7 +95,7 @@ async function quickstart(flags: Flags, io: TaskIO): Promise<void> {
       (stage) => train(flags, stage),
     ],
     [
-      "Reinforcement: its own answers are rewarded where counts of what followed what agree",
+      "Reinforcement: its own answers are rewarded where they name the item bought next",
       (stage) => reinforce(flags, stage),
     ],
     [
