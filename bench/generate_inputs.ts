@@ -48,12 +48,17 @@ export async function runInputs(device: Device, path: string, which: string): Pr
 
 /**
  * A small model with random weights, saved to `folder`, and the test users of a dataset with published SIDs; without
- * one, random histories over a random catalogue.
+ * one, random histories over a random catalogue. Histories are repeated until they have `items` items; 0: as they are.
  */
-export async function randomInputs(device: Device, folder: string, data: string): Promise<GenerateInputs> {
+export async function randomInputs(
+  device: Device,
+  folder: string,
+  data: string,
+  items: number,
+): Promise<GenerateInputs> {
   const dataset = await exists(data) ? await loadDataset(data) : undefined;
   const sids = dataset?.sids ?? randomSids(3000);
-  const prompts = sidPrompts(SidVocabulary.fromSids(sids), sids, MAX_HISTORY);
+  const prompts = sidPrompts(SidVocabulary.fromSids(sids), sids, items || MAX_HISTORY);
   const config = parseDecoderConfig({
     model_type: "qwen2",
     vocab_size: prompts.vocabulary,
@@ -61,7 +66,7 @@ export async function randomInputs(device: Device, folder: string, data: string)
     intermediate_size: 256,
     num_hidden_layers: 4,
     num_attention_heads: 4,
-    max_position_embeddings: 64,
+    max_position_embeddings: 64 + 4 * items,
     // Wide enough that the SIDs of a user differ in score by more than float32 rounds.
     initializer_range: 0.1,
   });
@@ -72,7 +77,12 @@ export async function randomInputs(device: Device, folder: string, data: string)
     await Deno.writeFile(`${folder}/${name}`, bytes);
   }
   const name = `random weights, ${dataset ? dataset.name : "random histories"}`;
-  const samples = dataset?.samples.test ?? randomSamples(sids.length, 2000);
+  const samples = (dataset?.samples.test ?? randomSamples(sids.length, 2000)).map((sample) => ({
+    ...sample,
+    history: items === 0
+      ? sample.history
+      : Array.from({ length: items }, (_, i) => sample.history[i % sample.history.length]),
+  }));
   return { name, model: folder, decoder, prompts, samples };
 }
 

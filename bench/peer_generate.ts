@@ -4,10 +4,11 @@
  * torch's default threads at the best of some batch sizes, tried first:
  *
  *     deno run -A bench/peer_generate.ts [--run RUN [--checkpoint best]] [--users 512] [--turns 4] [--beams 50]
- *         [--batches 8,32,128] [--trial 128] [--constraints table,function] [--python python3]
+ *         [--batches 8,32,128] [--trial 128] [--constraints table,function] [--items 40] [--python python3]
  *
- * Without a run the model is small and has random weights; the users are those of MiniOneRec's Industrial test split
- * where GENREC_DATA holds it, else random. The two take turns. Prints Markdown.
+ * Without a run the model is small and has random weights, and `--items` makes prompts of so many items; the users are
+ * those of MiniOneRec's Industrial test split where GENREC_DATA holds it, else random. The two take turns. Prints
+ * Markdown.
  */
 import { parseArgs } from "node:util";
 import type { Sample } from "../data/dataset.ts";
@@ -30,6 +31,7 @@ const { values } = parseArgs({
       type: "string",
       default: `${Deno.env.get("GENREC_DATA") ?? "../shared/data"}/minionerec-industrial`,
     },
+    items: { type: "string", default: "0" },
     users: { type: "string", default: "512" },
     turns: { type: "string", default: "4" },
     beams: { type: "string", default: "50" },
@@ -58,7 +60,7 @@ const folder = await Deno.makeTempDir();
 const device = await Device.open();
 const inputs = values.run
   ? await runInputs(device, values.run, values.checkpoint)
-  : await randomInputs(device, folder, values.data);
+  : await randomInputs(device, folder, values.data, Number(values.items));
 const { decoder, prompts } = inputs;
 const samples = inputs.samples.slice(0, Number(values.users));
 const trie = buildTrie(prompts.itemTokens);

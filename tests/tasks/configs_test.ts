@@ -2,18 +2,22 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import { parseArgs } from "../../tasks/_cli.ts";
+import { task as rl } from "../../tasks/rl.ts";
 import { task } from "../../tasks/sft.ts";
 
 const folder = fileURLToPath(new URL("../../configs", import.meta.url));
 const names = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
 
-Deno.test("every preset of configs/ is one of `genrec sft`", () => {
+Deno.test("every preset of configs/ is one of `genrec sft`, those that end in -rl of `genrec rl`", () => {
   for (const name of names) {
-    const { config } = parseArgs(task, ["--config", `${folder}/${name}`, "--data", "d", "--out", "o"])!;
+    const path = `${folder}/${name}`;
+    const { config }: { config: Record<string, unknown> } = name.endsWith("-rl.yaml")
+      ? parseArgs(rl, ["--config", path, "--run", "r", "--out", "o"])!
+      : parseArgs(task, ["--config", path, "--data", "d", "--out", "o"])!;
     const own = parse(Deno.readTextFileSync(`${folder}/${name}`));
     delete own.extends;
     for (const [key, value] of Object.entries(own)) {
-      assert.deepEqual(config[key as keyof typeof config], value, `${key} of ${name}`);
+      assert.deepEqual(config[key], value, `${key} of ${name}`);
     }
   }
 });

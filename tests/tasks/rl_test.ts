@@ -113,7 +113,7 @@ Deno.test("rl that runs away is stopped with its verdict, the best weights kept"
     });
     const { text, keptStep } = JSON.parse(await Deno.readTextFile(join(dir, "rl/verdict.json")));
     assert.ok(quiet.lines.includes(text), quiet.lines.join("\n"));
-    assert.ok(filesIn(join(dir, "rl")).includes(`checkpoints/step-${keptStep}/model.safetensors`));
+    assert.ok(filesIn(join(dir, "rl"))!.includes(`checkpoints/step-${keptStep}/model.safetensors`));
   });
 });
 
