@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { PhiloxStream } from "../data/philox.ts";
 import { UserError } from "../data/user_error.ts";
 import type { Device } from "../kernels/device.ts";
 import type { Tape } from "../kernels/tape.ts";
@@ -8,34 +7,26 @@ import { verticalConvolution, verticalConvolutionBackward } from "../kernels/ver
 import { windowMax, windowMaxBackward } from "../kernels/window_max.ts";
 import { windowRows, windowRowsBackward, type WindowShape } from "../kernels/window.ts";
 import type { DropTerm } from "./decoder_blocks.ts";
-import type { ItemBatch, ItemModel } from "./item_model.ts";
+import type { ItemBatch } from "./item_model.ts";
+import { biasParameter, denseParameters, ItemNetwork, ITEMS, itemShapeFields } from "./item_network.ts";
 import { embedding, linear, residual, selectRows } from "./layers.ts";
 import { relu } from "./mlp.ts";
-import { Parameters, type ParameterSpec } from "./parameters.ts";
+import type { ParameterSpec } from "./parameters.ts";
 
 /** Sizes of a {@link Caser}: `config.json` of its checkpoints. */
 export const CaserShape = z.strictObject({
   model_type: z.literal("caser"),
-  /** Items of the catalogue, N. */
-  num_items: z.int().min(1),
-  /** Items of the longest history that is read; the window sees the latest of them. */
-  max_length: z.int().min(1),
+  ...itemShapeFields,
   /** Items of the window, the paper's Markov order L. */
   markov_order: z.int().min(1),
-  /** Width of embedding and state, C. */
-  hidden_size: z.int().min(1),
   /** Horizontal filters of each height from 1 to L. */
   horizontal_filters: z.int().min(1),
   /** Vertical filters. */
   vertical_filters: z.int().min(1),
-  /** Whether scores are products with the item embedding, or with a matrix of their own, as in the paper. */
-  tie_word_embeddings: z.boolean(),
 });
 /** See the schema of this name. */
 export type CaserShape = z.output<typeof CaserShape>;
 
-const ITEMS = "item_embedding.weight";
-const OUTPUT = "output.weight";
 const VERTICAL = "vertical.weight";
 
 /**
@@ -45,13 +36,7 @@ const VERTICAL = "vertical.weight";
  * item are 0, and no maximum is taken over windows that hold none. The paper's vector a user is left out: whom nobody has
  * trained on can be ranked for. Dropout is on what the filters give.
  */
-export class Caser implements ItemModel {
-  readonly device: Device;
-  readonly parameters: Parameters;
-  readonly embeddingName: string = ITEMS;
-  readonly outputName: string;
-  readonly shape: CaserShape;
-
+export class Caser extends ItemNetwork<CaserShape> {
   /**
    * Allocates all parameters, set to 0: load or `initialize()` them next.
    * @throws {UserError} for a width that is no multiple of 4.
@@ -62,25 +47,7 @@ export class Caser implements ItemModel {
         `Cannot build Caser with a width of ${shape.hidden_size}: expected a multiple of 4`,
       );
     }
-    this.device = device;
-    this.shape = shape;
-    this.outputName = shape.tie_word_embeddings ? ITEMS : OUTPUT;
-    this.parameters = new Parameters(device, parameterSpecs(shape));
-  }
-
-  get items(): number {
-    return this.shape.num_items;
-  }
-
-  get maxLength(): number {
-    return this.shape.max_length;
-  }
-
-  /** Fresh weights: normal tables with this standard deviation, filters and layers 1 / sqrt(inputs); biases 0. */
-  initialize(seed: number, initializerRange: number): void {
-    const random = new PhiloxStream(seed, "caser weights");
-    const scale = ({ table, cols }: ParameterSpec) => table ? initializerRange : 1 / Math.sqrt(cols);
-    this.parameters.write(this.parameters.initial(() => random.normal(), scale));
+    super(device, shape, parameterSpecs(shape));
   }
 
   states(tape: Tape, batch: ItemBatch, dropped: DropTerm = (x) => x): Matrix {
@@ -99,9 +66,9 @@ export class Caser implements ItemModel {
     return selectRows(tape, relu(tape, hidden), targetRows, targetRows.length, inverse);
   }
 
-  /** Frees everything on the device. */
-  destroy(): void {
-    this.parameters.destroy();
+  /** Filters and layers 1 / sqrt(inputs). */
+  protected override freshDeviation({ table, cols }: ParameterSpec, initializerRange: number): number {
+    return table ? initializerRange : 1 / Math.sqrt(cols);
   }
 
   #vertical(tape: Tape, x: Matrix, positions: Flat): Matrix {
@@ -138,27 +105,19 @@ function maxOverTime(tape: Tape, x: Matrix, positions: Flat, count: number): Mat
   return y;
 }
 
+/** What a network has besides the tables of its items. */
 function parameterSpecs(shape: CaserShape): ParameterSpec[] {
-  const { num_items: items, hidden_size: width, markov_order: order, tie_word_embeddings: tied } = shape;
+  const { hidden_size: width, markov_order: order } = shape;
   const { horizontal_filters: horizontal, vertical_filters: vertical } = shape;
-  const table = (name: string, product: boolean): ParameterSpec => (
-    { name, rows: items, cols: width, init: "normal", decay: true, product, table: true }
-  );
   const matrix = (name: string, rows: number, cols: number, product = true): ParameterSpec => (
     { name, rows, cols, init: "normal", decay: true, product }
   );
-  const bias = (name: string, cols: number): ParameterSpec => (
-    { name, rows: 1, cols, init: "zeros", decay: false, product: false }
-  );
   return [
-    table(ITEMS, tied),
-    ...tied ? [] : [table(OUTPUT, true)],
     matrix(VERTICAL, vertical, order, false),
     matrix("hidden.vertical.weight", width, vertical * width),
-    bias("hidden.bias", width),
+    biasParameter("hidden.bias", width),
     ...Array.from({ length: order }, (_, i) => i + 1).flatMap((height) => [
-      matrix(`horizontal.${height}.weight`, horizontal, height * width),
-      bias(`horizontal.${height}.bias`, horizontal),
+      ...denseParameters(`horizontal.${height}`, horizontal, height * width),
       matrix(`hidden.horizontal.${height}.weight`, width, horizontal),
     ]),
   ];

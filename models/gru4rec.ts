@@ -1,47 +1,31 @@
 import { z } from "zod";
-import { PhiloxStream } from "../data/philox.ts";
 import { UserError } from "../data/user_error.ts";
 import type { Device } from "../kernels/device.ts";
 import { gru, gruBackward, gruWeightGradients, MAX_GRU_WIDTH } from "../kernels/gru.ts";
 import type { Tape } from "../kernels/tape.ts";
 import type { Matrix } from "../kernels/tensor.ts";
 import type { DropTerm } from "./decoder_blocks.ts";
-import type { ItemBatch, ItemModel } from "./item_model.ts";
+import type { ItemBatch } from "./item_model.ts";
+import { biasParameter, ItemNetwork, ITEMS, itemShapeFields } from "./item_network.ts";
 import { embedding, linear, selectRows } from "./layers.ts";
-import { Parameters, type ParameterSpec } from "./parameters.ts";
+import type { ParameterSpec } from "./parameters.ts";
 
 /** Sizes of a {@link Gru4Rec}: `config.json` of its checkpoints. */
 export const Gru4RecShape = z.strictObject({
   model_type: z.literal("gru4rec"),
-  /** Items of the catalogue, N. */
-  num_items: z.int().min(1),
-  /** Items of the longest history. */
-  max_length: z.int().min(1),
-  /** Width of embedding and state, H. */
-  hidden_size: z.int().min(1),
+  ...itemShapeFields,
   /** Layers. */
   num_hidden_layers: z.int().min(1),
-  /** Whether scores are products with the item embedding, or with a matrix of their own. */
-  tie_word_embeddings: z.boolean(),
 });
 /** See the schema of this name. */
 export type Gru4RecShape = z.output<typeof Gru4RecShape>;
-
-const ITEMS = "item_embedding.weight";
-const OUTPUT = "output.weight";
 
 /**
  * Recurrent recommendation (Hidasi et al. 2016, arXiv:1511.06939): item embedding, layers of gated recurrent units, and
  * products of the last layer's state with a vector an item. Every sequence starts from the state 0; dropout is on the
  * embedding and on the output of each layer.
  */
-export class Gru4Rec implements ItemModel {
-  readonly device: Device;
-  readonly parameters: Parameters;
-  readonly embeddingName: string = ITEMS;
-  readonly outputName: string;
-  readonly shape: Gru4RecShape;
-
+export class Gru4Rec extends ItemNetwork<Gru4RecShape> {
   /**
    * Allocates all parameters, set to 0: load or `initialize()` them next.
    * @throws {UserError} if a state of that width cannot be computed.
@@ -53,26 +37,7 @@ export class Gru4Rec implements ItemModel {
         `Cannot build GRU4Rec with a width of ${width}: expected a multiple of 4, at most ${MAX_GRU_WIDTH}`,
       );
     }
-    this.device = device;
-    this.shape = shape;
-    this.outputName = shape.tie_word_embeddings ? ITEMS : OUTPUT;
-    this.parameters = new Parameters(device, parameterSpecs(shape));
-  }
-
-  get items(): number {
-    return this.shape.num_items;
-  }
-
-  get maxLength(): number {
-    return this.shape.max_length;
-  }
-
-  /** Fresh weights: normal tables with this standard deviation, matrices with 1 / sqrt(3 H), PyTorch's variance; biases 0. */
-  initialize(seed: number, initializerRange: number): void {
-    const random = new PhiloxStream(seed, "gru4rec weights");
-    const recurrent = 1 / Math.sqrt(3 * this.shape.hidden_size);
-    const scale = ({ table }: ParameterSpec) => table ? initializerRange : recurrent;
-    this.parameters.write(this.parameters.initial(() => random.normal(), scale));
+    super(device, shape, parameterSpecs(shape));
   }
 
   states(tape: Tape, batch: ItemBatch, dropped: DropTerm = (x) => x): Matrix {
@@ -83,9 +48,9 @@ export class Gru4Rec implements ItemModel {
     return selectRows(tape, stream, batch.targetRows, batch.targetRows.length, batch.inverse);
   }
 
-  /** Frees everything on the device. */
-  destroy(): void {
-    this.parameters.destroy();
+  /** Matrices 1 / sqrt(3 H), the variance of PyTorch. */
+  protected override freshDeviation({ table }: ParameterSpec, initializerRange: number): number {
+    return table ? initializerRange : 1 / Math.sqrt(3 * this.shape.hidden_size);
   }
 
   #layer(tape: Tape, sequences: ItemBatch, x: Matrix, name: string): Matrix {
@@ -107,27 +72,14 @@ export class Gru4Rec implements ItemModel {
   }
 }
 
-function parameterSpecs(shape: Gru4RecShape): ParameterSpec[] {
-  const { num_items: items, hidden_size: width, num_hidden_layers: layers } = shape;
-  const tied = shape.tie_word_embeddings;
-  const table = (name: string, product: boolean): ParameterSpec => (
-    { name, rows: items, cols: width, init: "normal", decay: true, product, table: true }
-  );
+/** What a network has besides the tables of its items. */
+function parameterSpecs({ hidden_size: width, num_hidden_layers: layers }: Gru4RecShape): ParameterSpec[] {
   // The recurrent kernel reads its weight as it lies, so that one needs no transposed twin.
   const gates = (layer: string, part: string, product: boolean): ParameterSpec[] => [
     { name: `${layer}.weight_${part}`, rows: 3 * width, cols: width, init: "normal", decay: true, product },
-    {
-      name: `${layer}.bias_${part}`,
-      rows: 1,
-      cols: 3 * width,
-      init: "zeros",
-      decay: false,
-      product: false,
-    },
+    biasParameter(`${layer}.bias_${part}`, 3 * width),
   ];
   return [
-    table(ITEMS, tied),
-    ...tied ? [] : [table(OUTPUT, true)],
     ...Array.from({ length: layers }, (_, layer) => `gru.${layer}`).flatMap((name) => [
       ...gates(name, "ih", true),
       ...gates(name, "hh", false),

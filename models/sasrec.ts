@@ -1,39 +1,36 @@
 import { z } from "zod";
-import { PhiloxStream } from "../data/philox.ts";
-import { UserError } from "../data/user_error.ts";
-import { type AttentionShape, MAX_HEAD_DIM } from "../kernels/attention.ts";
+import type { AttentionShape } from "../kernels/attention.ts";
 import type { Device } from "../kernels/device.ts";
 import type { Tape } from "../kernels/tape.ts";
 import type { Matrix } from "../kernels/tensor.ts";
 import type { DropTerm } from "./decoder_blocks.ts";
-import type { ItemBatch, ItemModel } from "./item_model.ts";
+import type { ItemBatch } from "./item_model.ts";
+import {
+  denseParameters,
+  itemHeads,
+  ItemNetwork,
+  ITEMS,
+  itemShapeFields,
+  itemTable,
+} from "./item_network.ts";
 import { centredNorm, centredNormParameters } from "./layer_norm.ts";
 import { embedding, linear, residual, selectRows, selfAttention } from "./layers.ts";
 import { relu } from "./mlp.ts";
-import { Parameters, type ParameterSpec } from "./parameters.ts";
+import type { ParameterSpec } from "./parameters.ts";
 
 /** Sizes of a {@link Sasrec}: `config.json` of its checkpoints. */
 export const SasrecShape = z.strictObject({
   model_type: z.literal("sasrec"),
-  /** Items of the catalogue, N. */
-  num_items: z.int().min(1),
-  /** Positions, L: items of the longest history. */
-  max_length: z.int().min(1),
-  /** Width of the stream, C. */
-  hidden_size: z.int().min(1),
+  ...itemShapeFields,
   /** Blocks. */
   num_hidden_layers: z.int().min(1),
   /** Attention heads. */
   num_attention_heads: z.int().min(1),
-  /** Whether scores are products with the item embedding, as in the paper, or with a matrix of their own. */
-  tie_word_embeddings: z.boolean(),
 });
 /** See the schema of this name. */
 export type SasrecShape = z.output<typeof SasrecShape>;
 
-const ITEMS = "item_embedding.weight";
 const POSITIONS = "position_embedding.weight";
-const OUTPUT = "output.weight";
 const NORM_EPS = 1e-8; // as in the authors' code
 
 /**
@@ -42,12 +39,7 @@ const NORM_EPS = 1e-8; // as in the authors' code
  * stream (eq. 2 to 6, section III.E), a last norm, and dot products with the item embedding (eq. 7). Sequences are packed
  * without padding and positions count from the oldest item; dropout is on the embeddings and on what blocks add.
  */
-export class Sasrec implements ItemModel {
-  readonly device: Device;
-  readonly parameters: Parameters;
-  readonly embeddingName: string = ITEMS;
-  readonly outputName: string;
-  readonly shape: SasrecShape;
+export class Sasrec extends ItemNetwork<SasrecShape> {
   readonly #heads: AttentionShape;
 
   /**
@@ -55,33 +47,9 @@ export class Sasrec implements ItemModel {
    * @throws {UserError} if heads of that width cannot be computed.
    */
   constructor(device: Device, shape: SasrecShape) {
-    const { hidden_size: width, num_attention_heads: heads } = shape;
-    const headDim = width / heads;
-    if (headDim % 4 !== 0 || headDim > MAX_HEAD_DIM) {
-      throw new UserError(
-        `Cannot build SASRec with ${heads} heads on a width of ${width}: heads would be ${headDim} wide, expected a ` +
-          `multiple of 4, at most ${MAX_HEAD_DIM}`,
-      );
-    }
-    this.device = device;
-    this.shape = shape;
-    this.outputName = shape.tie_word_embeddings ? ITEMS : OUTPUT;
-    this.#heads = { heads, kvHeads: heads, headDim };
-    this.parameters = new Parameters(device, parameterSpecs(shape));
-  }
-
-  get items(): number {
-    return this.shape.num_items;
-  }
-
-  get maxLength(): number {
-    return this.shape.max_length;
-  }
-
-  /** Fresh weights: normal matrices with this standard deviation, gains 1, biases 0. */
-  initialize(seed: number, initializerRange: number): void {
-    const random = new PhiloxStream(seed, "sasrec weights");
-    this.parameters.write(this.parameters.initial(() => random.normal(), () => initializerRange));
+    const heads = itemHeads("SASRec", shape);
+    super(device, shape, parameterSpecs(shape));
+    this.#heads = heads;
   }
 
   states(tape: Tape, batch: ItemBatch, dropped: DropTerm = (x) => x): Matrix {
@@ -93,11 +61,6 @@ export class Sasrec implements ItemModel {
     const { targetRows, inverse } = batch;
     const selected = selectRows(tape, stream, targetRows, targetRows.length, inverse);
     return centredNorm(tape, parameters, selected, "norm", NORM_EPS);
-  }
-
-  /** Frees everything on the device. */
-  destroy(): void {
-    this.parameters.destroy();
   }
 
   #block(tape: Tape, batch: ItemBatch, x: Matrix, layer: number, dropped: DropTerm): Matrix {
@@ -117,20 +80,12 @@ export class Sasrec implements ItemModel {
   }
 }
 
+/** What a network has besides the tables of its items. */
 function parameterSpecs(shape: SasrecShape): ParameterSpec[] {
-  const { num_items: items, max_length, hidden_size: width, num_hidden_layers: layers } = shape;
-  const tied = shape.tie_word_embeddings;
-  const table = (name: string, rows: number, product: boolean): ParameterSpec => (
-    { name, rows, cols: width, init: "normal", decay: true, product, table: true }
-  );
-  const dense = (name: string, rows: number): ParameterSpec[] => [
-    { name: `${name}.weight`, rows, cols: width, init: "normal", decay: true, product: true },
-    { name: `${name}.bias`, rows: 1, cols: rows, init: "zeros", decay: false, product: false },
-  ];
+  const { max_length: positions, hidden_size: width, num_hidden_layers: layers } = shape;
+  const dense = (name: string, rows: number) => denseParameters(name, rows, width);
   return [
-    table(ITEMS, items, tied),
-    ...tied ? [] : [table(OUTPUT, items, true)],
-    table(POSITIONS, max_length, false),
+    itemTable(POSITIONS, positions, shape, false),
     ...Array.from({ length: layers }, (_, layer) => `layers.${layer}`).flatMap((name) => [
       ...centredNormParameters(`${name}.attention_norm`, width),
       ...dense(`${name}.qkv`, 3 * width),
