@@ -317,7 +317,7 @@ function checkMade(found: Prediction, row: number, expected: Sample | undefined,
 }
 
 /** Means and intervals of ranks (users), where a hit counts 1 / sharing (users). */
-function summary(
+export function summary(
   ranks: readonly Rank[],
   sharing: Float64Array,
   ks: readonly number[],
@@ -342,11 +342,6 @@ export function credited(values: Float64Array, sharing: Float64Array): Float64Ar
 
 /** Item numbers of each SID, most popular in `train` first, then by number. */
 function itemsBySid({ train, items, sids }: MeasurementOptions): Map<string, number[]> {
-  const members = new Map<string, number[]>();
-  for (const item of popularity(train, items.length).rank([], items.length).items) {
-    const group = members.get(sids[item]);
-    if (group) group.push(item);
-    else members.set(sids[item], [item]);
-  }
-  return members;
+  const byPopularity = popularity(train, items.length).rank([], items.length).items;
+  return Map.groupBy(byPopularity, (item) => sids[item]);
 }

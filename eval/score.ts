@@ -1,15 +1,8 @@
 import type { Split } from "../data/dataset.ts";
 import type { ResultRow } from "../data/result_files/read.ts";
 import { UserError } from "../data/user_error.ts";
-import {
-  bootstrapInterval,
-  DEFAULT_KS,
-  hitsAtK,
-  type Interval,
-  mean,
-  ndcgAtK,
-  type Rank,
-} from "./metrics.ts";
+import { credited, summary } from "./evaluate.ts";
+import { DEFAULT_KS, hitsAtK, type Interval, mean, ndcgAtK, type Rank } from "./metrics.ts";
 
 /** Metrics of another project's predictions; numbers keyed by cut-off are means over users. */
 export interface Score {
@@ -88,30 +81,20 @@ export function scoreResults(
     });
   }
 
-  const score: Score = {
-    users: rows.length,
+  const { users, hr, ndcg, ci95 } = summary(ranks, new Float64Array(rows.length).fill(1), within, seed);
+  const sharing = groupSizes && Float64Array.from(rows, ({ target }) => groupSizes.get(target)!);
+  const shared = (metric: typeof hitsAtK, sharing: Float64Array) =>
+    Object.fromEntries(within.map((k) => [k, mean(credited(metric(ranks, k), sharing))]));
+  return {
+    users,
     beams,
-    hr: {},
-    ndcg: {},
-    ...(groupSizes && { hrItem: {}, ndcgItem: {} }),
+    hr,
+    ndcg,
+    ...(sharing && { hrItem: shared(hitsAtK, sharing), ndcgItem: shared(ndcgAtK, sharing) }),
     duplicates,
     ...(groupSizes && { invalid, invalidBeforeHit }),
-    ci95: { hr: {}, ndcg: {} },
+    ci95,
   };
-  for (const k of within) {
-    const hits = hitsAtK(ranks, k);
-    const gains = ndcgAtK(ranks, k);
-    score.hr[k] = mean(hits);
-    score.ndcg[k] = mean(gains);
-    score.ci95.hr[k] = bootstrapInterval(hits, { seed });
-    score.ci95.ndcg[k] = bootstrapInterval(gains, { seed });
-    if (groupSizes === undefined) continue;
-    const shared = (values: Float64Array) =>
-      mean(values.map((value, row) => value / groupSizes.get(rows[row].target)!));
-    score.hrItem![k] = shared(hits);
-    score.ndcgItem![k] = shared(gains);
-  }
-  return score;
 }
 
 /**
