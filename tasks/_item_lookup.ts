@@ -30,7 +30,7 @@ export class ItemLookup {
 
   /** The item with this very title. Throws {@link UserError} with the nearest where there is none, or several. */
   numberOf(title: string, place: string): number {
-    this.#byTitle ??= groupBy(this.#items.entries(), ({ title }) => title.trim());
+    this.#byTitle ??= Map.groupBy(this.#items.keys(), (item) => this.#items[item].title.trim());
     const found = this.#byTitle.get(title.trim()) ?? [];
     if (found.length === 1) return found[0];
     const what = `Cannot recommend for title ${JSON.stringify(title)} of ${place}`;
@@ -55,16 +55,6 @@ export class ItemLookup {
     const suggestion = didYouMean(title, this.#items.map(({ title }) => title));
     return suggestion || ". Use whole titles, or item numbers";
   }
-}
-
-function groupBy(items: Iterable<[number, Item]>, keyOf: (item: Item) => string): Map<string, number[]> {
-  const groups = new Map<string, number[]>();
-  for (const [number, item] of items) {
-    const group = groups.get(keyOf(item));
-    if (group) group.push(number);
-    else groups.set(keyOf(item), [number]);
-  }
-  return groups;
 }
 
 /** Numbers of the items in any of these categories. Throws {@link UserError} for one that no item is in. */
