@@ -1,3 +1,5 @@
+import { mean as meanOf } from "../eval/metrics.ts";
+
 /**
  * What rewards less the mean of their group are divided by: `group` its standard deviation (GRPO, arXiv:2402.03300),
  * `none` nothing (Dr. GRPO, arXiv:2503.20783), `batch` the standard deviation of all groups of the step (REINFORCE++
@@ -27,7 +29,7 @@ export interface GroupStatistics {
 
 /** Mean and spread of rewards (G). */
 export function groupStatistics(rewards: Float64Array): GroupStatistics {
-  const mean = rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length;
+  const mean = meanOf(rewards);
   const zeroVariance = rewards.every((reward) => reward === rewards[0]);
   const squares = rewards.reduce((sum, reward) => sum + (reward - mean) ** 2, 0);
   return { mean, std: zeroVariance ? 0 : Math.sqrt(squares / (rewards.length - 1)), zeroVariance };

@@ -4,8 +4,7 @@ import { z } from "zod";
 export interface RlExampleSettings {
   /**
    * Names of tasks that are answered with one SID, each with a weight such as `titles-to-sid=0.5`, 1 where none stands.
-   * Default: none, which means what the run learned, as MiniOneRec
-   * mixes it: see `defaultTasks()`.
+   * Default: none, which means what the run learned, as MiniOneRec mixes it: see `defaultTasks()`.
    */
   tasks: string[];
   /** Most rows of `titles-to-sid`, drawn once with the seed; 0: all. Default: 10,000, as MiniOneRec. */
