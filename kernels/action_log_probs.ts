@@ -4,8 +4,14 @@ import type { Kernel } from "./kernel.ts";
 import { expectLength, type Flat, groupsOf, type Matrix } from "./tensor.ts";
 import type { TrieEdges } from "./trie_log_softmax.ts";
 import code from "./action_log_probs.wgsl" with { type: "text" };
+import childrenCode from "./trie_children.wgsl" with { type: "text" };
 
-const common = { label: "kernels/action_log_probs.wgsl", code, outputs: 0, workgroup: [32] as const };
+const common = {
+  label: "kernels/action_log_probs.wgsl",
+  code: childrenCode + code,
+  outputs: 0,
+  workgroup: [32] as const,
+};
 const chunkKernel: Kernel = {
   ...common,
   entry: "action_log_probs_chunk",

@@ -1,6 +1,7 @@
-// Log-probabilities of chosen tokens, several a row, and the entropy of what they were chosen from: a softmax over all
-// columns of chunked logits, or over the children of the row's trie node. Statistics of a row, kept from chunk to chunk,
-// of z = logit / temperature: x largest z, y sum of exp(z - largest), z sum of exp(z - largest) * (z - largest).
+// Follows trie_children.wgsl. Log-probabilities of chosen tokens, several a row, and the entropy of what they were chosen
+// from: a softmax over all columns of chunked logits, or over the children of the row's trie node. Statistics of a row,
+// kept from chunk to chunk, of z = logit / temperature: x largest z, y sum of exp(z - largest), z sum of
+// exp(z - largest) * (z - largest).
 const WORKGROUP = 32u;
 
 struct Params {
@@ -19,7 +20,6 @@ struct Params {
 @group(0) @binding(12) var<storage, read> tokens: array<u32>;
 @group(0) @binding(13) var<storage, read_write> log_probs: array<f32>;
 
-// The trie is one array: see trie_log_softmax.wgsl.
 @group(0) @binding(14) var<storage, read> trie: array<u32>;
 @group(0) @binding(15) var<storage, read> nodes_of_rows: array<u32>;
 
@@ -133,26 +133,6 @@ var<workgroup> team: array<vec3f, TEAM>;
   if (me == 0) { fold(row, team[0]); }
 }
 
-// Places [first, end) in `trie` where the tokens of a node's children are, ascending.
-struct Children { first: u32, end: u32 }
-
-fn children_of(row: u32) -> Children {
-  let node = nodes_of_rows[row];
-  if (node >= params.nodes) { return Children(0, 0); }
-  return Children(params.nodes + 1 + trie[node], params.nodes + 1 + trie[node + 1]);
-}
-
-// First place among the children whose token is `token` or greater.
-fn lower_bound(children: Children, token: u32) -> u32 {
-  var low = children.first;
-  var high = children.end;
-  while (low < high) {
-    let middle = (low + high) / 2;
-    if (trie[middle] < token) { low = middle + 1; } else { high = middle; }
-  }
-  return low;
-}
-
 // logits (R, Vc) = in0, actions, nodes (R) -> stats (R) of children, z of chosen children
 @compute @workgroup_size(WORKGROUP) fn action_log_probs_chunk_children(
   @builtin(global_invocation_id) id: vec3u,
@@ -160,7 +140,7 @@ fn lower_bound(children: Children, token: u32) -> u32 {
 ) {
   let row = linear_index(id, count, WORKGROUP);
   if (row >= params.rows || offsets[row] == offsets[row + 1]) { return; }
-  let children = children_of(row);
+  let children = children_of(row, params.nodes);
   let low = lower_bound(children, params.start);
   let high = lower_bound(children, params.start + params.cols);
 
@@ -248,7 +228,7 @@ fn pulled(row: u32, first: u32) -> vec4f {
   if (id.x * 4 >= params.cols || row >= params.rows) { return; }
   var value = vec4f(0);
   if (offsets[row] != offsets[row + 1]) {
-    let children = children_of(row);
+    let children = children_of(row, params.nodes);
     let first = params.start + id.x * 4;
     let end = min(first + 4, params.start + params.cols);
     var at = lower_bound(children, first);

@@ -3,9 +3,15 @@ import type { Device } from "./device.ts";
 import type { Kernel } from "./kernel.ts";
 import { expectLength, type Flat, groupsOf, type Matrix } from "./tensor.ts";
 import type { TrieEdges } from "./trie_log_softmax.ts";
+import childrenCode from "./trie_children.wgsl" with { type: "text" };
 import code from "./trie_cross_entropy.wgsl" with { type: "text" };
 
-const common = { label: "kernels/trie_cross_entropy.wgsl", code, outputs: 0, workgroup: [32] as const };
+const common = {
+  label: "kernels/trie_cross_entropy.wgsl",
+  code: childrenCode + code,
+  outputs: 0,
+  workgroup: [32] as const,
+};
 const weightsKernel: Kernel = {
   ...common,
   entry: "trie_loss_weights",

@@ -1,6 +1,6 @@
-// Cross-entropy over the children of trie nodes, logits in chunks of columns as in cross_entropy.wgsl. Statistics of a
-// row, kept from chunk to chunk: x largest logit of a child, y sum of exp(logit - largest), z logit of the target, w sum
-// of logits. The trie is one array: see trie_log_softmax.wgsl.
+// Follows trie_children.wgsl. Cross-entropy over the children of trie nodes, logits in chunks of columns as in
+// cross_entropy.wgsl. Statistics of a row, kept from chunk to chunk: x largest logit of a child, y sum of
+// exp(logit - largest), z logit of the target, w sum of logits.
 const WORKGROUP = 32u;
 
 struct SplitParams { rows: u32, nodes: u32, share: f32 }
@@ -17,26 +17,6 @@ struct BackwardParams { rows: u32, nodes: u32, cols: u32, start: u32, smoothing:
 
 // Finite, so that an empty start merges without inf - inf.
 const LOWEST = -3.4e38;
-
-// Places [first, end) in `trie` where the tokens of a node's children are, ascending.
-struct Children { first: u32, end: u32 }
-
-fn children_of(row: u32, nodes: u32) -> Children {
-  let node = nodes_of_rows[row];
-  if (node >= nodes) { return Children(0, 0); }
-  return Children(nodes + 1 + trie[node], nodes + 1 + trie[node + 1]);
-}
-
-// First place among the children whose token is `token` or greater.
-fn lower_bound(children: Children, token: u32) -> u32 {
-  var low = children.first;
-  var high = children.end;
-  while (low < high) {
-    let middle = (low + high) / 2;
-    if (trie[middle] < token) { low = middle + 1; } else { high = middle; }
-  }
-  return low;
-}
 
 @group(0) @binding(12) var<storage, read> targets: array<u32>;
 @group(0) @binding(13) var<storage, read> split_weights: array<f32>;
