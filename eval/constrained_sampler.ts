@@ -7,6 +7,7 @@ import {
   trieGumbelTopK,
 } from "../kernels/trie_gumbel.ts";
 import { createTrieDraws, destroyTrieDraws, type SampleShape, trieSample } from "../kernels/trie_sample.ts";
+import { DEAD } from "../kernels/trie_topk.ts";
 import type { DecodeModel } from "../models/decode.ts";
 import type { DeviceTrie } from "./device_trie.ts";
 import { appendedTokens, childLogProbs, cutOf, expectTokens, mostBeams } from "./trie_decoding.ts";
@@ -53,8 +54,6 @@ interface Draws {
   finish(): void;
   destroy(): void;
 }
-
-const DEAD = 0xffffffff;
 
 /**
  * Draws SIDs of a trie from a model. Prompts are computed once whatever the number of draws, and sampling stays on the
