@@ -30,7 +30,7 @@ export interface SummaryDifference {
 
 /** {@link SummaryDifference} of all users, and by name of the slicing and bucket. */
 export interface Comparison extends SummaryDifference {
-  /** At one cut-off: the last one up to 10. */
+  /** At one cut-off: {@link verdictK}. */
   slices: Record<string, Record<string, SummaryDifference>>;
 }
 
@@ -55,7 +55,7 @@ export function compareRanks(
   options: CompareOptions,
 ): Comparison {
   const { ks, slices, seed } = options;
-  const sliceKs = [ks.filter((k) => k <= SLICE_K).at(-1) ?? ks[0]];
+  const sliceKs = [verdictK(ks)];
   return {
     ...difference(baseline, other, ks, seed),
     slices: Object.fromEntries(slices.map(({ slicing, buckets }) => {
@@ -68,6 +68,11 @@ export function compareRanks(
       return [slicing.name, Object.fromEntries(found)];
     })),
   };
+}
+
+/** The cut-off that a verdict is of: the last one up to 10, or else the first. `ks` ascend. */
+export function verdictK(ks: readonly number[]): number {
+  return ks.filter((k) => k <= SLICE_K).at(-1) ?? ks[0];
 }
 
 /** Whether a difference is one: `none` unless interval and p-value (0.05) say the same. */

@@ -1,5 +1,5 @@
 import { details, escapeHtml, grouped, htmlPage, section, table, tiles } from "../data/html_page.ts";
-import { direction, type MetricDifference } from "../eval/compare.ts";
+import { direction, type MetricDifference, verdictK } from "../eval/compare.ts";
 import { costChart, type CostPoint, intervalChart } from "./_compare_charts.ts";
 import css from "./_compare.css" with { type: "text" };
 import type { SystemResult, SystemsReport } from "./_compare_report.ts";
@@ -11,7 +11,7 @@ import {
   type Table,
   withInterval,
 } from "./_compare_tables.ts";
-import { interval, pValue, signed, verdictK } from "./_difference.ts";
+import { interval, pValue, signed } from "./_difference.ts";
 
 /** A web page of the report: one file, no script, nothing fetched. */
 export function comparePage(report: SystemsReport): string {
@@ -27,15 +27,13 @@ export function comparePage(report: SystemsReport): string {
   ]);
 }
 
-const kOf = ({ ks }: SystemsReport) => verdictK(ks.map(String));
-
 function bestFirst(report: SystemsReport): SystemResult[] {
-  const k = kOf(report);
+  const k = verdictK(report.ks);
   return report.systems.toSorted((a, b) => b.ndcg[k].mean - a.ndcg[k].mean);
 }
 
 function facts(report: SystemsReport): [value: string, label: string][] {
-  const k = kOf(report);
+  const k = verdictK(report.ks);
   const [best] = bestFirst(report);
   const runs = report.systems.reduce((sum, { evaluations }) => sum + evaluations.length, 0);
   const better = report.systems.filter(({ comparison }) => comparison?.direction === "better").length;
@@ -48,7 +46,7 @@ function facts(report: SystemsReport): [value: string, label: string][] {
 }
 
 function quality(report: SystemsReport): string {
-  const k = kOf(report);
+  const k = verdictK(report.ks);
   const chart = (metric: "hr" | "ndcg", title: string) =>
     intervalChart(
       title,
@@ -73,7 +71,7 @@ function quality(report: SystemsReport): string {
 function differences(report: SystemsReport): string {
   const others = bestFirst(report).filter(({ comparison }) => comparison !== null);
   if (others.length === 0) return "";
-  const k = kOf(report);
+  const k = verdictK(report.ks);
   const chart = (metric: "hr" | "ndcg", title: string) =>
     intervalChart(
       title,
@@ -104,7 +102,7 @@ function row(name: string, found: MetricDifference) {
 }
 
 function costs(report: SystemsReport): string {
-  const k = kOf(report);
+  const k = verdictK(report.ks);
   const systems = bestFirst(report);
   const chart = (key: "parameters" | "trainingSeconds" | "usersPerSecond", title: string) => {
     const points = systems.flatMap((system, i): CostPoint[] => {

@@ -1,9 +1,9 @@
-import { compareRanks, direction, type SummaryDifference, userMeans } from "../eval/compare.ts";
+import { compareRanks, direction, type SummaryDifference, userMeans, verdictK } from "../eval/compare.ts";
 import type { Credit } from "../eval/evaluate.ts";
 import { hitsAtK, mean, ndcgAtK } from "../eval/metrics.ts";
 import { type SeedStatistics, seedStatistics } from "../eval/seed_statistics.ts";
 import type { Group, Member } from "./_compare_groups.ts";
-import { verdictK, verdictOf } from "./_difference.ts";
+import { verdictOf } from "./_difference.ts";
 
 /** One evaluation: a seed of a system. */
 export interface SeedResult {
@@ -112,7 +112,7 @@ function compared(group: Group, baseline: Group, ks: number[], seed: number): Sy
     users,
     hr,
     ndcg,
-    direction: direction(ndcg[verdictK(Object.keys(ndcg))]),
+    direction: direction(ndcg[verdictK(ks)]),
     verdict: verdictOf({ users, hr, ndcg }, baseline.name, group.name),
   };
 }

@@ -1,5 +1,4 @@
-import { direction, type MetricDifference, type SummaryDifference } from "../eval/compare.ts";
-import { SLICE_K } from "../eval/evaluate.ts";
+import { direction, type MetricDifference, type SummaryDifference, verdictK } from "../eval/compare.ts";
 
 /** A difference with its sign. */
 export const signed = (value: number) => (value < 0 ? "-" : "+") + Math.abs(value).toFixed(4);
@@ -8,14 +7,9 @@ export const interval = ({ ci95: [low, high] }: MetricDifference) => `${signed(l
 /** How likely chance is to give as much. */
 export const pValue = ({ p }: MetricDifference) => p < 0.001 ? "<0.001" : p.toFixed(3);
 
-/** The cut-off that a verdict is of: 10, or the one before it. */
-export function verdictK(ks: readonly string[]): string {
-  return ks.filter((k) => Number(k) <= SLICE_K).at(-1) ?? ks[0];
-}
-
 /** What the difference in NDCG at {@link verdictK} says in a sentence. */
 export function verdictOf({ ndcg, users }: SummaryDifference, baseline: string, other: string): string {
-  const k = verdictK(Object.keys(ndcg));
+  const k = verdictK(Object.keys(ndcg).map(Number));
   const found = ndcg[k];
   const figures = `NDCG@${k} ${signed(found.difference)} (95 % ${interval(found)}, p ${
     pValue(found)
