@@ -37,6 +37,11 @@ const State = z.strictObject({
   validationDue: z.boolean().default(false),
 }) satisfies z.ZodType<TrainerState>;
 
+/** The state before the first step. */
+export function freshState(): TrainerState {
+  return { step: 0, best: null, seconds: 0, pending: { sums: [], shares: [] }, validationDue: false };
+}
+
 /** Training that led to numbers that are not finite: going on from its checkpoint would lead there again. */
 export class DivergenceError extends UserError {
   /** Shown before the message in stack traces. */
@@ -94,8 +99,13 @@ export async function* checkpointFiles(
       yield { name: `adapter/${name}`, bytes };
     }
   }
-  const arrays = await optimizer.state();
-  const flats = new Map(Object.entries(arrays).map(([name, data]) => [name, { shape: [data.length], data }]));
+  yield* trainerFiles(optimizer, state);
+}
+
+/** What training needs to go on: `trainer.safetensors` and `trainer.json`, which {@link loadTrainer} reads. */
+export async function* trainerFiles(optimizer: Optimizer, state: TrainerState): AsyncGenerator<ModelFile> {
+  const arrays = Object.entries(await optimizer.state());
+  const flats = new Map(arrays.map(([name, data]) => [name, { shape: [data.length], data }]));
   yield { name: "trainer.safetensors", bytes: writeSafetensors(flats) };
   yield { name: "trainer.json", bytes: new TextEncoder().encode(formatState(state)) };
 }

@@ -2,23 +2,27 @@ import type { DeviceTrie } from "../eval/device_trie.ts";
 import type { Device } from "../kernels/device.ts";
 import type { Decoder } from "../models/decoder.ts";
 import { LossScaling } from "../models/loss_scaling.ts";
-import { Optimizer, type OptimizerOptions } from "../models/optimizer.ts";
+import { Optimizer } from "../models/optimizer.ts";
 import type { ModelFile } from "../models/pretrained.ts";
 import { learningRateAt, type Schedule } from "../models/schedule.ts";
 import {
   checkpointFiles,
   DivergenceError,
   formatState,
+  freshState,
   loadTrainer,
   type TrainerState,
 } from "./checkpoint.ts";
 import { failedBatchFiles } from "./failed_batch.ts";
 import { LossLog } from "./loss_log.ts";
+import { optimizerOptions } from "./optimizer_options.ts";
 import { type MetricsObserver, scalarsOf } from "./observers/observer.ts";
 import type { PackedData } from "./packed_data.ts";
+import { round } from "./round.ts";
 import type { RunDirectory } from "./run_directory.ts";
 import type { SftConfig } from "./sft_config.ts";
 import { SftStep } from "./sft_step.ts";
+import { SignalListener } from "./signal_listener.ts";
 import { StepPlan } from "./step_plan.ts";
 import type { Validation, ValidationResult } from "./validation.ts";
 
@@ -88,10 +92,6 @@ export interface SftResult {
   tokensPerSecond: number;
 }
 
-// How long a stop signal may go unseen, in milliseconds: the event loop hears of it only when the loop waits for a
-// timer, which costs 1 to 2 ms.
-const LISTEN_EVERY = 50;
-
 /**
  * Supervised fine-tuning of a decoder: the main loop. A run that was stopped, even killed, and resumed gives the same
  * bytes as one that was not. Throws {@link DivergenceError} when loss or weights are not finite.
@@ -112,13 +112,7 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
   const scaling = device.dtype === "f16" ? new LossScaling(device) : undefined;
   const optimizer = new Optimizer(decoder.parameters, optimizerOptions(config), scaling);
   const lossLog = new LossLog(device, source.tasks, config.loggingSteps, data.capacity.rows);
-  let state: TrainerState = {
-    step: 0,
-    best: null,
-    seconds: 0,
-    pending: { sums: [], shares: [] },
-    validationDue: false,
-  };
+  let state = freshState();
   if (input.resume) {
     if (await run.hasCheckpoint()) {
       const folder = await run.checkpoint("latest");
@@ -180,7 +174,7 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
   };
   const isEarly = () => config.patience > 0 && (state.best?.stale ?? 0) >= config.patience;
   const startedAt = performance.now() - state.seconds * 1000;
-  let listenedAt = performance.now();
+  const listener = new SignalListener();
   let tokensDone = 0;
   const firstStep = state.step;
 
@@ -235,10 +229,7 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
       input.onStep?.(state.step, `loss ${loss.toFixed(3)}`);
     }
 
-    if (performance.now() - listenedAt > LISTEN_EVERY) {
-      await new Promise((resume) => setTimeout(resume, 0));
-      listenedAt = performance.now();
-    }
+    await listener.listen();
     state.validationDue = validation !== undefined && (last || plan.isEvaluation(state.step));
     const best = state.validationDue && !signal.aborted && await validate();
     state.seconds = (performance.now() - startedAt) / 1000;
@@ -261,27 +252,6 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
     seconds,
     tokensPerSecond: tokensDone / Math.max(seconds, 1e-9),
   };
-}
-
-/** Settings of the optimizer under its own names. */
-export function optimizerOptions(
-  config: Pick<
-    SftConfig,
-    "adamBeta1" | "adamBeta2" | "adamEpsilon" | "weightDecay" | "maxGradNorm" | "emaDecay"
-  >,
-): OptimizerOptions {
-  return {
-    beta1: config.adamBeta1,
-    beta2: config.adamBeta2,
-    eps: config.adamEpsilon,
-    weightDecay: config.weightDecay,
-    maxGradNorm: config.maxGradNorm,
-    emaDecay: config.emaDecay,
-  };
-}
-
-function round(value: number, digits: number): number {
-  return Number(value.toFixed(digits));
 }
 
 function rounded(values: Record<string, number>, digits: number): Record<string, number> {

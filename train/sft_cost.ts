@@ -3,7 +3,7 @@ import type { Trie } from "../sid/trie.ts";
 import type { TrainingPlan } from "./estimate.ts";
 import type { MemorySettings } from "./memory_check.ts";
 import type { PackedData } from "./packed_data.ts";
-import { optimizerOptions } from "./sft.ts";
+import { optimizerOptions } from "./optimizer_options.ts";
 import type { SftConfig } from "./sft_config.ts";
 import { type DecoderInputs, decoderOptions } from "./sft_decoder.ts";
 import { sftMicroBatch } from "./sft_rehearsal.ts";

@@ -6,9 +6,12 @@ import { Optimizer } from "../../models/optimizer.ts";
 import type { ModelFile } from "../../models/pretrained.ts";
 import { writeSafetensors } from "../../models/safetensors.ts";
 import { learningRateAt, type Schedule, type ScheduleName, SCHEDULES } from "../../models/schedule.ts";
-import { DivergenceError, formatState, loadTrainer, type TrainerState } from "../checkpoint.ts";
+import { DivergenceError, freshState, loadTrainer, trainerFiles, type TrainerState } from "../checkpoint.ts";
 import { LossLog } from "../loss_log.ts";
 import { PackedData } from "../packed_data.ts";
+import { round } from "../round.ts";
+import { optimizerOptions } from "../optimizer_options.ts";
+import { SignalListener } from "../signal_listener.ts";
 import { StepPlan } from "../step_plan.ts";
 import { itemSequences, type NegativeSource } from "./item_sequences.ts";
 import { ItemStep } from "./item_step.ts";
@@ -86,8 +89,6 @@ export const itemTrainingFields = {
 } satisfies { [K in keyof ItemTrainingConfig]: z.ZodType<ItemTrainingConfig[K]> };
 
 const ADAM_EPSILON = 1e-8;
-// How long a stop signal may go unseen, in milliseconds: the event loop hears of it only when the loop waits for a timer.
-const LISTEN_EVERY = 50;
 
 /**
  * Trains a model over item numbers that has fresh weights. A checkpoint follows each epoch, so a run that was stopped,
@@ -115,21 +116,9 @@ export async function trainItems(
     totalSteps: plan.total,
     minRatio: 0,
   };
-  const optimizer = new Optimizer(model.parameters, {
-    beta1: config.adamBeta1,
-    beta2: config.adamBeta2,
-    eps: ADAM_EPSILON,
-    weightDecay: config.weightDecay,
-    maxGradNorm: config.maxGradNorm,
-    emaDecay: config.emaDecay,
-  });
-  let state: TrainerState = {
-    step: 0,
-    best: null,
-    seconds: 0,
-    pending: { sums: [], shares: [] },
-    validationDue: false,
-  };
+  const options = optimizerOptions({ ...config, adamEpsilon: ADAM_EPSILON });
+  const optimizer = new Optimizer(model.parameters, options);
+  let state = freshState();
   if (input.resume) {
     if (await run.hasCheckpoint()) {
       const folder = await run.checkpoint("latest");
@@ -156,7 +145,7 @@ export async function trainItems(
 
     const startedAt = performance.now() - state.seconds * 1000;
     const firstStep = state.step;
-    let listenedAt = performance.now();
+    const listener = new SignalListener();
     const isEarly = () => config.patience > 0 && (state.best?.stale ?? 0) >= config.patience;
     let epoch = Math.round(state.step === 0 ? 0 : plan.epochAt(state.step));
     for (; epoch < epochs && !isEarly(); epoch++) {
@@ -165,10 +154,7 @@ export async function trainItems(
         const step = state.step + i;
         training.run(step, plan.microBatches(step), learningRateAt(step, schedule), log, i);
         input.onStep?.(step + 1);
-        if (performance.now() - listenedAt > LISTEN_EVERY) {
-          await new Promise((resume) => setTimeout(resume, 0));
-          listenedAt = performance.now();
-        }
+        await listener.listen();
       }
       if (signal.aborted) break;
       const [sums, norm] = await device.read(log.sums, optimizer.gradientNorm);
@@ -249,12 +235,5 @@ async function* checkpointFiles(
   }
   yield { name: "config.json", bytes: text(JSON.stringify(model.shape, null, 2) + "\n") };
   yield { name: "model.safetensors", bytes: writeSafetensors(tensors) };
-  const arrays = Object.entries(await optimizer.state());
-  const flats = new Map(arrays.map(([name, data]) => [name, { shape: [data.length], data }]));
-  yield { name: "trainer.safetensors", bytes: writeSafetensors(flats) };
-  yield { name: "trainer.json", bytes: text(formatState(state)) };
-}
-
-function round(value: number, digits: number): number {
-  return Number(value.toFixed(digits));
+  yield* trainerFiles(optimizer, state);
 }

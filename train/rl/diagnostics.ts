@@ -1,3 +1,5 @@
+import { groupStatistics } from "../advantages.ts";
+import { round } from "../round.ts";
 import type { AnswerGroup } from "./rollout.ts";
 import type { UpdateStatistics } from "./policy_update.ts";
 
@@ -36,6 +38,7 @@ export interface Diagnostics {
   supervisedLoss: number;
 }
 
+const DIGITS = 4;
 /** Group sizes at which pass@k is told. */
 const PASS_AT = [1, 2, 4, 8, 16, 32];
 
@@ -70,13 +73,15 @@ export class DiagnosticSums {
       this.#add("groups", 1);
       this.#add("invalid", completions.filter(({ items }) => items.length === 0).length);
       this.#add("hitGroups", found > 0 ? 1 : 0);
-      this.#add("zeroVariance", total.every((value) => value === total[0]) ? 1 : 0);
       this.#add("diversity", new Set(completions.map(({ leaf }) => leaf)).size / completions.length);
-      this.#add("reward", meanOf(total));
-      this.#add("rewardStd", deviationOf(total));
+      const { mean, std, zeroVariance } = groupStatistics(total);
+      this.#add("zeroVariance", zeroVariance ? 1 : 0);
+      this.#add("reward", mean);
+      this.#add("rewardStd", std);
       this.#names.forEach((name, i) => {
-        this.#add(`mean ${name}`, meanOf(byReward[i]));
-        this.#add(`std ${name}`, deviationOf(byReward[i]));
+        const own = groupStatistics(byReward[i]);
+        this.#add(`mean ${name}`, own.mean);
+        this.#add(`std ${name}`, own.std);
       });
       for (const k of PASS_AT.filter((k) => k <= completions.length)) {
         const pass = ranked
@@ -116,7 +121,7 @@ export class DiagnosticSums {
   take(): Diagnostics {
     const groups = Math.max(1, this.#get("groups")), steps = Math.max(1, this.#get("steps"));
     const tokens = Math.max(1, this.#get("tokens"));
-    const ofGroups = (name: string) => round(this.#get(name) / groups);
+    const ofGroups = (name: string) => round(this.#get(name) / groups, DIGITS);
     const line: Diagnostics = {
       reward: ofGroups("reward"),
       rewardStd: ofGroups("rewardStd"),
@@ -130,10 +135,10 @@ export class DiagnosticSums {
       ),
       diversity: ofGroups("diversity"),
       invalid: this.#get("invalid"),
-      kl: round(this.#get("kl") / tokens, 6),
-      entropy: round(this.#get("entropy") / Math.max(1, this.#get("rows"))),
-      clipShare: round(this.#get("clipped") / tokens),
-      gradNorm: round(this.#get("gradientNorm") / steps),
+      kl: round(this.kl, 6),
+      entropy: round(this.#get("entropy") / Math.max(1, this.#get("rows")), DIGITS),
+      clipShare: round(this.#get("clipped") / tokens, DIGITS),
+      gradNorm: round(this.#get("gradientNorm") / steps, DIGITS),
       policyLoss: round(this.#get("policyLoss") / steps, 6),
       supervisedLoss: round(this.#get("supervisedLoss") / steps, 6),
     };
@@ -161,18 +166,4 @@ export function passAtK(n: number, found: number, k: number): number {
   let miss = 1;
   for (let i = 0; i < k; i++) miss *= (n - found - i) / (n - i);
   return 1 - miss;
-}
-
-function meanOf(values: Float64Array): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-/** With n - 1, as advantages have it. */
-function deviationOf(values: Float64Array): number {
-  const mean = meanOf(values);
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
-}
-
-function round(value: number, digits = 4): number {
-  return Number(value.toFixed(digits));
 }

@@ -13,8 +13,10 @@ import { type ObjectiveMethod, policyObjective } from "../objectives/objective.t
 import { objectiveMethod } from "../objectives/registry.ts";
 import { type MetricsObserver, scalarsOf } from "../observers/observer.ts";
 import type { RewardSet } from "../rewards/reward_set.ts";
+import { round } from "../round.ts";
 import type { RunDirectory } from "../run_directory.ts";
-import { optimizerOptions } from "../sft.ts";
+import { SignalListener } from "../signal_listener.ts";
+import { optimizerOptions } from "../optimizer_options.ts";
 import type { Validation } from "../validation.ts";
 import type { RlConfig } from "./config.ts";
 import { type Diagnostics, DiagnosticSums } from "./diagnostics.ts";
@@ -83,9 +85,6 @@ export interface RlResult {
   state: RlState;
 }
 
-// The event loop hears of signals only when the loop waits for a timer.
-const LISTEN_EVERY = 50;
-
 /**
  * Reinforcement learning of a policy on its own answers: rollouts, rewards, advantages, updates. A run that was stopped
  * and resumed gives the same bytes as one that was not. The weights before the first step take part in the choice of
@@ -121,7 +120,7 @@ class RlTraining {
   /** What the last update will say, until it is taken in. */
   #pending: Promise<UpdateStatistics | undefined> | undefined;
   #startedAt: number;
-  #listenedAt = performance.now();
+  #listener = new SignalListener();
 
   private constructor(input: RlInput, parts: RlParts, plan: RlPlan, state: RlState) {
     this.#input = input;
@@ -175,7 +174,7 @@ class RlTraining {
       if (config.refModelSyncSteps > 0 && state.step % config.refModelSyncSteps === 0) {
         await reference.sync(config.refModelMixupAlpha);
       }
-      await this.#listen();
+      await this.#listener.listen();
       state.validationDue = last || state.step % config.evalSteps === 0;
       const isSave = state.step % (config.saveSteps || config.evalSteps) === 0;
       if (!state.validationDue && !isSave && !signal.aborted) continue;
@@ -325,12 +324,6 @@ class RlTraining {
     await this.#input.run.log({ step, ...entry });
     await this.#parts.observer?.log(step, scalarsOf(entry));
   }
-
-  async #listen(): Promise<void> {
-    if (performance.now() - this.#listenedAt <= LISTEN_EVERY) return;
-    await new Promise((resume) => setTimeout(resume, 0));
-    this.#listenedAt = performance.now();
-  }
 }
 
 /** The state of the latest checkpoint, whose arrays are put back; a fresh one where there is none yet. */
@@ -395,8 +388,4 @@ function checkPrompts(examples: RlExamples, branches: number, tokensPerBatch: nu
     }, expected at most ` +
       `${tokensPerBatch}. Raise --tokens-per-batch, or lower --num-generations`,
   );
-}
-
-function round(value: number, digits: number): number {
-  return Number(value.toFixed(digits));
 }
