@@ -282,18 +282,19 @@ export async function openModel(
   return { decoder, checkpoint };
 }
 
-/** Beam search over the run's catalogue, or over `items` of it. Without a normalisation, that of the training. */
+/** The run's catalogue to search, or `items` of it. */
+export function openTrie(device: Device, run: TrainedRun, items?: readonly number[]): DeviceTrie {
+  return new DeviceTrie(device, buildTrie(run.prompts.itemTokens, items));
+}
+
+/** Beam search over a run's catalogue. Without a normalisation, that of the training. */
 export function openSearch(
   device: Device,
   run: TrainedRun,
   decoder: Decoder,
-  { beams, normalisation, items }: {
-    beams: number;
-    normalisation: Normalisation | "auto";
-    items?: readonly number[];
-  },
+  trie: DeviceTrie,
+  { beams, normalisation }: { beams: number; normalisation: Normalisation | "auto" },
 ): BeamSearch {
-  const trie = new DeviceTrie(device, buildTrie(run.prompts.itemTokens, items));
   return new BeamSearch(device, decoder, trie, { beams, normalisation: resolved(run, normalisation) });
 }
 

@@ -31,7 +31,16 @@ import { openShards, SHARD, shardRows } from "./_evaluate_shards.ts";
 import { loadInputs, openDevice, VariantFlag } from "./_inputs.ts";
 import { LineFile, makeFolder } from "./_output.ts";
 import { RESULT_FORMATS, writeResults } from "./_results.ts";
-import { modelFolder, openModel, openRun, openSearch, resolved, RunFlags, type TrainedRun } from "./_run.ts";
+import {
+  modelFolder,
+  openModel,
+  openRun,
+  openSearch,
+  openTrie,
+  resolved,
+  RunFlags,
+  type TrainedRun,
+} from "./_run.ts";
 import { scoreFiles } from "./_score.ts";
 
 const config = z.strictObject({
@@ -238,7 +247,7 @@ interface Ranker {
 async function openRanker(flags: Flags, run: TrainedRun, sids: readonly string[]): Promise<Ranker> {
   const { device } = await openDevice(flags.variant);
   const { decoder } = await openModel(device, run, flags.checkpoint);
-  const search = openSearch(device, run, decoder, flags);
+  const search = openSearch(device, run, decoder, openTrie(device, run), flags);
   const names = leafSids(search.trie.host, sids);
   return {
     recommend: beamRecommender(search, (sample) => run.prompts.prompt(sample.history, sample), names),

@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { UserError } from "../data/user_error.ts";
 import type { BeamResult, BeamSearch } from "../eval/beam_search.ts";
-import { beamsFor, ItemLists, type ScoredItem } from "../eval/item_lists.ts";
+import { beamsFor, ItemLists } from "../eval/item_lists.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli.ts";
 import { type HistoryRow, readHistories } from "./_histories.ts";
 import { openDevice, VariantFlag } from "./_inputs.ts";
 import { ItemLookup, itemsIn } from "./_item_lookup.ts";
 import { LineFile } from "./_output.ts";
-import { openModel, openRun, openSearch, RunFlags, type TrainedRun } from "./_run.ts";
+import { openModel, openRun, openSearch, openTrie, RunFlags, type TrainedRun } from "./_run.ts";
 import { tableLines } from "./_table.ts";
 
 const config = z.strictObject({
@@ -115,7 +115,11 @@ class ItemFilter {
   }
 }
 
-type Recommend = (rows: readonly HistoryRow[]) => Promise<ScoredItem[][]>;
+interface Recommendation extends ListedItem {
+  score: number;
+}
+
+type Recommend = (rows: readonly HistoryRow[]) => Promise<Recommendation[][]>;
 
 /** Loads the model. `batch` is how many rows to ask for at once. */
 async function openRecommend(
@@ -126,17 +130,18 @@ async function openRecommend(
   const { device } = await openDevice(variant);
   const { decoder, checkpoint } = await openModel(device, run, which);
   const { items, samples } = run.dataset;
+  const trie = openTrie(device, run, filter.allowed);
   const searches = new Map<number, BeamSearch>();
   const searchFor = (beams: number) => {
     let search = searches.get(beams);
     if (!search) {
-      search = openSearch(device, run, decoder, { beams, normalisation, items: filter.allowed });
+      search = openSearch(device, run, decoder, trie, { beams, normalisation });
       searches.set(beams, search);
     }
     return search;
   };
   const fewest = Math.max(beams, top);
-  const { trie, promptsPerBatch } = searchFor(fewest);
+  const { promptsPerBatch } = searchFor(fewest);
   const lists = new ItemLists(trie.host, samples.train, items.length);
   return {
     checkpoint,
@@ -153,7 +158,9 @@ async function openRecommend(
           batch.forEach((i, b) => found[i] = results[b]);
         }
       }
-      return found.map((result, i) => lists.list(result, top, without[i]));
+      return found.map((result, i) =>
+        lists.list(result, top, without[i]).map(({ item, score }) => ({ ...listed(run, item), score }))
+      );
     },
   };
 }
@@ -173,8 +180,7 @@ async function answerOne(
   const row = { history, place: flags.titles.length > 0 ? "--titles" : "--history" };
   filter.check(row, run);
   const { recommend, checkpoint } = await openRecommend(flags, run, filter);
-  const [scored] = await recommend([row]);
-  const recommendations = scored.map(({ item, score }) => ({ ...listed(run, item), score }));
+  const [recommendations] = await recommend([row]);
   const bought = history.map((item) => listed(run, item));
   if (io.json) {
     console.log(JSON.stringify({ run: flags.run, checkpoint, history: bought, recommendations }, null, 2));
@@ -220,8 +226,7 @@ async function answerFile(
   const answer = async (rows: HistoryRow[]) => {
     const lists = await recommend(rows);
     for (const [i, { user, history }] of rows.entries()) {
-      const recommendations = lists[i].map(({ item, score }) => ({ ...listed(run, item), score }));
-      const row = { ...(user !== undefined && { user }), history, recommendations };
+      const row = { ...(user !== undefined && { user }), history, recommendations: lists[i] };
       if (file) await file.append(row);
       else console.log(JSON.stringify(row));
     }
