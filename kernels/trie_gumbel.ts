@@ -2,10 +2,15 @@ import type { Device } from "./device.ts";
 import type { Kernel } from "./kernel.ts";
 import { expectLength, expectShape, type Flat, type Matrix } from "./tensor.ts";
 import type { TrieEdges } from "./trie_log_softmax.ts";
+import heapCode from "./heap.wgsl" with { type: "text" };
 import philoxCode from "./philox.wgsl" with { type: "text" };
 import code from "./trie_gumbel.wgsl" with { type: "text" };
 
-const common = { label: "kernels/trie_gumbel.wgsl", code: philoxCode + code, workgroup: [8] as const };
+const common = {
+  label: "kernels/trie_gumbel.wgsl",
+  code: philoxCode + heapCode + code,
+  workgroup: [8] as const,
+};
 const perturbKernel: Kernel = {
   ...common,
   entry: "trie_perturb",
@@ -45,7 +50,7 @@ export interface TrieGumbelBeams {
   /** (2, U * width) of node u32, log-probability, the same at the temperature, and with noise. */
   readonly state: Flat;
   /** Scratch u32 (2 * U * width): candidates. */
-  readonly heaps: Flat;
+  readonly lists: Flat;
 }
 
 /** Makes room for the beams of `prompts` prompts, until {@link destroyTrieGumbelBeams}. */
@@ -60,13 +65,13 @@ export function createTrieGumbelBeams(device: Device, prompts: number, width: nu
     tokens: u32(rows),
     parents: u32(rows),
     state: u32(8 * rows),
-    heaps: u32(2 * rows),
+    lists: u32(2 * rows),
   };
 }
 
 /** Gives the memory of {@link createTrieGumbelBeams} back. */
 export function destroyTrieGumbelBeams(device: Device, beams: TrieGumbelBeams): void {
-  for (const flat of [beams.nodes, beams.scores, beams.tokens, beams.parents, beams.state, beams.heaps]) {
+  for (const flat of [beams.nodes, beams.scores, beams.tokens, beams.parents, beams.state, beams.lists]) {
     device.destroy(flat);
   }
 }
@@ -91,7 +96,7 @@ export function trieGumbelTopK(
   seed: Flat,
   temperature: number,
 ): void {
-  const { prompts, width, state, heaps, nodes, tokens, parents } = beams;
+  const { prompts, width, state, lists, nodes, tokens, parents } = beams;
   const rows = depth === 0 ? prompts : prompts * width;
   expectShape("trieGumbelTopK() logProbs", logProbs, rows, logProbs.cols);
   expectLength("trieGumbelTopK() trie edges", trie.edges, "u32", 2 * trie.nodeCount);
@@ -107,7 +112,7 @@ export function trieGumbelTopK(
   });
   device.run(topKKernel, {
     inputs: [logProbs, perturbed],
-    flats: [state, trie.edges, heaps, nodes, tokens, parents],
+    flats: [state, trie.edges, lists, nodes, tokens, parents],
     ...params,
     invocations: [prompts],
   });

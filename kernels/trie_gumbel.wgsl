@@ -1,6 +1,6 @@
-// Follows philox.wgsl. Stochastic beam search on a trie, which samples leaves without replacement: Kool, van Hoof and
-// Welling 2019, algorithm 1. Every leaf's log-probability gets Gumbel noise and the `width` largest sums win; an inner
-// node stands for the largest sum below it, and its children are drawn so that their largest is that.
+// Follows philox.wgsl and heap.wgsl. Stochastic beam search on a trie, which samples leaves without replacement: Kool,
+// van Hoof and Welling 2019, algorithm 1. Every leaf's log-probability gets Gumbel noise and the `width` largest sums
+// win; an inner node stands for the largest sum below it, and its children are drawn so that their largest is that.
 struct Params {
   prompts: u32, width: u32,
   nodes: u32,       // of the trie
@@ -22,8 +22,9 @@ struct Beam {
 @group(0) @binding(11) var<storage, read> trie: array<u32>;
 // Of trie_perturb: key low, key high, step, number of the first prompt.
 @group(0) @binding(12) var<storage, read> seed: vec4u;
-// Of trie_gumbel_topk: the best (perturbed, beam * capacity + child), a binary heap a prompt with the worst on top.
-@group(0) @binding(12) var<storage, read_write> heaps: array<vec2u>;
+// Of trie_gumbel_topk: the best children, a binary heap a prompt with the worst on top.
+@group(0) @binding(12) var<storage, read_write> lists: array<Entry>;
+alias Entry = vec2u; // perturbed, beam * capacity + child
 // Node of each beam, what it was extended with, and which beam it extends.
 @group(0) @binding(13) var<storage, read_write> nodes: array<u32>;
 @group(0) @binding(14) var<storage, read_write> tokens: array<u32>;
@@ -119,33 +120,8 @@ fn log1mexp(x: f32) -> f32 {
   }
 }
 
-fn worse(a: vec2u, b: vec2u) -> bool {
-  let x = bitcast<f32>(a.x);
-  let y = bitcast<f32>(b.x);
-  return x < y || (x == y && a.y > b.y);
-}
-
-// Fills the heap's hole at its top with `entry`.
-fn settle(base: u32, size: u32, entry: vec2u) {
-  var hole = 0u;
-  loop {
-    var child = 2 * hole + 1;
-    if (child >= size) { break; }
-    if (child + 1 < size && worse(heaps[base + child + 1], heaps[base + child])) { child++; }
-    if (!worse(heaps[base + child], entry)) { break; }
-    heaps[base + hole] = heaps[base + child];
-    hole = child;
-  }
-  heaps[base + hole] = entry;
-}
-
-fn offer(base: u32, perturbed: f32, order: u32) {
-  let entry = vec2u(bitcast<u32>(perturbed), order);
-  if (worse(heaps[base], entry)) { settle(base, params.width, entry); }
-}
-
 // The beam that an entry of the heap stands for.
-fn beam_of(entry: vec2u, prompt: u32) -> Beam {
+fn beam_of(entry: Entry, prompt: u32) -> Beam {
   if (entry.y == NONE) { return NO_BEAM; }
   let place = entry.y / params.capacity;
   let child = entry.y % params.capacity;
@@ -166,25 +142,21 @@ fn beam_of(entry: vec2u, prompt: u32) -> Beam {
   let prompt = id.x;
   if (prompt >= params.prompts) { return; }
   let base = prompt * params.width;
-  for (var i = base; i < base + params.width; i++) { heaps[i] = vec2u(bitcast<u32>(-1e30f), NONE); }
+  for (var i = base; i < base + params.width; i++) { lists[i] = Entry(bitcast<u32>(-1e30f), NONE); }
   let live = live_beams();
   for (var place = 0u; place < live; place++) {
     let beam = beams[slot(prompt, place, params.depth)];
     if (beam.node >= params.nodes) { continue; }
     let count = trie[beam.node + 1] - trie[beam.node];
-    if (count == 0) { offer(base, beam.perturbed, place * params.capacity); }
+    if (count == 0) { offer(base, Entry(bitcast<u32>(beam.perturbed), place * params.capacity)); }
     for (var j = 0u; j < count; j++) {
-      offer(base, load1(prompt * live + place, j / 4)[j % 4], place * params.capacity + j);
+      let perturbed = load1(prompt * live + place, j / 4)[j % 4];
+      offer(base, Entry(bitcast<u32>(perturbed), place * params.capacity + j));
     }
   }
-  // Heap sort: largest first.
-  for (var size = params.width - 1; size > 0; size--) {
-    let worst = heaps[base];
-    settle(base, size, heaps[base + size]);
-    heaps[base + size] = worst;
-  }
+  sort_list(base);
   for (var i = 0u; i < params.width; i++) {
-    let entry = heaps[base + i];
+    let entry = lists[base + i];
     let beam = beam_of(entry, prompt);
     beams[slot(prompt, i, params.depth + 1)] = beam;
     nodes[base + i] = beam.node;

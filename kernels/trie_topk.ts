@@ -2,9 +2,15 @@ import type { Device } from "./device.ts";
 import type { Kernel } from "./kernel.ts";
 import { expectLength, expectShape, type Flat, type Matrix } from "./tensor.ts";
 import type { TrieEdges } from "./trie_log_softmax.ts";
+import heapCode from "./heap.wgsl" with { type: "text" };
 import code from "./trie_topk.wgsl" with { type: "text" };
 
-const common = { label: "kernels/trie_topk.wgsl", code, outputs: 0, workgroup: [8] as const };
+const common = {
+  label: "kernels/trie_topk.wgsl",
+  code: heapCode + code,
+  outputs: 0,
+  workgroup: [8] as const,
+};
 const stepKernel: Kernel = {
   ...common,
   entry: "trie_topk",

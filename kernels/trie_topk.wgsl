@@ -1,4 +1,4 @@
-// One step of beam search on a trie. Candidates are the children of the prompt's live beams;
+// Follows heap.wgsl. One step of beam search on a trie. Candidates are the children of the prompt's live beams;
 // the best `width` inner nodes run on, the best `width` leaves of all steps are kept as finished.
 struct Params {
   prompts: u32, width: u32,
@@ -12,8 +12,8 @@ struct Params {
 @group(0) @binding(10) var<storage, read_write> nodes: array<u32>;
 @group(0) @binding(11) var<storage, read_write> scores: array<f32>;
 // Two lists a prompt as binary heaps with the worst entry on top: (prompts, width) running, then as many finished.
-// An entry is (score, order among equal scores, node, token).
-@group(0) @binding(12) var<storage, read_write> lists: array<vec4u>;
+@group(0) @binding(12) var<storage, read_write> lists: array<Entry>;
+alias Entry = vec4u; // score, order among equal scores, node, token
 // Laid out as in trie_log_softmax.wgsl.
 @group(0) @binding(13) var<storage, read> trie: array<u32>;
 // What the beams (prompts, width) were extended with, and which beam each of them extends.
@@ -23,42 +23,9 @@ struct Params {
 const NONE = 0xffffffffu;
 const DEAD_SCORE = -1e30;
 
-fn worse(a: vec4u, b: vec4u) -> bool {
-  let x = bitcast<f32>(a.x);
-  let y = bitcast<f32>(b.x);
-  return x < y || (x == y && a.y > b.y);
-}
-
-// Fills the heap's hole at its top with `entry`.
-fn settle(base: u32, size: u32, entry: vec4u) {
-  var hole = 0u;
-  loop {
-    var child = 2 * hole + 1;
-    if (child >= size) { break; }
-    if (child + 1 < size && worse(lists[base + child + 1], lists[base + child])) { child++; }
-    if (!worse(lists[base + child], entry)) { break; }
-    lists[base + hole] = lists[base + child];
-    hole = child;
-  }
-  lists[base + hole] = entry;
-}
-
-fn offer(base: u32, entry: vec4u) {
-  if (worse(lists[base], entry)) { settle(base, params.width, entry); }
-}
-
 fn clear_list(base: u32) {
   for (var i = 0u; i < params.width; i++) {
     lists[base + i] = vec4u(bitcast<u32>(DEAD_SCORE), NONE, NONE, NONE);
-  }
-}
-
-// Heap sort: best entry first.
-fn sort_list(base: u32) {
-  for (var size = params.width - 1; size > 0; size--) {
-    let worst = lists[base];
-    settle(base, size, lists[base + size]);
-    lists[base + size] = worst;
   }
 }
 
