@@ -6,7 +6,8 @@ import { best } from "../../../train/baselines/item_baseline.ts";
 import { rankOf } from "../../../train/baselines/item_training.ts";
 import { loadBaseline } from "../../../train/baselines/load.ts";
 import type { BaselineInput } from "../../../train/baselines/method.ts";
-import { sasrec, type SasrecConfig } from "../../../train/baselines/sasrec.ts";
+import type { AttentionConfig } from "../../../train/baselines/attention_settings.ts";
+import { sasrec } from "../../../train/baselines/sasrec.ts";
 import { DivergenceError } from "../../../train/checkpoint.ts";
 import { baselineScorer } from "../../../train/rewards/baseline_scorer.ts";
 import { RunDirectory } from "../../../train/run_directory.ts";
@@ -26,7 +27,7 @@ const small = {
 async function train(
   device: Device,
   out: string,
-  settings: Partial<SasrecConfig> = {},
+  settings: Partial<AttentionConfig> = {},
   more: Partial<BaselineInput> = {},
 ) {
   const run = new RunDirectory(out);
