@@ -1,5 +1,4 @@
-import { fileURLToPath } from "node:url";
-import { answersOf } from "./serve.ts";
+import { openPython } from "./python_process.ts";
 
 /** How transformers is told which tokens may follow: one call a beam, or all beams looked up at once. */
 export type Constraint = "function" | "table";
@@ -53,25 +52,11 @@ export async function openGeneratePeer(python: string, work: GenerateWork): Prom
     `${folder}/generate.json`,
     JSON.stringify({ ...work, prompts: lists(work.prompts), sids: lists(work.sids) }),
   );
-  const script = fileURLToPath(new URL("./peers/generate.py", import.meta.url));
-  const process = new Deno.Command(python, {
-    args: [script, folder],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-  const answers = answersOf<GenerateAnswer>(process.stdout);
-  const input = process.stdin.getWriter();
+  const process = openPython<GenerateAnswer>(python, "generate.py", folder);
   return {
-    async ask(request) {
-      await input.write(new TextEncoder().encode(JSON.stringify(request) + "\n"));
-      const { value, done } = await answers.next();
-      if (done) throw new Error(`${python} ${script} ended`);
-      return value;
-    },
+    ask: (request) => process.ask(JSON.stringify(request)),
     async close() {
-      await input.close();
-      await process.status;
+      await process.close();
       await Deno.remove(folder, { recursive: true });
     },
   };

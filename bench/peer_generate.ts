@@ -20,6 +20,7 @@ import { buildTrie } from "../sid/trie.ts";
 import { formatBytes } from "../train/estimate.ts";
 import { randomInputs, runInputs } from "./generate_inputs.ts";
 import { type Constraint, type GenerateAnswer, openGeneratePeer } from "./generate_peer.ts";
+import { PYTHON } from "./python_process.ts";
 import { median } from "./report.ts";
 import { compareTopLists } from "./top_lists.ts";
 
@@ -38,7 +39,7 @@ const { values } = parseArgs({
     batches: { type: "string", default: "8,32,128" },
     trial: { type: "string", default: "128" },
     constraints: { type: "string", default: "table,function" },
-    python: { type: "string", default: Deno.env.get("GENREC_PYTHON") ?? "python3" },
+    python: { type: "string", default: PYTHON },
   },
 });
 const PEERS: Record<Constraint, string> = {

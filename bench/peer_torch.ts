@@ -1,6 +1,6 @@
-import { fileURLToPath } from "node:url";
 import { type Contender, NotSupported, type Runner } from "./contender.ts";
-import { answersOf, serve } from "./serve.ts";
+import { openPython, PYTHON } from "./python_process.ts";
+import { serve } from "./serve.ts";
 import {
   CHECKED_STEPS,
   NORM_EPS,
@@ -10,9 +10,6 @@ import {
   stepSequences,
   type StepWorkload,
 } from "./workload.ts";
-
-/** Python with torch and transformers. */
-const PYTHON = Deno.env.get("GENREC_PYTHON") ?? "python3";
 
 interface Answer {
   losses: number[];
@@ -41,22 +38,12 @@ async function probe(): Promise<void> {
 async function stepRunner(workload: StepWorkload): Promise<Runner> {
   const folder = await Deno.makeTempDir();
   await writeStep(workload, folder);
-  const script = fileURLToPath(new URL("./peers/sft_step.py", import.meta.url));
-  const process = new Deno.Command(PYTHON, {
-    args: [script, folder],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-  const answers = answersOf<Answer>(process.stdout);
-  const input = process.stdin.getWriter();
+  const process = openPython<Answer>(PYTHON, "sft_step.py", folder);
   let residentBytes = 0;
   const ask = async (steps: number): Promise<Answer> => {
-    await input.write(new TextEncoder().encode(`${steps}\n`));
-    const { value, done } = await answers.next();
-    if (done) throw new Error(`${PYTHON} ${script} ended`);
-    residentBytes = value.residentBytes;
-    return value;
+    const answer = await process.ask(String(steps));
+    residentBytes = answer.residentBytes;
+    return answer;
   };
   const { losses } = await ask(CHECKED_STEPS);
   await Deno.remove(folder, { recursive: true }); // read by now

@@ -19,7 +19,7 @@ export interface Memory {
   deviceBytes?: number;
 }
 
-export const MARK = "bench:";
+const MARK = "bench:";
 
 /** Answers the requests about one workload; ends with its input. */
 export async function serve(contender: Contender): Promise<void> {
