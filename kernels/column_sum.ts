@@ -67,7 +67,20 @@ export function columnSum(
   }
   const groups = groupsOf(width);
   expectLength("columnSum() result", out, "f32", outStart + groups * 4);
+  const partial = chunkSums(device, x, width, segments, start);
+  device.run(totalKernel, {
+    inputs: [partial],
+    flats: [out],
+    u32: [partial.rows, groups, 1, outStart / 4, Number(accumulate)],
+    invocations: [groups],
+  });
+  device.release(partial);
+}
+
+/** Sums over chunks of 32 rows of x (N, C), of `segments` parts `width` wide from column `start` on -> (N / 32, width). */
+export function chunkSums(device: Device, x: Matrix, width = x.cols, segments = 1, start = 0): Matrix {
   const chunks = Math.ceil(x.rows / CHUNK);
+  const groups = groupsOf(width);
   const partial = device.matrix(chunks, width, "f32");
   device.run(chunkKernel, {
     inputs: [x],
@@ -75,13 +88,7 @@ export function columnSum(
     u32: [x.rows, groups, segments, start / 4, 0],
     invocations: [groups, chunks],
   });
-  device.run(totalKernel, {
-    inputs: [partial],
-    flats: [out],
-    u32: [chunks, groups, 1, outStart / 4, Number(accumulate)],
-    invocations: [groups],
-  });
-  device.release(partial);
+  return partial;
 }
 
 interface Attributes {

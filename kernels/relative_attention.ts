@@ -1,4 +1,5 @@
 import { type AttentionShape, type KeyValues, MAX_HEAD_DIM } from "./attention.ts";
+import { chunkSums } from "./column_sum.ts";
 import type { Device } from "./device.ts";
 import { thresholdOf } from "./dropout.ts";
 import type { Kernel } from "./kernel.ts";
@@ -100,7 +101,6 @@ function kernelsOf(headDim: number, dropout: boolean): Kernels {
   return kernels;
 }
 
-const CHUNK = 32; // as in relative_bias.wgsl
 const bias = { label: "kernels/relative_bias.wgsl", code: biasCode };
 const statsKernel: Kernel = {
   ...bias,
@@ -109,14 +109,6 @@ const statsKernel: Kernel = {
   outputs: 1,
   flats: [],
   workgroup: [64, 1],
-};
-const chunksKernel: Kernel = {
-  ...bias,
-  entry: "bias_chunks",
-  inputs: 1,
-  outputs: 1,
-  flats: [],
-  workgroup: [16, 4],
 };
 const totalKernel: Kernel = {
   ...bias,
@@ -236,18 +228,11 @@ function addBiasGradient(device: Device, terms: Matrix, gradient: Flat, heads: n
   const stride = groupsOf(heads) * 4;
   expectLength("relativeAttentionBackward() bias gradient", gradient, "f32", buckets * stride);
   const groups = heads * buckets / 4;
-  const chunks = Math.ceil(terms.rows / CHUNK);
-  const partial = device.matrix(chunks, terms.cols, "f32");
-  device.run(chunksKernel, {
-    inputs: [terms],
-    outputs: [partial],
-    u32: [terms.rows, heads, groups, stride, buckets],
-    invocations: [groups, chunks],
-  });
+  const partial = chunkSums(device, terms);
   device.run(totalKernel, {
     inputs: [partial],
     flats: [gradient],
-    u32: [chunks, heads, groups, stride, buckets],
+    u32: [partial.rows, heads, groups, stride, buckets],
     invocations: [groups, 1],
   });
   device.release(partial);

@@ -9,10 +9,6 @@ struct Params {
 
 @group(0) @binding(10) var<storage, read_write> gradient: array<f32>;
 
-const CHUNK = 32u;
-
-fn sum4(v: vec4f) -> f32 { return v.x + v.y + v.z + v.w; }
-
 // dO = in0, o = in1, log-sum-exp a head = in2 -> (log-sum-exp, dO . o, 0, 0) a head = out0
 @compute @workgroup_size(64) fn attention_stats(@builtin(global_invocation_id) id: vec3u) {
   let row = id.x;
@@ -23,17 +19,8 @@ fn sum4(v: vec4f) -> f32 { return v.x + v.y + v.z + v.w; }
   store0(row, head, vec4f(load2(row, head).x, delta, 0, 0));
 }
 
-// Gradient of the scores by head and bucket (T, heads * buckets) = in0 -> sums of each chunk of rows = out0
-@compute @workgroup_size(16, 4) fn bias_chunks(@builtin(global_invocation_id) id: vec3u) {
-  let group = id.x;
-  let first = id.y * CHUNK;
-  if (group >= params.groups || first >= params.rows) { return; }
-  var sum = vec4f(0);
-  for (var row = first; row < min(first + CHUNK, params.rows); row++) { sum += load0(row, group); }
-  store0(id.y, group, sum);
-}
-
-// Sums of chunks (rows, heads * buckets) = in0 -> added to the gradient of the table (buckets, heads)
+// Gradient of the scores by head and bucket, sums of chunks of rows (rows, heads * buckets) = in0
+// -> added to the gradient of the table (buckets, heads)
 @compute @workgroup_size(16) fn bias_total(@builtin(global_invocation_id) id: vec3u) {
   let group = id.x;
   if (group >= params.groups) { return; }
