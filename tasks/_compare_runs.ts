@@ -5,7 +5,7 @@ import { readJsonLines } from "../data/json_lines.ts";
 import { diskFiles } from "../data/read_files.ts";
 import { UserError } from "../data/user_error.ts";
 import { readFileHeader, sizeOf } from "../models/safetensors_header.ts";
-import { isFile } from "../train/run_directory.ts";
+import { isFile, RunDirectory } from "../train/run_directory.ts";
 import type { EvaluationFolder } from "./_evaluation_folder.ts";
 
 /** A setting as JSON. */
@@ -75,8 +75,7 @@ export async function readRun({ folder, metrics }: EvaluationFolder): Promise<Ru
 
 /** The folder named in metrics.json, else the one that the evaluation lies in: runs are moved with what is in them. */
 async function runFolder(evaluation: string, named: string): Promise<string> {
-  const inRun = /^(.+)\/checkpoints\/[^/]+\/*$/.exec(named)?.[1];
-  const places = [inRun, named, dirname(join(evaluation, "."))];
+  const places = [runOf(named), named, dirname(join(evaluation, "."))];
   for (const place of places) {
     if (place !== undefined && await isFile(join(place, "config.json"))) return place;
   }
@@ -84,6 +83,11 @@ async function runFolder(evaluation: string, named: string): Promise<string> {
     `Cannot compare ${evaluation}: its run ${named} has no config.json, expected the run directory that tells seed and ` +
       "settings. Start genrec in the folder where it was evaluated, or put the run back",
   );
+}
+
+/** The run of a checkpoint folder; undefined of other folders. */
+function runOf(path: string): string | undefined {
+  return /^(.+)\/checkpoints\/[^/]+\/*$/.exec(path)?.[1];
 }
 
 async function modelFacts(path: string, named: string): Promise<RunFacts> {
@@ -118,7 +122,7 @@ async function settingsOf(config: Config): Promise<Record<string, Setting>> {
 
 /** The run that a run goes on from; undefined where there is none, it is gone, or it is a model by itself. */
 async function parentOf({ run }: Config): Promise<{ path: string; config: Config } | undefined> {
-  const parent = /^(.+)\/checkpoints\/[^/]+\/*$/.exec(run)?.[1] ?? run;
+  const parent = runOf(run) ?? run;
   if (parent === "" || !await isFile(join(parent, "config.json"))) return undefined;
   const config = await readJson(join(parent, "config.json"), Config);
   return config.model_type === undefined ? { path: parent, config } : undefined;
@@ -150,10 +154,10 @@ async function trainingSeconds(path: string, config: Config): Promise<number | n
 
 /** Folder of the weights; baselines name no checkpoint, theirs is the best one. */
 async function checkpointFolder(path: string, checkpoint: string): Promise<string> {
-  if (checkpoint !== "") return join(path, "checkpoints", checkpoint);
+  const run = new RunDirectory(path);
+  if (checkpoint !== "") return await run.checkpoint(checkpoint);
   for (const name of ["best", "latest"]) {
-    if (!await isFile(join(path, name))) continue;
-    return join(path, "checkpoints", (await Deno.readTextFile(join(path, name))).trim());
+    if (await isFile(join(path, name))) return await run.checkpoint(name);
   }
   return path;
 }

@@ -1,8 +1,7 @@
 import { basename } from "node:path";
 import { z } from "zod";
 import type { Dataset } from "../data/dataset.ts";
-import { readJson } from "../data/json_file.ts";
-import { loadIndex } from "../data/index_file.ts";
+import { numbered, readJson } from "../data/json_file.ts";
 import { loadDataset } from "../data/load.ts";
 import { diskFiles } from "../data/read_files.ts";
 import { RawIndex } from "../data/schema.ts";
@@ -115,7 +114,8 @@ export async function openRun(
   const config = await runSettings(path);
   const dataset = await loadDataset(data || config.data);
   const index = `${path}/index.json`;
-  const indexed = Object.keys(await readJson(index, RawIndex)).length;
+  const record = await readJson(index, RawIndex);
+  const indexed = Object.keys(record).length;
   if (indexed !== dataset.items.length) {
     throw new UserError(
       `Cannot use run ${path} with ${
@@ -124,7 +124,7 @@ export async function openRun(
         `${dataset.items.length}, expected as many. The run was trained on --data ${config.data}`,
     );
   }
-  const sids = await loadIndex(index, indexed);
+  const sids = numbered(record, index);
   const { maxHistory } = config;
   // A run on text keeps its tokenizer and templates, one on SIDs alone its vocabulary.
   const prompts = await isFile(`${path}/tokenizer.json`)
@@ -248,12 +248,13 @@ export async function modelFolder(
       `Cannot use checkpoint ${which} of ${path}: it is a model by itself. Leave out --checkpoint`,
     );
   }
-  const has = (name: string) => Deno.stat(`${path}/${name}`).then(() => true, () => false);
-  if (!await has("latest")) {
+  if (!await directory.hasCheckpoint()) {
     throw new UserError(`Cannot use run ${path}: it has no checkpoint yet. Go on with its training first`);
   }
   // `best` is the latest one where the run was never validated.
-  const folder = await directory.checkpoint(which === "best" && !await has("best") ? "latest" : which);
+  const folder = await directory.checkpoint(
+    which === "best" && !await isFile(`${path}/best`) ? "latest" : which,
+  );
   const checkpoint = basename(folder);
   const kept = await Array.fromAsync(Deno.readDir(`${path}/checkpoints`), ({ name }) => name);
   if (!kept.includes(checkpoint)) {

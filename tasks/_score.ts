@@ -1,6 +1,5 @@
 import { join } from "node:path";
-import { loadIndex } from "../data/index_file.ts";
-import { readJson } from "../data/json_file.ts";
+import { numbered, readJson } from "../data/json_file.ts";
 import type { Split } from "../data/dataset.ts";
 import { readResults } from "../data/result_files/read.ts";
 import { RawIndex } from "../data/schema.ts";
@@ -63,8 +62,7 @@ export async function scoreFiles(flags: ScoreFlags, io: Pick<TaskIO, "log">): Pr
 
 async function joinedSids(path: string): Promise<string[]> {
   const file = await isFile(path) ? path : join(path, "index.json");
-  const count = Object.keys(await readJson(file, RawIndex)).length;
-  return (await loadIndex(file, count)).map((sid) => sid.join(""));
+  return numbered(await readJson(file, RawIndex), file).map((sid) => sid.join(""));
 }
 
 /** The report as a table for people. */
