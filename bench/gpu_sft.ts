@@ -8,7 +8,7 @@ import { autotune } from "../kernels/autotune.ts";
 import { Device, type DeviceOptions } from "../kernels/device.ts";
 import { Decoder, type DecoderOptions } from "../models/decoder.ts";
 import { estimateTraining, formatBytes } from "../train/estimate.ts";
-import { median } from "./report.ts";
+import { median, spread } from "./report.ts";
 import { microBatch, sftStep } from "./sft_layouts.ts";
 import { sftRows } from "./sft_rows.ts";
 import { SFT_SHAPES } from "./sft_shapes.ts";
@@ -77,7 +77,7 @@ async function measure(dtype: DeviceOptions["dtype"]): Promise<string[]> {
     `${dtype}`,
     `${tokens}`,
     `${targets}`,
-    `${(1000 * seconds).toFixed(1)} [${Math.min(...times).toFixed(1)} - ${Math.max(...times).toFixed(1)}]`,
+    spread(times, (time) => time.toFixed(1)),
     `${Math.round(tokens / seconds)}`,
     (rate / 1e12).toFixed(2),
     peak === undefined ? "" : `${(100 * rate / peak / 1e12).toFixed(1)} %`,

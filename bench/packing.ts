@@ -7,7 +7,7 @@
 import { parseArgs } from "node:util";
 import { Device } from "../kernels/device.ts";
 import { formatBytes } from "../train/estimate.ts";
-import { median } from "./report.ts";
+import { median, spread } from "./report.ts";
 import { type SftLayout, sftStep } from "./sft_layouts.ts";
 import { sftRows } from "./sft_rows.ts";
 import { SFT_SHAPES } from "./sft_shapes.ts";
@@ -47,12 +47,11 @@ console.log(`${rows.length} rows, ${tokens} tokens; ${description || device}`);
 console.log("| layout | rows of blocks | rows of logits | ms a step | tokens/s | peak memory |");
 console.log("|---|---|---|---|---|---|");
 for (const { layout, step, times, device } of contenders) {
-  const range = `${Math.min(...times).toFixed(0)} - ${Math.max(...times).toFixed(0)}`;
   const cells = [
     layout,
     step.capacity.tokens,
     step.capacity.rows,
-    `${median(times).toFixed(0)} [${range}]`,
+    spread(times, (time) => time.toFixed(0)),
     Math.round(tokens / median(times) * 1000),
     formatBytes(device.memory.peak),
   ];

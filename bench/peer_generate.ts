@@ -21,7 +21,7 @@ import { formatBytes } from "../train/estimate.ts";
 import { randomInputs, runInputs } from "./generate_inputs.ts";
 import { type Constraint, type GenerateAnswer, openGeneratePeer } from "./generate_peer.ts";
 import { PYTHON } from "./python_process.ts";
-import { median } from "./report.ts";
+import { spread } from "./report.ts";
 import { compareTopLists } from "./top_lists.ts";
 
 const { values } = parseArgs({
@@ -126,8 +126,6 @@ await peer.close();
 await Deno.remove(folder, { recursive: true });
 
 const digits = (value: number) => value < 100 ? value.toFixed(1) : value.toFixed(0);
-const spread = (numbers: number[]) =>
-  `${digits(median(numbers))} [${digits(Math.min(...numbers))} - ${digits(Math.max(...numbers))}]`;
 const { description, device: chip } = device.info;
 console.log(`${inputs.name}: ${samples.length} users, ${search.beams} beams, ${trie.leafCount} SIDs, `);
 console.log(
@@ -141,14 +139,14 @@ console.log(
 console.log("|---|---|---|---|---|---|");
 const [ours, ...theirs] = systems;
 console.log(
-  `| ${ours.name} | ${spread(ours.rates)} | | | | ${formatBytes(device.memory.peak)} on the device |`,
+  `| ${ours.name} | ${spread(ours.rates, digits)} | | | | ${formatBytes(device.memory.peak)} on the device |`,
 );
 for (const { name, rates, lists } of theirs) {
   const { users, equal, ties, scoreDifference } = compareTopLists(ours.lists, lists, TOP);
   const cells = [
     name,
-    spread(rates),
-    spread(ours.rates.map((rate, turn) => rate / rates[turn])),
+    spread(rates, digits),
+    spread(ours.rates.map((rate, turn) => rate / rates[turn]), digits),
     `${(100 * equal / users).toFixed(2)} %`,
     `${ties} of ${users - equal}; scores within ${scoreDifference.toExponential(0)}`,
     `${formatBytes(residentBytes)} resident`,

@@ -46,6 +46,11 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+/** Median and range, each number as `text` writes it. */
+export function spread(values: readonly number[], text: (value: number) => string): string {
+  return `${text(median(values))} [${text(Math.min(...values))} - ${text(Math.max(...values))}]`;
+}
+
 /** Peer against ours, repetition by repetition: the two ran one after the other. Undefined where either is absent or wrong. */
 export function ratioOf(group: Row["group"], ours: Timing, peer: Timing): Ratio | undefined {
   if ("absent" in ours || "absent" in peer) return undefined;
@@ -140,10 +145,7 @@ function timeText(group: Row["group"], timing: Timing): string {
   if (isWrong(group, timing)) {
     return `WRONG: error ${timing.error.toExponential(1)}, at most ${TOLERANCE[group]} is right`;
   }
-  const { milliseconds } = timing;
-  return `${digits(median(milliseconds))} [${digits(Math.min(...milliseconds))} - ${
-    digits(Math.max(...milliseconds))
-  }]`;
+  return spread(timing.milliseconds, digits);
 }
 
 function rateText(workload: Workload, milliseconds: number): string {

@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { Device } from "../kernels/device.ts";
 import { formatBytes } from "../train/estimate.ts";
 import { slope } from "./contender.ts";
-import { median } from "./report.ts";
+import { median, spread } from "./report.ts";
 import { type PromptLayout, rlStep, type RlStepShape } from "./rl_layouts.ts";
 
 const { values } = parseArgs({
@@ -75,11 +75,10 @@ console.log(
 console.log("| prompts | rows of blocks | ms a step | peak memory |");
 console.log("|---|---|---|---|");
 for (const { layout, step, times, device } of contenders) {
-  const range = `${Math.min(...times).toFixed(0)} - ${Math.max(...times).toFixed(0)}`;
   const cells = [
     layout,
     step.rows,
-    `${median(times).toFixed(0)} [${range}]`,
+    spread(times, (time) => time.toFixed(0)),
     formatBytes(device.memory.peak),
   ];
   console.log(`| ${cells.join(" | ")} |`);
