@@ -10,11 +10,12 @@ import type { TrainedBaseline } from "../train/baselines/method.ts";
 import { DivergenceError } from "../train/checkpoint.ts";
 import { RunDirectory } from "../train/run_directory.ts";
 import type { Task, TaskIO } from "./_cli.ts";
-import { quoted, short } from "./_format.ts";
+import { short } from "./_format.ts";
 import { openDevice, runManifest, VariantFlag } from "./_inputs.ts";
 import { LineFile, makeFolder } from "./_output.ts";
 import { checkSame } from "./_resume.ts";
 import { tableLines } from "./_table.ts";
+import { endedAs, goOnLine, sizeLines } from "./_training_lines.ts";
 import { duration, type Progress } from "./progress.ts";
 import { settingsFlags, settingsOf } from "./settings_flags.ts";
 
@@ -78,9 +79,7 @@ export async function baseline(
   const seed = typeof settings.seed === "number" ? settings.seed : 0;
   const manifest = await runManifest(device, dataset.name, dataset.files, { task: "baseline", seed });
   if (resume) await checkSame(run, { model, ...settings }, {}, dataset.files, manifest);
-  const goOn = `Continue with: genrec baseline --config ${quoted(join(out, "config.json"))} --out ${
-    quoted(out)
-  } --resume`;
+  const goOn = goOnLine("baseline", out);
 
   let progress: Progress | undefined;
   const result = await method.train({
@@ -97,11 +96,10 @@ export async function baseline(
         const resolved = { model, data, variant, ...settings };
         await run.write("config.json", JSON.stringify(resolved, null, 2) + "\n");
       }
-      io.log(
-        `Model: ${short(parameters)} parameters, on ${device.info.description || device.info.vendor}`,
-      );
+      const lines = sizeLines(device, { parameters, steps, done });
+      io.log(lines.model);
       io.log(`Data: ${short(sequences)} sequences, ${short(targets)} targets an epoch`);
-      io.log(`Steps: ${steps}${done > 0 ? `, ${done} of them done before` : ""}`);
+      io.log(lines.steps);
       progress = io.progress(steps, model);
     },
     onStep: (step) => progress?.update(step),
@@ -122,7 +120,7 @@ export async function baseline(
     io.log(`Stopped, ${out} is saved up to its last whole epoch. ${goOn}`);
     return undefined;
   }
-  const ended = result.stopped === "early" ? "Stopped early" : "Finished";
+  const ended = endedAs(result.stopped);
   io.log(
     result.steps === 0
       ? `${ended} before, nothing is left to train.`

@@ -1,4 +1,4 @@
-import { basename, join } from "node:path";
+import { basename } from "node:path";
 import { z } from "zod";
 import { formatIndex } from "../data/index_file.ts";
 import { DeviceTrie } from "../eval/device_trie.ts";
@@ -20,10 +20,11 @@ import { RunDirectory } from "../train/run_directory.ts";
 import { Validation } from "../train/validation.ts";
 import type { Task, TaskIO } from "./_cli.ts";
 import { openDevice, runManifest, VariantFlag } from "./_inputs.ts";
-import { quoted, short } from "./_format.ts";
+import { short } from "./_format.ts";
 import { checkSame } from "./_resume.ts";
 import { RlFlags } from "./_rl_settings.ts";
 import { modelFolder, openRun, resolved, RunFlags } from "./_run.ts";
+import { endedAs, evaluateLine, goOnLine, sizeLines } from "./_training_lines.ts";
 import { duration, type Progress } from "./progress.ts";
 
 const config = z.strictObject({
@@ -122,9 +123,7 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
       JSON.stringify({ run: parent, data, ...asked, checkpoint, variant, ...settings }, null, 2) + "\n",
     );
   };
-  const goOn = `Continue with: genrec rl --config ${quoted(join(out, "config.json"))} --out ${
-    quoted(out)
-  } --resume`;
+  const goOn = goOnLine("rl", out);
 
   for (const { name, rows, tokens } of report) {
     io.log(
@@ -176,11 +175,9 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
       }),
     async onStart({ parameters, trained, done, steps }) {
       if (!resume) await start();
-      const share = trained < parameters ? `, ${short(trained)} of them trained` : "";
-      io.log(
-        `Model: ${short(parameters)} parameters${share}, on ${device.info.description || device.info.vendor}`,
-      );
-      io.log(`Steps: ${steps}${done > 0 ? `, ${done} of them done before` : ""}`);
+      const lines = sizeLines(device, { parameters, trained, steps, done });
+      io.log(lines.model);
+      io.log(lines.steps);
       progress = io.progress(steps, "rl");
     },
     onStep(step, { reward, hitGroups, kl, zeroVariance }) {
@@ -210,18 +207,8 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
     io.log(`Stopped, ${out} is saved. ${goOn}`);
     return undefined;
   }
-  const told = verdict(result.state, settings.seed);
-  await run.write("verdict.json", JSON.stringify(told, null, 2) + "\n");
-  io.log(
-    `${result.stopped === "early" ? "Stopped early" : "Finished"} after ${result.steps} steps, ${
-      duration(result.seconds)
-    }.`,
-  );
-  io.log(told.text);
-  io.log(
-    `Evaluate with: genrec evaluate --run ${quoted(out)} --data ${quoted(source.data)} --out ${
-      quoted(join(out, "eval"))
-    }`,
-  );
+  io.log(`${endedAs(result.stopped)} after ${result.steps} steps, ${duration(result.seconds)}.`);
+  const told = await tell(result.state);
+  io.log(evaluateLine(out, source.data));
   return told;
 }

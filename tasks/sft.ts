@@ -1,4 +1,4 @@
-import { basename, join } from "node:path";
+import { basename } from "node:path";
 import { z } from "zod";
 import { formatIndex } from "../data/index_file.ts";
 import { DeviceTrie } from "../eval/device_trie.ts";
@@ -13,12 +13,13 @@ import { trainSft } from "../train/sft.ts";
 import { Validation } from "../train/validation.ts";
 import { autotune } from "../kernels/autotune.ts";
 import type { Task, TaskIO } from "./_cli.ts";
-import { quoted, short } from "./_format.ts";
+import { short } from "./_format.ts";
 import { loadInputs, openDevice, runManifest, VariantFlag } from "./_inputs.ts";
 import { checkSame } from "./_resume.ts";
 import { checkCost } from "./_sft_cost.ts";
 import { sftInputs } from "./_sft_inputs.ts";
 import { SftFlags, sftSettings } from "./_sft_settings.ts";
+import { endedAs, evaluateLine, goOnLine, sizeLines } from "./_training_lines.ts";
 import { duration, type Progress } from "./progress.ts";
 
 const config = z.strictObject({
@@ -100,9 +101,7 @@ export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<v
     const resolved = { data, sids: index, tune, variant, ...settings };
     await run.write("config.json", JSON.stringify(resolved, null, 2) + "\n");
   };
-  const goOn = `Continue with: genrec sft --config ${quoted(join(out, "config.json"))} --out ${
-    quoted(out)
-  } --resume`;
+  const goOn = goOnLine("sft", out);
 
   let loading: Progress | undefined;
   let progress: Progress | undefined;
@@ -135,12 +134,10 @@ export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<v
     tune: tuning ? () => autotune(device, store, { log: io.log }) : undefined,
     async onStart({ parameters, trained, done, steps, tokensPerEpoch, sequences }) {
       if (!resume) await start();
-      const share = trained < parameters ? `, ${short(trained)} of them trained` : "";
-      io.log(
-        `Model: ${short(parameters)} parameters${share}, on ${device.info.description || device.info.vendor}`,
-      );
+      const lines = sizeLines(device, { parameters, trained, steps, done });
+      io.log(lines.model);
       io.log(`Data: ${short(sequences)} sequences, ${short(tokensPerEpoch)} tokens an epoch`);
-      io.log(`Steps: ${steps}${done > 0 ? `, ${done} of them done before` : ""}`);
+      io.log(lines.steps);
       progress = io.progress(steps, "sft");
     },
     onStep: (step, note) => progress?.update(step, note),
@@ -160,7 +157,7 @@ export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<v
     io.log(`Stopped, ${out} is saved. ${goOn}`);
     return;
   }
-  const ended = result.stopped === "early" ? "Stopped early" : "Finished";
+  const ended = endedAs(result.stopped);
   io.log(
     result.steps === 0
       ? `${ended} before, nothing is left to do.`
@@ -168,8 +165,5 @@ export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<v
         short(result.tokensPerSecond)
       } tokens/s.`,
   );
-  io.log(
-    "Evaluate with: " +
-      `genrec evaluate --run ${quoted(out)} --data ${quoted(data)} --out ${quoted(join(out, "eval"))}`,
-  );
+  io.log(evaluateLine(out, data));
 }
