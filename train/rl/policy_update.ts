@@ -9,7 +9,7 @@ import {
 } from "../../data/group_batches.ts";
 import type { DeviceTrie } from "../../eval/device_trie.ts";
 import type { Device } from "../../kernels/device.ts";
-import { policyLoss, type PolicyObjective } from "../../kernels/policy_loss.ts";
+import { POLICY_STATISTICS, policyLoss, type PolicyObjective } from "../../kernels/policy_loss.ts";
 import { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/tensor.ts";
 import type { Normalisation } from "../../kernels/trie_log_softmax.ts";
@@ -81,8 +81,6 @@ export interface UpdateStatistics {
   gradientNorm: number;
   bad: boolean;
 }
-
-const STATISTICS = 8;
 
 /** Shares of a full micro batch that exist: a step seldom fills its last one, and every size takes memory. */
 const SIZES = [1 / 4, 1 / 2, 3 / 4, 1];
@@ -231,7 +229,7 @@ export class PolicyUpdate {
     return slots[i] ??= {
       old: device.createFlat("f32", actions),
       reference: device.createFlat("f32", actions),
-      statistics: device.createFlat("f32", STATISTICS * completions),
+      statistics: device.createFlat("f32", POLICY_STATISTICS.length * completions),
       entropy: device.createFlat("f32", rows),
     };
   }
@@ -325,10 +323,11 @@ function summary(
   };
   counts.forEach(({ completions, rows }, i) => {
     const [statistics, entropy] = read.slice(2 * i, 2 * i + 2);
+    const width = POLICY_STATISTICS.length;
     for (let c = 0; c < completions; c++) {
       const [policy, kl, k3, clipped, tokens, ratio, supervised] = statistics.subarray(
-        STATISTICS * c,
-        STATISTICS * (c + 1),
+        width * c,
+        width * (c + 1),
       );
       result.policyLoss += policy;
       result.klLoss += kl;
