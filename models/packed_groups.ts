@@ -1,9 +1,14 @@
 import type { GroupBatch, GroupCapacity } from "../data/group_batches.ts";
 import type { Device } from "../kernels/device.ts";
-import { tokenOccurrences } from "../kernels/embedding.ts";
 import type { Flat } from "../kernels/tensor.ts";
 import { FlatSections } from "./flat_sections.ts";
-import { type PackedRows, packedRows, type RowSection, rowSections } from "./packed_tokens.ts";
+import {
+  occurrenceArrays,
+  type PackedRows,
+  packedRows,
+  type RowSection,
+  rowSections,
+} from "./packed_tokens.ts";
 
 /** What a policy loss knows of each action (R), beside the model's probabilities. */
 export interface ActionValues {
@@ -70,15 +75,12 @@ export class PackedGroupsBuffer {
 
   /** Uploads `batch` with the values of its actions. */
   write(batch: GroupBatch, values: ActionValues): void {
-    const occurrences = tokenOccurrences(batch.tokens, batch.counts.tokens);
     this.#sections.write({
       tokens: batch.tokens,
       positions: batch.positions,
       intervals: batch.intervals,
       viewers: batch.viewers,
-      distinct: occurrences.tokens,
-      offsets: occurrences.offsets,
-      occurrences: occurrences.rows,
+      ...occurrenceArrays(batch.tokens, batch.counts.tokens),
       targetRows: batch.targetRows,
       inverse: batch.inverse,
       actionOffsets: batch.offsets,

@@ -1,10 +1,11 @@
 import { NO_TARGET } from "../data/batches.ts";
 import { UserError } from "../data/user_error.ts";
 import type { Device } from "../kernels/device.ts";
-import { type TokenOccurrences, tokenOccurrences } from "../kernels/embedding.ts";
+import type { TokenOccurrences } from "../kernels/embedding.ts";
 import { NO_ROW } from "../kernels/gather_rows.ts";
 import type { Flat } from "../kernels/tensor.ts";
 import { FlatSections } from "./flat_sections.ts";
+import { occurrenceArrays } from "./packed_tokens.ts";
 import type { LossRows } from "./vocabulary_loss.ts";
 
 /** What an encoder-decoder reads of one user, and what it is to write. */
@@ -212,8 +213,8 @@ export class PackedPairsBuffer {
     const arrays: Arrays = { crossIntervals, crossViewers };
     const add = (name: string, values: Arrays) =>
       Object.entries(values).forEach(([section, array]) => arrays[`${name}.${section}`] = array);
-    add("encoder", withOccurrences(encoder, from));
-    add("decoder", withOccurrences(decoder, to));
+    add("encoder", { ...encoder, ...occurrenceArrays(encoder.tokens, from) });
+    add("decoder", { ...decoder, ...occurrenceArrays(decoder.tokens, to) });
     heads.forEach((head, h) => add(`${h}`, head));
     this.#sections.write(arrays);
   }
@@ -253,9 +254,4 @@ function stackArrays(T: number) {
     intervals: new Uint32Array(4 * T),
     viewers: new Uint32Array(2 * T),
   };
-}
-
-function withOccurrences(stack: ReturnType<typeof stackArrays>, count: number) {
-  const { tokens: distinct, offsets, rows: occurrences } = tokenOccurrences(stack.tokens, count);
-  return { ...stack, distinct, offsets, occurrences };
 }

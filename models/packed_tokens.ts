@@ -55,6 +55,12 @@ export function packedRows(flats: Readonly<Record<RowSection, Flat>>): PackedRow
   return { tokens, positions, intervals, viewers, occurrences, targetRows, inverse };
 }
 
+/** Where the first `count` of `tokens` occur, under the names of {@link rowSections}. */
+export function occurrenceArrays(tokens: Uint32Array, count: number) {
+  const { tokens: distinct, offsets, rows: occurrences } = tokenOccurrences(tokens, count);
+  return { distinct, offsets, occurrences };
+}
+
 /** Room for one batch of fixed capacity. */
 export class PackedTokensBuffer {
   readonly capacity: Capacity;
@@ -82,7 +88,6 @@ export class PackedTokensBuffer {
       intervals.set([batch.starts[row], row + 1], 4 * row);
       viewers.set([row, batch.ends[row]], 2 * row);
     }
-    const occurrences = tokenOccurrences(batch.tokens, batch.counts.tokens);
     const weights = new Float32Array(R);
     for (let row = 0; row < R; row++) weights[row] = batch.targetWeights[row] * weightScale;
     this.#sections.write({
@@ -90,9 +95,7 @@ export class PackedTokensBuffer {
       positions: batch.positions,
       intervals,
       viewers,
-      distinct: occurrences.tokens,
-      offsets: occurrences.offsets,
-      occurrences: occurrences.rows,
+      ...occurrenceArrays(batch.tokens, batch.counts.tokens),
       targetRows: batch.targetRows,
       inverse: batch.inverse,
       targets: batch.targetTokens,
