@@ -1,14 +1,7 @@
 import type { Device } from "../kernels/device.ts";
 import { openRehearsal } from "../kernels/rehearsal.ts";
-import { parseDecoderConfig } from "../models/config.ts";
 import { Decoder } from "../models/decoder.ts";
-
-/** Shape of the decoder that searches. */
-export interface SearchModel {
-  width: number;
-  layers: number;
-  vocabulary: number;
-}
+import { type SmallDecoder, smallDecoderConfig } from "./small_decoder.ts";
 
 /** One batch of a search. */
 export interface SearchBatch {
@@ -27,20 +20,11 @@ const LEVELS = 3;
  */
 export async function evaluationBytes(
   device: Device,
-  { width, layers, vocabulary }: SearchModel,
+  model: SmallDecoder,
   { users, beams, promptTokens }: SearchBatch,
 ): Promise<number> {
   const rehearsal = await openRehearsal(device);
-  const config = parseDecoderConfig({
-    model_type: "qwen2",
-    vocab_size: vocabulary,
-    hidden_size: width,
-    intermediate_size: 2 * width,
-    num_hidden_layers: layers,
-    num_attention_heads: 4,
-    max_position_embeddings: promptTokens + LEVELS,
-  });
-  const decoder = new Decoder(rehearsal, config);
+  const decoder = new Decoder(rehearsal, smallDecoderConfig(model, promptTokens + LEVELS));
   const held = rehearsal.memory.buffers + rehearsal.memory.textures;
   const prompts = Array.from({ length: users }, () => new Uint32Array(promptTokens));
   const [tokens, parents] = [1, 2].map(() => rehearsal.createFlat("u32", users * beams));

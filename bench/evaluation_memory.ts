@@ -10,7 +10,8 @@
 import { parseArgs } from "node:util";
 import { Device } from "../kernels/device.ts";
 import { formatBytes } from "../train/estimate.ts";
-import { evaluationBytes, type SearchModel } from "./evaluation_bytes.ts";
+import { evaluationBytes } from "./evaluation_bytes.ts";
+import type { SmallDecoder } from "./small_decoder.ts";
 
 const { values } = parseArgs({
   options: {
@@ -23,7 +24,7 @@ const { values } = parseArgs({
   },
 });
 const users = Number(values.users);
-const model: SearchModel = {
+const model: SmallDecoder = {
   width: Number(values.width),
   layers: Number(values.layers),
   vocabulary: Number(values.vocabulary),

@@ -3,7 +3,6 @@ import { loadIndex } from "../data/index_file.ts";
 import { loadDataset } from "../data/load.ts";
 import { PhiloxStream } from "../data/philox.ts";
 import type { Device } from "../kernels/device.ts";
-import { parseDecoderConfig } from "../models/config.ts";
 import type { Decoder } from "../models/decoder.ts";
 import { partsOf } from "../models/parameter_parts.ts";
 import { savePretrained } from "../models/save_pretrained.ts";
@@ -14,6 +13,7 @@ import { loadDecoder } from "../train/checkpoint.ts";
 import { RunDirectory } from "../train/run_directory.ts";
 import { scratchDecoder } from "../train/scratch_decoder.ts";
 import { exists } from "./command.ts";
+import { smallDecoderConfig } from "./small_decoder.ts";
 
 /** A model as both sides read it, and the users that it is asked about. */
 export interface GenerateInputs {
@@ -59,17 +59,12 @@ export async function randomInputs(
   const dataset = await exists(data) ? await loadDataset(data) : undefined;
   const sids = dataset?.sids ?? randomSids(3000);
   const prompts = sidPrompts(SidVocabulary.fromSids(sids), sids, items || MAX_HISTORY);
-  const config = parseDecoderConfig({
-    model_type: "qwen2",
-    vocab_size: prompts.vocabulary,
-    hidden_size: 128,
-    intermediate_size: 256,
-    num_hidden_layers: 4,
-    num_attention_heads: 4,
-    max_position_embeddings: 64 + 4 * items,
+  const size = { width: 128, layers: 4, vocabulary: prompts.vocabulary };
+  const config = {
+    ...smallDecoderConfig(size, 64 + 4 * items),
     // Wide enough that the SIDs of a user differ in score by more than float32 rounds.
     initializer_range: 0.1,
-  });
+  };
   const decoder = scratchDecoder(device, config, SEED);
   const { parameters } = decoder;
   const own = parameters.specs.flatMap(partsOf);

@@ -3,27 +3,25 @@ import { PhiloxStream } from "../data/philox.ts";
 import { DeviceTrie } from "../eval/device_trie.ts";
 import type { Device } from "../kernels/device.ts";
 import { Tape } from "../kernels/tape.ts";
-import { type DecoderConfig, parseDecoderConfig } from "../models/config.ts";
+import type { DecoderConfig } from "../models/config.ts";
 import { Optimizer } from "../models/optimizer.ts";
 import { buildTrie } from "../sid/trie.ts";
 import { type PolicyGroup, PolicyUpdate, type UpdateStatistics } from "../train/rl/policy_update.ts";
 import type { ReferencePolicy } from "../train/rl/reference.ts";
 import { scratchDecoder } from "../train/scratch_decoder.ts";
+import { type SmallDecoder, smallDecoderConfig } from "./small_decoder.ts";
 import { OPTIMIZER } from "./workload.ts";
 
 /** Whether a prompt is computed once a group, or once a completion as where rows are repeated. */
 export type PromptLayout = "shared" | "copied";
 
 /** Size of a step and of its model. */
-export interface RlStepShape {
+export interface RlStepShape extends SmallDecoder {
   prompts: number;
   /** Completions a prompt, G. */
   generations: number;
   promptTokens: number;
   completionTokens: number;
-  width: number;
-  layers: number;
-  vocabulary: number;
   /** Whether a frozen reference is asked too, for the KL divergence. */
   reference: boolean;
 }
@@ -40,18 +38,18 @@ const SEED = 42;
 
 /** The trainer's own update over random completions; both layouts learn from the same ones. */
 export function rlStep(device: Device, shape: RlStepShape, layout: PromptLayout): RlStep {
-  const config = configOf(shape);
+  const config = smallDecoderConfig(shape, shape.promptTokens + shape.completionTokens);
   const decoder = scratchDecoder(device, config, SEED);
   const { learningRate, ...settings } = OPTIMIZER;
   const optimizer = new Optimizer(decoder.parameters, { ...settings, emaDecay: 0 });
   const groups = layout === "shared" ? randomGroups(shape) : randomGroups(shape).flatMap(copied);
   const sizes = groups.map(groupSize);
-  const most = (key: keyof typeof sizes[number]) => sizes.reduce((sum, size) => sum + size[key], 0);
+  const total = (key: keyof typeof sizes[number]) => sizes.reduce((sum, size) => sum + size[key], 0);
   const capacity = {
-    tokens: most("tokens"),
-    rows: most("rows"),
-    actions: most("actions"),
-    completions: most("completions"),
+    tokens: total("tokens"),
+    rows: total("rows"),
+    actions: total("actions"),
+    completions: total("completions"),
     depth: shape.completionTokens,
   };
   // Normalised over the vocabulary, the update does not walk the trie: a few SIDs that span the tokens will do.
@@ -74,18 +72,6 @@ export function rlStep(device: Device, shape: RlStepShape, layout: PromptLayout)
   });
   let step = 0;
   return { rows: capacity.tokens, run: () => update.run(step++, groups, learningRate) };
-}
-
-function configOf({ promptTokens, completionTokens, width, layers, vocabulary }: RlStepShape): DecoderConfig {
-  return parseDecoderConfig({
-    model_type: "qwen2",
-    vocab_size: vocabulary,
-    hidden_size: width,
-    intermediate_size: 2 * width,
-    num_hidden_layers: layers,
-    num_attention_heads: 4,
-    max_position_embeddings: promptTokens + completionTokens,
-  });
 }
 
 function frozen(device: Device, config: DecoderConfig): ReferencePolicy {
