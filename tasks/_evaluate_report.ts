@@ -1,6 +1,7 @@
-import { type Evaluation, SLICE_K } from "../eval/evaluate.ts";
+import { type Evaluation, SLICE_K, type Summary } from "../eval/evaluate.ts";
 import { SLICINGS } from "../eval/slices.ts";
 import type { RowSettings } from "./_evaluate_rows.ts";
+import { figure, range } from "./_format.ts";
 import { tableLines } from "./_table.ts";
 
 /** `metrics.json`. Baselines rank items themselves, so compare their `hr` with the model's `hrItem`. */
@@ -10,8 +11,13 @@ export interface EvaluateReport extends Evaluation, Omit<RowSettings, "split" | 
   baselines?: Record<string, Evaluation>;
 }
 
-const figure = (value: number) => value.toFixed(4);
-const range = (interval: readonly number[]) => interval.map(figure).join("-");
+/** Heading of {@link cutoffRow}. */
+export const CUTOFF_COLUMNS = ["HR", "95 %", "NDCG", "95 %"];
+
+/** A cut-off and its metrics with their intervals. */
+export function cutoffRow(k: string, { hr, ndcg, ci95 }: Pick<Summary, "hr" | "ndcg" | "ci95">): string[] {
+  return [`@${k}`, figure(hr[k]), range(ci95.hr[k]), figure(ndcg[k]), range(ci95.ndcg[k])];
+}
 
 /** The report as tables for people. */
 export function evaluationLines(report: EvaluateReport): string[] {

@@ -7,6 +7,8 @@ import { DEFAULT_KS } from "../eval/metrics.ts";
 import { checkRows, type Score, scoreResults } from "../eval/score.ts";
 import { isFile, writeAtomic } from "../train/run_directory.ts";
 import type { TaskIO } from "./_cli.ts";
+import { CUTOFF_COLUMNS, cutoffRow } from "./_evaluate_report.ts";
+import { figure } from "./_format.ts";
 import { loadInputs } from "./_inputs.ts";
 import { makeFolder } from "./_output.ts";
 import { tableLines } from "./_table.ts";
@@ -67,17 +69,12 @@ async function joinedSids(path: string): Promise<string[]> {
 
 /** The report as a table for people. */
 function scoreLines(report: ScoreReport): string[] {
-  const { users, beams, hr, ndcg, ci95, hrItem, ndcgItem, duplicates, invalid, invalidBeforeHit } = report;
-  const figure = (value: number) => value.toFixed(4);
+  const { users, beams, hr, hrItem, ndcgItem, duplicates, invalid, invalidBeforeHit } = report;
   const rows = Object.keys(hr).map((k) => [
-    `@${k}`,
-    figure(hr[k]),
-    ci95.hr[k].map(figure).join("-"),
-    figure(ndcg[k]),
-    ci95.ndcg[k].map(figure).join("-"),
+    ...cutoffRow(k, report),
     ...(hrItem && ndcgItem ? [figure(hrItem[k]), figure(ndcgItem[k])] : []),
   ]);
-  const heading = ["", "HR", "95 %", "NDCG", "95 %", ...(hrItem ? ["HR of items", "NDCG of items"] : [])];
+  const heading = ["", ...CUTOFF_COLUMNS, ...(hrItem ? ["HR of items", "NDCG of items"] : [])];
   const known = invalid === undefined
     ? "invalid ones unknown without --sids or --data"
     : `${invalid} invalid, ${invalidBeforeHit} of them before a hit`;

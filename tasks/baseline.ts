@@ -10,6 +10,7 @@ import type { TrainedBaseline } from "../train/baselines/method.ts";
 import { DivergenceError } from "../train/checkpoint.ts";
 import { RunDirectory } from "../train/run_directory.ts";
 import type { Task, TaskIO } from "./_cli.ts";
+import { CUTOFF_COLUMNS, cutoffRow } from "./_evaluate_report.ts";
 import { short } from "./_format.ts";
 import { openDevice, runManifest, VariantFlag } from "./_inputs.ts";
 import { LineFile, makeFolder } from "./_output.ts";
@@ -185,14 +186,7 @@ async function evaluateBaseline(
 }
 
 /** The report as a table for people. */
-function reportLines({ split, users, hr, ndcg, ci95 }: BaselineReport): string[] {
-  const row = (k: string) => [
-    `@${k}`,
-    hr[k].toFixed(4),
-    ci95.hr[k].map((end) => end.toFixed(4)).join("-"),
-    ndcg[k].toFixed(4),
-    ci95.ndcg[k].map((end) => end.toFixed(4)).join("-"),
-  ];
-  const heading = [`${split}, ${users} users`, "HR", "95 %", "NDCG", "95 %"];
-  return tableLines([heading, ...Object.keys(hr).map(row)]);
+function reportLines(report: BaselineReport): string[] {
+  const heading = [`${report.split}, ${report.users} users`, ...CUTOFF_COLUMNS];
+  return tableLines([heading, ...Object.keys(report.hr).map((k) => cutoffRow(k, report))]);
 }
