@@ -92,6 +92,17 @@ type HuggingFaceConfig = z.output<typeof HuggingFaceConfig>;
 /** Number formats in the words of transformers. */
 export const DTYPES: Record<StoredFormat, string> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
 
+/** What a schema has against `value`, in words: every field, what it is and what it should be. */
+export function fieldProblems({ issues }: z.ZodError, value: unknown): string[] {
+  return issues.map(({ path, message }) => {
+    const found = path.reduce<unknown>(
+      (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
+      value,
+    );
+    return `field ${path.join(".") || "(whole file)"} is ${JSON.stringify(found)}: ${message}`;
+  });
+}
+
 /**
  * Checks a decoder config and fills in what Hugging Face lets a file leave out. A missing `head_dim` becomes
  * `hidden_size / num_attention_heads`. `source` is the file name for messages.
@@ -100,14 +111,7 @@ export const DTYPES: Record<StoredFormat, string> = { F32: "float32", F16: "floa
 export function parseDecoderConfig(value: unknown, source = "config.json"): DecoderConfig {
   const parsed = HuggingFaceConfig.safeParse(value);
   if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => {
-      const found = issue.path.reduce<unknown>(
-        (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
-        value,
-      );
-      return `field ${issue.path.join(".") || "(whole file)"} is ${JSON.stringify(found)}: ${issue.message}`;
-    });
-    throw new UserError(`Cannot use ${source}: ${problems.join("; ")}`);
+    throw new UserError(`Cannot use ${source}: ${fieldProblems(parsed.error, value).join("; ")}`);
   }
   const config = parsed.data;
   const problems = [...shapeProblems(config), ...unsupported(config)];

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { UserError } from "../data/user_error.ts";
 import { MAX_HEAD_DIM } from "../kernels/attention.ts";
-import { DTYPES } from "./config.ts";
+import { DTYPES, fieldProblems } from "./config.ts";
 import type { StoredFormat } from "./safetensors_header.ts";
 
 const size = z.int().min(1);
@@ -73,13 +73,7 @@ export interface EncoderDecoderConfig {
  */
 export function parseEncoderDecoderConfig(value: unknown, source = "config.json"): EncoderDecoderConfig {
   const parsed = Fields.safeParse(value);
-  const problems = parsed.success ? shapeProblems(parsed.data) : parsed.error.issues.map((issue) => {
-    const found = issue.path.reduce<unknown>(
-      (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
-      value,
-    );
-    return `field ${issue.path.join(".") || "(whole file)"} is ${JSON.stringify(found)}: ${issue.message}`;
-  });
+  const problems = parsed.success ? shapeProblems(parsed.data) : fieldProblems(parsed.error, value);
   if (!parsed.success || problems.length > 0) {
     throw new UserError(`Cannot use ${source}: ${problems.join("; ")}`);
   }

@@ -23,11 +23,10 @@ export function centredNorm(tape: Tape, parameters: Weights, x: Matrix, name: st
     const dy = tape.gradient(y);
     if (!dy) return;
     const { dx, gainTerms } = layerNormBackward(device, x, gain, dy, eps);
-    const gradients = [parameters.gradient(weight), parameters.gradient(bias)];
-    [gainTerms, dy].forEach((terms, i) => {
-      const gradient = gradients[i];
-      if (gradient) columnSum(device, terms, gradient, true);
-    });
+    const gainGradient = parameters.gradient(weight);
+    if (gainGradient) columnSum(device, gainTerms, gainGradient, true);
+    const biasGradient = parameters.gradient(bias);
+    if (biasGradient) columnSum(device, dy, biasGradient, true);
     device.release(gainTerms);
     tape.accumulate(x, dx);
   });

@@ -1,17 +1,15 @@
-import { join } from "node:path";
 import type { Sample } from "../data/dataset.ts";
 import { loadDataset } from "../data/load.ts";
 import { UserError } from "../data/user_error.ts";
 import { compareRanks, type Comparison, type MetricDifference } from "../eval/compare.ts";
 import type { Credit } from "../eval/evaluate.ts";
 import { boughtInTrain, SLICINGS } from "../eval/slices.ts";
-import { writeAtomic } from "../train/run_directory.ts";
 import type { TaskIO } from "./_cli.ts";
 import { interval, pValue, signed, verdictOf } from "./_difference.ts";
 import { shownKs } from "./_evaluate_report.ts";
 import { shardRows } from "./_evaluate_shards.ts";
 import { checkPaired, type EvaluationFolder, readEvaluation } from "./_evaluation_folder.ts";
-import { makeFolder } from "./_output.ts";
+import { writeReport } from "./_output.ts";
 import { tableLines } from "./_table.ts";
 
 /** Which evaluation something is of. */
@@ -79,12 +77,7 @@ export async function compareFolders(flags: CompareFlags, io: Pick<TaskIO, "log"
   for (const comparison of report.comparisons) {
     comparisonLines(comparison, report).forEach((line) => io.log(line));
   }
-  if (out !== "") {
-    await makeFolder(out);
-    const path = join(out, "compare.json");
-    await writeAtomic(path, JSON.stringify(report, null, 2) + "\n");
-    io.log(`Wrote ${path}`);
-  }
+  if (out !== "") io.log(`Wrote ${await writeReport(out, "compare.json", report)}`);
   return report;
 }
 

@@ -6,7 +6,7 @@ import { readJsonLines } from "../data/json_lines.ts";
 import { UserError } from "../data/user_error.ts";
 import type { Prediction } from "../eval/evaluate.ts";
 import { isFile, writeAtomic } from "../train/run_directory.ts";
-import { makeFolder } from "./_output.ts";
+import { attempt, makeFolder, writeAll } from "./_output.ts";
 
 /** What the rows of an evaluation follow from: part of `metrics.json`, and `evaluation.json` until there is one. */
 export const RowSettings = z.object({
@@ -116,10 +116,10 @@ export class RowFile implements AsyncDisposable {
     );
     // Without a partial file, rows got their name already.
     if (!unfinished || !await isFile(partial)) {
-      const { lines } = await attempt(whole, () => scanLines(whole));
+      const { lines } = await attempt(`write ${whole}`, () => scanLines(whole));
       return new RowFile(out, settings, { found: lines, secondsPerUser: report.secondsPerUser });
     }
-    return await attempt(whole, async () => {
+    return await attempt(`write ${whole}`, async () => {
       const { lines, end } = await scanLines(partial);
       await Deno.truncate(partial, end); // the row that was cut off
       return new RowFile(out, settings, { found: lines, file: await Deno.open(partial, { append: true }) });
@@ -132,7 +132,7 @@ export class RowFile implements AsyncDisposable {
     const { partial, whole, saved } = pathsOf(this.#out);
     await makeFolder(this.#out);
     this.#file = await attempt(
-      whole,
+      `write ${whole}`,
       () => Deno.open(partial, { write: true, create: true, truncate: true }),
     );
     // After the rows: settings never stand beside the rows of others.
@@ -153,9 +153,7 @@ export class RowFile implements AsyncDisposable {
   /** Appends a row. */
   async append(row: Prediction): Promise<void> {
     const bytes = new TextEncoder().encode(JSON.stringify(row) + "\n");
-    await attempt(pathsOf(this.#out).whole, async () => {
-      for (let at = 0; at < bytes.length;) at += await this.#file!.write(bytes.subarray(at));
-    });
+    await attempt(`write ${pathsOf(this.#out).whole}`, () => writeAll(this.#file!, bytes));
     this.#added++;
   }
 
@@ -163,7 +161,7 @@ export class RowFile implements AsyncDisposable {
   async commit(report: unknown): Promise<void> {
     const { partial, whole, saved, metrics } = pathsOf(this.#out);
     if (this.#file) {
-      await attempt(whole, async () => {
+      await attempt(`write ${whole}`, async () => {
         await this.#file!.sync();
         this.#file!.close();
         this.#file = undefined;
@@ -208,14 +206,4 @@ async function scanLines(path: string): Promise<{ lines: number; end: number }> 
     }
   }
   return { lines, end };
-}
-
-async function attempt<T>(path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw new UserError(
-      `Cannot write ${path}: ${(error as Error).message}. Free some space, or name another --out`,
-    );
-  }
 }

@@ -1,8 +1,18 @@
+import { join } from "node:path";
 import { UserError } from "../data/user_error.ts";
+import { writeAtomic } from "../train/run_directory.ts";
 
 /** Makes a folder and its parents. Throws {@link UserError} where a file is in the way or the disk refuses. */
 export async function makeFolder(path: string): Promise<void> {
   await attempt(`make folder ${path}`, () => Deno.mkdir(path, { recursive: true }));
+}
+
+/** Writes a report as JSON into a folder, which it makes. Returns the file's path. */
+export async function writeReport(folder: string, name: string, report: unknown): Promise<string> {
+  await makeFolder(folder);
+  const path = join(folder, name);
+  await writeAtomic(path, JSON.stringify(report, null, 2) + "\n");
+  return path;
 }
 
 /** A file of lines that appears under its name when it is whole; closed before, it leaves nothing behind. */
@@ -33,9 +43,7 @@ export class LineFile implements AsyncDisposable {
   /** Appends text as it is, for files whose values take several lines. */
   async write(text: string): Promise<void> {
     const bytes = new TextEncoder().encode(text);
-    await attempt(`write ${this.path}`, async () => {
-      for (let at = 0; at < bytes.length;) at += await this.#file!.write(bytes.subarray(at));
-    });
+    await attempt(`write ${this.path}`, () => writeAll(this.#file!, bytes));
   }
 
   /** Gives the file its name. */
@@ -55,7 +63,13 @@ export class LineFile implements AsyncDisposable {
   }
 }
 
-async function attempt<T>(what: string, work: () => Promise<T>): Promise<T> {
+/** Writes bytes at the place of a file, all of them. */
+export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+}
+
+/** Does what the disk may refuse: throws {@link UserError} then, `what` being the work in words. */
+export async function attempt<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

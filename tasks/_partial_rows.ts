@@ -1,4 +1,4 @@
-import { UserError } from "../data/user_error.ts";
+import { attempt } from "./_output.ts";
 
 /**
  * Rows of numbers that grow batch by batch in `PATH.partial`, so that stopped work goes on where it was. The file
@@ -30,7 +30,7 @@ export class PartialRows {
     const rows = continues ? Math.min(total, Math.floor((found.length - header.length) / (4 * dim))) : 0;
     const bytes = rows * dim * 4;
     if (continues) new Uint8Array(data.buffer).set(found.subarray(header.length, header.length + bytes));
-    await attempt(partial, async () => {
+    await attempt(`write ${partial}`, async () => {
       if (continues) await Deno.truncate(partial, header.length + bytes);
       else await Deno.writeFile(partial, header);
     });
@@ -41,7 +41,7 @@ export class PartialRows {
   async append(rows: Float32Array<ArrayBuffer>): Promise<void> {
     this.data.set(rows, this.rows * this.#dim);
     await attempt(
-      this.#path,
+      `write ${this.#path}`,
       () =>
         Deno.writeFile(this.#path, new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength), {
           append: true,
@@ -54,14 +54,4 @@ export class PartialRows {
 /** Deletes the partial file of `path`, if there is one: the work is whole and elsewhere. */
 export async function removePartial(path: string): Promise<void> {
   await Deno.remove(`${path}.partial`).catch(() => {});
-}
-
-async function attempt(path: string, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    throw new UserError(
-      `Cannot write ${path}: ${(error as Error).message}. Free some space, or name another --out`,
-    );
-  }
 }

@@ -5,12 +5,12 @@ import { readResults } from "../data/result_files/read.ts";
 import { RawIndex } from "../data/schema.ts";
 import { DEFAULT_KS } from "../eval/metrics.ts";
 import { checkRows, type Score, scoreResults } from "../eval/score.ts";
-import { isFile, writeAtomic } from "../train/run_directory.ts";
+import { isFile } from "../train/run_directory.ts";
 import type { TaskIO } from "./_cli.ts";
 import { CUTOFF_COLUMNS, cutoffRow } from "./_evaluate_report.ts";
 import { figure } from "./_format.ts";
 import { loadInputs } from "./_inputs.ts";
-import { makeFolder } from "./_output.ts";
+import { writeReport } from "./_output.ts";
 import { tableLines } from "./_table.ts";
 
 /** `score.json`. */
@@ -53,12 +53,7 @@ export async function scoreFiles(flags: ScoreFlags, io: Pick<TaskIO, "log">): Pr
   const score = scoreResults(rows, { sids, ks, seed });
   const report: ScoreReport = { files: [...files], ...(data !== "" && { split }), ...score };
   scoreLines(report).forEach((line) => io.log(line));
-  if (out !== "") {
-    await makeFolder(out);
-    const path = join(out, "score.json");
-    await writeAtomic(path, JSON.stringify(report, null, 2) + "\n");
-    io.log(`Wrote ${path}`);
-  }
+  if (out !== "") io.log(`Wrote ${await writeReport(out, "score.json", report)}`);
   return report;
 }
 

@@ -76,9 +76,9 @@ async function scored({ name, reward }: NamedReward, group: RewardGroup, items: 
   try {
     values = await reward.score(group);
   } catch (error) {
-    throw failure(name, messageOf(error), group, items);
+    throw unusable(name, `it failed with: ${messageOf(error)}`, group, items);
   }
-  checkValues(name, "values", values, group.completions.length, () => describe(group, items));
+  checkLength(name, "values", values, group.completions.length, group, items);
   const bad = values.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) throw notFinite(name, values[bad], bad, group, items);
   return values;
@@ -90,40 +90,41 @@ function levelsOf({ name, reward }: NamedReward, group: RewardGroup, items: read
   try {
     levels = reward.scoreLevels(group);
   } catch (error) {
-    throw failure(name, messageOf(error), group, items);
+    throw unusable(name, `it failed with: ${messageOf(error)}`, group, items);
   }
-  checkValues(name, "lists of levels", levels, group.completions.length, () => describe(group, items));
+  checkLength(name, "lists of levels", levels, group.completions.length, group, items);
   for (const [i, { tokens }] of group.completions.entries()) {
-    checkValues(name, `levels of completion ${i}`, levels[i], tokens.length, () => describe(group, items));
+    checkLength(name, `levels of completion ${i}`, levels[i], tokens.length, group, items);
     const bad = levels[i].find((value) => !Number.isFinite(value));
     if (bad !== undefined) throw notFinite(name, bad, i, group, items);
   }
   return levels;
 }
 
-function checkValues(
+function checkLength(
   name: string,
   what: string,
   values: ArrayLike<unknown>,
   expected: number,
-  example: () => string,
+  group: RewardGroup,
+  items: readonly Item[],
 ) {
   if (values.length === expected) return;
-  throw new UserError(
-    `Cannot use reward ${name}: it returned ${values.length} ${what}, expected ${expected}. ${example()}`,
-  );
-}
-
-function failure(name: string, message: string, group: RewardGroup, items: readonly Item[]) {
-  return new UserError(`Cannot use reward ${name}: it failed with: ${message}. ${describe(group, items)}`);
+  throw unusable(name, `it returned ${values.length} ${what}, expected ${expected}`, group, items);
 }
 
 function notFinite(name: string, value: number, place: number, group: RewardGroup, items: readonly Item[]) {
   const item = named(group.completions[place].items[0], items);
-  return new UserError(
-    `Cannot use reward ${name}: its value of completion ${place} (${item}) is ${value}, expected a finite number. ` +
-      describe(group, items),
+  return unusable(
+    name,
+    `its value of completion ${place} (${item}) is ${value}, expected a finite number`,
+    group,
+    items,
   );
+}
+
+function unusable(name: string, problem: string, group: RewardGroup, items: readonly Item[]) {
+  return new UserError(`Cannot use reward ${name}: ${problem}. ${describe(group, items)}`);
 }
 
 /** The prompt of a group in words. */

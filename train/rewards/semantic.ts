@@ -1,7 +1,9 @@
-import { type Matrix, readMatrix } from "../../data/npy.ts";
+import { readMatrix } from "../../data/npy.ts";
 import { diskFiles } from "../../data/read_files.ts";
 import { UserError } from "../../data/user_error.ts";
 import type { Dataset } from "../../data/dataset.ts";
+import type { Embeddings } from "../../sid/embeddings.ts";
+import { normalizeRows } from "../../sid/fuse.ts";
 import type { RewardMethod } from "./reward.ts";
 
 /**
@@ -20,7 +22,7 @@ export const semantic: RewardMethod = {
         "Cannot reward by semantic: it compares item embeddings. Name them: --embeddings items.npy",
       );
     }
-    const vectors = unitRows(readMatrix(await diskFiles.readFile(path), path));
+    const vectors = normalizeRows(readMatrix(await diskFiles.readFile(path), path));
     checkRows(path, vectors.rows, dataset);
     return {
       score: ({ completions, example }) =>
@@ -43,17 +45,7 @@ function checkRows(path: string, rows: number, { name, items }: Dataset) {
   );
 }
 
-/** Rows of length 1, or 0 where they were. */
-function unitRows({ rows, dim, data }: Matrix): Matrix {
-  const unit = new Float32Array(data.length);
-  for (let start = 0; start < data.length; start += dim) {
-    const length = Math.hypot(...data.subarray(start, start + dim)) || 1;
-    for (let i = start; i < start + dim; i++) unit[i] = data[i] / length;
-  }
-  return { rows, dim, data: unit };
-}
-
-function similarity({ data, dim }: Matrix, a: number, b: number): number {
+function similarity({ data, dim }: Embeddings, a: number, b: number): number {
   if (a === b) return 1;
   let sum = 0;
   for (let i = 0; i < dim; i++) sum += data[a * dim + i] * data[b * dim + i];
