@@ -229,8 +229,10 @@ export {
   type HeadRows,
   type PackedPairs,
   PackedPairsBuffer,
-  type Pair,
   type PairCapacity,
+  type PairCompletion,
+  type PairGroup,
+  type PairModel,
   type StackRows,
   type TokenSpan,
 } from "./models/packed_pairs.ts";

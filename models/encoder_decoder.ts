@@ -141,6 +141,11 @@ export class EncoderDecoder implements DecodeModel {
     return this.config.decoder_start_token_id;
   }
 
+  /** Whether a token of the encoder sees those before it alone. */
+  get causal(): boolean {
+    return this.config.causal_encoder;
+  }
+
   /** States (Te, C) of the encoder's rows, after the final norm. */
   encode(
     tape: Tape,

@@ -24,6 +24,7 @@ const Fields = z.looseObject({
   feed_forward_proj: z.enum(["relu", "gated-gelu"]).default("relu"),
   tie_word_embeddings: z.boolean().default(true),
   decoder_start_token_id: z.int().min(0).default(0),
+  causal_encoder: z.boolean().default(false),
 });
 
 /** Shape of a T5 encoder-decoder, in the names of Hugging Face's `config.json`; other keys are kept as they were read. */
@@ -65,6 +66,11 @@ export interface EncoderDecoderConfig {
   tie_word_embeddings: boolean;
   /** Token that the decoder starts from. */
   decoder_start_token_id: number;
+  /**
+   * Whether a token of the encoder sees those before it alone, which T5 does not have: then one pass over a history
+   * serves the targets after each of its items.
+   */
+  causal_encoder: boolean;
 }
 
 /**
@@ -87,8 +93,12 @@ export function writeEncoderDecoderConfig(
   config: EncoderDecoderConfig,
   stored: StoredFormat = "F32",
 ): string {
-  const { code_sizes, ...rest } = config;
-  const fields = { ...rest, ...code_sizes.length > 0 && { code_sizes } };
+  const { code_sizes, causal_encoder, ...rest } = config;
+  const fields = {
+    ...rest,
+    ...code_sizes.length > 0 && { code_sizes },
+    ...causal_encoder && { causal_encoder },
+  };
   return JSON.stringify({ ...fields, dtype: DTYPES[stored], torch_dtype: DTYPES[stored] }, null, 2) + "\n";
 }
 

@@ -46,7 +46,9 @@ export class EncoderDecoderSession implements DecodeSession {
     const intervals = new Uint32Array(4 * rows);
     this.#spans.forEach(({ start, end }, u) => {
       tokens.set(prompts[u], start);
-      for (let row = start; row < end; row++) intervals.set([start, end, row], 4 * row);
+      for (let row = start; row < end; row++) {
+        intervals.set([start, model.causal ? row + 1 : end, row], 4 * row);
+      }
     });
     const users = prompts.length;
     const beams = users * width;

@@ -8,17 +8,25 @@ import { FlatSections } from "./flat_sections.ts";
 import { occurrenceArrays } from "./packed_tokens.ts";
 import type { LossRows } from "./vocabulary_loss.ts";
 
-/** What an encoder-decoder reads of one user, and what it is to write. */
-export interface Pair {
+/** What an encoder-decoder reads of one user, and what it is to write after it: the encoder runs once for all of it. */
+export interface PairGroup {
   /** Token ids of the encoder, at least one. */
   input: Uint32Array;
+  /** What to write, by ascending `end`. */
+  completions: readonly PairCompletion[];
+}
+
+/** One answer to the input of a {@link PairGroup}. */
+export interface PairCompletion {
+  /** First tokens of the input that the decoder sees. Default: all. Fewer need a causal encoder. */
+  end?: number;
   /** Token ids to predict, the first from the start token; at least one. */
   targets: Uint32Array;
   /** Loss weight of each target. Default 1. */
   weight?: number;
 }
 
-/** Fixed sizes of a batch of pairs. */
+/** Fixed sizes of a batch of pairs: a pair is an input and one of its completions. */
 export interface PairCapacity {
   /** Rows of the encoder, Te. */
   inputs: number;
@@ -74,6 +82,16 @@ export interface TokenSpan {
   rows: number;
 }
 
+/** What packing must know of a model. */
+export interface PairModel {
+  /** Output matrices, one for every place of a target or one for all. */
+  readonly heads: readonly TokenSpan[];
+  /** Token that the decoder starts from. */
+  readonly startToken: number;
+  /** Whether a token of the encoder sees those before it alone. */
+  readonly causal: boolean;
+}
+
 // Slices start at multiples of 256 bytes.
 const ALIGNMENT = 64;
 const stackSections = (T: number) => ({
@@ -96,25 +114,16 @@ export class PackedPairsBuffer {
   #device: Device;
   #sections: FlatSections<string>;
   #stats: Flat[];
-  #spans: readonly TokenSpan[];
-  #start: number;
+  #model: PairModel;
 
-  /**
-   * `model` says what the heads predict, one for every place of a target or one for all, and what decoders start from:
-   * an `EncoderDecoder` is one.
-   */
-  constructor(
-    device: Device,
-    capacity: PairCapacity,
-    model: { heads: readonly TokenSpan[]; startToken: number },
-  ) {
+  /** `model` says what heads predict, what decoders start from and what encoders see: an `EncoderDecoder` is one. */
+  constructor(device: Device, capacity: PairCapacity, model: PairModel) {
     const { inputs: Te, pairs: N, depth } = capacity;
     const Td = N * depth;
     const rows = model.heads.length === 1 ? Td : N;
     this.#device = device;
     this.capacity = capacity;
-    this.#spans = model.heads;
-    this.#start = model.startToken;
+    this.#model = model;
     const prefixed = (name: string, sections: Record<string, number>) =>
       Object.entries(sections).map(([section, length]) => [`${name}.${section}`, length]);
     this.#sections = new FlatSections(device, {
@@ -153,20 +162,23 @@ export class PackedPairsBuffer {
 
   /**
    * Uploads pairs. Loss weights are multiplied by `weightScale`, e.g. 1 / the number of targets of the whole step.
-   * @throws {UserError} for pairs that do not fit, or a target that is no token of its place.
+   * @throws {UserError} for pairs that do not fit, a target that is no token of its place, and completions of a part of
+   * the input where the encoder is not causal or they are out of order.
    */
-  write(pairs: readonly Pair[], weightScale: number): void {
+  write(groups: readonly PairGroup[], weightScale: number): void {
     const { inputs: Te, pairs: N, depth } = this.capacity;
-    const total = pairs.reduce((sum, { input }) => sum + input.length, 0);
-    if (pairs.length > N || total > Te) {
+    const { heads: spans, startToken, causal } = this.#model;
+    const total = groups.reduce((sum, { input }) => sum + input.length, 0);
+    const pairs = groups.reduce((sum, { completions }) => sum + completions.length, 0);
+    if (pairs > N || total > Te) {
       throw new UserError(
-        `Cannot pack ${pairs.length} pairs of ${total} input tokens: expected at most ${N} and ${Te}. ` +
+        `Cannot pack ${pairs} pairs of ${total} input tokens: expected at most ${N} and ${Te}. ` +
           "Raise the batch size or shorten the histories",
       );
     }
     const encoder = stackArrays(Te);
     const decoder = stackArrays(N * depth);
-    const heads = this.#spans.map((_, h) => {
+    const heads = spans.map((_, h) => {
       const rows = this.packed.heads[h].rows.length;
       return {
         rows: new Uint32Array(rows).fill(NO_ROW),
@@ -179,36 +191,40 @@ export class PackedPairsBuffer {
     const crossIntervals = new Uint32Array(4 * N * depth);
     const crossViewers = new Uint32Array(2 * Te);
     let [from, to] = [0, 0];
-    for (const [number, { input, targets, weight = 1 }] of pairs.entries()) {
-      if (input.length === 0 || targets.length === 0 || targets.length > depth) {
-        throw new UserError(
-          `Cannot pack pair ${number} of ${input.length} input tokens and ${targets.length} targets: expected at ` +
-            `least one of each, and at most ${depth} targets`,
-        );
-      }
+    for (const [number, group] of groups.entries()) {
+      checkGroup(number, group, depth, causal);
+      const { input, completions } = group;
       const end = from + input.length;
-      const last = to + targets.length;
       encoder.tokens.set(input, from);
       for (let row = from; row < end; row++) {
-        encoder.intervals.set([from, end, row], 4 * row);
-        encoder.viewers.set([from, end], 2 * row);
-        crossViewers.set([to, last], 2 * row);
+        encoder.intervals.set([from, causal ? row + 1 : end, row], 4 * row);
+        encoder.viewers.set([causal ? row : from, end], 2 * row);
       }
-      targets.forEach((token, at) => {
-        const row = to + at;
-        decoder.tokens[row] = at === 0 ? this.#start : targets[at - 1];
-        decoder.intervals.set([to, row + 1, row], 4 * row);
-        decoder.viewers.set([row, last], 2 * row);
-        crossIntervals.set([from, end], 4 * row);
-        const head = heads.length === 1 ? 0 : at;
-        const target = this.#local(token, head);
-        const place = used[head]++;
-        heads[head].rows[place] = row;
-        heads[head].inverse[row] = place;
-        heads[head].targets[place] = target;
-        heads[head].weights[place] = weight * weightScale;
-      });
-      [from, to] = [end, last];
+      let unseen = from; // first input row that no completion so far sees
+      const first = to;
+      for (const { end: seen = input.length, targets, weight = 1 } of completions) {
+        for (; unseen < from + seen; unseen++) crossViewers[2 * unseen] = to;
+        const last = to + targets.length;
+        targets.forEach((token, at) => {
+          const row = to + at;
+          decoder.tokens[row] = at === 0 ? startToken : targets[at - 1];
+          decoder.intervals.set([to, row + 1, row], 4 * row);
+          decoder.viewers.set([row, last], 2 * row);
+          crossIntervals.set([from, from + seen], 4 * row);
+          const head = heads.length === 1 ? 0 : at;
+          const target = this.#local(token, head);
+          const place = used[head]++;
+          heads[head].rows[place] = row;
+          heads[head].inverse[row] = place;
+          heads[head].targets[place] = target;
+          heads[head].weights[place] = weight * weightScale;
+        });
+        to = last;
+      }
+      // Later completions see all that earlier ones do.
+      for (let row = from; row < unseen; row++) crossViewers[2 * row + 1] = to;
+      for (let row = unseen; row < end; row++) crossViewers.set([first, first], 2 * row);
+      from = end;
     }
     const arrays: Arrays = { crossIntervals, crossViewers };
     const add = (name: string, values: Arrays) =>
@@ -226,15 +242,38 @@ export class PackedPairsBuffer {
   }
 
   #local(token: number, head: number): number {
-    const span = this.#spans[head];
+    const { heads: spans } = this.#model;
+    const span = spans[head];
     if (span && token >= span.start && token < span.start + span.rows) return token - span.start;
     throw new UserError(
       span
         ? `Cannot train on token ${token} in place ${head}: expected ${span.start} to ${
           span.start + span.rows - 1
         }`
-        : `Cannot train on a SID with more than ${head} tokens: the model has ${head} code tables`,
+        : `Cannot train on a SID with more than ${head} tokens: the model has ${spans.length} code tables`,
     );
+  }
+}
+
+function checkGroup(number: number, { input, completions }: PairGroup, depth: number, causal: boolean): void {
+  let before = 1;
+  for (const { end = input.length, targets } of completions) {
+    if (input.length === 0 || targets.length === 0 || targets.length > depth) {
+      throw new UserError(
+        `Cannot pack pair ${number} of ${input.length} input tokens and ${targets.length} targets: expected at ` +
+          `least one of each, and at most ${depth} targets`,
+      );
+    }
+    const least = causal ? before : input.length;
+    if (end < least || end > input.length) {
+      throw new UserError(
+        `Cannot pack pair ${number} with a completion of its first ${end} of ${input.length} input tokens: expected ` +
+          (causal
+            ? `${least} to ${input.length}, ascending`
+            : "all of them, since the encoder is not causal"),
+      );
+    }
+    before = end;
   }
 }
 

@@ -8,7 +8,7 @@ import type { Layout } from "../../kernels/tensor.ts";
 import { EncoderDecoder } from "../../models/encoder_decoder.ts";
 import type { StackDropout } from "../../models/encoder_decoder_blocks.ts";
 import { parseEncoderDecoderConfig } from "../../models/encoder_decoder_config.ts";
-import { PackedPairsBuffer, type Pair } from "../../models/packed_pairs.ts";
+import { PackedPairsBuffer, type PairGroup } from "../../models/packed_pairs.ts";
 import { partsOf } from "../../models/parameter_parts.ts";
 import { readSafetensors } from "../../models/safetensors.ts";
 import { savePretrained } from "../../models/save_pretrained.ts";
@@ -17,15 +17,20 @@ import { FAMILIES, loadT5, type T5Golden, t5Golden } from "./t5_golden.ts";
 
 const CAPACITY = { inputs: 61, pairs: 4, depth: 5 }; // more than needed: padding must not show
 
-function pairsOf({ sequences }: T5Golden): Pair[] {
+function pairsOf({ sequences }: T5Golden): PairGroup[] {
   return sequences.map(({ input, labels }) => ({
     input: Uint32Array.from(input),
-    targets: Uint32Array.from(labels),
+    completions: [{ targets: Uint32Array.from(labels) }],
   }));
 }
 
 /** Weighted loss and gradients of pairs in one packed batch. */
-async function lossOf(model: EncoderDecoder, pairs: Pair[], weightScale: number, dropout?: StackDropout) {
+async function lossOf(
+  model: EncoderDecoder,
+  pairs: PairGroup[],
+  weightScale: number,
+  dropout?: StackDropout,
+) {
   const { device, parameters } = model;
   const buffer = new PackedPairsBuffer(device, CAPACITY, model);
   buffer.write(pairs, weightScale);
@@ -102,9 +107,11 @@ for (const family of FAMILIES) {
 Deno.test("packed pairs have the loss and gradients of each pair by itself, summed", async () => {
   const device = await Device.open();
   const model = loadT5(device, "codes");
-  const pairs = pairsOf(t5Golden.codes).map((pair, i) => ({ ...pair, weight: i + 1 }));
-  // A SID that ends early predicts nothing at the last level.
-  pairs[1].targets = pairs[1].targets.slice(0, 2);
+  const pairs = pairsOf(t5Golden.codes).map(({ input, completions: [{ targets }] }, i) => ({
+    input,
+    // A SID that ends early predicts nothing at the last level.
+    completions: [{ targets: i === 1 ? targets.slice(0, 2) : targets, weight: i + 1 }],
+  }));
   const whole = await lossOf(model, pairs, 1);
   const parts: Awaited<ReturnType<typeof lossOf>>[] = [];
   for (const pair of pairs) parts.push(await lossOf(model, [pair], 1));
@@ -132,7 +139,7 @@ Deno.test("beamSearch() with an encoder-decoder of code tables equals its loss o
     assert.equal(new Set(leaves).size, sids.length);
     for (const [i, leaf] of leaves.slice(0, 3).entries()) {
       const targets = Uint32Array.from(sids[host.itemsOf(leaf)[0]]);
-      const { loss } = await lossOf(model, [{ input: inputs[u], targets }], 1);
+      const { loss } = await lossOf(model, [{ input: inputs[u], completions: [{ targets }] }], 1);
       assert.ok(Math.abs(scores[i] + loss) < 1e-4, `user ${u}, rank ${i}: ${scores[i]}, expected ${-loss}`);
     }
   }
@@ -161,6 +168,54 @@ Deno.test("gradients of an encoder-decoder with dropout are those of what it dro
   const h = 3e-3 / Math.sqrt(square);
   const rise = (await moved(h) - await moved(-h)) / (2 * h);
   assert.ok(Math.abs(rise / square - 1) < 5e-3, `rises by ${rise}, expected ${square}`);
+});
+
+Deno.test("a causal encoder runs once for completions of several parts of its input", async () => {
+  const device = await Device.open();
+  const config = parseEncoderDecoderConfig({ ...t5Golden.codes.config as object, causal_encoder: true });
+  const model = new EncoderDecoder(device, config);
+  model.initialize(5, 0.3);
+  const input = Uint32Array.of(1, 6, 13, 2, 7, 14, 3, 8, 15);
+  const answers = [[3, 2], [6, 5], [6, 1], [9, 4]].map(([end, code]) => ({
+    end,
+    targets: Uint32Array.of(code, 7 + code % 3, 14),
+    weight: code,
+  }));
+  const shared = await lossOf(model, [{ input, completions: answers }], 0.1);
+  const alone = await lossOf(
+    model,
+    answers.map(({ end, ...answer }) => ({ input: input.subarray(0, end), completions: [answer] })),
+    0.1,
+  );
+  assert.ok(Math.abs(shared.loss - alone.loss) < 1e-5 * alone.loss, `${shared.loss} is not ${alone.loss}`);
+  for (const [name, { data }] of alone.gradients) {
+    const scale = data.reduce((max, value) => Math.max(max, Math.abs(value)), 1e-3);
+    const actual = shared.gradients.get(name)!.data;
+    data.forEach((value, i) => assert.ok(Math.abs(actual[i] - value) < 2e-4 * scale, `${name}[${i}]`));
+  }
+  const buffer = new PackedPairsBuffer(device, CAPACITY, model);
+  assert.throws(
+    () => buffer.write([{ input, completions: answers.toReversed() }], 1),
+    /first 6 of 9 input tokens: expected 9 to 9, ascending/,
+  );
+});
+
+Deno.test("a causal encoder reads the same of a history whatever follows", async () => {
+  const device = await Device.open();
+  const config = parseEncoderDecoderConfig({ ...t5Golden.codes.config as object, causal_encoder: true });
+  const model = new EncoderDecoder(device, config);
+  model.initialize(5, 0.3);
+  const trie = new DeviceTrie(device, buildTrie([[1, 6, 13], [2, 7, 14], [2, 8, 15]]));
+  const search = new BeamSearch(device, model, trie, { beams: 3, normalisation: "vocab" });
+  const input = Uint32Array.of(1, 6, 13, 2, 7, 14);
+  const [{ leaves, scores }] = await search.run([input]);
+  // The search's score of a SID is what the packed loss says of it.
+  const target = Uint32Array.of(2, 8, 15);
+  const { loss } = await lossOf(model, [{ input, completions: [{ targets: target }] }], 1);
+  const score = scores[leaves.indexOf(trie.host.walk([...target])!)];
+  assert.ok(Math.abs(score + loss) < 1e-4, `${score} is not ${-loss}`);
+  search.destroy();
+  trie.destroy();
 });
 
 Deno.test("a steady step and search of an encoder-decoder take no new memory", async () => {
@@ -231,13 +286,22 @@ Deno.test("pairs that do not fit, and targets of another level, are refused", as
   const device = await Device.open();
   const model = loadT5(device, "codes");
   const buffer = new PackedPairsBuffer(device, { inputs: 8, pairs: 1, depth: 4 }, model);
-  const pair = { input: Uint32Array.of(1, 6, 13), targets: Uint32Array.of(1, 6, 13) };
-  const wrong: [Pair[], RegExp][] = [
+  const completion = { targets: Uint32Array.of(1, 6, 13) };
+  const pair = { input: Uint32Array.of(1, 6, 13), completions: [completion] };
+  const withTargets = (...targets: number[]) => ({
+    ...pair,
+    completions: [{ targets: Uint32Array.from(targets) }],
+  });
+  const wrong: [PairGroup[], RegExp][] = [
     [[pair, pair], /2 pairs of 6 input tokens: expected at most 1 and 8/],
     [[{ ...pair, input: new Uint32Array(9) }], /1 pairs of 9 input tokens/],
     [[{ ...pair, input: new Uint32Array(0) }], /pair 0 of 0 input tokens/],
-    [[{ ...pair, targets: Uint32Array.of(6, 6, 13) }], /token 6 in place 0: expected 1 to 5/],
-    [[{ ...pair, targets: Uint32Array.of(1, 6, 13, 14) }], /more than 3 tokens: the model has 3 code tables/],
+    [[withTargets(6, 6, 13)], /token 6 in place 0: expected 1 to 5/],
+    [[withTargets(1, 6, 13, 14)], /more than 3 tokens: the model has 3 code tables/],
+    [
+      [{ ...pair, completions: [{ ...completion, end: 2 }] }],
+      /first 2 of 3 input tokens: expected all of them/,
+    ],
   ];
   for (const [pairs, message] of wrong) {
     assert.throws(
