@@ -92,10 +92,9 @@ export class DiagnosticSums {
     }
   }
 
-  /** Adds what the updates of a rollout said; undefined where there was nothing to learn. */
-  addUpdate(statistics: UpdateStatistics | undefined): void {
+  /** Adds what the updates of a rollout said. */
+  addUpdate(statistics: UpdateStatistics): void {
     this.#add("steps", 1);
-    if (!statistics) return;
     for (
       const key of [
         "policyLoss",

@@ -13,7 +13,7 @@ import { POLICY_STATISTICS, policyLoss, type PolicyObjective } from "../../kerne
 import { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/tensor.ts";
 import type { Normalisation } from "../../kernels/trie_log_softmax.ts";
-import type { Decoder } from "../../models/decoder.ts";
+import type { Decoder, DecoderDropout } from "../../models/decoder.ts";
 import type { Optimizer } from "../../models/optimizer.ts";
 import { type ActionValues, type PackedGroups, PackedGroupsBuffer } from "../../models/packed_groups.ts";
 import {
@@ -101,6 +101,17 @@ interface Sized {
   slots: Slot[];
 }
 
+/** Some groups of a step, and where they are computed. */
+interface MicroBatch {
+  batch: GroupBatch;
+  values: ActionValues;
+  sized: Sized;
+  slot: Slot;
+}
+
+/** What the optimizer says of a gradient of 0. */
+const NO_GRADIENT = new Float32Array(3);
+
 /** Updates of a policy from groups of completions, each group a packed tree: its prompt is computed once. */
 export class PolicyUpdate {
   #parts: PolicyUpdateParts;
@@ -116,24 +127,11 @@ export class PolicyUpdate {
     this.#dropoutSeed = device.createFlat("u32", 4);
   }
 
-  /**
-   * All updates of one rollout; work is submitted, and the statistics come when it is done. Without groups the weights
-   * stay, and so do the moments.
-   */
-  run(
-    step: number,
-    groups: readonly PolicyGroup[],
-    learningRate: number,
-  ): Promise<UpdateStatistics | undefined> {
-    if (groups.length === 0) return Promise.resolve(undefined);
-    const { device, decoder, optimizer, capacity } = this.#parts;
-    const { numIterations, seed } = this.#options;
-    const micro = planGroups(groups, capacity).map((members, i) => {
-      const own = members.map((number) => groups[number]);
-      const { capacity, sized } = this.#sizeFor(own);
-      const batch = packGroups(own, capacity);
-      return { batch, values: actionValues(own, batch, capacity), sized, slot: this.#slot(sized, i) };
-    });
+  /** All updates of one rollout, of one group or more; work is submitted, and the statistics come when it is done. */
+  run(step: number, groups: readonly PolicyGroup[], learningRate: number): Promise<UpdateStatistics> {
+    const { device, decoder, optimizer } = this.#parts;
+    const { numIterations, entropyCoefficient, dropout: rate, seed } = this.#options;
+    const micro = this.#microBatches(groups);
     const rows = micro.reduce((sum, { batch }) => sum + batch.counts.rows, 0);
     for (let iteration = 0; iteration < numIterations; iteration++) {
       const update = step * numIterations + iteration;
@@ -142,35 +140,62 @@ export class PolicyUpdate {
       micro.forEach(({ batch, values, sized, slot }, i) => {
         device.write(this.#dropoutSeed, new Uint32Array([seed, i, update, 1]));
         sized.buffer.write(batch, values);
-        this.#record(sized, slot, iteration, rows);
+        if (iteration === 0) this.#recordReference(sized, slot);
+        if (entropyCoefficient > 0) {
+          const each = new Float32Array(sized.buffer.packed.nodes.length).fill(-entropyCoefficient / rows);
+          device.write(sized.scratch.entropyCoefficients, each);
+        }
+        const dropout = { rate, seed: this.#dropoutSeed };
+        this.#recordLoss(new Tape(device, true), sized, slot, { iteration, dropout });
       });
       optimizer.step();
     }
-    const arrays = micro.flatMap(({ slot: { statistics, entropy } }) => [statistics, entropy]);
-    return device.read(optimizer.gradientNorm, ...arrays).then(([norm, ...read]) =>
-      summary(norm, read, micro.map(({ batch }) => batch.counts))
-    );
+    return this.#statistics(micro, optimizer.gradientNorm);
   }
 
-  /** Records forward and backward of the batch in the buffer; `rows` are those of the whole step. */
-  #record({ buffer, scratch }: Sized, slot: Slot, iteration: number, rows: number): void {
-    const { device, decoder, reference } = this.#parts;
-    const { objective, ratioAgainst, numIterations, dropout, entropyCoefficient } = this.#options;
-    const { packed } = buffer;
-    if (iteration === 0 && reference) {
-      device.scope(() => {
-        const hidden = reference.targetHidden(packed);
-        const own = { ...scratch, logProbs: slot.reference };
-        this.#logProbs(new Tape(device, false), reference.decoder, packed, hidden, own);
-      });
+  /** What {@link run} would say of groups from which nothing is learned; weights and moments stay. */
+  measure(groups: readonly PolicyGroup[]): Promise<UpdateStatistics> {
+    const micro = this.#microBatches(groups);
+    for (const { batch, values, sized, slot } of micro) {
+      sized.buffer.write(batch, values);
+      this.#recordReference(sized, slot);
+      this.#recordLoss(new Tape(this.#parts.device, false), sized, slot, { iteration: 0 });
     }
-    if (entropyCoefficient > 0) {
-      const each = new Float32Array(packed.nodes.length).fill(-entropyCoefficient / rows);
-      device.write(scratch.entropyCoefficients, each);
-    }
+    return this.#statistics(micro);
+  }
+
+  #microBatches(groups: readonly PolicyGroup[]): MicroBatch[] {
+    return planGroups(groups, this.#parts.capacity).map((members, i) => {
+      const own = members.map((number) => groups[number]);
+      const { capacity, sized } = this.#sizeFor(own);
+      const batch = packGroups(own, capacity);
+      return { batch, values: actionValues(own, batch, capacity), sized, slot: this.#slot(sized, i) };
+    });
+  }
+
+  /** Records log-probabilities of the reference for the batch in the buffer. */
+  #recordReference({ buffer: { packed }, scratch }: Sized, slot: Slot): void {
+    const { device, reference } = this.#parts;
+    if (!reference) return;
     device.scope(() => {
-      const tape = new Tape(device, true);
-      const hidden = decoder.targetHidden(tape, packed, { rate: dropout, seed: this.#dropoutSeed });
+      const hidden = reference.targetHidden(packed);
+      const own = { ...scratch, logProbs: slot.reference };
+      this.#logProbs(new Tape(device, false), reference.decoder, packed, hidden, own);
+    });
+  }
+
+  /** Records forward and, on a tape that records, backward of the batch in the buffer. */
+  #recordLoss(
+    tape: Tape,
+    { buffer, scratch }: Sized,
+    slot: Slot,
+    { iteration, dropout }: { iteration: number; dropout?: DecoderDropout },
+  ): void {
+    const { device, decoder, reference } = this.#parts;
+    const { objective, ratioAgainst, numIterations } = this.#options;
+    const { packed } = buffer;
+    device.scope(() => {
+      const hidden = decoder.targetHidden(tape, packed, dropout);
       this.#logProbs(tape, decoder, packed, hidden, { ...scratch, entropy: slot.entropy });
       const { logProbs, coefficients } = scratch;
       if (iteration === 0 && numIterations > 1) device.copy(logProbs, slot.old);
@@ -193,6 +218,15 @@ export class PolicyUpdate {
       );
       tape.backward();
     });
+  }
+
+  /** Reads what the micro batches of a step came to, and the norm of the gradient where there is one. */
+  #statistics(micro: readonly MicroBatch[], gradientNorm?: Flat): Promise<UpdateStatistics> {
+    const arrays = micro.flatMap(({ slot: { statistics, entropy } }) => [statistics, entropy]);
+    const counts = micro.map(({ batch }) => batch.counts);
+    const { device } = this.#parts;
+    if (!gradientNorm) return device.read(...arrays).then((read) => summary(NO_GRADIENT, read, counts));
+    return device.read(gradientNorm, ...arrays).then(([norm, ...read]) => summary(norm, read, counts));
   }
 
   #logProbs(

@@ -118,7 +118,7 @@ class RlTraining {
   #state: RlState;
   #sums: DiagnosticSums;
   /** What the last update will say, until it is taken in. */
-  #pending: Promise<UpdateStatistics | undefined> | undefined;
+  #pending: Promise<UpdateStatistics> | undefined;
   #startedAt: number;
   #listener = new SignalListener();
 
@@ -137,9 +137,10 @@ class RlTraining {
     const { device, config, run, examples, trie, itemTokens, train, normalisation } = input;
     const plan = new RlPlan(examples, config);
     const answers = config.numGenerations + (config.sftLossWeight > 0 ? 1 : 0);
-    checkPrompts(examples, answers * (trie.host.maxDepth - 1), config.tokensPerBatch);
     const policy = await input.makePolicy();
     const rollout = new Rollout(device, policy, trie, itemTokens, train, normalisation, config);
+    // After the rollout, whose check of the group size names the catalogue.
+    checkPrompts(examples, answers * (trie.host.maxDepth - 1), config.tokensPerBatch);
     const reference = await input.makeReference(policy);
     const optimizer = new Optimizer(policy.parameters, optimizerOptions(config));
     const state = input.resume ? await restored(run, optimizer, reference) : freshState();
@@ -222,7 +223,13 @@ class RlTraining {
     const scores = await Promise.all(groups.map((group) => rewards.score(group)));
     this.#sums.addGroups(groups.map((group, i) => ({ group, ...scores[i] })));
     const learned = policyGroups(groups, scores, rollout, this.#objective, config);
-    this.#pending = update.run(step, learned, this.#learningRate);
+    // A policy that has collapsed has nothing to learn from, and the log should show it.
+    this.#pending = learned.length > 0
+      ? update.run(step, learned, this.#learningRate)
+      : update.measure(policyGroups(groups, scores, rollout, this.#objective, {
+        ...config,
+        skipZeroVariance: false,
+      }));
     state.step++;
   }
 
@@ -237,7 +244,6 @@ class RlTraining {
     const statistics = await this.#pending;
     this.#pending = undefined;
     this.#sums.addUpdate(statistics);
-    if (!statistics) return;
     const { bad, gradientNorm, kl, tokens } = statistics;
     const { maxKl } = this.#input.config;
     const divergence = kl / Math.max(1, tokens);

@@ -61,7 +61,8 @@ Deno.test("DiagnosticSums.take() has means over groups, tokens and steps", () =>
     scored([3, 5, 3, 9], 3, [0, 0, 0, 4], false),
   ]);
   sums.addUpdate(statistics);
-  sums.addUpdate(undefined);
+  // Groups of equal rewards alone: what they say of the policy counts, and the update is none.
+  sums.addUpdate({ ...statistics, policyLoss: 0, supervisedLoss: 0, gradientNorm: 0 });
   assert.equal(sums.kl, 0.3 / 8);
   assert.deepEqual(sums.take(), {
     reward: 1,

@@ -53,7 +53,7 @@ async function update(
   groups: PolicyGroup[],
   { loss = "grpo", beta = 0, tokens, withReference = false, ...options }: Settings,
   steps: number,
-  use?: (decoder: Decoder) => Promise<void>,
+  use?: (decoder: Decoder, policy: PolicyUpdate) => Promise<void>,
 ): Promise<UpdateStatistics[]> {
   const device = await sharedDevice("texture");
   const make = () => tinyDecoder(device, tinyConfig(VOCABULARY, true));
@@ -92,9 +92,9 @@ async function update(
   });
   const statistics: UpdateStatistics[] = [];
   for (let step = 0; step < steps; step++) {
-    statistics.push((await policy.run(step, groups, LEARNING_RATE))!);
+    statistics.push(await policy.run(step, groups, LEARNING_RATE));
   }
-  await use?.(decoder);
+  await use?.(decoder, policy);
   policy.destroy();
   optimizer.destroy();
   decoder.destroy();
@@ -211,9 +211,29 @@ Deno.test("PolicyUpdate lowers the cross-entropy of targets where they have a we
   assert.ok(losses[2].supervisedLoss < losses[0].supervisedLoss);
 });
 
-Deno.test("PolicyUpdate without groups leaves weights and moments as they are", async () => {
-  const statistics = await update([], {}, 2, async (decoder) => {
-    assert.deepEqual(await logProbsOf(decoder), await logProbsBefore());
+Deno.test("PolicyUpdate.measure() says what run() says and leaves weights and moments as they are", async () => {
+  const groups = groupsWith([[1, -1, 0], [1, -1]]);
+  const settings = { withReference: true, beta: 0.1, dropout: 0.5, entropyCoefficient: 0.1 };
+  const plain = { ...settings, dropout: 0 };
+  const tokens = capacityOf([PROMPTS[0]]).tokens; // a micro batch a group
+  for (const steps of [1, 2]) {
+    const said = (await update(groups, { ...plain, tokens }, steps)).at(-1)!;
+    const measured: UpdateStatistics[] = [];
+    const weights: number[][] = [];
+    const optimised = await update(groups, { ...plain, tokens }, steps - 1, async (decoder, policy) => {
+      const flat = async () => [...(await tensorsOf(decoder)).values()].flatMap(({ data }) => [...data]);
+      weights.push(await flat());
+      for (let i = 0; i < 2; i++) measured.push(await policy.measure(groups));
+      weights.push(await flat());
+    });
+    assert.equal(optimised.length, steps - 1);
+    assert.deepEqual(weights[1], weights[0]);
+    for (const one of measured) assert.deepEqual(one, { ...said, gradientNorm: 0 });
+    assert.ok(said.entropy > 1 && (steps === 1 || said.kl > 1e-4), JSON.stringify(said));
+  }
+  const [dropped] = await update(groups, settings, 1);
+  await update(groups, settings, 0, async (_, policy) => {
+    const { entropy } = await policy.measure(groups);
+    assert.ok(Math.abs(entropy - dropped.entropy) > 1e-3, `entropy ${entropy} is that of a dropout`);
   });
-  assert.deepEqual(statistics, [undefined, undefined]);
 });

@@ -217,6 +217,30 @@ Deno.test("trainRl() that skips groups of equal rewards learns the same as one t
   });
 });
 
+Deno.test("trainRl() of a policy whose rewards are all equal still measures it, and stops where it has gone too far", async () => {
+  await withFolder(async (folder) => {
+    const rewards = rewardOf(() => 1);
+    const settings = { maxSteps: 2, loggingSteps: 1, evalSamples: 4 };
+    const { run } = await train(`${folder}/run`, settings, { rewards });
+    const [, line] = await logOf(run);
+    assert.deepEqual([line.zeroVariance, line.gradNorm], [1, 0]);
+    assert.ok(line.entropy > 0.1, JSON.stringify(line));
+    assert.equal(
+      distance(await weightsOf(await run.checkpoint("latest")), await weightsOf(await tinyParent())),
+      0,
+    );
+
+    // A first step that goes far away, to where all answers are worth the same.
+    let scored = 0;
+    const collapsing: RewardSet = {
+      ...rewards,
+      score: (group) => rewardOf((_, place) => scored++ < 16 ? place : 1).score(group),
+    };
+    const far = { ...settings, promptsPerStep: 4, numGenerations: 4, learningRate: 0.05, maxKl: 1e-3 };
+    await assert.rejects(() => train(`${folder}/far`, far, { rewards: collapsing }), DivergenceError);
+  });
+});
+
 Deno.test("trainRl() with addTarget has the target in every group", async () => {
   await withFolder(async (folder) => {
     const settings = { addTarget: true, reward: ["rule"], maxSteps: 2, evalSamples: 4 };
@@ -286,9 +310,18 @@ Deno.test("trainRl() makes the model write what is rewarded", async () => {
 Deno.test("trainRl() refuses groups larger than the catalogue before it writes anything", async () => {
   await withFolder(async (folder) => {
     let started = false;
+    const onStart = () => void (started = true);
+    for (const numGenerations of [51, 9999]) {
+      await assert.rejects(
+        () => train(`${folder}/${numGenerations}`, { numGenerations }, { onStart }),
+        new RegExp(
+          `groups of ${numGenerations} different answers: the catalogue has 50 SIDs\\. Use --num-generations 50 or fewer`,
+        ),
+      );
+    }
     await assert.rejects(
-      () => train(`${folder}/run`, { numGenerations: 51 }, { onStart: () => void (started = true) }),
-      /groups of 51 different answers: the catalogue has 50 SIDs\. Use --num-generations 50 or fewer/,
+      () => train(`${folder}/draws`, { numGenerations: 9999, rollout: "sample" }, { onStart }),
+      /with their answers \d+, expected at most \d+\. Raise --tokens-per-batch, or lower --num-generations/,
     );
     assert.equal(started, false);
   });
