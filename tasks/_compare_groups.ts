@@ -162,10 +162,15 @@ function checkSeeds({ name, members: [first, ...others] }: Group): void {
   const seen = new Map([[first.run.seed, first]]);
   for (const member of others) {
     const [here, there] = [member.evaluation.folder, first.evaluation.folder];
+    const { seed } = member.run;
+    const same = seed === null ? undefined : seen.get(seed);
     const refuse = (key: string, found = "none", expected = "none") => {
       throw new UserError(
-        `Cannot take ${here} and ${there} for seeds of ${name}: ${key} is ${found} and ${expected}, expected runs that ` +
-          "differ in their seed alone. Give them groups of their own with --group",
+        `Cannot take ${here} and ${there} for seeds of ${name}: ${key} is ${found} and ${expected}` +
+          `${
+            same === first ? `, both with seed ${seed}` : ""
+          }, expected runs that differ in their seed alone. Give ` +
+          "them groups of their own with --group",
       );
     };
     for (const key of EVALUATION_SETTINGS) {
@@ -178,14 +183,12 @@ function checkSeeds({ name, members: [first, ...others] }: Group): void {
         refuse(key, found[key]?.value, expected[key]?.value);
       }
     }
-    const { seed } = member.run;
     if (seed === null) {
       throw new UserError(
         `Cannot take ${here} and ${there} for seeds of ${name}: nothing tells the seed of ${member.run.path}. Give them ` +
           "groups of their own with --group",
       );
     }
-    const same = seen.get(seed);
     if (same) {
       throw new UserError(
         `Cannot take ${here} and ${same.evaluation.folder} for two seeds of ${name}: both have seed ${seed}. ` +

@@ -140,6 +140,12 @@ Deno.test("compare refuses what is no other seed of the same system, naming the 
         { seed: 42, config: { sids: "sids/rq-42/index.json" } },
         /two seeds of a: both have seed 42/,
       ],
+      // A seed that was used again, with other settings.
+      [
+        "again-42",
+        { seed: 42, config: { learningRate: 0.2 } },
+        /seeds of a: learningRate is 0\.2 and 0\.1, both with seed 42, expected runs that differ in their seed alone\. Give/,
+      ],
       ["extra-43", { config: { loraR: 8 } }, /seeds of a: loraR is 8 and none/],
       ["beams-43", { metrics: { beams: 30 } }, /seeds of a: beams is 30 and 20/],
       [
