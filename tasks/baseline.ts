@@ -155,18 +155,19 @@ async function evaluateBaseline(
   await makeFolder(folder);
   await using predictions = await LineFile.create(join(folder, "predictions.jsonl"));
   const progress = io.progress(samples[split].length, `evaluate ${split}`);
+  const sids = trained.sids ?? items.map((_, item) => String(item));
   const evaluation = await evaluateSplit({
     split,
     samples: samples[split],
     train: samples.train,
     items,
-    sids: items.map((_, item) => String(item)),
+    sids,
     beams: LIST_LENGTH,
     batch: USERS_A_BATCH,
     seed: BOOTSTRAP_SEED,
     async recommend(users) {
       const lists = await trained.rank(users.map(({ history }) => history), LIST_LENGTH);
-      return lists.map(({ items, scores }) => ({ sids: items.map(String), scores }));
+      return lists.map(({ items, scores }) => ({ sids: items.map((item) => sids[item]), scores }));
     },
     onPrediction: (prediction) => predictions.append(prediction),
     onProgress(done) {

@@ -5,6 +5,8 @@ import type { Device } from "../kernels/device.ts";
 import { diskFiles } from "../data/read_files.ts";
 import { Decoder } from "../models/decoder.ts";
 import { EMBEDDING, HEAD } from "../models/decoder_blocks.ts";
+import { EncoderDecoder, type EncoderDecoderOptions } from "../models/encoder_decoder.ts";
+import { parseEncoderDecoderConfig } from "../models/encoder_decoder_config.ts";
 import { isAdapterTensor } from "../models/lora.ts";
 import { mergeLora } from "../models/merge_lora.ts";
 import type { Optimizer, OptimizerState } from "../models/optimizer.ts";
@@ -121,6 +123,24 @@ export function formatState(state: TrainerState): string {
 export async function loadDecoder(device: Device, directory: string): Promise<Decoder> {
   const pretrained = await Pretrained.open(directory, diskFiles);
   return await Decoder.load(device, pretrained, pretrained.config);
+}
+
+/** Loads an encoder-decoder that a training saved. Throws {@link UserError} for files that are missing or damaged. */
+export async function loadEncoderDecoder(
+  device: Device,
+  directory: string,
+  options?: EncoderDecoderOptions,
+): Promise<EncoderDecoder> {
+  const path = `${directory}/config.json`;
+  const config = parseEncoderDecoderConfig(await readJson(path, z.unknown()), path);
+  const weights = `${directory}/model.safetensors`;
+  const tensors = readSafetensors(await readBytes(weights), weights);
+  const read = (name: string) => {
+    const tensor = tensors.get(name);
+    if (tensor) return Promise.resolve(tensor);
+    return Promise.reject(new UserError(`Cannot use ${weights}: it has no tensor ${name}, expected one`));
+  };
+  return await EncoderDecoder.load(device, { folder: directory, read }, config, options);
 }
 
 /** Optimizer arrays and position of a checkpoint. Throws {@link UserError} for files that are cut off or not finite. */

@@ -10,6 +10,7 @@ import type { Device } from "../kernels/device.ts";
 import { sumFlat } from "../kernels/sum.ts";
 import { Tape } from "../kernels/tape.ts";
 import type { Normalisation } from "../kernels/trie_log_softmax.ts";
+import type { DecodeModel } from "../models/decode.ts";
 import type { Decoder } from "../models/decoder.ts";
 import { PackedTokensBuffer } from "../models/packed_tokens.ts";
 import type { NextItemPrompts } from "../sid/next_item_prompts.ts";
@@ -72,19 +73,23 @@ export class Validation {
 
   /** Undefined where `signal` cut it short. */
   async run(decoder: Decoder, signal: AbortSignal): Promise<ValidationResult | undefined> {
-    const ranks = await this.ranks(decoder, signal);
-    if (!ranks) return undefined;
-    return {
-      hr10: mean(hitsAtK(ranks, 10)),
-      ndcg10: mean(ndcgAtK(ranks, 10)),
-      loss: await this.#loss(decoder),
-    };
+    const quality = await this.quality(decoder, signal);
+    return quality && { ...quality, loss: await this.#loss(decoder) };
+  }
+
+  /** HR@10 and NDCG@10 of any model that decodes. Undefined where `signal` cut it short. */
+  async quality(
+    model: DecodeModel,
+    signal: AbortSignal,
+  ): Promise<Omit<ValidationResult, "loss"> | undefined> {
+    const ranks = await this.ranks(model, signal);
+    return ranks && { hr10: mean(hitsAtK(ranks, 10)), ndcg10: mean(ndcgAtK(ranks, 10)) };
   }
 
   /** Place of each sample's target among the beams, from 0. Undefined where `signal` cut it short. */
-  async ranks(decoder: Decoder, signal: AbortSignal): Promise<Rank[] | undefined> {
+  async ranks(model: DecodeModel, signal: AbortSignal): Promise<Rank[] | undefined> {
     const { device, prompts, beams, normalisation } = this.#options;
-    const search = new BeamSearch(device, decoder, this.#trie, { beams, normalisation });
+    const search = new BeamSearch(device, model, this.#trie, { beams, normalisation });
     const ranks: Rank[] = [];
     for (let start = 0; start < this.#samples.length; start += search.promptsPerBatch) {
       if (signal.aborted) break;
@@ -97,6 +102,11 @@ export class Validation {
     }
     search.destroy();
     return ranks.length < this.#samples.length ? undefined : ranks;
+  }
+
+  /** Frees the trie. */
+  destroy(): void {
+    this.#trie.destroy();
   }
 
   /** Mean cross-entropy of the targets' tokens, a prompt and its target a sequence. */

@@ -5,13 +5,12 @@ import { type ItemModel, ItemScores } from "../../models/item_model.ts";
 import { Optimizer } from "../../models/optimizer.ts";
 import type { ModelFile } from "../../models/pretrained.ts";
 import { writeSafetensors } from "../../models/safetensors.ts";
-import { learningRateAt, type Schedule, type ScheduleName, SCHEDULES } from "../../models/schedule.ts";
-import { DivergenceError, freshState, loadTrainer, trainerFiles, type TrainerState } from "../checkpoint.ts";
+import { type Schedule, type ScheduleName, SCHEDULES } from "../../models/schedule.ts";
+import { trainerFiles, type TrainerState } from "../checkpoint.ts";
+import { trainEpochs } from "../epoch_training.ts";
 import { LossLog } from "../loss_log.ts";
 import { PackedData } from "../packed_data.ts";
-import { round } from "../round.ts";
 import { optimizerOptions } from "../optimizer_options.ts";
-import { SignalListener } from "../signal_listener.ts";
 import { StepPlan } from "../step_plan.ts";
 import { itemSequences, type NegativeSource } from "./item_sequences.ts";
 import { ItemStep } from "./item_step.ts";
@@ -91,8 +90,7 @@ export const itemTrainingFields = {
 const ADAM_EPSILON = 1e-8;
 
 /**
- * Trains a model over item numbers that has fresh weights. A checkpoint follows each epoch, so a run that was stopped,
- * even killed, and resumed gives the same bytes as one that was not.
+ * Trains a model over item numbers that has fresh weights, by {@link trainEpochs}.
  * @throws {DivergenceError} when losses or gradients are not finite.
  */
 export async function trainItems(
@@ -116,85 +114,43 @@ export async function trainItems(
     totalSteps: plan.total,
     minRatio: 0,
   };
-  const options = optimizerOptions({ ...config, adamEpsilon: ADAM_EPSILON });
-  const optimizer = new Optimizer(model.parameters, options);
-  let state = freshState();
-  if (input.resume) {
-    if (await run.hasCheckpoint()) {
-      const folder = await run.checkpoint("latest");
-      const saved = await loadTrainer(folder);
-      optimizer.restore(saved.arrays, folder);
-      state = saved.state;
-      // Killed between the checkpoint and its mark; without validations the last one is the best.
-      if (!state.best || state.best.step === state.step) await run.markBest(state.step);
-    }
-    await run.filterLog(({ step }) => (step as number) <= state.step);
-  }
-  const stepsOf = Array.from({ length: epochs }, (_, epoch) => data.steps(epoch));
-  const log = new LossLog(device, source.tasks, Math.max(...stepsOf), data.capacity.rows);
+  const optimizer = new Optimizer(
+    model.parameters,
+    optimizerOptions({ ...config, adamEpsilon: ADAM_EPSILON }),
+  );
+  const steps = Array.from({ length: epochs }, (_, epoch) => data.steps(epoch));
+  const log = new LossLog(device, source.tasks, Math.max(...steps), data.capacity.rows);
   const training = new ItemStep(model, optimizer, data, config);
   const scores = new ItemScores(model);
   try {
-    await input.onStart?.({
-      parameters: model.parameters.count,
-      sequences: data.epoch.sequences,
-      targets: data.epoch.targets,
-      steps: plan.total,
-      done: state.step,
+    return await trainEpochs({
+      device,
+      optimizer,
+      run,
+      resume: input.resume,
+      signal,
+      schedule,
+      steps,
+      patience: config.patience,
+      onStart: (done) =>
+        input.onStart?.({
+          parameters: model.parameters.count,
+          sequences: data.epoch.sequences,
+          targets: data.epoch.targets,
+          steps: plan.total,
+          done,
+        }),
+      step: (step, { i }, learningRate) => training.run(step, plan.microBatches(step), learningRate, log, i),
+      async losses(steps) {
+        const [sums] = await device.read(log.sums);
+        const { loss, firstBad } = log.summary(sums, steps);
+        return { loss, bad: firstBad !== undefined };
+      },
+      validate: () => validate(scores, dataset.samples.valid, signal),
+      files: (state) => checkpointFiles(model, optimizer, state),
+      onStep: input.onStep,
+      onEpoch: input.onEpoch,
     });
-
-    const startedAt = performance.now() - state.seconds * 1000;
-    const firstStep = state.step;
-    const listener = new SignalListener();
-    const isEarly = () => config.patience > 0 && (state.best?.stale ?? 0) >= config.patience;
-    let epoch = Math.round(state.step === 0 ? 0 : plan.epochAt(state.step));
-    for (; epoch < epochs && !isEarly(); epoch++) {
-      const steps = stepsOf[epoch];
-      for (let i = 0; i < steps && !signal.aborted; i++) {
-        const step = state.step + i;
-        training.run(step, plan.microBatches(step), learningRateAt(step, schedule), log, i);
-        input.onStep?.(step + 1);
-        await listener.listen();
-      }
-      if (signal.aborted) break;
-      const [sums, norm] = await device.read(log.sums, optimizer.gradientNorm);
-      const { loss, firstBad } = log.summary(sums, steps);
-      if (firstBad !== undefined || norm[2] !== 0) {
-        throw new DivergenceError(
-          `Training stopped in epoch ${epoch + 1}: the loss is ${loss}, the gradient norm ${
-            norm[0]
-          }, expected finite ` +
-            "numbers. The checkpoints before are intact. Start another run with a lower --learning-rate",
-        );
-      }
-      const valid = await optimizer.withAverage(() => validate(scores, dataset.samples.valid, signal));
-      if (signal.aborted) break;
-      state.step += steps;
-      const better = valid === undefined || !state.best || valid.ndcg10 > state.best.score;
-      if (valid) {
-        state.best = better
-          ? { score: valid.ndcg10, step: state.step, stale: 0 }
-          : { ...state.best!, stale: state.best!.stale + 1 };
-      }
-      state.seconds = (performance.now() - startedAt) / 1000;
-      await run.log({
-        step: state.step,
-        epoch: epoch + 1,
-        loss: round(loss, 5),
-        gradNorm: round(norm[0], 4),
-        learningRate: learningRateAt(state.step - 1, schedule),
-        seconds: round(state.seconds, 1),
-      });
-      if (valid) await run.log({ step: state.step, valid });
-      input.onEpoch?.({ epoch: epoch + 1, loss, valid, best: better });
-      await run.saveCheckpoint(state.step, checkpointFiles(model, optimizer, state), better);
-    }
-    return {
-      stopped: state.step === plan.total ? "finished" : isEarly() ? "early" : "interrupted",
-      steps: state.step - firstStep,
-      best: state.best && { score: state.best.score, step: state.best.step },
-      seconds: state.seconds,
-    };
   } finally {
     await device.settle(); // of a stopped run, work is in flight
     for (const part of [training, log, scores, optimizer]) part.destroy();

@@ -15,6 +15,8 @@ export interface RankedItems {
 export interface TrainedBaseline {
   /** Items of the catalogue that it was trained on, N. */
   readonly items: number;
+  /** What hits are told by, one an item: items of equal SIDs stand for each other in lists. Absent: each for itself. */
+  readonly sids?: readonly string[];
   /**
    * The best k items for each history of item numbers, oldest first; equal scores in the order of item numbers, or as
    * the rules of the baseline say.

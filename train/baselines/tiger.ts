@@ -1,0 +1,132 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { formatIndex, loadIndex } from "../../data/index_file.ts";
+import { readJson } from "../../data/json_file.ts";
+import { RawIndex } from "../../data/schema.ts";
+import { numbered } from "../../data/json_file.ts";
+import { UserError } from "../../data/user_error.ts";
+import type { Dataset } from "../../data/dataset.ts";
+import { BeamSearch } from "../../eval/beam_search.ts";
+import { DeviceTrie } from "../../eval/device_trie.ts";
+import type { Device } from "../../kernels/device.ts";
+import { NORMALISATIONS } from "../../kernels/trie_log_softmax.ts";
+import { EncoderDecoder } from "../../models/encoder_decoder.ts";
+import { CodeTokens } from "../../sid/code_tokens.ts";
+import { buildTrie } from "../../sid/trie.ts";
+import { loadEncoderDecoder } from "../checkpoint.ts";
+import {
+  encoderDecoderConfig,
+  encoderDecoderFields,
+  type EncoderDecoderSettings,
+  type PairTrainingConfig,
+  pairTrainingFields,
+} from "../pairs/pair_config.ts";
+import { trainPairs } from "../pairs/pair_training.ts";
+import { isFile } from "../run_directory.ts";
+import type { BaselineMethod, TrainedBaseline } from "./method.ts";
+
+/** Settings of {@link tiger}. */
+export interface TigerConfig extends EncoderDecoderSettings, PairTrainingConfig {
+  /** Index file of the SIDs, or a folder with an index.json; "": those that the dataset ships. */
+  sids: string;
+}
+
+const fields = {
+  sids: z.string().default("").describe(
+    "index.json of the SIDs, or the folder of one; without it, those that the dataset ships",
+  ),
+  ...encoderDecoderFields,
+  ...pairTrainingFields,
+} satisfies { [K in keyof TigerConfig]: z.ZodType<TigerConfig[K]> };
+
+/** How a checkpoint is asked: `retrieval.json` beside its weights. */
+const Retrieval = z.strictObject({ maxHistory: z.int().min(1), normalisation: z.enum(NORMALISATIONS) });
+
+/**
+ * Generative retrieval (Rajput et al. 2023, TIGER): a T5 that reads the SIDs of a history and writes that of the next
+ * item, each level with a table of its own, searched inside the catalogue.
+ */
+export const tiger: BaselineMethod<TigerConfig> = {
+  name: "tiger",
+  summary: "a T5 over semantic IDs (Rajput et al. 2023)",
+  Config: z.strictObject(fields),
+  async train(input, config) {
+    const { device, dataset, run } = input;
+    const sids = await sidsOf(dataset, config.sids);
+    const tokens = CodeTokens.fromSids(sids, config);
+    const model = new EncoderDecoder(device, encoderDecoderConfig(config, tokens.sizes));
+    model.initialize(config.seed, config.initializerRange);
+    const text = (content: string) => new TextEncoder().encode(content);
+    const { maxHistory, normalisation } = config;
+    const companions = [
+      { name: "index.json", bytes: text(formatIndex(sids)) },
+      { name: "retrieval.json", bytes: text(JSON.stringify({ maxHistory, normalisation }, null, 2) + "\n") },
+    ];
+    try {
+      return await trainPairs(model, tokens, {
+        ...input,
+        companions,
+        async onStart(facts) {
+          await input.onStart?.(facts);
+          await run.write("index.json", formatIndex(sids));
+        },
+      }, config);
+    } finally {
+      model.destroy();
+    }
+  },
+  async load(device, folder) {
+    const { maxHistory, normalisation } = await readJson(join(folder, "retrieval.json"), Retrieval);
+    const path = join(folder, "index.json");
+    const sids = numbered(await readJson(path, RawIndex), path);
+    const tokens = CodeTokens.fromSids(sids, { maxHistory });
+    return retrieval(device, await loadEncoderDecoder(device, folder), sids, tokens, normalisation);
+  },
+};
+
+async function sidsOf({ name, sids, items }: Dataset, path: string): Promise<string[][]> {
+  if (path !== "") {
+    return await loadIndex(await isFile(path) ? path : join(path, "index.json"), items.length);
+  }
+  if (sids) return sids;
+  throw new UserError(
+    `Cannot train tiger on ${name} without SIDs: it ships none. Make some with \`genrec sid\` and name them with --sids`,
+  );
+}
+
+function retrieval(
+  device: Device,
+  model: EncoderDecoder,
+  sids: readonly (readonly string[])[],
+  tokens: CodeTokens,
+  normalisation: typeof NORMALISATIONS[number],
+): TrainedBaseline {
+  const trie = new DeviceTrie(device, buildTrie(tokens.itemTokens));
+  const searches = new Map<number, BeamSearch>();
+  const searchOf = (beams: number) => {
+    if (!searches.has(beams)) {
+      searches.set(beams, new BeamSearch(device, model, trie, { beams, normalisation }));
+    }
+    return searches.get(beams)!;
+  };
+  return {
+    items: tokens.itemTokens.length,
+    sids: sids.map((sid) => sid.join("")),
+    async rank(histories, k) {
+      const search = searchOf(k);
+      const lists = [];
+      for (let start = 0; start < histories.length; start += search.promptsPerBatch) {
+        const batch = histories.slice(start, start + search.promptsPerBatch);
+        for (const { leaves, scores } of await search.run(batch.map((history) => tokens.prompt(history)))) {
+          lists.push({ items: leaves.map((leaf) => trie.host.itemsOf(leaf)[0]), scores });
+        }
+      }
+      return lists;
+    },
+    destroy() {
+      for (const search of searches.values()) search.destroy();
+      trie.destroy();
+      model.destroy();
+    },
+  };
+}

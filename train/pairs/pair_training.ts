@@ -1,0 +1,157 @@
+import type { Dataset } from "../../data/dataset.ts";
+import type { Device } from "../../kernels/device.ts";
+import type { EncoderDecoder } from "../../models/encoder_decoder.ts";
+import { Optimizer } from "../../models/optimizer.ts";
+import { partsOf } from "../../models/parameter_parts.ts";
+import type { ModelFile } from "../../models/pretrained.ts";
+import { savePretrained } from "../../models/save_pretrained.ts";
+import type { CodeTokens } from "../../sid/code_tokens.ts";
+import { LossLog } from "../../sid/loss_log.ts";
+import type { BaselineInput, BaselineResult } from "../baselines/method.ts";
+import { trainerFiles, type TrainerState } from "../checkpoint.ts";
+import { trainEpochs } from "../epoch_training.ts";
+import { optimizerOptions } from "../optimizer_options.ts";
+import { round } from "../round.ts";
+import { Validation } from "../validation.ts";
+import type { PairTrainingConfig } from "./pair_config.ts";
+import { PairData, pairGroups } from "./pair_data.ts";
+import { PairStep } from "./pair_step.ts";
+
+/** AdamW's epsilon. */
+export const ADAM_EPSILON = 1e-8;
+
+/** What {@link trainPairs} is given beside model and SIDs. */
+export interface PairTrainingInput extends BaselineInput {
+  /** Files that go with every checkpoint, such as the index of its SIDs. */
+  companions?: readonly ModelFile[];
+}
+
+/**
+ * Trains an encoder-decoder to write the SIDs of next items, which stay as they are: TIGER (Rajput et al. 2023), and
+ * the stages of ETEGRec with frozen tokens. Epoch by epoch, see `trainEpochs()`.
+ * @throws {DivergenceError} when losses or gradients are not finite.
+ */
+export async function trainPairs(
+  model: EncoderDecoder,
+  tokens: CodeTokens,
+  input: PairTrainingInput,
+  config: PairTrainingConfig,
+): Promise<BaselineResult> {
+  const { device, dataset, run, signal } = input;
+  const data = openPairData(model, tokens, dataset, config);
+  const steps = Array.from({ length: config.numTrainEpochs }, (_, epoch) => data.steps(epoch));
+  const totalSteps = steps.reduce((sum, count) => sum + count, 0);
+  const optimizer = new Optimizer(
+    model.parameters,
+    optimizerOptions({ ...config, adamEpsilon: ADAM_EPSILON }),
+  );
+  const log = new LossLog(device, Math.max(...steps));
+  const { longest: tokensPerItem } = tokens;
+  const training = new PairStep({ model, optimizer, capacity: data.capacity, tokensPerItem }, config);
+  const validation = pairValidation(device, tokens, dataset, config);
+  try {
+    return await trainEpochs({
+      device,
+      optimizer,
+      run,
+      resume: input.resume,
+      signal,
+      schedule: {
+        name: config.lrSchedulerType,
+        learningRate: config.learningRate,
+        warmupSteps: config.warmupSteps,
+        totalSteps,
+        minRatio: 0,
+      },
+      steps,
+      patience: config.patience,
+      onStart: (done) =>
+        input.onStart?.({
+          parameters: model.parameters.count,
+          sequences: data.epoch.groups,
+          targets: data.epoch.targets,
+          steps: totalSteps,
+          done,
+        }),
+      step: (step, { epoch, i }, learningRate) =>
+        training.run(step, pairGroups(data.groups(epoch, i), tokens.itemTokens), learningRate, log),
+      losses: () => meanLosses(log),
+      validate: async () => await validation?.quality(model, signal),
+      files: (state) => pairCheckpoint({ model, optimizer, state, companions: input.companions ?? [] }),
+      onStep: input.onStep,
+      onEpoch: input.onEpoch,
+    });
+  } finally {
+    await device.settle(); // of a stopped run, work is in flight
+    for (const part of [training, log, optimizer]) part.destroy();
+    validation?.destroy();
+  }
+}
+
+/** The train split in steps for a model. Throws {@link UserError} where nothing is left to train on. */
+export function openPairData(
+  model: EncoderDecoder,
+  tokens: CodeTokens,
+  dataset: Dataset,
+  { maxHistory, tokensPerBatch, seed }: Pick<PairTrainingConfig, "maxHistory" | "tokensPerBatch" | "seed">,
+): PairData {
+  const itemsPerBatch = Math.floor(tokensPerBatch / tokens.longest);
+  return new PairData(dataset, { causal: model.causal, maxHistory, itemsPerBatch }, seed);
+}
+
+/** Validation by beam search on a subsample; undefined where the split is empty or no samples are asked for. */
+export function pairValidation(
+  device: Device,
+  tokens: CodeTokens,
+  { name, samples }: Dataset,
+  { evalSamples, evalBeams, normalisation, seed }: Pick<
+    PairTrainingConfig,
+    "evalSamples" | "evalBeams" | "normalisation" | "seed"
+  >,
+): Validation | undefined {
+  const valid = samples.valid.filter(({ history }) => history.length > 0);
+  if (valid.length === 0 || evalSamples === 0) return undefined;
+  return new Validation({
+    device,
+    dataset: name,
+    valid,
+    prompts: tokens,
+    samples: evalSamples,
+    beams: evalBeams,
+    normalisation,
+    tokensPerBatch: 0,
+    seed,
+  });
+}
+
+/** Means over the logged steps: of every term, and of their sum. Waits for the device. */
+export async function meanLosses(
+  log: LossLog,
+): Promise<{ loss: number; terms: Record<string, number>; bad: boolean }> {
+  const byTerm = await log.read();
+  const means = Array.from(
+    byTerm,
+    ([term, losses]) => [term, losses.reduce((sum, loss) => sum + loss, 0) / losses.length] as const,
+  );
+  const loss = means.reduce((sum, [, mean]) => sum + mean, 0);
+  // One term is the loss.
+  const terms = Object.fromEntries(
+    means.length > 1 ? means.map(([term, mean]) => [term, round(mean, 5)]) : [],
+  );
+  return { loss, terms, bad: !Number.isFinite(loss) };
+}
+
+/** Files of a checkpoint: the model as transformers stores T5 (averaged weights where EMA is on), and the trainer's. */
+export async function* pairCheckpoint(
+  { model, optimizer, state, companions }: {
+    model: EncoderDecoder;
+    optimizer: Optimizer;
+    state: TrainerState;
+    companions: readonly ModelFile[];
+  },
+): AsyncGenerator<ModelFile> {
+  const { parameters, config } = model;
+  const shapes = parameters.specs.flatMap(partsOf);
+  yield* savePretrained(config, shapes, parameters.readTensors(optimizer.average), { companions });
+  yield* trainerFiles(optimizer, state);
+}
