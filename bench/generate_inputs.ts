@@ -4,8 +4,6 @@ import { loadDataset } from "../data/load.ts";
 import { PhiloxStream } from "../data/philox.ts";
 import type { Device } from "../kernels/device.ts";
 import type { Decoder } from "../models/decoder.ts";
-import { partsOf } from "../models/parameter_parts.ts";
-import { savePretrained } from "../models/save_pretrained.ts";
 import type { NextItemPrompts } from "../sid/next_item_prompts.ts";
 import { sidPrompts } from "../sid/prompt.ts";
 import { formatSid, SidVocabulary } from "../sid/tokens.ts";
@@ -14,6 +12,7 @@ import { RunDirectory } from "../train/run_directory.ts";
 import { scratchDecoder } from "../train/scratch_decoder.ts";
 import { exists } from "./command.ts";
 import { smallDecoderConfig } from "./small_decoder.ts";
+import { writeModel } from "./write_model.ts";
 
 /** A model as both sides read it, and the users that it is asked about. */
 export interface GenerateInputs {
@@ -66,11 +65,7 @@ export async function randomInputs(
     initializer_range: 0.1,
   };
   const decoder = scratchDecoder(device, config, SEED);
-  const { parameters } = decoder;
-  const own = parameters.specs.flatMap(partsOf);
-  for await (const { name, bytes } of savePretrained(config, own, parameters.readTensors())) {
-    await Deno.writeFile(`${folder}/${name}`, bytes);
-  }
+  await writeModel(folder, config, decoder.parameters);
   const name = `random weights, ${dataset ? dataset.name : "random histories"}`;
   const samples = (dataset?.samples.test ?? randomSamples(sids.length, 2000)).map((sample) => ({
     ...sample,

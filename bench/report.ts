@@ -55,7 +55,12 @@ export function spread(values: readonly number[], text: (value: number) => strin
 export function ratioOf(group: Row["group"], ours: Timing, peer: Timing): Ratio | undefined {
   if ("absent" in ours || "absent" in peer) return undefined;
   if (isWrong(group, ours) || isWrong(group, peer)) return undefined;
-  const ratios = ours.milliseconds.map((own, i) => peer.milliseconds[i] / own);
+  return ratioOfTimes(ours.milliseconds, peer.milliseconds);
+}
+
+/** Peer against ours, times of one turn after the other. */
+export function ratioOfTimes(ours: readonly number[], peer: readonly number[]): Ratio {
+  const ratios = ours.map((own, i) => peer[i] / own);
   return { median: median(ratios), low: Math.min(...ratios), high: Math.max(...ratios) };
 }
 
@@ -116,18 +121,23 @@ export function memoryLines(rows: readonly RowResult[]): string[][] {
 /** The report as Markdown, for BENCHMARKS.md. */
 export function markdownOf(report: Report): string {
   const { machine } = report;
-  const table = (headings: readonly string[], lines: string[][]) =>
-    [headings, headings.map(() => "---"), ...lines].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
   return [
     `\`${report.command}\`, ${report.date}`,
     `${machine.adapter}; ${machine.processor}, ${machine.cores} cores; ${machine.system}; Deno ${machine.deno}; ` +
     `genrec ${machine.genrec}; ${
       Object.values(report.packages).map((x) => x.replace("npm:", "")).join(", ")
     }`,
-    table(HEADINGS, report.rows.flatMap(tableLines)),
+    markdownTable(HEADINGS, report.rows.flatMap(tableLines)),
     ...summaryLines(report.rows).map((line) => `- ${line}`),
-    ...(memoryLines(report.rows).length ? [table(MEMORY_HEADINGS, memoryLines(report.rows))] : []),
+    ...(memoryLines(report.rows).length ? [markdownTable(MEMORY_HEADINGS, memoryLines(report.rows))] : []),
   ].join("\n\n") + "\n";
+}
+
+/** A table in Markdown. */
+export function markdownTable(headings: readonly string[], lines: readonly (readonly string[])[]): string {
+  return [headings, headings.map(() => "---"), ...lines].map((cells) => `| ${cells.join(" | ")} |`).join(
+    "\n",
+  );
 }
 
 /** Cells padded to columns. */
@@ -154,7 +164,8 @@ function rateText(workload: Workload, milliseconds: number): string {
   return `${Math.round(total(workload.lengths) / milliseconds * 1000)} tokens/s, ${gigaflops}`;
 }
 
-function ratioText(ratio: Ratio | undefined): string {
+/** Median and range; below 1 it says LOSS. */
+export function ratioText(ratio: Ratio | undefined): string {
   if (!ratio) return "";
   const range = ratio.low === ratio.high ? "" : ` [${digits(ratio.low)} - ${digits(ratio.high)}]`;
   return `${digits(ratio.median)}x${range}${ratio.median < 1 ? "  LOSS" : ""}`;
