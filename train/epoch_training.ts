@@ -1,33 +1,56 @@
 import type { Device } from "../kernels/device.ts";
 import type { Optimizer } from "../models/optimizer.ts";
 import type { ModelFile } from "../models/pretrained.ts";
-import { learningRateAt, type Schedule } from "../models/schedule.ts";
 import type { BaselineEpoch, BaselineResult } from "./baselines/method.ts";
 import { DivergenceError, freshState, loadTrainer, type TrainerState } from "./checkpoint.ts";
 import { round } from "./round.ts";
 import type { RunDirectory } from "./run_directory.ts";
 import { SignalListener } from "./signal_listener.ts";
 
+/** Place of a step: epoch and step of the epoch, both from 0. */
+export interface EpochPlace {
+  epoch: number;
+  i: number;
+}
+
+/** What the log says of an epoch. */
+export interface EpochLosses {
+  /** Mean over the steps of the sum of all terms. */
+  loss: number;
+  /** Further facts of its line in the log. */
+  terms?: Record<string, number | string>;
+  /** Whether a loss is not finite. */
+  bad: boolean;
+}
+
 /** A training by whole epochs: what is its own. */
 export interface EpochTraining {
   device: Device;
+  /** Saved and restored as the run's; validations see its average. */
   optimizer: Optimizer;
+  /** Optimizer that steps in an epoch. Default: `optimizer`, in all of them. */
+  optimizerOf?(epoch: number): Optimizer;
   run: RunDirectory;
   /** Continue from the latest checkpoint of `run`, or from the start where there is none yet. */
   resume: boolean;
   /** Stops the run; what is lost is less than an epoch. */
   signal: AbortSignal;
-  schedule: Schedule;
   /** Steps of each epoch. */
   steps: readonly number[];
   /** Validations without a better one to stop after; 0: never. */
   patience: number;
   /** Called once before the first step, with the steps that were done before a resume. */
   onStart?(done: number): void | Promise<void>;
-  /** Records and submits step `i` of an epoch, step `step` of the run. */
-  step(step: number, place: { epoch: number; i: number }, learningRate: number): void;
-  /** Losses of the last `steps` steps, for the log; `loss` is their sum, mean over steps. Waits for the device. */
-  losses(steps: number): Promise<{ loss: number; terms?: Record<string, number>; bad: boolean }>;
+  /** Puts back from a checkpoint what `files()` wrote beside the arrays of `optimizer`. */
+  restore?(folder: string): Promise<void>;
+  /** Learning rate of step `step` of the run. */
+  learningRate(step: number, place: EpochPlace): number;
+  /** Records and submits step `step` of the run. */
+  step(step: number, place: EpochPlace, learningRate: number): void;
+  /** Losses of the steps of an epoch that has just ended. Waits for the device. */
+  losses(steps: number, epoch: number): Promise<EpochLosses>;
+  /** Whether a validation follows an epoch. Default: each. */
+  validates?(epoch: number): boolean;
   /** Quality on the valid split; undefined where there is none, or `signal` cut it short. */
   validate(): Promise<{ hr10: number; ndcg10: number } | undefined>;
   /** Files of a checkpoint. */
@@ -42,7 +65,8 @@ export interface EpochTraining {
  * @throws {DivergenceError} when losses or gradients are not finite.
  */
 export async function trainEpochs(training: EpochTraining): Promise<BaselineResult> {
-  const { device, optimizer, run, signal, schedule, steps, patience } = training;
+  const { device, optimizer, run, signal, steps, patience } = training;
+  const { optimizerOf = () => optimizer, validates = () => true } = training;
   const total = steps.reduce((sum, count) => sum + count, 0);
   let state = freshState();
   if (training.resume) {
@@ -51,6 +75,7 @@ export async function trainEpochs(training: EpochTraining): Promise<BaselineResu
       const saved = await loadTrainer(folder);
       optimizer.restore(saved.arrays, folder);
       state = saved.state;
+      await training.restore?.(folder);
       // Killed between the checkpoint and its mark; without validations the last one is the best.
       if (!state.best || state.best.step === state.step) await run.markBest(state.step);
     }
@@ -65,13 +90,13 @@ export async function trainEpochs(training: EpochTraining): Promise<BaselineResu
   for (let epoch = epochsIn(state.step, steps); epoch < steps.length && !isEarly(); epoch++) {
     for (let i = 0; i < steps[epoch] && !signal.aborted; i++) {
       const step = state.step + i;
-      training.step(step, { epoch, i }, learningRateAt(step, schedule));
+      training.step(step, { epoch, i }, training.learningRate(step, { epoch, i }));
       training.onStep?.(step + 1);
       await listener.listen();
     }
     if (signal.aborted) break;
-    const { loss, terms, bad } = await training.losses(steps[epoch]);
-    const [norm] = await device.read(optimizer.gradientNorm);
+    const { loss, terms, bad } = await training.losses(steps[epoch], epoch);
+    const [norm] = await device.read(optimizerOf(epoch).gradientNorm);
     if (bad || norm[2] !== 0) {
       throw new DivergenceError(
         `Training stopped in epoch ${epoch + 1}: the loss is ${loss}, the gradient norm ${
@@ -80,10 +105,11 @@ export async function trainEpochs(training: EpochTraining): Promise<BaselineResu
           "finite numbers. The checkpoints before are intact. Start another run with a lower --learning-rate",
       );
     }
-    const valid = await optimizer.withAverage(() => training.validate());
+    const due = validates(epoch);
+    const valid = due ? await optimizer.withAverage(() => training.validate()) : undefined;
     if (signal.aborted) break;
     state.step += steps[epoch];
-    const better = valid === undefined || !state.best || valid.ndcg10 > state.best.score;
+    const better = due && (valid === undefined || !state.best || valid.ndcg10 > state.best.score);
     if (valid) {
       state.best = better
         ? { score: valid.ndcg10, step: state.step, stale: 0 }
@@ -96,7 +122,7 @@ export async function trainEpochs(training: EpochTraining): Promise<BaselineResu
       loss: round(loss, 5),
       ...terms,
       gradNorm: round(norm[0], 4),
-      learningRate: learningRateAt(state.step - 1, schedule),
+      learningRate: training.learningRate(state.step - 1, { epoch, i: steps[epoch] - 1 }),
       seconds: round(state.seconds, 1),
     });
     if (valid) await run.log({ step: state.step, valid });

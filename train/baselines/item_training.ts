@@ -5,14 +5,14 @@ import { type ItemModel, ItemScores } from "../../models/item_model.ts";
 import { Optimizer } from "../../models/optimizer.ts";
 import type { ModelFile } from "../../models/pretrained.ts";
 import { writeSafetensors } from "../../models/safetensors.ts";
-import { type Schedule, type ScheduleName, SCHEDULES } from "../../models/schedule.ts";
+import { learningRateAt, type Schedule, type ScheduleName, SCHEDULES } from "../../models/schedule.ts";
 import { trainerFiles, type TrainerState } from "../checkpoint.ts";
 import { trainEpochs } from "../epoch_training.ts";
 import { LossLog } from "../loss_log.ts";
 import { PackedData } from "../packed_data.ts";
 import { optimizerOptions } from "../optimizer_options.ts";
 import { StepPlan } from "../step_plan.ts";
-import { itemSequences, type NegativeSource } from "./item_sequences.ts";
+import { itemSequences, type NegativeSource, type SequenceTargets } from "./item_sequences.ts";
 import { ItemStep } from "./item_step.ts";
 import type { BaselineInput, BaselineResult } from "./method.ts";
 
@@ -22,6 +22,8 @@ export interface ItemTrainingConfig {
   loss: "softmax" | "bce";
   /** `bce`: sampled from the items that the sequence does not have, or from all other than the target. */
   negatives: NegativeSource;
+  /** `all` items after the first of a sequence, or the `last` of a sequence a target, as the references train. */
+  targets: SequenceTargets;
   /** Items of the longest history; older ones are left out. */
   maxLength: number;
   /** Dropout rate. */
@@ -30,8 +32,10 @@ export interface ItemTrainingConfig {
   labelSmoothing: number;
   /** Passes over the train histories. */
   numTrainEpochs: number;
-  /** Packed items of an optimizer step. */
+  /** Packed items of an optimizer step; of a part of it, where `batchSize` is not 0. */
   tokensPerBatch: number;
+  /** Sequences of an optimizer step; 0: as many as `tokensPerBatch` holds. */
+  batchSize: number;
   /** Peak learning rate. */
   learningRate: number;
   /** Decay of the learning rate after warmup. */
@@ -52,6 +56,8 @@ export interface ItemTrainingConfig {
   initializerRange: number;
   /** Epochs without a better validation to stop after; 0: never. */
   patience: number;
+  /** Whether items have a bias; the output matrix is one of its own then. */
+  outputBias: boolean;
   /** Seed of weights, data order, dropout and negatives. */
   seed: number;
 }
@@ -67,11 +73,17 @@ export const itemTrainingFields = {
   negatives: z.enum(["unseen", "other"]).default("unseen").describe(
     "bce: drawn from items unseen in the sequence, or other than the target, as MiniOneRec and MIMIGenRec do;",
   ),
+  targets: z.enum(["all", "last"]).default("all").describe(
+    "all: of a sequence a user, every item after the first; last: a sequence a target, as MiniOneRec and MIMIGenRec do;",
+  ),
   maxLength: z.int().min(1).default(50).describe("items of the longest history; older ones are left out"),
   dropout: decay.default(0.3).describe("dropout rate"),
   labelSmoothing: share.default(0).describe("softmax: target mass spread over the catalogue"),
   numTrainEpochs: z.int().min(1).default(8).describe("passes over the train histories"),
   tokensPerBatch: z.int().min(1).default(256).describe("packed items of an optimizer step"),
+  batchSize: z.int().min(0).default(0).describe(
+    "sequences of an optimizer step, in parts of tokensPerBatch; 0: as many as one part holds",
+  ),
   learningRate: z.number().positive().default(3e-3).describe("peak learning rate"),
   lrSchedulerType: z.enum(SCHEDULES).default("cosine").describe("decay of the learning rate"),
   warmupSteps: z.int().min(0).default(50).describe("steps of linear warmup"),
@@ -84,6 +96,7 @@ export const itemTrainingFields = {
   patience: z.int().min(0).default(5).describe(
     "epochs without a better valid NDCG@10 to stop after; 0: never",
   ),
+  outputBias: z.boolean().default(false).describe("a bias for each item, with tieWordEmbeddings off"),
   seed: z.int().min(0).default(42).describe("seed of everything random"),
 } satisfies { [K in keyof ItemTrainingConfig]: z.ZodType<ItemTrainingConfig[K]> };
 
@@ -99,10 +112,10 @@ export async function trainItems(
   config: ItemTrainingConfig,
 ): Promise<BaselineResult> {
   const { device, dataset, run, signal } = input;
-  const source = itemSequences(dataset, config.maxLength);
+  const source = itemSequences(dataset, config.maxLength, config.targets);
   const data = new PackedData(
     source,
-    { tokensPerBatch: config.tokensPerBatch, gradientAccumulationSteps: 1, batchSize: 0 },
+    { tokensPerBatch: config.tokensPerBatch, gradientAccumulationSteps: 1, batchSize: config.batchSize },
     config.seed,
   );
   const epochs = config.numTrainEpochs;
@@ -129,7 +142,6 @@ export async function trainItems(
       run,
       resume: input.resume,
       signal,
-      schedule,
       steps,
       patience: config.patience,
       onStart: (done) =>
@@ -140,6 +152,7 @@ export async function trainItems(
           steps: plan.total,
           done,
         }),
+      learningRate: (step) => learningRateAt(step, schedule),
       step: (step, { i }, learningRate) => training.run(step, plan.microBatches(step), learningRate, log, i),
       async losses(steps) {
         const [sums] = await device.read(log.sums);

@@ -39,9 +39,6 @@ const fields = {
   ...pairTrainingFields,
 } satisfies { [K in keyof TigerConfig]: z.ZodType<TigerConfig[K]> };
 
-/** How a checkpoint is asked: `retrieval.json` beside its weights. */
-const Retrieval = z.strictObject({ maxHistory: z.int().min(1), normalisation: z.enum(NORMALISATIONS) });
-
 /**
  * Generative retrieval (Rajput et al. 2023, TIGER): a T5 that reads the SIDs of a history and writes that of the next
  * item, each level with a table of its own, searched inside the catalogue.
@@ -56,16 +53,10 @@ export const tiger: BaselineMethod<TigerConfig> = {
     const tokens = CodeTokens.fromSids(sids, config);
     const model = new EncoderDecoder(device, encoderDecoderConfig(config, tokens.sizes));
     model.initialize(config.seed, config.initializerRange);
-    const text = (content: string) => new TextEncoder().encode(content);
-    const { maxHistory, normalisation } = config;
-    const companions = [
-      { name: "index.json", bytes: text(formatIndex(sids)) },
-      { name: "retrieval.json", bytes: text(JSON.stringify({ maxHistory, normalisation }, null, 2) + "\n") },
-    ];
     try {
       return await trainPairs(model, tokens, {
         ...input,
-        companions,
+        companions: retrievalFiles(sids, config),
         async onStart(facts) {
           await input.onStart?.(facts);
           await run.write("index.json", formatIndex(sids));
@@ -76,11 +67,12 @@ export const tiger: BaselineMethod<TigerConfig> = {
     }
   },
   async load(device, folder) {
-    const { maxHistory, normalisation } = await readJson(join(folder, "retrieval.json"), Retrieval);
+    const { maxHistory, normalisation } = await readRetrieval(folder);
     const path = join(folder, "index.json");
     const sids = numbered(await readJson(path, RawIndex), path);
-    const tokens = CodeTokens.fromSids(sids, { maxHistory });
-    return retrieval(device, await loadEncoderDecoder(device, folder), sids, tokens, normalisation);
+    const model = await loadEncoderDecoder(device, folder);
+    const tokens = CodeTokens.fromSids(sids, { maxHistory, sizes: model.config.code_sizes });
+    return retrieval(device, model, sids, tokens, normalisation);
   },
 };
 

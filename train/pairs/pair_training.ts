@@ -4,6 +4,7 @@ import type { EncoderDecoder } from "../../models/encoder_decoder.ts";
 import { Optimizer } from "../../models/optimizer.ts";
 import { partsOf } from "../../models/parameter_parts.ts";
 import type { ModelFile } from "../../models/pretrained.ts";
+import { learningRateAt, type Schedule } from "../../models/schedule.ts";
 import { savePretrained } from "../../models/save_pretrained.ts";
 import type { CodeTokens } from "../../sid/code_tokens.ts";
 import { LossLog } from "../../sid/loss_log.ts";
@@ -41,6 +42,13 @@ export async function trainPairs(
   const data = openPairData(model, tokens, dataset, config);
   const steps = Array.from({ length: config.numTrainEpochs }, (_, epoch) => data.steps(epoch));
   const totalSteps = steps.reduce((sum, count) => sum + count, 0);
+  const schedule: Schedule = {
+    name: config.lrSchedulerType,
+    learningRate: config.learningRate,
+    warmupSteps: config.warmupSteps,
+    totalSteps,
+    minRatio: 0,
+  };
   const optimizer = new Optimizer(
     model.parameters,
     optimizerOptions({ ...config, adamEpsilon: ADAM_EPSILON }),
@@ -56,13 +64,6 @@ export async function trainPairs(
       run,
       resume: input.resume,
       signal,
-      schedule: {
-        name: config.lrSchedulerType,
-        learningRate: config.learningRate,
-        warmupSteps: config.warmupSteps,
-        totalSteps,
-        minRatio: 0,
-      },
       steps,
       patience: config.patience,
       onStart: (done) =>
@@ -73,6 +74,7 @@ export async function trainPairs(
           steps: totalSteps,
           done,
         }),
+      learningRate: (step) => learningRateAt(step, schedule),
       step: (step, { epoch, i }, learningRate) =>
         training.run(step, pairGroups(data.groups(epoch, i), tokens.itemTokens), learningRate, log),
       losses: () => meanLosses(log),
