@@ -3,7 +3,7 @@ import { loadIndex } from "../data/index_file.ts";
 import { loadDataset } from "../data/load.ts";
 import { PhiloxStream } from "../data/philox.ts";
 import type { Device } from "../kernels/device.ts";
-import type { Decoder } from "../models/decoder.ts";
+import type { DecodeModel } from "../models/decode.ts";
 import type { NextItemPrompts } from "../sid/next_item_prompts.ts";
 import { sidPrompts } from "../sid/prompt.ts";
 import { formatSid, SidVocabulary } from "../sid/tokens.ts";
@@ -11,6 +11,7 @@ import { loadDecoder } from "../train/checkpoint.ts";
 import { RunDirectory } from "../train/run_directory.ts";
 import { scratchDecoder } from "../train/scratch_decoder.ts";
 import { exists } from "./command.ts";
+import { longHistories, randomEncoderDecoder } from "./encoder_decoder_inputs.ts";
 import { smallDecoderConfig } from "./small_decoder.ts";
 import { writeModel } from "./write_model.ts";
 
@@ -20,13 +21,15 @@ export interface GenerateInputs {
   name: string;
   /** Hugging Face directory of `decoder`. */
   model: string;
-  decoder: Decoder;
+  decoder: DecodeModel;
   prompts: NextItemPrompts;
   samples: readonly Sample[];
 }
 
 const MAX_HISTORY = 10;
 const SEED = 42;
+// Wide enough that the SIDs of a user differ in score by more than float32 rounds.
+const RANDOM_RANGE = 0.1;
 
 /** A trained run that knows SID tokens alone: its checkpoint and the test users of its dataset. */
 export async function runInputs(device: Device, path: string, which: string): Promise<GenerateInputs> {
@@ -61,8 +64,7 @@ export async function randomInputs(
   const size = { width: 128, layers: 4, vocabulary: prompts.vocabulary };
   const config = {
     ...smallDecoderConfig(size, 64 + 4 * items),
-    // Wide enough that the SIDs of a user differ in score by more than float32 rounds.
-    initializer_range: 0.1,
+    initializer_range: RANDOM_RANGE,
   };
   const decoder = scratchDecoder(device, config, SEED);
   await writeModel(folder, config, decoder.parameters);
@@ -74,6 +76,25 @@ export async function randomInputs(
       : Array.from({ length: items }, (_, i) => sample.history[i % sample.history.length]),
   }));
   return { name, model: folder, decoder, prompts, samples };
+}
+
+/** An encoder-decoder of that size with random weights, saved to `folder`, and the test users of a dataset with SIDs. */
+export async function encoderDecoderInputs(
+  device: Device,
+  folder: string,
+  data: string,
+  size: string,
+): Promise<GenerateInputs> {
+  const { name, tokens, samples } = await longHistories(data);
+  const decoder = randomEncoderDecoder(device, size, tokens, RANDOM_RANGE);
+  await writeModel(folder, decoder.config, decoder.parameters);
+  return {
+    name: `random weights, encoder-decoder ${size}, ${name}`,
+    model: folder,
+    decoder,
+    prompts: tokens,
+    samples: samples.test,
+  };
 }
 
 function randomSids(count: number): string[][] {

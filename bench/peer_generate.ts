@@ -5,10 +5,11 @@
  *
  *     deno run -A bench/peer_generate.ts [--run RUN [--checkpoint best]] [--users 512] [--turns 4] [--beams 50]
  *         [--batches 8,32,128] [--trial 128] [--constraints table,function] [--items 40] [--python python3]
+ *     deno run -A bench/peer_generate.ts --encoder-decoder etegrec|small [--data DIR] --beams 20 --users 64 …
  *
  * Without a run the model is small and has random weights, and `--items` makes prompts of so many items; the users are
- * those of MiniOneRec's Industrial test split where GENREC_DATA holds it, else random. The two take turns. Prints
- * Markdown.
+ * those of MiniOneRec's Industrial test split where GENREC_DATA holds it, else random. An encoder-decoder has random
+ * weights too, and users of LETTER's Instruments with up to 20 items. The two take turns. Prints Markdown.
  */
 import { parseArgs } from "node:util";
 import type { Sample } from "../data/dataset.ts";
@@ -18,7 +19,7 @@ import { beamRecommender, leafSids, type Ranked } from "../eval/recommender.ts";
 import { Device } from "../kernels/device.ts";
 import { buildTrie } from "../sid/trie.ts";
 import { formatBytes } from "../train/estimate.ts";
-import { randomInputs, runInputs } from "./generate_inputs.ts";
+import { encoderDecoderInputs, randomInputs, runInputs } from "./generate_inputs.ts";
 import { type Constraint, type GenerateAnswer, openGeneratePeer } from "./generate_peer.ts";
 import { PYTHON } from "./python_process.ts";
 import { spread } from "./report.ts";
@@ -28,10 +29,8 @@ const { values } = parseArgs({
   options: {
     run: { type: "string", default: "" },
     checkpoint: { type: "string", default: "best" },
-    data: {
-      type: "string",
-      default: `${Deno.env.get("GENREC_DATA") ?? "../shared/data"}/minionerec-industrial`,
-    },
+    "encoder-decoder": { type: "string", default: "" },
+    data: { type: "string", default: "" },
     items: { type: "string", default: "0" },
     users: { type: "string", default: "512" },
     turns: { type: "string", default: "4" },
@@ -59,9 +58,16 @@ interface System {
 
 const folder = await Deno.makeTempDir();
 const device = await Device.open();
+const size = values["encoder-decoder"];
+const data = values.data ||
+  `${Deno.env.get("GENREC_DATA") ?? "../shared/data"}/${
+    size ? "letter-instruments" : "minionerec-industrial"
+  }`;
 const inputs = values.run
   ? await runInputs(device, values.run, values.checkpoint)
-  : await randomInputs(device, folder, values.data, Number(values.items));
+  : size
+  ? await encoderDecoderInputs(device, folder, data, size)
+  : await randomInputs(device, folder, data, Number(values.items));
 const { decoder, prompts } = inputs;
 const samples = inputs.samples.slice(0, Number(values.users));
 const trie = buildTrie(prompts.itemTokens);

@@ -8,6 +8,9 @@ token, so that no step is spent on an end token. A line on standard input asks f
 
 {"start": 0, "end": 64, "batch": 32, "constraint": "table"}
 
+An encoder-decoder with code tables (`code_sizes` in its config.json) is T5 with a vocabulary that joins the tables;
+each place of a SID is normalised over its own level.
+
 "function" is transformers' own prefix_allowed_tokens_fn, called for each beam; "table" is a logits processor that looks
 all beams up at once. The answer is a line "bench:" with the milliseconds, the tokens and scores of each prompt's SIDs,
 best first, the threads and the peak resident bytes.
@@ -19,6 +22,7 @@ import resource
 import sys
 import time
 
+import safetensors.torch
 import torch
 import transformers
 
@@ -57,12 +61,44 @@ class TableProcessor(transformers.LogitsProcessor):
         return scores.masked_fill(self.table[nodes] < 0, -torch.inf)
 
 
+class LevelT5(transformers.T5ForConditionalGeneration):
+    """T5 that writes a token of the next level at each place: what has other logits than -inf."""
+
+    @classmethod
+    def load(cls, folder, config):
+        state = safetensors.torch.load_file(folder / "model.safetensors")
+        sizes = [1, *config.code_sizes]
+        tables = [state.pop(f"token_embeddings.{level}.weight") for level in range(len(config.code_sizes))]
+        state["shared.weight"] = torch.cat([state["shared.weight"], *tables])
+        config.vocab_size = sum(sizes)
+        config.scale_decoder_outputs = False
+        model = cls(config)
+        model.load_state_dict(state, strict=False)
+        tokens = torch.arange(config.vocab_size)
+        ends = torch.tensor(sizes).cumsum(0).tolist()
+        model.others = [(tokens < start) | (tokens >= end) for start, end in zip(ends, ends[1:])]
+        return model
+
+    def forward(self, *args, past_key_values=None, **named):
+        level = past_key_values.get_seq_length()
+        out = super().forward(*args, past_key_values=past_key_values, **named)
+        out.logits.masked_fill_(self.others[level], -torch.inf)
+        return out
+
+
+def model_of(folder):
+    config = transformers.AutoConfig.from_pretrained(folder)
+    if getattr(config, "code_sizes", None):
+        return LevelT5.load(folder, config)
+    return transformers.AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, attn_implementation="sdpa"
+    )
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
     work = json.loads((folder / "generate.json").read_text())
-    model = transformers.AutoModelForCausalLM.from_pretrained(
-        work["model"], dtype=torch.float32, attn_implementation="sdpa"
-    ).eval()
+    model = model_of(pathlib.Path(work["model"])).eval()
     trie = Trie(work["sids"], model.config.vocab_size)
     model.generation_config = transformers.GenerationConfig(
         do_sample=False,
@@ -72,6 +108,7 @@ def main():
         max_new_tokens=trie.depth,
         pad_token_id=0,
         eos_token_id=None,
+        decoder_start_token_id=0,
         return_dict_in_generate=True,
         output_scores=True,
     )
@@ -86,9 +123,11 @@ def main():
         }
 
     def search(prompts, kind):
-        length = max(map(len, prompts))
-        ids = torch.tensor([[0] * (length - len(prompt)) + prompt for prompt in prompts])
-        mask = torch.tensor([[0] * (length - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+        longest = max(map(len, prompts))
+        ids = torch.tensor([[0] * (longest - len(prompt)) + prompt for prompt in prompts])
+        mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+        # What stands before the SID: the prompt, or the start token of a decoder.
+        length = 1 if model.config.is_encoder_decoder else longest
         found = model.generate(input_ids=ids, attention_mask=mask, **constraint_of(kind, length))
         shape = (len(prompts), work["beams"])
         tokens = found.sequences[:, length:].reshape(*shape, trie.depth)
