@@ -89,6 +89,7 @@ export function unitRows(tape: Tape, x: Matrix, gain: Matrix): Matrix {
   const { device } = tape;
   const eps = EPSILON / x.cols;
   const y = rmsNorm(device, x, gain, eps);
+  if (!tape.wants(x)) tape.constant(y);
   tape.record(() => {
     const dy = tape.gradient(y);
     if (!dy) return;

@@ -3,6 +3,7 @@ import { clusterRows } from "../kernels/cluster_rows.ts";
 import type { Device } from "../kernels/device.ts";
 import { embedBackward } from "../kernels/embedding.ts";
 import { kmeansAssign } from "../kernels/kmeans.ts";
+import { reconstructionLoss, reconstructionLossBackward } from "../kernels/reconstruction_loss.ts";
 import { sinkhornLabels, type SinkhornScratch } from "../kernels/sinkhorn.ts";
 import type { Tape } from "../kernels/tape.ts";
 import type { Flat, Matrix } from "../kernels/tensor.ts";
@@ -22,6 +23,8 @@ export interface QuantizeOptions {
    * through codeword leaves over has no gradient.
    */
   residualGradients: boolean;
+  /** Weight of each row in the means of the losses, f32 (N) of sum 1; rows of weight 0 take no part. Default: all alike. */
+  weights?: Flat;
   /** Spreads the rows of a batch over the codewords of a level where its epsilon is above 0. Default: nearest codewords. */
   sinkhorn?: { epsilons: readonly number[]; iterations: number };
 }
@@ -36,7 +39,10 @@ export interface QuantizedLatents {
   residuals: Matrix[];
   /** Codeword of each row on each level, u32 (N) in a flat that may be longer. */
   labels: Flat[];
-  /** Squared distance of each row to its codeword on each level, f32 (N) in a flat that may be longer. */
+  /**
+   * Squared distance of each row to its codeword on each level, times the weight of the row where rows have one; f32
+   * (N) in a flat that may be longer.
+   */
   distances: Flat[];
   /** What the distances of all levels together are multiplied by in the loss. */
   distanceWeight: number;
@@ -87,6 +93,7 @@ export class ResidualQuantizer {
   /** latents (N, D), `parameters` with those of {@link codebookParameters}. */
   quantize(tape: Tape, parameters: Parameters, latents: Matrix, options: QuantizeOptions): QuantizedLatents {
     const device = this.#device;
+    const { weights } = options;
     const levels = this.#levels.slice(0, options.levels);
     const residuals = [latents];
     const sums: Matrix[] = [];
@@ -101,21 +108,29 @@ export class ResidualQuantizer {
       const next = vectorQuantize(device, residual, codebook, labels, sums.at(-1));
       residuals.push(next.residual);
       sums.push(next.sum);
+      if (weights) reconstructionLoss(device, next.sum, latents, weights, distances, "mse");
     }
     const quantized = sums.at(-1)!;
-    const weight = options.lossWeight / (levels.length * latents.rows * latents.cols);
+    const weight = options.lossWeight / (levels.length * latents.cols * (weights ? 1 : latents.rows));
     tape.record(() => {
       const gradient = tape.gradient(quantized);
       if (gradient) tape.accumulate(latents, gradient);
+      if (weight === 0) return;
       levels.forEach(({ name, labels, offsets, members }, level) => {
-        const left = residuals[level + 1];
+        // What is left over is latents - sum: twice of it, weighted by row, is the slope of its squares.
+        const left = weights
+          ? reconstructionLossBackward(device, latents, sums[level], weights, "mse")
+          : residuals[level + 1];
+        const slope = weights ? weight : 2 * weight;
         clusterRows(device, labels, latents.rows, offsets, members);
-        const pull = scale(device, left, -2 * weight);
+        const pull = scale(device, left, -slope);
         const gradient = parameters.gradient(name);
         if (gradient) embedBackward(device, pull, offsets, members, gradient, true);
         device.release(pull);
-        if (level > 0 && !options.residualGradients) return;
-        tape.accumulate(latents, scale(device, left, 2 * weight * options.beta));
+        if (level === 0 || options.residualGradients) {
+          tape.accumulate(latents, scale(device, left, slope * options.beta));
+        }
+        if (weights) device.release(left);
       });
     });
     return {
