@@ -62,7 +62,9 @@ export class CodeTokens implements NextItemPrompts {
   }
 
   prompt(history: readonly number[]): Uint32Array {
-    return joined(history.slice(-this.#maxHistory), this.itemTokens);
+    const tokens = joined(history.slice(-this.#maxHistory), this.itemTokens);
+    // An encoder reads something: the start of a SID where nothing came before.
+    return tokens.length > 0 ? tokens : Uint32Array.of(0);
   }
 }
 

@@ -10,12 +10,14 @@ import { BeamSearch } from "../eval/beam_search.ts";
 import { DeviceTrie } from "../eval/device_trie.ts";
 import type { Device } from "../kernels/device.ts";
 import { type Normalisation, NORMALISATIONS } from "../kernels/trie_log_softmax.ts";
-import type { Decoder } from "../models/decoder.ts";
+import type { DecodeModel } from "../models/decode.ts";
+import { CodeTokens } from "../sid/code_tokens.ts";
 import type { NextItemPrompts } from "../sid/next_item_prompts.ts";
 import { sidPrompts } from "../sid/prompt.ts";
 import { SidVocabulary } from "../sid/tokens.ts";
 import { buildTrie } from "../sid/trie.ts";
-import { loadDecoder } from "../train/checkpoint.ts";
+import { codeSizesOf, loadModel } from "../train/checkpoint.ts";
+import { readRetrieval } from "../train/pairs/retrieval.ts";
 import { isFile, RunDirectory } from "../train/run_directory.ts";
 import { trainedNormalisation } from "../train/sft_config.ts";
 import { savedTextPrompts } from "../train/text_inputs.ts";
@@ -96,6 +98,8 @@ export interface ModelSource {
   sids: string;
   prompts: string;
   maxHistory: number;
+  /** Checkpoint whose index counts where each has its own. Default: `best`. */
+  checkpoint?: string;
 }
 
 /**
@@ -113,7 +117,13 @@ export async function openRun(
   checkRunFlags(path, source);
   const config = await runSettings(path);
   const dataset = await loadDataset(data || config.data);
-  const index = `${path}/index.json`;
+  const weights = await directory.hasCheckpoint()
+    ? (await modelFolder({ directory, isModel: false }, source.checkpoint ?? "best")).folder
+    : undefined;
+  const codeSizes = weights && await codeSizesOf(weights);
+  // Tokenizer and recommender that train together have another index at every checkpoint.
+  const own = codeSizes && await isFile(`${weights}/index.json`) ? weights : path;
+  const index = `${own}/index.json`;
   const record = await readJson(index, RawIndex);
   const indexed = Object.keys(record).length;
   if (indexed !== dataset.items.length) {
@@ -126,8 +136,10 @@ export async function openRun(
   }
   const sids = numbered(record, index);
   const { maxHistory } = config;
-  // A run on text keeps its tokenizer and templates, one on SIDs alone its vocabulary.
-  const prompts = await isFile(`${path}/tokenizer.json`)
+  // A run on text keeps its tokenizer and templates, one on SIDs alone its vocabulary or, with a table a level, none.
+  const prompts = codeSizes
+    ? codeTokens(sids, codeSizes, maxHistory, weights!)
+    : await isFile(`${path}/tokenizer.json`)
     ? await savedTextPrompts(dataset, sids, path, { ...config, prompts: `${path}/prompts.json` }, diskFiles)
     : sidPrompts(await readVocabulary(path, sids, path), sids, maxHistory);
   return {
@@ -183,7 +195,11 @@ async function openModelDirectory(
     ? parent
     : undefined;
   const config = home === undefined
-    ? RunConfig.parse({ data: "", maxHistory: MAX_HISTORY })
+    ? RunConfig.parse({
+      data: "",
+      maxHistory: MAX_HISTORY,
+      ...await isFile(`${path}/retrieval.json`) && await readRetrieval(path),
+    })
     : await runSettings(home);
   const data = givenData || config.data;
   if (data === "") {
@@ -216,6 +232,8 @@ async function openModelDirectory(
   };
 
   async function modelPrompts(): Promise<NextItemPrompts> {
+    const codeSizes = await codeSizesOf(path);
+    if (codeSizes) return codeTokens(sids, codeSizes, maxHistory, path);
     if (await isFile(`${path}/tokenizer.json`)) {
       const settings = { ...config, maxHistory, prompts: source.prompts || await fileOf("prompts.json") };
       return await savedTextPrompts(dataset, sids, path, settings, diskFiles);
@@ -236,9 +254,24 @@ async function readVocabulary(folder: string, sids: string[][], path: string): P
   return vocabulary;
 }
 
+/** Token ids of a model with a table for each level. Throws {@link UserError} where they do not fit, naming `path`. */
+function codeTokens(
+  sids: string[][],
+  sizes: readonly number[],
+  maxHistory: number,
+  path: string,
+): CodeTokens {
+  const longest = sids.reduce((most, sid) => Math.max(most, sid.length), 0);
+  if (longest === sizes.length) return CodeTokens.fromSids(sids, { sizes, maxHistory });
+  throw new UserError(
+    `Cannot use ${path} with SIDs of ${longest} tokens: the model has tables for ${sizes.length}, expected as many. ` +
+      "Use the index.json that the model was trained with",
+  );
+}
+
 /** Folder and name of the weights that `--checkpoint` means. Throws {@link UserError} where there are none. */
 export async function modelFolder(
-  { directory, isModel }: TrainedRun,
+  { directory, isModel }: Pick<TrainedRun, "directory" | "isModel">,
   which: string,
 ): Promise<{ folder: string; checkpoint: string }> {
   const { path } = directory;
@@ -270,17 +303,17 @@ export async function openModel(
   device: Device,
   run: TrainedRun,
   which: string,
-): Promise<{ decoder: Decoder; checkpoint: string }> {
+): Promise<{ model: DecodeModel; checkpoint: string }> {
   const { folder, checkpoint } = await modelFolder(run, which);
-  const decoder = await loadDecoder(device, folder);
+  const model = await loadModel(device, folder);
   // Pretrained models have rows to spare.
-  if (decoder.vocabulary < run.prompts.vocabulary) {
+  if (model.vocabulary < run.prompts.vocabulary) {
     throw new UserError(
-      `Cannot use ${folder}: the model has ${decoder.vocabulary} tokens, ${run.directory.path} has ` +
+      `Cannot use ${folder}: the model has ${model.vocabulary} tokens, ${run.directory.path} has ` +
         `${run.prompts.vocabulary}, expected as many. Use a checkpoint of this run`,
     );
   }
-  return { decoder, checkpoint };
+  return { model, checkpoint };
 }
 
 /** The run's catalogue to search, or `items` of it. */
@@ -292,11 +325,11 @@ export function openTrie(device: Device, run: TrainedRun, items?: readonly numbe
 export function openSearch(
   device: Device,
   run: TrainedRun,
-  decoder: Decoder,
+  model: DecodeModel,
   trie: DeviceTrie,
   { beams, normalisation }: { beams: number; normalisation: Normalisation | "auto" },
 ): BeamSearch {
-  return new BeamSearch(device, decoder, trie, { beams, normalisation: resolved(run, normalisation) });
+  return new BeamSearch(device, model, trie, { beams, normalisation: resolved(run, normalisation) });
 }
 
 /** The normalisation that a flag means for a run. */

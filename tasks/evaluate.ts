@@ -246,8 +246,8 @@ interface Ranker {
 
 async function openRanker(flags: Flags, run: TrainedRun, sids: readonly string[]): Promise<Ranker> {
   const { device } = await openDevice(flags.variant);
-  const { decoder } = await openModel(device, run, flags.checkpoint);
-  const search = openSearch(device, run, decoder, openTrie(device, run), flags);
+  const { model } = await openModel(device, run, flags.checkpoint);
+  const search = openSearch(device, run, model, openTrie(device, run), flags);
   const names = leafSids(search.trie.host, sids);
   return {
     recommend: beamRecommender(search, (sample) => run.prompts.prompt(sample.history, sample), names),

@@ -128,14 +128,14 @@ async function openRecommend(
   filter: ItemFilter,
 ): Promise<{ recommend: Recommend; batch: number; checkpoint: string }> {
   const { device } = await openDevice(variant);
-  const { decoder, checkpoint } = await openModel(device, run, which);
+  const { model, checkpoint } = await openModel(device, run, which);
   const { items, samples } = run.dataset;
   const trie = openTrie(device, run, filter.allowed);
   const searches = new Map<number, BeamSearch>();
   const searchFor = (beams: number) => {
     let search = searches.get(beams);
     if (!search) {
-      search = openSearch(device, run, decoder, trie, { beams, normalisation });
+      search = openSearch(device, run, model, trie, { beams, normalisation });
       searches.set(beams, search);
     }
     return search;

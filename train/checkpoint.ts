@@ -125,6 +125,29 @@ export async function loadDecoder(device: Device, directory: string): Promise<De
   return await Decoder.load(device, pretrained, pretrained.config);
 }
 
+/** A model whose answers are searched for, whatever its architecture. Throws as the two ways to load one do. */
+export async function loadModel(device: Device, directory: string): Promise<Decoder | EncoderDecoder> {
+  return await codeSizesOf(directory)
+    ? loadEncoderDecoder(device, directory)
+    : loadDecoder(device, directory);
+}
+
+/**
+ * Codewords of each level where the model of a checkpoint is an encoder-decoder over SIDs, undefined where it is none.
+ * @throws {UserError} for an encoder-decoder of words, and where there is no config.
+ */
+export async function codeSizesOf(directory: string): Promise<number[] | undefined> {
+  const path = `${directory}/config.json`;
+  const config = await readJson(path, z.looseObject({ model_type: z.unknown() }));
+  if (config.model_type !== "t5") return undefined;
+  const { code_sizes } = parseEncoderDecoderConfig(config, path);
+  if (code_sizes.length > 0) return code_sizes;
+  throw new UserError(
+    `Cannot use ${path}: it is a T5 of words, expected one of SIDs, with code_sizes. Train one with ` +
+      "`genrec baseline --model tiger`",
+  );
+}
+
 /** Loads an encoder-decoder that a training saved. Throws {@link UserError} for files that are missing or damaged. */
 export async function loadEncoderDecoder(
   device: Device,

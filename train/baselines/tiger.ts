@@ -1,15 +1,14 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { formatIndex, loadIndex } from "../../data/index_file.ts";
-import { readJson } from "../../data/json_file.ts";
+import { numbered, readJson } from "../../data/json_file.ts";
 import { RawIndex } from "../../data/schema.ts";
-import { numbered } from "../../data/json_file.ts";
 import { UserError } from "../../data/user_error.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { BeamSearch } from "../../eval/beam_search.ts";
 import { DeviceTrie } from "../../eval/device_trie.ts";
 import type { Device } from "../../kernels/device.ts";
-import { NORMALISATIONS } from "../../kernels/trie_log_softmax.ts";
+import type { Normalisation } from "../../kernels/trie_log_softmax.ts";
 import { EncoderDecoder } from "../../models/encoder_decoder.ts";
 import { CodeTokens } from "../../sid/code_tokens.ts";
 import { buildTrie } from "../../sid/trie.ts";
@@ -22,6 +21,7 @@ import {
   pairTrainingFields,
 } from "../pairs/pair_config.ts";
 import { trainPairs } from "../pairs/pair_training.ts";
+import { readRetrieval, retrievalFiles } from "../pairs/retrieval.ts";
 import { isFile } from "../run_directory.ts";
 import type { BaselineMethod, TrainedBaseline } from "./method.ts";
 
@@ -91,7 +91,7 @@ function retrieval(
   model: EncoderDecoder,
   sids: readonly (readonly string[])[],
   tokens: CodeTokens,
-  normalisation: typeof NORMALISATIONS[number],
+  normalisation: Normalisation,
 ): TrainedBaseline {
   const trie = new DeviceTrie(device, buildTrie(tokens.itemTokens));
   const searches = new Map<number, BeamSearch>();
