@@ -50,7 +50,7 @@ export class Caser extends ItemNetwork<CaserShape> {
     super(device, shape, parameterSpecs(shape));
   }
 
-  states(tape: Tape, batch: ItemBatch, dropped: DropTerm = (x) => x): Matrix {
+  protected override hiddenStates(tape: Tape, batch: ItemBatch, dropped: DropTerm): Matrix {
     const { parameters, shape: { markov_order: order } } = this;
     const { positions, targetRows, inverse } = batch;
     const x = embedding(tape, parameters, ITEMS, batch.tokens, batch.occurrences);

@@ -40,7 +40,7 @@ export class Gru4Rec extends ItemNetwork<Gru4RecShape> {
     super(device, shape, parameterSpecs(shape));
   }
 
-  states(tape: Tape, batch: ItemBatch, dropped: DropTerm = (x) => x): Matrix {
+  protected override hiddenStates(tape: Tape, batch: ItemBatch, dropped: DropTerm): Matrix {
     let stream = dropped(embedding(tape, this.parameters, ITEMS, batch.tokens, batch.occurrences), 0);
     for (let layer = 0; layer < this.shape.num_hidden_layers; layer++) {
       stream = dropped(this.#layer(tape, batch, stream, `gru.${layer}`), layer + 1);

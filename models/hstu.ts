@@ -42,7 +42,7 @@ export class Hstu extends ItemNetwork<HstuShape> {
     super(device, shape, parameterSpecs(shape));
   }
 
-  states(tape: Tape, batch: ItemBatch, dropped: DropTerm = (x) => x): Matrix {
+  protected override hiddenStates(tape: Tape, batch: ItemBatch, dropped: DropTerm): Matrix {
     const { parameters, shape: { num_hidden_layers: layers } } = this;
     let stream = dropped(embedding(tape, parameters, ITEMS, batch.tokens, batch.occurrences), 0);
     for (let layer = 0; layer < layers; layer++) {

@@ -27,12 +27,12 @@ export interface ItemModel {
   readonly maxLength: number;
   /** Name of the parameter (N, C) that items are read as. */
   readonly embeddingName: string;
-  /** Name of the parameter (N, C) whose rows are multiplied with states: a dot product is the score of an item. */
+  /** Name of the parameter whose rows, as wide as states, are multiplied with them: a dot product is an item's score. */
   readonly outputName: string;
   /** Its architecture: `config.json` of checkpoints. */
   readonly shape: Readonly<Record<string, unknown>>;
   /**
-   * States (R, C) at the `targetRows` of a batch, after all layers. `dropped` is the dropout of training: it is given
+   * States (R, width of the output matrix) at the `targetRows` of a batch, after all layers. `dropped` is the dropout of training: it is given
    * numbers that differ within a step.
    */
   states(tape: Tape, batch: ItemBatch, dropped?: DropTerm): Matrix;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { PhiloxStream } from "../data/philox.ts";
 import { UserError } from "../data/user_error.ts";
+import { appendOne, appendOneBackward } from "../kernels/append_one.ts";
 import { type AttentionShape, MAX_HEAD_DIM } from "../kernels/attention.ts";
 import type { Device } from "../kernels/device.ts";
 import type { Tape } from "../kernels/tape.ts";
@@ -19,6 +20,8 @@ export const itemShapeFields = {
   hidden_size: z.int().min(1),
   /** Whether scores are products with the item embedding, or with a matrix of their own. */
   tie_word_embeddings: z.boolean(),
+  /** Whether the matrix of its own has a bias for each item. */
+  output_bias: z.boolean().default(false),
 };
 
 /** Sizes that every item network has. */
@@ -39,16 +42,24 @@ export abstract class ItemNetwork<S extends ItemShape> implements ItemModel {
   readonly outputName: string;
   readonly shape: S;
 
-  /** Allocates the tables of the items and `specs` after them, set to 0: load or `initialize()` them next. */
+  /**
+   * Allocates the tables of the items and `specs` after them, set to 0: load or `initialize()` them next.
+   * @throws {UserError} for a bias of an output matrix that is the item embedding.
+   */
   constructor(device: Device, shape: S, specs: readonly ParameterSpec[]) {
     const tied = shape.tie_word_embeddings;
-    const table = (name: string, product: boolean) => itemTable(name, shape.num_items, shape, product);
+    if (tied && shape.output_bias) {
+      throw new UserError(
+        "Cannot give a bias to scores that are products with the item embedding: expected an output matrix of its own. " +
+          "Use --no-tie-word-embeddings, or leave out --output-bias",
+      );
+    }
     this.device = device;
     this.shape = shape;
     this.outputName = tied ? ITEMS : OUTPUT;
     this.parameters = new Parameters(device, [
-      table(ITEMS, tied),
-      ...tied ? [] : [table(OUTPUT, true)],
+      itemTable(ITEMS, shape.num_items, shape, tied),
+      ...tied ? [] : [outputTable(shape)],
       ...specs,
     ]);
   }
@@ -68,7 +79,13 @@ export abstract class ItemNetwork<S extends ItemShape> implements ItemModel {
     this.parameters.write(this.parameters.initial(() => random.normal(), scale));
   }
 
-  abstract states(tape: Tape, batch: ItemBatch, dropped?: DropTerm): Matrix;
+  states(tape: Tape, batch: ItemBatch, dropped: DropTerm = (x) => x): Matrix {
+    const hidden = this.hiddenStates(tape, batch, dropped);
+    return this.shape.output_bias ? withOne(tape, hidden) : hidden;
+  }
+
+  /** Rows (R, C) at the `targetRows` of a batch, after all layers: what is multiplied with items. */
+  protected abstract hiddenStates(tape: Tape, batch: ItemBatch, dropped: DropTerm): Matrix;
 
   /** Frees everything on the device. */
   destroy(): void {
@@ -89,6 +106,29 @@ export function itemTable(
   product: boolean,
 ): ParameterSpec {
   return { name, rows, cols, init: "normal", decay: true, product, table: true };
+}
+
+/** The output matrix; with a bias, that is its last column, which meets the 1 of {@link withOne}. */
+function outputTable(shape: ItemShape): ParameterSpec {
+  const { num_items: rows, hidden_size: width, output_bias: bias } = shape;
+  const table = itemTable(OUTPUT, rows, shape, true);
+  if (!bias) return table;
+  const parts = [
+    { name: OUTPUT, shape: [rows, width], row: 0, col: 0 },
+    { name: "output.bias", shape: [rows, 1], row: 0, col: width },
+  ];
+  return { ...table, cols: width + 1, parts };
+}
+
+/** x (N, C) -> (N, C + 1), the last column 1. */
+function withOne(tape: Tape, x: Matrix): Matrix {
+  const { device } = tape;
+  const y = appendOne(device, x);
+  tape.record(() => {
+    const dy = tape.gradient(y);
+    if (dy) tape.accumulate(x, appendOneBackward(device, dy));
+  });
+  return y;
 }
 
 /** Weight (rows, cols) and bias of a layer. */

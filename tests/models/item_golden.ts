@@ -11,6 +11,7 @@ import {
   ItemScores,
   writeOccurrences,
 } from "../../models/item_model.ts";
+import { partsOf } from "../../models/parameter_parts.ts";
 import type { TensorMap } from "../../models/parameters.ts";
 import { sampledLoss } from "../../models/sampled_loss.ts";
 import { vocabularyLoss } from "../../models/vocabulary_loss.ts";
@@ -33,9 +34,9 @@ export async function readGolden<S>(name: string): Promise<ItemGolden<S>> {
 /** Fills a model with the golden weights. */
 export function loadGolden<M extends ItemModel, S>(model: M, golden: ItemGolden<S>): M {
   const tensors: TensorMap = new Map(
-    model.parameters.specs.map(({ name, rows, cols }) => [
+    model.parameters.specs.flatMap(partsOf).map(({ name, shape }) => [
       name,
-      { shape: [rows, cols], data: Float32Array.from(golden.weights[name]) },
+      { shape: [...shape], data: Float32Array.from(golden.weights[name]) },
     ]),
   );
   model.parameters.load(tensors, "golden weights");
@@ -50,14 +51,15 @@ export async function scoresOf(model: ItemModel, histories: number[][]): Promise
   return lists;
 }
 
-/** Declares a test a layout; `create` makes the model of the golden shape, its weights 0. */
+/** Declares a test for each of `layouts`; `create` makes the model of the golden shape, its weights 0. */
 export function testGolden<S>(
   name: string,
   golden: ItemGolden<S>,
   create: (device: Device, shape: S) => ItemModel,
+  layouts: readonly Layout[] = ["texture", "buffer"],
 ): void {
-  for (const layout of ["texture", "buffer"] as Layout[]) {
-    Deno.test(`${name} scores, losses and gradients equal the paper's formulas, ${layout} layout`, async () => {
+  for (const layout of layouts) {
+    Deno.test(`${name} scores, losses and gradients equal the formulas of its source, ${layout} layout`, async () => {
       const device = await Device.open({ layout });
       const model = loadGolden(create(device, golden.shape), golden);
       for (const [i, scores] of (await scoresOf(model, golden.histories)).entries()) {

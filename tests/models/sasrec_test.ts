@@ -8,6 +8,32 @@ const golden = await readGolden<SasrecShape>("sasrec.json");
 const create = (device: Device, shape: SasrecShape) => new Sasrec(device, SasrecShape.parse(shape));
 
 testGolden("Sasrec", golden, create);
+testGolden("Sasrec of the references", await readGolden<SasrecShape>("sasrec_reference.json"), create, [
+  "buffer",
+]);
+
+Deno.test("Sasrec of the references has as many numbers as theirs, without the row of their padding", async () => {
+  const shape = SasrecShape.parse({
+    model_type: "sasrec",
+    num_items: 3686,
+    max_length: 10,
+    hidden_size: 32,
+    num_hidden_layers: 1,
+    num_attention_heads: 1,
+    tie_word_embeddings: false,
+    output_bias: true,
+    block: "reference",
+  });
+  const device = await Device.open();
+  const model = new Sasrec(device, shape);
+  // MIMIGenRec tells 245,478 for Industrial.
+  assert.equal(model.parameters.count + 32, 245_478);
+  model.destroy();
+  assert.throws(
+    () => new Sasrec(device, { ...shape, tie_word_embeddings: true }),
+    /Cannot give a bias to scores .* Use --no-tie-word-embeddings, or leave out --output-bias/,
+  );
+});
 
 Deno.test("ItemScores gives the same bytes alone and among others, and reads the latest maxLength items", async () => {
   const device = await Device.open();

@@ -33,5 +33,6 @@ export function attentionShape(config: AttentionConfig, items: number) {
     num_hidden_layers: config.numHiddenLayers,
     num_attention_heads: config.numAttentionHeads,
     tie_word_embeddings: config.tieWordEmbeddings,
+    output_bias: config.outputBias,
   };
 }

@@ -45,6 +45,7 @@ export const caser: BaselineMethod<CaserConfig> = itemMethod<CaserConfig, CaserS
     horizontal_filters: config.horizontalFilters,
     vertical_filters: config.verticalFilters,
     tie_word_embeddings: config.tieWordEmbeddings,
+    output_bias: config.outputBias,
   }),
   create: (device, shape) => new Caser(device, shape),
 });

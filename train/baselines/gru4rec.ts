@@ -37,6 +37,7 @@ export const gru4rec: BaselineMethod<Gru4RecConfig> = itemMethod<Gru4RecConfig, 
     hidden_size: config.hiddenSize,
     num_hidden_layers: config.numHiddenLayers,
     tie_word_embeddings: config.tieWordEmbeddings,
+    output_bias: config.outputBias,
   }),
   create: (device, shape) => new Gru4Rec(device, shape),
 });

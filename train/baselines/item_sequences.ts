@@ -4,16 +4,28 @@ import type { SequenceSource } from "../../data/sequence_source.ts";
 import { shuffledOrder } from "../../data/shuffle.ts";
 import { UserError } from "../../data/user_error.ts";
 
+/** What sequences predict: at every place the item after it, or what comes after their end. */
+export type SequenceTargets = "all" | "last";
+
 /**
  * Train histories as sequences of item numbers: every item but the first is predicted from those before it. Longer ones
- * are cut into parts of `maxLength` inputs; a part starts with the last target of the one before, so none is lost.
+ * are cut into parts of `maxLength` inputs; a part starts with the last target of the one before, so none is lost. With
+ * `predicted` "last" each target has a sequence of its own, the `maxLength` items before it.
  * @throws {UserError} where no history has two items.
  */
-export function itemSequences(dataset: Dataset, maxLength: number): SequenceSource {
+export function itemSequences(
+  dataset: Dataset,
+  maxLength: number,
+  predicted: SequenceTargets,
+): SequenceSource {
   const parts: number[][] = [];
   for (const { items } of dataset.histories) {
-    for (let start = 0; start + 1 < items.length; start += maxLength) {
-      parts.push(items.slice(start, start + maxLength + 1));
+    if (predicted === "last") {
+      for (let at = 1; at < items.length; at++) parts.push(items.slice(Math.max(0, at - maxLength), at + 1));
+    } else {
+      for (let start = 0; start + 1 < items.length; start += maxLength) {
+        parts.push(items.slice(start, start + maxLength + 1));
+      }
     }
   }
   if (parts.length === 0) {
@@ -26,10 +38,10 @@ export function itemSequences(dataset: Dataset, maxLength: number): SequenceSour
     tasks: ["next item"],
     taskOf: () => 0,
     make(i) {
-      const [, ...targets] = parts[i];
+      const targets = parts[i].slice(1).map((token, at) => ({ at, token, weight: 1 }));
       return {
         tokens: Uint32Array.from(parts[i].slice(0, -1)),
-        targets: targets.map((token, at) => ({ at, token, weight: 1 })),
+        targets: predicted === "last" ? targets.slice(-1) : targets,
       };
     },
     order: (epoch, seed) => shuffledOrder(parts.length, seed, epoch),

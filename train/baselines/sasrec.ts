@@ -1,14 +1,32 @@
+import { z } from "zod";
 import { Sasrec, SasrecShape } from "../../models/sasrec.ts";
 import { type AttentionConfig, AttentionSettings, attentionShape } from "./attention_settings.ts";
 import { itemMethod } from "./item_method.ts";
 import type { BaselineMethod } from "./method.ts";
 
+/** Settings of {@link sasrec}. */
+export interface SasrecConfig extends AttentionConfig {
+  /** See {@link Sasrec}. */
+  block: SasrecShape["block"];
+}
+
+const fields = {
+  ...AttentionSettings.shape,
+  block: z.enum(["paper", "reference"]).default("paper").describe(
+    "residuals as in the paper, or on normalised vectors and with one head, as MiniOneRec and MIMIGenRec do;",
+  ),
+} satisfies { [K in keyof SasrecConfig]: z.ZodType<SasrecConfig[K]> };
+
 /** Self-attentive sequential recommendation: see {@link Sasrec}. */
-export const sasrec: BaselineMethod<AttentionConfig> = itemMethod<AttentionConfig, SasrecShape>({
+export const sasrec: BaselineMethod<SasrecConfig> = itemMethod<SasrecConfig, SasrecShape>({
   name: "sasrec",
   summary: "self-attention over item numbers (Kang and McAuley 2018)",
-  Config: AttentionSettings,
+  Config: z.strictObject(fields),
   Shape: SasrecShape,
-  shapeOf: (config, items) => ({ model_type: "sasrec", ...attentionShape(config, items) }),
+  shapeOf: (config, items) => ({
+    model_type: "sasrec",
+    ...attentionShape(config, items),
+    block: config.block,
+  }),
   create: (device, shape) => new Sasrec(device, shape),
 });

@@ -17,7 +17,7 @@ Deno.test("itemSequences() predicts every item but a user's first exactly once, 
     fc.integer({ min: 1, max: 5 }),
     (histories, maxLength) => {
       fc.pre(histories.some(({ length }) => length > 1));
-      const source = itemSequences(datasetOf(histories), maxLength);
+      const source = itemSequences(datasetOf(histories), maxLength, "all");
       const targets: number[] = [];
       for (let i = 0; i < source.count; i++) {
         const made = source.make(i);
@@ -35,9 +35,24 @@ Deno.test("itemSequences() predicts every item but a user's first exactly once, 
   ));
 });
 
+Deno.test("itemSequences() of last targets has a sequence each, of at most maxLength items before it", () => {
+  const source = itemSequences(datasetOf([[3, 1, 4, 1, 5], [2], [6, 7]]), 2, "last");
+  const made = Array.from({ length: source.count }, (_, i) => source.make(i));
+  assert.deepEqual(
+    made.map(({ tokens, targets }) => [[...tokens], targets]),
+    [
+      [[3], [{ at: 0, token: 1, weight: 1 }]],
+      [[3, 1], [{ at: 1, token: 4, weight: 1 }]],
+      [[1, 4], [{ at: 1, token: 1, weight: 1 }]],
+      [[4, 1], [{ at: 1, token: 5, weight: 1 }]],
+      [[6], [{ at: 0, token: 7, weight: 1 }]],
+    ],
+  );
+});
+
 Deno.test("itemSequences() refuses a train split without two items in a row", () => {
   assert.throws(
-    () => itemSequences(datasetOf([[3], []]), 50),
+    () => itemSequences(datasetOf([[3], []]), 50, "all"),
     new UserError(
       `Cannot train on ${base.name}: no train history has two items, expected at least one that does`,
     ),
@@ -45,7 +60,7 @@ Deno.test("itemSequences() refuses a train split without two items in a row", ()
 });
 
 Deno.test("drawNegatives() draws every item that is not in the sequence about as often", () => {
-  const source = itemSequences(datasetOf([[4, 1, 4, 2]]), 50);
+  const source = itemSequences(datasetOf([[4, 1, 4, 2]]), 50, "all");
   const counts = new Array(8).fill(0);
   const random = new PhiloxStream(1, "negatives");
   for (let i = 0; i < 1000; i++) {
@@ -61,7 +76,7 @@ Deno.test("drawNegatives() draws every item that is not in the sequence about as
 });
 
 Deno.test("drawNegatives() refuses a sequence of the whole catalogue", () => {
-  const source = itemSequences(datasetOf([[0, 1, 2]]), 50);
+  const source = itemSequences(datasetOf([[0, 1, 2]]), 50, "all");
   assert.throws(
     () => drawNegatives(source, [0], 3, new PhiloxStream(1, "negatives"), "unseen"),
     new UserError("Cannot draw a negative for sequence 0: it has all 3 items. Use --loss softmax"),
@@ -69,7 +84,7 @@ Deno.test("drawNegatives() refuses a sequence of the whole catalogue", () => {
 });
 
 Deno.test("drawNegatives() of other items excludes the target of each place alone", () => {
-  const source = itemSequences(datasetOf([[0, 1, 2]]), 50);
+  const source = itemSequences(datasetOf([[0, 1, 2]]), 50, "all");
   const random = new PhiloxStream(1, "negatives");
   const drawn = Array.from({ length: 200 }, () => drawNegatives(source, [0], 3, random, "other"));
   assert.deepEqual([0, 1].map((at) => [...new Set(drawn.map((items) => items[at]))].sort()), [[0, 2], [

@@ -6,8 +6,7 @@ import { best } from "../../../train/baselines/item_baseline.ts";
 import { rankOf } from "../../../train/baselines/item_training.ts";
 import { loadBaseline } from "../../../train/baselines/load.ts";
 import type { BaselineInput } from "../../../train/baselines/method.ts";
-import type { AttentionConfig } from "../../../train/baselines/attention_settings.ts";
-import { sasrec } from "../../../train/baselines/sasrec.ts";
+import { sasrec, type SasrecConfig } from "../../../train/baselines/sasrec.ts";
 import { DivergenceError } from "../../../train/checkpoint.ts";
 import { baselineScorer } from "../../../train/rewards/baseline_scorer.ts";
 import { RunDirectory } from "../../../train/run_directory.ts";
@@ -27,7 +26,7 @@ const small = {
 async function train(
   device: Device,
   out: string,
-  settings: Partial<AttentionConfig> = {},
+  settings: Partial<SasrecConfig> = {},
   more: Partial<BaselineInput> = {},
 ) {
   const run = new RunDirectory(out);
@@ -89,6 +88,38 @@ for (const loss of ["softmax", "bce"] as const) {
     });
   });
 }
+
+Deno.test("sasrec as the references train it learns, in steps of so many rows, and its run ranks", async () => {
+  await withFolder(async (folder) => {
+    const device = await Device.open();
+    const settings = {
+      block: "reference",
+      numAttentionHeads: 1,
+      tieWordEmbeddings: false,
+      outputBias: true,
+      loss: "bce",
+      negatives: "other",
+      targets: "last",
+      batchSize: 64,
+      tokensPerBatch: 256,
+      numTrainEpochs: 3,
+      maxLength: 4,
+    } as const;
+    const { run, result } = await train(device, `${folder}/run`, settings);
+    const rows = dataset.histories.reduce((sum, { items }) => sum + Math.max(0, items.length - 1), 0);
+    assert.equal(result.steps, settings.numTrainEpochs * Math.ceil(rows / settings.batchSize));
+    const losses = (await linesOf(run)).flatMap(({ loss }) => loss === undefined ? [] : [Number(loss)]);
+    assert.ok(losses[0] < 1.1 * Math.LN2 && losses.at(-1)! < 0.96 * Math.LN2, losses.join(" "));
+    const trained = await loadBaseline(device, `${folder}/run`);
+    const [long] = await trained.rank([[9, ...Array.from({ length: 30 }, (_, i) => i % 7)]], 60);
+    assert.equal(new Set(long.items).size, 60);
+    assert.deepEqual(await trained.rank([[5, 6, 0, 1].map((_, i) => (26 + i) % 7)], 60), [long]);
+    await assert.rejects(
+      train(device, `${folder}/heads`, { ...settings, numAttentionHeads: 2 }),
+      /Cannot build SASRec with the block of the references and 2 heads: expected 1/,
+    );
+  });
+});
 
 Deno.test("a run of sasrec loads with the scores that it was validated by, as a reward too", async () => {
   await withFolder(async (folder) => {
