@@ -8,7 +8,7 @@ Deno.test("CodeTokens gives each level ids of its own, after the start token", (
   assert.deepEqual([tokens.vocabulary, tokens.longest], [11, 3]);
   assert.deepEqual(tokens.itemTokens.map((ids) => [...ids]), [[3, 4, 10], [1, 8], [2, 5, 9]]);
   assert.deepEqual([...tokens.prompt([0, 1, 2])], [1, 8, 2, 5, 9]);
-  assert.deepEqual([...tokens.prompt([])], []);
+  assert.deepEqual([...tokens.prompt([])], [0]);
 });
 
 Deno.test("CodeTokens reads token strings, with room for codewords that do not occur", () => {
