@@ -97,7 +97,7 @@ export async function encodeQuantizer(
   skip = false,
 ): Promise<SidCodes> {
   checkEmbeddings(embeddings);
-  const shape = shapeOf(codebookSizes, tensors, skip);
+  const shape = storedShape(codebookSizes, tensors, skip);
   checkWidth(embeddings, shape.width);
   const normalizer = normalizerOf(tensors, config.normalize);
   const model = new RqVae(device, shape);
@@ -109,7 +109,8 @@ export async function encodeQuantizer(
   }
 }
 
-function shapeOf(codebookSizes: number[], tensors: TensorMap, skip: boolean): RqVaeShape {
+/** Sizes of the autoencoder that `tensors` are of. */
+export function storedShape(codebookSizes: readonly number[], tensors: TensorMap, skip: boolean): RqVaeShape {
   const sizes: number[] = [];
   for (let layer = 0; tensors.has(`encoder.${layer}.weight`); layer++) {
     sizes.push(tensors.get(`encoder.${layer}.weight`)!.shape[0]);

@@ -106,10 +106,15 @@ export async function* checkpointFiles(
 
 /** What training needs to go on: `trainer.safetensors` and `trainer.json`, which {@link loadTrainer} reads. */
 export async function* trainerFiles(optimizer: Optimizer, state: TrainerState): AsyncGenerator<ModelFile> {
+  yield await optimizerFile("trainer.safetensors", optimizer);
+  yield { name: "trainer.json", bytes: new TextEncoder().encode(formatState(state)) };
+}
+
+/** Arrays of an optimizer, which {@link loadOptimizer} reads. */
+export async function optimizerFile(name: string, optimizer: Optimizer): Promise<ModelFile> {
   const arrays = Object.entries(await optimizer.state());
   const flats = new Map(arrays.map(([name, data]) => [name, { shape: [data.length], data }]));
-  yield { name: "trainer.safetensors", bytes: writeSafetensors(flats) };
-  yield { name: "trainer.json", bytes: new TextEncoder().encode(formatState(state)) };
+  return { name, bytes: writeSafetensors(flats) };
 }
 
 const isTable = (name: string): boolean => name === EMBEDDING || name === HEAD;
@@ -170,7 +175,12 @@ export async function loadEncoderDecoder(
 export async function loadTrainer(
   directory: string,
 ): Promise<{ arrays: OptimizerState; state: TrainerState }> {
-  const source = `${directory}/trainer.safetensors`;
+  const arrays = await loadOptimizer(`${directory}/trainer.safetensors`);
+  return { arrays, state: await readJson(`${directory}/trainer.json`, State) };
+}
+
+/** Arrays of {@link optimizerFile}. Throws {@link UserError} for a file that is cut off or not finite. */
+export async function loadOptimizer(source: string): Promise<OptimizerState> {
   const tensors = readSafetensors(await readBytes(source), source);
   const bad = findNonFinite(tensors);
   if (bad) {
@@ -179,8 +189,7 @@ export async function loadTrainer(
         "Start another run",
     );
   }
-  const arrays = Object.fromEntries([...tensors].map(([name, { data }]) => [name, data]));
-  return { arrays, state: await readJson(`${directory}/trainer.json`, State) };
+  return Object.fromEntries([...tensors].map(([name, { data }]) => [name, data]));
 }
 
 async function readBytes(path: string): Promise<Uint8Array> {

@@ -1,0 +1,196 @@
+import { EncoderDecoder } from "../../models/encoder_decoder.ts";
+import { Optimizer } from "../../models/optimizer.ts";
+import { learningRateAt, type Schedule } from "../../models/schedule.ts";
+import type { Embeddings } from "../../sid/embeddings.ts";
+import { LossLog } from "../../sid/loss_log.ts";
+import type { BaselineInput, BaselineResult } from "../baselines/method.ts";
+import { retrievalFiles } from "../pairs/retrieval.ts";
+import { loadOptimizer, optimizerFile } from "../checkpoint.ts";
+import { trainEpochs } from "../epoch_training.ts";
+import { optimizerOptions } from "../optimizer_options.ts";
+import { encoderDecoderConfig } from "../pairs/pair_config.ts";
+import {
+  ADAM_EPSILON,
+  meanLosses,
+  openPairData,
+  pairCheckpoint,
+  pairValidation,
+} from "../pairs/pair_training.ts";
+import { round } from "../round.ts";
+import { changedItems, codeTable, type Conflicts, tokenStrings } from "./code_table.ts";
+import { type EtegrecConfig, trainsTokenizer } from "./config.ts";
+import { adapterSpecs, JointStep } from "./joint_step.ts";
+import { type StoredTokenizer, Tokenizer } from "./tokenizer.ts";
+
+/** What joint training starts from. */
+export interface JointInput extends BaselineInput {
+  /** Vectors of all items. */
+  vectors: Embeddings;
+  /** The tokenizer before it. */
+  start: StoredTokenizer;
+  /** Called after an epoch of the tokenizer has given items other SIDs. */
+  onCodes?(epoch: number, changed: number, conflicts: Conflicts): void;
+}
+
+/** Learning rates of the two phases, each of its own steps alone. */
+export class PhaseSchedules {
+  readonly #config: EtegrecConfig;
+  readonly #before: number[] = [];
+  readonly #schedules: { tokenizer: Schedule; recommender: Schedule };
+
+  /** `steps` are those of each epoch. */
+  constructor(steps: readonly number[], config: EtegrecConfig) {
+    const totals = { tokenizer: 0, recommender: 0 };
+    this.#config = config;
+    steps.forEach((count, epoch) => {
+      const phase = this.phaseOf(epoch);
+      this.#before.push(totals[phase]);
+      totals[phase] += count;
+    });
+    const of = (learningRate: number, warmupSteps: number, totalSteps: number): Schedule => ({
+      name: config.lrSchedulerType,
+      learningRate,
+      warmupSteps,
+      totalSteps,
+      minRatio: 0,
+    });
+    this.#schedules = {
+      // The tokenizer has one epoch of a cycle, and of the warmup too.
+      tokenizer: of(
+        config.tokenizerLearningRate,
+        Math.floor(config.warmupSteps / config.cycle),
+        totals.tokenizer,
+      ),
+      recommender: of(config.learningRate, config.warmupSteps, totals.recommender),
+    };
+  }
+
+  /** Which of the two an epoch (from 0) trains. */
+  phaseOf(epoch: number): "tokenizer" | "recommender" {
+    return trainsTokenizer(epoch, this.#config) ? "tokenizer" : "recommender";
+  }
+
+  /** Steps of its phase before step `i` of an epoch. */
+  stepOf(epoch: number, i: number): number {
+    return this.#before[epoch] + i;
+  }
+
+  /** Learning rate of step `i` of an epoch. */
+  learningRate(epoch: number, i: number): number {
+    return learningRateAt(this.stepOf(epoch, i), this.#schedules[this.phaseOf(epoch)]);
+  }
+}
+
+/**
+ * Trains a tokenizer and a recommender in turns (ETEGRec, arXiv:2409.05546, section 3.4), by `trainEpochs()`. SIDs are
+ * made anew after every epoch of the tokenizer; a checkpoint holds both and their SIDs.
+ * @throws {DivergenceError} when losses or gradients are not finite.
+ * @throws {UserError} where items of equal codes are too many to be told apart.
+ */
+export async function trainJoint(input: JointInput, config: EtegrecConfig): Promise<BaselineResult> {
+  const { device, dataset, vectors, signal } = input;
+  const tokenizer = new Tokenizer(device, vectors, input.start);
+  const { shape } = tokenizer.model;
+  let table = await codeTable(tokenizer, config);
+  const model = new EncoderDecoder(device, encoderDecoderConfig(config, table.tokens.sizes), {
+    extra: adapterSpecs(config.dModel, shape.latentWidth, shape.width),
+  });
+  model.initialize(config.seed, config.initializerRange);
+  const data = openPairData(model, table.tokens, dataset, config);
+  const steps = Array.from({ length: config.numTrainEpochs }, (_, epoch) => data.steps(epoch));
+  const schedules = new PhaseSchedules(steps, config);
+  const options = optimizerOptions({ ...config, adamEpsilon: ADAM_EPSILON });
+  const optimizers = {
+    recommender: new Optimizer(model.parameters, options),
+    tokenizer: new Optimizer(tokenizer.model.parameters, { ...options, emaDecay: 0 }),
+  };
+  const most = Math.max(...steps);
+  const logs = { recommender: new LossLog(device, most), tokenizer: new LossLog(device, most) };
+  const joint = new JointStep({
+    recommender: model,
+    recommenderOptimizer: optimizers.recommender,
+    tokenizer,
+    tokenizerOptimizer: optimizers.tokenizer,
+    capacity: data.capacity,
+    tokensPerItem: table.tokens.longest,
+  }, config);
+  const isAligned = (epoch: number) =>
+    epoch >= config.warmEpochs && (config.siaWeight > 0 || config.psaWeight > 0);
+
+  /** Codes all items anew; what the log says of it. */
+  const refreshCodes = async (epoch: number) => {
+    const before = table;
+    table = await codeTable(tokenizer, config);
+    const changed = changedItems(before, table);
+    const { largest, share, distinct } = table.conflicts;
+    input.onCodes?.(epoch + 1, changed, table.conflicts);
+    return { changedItems: changed, conflictShare: round(share, 5), largestConflict: largest, distinct };
+  };
+
+  try {
+    return await trainEpochs({
+      device,
+      optimizer: optimizers.recommender,
+      optimizerOf: (epoch) => optimizers[schedules.phaseOf(epoch)],
+      run: input.run,
+      resume: input.resume,
+      signal,
+      steps,
+      patience: config.patience,
+      onStart: (done) =>
+        input.onStart?.({
+          parameters: model.parameters.count + tokenizer.model.parameters.count,
+          sequences: data.epoch.groups,
+          targets: data.epoch.targets,
+          steps: steps.reduce((sum, count) => sum + count, 0),
+          done,
+        }),
+      async restore(folder) {
+        const path = `${folder}/${TOKENIZER_TRAINER}`;
+        optimizers.tokenizer.restore(await loadOptimizer(path), path);
+        table = await codeTable(tokenizer, config);
+      },
+      learningRate: (_, { epoch, i }) => schedules.learningRate(epoch, i),
+      step(_, { epoch, i }, learningRate) {
+        const batch = {
+          step: schedules.stepOf(epoch, i),
+          groups: data.groups(epoch, i),
+          itemTokens: table.tokens.itemTokens,
+          learningRate,
+          aligned: isAligned(epoch),
+        };
+        if (trainsTokenizer(epoch, config)) joint.trainTokenizer(batch, logs.tokenizer);
+        else joint.trainRecommender(batch, logs.recommender);
+      },
+      async losses(_, epoch) {
+        const phase = schedules.phaseOf(epoch);
+        const { terms, ...losses } = await meanLosses(logs[phase]);
+        const codes = phase === "tokenizer" && !losses.bad ? await refreshCodes(epoch) : {};
+        return { ...losses, terms: { phase, ...terms, ...codes } };
+      },
+      validates: (epoch) => (epoch + 1) % config.evalEpochs === 0 || epoch + 1 === steps.length,
+      async validate() {
+        const validation = pairValidation(device, table.tokens, dataset, config);
+        try {
+          return await validation?.quality(model, signal);
+        } finally {
+          validation?.destroy();
+        }
+      },
+      async *files(state) {
+        const sids = retrievalFiles(tokenStrings(table), config);
+        const companions = [...sids, ...await tokenizer.files()];
+        yield* pairCheckpoint({ model, optimizer: optimizers.recommender, state, companions });
+        yield await optimizerFile(TOKENIZER_TRAINER, optimizers.tokenizer);
+      },
+      onStep: input.onStep,
+      onEpoch: input.onEpoch,
+    });
+  } finally {
+    await device.settle(); // of a stopped run, work is in flight
+    const parts = [joint, ...Object.values(optimizers), ...Object.values(logs), model, tokenizer];
+    for (const part of parts) part.destroy();
+  }
+}
+
+const TOKENIZER_TRAINER = "tokenizer.trainer.safetensors";

@@ -1,0 +1,239 @@
+import type { Device } from "../../kernels/device.ts";
+import { Tape } from "../../kernels/tape.ts";
+import type { Flat, Matrix } from "../../kernels/tensor.ts";
+import { AlignmentLosses } from "../../models/alignment_losses.ts";
+import { productSpec } from "../../models/decoder_blocks.ts";
+import type { EncoderDecoder } from "../../models/encoder_decoder.ts";
+import { linear, selectRows } from "../../models/layers.ts";
+import type { Optimizer } from "../../models/optimizer.ts";
+import type { PackedPairs } from "../../models/packed_pairs.ts";
+import type { ParameterSpec } from "../../models/parameters.ts";
+import { meanPooling } from "../../models/pooling.ts";
+import { type QuantizedLatents, ResidualQuantizer } from "../../models/residual_quantizer.ts";
+import { reconstruction } from "../../models/rq_vae.ts";
+import { pickRows } from "../../sid/embeddings.ts";
+import type { LossLog } from "../../sid/loss_log.ts";
+import { type ItemGroup, pairGroups } from "../pairs/pair_data.ts";
+import { PairStep } from "../pairs/pair_step.ts";
+import type { EtegrecConfig } from "./config.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+
+const ENCODER_ADAPTER = "enc_adapter";
+const DECODER_ADAPTER = "dec_adapter";
+
+/** Parameters beside the recommender's: linear maps of its states to the tokenizer's latents, and to item vectors. */
+export function adapterSpecs(dModel: number, latentWidth: number, itemWidth: number): ParameterSpec[] {
+  return [[ENCODER_ADAPTER, latentWidth] as const, [DECODER_ADAPTER, itemWidth] as const].flatMap(
+    ([name, width]): ParameterSpec[] => [
+      productSpec(`${name}.weight`, width, dModel),
+      { name: `${name}.bias`, rows: 1, cols: width, init: "zeros", decay: false, product: false },
+    ],
+  );
+}
+
+/** What steps read of the settings. */
+export type JointStepConfig = Pick<
+  EtegrecConfig,
+  | "dropout"
+  | "labelSmoothing"
+  | "seed"
+  | "siaWeight"
+  | "psaWeight"
+  | "siaSign"
+  | "temperature"
+  | "tokenizerBeta"
+  | "tokenizerResidualGradients"
+  | "tokenizerReconstructionLoss"
+>;
+
+/** What is trained, and what with. */
+export interface JointStepParts {
+  recommender: EncoderDecoder;
+  recommenderOptimizer: Optimizer;
+  tokenizer: Tokenizer;
+  tokenizerOptimizer: Optimizer;
+  /** Items and targets of a step at most: see `PairData`. */
+  capacity: { items: number; pairs: number };
+  /** Tokens of the longest SID. */
+  tokensPerItem: number;
+}
+
+/** A step of either phase. */
+export interface JointBatch {
+  /** Steps of its phase before it. */
+  step: number;
+  groups: readonly ItemGroup[];
+  /** SIDs as they are now, in the recommender's ids. */
+  itemTokens: readonly Uint32Array[];
+  learningRate: number;
+  /** Whether the alignment losses take part. */
+  aligned: boolean;
+}
+
+/** Targets of a batch as the tokenizer says them. */
+interface CodedTargets {
+  latents: Matrix;
+  quantized: QuantizedLatents;
+  /** (N, width). */
+  reconstructions: Matrix;
+}
+
+/**
+ * Steps of ETEGRec's alternating training (arXiv:2409.05546, section 3.4): in each, one of tokenizer and recommender
+ * learns while the other, without dropout, stays as it is. Work is submitted, nothing is read.
+ */
+export class JointStep {
+  readonly #device: Device;
+  readonly #parts: JointStepParts;
+  readonly #config: JointStepConfig;
+  readonly #pairs: PairStep;
+  readonly #alignment: AlignmentLosses;
+  readonly #quantizer: ResidualQuantizer;
+  /** Vectors of the batch's targets (N, width); rows after them are 0. */
+  readonly #targets: Matrix;
+  readonly #rowLoss: Flat;
+
+  /** Makes room for batches. */
+  constructor(parts: JointStepParts, config: JointStepConfig) {
+    const { recommender: model, recommenderOptimizer: optimizer, tokenizer, capacity, tokensPerItem } = parts;
+    const { device } = model;
+    const { width, latentWidth, codebookSizes } = tokenizer.model.shape;
+    const rows = capacity.pairs;
+    this.#device = device;
+    this.#parts = parts;
+    this.#config = config;
+    this.#pairs = new PairStep({ model, optimizer, capacity, tokensPerItem }, config);
+    this.#alignment = new AlignmentLosses(device, {
+      rows,
+      codebookSizes,
+      latentWidth,
+      itemWidth: width,
+      siaWeight: config.siaWeight,
+      psaWeight: config.psaWeight,
+      temperature: config.temperature,
+      siaSign: config.siaSign === "near" ? -1 : 1,
+      residualGradients: config.tokenizerResidualGradients,
+    });
+    this.#quantizer = new ResidualQuantizer(device, codebookSizes, rows);
+    this.#targets = device.createMatrix(rows, width);
+    this.#rowLoss = device.createFlat("f32", rows);
+  }
+
+  /** The recommender learns; logs `next item`, `sia` and `psa`. */
+  trainRecommender({ step, groups, itemTokens, learningRate, aligned }: JointBatch, log: LossLog): void {
+    if (aligned) this.#writeTargets(groups);
+    const pairs = pairGroups(groups, itemTokens);
+    this.#pairs.run(step, pairs, learningRate, log, ({ tape, packed, encoded, states }) => {
+      if (!aligned) return;
+      const targets = this.#code(new Tape(this.#device, false), 0);
+      tape.constant(targets.latents);
+      tape.constant(targets.reconstructions);
+      this.#align(tape, targets, this.#adapted(tape, packed, encoded, states), true);
+    });
+    if (aligned) this.#logAlignment(log);
+  }
+
+  /** The tokenizer learns; logs `reconstruction`, `quantization`, `sia` and `psa`. */
+  trainTokenizer({ step, groups, itemTokens, learningRate, aligned }: JointBatch, log: LossLog): void {
+    const { recommender, tokenizer: { model }, tokenizerOptimizer: optimizer } = this.#parts;
+    optimizer.prepare(step, learningRate);
+    log.begin();
+    this.#writeTargets(groups);
+    // Weights of next items play no part here.
+    if (aligned) this.#pairs.buffer.write(pairGroups(groups, itemTokens), 1);
+    model.parameters.clearGradients();
+    this.#device.scope(() => {
+      const tape = new Tape(this.#device, true);
+      const targets = this.#code(tape, 1);
+      const { reconstructions, quantized } = targets;
+      const { tokenizerReconstructionLoss: kind } = this.#config;
+      reconstruction(
+        tape,
+        reconstructions,
+        this.#targets,
+        this.#alignment.itemWeights,
+        this.#rowLoss,
+        kind,
+      );
+      log.add("reconstruction", this.#rowLoss, this.#targets.rows);
+      quantized.distances.forEach((distances, level) =>
+        log.add(`quantization ${level + 1}`, distances, this.#targets.rows, quantized.distanceWeight)
+      );
+      if (aligned) {
+        const silent = new Tape(this.#device, false);
+        const { packed } = this.#pairs.buffer;
+        const encoded = recommender.encode(silent, packed.encoder);
+        const states = recommender.decode(silent, packed, encoded);
+        const adapted = this.#adapted(silent, packed, encoded, states);
+        tape.constant(adapted.sequences);
+        tape.constant(adapted.preferences);
+        this.#align(tape, targets, adapted, false);
+      }
+      tape.backward();
+    });
+    if (aligned) this.#logAlignment(log);
+    optimizer.step();
+    this.#device.submit();
+  }
+
+  /** Frees its arrays. */
+  destroy(): void {
+    for (const part of [this.#pairs, this.#alignment, this.#quantizer]) part.destroy();
+    this.#device.destroy(this.#targets);
+    this.#device.destroy(this.#rowLoss);
+  }
+
+  #writeTargets(groups: readonly ItemGroup[]): void {
+    const { inputs: { data, dim } } = this.#parts.tokenizer;
+    const items = groups.flatMap(({ targets }) => targets.map(({ item }) => item));
+    const vectors = new Float32Array(this.#targets.rows * dim);
+    vectors.set(pickRows(data, Uint32Array.from(items), dim));
+    this.#alignment.setTargets(items);
+    this.#device.write(this.#targets, vectors);
+  }
+
+  #code(tape: Tape, lossWeight: number): CodedTargets {
+    const { model } = this.#parts.tokenizer;
+    const latents = model.encode(tape, this.#targets);
+    const quantized = this.#quantizer.quantize(tape, model.parameters, latents, {
+      levels: model.shape.codebookSizes.length,
+      lossWeight,
+      beta: this.#config.tokenizerBeta,
+      residualGradients: this.#config.tokenizerResidualGradients,
+      weights: this.#alignment.rowWeights,
+    });
+    return { latents, quantized, reconstructions: model.decode(tape, quantized.quantized) };
+  }
+
+  /** The recommender's states where the tokenizer's space and that of item vectors begin, (N, ..) each. */
+  #adapted(tape: Tape, packed: PackedPairs, encoded: Matrix, states: Matrix) {
+    const { parameters } = this.#parts.recommender;
+    const adapter = (x: Matrix, name: string) =>
+      linear(tape, parameters, x, `${name}.weight`, `${name}.bias`);
+    const { rows, inverse } = packed.heads[0];
+    return {
+      sequences: adapter(meanPooling(tape, encoded, packed), ENCODER_ADAPTER),
+      preferences: adapter(selectRows(tape, states, rows, rows.length, inverse), DECODER_ADAPTER),
+    };
+  }
+
+  #align(
+    tape: Tape,
+    { latents, quantized, reconstructions }: CodedTargets,
+    { sequences, preferences }: { sequences: Matrix; preferences: Matrix },
+    frozen: boolean,
+  ): void {
+    const { siaWeight, psaWeight } = this.#config;
+    const { parameters } = this.#parts.tokenizer.model;
+    if (siaWeight > 0) this.#alignment.sia(tape, parameters, { sequences, latents, quantized, frozen });
+    if (psaWeight > 0) this.#alignment.psa(tape, reconstructions, preferences);
+  }
+
+  #logAlignment(log: LossLog): void {
+    const { siaWeight, psaWeight } = this.#config;
+    const { siaLosses, psaLosses } = this.#alignment;
+    const rows = this.#targets.rows;
+    if (siaWeight > 0) siaLosses.forEach((loss, level) => log.add(`sia ${level + 1}`, loss, rows));
+    if (psaWeight > 0) psaLosses.forEach((loss, way) => log.add(`psa ${way + 1}`, loss, rows));
+  }
+}

@@ -1,0 +1,121 @@
+import { z } from "zod";
+import { readJson } from "../../data/json_file.ts";
+import { diskFiles } from "../../data/read_files.ts";
+import { UserError } from "../../data/user_error.ts";
+import type { Device } from "../../kernels/device.ts";
+import type { TensorMap } from "../../models/parameters.ts";
+import type { ModelFile } from "../../models/pretrained.ts";
+import { RqVae } from "../../models/rq_vae.ts";
+import { readSafetensors, writeSafetensors } from "../../models/safetensors.ts";
+import { checkWidth, codeItems } from "../../sid/quantizer_codes.ts";
+import type { Embeddings } from "../../sid/embeddings.ts";
+import type { SidCodes } from "../../sid/method.ts";
+import {
+  NORMALIZATIONS,
+  normalize,
+  type Normalizer,
+  normalizerOf,
+  normalizerTensors,
+} from "../../sid/normalize.ts";
+import { storedShape } from "../../sid/rq_vae.ts";
+
+const Facts = z.strictObject({
+  codebookSizes: z.array(z.int().min(1)).min(1),
+  normalize: z.enum(NORMALIZATIONS),
+});
+
+/** A tokenizer on the host. */
+export interface StoredTokenizer extends z.output<typeof Facts> {
+  /** Weights of an `RqVae`, and the statistics of its inputs. */
+  tensors: TensorMap;
+}
+
+const NAMES = { weights: "tokenizer.safetensors", facts: "tokenizer.json" };
+
+/** Files of a tokenizer in a checkpoint. */
+export function tokenizerFiles({ tensors, ...facts }: StoredTokenizer): ModelFile[] {
+  return [
+    { name: NAMES.weights, bytes: writeSafetensors(tensors) },
+    { name: NAMES.facts, bytes: new TextEncoder().encode(JSON.stringify(facts, null, 2) + "\n") },
+  ];
+}
+
+/** Reads {@link tokenizerFiles}. Throws {@link UserError} where they are missing or damaged. */
+export async function readTokenizer(folder: string): Promise<StoredTokenizer> {
+  const facts = await readJson(`${folder}/${NAMES.facts}`, Facts);
+  const path = `${folder}/${NAMES.weights}`;
+  return { ...facts, tensors: new Map(readSafetensors(await diskFiles.readFile(path), path)) };
+}
+
+/** An RQ-VAE with the vectors of all items, which it codes. */
+export class Tokenizer {
+  /** The autoencoder. */
+  readonly model: RqVae;
+  /** What it reads of each item: normalised vectors (N, width). */
+  readonly inputs: Embeddings;
+  readonly #vectors: Embeddings;
+  readonly #normalizer: Normalizer;
+  readonly #facts: z.output<typeof Facts>;
+
+  /**
+   * `vectors` (N, width) as they came.
+   * @throws {UserError} if the tokenizer reads another width.
+   */
+  constructor(device: Device, vectors: Embeddings, { tensors, ...facts }: StoredTokenizer) {
+    const shape = storedShape(facts.codebookSizes, tensors, false);
+    checkWidth(vectors, shape.width);
+    this.#facts = facts;
+    this.#vectors = vectors;
+    this.#normalizer = normalizerOf(tensors, facts.normalize);
+    this.inputs = normalize(vectors, this.#normalizer);
+    this.model = new RqVae(device, shape);
+    this.model.load(tensors, NAMES.weights);
+  }
+
+  /** Codes of all items. */
+  code(): Promise<SidCodes> {
+    return codeItems(this.model, this.#vectors, this.inputs, this.#normalizer);
+  }
+
+  /** Its files as it is now. */
+  async files(): Promise<ModelFile[]> {
+    const tensors = new Map([...await this.model.tensors(), ...normalizerTensors(this.#normalizer)]);
+    return tokenizerFiles({ ...this.#facts, tensors });
+  }
+
+  /** Frees everything on the device. */
+  destroy(): void {
+    this.model.destroy();
+  }
+}
+
+/** Sizes that a tokenizer should have. */
+export interface TokenizerSizes {
+  /** Numbers of an item's vector. */
+  width: number;
+  levels: number;
+  codebookSize: number;
+  latentDim: number;
+}
+
+/** Throws {@link UserError} unless a tokenizer that was made before has the sizes of the vectors and of the flags. */
+export function checkTokenizer(
+  { codebookSizes, tensors }: StoredTokenizer,
+  source: string,
+  { width, levels, codebookSize, latentDim }: TokenizerSizes,
+): void {
+  const shape = storedShape(codebookSizes, tensors, false);
+  const compared: [what: string, found: number | string, expected: number | string, flag: string][] = [
+    ["reads vectors of width", shape.width, width, "the vectors given"],
+    ["has levels", codebookSizes.length, levels, "--tokenizer-levels"],
+    ["has codewords", codebookSizes[0], codebookSize, "--tokenizer-codebook-size"],
+    ["has latents of width", shape.latentWidth, latentDim, "--tokenizer-latent-dim"],
+  ];
+  for (const [what, found, expected, flag] of compared) {
+    if (found === expected) continue;
+    throw new UserError(
+      `Cannot use the tokenizer ${source}: it ${what} ${found}, ${flag} says ${expected}, expected the same. Use ` +
+        "the vectors and sizes that it was trained with, or train another without --tokenizer",
+    );
+  }
+}
