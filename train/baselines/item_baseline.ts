@@ -13,10 +13,21 @@ export async function readWeights(folder: string): Promise<{ path: string; bytes
   return { path, bytes };
 }
 
-/** Fills a model with the weights of a checkpoint. Throws {@link UserError} for files that are missing or damaged. */
+/**
+ * Fills a model with the weights of a checkpoint. Throws {@link UserError} for files that are missing or damaged, and
+ * weights of other sizes than the config.json beside them tells.
+ */
 export async function loadWeights(model: ItemModel, folder: string): Promise<void> {
   const { path, bytes } = await readWeights(folder);
-  model.parameters.load(readSafetensors(bytes, path), path);
+  const tensors = readSafetensors(bytes, path);
+  try {
+    model.parameters.load(tensors, path);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(
+      `${error.message}. Put back model.safetensors and config.json of one checkpoint, or train again`,
+    );
+  }
 }
 
 /** A model over item numbers that ranks by the scores of all items. It takes over the model. */

@@ -160,6 +160,34 @@ Deno.test("a run of sasrec loads with the scores that it was validated by, as a 
   });
 });
 
+Deno.test("a run of sasrec ranks histories longer than its table, and refuses weights of a table of another length", async () => {
+  await withFolder(async (folder) => {
+    const device = await Device.open();
+    const { run } = await train(device, `${folder}/run`, { maxLength: 5, numTrainEpochs: 1 });
+    const trained = await loadBaseline(device, `${folder}/run`);
+    const long = Array.from({ length: 300 }, (_, i) => i * 7 % 60);
+    const [whole, latest, shorter] = await trained.rank([long, long.slice(-5), long.slice(-4)], 60);
+    assert.deepEqual(whole, latest);
+    assert.notDeepEqual(whole, shorter);
+    trained.destroy();
+
+    const path = `${await run.checkpoint("best")}/config.json`;
+    const shape = JSON.parse(await Deno.readTextFile(path));
+    for (const length of [4, 6]) {
+      await Deno.writeTextFile(path, JSON.stringify({ ...shape, max_length: length }));
+      await assert.rejects(loadBaseline(device, `${folder}/run`), (error: Error) => {
+        assert.equal(error.name, "UserError", error.stack);
+        const sizes = `position_embedding\\.weight has shape \\[5,16\\], expected \\[${length},16\\]`;
+        assert.match(
+          error.message,
+          new RegExp(`${sizes}\\. Put back model\\.safetensors and config\\.json of one`),
+        );
+        return true;
+      });
+    }
+  });
+});
+
 Deno.test("sasrec stops after `patience` epochs without a better validation, and says where numbers broke", async () => {
   await withFolder(async (folder) => {
     const device = await Device.open();
