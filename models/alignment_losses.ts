@@ -1,6 +1,6 @@
+import { scale } from "../kernels/add.ts";
 import { columnSum } from "../kernels/column_sum.ts";
 import type { Device } from "../kernels/device.ts";
-import { scale } from "../kernels/add.ts";
 import { matmul, matmulAt, matmulBt } from "../kernels/matmul.ts";
 import { squaredNorms, squaredNormsBackward } from "../kernels/squared_norms.ts";
 import { symmetricKl, symmetricKlBackward } from "../kernels/symmetric_kl.ts";
@@ -148,18 +148,13 @@ export class AlignmentLosses {
     const silent = new Tape(device, false);
     const options = { levels: codebookSizes.length, lossWeight: 0, beta: 0, residualGradients };
     const { residuals } = this.#quantizer.quantize(silent, tokenizer, sequences, options);
-    const reaches = (operand: Matrix, level: number) =>
-      tape.wants(operand) && (level === 0 || residualGradients) ? operand : undefined;
+    const passes = (level: number) => level === 0 || residualGradients;
     codebookSizes.forEach((_, level) => {
+      const ofSequences = passes(level) && tape.wants(sequences) ? sequences : undefined;
+      const ofItems = passes(level) && !frozen && tape.wants(latents) ? latents : undefined;
       const sides = [
-        this.#codewordLogits(tokenizer, level, residuals[level], frozen, reaches(sequences, level)),
-        this.#codewordLogits(
-          tokenizer,
-          level,
-          quantized.residuals[level],
-          frozen,
-          frozen ? undefined : reaches(latents, level),
-        ),
+        this.#codewordLogits(tokenizer, level, residuals[level], frozen, ofSequences),
+        this.#codewordLogits(tokenizer, level, quantized.residuals[level], frozen, ofItems),
       ];
       const [p, q] = sides.map(({ logits }) => logits);
       const stats = this.#stats[level];
@@ -209,7 +204,7 @@ export class AlignmentLosses {
 
   /**
    * sign |v - e|^2 of the residuals v (N, D) and each codeword e (K, D) -> logits (N, K), less sign |v|^2, which a
-   * softmax does not see.
+   * softmax does not see. Their gradient goes to the codebook unless it is frozen, and to `latents` where given.
    */
   #codewordLogits(tokenizer: Parameters, level: number, v: Matrix, frozen: boolean, latents?: Matrix) {
     const device = this.#device;
