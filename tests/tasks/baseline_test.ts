@@ -46,6 +46,7 @@ Deno.test("genrec baseline refuses what cannot be trained, and leaves no run beh
     [["--model", "sasrek"], 2, /--model sasrek/],
     [["--num-attention-heads", "3"], 1, /3 heads on a width of 8: heads would be 2.66\d* wide/],
     [["--max-length", "0"], 2, /Cannot use --max-length 0/],
+    [["--output-bias"], 1, /Use --no-tie-word-embeddings, or leave out --output-bias/],
   ];
   await withData({}, async (dir) => {
     for (const [flags, expected, message] of cases) {
