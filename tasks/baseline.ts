@@ -30,6 +30,7 @@ const config = z.strictObject({
   evaluate: z.enum(["none", "valid", "test"]).default("none").describe(
     "split to rank with the best checkpoint at the end: OUT/eval-SPLIT/metrics.json and predictions.jsonl;",
   ),
+  beams: z.int().min(1).default(50).describe("items of a list of --evaluate; beams of models that search"),
   ...VariantFlag,
   ...settingsFlags(baselines, "model"),
 });
@@ -57,8 +58,6 @@ export const task: Task<typeof config> = {
   },
 };
 
-// Items of a list in predictions.jsonl: as many as `genrec evaluate` has beams.
-const LIST_LENGTH = 50;
 const USERS_A_BATCH = 256;
 const BOOTSTRAP_SEED = 42;
 
@@ -67,7 +66,7 @@ export async function baseline(
   flags: z.output<typeof config>,
   io: TaskIO,
 ): Promise<BaselineReport | undefined> {
-  const { model, data, out, resume, evaluate, variant } = flags;
+  const { model, data, out, resume, evaluate, beams, variant } = flags;
   const method = baselines.find(({ name }) => name === model)!;
   const settings = settingsOf(method, baselines, flags, "model") as Record<string, unknown>;
   const run = new RunDirectory(out);
@@ -138,7 +137,7 @@ export async function baseline(
       io.log(`Wrote ${join(out, "embeddings.npy")} (${trained.items}, ${dim})`);
     }
     if (evaluate === "none") return undefined;
-    return await evaluateBaseline(trained, dataset, evaluate, { model, data, out }, io);
+    return await evaluateBaseline(trained, dataset, evaluate, { model, data, out, beams }, io);
   } finally {
     trained.destroy();
   }
@@ -148,7 +147,7 @@ async function evaluateBaseline(
   trained: TrainedBaseline,
   { items, samples }: Dataset,
   split: Split,
-  { model, data, out }: { model: string; data: string; out: string },
+  { model, data, out, beams }: { model: string; data: string; out: string; beams: number },
   io: TaskIO,
 ): Promise<BaselineReport> {
   const folder = join(out, `eval-${split}`);
@@ -162,11 +161,11 @@ async function evaluateBaseline(
     train: samples.train,
     items,
     sids,
-    beams: LIST_LENGTH,
+    beams,
     batch: USERS_A_BATCH,
     seed: BOOTSTRAP_SEED,
     async recommend(users) {
-      const lists = await trained.rank(users.map(({ history }) => history), LIST_LENGTH);
+      const lists = await trained.rank(users.map(({ history }) => history), beams);
       return lists.map(({ items, scores }) => ({ sids: items.map((item) => sids[item]), scores }));
     },
     onPrediction: (prediction) => predictions.append(prediction),
