@@ -262,9 +262,10 @@ function codeTokens(
   path: string,
 ): CodeTokens {
   const longest = sids.reduce((most, sid) => Math.max(most, sid.length), 0);
-  if (longest === sizes.length) return CodeTokens.fromSids(sids, { sizes, maxHistory });
+  // Of tables for items of equal codes, none may be in use.
+  if (longest <= sizes.length) return CodeTokens.fromSids(sids, { sizes, maxHistory });
   throw new UserError(
-    `Cannot use ${path} with SIDs of ${longest} tokens: the model has tables for ${sizes.length}, expected as many. ` +
+    `Cannot use ${path} with SIDs of ${longest} tokens: the model has tables for ${sizes.length}, expected no more. ` +
       "Use the index.json that the model was trained with",
   );
 }

@@ -14,6 +14,10 @@ export const registry = {
   sid: { summary: "turn item embeddings into semantic IDs", load: () => import("./sid.ts") },
   sft: { summary: "train a decoder on next-item prediction", load: () => import("./sft.ts") },
   baseline: { summary: "train a recommender to compare with", load: () => import("./baseline.ts") },
+  etegrec: {
+    summary: "train a tokenizer and a recommender together",
+    load: () => import("./etegrec.ts"),
+  },
   rl: { summary: "sharpen the ranking of a trained model with GRPO", load: () => import("./rl.ts") },
   evaluate: { summary: "rank a split by beam search and score it", load: () => import("./evaluate.ts") },
   compare: {

@@ -1,0 +1,82 @@
+import { join } from "node:path";
+import type { Split } from "../data/dataset.ts";
+import type { BaselineResult } from "../train/baselines/method.ts";
+import type { TaskIO } from "./_cli.ts";
+import type { EvaluateReport } from "./_evaluate_report.ts";
+import { figure } from "./_format.ts";
+import { writeReport } from "./_output.ts";
+import type { StageName, TrainedStages } from "./_etegrec_stages.ts";
+import { tableLines } from "./_table.ts";
+import { evaluate, task as evaluateTask } from "./evaluate.ts";
+
+/** What the papers report. */
+const RECALL_KS = [1, 5, 10];
+const NDCG_KS = [5, 10];
+
+/** Metrics of a stage on a split. */
+export type StageMetrics = Pick<
+  EvaluateReport,
+  "users" | "hr" | "ndcg" | "ci95" | "invalid" | "secondsPerUser" | "checkpoint"
+>;
+
+/** `report.json`: the stages side by side. */
+export interface EtegrecReport {
+  /** Stage whose SIDs are the run's. */
+  best: StageName;
+  stages: Partial<
+    Record<StageName, {
+      /** Validation of the checkpoint that is kept, on a part of the valid split; null without one. */
+      validation: BaselineResult["best"];
+      seconds: number;
+      /** By split. */
+      metrics: Partial<Record<Split, StageMetrics>>;
+    }>
+  >;
+}
+
+/** What to report on. */
+export interface ReportOptions {
+  out: string;
+  stages: TrainedStages;
+  best: StageName;
+  evaluate: readonly Split[];
+  beams: number;
+  limit: number;
+  variant: string;
+}
+
+/** Ranks the splits with each stage, where that is not done yet, and puts the results side by side. */
+export async function reportStages(options: ReportOptions, io: TaskIO): Promise<EtegrecReport> {
+  const { out, stages, best, evaluate: wanted, beams, limit, variant } = options;
+  const report: EtegrecReport = { best, stages: {} };
+  for (const [name, { best: validation, seconds }] of stages) {
+    const metrics: Partial<Record<Split, StageMetrics>> = {};
+    for (const split of wanted) {
+      const run = join(out, name);
+      const flags = { run, split, beams, limit, variant, out: join(run, `eval-${split}`), resume: true };
+      io.log(`Stage ${name}, ${split} split`);
+      const { users, hr, ndcg, ci95, invalid, secondsPerUser, checkpoint } = await evaluate(
+        evaluateTask.config.parse(flags) as Parameters<typeof evaluate>[0],
+        io,
+      );
+      metrics[split] = { users, hr, ndcg, ci95, invalid, secondsPerUser, checkpoint };
+    }
+    report.stages[name] = { validation, seconds, metrics };
+  }
+  reportLines(report, wanted).forEach((line) => io.log(line));
+  io.log(`Wrote ${await writeReport(out, "report.json", report)}`);
+  return report;
+}
+
+/** A table a split. */
+function reportLines({ stages, best }: EtegrecReport, wanted: readonly Split[]): string[] {
+  return wanted.flatMap((split) => {
+    const rows = Object.entries(stages).map(([name, { metrics }]) => {
+      const { hr, ndcg } = metrics[split]!;
+      const values = [...RECALL_KS.map((k) => hr[k]), ...NDCG_KS.map((k) => ndcg[k])];
+      return [name === best ? `${name}, kept` : name, ...values.map(figure)];
+    });
+    const heading = [split, ...RECALL_KS.map((k) => `Recall@${k}`), ...NDCG_KS.map((k) => `NDCG@${k}`)];
+    return tableLines([heading, ...rows]);
+  });
+}

@@ -1,0 +1,134 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { toDataset } from "../data/corpus.ts";
+import { splits } from "../data/dataset.ts";
+import { loadCorpus } from "../data/load.ts";
+import { UserError } from "../data/user_error.ts";
+import { checkedEtegrec } from "../train/etegrec/config.ts";
+import { etegrecFields, EtegrecSchema } from "../train/etegrec/schema.ts";
+import { RunDirectory } from "../train/run_directory.ts";
+import type { Task, TaskIO } from "./_cli.ts";
+import { type EtegrecReport, reportStages } from "./_etegrec_report.ts";
+import { betterStage, EtegrecStages, keptCheckpoint } from "./_etegrec_stages.ts";
+import { openDevice, runManifest, VariantFlag } from "./_inputs.ts";
+import { INPUTS, loadItemVectors } from "./_item_vectors.ts";
+import { makeFolder } from "./_output.ts";
+import { checkSame } from "./_resume.ts";
+import { goOnLine } from "./_training_lines.ts";
+
+const config = z.strictObject({
+  data: z.string().describe("dataset directory, ours, ETEGRec's or another one, or `synthetic`"),
+  embeddings: z.string().default("").describe("item embeddings of texts, a .npy file of shape (items, dim)"),
+  collab: z.string().default("").describe(
+    "item embeddings of purchases, such as the embeddings.npy of `genrec baseline --model sasrec`",
+  ),
+  input: z.enum(INPUTS).optional().describe(
+    "what the tokenizer codes: --embeddings, --collab, or both side by side (default: what is given);",
+  ),
+  out: z.string().describe("folder to write, a run directory a stage in it"),
+  resume: z.boolean().default(false).describe(
+    "continue in --out from the latest checkpoint; its settings are --config OUT/config.json",
+  ),
+  tokenizer: z.string().default("").describe("tokenizer stage of another run, in place of pretraining one"),
+  evaluate: z.array(z.enum(splits)).default(["valid", "test"]).describe(
+    "splits to rank at the end with the best checkpoint of each stage",
+  ),
+  beams: z.int().min(10).default(20).describe("SIDs kept a user in these evaluations"),
+  limit: z.int().min(0).default(0).describe("evaluate the first so many users alone; 0: all"),
+  ...VariantFlag,
+  ...etegrecFields,
+});
+type Flags = z.output<typeof config>;
+
+export const task: Task<typeof config> = {
+  name: "etegrec",
+  summary: "train a tokenizer and a recommender together",
+  examples: [
+    "etegrec --data synthetic --embeddings items.npy --out runs/etegrec",
+    "etegrec --data data/mine --collab runs/sasrec/embeddings.npy --frozen-epochs 10 --out runs/etegrec",
+    "etegrec --data data/mine --embeddings items.npy --collab runs/sasrec/embeddings.npy --out runs/dual",
+    "etegrec --config runs/etegrec/config.json --out runs/etegrec --resume",
+  ],
+  config,
+  async run(flags, io) {
+    const report = await etegrec(flags, io);
+    if (io.json && report) console.log(JSON.stringify(report, null, 2));
+  },
+};
+
+/** Trains all stages as the flags say and reports on them. Undefined where the run was interrupted. */
+export async function etegrec(flags: Flags, io: TaskIO): Promise<EtegrecReport | undefined> {
+  const {
+    out,
+    resume,
+    variant,
+    data,
+    embeddings,
+    collab,
+    input,
+    tokenizer,
+    evaluate,
+    beams,
+    limit,
+    ...given
+  } = flags;
+  const settings = checkedEtegrec(EtegrecSchema.parse(given));
+  const run = new RunDirectory(out);
+  await run.check(resume);
+  const corpus = await loadCorpus(data);
+  const dataset = toDataset(corpus);
+  for (const split of evaluate) {
+    if (dataset.samples[split].length > 0) continue;
+    throw new UserError(
+      `Cannot evaluate on ${data}: its ${split} split is empty. Leave it out of --evaluate`,
+    );
+  }
+  const { vectors, files } = await loadItemVectors({ embeddings, collab, input }, corpus);
+  const { device } = await openDevice(variant);
+  const sources = [...dataset.files, ...files];
+  const manifest = await runManifest(device, dataset.name, sources, { task: "etegrec", seed: settings.seed });
+  const resolved = {
+    data,
+    embeddings,
+    collab,
+    input,
+    tokenizer,
+    evaluate,
+    beams,
+    limit,
+    variant,
+    ...settings,
+  };
+  const stages = new EtegrecStages({
+    device,
+    dataset,
+    vectors,
+    settings,
+    manifest,
+    out,
+    from: { data, embeddings, collab, ...(input && { input }) },
+    tokenizer,
+    io,
+  });
+  await stages.check();
+  if (resume) await checkSame(run, { ...settings, tokenizer }, {}, sources, manifest);
+  else {
+    await makeFolder(out);
+    await run.write("manifest.json", JSON.stringify(manifest, null, 2) + "\n");
+    // Last: a folder with it is a run. It serves as --config when the run is resumed.
+    await run.write("config.json", JSON.stringify(resolved, null, 2) + "\n");
+  }
+  const goOn = goOnLine("etegrec", out);
+  const trained = await stages.train().catch((error) => {
+    io.log(goOn);
+    throw error;
+  });
+  if (!trained) {
+    io.log(`Stopped, ${out} is saved up to its last whole epoch. ${goOn}`);
+    return undefined;
+  }
+  const best = betterStage(trained, io);
+  const kept = await keptCheckpoint(new RunDirectory(join(out, best)));
+  await run.write("index.json", await Deno.readTextFile(`${kept}/index.json`));
+  return await reportStages({ out, stages: trained, best, evaluate, beams, limit, variant }, io);
+}
