@@ -132,6 +132,7 @@ export class Optimizer {
     this.#parameters.refresh();
   }
 
+  /** Frees everything on the device. */
   destroy(): void {
     const flats = [this.#m, this.#v, this.#ema ?? [], this.#backup ?? []].flat();
     for (const flat of [...flats, this.#hyper, this.#scratch, this.gradientNorm]) this.#device.destroy(flat);

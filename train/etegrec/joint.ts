@@ -193,4 +193,4 @@ export async function trainJoint(input: JointInput, config: EtegrecConfig): Prom
   }
 }
 
-const TOKENIZER_TRAINER = "tokenizer.trainer.safetensors";
+const TOKENIZER_TRAINER = "rqvae.trainer.safetensors";

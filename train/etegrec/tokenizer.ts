@@ -30,7 +30,7 @@ export interface StoredTokenizer extends z.output<typeof Facts> {
   tensors: TensorMap;
 }
 
-const NAMES = { weights: "tokenizer.safetensors", facts: "tokenizer.json" };
+const NAMES = { weights: "rqvae.safetensors", facts: "rqvae.json" };
 
 /** Files of a tokenizer in a checkpoint. */
 export function tokenizerFiles({ tensors, ...facts }: StoredTokenizer): ModelFile[] {
