@@ -4,8 +4,8 @@
  * end to end; the peer (peers/t5_step.py) pads histories to the longest as ETEGRec does and has torch's default threads.
  * The losses of the first steps are checked to be equal without dropout; then the two take turns with it. Prints Markdown:
  *
- *     deno run -A bench/encoder_decoder.ts [--data DIR] [--sizes etegrec,small] [--samples 128] [--repeats 3]
- *         [--budget 2000] [--python python3]
+ *     deno run -A bench/encoder_decoder.ts [--data DIR] [--sizes etegrec,small] [--samples 128] [--turns 3]
+ *         [--steps 4] [--python python3]
  */
 import { parseArgs } from "node:util";
 import type { Sample } from "../data/dataset.ts";
@@ -16,7 +16,7 @@ import { LossLog } from "../sid/loss_log.ts";
 import { formatBytes } from "../train/estimate.ts";
 import { pairGroups } from "../train/pairs/pair_data.ts";
 import { PairStep } from "../train/pairs/pair_step.ts";
-import { slope } from "./contender.ts";
+import { type Cost, costOf, type PeerCost } from "./cost.ts";
 import { longHistories, randomEncoderDecoder } from "./encoder_decoder_inputs.ts";
 import { openPython, PYTHON } from "./python_process.ts";
 import { markdownTable, ratioOfTimes, ratioText, spread } from "./report.ts";
@@ -31,8 +31,8 @@ const { values } = parseArgs({
     },
     sizes: { type: "string", default: "etegrec,small" },
     samples: { type: "string", default: "128" },
-    repeats: { type: "string", default: "3" },
-    budget: { type: "string", default: "2000" },
+    turns: { type: "string", default: "3" },
+    steps: { type: "string", default: "4" },
     python: { type: "string", default: PYTHON },
   },
 });
@@ -40,12 +40,10 @@ const SEED = 42;
 const INITIALIZER_RANGE = 0.05;
 const MOST_DIFFERENCE = 1e-4;
 
-interface Answer {
+interface Answer extends PeerCost {
   losses: number[];
   /** Of the padded batch. */
   rows: { encoder: number; decoder: number };
-  threads: number;
-  residentBytes: number;
 }
 
 const { name, tokens, samples } = await longHistories(values.data);
@@ -53,7 +51,7 @@ const order = shuffledOrder(samples.train.length, SEED, 0).subarray(0, Number(va
 const batch = Array.from(order, (i) => samples.train[i]);
 const groups = pairGroups(batch.map(wholeGroup), tokens.itemTokens);
 const items = batch.reduce((sum, { history }) => sum + history.length, 0);
-const budget = Number(values.budget);
+const stepsPerTurn = Number(values.steps);
 
 const HEADINGS = [
   "model",
@@ -61,6 +59,7 @@ const HEADINGS = [
   "genrec, ms",
   "transformers, ms",
   "theirs / ours",
+  "processor time, theirs / ours",
   "losses within",
   "memory, device / process",
 ];
@@ -107,22 +106,27 @@ for (const size of values.sizes.split(",")) {
   }
 
   const step = new PairStep(parts, { ...config, dropout: model.config.dropout_rate });
-  const ours = async (count: number) => void await ourSteps(step, count);
-  const theirs = async (count: number) => void await ask(count, true);
-  const systems = [ours, theirs].map((run) => ({ run, times: [] as number[] }));
-  for (const { run } of systems) await run(1);
-  for (let repeat = 0; repeat < Number(values.repeats); repeat++) {
-    for (const { run, times } of systems) times.push(await slope(run, { budget }));
+  const systems: { steps(count: number): Promise<Cost>; costs: Cost[] }[] = [
+    { steps: async (count) => (await costOf(() => ourSteps(step, count))).cost, costs: [] },
+    { steps: (count) => ask(count, true), costs: [] },
+  ];
+  for (const { steps } of systems) await steps(1);
+  for (let turn = 0; turn < Number(values.turns); turn++) {
+    for (const { steps, costs } of systems) costs.push(await steps(stepsPerTurn));
   }
   const { residentBytes } = await ask(1, true);
   await peer.close();
-  const [own, other] = systems.map(({ times }) => times);
+  const [own, other] = systems.map(({ costs }) => ({
+    times: costs.map(({ milliseconds }) => milliseconds / stepsPerTurn),
+    processor: costs.map(({ processorMilliseconds }) => processorMilliseconds / stepsPerTurn),
+  }));
   const ownRows = { encoder: items * tokens.longest, decoder: batch.length * tokens.longest };
   lines.push([
     `${size}, ${(model.parameters.count / 1e6).toFixed(2)} M parameters`,
     [ownRows, rows].map(({ encoder, decoder }) => `${encoder} + ${decoder}`).join(" / "),
-    ...[own, other].map((times) => spread(times, (time) => time.toFixed(0))),
-    ratioText(ratioOfTimes(own, other)),
+    ...[own, other].map(({ times }) => spread(times, (time) => time.toFixed(0))),
+    ratioText(ratioOfTimes(own.times, other.times)),
+    ratioText(ratioOfTimes(own.processor, other.processor)),
     difference.toExponential(0),
     `${formatBytes(device.memory.peak)} / ${formatBytes(residentBytes)}`,
   ]);

@@ -1,3 +1,4 @@
+import type { PeerCost } from "./cost.ts";
 import { openPython } from "./python_process.ts";
 
 /** How transformers is told which tokens may follow: one call a beam, or all beams looked up at once. */
@@ -26,16 +27,11 @@ export interface GenerateRequest {
 }
 
 /** SIDs of each prompt, best first. */
-export interface GenerateAnswer {
-  milliseconds: number;
+export interface GenerateAnswer extends PeerCost {
   /** (prompts, beams, tokens of a SID) */
   tokens: number[][][];
   /** (prompts, beams): sums of log-probabilities. */
   scores: number[][];
-  /** Threads of torch. */
-  threads: number;
-  /** Peak of the process. */
-  residentBytes: number;
 }
 
 /** transformers' `generate()` in a Python process of its own. */

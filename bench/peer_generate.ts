@@ -20,6 +20,7 @@ import { Device } from "../kernels/device.ts";
 import { buildTrie } from "../sid/trie.ts";
 import { formatBytes } from "../train/estimate.ts";
 import { encoderDecoderInputs, randomInputs, runInputs } from "./generate_inputs.ts";
+import { type Cost, costOf } from "./cost.ts";
 import { type Constraint, type GenerateAnswer, openGeneratePeer } from "./generate_peer.ts";
 import { PYTHON } from "./python_process.ts";
 import { spread } from "./report.ts";
@@ -52,8 +53,10 @@ interface System {
   name: string;
   /** Users a second of each turn. */
   rates: number[];
+  /** Processor milliseconds of all turns. */
+  processor: number;
   lists: Ranked[];
-  rank(start: number, end: number): Promise<{ milliseconds: number; lists: Ranked[] }>;
+  rank(start: number, end: number): Promise<{ cost: Cost; lists: Ranked[] }>;
 }
 
 const folder = await Deno.makeTempDir();
@@ -96,16 +99,17 @@ const systems: System[] = [
   {
     name: "genrec",
     rates: [],
+    processor: 0,
     lists: [],
     async rank(start, end) {
-      const before = performance.now();
-      const lists = await recommend(samples.slice(start, end));
-      return { milliseconds: performance.now() - before, lists };
+      const { result, cost } = await costOf(() => recommend(samples.slice(start, end)));
+      return { cost, lists: result };
     },
   },
   ...constraints.map((constraint): System => ({
     name: PEERS[constraint],
     rates: [],
+    processor: 0,
     lists: [],
     async rank(start, end) {
       const answer = await peer.ask({ start, end, batch: best.batch, constraint });
@@ -113,7 +117,7 @@ const systems: System[] = [
         sids: sids.map(keyOf),
         scores: answer.scores[user],
       }));
-      return { milliseconds: answer.milliseconds, lists };
+      return { cost: answer, lists };
     },
   })),
 ];
@@ -121,10 +125,11 @@ await systems[0].rank(0, Math.min(samples.length, search.promptsPerBatch)); // c
 const turns = Number(values.turns);
 for (let turn = 0; turn < turns; turn++) {
   const [start, end] = [turn, turn + 1].map((n) => Math.floor(n * samples.length / turns));
-  for (const { rank, rates, lists } of systems) {
-    const result = await rank(start, end);
-    rates.push(1000 * (end - start) / result.milliseconds);
-    lists.push(...result.lists);
+  for (const system of systems) {
+    const { cost, lists } = await system.rank(start, end);
+    system.rates.push(1000 * (end - start) / cost.milliseconds);
+    system.processor += cost.processorMilliseconds;
+    system.lists.push(...lists);
   }
 }
 const { residentBytes, threads } = await peer.ask({ start: 0, end: 1, batch: 1, constraint: "table" });
@@ -140,19 +145,23 @@ console.log(
   } tokens on average; ${description || chip}; torch with ${threads} threads\n`,
 );
 console.log(
-  `| system | users/s | genrec is faster by | equal top-${TOP} lists | differ in ties alone | memory, peak |`,
+  `| system | users/s | genrec is faster by | processor ms a user | equal top-${TOP} lists | differ in ties alone | memory, peak |`,
 );
-console.log("|---|---|---|---|---|---|");
+console.log("|---|---|---|---|---|---|---|");
 const [ours, ...theirs] = systems;
 console.log(
-  `| ${ours.name} | ${spread(ours.rates, digits)} | | | | ${formatBytes(device.memory.peak)} on the device |`,
+  `| ${ours.name} | ${spread(ours.rates, digits)} | | ${processorText(ours)} | | | ${
+    formatBytes(device.memory.peak)
+  } on the device |`,
 );
-for (const { name, rates, lists } of theirs) {
+for (const system of theirs) {
+  const { name, rates, lists } = system;
   const { users, equal, ties, scoreDifference } = compareTopLists(ours.lists, lists, TOP);
   const cells = [
     name,
     spread(rates, digits),
     spread(ours.rates.map((rate, turn) => rate / rates[turn]), digits),
+    processorText(system),
     `${(100 * equal / users).toFixed(2)} %`,
     `${ties} of ${users - equal}; scores within ${scoreDifference.toExponential(0)}`,
     `${formatBytes(residentBytes)} resident`,
@@ -161,4 +170,9 @@ for (const { name, rates, lists } of theirs) {
 }
 const trials = tried.map(({ batch, rate }) => `${batch}: ${digits(rate)}`).join(", ");
 console.log(`\nUsers/s of transformers by batch size, ${trial} users: ${trials}`);
+
+function processorText({ processor }: System): string {
+  return digits(processor / samples.length);
+}
+
 Deno.exit(0); // without destroying the device, which may crash with work in flight

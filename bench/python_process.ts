@@ -15,7 +15,7 @@ export interface PythonProcess<Answer> {
 export function openPython<Answer>(python: string, name: string, folder: string): PythonProcess<Answer> {
   const script = fileURLToPath(new URL(`./peers/${name}`, import.meta.url));
   const process = new Deno.Command(python, {
-    args: [script, folder],
+    args: ["-B", script, folder],
     stdin: "piped",
     stdout: "piped",
     stderr: "inherit",

@@ -12,19 +12,18 @@ An encoder-decoder with code tables (`code_sizes` in its config.json) is T5 with
 each place of a SID is normalised over its own level.
 
 "function" is transformers' own prefix_allowed_tokens_fn, called for each beam; "table" is a logits processor that looks
-all beams up at once. The answer is a line "bench:" with the milliseconds, the tokens and scores of each prompt's SIDs,
-best first, the threads and the peak resident bytes.
+all beams up at once. The answer is a line "bench:" with the tokens and scores of each prompt's SIDs, best first, and what
+it cost.
 """
 
 import json
 import pathlib
-import resource
 import sys
-import time
 
 import safetensors.torch
 import torch
 import transformers
+from serve import serve
 
 
 class Trie:
@@ -133,24 +132,18 @@ def main():
         tokens = found.sequences[:, length:].reshape(*shape, trie.depth)
         return tokens.tolist(), found.sequences_scores.reshape(shape).tolist()
 
-    for line in sys.stdin:
+    def ranked(line):
         request = json.loads(line)
         prompts = work["prompts"][request["start"] : request["end"]]
         tokens, scores = [], []
-        start = time.perf_counter()
         with torch.inference_mode():
             for at in range(0, len(prompts), request["batch"]):
                 some = search(prompts[at : at + request["batch"]], request["constraint"])
                 tokens += some[0]
                 scores += some[1]
-        answer = {
-            "milliseconds": 1e3 * (time.perf_counter() - start),
-            "tokens": tokens,
-            "scores": scores,
-            "threads": torch.get_num_threads(),
-            "residentBytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-        }
-        print("bench:" + json.dumps(answer), flush=True)
+        return {"tokens": tokens, "scores": scores}
+
+    serve(ranked)
 
 
 if __name__ == "__main__":

@@ -4,20 +4,18 @@ python sft_step.py FOLDER
 
 FOLDER holds step.json (shape of the model, optimizer, sequences, places of the weights) and weights.bin (float32). Rows
 are padded to the longest and logits taken at every position, as transformers' Trainer does. A line on standard input is
-a number of steps to run; the answer is a line "bench:" with the loss of each, the time they took together in
-milliseconds and the peak resident bytes.
+a number of steps to run; the answer is a line "bench:" with the loss of each and what they cost.
 """
 
 import json
 import os
 import pathlib
-import resource
 import sys
-import time
 
 import numpy
 import torch
 import transformers
+from serve import serve
 
 
 def model_of(step, folder):
@@ -90,15 +88,7 @@ def main():
         optimizer.step()
         return loss
 
-    for line in sys.stdin:
-        start = time.perf_counter()
-        losses = [once() for _ in range(int(line))]
-        answer = {
-            "losses": [loss.item() for loss in losses],
-            "milliseconds": 1e3 * (time.perf_counter() - start),
-            "residentBytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-        }
-        print("bench:" + json.dumps(answer), flush=True)
+    serve(lambda line: {"losses": [loss.item() for loss in [once() for _ in range(int(line))]]})
 
 
 if __name__ == "__main__":

@@ -6,19 +6,17 @@ FOLDER holds config.json and model.safetensors of an encoder-decoder with code t
 settings of the optimizer. The layout is ETEGRec's: histories padded on the right to the longest of the batch, one table
 for each level that is the output matrix of that level too, and the row of T5's own table as the start and the padding.
 A line on standard input asks for steps, {"steps": 3, "dropout": true}, with the dropout of config.json or without; the
-answer is a line "bench:" with the loss of each step, the rows of the padded batch, the threads and the peak resident
-bytes.
+answer is a line "bench:" with the loss of each step, the rows of the padded batch and what it cost.
 """
 
 import json
-import os
 import pathlib
-import resource
 import sys
 
 import safetensors.torch
 import torch
 import transformers
+from serve import serve
 
 
 class CodeT5(torch.nn.Module):
@@ -58,7 +56,6 @@ class CodeT5(torch.nn.Module):
 
 
 def main():
-    torch.set_num_threads(os.cpu_count())
     folder = pathlib.Path(sys.argv[1])
     step = json.loads((folder / "step.json").read_text())
     settings = step["optimizer"]
@@ -91,16 +88,15 @@ def main():
         optimizer.step()
         return loss
 
-    for line in sys.stdin:
+    def steps(line):
         request = json.loads(line)
         model.train(request["dropout"])
-        answer = {
+        return {
             "losses": [loss.item() for loss in [once() for _ in range(request["steps"])]],
             "rows": {"encoder": mask.numel() * labels.shape[1], "decoder": labels.numel()},
-            "threads": torch.get_num_threads(),
-            "residentBytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
         }
-        print("bench:" + json.dumps(answer), flush=True)
+
+    serve(steps)
 
 
 if __name__ == "__main__":
