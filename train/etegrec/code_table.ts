@@ -1,11 +1,10 @@
 import { UserError } from "../../data/user_error.ts";
 import { CodeTokens } from "../../sid/code_tokens.ts";
-import { addExtraLevel } from "../../sid/collisions/extra_level.ts";
-import { forgeLastCodes } from "../../sid/collisions/forge.ts";
 import { collidingGroups } from "../../sid/collisions/groups.ts";
 import { type Codes, sidsOf } from "../../sid/collisions/policy.ts";
+import { policies } from "../../sid/collisions/registry.ts";
 import { formatSid } from "../../sid/tokens.ts";
-import type { JointConfig } from "./config.ts";
+import type { JointConfig, UniquenessPolicy } from "./config.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** Items whose codes are equal before they get SIDs of their own. */
@@ -31,20 +30,22 @@ export interface CodeTable {
 export type CodeTableConfig = Pick<JointConfig, "uniqueness" | "suffixCodes" | "maxHistory">;
 
 /**
- * Codes all items and makes their SIDs unique. `extra-level` gives items of equal codes one more; `forge` numbers the
- * last codes anew.
+ * Codes all items and makes their SIDs unique. `extra-level` gives items of equal codes one more; the other policies
+ * change last codes, so that SIDs are as short as the tokenizer has levels.
  * @throws {UserError} where more items share their codes than can be told apart.
  */
 export async function codeTable(tokenizer: Tokenizer, config: CodeTableConfig): Promise<CodeTable> {
   const { codebookSizes } = tokenizer.model.shape;
   const { codes: data, levels, lastLevel } = await tokenizer.code();
   const coded = { data, rows: tokenizer.inputs.rows, levels };
-  const forged = config.uniqueness === "forge";
-  const { sids, shared } = forged ? forgeLastCodes(coded, lastLevel) : addExtraLevel(coded);
-  if (shared.length > 0) throw tooMany(shared[0].length, codebookSizes.at(-1)!);
+  const longer = config.uniqueness === "extra-level";
+  const { sids, shared } = policies[config.uniqueness](coded, lastLevel);
+  if (shared.length > 0 || !longer && sids.some(({ length }) => length > levels)) {
+    throw tooMany(config.uniqueness, codebookSizes.at(-1)!);
+  }
   const conflicts = conflictsOf(coded);
-  if (!forged && conflicts.largest > config.suffixCodes) throw tooLong(conflicts.largest, config.suffixCodes);
-  const sizes = forged ? codebookSizes : [...codebookSizes, config.suffixCodes];
+  if (longer && conflicts.largest > config.suffixCodes) throw tooLong(conflicts.largest, config.suffixCodes);
+  const sizes = longer ? [...codebookSizes, config.suffixCodes] : codebookSizes;
   return { codes: sids, tokens: new CodeTokens(sids, { maxHistory: config.maxHistory, sizes }), conflicts };
 }
 
@@ -75,9 +76,9 @@ function tooLong(items: number, suffixCodes: number): UserError {
   );
 }
 
-function tooMany(items: number, codebookSize: number): UserError {
+function tooMany(policy: UniquenessPolicy, codebookSize: number): UserError {
   return new UserError(
-    `Cannot number the last codes of items anew: ${items} of them share a SID then, since more than the ` +
-      `${codebookSize} codewords of a level have the same codes before. Use --uniqueness extra-level`,
+    `Cannot give items SIDs of their own by ${policy}: more than the ${codebookSize} codewords of the last level have ` +
+      "the same codes before. Use --uniqueness extra-level",
   );
 }

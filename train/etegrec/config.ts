@@ -3,7 +3,7 @@ import type { EncoderDecoderSettings, PairTrainingConfig } from "../pairs/pair_c
 import type { TokenizerSettings } from "./tokenizer_config.ts";
 
 /** How items with equal codes get SIDs of their own in a {@link EtegrecConfig}. */
-export const UNIQUENESS = ["extra-level", "forge"] as const;
+export const UNIQUENESS = ["extra-level", "nearest-free", "forge"] as const;
 /** One of {@link UNIQUENESS}. */
 export type UniquenessPolicy = typeof UNIQUENESS[number];
 

@@ -26,7 +26,8 @@ export const etegrecFields = {
     ),
     temperature: rate.default(0.07).describe("temperature of preference-semantic alignment"),
     uniqueness: z.enum(UNIQUENESS).default("extra-level").describe(
-      "how items of equal codes get SIDs of their own: one more code, or forge, which numbers the last codes anew;",
+      "how items of equal codes get SIDs of their own: one more code, the nearest last code that is free, or forge, " +
+        "which numbers all last codes anew;",
     ),
     suffixCodes: count(2).default(256).describe("extra-level: items that may share their codes"),
   }),
