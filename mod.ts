@@ -358,9 +358,28 @@ export { createRewards, type GroupScore, type RewardSet } from "./train/rewards/
 export type { RewardFunction } from "./train/rewards/user_reward.ts";
 export { type RlConfig, rlConfig } from "./train/rl/config.ts";
 export type { Diagnostics } from "./train/rl/diagnostics.ts";
+export type { CompletionGroup, GroupCapacity } from "./data/group_batches.ts";
+export { Optimizer, type OptimizerState } from "./models/optimizer.ts";
+export type { ActionValues } from "./models/packed_groups.ts";
+export type { PolicyOptions, PolicyScratch } from "./models/policy_gradient.ts";
+export { decoderPolicy, encoderDecoderPolicy, type PolicySettings } from "./train/rl/policies.ts";
+export type {
+  PackedAnswers,
+  PolicyBatch,
+  PolicyDropout,
+  PolicyGroup,
+  PolicyModel,
+  PolicyPacking,
+} from "./train/rl/policy_batch.ts";
 export { adapterFreeReference, frozenReference, type ReferencePolicy } from "./train/rl/reference.ts";
 export type { RlState } from "./train/rl/state.ts";
-export { type RlInput, type RlResult, trainRl } from "./train/rl/trainer.ts";
+export {
+  type PolicySource,
+  type RlInput,
+  type RlResult,
+  type RlRunInput,
+  trainRl,
+} from "./train/rl/trainer.ts";
 export { type Verdict, verdict } from "./train/rl/verdict.ts";
 export { rlExamples, type RlRun, type RlTrainingSet } from "./train/rl_examples/rl_examples.ts";
 export type { RlExampleSettings } from "./train/rl_examples/settings.ts";

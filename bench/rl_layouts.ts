@@ -2,12 +2,11 @@ import { groupSize } from "../data/group_batches.ts";
 import { PhiloxStream } from "../data/philox.ts";
 import { DeviceTrie } from "../eval/device_trie.ts";
 import type { Device } from "../kernels/device.ts";
-import { Tape } from "../kernels/tape.ts";
-import type { DecoderConfig } from "../models/config.ts";
 import { Optimizer } from "../models/optimizer.ts";
 import { buildTrie } from "../sid/trie.ts";
-import { type PolicyGroup, PolicyUpdate, type UpdateStatistics } from "../train/rl/policy_update.ts";
-import type { ReferencePolicy } from "../train/rl/reference.ts";
+import type { PolicyGroup } from "../train/rl/policy_batch.ts";
+import { PolicyUpdate, type UpdateStatistics } from "../train/rl/policy_update.ts";
+import { treePacking } from "../train/rl/tree_batch.ts";
 import { scratchDecoder } from "../train/scratch_decoder.ts";
 import { type SmallDecoder, smallDecoderConfig } from "./small_decoder.ts";
 import { OPTIMIZER } from "./workload.ts";
@@ -54,11 +53,15 @@ export function rlStep(device: Device, shape: RlStepShape, layout: PromptLayout)
   };
   // Normalised over the vocabulary, the update does not walk the trie: a few SIDs that span the tokens will do.
   const ends = [0, shape.vocabulary - 1].map((token) => new Uint32Array(shape.completionTokens).fill(token));
+  const frozen = shape.reference
+    ? scratchDecoder(device, config, SEED + 1, { trainable: () => false })
+    : undefined;
   const update = new PolicyUpdate({
     device,
-    decoder,
+    policy: decoder,
     optimizer,
-    reference: shape.reference ? frozen(device, config) : undefined,
+    reference: frozen && { use: (compute) => compute(frozen) },
+    packing: treePacking,
     trie: new DeviceTrie(device, buildTrie(ends)),
     capacity,
   }, {
@@ -72,18 +75,6 @@ export function rlStep(device: Device, shape: RlStepShape, layout: PromptLayout)
   });
   let step = 0;
   return { rows: capacity.tokens, run: () => update.run(step++, groups, learningRate) };
-}
-
-function frozen(device: Device, config: DecoderConfig): ReferencePolicy {
-  const decoder = scratchDecoder(device, config, SEED + 1, { trainable: () => false });
-  return {
-    decoder,
-    targetHidden: (packed) => decoder.targetHidden(new Tape(device, false), packed),
-    sync: () => Promise.resolve(),
-    state: () => Promise.resolve(undefined),
-    restore: () => {},
-    destroy: () => decoder.destroy(),
-  };
 }
 
 function randomGroups(shape: RlStepShape): PolicyGroup[] {

@@ -70,15 +70,20 @@ export function groupSize({ prompt, completions }: CompletionGroup): Omit<GroupC
 }
 
 /**
- * Assigns groups to batches in the given order, a new batch where one is full. Returns the group numbers of each batch.
+ * Assigns groups to batches in the given order, a new batch where one is full. `sizeOf` says what a group takes, which
+ * is up to the layout. Returns the group numbers of each batch.
  * @throws {UserError} for a group that no batch can hold.
  */
-export function planGroups(groups: readonly CompletionGroup[], capacity: GroupCapacity): number[][] {
+export function planGroups(
+  groups: readonly CompletionGroup[],
+  capacity: GroupCapacity,
+  sizeOf: (group: CompletionGroup) => Omit<GroupCapacity, "depth"> = groupSize,
+): number[][] {
   const batches: number[][] = [];
   let used = { tokens: Infinity, rows: Infinity, actions: Infinity, completions: Infinity };
   const keys = ["tokens", "rows", "actions", "completions"] as const;
   groups.forEach((group, number) => {
-    const size = groupSize(group);
+    const size = sizeOf(group);
     const tooLarge = keys.find((key) => size[key] > capacity[key]);
     if (tooLarge) {
       throw new UserError(

@@ -173,12 +173,15 @@ export class EncoderDecoder implements DecodeModel {
 
   /** Cross-entropy of the decoder's states, written to `packed.rowLoss`; run `tape.backward()` next. */
   loss(tape: Tape, packed: PackedPairs, states: Matrix, options: LossOptions): void {
+    this.headRows(tape, packed, states).forEach((hidden, h) =>
+      vocabularyLoss(tape, this.parameters, hidden, this.heads[h].name, packed.heads[h].loss, options)
+    );
+  }
+
+  /** Decoder states (N D, C) -> what each output matrix is multiplied with, (R, C): see `PackedPairs.heads`. */
+  headRows(tape: Tape, packed: PackedPairs, states: Matrix): Matrix[] {
     const outputs = this.#scale === 1 ? states : scaled(tape, states, this.#scale);
-    this.heads.forEach(({ name }, h) => {
-      const { rows, inverse, loss } = packed.heads[h];
-      const hidden = selectRows(tape, outputs, rows, rows.length, inverse);
-      vocabularyLoss(tape, this.parameters, hidden, name, loss, options);
-    });
+    return packed.heads.map(({ rows, inverse }) => selectRows(tape, outputs, rows, rows.length, inverse));
   }
 
   /** A stack with its attention left to `attend`: token rows (T) -> states (T, C). */

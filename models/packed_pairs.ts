@@ -162,10 +162,11 @@ export class PackedPairsBuffer {
 
   /**
    * Uploads pairs. Loss weights are multiplied by `weightScale`, e.g. 1 / the number of targets of the whole step.
+   * Returns where in `packed.rowLoss` the loss of each target of each pair is (N D), or 0xffffffff.
    * @throws {UserError} for pairs that do not fit, a target that is no token of its place, and completions of a part of
    * the input where the encoder is not causal or they are out of order.
    */
-  write(groups: readonly PairGroup[], weightScale: number): void {
+  write(groups: readonly PairGroup[], weightScale: number): Uint32Array {
     const { inputs: Te, pairs: N, depth } = this.capacity;
     const { heads: spans, startToken, causal } = this.#model;
     const total = groups.reduce((sum, { input }) => sum + input.length, 0);
@@ -188,6 +189,9 @@ export class PackedPairsBuffer {
       };
     });
     const used = heads.map(() => 0);
+    const places = new Uint32Array(N * depth).fill(NO_TARGET);
+    const stride = this.packed.rowLoss.length / heads.length;
+    let pair = 0;
     const crossIntervals = new Uint32Array(4 * N * depth);
     const crossViewers = new Uint32Array(2 * Te);
     let [from, to] = [0, 0];
@@ -218,7 +222,9 @@ export class PackedPairsBuffer {
           heads[head].inverse[row] = place;
           heads[head].targets[place] = target;
           heads[head].weights[place] = weight * weightScale;
+          places[pair * depth + at] = head * stride + place;
         });
+        pair++;
         to = last;
       }
       // Later completions see all that earlier ones do.
@@ -233,6 +239,7 @@ export class PackedPairsBuffer {
     add("decoder", { ...decoder, ...occurrenceArrays(decoder.tokens, to) });
     heads.forEach((head, h) => add(`${h}`, head));
     this.#sections.write(arrays);
+    return places;
   }
 
   /** Frees everything on the device. */

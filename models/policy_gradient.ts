@@ -11,7 +11,13 @@ import type { Flat, Matrix } from "../kernels/tensor.ts";
 import type { Normalisation, TrieEdges } from "../kernels/trie_log_softmax.ts";
 import type { Weights } from "./parameters.ts";
 import { tokenChunks } from "./trie_loss.ts";
-import { chunkBackward, chunkLogits, DEFAULT_CHUNK, vocabularyChunks } from "./vocabulary_loss.ts";
+import {
+  chunkBackward,
+  chunkLogits,
+  DEFAULT_CHUNK,
+  type VocabularyChunk,
+  vocabularyChunks,
+} from "./vocabulary_loss.ts";
 
 /**
  * Tokens chosen from the rows of a hidden matrix (U rows, R actions). The completions of one prompt all choose their
@@ -50,6 +56,8 @@ export interface PolicyOptions {
   tokens: { start: number; end: number };
   /** Divisor of the logits, default 1. */
   temperature?: number;
+  /** Token id of the first row of the output matrix, where ids before it belong to other ones. Default 0. */
+  firstToken?: number;
   /** Columns of logits that exist at a time, a multiple of 16; more than one chunk are computed again backward. */
   chunk?: number;
 }
@@ -88,21 +96,22 @@ export function actionLogProbs(
   options: PolicyOptions,
 ): void {
   const { device } = tape;
-  const { normalisation, trie, tokens, temperature = 1, chunk = DEFAULT_CHUNK } = options;
+  const { normalisation, trie, tokens, temperature = 1, firstToken = 0, chunk = DEFAULT_CHUNK } = options;
   if (!(temperature > 0 && temperature < Infinity)) {
     throw new RangeError(`temperature is ${temperature}: expected a number above 0`);
   }
   const ofChildren = normalisation === "children";
   const rows: ActionRows = { ...actions, children: ofChildren ? { trie, nodes: actions.nodes } : undefined };
   const blocks = weights.blocks(weight);
-  const chunks = ofChildren ? tokenChunks(blocks, tokens, chunk) : vocabularyChunks(blocks, chunk);
+  const own = { start: tokens.start - firstToken, end: tokens.end - firstToken };
+  const chunks = ofChildren ? tokenChunks(blocks, own, chunk) : vocabularyChunks(blocks, chunk);
+  const startOf = ({ block, start }: VocabularyChunk) => firstToken + block.start + start;
   const { stats } = scratch;
 
   let kept: Matrix | undefined;
   for (const [i, part] of chunks.entries()) {
     const logits = chunkLogits(device, hidden, part);
-    const start = part.block.start + part.start;
-    actionLogProbsChunk(device, logits, rows, scratch, { start, first: i === 0, temperature });
+    actionLogProbsChunk(device, logits, rows, scratch, { start: startOf(part), first: i === 0, temperature });
     if (chunks.length === 1 && tape.recording) kept = logits;
     else device.release(logits);
   }
@@ -113,8 +122,7 @@ export function actionLogProbs(
     actionLogProbsTotals(device, rows, stats, scratch, hidden.rows);
     for (const part of chunks) {
       const logits = kept ?? chunkLogits(device, hidden, part);
-      const start = part.block.start + part.start;
-      const place = { start, temperature };
+      const place = { start: startOf(part), temperature };
       const dLogits = actionLogProbsBackward(device, logits, rows, stats, coefficients, place);
       device.release(logits);
       chunkBackward(tape, hidden, part, dLogits);

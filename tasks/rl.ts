@@ -2,19 +2,20 @@ import { basename } from "node:path";
 import { z } from "zod";
 import { formatIndex } from "../data/index_file.ts";
 import { DeviceTrie } from "../eval/device_trie.ts";
-import { Decoder } from "../models/decoder.ts";
 import { Pretrained } from "../models/pretrained.ts";
 import { diskFiles } from "../data/read_files.ts";
 import { buildTrie } from "../sid/trie.ts";
-import { DivergenceError } from "../train/checkpoint.ts";
+import { codeSizesOf, DivergenceError } from "../train/checkpoint.ts";
 import { openObservers } from "../train/observers/open_observers.ts";
+import { retrievalFiles } from "../train/pairs/retrieval.ts";
 import { createRewards } from "../train/rewards/reward_set.ts";
 import { parseRewards } from "../train/rewards/registry.ts";
 import { rlExamples } from "../train/rl_examples/rl_examples.ts";
 import { checkedRl, type RlConfig } from "../train/rl/config.ts";
-import { adapterFreeReference, frozenReference } from "../train/rl/reference.ts";
+import { decoderPolicy, encoderDecoderPolicy } from "../train/rl/policies.ts";
+import type { PolicyModel } from "../train/rl/policy_batch.ts";
 import { loadRlState, type RlState } from "../train/rl/state.ts";
-import { trainRl } from "../train/rl/trainer.ts";
+import { type PolicySource, type RlResult, type RlRunInput, trainRl } from "../train/rl/trainer.ts";
 import { type Verdict, verdict } from "../train/rl/verdict.ts";
 import { RunDirectory } from "../train/run_directory.ts";
 import { Validation } from "../train/validation.ts";
@@ -64,8 +65,12 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
   const source = await openRun(parent, data, asked);
   const { dataset, prompts } = source;
   const { folder } = await modelFolder(source, checkpoint);
+  const isEncoderDecoder = await codeSizesOf(folder) !== undefined;
   const { examples, report } = await rlExamples(source, settings);
   const { device } = await openDevice(variant);
+  const train = isEncoderDecoder
+    ? trainerOf(encoderDecoderPolicy(device, folder, settings))
+    : trainerOf(decoderPolicy(device, folder, settings));
   const normalisation = resolved(source, settings.normalisation);
   const trie = new DeviceTrie(device, buildTrie(prompts.itemTokens));
   const rewards = await createRewards(methods, {
@@ -95,7 +100,9 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
       source.describedBy.map(async (path) => [basename(path), await Deno.readFile(path)] as const),
     ),
   );
-  const { paths: weights } = await Pretrained.open(folder, diskFiles);
+  const weights = isEncoderDecoder
+    ? [`${folder}/model.safetensors`]
+    : (await Pretrained.open(folder, diskFiles)).paths;
   const inputs = [settings.embeddings, settings.rows, settings.preferences].filter((path) => path !== "");
   const sources = [...dataset.files, ...weights, ...inputs];
   const manifest = {
@@ -137,20 +144,8 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
     return told;
   };
   let progress: Progress | undefined;
-  const result = await trainRl({
+  const result = await train({
     device,
-    async makePolicy() {
-      const pretrained = await Pretrained.open(folder, diskFiles);
-      const { gradientCheckpointing, loraR: r, loraAlpha: alpha, loraTargetModules } = settings;
-      const targetModules = loraTargetModules.includes("all") ? "all" as const : loraTargetModules;
-      return await Decoder.load(device, pretrained, pretrained.config, {
-        gradientCheckpointing,
-        ...(r > 0 ? { lora: { r, alpha, dropout: 0, targetModules, rankStabilised: false } } : {}),
-        seed: settings.seed,
-      });
-    },
-    makeReference: (policy) =>
-      policy.lora ? Promise.resolve(adapterFreeReference(policy)) : frozenReference(device, folder, policy),
     examples,
     rewards,
     trie,
@@ -161,9 +156,10 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
     config: settings,
     run,
     resume,
-    companions: Object.entries(files).filter(([name]) => /^(tokenizer|chat_template)/.test(name))
-      .map(([name, bytes]) => ({ name, bytes })),
-    baseModel: folder,
+    companions: isEncoderDecoder
+      ? retrievalFiles(source.sids, { maxHistory: source.maxHistory, normalisation })
+      : Object.entries(files).filter(([name]) => /^(tokenizer|chat_template)/.test(name))
+        .map(([name, bytes]) => ({ name, bytes })),
     signal: io.signal,
     openObserver: (firstStep) =>
       openObservers(settings.reportTo, {
@@ -211,4 +207,9 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
   const told = await tell(result.state);
   io.log(evaluateLine(out, source.data));
   return told;
+}
+
+/** Training of one architecture or the other. */
+function trainerOf<M extends PolicyModel>(source: PolicySource<M>): (input: RlRunInput) => Promise<RlResult> {
+  return (input) => trainRl({ ...input, ...source });
 }

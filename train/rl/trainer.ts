@@ -5,10 +5,9 @@ import type { DeviceTrie } from "../../eval/device_trie.ts";
 import { hitsAtK, mean, ndcgAtK } from "../../eval/metrics.ts";
 import type { Device } from "../../kernels/device.ts";
 import type { Normalisation } from "../../kernels/trie_log_softmax.ts";
-import type { Decoder } from "../../models/decoder.ts";
 import { Optimizer } from "../../models/optimizer.ts";
 import type { ModelFile } from "../../models/pretrained.ts";
-import { checkpointFiles, DivergenceError, loadTrainer } from "../checkpoint.ts";
+import { DivergenceError, loadTrainer, type TrainerState } from "../checkpoint.ts";
 import { type ObjectiveMethod, policyObjective } from "../objectives/objective.ts";
 import { objectiveMethod } from "../objectives/registry.ts";
 import { type MetricsObserver, scalarsOf } from "../observers/observer.ts";
@@ -22,19 +21,30 @@ import type { RlConfig } from "./config.ts";
 import { type Diagnostics, DiagnosticSums } from "./diagnostics.ts";
 import { RlPlan } from "./plan.ts";
 import { policyGroups } from "./policy_groups.ts";
-import { PolicyUpdate, updateCapacity, type UpdateStatistics } from "./policy_update.ts";
+import { PolicyUpdate, type UpdateStatistics } from "./policy_update.ts";
+import type { PolicyModel, PolicyPacking } from "./policy_batch.ts";
 import type { ReferencePolicy } from "./reference.ts";
 import { Rollout } from "./rollout.ts";
 import { formatRlState, freshState, loadRlState, type RlState } from "./state.ts";
 
-/** What to train, on what, and how. */
-export interface RlInput {
+/** What is trained: all that a run asks of an architecture. */
+export interface PolicySource<M extends PolicyModel> {
+  /** Makes the policy; its weights on a resume are those of a checkpoint. */
+  makePolicy(): Promise<M>;
+  /** Makes what the KL divergence is measured from. */
+  makeReference(policy: M): Promise<ReferencePolicy<M>>;
+  /** How its answers become micro batches. */
+  packing: PolicyPacking<M>;
+  /** Files of a checkpoint. */
+  checkpoint(
+    parts: { policy: M; optimizer: Optimizer; state: TrainerState; companions: readonly ModelFile[] },
+  ): AsyncIterable<ModelFile>;
+}
+
+/** On what to train, and how. */
+export interface RlRunInput {
   /** Device to train on. */
   device: Device;
-  /** Makes the policy; its weights on a resume are those of a checkpoint. */
-  makePolicy(): Promise<Decoder>;
-  /** Makes what the KL divergence is measured from. */
-  makeReference(policy: Decoder): Promise<ReferencePolicy>;
   /** What to ask. */
   examples: RlExamples;
   /** What answers are worth. */
@@ -59,8 +69,6 @@ export interface RlInput {
   openObserver?(firstStep: number): Promise<MetricsObserver>;
   /** Files that go with every checkpoint, such as those of the tokenizer. */
   companions: readonly ModelFile[];
-  /** Name or directory of the model below the adapters, where there are any. */
-  baseModel: string;
   /** Stops the run after the current step, with a checkpoint. */
   signal: AbortSignal;
   /** Called once before the first step. */
@@ -72,6 +80,9 @@ export interface RlInput {
   /** Called where something changes that a user should know. */
   onNote?(message: string): void;
 }
+
+/** What to train, on what, and how. */
+export type RlInput<M extends PolicyModel> = RlRunInput & PolicySource<M>;
 
 /** How a run ended. */
 export interface RlResult {
@@ -90,7 +101,7 @@ export interface RlResult {
  * and resumed gives the same bytes as one that was not. The weights before the first step take part in the choice of
  * the best checkpoint. Throws {@link DivergenceError} where the KL divergence or a gradient explodes.
  */
-export async function trainRl(input: RlInput): Promise<RlResult> {
+export async function trainRl<M extends PolicyModel>(input: RlInput<M>): Promise<RlResult> {
   const training = await RlTraining.open(input);
   try {
     return await training.run();
@@ -100,19 +111,19 @@ export async function trainRl(input: RlInput): Promise<RlResult> {
 }
 
 /** What a run computes with. */
-interface RlParts {
-  policy: Decoder;
-  reference: ReferencePolicy;
+interface RlParts<M extends PolicyModel> {
+  policy: M;
+  reference: ReferencePolicy<M>;
   rollout: Rollout;
   optimizer: Optimizer;
-  update: PolicyUpdate;
+  update: PolicyUpdate<M>;
   observer: MetricsObserver | undefined;
 }
 
 /** One run, from wherever it stands to its end. */
-class RlTraining {
-  #input: RlInput;
-  #parts: RlParts;
+class RlTraining<M extends PolicyModel> {
+  #input: RlInput<M>;
+  #parts: RlParts<M>;
   #plan: RlPlan;
   #objective: ObjectiveMethod;
   #state: RlState;
@@ -122,7 +133,7 @@ class RlTraining {
   #startedAt: number;
   #listener = new SignalListener();
 
-  private constructor(input: RlInput, parts: RlParts, plan: RlPlan, state: RlState) {
+  private constructor(input: RlInput<M>, parts: RlParts<M>, plan: RlPlan, state: RlState) {
     this.#input = input;
     this.#parts = parts;
     this.#plan = plan;
@@ -133,14 +144,14 @@ class RlTraining {
   }
 
   /** Checks what can be checked before anything is written, and makes the parts. */
-  static async open(input: RlInput): Promise<RlTraining> {
+  static async open<M extends PolicyModel>(input: RlInput<M>): Promise<RlTraining<M>> {
     const { device, config, run, examples, trie, itemTokens, train, normalisation } = input;
     const plan = new RlPlan(examples, config);
     const answers = config.numGenerations + (config.sftLossWeight > 0 ? 1 : 0);
     const policy = await input.makePolicy();
     const rollout = new Rollout(device, policy, trie, itemTokens, train, normalisation, config);
     // After the rollout, whose check of the group size names the catalogue.
-    checkPrompts(examples, answers * (trie.host.maxDepth - 1), config.tokensPerBatch);
+    checkPrompts(input, answers);
     const reference = await input.makeReference(policy);
     const optimizer = new Optimizer(policy.parameters, optimizerOptions(config));
     const state = input.resume ? await restored(run, optimizer, reference) : freshState();
@@ -304,15 +315,15 @@ class RlTraining {
   }
 
   async #save(best: boolean): Promise<void> {
-    const { run, companions, baseModel } = this.#input;
+    const { run, companions } = this.#input;
     const { policy, optimizer, reference } = this.#parts;
     const state = this.#state;
     state.seconds = this.#seconds;
     state.sums = this.#sums.toJSON();
     const { step, best: score, seconds, validationDue } = state;
     const moved = await reference.state();
-    const files = checkpointFiles({
-      decoder: policy,
+    const files = this.#input.checkpoint({
+      policy,
       optimizer,
       state: { step, best: score, seconds, validationDue, pending: { sums: [], shares: [] } },
       companions: [
@@ -320,7 +331,6 @@ class RlTraining {
         { name: "rl.json", bytes: formatRlState(state) },
         ...(moved ? [{ name: "reference.safetensors", bytes: moved }] : []),
       ],
-      baseModel,
     });
     await run.saveCheckpoint(step, files, best);
   }
@@ -336,7 +346,7 @@ class RlTraining {
 async function restored(
   run: RunDirectory,
   optimizer: Optimizer,
-  reference: ReferencePolicy,
+  reference: Pick<ReferencePolicy<unknown>, "restore">,
 ): Promise<RlState> {
   let state = freshState();
   if (await run.hasCheckpoint()) {
@@ -356,11 +366,11 @@ async function restored(
   return state;
 }
 
-function policyUpdate(
-  { device, config, trie, normalisation }: RlInput,
-  { policy, reference, optimizer }: Pick<RlParts, "policy" | "reference" | "optimizer">,
+function policyUpdate<M extends PolicyModel>(
+  { device, config, trie, normalisation, packing }: RlInput<M>,
+  { policy, reference, optimizer }: Pick<RlParts<M>, "policy" | "reference" | "optimizer">,
   answers: number,
-): PolicyUpdate {
+): PolicyUpdate<M> {
   const { loss, beta, klEstimator, tokensPerBatch, promptsPerStep: prompts } = config;
   const { maxDepth } = trie.host;
   const method = objectiveMethod(loss);
@@ -368,11 +378,12 @@ function policyUpdate(
   return new PolicyUpdate(
     {
       device,
-      decoder: policy,
+      policy,
       optimizer,
       reference,
       trie,
-      capacity: updateCapacity(maxDepth, { tokensPerBatch, prompts, answers }),
+      packing,
+      capacity: packing.capacityOf(maxDepth, { tokensPerBatch, prompts, answers }),
     },
     {
       ...config,
@@ -383,15 +394,24 @@ function policyUpdate(
   );
 }
 
-/** Throws {@link UserError} unless every prompt fits a micro batch with its answers, which take `branches` tokens. */
-function checkPrompts(examples: RlExamples, branches: number, tokensPerBatch: number): void {
+/** Throws {@link UserError} unless every prompt fits a micro batch with its answers. */
+function checkPrompts(
+  { examples, trie, packing, config: { tokensPerBatch } }:
+    & Pick<
+      RlRunInput,
+      "examples" | "trie" | "config"
+    >
+    & { packing: Pick<PolicyPacking<unknown>, "sizeOf"> },
+  answers: number,
+): void {
   let longest = 0;
   for (let i = 0; i < examples.count; i++) longest = Math.max(longest, examples.make(i).prompt.length);
-  if (longest + branches <= tokensPerBatch) return;
+  const answer = new Uint32Array(trie.host.maxDepth);
+  const completions = Array<Uint32Array>(answers).fill(answer);
+  const { tokens } = packing.sizeOf({ prompt: new Uint32Array(longest), completions, nodes: completions });
+  if (tokens <= tokensPerBatch) return;
   throw new UserError(
-    `Cannot train: prompts have up to ${longest} tokens, with their answers ${
-      longest + branches
-    }, expected at most ` +
+    `Cannot train: prompts have up to ${longest} tokens, with their answers ${tokens}, expected at most ` +
       `${tokensPerBatch}. Raise --tokens-per-batch, or lower --num-generations`,
   );
 }

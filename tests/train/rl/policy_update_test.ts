@@ -1,17 +1,16 @@
 import assert from "node:assert/strict";
-import { Tape } from "../../../kernels/tape.ts";
 import type { Decoder } from "../../../models/decoder.ts";
 import { Optimizer } from "../../../models/optimizer.ts";
+import type { PolicyGroup } from "../../../train/rl/policy_batch.ts";
 import { policyObjective } from "../../../train/objectives/objective.ts";
 import { objectiveMethod } from "../../../train/objectives/registry.ts";
 import {
-  type PolicyGroup,
   PolicyUpdate,
   type PolicyUpdateOptions,
   type PolicyUpdateParts,
   type UpdateStatistics,
 } from "../../../train/rl/policy_update.ts";
-import type { ReferencePolicy } from "../../../train/rl/reference.ts";
+import { treePacking } from "../../../train/rl/tree_batch.ts";
 import { sharedDevice, tensorsOf, tinyConfig, tinyDecoder } from "../../models/tiny_decoder.ts";
 import { capacityOf, groupOf, treeProbabilities, trieOn, VOCABULARY } from "../../models/tiny_groups.ts";
 
@@ -53,7 +52,7 @@ async function update(
   groups: PolicyGroup[],
   { loss = "grpo", beta = 0, tokens, withReference = false, ...options }: Settings,
   steps: number,
-  use?: (decoder: Decoder, policy: PolicyUpdate) => Promise<void>,
+  use?: (decoder: Decoder, policy: PolicyUpdate<Decoder>) => Promise<void>,
 ): Promise<UpdateStatistics[]> {
   const device = await sharedDevice("texture");
   const make = () => tinyDecoder(device, tinyConfig(VOCABULARY, true));
@@ -68,15 +67,13 @@ async function update(
     emaDecay: 0,
   });
   const all = capacityOf(groups);
-  const parts: PolicyUpdateParts = {
+  const parts: PolicyUpdateParts<Decoder> = {
     device,
-    decoder,
+    policy: decoder,
     optimizer,
-    reference: frozen && {
-      decoder: frozen,
-      targetHidden: (packed) => frozen.targetHidden(new Tape(device, false), packed),
-    } as ReferencePolicy,
+    reference: frozen && { use: (compute) => compute(frozen) },
     trie: trieOn(device),
+    packing: treePacking,
     capacity: { ...all, tokens: tokens ?? all.tokens },
   };
   const method = objectiveMethod(loss);

@@ -1,10 +1,7 @@
 // Runs of reinforcement learning on 50 items, from a model that a few steps of fine-tuning made.
-import { diskFiles } from "../../../data/read_files.ts";
 import { synthetic } from "../../../data/synthetic.ts";
 import { DeviceTrie } from "../../../eval/device_trie.ts";
 import { Device } from "../../../kernels/device.ts";
-import { Decoder } from "../../../models/decoder.ts";
-import { Pretrained } from "../../../models/pretrained.ts";
 import { SidVocabulary } from "../../../sid/tokens.ts";
 import { buildTrie } from "../../../sid/trie.ts";
 import { PackedData } from "../../../train/packed_data.ts";
@@ -12,8 +9,8 @@ import { createRewards, type RewardSet } from "../../../train/rewards/reward_set
 import { parseRewards } from "../../../train/rewards/registry.ts";
 import { rlExamples } from "../../../train/rl_examples/rl_examples.ts";
 import { type RlConfig, rlConfig } from "../../../train/rl/config.ts";
-import { adapterFreeReference, frozenReference } from "../../../train/rl/reference.ts";
-import { type RlInput, trainRl } from "../../../train/rl/trainer.ts";
+import { decoderPolicy } from "../../../train/rl/policies.ts";
+import { type RlRunInput, trainRl } from "../../../train/rl/trainer.ts";
 import { RunDirectory } from "../../../train/run_directory.ts";
 import { scratchDecoder } from "../../../train/scratch_decoder.ts";
 import { trainSft } from "../../../train/sft.ts";
@@ -113,7 +110,11 @@ export function rewardsOf(list: readonly string[]): Promise<RewardSet> {
 }
 
 /** Trains in `out` from the fine-tuned model; the run's files and how it ended. */
-export async function train(out: string, settings: Partial<RlConfig> = {}, more: Partial<RlInput> = {}) {
+export async function train(
+  out: string,
+  settings: Partial<RlConfig> = {},
+  more: Partial<RlRunInput> = {},
+) {
   const device = await tinyDevice();
   const folder = await tinyParent();
   const config = rlConfig({ ...SMALL, ...settings });
@@ -122,18 +123,9 @@ export async function train(out: string, settings: Partial<RlConfig> = {}, more:
     await run.create(false);
     await run.write("config.json", "{}");
   }
-  const { loraR: r, loraAlpha: alpha, seed } = config;
   const result = await trainRl({
     device,
-    async makePolicy() {
-      const pretrained = await Pretrained.open(folder, diskFiles);
-      return await Decoder.load(device, pretrained, pretrained.config, {
-        ...(r > 0 ? { lora: { r, alpha, dropout: 0, targetModules: "all", rankStabilised: false } } : {}),
-        seed,
-      });
-    },
-    makeReference: (policy) =>
-      policy.lora ? Promise.resolve(adapterFreeReference(policy)) : frozenReference(device, folder, policy),
+    ...decoderPolicy(device, folder, config),
     examples: (await rlExamples({ data: "", dataset, prompts, maxHistory: sft.maxHistory }, config)).examples,
     rewards: await rewardsOf(config.reward),
     trie: new DeviceTrie(device, buildTrie(itemTokens)),
@@ -145,7 +137,6 @@ export async function train(out: string, settings: Partial<RlConfig> = {}, more:
     run,
     resume: false,
     companions: [],
-    baseModel: folder,
     signal: new AbortController().signal,
     ...more,
   });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readSafetensors } from "../../../models/safetensors.ts";
 import { DivergenceError, loadDecoder } from "../../../train/checkpoint.ts";
 import { type RlConfig, rlConfig } from "../../../train/rl/config.ts";
-import type { RlInput } from "../../../train/rl/trainer.ts";
+import type { RlRunInput } from "../../../train/rl/trainer.ts";
 import { verdict } from "../../../train/rl/verdict.ts";
 import type { RewardSet } from "../../../train/rewards/reward_set.ts";
 import { RunDirectory } from "../../../train/run_directory.ts";
@@ -89,7 +89,7 @@ Deno.test("trainRl() stopped around a validation makes it up when resumed, with 
     const settings = { maxSteps: 2, evalSteps: 1, loggingSteps: 1 };
     const whole = await train(`${folder}/whole`, settings);
     // After the first validation, before its checkpoint; after a step, before its validation; after the last step.
-    const stops: ((abort: () => void) => Partial<RlInput>)[] = [
+    const stops: ((abort: () => void) => Partial<RlRunInput>)[] = [
       (abort) => ({ onValidation: (step) => step === 0 && abort() }),
       (abort) => ({ onStep: (step) => step === 1 && abort() }),
       (abort) => ({ onStep: (step) => step === 2 && abort() }),

@@ -1,0 +1,72 @@
+import { diskFiles } from "../../data/read_files.ts";
+import { UserError } from "../../data/user_error.ts";
+import type { Device } from "../../kernels/device.ts";
+import { Decoder } from "../../models/decoder.ts";
+import type { EncoderDecoder } from "../../models/encoder_decoder.ts";
+import { Pretrained } from "../../models/pretrained.ts";
+import { checkpointFiles, loadEncoderDecoder } from "../checkpoint.ts";
+import { pairCheckpoint } from "../pairs/pair_training.ts";
+import type { RlConfig } from "./config.ts";
+import { pairPacking } from "./pair_batch.ts";
+import { adapterFreeReference, frozenReference } from "./reference.ts";
+import type { PolicySource } from "./trainer.ts";
+import { treePacking } from "./tree_batch.ts";
+
+/** What policies read of the settings. */
+export type PolicySettings = Pick<
+  RlConfig,
+  "gradientCheckpointing" | "loraR" | "loraAlpha" | "loraTargetModules" | "seed"
+>;
+
+/** The decoder of a checkpoint or Hugging Face directory as a policy: whole, or adapters of it. */
+export function decoderPolicy(
+  device: Device,
+  folder: string,
+  { gradientCheckpointing, loraR: r, loraAlpha: alpha, loraTargetModules, seed }: PolicySettings,
+): PolicySource<Decoder> {
+  const open = () => Pretrained.open(folder, diskFiles);
+  return {
+    async makePolicy() {
+      const pretrained = await open();
+      const targetModules = loraTargetModules.includes("all") ? "all" as const : loraTargetModules;
+      return await Decoder.load(device, pretrained, pretrained.config, {
+        gradientCheckpointing,
+        ...(r > 0 ? { lora: { r, alpha, dropout: 0, targetModules, rankStabilised: false } } : {}),
+        seed,
+      });
+    },
+    async makeReference(policy) {
+      if (policy.lora) return adapterFreeReference(policy);
+      const pretrained = await open();
+      const copy = await Decoder.load(device, pretrained, pretrained.config, { trainable: () => false });
+      return frozenReference(copy, policy);
+    },
+    packing: treePacking,
+    checkpoint: ({ policy: decoder, ...parts }) => checkpointFiles({ decoder, ...parts, baseModel: folder }),
+  };
+}
+
+/**
+ * The encoder-decoder of a checkpoint as a policy, as ETEGRec's fork reinforces it. Parameters of layers around the model
+ * are left behind.
+ * @throws {UserError} for settings that such a model does not have.
+ */
+export function encoderDecoderPolicy(
+  device: Device,
+  folder: string,
+  { gradientCheckpointing, loraR }: PolicySettings,
+): PolicySource<EncoderDecoder> {
+  const flag = loraR > 0 ? "--lora-r" : gradientCheckpointing ? "--gradient-checkpointing" : undefined;
+  if (flag !== undefined) {
+    throw new UserError(
+      `Cannot use ${flag} with ${folder}: it is an encoder-decoder, all of which is trained. Leave out ${flag}`,
+    );
+  }
+  return {
+    makePolicy: () => loadEncoderDecoder(device, folder),
+    makeReference: async (policy) =>
+      frozenReference(await loadEncoderDecoder(device, folder, { trainable: () => false }), policy),
+    packing: pairPacking,
+    checkpoint: ({ policy: model, ...parts }) => pairCheckpoint({ model, ...parts }),
+  };
+}
