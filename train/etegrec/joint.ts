@@ -11,6 +11,7 @@ import { optimizerOptions } from "../optimizer_options.ts";
 import { encoderDecoderConfig } from "../pairs/pair_config.ts";
 import {
   ADAM_EPSILON,
+  encoderRows,
   meanLosses,
   openPairData,
   pairCheckpoint,
@@ -106,14 +107,18 @@ export async function trainJoint(input: JointInput, config: EtegrecConfig): Prom
   };
   const most = Math.max(...steps);
   const logs = { recommender: new LossLog(device, most), tokenizer: new LossLog(device, most) };
-  const joint = new JointStep({
-    recommender: model,
-    recommenderOptimizer: optimizers.recommender,
-    tokenizer,
-    tokenizerOptimizer: optimizers.tokenizer,
-    capacity: data.capacity,
-    tokensPerItem: table.tokens.longest,
-  }, config);
+  const joint = new JointStep(
+    {
+      recommender: model,
+      recommenderOptimizer: optimizers.recommender,
+      tokenizer,
+      tokenizerOptimizer: optimizers.tokenizer,
+      capacity: data.capacity,
+      tokensPerItem: table.tokens.longest,
+    },
+    encoderRows(data, table.tokens, [0]),
+    config,
+  );
   const isAligned = (epoch: number) =>
     epoch >= config.warmEpochs && (config.siaWeight > 0 || config.psaWeight > 0);
 
@@ -152,6 +157,7 @@ export async function trainJoint(input: JointInput, config: EtegrecConfig): Prom
       },
       learningRate: (_, { epoch, i }) => schedules.learningRate(epoch, i),
       step(_, { epoch, i }, learningRate) {
+        if (i === 0) joint.resize(encoderRows(data, table.tokens, [epoch]));
         const batch = {
           step: schedules.stepOf(epoch, i),
           groups: data.groups(epoch, i),

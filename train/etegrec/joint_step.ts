@@ -86,23 +86,22 @@ export class JointStep {
   readonly #device: Device;
   readonly #parts: JointStepParts;
   readonly #config: JointStepConfig;
-  readonly #pairs: PairStep;
+  #pairs: PairStep;
   readonly #alignment: AlignmentLosses;
   readonly #quantizer: ResidualQuantizer;
   /** Vectors of the batch's targets (N, width); rows after them are 0. */
   readonly #targets: Matrix;
   readonly #rowLoss: Flat;
 
-  /** Makes room for batches. */
-  constructor(parts: JointStepParts, config: JointStepConfig) {
-    const { recommender: model, recommenderOptimizer: optimizer, tokenizer, capacity, tokensPerItem } = parts;
-    const { device } = model;
+  /** Makes room for batches of so many `inputs`, tokens of the encoder. */
+  constructor(parts: JointStepParts, inputs: number, config: JointStepConfig) {
+    const { recommender: { device }, tokenizer, capacity } = parts;
     const { width, latentWidth, codebookSizes } = tokenizer.model.shape;
     const rows = capacity.pairs;
     this.#device = device;
     this.#parts = parts;
     this.#config = config;
-    this.#pairs = new PairStep({ model, optimizer, capacity, tokensPerItem }, config);
+    this.#pairs = this.#pairStep(inputs);
     this.#alignment = new AlignmentLosses(device, {
       rows,
       codebookSizes,
@@ -117,6 +116,13 @@ export class JointStep {
     this.#quantizer = new ResidualQuantizer(device, codebookSizes, rows);
     this.#targets = device.createMatrix(rows, width);
     this.#rowLoss = device.createFlat("f32", rows);
+  }
+
+  /** Makes room for batches of so many tokens of the encoder: other SIDs may be longer. */
+  resize(inputs: number): void {
+    if (inputs === this.#pairs.buffer.capacity.inputs) return;
+    this.#pairs.destroy();
+    this.#pairs = this.#pairStep(inputs);
   }
 
   /** The recommender learns; logs `next item`, `sia` and `psa`. */
@@ -181,6 +187,11 @@ export class JointStep {
     for (const part of [this.#pairs, this.#alignment, this.#quantizer]) part.destroy();
     this.#device.destroy(this.#targets);
     this.#device.destroy(this.#rowLoss);
+  }
+
+  #pairStep(inputs: number): PairStep {
+    const { recommender: model, recommenderOptimizer: optimizer, capacity, tokensPerItem } = this.#parts;
+    return new PairStep({ model, optimizer, capacity, tokensPerItem, inputs }, this.#config);
   }
 
   #writeTargets(groups: readonly ItemGroup[]): void {

@@ -74,6 +74,19 @@ export class PairData {
     return this.#planOf(epoch)[step].map((group) => this.#groups[group]);
   }
 
+  /** Most tokens that the encoder reads in a step of epoch `epoch`, where items have these SIDs. */
+  mostTokens(epoch: number, itemTokens: readonly Uint32Array[]): number {
+    let most = 0;
+    for (const step of this.#planOf(epoch)) {
+      let tokens = 0;
+      for (const group of step) {
+        for (const item of this.#groups[group].history) tokens += itemTokens[item].length;
+      }
+      most = Math.max(most, tokens);
+    }
+    return most;
+  }
+
   #planOf(epoch: number): number[][] {
     if (this.#plan?.epoch !== epoch) {
       const order = shuffledOrder(this.#groups.length, this.#seed, epoch);

@@ -23,6 +23,8 @@ export interface PairStepParts {
   capacity: { items: number; pairs: number };
   /** Tokens of the longest SID. */
   tokensPerItem: number;
+  /** Tokens that the encoder reads in a step at most. Default: those of as many of the longest SIDs as there are items. */
+  inputs?: number;
 }
 
 /** What a step reads of the settings. */
@@ -41,11 +43,10 @@ export class PairStep {
   #dropoutSeed: Flat;
 
   constructor(parts: PairStepParts, config: PairStepConfig) {
-    const { model, capacity: { items, pairs }, tokensPerItem } = parts;
+    const { model, capacity: { items, pairs }, tokensPerItem, inputs = items * tokensPerItem } = parts;
     this.#parts = parts;
     this.#config = config;
-    const capacity = { inputs: items * tokensPerItem, pairs, depth: tokensPerItem };
-    this.buffer = new PackedPairsBuffer(model.device, capacity, model);
+    this.buffer = new PackedPairsBuffer(model.device, { inputs, pairs, depth: tokensPerItem }, model);
     this.#dropoutSeed = model.device.createFlat("u32", 4);
   }
 

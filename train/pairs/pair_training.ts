@@ -40,7 +40,8 @@ export async function trainPairs(
 ): Promise<BaselineResult> {
   const { device, dataset, run, signal } = input;
   const data = openPairData(model, tokens, dataset, config);
-  const steps = Array.from({ length: config.numTrainEpochs }, (_, epoch) => data.steps(epoch));
+  const epochs = Array.from({ length: config.numTrainEpochs }, (_, epoch) => epoch);
+  const steps = epochs.map((epoch) => data.steps(epoch));
   const totalSteps = steps.reduce((sum, count) => sum + count, 0);
   const schedule: Schedule = {
     name: config.lrSchedulerType,
@@ -54,8 +55,13 @@ export async function trainPairs(
     optimizerOptions({ ...config, adamEpsilon: ADAM_EPSILON }),
   );
   const log = new LossLog(device, Math.max(...steps));
-  const { longest: tokensPerItem } = tokens;
-  const training = new PairStep({ model, optimizer, capacity: data.capacity, tokensPerItem }, config);
+  const training = new PairStep({
+    model,
+    optimizer,
+    capacity: data.capacity,
+    tokensPerItem: tokens.longest,
+    inputs: encoderRows(data, tokens, epochs),
+  }, config);
   const validation = pairValidation(device, tokens, dataset, config);
   try {
     return await trainEpochs({
@@ -97,8 +103,19 @@ export function openPairData(
   dataset: Dataset,
   { maxHistory, tokensPerBatch, seed }: Pick<PairTrainingConfig, "maxHistory" | "tokensPerBatch" | "seed">,
 ): PairData {
-  const itemsPerBatch = Math.floor(tokensPerBatch / tokens.longest);
+  const total = tokens.itemTokens.reduce((sum, { length }) => sum + length, 0);
+  // By the mean length: where few items of equal codes have one more, that of the longest would leave batches short.
+  const itemsPerBatch = Math.floor(tokensPerBatch * tokens.itemTokens.length / total);
   return new PairData(dataset, { causal: model.causal, maxHistory, itemsPerBatch }, seed);
+}
+
+// So that few sizes of matrices exist.
+const ROW_BLOCK = 64;
+
+/** Rows of the encoder in the longest step of some epochs, in whole blocks. */
+export function encoderRows(data: PairData, { itemTokens }: CodeTokens, epochs: readonly number[]): number {
+  const most = epochs.reduce((most, epoch) => Math.max(most, data.mostTokens(epoch, itemTokens)), 0);
+  return Math.ceil(most / ROW_BLOCK) * ROW_BLOCK;
 }
 
 /** Validation by beam search on a subsample; undefined where the split is empty or no samples are asked for. */
