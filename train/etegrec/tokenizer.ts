@@ -105,16 +105,16 @@ export function checkTokenizer(
   { width, levels, codebookSize, latentDim }: TokenizerSizes,
 ): void {
   const shape = storedShape(codebookSizes, tensors, false);
-  const compared: [what: string, found: number | string, expected: number | string, flag: string][] = [
-    ["reads vectors of width", shape.width, width, "the vectors given"],
-    ["has levels", codebookSizes.length, levels, "--tokenizer-levels"],
-    ["has codewords", codebookSizes[0], codebookSize, "--tokenizer-codebook-size"],
-    ["has latents of width", shape.latentWidth, latentDim, "--tokenizer-latent-dim"],
+  const compared: [what: string, found: number | string, expected: number | string, says: string][] = [
+    ["reads vectors of width", shape.width, width, "the vectors given have"],
+    ["has levels", codebookSizes.length, levels, "--tokenizer-levels says"],
+    ["has codewords", codebookSizes[0], codebookSize, "--tokenizer-codebook-size says"],
+    ["has latents of width", shape.latentWidth, latentDim, "--tokenizer-latent-dim says"],
   ];
-  for (const [what, found, expected, flag] of compared) {
+  for (const [what, found, expected, says] of compared) {
     if (found === expected) continue;
     throw new UserError(
-      `Cannot use the tokenizer ${source}: it ${what} ${found}, ${flag} says ${expected}, expected the same. Use ` +
+      `Cannot use the tokenizer ${source}: it ${what} ${found}, ${says} ${expected}, expected the same. Use ` +
         "the vectors and sizes that it was trained with, or train another without --tokenizer",
     );
   }

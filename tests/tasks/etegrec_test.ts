@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { loadCorpus } from "../../data/load.ts";
+import { writeNpy } from "../../data/npy.ts";
+import { UserError } from "../../data/user_error.ts";
+import { loadItemVectors, type VectorFlags } from "../../tasks/_item_vectors.ts";
+import { withFiles } from "../data/minionerec_fixture.ts";
+import { filesIn, genrec } from "./genrec.ts";
+
+/** A directory as ETEGRec's preparation leaves it: the map does not number items as they appear. */
+const samples = (history: string[], target: string) =>
+  ["u1", "u2"].map((user) => JSON.stringify({ user_id: user, target_id: target, inter_history: history }))
+    .join("\n") + "\n";
+const toys = {
+  "toys/Toys.train.jsonl": samples(["B1"], "B2") + samples(["B1", "B2"], "B3"),
+  "toys/Toys.valid.jsonl": samples(["B1", "B2", "B3"], "B4"),
+  "toys/Toys.test.jsonl": samples(["B1", "B2", "B3", "B4"], "B1"),
+  "toys/Toys.emb_map.json": '{"[PAD]": 0, "B4": 1, "B1": 2, "B2": 3, "B3": 4}',
+};
+
+const ROWS = [[1, 0, 0, 2], [0, 1, 0, -2], [0, 0, 1, 1], [1, 1, 0, -1]];
+
+async function withToys(use: (dir: string) => Promise<void>): Promise<void> {
+  await withFiles(toys, async (dir) => {
+    const write = (name: string, rows: number[][]) =>
+      Deno.writeFile(
+        join(dir, name),
+        writeNpy([rows.length, rows[0].length], Float32Array.from(rows.flat())),
+      );
+    await write("collab.npy", ROWS);
+    await write("text.npy", [[0, 0], ...ROWS.map(([a, b]) => [3 * a + 1, 3 * b])]);
+    await write("other.npy", [...ROWS, ...ROWS]);
+    await use(dir);
+  });
+}
+
+Deno.test("loadItemVectors() has a row an item in the order of ETEGRec's map, parts side by side in unit length", async () => {
+  await withToys(async (dir) => {
+    const corpus = await loadCorpus(join(dir, "toys"));
+    assert.deepEqual(corpus.items.map(({ id }) => id), ["B4", "B1", "B2", "B3"]);
+    const load = async (flags: Partial<Record<keyof VectorFlags, string>>) => {
+      const named = Object.entries(flags).map((
+        [key, name],
+      ) => [key, key === "input" ? name : join(dir, name)]);
+      const given = { embeddings: "", collab: "", ...Object.fromEntries(named) } as VectorFlags;
+      return (await loadItemVectors(given, corpus)).vectors;
+    };
+    const collab = await load({ collab: "collab.npy" });
+    assert.deepEqual(collab, { data: Float32Array.from(ROWS.flat()), rows: 4, dim: 4 });
+    // A first row of zeros stands for padding.
+    const text = await load({ embeddings: "text.npy" });
+    assert.deepEqual([...text.data], [4, 0, 1, 3, 1, 0, 4, 3]);
+    const dual = await load({ embeddings: "text.npy", collab: "collab.npy" });
+    assert.deepEqual([dual.rows, dual.dim], [4, 6]);
+    const third = [1, 0, 0, 0, 1, 1].map((value, i) => Math.fround(i < 2 ? value : value / Math.SQRT2));
+    assert.deepEqual([...dual.data.subarray(12, 18)].map(Math.fround), third);
+
+    const refused: [Parameters<typeof load>[0], RegExp][] = [
+      [{}, /semantic item vectors without --embeddings: name a \.npy file/],
+      [{ input: "dual", embeddings: "text.npy" }, /dual item vectors without --collab: .*sasrec/],
+      [
+        { input: "collaborative", embeddings: "text.npy" },
+        /Cannot use --embeddings with --input collaborative/,
+      ],
+      [{ collab: "other.npy" }, /other\.npy: it has 8 rows, Toys has 4 items, expected one row an item/],
+    ];
+    for (const [flags, message] of refused) {
+      await assert.rejects(load(flags), (error) => error instanceof UserError && message.test(error.message));
+    }
+  });
+});
+
+const TINY =
+  ("etegrec --data toys --embeddings text.npy --collab collab.npy --out run --d-model 4 --d-kv 4 --d-ff 4 " +
+    "--num-layers 1 --num-decoder-layers 1 --num-heads 1 --tokenizer-levels 2 --tokenizer-codebook-size 2 " +
+    "--tokenizer-latent-dim 4 --tokenizer-layers 4 --tokenizer-epochs 2 --num-train-epochs 2 --warm-epochs 0 " +
+    "--frozen-epochs 1 --finetune-epochs 1 --beams 10 --evaluate test").split(" ");
+
+Deno.test("genrec etegrec trains all stages on ETEGRec's own files and reports on them; --resume finds them done", async () => {
+  await withToys(async (dir) => {
+    const first = await genrec(dir, TINY);
+    assert.equal(first.code, 0, first.stderr);
+    assert.match(first.stdout, /Stage tokenizer[^]*Stage frozen[^]*Stage joint[^]*Stage finetune/);
+    assert.match(first.stdout, /epoch 1: \d items have another SID; \d different paths of codes/);
+    assert.match(first.stdout, /test +Recall@1 +Recall@5 +Recall@10 +NDCG@5 +NDCG@10\nfrozen /);
+    assert.deepEqual(
+      filesIn(join(dir, "run"))!.filter((name) => !/checkpoints\/.|eval-test\/./.test(name)),
+      [
+        "config.json",
+        ...["finetune/", "frozen/", "joint/", "tokenizer/"].flatMap((stage) => [
+          stage,
+          ...["best", "checkpoints/", "config.json"].map((name) => stage + name),
+          ...stage === "tokenizer/" ? [] : [`${stage}eval-test/`],
+          ...["index.json", "latest", "manifest.json", "metrics.jsonl"].map((name) => stage + name),
+        ]),
+        "index.json",
+        "manifest.json",
+        "report.json",
+      ].sort(),
+    );
+    const report = JSON.parse(await Deno.readTextFile(join(dir, "run/report.json")));
+    assert.deepEqual(Object.keys(report.stages), ["frozen", "joint", "finetune"]);
+    assert.equal(report.stages.joint.metrics.test.users, 2);
+    const kept = await Deno.readTextFile(join(dir, "run", report.best, "index.json"));
+    assert.equal(await Deno.readTextFile(join(dir, "run/index.json")), kept);
+
+    const again = await genrec(dir, ["etegrec", "--config", "run/config.json", "--out", "run", "--resume"]);
+    assert.equal(again.code, 0, again.stderr);
+    assert.match(again.stdout, /2 of 2 users are there from before/);
+    assert.deepEqual(JSON.parse(await Deno.readTextFile(join(dir, "run/report.json"))), report);
+  });
+});
