@@ -15,7 +15,6 @@ import pathlib
 import sys
 import warnings
 
-import torch
 from recbole.config import Config
 from recbole.data import create_dataset, data_preparation
 from recbole.model.sequential_recommender.sasrec import SASRec
