@@ -7,6 +7,7 @@ import { UserError } from "../../data/user_error.ts";
 import { parseArgs } from "../../tasks/_cli.ts";
 import { task as baseline } from "../../tasks/baseline.ts";
 import { task as recommend } from "../../tasks/recommend.ts";
+import { task as rl } from "../../tasks/rl.ts";
 import { minionerecFiles, withFiles } from "../data/minionerec_fixture.ts";
 import { evaluated } from "./seven_users.ts";
 import { collector } from "./text_shop.ts";
@@ -89,5 +90,42 @@ Deno.test("a checkpoint of an encoder-decoder is searched with an index of its o
       (error) =>
         error instanceof UserError && /SIDs of 3 tokens: the model has tables for 2/.test(error.message),
     );
+  });
+});
+
+Deno.test("rl sharpens a run of tiger, and evaluate serves what came of it", async () => {
+  await withTiger(async (dir) => {
+    const words = "--reward rule,ranking --num-generations 4 --prompts-per-step 2 --tokens-per-batch 64 " +
+      "--max-steps 2 --eval-steps 1 --eval-samples 1 --save-total-limit 0 --logging-steps 1 --learning-rate 0.01 --loss clipped";
+    const { io, lines } = collector();
+    const places = ["--run", join(dir, "run"), "--data", join(dir, "data"), "--out", join(dir, "rl")];
+    const run = async (more: string[]) =>
+      await rl.run(parseArgs(rl, [...places, ...words.split(" "), ...more])!.config, io);
+    await assert.rejects(
+      run(["--lora-r", "2"]),
+      (error) =>
+        error instanceof UserError && /Cannot use --lora-r with .*encoder-decoder/.test(error.message),
+    );
+    await run([]);
+    assert.ok(lines.some((line) => /^step 2: valid HR@10 1.0000/.test(line)), lines.join("\n"));
+    const names = [...Deno.readDirSync(join(dir, "rl"))].map(({ name }) => name).sort();
+    assert.deepEqual(names, [
+      "best",
+      "checkpoints",
+      "config.json",
+      "index.json",
+      "latest",
+      "manifest.json",
+      "metrics.jsonl",
+      "model.json",
+      "verdict.json",
+    ]);
+    const first = await evaluated(dir, "before", { beams: 4 });
+    const settings = { run: join(dir, "rl"), beams: 4 };
+    const kept = await evaluated(dir, "kept", { ...settings, checkpoint: "step-0" });
+    assert.equal(kept.predictions, first.predictions);
+    const after = await evaluated(dir, "after", { ...settings, checkpoint: "latest" });
+    assert.notEqual(after.predictions, first.predictions);
+    assert.deepEqual([after.report.maxHistory, after.report.normalisation], [3, "vocab"]);
   });
 });
