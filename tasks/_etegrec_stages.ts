@@ -29,10 +29,13 @@ import { endedAs, sizeLines } from "./_training_lines.ts";
 import { duration, type Progress } from "./progress.ts";
 
 /** Stages that recommend, each in a folder of its own. */
-export type StageName = "frozen" | "joint" | "finetune";
+export type StageName = "frozen" | "joint" | "finetune" | "rl";
 
-/** Stages that were trained, in order, with how they ended. */
-export type TrainedStages = ReadonlyMap<StageName, BaselineResult>;
+/** How a stage ended: the validation of what it keeps, and its time. */
+export type StageOutcome = Pick<BaselineResult, "best" | "seconds">;
+
+/** Stages that were trained, in order. */
+export type TrainedStages = ReadonlyMap<StageName, StageOutcome>;
 
 /** What stages are trained on. */
 export interface StagesInput {
@@ -65,11 +68,11 @@ export class EtegrecStages {
   }
 
   /** Trains what is not trained yet. Undefined where the run was interrupted. */
-  async train(): Promise<TrainedStages | undefined> {
+  async train(): Promise<Map<StageName, StageOutcome> | undefined> {
     const { settings, dataset, device, vectors, io } = this.#input;
     const { signal } = io;
     const tokenizer = await this.#pretrain();
-    const trained = new Map<StageName, BaselineResult>();
+    const trained = new Map<StageName, StageOutcome>();
     const ended = (name: StageName, result: BaselineResult) => {
       if (result.stopped !== "interrupted") trained.set(name, result);
       return result.stopped === "interrupted";

@@ -9,6 +9,7 @@ import { etegrecFields, EtegrecSchema } from "../train/etegrec/schema.ts";
 import { RunDirectory } from "../train/run_directory.ts";
 import type { Task, TaskIO } from "./_cli.ts";
 import { type EtegrecReport, reportStages } from "./_etegrec_report.ts";
+import { EtegrecRlFlags, reinforce } from "./_etegrec_rl.ts";
 import { betterStage, EtegrecStages, keptCheckpoint } from "./_etegrec_stages.ts";
 import { openDevice, runManifest, VariantFlag } from "./_inputs.ts";
 import { INPUTS, loadItemVectors } from "./_item_vectors.ts";
@@ -37,6 +38,7 @@ const config = z.strictObject({
   limit: z.int().min(0).default(0).describe("evaluate the first so many users alone; 0: all"),
   ...VariantFlag,
   ...etegrecFields,
+  ...EtegrecRlFlags,
 });
 type Flags = z.output<typeof config>;
 
@@ -70,9 +72,16 @@ export async function etegrec(flags: Flags, io: TaskIO): Promise<EtegrecReport |
     evaluate,
     beams,
     limit,
+    rlSteps,
+    rlReward,
+    rlLoss,
+    rlNumGenerations,
+    rlPromptsPerStep,
+    rlLearningRate,
     ...given
   } = flags;
   const settings = checkedEtegrec(EtegrecSchema.parse(given));
+  const last = { rlSteps, rlReward, rlLoss, rlNumGenerations, rlPromptsPerStep, rlLearningRate };
   const run = new RunDirectory(out);
   await run.check(resume);
   const corpus = await loadCorpus(data);
@@ -98,6 +107,7 @@ export async function etegrec(flags: Flags, io: TaskIO): Promise<EtegrecReport |
     limit,
     variant,
     ...settings,
+    ...last,
   };
   const stages = new EtegrecStages({
     device,
@@ -119,15 +129,30 @@ export async function etegrec(flags: Flags, io: TaskIO): Promise<EtegrecReport |
     await run.write("config.json", JSON.stringify(resolved, null, 2) + "\n");
   }
   const goOn = goOnLine("etegrec", out);
+  const interrupted = () => {
+    io.log(`Stopped, ${out} is saved up to its last checkpoint. ${goOn}`);
+    return undefined;
+  };
   const trained = await stages.train().catch((error) => {
     io.log(goOn);
     throw error;
   });
-  if (!trained) {
-    io.log(`Stopped, ${out} is saved up to its last whole epoch. ${goOn}`);
-    return undefined;
+  if (!trained) return interrupted();
+  let best = betterStage(trained, io);
+  if (rlSteps > 0) {
+    const { evalSamples, evalBeams, seed } = settings;
+    const outcome = await reinforce({
+      out,
+      stage: best,
+      settings: last,
+      shared: { evalSamples, evalBeams, seed },
+      embeddings: embeddings || collab,
+      variant,
+    }, io);
+    if (!outcome) return interrupted();
+    trained.set("rl", outcome);
+    if (outcome.best!.step > 0) best = "rl";
   }
-  const best = betterStage(trained, io);
   const kept = await keptCheckpoint(new RunDirectory(join(out, best)));
   await run.write("index.json", await Deno.readTextFile(`${kept}/index.json`));
   return await reportStages({ out, stages: trained, best, evaluate, beams, limit, variant }, io);

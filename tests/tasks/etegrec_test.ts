@@ -106,7 +106,7 @@ Deno.test("genrec etegrec trains all stages on ETEGRec's own files and reports o
 
     const again = await genrec(dir, ["etegrec", "--config", "run/config.json", "--out", "run", "--resume"]);
     assert.equal(again.code, 0, again.stderr);
-    assert.match(again.stdout, /2 of 2 users are there from before/);
+    assert.match(again.stdout, /Stage finetune, continued/);
     assert.deepEqual(JSON.parse(await Deno.readTextFile(join(dir, "run/report.json"))), report);
   });
 });
