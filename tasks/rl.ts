@@ -62,7 +62,7 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
   const methods = parseRewards(settings.reward.join(","));
   const run = new RunDirectory(out, settings);
   await run.check(resume);
-  const source = await openRun(parent, data, asked);
+  const source = await openRun(parent, data, { ...asked, checkpoint });
   const { dataset, prompts } = source;
   const { folder } = await modelFolder(source, checkpoint);
   const isEncoderDecoder = await codeSizesOf(folder) !== undefined;
