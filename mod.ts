@@ -362,7 +362,12 @@ export type { CompletionGroup, GroupCapacity } from "./data/group_batches.ts";
 export { Optimizer, type OptimizerState } from "./models/optimizer.ts";
 export type { ActionValues } from "./models/packed_groups.ts";
 export type { PolicyOptions, PolicyScratch } from "./models/policy_gradient.ts";
-export { decoderPolicy, encoderDecoderPolicy, type PolicySettings } from "./train/rl/policies.ts";
+export {
+  decoderPolicy,
+  encoderDecoderPolicy,
+  type PolicySettings,
+  type PolicySource,
+} from "./train/rl/policies.ts";
 export type {
   PackedAnswers,
   PolicyBatch,
@@ -373,13 +378,7 @@ export type {
 } from "./train/rl/policy_batch.ts";
 export { adapterFreeReference, frozenReference, type ReferencePolicy } from "./train/rl/reference.ts";
 export type { RlState } from "./train/rl/state.ts";
-export {
-  type PolicySource,
-  type RlInput,
-  type RlResult,
-  type RlRunInput,
-  trainRl,
-} from "./train/rl/trainer.ts";
+export { type RlInput, type RlResult, type RlRunInput, trainRl } from "./train/rl/trainer.ts";
 export { type Verdict, verdict } from "./train/rl/verdict.ts";
 export { rlExamples, type RlRun, type RlTrainingSet } from "./train/rl_examples/rl_examples.ts";
 export type { RlExampleSettings } from "./train/rl_examples/settings.ts";

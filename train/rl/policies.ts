@@ -3,14 +3,29 @@ import { UserError } from "../../data/user_error.ts";
 import type { Device } from "../../kernels/device.ts";
 import { Decoder } from "../../models/decoder.ts";
 import type { EncoderDecoder } from "../../models/encoder_decoder.ts";
-import { Pretrained } from "../../models/pretrained.ts";
-import { checkpointFiles, loadEncoderDecoder } from "../checkpoint.ts";
+import type { Optimizer } from "../../models/optimizer.ts";
+import { type ModelFile, Pretrained } from "../../models/pretrained.ts";
+import { checkpointFiles, loadEncoderDecoder, type TrainerState } from "../checkpoint.ts";
 import { pairCheckpoint } from "../pairs/pair_training.ts";
 import type { RlConfig } from "./config.ts";
 import { pairPacking } from "./pair_batch.ts";
-import { adapterFreeReference, frozenReference } from "./reference.ts";
-import type { PolicySource } from "./trainer.ts";
+import type { PolicyModel, PolicyPacking } from "./policy_batch.ts";
+import { adapterFreeReference, frozenReference, type ReferencePolicy } from "./reference.ts";
 import { treePacking } from "./tree_batch.ts";
+
+/** What is trained: all that a run asks of an architecture. */
+export interface PolicySource<M extends PolicyModel> {
+  /** Makes the policy; its weights on a resume are those of a checkpoint. */
+  makePolicy(): Promise<M>;
+  /** Makes what the KL divergence is measured from. */
+  makeReference(policy: M): Promise<ReferencePolicy<M>>;
+  /** How its answers become micro batches. */
+  packing: PolicyPacking<M>;
+  /** Files of a checkpoint. */
+  checkpoint(
+    parts: { policy: M; optimizer: Optimizer; state: TrainerState; companions: readonly ModelFile[] },
+  ): AsyncIterable<ModelFile>;
+}
 
 /** What policies read of the settings. */
 export type PolicySettings = Pick<

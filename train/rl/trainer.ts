@@ -7,7 +7,7 @@ import type { Device } from "../../kernels/device.ts";
 import type { Normalisation } from "../../kernels/trie_log_softmax.ts";
 import { Optimizer } from "../../models/optimizer.ts";
 import type { ModelFile } from "../../models/pretrained.ts";
-import { DivergenceError, loadTrainer, type TrainerState } from "../checkpoint.ts";
+import { DivergenceError, loadTrainer } from "../checkpoint.ts";
 import { type ObjectiveMethod, policyObjective } from "../objectives/objective.ts";
 import { objectiveMethod } from "../objectives/registry.ts";
 import { type MetricsObserver, scalarsOf } from "../observers/observer.ts";
@@ -21,25 +21,12 @@ import type { RlConfig } from "./config.ts";
 import { type Diagnostics, DiagnosticSums } from "./diagnostics.ts";
 import { RlPlan } from "./plan.ts";
 import { policyGroups } from "./policy_groups.ts";
-import { PolicyUpdate, type UpdateStatistics } from "./policy_update.ts";
+import type { PolicySource } from "./policies.ts";
 import type { PolicyModel, PolicyPacking } from "./policy_batch.ts";
+import { PolicyUpdate, type UpdateStatistics } from "./policy_update.ts";
 import type { ReferencePolicy } from "./reference.ts";
 import { Rollout } from "./rollout.ts";
 import { formatRlState, freshState, loadRlState, type RlState } from "./state.ts";
-
-/** What is trained: all that a run asks of an architecture. */
-export interface PolicySource<M extends PolicyModel> {
-  /** Makes the policy; its weights on a resume are those of a checkpoint. */
-  makePolicy(): Promise<M>;
-  /** Makes what the KL divergence is measured from. */
-  makeReference(policy: M): Promise<ReferencePolicy<M>>;
-  /** How its answers become micro batches. */
-  packing: PolicyPacking<M>;
-  /** Files of a checkpoint. */
-  checkpoint(
-    parts: { policy: M; optimizer: Optimizer; state: TrainerState; companions: readonly ModelFile[] },
-  ): AsyncIterable<ModelFile>;
-}
 
 /** On what to train, and how. */
 export interface RlRunInput {
