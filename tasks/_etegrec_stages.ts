@@ -23,9 +23,9 @@ import { trainPairs } from "../train/pairs/pair_training.ts";
 import { retrievalFiles } from "../train/pairs/retrieval.ts";
 import { isFile, RunDirectory } from "../train/run_directory.ts";
 import type { TaskIO } from "./_cli.ts";
-import { short } from "./_format.ts";
+import { EpochProgress } from "./_epoch_progress.ts";
 import type { RunManifest } from "./_inputs.ts";
-import { endedAs, sizeLines } from "./_training_lines.ts";
+import { endedAs } from "./_training_lines.ts";
 import { duration, type Progress } from "./progress.ts";
 
 /** Stages that recommend, each in a folder of its own. */
@@ -219,36 +219,10 @@ export class EtegrecStages {
     const run = new RunDirectory(join(out, name));
     const resume = await isFile(`${run.path}/config.json`);
     io.log(`Stage ${name}${resume ? ", continued" : ""}`);
-    let progress: Progress | undefined;
-    const result = await train({
-      run,
-      resume,
-      async onStart({ parameters, sequences, targets, steps, done }) {
-        if (!resume) {
-          await run.create(false);
-          await run.write("manifest.json", JSON.stringify(manifest, null, 2) + "\n");
-          // Last: a folder with it is a run.
-          await run.write(
-            "config.json",
-            JSON.stringify({ stage: name, ...from, ...settings }, null, 2) + "\n",
-          );
-        }
-        const lines = sizeLines(device, { parameters, steps, done });
-        io.log(lines.model);
-        io.log(`Data: ${short(sequences)} histories, ${short(targets)} targets an epoch`);
-        io.log(lines.steps);
-        progress = io.progress(steps, name);
-      },
-      onStep: (step) => progress?.update(step),
-      onEpoch({ epoch, loss, valid, best }) {
-        const facts = [
-          ...loss === undefined ? [] : [`loss ${loss.toFixed(3)}`],
-          ...valid ? [`valid HR@10 ${valid.hr10.toFixed(4)}, NDCG@10 ${valid.ndcg10.toFixed(4)}`] : [],
-          ...valid && best ? ["best so far"] : [],
-        ];
-        io.log(`epoch ${epoch}: ${facts.join(", ")}`);
-      },
-    }).finally(() => progress?.stop());
+    const config = { stage: name, ...from, ...settings };
+    const progress = new EpochProgress({ device, run, resume, manifest, config, name }, io);
+    const { onStart, onStep, onEpoch } = progress;
+    const result = await train({ run, resume, onStart, onStep, onEpoch }).finally(() => progress.stop());
     if (result.stopped === "interrupted") return result;
     const index = await Deno.readTextFile(`${await keptCheckpoint(run)}/index.json`);
     await run.write("index.json", index);

@@ -10,14 +10,14 @@ import type { TrainedBaseline } from "../train/baselines/method.ts";
 import { DivergenceError } from "../train/checkpoint.ts";
 import { RunDirectory } from "../train/run_directory.ts";
 import type { Task, TaskIO } from "./_cli.ts";
+import { EpochProgress } from "./_epoch_progress.ts";
 import { CUTOFF_COLUMNS, cutoffRow } from "./_evaluate_report.ts";
-import { short } from "./_format.ts";
 import { openDevice, runManifest, VariantFlag } from "./_inputs.ts";
 import { LineFile, makeFolder } from "./_output.ts";
 import { checkSame } from "./_resume.ts";
 import { tableLines } from "./_table.ts";
-import { endedAs, goOnLine, sizeLines } from "./_training_lines.ts";
-import { duration, type Progress } from "./progress.ts";
+import { endedAs, goOnLine } from "./_training_lines.ts";
+import { duration } from "./progress.ts";
 import { settingsFlags, settingsOf } from "./settings_flags.ts";
 
 const config = z.strictObject({
@@ -81,40 +81,22 @@ export async function baseline(
   if (resume) await checkSame(run, { model, ...settings }, {}, dataset.files, manifest);
   const goOn = goOnLine("baseline", out);
 
-  let progress: Progress | undefined;
+  const resolved = { model, data, variant, ...settings };
+  const progress = new EpochProgress({ device, run, resume, manifest, config: resolved, name: model }, io);
+  const { onStart, onStep, onEpoch } = progress;
   const result = await method.train({
     device,
     dataset,
     run,
     resume,
     signal: io.signal,
-    async onStart({ parameters, sequences, targets, steps, done }) {
-      if (!resume) {
-        await run.create(false);
-        await run.write("manifest.json", JSON.stringify(manifest, null, 2) + "\n");
-        // Last: a folder with it is a run. It serves as --config when the run is resumed.
-        const resolved = { model, data, variant, ...settings };
-        await run.write("config.json", JSON.stringify(resolved, null, 2) + "\n");
-      }
-      const lines = sizeLines(device, { parameters, steps, done });
-      io.log(lines.model);
-      io.log(`Data: ${short(sequences)} sequences, ${short(targets)} targets an epoch`);
-      io.log(lines.steps);
-      progress = io.progress(steps, model);
-    },
-    onStep: (step) => progress?.update(step),
-    onEpoch({ epoch, loss, valid, best }) {
-      const facts = [
-        ...loss === undefined ? [] : [`loss ${loss.toFixed(3)}`],
-        ...valid ? [`valid HR@10 ${valid.hr10.toFixed(4)}, NDCG@10 ${valid.ndcg10.toFixed(4)}`] : [],
-        ...valid && best ? ["best so far"] : [],
-      ];
-      if (facts.length > 0) io.log(`epoch ${epoch}: ${facts.join(", ")}`);
-    },
+    onStart,
+    onStep,
+    onEpoch,
   }, settings).catch(async (error) => {
     if (!(error instanceof DivergenceError) && await run.hasCheckpoint()) io.log(goOn);
     throw error;
-  }).finally(() => progress?.stop());
+  }).finally(() => progress.stop());
 
   if (result.stopped === "interrupted") {
     io.log(`Stopped, ${out} is saved up to its last whole epoch. ${goOn}`);
