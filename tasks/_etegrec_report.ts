@@ -14,10 +14,14 @@ const RECALL_KS = [1, 5, 10];
 const NDCG_KS = [5, 10];
 
 /** Metrics of a stage on a split. */
-export type StageMetrics = Pick<
-  EvaluateReport,
-  "users" | "hr" | "ndcg" | "ci95" | "invalid" | "secondsPerUser" | "checkpoint"
->;
+export interface StageMetrics extends
+  Pick<
+    EvaluateReport,
+    "users" | "hr" | "ndcg" | "ci95" | "invalid" | "secondsPerUser" | "checkpoint"
+  > {
+  /** Share of what was written that is no SID. */
+  invalidShare: number;
+}
 
 /** `report.json`: the stages side by side. */
 export interface EtegrecReport {
@@ -43,40 +47,54 @@ export interface ReportOptions {
   beams: number;
   limit: number;
   variant: string;
+  /** Whether any codewords may be written: see `ProductSearch`. */
+  unconstrained: boolean;
 }
 
 /** Ranks the splits with each stage, where that is not done yet, and puts the results side by side. */
 export async function reportStages(options: ReportOptions, io: TaskIO): Promise<EtegrecReport> {
-  const { out, stages, best, evaluate: wanted, beams, limit, variant } = options;
+  const { out, stages, best, evaluate: wanted, beams, limit, variant, unconstrained } = options;
   const report: EtegrecReport = { best, stages: {} };
   for (const [name, { best: validation, seconds }] of stages) {
     const metrics: Partial<Record<Split, StageMetrics>> = {};
     for (const split of wanted) {
       const run = join(out, name);
-      const flags = { run, split, beams, limit, variant, out: join(run, `eval-${split}`), resume: true };
+      const folder = join(run, `eval-${split}${unconstrained ? "-unconstrained" : ""}`);
+      const flags = { run, split, beams, limit, variant, unconstrained, out: folder, resume: true };
       io.log(`Stage ${name}, ${split} split`);
       const { users, hr, ndcg, ci95, invalid, secondsPerUser, checkpoint } = await evaluate(
         evaluateTask.config.parse(flags) as Parameters<typeof evaluate>[0],
         { ...io, log: () => {} }, // its tables say less than the one below
       );
-      metrics[split] = { users, hr, ndcg, ci95, invalid, secondsPerUser, checkpoint };
+      const invalidShare = invalid / (users * beams);
+      metrics[split] = { users, hr, ndcg, ci95, invalid, invalidShare, secondsPerUser, checkpoint };
     }
     report.stages[name] = { validation, seconds, metrics };
   }
-  reportLines(report, wanted).forEach((line) => io.log(line));
+  reportLines(report, wanted, unconstrained).forEach((line) => io.log(line));
   io.log(`Wrote ${await writeReport(out, "report.json", report)}`);
   return report;
 }
 
 /** A table a split. */
-function reportLines({ stages, best }: EtegrecReport, wanted: readonly Split[]): string[] {
+function reportLines(
+  { stages, best }: EtegrecReport,
+  wanted: readonly Split[],
+  unconstrained: boolean,
+): string[] {
   return wanted.flatMap((split) => {
     const rows = Object.entries(stages).map(([name, { metrics }]) => {
-      const { hr, ndcg } = metrics[split]!;
+      const { hr, ndcg, invalidShare } = metrics[split]!;
       const values = [...RECALL_KS.map((k) => hr[k]), ...NDCG_KS.map((k) => ndcg[k])];
-      return [name === best ? `${name}, kept` : name, ...values.map(figure)];
+      const invalid = unconstrained ? [`${(100 * invalidShare).toFixed(1)} %`] : [];
+      return [name === best ? `${name}, kept` : name, ...values.map(figure), ...invalid];
     });
-    const heading = [split, ...RECALL_KS.map((k) => `Recall@${k}`), ...NDCG_KS.map((k) => `NDCG@${k}`)];
+    const heading = [
+      split,
+      ...RECALL_KS.map((k) => `Recall@${k}`),
+      ...NDCG_KS.map((k) => `NDCG@${k}`),
+      ...unconstrained ? ["no SID"] : [],
+    ];
     return tableLines([heading, ...rows]);
   });
 }

@@ -21,6 +21,7 @@ export const RowSettings = z.object({
   beams: z.int(),
   limit: z.int(),
   shard: z.string(),
+  unconstrained: z.boolean().default(false),
 });
 export type RowSettings = z.output<typeof RowSettings>;
 

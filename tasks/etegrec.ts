@@ -35,6 +35,9 @@ const config = z.strictObject({
     "splits to rank at the end with the best checkpoint of each stage",
   ),
   beams: z.int().min(10).default(20).describe("SIDs kept a user in these evaluations"),
+  unconstrained: z.boolean().default(false).describe(
+    "in these evaluations write any codewords, be they a SID or not, as ETEGRec's code does",
+  ),
   limit: z.int().min(0).default(0).describe("evaluate the first so many users alone; 0: all"),
   ...VariantFlag,
   ...etegrecFields,
@@ -71,6 +74,7 @@ export async function etegrec(flags: Flags, io: TaskIO): Promise<EtegrecReport |
     tokenizer,
     evaluate,
     beams,
+    unconstrained,
     limit,
     rlSteps,
     rlReward,
@@ -104,6 +108,7 @@ export async function etegrec(flags: Flags, io: TaskIO): Promise<EtegrecReport |
     tokenizer,
     evaluate,
     beams,
+    unconstrained,
     limit,
     variant,
     ...settings,
@@ -155,5 +160,8 @@ export async function etegrec(flags: Flags, io: TaskIO): Promise<EtegrecReport |
   }
   const kept = await keptCheckpoint(new RunDirectory(join(out, best)));
   await run.write("index.json", await Deno.readTextFile(`${kept}/index.json`));
-  return await reportStages({ out, stages: trained, best, evaluate, beams, limit, variant }, io);
+  return await reportStages(
+    { out, stages: trained, best, evaluate, beams, limit, variant, unconstrained },
+    io,
+  );
 }

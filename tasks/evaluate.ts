@@ -41,6 +41,7 @@ import {
   RunFlags,
   type TrainedRun,
 } from "./_run.ts";
+import { openProductSearch, productRecommender } from "./_product_search.ts";
 import { scoreFiles } from "./_score.ts";
 
 const config = z.strictObject({
@@ -56,6 +57,9 @@ const config = z.strictObject({
       "share it)",
   ),
   out: z.string().default("").describe("folder to write: metrics.json, predictions.jsonl"),
+  unconstrained: z.boolean().default(false).describe(
+    "write any codewords, be they a SID or not, as TIGER and ETEGRec were evaluated; for models with a table a level",
+  ),
   limit: z.int().min(0).default(0).describe("the first so many users alone; 0: all"),
   mixture: z.number().min(0).max(1).default(0).describe(
     "also report the model mixed with transition counts, which have this share; 0: no mixture",
@@ -121,7 +125,7 @@ function modeOf(flags: Flags): (flags: Flags, io: TaskIO) => Promise<unknown> {
 
 /** Evaluates as the flags say; also the evaluation stage of `quickstart`. */
 export async function evaluate(flags: Flags, io: TaskIO): Promise<EvaluateReport> {
-  const { split, beams, out, limit, shard } = flags;
+  const { split, beams, out, limit, shard, unconstrained } = flags;
   const run = await openRun(flags.run, flags.data, flags);
   const all = samplesOf(run.dataset, run.data, split, limit);
   const { first, end } = shardRows(shard, all.length);
@@ -138,6 +142,7 @@ export async function evaluate(flags: Flags, io: TaskIO): Promise<EvaluateReport
     beams,
     limit,
     shard,
+    unconstrained,
   };
   const sids = run.sids.map((sid) => sid.join(""));
   await using rows = await RowFile.open(out, settings, flags.resume);
@@ -247,6 +252,10 @@ interface Ranker {
 async function openRanker(flags: Flags, run: TrainedRun, sids: readonly string[]): Promise<Ranker> {
   const { device } = await openDevice(flags.variant);
   const { model } = await openModel(device, run, flags.checkpoint);
+  if (flags.unconstrained) {
+    const search = openProductSearch(device, run, model, flags.beams);
+    return { recommend: productRecommender(search, run), batch: search.promptsPerBatch };
+  }
   const search = openSearch(device, run, model, openTrie(device, run), flags);
   const names = leafSids(search.trie.host, sids);
   return {
