@@ -44,6 +44,7 @@ export const task: Task<typeof config> = {
   examples: [
     "rl --run runs/a --reward rule,ranking --out runs/b",
     "rl --run runs/a --rollout sample --reward rule,prefix --advantages level --out runs/c",
+    "rl --run runs/etegrec/finetune --loss etegrec --rollout sample --top-k 50 --out runs/d",
     "rl --config runs/b/config.json --out runs/b --resume",
   ],
   config,

@@ -38,7 +38,7 @@ export interface RlConfig extends RlExampleSettings {
   promptsPerStep: number;
   /** Updates that learn from one rollout. Default: 1. */
   numIterations: number;
-  /** Packed tokens of a micro batch. Default: 2048. */
+  /** Packed tokens of a micro batch; of an encoder-decoder, those that its encoder reads. Default: 2048. */
   tokensPerBatch: number;
   /** Weight of the KL divergence from the reference. Default: 0.001. */
   beta: number;

@@ -40,7 +40,9 @@ const fields = {
   ...RlExampleFlags,
   promptsPerStep: count().default(64).describe("prompts of an optimizer step"),
   numIterations: count().default(1).describe("updates that learn from one rollout"),
-  tokensPerBatch: count(64).default(2048).describe("packed tokens of a micro batch"),
+  tokensPerBatch: count(64).default(2048).describe(
+    "packed tokens of a micro batch; of an encoder-decoder, those that its encoder reads",
+  ),
   beta: z.number().min(0).default(0.001).describe("weight of the KL divergence from the reference"),
   klEstimator: z.enum(["auto", "k1", "k2", "k3"]).default("auto").describe(
     "its estimator; auto: the objective's",
