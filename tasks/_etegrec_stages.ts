@@ -16,6 +16,7 @@ import {
   type StoredTokenizer,
   Tokenizer,
   tokenizerFiles,
+  tokenizerFolder,
 } from "../train/etegrec/tokenizer.ts";
 import { pretrainingConfig } from "../train/etegrec/tokenizer_config.ts";
 import { encoderDecoderConfig, type PairTrainingConfig } from "../train/pairs/pair_config.ts";
@@ -146,7 +147,7 @@ export class EtegrecStages {
   async #loadTokenizer(): Promise<StoredTokenizer> {
     const { vectors, settings } = this.#input;
     const path = this.#tokenizerPath;
-    const stored = await readTokenizer(await new RunDirectory(path).checkpoint("best"));
+    const stored = await readTokenizer(await tokenizerFolder(path));
     checkTokenizer(stored, path, {
       width: vectors.dim,
       levels: settings.tokenizerLevels,

@@ -6,6 +6,7 @@ import { loadCorpus } from "../data/load.ts";
 import { UserError } from "../data/user_error.ts";
 import { checkedEtegrec } from "../train/etegrec/config.ts";
 import { etegrecFields, EtegrecSchema } from "../train/etegrec/schema.ts";
+import { tokenizerFolder } from "../train/etegrec/tokenizer.ts";
 import { RunDirectory } from "../train/run_directory.ts";
 import type { Task, TaskIO } from "./_cli.ts";
 import { type EtegrecReport, reportStages } from "./_etegrec_report.ts";
@@ -98,7 +99,11 @@ export async function etegrec(flags: Flags, io: TaskIO): Promise<EtegrecReport |
   }
   const { vectors, files } = await loadItemVectors({ embeddings, collab, input }, corpus);
   const { device } = await openDevice(variant);
-  const sources = [...dataset.files, ...files];
+  const sources = [
+    ...dataset.files,
+    ...files,
+    ...tokenizer ? [`${await tokenizerFolder(tokenizer)}/rqvae.safetensors`] : [],
+  ];
   const manifest = await runManifest(device, dataset.name, sources, { task: "etegrec", seed: settings.seed });
   const resolved = {
     data,

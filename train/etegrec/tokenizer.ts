@@ -18,6 +18,7 @@ import {
   normalizerTensors,
 } from "../../sid/normalize.ts";
 import { storedShape } from "../../sid/rq_vae.ts";
+import { RunDirectory } from "../run_directory.ts";
 
 const Facts = z.strictObject({
   codebookSizes: z.array(z.int().min(1)).min(1),
@@ -38,6 +39,16 @@ export function tokenizerFiles({ tensors, ...facts }: StoredTokenizer): ModelFil
     { name: NAMES.weights, bytes: writeSafetensors(tensors) },
     { name: NAMES.facts, bytes: new TextEncoder().encode(JSON.stringify(facts, null, 2) + "\n") },
   ];
+}
+
+/** Where the tokenizer stage in a run directory keeps {@link tokenizerFiles}. Throws {@link UserError} where there is none. */
+export async function tokenizerFolder(path: string): Promise<string> {
+  const run = new RunDirectory(path);
+  if (await run.hasCheckpoint()) return await run.checkpoint("best");
+  throw new UserError(
+    `Cannot use the tokenizer ${path}: there is none, expected the folder \`tokenizer\` of a run of \`genrec etegrec\` ` +
+      "that is past this stage. Check the path, or train one without --tokenizer",
+  );
 }
 
 /** Reads {@link tokenizerFiles}. Throws {@link UserError} where they are missing or damaged. */

@@ -5,7 +5,12 @@ import type { TensorMap } from "../../../models/parameters.ts";
 import { RqVae } from "../../../models/rq_vae.ts";
 import { fitNormalizer, normalizerTensors } from "../../../sid/normalize.ts";
 import { codeTable, type CodeTableConfig } from "../../../train/etegrec/code_table.ts";
-import { checkTokenizer, type StoredTokenizer, Tokenizer } from "../../../train/etegrec/tokenizer.ts";
+import {
+  checkTokenizer,
+  type StoredTokenizer,
+  Tokenizer,
+  tokenizerFolder,
+} from "../../../train/etegrec/tokenizer.ts";
 
 const SIZES = { width: 4, levels: 2, codebookSize: 3, latentDim: 4 };
 const device = await Device.open();
@@ -41,6 +46,13 @@ Deno.test("checkTokenizer() names both sizes where a tokenizer has others than v
       (error) => error instanceof UserError && message.test(error.message),
     );
   }
+});
+
+Deno.test("tokenizerFolder() says where there is no tokenizer", async () => {
+  await assert.rejects(
+    tokenizerFolder("runs/none"),
+    (error) => error instanceof UserError && /the tokenizer runs\/none: there is none/.test(error.message),
+  );
 });
 
 Deno.test("codeTable() tells items of equal codes apart as long as there are codes to do so", async () => {
