@@ -5,7 +5,7 @@ import { splits } from "../data/dataset.ts";
 import { loadCorpus } from "../data/load.ts";
 import { UserError } from "../data/user_error.ts";
 import { checkedEtegrec } from "../train/etegrec/config.ts";
-import { etegrecFields, EtegrecSchema } from "../train/etegrec/schema.ts";
+import { etegrecFields } from "../train/etegrec/schema.ts";
 import { tokenizerFolder } from "../train/etegrec/tokenizer.ts";
 import { RunDirectory } from "../train/run_directory.ts";
 import type { Task, TaskIO } from "./_cli.ts";
@@ -64,29 +64,10 @@ export const task: Task<typeof config> = {
 
 /** Trains all stages as the flags say and reports on them. Undefined where the run was interrupted. */
 export async function etegrec(flags: Flags, io: TaskIO): Promise<EtegrecReport | undefined> {
-  const {
-    out,
-    resume,
-    variant,
-    data,
-    embeddings,
-    collab,
-    input,
-    tokenizer,
-    evaluate,
-    beams,
-    unconstrained,
-    limit,
-    rlSteps,
-    rlReward,
-    rlLoss,
-    rlNumGenerations,
-    rlPromptsPerStep,
-    rlLearningRate,
-    ...given
-  } = flags;
-  const settings = checkedEtegrec(EtegrecSchema.parse(given));
-  const last = { rlSteps, rlReward, rlLoss, rlNumGenerations, rlPromptsPerStep, rlLearningRate };
+  const { out, resume, ...resolved } = flags;
+  const { data, embeddings, collab, input, tokenizer, evaluate, variant } = resolved;
+  // Keys that are not settings of the stages are left out.
+  const settings = checkedEtegrec(z.object(etegrecFields).parse(flags));
   const run = new RunDirectory(out);
   await run.check(resume);
   const corpus = await loadCorpus(data);
@@ -105,20 +86,6 @@ export async function etegrec(flags: Flags, io: TaskIO): Promise<EtegrecReport |
     ...tokenizer ? [`${await tokenizerFolder(tokenizer)}/rqvae.safetensors`] : [],
   ];
   const manifest = await runManifest(device, dataset.name, sources, { task: "etegrec", seed: settings.seed });
-  const resolved = {
-    data,
-    embeddings,
-    collab,
-    input,
-    tokenizer,
-    evaluate,
-    beams,
-    unconstrained,
-    limit,
-    variant,
-    ...settings,
-    ...last,
-  };
   const stages = new EtegrecStages({
     device,
     dataset,
@@ -149,12 +116,12 @@ export async function etegrec(flags: Flags, io: TaskIO): Promise<EtegrecReport |
   });
   if (!trained) return interrupted();
   let best = betterStage(trained, io);
-  if (rlSteps > 0) {
+  if (flags.rlSteps > 0) {
     const { evalSamples, evalBeams, seed } = settings;
     const outcome = await reinforce({
       out,
       stage: best,
-      settings: last,
+      settings: flags,
       shared: { evalSamples, evalBeams, seed },
       embeddings: embeddings || collab,
       variant,
@@ -165,8 +132,5 @@ export async function etegrec(flags: Flags, io: TaskIO): Promise<EtegrecReport |
   }
   const kept = await keptCheckpoint(new RunDirectory(join(out, best)));
   await run.write("index.json", await Deno.readTextFile(`${kept}/index.json`));
-  return await reportStages(
-    { out, stages: trained, best, evaluate, beams, limit, variant, unconstrained },
-    io,
-  );
+  return await reportStages({ ...flags, stages: trained, best }, io);
 }
