@@ -3,17 +3,20 @@ import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import { parseArgs } from "../../tasks/_cli.ts";
 import { task as baseline } from "../../tasks/baseline.ts";
+import { task as etegrec } from "../../tasks/etegrec.ts";
 import { task as rl } from "../../tasks/rl.ts";
 import { task } from "../../tasks/sft.ts";
 
 const folder = fileURLToPath(new URL("../../configs", import.meta.url));
 const names = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
 
-Deno.test("every preset of configs/ is one of `genrec sft`, of `genrec rl` where it ends in -rl, or of `genrec baseline`", () => {
+Deno.test("every preset of configs/ is one of `genrec sft`, of `rl` where it ends in -rl, or of the task that it begins with", () => {
   for (const name of names) {
     const path = `${folder}/${name}`;
     const { config }: { config: Record<string, unknown> } = name.startsWith("baseline-")
       ? parseArgs(baseline, ["--config", path, "--data", "d", "--out", "o"])!
+      : name.startsWith("etegrec-")
+      ? parseArgs(etegrec, ["--config", path, "--data", "d", "--out", "o"])!
       : name.endsWith("-rl.yaml")
       ? parseArgs(rl, ["--config", path, "--run", "r", "--out", "o"])!
       : parseArgs(task, ["--config", path, "--data", "d", "--out", "o"])!;
