@@ -10,9 +10,11 @@
 import { parseArgs } from "node:util";
 import type { Sample } from "../data/dataset.ts";
 import { shuffledOrder } from "../data/shuffle.ts";
+import { DeviceTrie } from "../eval/device_trie.ts";
 import { Device } from "../kernels/device.ts";
 import { Optimizer } from "../models/optimizer.ts";
 import { LossLog } from "../sid/loss_log.ts";
+import { buildTrie } from "../sid/trie.ts";
 import { formatBytes } from "../train/estimate.ts";
 import { pairGroups } from "../train/pairs/pair_data.ts";
 import { PairStep } from "../train/pairs/pair_step.ts";
@@ -90,13 +92,14 @@ for (const size of values.sizes.split(",")) {
     capacity: { items, pairs: batch.length },
     tokensPerItem: tokens.longest,
   };
+  const trie = new DeviceTrie(device, buildTrie(tokens.itemTokens));
   const log = new LossLog(device, 1000);
   let done = 0;
   const ourSteps = async (step: PairStep, count: number): Promise<number[]> => {
-    for (let i = 0; i < count; i++) step.run(done++, groups, learningRate, log);
+    for (let i = 0; i < count; i++) step.run(done++, groups, trie, learningRate, log);
     return (await log.read()).get("next item")!;
   };
-  const config = { dropout: 0, labelSmoothing: 0, seed: SEED };
+  const config = { dropout: 0, labelSmoothing: 0, trieLossWeight: 0, seed: SEED };
   const plain = new PairStep(parts, config);
   const ourLosses = await ourSteps(plain, CHECKED_STEPS);
   plain.destroy();

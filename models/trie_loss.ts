@@ -28,6 +28,10 @@ export interface TrieLossOptions {
   tokens: { start: number; end: number };
   /** u32 (R): node of the trie before each target, 0xffffffff where the target is no token of a SID. */
   nodes: Flat;
+  /** u32 (R): ids of the targets where those of the rows count from `firstToken`. Default: those of the rows. */
+  targets?: Flat;
+  /** Token id of the first row of the output matrix. Default: 0. */
+  firstToken?: number;
   /** Share of the loss that is over the children of the node, from 0 to 1, at targets that are among them. */
   share: number;
   /** Says that every row with a weight is such a target: with a share of 1 the vocabulary is then left out. */
@@ -82,9 +86,9 @@ export function trieAwareLoss(
 ): void {
   const { device } = tape;
   const { labelSmoothing: smoothing, chunk = DEFAULT_CHUNK } = options;
-  const { trie, nodes, tokens, share, sidsOnly, scratch } = options.trie;
+  const { trie, nodes, tokens, share, sidsOnly, scratch, firstToken = 0 } = options.trie;
   if (!(share >= 0 && share <= 1)) throw new RangeError(`trie share is ${share}: expected 0 to 1`);
-  const targets: TrieTargets = { trie, nodes, targets: rows.targets };
+  const targets: TrieTargets = { trie, nodes, targets: options.trie.targets ?? rows.targets };
   const { stats, ofTrie, ofVocabulary, gradientOfTrie, gradientOfVocabulary } = scratch;
   trieLossWeights(device, rows.weights, targets, share, { ofTrie, ofVocabulary });
   const scaled = rows.gradientWeights;
@@ -107,8 +111,9 @@ export function trieAwareLoss(
   }
   if (share === 0) return;
 
-  const chunks = tokenChunks(weights.blocks(weight), tokens, chunk);
-  const first = (part: VocabularyChunk) => part.block.start + part.start;
+  const own = { start: tokens.start - firstToken, end: tokens.end - firstToken };
+  const chunks = tokenChunks(weights.blocks(weight), own, chunk);
+  const first = (part: VocabularyChunk) => firstToken + part.block.start + part.start;
   let kept: Matrix | undefined;
   for (const [i, part] of chunks.entries()) {
     const logits = chunkLogits(device, hidden, part);

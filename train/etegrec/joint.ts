@@ -1,7 +1,9 @@
+import { DeviceTrie } from "../../eval/device_trie.ts";
 import { EncoderDecoder } from "../../models/encoder_decoder.ts";
 import { Optimizer } from "../../models/optimizer.ts";
 import { learningRateAt, type Schedule } from "../../models/schedule.ts";
 import type { Embeddings } from "../../sid/embeddings.ts";
+import { buildTrie } from "../../sid/trie.ts";
 import { LossLog } from "../../sid/loss_log.ts";
 import type { BaselineInput, BaselineResult } from "../baselines/method.ts";
 import { retrievalFiles } from "../pairs/retrieval.ts";
@@ -93,6 +95,12 @@ export async function trainJoint(input: JointInput, config: EtegrecConfig): Prom
   const tokenizer = new Tokenizer(device, vectors, input.start);
   const { shape } = tokenizer.model;
   let table = await codeTable(tokenizer, config);
+  let trie = new DeviceTrie(device, buildTrie(table.tokens.itemTokens));
+  const recode = async () => {
+    table = await codeTable(tokenizer, config);
+    trie.destroy();
+    trie = new DeviceTrie(device, buildTrie(table.tokens.itemTokens));
+  };
   const model = new EncoderDecoder(device, encoderDecoderConfig(config, table.tokens.sizes), {
     extra: adapterSpecs(config.dModel, shape.latentWidth, shape.width),
   });
@@ -125,7 +133,7 @@ export async function trainJoint(input: JointInput, config: EtegrecConfig): Prom
   /** Codes all items anew; what the log says of it. */
   const refreshCodes = async (epoch: number) => {
     const before = table;
-    table = await codeTable(tokenizer, config);
+    await recode();
     const changed = changedItems(before, table);
     const { largest, share, distinct } = table.conflicts;
     input.onCodes?.(epoch + 1, changed, table.conflicts);
@@ -153,7 +161,7 @@ export async function trainJoint(input: JointInput, config: EtegrecConfig): Prom
       async restore(folder) {
         const path = `${folder}/${TOKENIZER_TRAINER}`;
         optimizers.tokenizer.restore(await loadOptimizer(path), path);
-        table = await codeTable(tokenizer, config);
+        await recode();
       },
       learningRate: (_, { epoch, i }) => schedules.learningRate(epoch, i),
       step(_, { epoch, i }, learningRate) {
@@ -162,6 +170,7 @@ export async function trainJoint(input: JointInput, config: EtegrecConfig): Prom
           step: schedules.stepOf(epoch, i),
           groups: data.groups(epoch, i),
           itemTokens: table.tokens.itemTokens,
+          trie,
           learningRate,
           aligned: isAligned(epoch),
         };
@@ -194,7 +203,7 @@ export async function trainJoint(input: JointInput, config: EtegrecConfig): Prom
     });
   } finally {
     await device.settle(); // of a stopped run, work is in flight
-    const parts = [joint, ...Object.values(optimizers), ...Object.values(logs), model, tokenizer];
+    const parts = [joint, trie, ...Object.values(optimizers), ...Object.values(logs), model, tokenizer];
     for (const part of parts) part.destroy();
   }
 }

@@ -1,3 +1,4 @@
+import type { DeviceTrie } from "../../eval/device_trie.ts";
 import type { Device } from "../../kernels/device.ts";
 import { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/tensor.ts";
@@ -36,6 +37,7 @@ export type JointStepConfig = Pick<
   EtegrecConfig,
   | "dropout"
   | "labelSmoothing"
+  | "trieLossWeight"
   | "seed"
   | "siaWeight"
   | "psaWeight"
@@ -65,6 +67,8 @@ export interface JointBatch {
   groups: readonly ItemGroup[];
   /** SIDs as they are now, in the recommender's ids. */
   itemTokens: readonly Uint32Array[];
+  /** The same as a trie. */
+  trie: DeviceTrie;
   learningRate: number;
   /** Whether the alignment losses take part. */
   aligned: boolean;
@@ -126,10 +130,13 @@ export class JointStep {
   }
 
   /** The recommender learns; logs `next item`, `sia` and `psa`. */
-  trainRecommender({ step, groups, itemTokens, learningRate, aligned }: JointBatch, log: LossLog): void {
+  trainRecommender(
+    { step, groups, itemTokens, trie, learningRate, aligned }: JointBatch,
+    log: LossLog,
+  ): void {
     if (aligned) this.#writeTargets(groups);
     const pairs = pairGroups(groups, itemTokens);
-    this.#pairs.run(step, pairs, learningRate, log, ({ tape, packed, encoded, states }) => {
+    this.#pairs.run(step, pairs, trie, learningRate, log, ({ tape, packed, encoded, states }) => {
       if (!aligned) return;
       const targets = this.#code(new Tape(this.#device, false), 0);
       tape.constant(targets.latents);

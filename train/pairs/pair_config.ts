@@ -33,6 +33,8 @@ export interface PairTrainingConfig {
   dropout: number;
   /** Target mass spread over the codewords of a level. */
   labelSmoothing: number;
+  /** Share of the loss that is over the codewords that may follow in the catalogue, not all of a level. */
+  trieLossWeight: number;
   /** Passes over the train split. */
   numTrainEpochs: number;
   /** Encoder tokens of an optimizer step. */
@@ -89,6 +91,9 @@ export const pairTrainingFields = {
   maxHistory: size.default(20).describe("items of the longest history; older ones are left out"),
   dropout: decay.default(0.1).describe("dropout rate"),
   labelSmoothing: share.default(0).describe("target mass spread over the codewords of a level"),
+  trieLossWeight: share.default(1).describe(
+    "share of the loss over the codewords that may follow in the catalogue, not all of a level",
+  ),
   numTrainEpochs: size.default(10).describe("passes over the train split"),
   tokensPerBatch: size.default(1024).describe("encoder tokens of an optimizer step"),
   learningRate: z.number().positive().default(2e-3).describe("peak learning rate"),
@@ -103,7 +108,7 @@ export const pairTrainingFields = {
     "samples of the valid split to rank after an epoch; 0: none",
   ),
   evalBeams: size.default(20).describe("beams of validation"),
-  normalisation: z.enum(NORMALISATIONS).default("vocab").describe(
+  normalisation: z.enum(NORMALISATIONS).default("children").describe(
     "what decoding normalises a token's probability over: all codewords of its level, or those that may follow;",
   ),
   patience: z.int().min(0).default(5).describe(

@@ -1,9 +1,11 @@
+import type { DeviceTrie } from "../../eval/device_trie.ts";
 import { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/tensor.ts";
 import type { EncoderDecoder } from "../../models/encoder_decoder.ts";
 import type { Optimizer } from "../../models/optimizer.ts";
 import { type PackedPairs, PackedPairsBuffer, type PairGroup } from "../../models/packed_pairs.ts";
 import type { LossLog } from "../../sid/loss_log.ts";
+import { PairTrieLoss } from "./pair_trie_loss.ts";
 
 /** A step after its forward pass: what losses beside the next item's may read. */
 export interface PairForward {
@@ -31,6 +33,8 @@ export interface PairStepParts {
 export interface PairStepConfig {
   dropout: number;
   labelSmoothing: number;
+  /** Share of the loss that is over the codewords that may follow in the catalogue. */
+  trieLossWeight: number;
   seed: number;
 }
 
@@ -41,6 +45,7 @@ export class PairStep {
   #parts: PairStepParts;
   #config: PairStepConfig;
   #dropoutSeed: Flat;
+  #trieLoss: PairTrieLoss | undefined;
 
   constructor(parts: PairStepParts, config: PairStepConfig) {
     const { model, capacity: { items, pairs }, tokensPerItem, inputs = items * tokensPerItem } = parts;
@@ -48,15 +53,19 @@ export class PairStep {
     this.#config = config;
     this.buffer = new PackedPairsBuffer(model.device, { inputs, pairs, depth: tokensPerItem }, model);
     this.#dropoutSeed = model.device.createFlat("u32", 4);
+    if (config.trieLossWeight > 0) {
+      this.#trieLoss = new PairTrieLoss(model, this.buffer, config.trieLossWeight);
+    }
   }
 
   /**
    * Step `step` of the run. Its loss, the mean over target tokens, is in `log` as `next item`; `extraLoss` adds losses
-   * by `tape.record()` between forward and backward pass, and logs them.
+   * by `tape.record()` between forward and backward pass, and logs them. `trie` holds the SIDs as they are now.
    */
   run(
     step: number,
     groups: readonly PairGroup[],
+    trie: DeviceTrie,
     learningRate: number,
     log: LossLog,
     extraLoss?: (forward: PairForward) => void,
@@ -67,7 +76,8 @@ export class PairStep {
     optimizer.prepare(step, learningRate);
     log.begin();
     device.write(this.#dropoutSeed, new Uint32Array([seed, 0, step, 0]));
-    this.buffer.write(groups, 1 / weightOf(groups));
+    const places = this.buffer.write(groups, 1 / weightOf(groups));
+    this.#trieLoss?.write(trie, groups, places);
     parameters.clearGradients();
     const { packed } = this.buffer;
     device.scope(() => {
@@ -75,7 +85,8 @@ export class PairStep {
       const dropout = rate > 0 ? { rate, seed: this.#dropoutSeed } : undefined;
       const encoded = model.encode(tape, packed.encoder, dropout);
       const states = model.decode(tape, packed, encoded, dropout);
-      model.loss(tape, packed, states, { labelSmoothing });
+      if (this.#trieLoss) this.#trieLoss.loss(tape, trie, states, labelSmoothing);
+      else model.loss(tape, packed, states, { labelSmoothing });
       extraLoss?.({ tape, packed, encoded, states });
       tape.backward();
     });
@@ -87,6 +98,7 @@ export class PairStep {
   /** Frees its arrays. */
   destroy(): void {
     this.buffer.destroy();
+    this.#trieLoss?.destroy();
     this.#parts.model.device.destroy(this.#dropoutSeed);
   }
 }

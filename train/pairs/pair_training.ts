@@ -1,4 +1,5 @@
 import type { Dataset } from "../../data/dataset.ts";
+import { DeviceTrie } from "../../eval/device_trie.ts";
 import type { Device } from "../../kernels/device.ts";
 import type { EncoderDecoder } from "../../models/encoder_decoder.ts";
 import { Optimizer } from "../../models/optimizer.ts";
@@ -7,6 +8,7 @@ import type { ModelFile } from "../../models/pretrained.ts";
 import { learningRateAt, type Schedule } from "../../models/schedule.ts";
 import { savePretrained } from "../../models/save_pretrained.ts";
 import type { CodeTokens } from "../../sid/code_tokens.ts";
+import { buildTrie } from "../../sid/trie.ts";
 import { LossLog } from "../../sid/loss_log.ts";
 import type { BaselineInput, BaselineResult } from "../baselines/method.ts";
 import { trainerFiles, type TrainerState } from "../checkpoint.ts";
@@ -63,6 +65,7 @@ export async function trainPairs(
     inputs: encoderRows(data, tokens, epochs),
   }, config);
   const validation = pairValidation(device, tokens, dataset, config);
+  const trie = new DeviceTrie(device, buildTrie(tokens.itemTokens));
   try {
     return await trainEpochs({
       device,
@@ -82,7 +85,7 @@ export async function trainPairs(
         }),
       learningRate: (step) => learningRateAt(step, schedule),
       step: (step, { epoch, i }, learningRate) =>
-        training.run(step, pairGroups(data.groups(epoch, i), tokens.itemTokens), learningRate, log),
+        training.run(step, pairGroups(data.groups(epoch, i), tokens.itemTokens), trie, learningRate, log),
       losses: () => meanLosses(log),
       validate: async () => await validation?.quality(model, signal),
       files: (state) => pairCheckpoint({ model, optimizer, state, companions: input.companions ?? [] }),
@@ -91,7 +94,7 @@ export async function trainPairs(
     });
   } finally {
     await device.settle(); // of a stopped run, work is in flight
-    for (const part of [training, log, optimizer]) part.destroy();
+    for (const part of [training, log, optimizer, trie]) part.destroy();
     validation?.destroy();
   }
 }
