@@ -49,7 +49,7 @@ async function lists(dir: string, words: string[]): Promise<string[]> {
 Deno.test("evaluate and recommend serve a run of tiger, and a checkpoint of it alone", async () => {
   await withTiger(async (dir, latest) => {
     const { report, predictions } = await evaluated(dir, "eval", { beams: 4 });
-    assert.deepEqual([report.users, report.maxHistory, report.normalisation], [1, 3, "children"]);
+    assert.deepEqual([report.users, report.maxHistory, report.normalisation], [1, 3, "vocab"]);
     const { items, scores } = JSON.parse(predictions);
     assert.deepEqual(items.toSorted(), [0, 1, 2, 3]);
     const best = await lists(dir, ["--run", join(dir, "run")]);
@@ -126,6 +126,6 @@ Deno.test("rl sharpens a run of tiger, and evaluate serves what came of it", asy
     assert.equal(kept.predictions, first.predictions);
     const after = await evaluated(dir, "after", { ...settings, checkpoint: "latest" });
     assert.notEqual(after.predictions, first.predictions);
-    assert.deepEqual([after.report.maxHistory, after.report.normalisation], [3, "children"]);
+    assert.deepEqual([after.report.maxHistory, after.report.normalisation], [3, "vocab"]);
   });
 });

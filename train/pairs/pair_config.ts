@@ -91,7 +91,7 @@ export const pairTrainingFields = {
   maxHistory: size.default(20).describe("items of the longest history; older ones are left out"),
   dropout: decay.default(0.1).describe("dropout rate"),
   labelSmoothing: share.default(0).describe("target mass spread over the codewords of a level"),
-  trieLossWeight: share.default(1).describe(
+  trieLossWeight: share.default(0).describe(
     "share of the loss over the codewords that may follow in the catalogue, not all of a level",
   ),
   numTrainEpochs: size.default(10).describe("passes over the train split"),
@@ -108,8 +108,9 @@ export const pairTrainingFields = {
     "samples of the valid split to rank after an epoch; 0: none",
   ),
   evalBeams: size.default(20).describe("beams of validation"),
-  normalisation: z.enum(NORMALISATIONS).default("children").describe(
-    "what decoding normalises a token's probability over: all codewords of its level, or those that may follow;",
+  normalisation: z.enum(NORMALISATIONS).default("vocab").describe(
+    "what decoding normalises a token's probability over: all codewords of its level, or those that may follow, which " +
+      "goes with --trie-loss-weight 1;",
   ),
   patience: z.int().min(0).default(5).describe(
     "validations without a better NDCG@10 to stop after; 0: never",

@@ -46,7 +46,6 @@ const config: EtegrecConfig = EtegrecSchema.parse({
   tokenizerLayers: [8],
   tokenizerEpochs: 4,
   suffixCodes: 16,
-  trieLossWeight: 0, // over all codewords, losses before and after other SIDs can be compared
 });
 
 const device = await Device.open();
