@@ -4,7 +4,7 @@ import { UserError } from "../data/user_error.ts";
 import type { Credit } from "../eval/evaluate.ts";
 import { isFile } from "../train/run_directory.ts";
 import { UsageError } from "./_cli.ts";
-import { readRun, type RunFacts } from "./_compare_runs.ts";
+import { isSameSetting, readRun, type RunFacts } from "./_compare_runs.ts";
 import { checkPaired, type EvaluationFolder, readEvaluation } from "./_evaluation_folder.ts";
 
 /** An evaluation with the run that it is of. */
@@ -125,11 +125,19 @@ async function evaluationIn(folder: string): Promise<string> {
 
 /** Paths without the seed, shortened to the part in which they differ. */
 function namesWithoutSeed(folders: readonly { folder: string; seed: number | null }[]): string[] {
-  const parts = folders.map(({ folder, seed }) => {
+  const split = (path: string) => path.split("/").filter((part) => part !== "" && part !== ".");
+  const whole = folders.map(({ folder }) => split(folder));
+  // Folders that all lie in say nothing of seeds, whatever numbers they have.
+  let shared = 0;
+  if (new Set(whole.map((part) => part.join("/"))).size > 1) {
+    while (whole.every((part) => shared < part.length && part[shared] === whole[0][shared])) shared++;
+  }
+  const parts = folders.map(({ seed }, i) => {
+    const own = whole[i].slice(shared).join("/");
     const seedless = seed === null
-      ? folder
-      : folder.replace(new RegExp(`[-_.]?(seed[-_=]?)?(?<!\\d)${seed}(?!\\d)(?=$|[-_./])`, "gi"), "");
-    return seedless.split("/").filter((part) => part !== "" && part !== ".");
+      ? own
+      : own.replace(new RegExp(`[-_.]?(seed[-_=]?)?(?<!\\d)${seed}(?!\\d)(?=$|[-_./])`, "gi"), "");
+    return [...whole[i].slice(0, shared), ...split(seedless)];
   });
   const distinct = new Set(parts.map((part) => part.join("/"))).size;
   const shortest = Math.min(...parts.map(({ length }) => length));
@@ -179,7 +187,7 @@ function checkSeeds({ name, members: [first, ...others] }: Group): void {
     }
     const [found, expected] = [member.run.settings, first.run.settings];
     for (const key of new Set([...Object.keys(expected), ...Object.keys(found)])) {
-      if (found[key]?.seedless !== expected[key]?.seedless) {
+      if (!isSameSetting(found[key], expected[key])) {
         refuse(key, found[key]?.value, expected[key]?.value);
       }
     }

@@ -15,6 +15,15 @@ export interface Setting {
   seedless: string;
 }
 
+/** Whether two runs that may differ in their seed have the same setting: a folder may hold the other's seed by chance. */
+export function isSameSetting(a: Setting | undefined, b: Setting | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  const parts = ({ value, seedless }: Setting) => [value, seedless].map((text) => text.split("/"));
+  const [[values, seedless], [otherValues, otherSeedless]] = [parts(a), parts(b)];
+  return values.length === otherValues.length &&
+    values.every((value, i) => value === otherValues[i] || seedless[i] === otherSeedless[i]);
+}
+
 /** What a run directory says of what was evaluated. */
 export interface RunFacts {
   path: string;

@@ -168,7 +168,9 @@ Deno.test("compare refuses what is no other seed of the same system, naming the 
 });
 
 Deno.test("compare follows a run to the one that it goes on from", async () => {
-  await withFiles({}, async (dir) => {
+  await withFiles({}, async (home) => {
+    const dir = join(home, "shelf-43"); // a number that is a seed, too
+    await Deno.mkdir(dir);
     const ranks = [0, null];
     const goesOn = (from: string, seed: number) =>
       writeRun(dir, `rl-${seed}`, { seed, ranks, seconds: 5, config: { run: join(dir, "runs", from) } });
