@@ -290,10 +290,11 @@ export async function modelFolder(
     which === "best" && !await isFile(`${path}/best`) ? "latest" : which,
   );
   const checkpoint = basename(folder);
-  const kept = await Array.fromAsync(Deno.readDir(`${path}/checkpoints`), ({ name }) => name);
+  const kept: string[] = await Array.fromAsync(Deno.readDir(`${path}/checkpoints`), ({ name }) => name)
+    .catch(() => []);
   if (!kept.includes(checkpoint)) {
     throw new UserError(
-      `Cannot use checkpoint ${checkpoint} of run ${path}: it has ${kept.sort().join(", ")}`,
+      `Cannot use checkpoint ${checkpoint} of run ${path}: it has ${kept.sort().join(", ") || "none"}`,
     );
   }
   return { folder, checkpoint };

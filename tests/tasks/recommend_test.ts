@@ -142,7 +142,9 @@ Deno.test("recommend refuses before it loads a model, and leaves nothing behind"
     };
     for (const [name, text] of Object.entries(files)) await Deno.writeTextFile(join(dir, name), text);
     // A model that cannot be loaded.
-    await Deno.remove(join(dir, "run/checkpoints"), { recursive: true });
+    for (const { name } of Deno.readDirSync(join(dir, "run/checkpoints"))) {
+      await Deno.remove(join(dir, "run/checkpoints", name, "model.safetensors"));
+    }
     const before = filesIn(dir);
     const cases: [flags: string, message: RegExp, type?: typeof UserError][] = [
       ["", /Expected one of --history, --titles and --file, found none/, UsageError],
@@ -166,5 +168,12 @@ Deno.test("recommend refuses before it loads a model, and leaves nothing behind"
       );
     }
     assert.deepEqual(filesIn(dir), before);
+    await Deno.remove(join(dir, "run/checkpoints"), { recursive: true });
+    await assert.rejects(
+      recommend(dir, ["--history", "1"]),
+      (error) =>
+        error instanceof UserError &&
+        /Cannot use checkpoint step-\d of run .*: it has none/.test(error.message),
+    );
   });
 });
