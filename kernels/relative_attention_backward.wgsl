@@ -1,5 +1,5 @@
-// Backward of relative_attention.wgsl, where the place of a query among the keys is its own row if there is a bias. Two
-// neighbouring queries (relative_attention_dq) or keys (relative_attention_dkv) an invocation.
+// Backward of relative_attention.wgsl. Two neighbouring queries (relative_attention_dq) or keys (relative_attention_dkv)
+// an invocation.
 struct Params {
   rows: u32, heads: u32,
   q: u32, k: u32, v: u32, // first groups of the columns
@@ -9,8 +9,8 @@ struct Params {
 }
 @group(0) @binding(20) var<uniform> params: Params;
 
-// Per query (start, end) of the keys that it sees and its own row (relative_attention_dq), per key (start, end) of the
-// queries that see it (relative_attention_dkv).
+// Per query (start, end) of the keys that it sees and the row that its own place has among the keys, per key (start, end)
+// of the queries that see it (relative_attention_dkv).
 @group(0) @binding(10) var<storage, read> intervals: array<vec4u>;
 @group(0) @binding(11) var<storage, read> viewers: array<vec2u>;
 // Bucket of each distance (2 farthest + 1). Those of a group of four follow each other.
@@ -120,7 +120,7 @@ fn key(row: u32, head: u32) -> Key {
 }
 
 fn weigh(r: Key, row: u32, i: u32, head: u32, q: Head, d_o: Head, row_stats: vec4f, weight: f32) -> Key {
-  let p = select(0.0, exp(head_dot(q, r.k) + bias_of(row, i, head) - row_stats.x), inside(i, r.seen));
+  let p = select(0.0, exp(head_dot(q, r.k) + bias_of(row, intervals[i].z, head) - row_stats.x), inside(i, r.seen));
   let d = p * (weight * head_dot(d_o, r.v) - row_stats.y);
   return Key(r.k, r.v, head_mix(r.dk, 1, q, d), head_mix(r.dv, 1, d_o, p * weight), r.seen);
 }

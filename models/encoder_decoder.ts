@@ -8,6 +8,7 @@ import { type DecodeModel, type DecodeSession, MOST_LOGITS } from "./decode.ts";
 import { productSpec } from "./decoder_blocks.ts";
 import {
   biasName,
+  CROSS_BIAS,
   crossKeyValuesName,
   headsOf,
   type Stack,
@@ -234,6 +235,7 @@ export class EncoderDecoder implements DecodeModel {
     dropout?: AttentionDropout,
   ): Matrix {
     const keys = { matrix: keyValues, k: 0, v: q.cols };
+    const bias = this.causal ? { table: CROSS_BIAS, buckets: this.#buckets.decoder } : undefined;
     return biasedAttention(
       tape,
       this.parameters,
@@ -241,7 +243,7 @@ export class EncoderDecoder implements DecodeModel {
       keys,
       visible,
       headsOf(this.config),
-      { dropout },
+      { bias, dropout },
     );
   }
 

@@ -37,6 +37,12 @@ export function biasName(stack: Stack): string {
   return `${stack}.block.0.layer.0.SelfAttention.relative_attention_bias.weight`;
 }
 
+/**
+ * Bias table (buckets, heads) of cross-attention behind a causal encoder, shared by all layers: distances to the end of
+ * what the decoder sees, which such an encoder cannot tell.
+ */
+export const CROSS_BIAS = "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight";
+
 /** Keys and values (k | v) of the encoder's rows in a layer of the decoder. */
 export function crossKeyValuesName(layer: number): string {
   return `decoder.block.${layer}.layer.1.EncDecAttention.kv.weight`;
@@ -134,6 +140,14 @@ export function stackSpecs(config: EncoderDecoderConfig): ParameterSpec[] {
         col: 0,
       })),
     );
+  const bias = (name: string): ParameterSpec => ({
+    name,
+    rows: buckets,
+    cols: num_heads,
+    init: "normal",
+    decay: true,
+    product: false,
+  });
   const gain = (name: string): ParameterSpec => ({
     name,
     rows: 1,
@@ -145,7 +159,8 @@ export function stackSpecs(config: EncoderDecoderConfig): ParameterSpec[] {
   });
   return (["encoder", "decoder"] as const).flatMap((stack) =>
     [
-      { name: biasName(stack), rows: buckets, cols: num_heads, init: "normal", decay: true, product: false },
+      bias(biasName(stack)),
+      ...stack === "decoder" && config.causal_encoder ? [bias(CROSS_BIAS)] : [],
       ...Array.from({ length: layersOf(stack, config) }, (_, layer) => {
         const last = sublayersOf(stack) - 1;
         const name = (sublayer: number, part: string) => `${stack}.block.${layer}.layer.${sublayer}.${part}`;

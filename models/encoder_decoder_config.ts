@@ -68,7 +68,8 @@ export interface EncoderDecoderConfig {
   decoder_start_token_id: number;
   /**
    * Whether a token of the encoder sees those before it alone, which T5 does not have: then one pass over a history
-   * serves the targets after each of its items.
+   * serves the targets after each of its items. Cross-attention then has a bias of the distance to the end of the
+   * history, since no token knows whether it is the last one.
    */
   causal_encoder: boolean;
 }

@@ -130,7 +130,7 @@ export class EncoderDecoderSession implements DecodeSession {
   #promptIntervals(width: number): Uint32Array {
     const intervals = new Uint32Array(4 * width * this.#spans.length);
     this.#spans.forEach(({ start, end }, u) => {
-      for (let row = u * width; row < (u + 1) * width; row++) intervals.set([start, end], 4 * row);
+      for (let row = u * width; row < (u + 1) * width; row++) intervals.set([start, end, end], 4 * row);
     });
     return intervals;
   }

@@ -214,7 +214,8 @@ export class PackedPairsBuffer {
           decoder.tokens[row] = at === 0 ? startToken : targets[at - 1];
           decoder.intervals.set([to, row + 1, row], 4 * row);
           decoder.viewers.set([row, last], 2 * row);
-          crossIntervals.set([from, from + seen], 4 * row);
+          // Places count from the end of what is seen.
+          crossIntervals.set([from, from + seen, from + seen], 4 * row);
           const head = heads.length === 1 ? 0 : at;
           const target = this.#local(token, head);
           const place = used[head]++;

@@ -191,7 +191,9 @@ Deno.test("a causal encoder runs once for completions of several parts of its in
   for (const [name, { data }] of alone.gradients) {
     const scale = data.reduce((max, value) => Math.max(max, Math.abs(value)), 1e-3);
     const actual = shared.gradients.get(name)!.data;
-    data.forEach((value, i) => assert.ok(Math.abs(actual[i] - value) < 2e-4 * scale, `${name}[${i}]`));
+    data.forEach((value, i) =>
+      assert.ok(Math.abs(actual[i] - value) < 2e-4 * scale, `${name}[${i}] is ${actual[i]}, alone ${value}`)
+    );
   }
   const buffer = new PackedPairsBuffer(device, CAPACITY, model);
   assert.throws(
