@@ -162,7 +162,7 @@ export interface RelativeBackward extends AttentionTerms {
   dO: Matrix;
   /** What the forward pass returned. */
   saved: RelativeAttention;
-  /** As in the forward pass; with a bias, the place of a query must be its own row. */
+  /** As in the forward pass. */
   intervals: Flat;
   /** The queries (start, end) that see each key (2 Tk): an interval, as they lie. */
   viewers: Flat;

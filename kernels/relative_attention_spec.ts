@@ -41,15 +41,23 @@ interface Sequence {
   keys: number;
   /** Whether queries see the keys up to their own place alone. */
   causal: boolean;
+  /** Whether the place of queries is the end of what they see, and the first of them sees a key less. Default: their row. */
+  fromEnd?: boolean;
 }
 
 function caseOf(name: string, attributes: Attributes, sequences: Sequence[], padding: number) {
   const intervals: number[] = [];
   const viewers: number[] = [];
   let [query, key] = [0, 0];
-  for (const { queries, keys, causal } of sequences) {
-    for (let i = query; i < query + queries; i++) intervals.push(key, causal ? i + 1 : key + keys, i, 0);
-    for (let j = key; j < key + keys; j++) viewers.push(causal ? j : query, query + queries);
+  for (const { queries, keys, causal, fromEnd } of sequences) {
+    for (let i = query; i < query + queries; i++) {
+      const end = causal ? i + 1 : key + keys - Number(fromEnd === true && i === query);
+      intervals.push(key, end, fromEnd ? end : i, 0);
+    }
+    for (let j = key; j < key + keys; j++) {
+      const first = query + Number(fromEnd === true && j === key + keys - 1);
+      viewers.push(causal ? j : first, query + queries);
+    }
     query += queries;
     key += keys;
   }
@@ -145,6 +153,16 @@ export const relativeAttentionSpec: KernelSpec<Attributes> = {
     }, [
       { queries: 4, keys: 4, causal: true },
       { queries: 11, keys: 11, causal: true },
+    ], 1),
+    caseOf("other keys, places at their ends", {
+      heads: 4,
+      headDim: 8,
+      buckets: 4,
+      bucketOf: buckets.backwards,
+      rate: 0,
+    }, [
+      { queries: 3, keys: 6, causal: false, fromEnd: true },
+      { queries: 2, keys: 9, causal: false, fromEnd: true },
     ], 1),
     caseOf("other keys, no bias, with dropout", { heads: 3, headDim: 12, buckets: 0, rate: 0.5 }, [
       { queries: 4, keys: 7, causal: false },
