@@ -95,7 +95,7 @@ export class EtegrecStages {
             io.log(
               `epoch ${epoch}: ${changed} items have another SID; ${distinct} different paths of codes, ${
                 (100 * share).toFixed(1)
-              } % of the items share theirs, at most ${largest} one`,
+              } % of the items share theirs, at most ${largest} a path`,
             ),
         }, settings),
     );
@@ -139,7 +139,7 @@ export class EtegrecStages {
     io.log(
       `Codes of ${vectors.rows} items: ${distinct} different paths, ${
         (100 * share).toFixed(1)
-      } % of the items share theirs, at most ${largest} one; ${duration(seconds)}`,
+      } % of the items share theirs, at most ${largest} a path; ${duration(seconds)}`,
     );
     return stored;
   }
