@@ -8,9 +8,8 @@ import { UserError } from "../../data/user_error.ts";
 export type SequenceTargets = "all" | "last";
 
 /**
- * Train histories as sequences of item numbers: every item but the first is predicted from those before it. Longer ones
- * are cut into parts of `maxLength` inputs; a part starts with the last target of the one before, so none is lost. With
- * `predicted` "last" each target has a sequence of its own, the `maxLength` items before it.
+ * Train histories as sequences of item numbers: every item but the first is predicted from those before it. They are
+ * cut as {@link historyParts} says. With `predicted` "last" each target has a sequence of its own, the `maxLength` items before it.
  * @throws {UserError} where no history has two items.
  */
 export function itemSequences(
@@ -18,16 +17,11 @@ export function itemSequences(
   maxLength: number,
   predicted: SequenceTargets,
 ): SequenceSource {
-  const parts: number[][] = [];
-  for (const { items } of dataset.histories) {
-    if (predicted === "last") {
-      for (let at = 1; at < items.length; at++) parts.push(items.slice(Math.max(0, at - maxLength), at + 1));
-    } else {
-      for (let start = 0; start + 1 < items.length; start += maxLength) {
-        parts.push(items.slice(start, start + maxLength + 1));
-      }
-    }
-  }
+  const parts = predicted === "all"
+    ? historyParts(dataset, maxLength)
+    : dataset.histories.flatMap(({ items }) =>
+      items.slice(1).map((_, at) => items.slice(Math.max(0, at + 1 - maxLength), at + 2))
+    );
   if (parts.length === 0) {
     throw new UserError(
       `Cannot train on ${dataset.name}: no train history has two items, expected at least one that does`,
@@ -46,6 +40,20 @@ export function itemSequences(
     },
     order: (epoch, seed) => shuffledOrder(parts.length, seed, epoch),
   };
+}
+
+/**
+ * Train histories of two items and more. Longer ones are cut into parts of `maxLength` items and the one after them; a
+ * part starts with the last target of the one before, so none is lost.
+ */
+export function historyParts({ histories }: Dataset, maxLength: number): number[][] {
+  return histories.flatMap(({ items }) => {
+    const parts: number[][] = [];
+    for (let start = 0; start + 1 < items.length; start += maxLength) {
+      parts.push(items.slice(start, start + maxLength + 1));
+    }
+    return parts;
+  });
 }
 
 /** What negatives are drawn from: items that do not occur in the sequence, or all other than the target. */

@@ -5,8 +5,9 @@ import { type ItemModel, ItemScores } from "../../models/item_model.ts";
 import { Optimizer } from "../../models/optimizer.ts";
 import type { ModelFile } from "../../models/pretrained.ts";
 import { writeSafetensors } from "../../models/safetensors.ts";
-import { learningRateAt, type Schedule, type ScheduleName, SCHEDULES } from "../../models/schedule.ts";
+import { learningRateAt } from "../../models/schedule.ts";
 import { trainerFiles, type TrainerState } from "../checkpoint.ts";
+import { decay, type EpochConfig, epochFields, epochSchedule, share } from "../epoch_config.ts";
 import { trainEpochs } from "../epoch_training.ts";
 import { LossLog } from "../loss_log.ts";
 import { PackedData } from "../packed_data.ts";
@@ -17,7 +18,7 @@ import { ItemStep } from "./item_step.ts";
 import type { BaselineInput, BaselineResult } from "./method.ts";
 
 /** How models over item numbers are trained; names as in Hugging Face's TrainingArguments. */
-export interface ItemTrainingConfig {
+export interface ItemTrainingConfig extends EpochConfig {
   /** `softmax` over the catalogue, or `bce` against one sampled item, as SASRec's authors train. */
   loss: "softmax" | "bce";
   /** `bce`: sampled from the items that the sequence does not have, or from all other than the target. */
@@ -26,47 +27,21 @@ export interface ItemTrainingConfig {
   targets: SequenceTargets;
   /** Items of the longest history; older ones are left out. */
   maxLength: number;
-  /** Dropout rate. */
-  dropout: number;
   /** `softmax`: target mass spread over the catalogue. */
   labelSmoothing: number;
-  /** Passes over the train histories. */
-  numTrainEpochs: number;
   /** Packed items of an optimizer step; of a part of it, where `batchSize` is not 0. */
   tokensPerBatch: number;
   /** Sequences of an optimizer step; 0: as many as `tokensPerBatch` holds. */
   batchSize: number;
-  /** Peak learning rate. */
-  learningRate: number;
-  /** Decay of the learning rate after warmup. */
-  lrSchedulerType: ScheduleName;
-  /** Optimizer steps of linear warmup. */
-  warmupSteps: number;
-  /** Decoupled weight decay, on matrices only. */
-  weightDecay: number;
-  /** AdamW's decay of the mean gradient. */
-  adamBeta1: number;
-  /** AdamW's decay of the mean squared gradient. */
-  adamBeta2: number;
-  /** Largest global gradient norm; 0 never clips. */
-  maxGradNorm: number;
-  /** Decay of the averaged weights, which are validated and saved; 0 keeps none. */
-  emaDecay: number;
   /** Standard deviation of fresh weights. */
   initializerRange: number;
-  /** Epochs without a better validation to stop after; 0: never. */
-  patience: number;
   /** Whether items have a bias; the output matrix is one of its own then. */
   outputBias: boolean;
-  /** Seed of weights, data order, dropout and negatives. */
-  seed: number;
 }
-
-const share = z.number().min(0).max(1);
-const decay = z.number().min(0).lt(1);
 
 /** Fields of {@link ItemTrainingConfig} with their checks, defaults and the help of their flags. */
 export const itemTrainingFields = {
+  ...epochFields,
   loss: z.enum(["softmax", "bce"]).default("softmax").describe(
     "softmax over the catalogue, or binary cross-entropy against one sampled item;",
   ),
@@ -85,22 +60,14 @@ export const itemTrainingFields = {
     "sequences of an optimizer step, in parts of tokensPerBatch; 0: as many as one part holds",
   ),
   learningRate: z.number().positive().default(3e-3).describe("peak learning rate"),
-  lrSchedulerType: z.enum(SCHEDULES).default("cosine").describe("decay of the learning rate"),
   warmupSteps: z.int().min(0).default(50).describe("steps of linear warmup"),
   weightDecay: z.number().min(0).default(0.01).describe("decoupled weight decay on matrices"),
-  adamBeta1: decay.default(0.9).describe("AdamW beta 1"),
-  adamBeta2: decay.default(0.999).describe("AdamW beta 2"),
-  maxGradNorm: z.number().min(0).default(1).describe("largest gradient norm; 0 never clips"),
-  emaDecay: decay.default(0).describe("decay of the averaged weights; 0 keeps none"),
   initializerRange: z.number().positive().default(0.02).describe("standard deviation of fresh weights"),
   patience: z.int().min(0).default(5).describe(
     "epochs without a better valid NDCG@10 to stop after; 0: never",
   ),
   outputBias: z.boolean().default(false).describe("a bias for each item, with tieWordEmbeddings off"),
-  seed: z.int().min(0).default(42).describe("seed of everything random"),
 } satisfies { [K in keyof ItemTrainingConfig]: z.ZodType<ItemTrainingConfig[K]> };
-
-const ADAM_EPSILON = 1e-8;
 
 /**
  * Trains a model over item numbers that has fresh weights, by {@link trainEpochs}.
@@ -120,16 +87,10 @@ export async function trainItems(
   );
   const epochs = config.numTrainEpochs;
   const plan = new StepPlan(data, { numTrainEpochs: epochs, maxSteps: 0, evalSteps: 0, saveSteps: 0 });
-  const schedule: Schedule = {
-    name: config.lrSchedulerType,
-    learningRate: config.learningRate,
-    warmupSteps: config.warmupSteps,
-    totalSteps: plan.total,
-    minRatio: 0,
-  };
+  const schedule = epochSchedule(config, plan.total);
   const optimizer = new Optimizer(
     model.parameters,
-    optimizerOptions({ ...config, adamEpsilon: ADAM_EPSILON }),
+    optimizerOptions(config),
   );
   const steps = Array.from({ length: epochs }, (_, epoch) => data.steps(epoch));
   const log = new LossLog(device, source.tasks, Math.max(...steps), data.capacity.rows);

@@ -8,11 +8,11 @@ import { LossLog } from "../../sid/loss_log.ts";
 import type { BaselineInput, BaselineResult } from "../baselines/method.ts";
 import { retrievalFiles } from "../pairs/retrieval.ts";
 import { loadOptimizer, optimizerFile } from "../checkpoint.ts";
+import { epochSchedule } from "../epoch_config.ts";
 import { trainEpochs } from "../epoch_training.ts";
 import { optimizerOptions } from "../optimizer_options.ts";
 import { encoderDecoderConfig } from "../pairs/pair_config.ts";
 import {
-  ADAM_EPSILON,
   encoderRows,
   meanLosses,
   openPairData,
@@ -50,21 +50,14 @@ export class PhaseSchedules {
       this.#before.push(totals[phase]);
       totals[phase] += count;
     });
-    const of = (learningRate: number, warmupSteps: number, totalSteps: number): Schedule => ({
-      name: config.lrSchedulerType,
-      learningRate,
-      warmupSteps,
-      totalSteps,
-      minRatio: 0,
-    });
     this.#schedules = {
       // The tokenizer has one epoch of a cycle, and of the warmup too.
-      tokenizer: of(
-        config.tokenizerLearningRate,
-        Math.floor(config.warmupSteps / config.cycle),
-        totals.tokenizer,
-      ),
-      recommender: of(config.learningRate, config.warmupSteps, totals.recommender),
+      tokenizer: epochSchedule({
+        ...config,
+        learningRate: config.tokenizerLearningRate,
+        warmupSteps: Math.floor(config.warmupSteps / config.cycle),
+      }, totals.tokenizer),
+      recommender: epochSchedule(config, totals.recommender),
     };
   }
 
@@ -108,7 +101,7 @@ export async function trainJoint(input: JointInput, config: EtegrecConfig): Prom
   const data = openPairData(model, table.tokens, dataset, config);
   const steps = Array.from({ length: config.numTrainEpochs }, (_, epoch) => data.steps(epoch));
   const schedules = new PhaseSchedules(steps, config);
-  const options = optimizerOptions({ ...config, adamEpsilon: ADAM_EPSILON });
+  const options = optimizerOptions(config);
   const optimizers = {
     recommender: new Optimizer(model.parameters, options),
     tokenizer: new Optimizer(tokenizer.model.parameters, { ...options, emaDecay: 0 }),
@@ -124,7 +117,7 @@ export async function trainJoint(input: JointInput, config: EtegrecConfig): Prom
       capacity: data.capacity,
       tokensPerItem: table.tokens.longest,
     },
-    encoderRows(data, table.tokens, [0]),
+    encoderRows(data, table.tokens, 0),
     config,
   );
   const isAligned = (epoch: number) =>
@@ -165,7 +158,7 @@ export async function trainJoint(input: JointInput, config: EtegrecConfig): Prom
       },
       learningRate: (_, { epoch, i }) => schedules.learningRate(epoch, i),
       step(_, { epoch, i }, learningRate) {
-        if (i === 0) joint.resize(encoderRows(data, table.tokens, [epoch]));
+        if (i === 0) joint.resize(encoderRows(data, table.tokens, epoch));
         const batch = {
           step: schedules.stepOf(epoch, i),
           groups: data.groups(epoch, i),

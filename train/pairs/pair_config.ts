@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Normalisation, NORMALISATIONS } from "../../kernels/trie_log_softmax.ts";
 import { type EncoderDecoderConfig, parseEncoderDecoderConfig } from "../../models/encoder_decoder_config.ts";
-import { type ScheduleName, SCHEDULES } from "../../models/schedule.ts";
+import { decay, type EpochConfig, epochFields, share, size } from "../epoch_config.ts";
 
 /** Sizes of an encoder-decoder from scratch, in the names of Hugging Face's T5. */
 export interface EncoderDecoderSettings {
@@ -26,50 +26,22 @@ export interface EncoderDecoderSettings {
 }
 
 /** How an encoder-decoder learns next items; names as in Hugging Face's TrainingArguments. */
-export interface PairTrainingConfig {
+export interface PairTrainingConfig extends EpochConfig {
   /** Items of the longest history; older ones are left out. */
   maxHistory: number;
-  /** Dropout rate. */
-  dropout: number;
   /** Target mass spread over the codewords of a level. */
   labelSmoothing: number;
   /** Share of the loss that is over the codewords that may follow in the catalogue, not all of a level. */
   trieLossWeight: number;
-  /** Passes over the train split. */
-  numTrainEpochs: number;
   /** Encoder tokens of an optimizer step. */
   tokensPerBatch: number;
-  /** Peak learning rate. */
-  learningRate: number;
-  /** Decay of the learning rate after warmup. */
-  lrSchedulerType: ScheduleName;
-  /** Optimizer steps of linear warmup. */
-  warmupSteps: number;
-  /** Decoupled weight decay, on matrices only. */
-  weightDecay: number;
-  /** AdamW's decay of the mean gradient. */
-  adamBeta1: number;
-  /** AdamW's decay of the mean squared gradient. */
-  adamBeta2: number;
-  /** Largest global gradient norm; 0 never clips. */
-  maxGradNorm: number;
-  /** Decay of the averaged weights, which are validated and saved; 0 keeps none. */
-  emaDecay: number;
   /** Samples of the valid split that are ranked after an epoch. */
   evalSamples: number;
   /** Beams of validation. */
   evalBeams: number;
   /** What a token's probability is normalised over in decoding. */
   normalisation: Normalisation;
-  /** Epochs without a better validation to stop after; 0: never. */
-  patience: number;
-  /** Seed of weights, data order and dropout. */
-  seed: number;
 }
-
-const size = z.int().min(1);
-const share = z.number().min(0).max(1);
-const decay = z.number().min(0).lt(1);
 
 /** Fields of {@link EncoderDecoderSettings} with their checks, defaults and the help of their flags. */
 export const encoderDecoderFields = {
@@ -88,6 +60,7 @@ export const encoderDecoderFields = {
 
 /** Fields of {@link PairTrainingConfig} with their checks, defaults and the help of their flags. */
 export const pairTrainingFields = {
+  ...epochFields,
   maxHistory: size.default(20).describe("items of the longest history; older ones are left out"),
   dropout: decay.default(0.1).describe("dropout rate"),
   labelSmoothing: share.default(0).describe("target mass spread over the codewords of a level"),
@@ -97,13 +70,8 @@ export const pairTrainingFields = {
   numTrainEpochs: size.default(10).describe("passes over the train split"),
   tokensPerBatch: size.default(1024).describe("encoder tokens of an optimizer step"),
   learningRate: z.number().positive().default(2e-3).describe("peak learning rate"),
-  lrSchedulerType: z.enum(SCHEDULES).default("cosine").describe("decay of the learning rate"),
   warmupSteps: z.int().min(0).default(100).describe("steps of linear warmup"),
   weightDecay: z.number().min(0).default(0.05).describe("decoupled weight decay on matrices"),
-  adamBeta1: decay.default(0.9).describe("AdamW beta 1"),
-  adamBeta2: decay.default(0.999).describe("AdamW beta 2"),
-  maxGradNorm: z.number().min(0).default(1).describe("largest gradient norm; 0 never clips"),
-  emaDecay: decay.default(0).describe("decay of the averaged weights; 0 keeps none"),
   evalSamples: z.int().min(0).default(2000).describe(
     "samples of the valid split to rank after an epoch; 0: none",
   ),
@@ -115,7 +83,6 @@ export const pairTrainingFields = {
   patience: z.int().min(0).default(5).describe(
     "validations without a better NDCG@10 to stop after; 0: never",
   ),
-  seed: z.int().min(0).default(42).describe("seed of everything random"),
 } satisfies { [K in keyof PairTrainingConfig]: z.ZodType<PairTrainingConfig[K]> };
 
 /** Architecture for SIDs with so many codewords a level. Throws `UserError` for sizes that do not fit each other. */

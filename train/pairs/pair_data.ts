@@ -4,6 +4,7 @@ import { shuffledOrder } from "../../data/shuffle.ts";
 import { UserError } from "../../data/user_error.ts";
 import type { PairGroup } from "../../models/packed_pairs.ts";
 import { joined } from "../../sid/code_tokens.ts";
+import { historyParts } from "../baselines/item_sequences.ts";
 
 /** A history and the items that are predicted from it, as item numbers. */
 export interface ItemGroup {
@@ -116,17 +117,9 @@ function sampleGroups({ samples }: Dataset, maxHistory: number): ItemGroup[] {
   });
 }
 
-// Longer histories are cut into parts; a part starts with the last target of the one before, so none is lost.
-function historyGroups({ histories }: Dataset, maxHistory: number): ItemGroup[] {
-  return histories.flatMap(({ items }) => {
-    const parts: ItemGroup[] = [];
-    for (let start = 0; start + 1 < items.length; start += maxHistory) {
-      const [, ...targets] = items.slice(start, start + maxHistory + 1);
-      parts.push({
-        history: items.slice(start, start + targets.length),
-        targets: targets.map((item, i) => ({ end: i + 1, item })),
-      });
-    }
-    return parts;
-  });
+function historyGroups(dataset: Dataset, maxHistory: number): ItemGroup[] {
+  return historyParts(dataset, maxHistory).map((part) => ({
+    history: part.slice(0, -1),
+    targets: part.slice(1).map((item, i) => ({ end: i + 1, item })),
+  }));
 }

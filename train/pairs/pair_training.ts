@@ -5,13 +5,14 @@ import type { EncoderDecoder } from "../../models/encoder_decoder.ts";
 import { Optimizer } from "../../models/optimizer.ts";
 import { partsOf } from "../../models/parameter_parts.ts";
 import type { ModelFile } from "../../models/pretrained.ts";
-import { learningRateAt, type Schedule } from "../../models/schedule.ts";
+import { learningRateAt } from "../../models/schedule.ts";
 import { savePretrained } from "../../models/save_pretrained.ts";
 import type { CodeTokens } from "../../sid/code_tokens.ts";
 import { buildTrie } from "../../sid/trie.ts";
 import { LossLog } from "../../sid/loss_log.ts";
 import type { BaselineInput, BaselineResult } from "../baselines/method.ts";
 import { trainerFiles, type TrainerState } from "../checkpoint.ts";
+import { epochSchedule } from "../epoch_config.ts";
 import { trainEpochs } from "../epoch_training.ts";
 import { optimizerOptions } from "../optimizer_options.ts";
 import { round } from "../round.ts";
@@ -19,9 +20,6 @@ import { Validation } from "../validation.ts";
 import type { PairTrainingConfig } from "./pair_config.ts";
 import { PairData, pairGroups } from "./pair_data.ts";
 import { PairStep } from "./pair_step.ts";
-
-/** AdamW's epsilon. */
-export const ADAM_EPSILON = 1e-8;
 
 /** What {@link trainPairs} is given beside model and SIDs. */
 export interface PairTrainingInput extends BaselineInput {
@@ -42,27 +40,22 @@ export async function trainPairs(
 ): Promise<BaselineResult> {
   const { device, dataset, run, signal } = input;
   const data = openPairData(model, tokens, dataset, config);
-  const epochs = Array.from({ length: config.numTrainEpochs }, (_, epoch) => epoch);
-  const steps = epochs.map((epoch) => data.steps(epoch));
+  // Both at once, since an epoch is planned for either.
+  const plans = Array.from({ length: config.numTrainEpochs }, (_, epoch) => ({
+    steps: data.steps(epoch),
+    inputs: encoderRows(data, tokens, epoch),
+  }));
+  const steps = plans.map(({ steps }) => steps);
   const totalSteps = steps.reduce((sum, count) => sum + count, 0);
-  const schedule: Schedule = {
-    name: config.lrSchedulerType,
-    learningRate: config.learningRate,
-    warmupSteps: config.warmupSteps,
-    totalSteps,
-    minRatio: 0,
-  };
-  const optimizer = new Optimizer(
-    model.parameters,
-    optimizerOptions({ ...config, adamEpsilon: ADAM_EPSILON }),
-  );
+  const schedule = epochSchedule(config, totalSteps);
+  const optimizer = new Optimizer(model.parameters, optimizerOptions(config));
   const log = new LossLog(device, Math.max(...steps));
   const training = new PairStep({
     model,
     optimizer,
     capacity: data.capacity,
     tokensPerItem: tokens.longest,
-    inputs: encoderRows(data, tokens, epochs),
+    inputs: Math.max(...plans.map(({ inputs }) => inputs)),
   }, config);
   const validation = pairValidation(device, tokens, dataset, config);
   const trie = new DeviceTrie(device, buildTrie(tokens.itemTokens));
@@ -115,10 +108,9 @@ export function openPairData(
 // So that few sizes of matrices exist.
 const ROW_BLOCK = 64;
 
-/** Rows of the encoder in the longest step of some epochs, in whole blocks. */
-export function encoderRows(data: PairData, { itemTokens }: CodeTokens, epochs: readonly number[]): number {
-  const most = epochs.reduce((most, epoch) => Math.max(most, data.mostTokens(epoch, itemTokens)), 0);
-  return Math.ceil(most / ROW_BLOCK) * ROW_BLOCK;
+/** Rows of the encoder in the longest step of an epoch, in whole blocks. */
+export function encoderRows(data: PairData, { itemTokens }: CodeTokens, epoch: number): number {
+  return Math.ceil(data.mostTokens(epoch, itemTokens) / ROW_BLOCK) * ROW_BLOCK;
 }
 
 /** Validation by beam search on a subsample; undefined where the split is empty or no samples are asked for. */
