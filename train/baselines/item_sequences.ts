@@ -9,7 +9,8 @@ export type SequenceTargets = "all" | "last";
 
 /**
  * Train histories as sequences of item numbers: every item but the first is predicted from those before it. They are
- * cut as {@link historyParts} says. With `predicted` "last" each target has a sequence of its own, the `maxLength` items before it.
+ * cut as {@link historyParts} says. With `predicted` "last" each target has a sequence of its own, the `maxLength` items
+ * before it.
  * @throws {UserError} where no history has two items.
  */
 export function itemSequences(
