@@ -1,6 +1,6 @@
 import { UserError } from "../data/user_error.ts";
 import type { Corpus } from "../data/corpus.ts";
-import type { Embeddings } from "../sid/embeddings.ts";
+import { type Embeddings, rowsOfItems } from "../sid/embeddings.ts";
 import { concatenate } from "../sid/fuse.ts";
 import { loadEmbeddings } from "./sid/inputs.ts";
 
@@ -59,14 +59,10 @@ const HINTS = {
 
 async function itemRows(path: string, { name, items }: Corpus): Promise<Embeddings> {
   const { embeddings } = await loadEmbeddings(path, items.map(({ id }) => id));
-  const { data, rows, dim } = embeddings;
-  if (rows === items.length) return embeddings;
-  // ETEGRec's text vectors begin with a row of zeros, for padding.
-  if (rows === items.length + 1 && data.subarray(0, dim).every((value) => value === 0)) {
-    return { data: data.slice(dim), rows: items.length, dim };
-  }
+  const vectors = rowsOfItems(embeddings, items.length);
+  if (vectors) return vectors;
   throw new UserError(
-    `Cannot use ${path}: it has ${rows} rows, ${name} has ${items.length} items, expected one row an item in the same ` +
+    `Cannot use ${path}: it has ${embeddings.rows} rows, ${name} has ${items.length} items, expected one row an item in the same ` +
       "order. Embed the items of this dataset again",
   );
 }

@@ -111,6 +111,7 @@ export async function etegrec(flags: Flags, io: TaskIO): Promise<EtegrecReport |
     return undefined;
   };
   const trained = await stages.train().catch((error) => {
+    if (error === io.signal.reason) return undefined; // the tokenizer was stopped
     io.log(goOn);
     throw error;
   });

@@ -1,38 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { loadCorpus } from "../../data/load.ts";
-import { writeNpy } from "../../data/npy.ts";
 import { UserError } from "../../data/user_error.ts";
 import { loadItemVectors, type VectorFlags } from "../../tasks/_item_vectors.ts";
-import { withFiles } from "../data/minionerec_fixture.ts";
 import { filesIn, genrec } from "./genrec.ts";
-
-/** A directory as ETEGRec's preparation leaves it: the map does not number items as they appear. */
-const samples = (history: string[], target: string) =>
-  ["u1", "u2"].map((user) => JSON.stringify({ user_id: user, target_id: target, inter_history: history }))
-    .join("\n") + "\n";
-const toys = {
-  "toys/Toys.train.jsonl": samples(["B1"], "B2") + samples(["B1", "B2"], "B3"),
-  "toys/Toys.valid.jsonl": samples(["B1", "B2", "B3"], "B4"),
-  "toys/Toys.test.jsonl": samples(["B1", "B2", "B3", "B4"], "B1"),
-  "toys/Toys.emb_map.json": '{"[PAD]": 0, "B4": 1, "B1": 2, "B2": 3, "B3": 4}',
-};
-
-const ROWS = [[1, 0, 0, 2], [0, 1, 0, -2], [0, 0, 1, 1], [1, 1, 0, -1]];
-
-async function withToys(use: (dir: string) => Promise<void>): Promise<void> {
-  await withFiles(toys, async (dir) => {
-    const write = (name: string, rows: number[][]) =>
-      Deno.writeFile(
-        join(dir, name),
-        writeNpy([rows.length, rows[0].length], Float32Array.from(rows.flat())),
-      );
-    await write("collab.npy", ROWS);
-    await write("text.npy", [[0, 0], ...ROWS.map(([a, b]) => [3 * a + 1, 3 * b])]);
-    await write("other.npy", [...ROWS, ...ROWS]);
-    await use(dir);
-  });
-}
+import { ROWS, TINY_FLAGS, withToys } from "./etegrec_toys.ts";
 
 Deno.test("loadItemVectors() has a row an item in the order of ETEGRec's map, parts side by side in unit length", async () => {
   await withToys(async (dir) => {
@@ -70,15 +42,22 @@ Deno.test("loadItemVectors() has a row an item in the order of ETEGRec's map, pa
   });
 });
 
-const TINY =
-  ("etegrec --data toys --embeddings text.npy --collab collab.npy --out run --d-model 4 --d-kv 4 --d-ff 4 " +
-    "--num-layers 1 --num-decoder-layers 1 --num-heads 1 --tokenizer-levels 2 --tokenizer-codebook-size 3 " +
-    "--tokenizer-latent-dim 4 --tokenizer-layers 4 --tokenizer-epochs 2 --num-train-epochs 2 --warm-epochs 0 " +
-    "--frozen-epochs 1 --finetune-epochs 1 --beams 10 --evaluate test").split(" ");
+const TRAIN = [
+  "etegrec",
+  "--data",
+  "toys",
+  "--embeddings",
+  "text.npy",
+  "--collab",
+  "collab.npy",
+  "--out",
+  "run",
+];
+const STAGES = ["--frozen-epochs", "1", "--finetune-epochs", "1", "--beams", "10", "--evaluate", "test"];
 
 Deno.test("genrec etegrec trains all stages on ETEGRec's own files and reports on them; --resume finds them done", async () => {
   await withToys(async (dir) => {
-    const first = await genrec(dir, TINY);
+    const first = await genrec(dir, [...TRAIN, ...TINY_FLAGS, ...STAGES]);
     assert.equal(first.code, 0, first.stderr);
     assert.match(first.stdout, /Stage tokenizer[^]*Stage frozen[^]*Stage joint[^]*Stage finetune/);
     assert.match(first.stdout, /epoch 1: \d items have another SID; \d different paths of codes/);

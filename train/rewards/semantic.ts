@@ -2,7 +2,7 @@ import { readMatrix } from "../../data/npy.ts";
 import { diskFiles } from "../../data/read_files.ts";
 import { UserError } from "../../data/user_error.ts";
 import type { Dataset } from "../../data/dataset.ts";
-import type { Embeddings } from "../../sid/embeddings.ts";
+import { type Embeddings, rowsOfItems } from "../../sid/embeddings.ts";
 import { normalizeRows } from "../../sid/fuse.ts";
 import type { RewardMethod } from "./reward.ts";
 
@@ -22,8 +22,7 @@ export const semantic: RewardMethod = {
         "Cannot reward by semantic: it compares item embeddings. Name them: --embeddings items.npy",
       );
     }
-    const vectors = normalizeRows(readMatrix(await diskFiles.readFile(path), path));
-    checkRows(path, vectors.rows, dataset);
+    const vectors = normalizeRows(rowsOf(readMatrix(await diskFiles.readFile(path), path), path, dataset));
     return {
       score: ({ completions, example }) =>
         Float64Array.from(
@@ -37,11 +36,12 @@ export const semantic: RewardMethod = {
   },
 };
 
-function checkRows(path: string, rows: number, { name, items }: Dataset) {
-  if (rows === items.length) return;
+function rowsOf(embeddings: Embeddings, path: string, { name, items }: Dataset): Embeddings {
+  const vectors = rowsOfItems(embeddings, items.length);
+  if (vectors) return vectors;
   throw new UserError(
-    `Cannot reward by the embeddings of ${path}: it has ${rows} rows, expected ${items.length}, the items of ${name} in ` +
-      "their order. Make them of this dataset with genrec embed",
+    `Cannot reward by the embeddings of ${path}: it has ${embeddings.rows} rows, expected ${items.length}, the items of ` +
+      `${name} in their order. Make them of this dataset with genrec embed`,
   );
 }
 
