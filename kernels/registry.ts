@@ -32,6 +32,7 @@ export { spec as refresh } from "./refresh.ts";
 export { relativeAttentionSpec } from "./relative_attention_spec.ts";
 export { spec as rmsNorm } from "./rms_norm.ts";
 export { rmsNormGainSpec } from "./rms_norm_gain_spec.ts";
+export { spec as robustLoss } from "./robust_loss_spec.ts";
 export { spec as rotary } from "./rotary.ts";
 export { spec as sampledBce } from "./sampled_bce.ts";
 export { spec as sinkhornLabels } from "./sinkhorn.ts";

@@ -6,7 +6,8 @@ import type { RunManifest } from "./_inputs.ts";
 
 /**
  * Throws {@link UserError} unless `settings`, `texts` (files of the run) and the contents of `files` are those that a run
- * was started with: another setting would give a curve that no uninterrupted run has.
+ * was started with: another setting would give a curve that no uninterrupted run has. A run from before a setting existed
+ * was started with its entry of `defaults`.
  */
 export async function checkSame(
   run: RunDirectory,
@@ -14,8 +15,9 @@ export async function checkSame(
   texts: Record<string, string | Uint8Array>,
   files: string[],
   manifest: RunManifest,
+  defaults: Record<string, unknown> = {},
 ): Promise<void> {
-  const saved = await run.readJson("config.json") as Record<string, unknown>;
+  const saved = { ...defaults, ...await run.readJson("config.json") as Record<string, unknown> };
   for (const [key, value] of Object.entries(settings)) {
     if (JSON.stringify(saved[key]) === JSON.stringify(value)) continue;
     throw new UserError(

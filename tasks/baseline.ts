@@ -18,7 +18,7 @@ import { checkSame } from "./_resume.ts";
 import { tableLines } from "./_table.ts";
 import { endedAs, goOnLine } from "./_training_lines.ts";
 import { duration } from "./progress.ts";
-import { settingsFlags, settingsOf } from "./settings_flags.ts";
+import { settingsDefaults, settingsFlags, settingsOf } from "./settings_flags.ts";
 
 const config = z.strictObject({
   model: z.enum(baselines.map(({ name }) => name)).describe("what is trained:"),
@@ -78,7 +78,10 @@ export async function baseline(
   const { device } = await openDevice(variant);
   const seed = typeof settings.seed === "number" ? settings.seed : 0;
   const manifest = await runManifest(device, dataset.name, dataset.files, { task: "baseline", seed });
-  if (resume) await checkSame(run, { model, ...settings }, {}, dataset.files, manifest);
+  if (resume) {
+    const defaults = settingsDefaults(method);
+    await checkSame(run, { model, ...settings }, {}, dataset.files, manifest, defaults);
+  }
   const goOn = goOnLine("baseline", out);
 
   const resolved = { model, data, variant, ...settings };

@@ -77,6 +77,12 @@ export function settingsOf<C>(
   }
 }
 
+/** Defaults of the settings of a part by name, undefined where one must be given. */
+export function settingsDefaults({ Config }: Configurable): Record<string, unknown> {
+  const fields = Object.entries(Config.shape as Record<string, z.ZodType>);
+  return Object.fromEntries(fields.map(([key, field]) => [key, defaultOf(field)]));
+}
+
 function collect(parts: readonly Configurable[]): Map<string, Setting> {
   const settings = new Map<string, Setting>();
   for (const { name, Config } of parts) {

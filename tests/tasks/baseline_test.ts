@@ -28,6 +28,15 @@ Deno.test("genrec baseline writes a run, its embeddings and, where asked, a repo
     assert.equal(other.code, 1);
     assert.match(other.stderr, /Cannot resume run with hiddenSize 16: it was started with 8/);
 
+    // As of a run from before there was the setting: it has the default.
+    const config = join(dir, "run/config.json");
+    const { droWeight, ...older } = JSON.parse(await Deno.readTextFile(config));
+    assert.equal(droWeight, 0);
+    await Deno.writeTextFile(config, JSON.stringify(older));
+    const robust = await genrec(dir, [...resume, "--dro-weight", "0.1"]);
+    assert.equal(robust.code, 1);
+    assert.match(robust.stderr, /Cannot resume run with droWeight 0.1: it was started with 0/);
+
     const report = await genrec(dir, [...resume, "--evaluate", "test", "--json"]);
     assert.equal(report.code, 0, report.stderr);
     assert.match(report.stderr, /nothing is left to train/);

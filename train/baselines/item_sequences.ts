@@ -57,6 +57,15 @@ export function historyParts({ histories }: Dataset, maxLength: number): number[
   });
 }
 
+/** How often each of the `items` of the catalogue is a target of the source (N). */
+export function targetCounts(source: SequenceSource, items: number): Uint32Array {
+  const counts = new Uint32Array(items);
+  for (let i = 0; i < source.count; i++) {
+    for (const { token } of source.make(i).targets) counts[token]++;
+  }
+  return counts;
+}
+
 /** What negatives are drawn from: items that do not occur in the sequence, or all other than the target. */
 export type NegativeSource = "unseen" | "other";
 

@@ -11,12 +11,19 @@ import {
 } from "../../models/item_model.ts";
 import { drop } from "../../models/layers.ts";
 import type { Optimizer } from "../../models/optimizer.ts";
+import {
+  createRobustTerm,
+  destroyRobustTerm,
+  robustLoss,
+  robustScales,
+  type RobustTerm,
+} from "../../models/robust_loss.ts";
 import { type SampledItems, sampledLoss } from "../../models/sampled_loss.ts";
 import { vocabularyLoss } from "../../models/vocabulary_loss.ts";
 import type { LossLog } from "../loss_log.ts";
 import type { MicroBatch, PackedData } from "../packed_data.ts";
 import type { ItemTrainingConfig } from "./item_training.ts";
-import { drawNegatives } from "./item_sequences.ts";
+import { drawNegatives, targetCounts } from "./item_sequences.ts";
 
 /** Optimizer steps of an {@link ItemModel}: forward, backward, update. Work is submitted, nothing is read. */
 export class ItemStep {
@@ -29,6 +36,7 @@ export class ItemStep {
   #stats: Flat;
   #dropoutSeed: Flat;
   #sampled: SampledItems | undefined;
+  #robust: RobustTerm | undefined;
 
   constructor(model: ItemModel, optimizer: Optimizer, data: PackedData, config: ItemTrainingConfig) {
     const { device } = model;
@@ -44,6 +52,10 @@ export class ItemStep {
     if (config.loss === "bce") {
       const items = device.createFlat("u32", 2 * rows);
       this.#sampled = { items, occurrences: createOccurrences(device, 2 * rows) };
+    }
+    if (config.droWeight > 0) {
+      const scales = robustScales(targetCounts(data.source, model.items), config.droTemperature);
+      this.#robust = createRobustTerm(device, rows, { coefficient: config.droWeight, scales });
     }
   }
 
@@ -72,6 +84,7 @@ export class ItemStep {
     const { device } = this.#model;
     this.#buffer.destroy();
     for (const flat of [this.#rowLoss, this.#stats, this.#dropoutSeed]) device.destroy(flat);
+    if (this.#robust) destroyRobustTerm(device, this.#robust);
     if (!this.#sampled) return;
     device.destroy(this.#sampled.items);
     destroyOccurrences(device, this.#sampled.occurrences);
@@ -96,6 +109,7 @@ export class ItemStep {
       };
       if (this.#sampled) sampledLoss(tape, parameters, states, outputName, this.#sampled, rows);
       else vocabularyLoss(tape, parameters, states, outputName, rows, { labelSmoothing });
+      if (this.#robust) robustLoss(tape, parameters, states, outputName, rows, this.#robust);
       tape.backward();
     });
   }

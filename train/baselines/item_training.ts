@@ -23,6 +23,10 @@ export interface ItemTrainingConfig extends EpochConfig {
   loss: "softmax" | "bce";
   /** `bce`: sampled from the items that the sequence does not have, or from all other than the target. */
   negatives: NegativeSource;
+  /** Factor of the distributionally robust term that is added to the loss (DROS, Yang et al. 2023); 0: none. */
+  droWeight: number;
+  /** Temperature that the term's squared errors are divided by: the lower, the more the worst one counts. */
+  droTemperature: number;
   /** `all` items after the first of a sequence, or the `last` of a sequence a target, as the references train. */
   targets: SequenceTargets;
   /** Items of the longest history; older ones are left out. */
@@ -47,6 +51,12 @@ export const itemTrainingFields = {
   ),
   negatives: z.enum(["unseen", "other"]).default("unseen").describe(
     "bce: drawn from items unseen in the sequence, or other than the target, as MiniOneRec and MIMIGenRec do;",
+  ),
+  droWeight: z.number().min(0).default(0).describe(
+    "added to the loss times this: a distributionally robust term (DROS); 0: none",
+  ),
+  droTemperature: z.number().positive().default(1).describe(
+    "temperature of the distributionally robust term",
   ),
   targets: z.enum(["all", "last"]).default("all").describe(
     "all: of a sequence a user, every item after the first; last: a sequence a target, as MiniOneRec and MIMIGenRec do;",

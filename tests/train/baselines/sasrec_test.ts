@@ -89,6 +89,34 @@ for (const loss of ["softmax", "bce"] as const) {
   });
 }
 
+Deno.test("sasrec's robust term is in either loss, and changes what is learnt", async () => {
+  await withFolder(async (folder) => {
+    const device = await Device.open();
+    const trained = async (name: string, settings: Partial<SasrecConfig>) => {
+      const { run } = await train(device, `${folder}/${name}`, { numTrainEpochs: 1, ...settings });
+      const { loss } = (await linesOf(run)).find(({ loss }) => loss !== undefined)!;
+      const weights = await Deno.readFile(`${await run.checkpoint("latest")}/model.safetensors`);
+      return { loss: Number(loss), weights };
+    };
+    const terms: number[] = [];
+    for (const loss of ["softmax", "bce"] as const) {
+      const still = { loss, learningRate: 1e-12 };
+      const none = await trained(`${loss}-none`, still);
+      const half = await trained(`${loss}-half`, { ...still, droWeight: 0.5 });
+      terms.push((half.loss - none.loss) / 0.5);
+    }
+    // Weights are fresh and scores near 0: the term is a little above ln 60 = 4.09, whatever it is added to.
+    assert.ok(terms[0] > Math.log(60) && terms[0] < 1.5 * Math.log(60), terms.join(" "));
+    assert.ok(Math.abs(terms[0] - terms[1]) < 1e-4, terms.join(" "));
+
+    const off = await trained("off", {});
+    const term = await trained("term", { droWeight: 0.25 });
+    const colder = await trained("colder", { droWeight: 0.25, droTemperature: 0.5 });
+    assert.notDeepEqual(term.weights, off.weights);
+    assert.notDeepEqual(colder.weights, term.weights);
+  });
+});
+
 Deno.test("sasrec as the references train it learns, in steps of so many rows, and its run ranks", async () => {
   await withFolder(async (folder) => {
     const device = await Device.open();
