@@ -34,6 +34,7 @@ const config: TigerConfig = tiger.Config.parse({
   numTrainEpochs: 3,
   tokensPerBatch: 64,
   warmupSteps: 2,
+  dropout: 0.1,
   evalSamples: 80,
   evalBeams: 10,
   causalEncoder: true,

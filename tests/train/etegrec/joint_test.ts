@@ -33,6 +33,7 @@ const config: EtegrecConfig = EtegrecSchema.parse({
   tokensPerBatch: 160,
   causalEncoder: true,
   warmupSteps: 2,
+  dropout: 0.1,
   evalSamples: 20,
   evalBeams: 10,
   numTrainEpochs: 4,
