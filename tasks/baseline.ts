@@ -8,6 +8,7 @@ import { evaluateSplit, type Evaluation } from "../eval/evaluate.ts";
 import { baselines, loadBaseline } from "../train/baselines/load.ts";
 import type { TrainedBaseline } from "../train/baselines/method.ts";
 import { DivergenceError } from "../train/checkpoint.ts";
+import type { Retrieval } from "../train/pairs/retrieval.ts";
 import { RunDirectory } from "../train/run_directory.ts";
 import type { Task, TaskIO } from "./_cli.ts";
 import { EpochProgress } from "./_epoch_progress.ts";
@@ -35,8 +36,10 @@ const config = z.strictObject({
   ...settingsFlags(baselines, "model"),
 });
 
-/** `metrics.json` of a baseline. It ranks items themselves, as many as `beams` says. */
-export interface BaselineReport extends Evaluation {
+/**
+ * `metrics.json` of a baseline. It ranks items themselves, as many as `beams` says; what searches SIDs tells how.
+ */
+export interface BaselineReport extends Evaluation, Partial<Retrieval> {
   run: string;
   data: string;
   model: string;
@@ -160,7 +163,7 @@ async function evaluateBaseline(
     },
   }).finally(() => progress.stop());
   await predictions.commit();
-  const report: BaselineReport = { ...evaluation, run: out, data, model };
+  const report: BaselineReport = { ...evaluation, ...trained.search, run: out, data, model };
   await new RunDirectory(out).write(
     `eval-${split}/metrics.json`,
     JSON.stringify(report, null, 2) + "\n",

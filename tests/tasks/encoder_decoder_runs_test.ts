@@ -29,7 +29,7 @@ async function train(): Promise<string> {
   addEventListener("unload", () => Deno.removeSync(copy, { recursive: true }));
   const files = Object.entries(minionerecFiles()).map(([name, text]) => [`data/${name}`, text]);
   await withFiles(Object.fromEntries(files), async (dir) => {
-    const words =
+    const words = "--evaluate test --beams 4 " +
       "--model tiger --d-model 8 --d-kv 4 --d-ff 8 --num-layers 1 --num-decoder-layers 1 --num-heads 2 " +
       "--num-train-epochs 2 --tokens-per-batch 32 --eval-beams 4 --max-history 3";
     const places = ["--data", join(dir, "data"), "--out", join(dir, "run")];
@@ -50,6 +50,9 @@ Deno.test("evaluate and recommend serve a run of tiger, and a checkpoint of it a
   await withTiger(async (dir, latest) => {
     const { report, predictions } = await evaluated(dir, "eval", { beams: 4 });
     assert.deepEqual([report.users, report.maxHistory, report.normalisation], [1, 3, "vocab"]);
+    const own = JSON.parse(await Deno.readTextFile(join(dir, "run/eval-test/metrics.json")));
+    const settings = ["beams", "normalisation", "maxHistory", "hr", "ndcg"] as const;
+    assert.deepEqual(settings.map((key) => own[key]), settings.map((key) => report[key]));
     const { items, scores } = JSON.parse(predictions);
     assert.deepEqual(items.toSorted(), [0, 1, 2, 3]);
     const best = await lists(dir, ["--run", join(dir, "run")]);

@@ -1,6 +1,7 @@
 import type { Dataset } from "../../data/dataset.ts";
 import type { SettingsSchema } from "../../data/settings.ts";
 import type { Device } from "../../kernels/device.ts";
+import type { Retrieval } from "../pairs/retrieval.ts";
 import type { RunDirectory } from "../run_directory.ts";
 
 /** Items for one history, best first. */
@@ -17,6 +18,8 @@ export interface TrainedBaseline {
   readonly items: number;
   /** What hits are told by, one an item: items of equal SIDs stand for each other in lists. Absent: each for itself. */
   readonly sids?: readonly string[];
+  /** How SIDs are searched, as `genrec evaluate` reports it; absent where items are scored. */
+  readonly search?: Retrieval;
   /**
    * The best k items for each history of item numbers, oldest first; equal scores in the order of item numbers, or as
    * the rules of the baseline say.

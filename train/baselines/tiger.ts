@@ -8,7 +8,6 @@ import type { Dataset } from "../../data/dataset.ts";
 import { BeamSearch } from "../../eval/beam_search.ts";
 import { DeviceTrie } from "../../eval/device_trie.ts";
 import type { Device } from "../../kernels/device.ts";
-import type { Normalisation } from "../../kernels/trie_log_softmax.ts";
 import { EncoderDecoder } from "../../models/encoder_decoder.ts";
 import { CodeTokens } from "../../sid/code_tokens.ts";
 import { buildTrie } from "../../sid/trie.ts";
@@ -21,7 +20,7 @@ import {
   pairTrainingFields,
 } from "../pairs/pair_config.ts";
 import { trainPairs } from "../pairs/pair_training.ts";
-import { readRetrieval, retrievalFiles } from "../pairs/retrieval.ts";
+import { readRetrieval, type Retrieval, retrievalFiles } from "../pairs/retrieval.ts";
 import { isFile } from "../run_directory.ts";
 import type { BaselineMethod, TrainedBaseline } from "./method.ts";
 
@@ -72,7 +71,7 @@ export const tiger: BaselineMethod<TigerConfig> = {
     const sids = numbered(await readJson(path, RawIndex), path);
     const model = await loadEncoderDecoder(device, folder);
     const tokens = CodeTokens.fromSids(sids, { maxHistory, sizes: model.config.code_sizes });
-    return retrieval(device, model, sids, tokens, normalisation);
+    return retrieval(device, model, sids, tokens, { normalisation, maxHistory });
   },
 };
 
@@ -91,19 +90,23 @@ function retrieval(
   model: EncoderDecoder,
   sids: readonly (readonly string[])[],
   tokens: CodeTokens,
-  normalisation: Normalisation,
+  decoding: Retrieval,
 ): TrainedBaseline {
   const trie = new DeviceTrie(device, buildTrie(tokens.itemTokens));
   const searches = new Map<number, BeamSearch>();
   const searchOf = (beams: number) => {
     if (!searches.has(beams)) {
-      searches.set(beams, new BeamSearch(device, model, trie, { beams, normalisation }));
+      searches.set(
+        beams,
+        new BeamSearch(device, model, trie, { beams, normalisation: decoding.normalisation }),
+      );
     }
     return searches.get(beams)!;
   };
   return {
     items: tokens.itemTokens.length,
     sids: sids.map((sid) => sid.join("")),
+    search: decoding,
     async rank(histories, k) {
       const search = searchOf(k);
       const lists = [];
