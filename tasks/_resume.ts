@@ -15,7 +15,7 @@ export async function checkSame(
   texts: Record<string, string | Uint8Array>,
   files: string[],
   manifest: RunManifest,
-  defaults: Record<string, unknown> = {},
+  defaults: Record<string, unknown>,
 ): Promise<void> {
   const saved = { ...defaults, ...await run.readJson("config.json") as Record<string, unknown> };
   for (const [key, value] of Object.entries(settings)) {

@@ -82,7 +82,7 @@ export async function baseline(
   const seed = typeof settings.seed === "number" ? settings.seed : 0;
   const manifest = await runManifest(device, dataset.name, dataset.files, { task: "baseline", seed });
   if (resume) {
-    const defaults = settingsDefaults(method);
+    const defaults = settingsDefaults(method.Config);
     await checkSame(run, { model, ...settings }, {}, dataset.files, manifest, defaults);
   }
   const goOn = goOnLine("baseline", out);

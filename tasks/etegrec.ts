@@ -5,7 +5,7 @@ import { splits } from "../data/dataset.ts";
 import { loadCorpus } from "../data/load.ts";
 import { UserError } from "../data/user_error.ts";
 import { checkedEtegrec } from "../train/etegrec/config.ts";
-import { etegrecFields } from "../train/etegrec/schema.ts";
+import { etegrecFields, EtegrecSchema } from "../train/etegrec/schema.ts";
 import { tokenizerFolder } from "../train/etegrec/tokenizer.ts";
 import { RunDirectory } from "../train/run_directory.ts";
 import type { Task, TaskIO } from "./_cli.ts";
@@ -17,6 +17,7 @@ import { INPUTS, loadItemVectors } from "./_item_vectors.ts";
 import { makeFolder } from "./_output.ts";
 import { checkSame } from "./_resume.ts";
 import { goOnLine } from "./_training_lines.ts";
+import { settingsDefaults } from "./settings_flags.ts";
 
 const config = z.strictObject({
   data: z.string().describe("dataset directory, ours, ETEGRec's or another one, or `synthetic`"),
@@ -98,8 +99,10 @@ export async function etegrec(flags: Flags, io: TaskIO): Promise<EtegrecReport |
     io,
   });
   await stages.check();
-  if (resume) await checkSame(run, { ...settings, tokenizer }, {}, sources, manifest);
-  else {
+  if (resume) {
+    const defaults = settingsDefaults(EtegrecSchema);
+    await checkSame(run, { ...settings, tokenizer }, {}, sources, manifest, defaults);
+  } else {
     await makeFolder(out);
     await run.write("manifest.json", JSON.stringify(manifest, null, 2) + "\n");
     // Last: a folder with it is a run. It serves as --config when the run is resumed.

@@ -14,6 +14,7 @@ import { rlExamples } from "../train/rl_examples/rl_examples.ts";
 import { checkedRl, type RlConfig } from "../train/rl/config.ts";
 import { decoderPolicy, encoderDecoderPolicy, type PolicySource } from "../train/rl/policies.ts";
 import type { PolicyModel } from "../train/rl/policy_batch.ts";
+import { RlSchema } from "../train/rl/schema.ts";
 import { loadRlState, type RlState } from "../train/rl/state.ts";
 import { type RlResult, type RlRunInput, trainRl } from "../train/rl/trainer.ts";
 import { type Verdict, verdict } from "../train/rl/verdict.ts";
@@ -27,6 +28,7 @@ import { RlFlags } from "./_rl_settings.ts";
 import { modelFolder, openRun, resolved, RunFlags } from "./_run.ts";
 import { endedAs, evaluateLine, goOnLine, sizeLines } from "./_training_lines.ts";
 import { duration, type Progress } from "./progress.ts";
+import { settingsDefaults } from "./settings_flags.ts";
 
 const config = z.strictObject({
   ...RunFlags,
@@ -118,7 +120,7 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
       ? { "prompts.json": JSON.stringify(prompts.text.prompts.templates, null, 2) + "\n" }
       : {}),
   };
-  if (resume) await checkSame(run, { ...settings }, texts, sources, manifest);
+  if (resume) await checkSame(run, { ...settings }, texts, sources, manifest, settingsDefaults(RlSchema));
   const start = async () => {
     await run.create(false);
     for (const [name, content] of Object.entries(texts)) await run.write(name, content);

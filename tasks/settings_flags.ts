@@ -77,9 +77,9 @@ export function settingsOf<C>(
   }
 }
 
-/** Defaults of the settings of a part by name, undefined where one must be given. */
-export function settingsDefaults({ Config }: Configurable): Record<string, unknown> {
-  const fields = Object.entries(Config.shape as Record<string, z.ZodType>);
+/** Defaults of settings by name, undefined where one must be given. */
+export function settingsDefaults({ shape }: Pick<SettingsSchema<unknown>, "shape">): Record<string, unknown> {
+  const fields = Object.entries(shape as Record<string, z.ZodType>);
   return Object.fromEntries(fields.map(([key, field]) => [key, defaultOf(field)]));
 }
 

@@ -7,6 +7,7 @@ import { openObservers } from "../train/observers/open_observers.ts";
 import { RunDirectory } from "../train/run_directory.ts";
 import { DivergenceError } from "../train/checkpoint.ts";
 import { trainedNormalisation } from "../train/sft_config.ts";
+import { SftSchema } from "../train/sft_schema.ts";
 import { PackedData } from "../train/packed_data.ts";
 import { sftDecoder } from "../train/sft_decoder.ts";
 import { trainSft } from "../train/sft.ts";
@@ -21,6 +22,7 @@ import { sftInputs } from "./_sft_inputs.ts";
 import { SftFlags, sftSettings } from "./_sft_settings.ts";
 import { endedAs, evaluateLine, goOnLine, sizeLines } from "./_training_lines.ts";
 import { duration, type Progress } from "./progress.ts";
+import { settingsDefaults } from "./settings_flags.ts";
 
 const config = z.strictObject({
   data: z.string().describe("dataset directory, ours or foreign, or `synthetic`"),
@@ -92,7 +94,7 @@ export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<v
     seed: settings.seed,
   });
   const texts = { "index.json": formatIndex(sids), ...inputs.files };
-  if (resume) await checkSame(run, { ...settings }, texts, files, manifest);
+  if (resume) await checkSame(run, { ...settings }, texts, files, manifest, settingsDefaults(SftSchema));
   const start = async () => {
     await run.create(false);
     for (const [name, content] of Object.entries(texts)) await run.write(name, content);
