@@ -337,6 +337,7 @@ export type {
   RankedItems,
   TrainedBaseline,
 } from "./train/baselines/method.ts";
+export type { Retrieval } from "./train/pairs/retrieval.ts";
 export { DivergenceError, loadDecoder, type TrainerState } from "./train/checkpoint.ts";
 export { RunDirectory, type RunFiles } from "./train/run_directory.ts";
 export { type SftFacts, type SftInput, type SftResult, trainSft } from "./train/sft.ts";
