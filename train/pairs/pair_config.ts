@@ -62,7 +62,7 @@ export const encoderDecoderFields = {
 export const pairTrainingFields = {
   ...epochFields,
   maxHistory: size.default(20).describe("items of the longest history; older ones are left out"),
-  dropout: decay.default(0).describe("dropout rate; T5's is .1, which pays only in far longer trainings"),
+  dropout: decay.default(0).describe("dropout rate; T5 has .1, which slows short trainings down"),
   labelSmoothing: share.default(0).describe("target mass spread over the codewords of a level"),
   trieLossWeight: share.default(0).describe(
     "share of the loss over the codewords that may follow in the catalogue, not all of a level",
