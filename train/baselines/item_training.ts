@@ -98,10 +98,7 @@ export async function trainItems(
   const epochs = config.numTrainEpochs;
   const plan = new StepPlan(data, { numTrainEpochs: epochs, maxSteps: 0, evalSteps: 0, saveSteps: 0 });
   const schedule = epochSchedule(config, plan.total);
-  const optimizer = new Optimizer(
-    model.parameters,
-    optimizerOptions(config),
-  );
+  const optimizer = new Optimizer(model.parameters, optimizerOptions(config));
   const steps = Array.from({ length: epochs }, (_, epoch) => data.steps(epoch));
   const log = new LossLog(device, source.tasks, Math.max(...steps), data.capacity.rows);
   const training = new ItemStep(model, optimizer, data, config);

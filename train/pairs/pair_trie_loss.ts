@@ -9,7 +9,7 @@ import {
   trieAwareLoss,
   type TrieLossScratch,
 } from "../../models/trie_loss.ts";
-import { NO_NODE } from "../../sid/target_nodes.ts";
+import { NO_NODE, targetNodes } from "../../sid/target_nodes.ts";
 
 /** What the loss of an output matrix reads beside its rows. */
 interface HeadTargets {
@@ -56,12 +56,11 @@ export class PairTrieLoss {
     const nodes = new Uint32Array(this.#nodes.length).fill(NO_NODE);
     const tokens = new Uint32Array(this.#tokens.length);
     groups.flatMap(({ completions }) => completions).forEach(({ targets }, pair) => {
-      let node: number | undefined = 0;
+      const before = targetNodes(trie.host, targets);
       targets.forEach((token, at) => {
         const place = places[pair * depth + at];
-        nodes[place] = node ?? NO_NODE;
+        nodes[place] = before[at];
         tokens[place] = token;
-        node = node === undefined ? undefined : trie.host.walk([token], node);
       });
     });
     device.write(this.#nodes, nodes);
