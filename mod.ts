@@ -13,7 +13,7 @@
  * @module
  */
 
-export { checkDataset, type CheckedDataset, type CheckReport } from "./data/check.ts";
+export { checkDataset, type CheckedDataset, type CheckReport } from "./data/check/check.ts";
 export {
   type Attributes,
   type Corpus,
@@ -32,7 +32,7 @@ export {
   splits,
   type UserHistory,
 } from "./data/dataset.ts";
-export { EMBEDDING_DIM, embeddings } from "./data/embeddings.ts";
+export { EMBEDDING_DIM, embeddings } from "./data/synthetic/word_embeddings.ts";
 export {
   formatIndex,
   formatNewTokens,
@@ -43,37 +43,37 @@ export {
   offsetCodes,
   TOKEN_ORDERS,
   type TokenOrder,
-} from "./data/index_file.ts";
-export { loadCorpus, loadDataset } from "./data/load.ts";
+} from "./data/formats/index_file.ts";
+export { loadCorpus, loadDataset } from "./data/formats/load.ts";
 export { readResults, type ResultRow } from "./data/result_files/read.ts";
-export type { RlExample, RlExamples } from "./data/rl_examples.ts";
+export type { RlExample, RlExamples } from "./data/packing/rl_examples.ts";
 export {
   type Matrix as EmbeddingMatrix,
   type NumpyArray,
   readMatrix,
   readNpy,
   writeNpy,
-} from "./data/npy.ts";
-export { diskFiles, type ReadFiles } from "./data/read_files.ts";
-export type { SettingsSchema } from "./data/settings.ts";
+} from "./base/npy.ts";
+export { diskFiles, type ReadFiles } from "./base/files/disk_files.ts";
+export type { SettingsSchema } from "./base/settings.ts";
 export type { BySplit, DatasetStatistics, SidStatistics } from "./data/statistics.ts";
-export { synthetic, type SyntheticOptions } from "./data/synthetic.ts";
-export { UserError } from "./data/user_error.ts";
+export { synthetic, type SyntheticOptions } from "./data/synthetic/shop.ts";
+export { UserError } from "./base/user_error.ts";
 
-export type { AttentionKernels, AttentionShape, AttentionVariant } from "./kernels/attention.ts";
-export { Device, type DeviceMemory, type DeviceOptions } from "./kernels/device.ts";
-export type { MatmulForm, MatmulVariant } from "./kernels/matmul.ts";
-export { DeviceError } from "./kernels/device_error.ts";
-export type { TokenOccurrences } from "./kernels/embedding.ts";
-export type { RowBlock } from "./kernels/gather_rows.ts";
-export type { BlockRows } from "./kernels/keep_blocks.ts";
-export type { Dispatch, Kernel } from "./kernels/kernel.ts";
+export type { AttentionKernels, AttentionShape, AttentionVariant } from "./kernels/attention/attention.ts";
+export { Device, type DeviceMemory, type DeviceOptions } from "./kernels/gpu/device.ts";
+export type { MatmulForm, MatmulVariant } from "./kernels/matmul/matmul.ts";
+export { DeviceError } from "./kernels/gpu/device_error.ts";
+export type { TokenOccurrences } from "./kernels/rows/embedding.ts";
+export type { RowBlock } from "./kernels/rows/gather_rows.ts";
+export type { BlockRows } from "./kernels/rows/keep_blocks.ts";
+export type { Dispatch, Kernel } from "./kernels/gpu/kernel.ts";
 export { Tape } from "./kernels/tape.ts";
-export type { ProfileRow } from "./kernels/profiler.ts";
-export { KL_ESTIMATORS, POLICY_RATIOS, type PolicyObjective } from "./kernels/policy_loss.ts";
-export type { Flat, Layout, Matrix, MatrixDtype, Tensor } from "./kernels/tensor.ts";
-export type { SampleShape } from "./kernels/trie_sample.ts";
-export { type Normalisation, NORMALISATIONS, type TrieEdges } from "./kernels/trie_log_softmax.ts";
+export type { ProfileRow } from "./kernels/gpu/profiler.ts";
+export { KL_ESTIMATORS, POLICY_RATIOS, type PolicyObjective } from "./kernels/policy/policy_loss.ts";
+export type { Flat, Layout, Matrix, MatrixDtype, Tensor } from "./kernels/gpu/tensor.ts";
+export type { SampleShape } from "./kernels/trie/trie_sample.ts";
+export { type Normalisation, NORMALISATIONS, type TrieEdges } from "./kernels/trie/trie_log_softmax.ts";
 export {
   type ChoiceStore,
   type Operation,
@@ -82,7 +82,7 @@ export {
   type VariantNames,
   type VariantRow,
   Variants,
-} from "./kernels/variants.ts";
+} from "./kernels/gpu/variants.ts";
 
 export {
   type CatalogueInput,
@@ -92,8 +92,8 @@ export {
   type NamedItem,
   type NeighbourExample,
   reportCatalogue,
-} from "./sid/catalogue_report.ts";
-export type { Cluster } from "./sid/cluster_names.ts";
+} from "./sid/report/catalogue_report.ts";
+export type { Cluster } from "./sid/report/cluster_names.ts";
 export { collidingGroups } from "./sid/collisions/groups.ts";
 export type {
   CodeChange,
@@ -105,9 +105,9 @@ export type {
 export { COLLISION_POLICIES, type CollisionPolicy, policies } from "./sid/collisions/registry.ts";
 export type { Embeddings } from "./sid/embeddings.ts";
 export { concatenate, type Part as EmbeddingPart } from "./sid/fuse.ts";
-export { htmlReport, type SidReportFile } from "./sid/html_report.ts";
-export type { ItemMap } from "./sid/item_map.ts";
-export { letter, type LetterConfig } from "./sid/letter.ts";
+export { htmlReport, type SidReportFile } from "./sid/report/html_report.ts";
+export type { ItemMap } from "./sid/report/item_map.ts";
+export { letter, type LetterConfig } from "./sid/methods/letter.ts";
 export type {
   SidCodes,
   SidExtraInput,
@@ -117,13 +117,13 @@ export type {
   SidModel,
   SidProgress,
 } from "./sid/method.ts";
-export { type Neighbour, PrefixIndex, type PrefixNeighbours } from "./sid/neighbours.ts";
-export { type PlacedItem, type Placement, placeNewItems } from "./sid/place_new.ts";
-export type { Asker, NextItemPrompts } from "./sid/next_item_prompts.ts";
-export { ItemTexts } from "./sid/alignment/item_texts.ts";
-export { ALIGNMENT_TASKS, alignmentTask } from "./sid/alignment/registry.ts";
-export type { TaskRange } from "./sid/alignment/mix.ts";
-export type { TaskPlanOptions } from "./sid/alignment/plan.ts";
+export { type Neighbour, PrefixIndex, type PrefixNeighbours } from "./sid/report/neighbours.ts";
+export { type PlacedItem, type Placement, placeNewItems } from "./sid/methods/place_new.ts";
+export type { Asker, NextItemPrompts } from "./prompts/next_item_prompts.ts";
+export { ItemTexts } from "./prompts/rows/item_texts.ts";
+export { ALIGNMENT_TASKS, alignmentTask } from "./prompts/tasks/registry.ts";
+export type { TaskRange } from "./prompts/rows/mix.ts";
+export type { TaskPlanOptions } from "./prompts/rows/plan.ts";
 export {
   type AlignmentOptions,
   type AlignmentSource,
@@ -133,7 +133,7 @@ export {
   LOSS_NORMALISATIONS,
   type LossNormalisation,
   type TaskReport,
-} from "./sid/alignment/source.ts";
+} from "./prompts/rows/source.ts";
 export type {
   AlignmentTask,
   Example,
@@ -141,44 +141,44 @@ export type {
   NextItemTask,
   Slots,
   TaskInput,
-} from "./sid/alignment/task.ts";
+} from "./prompts/tasks/task.ts";
 export type { Preference } from "./data/preferences.ts";
-export type { Capacity, PackedBatch } from "./data/batches.ts";
-export type { PackInput } from "./data/sequences.ts";
-export type { SequenceSource } from "./data/sequence_source.ts";
-export type { SftTextRow } from "./data/sft_rows.ts";
-export { type EncodeOptions, Tokenizer } from "./models/tokenizer.ts";
-export type { SpecialTokens, TokenizerConfig } from "./models/tokenizer_config.ts";
-export { genrec } from "./sid/prompts/genrec.ts";
-export { Prompts, type PromptsOptions } from "./sid/prompts/prompts.ts";
+export type { Capacity, PackedBatch } from "./data/packing/batches.ts";
+export type { PackInput } from "./data/packing/sequences.ts";
+export type { SequenceSource } from "./data/packing/sequence_source.ts";
+export type { SftTextRow } from "./data/formats/mimigenrec/sft_rows.ts";
+export { type EncodeOptions, Tokenizer } from "./models/tokenizer/tokenizer.ts";
+export type { SpecialTokens, TokenizerConfig } from "./models/tokenizer/tokenizer_config.ts";
+export { genrec } from "./prompts/built_in.ts";
+export { Prompts, type PromptsOptions } from "./prompts/prompts.ts";
 export {
   type CompleteTemplates,
   type FrameTemplate,
   parseTemplates,
   type TaskTemplate,
   type Templates,
-} from "./sid/prompts/template.ts";
-export { textPrompts, type TextPromptsOptions } from "./sid/prompts/text_prompts.ts";
-export { sidPrompts } from "./sid/prompt.ts";
-export type { PrefixPurity } from "./sid/purity.ts";
-export { type LevelReport, reportSids, type SidReport } from "./sid/report.ts";
-export { opq, type OpqConfig } from "./sid/opq.ts";
-export { rqKmeans, type RqKmeansConfig } from "./sid/rq_kmeans.ts";
-export { rqKmeansBalanced, type RqKmeansBalancedConfig } from "./sid/rq_kmeans_balanced.ts";
-export { rqKmeansConstrained, type RqKmeansConstrainedConfig } from "./sid/rq_kmeans_constrained.ts";
-export { rqKmeansPlus, type RqKmeansPlusConfig } from "./sid/rqkmeans_plus.ts";
+} from "./prompts/template.ts";
+export { textPrompts, type TextPromptsOptions } from "./prompts/text_prompts.ts";
+export { sidPrompts } from "./prompts/sid_prompts.ts";
+export type { PrefixPurity } from "./sid/report/purity.ts";
+export { type LevelReport, reportSids, type SidReport } from "./sid/sid_statistics.ts";
+export { opq, type OpqConfig } from "./sid/methods/opq.ts";
+export { rqKmeans, type RqKmeansConfig } from "./sid/methods/rq_kmeans.ts";
+export { rqKmeansBalanced, type RqKmeansBalancedConfig } from "./sid/methods/rq_kmeans_balanced.ts";
+export { rqKmeansConstrained, type RqKmeansConstrainedConfig } from "./sid/methods/rq_kmeans_constrained.ts";
+export { rqKmeansPlus, type RqKmeansPlusConfig } from "./sid/methods/rq_kmeans_plus.ts";
 export {
   CODEBOOK_STARTS,
   type CodebookStart,
   CRITERIA,
   type Criterion,
   type QuantizerConfig,
-} from "./sid/quantizer_config.ts";
+} from "./sid/quantizer/config.ts";
 export { type Normalization, NORMALIZATIONS } from "./sid/normalize.ts";
-export { RECONSTRUCTION_LOSSES, type ReconstructionLoss } from "./kernels/reconstruction_loss.ts";
-export { rvq, type RvqConfig } from "./sid/rvq.ts";
-export { rqVae, type RqVaeConfig } from "./sid/rq_vae.ts";
-export { rqVaeV2, type RqVaeV2Config } from "./sid/rq_vae_v2.ts";
+export { RECONSTRUCTION_LOSSES, type ReconstructionLoss } from "./kernels/loss/reconstruction_loss.ts";
+export { rvq, type RvqConfig } from "./sid/methods/rvq.ts";
+export { rqVae, type RqVaeConfig } from "./sid/methods/rq_vae.ts";
+export { rqVaeV2, type RqVaeV2Config } from "./sid/methods/rq_vae_v2.ts";
 export {
   type CodeToken,
   formatSid,
@@ -189,7 +189,7 @@ export {
 } from "./sid/tokens.ts";
 export { buildTrie, Trie } from "./sid/trie.ts";
 
-export { collaborative, type CollaborativeConfig } from "./models/embedding/collaborative.ts";
+export { collaborative, type CollaborativeConfig } from "./embed/collaborative.ts";
 export type {
   EmbeddingContext,
   HistoryProvider,
@@ -197,34 +197,43 @@ export type {
   ItemVectors,
   TextEmbedder,
   TextProvider,
-} from "./models/embedding/provider.ts";
-export { type StaticConfig, type StaticEngine, staticProvider } from "./models/embedding/static.ts";
+} from "./embed/provider.ts";
+export { type StaticConfig, type StaticEngine, staticProvider } from "./embed/static.ts";
 export {
   type DecoderConfig,
   parseDecoderConfig,
   readDecoderConfig,
   writeDecoderConfig,
-} from "./models/config.ts";
-export { type ModelFile, type ModelFiles, Pretrained } from "./models/pretrained.ts";
-export type { Llama3RopeScaling, RopeScaling, UniformRopeScaling, YarnRopeScaling } from "./models/rope.ts";
-export { savePretrained, type SavePretrainedOptions } from "./models/save_pretrained.ts";
-export type { DecodeModel, DecodeSession } from "./models/decode.ts";
+} from "./models/decoder/config.ts";
+export { type ModelFile, type ModelFiles, Pretrained } from "./models/hugging_face/pretrained.ts";
+export type {
+  Llama3RopeScaling,
+  RopeScaling,
+  UniformRopeScaling,
+  YarnRopeScaling,
+} from "./models/decoder/rope.ts";
+export { savePretrained, type SavePretrainedOptions } from "./models/hugging_face/save_pretrained.ts";
+export type { DecodeModel, DecodeSession } from "./models/decoder/decode.ts";
 export {
   Decoder,
   type DecoderDropout,
   type DecoderLoadOptions,
   type DecoderOptions,
-} from "./models/decoder.ts";
-export type { AttendLayer } from "./models/decoder_blocks.ts";
-export { EncoderDecoder, type EncoderDecoderOptions, type OutputHead } from "./models/encoder_decoder.ts";
-export type { Stack, StackAttention, StackDropout } from "./models/encoder_decoder_blocks.ts";
-export type { Visible } from "./models/encoder_decoder_layers.ts";
-export type { AttentionDropout } from "./kernels/relative_attention.ts";
+} from "./models/decoder/decoder.ts";
+export type { AttendLayer } from "./models/decoder/decoder_blocks.ts";
+export {
+  EncoderDecoder,
+  type EncoderDecoderOptions,
+  type OutputHead,
+} from "./models/encoder_decoder/encoder_decoder.ts";
+export type { Stack, StackAttention, StackDropout } from "./models/encoder_decoder/encoder_decoder_blocks.ts";
+export type { Visible } from "./models/encoder_decoder/encoder_decoder_layers.ts";
+export type { AttentionDropout } from "./kernels/relative_attention/relative_attention.ts";
 export {
   type EncoderDecoderConfig,
   parseEncoderDecoderConfig,
   writeEncoderDecoderConfig,
-} from "./models/encoder_decoder_config.ts";
+} from "./models/encoder_decoder/encoder_decoder_config.ts";
 export {
   type HeadRows,
   type PackedPairs,
@@ -235,17 +244,17 @@ export {
   type PairModel,
   type StackRows,
   type TokenSpan,
-} from "./models/packed_pairs.ts";
-export { Lora, LORA_TARGETS, type LoraAdapter, type LoraOptions } from "./models/lora.ts";
-export { mergeLora, type NamedTensor } from "./models/merge_lora.ts";
-export { peftAdapterFiles, type PeftOptions, readPeftConfig } from "./models/peft_adapter.ts";
+} from "./models/packing/packed_pairs.ts";
+export { Lora, LORA_TARGETS, type LoraAdapter, type LoraOptions } from "./models/parameters/lora.ts";
+export { mergeLora, type NamedTensor } from "./models/parameters/merge_lora.ts";
+export { peftAdapterFiles, type PeftOptions, readPeftConfig } from "./models/hugging_face/peft_adapter.ts";
 export {
   createTrieLossScratch,
   destroyTrieLossScratch,
   type TrieLossOptions,
   type TrieLossScratch,
-} from "./models/trie_loss.ts";
-export type { PackedRows, PackedTokens } from "./models/packed_tokens.ts";
+} from "./models/losses/trie_loss.ts";
+export type { PackedRows, PackedTokens } from "./models/packing/packed_tokens.ts";
 export {
   type ParameterPart,
   Parameters,
@@ -254,9 +263,9 @@ export {
   type TensorMap,
   type WeightBlock,
   type Weights,
-} from "./models/parameters.ts";
-export type { TensorSource } from "./models/frozen_parameters.ts";
-export type { HostTensor } from "./models/parameter_parts.ts";
+} from "./models/parameters/parameters.ts";
+export type { TensorSource } from "./models/parameters/frozen_parameters.ts";
+export type { HostTensor } from "./models/parameters/parameter_parts.ts";
 export {
   findNonFinite,
   readSafetensors,
@@ -266,20 +275,20 @@ export {
   type TensorShape,
   type WriteOptions,
   writeSafetensors,
-} from "./models/safetensors.ts";
-export type { StoredFormat } from "./models/safetensors_header.ts";
+} from "./models/safetensors/safetensors.ts";
+export type { StoredFormat } from "./models/safetensors/safetensors_header.ts";
 
-export type { LossOptions, LossRows } from "./models/vocabulary_loss.ts";
+export type { LossOptions, LossRows } from "./models/losses/vocabulary_loss.ts";
 
-export { markovChain, popularity, repeatRecent, type Scorer, transitions } from "./eval/baselines.ts";
-export { type BeamResult, BeamSearch, beamSearch, type BeamSearchOptions } from "./eval/beam_search.ts";
+export { markovChain, popularity, repeatRecent, type Scorer, transitions } from "./eval/count_scorers.ts";
+export { type BeamResult, BeamSearch, beamSearch, type BeamSearchOptions } from "./decode/beam_search.ts";
 export {
   ConstrainedSampler,
   type SamplePlace,
   type SampleResult,
   type SamplerOptions,
-} from "./eval/constrained_sampler.ts";
-export { DeviceTrie } from "./eval/device_trie.ts";
+} from "./decode/constrained_sampler.ts";
+export { DeviceTrie } from "./decode/device_trie.ts";
 export {
   type CompareOptions,
   compareRanks,
@@ -337,38 +346,44 @@ export type {
   RankedItems,
   TrainedBaseline,
 } from "./train/baselines/method.ts";
-export type { Retrieval } from "./train/pairs/retrieval.ts";
-export { DivergenceError, loadDecoder, type TrainerState } from "./train/checkpoint.ts";
-export { RunDirectory, type RunFiles } from "./train/run_directory.ts";
-export { type SftFacts, type SftInput, type SftResult, trainSft } from "./train/sft.ts";
+export type { Retrieval } from "./train/encoder_decoder/retrieval.ts";
+export { DivergenceError, loadDecoder, type TrainerState } from "./train/run/checkpoint.ts";
+export { RunDirectory, type RunFiles } from "./train/run/run_directory.ts";
+export { type SftFacts, type SftInput, type SftResult, trainSft } from "./train/sft/sft.ts";
 export type { MetricsObserver, ObserverContext } from "./train/observers/observer.ts";
 export { openObservers, type ReportTo } from "./train/observers/open_observers.ts";
-export { type MicroBatch, PackedData, type PackingOptions } from "./train/packed_data.ts";
-export { type DecoderInputs, sftDecoder } from "./train/sft_decoder.ts";
-export { type ModelInputs, sidInputs } from "./train/sid_inputs.ts";
-export { type TextInputs, textInputs, type TextSettings } from "./train/text_inputs.ts";
-export { type ScheduleName, SCHEDULES } from "./models/schedule.ts";
-export { type SftConfig, sftConfig } from "./train/sft_config.ts";
-export { Validation, type ValidationOptions, type ValidationResult } from "./train/validation.ts";
-export { ADVANTAGE_SCALES, type AdvantageScale } from "./train/advantages.ts";
-export type { ObjectiveMethod, Reduction } from "./train/objectives/objective.ts";
-export { objectiveMethod, OBJECTIVES } from "./train/objectives/registry.ts";
-export { parseRewards, rewardMethod, REWARDS, type WeightedReward } from "./train/rewards/registry.ts";
-export type { Completion, Reward, RewardContext, RewardGroup, RewardMethod } from "./train/rewards/reward.ts";
-export { createRewards, type GroupScore, type RewardSet } from "./train/rewards/reward_set.ts";
-export type { RewardFunction } from "./train/rewards/user_reward.ts";
+export { type MicroBatch, PackedData, type PackingOptions } from "./train/run/packed_data.ts";
+export { type DecoderInputs, sftDecoder } from "./train/sft/decoder.ts";
+export { type ModelInputs, sidInputs } from "./train/sft/sid_inputs.ts";
+export { type TextInputs, textInputs, type TextSettings } from "./train/sft/text_inputs.ts";
+export { type ScheduleName, SCHEDULES } from "./models/optimizer/schedule.ts";
+export { type SftConfig, sftConfig } from "./train/sft/config.ts";
+export { Validation, type ValidationOptions, type ValidationResult } from "./train/run/validation.ts";
+export { ADVANTAGE_SCALES, type AdvantageScale } from "./train/rl/advantages.ts";
+export type { ObjectiveMethod, Reduction } from "./train/rl/objectives/objective.ts";
+export { objectiveMethod, OBJECTIVES } from "./train/rl/objectives/registry.ts";
+export { parseRewards, rewardMethod, REWARDS, type WeightedReward } from "./train/rl/rewards/registry.ts";
+export type {
+  Completion,
+  Reward,
+  RewardContext,
+  RewardGroup,
+  RewardMethod,
+} from "./train/rl/rewards/reward.ts";
+export { createRewards, type GroupScore, type RewardSet } from "./train/rl/rewards/reward_set.ts";
+export type { RewardFunction } from "./train/rl/rewards/user_reward.ts";
 export { type RlConfig, rlConfig } from "./train/rl/config.ts";
 export type { Diagnostics } from "./train/rl/diagnostics.ts";
-export type { CompletionGroup, GroupCapacity } from "./data/group_batches.ts";
-export { Optimizer, type OptimizerState } from "./models/optimizer.ts";
-export type { ActionValues } from "./models/packed_groups.ts";
-export type { PolicyOptions, PolicyScratch } from "./models/policy_gradient.ts";
+export type { CompletionGroup, GroupCapacity } from "./data/packing/group_batches.ts";
+export { Optimizer, type OptimizerState } from "./models/optimizer/optimizer.ts";
+export type { ActionValues } from "./models/packing/packed_groups.ts";
+export type { PolicyOptions, PolicyScratch } from "./models/losses/policy_gradient.ts";
 export {
   decoderPolicy,
   encoderDecoderPolicy,
   type PolicySettings,
   type PolicySource,
-} from "./train/rl/policies.ts";
+} from "./train/rl/policy/policies.ts";
 export type {
   PackedAnswers,
   PolicyBatch,
@@ -376,10 +391,10 @@ export type {
   PolicyGroup,
   PolicyModel,
   PolicyPacking,
-} from "./train/rl/policy_batch.ts";
-export { adapterFreeReference, frozenReference, type ReferencePolicy } from "./train/rl/reference.ts";
+} from "./train/rl/policy/policy_batch.ts";
+export { adapterFreeReference, frozenReference, type ReferencePolicy } from "./train/rl/policy/reference.ts";
 export type { RlState } from "./train/rl/state.ts";
 export { type RlInput, type RlResult, type RlRunInput, trainRl } from "./train/rl/trainer.ts";
 export { type Verdict, verdict } from "./train/rl/verdict.ts";
-export { rlExamples, type RlRun, type RlTrainingSet } from "./train/rl_examples/rl_examples.ts";
-export type { RlExampleSettings } from "./train/rl_examples/settings.ts";
+export { rlExamples, type RlRun, type RlTrainingSet } from "./train/rl/examples/rl_examples.ts";
+export type { RlExampleSettings } from "./train/rl/examples/settings.ts";

@@ -21,8 +21,8 @@ pack() {
   for test in $TESTS; do
     deno bundle --quiet --output "$out/$(basename "$test").js" "tests/$test.ts"
   done
-  deno bundle --quiet --output "$out/variants.js" bench/variants.ts
-  deno bundle --quiet --output "$out/sft.js" bench/gpu_sft.ts
+  deno bundle --quiet --output "$out/variants.js" bench/kernels/variants.ts
+  deno bundle --quiet --output "$out/sft.js" bench/speed/gpu_sft.ts
   deno bundle --quiet --output "$out/genrec.js" tasks/main.ts
   deno eval 'console.log(Deno.execPath())' | { read -r deno && gzip -c "$deno" > "$out/deno.gz"; }
   loader=$(ldconfig -p 2>/dev/null | sed -n 's/.*libvulkan\.so\.1 .*=> //p' | head -n 1)

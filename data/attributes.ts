@@ -1,5 +1,5 @@
 import type { Attributes } from "./corpus.ts";
-import { badValue, type Place } from "./file_error.ts";
+import { badValue, type Place } from "../base/file_error.ts";
 
 /** Reads attributes from their JSON text. Throws `UserError` for anything but an object. */
 export function parseAttributes(text: string, place: Place): Attributes {

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { CorpusItem } from "./corpus.ts";
-import { excerpt } from "./file_error.ts";
-import { readText } from "./text_file.ts";
-import { UserError } from "./user_error.ts";
+import { excerpt } from "../base/file_error.ts";
+import { readText } from "../base/files/text_file.ts";
+import { UserError } from "../base/user_error.ts";
 
 const text = z.string().trim();
 const NewItem = z.object({

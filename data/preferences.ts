@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { badValue } from "./file_error.ts";
-import { readText } from "./text_file.ts";
-import { UserError } from "./user_error.ts";
+import { badValue } from "../base/file_error.ts";
+import { readText } from "../base/files/text_file.ts";
+import { UserError } from "../base/user_error.ts";
 
 /** What somebody wrote of one user: what the user likes, and why the target follows from the history. */
 export interface Preference {

@@ -1,6 +1,6 @@
 import type { Item, Sample, Split } from "../data/dataset.ts";
-import { UserError } from "../data/user_error.ts";
-import { popularity } from "./baselines.ts";
+import { UserError } from "../base/user_error.ts";
+import { popularity } from "./count_scorers.ts";
 import { type Exposure, ExposureCounter } from "./exposure.ts";
 import {
   bootstrapIntervals,

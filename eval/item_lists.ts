@@ -1,7 +1,7 @@
 import type { Sample } from "../data/dataset.ts";
 import type { Trie } from "../sid/trie.ts";
-import { popularity } from "./baselines.ts";
-import type { BeamResult } from "./beam_search.ts";
+import { popularity } from "./count_scorers.ts";
+import type { BeamResult } from "../decode/beam_search.ts";
 
 /** One recommendation. */
 export interface ScoredItem {

@@ -1,4 +1,4 @@
-import { PhiloxStream } from "../data/philox.ts";
+import { PhiloxStream } from "../base/philox.ts";
 
 /** Cut-offs reported by default. */
 export const DEFAULT_KS: readonly number[] = [1, 3, 5, 10, 20, 50];

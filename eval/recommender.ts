@@ -1,7 +1,7 @@
 import type { Sample } from "../data/dataset.ts";
 import type { Trie } from "../sid/trie.ts";
-import type { Scorer } from "./baselines.ts";
-import type { BeamSearch } from "./beam_search.ts";
+import type { Scorer } from "./count_scorers.ts";
+import type { BeamSearch } from "../decode/beam_search.ts";
 
 /** Predictions for one user, best first. */
 export interface Ranked {

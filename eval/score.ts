@@ -1,6 +1,6 @@
 import type { Split } from "../data/dataset.ts";
 import type { ResultRow } from "../data/result_files/read.ts";
-import { UserError } from "../data/user_error.ts";
+import { UserError } from "../base/user_error.ts";
 import { credited, summary } from "./evaluate.ts";
 import { DEFAULT_KS, hitsAtK, type Interval, mean, ndcgAtK, type Rank } from "./metrics.ts";
 

@@ -1,5 +1,5 @@
 import type { Sample } from "../data/dataset.ts";
-import { purchaseCounts } from "./baselines.ts";
+import { purchaseCounts } from "./count_scorers.ts";
 
 /** A way to divide users, so that a mean over all of them hides less. */
 export interface Slicing {

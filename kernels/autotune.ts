@@ -1,9 +1,9 @@
-import { attention, attentionBackward, qkvColumns } from "./attention.ts";
-import type { Device } from "./device.ts";
-import { matmul, matmulAt, matmulBt } from "./matmul.ts";
-import { noise } from "./spec.ts";
-import { type Flat, groupsOf, type Matrix, type Tensor } from "./tensor.ts";
-import { ATTENTION_VARIANTS, type ChoiceStore, MATMUL_VARIANTS, type ShapeClass } from "./variants.ts";
+import { attention, attentionBackward, qkvColumns } from "./attention/attention.ts";
+import type { Device } from "./gpu/device.ts";
+import { matmul, matmulAt, matmulBt } from "./matmul/matmul.ts";
+import { noise } from "./gpu/spec.ts";
+import { type Flat, groupsOf, type Matrix, type Tensor } from "./gpu/tensor.ts";
+import { ATTENTION_VARIANTS, type ChoiceStore, MATMUL_VARIANTS, type ShapeClass } from "./gpu/variants.ts";
 
 /** How `autotune()` reports and how long it takes. */
 export interface AutotuneOptions {

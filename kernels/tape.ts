@@ -1,6 +1,6 @@
-import { add } from "./add.ts";
-import type { Device } from "./device.ts";
-import { expectShape, type Matrix, shapeOf } from "./tensor.ts";
+import { add } from "./elementwise/add.ts";
+import type { Device } from "./gpu/device.ts";
+import { expectShape, type Matrix, shapeOf } from "./gpu/tensor.ts";
 
 /**
  * Reverse-mode differentiation over matrices. Layers run their forward kernel, then `record` what to do with the

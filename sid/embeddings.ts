@@ -1,4 +1,4 @@
-import { UserError } from "../data/user_error.ts";
+import { UserError } from "../base/user_error.ts";
 
 /** Vectors of N items. */
 export interface Embeddings {

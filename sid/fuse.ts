@@ -1,4 +1,4 @@
-import { UserError } from "../data/user_error.ts";
+import { UserError } from "../base/user_error.ts";
 import type { Embeddings } from "./embeddings.ts";
 
 /** One kind of vectors of all items. */

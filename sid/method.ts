@@ -1,6 +1,6 @@
-import type { SettingsSchema } from "../data/settings.ts";
-import type { Device } from "../kernels/device.ts";
-import type { TensorMap } from "../models/parameters.ts";
+import type { SettingsSchema } from "../base/settings.ts";
+import type { Device } from "../kernels/gpu/device.ts";
+import type { TensorMap } from "../models/parameters/parameters.ts";
 import type { LastLevel } from "./collisions/policy.ts";
 import type { Embeddings } from "./embeddings.ts";
 

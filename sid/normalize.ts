@@ -1,4 +1,4 @@
-import type { TensorMap } from "../models/parameters.ts";
+import type { TensorMap } from "../models/parameters/parameters.ts";
 import type { Embeddings } from "./embeddings.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { UserError } from "../data/user_error.ts";
+import { UserError } from "../base/user_error.ts";
 
 /** Place of a token in a SID. */
 export interface CodeToken {

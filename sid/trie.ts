@@ -1,4 +1,4 @@
-import { UserError } from "../data/user_error.ts";
+import { UserError } from "../base/user_error.ts";
 
 /**
  * All SIDs of a catalogue as a prefix tree in compressed rows, ready to be copied to the GPU.

@@ -1,25 +1,25 @@
 import { join } from "node:path";
 import { z } from "zod";
 import type { Dataset, Split } from "../data/dataset.ts";
-import { loadDataset } from "../data/load.ts";
-import { writeNpy } from "../data/npy.ts";
-import { UserError } from "../data/user_error.ts";
+import { loadDataset } from "../data/formats/load.ts";
+import { writeNpy } from "../base/npy.ts";
+import { UserError } from "../base/user_error.ts";
 import { evaluateSplit, type Evaluation } from "../eval/evaluate.ts";
 import { baselines, loadBaseline } from "../train/baselines/load.ts";
 import type { TrainedBaseline } from "../train/baselines/method.ts";
-import { DivergenceError } from "../train/checkpoint.ts";
-import type { Retrieval } from "../train/pairs/retrieval.ts";
-import { RunDirectory } from "../train/run_directory.ts";
-import type { Task, TaskIO } from "./_cli.ts";
-import { EpochProgress } from "./_epoch_progress.ts";
-import { CUTOFF_COLUMNS, cutoffRow } from "./_evaluate_report.ts";
-import { openDevice, runManifest, VariantFlag } from "./_inputs.ts";
-import { LineFile, makeFolder } from "./_output.ts";
-import { checkSame } from "./_resume.ts";
-import { tableLines } from "./_table.ts";
-import { endedAs, goOnLine } from "./_training_lines.ts";
-import { duration } from "./progress.ts";
-import { settingsDefaults, settingsFlags, settingsOf } from "./settings_flags.ts";
+import { DivergenceError } from "../train/run/checkpoint.ts";
+import type { Retrieval } from "../train/encoder_decoder/retrieval.ts";
+import { RunDirectory } from "../train/run/run_directory.ts";
+import type { Task, TaskIO } from "./_cli/cli.ts";
+import { EpochProgress } from "./_cli/epoch_progress.ts";
+import { CUTOFF_COLUMNS, cutoffRow } from "./_evaluate/evaluate_report.ts";
+import { openDevice, runManifest, VariantFlag } from "./_cli/inputs.ts";
+import { LineFile, makeFolder } from "../base/files/line_file.ts";
+import { checkSame } from "./_cli/resume.ts";
+import { tableLines } from "./_cli/table.ts";
+import { endedAs, goOnLine } from "./_cli/training_lines.ts";
+import { duration } from "./_cli/progress.ts";
+import { settingsDefaults, settingsFlags, settingsOf } from "./_cli/settings_flags.ts";
 
 const config = z.strictObject({
   model: z.enum(baselines.map(({ name }) => name)).describe("what is trained:"),

@@ -2,9 +2,9 @@ import { renameSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { dirname } from "node:path";
 import { z } from "zod";
-import { measure } from "../bench/measure.ts";
-import { PACKAGES } from "../bench/packages.ts";
-import { PEERS } from "../bench/peers.ts";
+import { measure } from "../bench/kernels/measure.ts";
+import { PACKAGES } from "../bench/kernels/packages.ts";
+import { PEERS } from "../bench/kernels/peers.ts";
 import {
   aligned,
   HEADINGS,
@@ -15,14 +15,14 @@ import {
   type Row,
   summaryLines,
   tableLines,
-} from "../bench/report.ts";
-import { ROWS } from "../bench/rows.ts";
+} from "../bench/kernels/report.ts";
+import { ROWS } from "../bench/kernels/rows.ts";
 import manifest from "../deno.json" with { type: "json" };
-import { Device } from "../kernels/device.ts";
-import { parseVariants } from "../kernels/variants.ts";
-import type { Task, TaskIO } from "./_cli.ts";
-import { VariantFlag } from "./_inputs.ts";
-import { makeFolder } from "./_output.ts";
+import { Device } from "../kernels/gpu/device.ts";
+import { parseVariants } from "../kernels/gpu/variants.ts";
+import type { Task, TaskIO } from "./_cli/cli.ts";
+import { VariantFlag } from "./_cli/inputs.ts";
+import { makeFolder } from "../base/files/line_file.ts";
 
 const GROUPS = ["matmul", "attention", "step"] as const;
 

@@ -1,14 +1,14 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { UserError } from "../data/user_error.ts";
+import { UserError } from "../base/user_error.ts";
 import { CREDITS } from "../eval/evaluate.ts";
-import { writeAtomic } from "../train/run_directory.ts";
-import type { Task, TaskIO } from "./_cli.ts";
-import { groupNamed, openGroups } from "./_compare_groups.ts";
-import { comparePage } from "./_compare_html.ts";
-import { reportSystems, type SystemsReport } from "./_compare_report.ts";
-import { markdown, reportLines } from "./_compare_tables.ts";
-import { makeFolder } from "./_output.ts";
+import { writeAtomic } from "../train/run/run_directory.ts";
+import type { Task, TaskIO } from "./_cli/cli.ts";
+import { groupNamed, openGroups } from "./_compare/groups.ts";
+import { comparePage } from "./_compare/html.ts";
+import { reportSystems, type SystemsReport } from "./_compare/report.ts";
+import { markdown, reportLines } from "./_compare/tables.ts";
+import { makeFolder } from "../base/files/line_file.ts";
 
 const config = z.strictObject({
   evals: z.array(z.string()).default([]).describe(

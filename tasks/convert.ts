@@ -5,11 +5,11 @@ import { replaceSids } from "../data/convert/replace_sids.ts";
 import { writeFolder } from "../data/convert/write_folder.ts";
 import type { DatasetWriter } from "../data/convert/writer.ts";
 import type { Corpus } from "../data/corpus.ts";
-import { loadIndex, offsetCodes, TOKEN_ORDERS } from "../data/index_file.ts";
-import { findFormat } from "../data/load.ts";
-import { sha256 } from "../data/sha256.ts";
-import { UserError } from "../data/user_error.ts";
-import type { Task } from "./_cli.ts";
+import { loadIndex, offsetCodes, TOKEN_ORDERS } from "../data/formats/index_file.ts";
+import { findFormat } from "../data/formats/load.ts";
+import { sha256 } from "../base/files/sha256.ts";
+import { UserError } from "../base/user_error.ts";
+import type { Task } from "./_cli/cli.ts";
 
 const writers = new Map<string, DatasetWriter>(
   Object.values(registry).map((writer) => [writer.name, writer]),

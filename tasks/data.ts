@@ -1,12 +1,12 @@
 import { z } from "zod";
-import { type BadLines, SHOWN } from "../data/etl/bad_lines.ts";
-import { checkDataset, MOST_PROBLEMS } from "../data/check.ts";
+import { type BadLines, SHOWN } from "../data/etl/read/bad_lines.ts";
+import { checkDataset, MOST_PROBLEMS } from "../data/check/check.ts";
 import { buildDataset } from "../data/etl/build_dataset.ts";
 import { EtlConfig } from "../data/etl/config.ts";
-import { UserError } from "../data/user_error.ts";
-import type { Task, TaskIO } from "./_cli.ts";
-import { statisticsRows } from "./_statistics.ts";
-import { tableLines } from "./_table.ts";
+import { UserError } from "../base/user_error.ts";
+import type { Task, TaskIO } from "./_cli/cli.ts";
+import { statisticsRows } from "./_cli/statistics.ts";
+import { tableLines } from "./_cli/table.ts";
 
 const config = EtlConfig.extend({
   check: z.string().default("").describe(

@@ -2,13 +2,13 @@ import { existsSync, mkdirSync, readdirSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import manifest from "../deno.json" with { type: "json" };
-import { UserError } from "../data/user_error.ts";
-import { add } from "../kernels/add.ts";
-import { Device, isCpuAdapter } from "../kernels/device.ts";
-import { describeVariants, type VariantRow } from "../kernels/variants.ts";
-import type { Task, TaskIO } from "./_cli.ts";
-import { openDevice } from "./_inputs.ts";
-import { cacheFolder } from "./cache_folder.ts";
+import { UserError } from "../base/user_error.ts";
+import { add } from "../kernels/elementwise/add.ts";
+import { Device, isCpuAdapter } from "../kernels/gpu/device.ts";
+import { describeVariants, type VariantRow } from "../kernels/gpu/variants.ts";
+import type { Task, TaskIO } from "./_cli/cli.ts";
+import { openDevice } from "./_cli/inputs.ts";
+import { cacheFolder } from "../base/files/cache_folder.ts";
 import wgsl from "./doctor.wgsl" with { type: "text" };
 
 const LIMITS = {

@@ -2,26 +2,21 @@ import { createHash } from "node:crypto";
 import { basename, dirname } from "node:path";
 import { z } from "zod";
 import { type Corpus, toDataset } from "../data/corpus.ts";
-import { idListPath, rowsOfItems } from "../data/id_list.ts";
+import { idListPath, rowsOfItems } from "../data/formats/id_list.ts";
 import { itemText, minionerecText, TEXT_FIELDS } from "../data/item_text.ts";
-import { loadCorpus } from "../data/load.ts";
-import { nonFiniteRows, writeNpy } from "../data/npy.ts";
-import { diskFiles } from "../data/read_files.ts";
-import { sha256 } from "../data/sha256.ts";
-import { UserError } from "../data/user_error.ts";
-import type {
-  EmbeddingContext,
-  EmbeddingProvider,
-  ItemVectors,
-  TextProvider,
-} from "../models/embedding/provider.ts";
-import * as registry from "../models/embedding/registry.ts";
-import { writeAtomic } from "../train/run_directory.ts";
-import type { Task, TaskIO } from "./_cli.ts";
-import { openDevice, VariantFlag } from "./_inputs.ts";
-import { makeFolder } from "./_output.ts";
-import { PartialRows, removePartial } from "./_partial_rows.ts";
-import { settingsFlags, settingsOf } from "./settings_flags.ts";
+import { loadCorpus } from "../data/formats/load.ts";
+import { nonFiniteRows, writeNpy } from "../base/npy.ts";
+import { diskFiles } from "../base/files/disk_files.ts";
+import { sha256 } from "../base/files/sha256.ts";
+import { UserError } from "../base/user_error.ts";
+import type { EmbeddingContext, EmbeddingProvider, ItemVectors, TextProvider } from "../embed/provider.ts";
+import * as registry from "../embed/registry.ts";
+import { writeAtomic } from "../train/run/run_directory.ts";
+import type { Task, TaskIO } from "./_cli/cli.ts";
+import { openDevice, VariantFlag } from "./_cli/inputs.ts";
+import { makeFolder } from "../base/files/line_file.ts";
+import { PartialRows, removePartial } from "./_cli/partial_rows.ts";
+import { settingsFlags, settingsOf } from "./_cli/settings_flags.ts";
 
 /** Every way to embed items, by name. */
 export const providers: ReadonlyMap<string, EmbeddingProvider> = new Map<string, EmbeddingProvider>(

@@ -2,22 +2,22 @@ import { join } from "node:path";
 import { z } from "zod";
 import { toDataset } from "../data/corpus.ts";
 import { splits } from "../data/dataset.ts";
-import { loadCorpus } from "../data/load.ts";
-import { UserError } from "../data/user_error.ts";
+import { loadCorpus } from "../data/formats/load.ts";
+import { UserError } from "../base/user_error.ts";
 import { checkedEtegrec } from "../train/etegrec/config.ts";
 import { etegrecFields, EtegrecSchema } from "../train/etegrec/schema.ts";
 import { tokenizerFolder } from "../train/etegrec/tokenizer.ts";
-import { RunDirectory } from "../train/run_directory.ts";
-import type { Task, TaskIO } from "./_cli.ts";
-import { type EtegrecReport, reportStages } from "./_etegrec_report.ts";
-import { EtegrecRlFlags, reinforce } from "./_etegrec_rl.ts";
-import { betterStage, EtegrecStages, keptCheckpoint } from "./_etegrec_stages.ts";
-import { openDevice, runManifest, VariantFlag } from "./_inputs.ts";
-import { INPUTS, loadItemVectors } from "./_item_vectors.ts";
-import { makeFolder } from "./_output.ts";
-import { checkSame } from "./_resume.ts";
-import { goOnLine } from "./_training_lines.ts";
-import { settingsDefaults } from "./settings_flags.ts";
+import { RunDirectory } from "../train/run/run_directory.ts";
+import type { Task, TaskIO } from "./_cli/cli.ts";
+import { type EtegrecReport, reportStages } from "./_train/etegrec_report.ts";
+import { EtegrecRlFlags, reinforce } from "./_train/etegrec_rl.ts";
+import { betterStage, EtegrecStages, keptCheckpoint } from "./_train/etegrec_stages.ts";
+import { openDevice, runManifest, VariantFlag } from "./_cli/inputs.ts";
+import { INPUTS, loadItemVectors } from "./_train/item_vectors.ts";
+import { makeFolder } from "../base/files/line_file.ts";
+import { checkSame } from "./_cli/resume.ts";
+import { goOnLine } from "./_cli/training_lines.ts";
+import { settingsDefaults } from "./_cli/settings_flags.ts";
 
 const config = z.strictObject({
   data: z.string().describe("dataset directory, ours, ETEGRec's or another one, or `synthetic`"),

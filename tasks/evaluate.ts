@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { type Dataset, type Sample, type Split, splits } from "../data/dataset.ts";
-import { UserError } from "../data/user_error.ts";
-import { popularity, repeatRecent, type Scorer, transitions } from "../eval/baselines.ts";
+import { UserError } from "../base/user_error.ts";
+import { popularity, repeatRecent, type Scorer, transitions } from "../eval/count_scorers.ts";
 import {
   CREDITS,
   evaluateSplit,
@@ -21,16 +21,16 @@ import {
   scorerRecommender,
 } from "../eval/recommender.ts";
 import { SLICINGS } from "../eval/slices.ts";
-import { writeAtomic } from "../train/run_directory.ts";
-import { type Task, type TaskIO, UsageError } from "./_cli.ts";
-import { compareFolders } from "./_evaluate_compare.ts";
-import { evaluateShards } from "./_evaluate_processes.ts";
-import { type EvaluateReport, evaluationLines } from "./_evaluate_report.ts";
-import { checkEnded, RowFile, type RowSettings } from "./_evaluate_rows.ts";
-import { openShards, SHARD, shardRows } from "./_evaluate_shards.ts";
-import { loadInputs, openDevice, VariantFlag } from "./_inputs.ts";
-import { LineFile, makeFolder } from "./_output.ts";
-import { RESULT_FORMATS, writeResults } from "./_results.ts";
+import { writeAtomic } from "../train/run/run_directory.ts";
+import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
+import { compareFolders } from "./_evaluate/evaluate_compare.ts";
+import { evaluateShards } from "./_evaluate/evaluate_processes.ts";
+import { type EvaluateReport, evaluationLines } from "./_evaluate/evaluate_report.ts";
+import { checkEnded, RowFile, type RowSettings } from "./_evaluate/evaluate_rows.ts";
+import { openShards, SHARD, shardRows } from "./_evaluate/evaluate_shards.ts";
+import { loadInputs, openDevice, VariantFlag } from "./_cli/inputs.ts";
+import { LineFile, makeFolder } from "../base/files/line_file.ts";
+import { RESULT_FORMATS, writeResults } from "./_evaluate/results.ts";
 import {
   modelFolder,
   openModel,
@@ -40,9 +40,9 @@ import {
   resolved,
   RunFlags,
   type TrainedRun,
-} from "./_run.ts";
-import { openProductSearch, productRecommender } from "./_product_search.ts";
-import { scoreFiles } from "./_score.ts";
+} from "../train/trained_run.ts";
+import { openProductSearch, productRecommender } from "./_evaluate/product_search.ts";
+import { scoreFiles } from "./_evaluate/score.ts";
 
 const config = z.strictObject({
   ...RunFlags,

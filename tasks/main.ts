@@ -1,7 +1,7 @@
 import manifest from "../deno.json" with { type: "json" };
-import { reportError, runTask, UsageError } from "./_cli.ts";
-import { settleDevices } from "./_open_devices.ts";
-import { didYouMean } from "../data/did_you_mean.ts";
+import { reportError, runTask, UsageError } from "./_cli/cli.ts";
+import { settleDevices } from "./_cli/open_devices.ts";
+import { didYouMean } from "../base/did_you_mean.ts";
 import { loadTask, registry, type TaskName } from "./registry.ts";
 
 const HELP = `genrec ${manifest.version}: generative recommendation on WebGPU

@@ -1,14 +1,14 @@
 import { z } from "zod";
-import { UserError } from "../data/user_error.ts";
-import type { BeamResult, BeamSearch } from "../eval/beam_search.ts";
+import { UserError } from "../base/user_error.ts";
+import type { BeamResult, BeamSearch } from "../decode/beam_search.ts";
 import { beamsFor, ItemLists } from "../eval/item_lists.ts";
-import { type Task, type TaskIO, UsageError } from "./_cli.ts";
-import { type HistoryRow, readHistories } from "./_histories.ts";
-import { openDevice, VariantFlag } from "./_inputs.ts";
-import { ItemLookup, itemsIn } from "./_item_lookup.ts";
-import { LineFile } from "./_output.ts";
-import { openModel, openRun, openSearch, openTrie, RunFlags, type TrainedRun } from "./_run.ts";
-import { tableLines } from "./_table.ts";
+import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
+import { type HistoryRow, readHistories } from "./_recommend/histories.ts";
+import { openDevice, VariantFlag } from "./_cli/inputs.ts";
+import { ItemLookup, itemsIn } from "./_recommend/item_lookup.ts";
+import { LineFile } from "../base/files/line_file.ts";
+import { openModel, openRun, openSearch, openTrie, RunFlags, type TrainedRun } from "../train/trained_run.ts";
+import { tableLines } from "./_cli/table.ts";
 
 const config = z.strictObject({
   ...RunFlags,

@@ -1,4 +1,4 @@
-import type { Task } from "./_cli.ts";
+import type { Task } from "./_cli/cli.ts";
 
 interface Entry {
   summary: string;
@@ -27,7 +27,7 @@ export const registry = {
   recommend: { summary: "what to show a user with this history", load: () => import("./recommend.ts") },
   convert: { summary: "write a dataset in another format", load: () => import("./convert.ts") },
   bench: { summary: "speed beside other libraries on this adapter", load: () => import("./bench.ts") },
-  build: { summary: "one executable file with all commands", load: () => import("./build.ts") },
+  build: { summary: "one executable file with all commands", load: () => import("./_build/build.ts") },
 } satisfies Record<string, Entry>;
 
 /** Name of a task. */

@@ -1,28 +1,28 @@
 import { basename } from "node:path";
 import { z } from "zod";
-import { formatIndex } from "../data/index_file.ts";
-import { DeviceTrie } from "../eval/device_trie.ts";
+import { formatIndex } from "../data/formats/index_file.ts";
+import { DeviceTrie } from "../decode/device_trie.ts";
 import { buildTrie } from "../sid/trie.ts";
 import { openObservers } from "../train/observers/open_observers.ts";
-import { RunDirectory } from "../train/run_directory.ts";
-import { DivergenceError } from "../train/checkpoint.ts";
-import { trainedNormalisation } from "../train/sft_config.ts";
-import { SftSchema } from "../train/sft_schema.ts";
-import { PackedData } from "../train/packed_data.ts";
-import { sftDecoder } from "../train/sft_decoder.ts";
-import { trainSft } from "../train/sft.ts";
-import { Validation } from "../train/validation.ts";
+import { RunDirectory } from "../train/run/run_directory.ts";
+import { DivergenceError } from "../train/run/checkpoint.ts";
+import { trainedNormalisation } from "../train/sft/config.ts";
+import { SftSchema } from "../train/sft/schema.ts";
+import { PackedData } from "../train/run/packed_data.ts";
+import { sftDecoder } from "../train/sft/decoder.ts";
+import { trainSft } from "../train/sft/sft.ts";
+import { Validation } from "../train/run/validation.ts";
 import { autotune } from "../kernels/autotune.ts";
-import type { Task, TaskIO } from "./_cli.ts";
-import { short } from "./_format.ts";
-import { loadInputs, openDevice, runManifest, VariantFlag } from "./_inputs.ts";
-import { checkSame } from "./_resume.ts";
-import { checkCost } from "./_sft_cost.ts";
-import { sftInputs } from "./_sft_inputs.ts";
-import { SftFlags, sftSettings } from "./_sft_settings.ts";
-import { endedAs, evaluateLine, goOnLine, sizeLines } from "./_training_lines.ts";
-import { duration, type Progress } from "./progress.ts";
-import { settingsDefaults } from "./settings_flags.ts";
+import type { Task, TaskIO } from "./_cli/cli.ts";
+import { short } from "./_cli/format.ts";
+import { loadInputs, openDevice, runManifest, VariantFlag } from "./_cli/inputs.ts";
+import { checkSame } from "./_cli/resume.ts";
+import { checkCost } from "./_train/sft_cost.ts";
+import { sftInputs } from "./_train/sft_inputs.ts";
+import { SftFlags, sftSettings } from "./_train/sft_settings.ts";
+import { endedAs, evaluateLine, goOnLine, sizeLines } from "./_cli/training_lines.ts";
+import { duration, type Progress } from "./_cli/progress.ts";
+import { settingsDefaults } from "./_cli/settings_flags.ts";
 
 const config = z.strictObject({
   data: z.string().describe("dataset directory, ours or foreign, or `synthetic`"),

@@ -1,8 +1,8 @@
-import type { Task } from "./_cli.ts";
-import { addItems } from "./sid/add.ts";
-import { config } from "./sid/flags.ts";
-import { inspectItem } from "./sid/inspect.ts";
-import { makeSids } from "./sid/make.ts";
+import type { Task } from "./_cli/cli.ts";
+import { addItems } from "./_sid/add.ts";
+import { config } from "./_sid/flags.ts";
+import { inspectItem } from "./_sid/inspect.ts";
+import { makeSids } from "./_sid/make.ts";
 
 export const task: Task<typeof config> = {
   name: "sid",

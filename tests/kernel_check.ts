@@ -1,8 +1,8 @@
 // Checks of a KernelSpec against its float64 reference, shared by the tests of kernels and of their variants.
 import assert from "node:assert/strict";
-import type { Device } from "../kernels/device.ts";
-import { type KernelCase, type KernelSpec, type Named, noise, type Values } from "../kernels/spec.ts";
-import type { Tensor } from "../kernels/tensor.ts";
+import type { Device } from "../kernels/gpu/device.ts";
+import { type KernelCase, type KernelSpec, type Named, noise, type Values } from "../kernels/gpu/spec.ts";
+import type { Tensor } from "../kernels/gpu/tensor.ts";
 
 // A float16 device is asked for what it was given, so references see rounded operands. What remains is the rounding of
 // the result and of what lies between the dispatches of one operation.

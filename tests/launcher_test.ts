@@ -214,7 +214,7 @@ Deno.test("genrec test ends with a plain count and fails when a test or a check 
 });
 
 Deno.test("every shell script is valid for a plain POSIX shell", async () => {
-  for (const path of ["genrec", "tasks/self_extracting.sh"]) {
+  for (const path of ["genrec", "tasks/_build/self_extracting.sh"]) {
     const file = fileURLToPath(new URL(`../${path}`, import.meta.url));
     const { success, stderr } = await new Deno.Command("sh", { args: ["-n", file] }).output();
     assert.ok(success, new TextDecoder().decode(stderr));

@@ -81,7 +81,7 @@ Deno.test("imports point one way", () => {
 
 Deno.test("violations() sees every way to import the wrong way", () => {
   const wrong = [
-    'import { sft } from "../train/sft.ts";',
+    'import { sft } from "../train/sft/sft.ts";',
     'import {\n  a,\n  b,\n} from "../eval/metrics.ts";',
     'export { x } from "../tasks/main.ts";',
     'const { x } = await import("../web/page.ts");',

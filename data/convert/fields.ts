@@ -1,6 +1,6 @@
 import type { Attributes, Corpus } from "../corpus.ts";
 import { splits } from "../dataset.ts";
-import { idsAreNumbers } from "../id_map_file.ts";
+import { idsAreNumbers } from "../formats/id_map_file.ts";
 import { interactionsOf } from "../interactions.ts";
 
 /** Whether a corpus has anything under a name, so that a format without it would lose something. */

@@ -1,4 +1,4 @@
-import { formatIdMap, idsAreNumbers } from "../id_map_file.ts";
+import { formatIdMap, idsAreNumbers } from "../formats/id_map_file.ts";
 import type { NamedFile } from "./writer.ts";
 
 /** `user2id` and `item2id`, where the raw ids are not the numbers themselves. */

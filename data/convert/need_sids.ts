@@ -1,5 +1,5 @@
 import type { Corpus } from "../corpus.ts";
-import { UserError } from "../user_error.ts";
+import { UserError } from "../../base/user_error.ts";
 
 /** The SIDs of a corpus, for a format that is nothing without them. Throws `UserError` where there are none. */
 export function needSids({ name, sids }: Corpus, format: string): string[][] {

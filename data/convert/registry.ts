@@ -1,6 +1,6 @@
-export { etegrec } from "./etegrec.ts";
-export { genrec } from "./genrec.ts";
-export { letter } from "./letter.ts";
-export { mimigenrec } from "./mimigenrec.ts";
-export { minionerec } from "./minionerec.ts";
-export { recbole } from "./recbole.ts";
+export { etegrec } from "../formats/etegrec/write.ts";
+export { genrec } from "../formats/genrec/write.ts";
+export { letter } from "../formats/letter/write.ts";
+export { mimigenrec } from "../formats/mimigenrec/write.ts";
+export { minionerec } from "../formats/minionerec/write.ts";
+export { recbole } from "../formats/recbole/write.ts";

@@ -1,6 +1,6 @@
 import type { Corpus, CorpusSample } from "../corpus.ts";
 import type { Split } from "../dataset.ts";
-import { type RowPlace, type SampleRows, STAGES } from "../mimigenrec_rows.ts";
+import { type RowPlace, type SampleRows, STAGES } from "../formats/mimigenrec/rows.ts";
 
 /** A corpus under other SIDs. Rows kept as text name the old ones, so they are dropped; `dropped` says which. */
 export function replaceSids(corpus: Corpus, sids: string[][]): { corpus: Corpus; dropped: string[] } {

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
-import { OutputFolder } from "../output_folder.ts";
-import { UserError } from "../user_error.ts";
+import { OutputFolder } from "../../base/files/output_folder.ts";
+import { UserError } from "../../base/user_error.ts";
 import type { NamedFile } from "./writer.ts";
 
 /**

@@ -1,5 +1,5 @@
 import type { Corpus } from "../corpus.ts";
-import type { TokenOrder } from "../index_file.ts";
+import type { TokenOrder } from "../formats/index_file.ts";
 import type { Field } from "./fields.ts";
 
 /** The content of a file: bytes, or text in pieces, so that no file has to fit in one string. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { SPLIT_KINDS } from "../corpus.ts";
-import { TITLE_FILTERS } from "./clean_text.ts";
+import { TITLE_FILTERS } from "./read/clean_text.ts";
 import * as registry from "./registry.ts";
 import { type RawSource, TIME_UNITS } from "./source.ts";
 import { parseDate } from "./window.ts";

@@ -1,5 +1,5 @@
-import type { Engine } from "./engine.ts";
-import { sql } from "./sql.ts";
+import type { Engine } from "./read/engine.ts";
+import { sql } from "./read/sql.ts";
 
 /**
  * Adds to users and items what MiniOneRec's GPR variant derives, from the real ratings, prices and brands (its random

@@ -1,5 +1,5 @@
-import { UserError } from "../user_error.ts";
-import { type BadLines, findBadLines } from "./bad_lines.ts";
+import { UserError } from "../../base/user_error.ts";
+import { type BadLines, findBadLines } from "./read/bad_lines.ts";
 import {
   cleanJoined,
   cleanList,
@@ -7,12 +7,12 @@ import {
   printedDescription,
   textsIn,
   type TitleRules,
-} from "./clean_text.ts";
-import type { Engine } from "./engine.ts";
-import { literalToJson } from "./python_literal.ts";
-import { numberedLines, tableQuery } from "./reader.ts";
+} from "./read/clean_text.ts";
+import type { Engine } from "./read/engine.ts";
+import { literalToJson } from "./read/python_literal.ts";
+import { numberedLines, tableQuery } from "./read/reader.ts";
 import type { ItemTable } from "./source.ts";
-import { type Sql, sql } from "./sql.ts";
+import { type Sql, sql } from "./read/sql.ts";
 
 /** How the texts of items are cleaned. */
 export interface TextRules extends TitleRules {

@@ -1,8 +1,8 @@
-import type { LoadedTable } from "./bad_lines.ts";
-import type { Engine } from "./engine.ts";
-import { tableQuery } from "./reader.ts";
+import type { LoadedTable } from "./read/bad_lines.ts";
+import type { Engine } from "./read/engine.ts";
+import { tableQuery } from "./read/reader.ts";
 import type { ReviewTable } from "./source.ts";
-import { name, type Sql, sql } from "./sql.ts";
+import { name, type Sql, sql } from "./read/sql.ts";
 
 /**
  * Makes table `reviews` (user, item VARCHAR; time BIGINT seconds; rating DOUBLE; problem VARCHAR, NULL for a good

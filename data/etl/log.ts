@@ -1,6 +1,6 @@
-import { UserError } from "../user_error.ts";
-import type { Engine } from "./engine.ts";
-import { sql } from "./sql.ts";
+import { UserError } from "../../base/user_error.ts";
+import type { Engine } from "./read/engine.ts";
+import { sql } from "./read/sql.ts";
 
 /**
  * Makes tables `user_keys`, `item_keys` (key INTEGER, id VARCHAR) and `log` (ord BIGINT, place in the input; user, item

@@ -1,5 +1,5 @@
 import type { SplitKind } from "../corpus.ts";
-import { UserError } from "../user_error.ts";
+import { UserError } from "../../base/user_error.ts";
 import { ColumnFlags, type EtlConfig, sources } from "./config.ts";
 import type { ItemFiles, TextRules } from "./items.ts";
 import type { Selection } from "./select_log.ts";

@@ -1,7 +1,7 @@
 import type { SplitKind } from "../corpus.ts";
 import type { Split } from "../dataset.ts";
-import type { Engine } from "./engine.ts";
-import { commas, type Sql, sql } from "./sql.ts";
+import type { Engine } from "./read/engine.ts";
+import { commas, type Sql, sql } from "./read/sql.ts";
 
 /**
  * Makes table `samples` (user INTEGER, history INTEGER[] oldest first, item INTEGER, time, split) of `interactions`, in

@@ -1,6 +1,6 @@
-import { UserError } from "../user_error.ts";
-import type { Engine } from "./engine.ts";
-import { name, type Sql, sql } from "./sql.ts";
+import { UserError } from "../../base/user_error.ts";
+import type { Engine } from "./read/engine.ts";
+import { name, type Sql, sql } from "./read/sql.ts";
 import { mayExpand, startYearEarlier, type TimeWindow } from "./window.ts";
 
 /** What is left after a step. */

@@ -1,5 +1,5 @@
-import type { TitleFilter } from "./clean_text.ts";
-import { type Sql, sql } from "./sql.ts";
+import type { TitleFilter } from "./read/clean_text.ts";
+import { type Sql, sql } from "./read/sql.ts";
 
 /** How the lines of a table's files are read. */
 export type TableFormat =

@@ -1,7 +1,7 @@
 import { type Split, splits } from "../dataset.ts";
 import type { DatasetStatistics } from "../statistics.ts";
-import type { Engine } from "./engine.ts";
-import { sql } from "./sql.ts";
+import type { Engine } from "./read/engine.ts";
+import { sql } from "./read/sql.ts";
 
 /** The figures that need no second look at the data; `statisticsOf()` of a corpus gives them all. */
 export type Statistics = Pick<

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { readJson } from "../json_file.ts";
-import { UserError } from "../user_error.ts";
+import { readJson } from "../../base/files/json_file.ts";
+import { UserError } from "../../base/user_error.ts";
 
 // Both projects have these fields; MIMIGenRec's rows have further ones.
 const Rows = z.array(z.looseObject({

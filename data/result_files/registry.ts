@@ -1,2 +1,2 @@
-export { mimigenrec } from "./mimigenrec.ts";
-export { minionerec } from "./minionerec.ts";
+export { mimigenrec } from "../formats/mimigenrec/results.ts";
+export { minionerec } from "../formats/minionerec/results.ts";

@@ -1,4 +1,4 @@
-import { sinkhornAssign } from "../sinkhorn.ts";
+import { sinkhornAssign } from "../assignment/sinkhorn.ts";
 import { collidingGroups } from "./groups.ts";
 import { lastCodewords, lastDistance } from "./last_level.ts";
 import { type Codes, type LastLevel, resolved, type ResolvedCodes, sidsOf } from "./policy.ts";

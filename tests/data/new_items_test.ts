@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { readNewItems } from "../../data/new_items.ts";
-import { UserError } from "../../data/user_error.ts";
-import { withFiles } from "./minionerec_fixture.ts";
+import { UserError } from "../../base/user_error.ts";
+import { withFiles } from "./formats/minionerec/fixture.ts";
 
 const read = (text: string, maxBadLines = 0, known: string[] = []) => {
   let result: ReturnType<typeof readNewItems>;

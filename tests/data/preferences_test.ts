@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readPreferences } from "../../data/preferences.ts";
-import { readSftRows } from "../../data/sft_rows.ts";
+import { readSftRows } from "../../data/formats/mimigenrec/sft_rows.ts";
 
 async function written(text: string): Promise<string> {
   const path = await Deno.makeTempFile({ suffix: ".json" });

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import type { Item, Sample } from "../../data/dataset.ts";
-import { UserError } from "../../data/user_error.ts";
-import { transitions } from "../../eval/baselines.ts";
+import { UserError } from "../../base/user_error.ts";
+import { transitions } from "../../eval/count_scorers.ts";
 import { type EvaluateOptions, evaluateSplit, type Prediction } from "../../eval/evaluate.ts";
 import { leafSids, type Ranked, type Recommender, scorerRecommender } from "../../eval/recommender.ts";
 import { SLICINGS } from "../../eval/slices.ts";
 import { SidVocabulary } from "../../sid/tokens.ts";
 import { buildTrie } from "../../sid/trie.ts";
 import { realData } from "../data/real_data.ts";
-import { loadDataset } from "../../data/load.ts";
+import { loadDataset } from "../../data/formats/load.ts";
 
 // Items 1 and 2 share the SID "b".
 const SIDS = ["a", "b", "b", "c", "d", "e"];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { ResultRow } from "../../data/result_files/read.ts";
-import { UserError } from "../../data/user_error.ts";
+import { UserError } from "../../base/user_error.ts";
 import { checkRows, scoreResults } from "../../eval/score.ts";
 
 const row = (target: string, predictions: string): ResultRow => ({

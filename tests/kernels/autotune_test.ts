@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { autotune, pickFastest, slope } from "../../kernels/autotune.ts";
-import { Device } from "../../kernels/device.ts";
-import { describeVariants, MATMUL_VARIANTS } from "../../kernels/variants.ts";
+import { Device } from "../../kernels/gpu/device.ts";
+import { describeVariants, MATMUL_VARIANTS } from "../../kernels/gpu/variants.ts";
 
 Deno.test("slope() is 2 ms when one call waits 13 ms and eleven wait 33 ms", () => {
   assert.equal(slope(13, 33, 10), 2);

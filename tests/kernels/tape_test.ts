@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { add, scale } from "../../kernels/add.ts";
-import { Device } from "../../kernels/device.ts";
+import { add, scale } from "../../kernels/elementwise/add.ts";
+import { Device } from "../../kernels/gpu/device.ts";
 import { Tape } from "../../kernels/tape.ts";
-import type { Matrix } from "../../kernels/tensor.ts";
+import type { Matrix } from "../../kernels/gpu/tensor.ts";
 
 function sum(tape: Tape, x: Matrix, y: Matrix): Matrix {
   const result = add(tape.device, x, y);

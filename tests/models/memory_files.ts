@@ -1,4 +1,4 @@
-import type { ModelFile, ModelFiles } from "../../models/pretrained.ts";
+import type { ModelFile, ModelFiles } from "../../models/hugging_face/pretrained.ts";
 
 /** A directory that exists in memory alone; a path's folder is not looked at. */
 export function memoryFiles(files: readonly ModelFile[]): ModelFiles {

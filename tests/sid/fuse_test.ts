@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { UserError } from "../../data/user_error.ts";
+import { UserError } from "../../base/user_error.ts";
 import { concatenate, normalizeRows, zeroRows } from "../../sid/fuse.ts";
 
 const matrix = (...rows: number[][]) => ({

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { PhiloxStream } from "../../data/philox.ts";
-import { UserError } from "../../data/user_error.ts";
-import { Device } from "../../kernels/device.ts";
+import { PhiloxStream } from "../../base/philox.ts";
+import { UserError } from "../../base/user_error.ts";
+import { Device } from "../../kernels/gpu/device.ts";
 import type { SidInput, SidMethod, SidProgress } from "../../sid/method.ts";
-import * as registry from "../../sid/registry.ts";
+import * as registry from "../../sid/methods/registry.ts";
 
 const methods = Object.values(registry) as unknown as SidMethod[];
 const QUICK_QUANTIZER = { epochs: 40, evalEpochs: 20, learningRate: 0.01, warmupEpochs: 0, keep: "loss" };

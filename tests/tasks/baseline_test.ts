@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { readMatrix } from "../../data/npy.ts";
+import { readMatrix } from "../../base/npy.ts";
 import { filesIn, genrec, withData } from "./genrec.ts";
 
 const TINY = ("baseline --model sasrec --data data --out run --hidden-size 8 --num-hidden-layers 1 " +

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { UserError } from "../../data/user_error.ts";
-import { parseArgs, UsageError } from "../../tasks/_cli.ts";
+import { UserError } from "../../base/user_error.ts";
+import { parseArgs, UsageError } from "../../tasks/_cli/cli.ts";
 import { compare, task } from "../../tasks/compare.ts";
-import { withFiles } from "../data/minionerec_fixture.ts";
+import { withFiles } from "../data/formats/minionerec/fixture.ts";
 import { writeRun, type Written } from "./compare_folders.ts";
-import { collector } from "./text_shop.ts";
+import { collector } from "../scenarios/text_shop.ts";
 
 async function compared(dir: string, flags: Record<string, unknown>) {
   const { io, lines } = collector();

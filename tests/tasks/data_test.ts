@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { WORKED_EXAMPLE } from "../data/etl/fixture.ts";
-import { type Files, withFiles } from "../data/minionerec_fixture.ts";
+import { type Files, withFiles } from "../data/formats/minionerec/fixture.ts";
 import { filesIn, genrec, spawn, withData } from "./genrec.ts";
 
 const FLAGS = "--dataset amazon18 --reviews reviews.json --meta meta.json --user-k 2 --item-k 2 --out out"

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readMatrix, writeNpy } from "../../data/npy.ts";
-import { parseArgs, type TaskIO } from "../../tasks/_cli.ts";
+import { readMatrix, writeNpy } from "../../base/npy.ts";
+import { parseArgs, type TaskIO } from "../../tasks/_cli/cli.ts";
 import { embedItems, task } from "../../tasks/embed.ts";
-import { type Files, minionerecFiles } from "../data/minionerec_fixture.ts";
+import { type Files, minionerecFiles } from "../data/formats/minionerec/fixture.ts";
 import { filesIn, genrec, withData } from "./genrec.ts";
 
 const decoder = fileURLToPath(new URL("../golden/qwen2_embedding", import.meta.url));

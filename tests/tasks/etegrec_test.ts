@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { loadCorpus } from "../../data/load.ts";
-import { UserError } from "../../data/user_error.ts";
-import { loadItemVectors, type VectorFlags } from "../../tasks/_item_vectors.ts";
+import { loadCorpus } from "../../data/formats/load.ts";
+import { UserError } from "../../base/user_error.ts";
+import { loadItemVectors, type VectorFlags } from "../../tasks/_train/item_vectors.ts";
 import { filesIn, genrec } from "./genrec.ts";
 import { ROWS, TINY_FLAGS, withToys } from "./etegrec_toys.ts";
 

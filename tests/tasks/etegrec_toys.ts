@@ -1,7 +1,7 @@
 // ETEGRec's own files of four items, and settings that train on them in a moment.
 import { join } from "node:path";
-import { writeNpy } from "../../data/npy.ts";
-import { withFiles } from "../data/minionerec_fixture.ts";
+import { writeNpy } from "../../base/npy.ts";
+import { withFiles } from "../data/formats/minionerec/fixture.ts";
 
 /** A directory as ETEGRec's preparation leaves it: the map does not number items as they appear. */
 const samples = (history: string[], target: string) =>

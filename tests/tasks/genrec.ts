@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Files, minionerecFiles, withFiles } from "../data/minionerec_fixture.ts";
+import { type Files, minionerecFiles, withFiles } from "../data/formats/minionerec/fixture.ts";
 
 const main = fileURLToPath(new URL("../../tasks/main.ts", import.meta.url));
 

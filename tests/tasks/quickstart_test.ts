@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { withFiles } from "../data/minionerec_fixture.ts";
+import { withFiles } from "../data/formats/minionerec/fixture.ts";
 import { filesIn, genrec, spawn } from "./genrec.ts";
 
 const ARGS = "quickstart --out quick --steps 2 --limit 40".split(" ");

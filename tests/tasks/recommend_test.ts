@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { UserError } from "../../data/user_error.ts";
-import { parseArgs, UsageError } from "../../tasks/_cli.ts";
+import { UserError } from "../../base/user_error.ts";
+import { parseArgs, UsageError } from "../../tasks/_cli/cli.ts";
 import { task } from "../../tasks/recommend.ts";
 import { filesIn, genrec, withRun } from "./genrec.ts";
-import { collector } from "./text_shop.ts";
+import { collector } from "../scenarios/text_shop.ts";
 
 interface Listed {
   item: number;

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { cpSync } from "node:fs";
 import { join } from "node:path";
-import type { TaskIO } from "../../tasks/_cli.ts";
+import type { TaskIO } from "../../tasks/_cli/cli.ts";
 import { task as evaluate } from "../../tasks/evaluate.ts";
 import { rl, task } from "../../tasks/rl.ts";
-import { RunDirectory } from "../../train/run_directory.ts";
-import { openRun } from "../../tasks/_run.ts";
+import { RunDirectory } from "../../train/run/run_directory.ts";
+import { openRun } from "../../train/trained_run.ts";
 import { filesIn, genrec, withRun } from "./genrec.ts";
-import * as text from "./text_shop.ts";
+import * as text from "../scenarios/text_shop.ts";
 
 const TINY = {
   numGenerations: 3,

@@ -1,10 +1,10 @@
 // A run on a shop with seven test users, evaluated in this process: a new one takes longer to start than the ranking.
 import { cpSync } from "node:fs";
 import { join } from "node:path";
-import type { EvaluateReport } from "../../tasks/_evaluate_report.ts";
+import type { EvaluateReport } from "../../tasks/_evaluate/evaluate_report.ts";
 import { task as evaluateTask } from "../../tasks/evaluate.ts";
-import { minionerecFiles, withFiles } from "../data/minionerec_fixture.ts";
-import { collector, train, withShop } from "./text_shop.ts";
+import { minionerecFiles, withFiles } from "../data/formats/minionerec/fixture.ts";
+import { collector, train, withShop } from "../scenarios/text_shop.ts";
 
 const HISTORIES = [[1, 3], [0], [2, 0], [3], [1, 2, 0], [2], [0, 1]];
 const TARGETS = [0, 1, 2, 3, 0, 1, 2];

@@ -1,11 +1,11 @@
 // Runs that are stopped, killed and resumed from the command line.
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { PhiloxStream } from "../../data/philox.ts";
-import { Device } from "../../kernels/device.ts";
-import { readSafetensors, writeSafetensors } from "../../models/safetensors.ts";
-import { loadDecoder, loadTrainer } from "../../train/checkpoint.ts";
-import { RunDirectory } from "../../train/run_directory.ts";
+import { PhiloxStream } from "../../base/philox.ts";
+import { Device } from "../../kernels/gpu/device.ts";
+import { readSafetensors, writeSafetensors } from "../../models/safetensors/safetensors.ts";
+import { loadDecoder, loadTrainer } from "../../train/run/checkpoint.ts";
+import { RunDirectory } from "../../train/run/run_directory.ts";
 import { genrec, spawn, TINY_SFT, withData, withRun } from "./genrec.ts";
 
 /** TINY_SFT, but of `steps` steps; `flags` win. */

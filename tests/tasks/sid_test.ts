@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { readNpy, writeNpy } from "../../data/npy.ts";
-import { readSafetensors } from "../../models/safetensors.ts";
-import { withFiles } from "../data/minionerec_fixture.ts";
+import { readNpy, writeNpy } from "../../base/npy.ts";
+import { readSafetensors } from "../../models/safetensors/safetensors.ts";
+import { withFiles } from "../data/formats/minionerec/fixture.ts";
 import { filesIn, genrec } from "./genrec.ts";
 
 /** Runs `use` in a folder with `items.npy` of these rows. */

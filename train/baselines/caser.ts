@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Caser, CaserShape } from "../../models/caser.ts";
+import { Caser, CaserShape } from "../../models/items/caser.ts";
 import { itemMethod } from "./item_method.ts";
 import { type ItemTrainingConfig, itemTrainingFields } from "./item_training.ts";
 import type { BaselineMethod } from "./method.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { readJson } from "../../data/json_file.ts";
+import { readJson } from "../../base/files/json_file.ts";
 import type { Sample } from "../../data/dataset.ts";
-import { UserError } from "../../data/user_error.ts";
+import { UserError } from "../../base/user_error.ts";
 import {
   catalogueScores,
   countTransitions,
@@ -12,9 +12,9 @@ import {
   type Scorer,
   type TransitionCounts,
   transitionsOf,
-} from "../../eval/baselines.ts";
+} from "../../eval/count_scorers.ts";
 import { hitsAtK, mean, ndcgAtK } from "../../eval/metrics.ts";
-import { readSafetensors, writeSafetensors } from "../../models/safetensors.ts";
+import { readSafetensors, writeSafetensors } from "../../models/safetensors/safetensors.ts";
 import { readWeights } from "./item_baseline.ts";
 import type { BaselineInput, BaselineMethod, BaselineResult, TrainedBaseline } from "./method.ts";
 

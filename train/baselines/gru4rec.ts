@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Gru4Rec, Gru4RecShape } from "../../models/gru4rec.ts";
+import { Gru4Rec, Gru4RecShape } from "../../models/items/gru4rec.ts";
 import { itemMethod } from "./item_method.ts";
 import { type ItemTrainingConfig, itemTrainingFields } from "./item_training.ts";
 import type { BaselineMethod } from "./method.ts";

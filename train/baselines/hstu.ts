@@ -1,4 +1,4 @@
-import { Hstu, HstuShape } from "../../models/hstu.ts";
+import { Hstu, HstuShape } from "../../models/items/hstu.ts";
 import { type AttentionConfig, AttentionSettings, attentionShape } from "./attention_settings.ts";
 import { itemMethod } from "./item_method.ts";
 import type { BaselineMethod } from "./method.ts";

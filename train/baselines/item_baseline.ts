@@ -1,6 +1,6 @@
-import { UserError } from "../../data/user_error.ts";
-import { type ItemModel, ItemScores } from "../../models/item_model.ts";
-import { readSafetensors } from "../../models/safetensors.ts";
+import { UserError } from "../../base/user_error.ts";
+import { type ItemModel, ItemScores } from "../../models/items/item_model.ts";
+import { readSafetensors } from "../../models/safetensors/safetensors.ts";
 import type { RankedItems, TrainedBaseline } from "./method.ts";
 
 /** The bytes of a checkpoint's `model.safetensors`. Throws {@link UserError} where it is missing. */

@@ -1,8 +1,8 @@
 import type { z } from "zod";
-import { readJson } from "../../data/json_file.ts";
-import type { SettingsSchema } from "../../data/settings.ts";
-import type { Device } from "../../kernels/device.ts";
-import type { ItemModel } from "../../models/item_model.ts";
+import { readJson } from "../../base/files/json_file.ts";
+import type { SettingsSchema } from "../../base/settings.ts";
+import type { Device } from "../../kernels/gpu/device.ts";
+import type { ItemModel } from "../../models/items/item_model.ts";
 import { itemBaseline, loadWeights } from "./item_baseline.ts";
 import { type ItemTrainingConfig, trainItems } from "./item_training.ts";
 import type { BaselineMethod } from "./method.ts";

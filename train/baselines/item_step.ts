@@ -1,29 +1,29 @@
-import { PhiloxStream } from "../../data/philox.ts";
-import { NO_ROW } from "../../kernels/gather_rows.ts";
+import { PhiloxStream } from "../../base/philox.ts";
+import { NO_ROW } from "../../kernels/rows/gather_rows.ts";
 import { Tape } from "../../kernels/tape.ts";
-import type { Flat } from "../../kernels/tensor.ts";
+import type { Flat } from "../../kernels/gpu/tensor.ts";
 import {
   createOccurrences,
   destroyOccurrences,
   ItemBatchBuffer,
   type ItemModel,
   writeOccurrences,
-} from "../../models/item_model.ts";
-import { drop } from "../../models/layers.ts";
-import type { Optimizer } from "../../models/optimizer.ts";
+} from "../../models/items/item_model.ts";
+import { drop } from "../../models/layers/layers.ts";
+import type { Optimizer } from "../../models/optimizer/optimizer.ts";
 import {
   createRobustTerm,
   destroyRobustTerm,
   robustLoss,
   robustScales,
   type RobustTerm,
-} from "../../models/robust_loss.ts";
-import { type SampledItems, sampledLoss } from "../../models/sampled_loss.ts";
-import { vocabularyLoss } from "../../models/vocabulary_loss.ts";
-import type { LossLog } from "../loss_log.ts";
-import type { MicroBatch, PackedData } from "../packed_data.ts";
+} from "../../models/losses/robust_loss.ts";
+import { type SampledItems, sampledLoss } from "../../models/losses/sampled_loss.ts";
+import { vocabularyLoss } from "../../models/losses/vocabulary_loss.ts";
+import type { LossLog } from "../run/loss_log.ts";
+import type { MicroBatch, PackedData } from "../run/packed_data.ts";
 import type { ItemTrainingConfig } from "./item_training.ts";
-import { drawNegatives, targetCounts } from "./item_sequences.ts";
+import { drawNegatives, targetCounts } from "../run/item_sequences.ts";
 
 /** Optimizer steps of an {@link ItemModel}: forward, backward, update. Work is submitted, nothing is read. */
 export class ItemStep {

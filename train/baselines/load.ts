@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { didYouMean } from "../../data/did_you_mean.ts";
-import { readJson } from "../../data/json_file.ts";
-import { UserError } from "../../data/user_error.ts";
-import type { Device } from "../../kernels/device.ts";
-import { RunDirectory } from "../run_directory.ts";
+import { didYouMean } from "../../base/did_you_mean.ts";
+import { readJson } from "../../base/files/json_file.ts";
+import { UserError } from "../../base/user_error.ts";
+import type { Device } from "../../kernels/gpu/device.ts";
+import { RunDirectory } from "../run/run_directory.ts";
 import type { BaselineMethod, TrainedBaseline } from "./method.ts";
 import * as registry from "./registry.ts";
 

@@ -1,8 +1,8 @@
 import type { Dataset } from "../../data/dataset.ts";
-import type { SettingsSchema } from "../../data/settings.ts";
-import type { Device } from "../../kernels/device.ts";
-import type { Retrieval } from "../pairs/retrieval.ts";
-import type { RunDirectory } from "../run_directory.ts";
+import type { SettingsSchema } from "../../base/settings.ts";
+import type { Device } from "../../kernels/gpu/device.ts";
+import type { Retrieval } from "../encoder_decoder/retrieval.ts";
+import type { RunDirectory } from "../run/run_directory.ts";
 
 /** Items for one history, best first. */
 export interface RankedItems {

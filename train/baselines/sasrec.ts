@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Sasrec, SasrecShape } from "../../models/sasrec.ts";
+import { Sasrec, SasrecShape } from "../../models/items/sasrec.ts";
 import { type AttentionConfig, AttentionSettings, attentionShape } from "./attention_settings.ts";
 import { itemMethod } from "./item_method.ts";
 import type { BaselineMethod } from "./method.ts";

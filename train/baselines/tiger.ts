@@ -1,27 +1,27 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { formatIndex, loadIndex } from "../../data/index_file.ts";
-import { numbered, readJson } from "../../data/json_file.ts";
-import { RawIndex } from "../../data/schema.ts";
-import { UserError } from "../../data/user_error.ts";
+import { formatIndex, loadIndex } from "../../data/formats/index_file.ts";
+import { numbered, readJson } from "../../base/files/json_file.ts";
+import { RawIndex } from "../../data/formats/schema.ts";
+import { UserError } from "../../base/user_error.ts";
 import type { Dataset } from "../../data/dataset.ts";
-import { BeamSearch } from "../../eval/beam_search.ts";
-import { DeviceTrie } from "../../eval/device_trie.ts";
-import type { Device } from "../../kernels/device.ts";
-import { EncoderDecoder } from "../../models/encoder_decoder.ts";
-import { CodeTokens } from "../../sid/code_tokens.ts";
+import { BeamSearch } from "../../decode/beam_search.ts";
+import { DeviceTrie } from "../../decode/device_trie.ts";
+import type { Device } from "../../kernels/gpu/device.ts";
+import { EncoderDecoder } from "../../models/encoder_decoder/encoder_decoder.ts";
+import { CodeTokens } from "../../prompts/code_tokens.ts";
 import { buildTrie } from "../../sid/trie.ts";
-import { loadEncoderDecoder } from "../checkpoint.ts";
+import { loadEncoderDecoder } from "../run/checkpoint.ts";
 import {
   encoderDecoderConfig,
   encoderDecoderFields,
   type EncoderDecoderSettings,
   type PairTrainingConfig,
   pairTrainingFields,
-} from "../pairs/pair_config.ts";
-import { trainPairs } from "../pairs/pair_training.ts";
-import { readRetrieval, type Retrieval, retrievalFiles } from "../pairs/retrieval.ts";
-import { isFile } from "../run_directory.ts";
+} from "../encoder_decoder/pair_config.ts";
+import { trainPairs } from "../encoder_decoder/pair_training.ts";
+import { readRetrieval, type Retrieval, retrievalFiles } from "../encoder_decoder/retrieval.ts";
+import { isFile } from "../run/run_directory.ts";
 import type { BaselineMethod, TrainedBaseline } from "./method.ts";
 
 /** Settings of {@link tiger}. */

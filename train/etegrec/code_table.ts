@@ -1,5 +1,5 @@
-import { UserError } from "../../data/user_error.ts";
-import { CodeTokens } from "../../sid/code_tokens.ts";
+import { UserError } from "../../base/user_error.ts";
+import { CodeTokens } from "../../prompts/code_tokens.ts";
 import { collidingGroups } from "../../sid/collisions/groups.ts";
 import { type Codes, sidsOf } from "../../sid/collisions/policy.ts";
 import { policies } from "../../sid/collisions/registry.ts";

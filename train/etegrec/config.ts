@@ -1,5 +1,5 @@
-import { UserError } from "../../data/user_error.ts";
-import type { EncoderDecoderSettings, PairTrainingConfig } from "../pairs/pair_config.ts";
+import { UserError } from "../../base/user_error.ts";
+import type { EncoderDecoderSettings, PairTrainingConfig } from "../encoder_decoder/pair_config.ts";
 import type { TokenizerSettings } from "./tokenizer_config.ts";
 
 /** How items with equal codes get SIDs of their own in a {@link EtegrecConfig}. */

@@ -1,25 +1,25 @@
-import { DeviceTrie } from "../../eval/device_trie.ts";
-import { EncoderDecoder } from "../../models/encoder_decoder.ts";
-import { Optimizer } from "../../models/optimizer.ts";
-import { learningRateAt, type Schedule } from "../../models/schedule.ts";
+import { DeviceTrie } from "../../decode/device_trie.ts";
+import { EncoderDecoder } from "../../models/encoder_decoder/encoder_decoder.ts";
+import { Optimizer } from "../../models/optimizer/optimizer.ts";
+import { learningRateAt, type Schedule } from "../../models/optimizer/schedule.ts";
 import type { Embeddings } from "../../sid/embeddings.ts";
 import { buildTrie } from "../../sid/trie.ts";
-import { LossLog } from "../../sid/loss_log.ts";
+import { LossLog } from "../../sid/quantizer/term_log.ts";
 import type { BaselineInput, BaselineResult } from "../baselines/method.ts";
-import { retrievalFiles } from "../pairs/retrieval.ts";
-import { loadOptimizer, optimizerFile } from "../checkpoint.ts";
-import { epochSchedule } from "../epoch_config.ts";
-import { trainEpochs } from "../epoch_training.ts";
-import { optimizerOptions } from "../optimizer_options.ts";
-import { encoderDecoderConfig } from "../pairs/pair_config.ts";
+import { retrievalFiles } from "../encoder_decoder/retrieval.ts";
+import { loadOptimizer, optimizerFile } from "../run/checkpoint.ts";
+import { epochSchedule } from "../run/epoch_config.ts";
+import { trainEpochs } from "../run/epoch_training.ts";
+import { optimizerOptions } from "../run/optimizer_options.ts";
+import { encoderDecoderConfig } from "../encoder_decoder/pair_config.ts";
 import {
   encoderRows,
   meanLosses,
   openPairData,
   pairCheckpoint,
   pairValidation,
-} from "../pairs/pair_training.ts";
-import { round } from "../round.ts";
+} from "../encoder_decoder/pair_training.ts";
+import { round } from "../../base/round.ts";
 import { changedItems, codeTable, type Conflicts, tokenStrings } from "./code_table.ts";
 import { type EtegrecConfig, trainsTokenizer } from "./config.ts";
 import { adapterSpecs, JointStep } from "./joint_step.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { encoderDecoderFields, pairTrainingFields } from "../pairs/pair_config.ts";
+import { encoderDecoderFields, pairTrainingFields } from "../encoder_decoder/pair_config.ts";
 import { type EtegrecConfig, SIA_SIGNS, UNIQUENESS } from "./config.ts";
 import { tokenizerFields } from "./tokenizer_config.ts";
 

@@ -1,13 +1,13 @@
 import { z } from "zod";
-import { readJson } from "../../data/json_file.ts";
-import { diskFiles } from "../../data/read_files.ts";
-import { UserError } from "../../data/user_error.ts";
-import type { Device } from "../../kernels/device.ts";
-import type { TensorMap } from "../../models/parameters.ts";
-import type { ModelFile } from "../../models/pretrained.ts";
-import { RqVae } from "../../models/rq_vae.ts";
-import { readSafetensors, writeSafetensors } from "../../models/safetensors.ts";
-import { checkWidth, codeItems } from "../../sid/quantizer_codes.ts";
+import { readJson } from "../../base/files/json_file.ts";
+import { diskFiles } from "../../base/files/disk_files.ts";
+import { UserError } from "../../base/user_error.ts";
+import type { Device } from "../../kernels/gpu/device.ts";
+import type { TensorMap } from "../../models/parameters/parameters.ts";
+import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
+import { RqVae } from "../../models/quantizer/rq_vae.ts";
+import { readSafetensors, writeSafetensors } from "../../models/safetensors/safetensors.ts";
+import { checkWidth, codeItems } from "../../sid/quantizer/codes.ts";
 import type { Embeddings } from "../../sid/embeddings.ts";
 import type { SidCodes } from "../../sid/method.ts";
 import {
@@ -17,8 +17,8 @@ import {
   normalizerOf,
   normalizerTensors,
 } from "../../sid/normalize.ts";
-import { storedShape } from "../../sid/rq_vae.ts";
-import { RunDirectory } from "../run_directory.ts";
+import { storedShape } from "../../sid/methods/rq_vae.ts";
+import { RunDirectory } from "../run/run_directory.ts";
 
 const Facts = z.strictObject({
   codebookSizes: z.array(z.int().min(1)).min(1),

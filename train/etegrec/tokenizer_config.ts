@@ -1,8 +1,8 @@
 import { z } from "zod";
-import type { ReconstructionLoss } from "../../kernels/reconstruction_loss.ts";
+import type { ReconstructionLoss } from "../../kernels/loss/reconstruction_loss.ts";
 import type { Normalization } from "../../sid/normalize.ts";
-import { type Criterion, quantizerFields } from "../../sid/quantizer_config.ts";
-import { rqVae, type RqVaeConfig } from "../../sid/rq_vae.ts";
+import { type Criterion, quantizerFields } from "../../sid/quantizer/config.ts";
+import { rqVae, type RqVaeConfig } from "../../sid/methods/rq_vae.ts";
 
 /** Settings of the tokenizer and its pretraining: those of `RqVaeConfig` that matter here. */
 export interface TokenizerSettings {

@@ -1,9 +1,9 @@
-import { UserError } from "../../data/user_error.ts";
-import type { Normalisation } from "../../kernels/trie_log_softmax.ts";
-import type { ScheduleName } from "../../models/schedule.ts";
-import { objectiveMethod } from "../objectives/registry.ts";
+import { UserError } from "../../base/user_error.ts";
+import type { Normalisation } from "../../kernels/trie/trie_log_softmax.ts";
+import type { ScheduleName } from "../../models/optimizer/schedule.ts";
+import { objectiveMethod } from "./objectives/registry.ts";
 import type { ReportTo } from "../observers/open_observers.ts";
-import type { RlExampleSettings } from "../rl_examples/settings.ts";
+import type { RlExampleSettings } from "./examples/settings.ts";
 import { RlSchema } from "./schema.ts";
 
 /** Settings of reinforcement learning; names as in Hugging Face's TrainingArguments and TRL's GRPOConfig. */

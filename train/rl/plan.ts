@@ -1,6 +1,6 @@
-import type { RlExample, RlExamples } from "../../data/rl_examples.ts";
-import { UserError } from "../../data/user_error.ts";
-import { learningRateAt, type Schedule } from "../../models/schedule.ts";
+import type { RlExample, RlExamples } from "../../data/packing/rl_examples.ts";
+import { UserError } from "../../base/user_error.ts";
+import { learningRateAt, type Schedule } from "../../models/optimizer/schedule.ts";
 import type { RlConfig } from "./config.ts";
 
 /** What each step asks, and how fast it learns: fixed by examples and settings, whatever was interrupted. */

@@ -1,15 +1,15 @@
-import type { RlExample } from "../../data/rl_examples.ts";
-import { UserError } from "../../data/user_error.ts";
+import type { RlExample } from "../../data/packing/rl_examples.ts";
+import { UserError } from "../../base/user_error.ts";
 import type { Sample } from "../../data/dataset.ts";
-import { popularity } from "../../eval/baselines.ts";
-import { BeamSearch } from "../../eval/beam_search.ts";
-import { ConstrainedSampler } from "../../eval/constrained_sampler.ts";
-import type { DeviceTrie } from "../../eval/device_trie.ts";
-import type { Device } from "../../kernels/device.ts";
-import type { Normalisation } from "../../kernels/trie_log_softmax.ts";
-import type { DecodeModel } from "../../models/decode.ts";
-import type { Completion } from "../rewards/reward.ts";
-import { drawsForGroup, dynamicSample } from "../rollout/dynamic_sampling.ts";
+import { popularity } from "../../eval/count_scorers.ts";
+import { BeamSearch } from "../../decode/beam_search.ts";
+import { ConstrainedSampler } from "../../decode/constrained_sampler.ts";
+import type { DeviceTrie } from "../../decode/device_trie.ts";
+import type { Device } from "../../kernels/gpu/device.ts";
+import type { Normalisation } from "../../kernels/trie/trie_log_softmax.ts";
+import type { DecodeModel } from "../../models/decoder/decode.ts";
+import type { Completion } from "./rewards/reward.ts";
+import { drawsForGroup, dynamicSample } from "./dynamic_sampling.ts";
 import type { RlConfig } from "./config.ts";
 
 /** An answer with its place in the trie. */

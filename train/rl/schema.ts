@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { NORMALISATIONS } from "../../kernels/trie_log_softmax.ts";
-import { SCHEDULES } from "../../models/schedule.ts";
+import { NORMALISATIONS } from "../../kernels/trie/trie_log_softmax.ts";
+import { SCHEDULES } from "../../models/optimizer/schedule.ts";
 import { REPORT_TO } from "../observers/open_observers.ts";
-import { RlExampleFlags } from "../rl_examples/settings.ts";
+import { RlExampleFlags } from "./examples/settings.ts";
 import type { RlConfig } from "./config.ts";
 
 const count = (min = 1) => z.int().min(min);

@@ -1,6 +1,6 @@
-import { formatOf } from "../file_format.ts";
+import { formatOf } from "../read/file_format.ts";
 import { type RawSource, type TableFormat, textOf } from "../source.ts";
-import { name, sql } from "../sql.ts";
+import { name, sql } from "../read/sql.ts";
 import { amazon18 } from "./amazon18.ts";
 
 /** Amazon reviews of 2014 (McAuley lab): `reviews_X.json.gz` or `reviews_X_5.json.gz`, and `meta_X.json.gz`. */

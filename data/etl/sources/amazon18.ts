@@ -1,6 +1,6 @@
-import { formatOf } from "../file_format.ts";
+import { formatOf } from "../read/file_format.ts";
 import { type RawSource, secondsOf, textOf } from "../source.ts";
-import { name, sql } from "../sql.ts";
+import { name, sql } from "../read/sql.ts";
 
 /** Amazon reviews of 2018 (Ni, Li, McAuley, EMNLP 2019): `X.json.gz` or `X_5.json.gz`, and `meta_X.json.gz`. */
 export const amazon18: RawSource = {

@@ -1,6 +1,6 @@
-import { formatOf } from "../file_format.ts";
+import { formatOf } from "../read/file_format.ts";
 import { type RawSource, secondsOf, textOf } from "../source.ts";
-import { name, sql } from "../sql.ts";
+import { name, sql } from "../read/sql.ts";
 
 /** Amazon reviews of 2023 (Hou et al., arXiv:2403.03952): `X.jsonl.gz` and `meta_X.jsonl.gz`; variants of a product share an id. */
 export const amazon23: RawSource = {

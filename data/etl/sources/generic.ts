@@ -1,7 +1,7 @@
-import { UserError } from "../../user_error.ts";
-import { formatOf } from "../file_format.ts";
+import { UserError } from "../../../base/user_error.ts";
+import { formatOf } from "../read/file_format.ts";
 import { type ColumnMapping, type RawSource, secondsOf, textOf } from "../source.ts";
-import { name } from "../sql.ts";
+import { name } from "../read/sql.ts";
 
 /** Any table of events whose columns the user names; the items are in a second table or in the same one. */
 export const generic: RawSource = {

@@ -1,6 +1,6 @@
-import { formatOf } from "../file_format.ts";
+import { formatOf } from "../read/file_format.ts";
 import { type RawSource, textOf } from "../source.ts";
-import { name, sql } from "../sql.ts";
+import { name, sql } from "../read/sql.ts";
 
 /** Goodreads (Wan and McAuley, RecSys 2018): `goodreads_interactions_*.json.gz` and `goodreads_books_*.json.gz`. */
 export const goodreads: RawSource = {

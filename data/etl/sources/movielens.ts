@@ -1,7 +1,7 @@
-import { UserError } from "../../user_error.ts";
-import { delimited } from "../file_format.ts";
+import { UserError } from "../../../base/user_error.ts";
+import { delimited } from "../read/file_format.ts";
 import { type ItemTable, type RawSource, secondsOf, type TableFormat, textOf } from "../source.ts";
-import { name, sql } from "../sql.ts";
+import { name, sql } from "../read/sql.ts";
 
 const GENRES =
   ("unknown|Action|Adventure|Animation|Children's|Comedy|Crime|Documentary|Drama|Fantasy|Film-Noir|" +

@@ -1,6 +1,6 @@
-import { formatOf } from "../file_format.ts";
+import { formatOf } from "../read/file_format.ts";
 import { type RawSource, secondsOf, textOf } from "../source.ts";
-import { name, sql } from "../sql.ts";
+import { name, sql } from "../read/sql.ts";
 
 /** The Yelp Open Dataset: reviews of businesses, which are the items. */
 export const yelp: RawSource = {

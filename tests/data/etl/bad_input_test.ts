@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import type { EtlConfig } from "../../../data/etl/config.ts";
-import { withFiles } from "../minionerec_fixture.ts";
+import { withFiles } from "../formats/minionerec/fixture.ts";
 import { build, jsonLines, readTables, WORKED_EXAMPLE, WORKED_FLAGS } from "./fixture.ts";
 
 /** Builds in a folder with the worked example and `changes`; it must fail with `message` and leave nothing behind. */

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
-import { checkDataset } from "../../../data/check.ts";
+import { checkDataset } from "../../../data/check/check.ts";
 import { splits } from "../../../data/dataset.ts";
-import { loadDataset } from "../../../data/load.ts";
-import { withFiles } from "../minionerec_fixture.ts";
+import { loadDataset } from "../../../data/formats/load.ts";
+import { withFiles } from "../formats/minionerec/fixture.ts";
 import { realData } from "../real_data.ts";
 import { build, jsonLines, readTables, rowsOf, WORKED_EXAMPLE, WORKED_FLAGS } from "./fixture.ts";
 

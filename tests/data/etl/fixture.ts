@@ -1,11 +1,11 @@
 // Small raw logs, the dataset they should give, and a way to get it from the code.
-import { INTERACTIONS, ITEMS, SAMPLES, USERS } from "../../../data/genrec_layout.ts";
+import { INTERACTIONS, ITEMS, SAMPLES, USERS } from "../../../data/formats/genrec/layout.ts";
 import { buildDataset, type DatasetManifest } from "../../../data/etl/build_dataset.ts";
 import { EtlConfig } from "../../../data/etl/config.ts";
-import { Engine } from "../../../data/etl/engine.ts";
-import { commas, type Sql, sql } from "../../../data/etl/sql.ts";
+import { Engine } from "../../../data/etl/read/engine.ts";
+import { commas, type Sql, sql } from "../../../data/etl/read/sql.ts";
 import { type Split, splits } from "../../../data/dataset.ts";
-import { readParquet } from "../../../data/parquet_file.ts";
+import { readParquet } from "../../../base/files/parquet_file.ts";
 
 /** Runs `use` with an engine on a folder that is removed afterwards. */
 export async function withEngine(use: (engine: Engine) => Promise<void>): Promise<void> {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { EtlConfig } from "../../../data/etl/config.ts";
 import { sources } from "../../../data/etl/config.ts";
-import { withFiles } from "../minionerec_fixture.ts";
+import { withFiles } from "../formats/minionerec/fixture.ts";
 import { build, jsonLines, readTables } from "./fixture.ts";
 
 /** The times of the four reviews, unix seconds: 2015-06-01 at noon UTC and the three days after. */

@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
-import { synthetic } from "../../../data/synthetic.ts";
-import { UserError } from "../../../data/user_error.ts";
+import { synthetic } from "../../../data/synthetic/shop.ts";
+import { UserError } from "../../../base/user_error.ts";
 import {
   markovChain,
   popularity as bestsellers,
   repeatRecent,
   transitions as weighted,
-} from "../../../eval/baselines.ts";
+} from "../../../eval/count_scorers.ts";
 import { mean, ndcgAtK } from "../../../eval/metrics.ts";
-import { Device } from "../../../kernels/device.ts";
+import { Device } from "../../../kernels/gpu/device.ts";
 import { markov, popularity, repeat, transitions } from "../../../train/baselines/counts.ts";
 import { loadBaseline } from "../../../train/baselines/load.ts";
 import type { BaselineEpoch, BaselineInput } from "../../../train/baselines/method.ts";
-import { RunDirectory } from "../../../train/run_directory.ts";
+import { RunDirectory } from "../../../train/run/run_directory.ts";
 
 const dataset = synthetic({ seed: 1, items: 60, users: 80 });
 const pairs = [

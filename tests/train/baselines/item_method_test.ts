@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { synthetic } from "../../../data/synthetic.ts";
-import { Device } from "../../../kernels/device.ts";
+import { synthetic } from "../../../data/synthetic/shop.ts";
+import { Device } from "../../../kernels/gpu/device.ts";
 import { rankOf } from "../../../train/baselines/item_training.ts";
 import { caser } from "../../../train/baselines/caser.ts";
 import { gru4rec } from "../../../train/baselines/gru4rec.ts";
@@ -8,7 +8,7 @@ import { hstu } from "../../../train/baselines/hstu.ts";
 import { loadBaseline } from "../../../train/baselines/load.ts";
 import type { BaselineMethod } from "../../../train/baselines/method.ts";
 import { ndcgAtK } from "../../../eval/metrics.ts";
-import { RunDirectory } from "../../../train/run_directory.ts";
+import { RunDirectory } from "../../../train/run/run_directory.ts";
 
 const dataset = synthetic({ seed: 1, items: 60, users: 80 });
 const methods = [

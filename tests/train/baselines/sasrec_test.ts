@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
-import { synthetic } from "../../../data/synthetic.ts";
+import { synthetic } from "../../../data/synthetic/shop.ts";
 import { ndcgAtK } from "../../../eval/metrics.ts";
-import { Device } from "../../../kernels/device.ts";
+import { Device } from "../../../kernels/gpu/device.ts";
 import { best } from "../../../train/baselines/item_baseline.ts";
 import { rankOf } from "../../../train/baselines/item_training.ts";
 import { loadBaseline } from "../../../train/baselines/load.ts";
 import type { BaselineInput } from "../../../train/baselines/method.ts";
 import { sasrec, type SasrecConfig } from "../../../train/baselines/sasrec.ts";
-import { DivergenceError } from "../../../train/checkpoint.ts";
-import { baselineScorer } from "../../../train/rewards/baseline_scorer.ts";
-import { RunDirectory } from "../../../train/run_directory.ts";
+import { DivergenceError } from "../../../train/run/checkpoint.ts";
+import { baselineScorer } from "../../../train/rl/rewards/baseline_scorer.ts";
+import { RunDirectory } from "../../../train/run/run_directory.ts";
 
 const dataset = synthetic({ seed: 1, items: 60, users: 80 });
 

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import type { Dataset } from "../../../data/dataset.ts";
-import { synthetic } from "../../../data/synthetic.ts";
-import { UserError } from "../../../data/user_error.ts";
+import { synthetic } from "../../../data/synthetic/shop.ts";
+import { UserError } from "../../../base/user_error.ts";
 import { mean, ndcgAtK } from "../../../eval/metrics.ts";
-import { Device } from "../../../kernels/device.ts";
+import { Device } from "../../../kernels/gpu/device.ts";
 import { formatSid } from "../../../sid/tokens.ts";
 import { loadBaseline } from "../../../train/baselines/load.ts";
 import type { BaselineEpoch, BaselineInput } from "../../../train/baselines/method.ts";
 import { tiger, type TigerConfig } from "../../../train/baselines/tiger.ts";
-import { RunDirectory } from "../../../train/run_directory.ts";
+import { RunDirectory } from "../../../train/run/run_directory.ts";
 
 // After an item comes the next one; the last two of 16 share a SID.
 const shop = {

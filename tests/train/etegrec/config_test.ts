@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { UserError } from "../../../data/user_error.ts";
+import { UserError } from "../../../base/user_error.ts";
 import { checkedEtegrec, type EtegrecConfig } from "../../../train/etegrec/config.ts";
 import { EtegrecSchema } from "../../../train/etegrec/schema.ts";
 

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
-import { PhiloxStream } from "../../../data/philox.ts";
-import { synthetic } from "../../../data/synthetic.ts";
-import { Device } from "../../../kernels/device.ts";
-import { readSafetensors } from "../../../models/safetensors.ts";
-import { rqVae } from "../../../sid/rq_vae.ts";
+import { PhiloxStream } from "../../../base/philox.ts";
+import { synthetic } from "../../../data/synthetic/shop.ts";
+import { Device } from "../../../kernels/gpu/device.ts";
+import { readSafetensors } from "../../../models/safetensors/safetensors.ts";
+import { rqVae } from "../../../sid/methods/rq_vae.ts";
 import { codeTable, tokenStrings } from "../../../train/etegrec/code_table.ts";
 import type { EtegrecConfig } from "../../../train/etegrec/config.ts";
 import { type JointInput, PhaseSchedules, trainJoint } from "../../../train/etegrec/joint.ts";
 import { EtegrecSchema } from "../../../train/etegrec/schema.ts";
 import { readTokenizer, type StoredTokenizer, Tokenizer } from "../../../train/etegrec/tokenizer.ts";
 import { pretrainingConfig } from "../../../train/etegrec/tokenizer_config.ts";
-import { RunDirectory } from "../../../train/run_directory.ts";
+import { RunDirectory } from "../../../train/run/run_directory.ts";
 
 const ITEMS = 50;
 const WIDTH = 8;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { UserError } from "../../../data/user_error.ts";
-import { Device } from "../../../kernels/device.ts";
-import type { TensorMap } from "../../../models/parameters.ts";
-import { RqVae } from "../../../models/rq_vae.ts";
+import { UserError } from "../../../base/user_error.ts";
+import { Device } from "../../../kernels/gpu/device.ts";
+import type { TensorMap } from "../../../models/parameters/parameters.ts";
+import { RqVae } from "../../../models/quantizer/rq_vae.ts";
 import { fitNormalizer, normalizerTensors } from "../../../sid/normalize.ts";
 import { codeTable, type CodeTableConfig } from "../../../train/etegrec/code_table.ts";
 import {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { eventRecord } from "../../../train/observers/event_file.ts";
 import { openTensorboard } from "../../../train/observers/tensorboard.ts";
-import golden from "../../golden/tensorboard.json" with { type: "json" };
-import { tensorboardRun } from "../../golden/tensorboard_run.ts";
+import golden from "../../golden/observers/tensorboard.json" with { type: "json" };
+import { tensorboardRun } from "../../golden/observers/tensorboard_run.ts";
 
 /** Fields of a protocol buffer message, by number; a field of bytes is left as it is. */
 function fieldsOf(message: Uint8Array): Map<number, (number | Uint8Array)[]> {
@@ -86,7 +86,7 @@ function readEvents(file: Uint8Array): Read[] {
 Deno.test("eventRecord() writes the bytes that TensorBoard read a resumed run from", async () => {
   for (const [name, events] of Object.entries(tensorboardRun)) {
     const written = await new Blob(events.map(eventRecord)).bytes();
-    const read = await Deno.readFile(new URL(`../../golden/tensorboard/${name}`, import.meta.url));
+    const read = await Deno.readFile(new URL(`../../golden/observers/tensorboard/${name}`, import.meta.url));
     assert.deepEqual(written, new Uint8Array(read), name);
   }
   // What the killed part had logged after its checkpoint is gone, what both logged is there once.

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { z } from "zod";
-import { UserError } from "../../../data/user_error.ts";
+import { UserError } from "../../../base/user_error.ts";
 import { type RlConfig, rlConfig } from "../../../train/rl/config.ts";
 import type { RlSchema } from "../../../train/rl/schema.ts";
 

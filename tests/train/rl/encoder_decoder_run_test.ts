@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
-import { DeviceTrie } from "../../../eval/device_trie.ts";
-import { EncoderDecoder } from "../../../models/encoder_decoder.ts";
-import { partsOf } from "../../../models/parameter_parts.ts";
-import { savePretrained } from "../../../models/save_pretrained.ts";
-import { CodeTokens } from "../../../sid/code_tokens.ts";
+import { DeviceTrie } from "../../../decode/device_trie.ts";
+import { EncoderDecoder } from "../../../models/encoder_decoder/encoder_decoder.ts";
+import { partsOf } from "../../../models/parameters/parameter_parts.ts";
+import { savePretrained } from "../../../models/hugging_face/save_pretrained.ts";
+import { CodeTokens } from "../../../prompts/code_tokens.ts";
 import { buildTrie } from "../../../sid/trie.ts";
-import { encoderDecoderConfig } from "../../../train/pairs/pair_config.ts";
-import { rlExamples } from "../../../train/rl_examples/rl_examples.ts";
+import { encoderDecoderConfig } from "../../../train/encoder_decoder/pair_config.ts";
+import { rlExamples } from "../../../train/rl/examples/rl_examples.ts";
 import { type RlConfig, rlConfig } from "../../../train/rl/config.ts";
-import { encoderDecoderPolicy } from "../../../train/rl/policies.ts";
+import { encoderDecoderPolicy } from "../../../train/rl/policy/policies.ts";
 import { type RlRunInput, trainRl } from "../../../train/rl/trainer.ts";
-import { RunDirectory } from "../../../train/run_directory.ts";
-import { Validation } from "../../../train/validation.ts";
+import { RunDirectory } from "../../../train/run/run_directory.ts";
+import { Validation } from "../../../train/run/validation.ts";
 import { bytesOf, dataset, logOf, tinyDevice, withFolder } from "./tiny_run.ts";
 
 const tokens = new CodeTokens(dataset.items.map((_, i) => [i % 10, Math.floor(i / 10)]), { maxHistory: 4 });

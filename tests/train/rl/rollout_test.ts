@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import type { Sample } from "../../../data/dataset.ts";
-import type { RlExample } from "../../../data/rl_examples.ts";
-import { DeviceTrie } from "../../../eval/device_trie.ts";
+import type { RlExample } from "../../../data/packing/rl_examples.ts";
+import { DeviceTrie } from "../../../decode/device_trie.ts";
 import { buildTrie } from "../../../sid/trie.ts";
 import { rlConfig } from "../../../train/rl/config.ts";
 import { Rollout, type RolloutConfig } from "../../../train/rl/rollout.ts";
-import { sharedDevice, tinyConfig, tinyDecoder } from "../../models/tiny_decoder.ts";
+import { sharedDevice, tinyConfig, tinyDecoder } from "../../models/decoder/tiny_decoder.ts";
 
 /** Items 1 and 4 share a SID; 4 sells better. */
 const itemTokens = [[10, 13], [10, 14], [11, 13], [11, 15], [10, 14], [12, 16]]

@@ -1,22 +1,22 @@
 // Runs of reinforcement learning on 50 items, from a model that a few steps of fine-tuning made.
-import { synthetic } from "../../../data/synthetic.ts";
-import { DeviceTrie } from "../../../eval/device_trie.ts";
-import { Device } from "../../../kernels/device.ts";
+import { synthetic } from "../../../data/synthetic/shop.ts";
+import { DeviceTrie } from "../../../decode/device_trie.ts";
+import { Device } from "../../../kernels/gpu/device.ts";
 import { SidVocabulary } from "../../../sid/tokens.ts";
 import { buildTrie } from "../../../sid/trie.ts";
-import { PackedData } from "../../../train/packed_data.ts";
-import { createRewards, type RewardSet } from "../../../train/rewards/reward_set.ts";
-import { parseRewards } from "../../../train/rewards/registry.ts";
-import { rlExamples } from "../../../train/rl_examples/rl_examples.ts";
+import { PackedData } from "../../../train/run/packed_data.ts";
+import { createRewards, type RewardSet } from "../../../train/rl/rewards/reward_set.ts";
+import { parseRewards } from "../../../train/rl/rewards/registry.ts";
+import { rlExamples } from "../../../train/rl/examples/rl_examples.ts";
 import { type RlConfig, rlConfig } from "../../../train/rl/config.ts";
-import { decoderPolicy } from "../../../train/rl/policies.ts";
+import { decoderPolicy } from "../../../train/rl/policy/policies.ts";
 import { type RlRunInput, trainRl } from "../../../train/rl/trainer.ts";
-import { RunDirectory } from "../../../train/run_directory.ts";
-import { scratchDecoder } from "../../../train/scratch_decoder.ts";
-import { trainSft } from "../../../train/sft.ts";
-import { sftConfig } from "../../../train/sft_config.ts";
-import { sidInputs } from "../../../train/sid_inputs.ts";
-import { Validation } from "../../../train/validation.ts";
+import { RunDirectory } from "../../../train/run/run_directory.ts";
+import { scratchDecoder } from "../../../train/sft/scratch_decoder.ts";
+import { trainSft } from "../../../train/sft/sft.ts";
+import { sftConfig } from "../../../train/sft/config.ts";
+import { sidInputs } from "../../../train/sft/sid_inputs.ts";
+import { Validation } from "../../../train/run/validation.ts";
 
 export const dataset = synthetic({ seed: 1, items: 50, users: 60 });
 const sids = dataset.items.map((_, i) => [`<a_${i % 10}>`, `<b_${Math.floor(i / 10)}>`]);

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { readSafetensors } from "../../../models/safetensors.ts";
-import { DivergenceError, loadDecoder } from "../../../train/checkpoint.ts";
+import { readSafetensors } from "../../../models/safetensors/safetensors.ts";
+import { DivergenceError, loadDecoder } from "../../../train/run/checkpoint.ts";
 import { type RlConfig, rlConfig } from "../../../train/rl/config.ts";
 import type { RlRunInput } from "../../../train/rl/trainer.ts";
 import { verdict } from "../../../train/rl/verdict.ts";
-import type { RewardSet } from "../../../train/rewards/reward_set.ts";
-import { RunDirectory } from "../../../train/run_directory.ts";
-import { Validation } from "../../../train/validation.ts";
+import type { RewardSet } from "../../../train/rl/rewards/reward_set.ts";
+import { RunDirectory } from "../../../train/run/run_directory.ts";
+import { Validation } from "../../../train/run/validation.ts";
 import {
   bytesOf,
   dataset,

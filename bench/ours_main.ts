@@ -1,8 +1,0 @@
-// genrec's own side in a process of its own, so that its memory is counted as the peers' is.
-// Argument: the kernels to use, as in `--variant`.
-import { Device } from "../kernels/device.ts";
-import { parseVariants } from "../kernels/variants.ts";
-import { oursOn } from "./ours.ts";
-import { serve } from "./serve.ts";
-
-await serve(oursOn(await Device.open(parseVariants(Deno.args[0] ?? ""))));

@@ -1,0 +1,76 @@
+/**
+ * Does reinforcement help, and with which reward? Decoders of configs/industrial-small.yaml on MiniOneRec's Industrial
+ * split, each reinforced in several ways and compared with itself before:
+ *
+ *     deno run -A bench/results/reinforcement.ts --sft "runs/industrial/seed-{seed}" --sasrec runs/sasrec \
+ *       [--arms NAME,NAME] [--seeds 42,43,44] [--rl="--max-steps 100"] [--test] [--out runs/reinforcement]
+ *
+ * Tune on valid (the default); `--test` evaluates the test split, once. Writes what `genrec compare` writes, and prints
+ * its table. What is finished is not repeated, what was stopped goes on.
+ */
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { exists, genrec } from "./command.ts";
+
+const { values } = parseArgs({
+  options: {
+    sft: { type: "string", default: "runs/industrial/seed-{seed}" },
+    sasrec: { type: "string", default: "runs/sasrec" },
+    arms: { type: "string", default: "" },
+    seeds: { type: "string", default: "42,43,44" },
+    rl: { type: "string", default: "" },
+    test: { type: "boolean", default: false },
+    out: { type: "string", default: "runs/reinforcement" },
+  },
+});
+
+/** As long and as fast for all rewards of the target; chosen on valid. */
+const SHORT = [
+  ...["--prompts-per-step", "32", "--max-steps", "100", "--learning-rate", "1e-4", "--beta", "0.01"],
+  ...["--eval-steps", "50", "--eval-samples", "1500", "--patience", "0"],
+];
+
+/** Flags of `genrec rl` by arm. */
+const ARMS: Record<string, string[]> = {
+  "rule": [...SHORT, "--reward", "rule"],
+  "ranking": [...SHORT, "--reward", "rule,ranking"],
+  "ndcg": [...SHORT, "--reward", "ndcg", "--loss", "dr-grpo"],
+  "sample": [...SHORT, "--reward", "rule", "--rollout", "sample"],
+  "sample-different": [...SHORT, "--reward", "rule", "--rollout", "sample", "--no-replacement"],
+  "collaborative": [
+    ...["--config", "configs/industrial-small-rl.yaml"],
+    ...["--collaborative", `transitions,${values.sasrec}`],
+  ],
+};
+
+const split = values.test ? "test" : "valid";
+const wanted = values.arms === "" ? Object.keys(ARMS) : values.arms.split(",");
+const evals: string[] = [];
+for (const seed of values.seeds.split(",")) {
+  const sft = values.sft.replace("{seed}", seed);
+  evals.push(await evaluated(sft, `sft-seed-${seed}`));
+  for (const arm of wanted) {
+    const run = join(values.out, `${arm}-seed-${seed}`);
+    if (!await exists(join(run, "verdict.json"))) {
+      await genrec([
+        ...["rl", ...ARMS[arm], ...values.rl.split(" ").filter(Boolean)],
+        ...["--run", sft, "--seed", seed, "--out", run],
+        ...(await exists(join(run, "config.json")) ? ["--resume"] : []),
+      ]);
+    }
+    evals.push(await evaluated(run, `${arm}-seed-${seed}`));
+  }
+}
+await genrec([
+  ...["compare", "--evals", evals.join(","), "--baseline", "sft", "--ks", "5,10"],
+  ...["--out", join(values.out, `compare-${split}`)],
+]);
+
+/** Folder of the evaluation of a run, made if it is not there. */
+async function evaluated(run: string, name: string): Promise<string> {
+  const folder = join(values.out, `eval-${split}`, name);
+  if (!await exists(join(folder, "metrics.json"))) {
+    await genrec(["evaluate", "--run", run, "--split", split, "--beams", "50", "--out", folder]);
+  }
+  return folder;
+}

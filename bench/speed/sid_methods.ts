@@ -1,0 +1,127 @@
+/**
+ * k-means of the SID methods against faiss, scikit-learn and k-means-constrained on this machine:
+ *
+ *     deno run -A bench/speed/sid_methods.ts [--python python3] [--repeats 5] [--constrained]
+ *
+ * Needs a Python with those packages. `--constrained` adds the size-constrained fit, minutes for the package.
+ */
+import { parseArgs } from "node:util";
+import { join } from "node:path";
+import { writeNpy } from "../../base/npy.ts";
+import { PhiloxStream } from "../../base/philox.ts";
+import { Device } from "../../kernels/gpu/device.ts";
+import { constrainedKmeans } from "../../sid/assignment/constrained_kmeans.ts";
+import type { Embeddings } from "../../sid/embeddings.ts";
+import { kmeansPlusPlus } from "../../sid/kmeans/kmeans_start.ts";
+import { lloyd } from "../../sid/kmeans/lloyd.ts";
+import { PointBlocks } from "../../sid/kmeans/point_blocks.ts";
+import { sizeBounds } from "../../sid/methods/rq_kmeans_constrained.ts";
+import { median } from "../kernels/report.ts";
+
+interface Timing {
+  milliseconds: number[];
+  /** Sum of squared distances, of fits. */
+  cost: number | null;
+}
+
+const CODEWORDS = 256;
+const SHAPES = [{ rows: 10_000, dim: 64 }, { rows: 100_000, dim: 128 }];
+
+const { values: flags } = parseArgs({
+  options: {
+    python: { type: "string", default: "python3" },
+    repeats: { type: "string", default: "5" },
+    constrained: { type: "boolean", default: false },
+  },
+});
+const repeats = Number(flags.repeats);
+
+/** Overlapping groups, four times as many as codewords. */
+function groups({ rows, dim }: { rows: number; dim: number }): Embeddings {
+  const random = new PhiloxStream(1, "bench points");
+  const centres = Float32Array.from({ length: 4 * CODEWORDS * dim }, () => random.normal());
+  const data = new Float32Array(rows * dim);
+  for (let row = 0; row < rows; row++) {
+    const from = random.below(4 * CODEWORDS) * dim;
+    for (let d = 0; d < dim; d++) data[row * dim + d] = centres[from + d] + 2 * random.uniform() - 1;
+  }
+  return { data, rows, dim };
+}
+
+async function timed(work: () => Promise<unknown>): Promise<Timing> {
+  await work();
+  const milliseconds: number[] = [];
+  for (let repeat = 0; repeat < repeats; repeat++) {
+    const start = performance.now();
+    await work();
+    milliseconds.push(performance.now() - start);
+  }
+  return { milliseconds, cost: null };
+}
+
+async function peer(name: string, folder: string, times: number): Promise<Timing> {
+  const script = new URL("../python/sid_methods.py", import.meta.url).pathname;
+  const args = [script, name, join(folder, "points.npy"), join(folder, "centres.npy"), String(times)];
+  const { success, stdout, stderr } = await new Deno.Command(flags.python, { args }).output();
+  if (!success) {
+    throw new Error(`${name} failed: ${new TextDecoder().decode(stderr).trim().split("\n").at(-1)}`);
+  }
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+function print(work: string, ours: Timing, name: string, theirs: Timing): void {
+  const [own, other] = [ours, theirs].map(({ milliseconds }) => median(milliseconds));
+  const cost = ours.cost && theirs.cost ? `, cost ratio ${(ours.cost / theirs.cost).toFixed(4)}` : "";
+  console.log(
+    `${work}: ours ${own.toFixed(1)} ms, ${name} ${other.toFixed(1)} ms, peer / ours ${
+      (other / own).toFixed(2)
+    }` +
+      `${other < own ? " LOSS" : ""}${cost}`,
+  );
+}
+
+const device = await Device.open();
+const folder = await Deno.makeTempDir();
+console.log(`Adapter ${device.info.description || device.info.vendor}, medians of ${repeats}`);
+try {
+  for (const shape of SHAPES) {
+    const points = groups(shape);
+    const { rows, dim } = points;
+    const start = points.data.slice(0, CODEWORDS * dim);
+    await Deno.writeFile(join(folder, "points.npy"), writeNpy([rows, dim], points.data));
+    await Deno.writeFile(join(folder, "centres.npy"), writeNpy([CODEWORDS, dim], start));
+    const size = `${rows} x ${dim}, K ${CODEWORDS}`;
+    const blocks = new PointBlocks(device, rows, dim, CODEWORDS);
+    const centres = device.upload(start, CODEWORDS, dim);
+    blocks.write(points.data);
+    const assign = await timed(() => blocks.assign(centres));
+    for (const name of ["faiss_assign", "sklearn_assign"]) {
+      print(`assignment ${size}`, assign, name, await peer(name, folder, repeats));
+    }
+    // One update of the centres, and the assignments before and after it as scikit-learn; faiss leaves out the last.
+    const iterate = await timed(() =>
+      lloyd(device, blocks, start, CODEWORDS, { iterations: 1, tolerance: 0 })
+    );
+    for (const name of ["faiss_lloyd", "sklearn_lloyd"]) {
+      print(`Lloyd iteration ${size}`, iterate, name, await peer(name, folder, repeats));
+    }
+    device.destroy(centres);
+    blocks.destroy();
+  }
+  if (flags.constrained) {
+    const points = groups(SHAPES[0]);
+    const { rows, dim } = points;
+    await Deno.writeFile(join(folder, "points.npy"), writeNpy([rows, dim], points.data));
+    const bounds = sizeBounds(rows, { codebookSize: CODEWORDS, minSize: 0, maxSize: 0 });
+    const began = performance.now();
+    const start = await kmeansPlusPlus(device, points.data, points, CODEWORDS, 42, 0);
+    const options = { ...bounds, iterations: 100, tolerance: 1e-5 };
+    const { inertia } = await constrainedKmeans(device, points, start, options);
+    const ours = { milliseconds: [performance.now() - began], cost: inertia };
+    await Deno.writeFile(join(folder, "centres.npy"), writeNpy([CODEWORDS, dim], start));
+    const theirs = await peer("constrained_fit", folder, 1);
+    print(`constrained fit ${rows} x ${dim}, K ${CODEWORDS}, one start`, ours, "k-means-constrained", theirs);
+  }
+} finally {
+  await Deno.remove(folder, { recursive: true });
+}

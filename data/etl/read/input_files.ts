@@ -1,0 +1,95 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { createGunzip } from "node:zlib";
+import { UserError } from "../../../base/user_error.ts";
+import type { Engine } from "./engine.ts";
+import { sql } from "./sql.ts";
+
+const SCHEME = /^([a-z][a-z0-9+]*):\/\//i;
+const AZURE = ["az", "azure", "abfs", "abfss"];
+
+/** Whether a path is an address that DuckDB reads over the network. */
+export function isRemote(path: string): boolean {
+  return SCHEME.test(path) && !path.startsWith("file://");
+}
+
+/**
+ * The files that paths, globs and addresses stand for, in order; globs in order of name. Throws `UserError` for one
+ * that stands for nothing, and for an address where DuckDB's extension for it cannot be had.
+ */
+export async function resolveFiles(
+  engine: Engine,
+  patterns: readonly string[],
+  flag: string,
+): Promise<string[]> {
+  const files: string[] = [];
+  for (const pattern of patterns) {
+    if (isRemote(pattern)) {
+      await loadExtension(engine, pattern);
+      files.push(pattern);
+      continue;
+    }
+    const stat = await Deno.stat(pattern).catch(() => undefined);
+    if (stat?.isDirectory) {
+      throw new UserError(
+        `Cannot read ${flag} ${pattern}: it is a folder. Name its files, such as ${pattern}/*.json.gz`,
+      );
+    }
+    if (stat?.size === 0) {
+      throw new UserError(`Cannot read ${flag} ${pattern}: the file is empty. Download or export it again`);
+    }
+    const found = stat
+      ? [pattern]
+      : (await engine.rows<{ file: string }>(sql`SELECT file FROM glob(${pattern}) ORDER BY file`)).map((
+        { file },
+      ) => file);
+    if (found.length === 0) {
+      throw new UserError(`Cannot read ${flag} ${pattern}: no such file. Check the path`);
+    }
+    files.push(...found);
+  }
+  return files;
+}
+
+async function loadExtension(engine: Engine, address: string): Promise<void> {
+  const extension = AZURE.includes(SCHEME.exec(address)![1].toLowerCase()) ? "azure" : "httpfs";
+  try {
+    await engine.run(sql`INSTALL ${extension}`);
+    await engine.run(sql`LOAD ${extension}`);
+  } catch (error) {
+    throw new UserError(
+      `Cannot read ${address}: DuckDB's extension ${extension} could not be loaded (${
+        (error as Error).message
+      }). ` +
+        `DuckDB downloads it once from its own server; without that, download the file and name its path`,
+    );
+  }
+}
+
+/**
+ * SHA-256 of a local file; a gzip file is unpacked along the way, since DuckDB takes a torn one for a short one.
+ * Throws `UserError` where it is torn or damaged.
+ */
+export async function fingerprint(path: string, signal?: AbortSignal): Promise<string> {
+  const hash = createHash("sha256");
+  const bytes = createReadStream(path, { highWaterMark: 1 << 18, signal });
+  bytes.on("data", (chunk) => hash.update(chunk));
+  if (!/\.gz$/i.test(path)) {
+    for await (const _ of bytes);
+    return hash.digest("hex");
+  }
+  const text = createGunzip();
+  bytes.on("error", (error) => text.destroy(error));
+  try {
+    for await (const _ of bytes.pipe(text));
+  } catch (error) {
+    signal?.throwIfAborted();
+    const { code, message } = error as Error & { code?: string };
+    if (!code?.startsWith("Z_")) throw new UserError(`Cannot read ${path}: ${message}`);
+    const what = code === "Z_BUF_ERROR" ? "the file ends too early" : `the file is damaged (${message})`;
+    throw new UserError(`Cannot read ${path} as gzip: ${what}. Download it again and compare its size`);
+  } finally {
+    bytes.destroy();
+  }
+  return hash.digest("hex");
+}

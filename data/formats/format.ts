@@ -1,0 +1,20 @@
+import type { Corpus } from "../corpus.ts";
+import type { OnFault } from "../../base/fault.ts";
+import type { DatasetStatistics } from "../statistics.ts";
+
+/** One on-disk format. `recognises` looks at names only; `read` reads and checks everything. */
+export interface DatasetFormat {
+  /** Short name for messages. */
+  name: string;
+  /** The files it looks for, for error messages. */
+  layout: string;
+  /** Whether the format's files are there. */
+  recognises(dir: string): Promise<boolean>;
+  /**
+   * Reads a directory. Throws `UserError` naming file, line and field; a fault in a single row goes to `onFault`,
+   * which throws unless told otherwise, and the row is left out.
+   */
+  read(dir: string, onFault?: OnFault): Promise<Corpus>;
+  /** Compares the files with what the directory itself says of them, where it does. */
+  verify?(dir: string, statistics: DatasetStatistics, onFault: OnFault): Promise<void>;
+}

@@ -1,0 +1,184 @@
+import { parseAttributes } from "../../attributes.ts";
+import type { Attributes, Corpus, CorpusItem, CorpusSample, CorpusUser, Interactions } from "../../corpus.ts";
+import { type Split, splits } from "../../dataset.ts";
+import { failAtOnce, type OnFault, orFault } from "../../../base/fault.ts";
+import { badValue } from "../../../base/file_error.ts";
+import { fileNamed, filesBelow, findFile, otherFiles } from "../../../base/files/find_file.ts";
+import type { DatasetFormat } from "../format.ts";
+import { ATTACHMENTS, DATASET_JSON, DatasetJson, INTERACTIONS, ITEMS, SAMPLES, USERS } from "./layout.ts";
+import { loadIndex } from "../index_file.ts";
+import { readJson } from "../../../base/files/json_file.ts";
+import { readParquet } from "../../../base/files/parquet_file.ts";
+import { sha256 } from "../../../base/files/sha256.ts";
+import type { DatasetStatistics } from "../../statistics.ts";
+import { readText } from "../../../base/files/text_file.ts";
+import { UserError } from "../../../base/user_error.ts";
+
+const MANIFEST = fileNamed(DATASET_JSON);
+const INDEX = fileNamed("index.json");
+
+/** Statistics that the tables must bear out. */
+const COUNTS = ["users", "items", "interactions", "train", "valid", "test"] as const;
+
+/** Our directory: Parquet tables beside a `dataset.json`, and an `index.json` where SIDs ship with the data. */
+export const genrec: DatasetFormat = {
+  name: "genrec",
+  layout: "dataset.json, items, users, interactions, train, valid and test .parquet, optionally index.json",
+
+  async recognises(dir: string): Promise<boolean> {
+    return await findFile(dir, MANIFEST) !== undefined;
+  },
+
+  async read(dir: string, onFault: OnFault = failAtOnce): Promise<Corpus> {
+    const { name, source, license, split, maxHistory } = await readJson(
+      `${dir}/${DATASET_JSON}`,
+      DatasetJson,
+    );
+    const items = await readItems(`${dir}/items.parquet`, onFault);
+    const users = await readUsers(`${dir}/users.parquet`, onFault);
+    const sizes = { items: items.length, users: users.length };
+    const interactions = await readInteractions(`${dir}/interactions.parquet`, sizes, onFault);
+    const samples: Record<Split, CorpusSample[]> = { train: [], valid: [], test: [] };
+    for (const split of splits) samples[split] = await readSamples(`${dir}/${split}.parquet`, sizes, onFault);
+    const indexPath = await findFile(dir, INDEX);
+    const sids = indexPath === undefined ? undefined : await loadIndex(indexPath, items.length);
+
+    const tables = ["items", "users", "interactions", ...splits].map((table) => `${dir}/${table}.parquet`);
+    const files = [`${dir}/${DATASET_JSON}`, ...tables, ...(indexPath === undefined ? [] : [indexPath])];
+    const attachments: Record<string, string> = {};
+    for (const path of await filesBelow(`${dir}/${ATTACHMENTS}`)) {
+      attachments[path] = await readText(`${dir}/${ATTACHMENTS}/${path}`);
+      files.push(`${dir}/${ATTACHMENTS}/${path}`);
+    }
+    return {
+      name,
+      source,
+      license,
+      split,
+      maxHistory,
+      items,
+      users,
+      interactions,
+      samples,
+      ...(sids && { sids }),
+      attachments,
+      files,
+      unread: await otherFiles(dir, files),
+    };
+  },
+
+  async verify(dir: string, counted: DatasetStatistics, onFault: OnFault): Promise<void> {
+    const path = `${dir}/${DATASET_JSON}`;
+    const { files, statistics } = await readJson(path, DatasetJson);
+    for (const [file, stated] of Object.entries(files)) {
+      const found = await sha256(`${dir}/${file}`).catch(() => undefined);
+      if (found === stated) continue;
+      onFault(
+        new UserError(
+          found === undefined
+            ? `Cannot read ${dir}/${file}: expected the file that ${DATASET_JSON} lists, found nothing. Make the dataset again`
+            : `Cannot trust ${dir}/${file}: expected the SHA-256 ${stated} of ${DATASET_JSON}, found ${found}. ` +
+              "It was changed since, make the dataset again",
+        ),
+      );
+    }
+    for (const count of COUNTS) {
+      const stated = statistics[count];
+      if (stated === undefined || stated === counted[count]) continue;
+      onFault(
+        badValue({ path: `${path} at ["statistics"]["${count}"]` }, `${counted[count]} as counted`, stated),
+      );
+    }
+  },
+};
+
+/** The number in each row must be the row's own. */
+function checkNumbers(path: string, column: string, numbers: readonly number[], onFault: OnFault) {
+  const row = numbers.findIndex((number, row) => number !== row);
+  if (row < 0) return;
+  const fix = "Number them from 0 without gaps, in order";
+  onFault(badValue({ path, column }, `${row} in row ${row}`, numbers[row], fix));
+}
+
+async function readItems(path: string, onFault: OnFault): Promise<CorpusItem[]> {
+  const table = await readParquet(path, ITEMS);
+  checkNumbers(path, "item", table.item, onFault);
+  return table.id.map((id, row) => {
+    const item: CorpusItem = { id, title: table.title[row] ?? "", categories: table.categories[row] ?? [] };
+    for (const field of ["description", "brand", "features"] as const) {
+      const text = table[field][row];
+      if (text !== null && text !== "") item[field] = text;
+    }
+    const price = table.price[row];
+    if (price !== null) item.price = price;
+    const attributes = orFault(onFault, () => attributesIn(path, row, table.attributes[row]));
+    return attributes ? { ...item, attributes } : item;
+  });
+}
+
+async function readUsers(path: string, onFault: OnFault): Promise<CorpusUser[]> {
+  const table = await readParquet(path, USERS);
+  checkNumbers(path, "user", table.user, onFault);
+  return table.id.map((id, row) => {
+    const attributes = orFault(onFault, () => attributesIn(path, row, table.attributes[row]));
+    return attributes ? { id, attributes } : { id };
+  });
+}
+
+interface Sizes {
+  items: number;
+  users: number;
+}
+
+async function readInteractions(path: string, sizes: Sizes, onFault: OnFault): Promise<Interactions> {
+  const table = await readParquet(path, INTERACTIONS);
+  const rows: number[] = [];
+  for (const [row, user] of table.user.entries()) {
+    const sound = orFault(onFault, () => {
+      checkNumber(path, row, "user", user, sizes.users);
+      checkNumber(path, row, "item", table.item[row], sizes.items);
+      return true;
+    });
+    if (sound) rows.push(row);
+  }
+  const numbers = (column: (number | null)[]) =>
+    column.some((value) => value !== null) ? Float64Array.from(rows, (row) => column[row] ?? NaN) : undefined;
+  const times = numbers(table.time), ratings = numbers(table.rating);
+  return {
+    users: Int32Array.from(rows, (row) => table.user[row]),
+    items: Int32Array.from(rows, (row) => table.item[row]),
+    ...(times && { times }),
+    ...(ratings && { ratings }),
+  };
+}
+
+async function readSamples(path: string, sizes: Sizes, onFault: OnFault): Promise<CorpusSample[]> {
+  const table = await readParquet(path, SAMPLES);
+  return table.user.flatMap((user, row) =>
+    orFault(onFault, () => {
+      const history = table.history[row], target = table.item[row];
+      checkNumber(path, row, "user", user, sizes.users);
+      checkNumber(path, row, "item", target, sizes.items);
+      for (const item of history) checkNumber(path, row, "history", item, sizes.items);
+      const sample: CorpusSample = { user, history, target };
+      const time = table.time[row];
+      if (time !== null) sample.time = time;
+      const attributes = attributesIn(path, row, table.attributes[row]);
+      return attributes === undefined ? sample : { ...sample, attributes };
+    }) ?? []
+  );
+}
+
+function checkNumber(path: string, row: number, column: string, value: number, count: number) {
+  if (value >= 0 && value < count) return;
+  throw badValue(
+    { path: `${path} row ${row}`, column },
+    `a number from 0 to ${count - 1}`,
+    value,
+    "Write it again",
+  );
+}
+
+function attributesIn(path: string, row: number, text: string | null): Attributes | undefined {
+  return text === null ? undefined : parseAttributes(text, { path: `${path} row ${row}` });
+}

@@ -1,0 +1,42 @@
+import { badValue } from "../../base/file_error.ts";
+import { fileEnding, findFile } from "../../base/files/find_file.ts";
+import { readText } from "../../base/files/text_file.ts";
+
+/** Raw ids by number. */
+export interface IdMap {
+  path: string;
+  ids: string[];
+}
+
+/**
+ * Reads a directory's `user2id` or `item2id`, raw id ⇥ number a line without header; undefined where it has none.
+ */
+export async function loadIdMap(dir: string, name: "user2id" | "item2id"): Promise<IdMap | undefined> {
+  const path = await findFile(dir, fileEnding(name));
+  if (path === undefined) return;
+  const lines = (await readText(path)).split(/\r?\n/).filter((line) => line !== "");
+  const ids: string[] = [];
+  for (const [index, text] of lines.entries()) {
+    const place = { path, line: index + 1 };
+    const [id, number, ...more] = text.split("\t");
+    if (number === undefined || more.length > 0) {
+      throw badValue(place, "2 tab-separated fields (id, number)", text);
+    }
+    const at = /^\d+$/.test(number) ? Number(number) : -1;
+    if (at < 0 || at >= lines.length || ids[at] !== undefined) {
+      throw badValue(place, `a number from 0 to ${lines.length - 1}, each once`, number);
+    }
+    ids[at] = id;
+  }
+  return { path, ids };
+}
+
+/** The text of a `user2id` or `item2id`. */
+export function* formatIdMap(rows: readonly { id: string }[]): Generator<string> {
+  for (const [number, { id }] of rows.entries()) yield `${id}\t${number}\n`;
+}
+
+/** Whether every raw id is its number, so that a map would say nothing. */
+export function idsAreNumbers(rows: readonly { id: string }[]): boolean {
+  return rows.every(({ id }, number) => id === String(number));
+}

@@ -1,0 +1,39 @@
+import { type Corpus, toDataset } from "../corpus.ts";
+import type { Dataset } from "../dataset.ts";
+import type { DatasetFormat } from "./format.ts";
+import * as registry from "./registry.ts";
+import { UserError } from "../../base/user_error.ts";
+
+const formats: Record<string, DatasetFormat> = registry;
+
+/**
+ * Loads a dataset directory of any registered format, or built-in data by name (`synthetic`, `synthetic:SEED`).
+ * Throws `UserError` when no format fits or the files do not pass its checks.
+ */
+export async function loadDataset(dir: string): Promise<Dataset> {
+  return toDataset(await loadCorpus(dir));
+}
+
+/** `loadDataset` with everything that the files say. */
+export async function loadCorpus(dir: string): Promise<Corpus> {
+  return await (await findFormat(dir)).read(dir);
+}
+
+/** The format that a dataset directory has. Throws `UserError` when it has none. */
+export async function findFormat(dir: string): Promise<DatasetFormat> {
+  for (const format of Object.values(formats)) {
+    if (await format.recognises(dir)) return format;
+  }
+  const isDirectory = await Deno.stat(dir).then((stat) => stat.isDirectory, () => undefined);
+  if (isDirectory !== true) {
+    const found = isDirectory === undefined ? "nothing" : "a file";
+    throw new UserError(
+      `Cannot load dataset ${dir}: expected a directory, found ${found}. ` +
+        `Check the path, or use --data synthetic for built-in data`,
+    );
+  }
+  const tried = Object.values(formats).map(({ name, layout }) => `${name} (${layout})`).join("; ");
+  throw new UserError(
+    `Cannot load dataset ${dir}: its files fit none of the formats ${tried}. Check the path`,
+  );
+}

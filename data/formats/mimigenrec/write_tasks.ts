@@ -1,0 +1,79 @@
+import type { Corpus, CorpusItem } from "../../corpus.ts";
+import type { Split } from "../../dataset.ts";
+import { type RlRow, rlRow, type RlTask, type SftRow, sftRow, type Stage } from "./rows.ts";
+import { fill, PROMPTS } from "./write_prompts.ts";
+
+const BY_TITLES: RlTask = { ability: "seq_title2sid", task: "task4_hisTitle2sid" };
+const BY_TEXT: RlTask = { ability: "title_desc2sid", task: "task5_title_desc2sid" };
+
+/**
+ * Train rows that tie SIDs to texts, as MIMIGenRec mixes them in: for SFT title of a SID, SID of a title, and title of
+ * the next item; for RL the next item by titles, and SIDs of titles and descriptions. None where items have no titles,
+ * and none in valid and test. All samples are used; MIMIGenRec draws 10,000 for the histories of titles.
+ */
+export function* otherRows(corpus: Corpus, stage: Stage, split: Split): Generator<SftRow | RlRow> {
+  if (split !== "train" || corpus.sids === undefined) return;
+  yield* stage === "sft" ? sftRows(corpus, corpus.sids) : rlRows(corpus, corpus.sids);
+}
+
+function* sftRows({ items, samples }: Corpus, sids: string[][]): Generator<SftRow> {
+  for (const [item, { title }] of firstWith(items, ({ title }) => title)) {
+    const { titleOf, codeOf } = PROMPTS, sid = sids[item].join("");
+    yield sftRow({ ...titleOf, input: fill(titleOf.input, "sid", sid) }, title);
+    yield sftRow({ ...codeOf, input: fill(codeOf.input, "title", title) }, sid);
+  }
+  for (const { history, target } of samples.train) {
+    const { title } = items[target];
+    if (title === "") continue;
+    const text = history.map((item) => sids[item].join("")).join(", ");
+    yield sftRow({ ...PROMPTS.nextTitle, input: fill(PROMPTS.nextTitle.input, "history", text) }, title);
+  }
+}
+
+function* rlRows({ name: source, items, samples }: Corpus, sids: string[][]): Generator<RlRow> {
+  let index = 0;
+  for (const { history, target } of samples.train) {
+    if (history.some((item) => items[item].title === "")) continue;
+    const titles = history.map((item) => `"${items[item].title}"`).join(", ");
+    const input = fill(PROMPTS.nextByTitles.input, "titles", titles);
+    const wording = { ...PROMPTS.nextByTitles, input };
+    yield rlRow(wording, sids[target].join(""), { ...BY_TITLES, source, split: "train", index: index++ });
+  }
+  index = 0;
+  const questions = [
+    { prompt: PROMPTS.codeOf, place: "title", text: ({ title }: CorpusItem) => title },
+    {
+      prompt: PROMPTS.codeOfDescription,
+      place: "description",
+      text: (item: CorpusItem) => item.description ?? "",
+    },
+  ];
+  for (const { prompt, place, text } of questions) {
+    for (const [item, row] of firstWith(items, text)) {
+      const wording = { system: prompt.system, input: fill(prompt.input, place, text(row)) };
+      yield rlRow(wording, sids[item].join(""), { ...BY_TEXT, source, split: "train", index: index++ });
+    }
+  }
+}
+
+/** Of items with the same text the first, since a question has one answer; none without a text. */
+function* firstWith(
+  items: readonly CorpusItem[],
+  text: (item: CorpusItem) => string,
+): Generator<[number, CorpusItem]> {
+  const seen = new Set([""]);
+  for (const [number, item] of items.entries()) {
+    if (!seen.has(text(item))) yield [number, item];
+    seen.add(text(item));
+  }
+}
+
+/** LLaMA-Factory's list of the SFT files of a directory. */
+export function datasetInfo({ name }: Corpus): string {
+  const columns = { prompt: "instruction", query: "input", response: "output", system: "system" };
+  const entries = (["train", "valid"] as const).map((split) => [
+    `${name}_${split}`,
+    { file_name: `sft/${split}.json`, columns },
+  ]);
+  return JSON.stringify(Object.fromEntries(entries), null, 2) + "\n";
+}

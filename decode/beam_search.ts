@@ -1,0 +1,167 @@
+import type { Device } from "../kernels/gpu/device.ts";
+import { logSumExp } from "../kernels/reduce/log_sum_exp.ts";
+import type { Matrix } from "../kernels/gpu/tensor.ts";
+import { type Normalisation, trieLogSoftmax, type TrieRows } from "../kernels/trie/trie_log_softmax.ts";
+import {
+  createTrieBeams,
+  DEAD,
+  destroyTrieBeams,
+  type TrieBeams,
+  trieFinished,
+  trieTopK,
+} from "../kernels/trie/trie_topk.ts";
+import { type DecodeModel, MOST_LOGITS } from "../models/decoder/decode.ts";
+import type { DeviceTrie } from "./device_trie.ts";
+import { appendedTokens, childLogProbs, cutOf, expectTokens, mostBeams } from "./trie_decoding.ts";
+
+/** How to search. */
+export interface BeamSearchOptions {
+  /** Beams a prompt, from 1; clamped to the number of different SIDs. */
+  beams: number;
+  /** What a token's probability is normalised over; a SID's score is the sum of its tokens' log-probabilities. */
+  normalisation: Normalisation;
+}
+
+/** The best SIDs of one prompt, best first, none twice. */
+export interface BeamResult {
+  /** Leaves of the trie. */
+  leaves: number[];
+  /** Log-probabilities, as long as `leaves`. */
+  scores: number[];
+}
+
+/**
+ * Beam search that can only write SIDs of a trie. Prompts are computed once whatever the number of beams, and the
+ * search stays on the device: one read a batch. Where beams reach the number of SIDs, the result is exact.
+ */
+export class BeamSearch {
+  /** Beams a prompt after clamping: every result has this length. */
+  readonly beams: number;
+  /** Most prompts to pass to {@link run} at once. */
+  readonly promptsPerBatch: number;
+  /** The SIDs it can write. */
+  readonly trie: DeviceTrie;
+  #device: Device;
+  #model: DecodeModel;
+  #normalisation: Normalisation;
+  #states = new Map<number, TrieBeams>();
+
+  /**
+   * Prepares searches of `model`; memory for beams comes with the first batch.
+   * @throws {RangeError} if beams are no integer from 1.
+   * @throws {UserError} if the trie holds tokens that the model does not have.
+   */
+  constructor(
+    device: Device,
+    model: DecodeModel,
+    trie: DeviceTrie,
+    { beams, normalisation }: BeamSearchOptions,
+  ) {
+    if (!Number.isInteger(beams) || beams < 1) {
+      throw new RangeError(`Cannot search with ${beams} beams: expected an integer of 1 or more`);
+    }
+    expectTokens(model, trie);
+    this.#device = device;
+    this.#model = model;
+    this.#normalisation = normalisation;
+    this.trie = trie;
+    this.beams = Math.min(beams, trie.host.leafCount);
+    const logits = normalisation === "vocab" ? Math.min(MOST_LOGITS, model.vocabulary + 3) : 0;
+    this.promptsPerBatch = Math.max(1, Math.floor(mostBeams(device, trie, logits) / this.beams));
+  }
+
+  /** The best SIDs for each prompt of token ids. Throws as the model does where a prompt is empty or too long. */
+  async run(prompts: Uint32Array[]): Promise<BeamResult[]> {
+    if (prompts.length === 0) return [];
+    const cut = cutOf(prompts);
+    if (cut) return [...await this.run(prompts.slice(0, cut)), ...await this.run(prompts.slice(cut))];
+    const state = this.#state(prompts.length);
+    this.#device.scope(() => this.#search(prompts, state));
+    const [nodes, scores] = await this.#device.read(state.nodes, state.scores);
+    const leaves = new Uint32Array(nodes.buffer, nodes.byteOffset, nodes.length);
+    return prompts.map((_, prompt) => this.#result(prompt, leaves, scores));
+  }
+
+  /** Gives the memory of the beams back; the trie and the model stay. */
+  destroy(): void {
+    for (const state of this.#states.values()) destroyTrieBeams(this.#device, state);
+    this.#states.clear();
+  }
+
+  #search(prompts: Uint32Array[], state: TrieBeams): void {
+    const device = this.#device;
+    const { maxDepth } = this.trie.host;
+    device.clear(state.nodes); // every beam at the root
+    const session = this.#model.start(prompts, this.beams, appendedTokens(this.trie));
+    try {
+      for (let depth = 0; depth < maxDepth; depth++) {
+        device.scope(() => {
+          const first = depth === 0;
+          const hidden = first ? session.hidden : session.step(state.tokens, state.parents);
+          const logProbs = this.#logProbs(hidden, {
+            trie: this.trie,
+            nodes: state.nodes,
+            capacity: this.trie.fanOuts[depth],
+          });
+          trieTopK(device, logProbs, this.trie, state, first);
+        });
+      }
+      trieFinished(device, state);
+    } finally {
+      session.close();
+    }
+  }
+
+  #logProbs(hidden: Matrix, rows: TrieRows): Matrix {
+    const device = this.#device;
+    const { vocabulary } = this.#model;
+    let sum: Matrix | undefined;
+    if (this.#normalisation === "vocab") {
+      for (const logits of this.#model.logitParts(hidden)) {
+        if (logits.cols === vocabulary) return trieLogSoftmax(device, logits, rows, "vocab").logProbs;
+        sum = logSumExp(device, logits, sum);
+        device.release(logits);
+      }
+    }
+    return childLogProbs(device, this.#model, this.trie, hidden, rows, sum);
+  }
+
+  #result(prompt: number, leaves: Uint32Array, scores: Float32Array): BeamResult {
+    const start = prompt * this.beams;
+    const end = start + this.beams;
+    // Each running beam leads to a leaf of its own, so a list is short only if scores could not be compared.
+    const found = leaves.subarray(start, end).findIndex((leaf) => leaf === DEAD);
+    if (found >= 0) {
+      throw new Error(
+        `Cannot rank SIDs for prompt ${prompt}: found ${found} of ${this.beams}, so the model's logits are not ` +
+          "finite. Go back to an earlier checkpoint",
+      );
+    }
+    return {
+      leaves: Array.from(leaves.subarray(start, end)),
+      scores: Array.from(scores.subarray(start, end)),
+    };
+  }
+
+  #state(prompts: number): TrieBeams {
+    let state = this.#states.get(prompts);
+    if (!state) this.#states.set(prompts, state = createTrieBeams(this.#device, prompts, this.beams));
+    return state;
+  }
+}
+
+/** One search of {@link BeamSearch}: `prompts` of token ids -> the best SIDs of each. */
+export async function beamSearch(
+  device: Device,
+  model: DecodeModel,
+  trie: DeviceTrie,
+  prompts: Uint32Array[],
+  options: BeamSearchOptions,
+): Promise<BeamResult[]> {
+  const search = new BeamSearch(device, model, trie, options);
+  try {
+    return await search.run(prompts);
+  } finally {
+    search.destroy();
+  }
+}

@@ -1,0 +1,80 @@
+import type { Device } from "../gpu/device.ts";
+import type { Kernel } from "../gpu/kernel.ts";
+import { type KernelSpec, matrixOf, noise } from "../gpu/spec.ts";
+import { expectShape, type Matrix, shapeOf } from "../gpu/tensor.ts";
+
+/** A gated unit: a function of the gate, times what it gates. */
+export interface GatedUnit {
+  /** gateUp (T, 2I) = gate | up -> f(gate) * up (T, I). I must be a multiple of 4. */
+  forward(device: Device, gateUp: Matrix): Matrix;
+  /** gateUp (T, 2I), dy (T, I) -> dGate | dUp (T, 2I). */
+  backward(device: Device, gateUp: Matrix, dy: Matrix): Matrix;
+  /** For `registry.ts`. */
+  spec: KernelSpec;
+}
+
+/** The unit of `kernels/NAME.wgsl`, whose entries are NAME and NAME_backward; `reference` is f in float64. */
+export function gatedUnit(name: string, code: string, reference: (gate: number) => number): GatedUnit {
+  const forwardKernel: Kernel = {
+    label: `kernels/${name}.wgsl`,
+    code,
+    entry: name,
+    inputs: 1,
+    outputs: 1,
+    flats: [],
+    workgroup: [16, 8],
+  };
+  const backwardKernel: Kernel = { ...forwardKernel, entry: `${name}_backward`, inputs: 2 };
+
+  const widthOf = (gateUp: Matrix): number => {
+    if (gateUp.cols % 8 === 0) return gateUp.cols / 2;
+    throw new RangeError(
+      `${name}() gateUp has shape ${shapeOf(gateUp)}: expected two halves of a multiple of 4 columns`,
+    );
+  };
+  const forward = (device: Device, gateUp: Matrix): Matrix => {
+    const width = widthOf(gateUp);
+    const y = device.matrix(gateUp.rows, width);
+    device.run(forwardKernel, { inputs: [gateUp], outputs: [y], ...dispatchOf(gateUp.rows, width) });
+    return y;
+  };
+  const backward = (device: Device, gateUp: Matrix, dy: Matrix): Matrix => {
+    const width = widthOf(gateUp);
+    expectShape(`${name}Backward() dy`, dy, gateUp.rows, width);
+    const dGateUp = device.matrix(gateUp.rows, gateUp.cols);
+    const dispatch = dispatchOf(gateUp.rows, width);
+    device.run(backwardKernel, { inputs: [gateUp, dy], outputs: [dGateUp], ...dispatch });
+    return dGateUp;
+  };
+  const spec: KernelSpec = {
+    name,
+    cases: () =>
+      [[1, 8], [9, 24], [33, 72]].map(([rows, cols]) => {
+        const next = noise(rows);
+        return {
+          name: `(${rows}, ${cols})`,
+          // A gate of -200 overflows a careless exp or cube.
+          inputs: { gateUp: matrixOf(rows, cols, (row, col) => row === 2 && col === 1 ? -200 : next()) },
+          attributes: undefined,
+        };
+      }),
+    reference: ({ gateUp }) => {
+      const width = gateUp.cols / 2;
+      const data = new Float64Array(gateUp.rows * width);
+      for (let i = 0; i < data.length; i++) {
+        const at = Math.floor(i / width) * gateUp.cols + i % width;
+        data[i] = reference(gateUp.data[at]) * gateUp.data[at + width];
+      }
+      return { y: { kind: "matrix", rows: gateUp.rows, cols: width, data } };
+    },
+    forward: (device, { gateUp }) => ({ y: forward(device, gateUp as Matrix) }),
+    backward: (device, { gateUp }, _outputs, { y }) => ({
+      gateUp: backward(device, gateUp as Matrix, y as Matrix),
+    }),
+  };
+  return { forward, backward, spec };
+}
+
+function dispatchOf(rows: number, width: number) {
+  return { u32: [rows, width / 4], invocations: [width / 4, rows] as const };
+}

@@ -1,0 +1,45 @@
+import type { Device } from "../gpu/device.ts";
+import type { Kernel } from "../gpu/kernel.ts";
+import { type KernelSpec, matrixOf, noise } from "../gpu/spec.ts";
+import { expectShape, groupsOf, type Matrix } from "../gpu/tensor.ts";
+import code from "./multiply.wgsl" with { type: "text" };
+
+const kernel: Kernel = {
+  label: "kernels/elementwise/multiply.wgsl",
+  code,
+  entry: "multiply",
+  inputs: 2,
+  outputs: 1,
+  flats: [],
+  workgroup: [16, 8],
+};
+
+/** x (N, C) times y (N, C), elementwise -> (N, C). Its gradients are the products of dy with the other operand. */
+export function multiply(device: Device, x: Matrix, y: Matrix): Matrix {
+  expectShape("multiply() y", y, x.rows, x.cols);
+  const out = device.matrix(x.rows, x.cols);
+  const groups = groupsOf(x.cols);
+  device.run(kernel, {
+    inputs: [x, y],
+    outputs: [out],
+    u32: [x.rows, groups],
+    invocations: [groups, x.rows],
+  });
+  return out;
+}
+
+export const spec: KernelSpec = {
+  name: "multiply",
+  cases: () =>
+    [[1, 1], [9, 7], [0, 4], [17, 68]].map(([rows, cols]) => ({
+      name: `(${rows}, ${cols})`,
+      inputs: { x: matrixOf(rows, cols, noise(rows)), y: matrixOf(rows, cols, noise(cols)) },
+      attributes: undefined,
+    })),
+  reference: ({ x, y }) => ({ out: { ...x, data: x.data.map((value, i) => value * y.data[i]) } }),
+  forward: (device, { x, y }) => ({ out: multiply(device, x as Matrix, y as Matrix) }),
+  backward: (device, { x, y }, _outputs, { out }) => ({
+    x: multiply(device, out as Matrix, y as Matrix),
+    y: multiply(device, out as Matrix, x as Matrix),
+  }),
+};

@@ -1,0 +1,142 @@
+import type { Device } from "../gpu/device.ts";
+import type { Kernel } from "../gpu/kernel.ts";
+import { expectLength, expectShape, type Flat, groupsOf, type Matrix, shapeOf } from "../gpu/tensor.ts";
+import epilogueAt from "./matmul_at_epilogue.wgsl" with { type: "text" };
+import epilogue from "./matmul_epilogue.wgsl" with { type: "text" };
+import tiles from "./matmul_tiles.wgsl" with { type: "text" };
+import tilesAt from "./matmul_tiles_at.wgsl" with { type: "text" };
+
+/** Activations that a product can apply to its result. */
+export const ACTIVATIONS = ["none", "relu", "silu", "gelu"] as const;
+/** One of {@link ACTIVATIONS}. */
+export type Activation = typeof ACTIVATIONS[number];
+
+/** A B, A B^T or A^T B. */
+export type MatmulForm = "ab" | "abt" | "atb";
+
+/** One way to compute the three products: kernels that share an interface. */
+export interface MatmulVariant {
+  /** Name for `--variant`. */
+  readonly name: string;
+  /** A (M, K) B (K, N). */
+  readonly matmul: Kernel;
+  /** A (M, K) B^T, with B (N, K). */
+  readonly matmulBt: Kernel;
+  /** A^T B, with A (K, M) and B (K, N). */
+  readonly matmulAt: Kernel;
+  /** Invocations of the 1-D grid for a result (rows, cols). */
+  invocations(form: MatmulForm, rows: number, cols: number): number;
+}
+
+const label = "kernels/matmul/matmul_tiles.wgsl";
+const tileKernel = { inputs: 3, outputs: 1, flats: [], workgroup: [8] } as const;
+
+/** Barrier-free register tiles, one invocation each: the shape that CPU adapters want. */
+export const tilesVariant: MatmulVariant = {
+  name: "tiles",
+  matmul: { label, code: epilogue + tiles, entry: "matmul", ...tileKernel },
+  matmulBt: { label, code: epilogue + tiles, entry: "matmul_bt", ...tileKernel },
+  matmulAt: {
+    label: "kernels/matmul/matmul_tiles_at.wgsl",
+    code: epilogueAt + tilesAt,
+    entry: "matmul_at",
+    inputs: 2,
+    outputs: 0,
+    flats: ["read_write"],
+    workgroup: [8],
+  },
+  invocations: (_form, rows, cols) => Math.ceil(rows / 16) * Math.ceil(cols / 16),
+};
+
+/** What a product does besides multiplying. */
+export interface MatmulOptions {
+  /** (1, cols), added to every row. */
+  bias?: Matrix;
+  /** (rows, cols), added to the result in place of a bias: sums without another pass, in the dtype of this one. */
+  addend?: Matrix;
+  /** Applied last; "gelu" is the tanh form. */
+  activation?: Activation;
+  /** Use only this part of B. In A B its columns, in A B^T its rows: how a vocabulary is cut in chunks. */
+  columns?: { start: number; count: number };
+  /** In A B, the first row of B that is used: A's columns meet the rows from there on. */
+  rowStart?: number;
+}
+
+/** C = A B. a (M, K), b (K, N) -> c (M, N). A column range must start at a multiple of 4. */
+export function matmul(device: Device, a: Matrix, b: Matrix, options: MatmulOptions = {}): Matrix {
+  const { rowStart = 0 } = options;
+  if (options.rowStart === undefined ? a.cols !== b.rows : rowStart + a.cols > b.rows) {
+    throw new RangeError(
+      `matmul() of ${shapeOf(a)} and ${shapeOf(b)} from row ${rowStart}: expected a.cols = b.rows`,
+    );
+  }
+  const { start, count } = options.columns ?? { start: 0, count: b.cols };
+  if (start % 4 !== 0) throw new RangeError(`matmul() columns start at ${start}: expected a multiple of 4`);
+  return product(device, "ab", a, b, count, [rowStart, start / 4], options);
+}
+
+/** C = A B^T. a (M, K), b (N, K) -> c (M, N). */
+export function matmulBt(device: Device, a: Matrix, b: Matrix, options: MatmulOptions = {}): Matrix {
+  if (a.cols !== b.cols) {
+    throw new RangeError(`matmulBt() of ${shapeOf(a)} and ${shapeOf(b)}: expected a.cols = b.cols`);
+  }
+  const { start, count } = options.columns ?? { start: 0, count: b.rows };
+  return product(device, "abt", a, b, count, [start, 0], options);
+}
+
+/**
+ * C = A^T B into a flat array whose rows take whole groups of four, or C += with `accumulate`.
+ * a (K, M), b (K, N) -> c (M, N). The gradient of a weight (M, N).
+ */
+export function matmulAt(device: Device, a: Matrix, b: Matrix, c: Flat, accumulate: boolean): void {
+  if (a.rows !== b.rows) {
+    throw new RangeError(`matmulAt() of ${shapeOf(a)} and ${shapeOf(b)}: expected a.rows = b.rows`);
+  }
+  expectLength("matmulAt() result", c, "f32", a.cols * groupsOf(b.cols) * 4);
+  const variant = device.variants.matmul("atb", a.cols, b.cols, a.rows);
+  device.run(variant.matmulAt, {
+    inputs: [a, b],
+    flats: [c],
+    u32: [a.cols, b.cols, a.rows, Number(accumulate)],
+    invocations: [variant.invocations("atb", a.cols, b.cols)],
+  });
+}
+
+function product(
+  device: Device,
+  form: "ab" | "abt",
+  a: Matrix,
+  b: Matrix,
+  cols: number,
+  [bRow, bGroup]: [number, number],
+  { bias, addend, activation = "none" }: MatmulOptions,
+): Matrix {
+  if (bias && bias.cols !== cols) {
+    throw new RangeError(`matmul() bias has shape ${shapeOf(bias)}: expected (1, ${cols})`);
+  }
+  if (addend) expectShape("matmul() addend", addend, a.rows, cols);
+  if (addend && bias) throw new RangeError("matmul() has a bias and an addend: expected one of them");
+  const variant = device.variants.matmul(form, a.rows, cols, a.cols);
+  const c = device.matrix(a.rows, cols, addend?.dtype);
+  const kernel = form === "ab" ? variant.matmul : variant.matmulBt;
+  const added = bias ?? addend;
+  const plain = !added && activation === "none" && cols % 4 === 0;
+  device.run(plain ? plainOf(kernel) : kernel, {
+    inputs: [a, b, added ?? b], // without a bias the third operand is bound but not read
+    outputs: [c],
+    u32: [a.rows, cols, a.cols, bias ? 1 : addend ? 2 : 0, ACTIVATIONS.indexOf(activation), bRow, bGroup],
+    invocations: [variant.invocations(form, a.rows, cols)],
+  });
+  return c;
+}
+
+const plainKernels = new Map<Kernel, Kernel>();
+
+// The same kernel without an epilogue, which costs registers even where it does nothing.
+function plainOf(kernel: Kernel): Kernel {
+  const known = plainKernels.get(kernel);
+  if (known) return known;
+  const plain = { ...kernel, constants: { ...kernel.constants, PLAIN: 1 } };
+  plainKernels.set(kernel, plain);
+  return plain;
+}

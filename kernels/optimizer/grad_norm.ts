@@ -1,0 +1,90 @@
+import type { Device } from "../gpu/device.ts";
+import type { Kernel } from "../gpu/kernel.ts";
+import { rowSlices } from "../reduce/slices.ts";
+import { flatOf, type KernelSpec, noise } from "../gpu/spec.ts";
+import { expectLength, type Flat } from "../gpu/tensor.ts";
+import code from "./grad_norm.wgsl" with { type: "text" };
+
+const shared = {
+  label: "kernels/optimizer/grad_norm.wgsl",
+  code,
+  inputs: 0,
+  outputs: 0,
+  flats: ["read", "read_write"],
+  workgroup: [64],
+} as const;
+const partsKernel: Kernel = { ...shared, entry: "grad_norm_parts" };
+const finishKernel: Kernel = { ...shared, entry: "grad_norm_finish" };
+
+/** Elements of scratch that {@link gradNorm} asks for. More let more invocations share the first pass. */
+export const GRAD_NORM_SCRATCH = 1024;
+const MOST_LANES = 65536;
+
+/**
+ * Euclidean norm of all gradients, in one array or several, and the factor that brings it down to `maxNorm` (0: never clip), as
+ * torch.nn.utils.clip_grad_norm_. gradients f32, scratch f32 (>= 1024) -> result f32 (4): norm, clip scale min(1,
+ * maxNorm / (norm + 1e-6)), 1 if the norm is NaN or infinite (the scale is 0 then), 0.
+ */
+export function gradNorm(
+  device: Device,
+  gradients: readonly Flat[],
+  scratch: Flat,
+  result: Flat,
+  maxNorm: number,
+): void {
+  expectLength("gradNorm() scratch", scratch, "f32", GRAD_NORM_SCRATCH);
+  expectLength("gradNorm() result", result, "f32", 4);
+  const lanes = Math.min(scratch.length, MOST_LANES);
+  let used = 0; // lanes that hold something, not what an earlier norm left
+  for (const flat of gradients) {
+    expectLength("gradNorm() gradients", flat, "f32", 0);
+    for (const slice of rowSlices(device, flat, Math.ceil(flat.length / 4), 4)) {
+      const elements = Math.min(slice.rows * 4, flat.length - slice.first * 4);
+      device.run(partsKernel, {
+        flats: [slice.flat, scratch],
+        u32: [elements, lanes, Number(used > 0)],
+        invocations: [lanes],
+      });
+      used = lanes;
+    }
+  }
+  device.run(finishKernel, { flats: [scratch, result], u32: [used], f32: [maxNorm], invocations: [64] });
+}
+
+interface Attributes {
+  maxNorm: number;
+}
+
+export const spec: KernelSpec<Attributes> = {
+  name: "gradNorm",
+  cases: () =>
+    [
+      { lengths: [1], maxNorm: 0 },
+      { lengths: [9], maxNorm: 0.5 },
+      { lengths: [8999], maxNorm: 1e6 },
+      { lengths: [5000, 3, 801], maxNorm: 1 },
+      { lengths: [], maxNorm: 1 },
+    ].map(({ lengths, maxNorm }) => ({
+      name: `${lengths.join(" + ") || "none"}, at most ${maxNorm}`,
+      inputs: Object.fromEntries(
+        lengths.map((length, i) => [`g${i}`, flatOf("f32", Array.from({ length }, noise(length)))]),
+      ),
+      attributes: { maxNorm },
+    })),
+  reference: (inputs, { maxNorm }) => {
+    const squares = Object.values(inputs).flatMap(({ data }) => [...data]).reduce(
+      (sum, g) => sum + g ** 2,
+      0,
+    );
+    const norm = Math.sqrt(squares);
+    const scale = maxNorm === 0 ? 1 : Math.min(1, maxNorm / (norm + 1e-6));
+    return { result: { kind: "f32", rows: 1, cols: 4, data: Float64Array.of(norm, scale, 0, 0) } };
+  },
+  forward: (device, inputs, { maxNorm }) => {
+    // Stale scratch must not count.
+    const scratch = device.createFlat("f32", new Float32Array(GRAD_NORM_SCRATCH).fill(7));
+    const result = device.createFlat("f32", 4);
+    gradNorm(device, Object.values(inputs) as Flat[], scratch, result, maxNorm);
+    return { result };
+  },
+};

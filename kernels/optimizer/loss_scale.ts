@@ -1,0 +1,111 @@
+import type { Device } from "../gpu/device.ts";
+import type { Kernel } from "../gpu/kernel.ts";
+import { flatOf, type KernelSpec, noise } from "../gpu/spec.ts";
+import { expectLength, type Flat } from "../gpu/tensor.ts";
+import code from "./loss_scale.wgsl" with { type: "text" };
+
+const shared = { label: "kernels/optimizer/loss_scale.wgsl", code, inputs: 0, outputs: 0 } as const;
+const weightsKernel: Kernel = {
+  ...shared,
+  entry: "loss_scale_weights",
+  flats: ["read", "read", "read_write"],
+  workgroup: [64],
+};
+const updateKernel: Kernel = {
+  ...shared,
+  entry: "loss_scale_update",
+  flats: ["read_write", "read_write"],
+  workgroup: [1],
+};
+
+/** How the scale of a loss moves; see {@link lossScaleUpdate}. */
+export interface LossScaleOptions {
+  /** Finite steps in a row after which the scale doubles. */
+  interval: number;
+  /** Where halving ends. Scales are powers of two, so that scaling rounds nothing. */
+  least: number;
+  /** Where doubling ends. */
+  most: number;
+}
+
+/** state f32 (4), weights f32 (n) -> scaled f32 (n): weights times the scale, the first element of the state. */
+export function lossScaleWeights(device: Device, state: Flat, weights: Flat, scaled: Flat): void {
+  expectLength("lossScaleWeights() state", state, "f32", 4);
+  expectLength("lossScaleWeights() weights", weights, "f32", 0);
+  expectLength("lossScaleWeights() scaled", scaled, "f32", weights.length);
+  device.run(weightsKernel, {
+    flats: [state, weights, scaled],
+    u32: [weights.length],
+    invocations: [weights.length],
+  });
+}
+
+/**
+ * Undoes the scale and moves it on (Micikevicius et al. 2018). norm f32 (4): result of `gradNorm` on scaled gradients,
+ * without clipping -> norm of the gradients themselves, factor that undoes the scale and clips to `maxNorm` (0: never),
+ * 1 if they were not finite, and the scale that they had. state f32 (4): scale, finite steps in a row, skipped steps, 0
+ * -> that of the next step: half the scale after a step that was not finite, twice after `interval` that were.
+ */
+export function lossScaleUpdate(
+  device: Device,
+  state: Flat,
+  norm: Flat,
+  maxNorm: number,
+  { interval, least, most }: LossScaleOptions,
+): void {
+  expectLength("lossScaleUpdate() state", state, "f32", 4);
+  expectLength("lossScaleUpdate() norm", norm, "f32", 4);
+  device.run(updateKernel, {
+    flats: [state, norm],
+    f32: [maxNorm, interval, least, most],
+    invocations: [1],
+  });
+}
+
+interface Attributes {
+  maxNorm: number;
+}
+
+const OPTIONS: LossScaleOptions = { interval: 3, least: 2, most: 1024 };
+
+export const spec: KernelSpec<Attributes> = {
+  name: "lossScale",
+  cases: () =>
+    [
+      { what: "finite", state: [256, 0, 5], norm: [512, 1, 0, 0], maxNorm: 1, weights: 5 },
+      { what: "grows", state: [256, 2, 0], norm: [640, 1, 0, 0], maxNorm: 0, weights: 70 },
+      { what: "at the top", state: [1024, 2, 0], norm: [100, 1, 0, 0], maxNorm: 1, weights: 1 },
+      { what: "overflows", state: [256, 2, 1], norm: [7, 0, 1, 0], maxNorm: 1, weights: 64 },
+      { what: "at the bottom", state: [2, 2, 1], norm: [7, 0, 1, 0], maxNorm: 1, weights: 3 },
+    ].map(({ what, state, norm, maxNorm, weights }) => ({
+      name: what,
+      inputs: {
+        state: flatOf("f32", [...state, 0]),
+        norm: flatOf("f32", norm),
+        weights: flatOf("f32", Array.from({ length: weights }, noise(weights))),
+      },
+      attributes: { maxNorm },
+    })),
+  reference: ({ state, norm, weights }, { maxNorm }) => {
+    const [scale, good, skipped] = state.data;
+    const [scaledLength, , bad] = norm.data;
+    const length = scaledLength / scale;
+    const clip = maxNorm === 0 ? 1 : Math.min(1, maxNorm / (length + 1e-6));
+    const { interval, least, most } = OPTIONS;
+    let next = [scale, good + 1, skipped];
+    if (bad) next = [Math.max(scale / 2, least), 0, skipped + 1];
+    else if (good + 1 >= interval) next = [Math.min(scale * 2, most), 0, skipped];
+    return {
+      norm: flatOf("f32", [length, bad ? 0 : clip / scale, bad, scale]),
+      state: flatOf("f32", [...next, 0]),
+      scaled: flatOf("f32", weights.data.map((weight) => weight * scale)),
+    };
+  },
+  forward: (device, inputs, { maxNorm }) => {
+    const { state, norm, weights } = inputs as Record<string, Flat>;
+    const scaled = device.createFlat("f32", weights.length);
+    lossScaleWeights(device, state, weights, scaled);
+    lossScaleUpdate(device, state, norm, maxNorm, OPTIONS);
+    return { norm, state, scaled };
+  },
+};

@@ -1,0 +1,88 @@
+import type { Device } from "../gpu/device.ts";
+import type { Kernel } from "../gpu/kernel.ts";
+import { flatOf, type KernelSpec, noise } from "../gpu/spec.ts";
+import { expectLength, type Flat } from "../gpu/tensor.ts";
+import code from "./keep_blocks.wgsl" with { type: "text" };
+
+const kernel: Kernel = {
+  label: "kernels/rows/keep_blocks.wgsl",
+  code,
+  entry: "keep_blocks",
+  inputs: 0,
+  outputs: 0,
+  flats: ["read_write"],
+  workgroup: [16, 8],
+};
+
+/** Most blocks that {@link keepBlocks} takes. */
+export const MAX_BLOCKS = 4;
+
+/** Rows [start, end) of a block. */
+export interface BlockRows {
+  /** First row. */
+  start: number;
+  /** Row after the last. */
+  end: number;
+}
+
+/**
+ * Sets what lies outside of the blocks of a matrix (rows, cols) to 0, in a flat array with rows of whole groups of four.
+ * Block p has the rows that it says and the p-th of as many equal parts of the columns, each a multiple of 4 wide.
+ */
+export function keepBlocks(
+  device: Device,
+  values: Flat,
+  rows: number,
+  cols: number,
+  blocks: readonly BlockRows[],
+): void {
+  const groups = cols / blocks.length / 4;
+  if (blocks.length > MAX_BLOCKS || !Number.isInteger(groups)) {
+    throw new RangeError(
+      `keepBlocks() of ${cols} columns in ${blocks.length} blocks: expected at most ${MAX_BLOCKS}, ` +
+        "each a multiple of 4 wide",
+    );
+  }
+  expectLength("keepBlocks() values", values, "f32", rows * cols);
+  const bounds = (of: (block: BlockRows) => number) =>
+    Array.from({ length: MAX_BLOCKS }, (_, p) => p < blocks.length ? of(blocks[p]) : 0);
+  device.run(kernel, {
+    flats: [values],
+    u32: [rows, cols / 4, groups, ...bounds(({ start }) => start), ...bounds(({ end }) => end)],
+    invocations: [cols / 4, rows],
+  });
+}
+
+interface Attributes {
+  rows: number;
+  cols: number;
+  blocks: BlockRows[];
+}
+
+export const spec: KernelSpec<Attributes> = {
+  name: "keepBlocks",
+  cases: () =>
+    [
+      { rows: 9, cols: 12, blocks: [{ start: 0, end: 4 }, { start: 4, end: 6 }, { start: 6, end: 9 }] },
+      { rows: 20, cols: 8, blocks: [{ start: 3, end: 17 }] },
+      { rows: 5, cols: 16, blocks: [[0, 1], [4, 5], [2, 2], [0, 5]].map(([start, end]) => ({ start, end })) },
+    ].map((attributes) => {
+      const { rows, cols, blocks } = attributes;
+      return {
+        name: `(${rows}, ${cols}) in ${blocks.length} blocks`,
+        inputs: { values: flatOf("f32", Array.from({ length: rows * cols }, noise(rows))) },
+        attributes,
+      };
+    }),
+  reference: ({ values }, { cols, blocks }) => {
+    const inside = (i: number) => {
+      const { start, end } = blocks[Math.floor((i % cols) / (cols / blocks.length))];
+      return Math.floor(i / cols) >= start && Math.floor(i / cols) < end;
+    };
+    return { values: { ...values, data: values.data.map((value, i) => inside(i) ? value : 0) } };
+  },
+  forward: (device, { values }, { rows, cols, blocks }) => {
+    keepBlocks(device, values as Flat, rows, cols, blocks);
+    return { values };
+  },
+};

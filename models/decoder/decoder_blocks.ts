@@ -1,0 +1,238 @@
+import { type AttentionShape, MAX_HEAD_DIM } from "../../kernels/attention/attention.ts";
+import type { Tape } from "../../kernels/tape.ts";
+import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
+import { UserError } from "../../base/user_error.ts";
+import type { DecoderConfig } from "./config.ts";
+import { gatedUnit, headNorm, linear, norm, residual, residualNorm, rotate } from "../layers/layers.ts";
+import type { ActiveAdapter } from "../parameters/lora.ts";
+import type { ParameterSpec, Weights } from "../parameters/parameters.ts";
+
+/** How a block computes attention: over the packed batch in training, over a cache in decoding. */
+export type AttendLayer = (layer: number, qkv: Matrix) => Matrix;
+
+/** What the blocks of a decoder compute with. */
+export interface DecoderBlocks {
+  /** Architecture. */
+  config: DecoderConfig;
+  /** Parameters of {@link blockSpecs}. */
+  weights: Weights;
+  /** See {@link attentionShape}. */
+  shape: AttentionShape;
+  /** Angles of the positions that occur: see `ropeTable()`. */
+  rotary: Matrix;
+  /** Adapter of a weight, if it has one. */
+  adapt?: (weight: string) => ActiveAdapter | undefined;
+  /** Whether training keeps the stream between blocks alone, and computes each block again in the backward pass. */
+  checkpointing?: boolean;
+}
+
+/** Dropout of a matrix. `stream` is a number that no other dropout of the step has. */
+export type DropTerm = (x: Matrix, stream: number) => Matrix;
+
+/** Token embedding (V, C), which the blocks leave to others. */
+export const EMBEDDING = "model.embed_tokens.weight";
+/** Output matrix (V, C) of a decoder that does not tie it to the embedding. */
+export const HEAD = "lm_head.weight";
+/** Gain of the norm after the last block. */
+export const FINAL_NORM = "model.norm.weight";
+
+const QKV = "self_attn.qkv.weight";
+const QKV_BIAS = "self_attn.qkv.bias";
+const QK_NORM = "self_attn.qk_norm.weight";
+const OUTPUT_BIAS = "self_attn.o_proj.bias";
+const OUTPUT = "self_attn.o_proj.weight";
+const GATE_UP = "mlp.gate_up.weight";
+const DOWN = "mlp.down_proj.weight";
+const GATE_UP_BIAS = "mlp.gate_up.bias";
+const DOWN_BIAS = "mlp.down_proj.bias";
+
+/**
+ * Attention heads of a decoder; all layers have the same.
+ * @throws {UserError} if the kernels cannot compute heads of that width.
+ */
+export function attentionShape(config: DecoderConfig): AttentionShape {
+  const { num_attention_heads: heads, num_key_value_heads: kvHeads, head_dim: headDim } = config;
+  if (headDim % 8 !== 0 || headDim > MAX_HEAD_DIM) {
+    throw new UserError(
+      `Cannot build the decoder: head_dim is ${headDim}, expected a multiple of 8, at most ${MAX_HEAD_DIM}`,
+    );
+  }
+  return { heads, kvHeads, headDim };
+}
+
+/**
+ * All blocks: token embeddings, stream (T, C), at `positions` u32 (T) -> residual stream (T, C) before the final norm.
+ * Attention is left to `attend`: qkv (T, q | k | v), rotated -> (T, heads * headDim). `dropped` is applied to what
+ * each block adds to the stream, with the numbers 1, 2, 3 and so on. In inference `stream` and what `attend` was given
+ * and gave are spent afterwards, unless they were kept.
+ */
+export function decoderBlocks(
+  tape: Tape,
+  blocks: DecoderBlocks,
+  stream: Matrix,
+  positions: Flat,
+  attend: AttendLayer,
+  dropped: DropTerm = (x) => x,
+): Matrix {
+  const { config, weights } = blocks;
+  const { num_hidden_layers: layers, rms_norm_eps: eps } = config;
+  const gain = (layer: number) => layerName(layer, "input_layernorm.weight");
+  if (blocks.checkpointing && tape.recording) {
+    for (let layer = 0; layer < layers; layer++) {
+      const input = stream;
+      [stream] = tape.checkpoint([input], () => {
+        const normed = norm(tape, weights, input, gain(layer), eps);
+        const { sum, down } = decoderBlock(tape, blocks, layer, input, normed, positions, attend, dropped);
+        return [residual(tape, sum, down)];
+      });
+    }
+    return stream;
+  }
+  let normed = norm(tape, weights, stream, gain(0), eps);
+  for (let layer = 0; layer < layers; layer++) {
+    const { sum, down } = decoderBlock(tape, blocks, layer, stream, normed, positions, attend, dropped);
+    spend(tape, stream);
+    if (layer + 1 === layers) stream = residual(tape, sum, down);
+    else ({ sum: stream, normed } = residualNorm(tape, weights, sum, down, gain(layer + 1), eps));
+    spend(tape, sum, down);
+  }
+  return stream;
+}
+
+/** One block: stream (T, C) and its norm -> the stream after attention, and what the feed-forward layer adds to it. */
+function decoderBlock(
+  tape: Tape,
+  { config, weights, shape, rotary, adapt }: DecoderBlocks,
+  layer: number,
+  stream: Matrix,
+  normed: Matrix,
+  positions: Flat,
+  attend: AttendLayer,
+  dropped: DropTerm,
+): { sum: Matrix; down: Matrix } {
+  const eps = config.rms_norm_eps;
+  const name = (part: string) => layerName(layer, part);
+  const project = (x: Matrix, weight: string, bias: string, biased: boolean) =>
+    linear(tape, weights, x, name(weight), biased ? name(bias) : undefined, adapt?.(name(weight)));
+  const drop = (x: Matrix, stream: number) => {
+    const kept = dropped(x, stream);
+    if (kept !== x) spend(tape, x);
+    return kept;
+  };
+  const projected = project(normed, QKV, QKV_BIAS, config.attention_bias);
+  const scaled = config.model_type === "qwen3"
+    ? headNorm(tape, weights, projected, name(QK_NORM), shape, eps)
+    : projected;
+  const qkv = rotate(tape, scaled, positions, rotary, shape);
+  spend(tape, normed, projected, scaled);
+  const heads = attend(layer, qkv);
+  const attended = drop(project(heads, OUTPUT, OUTPUT_BIAS, hasOutputBias(config)), 2 * layer + 1);
+  spend(tape, qkv, heads);
+  const middle = residualNorm(
+    tape,
+    weights,
+    stream,
+    attended,
+    name("post_attention_layernorm.weight"),
+    eps,
+  );
+  spend(tape, attended);
+  const gateUp = project(middle.normed, GATE_UP, GATE_UP_BIAS, config.mlp_bias);
+  const gated = gatedUnit(tape, gateUp);
+  const down = drop(project(gated, DOWN, DOWN_BIAS, config.mlp_bias), 2 * layer + 2);
+  spend(tape, middle.normed, gateUp, gated);
+  return { sum: middle.sum, down };
+}
+
+/** Back to the pool, where no backward pass reads it again: memory does not grow by layer. */
+function spend(tape: Tape, ...matrices: Matrix[]): void {
+  if (!tape.recording) matrices.forEach((matrix) => tape.device.release(matrix));
+}
+
+/** Parameters of the blocks and of the norm after the last one. */
+export function blockSpecs(config: DecoderConfig): ParameterSpec[] {
+  const { hidden_size, intermediate_size, head_dim } = config;
+  const query = config.num_attention_heads * head_dim;
+  const keys = config.num_key_value_heads * head_dim;
+  const specs: ParameterSpec[] = [];
+  for (let layer = 0; layer < config.num_hidden_layers; layer++) {
+    const name = (part: string) => layerName(layer, part);
+    const rowPart = (part: string, rows: number, row: number) => ({
+      name: name(part),
+      shape: [rows, hidden_size],
+      row,
+      col: 0,
+    });
+    specs.push(
+      productSpec(name(QKV), query + 2 * keys, hidden_size, [
+        rowPart("self_attn.q_proj.weight", query, 0),
+        rowPart("self_attn.k_proj.weight", keys, query),
+        rowPart("self_attn.v_proj.weight", keys, query + keys),
+      ]),
+      productSpec(name(OUTPUT), hidden_size, query),
+      productSpec(name(GATE_UP), 2 * intermediate_size, hidden_size, [
+        rowPart("mlp.gate_proj.weight", intermediate_size, 0),
+        rowPart("mlp.up_proj.weight", intermediate_size, intermediate_size),
+      ]),
+      productSpec(name(DOWN), hidden_size, intermediate_size),
+      vectorSpec(name("input_layernorm.weight"), hidden_size, "ones"),
+      vectorSpec(name("post_attention_layernorm.weight"), hidden_size, "ones"),
+    );
+    if (config.attention_bias) {
+      specs.push(vectorSpec(name(QKV_BIAS), query + 2 * keys, "zeros", [
+        { name: name("self_attn.q_proj.bias"), shape: [query], row: 0, col: 0 },
+        { name: name("self_attn.k_proj.bias"), shape: [keys], row: 0, col: query },
+        { name: name("self_attn.v_proj.bias"), shape: [keys], row: 0, col: query + keys },
+      ]));
+    }
+    if (hasOutputBias(config)) specs.push(vectorSpec(name(OUTPUT_BIAS), hidden_size, "zeros"));
+    if (config.mlp_bias) {
+      specs.push(
+        vectorSpec(name(GATE_UP_BIAS), 2 * intermediate_size, "zeros", [
+          { name: name("mlp.gate_proj.bias"), shape: [intermediate_size], row: 0, col: 0 },
+          { name: name("mlp.up_proj.bias"), shape: [intermediate_size], row: 0, col: intermediate_size },
+        ]),
+        vectorSpec(name(DOWN_BIAS), hidden_size, "zeros"),
+      );
+    }
+    if (config.model_type === "qwen3") {
+      specs.push({
+        ...vectorSpec(name(QK_NORM), head_dim, "ones", [
+          { name: name("self_attn.q_norm.weight"), shape: [head_dim], row: 0, col: 0 },
+          { name: name("self_attn.k_norm.weight"), shape: [head_dim], row: 1, col: 0 },
+        ]),
+        rows: 2,
+      });
+    }
+  }
+  specs.push(vectorSpec(FINAL_NORM, hidden_size, "ones"));
+  return specs;
+}
+
+/** Whether the output projection of attention has a bias: that of Qwen2 never has. */
+function hasOutputBias({ model_type, attention_bias }: DecoderConfig): boolean {
+  return attention_bias && model_type !== "qwen2";
+}
+
+/** A weight (rows, cols) that a layer multiplies by. */
+export function productSpec(
+  name: string,
+  rows: number,
+  cols: number,
+  parts?: ParameterSpec["parts"],
+): ParameterSpec {
+  return { name, rows, cols, init: "normal", decay: true, product: true, parts };
+}
+
+function vectorSpec(
+  name: string,
+  cols: number,
+  init: "ones" | "zeros",
+  parts: ParameterSpec["parts"] = [{ name, shape: [cols], row: 0, col: 0 }],
+): ParameterSpec {
+  return { name, rows: 1, cols, init, decay: false, product: false, parts };
+}
+
+function layerName(layer: number, part: string): string {
+  return `model.layers.${layer}.${part}`;
+}

@@ -1,0 +1,117 @@
+import { UserError } from "../../base/user_error.ts";
+import { type DecoderConfig, writeDecoderConfig } from "../decoder/config.ts";
+import {
+  type EncoderDecoderConfig,
+  writeEncoderDecoderConfig,
+} from "../encoder_decoder/encoder_decoder_config.ts";
+import { type ModelFile, SHARDED, SINGLE } from "./pretrained.ts";
+import { SafetensorsWriter, type TensorShape } from "../safetensors/safetensors.ts";
+import { BYTES, sizeOf, type StoredFormat } from "../safetensors/safetensors_header.ts";
+
+/** How {@link savePretrained} stores a model. */
+export interface SavePretrainedOptions {
+  /** Number format of all tensors; default "F32". */
+  dtype?: StoredFormat;
+  /** Most bytes of tensors in a file, unless one tensor alone has more; default 2 GB. */
+  maxShardSize?: number;
+  /** Files that go with the model, such as those of its tokenizer: see `Pretrained.companions()`. */
+  companions?: Iterable<ModelFile> | AsyncIterable<ModelFile>;
+}
+
+const DEFAULT_SHARD_SIZE = 2e9;
+
+/**
+ * Files of a directory that Hugging Face transformers (4 and 5) loads as it is: weights in one file or in shards with
+ * an index, `companions`, and `config.json` last, so that a directory that was not finished is told by its absence.
+ * `shapes` announces the `tensors` in their order. Memory holds one shard and one tensor at a time; each file is to be
+ * written before the next is asked for.
+ * @throws {UserError} for a value that is not finite or too large for the number format.
+ * @throws {RangeError} if tensors come in another order or number than was announced, or two files have one name.
+ */
+export async function* savePretrained(
+  config: DecoderConfig | EncoderDecoderConfig,
+  shapes: readonly TensorShape[],
+  tensors: AsyncIterable<TensorShape & { data: Float32Array }>,
+  { dtype = "F32", maxShardSize = DEFAULT_SHARD_SIZE, companions = [] }: SavePretrainedOptions = {},
+): AsyncGenerator<ModelFile> {
+  const shards = planShards(shapes, dtype, maxShardSize);
+  const nameOf = (shard: number) => shards.length === 1 ? SINGLE : shardName(shard, shards.length);
+  let shard = 0;
+  let writer = new SafetensorsWriter(shards[0], { dtype });
+  for await (const { name, data } of tensors) {
+    if (writer.missing === 0) {
+      if (++shard === shards.length) throw new RangeError(`Cannot save tensor ${name}: it was not announced`);
+      writer = new SafetensorsWriter(shards[shard], { dtype });
+    }
+    const bad = data.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0) {
+      throw new UserError(
+        `Cannot save the model: tensor ${name} holds ${data[bad]} at ${bad}, expected finite numbers. ` +
+          "Go back to an earlier checkpoint",
+      );
+    }
+    writer.add(name, data);
+    if (writer.missing === 0) yield { name: nameOf(shard), bytes: writer.finish() };
+  }
+  if (shard < shards.length - 1 || writer.missing > 0) {
+    throw new RangeError(`Cannot save the model: tensors of ${nameOf(shard)} and later did not come`);
+  }
+
+  const taken = new Set(shards.map((_, number) => nameOf(number)));
+  if (shards.length > 1) {
+    taken.add(SHARDED);
+    yield jsonFile(SHARDED, shardIndex(shards, dtype));
+  }
+  taken.add("config.json");
+  for await (const file of companions) {
+    if (taken.has(file.name)) throw new RangeError(`Cannot save ${file.name} twice`);
+    taken.add(file.name);
+    yield file;
+  }
+  const text = config.model_type === "t5"
+    ? writeEncoderDecoderConfig(config, dtype)
+    : writeDecoderConfig(config, dtype);
+  yield { name: "config.json", bytes: new TextEncoder().encode(text) };
+}
+
+/** Tensors in their order, cut where the next would make a file larger than `maxShardSize` bytes. */
+function planShards(
+  shapes: readonly TensorShape[],
+  dtype: StoredFormat,
+  maxShardSize: number,
+): TensorShape[][] {
+  const shards: TensorShape[][] = [];
+  let room = 0;
+  for (const tensor of shapes) {
+    const bytes = sizeOf(tensor.shape) * BYTES[dtype];
+    if (shards.length === 0 || bytes > room) {
+      shards.push([]);
+      room = maxShardSize;
+    }
+    shards.at(-1)!.push(tensor);
+    room -= bytes;
+  }
+  if (shards.length === 0) throw new RangeError("Cannot save a model without tensors");
+  return shards;
+}
+
+function shardName(shard: number, count: number): string {
+  const padded = (number: number) => String(number).padStart(5, "0");
+  return `model-${padded(shard + 1)}-of-${padded(count)}.safetensors`;
+}
+
+/** What `model.safetensors.index.json` holds: sizes, and the file of each tensor. */
+function shardIndex(shards: readonly TensorShape[][], dtype: StoredFormat) {
+  const total_parameters = shards.flat().reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const places = shards.flatMap((tensors, shard) =>
+    tensors.map(({ name }) => [name, shardName(shard, shards.length)] as const)
+  );
+  return {
+    metadata: { total_parameters, total_size: total_parameters * BYTES[dtype] },
+    weight_map: Object.fromEntries(places.toSorted(([a], [b]) => a < b ? -1 : 1)),
+  };
+}
+
+function jsonFile(name: string, value: unknown): ModelFile {
+  return { name, bytes: new TextEncoder().encode(JSON.stringify(value, null, 2) + "\n") };
+}

@@ -1,0 +1,175 @@
+import { type Capacity, packBatch, type PackedBatch } from "../../data/packing/batches.ts";
+import { UserError } from "../../base/user_error.ts";
+import type { Device } from "../../kernels/gpu/device.ts";
+import { type TokenOccurrences, tokenOccurrences } from "../../kernels/rows/embedding.ts";
+import { Tape } from "../../kernels/tape.ts";
+import type { Matrix } from "../../kernels/gpu/tensor.ts";
+import type { DropTerm } from "../decoder/decoder_blocks.ts";
+import { type PackedTokens, PackedTokensBuffer } from "../packing/packed_tokens.ts";
+import type { Parameters } from "../parameters/parameters.ts";
+import { chunkLogits, vocabularyChunks } from "../losses/vocabulary_loss.ts";
+
+/** A packed batch of item sequences on the device: `tokens` and `targets` are item numbers. */
+export interface ItemBatch extends PackedTokens {
+  /** Rows of each position, for the gradient of a table of positions. */
+  positionRows: TokenOccurrences;
+}
+
+/** A network that reads item numbers and scores the items that may come next: what baselines train. */
+export interface ItemModel {
+  /** Device that holds the parameters. */
+  readonly device: Device;
+  /** All weights. */
+  readonly parameters: Parameters;
+  /** Items of the catalogue, N. */
+  readonly items: number;
+  /** Items of the longest history; older ones are left out. */
+  readonly maxLength: number;
+  /** Name of the parameter (N, C) that items are read as. */
+  readonly embeddingName: string;
+  /** Name of the parameter whose rows, as wide as states, are multiplied with them: a dot product is an item's score. */
+  readonly outputName: string;
+  /** Its architecture: `config.json` of checkpoints. */
+  readonly shape: Readonly<Record<string, unknown>>;
+  /**
+   * States (R, width of the output matrix) at the `targetRows` of a batch, after all layers. `dropped` is the dropout of training: it is given
+   * numbers that differ within a step.
+   */
+  states(tape: Tape, batch: ItemBatch, dropped?: DropTerm): Matrix;
+}
+
+/** Room for one batch of item sequences of fixed capacity. */
+export class ItemBatchBuffer {
+  readonly batch: ItemBatch;
+  #device: Device;
+  #tokens: PackedTokensBuffer;
+
+  constructor(device: Device, capacity: Capacity) {
+    this.#device = device;
+    this.#tokens = new PackedTokensBuffer(device, capacity);
+    this.batch = { ...this.#tokens.packed, positionRows: createOccurrences(device, capacity.tokens) };
+  }
+
+  /** Uploads `packed`; loss weights are multiplied by `weightScale`. */
+  write(packed: PackedBatch, weightScale: number): void {
+    this.#tokens.write(packed, weightScale);
+    writeOccurrences(this.#device, this.batch.positionRows, packed.positions, packed.counts.tokens);
+  }
+
+  destroy(): void {
+    this.#tokens.destroy();
+    destroyOccurrences(this.#device, this.batch.positionRows);
+  }
+}
+
+/** Room for the occurrences of so many tokens. */
+export function createOccurrences(device: Device, length: number): TokenOccurrences {
+  const [tokens, offsets, rows] = [length, length + 1, length].map((n) => device.createFlat("u32", n));
+  return { tokens, offsets, rows };
+}
+
+/** Uploads where the first `count` of `tokens`, as many as there is room for, stand. */
+export function writeOccurrences(
+  device: Device,
+  to: TokenOccurrences,
+  tokens: Uint32Array,
+  count: number,
+): void {
+  const found = tokenOccurrences(tokens, count);
+  device.write(to.tokens, found.tokens);
+  device.write(to.offsets, found.offsets);
+  device.write(to.rows, found.rows);
+}
+
+/** Frees what {@link createOccurrences} made. */
+export function destroyOccurrences(device: Device, { tokens, offsets, rows }: TokenOccurrences): void {
+  for (const flat of [tokens, offsets, rows]) device.destroy(flat);
+}
+
+// Bounds the scores that are read back at a time: 32 MiB.
+const MOST_SCORES = 2 ** 23;
+const MOST_HISTORIES = 256;
+
+/** Scores of all items for histories of a trained {@link ItemModel}. */
+export class ItemScores {
+  #model: ItemModel;
+  #capacity: Capacity;
+  #many: ItemBatchBuffer | undefined;
+  /** Of a single history: a reward asks for one at a time. */
+  #one: ItemBatchBuffer | undefined;
+
+  constructor(model: ItemModel) {
+    this.#model = model;
+    const rows = Math.max(1, Math.min(MOST_HISTORIES, Math.floor(MOST_SCORES / model.items)));
+    this.#capacity = { tokens: Math.max(model.maxLength, 16 * rows), rows };
+  }
+
+  /**
+   * Scores (N) for each history of item numbers, oldest first, in batches of any size: one list at a time is made.
+   * @throws {UserError} for a history that is empty or names an item that the model does not have.
+   */
+  async *of(histories: readonly (readonly number[])[]): AsyncGenerator<Float32Array> {
+    const { maxLength } = this.#model;
+    const { tokens, rows } = this.#capacity;
+    let waiting: Uint32Array[] = [];
+    let used = 0;
+    for (const history of histories) {
+      this.#check(history);
+      const read = Uint32Array.from(history.slice(-maxLength));
+      if (waiting.length === rows || used + read.length > tokens) {
+        yield* await this.#score(waiting);
+        waiting = [];
+        used = 0;
+      }
+      waiting.push(read);
+      used += read.length;
+    }
+    if (waiting.length > 0) yield* await this.#score(waiting);
+  }
+
+  destroy(): void {
+    this.#many?.destroy();
+    this.#one?.destroy();
+  }
+
+  #bufferFor(histories: number): ItemBatchBuffer {
+    const { device, maxLength } = this.#model;
+    if (histories > 1) return this.#many ??= new ItemBatchBuffer(device, this.#capacity);
+    return this.#one ??= new ItemBatchBuffer(device, { tokens: maxLength, rows: 1 });
+  }
+
+  #check(history: readonly number[]): void {
+    const { items } = this.#model;
+    if (history.length === 0) {
+      throw new UserError("Cannot score items for an empty history: expected at least one item");
+    }
+    const wrong = history.find((item) => !(Number.isInteger(item) && item >= 0 && item < items));
+    if (wrong === undefined) return;
+    throw new UserError(
+      `Cannot score items for a history with item ${wrong}: the model has the items 0 to ${items - 1}`,
+    );
+  }
+
+  async #score(histories: Uint32Array[]): Promise<Float32Array[]> {
+    const { device, parameters, outputName, items } = this.#model;
+    const sequences = histories.map((tokens) => ({
+      tokens,
+      targets: [{ at: tokens.length - 1, token: 0, weight: 1 }],
+    }));
+    const buffer = this.#bufferFor(histories.length);
+    const { batch } = buffer;
+    buffer.write(packBatch(sequences, { tokens: batch.tokens.length, rows: batch.targets.length }), 1);
+    const chunks = vocabularyChunks(parameters.blocks(outputName), items);
+    const parts = await device.scope(() => {
+      const states = this.#model.states(new Tape(device, false), batch);
+      return device.read(...chunks.map((chunk) => chunkLogits(device, states, chunk)));
+    });
+    return histories.map((_, row) => {
+      const scores = new Float32Array(items);
+      chunks.forEach(({ block, start, count }, i) => {
+        scores.set(parts[i].subarray(row * count, (row + 1) * count), block.start + start);
+      });
+      return scores;
+    });
+  }
+}

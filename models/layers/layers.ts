@@ -1,0 +1,237 @@
+import { add } from "../../kernels/elementwise/add.ts";
+import { addRmsNorm, addRmsNormBackward } from "../../kernels/norm/add_rms_norm.ts";
+import {
+  attention,
+  attentionBackward,
+  type AttentionShape,
+  qkvColumns,
+} from "../../kernels/attention/attention.ts";
+import { columnSum } from "../../kernels/reduce/column_sum.ts";
+import { dropout } from "../../kernels/random/dropout.ts";
+import { embed, embedTokensBackward, type TokenOccurrences } from "../../kernels/rows/embedding.ts";
+import { gatherRows } from "../../kernels/rows/gather_rows.ts";
+import { matmul, matmulAt, matmulBt } from "../../kernels/matmul/matmul.ts";
+import { qkNorm, qkNormBackward } from "../../kernels/norm/qk_norm.ts";
+import { rmsNorm, rmsNormBackward } from "../../kernels/norm/rms_norm.ts";
+import { rotary } from "../../kernels/elementwise/rotary.ts";
+import { swiglu, swigluBackward } from "../../kernels/elementwise/swiglu.ts";
+import type { Tape } from "../../kernels/tape.ts";
+import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
+import { type ActiveAdapter, addLowRank, lowRankBackward } from "../parameters/lora.ts";
+import type { Weights } from "../parameters/parameters.ts";
+
+// Every layer: forward kernel, then what its gradient does. Parameter gradients are added to (+=), so that
+// accumulation over micro batches and tied weights need nothing of their own.
+
+/**
+ * y = x W^T + bias, and the product of `adapter` where there is one. x (N, in), weight (out, in) -> y (N, out).
+ */
+export function linear(
+  tape: Tape,
+  parameters: Weights,
+  x: Matrix,
+  weight: string,
+  bias?: string,
+  adapter?: ActiveAdapter,
+): Matrix {
+  const { device } = tape;
+  const options = { bias: bias ? parameters.matrix(bias) : undefined };
+  const transposed = parameters.transposed(weight);
+  const product = transposed
+    ? matmul(device, x, transposed, options)
+    : matmulBt(device, x, parameters.matrix(weight), options);
+  const adapted = adapter && addLowRank(tape, parameters, x, product, adapter);
+  const y = adapted?.y ?? product;
+  tape.record(() => {
+    const dy = tape.gradient(y);
+    if (!dy) return;
+    const gradient = parameters.gradient(weight);
+    if (gradient) matmulAt(device, dy, x, gradient, true);
+    const biasGradient = bias && parameters.gradient(bias);
+    if (biasGradient) columnSum(device, dy, biasGradient, true);
+    const below = tape.wants(x) ? matmul(device, dy, parameters.matrix(weight)) : undefined;
+    const dx = adapted ? lowRankBackward(tape, parameters, x, adapted.low, dy, below, adapter) : below;
+    if (dx) tape.accumulate(x, dx);
+  });
+  return y;
+}
+
+/** Rows of the table (V, C) at `tokens` -> (T, C). `occurrences` lists the rows of each token, for the gradient. */
+export function embedding(
+  tape: Tape,
+  parameters: Pick<Weights, "blocks">,
+  table: string,
+  tokens: Flat,
+  occurrences: TokenOccurrences | undefined,
+): Matrix {
+  const { device } = tape;
+  const blocks = parameters.blocks(table);
+  const x = embed(device, blocks, tokens);
+  tape.record(() => {
+    const dx = tape.gradient(x);
+    if (!dx) return;
+    for (const block of blocks) {
+      if (!block.gradient) continue;
+      if (!occurrences) throw new Error("embedding() needs the occurrences of each token in training");
+      embedTokensBackward(device, dx, occurrences, block.gradient, block);
+    }
+  });
+  return x;
+}
+
+/** RMSNorm with gain `weight`. x (N, C) -> (N, C). */
+export function norm(tape: Tape, parameters: Weights, x: Matrix, weight: string, eps: number): Matrix {
+  const { device } = tape;
+  const gain = parameters.matrix(weight);
+  const y = rmsNorm(device, x, gain, eps);
+  tape.record(() => {
+    const dy = tape.gradient(y);
+    if (!dy) return;
+    const { dx, gainTerms } = rmsNormBackward(device, x, gain, dy, eps);
+    const gradient = parameters.gradient(weight);
+    if (gradient) columnSum(device, gainTerms, gradient, true);
+    device.release(gainTerms);
+    tape.accumulate(x, dx);
+  });
+  return y;
+}
+
+/** QK-norm on qkv (T, q | k | v); `weight` (2, headDim) holds the gains of queries and keys. */
+export function headNorm(
+  tape: Tape,
+  parameters: Weights,
+  qkv: Matrix,
+  weight: string,
+  shape: AttentionShape,
+  eps: number,
+): Matrix {
+  const { device } = tape;
+  const gains = parameters.matrix(weight);
+  const y = qkNorm(device, qkv, gains, shape, eps);
+  tape.record(() => {
+    const dy = tape.gradient(y);
+    if (!dy) return;
+    tape.accumulate(qkv, qkNormBackward(device, qkv, gains, dy, parameters.gradient(weight), shape, eps));
+  });
+  return y;
+}
+
+/** Residual connection and the norm after it: sum = x + y, normed = RMSNorm(sum). (N, C) each. */
+export function residualNorm(
+  tape: Tape,
+  parameters: Weights,
+  x: Matrix,
+  y: Matrix,
+  weight: string,
+  eps: number,
+): { sum: Matrix; normed: Matrix } {
+  const { device } = tape;
+  const gain = parameters.matrix(weight);
+  const { sum, normed } = addRmsNorm(device, x, y, gain, eps);
+  tape.record(() => {
+    const dNormed = tape.gradient(normed);
+    if (!dNormed) throw new Error("residualNorm() result is not used by the loss");
+    const { dx, gainTerms } = addRmsNormBackward(device, sum, gain, dNormed, tape.gradient(sum), eps);
+    const gradient = parameters.gradient(weight);
+    if (gradient) columnSum(device, gainTerms, gradient, true);
+    device.release(gainTerms);
+    tape.accumulate(x, dx);
+    tape.accumulate(y, dx);
+  });
+  return { sum, normed };
+}
+
+/** x + y, (N, C). */
+export function residual(tape: Tape, x: Matrix, y: Matrix): Matrix {
+  const sum = add(tape.device, x, y);
+  tape.record(() => {
+    const gradient = tape.gradient(sum);
+    if (!gradient) return;
+    tape.accumulate(x, gradient);
+    tape.accumulate(y, gradient);
+  });
+  return sum;
+}
+
+/** Inverted dropout, active in training only. `stream` tells the dropouts of one step apart. */
+export function drop(tape: Tape, x: Matrix, rate: number, seed: Flat | undefined, stream: number): Matrix {
+  if (!tape.training || rate === 0) return x;
+  if (!seed) throw new Error("drop() needs a seed in training");
+  const { device } = tape;
+  const y = dropout(device, x, seed, stream, rate);
+  tape.record(() => {
+    const dy = tape.gradient(y);
+    if (dy) tape.accumulate(x, dropout(device, dy, seed, stream, rate));
+  });
+  return y;
+}
+
+/** SwiGLU: silu(gate) * up. gateUp (N, 2I) -> (N, I). */
+export function gatedUnit(tape: Tape, gateUp: Matrix): Matrix {
+  const { device } = tape;
+  const y = swiglu(device, gateUp);
+  tape.record(() => {
+    const dy = tape.gradient(y);
+    if (dy) tape.accumulate(gateUp, swigluBackward(device, gateUp, dy));
+  });
+  return y;
+}
+
+/** Rotary positions on the query and key heads of qkv (T, q | k | v). */
+export function rotate(
+  tape: Tape,
+  qkv: Matrix,
+  positions: Flat,
+  table: Matrix,
+  shape: AttentionShape,
+): Matrix {
+  const { device } = tape;
+  const rotated = rotary(device, qkv, positions, table, { ...shape, inverse: false });
+  tape.record(() => {
+    const gradient = tape.gradient(rotated);
+    if (gradient) {
+      tape.accumulate(qkv, rotary(device, gradient, positions, table, { ...shape, inverse: true }));
+    }
+  });
+  return rotated;
+}
+
+/** Packed self-attention over qkv (T, q | k | v) -> (T, heads * headDim). See `kernels/attention/attention.ts`. */
+export function selfAttention(
+  tape: Tape,
+  qkv: Matrix,
+  intervals: Flat,
+  viewers: Flat | undefined,
+  shape: AttentionShape,
+): Matrix {
+  const { device } = tape;
+  const { q, k, v } = qkvColumns(shape);
+  const keyValues = { matrix: qkv, k, v };
+  const saved = attention(device, qkv, q, keyValues, keyValues, intervals, shape);
+  tape.record(() => {
+    const dO = tape.gradient(saved.o);
+    if (!dO) return;
+    if (!viewers) throw new Error("selfAttention() needs viewers in training");
+    tape.accumulate(qkv, attentionBackward(device, qkv, dO, saved, intervals, viewers, shape));
+  });
+  return saved.o;
+}
+
+/** Rows of x (T, C) at `index` (R) -> (R, C). `inverse` (T) is each row's place in the result, or 0xffffffff. */
+export function selectRows(
+  tape: Tape,
+  x: Matrix,
+  index: Flat,
+  count: number,
+  inverse: Flat | undefined,
+): Matrix {
+  const { device } = tape;
+  const y = gatherRows(device, x, index, count);
+  tape.record(() => {
+    const dy = tape.gradient(y);
+    if (!dy) return;
+    if (!inverse) throw new Error("selectRows() needs the inverse index in training");
+    tape.accumulate(x, gatherRows(device, dy, inverse, x.rows));
+  });
+  return y;
+}

@@ -1,0 +1,53 @@
+import type { Device } from "../../kernels/gpu/device.ts";
+import type { Flat } from "../../kernels/gpu/tensor.ts";
+
+// A read needs as much staging memory again: 64 MiB at a time. A multiple of what slices are aligned to.
+const PIECE = 2 ** 24;
+
+/** Host copies of arrays that lie in several flats each, f32. All that fits is read in one wait. */
+export async function readSegments(
+  device: Device,
+  ...arrays: (readonly Flat[])[]
+): Promise<Float32Array<ArrayBuffer>[]> {
+  const copies = arrays.map((flats) => new Float32Array(lengthOf(flats)));
+  let waiting: { flat: Flat; to: Float32Array }[] = [];
+  let size = 0;
+  const flush = async () => {
+    const found = await device.read(...waiting.map(({ flat }) => flat));
+    found.forEach((data, i) => waiting[i].to.set(data));
+    waiting = [];
+    size = 0;
+  };
+  for (const [i, flats] of arrays.entries()) {
+    for (const { flat, start } of piecesOf(device, flats)) {
+      if (size > 0 && size + flat.length > PIECE) await flush();
+      waiting.push({ flat, to: copies[i].subarray(start, start + flat.length) });
+      size += flat.length;
+    }
+  }
+  if (size > 0) await flush();
+  return copies;
+}
+
+/** Fills flats, seen as one array, with `values`. */
+export function writeSegments(device: Device, flats: readonly Flat[], values: Float32Array): void {
+  for (const { flat, start } of piecesOf(device, flats)) {
+    device.write(flat, values.subarray(start, start + flat.length));
+  }
+}
+
+/** Elements of several flats together. */
+export function lengthOf(flats: readonly Flat[]): number {
+  return flats.reduce((sum, { length }) => sum + length, 0);
+}
+
+function* piecesOf(device: Device, flats: readonly Flat[]): Generator<{ flat: Flat; start: number }> {
+  let start = 0;
+  for (const flat of flats) {
+    for (let at = 0; at < flat.length; at += PIECE) {
+      const length = Math.min(PIECE, flat.length - at);
+      yield { flat: length === flat.length ? flat : device.slice(flat, at, length), start: start + at };
+    }
+    start += flat.length;
+  }
+}

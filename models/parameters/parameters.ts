@@ -1,0 +1,412 @@
+import type { Device } from "../../kernels/gpu/device.ts";
+import { DeviceError } from "../../kernels/gpu/device_error.ts";
+import type { RowBlock } from "../../kernels/rows/gather_rows.ts";
+import { refresh } from "../../kernels/rows/refresh.ts";
+import { type Flat, groupsOf, type Matrix, padRows } from "../../kernels/gpu/tensor.ts";
+import { readSegments, writeSegments } from "./flat_segments.ts";
+import { layoutParameters } from "./parameter_layout.ts";
+import { type HostTensor, joinParts, partsOf, takePart, tensorOf } from "./parameter_parts.ts";
+
+/** A parameter (rows, cols) in the layout of Hugging Face: linear weights are (out, in), vectors (1, n). */
+export interface ParameterSpec {
+  /** Name that layers ask for, and in checkpoints unless `parts` says otherwise. */
+  name: string;
+  /** Outputs of a linear weight; 1 for a vector. */
+  rows: number;
+  /** Inputs of a linear weight; the length of a vector. */
+  cols: number;
+  /** Values before training. */
+  init: "normal" | "zeros" | "ones";
+  /** Whether weight decay applies: matrices yes, gains and biases no. */
+  decay: boolean;
+  /** Whether a layer multiplies by it, so that its transposed twin is kept. */
+  product: boolean;
+  /** Whether layers read it by `blocks()` of rows, so that it may have more than a matrix can hold. Default false. */
+  table?: boolean;
+  /**
+   * The first so many rows are read but not trained: they have neither gradient nor moments. Default 0; all of them
+   * freeze the parameter.
+   */
+  frozenRows?: number;
+  /** Tensors of a checkpoint that are parts of it. Default: all of it, under its own name. */
+  parts?: readonly ParameterPart[];
+}
+
+/** A rectangle of a parameter that a checkpoint stores as one tensor. */
+export interface ParameterPart {
+  /** Name in checkpoints. */
+  name: string;
+  /** Shape in the checkpoint: [rows, cols], or [cols] for a vector. */
+  shape: readonly number[];
+  /** Its first row in the parameter. */
+  row: number;
+  /** Its first column in the parameter. */
+  col: number;
+}
+
+/** Rows [start, start + rows) of a parameter. */
+export interface WeightBlock extends RowBlock {
+  /** Number of rows. */
+  readonly rows: number;
+  /** Their values transposed (cols, rows); see {@link Weights.transposed}. */
+  readonly transposed: Matrix | undefined;
+  /** Their gradient, rows in whole groups of four; undefined where they are frozen. */
+  readonly gradient: Flat | undefined;
+}
+
+/** Parameters as layers see them. */
+export interface Weights {
+  /**
+   * Value (rows, cols). Where a parameter has a transposed twin, only the twin need be there. `RangeError` for a
+   * parameter in several blocks.
+   */
+  matrix(name: string): Matrix;
+  /** All rows in order, cut where a matrix can hold no more, and between frozen rows and trained ones. */
+  blocks(name: string): readonly WeightBlock[];
+  /** Value transposed (cols, rows); undefined where products read the weight as it lies. */
+  transposed(name: string): Matrix | undefined;
+  /** Where backward passes add to: rows in whole groups of four. Undefined for a weight that is frozen. */
+  gradient(name: string): Flat | undefined;
+}
+
+// Elements of parameters that are read back together, unless one alone has more: 4 MiB.
+const GROUP = 2 ** 20;
+
+/** Named tensors as in a checkpoint. */
+export type TensorMap = Map<string, HostTensor>;
+
+interface Block extends WeightBlock {
+  /** Rows in whole groups of four; undefined where they are frozen. */
+  readonly value: Flat | undefined;
+  /** Place of `value` among all that is trained. */
+  readonly trained: { segment: number; at: number; length: number } | undefined;
+}
+
+interface Parameter {
+  spec: ParameterSpec;
+  blocks: readonly Block[];
+}
+
+/** Arrays of trained parameters that share a buffer. */
+export interface ParameterSegment {
+  /** Weights; call `refresh()` after a change. */
+  readonly values: Flat;
+  /** Gradients, as long. Backward passes add to them; clear them before a step. */
+  readonly gradients: Flat;
+  /** Elements with weight decay: they come first. */
+  readonly decayLength: number;
+}
+
+/**
+ * All parameters of a model. What is trained lies in one flat array, or in several where a buffer holds no more, so
+ * that clipping and the optimizer are a handful of dispatches. Where products cannot read it there, every matrix also
+ * has twins, itself and transposed, which `refresh()` renews. Frozen rows have nothing but these matrices.
+ */
+export class Parameters implements Weights {
+  /** Device that holds the arrays. */
+  readonly device: Device;
+  /** Arrays of what is trained. */
+  readonly segments: readonly ParameterSegment[];
+  /** Elements of all segments, padding included. */
+  readonly length: number;
+  /** Numbers of the model, frozen ones too, padding not counted. */
+  readonly count: number;
+  /** Numbers that are trained, padding not counted. */
+  readonly trainedCount: number;
+  #bases: number[];
+  #parameters = new Map<string, Parameter>();
+
+  /**
+   * Allocates the arrays, all 0: `load()` or `write()` values next.
+   * @throws {DeviceError} for a parameter that is no table and larger than a matrix can be.
+   */
+  constructor(device: Device, specs: readonly ParameterSpec[]) {
+    this.device = device;
+    const { maxTextureDimension2D, maxStorageBufferBindingSize, maxBufferSize } = device.limits;
+    const { parameters, segments } = layoutParameters(specs, {
+      matrixRows: device.layout === "texture" ? maxTextureDimension2D : Infinity,
+      bindingBytes: maxStorageBufferBindingSize,
+      bufferBytes: maxBufferSize,
+    });
+    for (const { spec, blocks } of parameters) {
+      if (blocks.length === 1 || spec.table) continue;
+      throw new DeviceError(
+        `Cannot hold parameter ${spec.name} (${spec.rows}, ${spec.cols}) in one matrix: it takes ${blocks.length}. ` +
+          "Use --variant buffer, an adapter with larger bindings, or a narrower model",
+      );
+    }
+    this.length = segments.reduce((sum, { length }) => sum + length, 0);
+    this.count = specs.reduce((sum, spec) => sum + sizeOf(spec), 0);
+    const frozen = specs.reduce((sum, { cols, frozenRows = 0 }) => sum + frozenRows * cols, 0);
+    this.trainedCount = this.count - frozen;
+    this.#bases = segments.map(({ base }) => base);
+    this.segments = segments.map(({ length, decayLength }) => ({
+      values: device.createFlat("f32", length),
+      gradients: device.createFlat("f32", length),
+      decayLength,
+    }));
+    for (const { spec, blocks } of parameters) {
+      const made = blocks.map(({ start, rows, trained }) => this.#make(spec, start, rows, trained));
+      this.#parameters.set(spec.name, { spec, blocks: made });
+    }
+  }
+
+  /** All parameters, those with weight decay first. */
+  get specs(): ParameterSpec[] {
+    return [...this.#parameters.values()].map(({ spec }) => spec);
+  }
+
+  /** Weights (length) where one segment holds all that is trained; `RangeError` where there are several. */
+  get values(): Flat {
+    return this.#onlySegment().values;
+  }
+
+  /** Gradients (length); see {@link values}. */
+  get gradients(): Flat {
+    return this.#onlySegment().gradients;
+  }
+
+  /** Value (rows, cols), as of the last `refresh()`. */
+  matrix(name: string): Matrix {
+    return this.#only(name).matrix;
+  }
+
+  /** Value transposed (cols, rows); undefined in the buffer layout, where products read the weight as it lies. */
+  transposed(name: string): Matrix | undefined {
+    return this.#only(name).transposed;
+  }
+
+  /** Gradient, rows in whole groups of four; undefined for a parameter that is frozen. */
+  gradient(name: string): Flat | undefined {
+    return this.#only(name).gradient;
+  }
+
+  blocks(name: string): readonly WeightBlock[] {
+    return this.#get(name).blocks;
+  }
+
+  /** Value in the flat array itself, rows in whole groups of four: for statistics that a layer keeps up to date. */
+  value(name: string): Flat {
+    const { value } = this.#only(name);
+    if (!value) throw new RangeError(`Parameter ${name} is frozen: it has no place among what is trained`);
+    return value;
+  }
+
+  /** Sets all gradients to 0. */
+  clearGradients(): void {
+    for (const { gradients } of this.segments) this.device.clear(gradients);
+  }
+
+  /** Renews the twins from the segments: once after each change. */
+  refresh(): void {
+    if (this.device.viewsFlats) return;
+    for (const { spec, blocks } of this.#parameters.values()) {
+      for (const { rows, value, matrix, transposed } of blocks) {
+        if (value) refresh(this.device, value, rows, spec.cols, matrix, transposed);
+      }
+    }
+  }
+
+  /** Replaces all that is trained by `values` (length). */
+  write(values: Float32Array): void {
+    writeSegments(this.device, this.segments.map((segment) => segment.values), values);
+    this.refresh();
+  }
+
+  /** Host copy (length) of all that is trained. */
+  async read(): Promise<Float32Array> {
+    const [values] = await readSegments(this.device, this.segments.map((segment) => segment.values));
+    return values;
+  }
+
+  /** Replaces one parameter, for layers at once. `values` (rows, cols), rows in whole groups of four. */
+  writeParameter(name: string, values: Float32Array): void {
+    const { device } = this;
+    const { spec, blocks } = this.#get(name);
+    const stride = groupsOf(spec.cols) * 4;
+    for (const { start, rows, value, matrix, transposed } of blocks) {
+      const part = values.subarray(start * stride, (start + rows) * stride);
+      const flat = value ?? device.createFlat("f32", part.length);
+      writeSegments(device, [flat], part);
+      if (!value || !device.viewsFlats) refresh(device, flat, rows, spec.cols, matrix, transposed);
+      if (!value) device.destroy(flat);
+    }
+  }
+
+  /** Checkpoint tensors from a host copy (length) of a model without frozen rows; see `readTensors()` for others. */
+  toTensors(values: Float32Array): TensorMap {
+    const tensors: TensorMap = new Map();
+    for (const { spec, blocks } of this.#parameters.values()) {
+      if (spec.frozenRows) {
+        throw new RangeError(`toTensors() cannot tell parameter ${spec.name}: some of its rows are frozen`);
+      }
+      const start = this.#placeOf(blocks[0]);
+      const { rows, cols } = spec;
+      const own = values.slice(start, start + rows * groupsOf(cols) * 4);
+      for (const part of partsOf(spec)) tensors.set(part.name, takePart(spec, part, own));
+    }
+    return tensors;
+  }
+
+  /**
+   * All that is trained (length) from checkpoint tensors; frozen rows of them are passed over.
+   * @throws {UserError} for a missing tensor or another shape.
+   */
+  fromTensors(tensors: TensorMap, source: string): Float32Array {
+    const values = new Float32Array(this.length);
+    for (const { spec, blocks } of this.#parameters.values()) {
+      if (spec.frozenRows === spec.rows) continue;
+      const whole = joinParts(spec, (part) => tensorOf(tensors, part, source));
+      const stride = groupsOf(spec.cols) * 4;
+      for (const block of blocks) {
+        if (!block.trained) continue;
+        const { start, rows } = block;
+        values.set(whole.subarray(start * stride, (start + rows) * stride), this.#placeOf(block));
+      }
+    }
+    return values;
+  }
+
+  /**
+   * Replaces all parameters, frozen rows too, or only those of `names`.
+   * @throws {UserError} for a missing tensor or another shape.
+   */
+  load(tensors: TensorMap, source: string, names?: ReadonlySet<string>): void {
+    for (const { spec } of this.#parameters.values()) {
+      if (names && !names.has(spec.name)) continue;
+      this.writeParameter(spec.name, joinParts(spec, (part) => tensorOf(tensors, part, source)));
+    }
+  }
+
+  /**
+   * Checkpoint tensors one after the other, so that the host holds one parameter at a time, or several small ones.
+   * `trained` are arrays in place of the values of the segments, such as the optimizer's average; only parameters with a
+   * tensor that is `wanted` are read. Nothing may change them meanwhile. Frozen rows come as the device stores them:
+   * rounded on one of float16.
+   */
+  async *readTensors(
+    trained: readonly Flat[] = this.segments.map(({ values }) => values),
+    wanted: (name: string) => boolean = () => true,
+  ): AsyncGenerator<HostTensor & { name: string }> {
+    for (const group of this.#groups(wanted)) {
+      const flats = group.flatMap(({ blocks }) =>
+        blocks.flatMap(({ trained: place }) =>
+          place ? [[this.device.slice(trained[place.segment], place.at, place.length)]] : []
+        )
+      );
+      const read = (await readSegments(this.device, ...flats)).values();
+      for (const { spec, blocks } of group) {
+        const stride = groupsOf(spec.cols) * 4;
+        const whole = new Float32Array(spec.rows * stride);
+        for (const { start, rows, matrix, trained: place } of blocks) {
+          const values = place
+            ? read.next().value!
+            : padRows((await this.device.read(matrix))[0], rows, spec.cols);
+          whole.set(values, start * stride);
+        }
+        for (const part of partsOf(spec)) yield { name: part.name, ...takePart(spec, part, whole) };
+      }
+    }
+  }
+
+  /** Freshly made values: `normal(index)` gives standard normal numbers, `scale(spec)` their standard deviation. */
+  initial(normal: () => number, scale: (spec: ParameterSpec) => number): Float32Array {
+    const values = new Float32Array(this.length);
+    for (const { spec, blocks } of this.#parameters.values()) {
+      const stride = groupsOf(spec.cols) * 4;
+      for (const block of blocks) {
+        if (!block.trained) continue;
+        const start = this.#placeOf(block);
+        for (let row = 0; row < block.rows; row++) {
+          for (let col = 0; col < spec.cols; col++) {
+            values[start + row * stride + col] = spec.init === "zeros"
+              ? 0
+              : spec.init === "ones"
+              ? 1
+              : normal() * scale(spec);
+          }
+        }
+      }
+    }
+    return values;
+  }
+
+  /** Frees everything on the device. */
+  destroy(): void {
+    for (const { blocks } of this.#parameters.values()) {
+      for (const { value, matrix, transposed } of blocks) {
+        if (!value || !this.device.viewsFlats) this.device.destroy(matrix);
+        if (transposed) this.device.destroy(transposed);
+      }
+    }
+    for (const { values, gradients } of this.segments) {
+      this.device.destroy(values);
+      this.device.destroy(gradients);
+    }
+  }
+
+  /** Parameters in order, small ones together: a read takes 11 ms, however little it reads. */
+  #groups(wanted: (name: string) => boolean): Parameter[][] {
+    const groups: Parameter[][] = [];
+    let size = Infinity;
+    for (const parameter of this.#parameters.values()) {
+      if (!partsOf(parameter.spec).some(({ name }) => wanted(name))) continue;
+      const own = parameter.spec.rows * groupsOf(parameter.spec.cols) * 4;
+      if (size + own > GROUP) {
+        groups.push([]);
+        size = 0;
+      }
+      groups.at(-1)!.push(parameter);
+      size += own;
+    }
+    return groups;
+  }
+
+  #get(name: string): Parameter {
+    const parameter = this.#parameters.get(name);
+    if (!parameter) {
+      throw new RangeError(`No parameter ${name}: known are ${[...this.#parameters.keys()].join(", ")}`);
+    }
+    return parameter;
+  }
+
+  #only(name: string): Block {
+    const { spec, blocks } = this.#get(name);
+    if (blocks.length !== 1) {
+      throw new RangeError(
+        `Parameter ${name} (${spec.rows}, ${spec.cols}) lies in ${blocks.length} blocks of rows, expected 1: read it by blocks()`,
+      );
+    }
+    return blocks[0];
+  }
+
+  #onlySegment(): ParameterSegment {
+    if (this.segments.length !== 1) {
+      throw new RangeError(`Parameters lie in ${this.segments.length} buffers, expected 1: use segments`);
+    }
+    return this.segments[0];
+  }
+
+  #placeOf({ trained }: Block): number {
+    return this.#bases[trained!.segment] + trained!.at;
+  }
+
+  #make(spec: ParameterSpec, start: number, rows: number, trained: Block["trained"]): Block {
+    const { device } = this;
+    const segment = trained && this.segments[trained.segment];
+    const part = (flat: Flat) => device.slice(flat, trained!.at, trained!.length);
+    const value = segment && part(segment.values);
+    const gradient = segment && part(segment.gradients);
+    const matrix = value && device.viewsFlats
+      ? device.asMatrix(value, rows, spec.cols)
+      : device.createMatrix(rows, spec.cols);
+    const twin = spec.product && device.layout === "texture";
+    const transposed = twin ? device.createMatrix(spec.cols, rows) : undefined;
+    return { start, rows, matrix, transposed, value, gradient, trained };
+  }
+}
+
+/** Numbers of a parameter; what belongs to none of its parts stays 0. */
+function sizeOf(spec: ParameterSpec): number {
+  return partsOf(spec).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+}

@@ -1,0 +1,186 @@
+import { UserError } from "../../base/user_error.ts";
+import { BYTES, PREFIX_BYTES, readHeader, sizeOf, type StoredFormat } from "./safetensors_header.ts";
+
+/** A tensor as it came from a file. */
+export interface StoredTensor {
+  /** What the file holds. */
+  dtype: StoredFormat;
+  /** Last index fastest; empty for a scalar. */
+  shape: number[];
+  /** Values widened to single precision. */
+  data: Float32Array<ArrayBuffer>;
+}
+
+/** A tensor that is still to come. */
+export interface TensorShape {
+  /** Name of the tensor. */
+  name: string;
+  /** Last index fastest; empty for a scalar. */
+  shape: readonly number[];
+}
+
+/** How to write a file. */
+export interface WriteOptions {
+  /** Number format of every tensor; default "F32". Narrower formats round to nearest, ties to even. */
+  dtype?: StoredFormat;
+  /** Free text pairs kept in the header. Hugging Face transformers wants `{ format: "pt" }`, the default. */
+  metadata?: Record<string, string>;
+}
+
+const LARGEST_HALF = 65504;
+
+/**
+ * Reads a safetensors file (format: github.com/huggingface/safetensors) into single precision, tensors in file order.
+ * `source` is the file name for messages.
+ * @throws {UserError} if the file is cut off or damaged, or a tensor has a format other than F32, F16 and BF16.
+ */
+export function readSafetensors(bytes: Uint8Array, source = "model.safetensors"): Map<string, StoredTensor> {
+  const { entries } = readHeader(bytes, bytes.length, source);
+  return new Map(entries.map(({ name, dtype, shape, begin, end }) => {
+    // A copy, because typed arrays must start on a multiple of their width and headers need not end on one.
+    const { buffer } = bytes.slice(begin, end);
+    return [name, { dtype, shape, data: widen(buffer as ArrayBuffer, dtype) }];
+  }));
+}
+
+/** Reads the free text pairs of a safetensors header; throws as {@link readSafetensors}. */
+export function readSafetensorsMetadata(
+  bytes: Uint8Array,
+  source = "model.safetensors",
+): Record<string, string> {
+  return readHeader(bytes, bytes.length, source).metadata;
+}
+
+/**
+ * Writes a safetensors file, tensors sorted by name: the same tensors give the same bytes, and the same as the
+ * original library's.
+ * @throws {RangeError} if a shape and its data disagree in size.
+ * @throws {UserError} if a finite value is too large for the number format.
+ */
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>,
+  options: WriteOptions = {},
+): Uint8Array<ArrayBuffer> {
+  const shapes = Array.from(tensors, ([name, { shape }]) => ({ name, shape }));
+  const writer = new SafetensorsWriter(shapes, options);
+  for (const [name, { data }] of tensors) writer.add(name, data);
+  return writer.finish();
+}
+
+/** A safetensors file that takes its tensors one after the other, so that memory never holds them all twice. */
+export class SafetensorsWriter {
+  #bytes: Uint8Array<ArrayBuffer>;
+  #dtype: StoredFormat;
+  /** What is still to come: first byte in the file and number of values. */
+  #places = new Map<string, { position: number; length: number; shape: readonly number[] }>();
+
+  /** Makes room for tensors of these names and shapes. */
+  constructor(
+    shapes: readonly TensorShape[],
+    { dtype = "F32", metadata = { format: "pt" } }: WriteOptions = {},
+  ) {
+    this.#dtype = dtype;
+    // Joined by hand: an object literal would move names that look like whole numbers to the front.
+    const fields = Object.keys(metadata).length > 0 ? [`"__metadata__":${JSON.stringify(metadata)}`] : [];
+    let end = 0;
+    for (const { name, shape } of shapes.toSorted((a, b) => a.name < b.name ? -1 : 1)) {
+      const begin = end;
+      const length = sizeOf(shape);
+      end += length * BYTES[dtype];
+      this.#places.set(name, { position: begin, length, shape });
+      fields.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [begin, end] })}`);
+    }
+    const header = new TextEncoder().encode(`{${fields.join(",")}}`);
+    const headerBytes = Math.ceil(header.length / 8) * 8;
+    const dataStart = PREFIX_BYTES + headerBytes;
+    this.#bytes = new Uint8Array(dataStart + end);
+    new DataView(this.#bytes.buffer).setBigUint64(0, BigInt(headerBytes), true);
+    this.#bytes.fill(" ".charCodeAt(0), PREFIX_BYTES, dataStart);
+    this.#bytes.set(header, PREFIX_BYTES);
+    for (const place of this.#places.values()) place.position += dataStart;
+  }
+
+  /** Writes one tensor; each comes once, in any order. Throws as {@link writeSafetensors}. */
+  add(name: string, data: Float32Array): void {
+    const place = this.#places.get(name);
+    if (!place) throw new RangeError(`Cannot write tensor ${name}: it was written before or not announced`);
+    if (place.length !== data.length) {
+      throw new RangeError(
+        `Cannot write tensor ${name} (${
+          place.shape.join(", ")
+        }): it has ${data.length} values, expected ${place.length}`,
+      );
+    }
+    narrow(name, data, this.#dtype, this.#bytes.buffer, place.position);
+    this.#places.delete(name);
+  }
+
+  /** Tensors that are still to come. */
+  get missing(): number {
+    return this.#places.size;
+  }
+
+  /** Hands over the bytes of the file, once. Throws `RangeError` if a tensor did not come. */
+  finish(): Uint8Array<ArrayBuffer> {
+    const [missing] = this.#places.keys();
+    if (missing !== undefined) throw new RangeError(`Cannot finish the file: tensor ${missing} did not come`);
+    const bytes = this.#bytes;
+    this.#bytes = new Uint8Array(0); // what is handed over is no longer kept alive
+    return bytes;
+  }
+}
+
+/** First NaN or infinite value among some tensors, or undefined where all are finite. */
+export function findNonFinite(
+  tensors: ReadonlyMap<string, { data: Float32Array }>,
+): { name: string; index: number; value: number } | undefined {
+  for (const [name, { data }] of tensors) {
+    for (let index = 0; index < data.length; index++) {
+      if (!Number.isFinite(data[index])) return { name, index, value: data[index] };
+    }
+  }
+}
+
+/** Numbers of a format in single precision. */
+export function widen(buffer: ArrayBuffer, dtype: StoredFormat): Float32Array<ArrayBuffer> {
+  if (dtype === "F32") return new Float32Array(buffer);
+  if (dtype === "F16") return new Float32Array(new Float16Array(buffer));
+  const bits = new Uint32Array(buffer.byteLength / 2);
+  new Uint16Array(buffer).forEach((half, i) => bits[i] = half << 16);
+  return new Float32Array(bits.buffer);
+}
+
+/** Rounds `data` into `buffer` from byte `position`, which is a multiple of the format's width. */
+function narrow(
+  name: string,
+  data: Float32Array,
+  dtype: StoredFormat,
+  buffer: ArrayBuffer,
+  position: number,
+): void {
+  if (dtype === "F32") {
+    new Float32Array(buffer, position, data.length).set(data);
+    return;
+  }
+  const out = new Uint16Array(buffer, position, data.length);
+  if (dtype === "F16") new Float16Array(buffer, position, data.length).set(data);
+  else roundToBrain(data, out);
+  const infinity = dtype === "F16" ? 0x7c00 : 0x7f80;
+  const overflow = out.findIndex((bits, i) => (bits & 0x7fff) === infinity && Number.isFinite(data[i]));
+  if (overflow >= 0) {
+    throw new UserError(
+      `Cannot write tensor ${name} as ${dtype}: value ${overflow} is ${data[overflow]}, beyond the largest ` +
+        `${dtype === "F16" ? `half, ${LARGEST_HALF}` : "of that format"}. Write F32 instead`,
+    );
+  }
+}
+
+/** Rounds single to brain precision, nearest, ties to even. */
+function roundToBrain(data: Float32Array, out: Uint16Array): void {
+  const bits = new Uint32Array(data.buffer, data.byteOffset, data.length);
+  for (let i = 0; i < bits.length; i++) {
+    const word = bits[i];
+    // Adding to a NaN could carry it over into infinity: keep its top half and one bit that says NaN.
+    out[i] = Number.isNaN(data[i]) ? (word >>> 16) | 0x40 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
+  }
+}

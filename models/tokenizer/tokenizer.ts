@@ -1,0 +1,128 @@
+import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
+import { UserError } from "../../base/user_error.ts";
+import { type AddedTokenPattern, addedTokenPattern, withOrdinaryTokens } from "./added_tokens.ts";
+import { formatTokenizer, TokenizerJson } from "./tokenizer_json.ts";
+import { WordEncoder } from "./word_encoder.ts";
+
+/** How to turn a text into ids. */
+export interface EncodeOptions {
+  /** Most ids, those that the tokenizer adds included: the text is cut, they stay. Default: no limit. */
+  maxLength?: number;
+  /** Whether the tokens that the tokenizer puts around a text are added. Default: true. */
+  addSpecialTokens?: boolean;
+}
+
+/**
+ * Text <-> token ids as a Hugging Face `tokenizer.json` says: normalisation, splitting, merges, added tokens, and the
+ * special tokens that its post-processor puts around a text.
+ */
+export class Tokenizer {
+  /** Ids that it puts before every text, such as [CLS]. */
+  readonly prefix: readonly number[];
+  /** Ids that it puts after every text: [SEP], or the end of text that embedding models are pooled at. */
+  readonly suffix: readonly number[];
+  /** Number of token ids, added tokens included: rows that an embedding needs. */
+  readonly vocabulary: number;
+  /** Bytes of the `tokenizer.json`. */
+  readonly json: Uint8Array;
+  #source: string;
+  #library: HuggingFaceTokenizer;
+  #words: WordEncoder | undefined;
+  #added: AddedTokenPattern | undefined;
+
+  /**
+   * Reads the bytes of a `tokenizer.json`. `source` is the file name for messages.
+   * @throws {UserError} if they are no tokenizer of a kind that is known.
+   */
+  constructor(json: Uint8Array, source = "tokenizer.json") {
+    this.json = json;
+    this.#source = source;
+    try {
+      const value: unknown = JSON.parse(new TextDecoder().decode(json));
+      // The second argument is tokenizer_config.json: nothing in it changes ids that tokenizer.json alone gives.
+      this.#library = new HuggingFaceTokenizer(value as TokenizerJson, {});
+      const { added_tokens, normalizer, pre_tokenizer } = TokenizerJson.parse(value);
+      this.#words = WordEncoder.of(this.#library, pre_tokenizer);
+      this.#added = addedTokenPattern(added_tokens, normalizer, pre_tokenizer);
+      this.vocabulary = this.#library.model!.vocab.length;
+      [this.prefix, this.suffix] = this.#surroundings();
+    } catch (error) {
+      throw new UserError(
+        `Cannot read ${source}: ${
+          (error as Error).message
+        }. Expected the tokenizer.json of a fast tokenizer: ` +
+          `AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) of Hugging Face transformers writes one`,
+      );
+    }
+  }
+
+  /** Id of a token as it is spelt in the vocabulary, or undefined if there is none. */
+  idOf(token: string): number | undefined {
+    return this.#library.token_to_id(token);
+  }
+
+  /**
+   * This tokenizer with further ordinary tokens, such as those of an index: sorted by code unit, ids from
+   * {@link vocabulary} on. No text is stripped of them, since they are not special. Those it has keep their ids.
+   */
+  withTokens(tokens: Iterable<string>): Tokenizer {
+    const json = TokenizerJson.parse(JSON.parse(new TextDecoder().decode(this.json)));
+    const added_tokens = withOrdinaryTokens(
+      json.added_tokens,
+      tokens,
+      this.vocabulary,
+      (token) => this.idOf(token),
+    );
+    return new Tokenizer(formatTokenizer({ ...json, added_tokens }), this.#source);
+  }
+
+  /** Ids of a text. */
+  encode(
+    text: string,
+    { maxLength = Infinity, addSpecialTokens = true }: EncodeOptions = {},
+  ): Uint32Array<ArrayBuffer> {
+    const prefix = addSpecialTokens ? this.prefix : [], suffix = addSpecialTokens ? this.suffix : [];
+    const room = maxLength - prefix.length - suffix.length;
+    if (room < 0) {
+      throw new RangeError(
+        `encode() has a maxLength of ${maxLength}: expected at least the ` +
+          `${prefix.length + suffix.length} tokens that this tokenizer puts around a text`,
+      );
+    }
+    const ids = this.#encode(text);
+    return Uint32Array.from([...prefix, ...(ids.length > room ? ids.slice(0, room) : ids), ...suffix]);
+  }
+
+  #encode(text: string): number[] {
+    const words = this.#words, added = this.#added;
+    if (words === undefined || added === undefined) {
+      return this.#library.encode(text, { add_special_tokens: false }).ids;
+    }
+    const ids: number[] = [];
+    let start = 0;
+    for (const { 0: token, index } of text.matchAll(added)) {
+      if (index > start) words.append(text.slice(start, index), ids);
+      ids.push(this.idOf(token)!);
+      start = index + token.length;
+    }
+    if (start < text.length) words.append(text.slice(start), ids);
+    return ids;
+  }
+
+  /** Text of ids; special tokens are left out unless `keepSpecial`. */
+  decode(ids: ArrayLike<number>, keepSpecial = false): string {
+    if (ids.length === 0) return ""; // the library refuses it
+    return this.#library.decode(Array.from(ids), {
+      skip_special_tokens: !keepSpecial,
+      clean_up_tokenization_spaces: false,
+    });
+  }
+
+  /** What the post-processor puts before and after: the same for every text, so one text shows it. */
+  #surroundings(): [number[], number[]] {
+    const { ids: inner } = this.#library.encode("a", { add_special_tokens: false });
+    const { ids: whole } = this.#library.encode("a", { add_special_tokens: true });
+    const start = whole.findIndex((_, at) => inner.every((id, i) => whole[at + i] === id));
+    return [whole.slice(0, start), whole.slice(start + inner.length)];
+  }
+}

@@ -1,0 +1,111 @@
+import { Template } from "@huggingface/jinja";
+import { UserError } from "../base/user_error.ts";
+import { parseSlotText, type SlotText } from "./slot_text.ts";
+import type { FrameTemplate } from "./template.ts";
+
+/** What stands around a task's words. */
+export interface Frame {
+  /** Parts of the prompt. */
+  prompt: readonly SlotText[];
+  /** The answer and its end. */
+  target: SlotText;
+  /** Whether BOS stands before the prompt where the tokenizer has one: a chat template writes its own. */
+  addsBos: boolean;
+}
+
+const PROMPT_SLOTS = ["system", "instruction", "input", "message", "eos"];
+const TARGET_SLOTS = ["output", "eos"];
+
+/** The frame that a template file spells out. Throws `UserError` naming the place that is wrong or missing. */
+export function literalFrame({ prompt, target = "{output}{eos}" }: FrameTemplate, source: string): Frame {
+  const frame: Frame = {
+    prompt: prompt.map((text, i) =>
+      parseSlotText(text, PROMPT_SLOTS, `prompts ${source}, frame.prompt part ${i}`)
+    ),
+    target: parseSlotText(target, TARGET_SLOTS, `prompts ${source}, frame.target`),
+    addsBos: true,
+  };
+  if (!hasSlot(frame.prompt.flat(), "input", "message")) {
+    throw new UserError(
+      `Cannot read prompts ${source}: frame.prompt lacks {input}, expected it in one of its parts`,
+    );
+  }
+  if (!hasSlot(frame.target, "output")) {
+    throw new UserError(`Cannot read prompts ${source}: frame.target lacks {output}. Add it before its end`);
+  }
+  return frame;
+}
+
+function hasSlot(text: SlotText, ...names: string[]): boolean {
+  return text.some((part) => typeof part !== "string" && names.includes(part.slot));
+}
+
+// Characters for private use stand for what is said, so that a template is rendered once and not for each row.
+const MARKS = { system: "\ue000s\ue001", message: "\ue000m\ue001", output: "\ue000o\ue001" };
+const MARK = /\ue000[smo]\ue001/;
+
+/** Texts of the tokens that chat templates name. */
+export interface ChatTokens {
+  /** `bos_token`. */
+  bos?: string;
+  /** `eos_token`. */
+  eos: string;
+}
+
+// Llama's templates state the date: this one, their own where there is no clock, so that a model is not asked in other
+// words from one day to the next.
+const DATE = "26 Jul 2024";
+const CLOCK = `{%- macro strftime_now(format) -%}${DATE}{%- endmacro -%}`;
+
+/**
+ * The frame of a checkpoint's own chat template: system, where the task has one, user and assistant; the answer is what
+ * the template puts after its generation prompt. Rendered once with marks in place of what is said.
+ * @throws {UserError} if the template fails, changes what is said, or starts an answer in another way than it asks for one.
+ */
+export function chatFrame(template: string, hasSystem: boolean, { bos = "", eos }: ChatTokens): Frame {
+  const question = [
+    ...(hasSystem ? [{ role: "system", content: MARKS.system }] : []),
+    { role: "user", content: MARKS.message },
+  ];
+  const answered = [...question, { role: "assistant", content: MARKS.output }];
+  const render = (messages: typeof question, add_generation_prompt: boolean) =>
+    new Template(CLOCK + template).render({
+      messages,
+      add_generation_prompt,
+      bos_token: bos,
+      eos_token: eos,
+      date_string: DATE,
+    });
+  const fail = (problem: string): never => {
+    throw new UserError(
+      `Cannot use the chat template of this checkpoint: ${problem}. Use --prompts with a frame of its own`,
+    );
+  };
+  let prompt: string, whole: string;
+  try {
+    prompt = render(question, true);
+    whole = render(answered, false);
+  } catch (error) {
+    return fail(`it fails with ${(error as Error).message}`);
+  }
+  if (!whole.startsWith(prompt)) fail("an answer does not begin where it asks for one");
+  const promptParts = parts(prompt), targetParts = parts(whole.slice(prompt.length));
+  const expected = [hasSystem ? "system" : "", "message"].filter((slot) => slot !== "").join();
+  if (slots(promptParts) !== expected || slots(targetParts) !== "output") {
+    fail("it leaves out or repeats what is said");
+  }
+  return { prompt: [promptParts], target: targetParts, addsBos: false };
+}
+
+function parts(text: string): SlotText {
+  const names = Object.entries(MARKS);
+  const pieces = text.split(new RegExp(`(${MARK.source})`));
+  return pieces.filter((piece) => piece !== "").map((piece) => {
+    const name = names.find(([, mark]) => mark === piece);
+    return name === undefined ? piece : { slot: name[0] };
+  });
+}
+
+function slots(text: SlotText): string {
+  return text.flatMap((part) => typeof part === "string" ? [] : part.slot).join();
+}

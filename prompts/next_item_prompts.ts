@@ -1,0 +1,20 @@
+import type { Sample } from "../data/dataset.ts";
+import type { TextPromptsOptions } from "./text_prompts.ts";
+
+/** What the data knows of who asks, beside the history. */
+export type Asker = Pick<Sample, "userToken" | "contextToken">;
+
+/**
+ * How histories become prompts and items become completions: one object for training, validation, evaluation and
+ * recommendation, so that a model is always asked in the words that it was trained with.
+ */
+export interface NextItemPrompts {
+  /** Token ids that a model needs, V. */
+  readonly vocabulary: number;
+  /** What the model writes for each item, index = item number: the paths of the trie. */
+  readonly itemTokens: readonly Uint32Array[];
+  /** What the model reads before it writes the item after `history` (item numbers, oldest first). */
+  prompt(history: readonly number[], asker?: Asker): Uint32Array;
+  /** What prompts in words are made with, to ask other tasks in the same words; absent where a model knows SIDs alone. */
+  readonly text?: TextPromptsOptions;
+}

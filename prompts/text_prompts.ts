@@ -1,0 +1,65 @@
+import { UserError } from "../base/user_error.ts";
+import { ALIGNMENT_TASKS, alignmentTask } from "./tasks/registry.ts";
+import type { TaskInput } from "./tasks/task.ts";
+import type { NextItemPrompts } from "./next_item_prompts.ts";
+import { sidTokenIds } from "../models/tokenizer/tokenizer_config.ts";
+import type { Prompts } from "./prompts.ts";
+
+/** How to ask for the next item in words. */
+export interface TextPromptsOptions extends TaskInput {
+  /** Words, frame and tokenizer: those of the training. */
+  prompts: Prompts;
+  /** Most tokens of prompt and answer together; the oldest items of a history are left out. Default: no limit. */
+  maxLength?: number;
+  /** A task that is answered with a SID alone. Default: next-item. */
+  task?: string;
+  /**
+   * Whether the model also writes the end of the frame, as in MiniOneRec's trie. Default: only where one SID begins
+   * another, since after a whole SID nothing else can follow.
+   */
+  end?: boolean;
+  /** Names of the tasks that the model learned. Default: none is known. */
+  trained?: readonly string[];
+}
+
+/**
+ * Prompts for evaluation, reinforcement and recommendation: the very tokens that the rows of the same task are trained
+ * on.
+ * @throws {UserError} for a task that is not answered with a SID, an index that the tokenizer does not know, or a
+ *   `maxLength` without room for a history of one item.
+ */
+export function textPrompts(options: TextPromptsOptions): NextItemPrompts {
+  const { prompts, texts, maxHistory, maxLength = Infinity, task: name = "next-item" } = options;
+  const task = alignmentTask(name);
+  const { nextItem } = task;
+  if (nextItem === undefined) {
+    const fit = ALIGNMENT_TASKS.filter(({ nextItem }) => nextItem !== undefined).map(({ name }) => name);
+    throw new UserError(
+      `Cannot recommend with task ${name}: its answers are not SIDs alone. Use ${fit.join(", ")}`,
+    );
+  }
+  const sidIds = sidTokenIds(prompts.tokenizer, texts.sidTokens);
+  const whole = sidIds.map((_, item) => prompts.target(task, nextItem.answer(options, item)));
+  const cut = whole.map((tokens, item) => tokens.slice(0, tokens.lastIndexOf(sidIds[item].at(-1)!) + 1));
+  const room = maxLength - whole.reduce((most, { length }) => Math.max(most, length), 0);
+  return {
+    text: options,
+    vocabulary: prompts.tokenizer.vocabulary,
+    itemTokens: options.end ?? hasPrefix(cut) ? whole : cut,
+    prompt(history, asker) {
+      const question = nextItem.ask(options, history.slice(-maxHistory), asker);
+      const prompt = prompts.prompt(task, question, 0, room);
+      if (prompt !== undefined) return prompt;
+      throw new UserError(
+        `Cannot ask for the next item: even a history of one item has no room in ${maxLength} tokens. ` +
+          "Raise --max-length",
+      );
+    },
+  };
+}
+
+/** Whether one of the sequences begins another one. */
+function hasPrefix(sequences: readonly Uint32Array[]): boolean {
+  const ends = new Set(sequences.map((tokens) => tokens.join()));
+  return sequences.some((tokens) => tokens.some((_, i) => i > 0 && ends.has(tokens.subarray(0, i).join())));
+}

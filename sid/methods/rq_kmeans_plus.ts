@@ -1,0 +1,98 @@
+import { z } from "zod";
+import type { Device } from "../../kernels/gpu/device.ts";
+import type { TensorMap } from "../../models/parameters/parameters.ts";
+import type { RqVaeShape } from "../../models/quantizer/rq_vae.ts";
+import { checkEmbeddings, checkEnoughItems, type Embeddings } from "../embeddings.ts";
+import type { SidFit, SidInput, SidMethod, SidProgress } from "../method.ts";
+import { fitNormalizer, normalize } from "../normalize.ts";
+import { type QuantizerConfig, quantizerFields, quantizerShape } from "../quantizer/config.ts";
+import { trainQuantizer } from "../quantizer/training.ts";
+import { rqKmeans } from "./rq_kmeans.ts";
+import { rqKmeansConstrained } from "./rq_kmeans_constrained.ts";
+import { encodeQuantizer, fittedQuantizer } from "./rq_vae.ts";
+
+/** Settings of {@link rqKmeansPlus}; `rqKmeansPlus.Config.parse({})` fills in the defaults. */
+export interface RqKmeansPlusConfig
+  extends Omit<QuantizerConfig, "latentDim" | "codebookStart" | "startIterations"> {
+  /** Method whose codebooks training starts from. Default: rqkmeans-constrained. */
+  start: "rqkmeans" | "rqkmeans-constrained";
+  /** Codebooks L, one a token of the SID. Default: 3. */
+  levels: number;
+  /** Codewords K in each codebook. Default: 256. */
+  codebookSize: number;
+}
+
+const { latentDim: _latentDim, codebookStart: _start, startIterations: _iterations, ...shared } =
+  quantizerFields;
+const fields = {
+  start: z.enum(["rqkmeans", "rqkmeans-constrained"]).default("rqkmeans-constrained").describe(
+    "method whose codebooks training starts from",
+  ),
+  levels: z.int().min(1).max(8).default(3).describe("codebooks, one a token of the SID"),
+  codebookSize: z.int().min(2).max(16384).default(256).describe("codewords in each codebook"),
+  ...shared,
+  learningRate: z.number().positive().default(1e-4).describe("peak learning rate of AdamW"),
+} satisfies { [K in keyof RqKmeansPlusConfig]: z.ZodType<RqKmeansPlusConfig[K]> };
+
+/**
+ * RQ-KMeans+ (GPR, arXiv:2511.10138): codebooks of residual k-means, warm start of an RQ-VAE whose encoder adds its
+ * input, z = x + MLP(x). The last matrix of the MLP starts at 0, so training begins at the codes of k-means.
+ */
+export const rqKmeansPlus: SidMethod<RqKmeansPlusConfig> = {
+  name: "rqkmeans-plus",
+  Config: z.strictObject(fields),
+  fit,
+  encode: (device, embeddings, model, config) => encodeQuantizer(device, embeddings, model, config, true),
+};
+
+async function fit(
+  device: Device,
+  { embeddings }: SidInput,
+  config: RqKmeansPlusConfig,
+  onProgress?: (progress: SidProgress) => void,
+): Promise<SidFit> {
+  checkEmbeddings(embeddings);
+  checkEnoughItems(embeddings, config.codebookSize);
+  const normalizer = fitNormalizer(embeddings, config.normalize);
+  const data = normalize(embeddings, normalizer);
+  const codebooks = await startCodebooks(device, data, config);
+  const shape = plusShape(embeddings.dim, config);
+  const training = {
+    ...config,
+    latentDim: embeddings.dim,
+    codebookStart: "uniform" as const,
+    startIterations: 1,
+  };
+  const trained = await trainQuantizer(device, data, shape, training, {
+    initial: (fresh) => new Map([...fresh, ...codebooks]),
+    onProgress,
+  });
+  const fitted = fittedQuantizer(trained, config, shape.codebookSizes, normalizer);
+  return { ...await rqKmeansPlus.encode(device, embeddings, fitted.model, config), ...fitted };
+}
+
+/** Codebooks `codebook.0` (K, D) … that training starts from, of normalised embeddings. */
+export async function startCodebooks(
+  device: Device,
+  data: Embeddings,
+  { start, levels, codebookSize, seed }: RqKmeansPlusConfig,
+): Promise<TensorMap> {
+  const settings = { levels, codebookSize, seed };
+  const { model } = start === "rqkmeans"
+    ? await rqKmeans.fit(device, { embeddings: data }, rqKmeans.Config.parse(settings))
+    : await rqKmeansConstrained.fit(device, { embeddings: data }, rqKmeansConstrained.Config.parse(settings));
+  return model.tensors;
+}
+
+/** Sizes for embeddings of a width: hidden layers as in RQ-VAE, latents as wide as the input. */
+export function plusShape(
+  width: number,
+  { levels, codebookSize, layers, batchNorm }: RqKmeansPlusConfig,
+): RqVaeShape {
+  const codebookSizes = new Array<number>(levels).fill(codebookSize);
+  return {
+    ...quantizerShape(width, codebookSizes, { layers, batchNorm, latentDim: 32 }),
+    latentWidth: width,
+    skip: true,
+  };
+}

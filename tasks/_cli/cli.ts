@@ -1,0 +1,296 @@
+import { dirname, join } from "node:path";
+import { Command, CommanderError, Option } from "commander";
+import { parse as parseYaml } from "yaml";
+import { z } from "zod";
+import { didYouMean } from "../../base/did_you_mean.ts";
+import { UserError } from "../../base/user_error.ts";
+import { DeviceError } from "../../kernels/gpu/device_error.ts";
+import { type Progress, startProgress } from "./progress.ts";
+
+/** One command: its flags, `--help` and `--config` keys are the fields of `config`, a flat `z.strictObject`. `config`, `extends` and `json` are taken. */
+export interface Task<S extends z.ZodObject = z.ZodObject> {
+  name: string;
+  /** One line for `genrec --help`. */
+  summary: string;
+  /** Command lines without the program's name, such as `sft --data builtin --out runs/a`. */
+  examples?: string[];
+  config: S;
+  run(config: z.output<S>, io: TaskIO): Promise<void>;
+}
+
+/** What a task may use of the terminal, besides stdout under `--json`. */
+export interface TaskIO {
+  /** A line for people: stdout, or stderr under `--json`, where stdout is the task's JSON alone. */
+  log(line: string): void;
+  progress(total: number, label: string): Progress;
+  /** Aborted by Ctrl-C and SIGTERM; the task saves and returns. A second Ctrl-C ends the process at once. */
+  signal: AbortSignal;
+  json: boolean;
+}
+
+/** A command line or config file that does not fit the schema; the command line exits with 2. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
+type Property = {
+  type?: string | string[];
+  enum?: unknown[];
+  const?: unknown;
+  anyOf?: Property[];
+  items?: Property;
+  default?: unknown;
+  description?: string;
+  /** Heading in `--help`, from `.meta({ group })`. */
+  group?: string;
+  /** Default as `--help` shows it, where the schema has none: it depends on other flags. From `.meta({ usually })`. */
+  usually?: string;
+  /** What stands between the entries of a list, where they may hold commas. From `.meta({ separator })`. */
+  separator?: string;
+};
+
+const separatorOf = ({ separator = "," }: Property) => separator;
+
+interface Parsed<S extends z.ZodObject> {
+  config: z.output<S>;
+  json: boolean;
+}
+
+/** Runs `task` with command line words `args`; resolves to the exit code. */
+export async function runTask(task: Task, args: string[]): Promise<number> {
+  try {
+    const parsed = parseArgs(task, args);
+    if (!parsed) return 0;
+    return await withSignals((signal) => task.run(parsed.config, taskIO(parsed.json, signal)));
+  } catch (error) {
+    return reportError(error);
+  }
+}
+
+/** Prints `error` to stderr as the command line does: a message for the user's mistakes, a stack for ours. */
+export function reportError(error: unknown): number {
+  if (error instanceof UsageError || error instanceof UserError || error instanceof DeviceError) {
+    console.error(`error: ${error.message}`);
+    return error instanceof UsageError ? 2 : 1;
+  }
+  console.error(error);
+  return 1;
+}
+
+/**
+ * Flags over `--config` file over defaults. Undefined after `--help`, which prints.
+ * Throws {@link UsageError} for an unknown flag, key or value, {@link UserError} for an unreadable file.
+ */
+export function parseArgs<S extends z.ZodObject>(task: Task<S>, args: string[]): Parsed<S> | undefined {
+  const properties = propertiesOf(task.config);
+  const command = commandOf(task, properties);
+  try {
+    command.parse(args, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return undefined;
+    const [first, ...rest] = error.message.replace(/^error: /, "").split("\n");
+    const words = [
+      first.replace(/^./, (c) => c.toUpperCase()),
+      ...rest.map((s) => s.replace(/^\(|\)$/g, "")),
+    ];
+    throw new UsageError(`${words.join(". ")}${rest.length ? "" : `. See \`genrec ${task.name} --help\``}`);
+  }
+  const options = command.opts() as Record<string, unknown>;
+  const file = options.config as string | undefined;
+  const fromFile = file === undefined ? {} : readConfig(file, task.name, Object.keys(properties));
+  const fromFlags: Record<string, unknown> = {};
+  for (const [key, property] of Object.entries(properties)) {
+    const value = options[key];
+    if (value !== undefined) fromFlags[key] = typeof value === "string" ? coerce(value, property) : value;
+  }
+  const result = task.config.safeParse({ ...fromFile, ...fromFlags });
+  if (!result.success) {
+    const lines = result.error.issues.map((issue) => {
+      const key = String(issue.path[0] ?? "");
+      if (key in fromFlags) return `Cannot use ${flagOf(key)} ${options[key]}: ${issue.message}`;
+      if (key in fromFile) return `Cannot use ${key} in ${file}: ${issue.message}`;
+      if (issue.code === "custom" || !key) return issue.message;
+      return `Missing ${flagOf(key)}: ${properties[key]?.description ?? issue.message}`;
+    });
+    throw new UsageError(`${lines.join("\n")}. See \`genrec ${task.name} --help\``);
+  }
+  return { config: result.data, json: options.json === true };
+}
+
+function propertiesOf(schema: z.ZodObject): Record<string, Property> {
+  const { properties = {} } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
+  return properties as Record<string, Property>;
+}
+
+function commandOf(task: Task, properties: Record<string, Property>): Command {
+  const command = new Command(`genrec ${task.name}`)
+    .description(task.summary)
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .configureHelp({ helpWidth: 110 });
+  for (const [key, property] of Object.entries(properties)) {
+    const flag = flagOf(key);
+    const text = describe(property);
+    const option = (flags: string) => {
+      const made = new Option(flags, text);
+      if (allows(property, "array")) {
+        made.argParser((value, before?: string) =>
+          before === undefined ? value : before + separatorOf(property) + value
+        );
+      }
+      command.addOption(property.group === undefined ? made : made.helpGroup(`${property.group}:`));
+    };
+    if (allows(property, "boolean") && !allows(property, "string")) {
+      option(flag);
+      command.addOption(new Option(flag.replace("--", "--no-"), "").hideHelp());
+    } else if (!allows(property, "object")) {
+      option(`${flag} <${placeholder(property)}>`);
+    }
+  }
+  command.option(
+    "--config <file>",
+    "YAML file with any of these keys, in camelCase; flags win. `extends` names a file of more",
+  );
+  command.option("--json", "print machine-readable JSON where the task has any");
+  const examples = task.examples?.map((line) => `  genrec ${line}`).join("\n");
+  if (examples) command.addHelpText("after", `\nExamples:\n${examples}`);
+  return command;
+}
+
+/** The flag of a config key: `maxSteps` is `--max-steps`. */
+export function flagOf(key: string): string {
+  return "--" + key.replace(/[A-Z]/g, (letter) => "-" + letter.toLowerCase());
+}
+
+function describe(property: Property): string {
+  const words = [property.description ?? ""];
+  const choices = choicesOf(property);
+  if (choices.length && !choices.every((choice) => words[0].includes(String(choice)))) {
+    words.push(`one of ${choices.join(", ")}`);
+  }
+  const value = property.default ?? property.usually;
+  if (
+    value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0) && value !== ""
+  ) {
+    words.push(`(default: ${value === true ? "yes" : value === false ? "no" : value})`);
+  }
+  return words.filter(Boolean).join(" ");
+}
+
+function choicesOf(property: Property): unknown[] {
+  const own = property.enum ?? (property.const === undefined ? [] : [property.const]);
+  return [...own, ...(property.anyOf ?? []).flatMap(choicesOf), ...(property.items?.enum ?? [])];
+}
+
+function placeholder(property: Property): string {
+  // The dots also let a list be several words.
+  if (allows(property, "array")) return ["a", "b..."].join(separatorOf(property));
+  if (allows(property, "integer") || allows(property, "number")) return "n";
+  return choicesOf(property).length ? "choice" : "text";
+}
+
+function allows(property: Property, type: string): boolean {
+  return [property.type].flat().includes(type) || (property.anyOf ?? []).some((one) => allows(one, type));
+}
+
+/** The value a flag's text means under the schema; text that fits no narrower type stays text for zod to judge. */
+function coerce(text: string, property: Property): unknown {
+  if (allows(property, "array")) {
+    const list = property.items ? property : property.anyOf?.find((one) => one.items);
+    return text === ""
+      ? []
+      : text.split(separatorOf(property)).map((part) => coerce(part.trim(), list?.items ?? {}));
+  }
+  const numeric = allows(property, "number") || allows(property, "integer");
+  if (numeric && text.trim() !== "" && !Number.isNaN(Number(text))) return Number(text);
+  if (allows(property, "boolean") && /^(true|false)$/.test(text)) return text === "true";
+  if (allows(property, "null") && text === "null") return null;
+  return text;
+}
+
+/** Values of a config file, over those of the file beside it that its key `extends` names. */
+function readConfig(
+  file: string,
+  task: string,
+  keys: string[],
+  below: string[] = [],
+): Record<string, unknown> {
+  if (below.includes(file)) {
+    throw new UserError(`Cannot read config ${file}: it extends itself, by way of ${below.join(" and ")}`);
+  }
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(file);
+  } catch (error) {
+    throw new UserError(`Cannot read config ${file}: ${(error as Error).message}. Check the path`);
+  }
+  let content: unknown;
+  try {
+    content = parseYaml(text);
+  } catch (error) {
+    throw new UserError(`Cannot read config ${file} as YAML: ${(error as Error).message.trim()}`);
+  }
+  if (content === null) return {};
+  if (typeof content !== "object" || Array.isArray(content)) {
+    throw new UserError(`Cannot read config ${file}: expected lines such as \`maxSteps: 100\``);
+  }
+  const { extends: base, ...own } = content as Record<string, unknown>;
+  for (const key of Object.keys(own)) {
+    if (keys.includes(key)) continue;
+    const line = text.split("\n").findIndex((row) => row.trimStart().startsWith(key)) + 1;
+    throw new UsageError(
+      `Unknown key ${key} in ${file} line ${line} for genrec ${task}${didYouMean(key, keys)}`,
+    );
+  }
+  if (base === undefined) return own;
+  if (typeof base !== "string") {
+    throw new UserError(
+      `Cannot read config ${file}: extends is ${JSON.stringify(base)}, expected a file name`,
+    );
+  }
+  return { ...readConfig(join(dirname(file), base), task, keys, [...below, file]), ...own };
+}
+
+function taskIO(json: boolean, signal: AbortSignal): TaskIO {
+  const isTerminal = Deno.stderr.isTerminal();
+  return {
+    json,
+    signal,
+    log(line) {
+      // Clears what is left of a progress bar in this row.
+      if (isTerminal) Deno.stderr.writeSync(new TextEncoder().encode("\r\x1b[K"));
+      json ? console.error(line) : console.log(line);
+    },
+    progress(total, label) {
+      const write = (text: string) => void Deno.stderr.writeSync(new TextEncoder().encode(text));
+      return startProgress(total, label, { isTerminal, write, now: () => performance.now() });
+    },
+  };
+}
+
+async function withSignals(run: (signal: AbortSignal) => Promise<void>): Promise<number> {
+  const controller = new AbortController();
+  let code = 0;
+  const stop = (name: string, exitCode: number) => () => {
+    if (controller.signal.aborted) Deno.exit(exitCode);
+    code = exitCode;
+    console.error(`\n${name}: stopping after this step. Once more to stop at once`);
+    controller.abort(new UserError(`stopped by ${name}`));
+  };
+  const onInterrupt = stop("Ctrl-C", 130);
+  const onTerminate = stop("SIGTERM", 143);
+  Deno.addSignalListener("SIGINT", onInterrupt);
+  Deno.addSignalListener("SIGTERM", onTerminate);
+  try {
+    await run(controller.signal);
+  } catch (error) {
+    // A task may also give up by throwing the reason, or an AbortError of something it waited for.
+    const gaveUp = error === controller.signal.reason || (error as Error)?.name === "AbortError";
+    if (!controller.signal.aborted || !gaveUp) throw error;
+  } finally {
+    Deno.removeSignalListener("SIGINT", onInterrupt);
+    Deno.removeSignalListener("SIGTERM", onTerminate);
+  }
+  return code;
+}

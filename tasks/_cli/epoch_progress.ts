@@ -1,0 +1,64 @@
+import type { Device } from "../../kernels/gpu/device.ts";
+import type { BaselineEpoch, BaselineFacts } from "../../train/baselines/method.ts";
+import type { RunDirectory } from "../../train/run/run_directory.ts";
+import type { TaskIO } from "./cli.ts";
+import { short } from "./format.ts";
+import type { RunManifest } from "./inputs.ts";
+import { sizeLines } from "./training_lines.ts";
+import type { Progress } from "./progress.ts";
+
+/** A training by epochs, to the extent that people are told of it. */
+export interface ToldTraining {
+  device: Device;
+  run: RunDirectory;
+  /** Whether the directory is there already. */
+  resume: boolean;
+  manifest: RunManifest;
+  /** `config.json` of the run. */
+  config: Record<string, unknown>;
+  /** Name of the progress bar. */
+  name: string;
+}
+
+/** Makes the run directory of a training by epochs as it starts, and tells how it goes; `stop()` ends the bar. */
+export class EpochProgress {
+  #training: ToldTraining;
+  #io: TaskIO;
+  #progress: Progress | undefined;
+
+  constructor(training: ToldTraining, io: TaskIO) {
+    this.#training = training;
+    this.#io = io;
+  }
+
+  readonly onStart = async ({ parameters, sequences, targets, steps, done }: BaselineFacts) => {
+    const { device, run, resume, manifest, config, name } = this.#training;
+    if (!resume) {
+      await run.create(false);
+      await run.write("manifest.json", JSON.stringify(manifest, null, 2) + "\n");
+      // Last: a folder with it is a run. It serves as --config when the run is resumed.
+      await run.write("config.json", JSON.stringify(config, null, 2) + "\n");
+    }
+    const lines = sizeLines(device, { parameters, steps, done });
+    this.#io.log(lines.model);
+    this.#io.log(`Data: ${short(sequences)} sequences, ${short(targets)} targets an epoch`);
+    this.#io.log(lines.steps);
+    this.#progress = this.#io.progress(steps, name);
+  };
+
+  readonly onStep = (step: number) => this.#progress?.update(step);
+
+  readonly onEpoch = ({ epoch, loss, valid, best }: BaselineEpoch) => {
+    const facts = [
+      ...loss === undefined ? [] : [`loss ${loss.toFixed(3)}`],
+      ...valid ? [`valid HR@10 ${valid.hr10.toFixed(4)}, NDCG@10 ${valid.ndcg10.toFixed(4)}`] : [],
+      ...valid && best ? ["best so far"] : [],
+    ];
+    if (facts.length > 0) this.#io.log(`epoch ${epoch}: ${facts.join(", ")}`);
+  };
+
+  /** Ends the bar. */
+  stop(): void {
+    this.#progress?.stop();
+  }
+}

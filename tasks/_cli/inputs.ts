@@ -1,0 +1,121 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import manifest from "../../deno.json" with { type: "json" };
+import type { Dataset } from "../../data/dataset.ts";
+import { loadIndex } from "../../data/formats/index_file.ts";
+import { loadDataset } from "../../data/formats/load.ts";
+import { sha256 } from "../../base/files/sha256.ts";
+import { UserError } from "../../base/user_error.ts";
+import { Device, type DeviceOptions } from "../../kernels/gpu/device.ts";
+import { type ChoiceStore, parseVariants } from "../../kernels/gpu/variants.ts";
+import { isFile } from "../../train/run/run_directory.ts";
+import { remember } from "./open_devices.ts";
+import { cacheFolder } from "../../base/files/cache_folder.ts";
+
+/** The flag that all tasks with a device share. */
+export const VariantFlag = {
+  variant: z.string().default("").describe(
+    "kernels to use instead of the tuned ones, e.g. matmul=shared,attention=rows,layout=buffer",
+  ),
+};
+
+/**
+ * Opens the device with the choices that `--variant` names and those that earlier tuning left in the user's cache;
+ * matrices are stored as `storage` says unless the variant says otherwise.
+ */
+export async function openDevice(
+  variant: string,
+  storage: Pick<DeviceOptions, "layout" | "dtype"> = {},
+): Promise<{ device: Device; store: ChoiceStore }> {
+  const device = await Device.open({ ...storage, ...parseVariants(variant) });
+  remember(device);
+  const store = choiceStore();
+  device.variants.useStore(store);
+  return { device, store };
+}
+
+/** Tuned kernel choices in `variants.json` of the user's cache; a file that cannot be written is only not kept. */
+function choiceStore(): ChoiceStore {
+  const path = join(cacheFolder(), "variants.json");
+  const prefix = `${manifest.version} deno ${Deno.version.deno} | `;
+  let choices: Record<string, string> = {};
+  try {
+    choices = JSON.parse(readFileSync(path, "utf8"));
+  } catch {
+    // Nothing tuned yet.
+  }
+  return {
+    get: (key) => choices[prefix + key],
+    set(key, value) {
+      choices[prefix + key] = value;
+      try {
+        mkdirSync(cacheFolder(), { recursive: true });
+        writeFileSync(path, JSON.stringify(choices, null, 1));
+      } catch {
+        // Tuned again next time.
+      }
+    },
+  };
+}
+
+/**
+ * A dataset with the SIDs to use: those of `sids`, else the published ones. `sids` is an index file, the folder of an
+ * index.json, or the name of a file in the dataset's directory; `sidsFile` is what it turned out to be.
+ */
+export async function loadInputs(
+  data: string,
+  sids: string,
+): Promise<{ dataset: Dataset; sids: string[][]; sidsFile?: string }> {
+  const dataset = await loadDataset(data);
+  if (sids === "") {
+    if (dataset.sids) return { dataset, sids: dataset.sids };
+    throw new UserError(
+      `Cannot use ${data} without SIDs: it ships none. Make some with \`genrec sid\` and name them with --sids`,
+    );
+  }
+  let path = sids;
+  for (const place of [sids, join(sids, "index.json"), join(data, sids)]) {
+    if (!await isFile(place)) continue;
+    path = place;
+    break;
+  }
+  return { dataset, sids: await loadIndex(path, dataset.items.length), sidsFile: path };
+}
+
+/** What a run was made from: `manifest.json`. */
+export interface RunManifest {
+  task: string;
+  seed: number;
+  /** Version of genrec. */
+  genrec: string;
+  deno: string;
+  adapter: string;
+  layout: string;
+  dtype: string;
+  /** Name of the dataset. */
+  dataset: string;
+  /** SHA-256 of each file read. */
+  inputs: Record<string, string>;
+}
+
+/** Facts of a run, with hashes of the files that it read. */
+export async function runManifest(
+  device: Device,
+  dataset: string,
+  files: readonly string[],
+  facts: { task: string; seed: number },
+): Promise<RunManifest> {
+  const inputs: Record<string, string> = {};
+  for (const path of files) inputs[path] = await sha256(path);
+  return {
+    ...facts,
+    genrec: manifest.version,
+    deno: Deno.version.deno,
+    adapter: device.info.description || device.info.device || device.info.vendor,
+    layout: device.layout,
+    dtype: device.dtype,
+    dataset,
+    inputs,
+  };
+}

@@ -1,0 +1,17 @@
+import type { Device } from "../../kernels/gpu/device.ts";
+
+const opened: Device[] = [];
+
+/** Notes a device that this process opened. */
+export function remember(device: Device): void {
+  opened.push(device);
+}
+
+/** Waits for the work of every open device: a process that exits with work in flight may crash in the driver. */
+export async function settleDevices(): Promise<void> {
+  if (opened.length === 0) return;
+  // A device that is lost or hangs must not keep the process alive.
+  const patience = new Promise((resume) => setTimeout(resume, 5000));
+  const settled = opened.map((device) => device.gpu.queue.onSubmittedWorkDone().catch(() => {}));
+  await Promise.race([Promise.all(settled), patience]);
+}

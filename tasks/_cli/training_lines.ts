@@ -1,0 +1,38 @@
+import { join } from "node:path";
+import type { Device } from "../../kernels/gpu/device.ts";
+import { quoted, short } from "./format.ts";
+
+/** How to go on with a run that was stopped. */
+export function goOnLine(task: string, out: string): string {
+  const config = quoted(join(out, "config.json"));
+  return `Continue with: genrec ${task} --config ${config} --out ${quoted(out)} --resume`;
+}
+
+/** What is about to be trained, and how long. */
+export function sizeLines(
+  device: Device,
+  { parameters, trained = parameters, steps, done }: {
+    parameters: number;
+    trained?: number;
+    steps: number;
+    done: number;
+  },
+): { model: string; steps: string } {
+  const share = trained < parameters ? `, ${short(trained)} of them trained` : "";
+  const { description, vendor } = device.info;
+  return {
+    model: `Model: ${short(parameters)} parameters${share}, on ${description || vendor}`,
+    steps: `Steps: ${steps}${done > 0 ? `, ${done} of them done before` : ""}`,
+  };
+}
+
+/** How a run ended that was not interrupted. */
+export function endedAs(stopped: "finished" | "early" | "interrupted"): string {
+  return stopped === "early" ? "Stopped early" : "Finished";
+}
+
+/** How to evaluate a run. */
+export function evaluateLine(out: string, data: string): string {
+  const folder = quoted(join(out, "eval"));
+  return `Evaluate with: genrec evaluate --run ${quoted(out)} --data ${quoted(data)} --out ${folder}`;
+}

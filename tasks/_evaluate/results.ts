@@ -1,0 +1,66 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { readJsonLines } from "../../base/files/json_lines.ts";
+import type { ResultFormat } from "../../data/result_files/format.ts";
+import * as registry from "../../data/result_files/registry.ts";
+import { DEFAULT_KS, type Rank, rankMetrics } from "../../eval/metrics.ts";
+import { writeAtomic } from "../../train/run/run_directory.ts";
+import { LineFile, makeFolder } from "../../base/files/line_file.ts";
+
+const formats: Record<keyof typeof registry, ResultFormat> = registry;
+
+/** Names that `--format` takes. */
+export type ResultFormatName = keyof typeof formats;
+
+/** Every {@link ResultFormatName}. */
+export const RESULT_FORMATS = Object.keys(formats) as ResultFormatName[];
+
+const Row = z.looseObject({
+  history: z.array(z.int()),
+  target: z.int(),
+  rank: z.int().nullable(),
+  items: z.array(z.int()),
+});
+
+/**
+ * Writes the `predictions.jsonl` of an evaluation folder as another project would, into a folder of that project's name
+ * beside it: `final_result.json`, streamed, and its metrics. `sids` are the joined SIDs of items (N). Returns the paths.
+ */
+export async function writeResults(
+  name: ResultFormatName,
+  folder: string,
+  sids: readonly string[],
+  ks: readonly number[] = DEFAULT_KS,
+): Promise<string[]> {
+  const format = formats[name];
+  const out = join(folder, name);
+  await makeFolder(out);
+  const path = join(out, "final_result.json");
+  await using file = await LineFile.create(path);
+  const ranks: Rank[] = [];
+  let beams = 0;
+  for await (const { value } of readJsonLines(join(folder, "predictions.jsonl"), Row)) {
+    const { history, target, rank, items } = value;
+    // Items that share a SID stand together.
+    const predictions = items.map((item) => sids[item]).filter((sid, i, all) => sid !== all[i - 1]);
+    const row = format.row({ history: history.map((item) => sids[item]), target: sids[target], predictions });
+    await file.write((ranks.length === 0 ? "[\n" : ",\n") + indented(row));
+    if (ranks.length === 0) beams = predictions.length;
+    ranks.push(rank);
+  }
+  await file.write("\n]");
+  await file.commit();
+
+  const written = [path];
+  const means = rankMetrics(ranks, ks.filter((k) => k <= beams));
+  for (const [other, text] of format.summary(means, path)) {
+    written.push(join(out, other));
+    await writeAtomic(written.at(-1)!, text);
+  }
+  return written;
+}
+
+/** A row of a list as Python's `json.dump(list, file, indent=4)` has it. */
+function indented(row: Record<string, unknown>): string {
+  return "    " + JSON.stringify(row, null, 4).replaceAll("\n", "\n    ");
+}

@@ -1,0 +1,141 @@
+import { z } from "zod";
+import { INDEX_STYLES, TOKEN_ORDERS } from "../../data/formats/index_file.ts";
+import { COLLISION_POLICIES } from "../../sid/collisions/registry.ts";
+import type { SidMethod } from "../../sid/method.ts";
+import * as registry from "../../sid/methods/registry.ts";
+import { VariantFlag } from "../_cli/inputs.ts";
+import { settingsFlags } from "../_cli/settings_flags.ts";
+
+/** Every way to make SIDs. */
+export const methods: readonly SidMethod[] = Object.values(registry) as SidMethod[];
+
+/** The method of this name. */
+export function methodOf(name: string): SidMethod {
+  return methods.find((method) => method.name === name)!;
+}
+
+const aligning = methods.filter(({ needs }) => needs?.includes("collaborative")).map(({ name }) => name);
+
+/** Where the settings of a mode stand in the help. */
+function under<T extends z.ZodType>(group: string, type: T): T {
+  return type.meta({ ...type.meta(), group });
+}
+const input = <T extends z.ZodType>(type: T) => under("Input", type);
+const output = <T extends z.ZodType>(type: T) => under("Output", type);
+const codes = <T extends z.ZodType>(type: T) => under("Codes", type);
+const existing = <T extends z.ZodType>(type: T) => under("With SIDs that are there already (--sids)", type);
+
+const fields = {
+  embeddings: input(z.string().default("").describe("item embeddings, a .npy file of shape (items, dim)")),
+  data: input(
+    z.string().default("").describe(
+      "dataset of the items: titles and categories for the report, histories for methods that need them; without " +
+        "--embeddings its texts are embedded word by word",
+    ),
+  ),
+  collab: input(
+    z.string().default("").describe(
+      "collaborative embeddings of the same items; zero rows are items that nobody bought",
+    ),
+  ),
+  fuse: input(
+    z.enum(["concat", "none"]).optional().describe(
+      `concat codes both side by side, none leaves --collab to the method (default: concat${
+        aligning.length > 0 ? `, none for ${aligning.join(" and ")}` : ""
+      })`,
+    ),
+  ),
+  textWeight: input(
+    z.number().min(0).default(1).describe("length of the --embeddings part after --fuse concat"),
+  ),
+  collabWeight: input(z.number().min(0).default(1).describe("length of the --collab part")),
+  unitLength: input(
+    z.boolean().default(false).describe(
+      "scale every vector to length 1 first; parts that are fused always are",
+    ),
+  ),
+  out: output(
+    z.string().default("").describe("folder to write: index.json, sid.report.html and what made them"),
+  ),
+  method: codes(z.enum(methods.map(({ name }) => name)).default("rqkmeans").describe("how codes are found:")),
+  collisions: codes(z.enum(COLLISION_POLICIES).default("nearest-free").describe("items with equal codes:")),
+  codeOffset: output(
+    z.union([z.literal(0), z.literal(1)]).default(0).describe(
+      "number of the first codeword, 0 as in RQ-VAE files or 1 as in those of constrained k-means",
+    ),
+  ),
+  indexStyle: output(
+    z.enum(INDEX_STYLES).default("lines").describe(
+      "layout of index.json; MiniOneRec's are compact or indent2, MIMIGenRec's id2sid.json is indent4;",
+    ),
+  ),
+  tokenOrder: output(
+    z.enum(TOKEN_ORDERS).default("text").describe(
+      "order of new_tokens.json; text is that of released checkpoints;",
+    ),
+  ),
+  sids: existing(
+    z.string().default("").describe("folder that an earlier `genrec sid` wrote, for --inspect and --add"),
+  ),
+  inspect: existing(
+    z.string().default("").describe(
+      "print the neighbours of this item: its number, its id or a part of its title",
+    ),
+  ),
+  top: existing(z.int().min(1).default(5).describe("neighbours a prefix that --inspect prints")),
+  add: existing(
+    z.string().default("").describe(
+      "give SIDs to new items, one JSON object with id and title a line; old SIDs stay as they are",
+    ),
+  ),
+  maxBadLines: existing(
+    z.int().min(0).default(0).describe("malformed lines of --add that are left out before it is an error"),
+  ),
+  ...VariantFlag,
+};
+
+/** Flags of `genrec sid`; unused ones of other modes are errors. */
+export const config = z.strictObject({ ...fields, ...settingsFlags(methods, "method") }).superRefine(
+  (flags, context) => {
+    const problem = usageProblem(flags);
+    if (problem) context.addIssue({ code: "custom", message: problem });
+  },
+);
+
+/** Parsed flags. */
+export type SidFlags = z.output<z.ZodObject<typeof fields>> & Record<string, unknown>;
+
+type Given = Pick<
+  SidFlags,
+  "embeddings" | "data" | "collab" | "out" | "method" | "fuse" | "sids" | "inspect" | "add"
+>;
+
+function usageProblem(
+  { embeddings, data, collab, out, method, fuse, sids, inspect, add }: Given,
+): string | undefined {
+  if (inspect && add) return "Cannot use --inspect and --add together: run them one after the other";
+  if ((inspect || add) && !sids) {
+    return `Missing --sids: the folder whose SIDs --${inspect ? "inspect" : "add"} uses`;
+  }
+  if (!inspect && !add && sids) return "Cannot use --sids alone: add --inspect ITEM or --add FILE.jsonl";
+  if (inspect) return undefined;
+  if (!out) return "Missing --out: the folder to write";
+  if (add) return undefined;
+  if (!embeddings && !data) {
+    return "Name --embeddings FILE.npy or --data DATASET, or both: nothing to make SIDs of" +
+      (collab ? ". Collaborative vectors alone are --embeddings too" : "");
+  }
+  const needs = methodOf(method).needs ?? [];
+  if (needs.includes("collaborative") && !collab) {
+    return `Missing --collab FILE.npy: ${method} aligns its codes with collaborative embeddings`;
+  }
+  if (needs.includes("collaborative") && fuse === "concat") {
+    return `Cannot use --fuse concat with ${method}: it aligns its codes with --collab instead of coding it`;
+  }
+  if (collab && fuse === "none" && !needs.includes("collaborative")) {
+    return `Cannot use --fuse none with ${method}: it would take no notice of --collab. Leave one of them out`;
+  }
+  if (needs.includes("histories") && !data) {
+    return `Missing --data DATASET: ${method} learns from the histories of the train period`;
+  }
+}

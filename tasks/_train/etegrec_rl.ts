@@ -1,0 +1,82 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { loadRlState } from "../../train/rl/state.ts";
+import { isFile, RunDirectory } from "../../train/run/run_directory.ts";
+import type { TaskIO } from "../_cli/cli.ts";
+import type { StageOutcome } from "./etegrec_stages.ts";
+import { rl, task as rlTask } from "../rl.ts";
+
+/** Settings of the last stage: those of `genrec rl` that matter most. */
+export interface EtegrecRlSettings {
+  rlSteps: number;
+  rlReward: string[];
+  rlLoss: string;
+  rlNumGenerations: number;
+  rlPromptsPerStep: number;
+  rlLearningRate: number;
+}
+
+const { reward, loss, numGenerations, promptsPerStep, learningRate } = rlTask.config
+  .shape as unknown as Record<
+    string,
+    z.ZodType
+  >;
+
+/** Flags of {@link EtegrecRlSettings}. */
+export const EtegrecRlFlags = Object.fromEntries(
+  Object.entries({
+    rlSteps: z.int().min(0).default(0).describe(
+      "steps of GRPO on the best stage before it, by draws; 0: none",
+    ),
+    rlReward: reward,
+    rlLoss: loss,
+    rlNumGenerations: numGenerations,
+    rlPromptsPerStep: promptsPerStep,
+    rlLearningRate: learningRate,
+  }).map(([key, type]) => [key, type.meta({ ...type.meta(), group: "Reinforcement learning at the end" })]),
+) as { [K in keyof EtegrecRlSettings]: z.ZodType<EtegrecRlSettings[K]> };
+
+/** What the last stage goes on from. */
+export interface EtegrecRlInput {
+  out: string;
+  /** Stage whose recommender is trained on. */
+  stage: string;
+  settings: EtegrecRlSettings;
+  /** Settings of validations, and the seed: those of the stages before. */
+  shared: { evalSamples: number; evalBeams: number; seed: number };
+  /** Item vectors of the reward `semantic`. */
+  embeddings: string;
+  variant: string;
+}
+
+/** GRPO in `OUT/rl`, as `genrec rl` does it. Undefined where it was interrupted. */
+export async function reinforce(
+  { out, stage, settings, shared, embeddings, variant }: EtegrecRlInput,
+  io: TaskIO,
+): Promise<StageOutcome | undefined> {
+  const folder = join(out, "rl");
+  const resume = await isFile(join(folder, "latest"));
+  // What stopped before its first checkpoint has nothing to go on from.
+  if (!resume && await isFile(join(folder, "config.json"))) await Deno.remove(folder, { recursive: true });
+  io.log(`Stage rl${resume ? ", continued" : ""}`);
+  const flags = {
+    run: join(out, stage),
+    out: folder,
+    resume,
+    variant,
+    embeddings,
+    rollout: "sample",
+    reward: settings.rlReward,
+    loss: settings.rlLoss,
+    numGenerations: settings.rlNumGenerations,
+    promptsPerStep: settings.rlPromptsPerStep,
+    learningRate: settings.rlLearningRate,
+    maxSteps: settings.rlSteps,
+    ...shared,
+  };
+  const told = await rl(rlTask.config.parse(flags) as Parameters<typeof rl>[0], io);
+  if (!told) return undefined;
+  const { state } = await loadRlState(await new RunDirectory(folder).checkpoint("latest"));
+  const score = told.before + told.difference;
+  return { best: { score, step: told.keptStep }, seconds: state.seconds };
+}

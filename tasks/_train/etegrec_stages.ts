@@ -1,0 +1,264 @@
+import { join } from "node:path";
+import type { Dataset } from "../../data/dataset.ts";
+import { formatIndex } from "../../data/formats/index_file.ts";
+import type { Device } from "../../kernels/gpu/device.ts";
+import { EncoderDecoder } from "../../models/encoder_decoder/encoder_decoder.ts";
+import type { Embeddings } from "../../sid/embeddings.ts";
+import { rqVae } from "../../sid/methods/rq_vae.ts";
+import type { BaselineInput, BaselineResult } from "../../train/baselines/method.ts";
+import { loadEncoderDecoder } from "../../train/run/checkpoint.ts";
+import { type CodeTable, codeTable, tokenStrings } from "../../train/etegrec/code_table.ts";
+import type { EtegrecConfig } from "../../train/etegrec/config.ts";
+import { trainJoint } from "../../train/etegrec/joint.ts";
+import {
+  checkTokenizer,
+  readTokenizer,
+  type StoredTokenizer,
+  Tokenizer,
+  tokenizerFiles,
+  tokenizerFolder,
+} from "../../train/etegrec/tokenizer.ts";
+import { pretrainingConfig } from "../../train/etegrec/tokenizer_config.ts";
+import { encoderDecoderConfig, type PairTrainingConfig } from "../../train/encoder_decoder/pair_config.ts";
+import { trainPairs } from "../../train/encoder_decoder/pair_training.ts";
+import { retrievalFiles } from "../../train/encoder_decoder/retrieval.ts";
+import { isFile, RunDirectory } from "../../train/run/run_directory.ts";
+import type { TaskIO } from "../_cli/cli.ts";
+import { EpochProgress } from "../_cli/epoch_progress.ts";
+import type { RunManifest } from "../_cli/inputs.ts";
+import { endedAs } from "../_cli/training_lines.ts";
+import { duration, type Progress } from "../_cli/progress.ts";
+
+/** Stages that recommend, each in a folder of its own. */
+export type StageName = "frozen" | "joint" | "finetune" | "rl";
+
+/** How a stage ended: the validation of what it keeps, and its time. */
+export type StageOutcome = Pick<BaselineResult, "best" | "seconds">;
+
+/** Stages that were trained, in order. */
+export type TrainedStages = ReadonlyMap<StageName, StageOutcome>;
+
+/** What stages are trained on. */
+export interface StagesInput {
+  device: Device;
+  dataset: Dataset;
+  /** Vectors of all items. */
+  vectors: Embeddings;
+  settings: EtegrecConfig;
+  manifest: RunManifest;
+  /** Folder of the stages' folders. */
+  out: string;
+  /** Where data and vectors came from, for the settings of each stage. */
+  from: Record<string, unknown>;
+  /** Tokenizer stage of another run; "" to pretrain one. */
+  tokenizer: string;
+  io: TaskIO;
+}
+
+/** The stages of ETEGRec, each a run directory that goes on where it was stopped. */
+export class EtegrecStages {
+  readonly #input: StagesInput;
+
+  constructor(input: StagesInput) {
+    this.#input = input;
+  }
+
+  /** Throws `UserError` where the tokenizer of another run is missing or has other sizes. */
+  async check(): Promise<void> {
+    if (this.#input.tokenizer !== "") await this.#loadTokenizer();
+  }
+
+  /** Trains what is not trained yet. Undefined where the run was interrupted. */
+  async train(): Promise<Map<StageName, StageOutcome> | undefined> {
+    const { settings, dataset, device, vectors, io } = this.#input;
+    const { signal } = io;
+    const tokenizer = await this.#pretrain();
+    const trained = new Map<StageName, StageOutcome>();
+    const ended = (name: StageName, result: BaselineResult) => {
+      if (result.stopped !== "interrupted") trained.set(name, result);
+      return result.stopped === "interrupted";
+    };
+    if (settings.frozenEpochs > 0 && ended("frozen", await this.#frozen(tokenizer))) return undefined;
+
+    const joint = await this.#stage(
+      "joint",
+      { ...settings, run: this.#tokenizerPath },
+      (stage) =>
+        trainJoint({
+          ...stage,
+          device,
+          dataset,
+          vectors,
+          signal,
+          start: tokenizer,
+          onCodes: (epoch, changed, { largest, share, distinct }) =>
+            io.log(
+              `epoch ${epoch}: ${changed} items have another SID; ${distinct} different paths of codes, ${
+                (100 * share).toFixed(1)
+              } % of the items share theirs, at most ${largest} a path`,
+            ),
+        }, settings),
+    );
+    if (ended("joint", joint)) return undefined;
+    if (settings.finetuneEpochs > 0 && ended("finetune", await this.#finetune())) return undefined;
+    return trained;
+  }
+
+  get #tokenizerPath(): string {
+    return this.#input.tokenizer || join(this.#input.out, "tokenizer");
+  }
+
+  /** The tokenizer of another run, or that of this one, trained where there is none yet. */
+  async #pretrain(): Promise<StoredTokenizer> {
+    const { device, vectors, settings, tokenizer, from, manifest, io } = this.#input;
+    if (tokenizer !== "") return await this.#loadTokenizer();
+    const run = new RunDirectory(this.#tokenizerPath);
+    if (await run.hasCheckpoint()) return await this.#loadTokenizer();
+    io.log("Stage tokenizer: an RQ-VAE of the item vectors");
+    const config = pretrainingConfig(settings, settings.seed);
+    const startedAt = performance.now();
+    let progress: Progress | undefined;
+    const fit = await rqVae.fit(device, { embeddings: vectors }, config, ({ done, total, state }) => {
+      io.signal.throwIfAborted();
+      progress ??= io.progress(total, "tokenizer");
+      progress.update(done, state);
+    }).finally(() => progress?.stop());
+    const { model: { codebookSizes, tensors }, notes } = fit;
+    const stored = { codebookSizes, tensors, normalize: config.normalize };
+    const table = await this.#codes(stored);
+    const { largest, share, distinct } = table.conflicts;
+    const seconds = Math.round((performance.now() - startedAt) / 100) / 10;
+    // Without a checkpoint the folder is what a stopped run left: the same is made anew.
+    await Deno.mkdir(`${run.path}/checkpoints`, { recursive: true });
+    await run.write("manifest.json", JSON.stringify(manifest, null, 2) + "\n");
+    await run.write("config.json", JSON.stringify({ ...from, ...config }, null, 2) + "\n");
+    await run.write("index.json", formatIndex(tokenStrings(table)));
+    await run.log({ step: config.epochs, seconds, ...table.conflicts, ...notes });
+    const files = tokenizerFiles(stored).map(({ name, bytes }) => [name, bytes]);
+    await run.saveCheckpoint(config.epochs, Object.fromEntries(files), true);
+    io.log(
+      `Codes of ${vectors.rows} items: ${distinct} different paths, ${
+        (100 * share).toFixed(1)
+      } % of the items share theirs, at most ${largest} a path; ${duration(seconds)}`,
+    );
+    return stored;
+  }
+
+  async #loadTokenizer(): Promise<StoredTokenizer> {
+    const { vectors, settings } = this.#input;
+    const path = this.#tokenizerPath;
+    const stored = await readTokenizer(await tokenizerFolder(path));
+    checkTokenizer(stored, path, {
+      width: vectors.dim,
+      levels: settings.tokenizerLevels,
+      codebookSize: settings.tokenizerCodebookSize,
+      latentDim: settings.tokenizerLatentDim,
+    });
+    return stored;
+  }
+
+  /** A recommender from scratch on the SIDs of the pretrained tokenizer. */
+  async #frozen(tokenizer: StoredTokenizer): Promise<BaselineResult> {
+    const { settings, device, dataset, io } = this.#input;
+    const config = { ...settings, numTrainEpochs: settings.frozenEpochs };
+    return await this.#stage("frozen", { ...config, run: this.#tokenizerPath }, async (stage) => {
+      const table = await this.#codes(tokenizer);
+      const model = new EncoderDecoder(device, encoderDecoderConfig(settings, table.tokens.sizes));
+      model.initialize(settings.seed, settings.initializerRange);
+      const sids = tokenStrings(table);
+      return await trained(model, () =>
+        trainPairs(model, table.tokens, {
+          ...stage,
+          device,
+          dataset,
+          signal: io.signal,
+          companions: retrievalFiles(sids, config),
+        }, config));
+    });
+  }
+
+  /** The best recommender of joint training, on its SIDs. */
+  async #finetune(): Promise<BaselineResult> {
+    const { settings, device, dataset, io } = this.#input;
+    const config: PairTrainingConfig = {
+      ...settings,
+      numTrainEpochs: settings.finetuneEpochs,
+      learningRate: settings.finetuneLearningRate,
+      warmupSteps: 0,
+    };
+    const joint = join(this.#input.out, "joint");
+    return await this.#stage("finetune", { ...config, run: joint }, async (stage) => {
+      const folder = await keptCheckpoint(new RunDirectory(joint));
+      const table = await this.#codes(await readTokenizer(folder));
+      const model = await loadEncoderDecoder(device, folder);
+      return await trained(model, () =>
+        trainPairs(model, table.tokens, {
+          ...stage,
+          device,
+          dataset,
+          signal: io.signal,
+          companions: retrievalFiles(tokenStrings(table), config),
+        }, config));
+    });
+  }
+
+  async #codes(stored: StoredTokenizer): Promise<CodeTable> {
+    const { device, vectors, settings } = this.#input;
+    const tokenizer = new Tokenizer(device, vectors, stored);
+    return await trained(tokenizer, () => codeTable(tokenizer, settings));
+  }
+
+  /** Trains into the folder of a stage, and tells how it goes. */
+  async #stage(
+    name: StageName,
+    settings: Record<string, unknown>,
+    train: (
+      stage: Pick<BaselineInput, "run" | "resume" | "onStart" | "onStep" | "onEpoch">,
+    ) => Promise<BaselineResult>,
+  ): Promise<BaselineResult> {
+    const { device, manifest, out, from, io } = this.#input;
+    const run = new RunDirectory(join(out, name));
+    const resume = await isFile(`${run.path}/config.json`);
+    io.log(`Stage ${name}${resume ? ", continued" : ""}`);
+    const config = { stage: name, ...from, ...settings };
+    const progress = new EpochProgress({ device, run, resume, manifest, config, name }, io);
+    const { onStart, onStep, onEpoch } = progress;
+    const result = await train({ run, resume, onStart, onStep, onEpoch }).finally(() => progress.stop());
+    if (result.stopped === "interrupted") return result;
+    const index = await Deno.readTextFile(`${await keptCheckpoint(run)}/index.json`);
+    await run.write("index.json", index);
+    const kept = result.best
+      ? `; kept step ${result.best.step}, valid NDCG@10 ${result.best.score.toFixed(4)}`
+      : "";
+    io.log(`${endedAs(result.stopped)} after ${duration(result.seconds)}${kept}`);
+    return result;
+  }
+}
+
+/** Folder of the checkpoint that a stage keeps: the latest one where none was validated. */
+export async function keptCheckpoint(run: RunDirectory): Promise<string> {
+  return await run.checkpoint(await isFile(`${run.path}/best`) ? "best" : "latest");
+}
+
+/** Which of the stages after pretraining is kept, by the validations of their trainings; tells where that is not the last. */
+export function betterStage(stages: TrainedStages, io: TaskIO): StageName {
+  const [joint, finetune] = [stages.get("joint")!, stages.get("finetune")];
+  if (!finetune) return "joint";
+  const [before, after] = [joint.best?.score ?? 0, finetune.best?.score ?? 0];
+  if (after >= before) return "finetune";
+  io.log(
+    `Finetuning made it no better: valid NDCG@10 ${after.toFixed(4)}, ${
+      before.toFixed(4)
+    } before. Kept is joint`,
+  );
+  return "joint";
+}
+
+/** Result of `work`, after which `part` is freed. */
+async function trained<T>(part: { destroy(): void }, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } finally {
+    part.destroy();
+  }
+}

@@ -1,0 +1,73 @@
+import { z } from "zod";
+import { OBJECTIVES } from "../../train/rl/objectives/registry.ts";
+import { REWARDS } from "../../train/rl/rewards/registry.ts";
+import type { RlConfig } from "../../train/rl/config.ts";
+import { RlSchema } from "../../train/rl/schema.ts";
+
+const { shape } = RlSchema;
+
+/** Headings of `--help`; what is under none of them trains. */
+const GROUPS: Record<string, readonly (keyof RlConfig)[]> = {
+  "What is asked": ["tasks", "titleHistories", "targets", "rows", "preferences"],
+  "How it answers": [
+    "rollout",
+    "numGenerations",
+    "temperature",
+    "topK",
+    "topP",
+    "replacement",
+    "addTarget",
+    "dynamicSampling",
+  ],
+  "What answers are worth": [
+    "reward",
+    "embeddings",
+    "collaborative",
+    "advantages",
+    "skipZeroVariance",
+  ],
+  "The objective": [
+    "loss",
+    "normalisation",
+    "beta",
+    "klEstimator",
+    "refModelSyncSteps",
+    "refModelMixupAlpha",
+    "entropyCoefficient",
+    "sftLossWeight",
+    "numIterations",
+    "targetKl",
+    "maxKl",
+  ],
+  "What of the model is trained": ["loraR", "loraAlpha", "loraTargetModules"],
+  "Validation and checkpoints": [
+    "evalSteps",
+    "evalSamples",
+    "evalBeams",
+    "patience",
+    "saveSteps",
+    "saveTotalLimit",
+    "loggingSteps",
+    "reportTo",
+  ],
+};
+const TRAINING = "Training";
+
+/** What only the registries know. */
+const DESCRIPTIONS: Partial<Record<keyof RlConfig, string>> = {
+  loss: `objective of the update: ${OBJECTIVES.map(({ name }) => name).join(", ")}`,
+  reward: `rewards that are added up, each with a weight such as ranking:0.5: ${
+    REWARDS.map(({ name }) => name).join(", ")
+  }, or a .ts file of yours`,
+};
+
+/** The settings as flags. */
+export const RlFlags = z.strictObject(
+  Object.fromEntries(
+    Object.entries(shape).map(([key, field]) => {
+      const name = key as keyof RlConfig;
+      const group = Object.keys(GROUPS).find((group) => GROUPS[group].includes(name)) ?? TRAINING;
+      return [key, field.meta({ description: DESCRIPTIONS[name] ?? field.description, group })];
+    }),
+  ) as typeof shape,
+);

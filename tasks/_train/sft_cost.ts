@@ -1,0 +1,89 @@
+import type { z } from "zod";
+import type { Device } from "../../kernels/gpu/device.ts";
+import { matmul } from "../../kernels/matmul/matmul.ts";
+import type { Trie } from "../../sid/trie.ts";
+import { estimateTraining, formatEstimate } from "../../train/run/estimate.ts";
+import { checkMemory, memoryRemedies } from "../../train/run/memory_check.ts";
+import type { PackedData } from "../../train/run/packed_data.ts";
+import { memorySettings, trainingPlan, withMemorySettings } from "../../train/sft/cost.ts";
+import type { DecoderInputs } from "../../train/sft/decoder.ts";
+import type { SftSchema } from "../../train/sft/schema.ts";
+import type { TaskIO } from "../_cli/cli.ts";
+
+const GIB = 1024 ** 3;
+/** What training reaches of the rate of a product: 20 of 45 GFLOP/s on a CPU adapter (BENCHMARKS.md). */
+const TRAINING_SHARE = 0.45;
+
+/**
+ * Estimates what a run takes, prints it for a dry run, and refuses a run for which there is not enough memory. Matrices
+ * of a CPU adapter lie in the memory of the machine; that of a GPU is not told, so only `memoryLimit` (GiB) is checked.
+ */
+export async function checkCost(
+  device: Device,
+  inputs: DecoderInputs,
+  data: PackedData,
+  settings: z.output<typeof SftSchema>,
+  { dryRun, memoryLimit, trie }: { dryRun: boolean; memoryLimit: number; trie?: Trie },
+  io: TaskIO,
+): Promise<void> {
+  const plan = trainingPlan(inputs, data, settings, trie);
+  const estimate = await estimateTraining(device, plan);
+  if (dryRun) {
+    const rate = TRAINING_SHARE * await productRate(device);
+    formatEstimate(estimate, rate).forEach((line) => io.log(line));
+  }
+  const available = memoryLimit > 0
+    ? memoryLimit * GIB
+    : device.isCpu
+    ? Deno.systemMemoryInfo().available
+    : Infinity;
+  const remedies = memoryRemedies(memorySettings(settings), {
+    longest: data.longest,
+    pretrained: inputs.pretrained !== undefined,
+    half: !device.isCpu && device.features.has("shader-f16"),
+    trimmable: settings.tokenizer !== "" || settings.fromScratch,
+  });
+  await checkMemory(device, estimate, available, remedies, (changed) => {
+    const config = withMemorySettings(settings, changed);
+    const { architecture } = inputs;
+    const trimmed = changed.trimVocabulary && !settings.trimVocabulary
+      ? { ...architecture, vocab_size: Math.min(architecture.vocab_size, trimmedVocabulary(data)) }
+      : architecture;
+    const plan = trainingPlan({ ...inputs, architecture: trimmed }, data, config, trie);
+    return { ...plan, capacity: capacityOf(data, config.tokensPerBatch) };
+  });
+}
+
+/** About the tokens that are left of a trimmed vocabulary: all that the sequences have, and every byte. */
+function trimmedVocabulary({ source }: PackedData): number {
+  const used = new Set<number>();
+  for (let i = 0; i < source.count; i++) {
+    const { tokens, targets } = source.make(i);
+    for (const token of tokens) used.add(token);
+    for (const { token } of targets) used.add(token);
+  }
+  return used.size + 256;
+}
+
+/** Rows of a micro batch of `tokens`, with targets in the same proportion. */
+function capacityOf({ capacity }: PackedData, tokens: number) {
+  return { tokens, rows: Math.ceil(capacity.rows * tokens / capacity.tokens) };
+}
+
+/** Floating point operations a second of a product of two square matrices, measured in a fraction of a second. */
+async function productRate(device: Device): Promise<number> {
+  const width = 1024, times = 3;
+  const a = device.createMatrix(width, width);
+  const run = (count: number) =>
+    device.scope(async () => {
+      const started = performance.now();
+      for (let i = 0; i < count; i++) device.release(matmul(device, a, a));
+      await device.settle();
+      return performance.now() - started;
+    });
+  await run(1); // compiles
+  const one = await run(1);
+  const more = await run(1 + times);
+  device.destroy(a);
+  return 2 * width ** 3 * times / (Math.max(more - one, 0.1) / 1000);
+}

@@ -1,0 +1,104 @@
+import type { z } from "zod";
+import type { Dataset } from "../../data/dataset.ts";
+import { diskFiles } from "../../base/files/disk_files.ts";
+import { UserError } from "../../base/user_error.ts";
+import type { TaskReport } from "../../prompts/rows/source.ts";
+import { SidVocabulary } from "../../sid/tokens.ts";
+import type { SftSchema } from "../../train/sft/schema.ts";
+import { type ModelInputs, sidInputs } from "../../train/sft/sid_inputs.ts";
+import { type TextInputs, textInputs } from "../../train/sft/text_inputs.ts";
+import type { TaskIO } from "../_cli/cli.ts";
+import { tableLines } from "../_cli/table.ts";
+import type { Progress } from "../_cli/progress.ts";
+
+type Settings = z.output<typeof SftSchema>;
+
+/** What a run learns, is asked and computes with, and the files that a run directory keeps of it. */
+export type SftInputs =
+  & ModelInputs
+  & Partial<Pick<TextInputs, "pretrained" | "firstNewRow" | "frozenRows" | "tokenizer" | "companions">>
+  & { files: Record<string, string | Uint8Array> };
+
+/**
+ * Inputs of a run as its settings say: SIDs alone, or a language model in the words of a template.
+ * @throws {UserError} for settings that contradict each other, and for what the readers find.
+ */
+export async function sftInputs(
+  dataset: Dataset,
+  sids: string[][],
+  data: string,
+  settings: Settings,
+  io: TaskIO,
+): Promise<SftInputs> {
+  const { mode, model, tokenizer } = settings;
+  const isText = mode === "tasks" || mode === "auto" && (model !== "" || tokenizer !== "");
+  if (!isText) {
+    checkSidsAlone(settings);
+    const vocabulary = SidVocabulary.fromSids(sids);
+    return {
+      ...sidInputs(dataset, sids, vocabulary, settings),
+      files: { "vocabulary.json": JSON.stringify(vocabulary.toJSON()) + "\n" },
+    };
+  }
+  if (model === "" && tokenizer === "") {
+    throw new UserError(
+      "Cannot train on text without a tokenizer: --mode tasks needs --model with a Hugging Face directory, or " +
+        "--tokenizer with a tokenizer.json for a model from scratch",
+    );
+  }
+  let progress: Progress | undefined;
+  const inputs = await textInputs(dataset, sids, { ...settings, data }, diskFiles, (done, total) => {
+    progress ??= io.progress(total, "rows");
+    progress.update(done);
+  }).finally(() => progress?.stop());
+  reportLines(inputs.source.report).forEach((line) => io.log(line));
+  const { templates, source: { tasks } } = inputs;
+  if (!["next-item", "heterogeneous"].some((task) => tasks.includes(task))) {
+    io.log(
+      `Note: validation and evaluation ask for the next item in the words of ${templates.name}, which ${
+        tasks.join(", ")
+      } may not teach${settings.prompts === "" ? ": see --prompts" : ""}`,
+    );
+  }
+  return {
+    ...inputs,
+    files: {
+      "prompts.json": JSON.stringify(templates, null, 2) + "\n",
+      ...Object.fromEntries(inputs.companions.map(({ name, bytes }) => [name, bytes])),
+    },
+  };
+}
+
+// What only means something to a language model must not be passed over in silence.
+function checkSidsAlone(settings: Settings): void {
+  const given: [flag: string, given: boolean][] = [
+    ["--model", settings.model !== ""],
+    ["--tokenizer", settings.tokenizer !== ""],
+    ["--from-scratch", settings.fromScratch],
+    ["--trim-vocabulary", settings.trimVocabulary],
+    ["--prompts", settings.prompts !== ""],
+    ["--preferences", settings.preferences !== ""],
+    ["--value-aware", settings.valueAware],
+  ];
+  const found = given.filter(([, given]) => given).map(([flag]) => flag);
+  if (found.length === 0) return;
+  throw new UserError(
+    `Cannot use ${found.join(", ")} in mode ${settings.mode}, which trains on SIDs alone. Use --mode tasks`,
+  );
+}
+
+/** The rows of each task as a table for people. */
+function reportLines(report: readonly TaskReport[]): string[] {
+  const count = (value: number) => value.toLocaleString("en-US");
+  const rows = report.map(({ name, rowsPerEpoch, tokens, rows, longest, truncated, leftOut }) => [
+    name,
+    count(rows),
+    count(rowsPerEpoch),
+    (tokens / Math.max(1, rows)).toFixed(0),
+    String(longest),
+    count(truncated),
+    Object.entries(leftOut).filter(([, n]) => n > 0).map(([why, n]) => `${count(n)} ${why}`).join(", ") ||
+    "-",
+  ]);
+  return tableLines([["task", "rows", "an epoch", "tokens", "longest", "cut", "left out"], ...rows], [6]);
+}

@@ -1,0 +1,92 @@
+import { deepStrictEqual, ok, rejects } from "node:assert/strict";
+import { readParquet, type TableType } from "../../../base/files/parquet_file.ts";
+import { formatParquet } from "../../../base/files/parquet_writer.ts";
+import { UserError } from "../../../base/user_error.ts";
+
+const TYPE = {
+  integer: { kind: "integer" },
+  long: { kind: "long", nullable: true },
+  number: { kind: "number", nullable: true },
+  text: { kind: "text", nullable: true },
+  integers: { kind: "integers" },
+  texts: { kind: "texts", nullable: true },
+} as const satisfies TableType;
+
+const TABLE = {
+  integer: [0, -2147483648, 2147483647],
+  long: [1_541_030_400, null, 2 ** 52],
+  number: [0.1, null, -0],
+  text: ["NA", "", null],
+  integers: [[1, 2, 3], [], [0]],
+  texts: [["é", ""], [], null],
+};
+
+async function withBytes(bytes: Uint8Array, use: (path: string) => Promise<void>) {
+  const path = await Deno.makeTempFile({ suffix: ".parquet" });
+  try {
+    await Deno.writeFile(path, bytes);
+    await use(path);
+  } finally {
+    await Deno.remove(path);
+  }
+}
+
+Deno.test("readParquet() gives back every kind of cell, nulls, empty texts and empty lists", async () => {
+  await withBytes(formatParquet(TYPE, TABLE), async (path) => {
+    deepStrictEqual(await readParquet(path, TYPE), TABLE);
+    deepStrictEqual(await readParquet(path, { text: TYPE.text }), { text: TABLE.text });
+  });
+});
+
+Deno.test("readParquet() reads a table without rows and one of several row groups", async () => {
+  const type = { row: { kind: "integer" }, list: { kind: "integers" } } as const;
+  await withBytes(formatParquet(type, { row: [], list: [] }), async (path) => {
+    deepStrictEqual(await readParquet(path, type), { row: [], list: [] });
+  });
+  const row = Array.from({ length: 250_000 }, (_, i) => i);
+  const list = row.map((i) => i % 3 === 0 ? [] : [i, i + 1]);
+  await withBytes(formatParquet(type, { row, list }), async (path) => {
+    const read = await readParquet(path, type);
+    ok(read.row.length === row.length && read.row.every((value, i) => value === i));
+    deepStrictEqual(read.list[249_999], list[249_999]);
+    deepStrictEqual(read.list[100_001], list[100_001]);
+  });
+});
+
+Deno.test("readParquet() takes a nullable column that is missing for one of nulls", async () => {
+  await withBytes(formatParquet({ integer: TYPE.integer }, { integer: [1, 2] }), async (path) => {
+    const read = await readParquet(path, { integer: TYPE.integer, text: TYPE.text });
+    deepStrictEqual(read.text, [null, null]);
+  });
+});
+
+Deno.test("readParquet() names the file and column of what is not as it should be", async () => {
+  const cases: [TableType, RegExp][] = [
+    [{ gone: { kind: "text" } }, /expected a column gone, found \["integer","long"/],
+    [{ long: { kind: "long" } }, /column long: expected a value in every row, found null\. See row 1/],
+    [{ text: { kind: "integer" } }, /column text: expected integer, found "BYTE_ARRAY"/],
+    [{ integers: { kind: "texts" } }, /column integers: expected lists of texts, found "lists of INT32"/],
+    [{ integer: { kind: "integers" } }, /column integer: expected lists of integers, found "INT32"/],
+    [{ texts: { kind: "text" } }, /column texts: expected text, found/],
+  ];
+  await withBytes(formatParquet(TYPE, TABLE), async (path) => {
+    for (const [type, message] of cases) {
+      await rejects(readParquet(path, type), (error) => {
+        ok(error instanceof UserError && error.message.includes(path), `${error}`);
+        return message.test(error.message) || (console.log(error.message), false);
+      });
+    }
+  });
+});
+
+Deno.test("readParquet() refuses files that are cut off or no Parquet", async () => {
+  const bytes = formatParquet(TYPE, TABLE);
+  for (
+    const cut of [bytes.slice(0, 0), bytes.slice(0, bytes.length - 9), new TextEncoder().encode("id,title\n")]
+  ) {
+    await withBytes(
+      cut,
+      (path) => rejects(readParquet(path, TYPE), /UserError: Cannot read .* expected a Parquet file, but/),
+    );
+  }
+});

@@ -1,0 +1,30 @@
+import type { Normalisation } from "../../kernels/trie/trie_log_softmax.ts";
+import type { Trie } from "../../sid/trie.ts";
+
+/** Logits (V) after a path of tokens. */
+export type LogitsAfter = (path: number[]) => ArrayLike<number>;
+
+/** Score of every SID after `prompt` in float64, best first. */
+export function bruteForce(
+  trie: Trie,
+  prompt: ArrayLike<number>,
+  normalisation: Normalisation,
+  logitsAfter: LogitsAfter,
+): { leaf: number; score: number }[] {
+  const found: { leaf: number; score: number }[] = [];
+  const visit = (node: number, path: number[], score: number) => {
+    if (trie.isLeaf(node)) {
+      found.push({ leaf: node, score });
+      return;
+    }
+    const logits = logitsAfter(path);
+    const children = [...trie.tokensAfter(node)];
+    const tokens = normalisation === "vocab" ? Array.from(logits, (_, token) => token) : children;
+    const total = Math.log(tokens.reduce((sum, token) => sum + Math.exp(logits[token]), 0));
+    for (const token of children) {
+      visit(trie.walk([token], node)!, [...path, token], score + logits[token] - total);
+    }
+  };
+  visit(0, Array.from(prompt), 0);
+  return found.sort((a, b) => b.score - a.score);
+}

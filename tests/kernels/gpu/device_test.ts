@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { add } from "../../../kernels/elementwise/add.ts";
+import { Device } from "../../../kernels/gpu/device.ts";
+import { DeviceError } from "../../../kernels/gpu/device_error.ts";
+import { matmul } from "../../../kernels/matmul/matmul.ts";
+import type { Layout, Matrix } from "../../../kernels/gpu/tensor.ts";
+
+for (const layout of ["texture", "buffer"] as Layout[]) {
+  Deno.test(`Device.read() gives back what write() took, whatever the padding, ${layout}`, async () => {
+    const device = await Device.open({ layout });
+    for (const [rows, cols] of [[1, 1], [3, 5], [2, 8], [7, 66]]) {
+      const data = Float32Array.from({ length: rows * cols }, (_, i) => i + 0.5);
+      const matrix = device.upload(data, rows, cols);
+      assert.deepEqual((await device.read(matrix))[0], data);
+    }
+  });
+
+  Deno.test(`Device.scope() hands the same matrices to the same work, ${layout}`, async () => {
+    const device = await Device.open({ layout });
+    const x = device.upload(new Float32Array(12).fill(1), 3, 4);
+    const work = () =>
+      device.scope(() => {
+        const y = add(device, x, x);
+        return [y, add(device, y, x), add(device, y, y)].map(({ id }) => id);
+      });
+    const first = work();
+    const { allocations, bindGroups } = device.counters;
+    assert.deepEqual(work(), first);
+    assert.equal(device.counters.allocations, allocations);
+    assert.equal(device.counters.bindGroups, bindGroups);
+    assert.equal(new Set(first).size, 3);
+    await device.settle();
+  });
+}
+
+Deno.test("Device.matrix() outside of a scope is refused", async () => {
+  const device = await Device.open();
+  assert.throws(() => device.matrix(2, 2), /needs an open scope/);
+});
+
+Deno.test("Device.keep() takes a matrix out of its scope, and free() makes it available again", async () => {
+  const device = await Device.open();
+  let kept: Matrix | undefined;
+  device.scope(() => {
+    kept = device.keep(device.matrix(2, 2));
+  });
+  device.scope(() => assert.notEqual(device.matrix(2, 2).id, kept!.id));
+  device.free(kept!);
+  device.scope(() => assert.equal(device.matrix(2, 2).id, kept!.id));
+});
+
+Deno.test("Device refuses what the adapter cannot hold and says how much it can", async () => {
+  const device = await Device.open({ layout: "texture" });
+  const side = device.limits.maxTextureDimension2D;
+  assert.throws(
+    () => device.createMatrix(side + 1, 4),
+    (error) =>
+      error instanceof DeviceError && error.message.includes(`(${side + 1}, 4)`) &&
+      /smaller batch/.test(error.message),
+  );
+  const most = device.limits.maxBufferSize;
+  assert.throws(() => device.createFlat("f32", most / 4 + 4), /Cannot allocate .* this adapter allows/);
+});
+
+Deno.test("a binding over the adapter's limit is refused, never silently cut", async () => {
+  const device = await Device.open();
+  const limit = device.limits.maxStorageBufferBindingSize;
+  if (limit + 1024 > device.limits.maxBufferSize) {
+    console.log("skipped: this adapter binds whole buffers");
+    return;
+  }
+  const flat = device.createFlat("f32", limit / 4 + 256);
+  const kernel = {
+    label: "tests/too_large.wgsl",
+    code: `@group(0) @binding(10) var<storage, read_write> x: array<f32>;
+      @compute @workgroup_size(1) fn touch() { x[0] = 1; }`,
+    entry: "touch",
+    inputs: 0,
+    outputs: 0,
+    flats: ["read_write"] as const,
+    params: false,
+    workgroup: [1] as const,
+  };
+  assert.throws(
+    () => device.run(kernel, { flats: [flat], invocations: [1] }),
+    /Cannot bind .* bytes, this adapter allows/,
+  );
+  device.destroy(flat);
+});
+
+Deno.test("Device.slice() refuses a start that cannot be bound", async () => {
+  const device = await Device.open();
+  const flat = device.createFlat("f32", 256);
+  if (device.limits.minStorageBufferOffsetAlignment > 4) {
+    assert.throws(() => device.slice(flat, 1, 4), /expected a multiple of/);
+  }
+  assert.equal(device.slice(flat, 64, 4), device.slice(flat, 64, 4));
+});
+
+Deno.test("a shader that does not compile is reported with its file", async () => {
+  const device = await Device.open();
+  const kernel = {
+    label: "tests/broken.wgsl",
+    code: "@compute @workgroup_size(1) fn broken() { let x: u32 = 1.5; }",
+    entry: "broken",
+    inputs: 0,
+    outputs: 0,
+    flats: [],
+    params: false,
+    workgroup: [1] as const,
+  };
+  await assert.rejects(async () => {
+    device.run(kernel, { invocations: [1] });
+    await device.settle();
+  }, /broken/);
+});
+
+Deno.test("matmul() refuses operands that do not meet, with both shapes", async () => {
+  const device = await Device.open();
+  const a = device.createMatrix(2, 3);
+  const b = device.createMatrix(4, 5);
+  assert.throws(
+    () => device.scope(() => matmul(device, a, b)),
+    /\(2, 3\) and \(4, 5\).*expected a.cols = b.rows/,
+  );
+});
+
+Deno.test("Device.profile() counts dispatches by kernel", async () => {
+  const device = await Device.open();
+  if (!device.features.has("timestamp-query")) {
+    console.log("skipped: this adapter has no timestamp-query");
+    return;
+  }
+  const x = device.upload(new Float32Array(64).fill(1), 8, 8);
+  const rows = await device.profile(() => device.scope(() => add(device, add(device, x, x), x)));
+  assert.deepEqual(rows.map(({ entry, count }) => [entry, count]), [["add", 2]]);
+  assert.ok(rows[0].milliseconds >= 0);
+});

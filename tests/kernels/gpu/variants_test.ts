@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import { attentionSpec, packedIntervals } from "../../../kernels/attention/attention_spec.ts";
+import { Device } from "../../../kernels/gpu/device.ts";
+import { DeviceError } from "../../../kernels/gpu/device_error.ts";
+import { matmul, matmulBt } from "../../../kernels/matmul/matmul.ts";
+import { matmulAtSpec, matmulBtSpec, matmulSpec } from "../../../kernels/matmul/matmul_spec.ts";
+import { flatOf, type KernelSpec, matrixOf, noise, type Values } from "../../../kernels/gpu/spec.ts";
+import type { Layout, Matrix } from "../../../kernels/gpu/tensor.ts";
+import {
+  ATTENTION_VARIANTS,
+  describeVariants,
+  MATMUL_VARIANTS,
+  parseVariants,
+  Variants,
+} from "../../../kernels/gpu/variants.ts";
+import { checkBackward, checkForward } from "../../kernel_check.ts";
+
+for (const layout of ["texture", "buffer"] as Layout[]) {
+  Deno.test(`variants in ${layout} layout`, async (t) => {
+    const device = await Device.open({ layout });
+    for (const { name } of MATMUL_VARIANTS) {
+      device.variants.pin("matmul", name);
+      await t.step(`matmul ${name} equals the reference in all three forms`, async () => {
+        for (const spec of [matmulSpec, matmulBtSpec, matmulAtSpec]) {
+          for (const kernelCase of spec.cases()) await checkForward(device, spec, kernelCase);
+        }
+      });
+      await t.step(`matmul ${name} equals the reference over several tiles`, async () => {
+        const next = noise(7);
+        // Two tiles of 128 a side and one step more than whole tiles of the contraction.
+        const [m, n, k] = [150, 138, 37];
+        const bias = matrixOf(1, n, next);
+        const attributes = { activation: "none" } as const;
+        const ab = { a: matrixOf(m, k, next), b: matrixOf(k, n, next), bias };
+        await checkForward(device, matmulSpec, { name: "tiles", inputs: ab, attributes });
+        const abt = { a: matrixOf(m, k, next), b: matrixOf(n, k, next), bias };
+        await checkForward(device, matmulBtSpec, { name: "tiles", inputs: abt, attributes });
+        const atb = { a: matrixOf(k, m, next), b: matrixOf(k, n, next) };
+        await checkForward(device, matmulAtSpec, { name: "tiles", inputs: atb, attributes });
+      });
+      await t.step(`matmul ${name} uses the part of B that it is told to`, async () => {
+        const next = noise(8);
+        const inputs = { a: matrixOf(9, 6, next), b: matrixOf(20, 90, next), c: matrixOf(90, 6, next) };
+        await checkForward(device, partsSpec, { name: "parts", inputs, attributes: undefined });
+      });
+    }
+    device.variants.pin("matmul", undefined);
+    for (const { name } of ATTENTION_VARIANTS) {
+      device.variants.pin("attention", name);
+      await t.step(`attention ${name} equals the reference, forward and backward`, async () => {
+        for (const kernelCase of [...attentionSpec.cases(), severalBlocks()]) {
+          await checkForward(device, attentionSpec, kernelCase);
+          await checkBackward(device, attentionSpec, kernelCase);
+        }
+      });
+    }
+  });
+}
+
+/** Columns 8..79 of B, rows 5..10 of B, and rows 3..75 of C as the columns of its transpose. */
+const partsSpec: KernelSpec<undefined> = {
+  name: "matmul of a part",
+  cases: () => [],
+  reference: ({ a, b, c }) => ({
+    columns: matmulOf(a, part(b, 5, 6, 8, 72)),
+    rows: matmulOf(a, transposed(part(c, 3, 73, 0, 6))),
+  }),
+  forward: (device, { a, b, c }) => ({
+    columns: matmul(device, a as Matrix, b as Matrix, { columns: { start: 8, count: 72 }, rowStart: 5 }),
+    rows: matmulBt(device, a as Matrix, c as Matrix, { columns: { start: 3, count: 73 } }),
+  }),
+};
+
+function matmulOf(a: Values, b: Values): Values {
+  const bias = matrixOf(1, b.cols, () => 0);
+  return matmulSpec.reference({ a, b, bias }, { activation: "none" }).c;
+}
+
+function part(x: Values, row: number, rows: number, col: number, cols: number): Values {
+  return matrixOf(rows, cols, (r, c) => x.data[(row + r) * x.cols + col + c]);
+}
+
+function transposed(x: Values): Values {
+  return matrixOf(x.cols, x.rows, (r, c) => x.data[c * x.cols + r]);
+}
+
+/** Sequences that cross the borders of blocks of 16 queries, and branches that see a prompt two blocks away. */
+function severalBlocks() {
+  const shape = { heads: 4, kvHeads: 2, headDim: 20 };
+  const { keys, viewers, tokens } = packedIntervals([
+    { prompt: 21, branches: [13, 1, 9] },
+    { prompt: 18, branches: [] },
+  ], 5);
+  const next = noise(11);
+  return {
+    name: "several blocks",
+    inputs: {
+      qkv: matrixOf(tokens, (shape.heads + 2 * shape.kvHeads) * shape.headDim, next),
+      intervals: flatOf("u32", keys),
+      viewers: flatOf("u32", viewers),
+    },
+    attributes: shape,
+  };
+}
+
+Deno.test("Variants serves tiles and pairs on CPU adapters, shared ones on GPUs", () => {
+  const shape = { heads: 4, kvHeads: 4, headDim: 32 };
+  const cpu = new Variants("cpu", true);
+  assert.equal(cpu.matmul("ab", 64, 64, 64).name, "tiles");
+  assert.equal(cpu.attention("forward", 64, shape).name, "pairs");
+  const gpu = new Variants("gpu", false);
+  assert.equal(gpu.matmul("ab", 64, 64, 64).name, "shared");
+  assert.equal(gpu.attention("forward", 64, shape).name, "shared");
+});
+
+Deno.test("Variants puts sizes up to the same power of two in one class", () => {
+  const variants = new Variants("gpu", false);
+  for (const rows of [1025, 1500, 2048, 2049]) variants.matmul("ab", rows, 256, 1);
+  assert.deepEqual(variants.untuned().map(({ name }) => name), ["ab 2048x256x1", "ab 4096x256x1"]);
+});
+
+Deno.test("Variants takes stored choices for classes seen before and after, and forgets unknown names", () => {
+  const stored: Record<string, string> = {
+    "gpu | matmul ab 64x64x64": "shared-small",
+    "gpu | matmul abt 64x64x64": "shared-large",
+    "gpu | matmul atb 64x64x64": "of an older version",
+  };
+  const variants = new Variants("gpu", false);
+  assert.equal(variants.matmul("ab", 64, 64, 64).name, "shared");
+  variants.useStore({ get: (key) => stored[key], set: (key, value) => void (stored[key] = value) });
+  assert.equal(variants.matmul("ab", 64, 64, 64).name, "shared-small");
+  assert.equal(variants.matmul("abt", 64, 64, 64).name, "shared-large");
+  assert.equal(variants.matmul("atb", 64, 64, 64).name, "shared");
+  assert.deepEqual(variants.untuned().map(({ name }) => name), ["atb 64x64x64"]);
+});
+
+Deno.test("describeVariants() names the layout, each operation's variant and why it serves", async () => {
+  const device = await Device.open({ layout: "buffer", variants: { matmul: "shared-small" } });
+  const usual = device.isCpu ? "pairs" : "shared";
+  assert.deepEqual(describeVariants(device), [
+    { operation: "layout", shape: "all", variant: "buffer", why: device.isCpu ? "override" : "default" },
+    { operation: "matmul", shape: "all", variant: "shared-small", why: "override" },
+    { operation: "attention", shape: "all", variant: usual, why: "default" },
+  ]);
+});
+
+Deno.test("parseVariants() reads pairs, and names alone for every operation that has them", () => {
+  assert.deepEqual(parseVariants("matmul=shared, attention=rows, layout=buffer"), {
+    layout: "buffer",
+    variants: { matmul: "shared", attention: "rows" },
+  });
+  assert.deepEqual(parseVariants("shared"), { variants: { matmul: "shared", attention: "shared" } });
+  assert.deepEqual(parseVariants("tiles,texture"), { layout: "texture", variants: { matmul: "tiles" } });
+  assert.deepEqual(parseVariants(""), { variants: {} });
+});
+
+Deno.test("parseVariants() names the known variants when one is unknown", () => {
+  const known =
+    "matmul=tiles|shared|shared-small|shared-large, attention=rows|pairs|shared, layout=texture|buffer";
+  for (const text of ["fast", "matmul=rows", "softmax=tiles", "matmul="]) {
+    assert.throws(() => parseVariants(text), (error: Error) => {
+      assert.ok(error instanceof DeviceError);
+      assert.equal(
+        error.message,
+        `Cannot use variant "${text}": expected ${known}, or a name alone such as "shared"`,
+      );
+      return true;
+    });
+  }
+});

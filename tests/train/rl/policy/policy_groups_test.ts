@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { objectiveMethod } from "../../../../train/rl/objectives/registry.ts";
+import { policyGroups } from "../../../../train/rl/policy/policy_groups.ts";
+import type { Answer, AnswerGroup } from "../../../../train/rl/rollout.ts";
+import type { GroupScore } from "../../../../train/rl/rewards/reward_set.ts";
+
+/** Leaf n is the SID of item n: two tokens, item 3's one. */
+const answer = (leaf: number): Answer => {
+  const tokens = leaf === 3 ? Uint32Array.of(13) : Uint32Array.of(10, leaf);
+  return { leaf, items: [leaf], tokens, nodes: tokens.map((_, place) => place), logProb: 0 };
+};
+const rollout = { leafOf: (item: number) => item, answer };
+
+const groupOf = (target: number, leaves: number[]): AnswerGroup => ({
+  example: { prompt: Uint32Array.of(1, target), targets: [target], history: [], task: 0 },
+  completions: leaves.map(answer),
+  ranked: true,
+});
+const scoreOf = (total: number[], levels?: number[][]): GroupScore => ({
+  total: Float64Array.from(total),
+  byReward: [],
+  levels: levels?.map((values) => Float64Array.from(values)),
+  hits: [],
+});
+
+const groups = [groupOf(0, [0, 1]), groupOf(2, [1, 3])];
+const scores = [scoreOf([1, 0]), scoreOf([0.5, 0.5])];
+const settings = { advantages: "sid", skipZeroVariance: true, sftLossWeight: 0 } as const;
+const grpo = objectiveMethod("grpo");
+/** (1 - mean) / (std + 1e-4) for rewards 1 and 0. */
+const one = 0.5 / (Math.SQRT1_2 + 1e-4);
+
+Deno.test("policyGroups() leaves out groups without advantages, which still count in the mean", () => {
+  const [group, ...others] = policyGroups(groups, scores, rollout, grpo, settings);
+  assert.equal(others.length, 0);
+  assert.deepEqual(group.prompt, Uint32Array.of(1, 0));
+  const advantages = group.advantages.map((values) => [...values as Float64Array]);
+  assert.deepEqual(advantages, [[one, one], [-one, -one]]);
+  // Four completions, two tokens each.
+  assert.deepEqual(group.weights, [1 / 8, 1 / 8]);
+  assert.deepEqual(group.supervised, [0, 0]);
+
+  const kept = policyGroups(groups, scores, rollout, grpo, { ...settings, skipZeroVariance: false });
+  assert.deepEqual(kept.map(({ weights }) => weights), [[1 / 8, 1 / 8], [1 / 8, 1 / 4]]);
+  assert.deepEqual(kept[0], group);
+  assert.deepEqual(kept[1].advantages.map((values) => [...values as Float64Array]), [[0, 0], [0]]);
+});
+
+Deno.test("policyGroups() gives every level its own advantage where rewards have levels", () => {
+  const byLevel = [scoreOf([1, 0], [[1, 1], [1, 0]]), scoreOf([0.5, 0.5])];
+  const level = { ...settings, advantages: "level" as const };
+  const [group] = policyGroups(groups, byLevel, rollout, grpo, level);
+  const advantages = group.advantages.map((values) => [...values as Float64Array]);
+  assert.deepEqual(advantages, [[0, one], [0, -one]]);
+});
+
+Deno.test("policyGroups() adds the cross-entropy of the target at the answer that is it, or at one more", () => {
+  const weighed = { ...settings, sftLossWeight: 0.6 };
+  const [found, added] = policyGroups(groups, scores, rollout, grpo, weighed);
+  // A mean over two prompts and over the target's two tokens.
+  assert.deepEqual(found.supervised, [0.15, 0]);
+  assert.equal(found.completions.length, 2);
+  assert.deepEqual(added.completions, [Uint32Array.of(10, 1), Uint32Array.of(13), Uint32Array.of(10, 2)]);
+  assert.deepEqual(added.nodes[2], Uint32Array.of(0, 1));
+  assert.deepEqual(added.supervised, [0, 0, 0.15]);
+  // It was not an answer: nothing of the policy gradient and of the KL divergence is of it.
+  assert.deepEqual(added.weights, [1 / 8, 1 / 4, 0]);
+  assert.deepEqual([...added.advantages[2] as Float64Array], [0, 0]);
+});

@@ -1,0 +1,26 @@
+import assert from "node:assert/strict";
+import { batched } from "../../../../train/rl/rewards/baseline_scorer.ts";
+
+Deno.test("batched() scores the histories of one moment together, each with its own scores", async () => {
+  const calls: number[] = [];
+  const scorer = batched(async function* (histories) {
+    calls.push(histories.length);
+    for (const [item] of histories) yield await Promise.resolve(Float32Array.of(item, -item));
+  });
+  const lists = await Promise.all([[3], [1, 4], [2]].map((history) => scorer.scores(history)));
+  assert.deepEqual(lists.map(([first]) => first), [3, 1, 2]);
+  assert.deepEqual(await scorer.scores([7]), Float32Array.of(7, -7));
+  assert.deepEqual(calls, [3, 1]);
+});
+
+Deno.test("batched() tells every caller of a failure, and goes on", async () => {
+  let fails = true;
+  const scorer = batched(async function* (histories) {
+    if (fails) throw new Error("no such item");
+    for (const history of histories) yield await Promise.resolve(Float32Array.from(history));
+  });
+  const results = await Promise.allSettled([scorer.scores([1]), scorer.scores([2])]);
+  assert.deepEqual(results.map(({ status }) => status), ["rejected", "rejected"]);
+  fails = false;
+  assert.deepEqual(await scorer.scores([5]), Float32Array.of(5));
+});

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { Device } from "../../../kernels/gpu/device.ts";
+import { Decoder } from "../../../models/decoder/decoder.ts";
+import { readSafetensors, writeSafetensors } from "../../../models/safetensors/safetensors.ts";
+import {
+  checkpointFiles,
+  type CheckpointParts,
+  DivergenceError,
+  loadDecoder,
+  loadTrainer,
+  type TrainerState,
+} from "../../../train/run/checkpoint.ts";
+import { tinyConfig, tinyDecoder, tinyTensors, TinyTraining } from "../../models/decoder/tiny_decoder.ts";
+
+const TOKENS = [3, 1, 4, 1, 5, 9, 2, 6];
+const state: TrainerState = {
+  step: 3,
+  best: { score: 0.25, step: 2, stale: 1 },
+  seconds: 1.5,
+  pending: { sums: [1, 2], shares: [[0.5, 0.5]] },
+  validationDue: true,
+};
+
+async function written(
+  folder: string,
+  parts: Partial<CheckpointParts> & Pick<CheckpointParts, "decoder" | "optimizer">,
+) {
+  const names: string[] = [];
+  await Deno.mkdir(join(folder, "adapter"), { recursive: true });
+  for await (
+    const { name, bytes } of checkpointFiles({ state, companions: [], baseModel: "some/base", ...parts })
+  ) {
+    names.push(name);
+    await Deno.writeFile(join(folder, name), bytes);
+  }
+  return names;
+}
+
+Deno.test("a checkpoint holds the averaged weights as a model, and all that training goes on from", async () => {
+  const folder = await Deno.makeTempDir();
+  const device = await Device.open();
+  const decoder = tinyDecoder(device, tinyConfig(12, true));
+  const training = new TinyTraining(decoder, TOKENS, 0.9);
+  for (let step = 0; step < 3; step++) await training.run(true);
+  const companions = [{ name: "tokenizer.json", bytes: Uint8Array.of(1, 2) }];
+  const names = await written(folder, { decoder, optimizer: training.optimizer, companions });
+  assert.deepEqual([...names].sort(), [
+    "config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "trainer.json",
+    "trainer.safetensors",
+  ]);
+
+  const { arrays, state: read } = await loadTrainer(folder);
+  assert.deepEqual(read, state);
+  assert.deepEqual(arrays, await training.optimizer.state());
+  // The model is the average, the trainer has both.
+  const saved = await loadDecoder(device, folder);
+  const [mean] = await device.read(training.optimizer.average![0]);
+  const [values] = await device.read(saved.parameters.segments[0].values);
+  assert.deepEqual(values, mean);
+  assert.notDeepEqual(arrays.values, arrays.ema);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("a checkpoint of adapters holds them alone besides the merged model", async () => {
+  const folder = await Deno.makeTempDir();
+  const device = await Device.open();
+  const lora = { r: 2, alpha: 4, dropout: 0, targetModules: ["q_proj"], rankStabilised: false };
+  const decoder = new Decoder(device, tinyConfig(12, true), { lora, frozenRows: 8 });
+  const tensors = new Map([...tinyTensors(decoder.config), ...decoder.lora!.initial(1)]);
+  decoder.parameters.load(tensors, "test tensors");
+  const training = new TinyTraining(decoder, TOKENS);
+  await training.run(true);
+  const names = await written(folder, { decoder, optimizer: training.optimizer });
+  assert.ok(names.includes("adapter/adapter_model.safetensors"));
+  const config = JSON.parse(await Deno.readTextFile(join(folder, "adapter/adapter_config.json")));
+  assert.deepEqual([config.base_model_name_or_path, config.r, config.target_modules], ["some/base", 2, [
+    "q_proj",
+  ]]);
+  const model = readSafetensors(await Deno.readFile(join(folder, "model.safetensors")));
+  assert.ok(![...model.keys()].some((name) => name.includes("lora_")));
+  await loadDecoder(device, folder);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("a weight that is not finite is refused as divergence, before the checkpoint is whole", async () => {
+  const device = await Device.open();
+  const decoder = tinyDecoder(device, tinyConfig(12, true));
+  const { optimizer } = new TinyTraining(decoder, TOKENS);
+  const arrays = await optimizer.state();
+  arrays.values[5] = NaN;
+  optimizer.restore(arrays, "a test");
+  await assert.rejects(
+    () => Array.fromAsync(checkpointFiles({ decoder, optimizer, state, companions: [], baseModel: "" })),
+    (error: Error) => error instanceof DivergenceError && /NaN.*before step 3 are intact/.test(error.message),
+  );
+});
+
+Deno.test("loadTrainer() refuses arrays that are not finite and a state of another form", async () => {
+  const folder = await Deno.makeTempDir();
+  const write = (values: number[], json: unknown) =>
+    Promise.all([
+      Deno.writeFile(
+        join(folder, "trainer.safetensors"),
+        writeSafetensors(new Map([["m", { shape: [values.length], data: Float32Array.from(values) }]])),
+      ),
+      Deno.writeTextFile(join(folder, "trainer.json"), JSON.stringify(json)),
+    ]);
+  await assert.rejects(() => loadTrainer(folder), /trainer\.safetensors: no such file/);
+  await write([1, Infinity], state);
+  await assert.rejects(() => loadTrainer(folder), /array m holds Infinity at 1/);
+  await write([1, 2], { ...state, seconds: "long" });
+  await assert.rejects(() => loadTrainer(folder), /trainer\.json at \["seconds"\]/);
+  await write([1, 2], state);
+  assert.deepEqual((await loadTrainer(folder)).arrays.m, Float32Array.of(1, 2));
+  await Deno.remove(folder, { recursive: true });
+});

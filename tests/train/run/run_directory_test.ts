@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { UserError } from "../../../base/user_error.ts";
+import { RunDirectory, writeAtomic } from "../../../train/run/run_directory.ts";
+
+async function withRun(
+  use: (run: RunDirectory) => Promise<void>,
+  options?: { saveTotalLimit: number },
+): Promise<void> {
+  const path = await Deno.makeTempDir();
+  try {
+    const run = new RunDirectory(path, options);
+    await run.create(false);
+    await use(run);
+  } finally {
+    await Deno.remove(path, { recursive: true });
+  }
+}
+
+const namesIn = (path: string) => [...Deno.readDirSync(path)].map(({ name }) => name).sort();
+
+Deno.test("writeAtomic() on a full disk keeps the old file and leaves no temporary one", async () => {
+  await withRun(async ({ path }) => {
+    await writeAtomic(`${path}/a.json`, "old");
+    // Every write to /dev/full fails as on a full disk.
+    await Deno.symlink("/dev/full", `${path}/a.json.tmp`);
+    await assert.rejects(() => writeAtomic(`${path}/a.json`, "new"), (error: Error) => {
+      assert.ok(error instanceof UserError);
+      assert.match(error.message, /Cannot write .*a\.json: .*No space left.*saved before is intact/);
+      return true;
+    });
+    assert.equal(await Deno.readTextFile(`${path}/a.json`), "old");
+    assert.deepEqual(namesIn(path), ["a.json", "checkpoints"]);
+  });
+});
+
+Deno.test("saveCheckpoint() that fails half way keeps the checkpoint before and leaves no temporary folder", async () => {
+  await withRun(async (run) => {
+    await run.saveCheckpoint(1, { a: "one", b: "two" }, true);
+    // The second file is in a folder that does not exist.
+    await assert.rejects(
+      () => run.saveCheckpoint(2, { a: "three", "no/such": "four" }, false),
+      /Cannot save .*step-2: /,
+    );
+    assert.deepEqual(namesIn(`${run.path}/checkpoints`), ["step-1"]);
+    assert.equal(await Deno.readTextFile(`${await run.checkpoint("latest")}/b`), "two");
+  });
+});
+
+Deno.test("saveCheckpoint() keeps the latest and the best alone by default, and drops what a killed run left", async () => {
+  await withRun(async (run) => {
+    await run.saveCheckpoint(1, { a: "1" }, true);
+    await Deno.mkdir(`${run.path}/checkpoints/step-2.tmp`);
+    await run.saveCheckpoint(3, { a: "3" }, false);
+    await run.saveCheckpoint(4, { a: "4" }, false);
+    assert.deepEqual(namesIn(`${run.path}/checkpoints`), ["step-1", "step-4"]);
+    assert.equal(await run.checkpoint("best"), `${run.path}/checkpoints/step-1`);
+  });
+});
+
+for (
+  const [saveTotalLimit, kept] of [
+    [1, ["step-10", "step-2"]],
+    [2, ["step-10", "step-2"]],
+    [3, ["step-10", "step-2", "step-9"]],
+    [0, ["step-1", "step-10", "step-2", "step-3", "step-9"]],
+  ] as const
+) {
+  Deno.test(`saveCheckpoint() with saveTotalLimit ${saveTotalLimit} keeps ${kept.join(", ")}`, async () => {
+    await withRun(async (run) => {
+      for (const step of [1, 2, 3, 9, 10]) await run.saveCheckpoint(step, { a: `${step}` }, step === 2);
+      assert.deepEqual(namesIn(`${run.path}/checkpoints`), kept);
+    }, { saveTotalLimit });
+  });
+}
+
+Deno.test("saveCheckpoint() takes files one after the other, and drops them all where one fails", async () => {
+  await withRun(async (run) => {
+    async function* files(last: string) {
+      yield { name: "a", bytes: Uint8Array.of(1, 2) };
+      yield { name: "b", bytes: last };
+      if (last === "bad") await Promise.reject(new UserError("Cannot make c"));
+    }
+    await run.saveCheckpoint(1, files("good"), true);
+    assert.equal(await Deno.readTextFile(`${await run.checkpoint("latest")}/b`), "good");
+    await assert.rejects(() => run.saveCheckpoint(2, files("bad"), true), /^UserError: Cannot make c$/);
+    assert.deepEqual(namesIn(`${run.path}/checkpoints`), ["step-1"]);
+  });
+});
+
+Deno.test("filterLog() drops refused lines and a last one that is cut off", async () => {
+  await withRun(async (run) => {
+    await run.log({ step: 1 });
+    await run.log({ step: 2 });
+    await Deno.writeTextFile(`${run.path}/metrics.jsonl`, '{"step":3,"lo', { append: true });
+    await run.filterLog(({ step }) => step === 1);
+    assert.equal(await run.read("metrics.jsonl"), '{"step":1}\n');
+  });
+});

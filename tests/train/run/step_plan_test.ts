@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import type { MicroBatch, PackedData } from "../../../train/run/packed_data.ts";
+import { StepPlan } from "../../../train/run/step_plan.ts";
+
+/** Epochs of 3, 4, 3, 4 … steps; a micro batch names its epoch and step. */
+const data = {
+  steps: (epoch: number) => 3 + epoch % 2,
+  microBatches: (epoch: number, step: number) => [{ members: [epoch, step] }] as unknown as MicroBatch[],
+} as unknown as PackedData;
+
+const plan = (options: Partial<ConstructorParameters<typeof StepPlan>[1]>) =>
+  new StepPlan(data, { numTrainEpochs: 3, maxSteps: 0, evalSteps: 0, saveSteps: 0, ...options });
+
+Deno.test("StepPlan counts steps through epochs of different lengths", () => {
+  assert.equal(plan({}).total, 10);
+  assert.equal(plan({ maxSteps: 5 }).total, 5);
+  assert.equal(plan({ maxSteps: 50 }).total, 10);
+  const members = Array.from({ length: 10 }, (_, step) => plan({}).microBatches(step)[0].members.join());
+  assert.deepEqual(members, ["0,0", "0,1", "0,2", "1,0", "1,1", "1,2", "1,3", "2,0", "2,1", "2,2"]);
+  assert.deepEqual([1, 3, 5, 7, 10].map((steps) => plan({}).epochAt(steps)), [1 / 3, 1, 1.5, 2, 3]);
+});
+
+Deno.test("StepPlan evaluates and saves after each epoch, or every so many steps", () => {
+  const due = (is: (steps: number) => boolean) => Array.from({ length: 10 }, (_, i) => i + 1).filter(is);
+  const byEpoch = plan({});
+  assert.deepEqual(due((steps) => byEpoch.isEvaluation(steps)), [3, 7, 10]);
+  assert.deepEqual(due((steps) => byEpoch.isSave(steps)), [3, 7, 10]);
+  const bySteps = plan({ evalSteps: 4 });
+  assert.deepEqual(due((steps) => bySteps.isEvaluation(steps)), [4, 8]);
+  assert.deepEqual(due((steps) => bySteps.isSave(steps)), [4, 8]);
+  const saving = plan({ saveSteps: 5 });
+  assert.deepEqual(due((steps) => saving.isEvaluation(steps)), [3, 7, 10]);
+  assert.deepEqual(due((steps) => saving.isSave(steps)), [5, 10]);
+});

@@ -1,0 +1,112 @@
+import type { DeviceTrie } from "../../decode/device_trie.ts";
+import { Tape } from "../../kernels/tape.ts";
+import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
+import type { EncoderDecoder } from "../../models/encoder_decoder/encoder_decoder.ts";
+import type { Optimizer } from "../../models/optimizer/optimizer.ts";
+import { type PackedPairs, PackedPairsBuffer, type PairGroup } from "../../models/packing/packed_pairs.ts";
+import type { LossLog } from "../../sid/quantizer/term_log.ts";
+import { PairTrieLoss } from "./pair_trie_loss.ts";
+
+/** A step after its forward pass: what losses beside the next item's may read. */
+export interface PairForward {
+  tape: Tape;
+  packed: PackedPairs;
+  /** States (Te, C) of the encoder. */
+  encoded: Matrix;
+  /** States (N D, C) of the decoder. */
+  states: Matrix;
+}
+
+/** What a step computes with. */
+export interface PairStepParts {
+  model: EncoderDecoder;
+  optimizer: Optimizer;
+  /** Items and targets of a step at most: see `PairData`. */
+  capacity: { items: number; pairs: number };
+  /** Tokens of the longest SID. */
+  tokensPerItem: number;
+  /** Tokens that the encoder reads in a step at most. Default: those of as many of the longest SIDs as there are items. */
+  inputs?: number;
+}
+
+/** What a step reads of the settings. */
+export interface PairStepConfig {
+  dropout: number;
+  labelSmoothing: number;
+  /** Share of the loss that is over the codewords that may follow in the catalogue. */
+  trieLossWeight: number;
+  seed: number;
+}
+
+/** Optimizer steps of an encoder-decoder on pairs of histories and next items. Work is submitted, nothing is read. */
+export class PairStep {
+  /** The batch on the device. */
+  readonly buffer: PackedPairsBuffer;
+  #parts: PairStepParts;
+  #config: PairStepConfig;
+  #dropoutSeed: Flat;
+  #trieLoss: PairTrieLoss | undefined;
+
+  constructor(parts: PairStepParts, config: PairStepConfig) {
+    const { model, capacity: { items, pairs }, tokensPerItem, inputs = items * tokensPerItem } = parts;
+    this.#parts = parts;
+    this.#config = config;
+    this.buffer = new PackedPairsBuffer(model.device, { inputs, pairs, depth: tokensPerItem }, model);
+    this.#dropoutSeed = model.device.createFlat("u32", 4);
+    if (config.trieLossWeight > 0) {
+      this.#trieLoss = new PairTrieLoss(model, this.buffer, config.trieLossWeight);
+    }
+  }
+
+  /**
+   * Step `step` of the run. Its loss, the mean over target tokens, is in `log` as `next item`; `extraLoss` adds losses
+   * by `tape.record()` between forward and backward pass, and logs them. `trie` holds the SIDs as they are now.
+   */
+  run(
+    step: number,
+    groups: readonly PairGroup[],
+    trie: DeviceTrie,
+    learningRate: number,
+    log: LossLog,
+    extraLoss?: (forward: PairForward) => void,
+  ): void {
+    const { model, optimizer } = this.#parts;
+    const { device, parameters } = model;
+    const { dropout: rate, labelSmoothing, seed } = this.#config;
+    optimizer.prepare(step, learningRate);
+    log.begin();
+    device.write(this.#dropoutSeed, new Uint32Array([seed, 0, step, 0]));
+    const places = this.buffer.write(groups, 1 / weightOf(groups));
+    this.#trieLoss?.write(trie, groups, places);
+    parameters.clearGradients();
+    const { packed } = this.buffer;
+    device.scope(() => {
+      const tape = new Tape(device, true);
+      const dropout = rate > 0 ? { rate, seed: this.#dropoutSeed } : undefined;
+      const encoded = model.encode(tape, packed.encoder, dropout);
+      const states = model.decode(tape, packed, encoded, dropout);
+      if (this.#trieLoss) this.#trieLoss.loss(tape, trie, states, labelSmoothing);
+      else model.loss(tape, packed, states, { labelSmoothing });
+      extraLoss?.({ tape, packed, encoded, states });
+      tape.backward();
+    });
+    log.add("next item", packed.rowLoss, packed.rowLoss.length);
+    optimizer.step();
+    device.submit();
+  }
+
+  /** Frees its arrays. */
+  destroy(): void {
+    this.buffer.destroy();
+    this.#trieLoss?.destroy();
+    this.#parts.model.device.destroy(this.#dropoutSeed);
+  }
+}
+
+function weightOf(groups: readonly PairGroup[]): number {
+  let sum = 0;
+  for (const { completions } of groups) {
+    for (const { targets, weight = 1 } of completions) sum += weight * targets.length;
+  }
+  return sum;
+}

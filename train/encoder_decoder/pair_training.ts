@@ -1,0 +1,171 @@
+import type { Dataset } from "../../data/dataset.ts";
+import { DeviceTrie } from "../../decode/device_trie.ts";
+import type { Device } from "../../kernels/gpu/device.ts";
+import type { EncoderDecoder } from "../../models/encoder_decoder/encoder_decoder.ts";
+import { Optimizer } from "../../models/optimizer/optimizer.ts";
+import { partsOf } from "../../models/parameters/parameter_parts.ts";
+import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
+import { learningRateAt } from "../../models/optimizer/schedule.ts";
+import { savePretrained } from "../../models/hugging_face/save_pretrained.ts";
+import type { CodeTokens } from "../../prompts/code_tokens.ts";
+import { buildTrie } from "../../sid/trie.ts";
+import { LossLog } from "../../sid/quantizer/term_log.ts";
+import type { BaselineInput, BaselineResult } from "../baselines/method.ts";
+import { trainerFiles, type TrainerState } from "../run/checkpoint.ts";
+import { epochSchedule } from "../run/epoch_config.ts";
+import { trainEpochs } from "../run/epoch_training.ts";
+import { optimizerOptions } from "../run/optimizer_options.ts";
+import { round } from "../../base/round.ts";
+import { Validation } from "../run/validation.ts";
+import type { PairTrainingConfig } from "./pair_config.ts";
+import { PairData, pairGroups } from "./pair_data.ts";
+import { PairStep } from "./pair_step.ts";
+
+/** What {@link trainPairs} is given beside model and SIDs. */
+export interface PairTrainingInput extends BaselineInput {
+  /** Files that go with every checkpoint, such as the index of its SIDs. */
+  companions?: readonly ModelFile[];
+}
+
+/**
+ * Trains an encoder-decoder to write the SIDs of next items, which stay as they are: TIGER (Rajput et al. 2023), and
+ * the stages of ETEGRec with frozen tokens. Epoch by epoch, see `trainEpochs()`.
+ * @throws {DivergenceError} when losses or gradients are not finite.
+ */
+export async function trainPairs(
+  model: EncoderDecoder,
+  tokens: CodeTokens,
+  input: PairTrainingInput,
+  config: PairTrainingConfig,
+): Promise<BaselineResult> {
+  const { device, dataset, run, signal } = input;
+  const data = openPairData(model, tokens, dataset, config);
+  // Both at once, since an epoch is planned for either.
+  const plans = Array.from({ length: config.numTrainEpochs }, (_, epoch) => ({
+    steps: data.steps(epoch),
+    inputs: encoderRows(data, tokens, epoch),
+  }));
+  const steps = plans.map(({ steps }) => steps);
+  const totalSteps = steps.reduce((sum, count) => sum + count, 0);
+  const schedule = epochSchedule(config, totalSteps);
+  const optimizer = new Optimizer(model.parameters, optimizerOptions(config));
+  const log = new LossLog(device, Math.max(...steps));
+  const training = new PairStep({
+    model,
+    optimizer,
+    capacity: data.capacity,
+    tokensPerItem: tokens.longest,
+    inputs: Math.max(...plans.map(({ inputs }) => inputs)),
+  }, config);
+  const validation = pairValidation(device, tokens, dataset, config);
+  const trie = new DeviceTrie(device, buildTrie(tokens.itemTokens));
+  try {
+    return await trainEpochs({
+      device,
+      optimizer,
+      run,
+      resume: input.resume,
+      signal,
+      steps,
+      patience: config.patience,
+      onStart: (done) =>
+        input.onStart?.({
+          parameters: model.parameters.count,
+          sequences: data.epoch.groups,
+          targets: data.epoch.targets,
+          steps: totalSteps,
+          done,
+        }),
+      learningRate: (step) => learningRateAt(step, schedule),
+      step: (step, { epoch, i }, learningRate) =>
+        training.run(step, pairGroups(data.groups(epoch, i), tokens.itemTokens), trie, learningRate, log),
+      losses: () => meanLosses(log),
+      validate: async () => await validation?.quality(model, signal),
+      files: (state) => pairCheckpoint({ model, optimizer, state, companions: input.companions ?? [] }),
+      onStep: input.onStep,
+      onEpoch: input.onEpoch,
+    });
+  } finally {
+    await device.settle(); // of a stopped run, work is in flight
+    for (const part of [training, log, optimizer, trie]) part.destroy();
+    validation?.destroy();
+  }
+}
+
+/** The train split in steps for a model. Throws {@link UserError} where nothing is left to train on. */
+export function openPairData(
+  model: EncoderDecoder,
+  tokens: CodeTokens,
+  dataset: Dataset,
+  { maxHistory, tokensPerBatch, seed }: Pick<PairTrainingConfig, "maxHistory" | "tokensPerBatch" | "seed">,
+): PairData {
+  const total = tokens.itemTokens.reduce((sum, { length }) => sum + length, 0);
+  // By the mean length: where few items of equal codes have one more, that of the longest would leave batches short.
+  const itemsPerBatch = Math.floor(tokensPerBatch * tokens.itemTokens.length / total);
+  return new PairData(dataset, { causal: model.causal, maxHistory, itemsPerBatch }, seed);
+}
+
+// So that few sizes of matrices exist.
+const ROW_BLOCK = 64;
+
+/** Rows of the encoder in the longest step of an epoch, in whole blocks. */
+export function encoderRows(data: PairData, { itemTokens }: CodeTokens, epoch: number): number {
+  return Math.ceil(data.mostTokens(epoch, itemTokens) / ROW_BLOCK) * ROW_BLOCK;
+}
+
+/** Validation by beam search on a subsample; undefined where the split is empty or no samples are asked for. */
+export function pairValidation(
+  device: Device,
+  tokens: CodeTokens,
+  { name, samples }: Dataset,
+  { evalSamples, evalBeams, normalisation, seed }: Pick<
+    PairTrainingConfig,
+    "evalSamples" | "evalBeams" | "normalisation" | "seed"
+  >,
+): Validation | undefined {
+  const valid = samples.valid.filter(({ history }) => history.length > 0);
+  if (valid.length === 0 || evalSamples === 0) return undefined;
+  return new Validation({
+    device,
+    dataset: name,
+    valid,
+    prompts: tokens,
+    samples: evalSamples,
+    beams: evalBeams,
+    normalisation,
+    tokensPerBatch: 0,
+    seed,
+  });
+}
+
+/** Means over the logged steps: of every term, and of their sum. Waits for the device. */
+export async function meanLosses(
+  log: LossLog,
+): Promise<{ loss: number; terms: Record<string, number>; bad: boolean }> {
+  const byTerm = await log.read();
+  const means = Array.from(
+    byTerm,
+    ([term, losses]) => [term, losses.reduce((sum, loss) => sum + loss, 0) / losses.length] as const,
+  );
+  const loss = means.reduce((sum, [, mean]) => sum + mean, 0);
+  // One term is the loss.
+  const terms = Object.fromEntries(
+    means.length > 1 ? means.map(([term, mean]) => [term, round(mean, 5)]) : [],
+  );
+  return { loss, terms, bad: !Number.isFinite(loss) };
+}
+
+/** Files of a checkpoint: the model as transformers stores T5 (averaged weights where EMA is on), and the trainer's. */
+export async function* pairCheckpoint(
+  { model, optimizer, state, companions }: {
+    model: EncoderDecoder;
+    optimizer: Optimizer;
+    state: TrainerState;
+    companions: readonly ModelFile[];
+  },
+): AsyncGenerator<ModelFile> {
+  const { parameters, config } = model;
+  const shapes = parameters.specs.flatMap(partsOf);
+  yield* savePretrained(config, shapes, parameters.readTensors(optimizer.average), { companions });
+  yield* trainerFiles(optimizer, state);
+}

@@ -1,0 +1,174 @@
+import type { Dataset } from "../../../data/dataset.ts";
+import { readPreferences } from "../../../data/preferences.ts";
+import type { RlExample, RlExamples } from "../../../data/packing/rl_examples.ts";
+import { readRlRows } from "../../../data/formats/mimigenrec/rl_rows.ts";
+import { UserError } from "../../../base/user_error.ts";
+import { mixedOrder, rowsPerEpoch } from "../../../prompts/rows/mix.ts";
+import { type AlignmentSource, alignmentSource, type TaskReport } from "../../../prompts/rows/source.ts";
+import type { NextItemPrompts } from "../../../prompts/next_item_prompts.ts";
+import type { TextPromptsOptions } from "../../../prompts/text_prompts.ts";
+import { isFile } from "../../run/run_directory.ts";
+import { taskWeights } from "../../sft/text_inputs.ts";
+import type { RlExampleSettings } from "./settings.ts";
+import { AnswerItems, sharedTargets } from "./targets.ts";
+import { checkTasks, defaultTasks } from "./tasks.ts";
+
+/** As much of a trained run as its examples are made from. */
+export interface RlRun {
+  /** Directory of `dataset`, for the rows of a MIMIGenRec directory. */
+  data: string;
+  /** Its train split and its catalogue. */
+  dataset: Dataset;
+  /** How the model is asked; with `text`, in which words. */
+  prompts: NextItemPrompts;
+  /** Items of a history, the latest ones. */
+  maxHistory: number;
+}
+
+/** What reinforcement learns from, and how much of it there is. */
+export interface RlTrainingSet {
+  /** Prompts with what is right. */
+  examples: RlExamples;
+  /** Rows of each task, with their tokens: answers included, as in fine-tuning. */
+  report: TaskReport[];
+}
+
+/**
+ * Examples of reinforcement for a trained run, in the words that it was trained with and as long as it was trained:
+ * `next-item` of every train sample, and for language models the tasks of {@link RlExampleSettings}. Prompts are kept as
+ * tokens (four bytes each), those of SIDs alone are made when asked for. `onProgress` counts rows.
+ * @throws {UserError} for tasks that the run cannot be asked, that the data or the templates have nothing for, or whose
+ *   answers are worded otherwise than the next item; files that are damaged or of another index; and no rows at all.
+ */
+export async function rlExamples(
+  run: RlRun,
+  settings: RlExampleSettings,
+  onProgress?: (done: number, total: number) => void,
+): Promise<RlTrainingSet> {
+  const { text } = run.prompts;
+  const rowsPath = settings.rows || `${run.data}/rl/train.json`;
+  const hasRows = settings.rows !== "" || await isFile(rowsPath);
+  const weights = settings.tasks.length > 0 ? taskWeights(settings.tasks) : defaultTasks(text, hasRows);
+  checkTasks(Object.keys(weights), text);
+  if (settings.rows !== "" && !weights.rows) {
+    throw new UserError(
+      `Cannot use --rows ${settings.rows} with tasks ${
+        Object.keys(weights).join(", ")
+      }: expected rows among them. ` +
+        "Add it to --tasks, or leave out --rows",
+    );
+  }
+  if (text === undefined) return sidExamples(run, weights["next-item"], settings);
+  if (weights.rows && !hasRows) {
+    throw new UserError(
+      `Cannot reinforce task rows of ${run.dataset.name}: no ${rowsPath}, where MIMIGenRec has it. Name a file with ` +
+        "--rows, or choose other --tasks",
+    );
+  }
+  const source = alignmentSource({
+    ...text,
+    maxLength: text.maxLength ?? Infinity,
+    tasks: weights,
+    most: settings.titleHistories > 0
+      ? { rows: { "titles-to-sid": settings.titleHistories }, seed: settings.seed }
+      : undefined,
+    rows: weights.rows ? await readRlRows(rowsPath, text.texts.sids) : undefined,
+    preferences: settings.preferences
+      ? await readPreferences(settings.preferences, run.dataset.items.length)
+      : undefined,
+    onProgress,
+  });
+  return { examples: textExamples(run, text, source, settings), report: [...source.report] };
+}
+
+function textExamples(
+  { prompts: { itemTokens } }: RlRun,
+  { prompts }: TextPromptsOptions,
+  source: AlignmentSource,
+  { targets: which }: RlExampleSettings,
+): RlExamples {
+  const items = new AnswerItems(itemTokens);
+  const own = Array.from({ length: source.count }, (_, i) => {
+    const found = items.of(source.target(i));
+    if (found !== undefined) return found;
+    throw new UserError(
+      `Cannot reinforce task ${source.tasks[source.taskOf(i)]}: prompts ${prompts.name} word its answer ` +
+        `${
+          JSON.stringify(prompts.tokenizer.decode(source.target(i), true))
+        }, which is not how the model writes the ` +
+        "next item. Leave the task out of --tasks",
+    );
+  });
+  const targets = which === "all" ? sharedTargets(own, (i) => source.prompt(i)) : own;
+  const names = source.tasks.map((name, task) => {
+    const { start, count } = source.ranges[task];
+    return name === "rows"
+      ? Array.from({ length: count }, (_, i) => source.example(start + i).kind ?? name)
+      : name;
+  });
+  const tasks = [...new Set(names.flat())];
+  const taskOf = (i: number) => {
+    const task = source.taskOf(i), name = names[task];
+    return tasks.indexOf(typeof name === "string" ? name : name[i - source.ranges[task].start]);
+  };
+  return {
+    count: source.count,
+    tasks,
+    make: (i): RlExample => ({
+      prompt: source.prompt(i),
+      targets: targets[i],
+      history: source.example(i).history ?? [],
+      task: taskOf(i),
+    }),
+    order: (epoch, seed) => source.order(epoch, seed),
+  };
+}
+
+function sidExamples(
+  { dataset, prompts, maxHistory }: RlRun,
+  weight: number,
+  { targets: which }: RlExampleSettings,
+): RlTrainingSet {
+  const { train } = dataset.samples, name = "next-item";
+  if (train.length === 0 || weight === 0) {
+    throw new UserError(
+      `Cannot reinforce on ${dataset.name}: its train split has no rows for task ${name} with weight ${weight}, ` +
+        "expected at least one. Use data with a train split, and a weight above 0",
+    );
+  }
+  const items = new AnswerItems(prompts.itemTokens);
+  const prompt = (i: number) => prompts.prompt(train[i].history, train[i]);
+  const own = train.map(({ target }) => items.of(prompts.itemTokens[target])!);
+  const targets = which === "all" ? sharedTargets(own, prompt) : own;
+  const range = { name, start: 0, count: train.length, weight };
+  const report: TaskReport = {
+    name,
+    rows: train.length,
+    rowsPerEpoch: rowsPerEpoch(range),
+    tokens: 0,
+    targets: 0,
+    longest: 0,
+    truncated: 0,
+    leftOut: {},
+  };
+  for (const [i, { target }] of train.entries()) {
+    const asked = prompt(i).length, answer = prompts.itemTokens[target].length;
+    report.tokens += asked + answer - 1;
+    report.targets += answer;
+    report.longest = Math.max(report.longest, asked + answer);
+  }
+  return {
+    examples: {
+      count: train.length,
+      tasks: [name],
+      make: (i) => ({
+        prompt: prompt(i),
+        targets: targets[i],
+        history: train[i].history.slice(-maxHistory),
+        task: 0,
+      }),
+      order: (epoch, seed) => mixedOrder([range], epoch, seed),
+    },
+    report: [report],
+  };
+}

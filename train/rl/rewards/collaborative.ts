@@ -1,0 +1,85 @@
+import { UserError } from "../../../base/user_error.ts";
+import { catalogueScores, transitions } from "../../../eval/count_scorers.ts";
+import { gain } from "./hits.ts";
+import { baselineScorer } from "./baseline_scorer.ts";
+import type { RewardContext, RewardMethod } from "./reward.ts";
+
+/** A recommender that scores the whole catalogue. */
+export interface ItemScorer {
+  /** (N) a number an item for a history, oldest item first and not empty; higher is better, on any scale. */
+  scores(history: readonly number[]): Float32Array | Promise<Float32Array>;
+}
+
+/** A kind of {@link ItemScorer}. */
+export interface ScorerMethod {
+  /** What `--collaborative` takes, for messages. */
+  readonly source: string;
+  /** Makes the scorer of a source; undefined for a source that is of another kind. */
+  open(source: string, context: RewardContext): ItemScorer | undefined | Promise<ItemScorer | undefined>;
+}
+
+/** Counts of what was bought after what in the train split: see `transitions` of the baselines. */
+const transitionCounts: ScorerMethod = {
+  source: "transitions",
+  open(source, { dataset }) {
+    if (source !== "transitions") return undefined;
+    const count = dataset.items.length;
+    const scorer = transitions(dataset.samples.train, count);
+    return { scores: (history) => catalogueScores(scorer, history, count) };
+  },
+};
+
+/** One line a kind of scorer. */
+const SCORERS: readonly ScorerMethod[] = [
+  transitionCounts,
+  baselineScorer,
+];
+
+/**
+ * How well other recommenders like a completion: 1 / log2(rank + 1) with the item's rank, from 1, among a recommender's
+ * scores of the catalogue for the history, averaged over recommenders. So it lies in (0, 1] whatever their scales, unlike
+ * the raw logits of MiniOneRec's CF reward. 0 for the items that a recommender likes least, and for examples without a
+ * history. Of items that share a SID the best counts.
+ */
+export const collaborative: RewardMethod = {
+  name: "collaborative",
+  summary: "1/log2(rank + 1) in the lists of other recommenders, counts of transitions unless named",
+  async create(context) {
+    const scorers: ItemScorer[] = [];
+    for (const source of (context.sources.collaborative ?? "transitions").split(",")) {
+      scorers.push(await openScorer(source.trim(), context));
+    }
+    context.warn(
+      "Reward collaborative pays for what another recommender likes, right or wrong: the model may learn to copy that " +
+        "one (reward hacking). Bound it by --beta, and trust NDCG on valid alone",
+    );
+    return {
+      async score({ completions, example }) {
+        const total = new Float64Array(completions.length);
+        if (example.history.length === 0) return total;
+        for (const scorer of scorers) {
+          const scores = await scorer.scores(example.history);
+          const least = scores.reduce((low, score) => Math.min(low, score), Infinity);
+          for (const [i, { items }] of completions.entries()) {
+            const own = Math.max(...items.map((item) => scores[item]));
+            if (own === least) continue;
+            const better = scores.reduce((count, score) => count + (score > own ? 1 : 0), 0);
+            total[i] += gain(better) / scorers.length;
+          }
+        }
+        return total;
+      },
+    };
+  },
+};
+
+async function openScorer(source: string, context: RewardContext): Promise<ItemScorer> {
+  for (const method of SCORERS) {
+    const scorer = await method.open(source, context);
+    if (scorer !== undefined) return scorer;
+  }
+  throw new UserError(
+    `Cannot reward by the scores of ${JSON.stringify(source)}: it is no recommender. Expected ` +
+      SCORERS.map(({ source }) => source).join(" or "),
+  );
+}

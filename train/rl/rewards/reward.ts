@@ -1,0 +1,57 @@
+import type { Device } from "../../../kernels/gpu/device.ts";
+import type { Dataset } from "../../../data/dataset.ts";
+import type { RlExample } from "../../../data/packing/rl_examples.ts";
+
+/** One answer of the model to a prompt: a SID of the catalogue. */
+export interface Completion {
+  /** Its token ids (D). */
+  tokens: Uint32Array;
+  /** Items that have this SID, most popular first; never empty. */
+  items: readonly number[];
+  /** Log-probability of the SID when it was written, in nats; -Infinity for a target that was put into the group. */
+  logProb: number;
+}
+
+/** The answers to one prompt. */
+export interface RewardGroup {
+  /** The prompt and what is right. */
+  example: RlExample;
+  /** G answers; in `beam` rollouts best first, so that the place is the model's rank, in `sample` rollouts as drawn. */
+  completions: readonly Completion[];
+  /** Whether `completions` are in the order of the model's scores. */
+  ranked: boolean;
+}
+
+/** Values of a reward for a group. */
+export interface Reward {
+  /** (G) one value a completion, finite. May be asynchronous, as a function of a user. */
+  score(group: RewardGroup): Float64Array | Promise<Float64Array>;
+  /** (G) lists of D values, one a level of the SID, for advantages a level (HEPO); absent: the whole SID has one. */
+  scoreLevels?(group: RewardGroup): Float64Array[];
+}
+
+/** What rewards are made from. */
+export interface RewardContext {
+  /** Dataset of the run. */
+  dataset: Dataset;
+  /** What the model writes for each item, index = item number. */
+  itemTokens: readonly Uint32Array[];
+  /** File or run directory that a reward needs, by the reward's name: see {@link RewardMethod.needs}. */
+  sources: Readonly<Record<string, string>>;
+  /** The device of the run, for rewards that compute on one. */
+  device(): Promise<Device>;
+  /** Tells the user what to look out for. */
+  warn(message: string): void;
+}
+
+/** A line of the registry. */
+export interface RewardMethod {
+  /** Name for `--reward`. */
+  readonly name: string;
+  /** One line for help texts. */
+  readonly summary: string;
+  /** What must be named beside it, for messages, such as `--embeddings items.npy`. */
+  readonly needs?: string;
+  /** Makes the reward. Throws `UserError` for a source that is missing or does not fit the dataset. */
+  create(context: RewardContext): Reward | Promise<Reward>;
+}

@@ -1,0 +1,204 @@
+import { z } from "zod";
+import { readJson } from "../../base/files/json_file.ts";
+import { UserError } from "../../base/user_error.ts";
+import type { Device } from "../../kernels/gpu/device.ts";
+import { diskFiles } from "../../base/files/disk_files.ts";
+import { Decoder } from "../../models/decoder/decoder.ts";
+import { EMBEDDING, HEAD } from "../../models/decoder/decoder_blocks.ts";
+import { EncoderDecoder, type EncoderDecoderOptions } from "../../models/encoder_decoder/encoder_decoder.ts";
+import { parseEncoderDecoderConfig } from "../../models/encoder_decoder/encoder_decoder_config.ts";
+import { isAdapterTensor } from "../../models/parameters/lora.ts";
+import { mergeLora } from "../../models/parameters/merge_lora.ts";
+import type { Optimizer, OptimizerState } from "../../models/optimizer/optimizer.ts";
+import { partsOf } from "../../models/parameters/parameter_parts.ts";
+import type { TensorMap } from "../../models/parameters/parameters.ts";
+import { peftAdapterFiles } from "../../models/hugging_face/peft_adapter.ts";
+import { type ModelFile, Pretrained } from "../../models/hugging_face/pretrained.ts";
+import { findNonFinite, readSafetensors, writeSafetensors } from "../../models/safetensors/safetensors.ts";
+import { savePretrained } from "../../models/hugging_face/save_pretrained.ts";
+
+/** Where a run stands, beside its arrays. All that exact resume needs: data order and dropout follow from step and seed. */
+export interface TrainerState {
+  /** Optimizer steps done so far. */
+  step: number;
+  /** Best validation score so far, the step that reached it, and evaluations since. */
+  best: { score: number; step: number; stale: number } | null;
+  /** Seconds of training before this checkpoint. */
+  seconds: number;
+  /** Losses since the last log line: see `LossLog`. */
+  pending: { sums: number[]; shares: number[][] };
+  /** The run was stopped between this step and its validation, which a resumed run catches up on. */
+  validationDue: boolean;
+}
+
+const State = z.strictObject({
+  step: z.int().min(0),
+  best: z.strictObject({ score: z.number(), step: z.int(), stale: z.int() }).nullable(),
+  seconds: z.number(),
+  pending: z.strictObject({ sums: z.array(z.number()), shares: z.array(z.array(z.number())) }),
+  validationDue: z.boolean().default(false),
+}) satisfies z.ZodType<TrainerState>;
+
+/** The state before the first step. */
+export function freshState(): TrainerState {
+  return { step: 0, best: null, seconds: 0, pending: { sums: [], shares: [] }, validationDue: false };
+}
+
+/** Training that led to numbers that are not finite: going on from its checkpoint would lead there again. */
+export class DivergenceError extends UserError {
+  /** Shown before the message in stack traces. */
+  override name = "DivergenceError";
+}
+
+/** What a checkpoint is made of. */
+export interface CheckpointParts {
+  decoder: Decoder;
+  optimizer: Optimizer;
+  state: TrainerState;
+  /** Files that go with the model, such as those of its tokenizer. */
+  companions: readonly ModelFile[];
+  /** Name or directory of the model below the adapters, where there are any. */
+  baseModel: string;
+}
+
+/**
+ * Files of a checkpoint: a directory that Hugging Face transformers loads (averaged weights where EMA is on, adapters
+ * merged), the adapters alone in `adapter/`, as PEFT loads them, and what training needs to go on
+ * (`trainer.safetensors`, `trainer.json`). The model is read back one tensor at a time.
+ * @throws {DivergenceError} for a weight that is not finite.
+ */
+export async function* checkpointFiles(
+  { decoder, optimizer, state, companions, baseModel }: CheckpointParts,
+): AsyncGenerator<ModelFile> {
+  const { parameters, lora } = decoder;
+  const adapters: TensorMap = new Map();
+  if (lora) {
+    const replaced = (name: string) => isAdapterTensor(name) || isTable(name);
+    for await (const { name, ...tensor } of parameters.readTensors(optimizer.average, replaced)) {
+      adapters.set(name, tensor);
+    }
+  }
+  const tensors = parameters.readTensors(optimizer.average, (name) => !isAdapterTensor(name));
+  const own = parameters.specs.flatMap(partsOf).filter(({ name }) => !isAdapterTensor(name));
+  try {
+    yield* savePretrained(decoder.config, own, lora ? mergeLora(tensors, adapters, lora) : tensors, {
+      companions,
+    });
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new DivergenceError(
+      `${error.message}. The checkpoints before step ${state.step} are intact. ` +
+        "Start another run with a lower --learning-rate",
+    );
+  }
+  if (lora) {
+    // PEFT replaces modules, and a tied head is one of its own there.
+    const replaced: TensorMap = new Map([EMBEDDING, HEAD].map((name) => [
+      name,
+      (adapters.get(name) ?? adapters.get(EMBEDDING))!,
+    ]));
+    for (const { name, bytes } of peftAdapterFiles(lora, adapters, { baseModel, replaced })) {
+      yield { name: `adapter/${name}`, bytes };
+    }
+  }
+  yield* trainerFiles(optimizer, state);
+}
+
+/** What training needs to go on: `trainer.safetensors` and `trainer.json`, which {@link loadTrainer} reads. */
+export async function* trainerFiles(optimizer: Optimizer, state: TrainerState): AsyncGenerator<ModelFile> {
+  yield await optimizerFile("trainer.safetensors", optimizer);
+  yield { name: "trainer.json", bytes: new TextEncoder().encode(formatState(state)) };
+}
+
+/** Arrays of an optimizer, which {@link loadOptimizer} reads. */
+export async function optimizerFile(name: string, optimizer: Optimizer): Promise<ModelFile> {
+  const arrays = Object.entries(await optimizer.state());
+  const flats = new Map(arrays.map(([name, data]) => [name, { shape: [data.length], data }]));
+  return { name, bytes: writeSafetensors(flats) };
+}
+
+const isTable = (name: string): boolean => name === EMBEDDING || name === HEAD;
+
+/** Text of `trainer.json`. */
+export function formatState(state: TrainerState): string {
+  return JSON.stringify(state, null, 2) + "\n";
+}
+
+/** Builds the decoder of a checkpoint or Hugging Face directory. Throws {@link UserError} for what cannot be used. */
+export async function loadDecoder(device: Device, directory: string): Promise<Decoder> {
+  const pretrained = await Pretrained.open(directory, diskFiles);
+  return await Decoder.load(device, pretrained, pretrained.config);
+}
+
+/** A model whose answers are searched for, whatever its architecture. Throws as the two ways to load one do. */
+export async function loadModel(device: Device, directory: string): Promise<Decoder | EncoderDecoder> {
+  return await codeSizesOf(directory)
+    ? loadEncoderDecoder(device, directory)
+    : loadDecoder(device, directory);
+}
+
+/**
+ * Codewords of each level where the model of a checkpoint is an encoder-decoder over SIDs, undefined where it is none.
+ * @throws {UserError} for an encoder-decoder of words, and where there is no config.
+ */
+export async function codeSizesOf(directory: string): Promise<number[] | undefined> {
+  const path = `${directory}/config.json`;
+  const config = await readJson(path, z.looseObject({ model_type: z.unknown() }));
+  if (config.model_type !== "t5") return undefined;
+  const { code_sizes } = parseEncoderDecoderConfig(config, path);
+  if (code_sizes.length > 0) return code_sizes;
+  throw new UserError(
+    `Cannot use ${path}: it is a T5 of words, expected one of SIDs, with code_sizes. Train one with ` +
+      "`genrec baseline --model tiger`",
+  );
+}
+
+/** Loads an encoder-decoder that a training saved. Throws {@link UserError} for files that are missing or damaged. */
+export async function loadEncoderDecoder(
+  device: Device,
+  directory: string,
+  options?: EncoderDecoderOptions,
+): Promise<EncoderDecoder> {
+  const path = `${directory}/config.json`;
+  const config = parseEncoderDecoderConfig(await readJson(path, z.unknown()), path);
+  const weights = `${directory}/model.safetensors`;
+  const tensors = readSafetensors(await readBytes(weights), weights);
+  const read = (name: string) => {
+    const tensor = tensors.get(name);
+    if (tensor) return Promise.resolve(tensor);
+    return Promise.reject(new UserError(`Cannot use ${weights}: it has no tensor ${name}, expected one`));
+  };
+  return await EncoderDecoder.load(device, { folder: directory, read }, config, options);
+}
+
+/** Optimizer arrays and position of a checkpoint. Throws {@link UserError} for files that are cut off or not finite. */
+export async function loadTrainer(
+  directory: string,
+): Promise<{ arrays: OptimizerState; state: TrainerState }> {
+  const arrays = await loadOptimizer(`${directory}/trainer.safetensors`);
+  return { arrays, state: await readJson(`${directory}/trainer.json`, State) };
+}
+
+/** Arrays of {@link optimizerFile}. Throws {@link UserError} for a file that is cut off or not finite. */
+export async function loadOptimizer(source: string): Promise<OptimizerState> {
+  const tensors = readSafetensors(await readBytes(source), source);
+  const bad = findNonFinite(tensors);
+  if (bad) {
+    throw new UserError(
+      `Cannot resume from ${source}: array ${bad.name} holds ${bad.value} at ${bad.index}, expected finite numbers. ` +
+        "Start another run",
+    );
+  }
+  return Object.fromEntries([...tensors].map(([name, { data }]) => [name, data]));
+}
+
+async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    return await Deno.readFile(path);
+  } catch (error) {
+    const why = error instanceof Deno.errors.NotFound ? "no such file" : (error as Error).message;
+    throw new UserError(
+      `Cannot read ${path}: ${why}. Expected a checkpoint or a Hugging Face model directory`,
+    );
+  }
+}

@@ -1,0 +1,217 @@
+import { UserError } from "../../base/user_error.ts";
+
+/** Files by name: all at once, or one after the other, so that they are not in memory together. */
+export type RunFiles =
+  | Record<string, string | Uint8Array>
+  | AsyncIterable<{ name: string; bytes: string | Uint8Array }>;
+
+/**
+ * Files of a run: `config.json` (resolved), `manifest.json` (version, seed, adapter, input hashes, parent run),
+ * `metrics.jsonl` (one line a log step), `checkpoints/step-N/`, `latest` and `best`, which name checkpoints, and
+ * `failed-batch-N/`, of the step that stopped the run.
+ */
+export class RunDirectory {
+  /** The directory's path, as given. */
+  readonly path: string;
+  #saveTotalLimit: number;
+
+  /**
+   * Names the folder; nothing is read or made yet. `saveTotalLimit` is the number of checkpoints to keep: the latest
+   * ones, and the best whatever its age (both of them with 1); 0 keeps all. Default: 2.
+   */
+  constructor(path: string, { saveTotalLimit = 2 }: { saveTotalLimit?: number } = {}) {
+    this.path = path;
+    this.#saveTotalLimit = saveTotalLimit;
+  }
+
+  /** Throws {@link UserError} if the directory already holds a run, or with `resume` if it holds none. */
+  async check(resume: boolean): Promise<void> {
+    const exists = await isFile(`${this.path}/config.json`);
+    if (exists && !resume) {
+      throw new UserError(
+        `Cannot start a run in ${this.path}: it already holds one. Continue it with --resume, or name another --out`,
+      );
+    }
+    if (!exists && resume) {
+      throw new UserError(`Cannot resume ${this.path}: it holds no run. Start one without --resume`);
+    }
+  }
+
+  /** Makes the directory, checked as by `check()`. */
+  async create(resume: boolean): Promise<void> {
+    await this.check(resume);
+    await attempt(`make ${this.path}`, () => Deno.mkdir(`${this.path}/checkpoints`, { recursive: true }));
+  }
+
+  /** Writes a file whole or not at all. */
+  async write(name: string, content: string | Uint8Array): Promise<void> {
+    await writeAtomic(`${this.path}/${name}`, content);
+  }
+
+  /** Text of a file of the run. Throws {@link UserError} where it is missing. */
+  async read(name: string): Promise<string> {
+    try {
+      return await Deno.readTextFile(`${this.path}/${name}`);
+    } catch (error) {
+      throw new UserError(
+        `Cannot read ${this.path}/${name}: ${
+          reason(error)
+        }. ${this.path} should be a run directory of \`genrec sft\``,
+      );
+    }
+  }
+
+  /** Value of a JSON file of the run. Throws {@link UserError} where it is missing or not JSON. */
+  async readJson(name: string): Promise<unknown> {
+    const text = await this.read(name);
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      throw new UserError(`Cannot read ${this.path}/${name}: not JSON, ${(error as Error).message}`);
+    }
+  }
+
+  /** Appends one line to `metrics.jsonl`. */
+  async log(entry: Record<string, unknown>): Promise<void> {
+    const line = new TextEncoder().encode(JSON.stringify(entry) + "\n");
+    await attempt(
+      "write metrics.jsonl",
+      () => Deno.writeFile(`${this.path}/metrics.jsonl`, line, { append: true }),
+    );
+  }
+
+  /** Drops the log lines that `keep` refuses: a resumed run writes them again. */
+  async filterLog(keep: (entry: Record<string, unknown>) => boolean): Promise<void> {
+    if (!await isFile(`${this.path}/metrics.jsonl`)) return;
+    const lines = (await this.read("metrics.jsonl")).split("\n").filter((line) => {
+      try {
+        return keep(JSON.parse(line));
+      } catch {
+        return false; // the last line of a killed run may be cut
+      }
+    });
+    await this.write("metrics.jsonl", lines.map((line) => line + "\n").join(""));
+  }
+
+  /** Whether there is a checkpoint to continue from. */
+  async hasCheckpoint(): Promise<boolean> {
+    return await isFile(`${this.path}/latest`);
+  }
+
+  /** Directory of a checkpoint; `which` is "latest", "best" or a name such as "step-400". */
+  async checkpoint(which: string): Promise<string> {
+    if (which !== "latest" && which !== "best") return `${this.path}/checkpoints/${which}`;
+    return `${this.path}/checkpoints/${(await this.read(which)).trim()}`;
+  }
+
+  /** Writes a checkpoint directory whole or not at all, then points `latest` (and `best`) to it and drops others. */
+  async saveCheckpoint(step: number, files: RunFiles, best: boolean): Promise<void> {
+    await this.#saveFolder(`checkpoints/step-${step}`, files);
+    await this.write("latest", `step-${step}\n`);
+    if (best) await this.markBest(step);
+    await this.#prune();
+  }
+
+  /** Writes `failed-batch-N/` for the step that stopped a run. Returns its path. */
+  async saveFailedBatch(step: number, files: RunFiles): Promise<string> {
+    return await this.#saveFolder(`failed-batch-${step}`, files);
+  }
+
+  /** Points `best` to the checkpoint of a step. */
+  async markBest(step: number): Promise<void> {
+    await this.write("best", `step-${step}\n`);
+  }
+
+  async #saveFolder(name: string, files: RunFiles): Promise<string> {
+    const target = `${this.path}/${name}`;
+    const temporary = `${target}.tmp`;
+    await attempt(`save ${target}`, async () => {
+      await Deno.remove(temporary, { recursive: true }).catch(ignoreMissing);
+      await leavingNothing(temporary, async () => {
+        await Deno.mkdir(temporary, { recursive: true });
+        if (Symbol.asyncIterator in files) {
+          for await (const { name, bytes } of files) {
+            const folder = name.split("/").slice(0, -1).join("/");
+            if (folder) await Deno.mkdir(`${temporary}/${folder}`, { recursive: true });
+            await writeSynced(`${temporary}/${name}`, bytes);
+          }
+        } else {
+          for (const [file, content] of Object.entries(files)) {
+            await writeSynced(`${temporary}/${file}`, content);
+          }
+        }
+        await Deno.remove(target, { recursive: true }).catch(ignoreMissing);
+        await Deno.rename(temporary, target);
+      });
+    });
+    return target;
+  }
+
+  async #prune(): Promise<void> {
+    const found = await Array.fromAsync(Deno.readDir(`${this.path}/checkpoints`), ({ name }) => name);
+    const stepOf = (name: string) => Number(/^step-(\d+)$/.exec(name)?.[1] ?? NaN);
+    const keep = new Set([(await this.read("latest")).trim()]);
+    if (await isFile(`${this.path}/best`)) keep.add((await this.read("best")).trim());
+    const newestFirst = found.filter((name) => !isNaN(stepOf(name))).sort((a, b) => stepOf(b) - stepOf(a));
+    for (const name of newestFirst) {
+      if (this.#saveTotalLimit === 0 || keep.size < this.#saveTotalLimit) keep.add(name);
+    }
+    for (const name of found) {
+      if (!keep.has(name)) await Deno.remove(`${this.path}/checkpoints/${name}`, { recursive: true });
+    }
+  }
+}
+
+/** Writes `path` by way of a temporary file that is synced and renamed. Throws {@link UserError} when the disk refuses. */
+export async function writeAtomic(path: string, content: string | Uint8Array): Promise<void> {
+  await attempt(`write ${path}`, async () => {
+    await leavingNothing(`${path}.tmp`, async () => {
+      await writeSynced(`${path}.tmp`, content);
+      await Deno.rename(`${path}.tmp`, path);
+    });
+  });
+}
+
+/** Removes what `work` left at `path` when it fails. */
+async function leavingNothing(path: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    await Deno.remove(path, { recursive: true }).catch(() => {}); // the first error is the one to tell
+    throw error;
+  }
+}
+
+async function writeSynced(path: string, content: string | Uint8Array): Promise<void> {
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  const file = await Deno.open(path, { write: true, create: true, truncate: true });
+  try {
+    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+    await file.sync();
+  } finally {
+    file.close();
+  }
+}
+
+async function attempt<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof UserError) throw error; // of what makes the files, not of the disk
+    throw new UserError(`Cannot ${what}: ${reason(error)}. What was saved before is intact`);
+  }
+}
+
+function reason(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "no such file";
+  return (error as Error).message;
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
+}
+
+/** Whether there is a file, and no folder, at a path. */
+export async function isFile(path: string): Promise<boolean> {
+  return await Deno.stat(path).then((stat) => stat.isFile, () => false);
+}

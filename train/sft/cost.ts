@@ -1,0 +1,45 @@
+import { Decoder } from "../../models/decoder/decoder.ts";
+import type { Trie } from "../../sid/trie.ts";
+import type { TrainingPlan } from "../run/estimate.ts";
+import type { MemorySettings } from "../run/memory_check.ts";
+import type { PackedData } from "../run/packed_data.ts";
+import { optimizerOptions } from "../run/optimizer_options.ts";
+import type { SftConfig } from "./config.ts";
+import { type DecoderInputs, decoderOptions } from "./decoder.ts";
+import { sftMicroBatch } from "./rehearsal.ts";
+import { StepPlan } from "../run/step_plan.ts";
+
+/** The run of these settings, for `estimateTraining()`; `trie` is that of the SIDs, where the loss knows it. */
+export function trainingPlan(
+  inputs: DecoderInputs,
+  data: PackedData,
+  config: SftConfig,
+  trie?: Trie,
+): TrainingPlan {
+  const { capacity, epoch } = data;
+  return {
+    dtype: config.dtype,
+    decoder: (device) => new Decoder(device, inputs.architecture, decoderOptions(inputs, config)),
+    capacity,
+    optimizer: optimizerOptions(config),
+    microBatch: sftMicroBatch(config, data.source.tasks, capacity, trie),
+    epoch: { ...epoch, steps: data.steps(0) },
+    steps: new StepPlan(data, config).total,
+  };
+}
+
+/** What of the settings decides about memory. */
+export function memorySettings(config: SftConfig): MemorySettings {
+  const { tokensPerBatch, gradientCheckpointing, dtype, emaDecay, trimVocabulary, loraR, freeze } = config;
+  const tuning = loraR > 0 ? "lora" : freeze === "llm" ? "freeze" : "full";
+  return { tokensPerBatch, gradientCheckpointing, dtype, emaDecay, trimVocabulary, tuning };
+}
+
+/** Settings with those of {@link memorySettings} changed. */
+export function withMemorySettings(
+  config: SftConfig,
+  { tuning, ...settings }: MemorySettings,
+): SftConfig {
+  const loraR = tuning === "lora" ? config.loraR || 16 : 0;
+  return { ...config, ...settings, loraR, freeze: tuning === "freeze" ? "llm" : "none" };
+}

@@ -1,0 +1,298 @@
+import type { Dataset } from "../../data/dataset.ts";
+import { readPreferences } from "../../data/preferences.ts";
+import type { ReadFiles } from "../../base/files/disk_files.ts";
+import { readSftRows } from "../../data/formats/mimigenrec/sft_rows.ts";
+import { readText } from "../../base/files/text_file.ts";
+import { UserError } from "../../base/user_error.ts";
+import { type DecoderConfig, readDecoderConfig } from "../../models/decoder/config.ts";
+import { type ModelFile, Pretrained } from "../../models/hugging_face/pretrained.ts";
+import { Tokenizer } from "../../models/tokenizer/tokenizer.ts";
+import {
+  formatTokenizerConfig,
+  parseTokenizerConfig,
+  specialTokens,
+  type TokenizerConfig,
+} from "../../models/tokenizer/tokenizer_config.ts";
+import { trimTokenizer } from "../../models/tokenizer/trim_tokenizer.ts";
+import { ItemTexts } from "../../prompts/rows/item_texts.ts";
+import { alignmentTexts } from "../../prompts/rows/plan.ts";
+import { alignmentTask, taskTokens } from "../../prompts/tasks/registry.ts";
+import { type AlignmentSource, alignmentSource } from "../../prompts/rows/source.ts";
+import type { TaskInput } from "../../prompts/tasks/task.ts";
+import type { NextItemPrompts } from "../../prompts/next_item_prompts.ts";
+import { genrec } from "../../prompts/built_in.ts";
+import { Prompts } from "../../prompts/prompts.ts";
+import { parseTemplates, type Templates } from "../../prompts/template.ts";
+import { textPrompts } from "../../prompts/text_prompts.ts";
+import { scratchConfig } from "./scratch_decoder.ts";
+import type { SftConfig } from "./config.ts";
+import { isFile } from "../run/run_directory.ts";
+import type { ModelInputs } from "./sid_inputs.ts";
+
+/** Smallest weight of a row, as a share of the mean, where rows weigh as much as their value. */
+const VALUE_FLOOR = 0.1;
+
+/** What a language model learns, is asked and computes with. */
+export interface TextInputs extends ModelInputs {
+  /** Rows of the tasks. */
+  source: AlignmentSource;
+  /** Its words: ours, or those of `prompts`. */
+  templates: Templates;
+  /** With the tokens of the index. */
+  tokenizer: Tokenizer;
+  /** Files of the tokenizer: they go with every checkpoint, which Hugging Face transformers then loads. */
+  companions: ModelFile[];
+  /** Weights to start from; absent: fresh ones. */
+  pretrained?: Pretrained;
+  /** First token that the pretrained model does not know. */
+  firstNewRow: number;
+  /** Rows of the embedding before the tokens of index and tasks, which train even where the model is frozen. */
+  frozenRows: number;
+}
+
+/** Where the texts come from. */
+export interface TextSettings extends SftConfig {
+  /** Directory of the dataset, for the rows of a MIMIGenRec directory. */
+  data: string;
+}
+
+/**
+ * A language model in the words of a template: tokenizer with the tokens of the index, rows of the tasks, prompts.
+ * `onProgress` counts rows.
+ * @throws {UserError} for files that are missing, damaged or do not fit each other, and tasks without rows.
+ */
+export async function textInputs(
+  dataset: Dataset,
+  sids: readonly (readonly string[])[],
+  settings: TextSettings,
+  files: ReadFiles,
+  onProgress?: (done: number, total: number) => void,
+): Promise<TextInputs> {
+  if (settings.model) await checkFolder(settings.model, files);
+  const pretrained = settings.model && !settings.fromScratch
+    ? await Pretrained.open(settings.model, files)
+    : undefined;
+  if (pretrained) checkPretrained(settings);
+  if (settings.valueAware && !dataset.items.some(({ finalValue = 0 }) => finalValue > 0)) {
+    throw new UserError(
+      `Cannot weigh rows by value: no item of ${dataset.name} has a final_value above 0. Leave out --value-aware`,
+    );
+  }
+  const { tokenizer: base, tokenizerConfig } = await readTokenizer(
+    settings.tokenizer || settings.model,
+    files,
+  );
+  const model = await readArchitecture(settings, pretrained, files);
+  const templates = await readTemplates(settings.prompts);
+  const weights = taskWeights(settings.tasks);
+  const rowsPath = `${settings.data}/sft/train.json`;
+  const more = {
+    preferences: settings.preferences
+      ? await readPreferences(settings.preferences, dataset.items.length)
+      : undefined,
+    rows: weights.rows && await isFile(rowsPath) ? await readSftRows(rowsPath) : undefined,
+  };
+  const of = (tokenizer: Tokenizer) => {
+    const special = specialTokens(tokenizer, tokenizerConfig, settings.trimVocabulary ? {} : model);
+    const { category } = settings;
+    const prompts = new Prompts({ templates, tokenizer, special, tokenizerConfig, category });
+    const texts = new ItemTexts(dataset, sids, tokenizer);
+    const input: TaskInput = { dataset, texts, maxHistory: settings.maxHistory, ...more };
+    return { prompts, input, special };
+  };
+
+  // Tokens of the tasks come before those of SIDs, which then are one range.
+  const own = taskTokens(Object.keys(weights), { dataset, rows: more.rows });
+  let tokenizer = base.withTokens(own).withTokens(sids.flat());
+  if (settings.trimVocabulary) {
+    const { prompts, input } = of(tokenizer);
+    const texts = alignmentTexts({ ...input, prompts, tasks: weights });
+    tokenizer = trimTokenizer(tokenizer, texts, settings.trimMinCount).tokenizer;
+  }
+
+  const firstNewRow = Math.min(base.vocabulary, model?.vocab_size ?? Infinity);
+  const frozenRows = Math.min(firstNewRow, rowsBefore(tokenizer, [...own, ...sids.flat()]));
+  if (settings.freeze === "llm" && frozenRows === tokenizer.vocabulary) {
+    throw new UserError(
+      `Cannot freeze ${settings.model}: its tokenizer has the tokens of the index among others, so no rows are left to ` +
+        "train. Leave out --freeze, or use --lora-r 16",
+    );
+  }
+
+  const { prompts, input, special } = of(tokenizer);
+  const source = alignmentSource({
+    ...input,
+    prompts,
+    tasks: weights,
+    maxLength: settings.maxLength,
+    longSequences: settings.longSequences,
+    lossNormalisation: settings.lossNormalisation,
+    historyLossWeight: settings.historyLossWeight,
+    valueAware: settings.valueAware ? { floor: VALUE_FLOOR } : undefined,
+    onProgress,
+  });
+  return {
+    source,
+    templates,
+    prompts: textPrompts({ ...input, prompts, maxLength: settings.maxLength, task: askedTask(weights) }),
+    architecture: architecture(settings, model, tokenizer, special),
+    tokenizer,
+    companions: [
+      { name: "tokenizer.json", bytes: tokenizer.json.slice() },
+      {
+        name: "tokenizer_config.json",
+        bytes: new TextEncoder().encode(formatTokenizerConfig(tokenizer, tokenizerConfig)),
+      },
+    ],
+    pretrained,
+    firstNewRow,
+    frozenRows,
+  };
+}
+
+/**
+ * How a model that was trained on text is asked: with the tokenizer and the templates that its run directory keeps.
+ * @throws {UserError} for files that are missing, damaged or do not fit each other.
+ */
+export async function savedTextPrompts(
+  dataset: Dataset,
+  sids: readonly (readonly string[])[],
+  folder: string,
+  settings: Pick<SftConfig, "maxHistory" | "maxLength" | "tasks" | "prompts" | "category">,
+  files: ReadFiles,
+): Promise<NextItemPrompts> {
+  const { tokenizer, tokenizerConfig } = await readTokenizer(folder, files);
+  const templates = await readTemplates(settings.prompts);
+  const special = specialTokens(tokenizer, tokenizerConfig);
+  const { category } = settings;
+  const prompts = new Prompts({ templates, tokenizer, special, tokenizerConfig, category });
+  const { maxHistory, maxLength } = settings;
+  const texts = new ItemTexts(dataset, sids, tokenizer);
+  const weights = taskWeights(settings.tasks), task = askedTask(weights);
+  const trained = Object.keys(weights).filter((name) => weights[name] > 0);
+  return textPrompts({ dataset, texts, maxHistory, prompts, maxLength, task, trained });
+}
+
+// A model that only knows GPR's tokens of kind before each SID is asked with them.
+function askedTask(weights: Readonly<Record<string, number>>): string {
+  return weights.heterogeneous && !weights["next-item"] ? "heterogeneous" : "next-item";
+}
+
+/**
+ * Reads tokenizer.json and, where they are there, tokenizer_config.json and chat_template.jinja of a folder, or of that
+ * of the tokenizer.json named.
+ */
+export async function readTokenizer(
+  path: string,
+  files: ReadFiles,
+): Promise<{ tokenizer: Tokenizer; tokenizerConfig: TokenizerConfig }> {
+  const folder = path.replace(/\/?tokenizer\.json$/, "") || ".";
+  const names = await files.listFiles(folder);
+  if (!names.includes("tokenizer.json")) {
+    throw new UserError(
+      `Cannot use the tokenizer of ${folder}: it has no tokenizer.json. Expected that of a fast tokenizer: ` +
+        `AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) of Hugging Face transformers writes one`,
+    );
+  }
+  const text = async (name: string) =>
+    names.includes(name) ? new TextDecoder().decode(await files.readFile(`${folder}/${name}`)) : undefined;
+  const source = `${folder}/tokenizer.json`;
+  const tokenizer = new Tokenizer(await files.readFile(source), source);
+  const config = await text("tokenizer_config.json");
+  const tokenizerConfig = config === undefined
+    ? {}
+    : parseTokenizerConfig(config, `${folder}/tokenizer_config.json`);
+  // Newer checkpoints keep the template in a file of its own, which counts where both are there.
+  const chat_template = await text("chat_template.jinja");
+  return {
+    tokenizer,
+    tokenizerConfig: chat_template === undefined ? tokenizerConfig : { ...tokenizerConfig, chat_template },
+  };
+}
+
+/** Templates of a file; ours without one. */
+async function readTemplates(path: string): Promise<Templates> {
+  return path === "" ? genrec : parseTemplates(await readText(path), path);
+}
+
+/** Weights by task from texts such as `sid-to-title=0.5`. Throws {@link UserError} for one that is no such text. */
+export function taskWeights(tasks: readonly string[]): Record<string, number> {
+  const weights: Record<string, number> = {};
+  for (const text of tasks) {
+    const match = /^([a-z-]+)(?:=(\d+(?:\.\d*)?|\.\d+))?$/.exec(text);
+    if (!match || Object.hasOwn(weights, match[1])) {
+      throw new UserError(
+        `Cannot train on task ${
+          JSON.stringify(text)
+        }: expected each name once, with a weight or without, such as ` +
+          "next-item or sid-to-title=0.5",
+      );
+    }
+    weights[alignmentTask(match[1]).name] = Number(match[2] ?? 1);
+  }
+  return weights;
+}
+
+/** A name on the hub is the most likely slip. */
+async function checkFolder(model: string, files: ReadFiles): Promise<void> {
+  const found = await files.listFiles(model).then(() => true, () => false);
+  if (found) return;
+  throw new UserError(
+    `Cannot load a model from ${model}: no such directory. Expected a Hugging Face directory on this machine with ` +
+      "config.json, tokenizer.json and safetensors; nothing is fetched",
+  );
+}
+
+function checkPretrained({ model, tokenizer, trimVocabulary }: SftConfig): void {
+  const flag = trimVocabulary ? "--trim-vocabulary" : tokenizer ? "--tokenizer" : undefined;
+  if (flag === undefined) return;
+  throw new UserError(
+    `Cannot use ${flag} with the pretrained model ${model}: its weights belong to the tokens of its own tokenizer. ` +
+      `Add --from-scratch, or leave out ${flag}`,
+  );
+}
+
+/** Rows before `tokens`, which are the last of the tokenizer; all of its rows where others come after them. */
+function rowsBefore(tokenizer: Tokenizer, tokens: readonly string[]): number {
+  const ids = new Set(tokens.map((token) => tokenizer.idOf(token)));
+  let rows = tokenizer.vocabulary;
+  while (ids.has(rows - 1)) rows--;
+  return rows;
+}
+
+// Config of the directory, whether its weights are used or not; a tokenizer alone says nothing of the model.
+async function readArchitecture(
+  { model, maxLength }: SftConfig,
+  pretrained: Pretrained | undefined,
+  files: ReadFiles,
+): Promise<DecoderConfig | undefined> {
+  if (!model) return undefined;
+  const path = `${model}/config.json`;
+  const config = pretrained?.config ??
+    readDecoderConfig(new TextDecoder().decode(await files.readFile(path)), path);
+  const { max_position_embeddings: positions } = config;
+  if (positions >= maxLength) return config;
+  throw new UserError(
+    `Cannot train on sequences of ${maxLength} tokens: the model of ${model} has ${positions} positions. Use ` +
+      `--max-length ${positions} or less`,
+  );
+}
+
+function architecture(
+  settings: SftConfig,
+  model: DecoderConfig | undefined,
+  tokenizer: Tokenizer,
+  { bos, eos, pad }: ReturnType<typeof specialTokens>,
+): DecoderConfig {
+  // Checkpoints have rows to spare beyond their tokenizer, which new tokens take first.
+  const rows = settings.trimVocabulary ? 0 : model?.vocab_size ?? 0;
+  const vocab_size = Math.max(rows, tokenizer.vocabulary);
+  if (model) return { ...model, vocab_size, eos_token_id: eos, pad_token_id: pad };
+  return scratchConfig(settings, {
+    vocab_size,
+    max_position_embeddings: settings.maxLength,
+    bos_token_id: bos ?? null,
+    eos_token_id: eos,
+    pad_token_id: pad,
+  });
+}
