@@ -21,7 +21,7 @@ import manifest from "../deno.json" with { type: "json" };
 import { Device } from "../kernels/gpu/device.ts";
 import { parseVariants } from "../kernels/gpu/variants.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
-import { VariantFlag } from "./_cli/inputs.ts";
+import { VariantFlag } from "./_cli/open_device.ts";
 import { makeFolder } from "../base/files/line_file.ts";
 
 const GROUPS = ["matmul", "attention", "step"] as const;

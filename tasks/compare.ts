@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../base/user_error.ts";
 import { CREDITS } from "../eval/evaluate.ts";
-import { writeAtomic } from "../train/run/run_directory.ts";
+import { writeAtomic } from "../base/files/write_atomic.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { groupNamed, openGroups } from "./_compare/groups.ts";
 import { comparePage } from "./_compare/html.ts";

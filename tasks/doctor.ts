@@ -7,7 +7,7 @@ import { add } from "../kernels/elementwise/add.ts";
 import { Device, isCpuAdapter } from "../kernels/gpu/device.ts";
 import { describeVariants, type VariantRow } from "../kernels/gpu/variants.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
-import { openDevice } from "./_cli/inputs.ts";
+import { openDevice } from "./_cli/open_device.ts";
 import { cacheFolder } from "../base/files/cache_folder.ts";
 import wgsl from "./doctor.wgsl" with { type: "text" };
 

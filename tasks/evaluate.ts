@@ -21,14 +21,15 @@ import {
   scorerRecommender,
 } from "../eval/recommender.ts";
 import { SLICINGS } from "../eval/slices.ts";
-import { writeAtomic } from "../train/run/run_directory.ts";
+import { writeAtomic } from "../base/files/write_atomic.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { compareFolders } from "./_evaluate/evaluate_compare.ts";
 import { evaluateShards } from "./_evaluate/evaluate_processes.ts";
 import { type EvaluateReport, evaluationLines } from "./_evaluate/evaluate_report.ts";
 import { checkEnded, RowFile, type RowSettings } from "./_evaluate/evaluate_rows.ts";
 import { openShards, SHARD, shardRows } from "./_evaluate/evaluate_shards.ts";
-import { loadInputs, openDevice, VariantFlag } from "./_cli/inputs.ts";
+import { loadInputs } from "../train/run/inputs.ts";
+import { openDevice, VariantFlag } from "./_cli/open_device.ts";
 import { LineFile, makeFolder } from "../base/files/line_file.ts";
 import { RESULT_FORMATS, writeResults } from "./_evaluate/results.ts";
 import {

@@ -4,7 +4,7 @@ import type { BeamResult, BeamSearch } from "../decode/beam_search.ts";
 import { beamsFor, ItemLists } from "../eval/item_lists.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { type HistoryRow, readHistories } from "./_recommend/histories.ts";
-import { openDevice, VariantFlag } from "./_cli/inputs.ts";
+import { openDevice, VariantFlag } from "./_cli/open_device.ts";
 import { ItemLookup, itemsIn } from "./_recommend/item_lookup.ts";
 import { LineFile } from "../base/files/line_file.ts";
 import { openModel, openRun, openSearch, openTrie, RunFlags, type TrainedRun } from "../train/trained_run.ts";

@@ -6,19 +6,24 @@ import { loadTask, registry, type TaskName } from "../tasks/registry.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** A folder may import itself and the folders listed; everything outside tests/ is here. */
-const MAY_IMPORT: Record<string, string[]> = {
-  kernels: [],
-  data: [],
-  models: ["kernels", "data"],
-  sid: ["kernels", "data", "models"],
-  eval: ["kernels", "data", "models", "sid"],
-  train: ["kernels", "data", "models", "sid", "eval"],
-  web: ["kernels", "data", "models", "sid", "eval", "train"],
-  bench: ["kernels", "data", "models", "sid", "eval", "train"],
-  tasks: ["kernels", "data", "models", "sid", "eval", "train", "web", "bench"],
-};
-const WEB_ONLY = ["kernels", "models", "sid", "eval"];
+/** Rooms from the ground up: each may import itself and those before it. `kernels/gpu` and `base/files` are rooms too. */
+const ROOMS = [
+  "base",
+  "base/files",
+  "kernels/gpu",
+  "kernels",
+  "data",
+  "models",
+  "embed",
+  "sid",
+  "prompts",
+  "decode",
+  "eval",
+  "train",
+  "bench",
+  "tasks",
+];
+const WEB_ONLY = ["base", "kernels/gpu", "kernels", "models", "embed", "sid", "prompts", "decode", "eval"];
 const MAX_LINES = 500;
 
 function filesIn(folder: string, extension: string): string[] {
@@ -49,8 +54,14 @@ function specifiers(source: string): string[] {
   return patterns.flatMap((pattern) => [...code.matchAll(pattern)].map((match) => match[1]));
 }
 
+/** The innermost room of a file. */
+function roomOf(path: string): string {
+  const rooms = ROOMS.filter((room) => path.startsWith(`${room}/`));
+  return rooms.reduce((longest, room) => room.length > longest.length ? room : longest, "");
+}
+
 function violations(path: string, source: string): string[] {
-  const folder = path.split("/")[0];
+  const folder = roomOf(path);
   const found: string[] = [];
   for (const specifier of specifiers(source)) {
     if (specifier.startsWith("node:") && WEB_ONLY.includes(folder)) {
@@ -59,11 +70,9 @@ function violations(path: string, source: string): string[] {
     if (!specifier.startsWith(".")) continue;
     const target = relative(root, join(root, dirname(path), specifier));
     if (target === "deno.json" || target === "mod.ts") continue;
-    const to = target.split("/")[0];
-    if (to !== folder && !MAY_IMPORT[folder].includes(to)) {
-      found.push(
-        `${path} imports ${target}: ${folder}/ may import ${MAY_IMPORT[folder].join(", ") || "nothing"}`,
-      );
+    const before = ROOMS.slice(0, ROOMS.indexOf(folder) + 1);
+    if (!before.includes(roomOf(target))) {
+      found.push(`${path} imports ${target}: ${folder}/ may import ${before.join(", ")}`);
     }
   }
   if (WEB_ONLY.includes(folder) && /\b(?:Deno\.|process\.|Buffer\.)/.test(withoutComments(source))) {
@@ -72,7 +81,8 @@ function violations(path: string, source: string): string[] {
   return found;
 }
 
-const sources = Object.keys(MAY_IMPORT).flatMap((folder) => filesIn(folder, ".ts"));
+const TOP = ROOMS.filter((room) => !room.includes("/"));
+const sources = TOP.flatMap((folder) => filesIn(folder, ".ts"));
 
 Deno.test("imports point one way", () => {
   assert.ok(sources.length > 50, `only ${sources.length} sources found`);
@@ -97,7 +107,7 @@ Deno.test("every .wgsl file is imported by a .ts file", () => {
   const imported = new Set(
     sources.flatMap((path) => specifiers(read(path)).map((specifier) => join(dirname(path), specifier))),
   );
-  const shaders = Object.keys(MAY_IMPORT).flatMap((folder) => filesIn(folder, ".wgsl"));
+  const shaders = TOP.flatMap((folder) => filesIn(folder, ".wgsl"));
   assert.ok(shaders.length > 0);
   assert.deepEqual(shaders.filter((path) => !imported.has(path)), []);
 });

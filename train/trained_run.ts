@@ -18,10 +18,11 @@ import { SidVocabulary } from "../sid/tokens.ts";
 import { buildTrie } from "../sid/trie.ts";
 import { codeSizesOf, loadModel } from "./run/checkpoint.ts";
 import { readRetrieval } from "./encoder_decoder/retrieval.ts";
-import { isFile, RunDirectory } from "./run/run_directory.ts";
+import { isFile } from "../base/files/write_atomic.ts";
+import { RunDirectory } from "./run/run_directory.ts";
 import { trainedNormalisation } from "./sft/config.ts";
 import { savedTextPrompts } from "./sft/text_inputs.ts";
-import { loadInputs } from "../tasks/_cli/inputs.ts";
+import { loadInputs } from "./run/inputs.ts";
 
 /** Items of a prompt where nothing tells: the default of the training. */
 const MAX_HISTORY = 10;

@@ -1,6 +1,5 @@
 import { join } from "node:path";
-import { UserError } from "../user_error.ts";
-import { writeAtomic } from "../../train/run/run_directory.ts";
+import { attempt, writeAll, writeAtomic } from "./write_atomic.ts";
 
 /** Makes a folder and its parents. Throws {@link UserError} where a file is in the way or the disk refuses. */
 export async function makeFolder(path: string): Promise<void> {
@@ -60,21 +59,5 @@ export class LineFile implements AsyncDisposable {
     if (!this.#file) return;
     this.#file.close();
     await Deno.remove(`${this.path}.tmp`);
-  }
-}
-
-/** Writes bytes at the place of a file, all of them. */
-export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-}
-
-/** Does what the disk may refuse: throws {@link UserError} then, `what` being the work in words. */
-export async function attempt<T>(what: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw new UserError(
-      `Cannot ${what}: ${(error as Error).message}. Free some space, or name another --out`,
-    );
   }
 }

@@ -3,7 +3,7 @@ import type { BaselineEpoch, BaselineFacts } from "../../train/baselines/method.
 import type { RunDirectory } from "../../train/run/run_directory.ts";
 import type { TaskIO } from "./cli.ts";
 import { short } from "./format.ts";
-import type { RunManifest } from "./inputs.ts";
+import type { RunManifest } from "../../train/run/inputs.ts";
 import { sizeLines } from "./training_lines.ts";
 import type { Progress } from "./progress.ts";
 

@@ -1,4 +1,4 @@
-import { attempt } from "../../base/files/line_file.ts";
+import { attempt } from "../../base/files/write_atomic.ts";
 
 /**
  * Rows of numbers that grow batch by batch in `PATH.partial`, so that stopped work goes on where it was. The file

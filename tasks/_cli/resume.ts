@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { UserError } from "../../base/user_error.ts";
 import type { RunDirectory } from "../../train/run/run_directory.ts";
 import { quoted } from "./format.ts";
-import type { RunManifest } from "./inputs.ts";
+import type { RunManifest } from "../../train/run/inputs.ts";
 
 /**
  * Throws {@link UserError} unless `settings`, `texts` (files of the run) and the contents of `files` are those that a run

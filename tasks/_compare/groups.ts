@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { didYouMean } from "../../base/did_you_mean.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Credit } from "../../eval/evaluate.ts";
-import { isFile } from "../../train/run/run_directory.ts";
+import { isFile } from "../../base/files/write_atomic.ts";
 import { UsageError } from "../_cli/cli.ts";
 import { isSameSetting, readRun, type RunFacts } from "./runs.ts";
 import { checkPaired, type EvaluationFolder, readEvaluation } from "../_evaluate/evaluation_folder.ts";

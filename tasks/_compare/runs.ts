@@ -5,7 +5,8 @@ import { readJsonLines } from "../../base/files/json_lines.ts";
 import { diskFiles } from "../../base/files/disk_files.ts";
 import { UserError } from "../../base/user_error.ts";
 import { readFileHeader, sizeOf } from "../../models/safetensors/safetensors_header.ts";
-import { isFile, RunDirectory } from "../../train/run/run_directory.ts";
+import { isFile } from "../../base/files/write_atomic.ts";
+import { RunDirectory } from "../../train/run/run_directory.ts";
 import type { EvaluationFolder } from "../_evaluate/evaluation_folder.ts";
 
 /** A setting as JSON. */

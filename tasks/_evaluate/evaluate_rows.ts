@@ -5,8 +5,9 @@ import { readJson } from "../../base/files/json_file.ts";
 import { readJsonLines } from "../../base/files/json_lines.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Prediction } from "../../eval/evaluate.ts";
-import { isFile, writeAtomic } from "../../train/run/run_directory.ts";
-import { attempt, makeFolder, writeAll } from "../../base/files/line_file.ts";
+import { isFile, writeAtomic } from "../../base/files/write_atomic.ts";
+import { attempt, writeAll } from "../../base/files/write_atomic.ts";
+import { makeFolder } from "../../base/files/line_file.ts";
 
 /** What the rows of an evaluation follow from: part of `metrics.json`, and `evaluation.json` until there is one. */
 export const RowSettings = z.object({

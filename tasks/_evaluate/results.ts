@@ -4,7 +4,7 @@ import { readJsonLines } from "../../base/files/json_lines.ts";
 import type { ResultFormat } from "../../data/result_files/format.ts";
 import * as registry from "../../data/result_files/registry.ts";
 import { DEFAULT_KS, type Rank, rankMetrics } from "../../eval/metrics.ts";
-import { writeAtomic } from "../../train/run/run_directory.ts";
+import { writeAtomic } from "../../base/files/write_atomic.ts";
 import { LineFile, makeFolder } from "../../base/files/line_file.ts";
 
 const formats: Record<keyof typeof registry, ResultFormat> = registry;

@@ -5,11 +5,11 @@ import { readResults } from "../../data/result_files/read.ts";
 import { RawIndex } from "../../data/formats/schema.ts";
 import { DEFAULT_KS } from "../../eval/metrics.ts";
 import { checkRows, type Score, scoreResults } from "../../eval/score.ts";
-import { isFile } from "../../train/run/run_directory.ts";
+import { isFile } from "../../base/files/write_atomic.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import { CUTOFF_COLUMNS, cutoffRow } from "./evaluate_report.ts";
 import { figure } from "../_cli/format.ts";
-import { loadInputs } from "../_cli/inputs.ts";
+import { loadInputs } from "../../train/run/inputs.ts";
 import { writeReport } from "../../base/files/line_file.ts";
 import { tableLines } from "../_cli/table.ts";
 

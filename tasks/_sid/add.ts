@@ -6,7 +6,7 @@ import type { Embeddings } from "../../sid/embeddings.ts";
 import { type Placement, placeNewItems } from "../../sid/methods/place_new.ts";
 import { parseToken } from "../../sid/tokens.ts";
 import type { TaskIO } from "../_cli/cli.ts";
-import { openDevice } from "../_cli/inputs.ts";
+import { openDevice } from "../_cli/open_device.ts";
 import { tableLines } from "../_cli/table.ts";
 import { namelessItems, storedItems } from "./catalogue.ts";
 import { methodOf, type SidFlags } from "./flags.ts";

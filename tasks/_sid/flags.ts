@@ -3,7 +3,7 @@ import { INDEX_STYLES, TOKEN_ORDERS } from "../../data/formats/index_file.ts";
 import { COLLISION_POLICIES } from "../../sid/collisions/registry.ts";
 import type { SidMethod } from "../../sid/method.ts";
 import * as registry from "../../sid/methods/registry.ts";
-import { VariantFlag } from "../_cli/inputs.ts";
+import { VariantFlag } from "../_cli/open_device.ts";
 import { settingsFlags } from "../_cli/settings_flags.ts";
 
 /** Every way to make SIDs. */

@@ -23,7 +23,7 @@ import type { Embeddings } from "../../sid/embeddings.ts";
 import { htmlReport, type SidReportFile } from "../../sid/report/html_report.ts";
 import type { SidModel } from "../../sid/method.ts";
 import type { Placement } from "../../sid/methods/place_new.ts";
-import { isFile, writeAtomic } from "../../train/run/run_directory.ts";
+import { isFile, writeAtomic } from "../../base/files/write_atomic.ts";
 import { makeFolder } from "../../base/files/line_file.ts";
 import { DIALECTS } from "../embed.ts";
 import { methods } from "./flags.ts";

@@ -3,7 +3,7 @@ import manifest from "../../deno.json" with { type: "json" };
 import { policies } from "../../sid/collisions/registry.ts";
 import type { SidReportFile } from "../../sid/report/html_report.ts";
 import type { TaskIO } from "../_cli/cli.ts";
-import { openDevice } from "../_cli/inputs.ts";
+import { openDevice } from "../_cli/open_device.ts";
 import { settingsOf } from "../_cli/settings_flags.ts";
 import { methodOf, methods, type SidFlags } from "./flags.ts";
 import { FILES, type StoredSids, writeSids } from "./folder.ts";

@@ -8,7 +8,7 @@ import type { TextProvider } from "../../embed/provider.ts";
 import type { Embeddings } from "../../sid/embeddings.ts";
 import { applyLinearMap, fitLinearMap } from "../../sid/kmeans/linear_map.ts";
 import type { TaskIO } from "../_cli/cli.ts";
-import { openDevice } from "../_cli/inputs.ts";
+import { openDevice } from "../_cli/open_device.ts";
 import { providers, textsOf } from "../embed.ts";
 import type { SidFlags } from "./flags.ts";
 import type { Recipe, StoredSids } from "./folder.ts";

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { loadRlState } from "../../train/rl/state.ts";
-import { isFile, RunDirectory } from "../../train/run/run_directory.ts";
+import { isFile } from "../../base/files/write_atomic.ts";
+import { RunDirectory } from "../../train/run/run_directory.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import type { StageOutcome } from "./etegrec_stages.ts";
 import { rl, task as rlTask } from "../rl.ts";

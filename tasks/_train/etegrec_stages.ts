@@ -22,10 +22,11 @@ import { pretrainingConfig } from "../../train/etegrec/tokenizer_config.ts";
 import { encoderDecoderConfig, type PairTrainingConfig } from "../../train/encoder_decoder/pair_config.ts";
 import { trainPairs } from "../../train/encoder_decoder/pair_training.ts";
 import { retrievalFiles } from "../../train/encoder_decoder/retrieval.ts";
-import { isFile, RunDirectory } from "../../train/run/run_directory.ts";
+import { isFile } from "../../base/files/write_atomic.ts";
+import { RunDirectory } from "../../train/run/run_directory.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import { EpochProgress } from "../_cli/epoch_progress.ts";
-import type { RunManifest } from "../_cli/inputs.ts";
+import type { RunManifest } from "../../train/run/inputs.ts";
 import { endedAs } from "../_cli/training_lines.ts";
 import { duration, type Progress } from "../_cli/progress.ts";
 

@@ -21,7 +21,7 @@ import {
 } from "../encoder_decoder/pair_config.ts";
 import { trainPairs } from "../encoder_decoder/pair_training.ts";
 import { readRetrieval, type Retrieval, retrievalFiles } from "../encoder_decoder/retrieval.ts";
-import { isFile } from "../run/run_directory.ts";
+import { isFile } from "../../base/files/write_atomic.ts";
 import type { BaselineMethod, TrainedBaseline } from "./method.ts";
 
 /** Settings of {@link tiger}. */

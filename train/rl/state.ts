@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { readJson } from "../../base/files/json_file.ts";
-import { isFile } from "../run/run_directory.ts";
+import { isFile } from "../../base/files/write_atomic.ts";
 
 /** Where a run of reinforcement learning stands, beside the arrays of its optimizer: `rl.json` of a checkpoint. */
 export interface RlState {

@@ -1,3 +1,11 @@
+import {
+  attempt,
+  diskReason,
+  isFile,
+  leavingNothing,
+  writeAtomic,
+  writeSynced,
+} from "../../base/files/write_atomic.ts";
 import { UserError } from "../../base/user_error.ts";
 
 /** Files by name: all at once, or one after the other, so that they are not in memory together. */
@@ -40,12 +48,16 @@ export class RunDirectory {
   /** Makes the directory, checked as by `check()`. */
   async create(resume: boolean): Promise<void> {
     await this.check(resume);
-    await attempt(`make ${this.path}`, () => Deno.mkdir(`${this.path}/checkpoints`, { recursive: true }));
+    await attempt(
+      `make ${this.path}`,
+      () => Deno.mkdir(`${this.path}/checkpoints`, { recursive: true }),
+      INTACT,
+    );
   }
 
   /** Writes a file whole or not at all. */
   async write(name: string, content: string | Uint8Array): Promise<void> {
-    await writeAtomic(`${this.path}/${name}`, content);
+    await writeAtomic(`${this.path}/${name}`, content, INTACT);
   }
 
   /** Text of a file of the run. Throws {@link UserError} where it is missing. */
@@ -55,7 +67,7 @@ export class RunDirectory {
     } catch (error) {
       throw new UserError(
         `Cannot read ${this.path}/${name}: ${
-          reason(error)
+          diskReason(error)
         }. ${this.path} should be a run directory of \`genrec sft\``,
       );
     }
@@ -77,6 +89,7 @@ export class RunDirectory {
     await attempt(
       "write metrics.jsonl",
       () => Deno.writeFile(`${this.path}/metrics.jsonl`, line, { append: true }),
+      INTACT,
     );
   }
 
@@ -143,7 +156,7 @@ export class RunDirectory {
         await Deno.remove(target, { recursive: true }).catch(ignoreMissing);
         await Deno.rename(temporary, target);
       });
-    });
+    }, INTACT);
     return target;
   }
 
@@ -162,56 +175,9 @@ export class RunDirectory {
   }
 }
 
-/** Writes `path` by way of a temporary file that is synced and renamed. Throws {@link UserError} when the disk refuses. */
-export async function writeAtomic(path: string, content: string | Uint8Array): Promise<void> {
-  await attempt(`write ${path}`, async () => {
-    await leavingNothing(`${path}.tmp`, async () => {
-      await writeSynced(`${path}.tmp`, content);
-      await Deno.rename(`${path}.tmp`, path);
-    });
-  });
-}
-
-/** Removes what `work` left at `path` when it fails. */
-async function leavingNothing(path: string, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    await Deno.remove(path, { recursive: true }).catch(() => {}); // the first error is the one to tell
-    throw error;
-  }
-}
-
-async function writeSynced(path: string, content: string | Uint8Array): Promise<void> {
-  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-  const file = await Deno.open(path, { write: true, create: true, truncate: true });
-  try {
-    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-    await file.sync();
-  } finally {
-    file.close();
-  }
-}
-
-async function attempt<T>(what: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof UserError) throw error; // of what makes the files, not of the disk
-    throw new UserError(`Cannot ${what}: ${reason(error)}. What was saved before is intact`);
-  }
-}
-
-function reason(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "no such file";
-  return (error as Error).message;
-}
+/** What to do when the disk refuses a checkpoint. */
+const INTACT = "What was saved before is intact";
 
 function ignoreMissing(error: unknown): void {
   if (!(error instanceof Deno.errors.NotFound)) throw error;
-}
-
-/** Whether there is a file, and no folder, at a path. */
-export async function isFile(path: string): Promise<boolean> {
-  return await Deno.stat(path).then((stat) => stat.isFile, () => false);
 }

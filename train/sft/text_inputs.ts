@@ -26,7 +26,7 @@ import { parseTemplates, type Templates } from "../../prompts/template.ts";
 import { textPrompts } from "../../prompts/text_prompts.ts";
 import { scratchConfig } from "./scratch_decoder.ts";
 import type { SftConfig } from "./config.ts";
-import { isFile } from "../run/run_directory.ts";
+import { isFile } from "../../base/files/write_atomic.ts";
 import type { ModelInputs } from "./sid_inputs.ts";
 
 /** Smallest weight of a row, as a share of the mean, where rows weigh as much as their value. */

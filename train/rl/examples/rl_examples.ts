@@ -7,7 +7,7 @@ import { mixedOrder, rowsPerEpoch } from "../../../prompts/rows/mix.ts";
 import { type AlignmentSource, alignmentSource, type TaskReport } from "../../../prompts/rows/source.ts";
 import type { NextItemPrompts } from "../../../prompts/next_item_prompts.ts";
 import type { TextPromptsOptions } from "../../../prompts/text_prompts.ts";
-import { isFile } from "../../run/run_directory.ts";
+import { isFile } from "../../../base/files/write_atomic.ts";
 import { taskWeights } from "../../sft/text_inputs.ts";
 import type { RlExampleSettings } from "./settings.ts";
 import { AnswerItems, sharedTargets } from "./targets.ts";

@@ -1,7 +1,7 @@
 import { UserError } from "../../../base/user_error.ts";
 import { loadBaseline } from "../../baselines/load.ts";
 import type { TrainedBaseline } from "../../baselines/method.ts";
-import { isFile } from "../../run/run_directory.ts";
+import { isFile } from "../../../base/files/write_atomic.ts";
 import type { ItemScorer, ScorerMethod } from "./collaborative.ts";
 
 /** The best checkpoint of a run directory of `genrec baseline`. */

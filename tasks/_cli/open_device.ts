@@ -1,0 +1,54 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import manifest from "../../deno.json" with { type: "json" };
+import { cacheFolder } from "../../base/files/cache_folder.ts";
+import { Device, type DeviceOptions } from "../../kernels/gpu/device.ts";
+import { type ChoiceStore, parseVariants } from "../../kernels/gpu/variants.ts";
+import { remember } from "./open_devices.ts";
+
+/** The flag that all tasks with a device share. */
+export const VariantFlag = {
+  variant: z.string().default("").describe(
+    "kernels to use instead of the tuned ones, e.g. matmul=shared,attention=rows,layout=buffer",
+  ),
+};
+
+/**
+ * Opens the device with the choices that `--variant` names and those that earlier tuning left in the user's cache;
+ * matrices are stored as `storage` says unless the variant says otherwise.
+ */
+export async function openDevice(
+  variant: string,
+  storage: Pick<DeviceOptions, "layout" | "dtype"> = {},
+): Promise<{ device: Device; store: ChoiceStore }> {
+  const device = await Device.open({ ...storage, ...parseVariants(variant) });
+  remember(device);
+  const store = choiceStore();
+  device.variants.useStore(store);
+  return { device, store };
+}
+
+/** Tuned kernel choices in `variants.json` of the user's cache; a file that cannot be written is only not kept. */
+function choiceStore(): ChoiceStore {
+  const path = join(cacheFolder(), "variants.json");
+  const prefix = `${manifest.version} deno ${Deno.version.deno} | `;
+  let choices: Record<string, string> = {};
+  try {
+    choices = JSON.parse(readFileSync(path, "utf8"));
+  } catch {
+    // Nothing tuned yet.
+  }
+  return {
+    get: (key) => choices[prefix + key],
+    set(key, value) {
+      choices[prefix + key] = value;
+      try {
+        mkdirSync(cacheFolder(), { recursive: true });
+        writeFileSync(path, JSON.stringify(choices, null, 1));
+      } catch {
+        // Tuned again next time.
+      }
+    },
+  };
+}
