@@ -60,9 +60,11 @@ export type { BySplit, DatasetStatistics, SidStatistics } from "./data/statistic
 export { synthetic, type SyntheticOptions } from "./data/synthetic/shop.ts";
 export { UserError } from "./base/user_error.ts";
 
-export type { AttentionKernels, AttentionShape, AttentionVariant } from "./kernels/attention/attention.ts";
+export { ATTENTION, type AttentionPass, type AttentionShape } from "./kernels/attention/attention.ts";
+export type { AttentionKernels, AttentionVariant } from "./kernels/attention/variant.ts";
 export { Device, type DeviceMemory, type DeviceOptions } from "./kernels/gpu/device.ts";
-export type { MatmulForm, MatmulVariant } from "./kernels/matmul/matmul.ts";
+export { MATMUL, type MatmulShape } from "./kernels/matmul/matmul.ts";
+export type { MatmulForm, MatmulVariant } from "./kernels/matmul/variant.ts";
 export { DeviceError } from "./kernels/gpu/device_error.ts";
 export type { TokenOccurrences } from "./kernels/rows/embedding.ts";
 export type { RowBlock } from "./kernels/rows/gather_rows.ts";
@@ -77,12 +79,14 @@ export { type Normalisation, NORMALISATIONS, type TrieEdges } from "./kernels/tr
 export {
   type ChoiceStore,
   type Operation,
-  parseVariants,
-  type ShapeClass,
-  type VariantNames,
+  type PinnedVariant,
+  type Variant,
+  variantOf,
   type VariantRow,
   Variants,
 } from "./kernels/gpu/variants.ts";
+export type { TunableOperation, Workload } from "./kernels/gpu/workload.ts";
+export { parseVariants } from "./kernels/variant_names.ts";
 
 export {
   type CatalogueInput,

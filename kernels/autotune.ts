@@ -1,9 +1,8 @@
-import { attention, attentionBackward, qkvColumns } from "./attention/attention.ts";
 import type { Device } from "./gpu/device.ts";
-import { matmul, matmulAt, matmulBt } from "./matmul/matmul.ts";
-import { noise } from "./gpu/spec.ts";
-import { type Flat, groupsOf, type Matrix, type Tensor } from "./gpu/tensor.ts";
-import { ATTENTION_VARIANTS, type ChoiceStore, MATMUL_VARIANTS, type ShapeClass } from "./gpu/variants.ts";
+import type { Flat, Tensor } from "./gpu/tensor.ts";
+import type { ChoiceStore } from "./gpu/variants.ts";
+import type { TunableOperation } from "./gpu/workload.ts";
+import { OPERATIONS } from "./operations.ts";
 
 /** How `autotune()` reports and how long it takes. */
 export interface AutotuneOptions {
@@ -27,7 +26,6 @@ const HOPELESS = 2; // times slower than the best so far: not worth more samples
 const SMALLEST_GAIN = 0.03;
 /** Largest difference between candidates, relative to the largest result, by how that is stored. */
 const TOLERANCE = { f32: 1e-3, f16: 5e-3 };
-const SEQUENCE = 64; // keys that the last query of an attention workload sees
 
 /**
  * Times the variants of every shape class that the device was asked for and that has no choice in `store`, and serves
@@ -43,13 +41,15 @@ export async function autotune(
 ): Promise<void> {
   device.variants.useStore(store);
   const fence = device.createFlat("u32", 4);
-  for (const shape of device.variants.untuned()) {
-    const timings = await device.scope(() => timeCandidates(device, shape, fence, budget, log));
-    if (!timings.length) continue;
-    const best = pickFastest(timings);
-    device.variants.adopt(shape, best);
-    const figures = timings.map(({ name, seconds }) => `${name} ${(median(seconds) * 1e6).toFixed(0)} us`);
-    log(`${shape.operation} ${shape.name}: ${best} (${figures.join(", ")})`);
+  for (const operation of OPERATIONS) {
+    for (const shape of device.variants.untuned(operation)) {
+      const timings = await device.scope(() => timeCandidates(device, operation, shape, fence, budget, log));
+      if (!timings.length) continue;
+      const best = pickFastest(timings);
+      device.variants.adopt(operation, shape, best);
+      const figures = timings.map(({ name, seconds }) => `${name} ${(median(seconds) * 1e6).toFixed(0)} us`);
+      log(`${operation.name} ${operation.className(shape)}: ${best} (${figures.join(", ")})`);
+    }
   }
   device.destroy(fence);
 }
@@ -75,33 +75,34 @@ export function pickFastest(timings: readonly Timing[]): string {
 
 async function timeCandidates(
   device: Device,
-  shape: ShapeClass,
+  operation: TunableOperation,
+  shape: unknown,
   fence: Flat,
   budget: number,
   log: (line: string) => void,
 ): Promise<Timing[]> {
-  const { call, flats } = workload(device, shape);
+  const { call, flats } = operation.workload(device, shape);
+  const title = `${operation.name} ${operation.className(shape)}`;
   const timings: Timing[] = [];
   let expected: Float32Array | undefined;
-  const variants = shape.operation === "matmul" ? MATMUL_VARIANTS : ATTENTION_VARIANTS;
   try {
-    for (const { name } of variants) {
-      device.variants.pin(shape.operation, name);
+    for (const { name } of operation.variants) {
+      device.variants.pin(operation, name);
       try {
         const actual = await device.scope(async () => (await device.read(call()))[0]);
         expected ??= actual;
         if (difference(actual, expected) > TOLERANCE[device.dtype]) {
-          log(`${shape.operation} ${shape.name}: ${name} gives other numbers than the first, not used`);
+          log(`${title}: ${name} gives other numbers than the first, not used`);
           continue;
         }
         const fastest = Math.min(...timings.map(({ seconds }) => median(seconds)));
         timings.push({ name, seconds: await sample(device, call, fence, budget, fastest) });
       } catch (error) {
-        log(`${shape.operation} ${shape.name}: ${name} failed, not used: ${(error as Error).message}`);
+        log(`${title}: ${name} failed, not used: ${(error as Error).message}`);
       }
     }
   } finally {
-    device.variants.pin(shape.operation, undefined);
+    device.variants.pin(operation, undefined);
     flats.forEach((flat) => device.destroy(flat));
   }
   return timings;
@@ -129,49 +130,6 @@ async function sample(device: Device, call: () => Tensor, fence: Flat, budget: n
   if (seconds[0] > HOPELESS * fastest) return seconds;
   while (seconds.length < SAMPLES) seconds.push(slope(one, await time(1 + repeats), repeats));
   return seconds;
-}
-
-/** A call of the class's own shape on random numbers, and what to destroy after it. */
-function workload(device: Device, shape: ShapeClass): { call: () => Tensor; flats: Flat[] } {
-  if (shape.operation === "matmul") {
-    const { form, rows, cols, inner } = shape;
-    const a = form === "atb" ? filled(device, inner, rows) : filled(device, rows, inner);
-    const b = form === "abt" ? filled(device, cols, inner) : filled(device, inner, cols);
-    if (form !== "atb") return { call: () => (form === "ab" ? matmul : matmulBt)(device, a, b), flats: [] };
-    const c = device.createFlat("f32", rows * groupsOf(cols) * 4);
-    const call = () => {
-      matmulAt(device, a, b, c, false);
-      return c;
-    };
-    return { call, flats: [c] };
-  }
-  const { rows, pass, shape: heads } = shape;
-  const { q, k, v } = qkvColumns(heads);
-  const qkv = filled(device, rows, (heads.heads + 2 * heads.kvHeads) * heads.headDim);
-  const dO = filled(device, rows, heads.heads * heads.headDim);
-  const keys = new Uint32Array(4 * rows); // causal sequences one after the other
-  const seen = new Uint32Array(2 * rows);
-  for (let i = 0; i < rows; i++) {
-    const start = i - i % SEQUENCE;
-    keys.set([start, i + 1, 0, 0], 4 * i);
-    seen.set([i, Math.min(start + SEQUENCE, rows)], 2 * i);
-  }
-  const intervals = device.createFlat("u32", keys);
-  const viewers = device.createFlat("u32", seen);
-  const keyValues = { matrix: qkv, k, v };
-  const forward = () => attention(device, qkv, q, keyValues, keyValues, intervals, heads);
-  const saved = pass === "backward" ? forward() : undefined;
-  return {
-    call: () => saved ? attentionBackward(device, qkv, dO, saved, intervals, viewers, heads) : forward().o,
-    flats: [intervals, viewers],
-  };
-}
-
-function filled(device: Device, rows: number, cols: number): Matrix {
-  const next = noise(rows + cols);
-  const matrix = device.matrix(rows, cols);
-  device.write(matrix, Float32Array.from({ length: rows * cols }, next));
-  return matrix;
 }
 
 /** Largest difference relative to the largest value; infinite where a result is not a number. */

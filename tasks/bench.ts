@@ -19,7 +19,7 @@ import {
 import { ROWS } from "../bench/kernels/rows.ts";
 import manifest from "../deno.json" with { type: "json" };
 import { Device } from "../kernels/gpu/device.ts";
-import { parseVariants } from "../kernels/gpu/variants.ts";
+import { parseVariants } from "../kernels/variant_names.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { VariantFlag } from "./_cli/open_device.ts";
 import { makeFolder } from "../base/files/line_file.ts";

@@ -5,7 +5,10 @@ import manifest from "../deno.json" with { type: "json" };
 import { UserError } from "../base/user_error.ts";
 import { add } from "../kernels/elementwise/add.ts";
 import { Device, isCpuAdapter } from "../kernels/gpu/device.ts";
-import { describeVariants, type VariantRow } from "../kernels/gpu/variants.ts";
+import type { VariantRow } from "../kernels/gpu/variants.ts";
+import { MATMUL } from "../kernels/matmul/matmul.ts";
+import { describeVariants } from "../kernels/variant_names.ts";
+import { ATTENTION } from "../kernels/attention/attention.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { openDevice } from "./_cli/open_device.ts";
 import { cacheFolder } from "../base/files/cache_folder.ts";
@@ -165,9 +168,11 @@ async function checkAdapter(report: Report): Promise<void> {
 
 async function chosenVariants(): Promise<VariantRow[]> {
   const { device } = await openDevice("");
-  for (const form of ["ab", "abt", "atb"] as const) device.variants.matmul(form, 2048, 256, 256);
-  const shape = { heads: 4, kvHeads: 4, headDim: 32 };
-  for (const pass of ["forward", "backward"] as const) device.variants.attention(pass, 2048, shape);
+  for (const form of ["ab", "abt", "atb"] as const) {
+    device.variants.of(MATMUL, { form, rows: 2048, cols: 256, inner: 256 });
+  }
+  const shape = { heads: 4, kvHeads: 4, headDim: 32, rows: 2048 };
+  for (const pass of ["forward", "backward"] as const) device.variants.of(ATTENTION, { ...shape, pass });
   return describeVariants(device);
 }
 

@@ -1,7 +1,7 @@
 // genrec's own side in a process of its own, so that its memory is counted as the peers' is.
 // Argument: the kernels to use, as in `--variant`.
 import { Device } from "../../kernels/gpu/device.ts";
-import { parseVariants } from "../../kernels/gpu/variants.ts";
+import { parseVariants } from "../../kernels/variant_names.ts";
 import { oursOn } from "./ours.ts";
 import { serve } from "../speed/serve.ts";
 

@@ -1,6 +1,8 @@
+import { ATTENTION } from "../../kernels/attention/attention.ts";
 import { autotune } from "../../kernels/autotune.ts";
 import { Device } from "../../kernels/gpu/device.ts";
-import { parseVariants } from "../../kernels/gpu/variants.ts";
+import { MATMUL } from "../../kernels/matmul/matmul.ts";
+import { parseVariants } from "../../kernels/variant_names.ts";
 
 /**
  * Times every variant of matmul and attention at training shapes and prints which one wins:
@@ -21,13 +23,13 @@ if (import.meta.main) {
   });
   console.log(`${device.info.description || device.info.device}, ${device.layout} layout`);
   for (const [rows, cols, inner] of MATMULS) {
-    device.variants.matmul("ab", rows, cols, inner);
-    device.variants.matmul("abt", rows, cols, inner); // dX of a product with the widths exchanged
-    device.variants.matmul("atb", inner, cols, rows);
+    device.variants.of(MATMUL, { form: "ab", rows: rows, cols: cols, inner: inner });
+    device.variants.of(MATMUL, { form: "abt", rows: rows, cols: cols, inner: inner }); // dX of a product with the widths exchanged
+    device.variants.of(MATMUL, { form: "atb", rows: inner, cols: cols, inner: rows });
   }
   for (const shape of HEADS) {
-    device.variants.attention("forward", TOKENS, shape);
-    device.variants.attention("backward", TOKENS, shape);
+    device.variants.of(ATTENTION, { ...shape, pass: "forward", rows: TOKENS });
+    device.variants.of(ATTENTION, { ...shape, pass: "backward", rows: TOKENS });
   }
   await autotune(device, new Map(), { log: console.log });
 }

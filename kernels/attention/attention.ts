@@ -1,9 +1,15 @@
 import type { Device } from "../gpu/device.ts";
-import type { Kernel } from "../gpu/kernel.ts";
 import { expectLength, expectShape, type Flat, type Matrix } from "../gpu/tensor.ts";
+import { bucket } from "../gpu/variants.ts";
+import { noiseMatrix, type TunableOperation } from "../gpu/workload.ts";
+import { pairsVariant, rowsVariant } from "./attention_registers.ts";
+import { sharedAttentionVariant } from "./attention_shared.ts";
+import type { AttentionVariant } from "./variant.ts";
 
 /** Widest head that the kernels keep in registers. */
 export const MAX_HEAD_DIM = 128;
+
+const WORKLOAD_SEQUENCE = 64; // keys that the last query of a sequence of the tuning workload sees
 
 /** Heads of an attention layer. Queries are (T, heads * headDim), keys and values (T, kvHeads * headDim). */
 export interface AttentionShape {
@@ -22,25 +28,46 @@ export interface KeyValues {
   v: number;
 }
 
-/** Kernels of one variant for one head width. */
-export interface AttentionKernels {
-  /** Attended values (T, heads * headDim) and the log-sum-exp of the scores, which backward needs. */
-  readonly forward: Kernel;
-  /** Gradient of the queries (T, heads * headDim). */
-  readonly dq: Kernel;
-  /** Gradients of the keys and values (T, kvHeads * headDim). */
-  readonly dkv: Kernel;
+/** A pass over `rows` queries. */
+export interface AttentionPass extends AttentionShape {
+  pass: "forward" | "backward";
+  rows: number;
 }
 
-/** One way to compute packed tree attention; kernels by head dimension, which sizes registers and tiles. */
-export interface AttentionVariant {
-  /** Name for `--variant`. */
-  readonly name: string;
-  /** The same object at each call with the same width, so that pipelines are cached. */
-  kernels(headDim: number): AttentionKernels;
-  /** Invocations of the 2-D grid over `rows` queries (forward, dq) or keys (dkv) and their heads. */
-  invocations(rows: number, heads: number): readonly [number, number];
-}
+/** Packed tree attention: pairs of rows in registers on CPU adapters, tiles in workgroup memory on GPUs. */
+export const ATTENTION: TunableOperation<AttentionVariant, AttentionPass> = {
+  name: "attention",
+  variants: [rowsVariant, pairsVariant, sharedAttentionVariant],
+  defaultOf: (isCpu) => isCpu ? pairsVariant : sharedAttentionVariant,
+  classOf({ pass, rows, heads, kvHeads, headDim }) {
+    const size = Number(pass === "backward") * 32 + bucket(rows);
+    return ((size * 1024 + heads) * 1024 + kvHeads) * 256 + headDim;
+  },
+  className: ({ pass, rows, heads, kvHeads, headDim }) =>
+    `${pass} ${2 ** bucket(rows)}x${heads}/${kvHeads}x${headDim}`,
+  workload(device, shape) {
+    const { pass, rows, heads, kvHeads, headDim } = shape;
+    const { q, k, v } = qkvColumns(shape);
+    const qkv = noiseMatrix(device, rows, (heads + 2 * kvHeads) * headDim);
+    const dO = noiseMatrix(device, rows, heads * headDim);
+    const keys = new Uint32Array(4 * rows); // causal sequences one after the other
+    const seen = new Uint32Array(2 * rows);
+    for (let i = 0; i < rows; i++) {
+      const start = i - i % WORKLOAD_SEQUENCE;
+      keys.set([start, i + 1, 0, 0], 4 * i);
+      seen.set([i, Math.min(start + WORKLOAD_SEQUENCE, rows)], 2 * i);
+    }
+    const intervals = device.createFlat("u32", keys);
+    const viewers = device.createFlat("u32", seen);
+    const keyValues = { matrix: qkv, k, v };
+    const forward = () => attention(device, qkv, q, keyValues, keyValues, intervals, shape);
+    const saved = pass === "backward" ? forward() : undefined;
+    return {
+      call: () => saved ? attentionBackward(device, qkv, dO, saved, intervals, viewers, shape) : forward().o,
+      flats: [intervals, viewers],
+    };
+  },
+};
 
 /**
  * Packed tree attention. Query i sees the keys [s0, e0) of `first` and [s1, e1) of `second`, where `intervals` holds
@@ -64,7 +91,7 @@ export function attention(
   const { heads, kvHeads, headDim } = shape;
   const o = device.matrix(q.rows, heads * headDim);
   const lse = device.matrix(q.rows, 4 * heads, "f32");
-  const variant = device.variants.attention("forward", q.rows, shape);
+  const variant = device.variants.of(ATTENTION, { heads, kvHeads, headDim, pass: "forward", rows: q.rows });
   device.run(variant.kernels(headDim).forward, {
     inputs: [q, first.matrix, second.matrix],
     outputs: [o, lse],
@@ -93,7 +120,13 @@ export function attentionBackward(
   const { heads, kvHeads, headDim } = shape;
   expectShape("attentionBackward() qkv", qkv, dO.rows, (heads + 2 * kvHeads) * headDim);
   expectLength("attentionBackward() viewers", viewers, "u32", 2 * qkv.rows);
-  const variant = device.variants.attention("backward", qkv.rows, shape);
+  const variant = device.variants.of(ATTENTION, {
+    heads,
+    kvHeads,
+    headDim,
+    pass: "backward",
+    rows: qkv.rows,
+  });
   const { dq, dkv } = variant.kernels(headDim);
   const dQkv = device.matrix(qkv.rows, qkv.cols);
   const rowStats = device.matrix(qkv.rows, 4 * heads, "f32");

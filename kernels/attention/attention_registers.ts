@@ -1,4 +1,4 @@
-import type { AttentionKernels, AttentionVariant } from "./attention.ts";
+import type { AttentionKernels, AttentionVariant } from "./variant.ts";
 import type { Kernel } from "../gpu/kernel.ts";
 import pairsBackwardCode from "./attention_pairs_backward.wgsl" with { type: "text" };
 import pairsCode from "./attention_pairs.wgsl" with { type: "text" };

@@ -1,4 +1,4 @@
-import type { AttentionKernels, AttentionVariant } from "./attention.ts";
+import type { AttentionKernels, AttentionVariant } from "./variant.ts";
 import backwardCode from "./attention_shared_backward.wgsl" with { type: "text" };
 import forwardCode from "./attention_shared.wgsl" with { type: "text" };
 import tileCode from "./attention_shared_tile.wgsl" with { type: "text" };

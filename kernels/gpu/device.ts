@@ -4,7 +4,7 @@ import type { Dispatch, Kernel } from "./kernel.ts";
 import { Profiler, type ProfileRow } from "./profiler.ts";
 import { Pool } from "./pool.ts";
 import { Readback } from "./readback.ts";
-import { type VariantNames, Variants } from "./variants.ts";
+import { type PinnedVariant, Variants } from "./variants.ts";
 import {
   type Flat,
   freshId,
@@ -27,7 +27,7 @@ export interface DeviceOptions {
    */
   dtype?: "float32" | "float16";
   /** Operations to serve with one variant whatever the shape; see `parseVariants()`. */
-  variants?: VariantNames;
+  variants?: readonly PinnedVariant[];
   /** Hint for machines with more than one adapter, as in WebGPU's `requestAdapter()`. */
   powerPreference?: GPUPowerPreference;
   /** WebGPU to ask for the adapter. Default: that of the runtime. */
@@ -86,7 +86,7 @@ export class Device {
     gpu: GPUDevice,
     layout: Layout,
     dtype: MatrixDtype,
-    names?: VariantNames,
+    pinned?: readonly PinnedVariant[],
   ) {
     this.gpu = gpu;
     this.info = adapter.info;
@@ -95,7 +95,7 @@ export class Device {
     this.dtype = dtype;
     const { vendor, architecture, description } = adapter.info;
     const storage = dtype === "f16" ? `${layout} ${dtype}` : layout;
-    this.variants = new Variants(`${vendor} ${architecture} ${description} ${storage}`, this.isCpu, names);
+    this.variants = new Variants(`${vendor} ${architecture} ${description} ${storage}`, this.isCpu, pinned);
     this.limits = gpu.limits;
     this.features = new Set(gpu.features as unknown as Iterable<string>);
     this.#bindings = new Bindings(gpu, layout, dtype, this.counters);

@@ -1,51 +1,47 @@
 import type { Device } from "../gpu/device.ts";
 import type { Kernel } from "../gpu/kernel.ts";
 import { expectLength, expectShape, type Flat, groupsOf, type Matrix, shapeOf } from "../gpu/tensor.ts";
-import epilogueAt from "./matmul_at_epilogue.wgsl" with { type: "text" };
-import epilogue from "./matmul_epilogue.wgsl" with { type: "text" };
-import tiles from "./matmul_tiles.wgsl" with { type: "text" };
-import tilesAt from "./matmul_tiles_at.wgsl" with { type: "text" };
+import { bucket } from "../gpu/variants.ts";
+import { noiseMatrix, type TunableOperation } from "../gpu/workload.ts";
+import { sharedLargeVariant, sharedSmallVariant, sharedVariant } from "./matmul_shared.ts";
+import { tilesVariant } from "./matmul_tiles.ts";
+import type { MatmulForm, MatmulVariant } from "./variant.ts";
 
 /** Activations that a product can apply to its result. */
 export const ACTIVATIONS = ["none", "relu", "silu", "gelu"] as const;
 /** One of {@link ACTIVATIONS}. */
 export type Activation = typeof ACTIVATIONS[number];
 
-/** A B, A B^T or A^T B. */
-export type MatmulForm = "ab" | "abt" | "atb";
-
-/** One way to compute the three products: kernels that share an interface. */
-export interface MatmulVariant {
-  /** Name for `--variant`. */
-  readonly name: string;
-  /** A (M, K) B (K, N). */
-  readonly matmul: Kernel;
-  /** A (M, K) B^T, with B (N, K). */
-  readonly matmulBt: Kernel;
-  /** A^T B, with A (K, M) and B (K, N). */
-  readonly matmulAt: Kernel;
-  /** Invocations of the 1-D grid for a result (rows, cols). */
-  invocations(form: MatmulForm, rows: number, cols: number): number;
+/** A product with a result (rows, cols) that is summed over `inner`. */
+export interface MatmulShape {
+  form: MatmulForm;
+  rows: number;
+  cols: number;
+  inner: number;
 }
 
-const label = "kernels/matmul/matmul_tiles.wgsl";
-const tileKernel = { inputs: 3, outputs: 1, flats: [], workgroup: [8] } as const;
+const FORMS: readonly MatmulForm[] = ["ab", "abt", "atb"];
 
-/** Barrier-free register tiles, one invocation each: the shape that CPU adapters want. */
-export const tilesVariant: MatmulVariant = {
-  name: "tiles",
-  matmul: { label, code: epilogue + tiles, entry: "matmul", ...tileKernel },
-  matmulBt: { label, code: epilogue + tiles, entry: "matmul_bt", ...tileKernel },
-  matmulAt: {
-    label: "kernels/matmul/matmul_tiles_at.wgsl",
-    code: epilogueAt + tilesAt,
-    entry: "matmul_at",
-    inputs: 2,
-    outputs: 0,
-    flats: ["read_write"],
-    workgroup: [8],
+/** The three products: barrier-free tiles on CPU adapters, tiles in workgroup memory on GPUs. */
+export const MATMUL: TunableOperation<MatmulVariant, MatmulShape> = {
+  name: "matmul",
+  variants: [tilesVariant, sharedVariant, sharedSmallVariant, sharedLargeVariant],
+  defaultOf: (isCpu) => isCpu ? tilesVariant : sharedVariant,
+  classOf: ({ form, rows, cols, inner }) =>
+    ((FORMS.indexOf(form) * 32 + bucket(rows)) * 32 + bucket(cols)) * 32 + bucket(inner),
+  className: ({ form, rows, cols, inner }) =>
+    `${form} ${2 ** bucket(rows)}x${2 ** bucket(cols)}x${2 ** bucket(inner)}`,
+  workload(device, { form, rows, cols, inner }) {
+    const a = form === "atb" ? noiseMatrix(device, inner, rows) : noiseMatrix(device, rows, inner);
+    const b = form === "abt" ? noiseMatrix(device, cols, inner) : noiseMatrix(device, inner, cols);
+    if (form !== "atb") return { call: () => (form === "ab" ? matmul : matmulBt)(device, a, b), flats: [] };
+    const c = device.createFlat("f32", rows * groupsOf(cols) * 4);
+    const call = () => {
+      matmulAt(device, a, b, c, false);
+      return c;
+    };
+    return { call, flats: [c] };
   },
-  invocations: (_form, rows, cols) => Math.ceil(rows / 16) * Math.ceil(cols / 16),
 };
 
 /** What a product does besides multiplying. */
@@ -93,7 +89,7 @@ export function matmulAt(device: Device, a: Matrix, b: Matrix, c: Flat, accumula
     throw new RangeError(`matmulAt() of ${shapeOf(a)} and ${shapeOf(b)}: expected a.rows = b.rows`);
   }
   expectLength("matmulAt() result", c, "f32", a.cols * groupsOf(b.cols) * 4);
-  const variant = device.variants.matmul("atb", a.cols, b.cols, a.rows);
+  const variant = device.variants.of(MATMUL, { form: "atb", rows: a.cols, cols: b.cols, inner: a.rows });
   device.run(variant.matmulAt, {
     inputs: [a, b],
     flats: [c],
@@ -116,7 +112,7 @@ function product(
   }
   if (addend) expectShape("matmul() addend", addend, a.rows, cols);
   if (addend && bias) throw new RangeError("matmul() has a bias and an addend: expected one of them");
-  const variant = device.variants.matmul(form, a.rows, cols, a.cols);
+  const variant = device.variants.of(MATMUL, { form, rows: a.rows, cols, inner: a.cols });
   const c = device.matrix(a.rows, cols, addend?.dtype);
   const kernel = form === "ab" ? variant.matmul : variant.matmulBt;
   const added = bias ?? addend;

@@ -1,5 +1,5 @@
 import type { Kernel } from "../gpu/kernel.ts";
-import type { MatmulForm, MatmulVariant } from "./matmul.ts";
+import type { MatmulForm, MatmulVariant } from "./variant.ts";
 import epilogueAt from "./matmul_at_epilogue.wgsl" with { type: "text" };
 import epilogue from "./matmul_epilogue.wgsl" with { type: "text" };
 import shared from "./matmul_shared.wgsl" with { type: "text" };

@@ -4,7 +4,8 @@ import { z } from "zod";
 import manifest from "../../deno.json" with { type: "json" };
 import { cacheFolder } from "../../base/files/cache_folder.ts";
 import { Device, type DeviceOptions } from "../../kernels/gpu/device.ts";
-import { type ChoiceStore, parseVariants } from "../../kernels/gpu/variants.ts";
+import type { ChoiceStore } from "../../kernels/gpu/variants.ts";
+import { parseVariants } from "../../kernels/variant_names.ts";
 import { remember } from "./open_devices.ts";
 
 /** The flag that all tasks with a device share. */

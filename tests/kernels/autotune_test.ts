@@ -1,7 +1,10 @@
+import { ATTENTION } from "../../kernels/attention/attention.ts";
 import assert from "node:assert/strict";
 import { autotune, pickFastest, slope } from "../../kernels/autotune.ts";
 import { Device } from "../../kernels/gpu/device.ts";
-import { describeVariants, MATMUL_VARIANTS } from "../../kernels/gpu/variants.ts";
+import { MATMUL } from "../../kernels/matmul/matmul.ts";
+import { sharedVariant } from "../../kernels/matmul/matmul_shared.ts";
+import { describeVariants } from "../../kernels/variant_names.ts";
 
 Deno.test("slope() is 2 ms when one call waits 13 ms and eleven wait 33 ms", () => {
   assert.equal(slope(13, 33, 10), 2);
@@ -33,9 +36,11 @@ Deno.test("autotune() times each class that was asked for once and keeps its cho
   const device = await Device.open();
   const store = new Map<string, string>();
   const shape = { heads: 2, kvHeads: 1, headDim: 8 };
-  for (const form of ["ab", "abt", "atb"] as const) device.variants.matmul(form, 40, 24, 12);
-  device.variants.attention("forward", 20, shape);
-  device.variants.attention("backward", 20, shape);
+  for (const form of ["ab", "abt", "atb"] as const) {
+    device.variants.of(MATMUL, { form, rows: 40, cols: 24, inner: 12 });
+  }
+  device.variants.of(ATTENTION, { ...shape, pass: "forward", rows: 20 });
+  device.variants.of(ATTENTION, { ...shape, pass: "backward", rows: 20 });
   const lines: string[] = [];
   await autotune(device, store, { budget: 0.001, log: (line) => lines.push(line) });
 
@@ -44,7 +49,7 @@ Deno.test("autotune() times each class that was asked for once and keeps its cho
   assert.equal(store.size, 5);
   assert.equal(describeVariants(device).filter(({ why }) => why === "tuned").length, 5);
   for (const [key, name] of store) {
-    if (key.includes("matmul")) assert.ok(MATMUL_VARIANTS.some((variant) => variant.name === name));
+    if (key.includes("matmul")) assert.ok(MATMUL.variants.some((variant) => variant.name === name));
   }
   if (device.layout === "texture") assert.equal(device.memory.buffers, 0, "no flat of a workload is left");
 
@@ -54,10 +59,10 @@ Deno.test("autotune() times each class that was asked for once and keeps its cho
 });
 
 Deno.test("autotune() leaves pinned operations alone", async () => {
-  const device = await Device.open({ variants: { matmul: "shared" } });
+  const device = await Device.open({ variants: [{ operation: MATMUL, variant: sharedVariant }] });
   const store = new Map<string, string>();
-  device.variants.matmul("ab", 40, 24, 12);
+  device.variants.of(MATMUL, { form: "ab", rows: 40, cols: 24, inner: 12 });
   await autotune(device, store);
   assert.equal(store.size, 0);
-  assert.equal(device.variants.pinned("matmul"), "shared");
+  assert.equal(device.variants.pinned(MATMUL), "shared");
 });

@@ -5,7 +5,8 @@ import { attentionSpec } from "../../../kernels/attention/attention_spec.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { DeviceError } from "../../../kernels/gpu/device_error.ts";
 import { GRAD_NORM_SCRATCH, gradNorm } from "../../../kernels/optimizer/grad_norm.ts";
-import { matmulAt, matmulBt } from "../../../kernels/matmul/matmul.ts";
+import { MATMUL, matmulAt, matmulBt } from "../../../kernels/matmul/matmul.ts";
+import { parseVariants } from "../../../kernels/variant_names.ts";
 import { matmulAtSpec, matmulBtSpec, matmulSpec } from "../../../kernels/matmul/matmul_spec.ts";
 import { noise } from "../../../kernels/gpu/spec.ts";
 import { checkBackward, checkForward } from "../../kernel_check.ts";
@@ -127,8 +128,8 @@ Deno.test("choices that were tuned in float32 do not serve float16", async () =>
     const device = await Device.open({ layout: "buffer", dtype });
     const keys: string[] = [];
     device.variants.useStore({ get: () => undefined, set: (key) => keys.push(key) });
-    device.variants.matmul("ab", 8, 8, 8);
-    for (const shape of device.variants.untuned()) device.variants.adopt(shape, "tiles");
+    device.variants.of(MATMUL, { form: "ab", rows: 8, cols: 8, inner: 8 });
+    for (const shape of device.variants.untuned(MATMUL)) device.variants.adopt(MATMUL, shape, "tiles");
     return keys;
   };
   const [wide, narrow] = [await keysOf("float32"), await keysOf("float16")];
@@ -139,7 +140,7 @@ Deno.test("choices that were tuned in float32 do not serve float16", async () =>
 Deno.test("variants for GPUs in float16 equal their references", async () => {
   const device = await Device.open({
     dtype: "float16",
-    variants: { matmul: "shared", attention: "shared" },
+    ...parseVariants("matmul=shared,attention=shared"),
   });
   for (const spec of [matmulSpec, matmulBtSpec, matmulAtSpec]) {
     for (const kernelCase of spec.cases().slice(-1)) await checkForward(device, spec, kernelCase);

@@ -1,25 +1,25 @@
 import assert from "node:assert/strict";
+import { ATTENTION } from "../../../kernels/attention/attention.ts";
 import { attentionSpec, packedIntervals } from "../../../kernels/attention/attention_spec.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { DeviceError } from "../../../kernels/gpu/device_error.ts";
-import { matmul, matmulBt } from "../../../kernels/matmul/matmul.ts";
+import { MATMUL, matmul, matmulBt } from "../../../kernels/matmul/matmul.ts";
+import { sharedSmallVariant, sharedVariant } from "../../../kernels/matmul/matmul_shared.ts";
+import { tilesVariant } from "../../../kernels/matmul/matmul_tiles.ts";
+import { rowsVariant } from "../../../kernels/attention/attention_registers.ts";
+import { sharedAttentionVariant } from "../../../kernels/attention/attention_shared.ts";
 import { matmulAtSpec, matmulBtSpec, matmulSpec } from "../../../kernels/matmul/matmul_spec.ts";
 import { flatOf, type KernelSpec, matrixOf, noise, type Values } from "../../../kernels/gpu/spec.ts";
 import type { Layout, Matrix } from "../../../kernels/gpu/tensor.ts";
-import {
-  ATTENTION_VARIANTS,
-  describeVariants,
-  MATMUL_VARIANTS,
-  parseVariants,
-  Variants,
-} from "../../../kernels/gpu/variants.ts";
+import { bucket, Variants } from "../../../kernels/gpu/variants.ts";
+import { describeVariants, parseVariants } from "../../../kernels/variant_names.ts";
 import { checkBackward, checkForward } from "../../kernel_check.ts";
 
 for (const layout of ["texture", "buffer"] as Layout[]) {
   Deno.test(`variants in ${layout} layout`, async (t) => {
     const device = await Device.open({ layout });
-    for (const { name } of MATMUL_VARIANTS) {
-      device.variants.pin("matmul", name);
+    for (const { name } of MATMUL.variants) {
+      device.variants.pin(MATMUL, name);
       await t.step(`matmul ${name} equals the reference in all three forms`, async () => {
         for (const spec of [matmulSpec, matmulBtSpec, matmulAtSpec]) {
           for (const kernelCase of spec.cases()) await checkForward(device, spec, kernelCase);
@@ -44,9 +44,9 @@ for (const layout of ["texture", "buffer"] as Layout[]) {
         await checkForward(device, partsSpec, { name: "parts", inputs, attributes: undefined });
       });
     }
-    device.variants.pin("matmul", undefined);
-    for (const { name } of ATTENTION_VARIANTS) {
-      device.variants.pin("attention", name);
+    device.variants.pin(MATMUL, undefined);
+    for (const { name } of ATTENTION.variants) {
+      device.variants.pin(ATTENTION, name);
       await t.step(`attention ${name} equals the reference, forward and backward`, async () => {
         for (const kernelCase of [...attentionSpec.cases(), severalBlocks()]) {
           await checkForward(device, attentionSpec, kernelCase);
@@ -106,17 +106,48 @@ function severalBlocks() {
 Deno.test("Variants serves tiles and pairs on CPU adapters, shared ones on GPUs", () => {
   const shape = { heads: 4, kvHeads: 4, headDim: 32 };
   const cpu = new Variants("cpu", true);
-  assert.equal(cpu.matmul("ab", 64, 64, 64).name, "tiles");
-  assert.equal(cpu.attention("forward", 64, shape).name, "pairs");
+  assert.equal(cpu.of(MATMUL, { form: "ab", rows: 64, cols: 64, inner: 64 }).name, "tiles");
+  assert.equal(cpu.of(ATTENTION, { ...shape, pass: "forward", rows: 64 }).name, "pairs");
   const gpu = new Variants("gpu", false);
-  assert.equal(gpu.matmul("ab", 64, 64, 64).name, "shared");
-  assert.equal(gpu.attention("forward", 64, shape).name, "shared");
+  assert.equal(gpu.of(MATMUL, { form: "ab", rows: 64, cols: 64, inner: 64 }).name, "shared");
+  assert.equal(gpu.of(ATTENTION, { ...shape, pass: "forward", rows: 64 }).name, "shared");
+});
+
+Deno.test("Variants serves an operation that only its caller knows", () => {
+  const [plain, fast] = [{ name: "plain" }, { name: "fast" }];
+  const sort = {
+    name: "sort",
+    variants: [plain, fast],
+    defaultOf: (isCpu: boolean) => isCpu ? plain : fast,
+    classOf: (length: number) => bucket(length),
+    className: (length: number) => `up to ${2 ** bucket(length)}`,
+  };
+  const kept: string[] = [];
+  const variants = new Variants("gpu", false);
+  variants.useStore({ get: () => undefined, set: (...choice) => kept.push(choice.join(": ")) });
+  assert.equal(variants.of(sort, 5), fast);
+  variants.adopt(sort, 5, "plain");
+  assert.equal(variants.of(sort, 8), plain);
+  assert.equal(variants.of(sort, 9), fast);
+  assert.deepEqual(kept, ["gpu | sort up to 8: plain"]);
+  assert.deepEqual(variants.untuned(sort), [9]);
+  assert.deepEqual(variants.describe(sort).map(({ shape, variant, why }) => [shape, variant, why]), [
+    ["up to 8", "plain", "tuned"],
+    ["up to 16", "fast", "default"],
+    ["others", "fast", "default"],
+  ]);
+  assert.throws(() => variants.pin(sort, "quick"), {
+    message: 'Cannot find variant "quick" of sort: expected one of plain, fast',
+  });
 });
 
 Deno.test("Variants puts sizes up to the same power of two in one class", () => {
   const variants = new Variants("gpu", false);
-  for (const rows of [1025, 1500, 2048, 2049]) variants.matmul("ab", rows, 256, 1);
-  assert.deepEqual(variants.untuned().map(({ name }) => name), ["ab 2048x256x1", "ab 4096x256x1"]);
+  for (const rows of [1025, 1500, 2048, 2049]) variants.of(MATMUL, { form: "ab", rows, cols: 256, inner: 1 });
+  assert.deepEqual(variants.untuned(MATMUL).map((shape) => MATMUL.className(shape)), [
+    "ab 2048x256x1",
+    "ab 4096x256x1",
+  ]);
 });
 
 Deno.test("Variants takes stored choices for classes seen before and after, and forgets unknown names", () => {
@@ -126,16 +157,19 @@ Deno.test("Variants takes stored choices for classes seen before and after, and 
     "gpu | matmul atb 64x64x64": "of an older version",
   };
   const variants = new Variants("gpu", false);
-  assert.equal(variants.matmul("ab", 64, 64, 64).name, "shared");
+  assert.equal(variants.of(MATMUL, { form: "ab", rows: 64, cols: 64, inner: 64 }).name, "shared");
   variants.useStore({ get: (key) => stored[key], set: (key, value) => void (stored[key] = value) });
-  assert.equal(variants.matmul("ab", 64, 64, 64).name, "shared-small");
-  assert.equal(variants.matmul("abt", 64, 64, 64).name, "shared-large");
-  assert.equal(variants.matmul("atb", 64, 64, 64).name, "shared");
-  assert.deepEqual(variants.untuned().map(({ name }) => name), ["atb 64x64x64"]);
+  assert.equal(variants.of(MATMUL, { form: "ab", rows: 64, cols: 64, inner: 64 }).name, "shared-small");
+  assert.equal(variants.of(MATMUL, { form: "abt", rows: 64, cols: 64, inner: 64 }).name, "shared-large");
+  assert.equal(variants.of(MATMUL, { form: "atb", rows: 64, cols: 64, inner: 64 }).name, "shared");
+  assert.deepEqual(variants.untuned(MATMUL).map((shape) => MATMUL.className(shape)), ["atb 64x64x64"]);
 });
 
 Deno.test("describeVariants() names the layout, each operation's variant and why it serves", async () => {
-  const device = await Device.open({ layout: "buffer", variants: { matmul: "shared-small" } });
+  const device = await Device.open({
+    layout: "buffer",
+    variants: [{ operation: MATMUL, variant: sharedSmallVariant }],
+  });
   const usual = device.isCpu ? "pairs" : "shared";
   assert.deepEqual(describeVariants(device), [
     { operation: "layout", shape: "all", variant: "buffer", why: device.isCpu ? "override" : "default" },
@@ -147,11 +181,22 @@ Deno.test("describeVariants() names the layout, each operation's variant and why
 Deno.test("parseVariants() reads pairs, and names alone for every operation that has them", () => {
   assert.deepEqual(parseVariants("matmul=shared, attention=rows, layout=buffer"), {
     layout: "buffer",
-    variants: { matmul: "shared", attention: "rows" },
+    variants: [
+      { operation: MATMUL, variant: sharedVariant },
+      { operation: ATTENTION, variant: rowsVariant },
+    ],
   });
-  assert.deepEqual(parseVariants("shared"), { variants: { matmul: "shared", attention: "shared" } });
-  assert.deepEqual(parseVariants("tiles,texture"), { layout: "texture", variants: { matmul: "tiles" } });
-  assert.deepEqual(parseVariants(""), { variants: {} });
+  assert.deepEqual(parseVariants("shared"), {
+    variants: [
+      { operation: MATMUL, variant: sharedVariant },
+      { operation: ATTENTION, variant: sharedAttentionVariant },
+    ],
+  });
+  assert.deepEqual(parseVariants("tiles,texture"), {
+    layout: "texture",
+    variants: [{ operation: MATMUL, variant: tilesVariant }],
+  });
+  assert.deepEqual(parseVariants(""), { variants: [] });
 });
 
 Deno.test("parseVariants() names the known variants when one is unknown", () => {

@@ -1,0 +1,18 @@
+import type { Kernel } from "../gpu/kernel.ts";
+
+/** A B, A B^T or A^T B. */
+export type MatmulForm = "ab" | "abt" | "atb";
+
+/** One way to compute the three products: kernels that share an interface. */
+export interface MatmulVariant {
+  /** Name for `--variant`. */
+  readonly name: string;
+  /** A (M, K) B (K, N). */
+  readonly matmul: Kernel;
+  /** A (M, K) B^T, with B (N, K). */
+  readonly matmulBt: Kernel;
+  /** A^T B, with A (K, M) and B (K, N). */
+  readonly matmulAt: Kernel;
+  /** Invocations of the 1-D grid for a result (rows, cols). */
+  invocations(form: MatmulForm, rows: number, cols: number): number;
+}
