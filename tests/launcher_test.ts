@@ -198,9 +198,6 @@ Deno.test("genrec test ends with a plain count and fails when a test or a check 
   Deno.writeTextFileSync(path, passing + 'Deno.test("three", () => {\n  throw new Error("no");\n});\n');
   const bad = await run();
   assert.deepEqual([bad.code, bad.stdout.trim().split("\n").at(-1)], [1, "1 passed, 1 failed, 1 skipped"]);
-  const filtered = await run("one");
-  assert.deepEqual([filtered.code, filtered.stdout.trim().split("\n").at(-1)], [0, "1 passed, 0 failed"]);
-
   Deno.writeTextFileSync(path, passing.replace(";", ""));
   const unformatted = await run();
   assert.deepEqual([unformatted.code, unformatted.stdout.trim().split("\n").at(-1)], [
@@ -208,9 +205,64 @@ Deno.test("genrec test ends with a plain count and fails when a test or a check 
     "1 passed, 1 failed, 1 skipped",
   ]);
 
-  Deno.writeTextFileSync(path, "const x: number = 'text';\n");
-  const broken = await run("one");
+  Deno.writeTextFileSync(path, "const x = ;\n");
+  const broken = await run("a_test");
   assert.deepEqual([broken.code, broken.stdout.trim().split("\n").at(-1)], [1, "0 passed, 1 failed"]);
+});
+
+Deno.test("genrec test FILTER runs the files with it in their path, or else the tests with it in their name", async () => {
+  using machine = new Machine();
+  machine.addDeno();
+  const project = join(machine.folder, "project");
+  Deno.mkdirSync(join(project, "tests", "kernels", "matmul"), { recursive: true });
+  Deno.copyFileSync(launcher, join(project, "genrec"));
+  Deno.writeTextFileSync(join(project, "deno.json"), "{}\n");
+  // Unformatted and with an unused name: a filter asks neither fmt nor lint nor check.
+  const write = (path: string, ...names: string[]) =>
+    Deno.writeTextFileSync(
+      join(project, "tests", path),
+      names.map((name) => `Deno.test(${name}, ()=>{ const x: number = "" })\n`).join(""),
+    );
+  write("kernels/matmul/tiles_test.ts", '"tiles are multiplied"');
+  write("kernels/matmul/shared_test.ts", '"shared tiles are multiplied"', '"halves are packed"');
+  write("beam_search_test.ts", '"beams are ranked"', '"halves are searched"', '`${"made"} up`');
+  const run = async (...args: string[]) => {
+    const { code, stdout, stderr } = await machine.run(["test", ...args], {
+      launcher: join(project, "genrec"),
+    });
+    const said = stderr.split("\n").filter((line) => line.startsWith("genrec: ")).join("\n");
+    return [code, stdout.trim().split("\n").at(-1), said.replace("genrec: deno test, ", "")];
+  };
+
+  const folder = await run("kernels/matmul");
+  assert.deepEqual(folder.slice(0, 2), [0, "3 passed, 0 failed"]);
+  assert.match(String(folder[2]), /^files with kernels\/matmul in their path: .*matmul\/tiles_test\.ts/);
+  const beams = "files with beam_search in their path: tests/beam_search_test.ts";
+  assert.deepEqual(await run("beam_search"), [0, "3 passed, 0 failed", beams]);
+  // A source file stands for its tests.
+  const tiles = "tests/kernels/matmul/tiles_test.ts";
+  assert.deepEqual(await run("./kernels/matmul/tiles.ts"), [
+    0,
+    "1 passed, 0 failed",
+    `files with ./kernels/matmul/tiles.ts in their path: ${tiles}`,
+  ]);
+
+  const named = await run("halves are");
+  assert.deepEqual(named.slice(0, 2), [0, "2 passed, 0 failed"]);
+  assert.match(String(named[2]), /^tests with halves are in their name: /);
+  assert.deepEqual(await run("made up"), [
+    0,
+    "1 passed, 0 failed",
+    "tests with made up in their name: all files",
+  ]);
+
+  const [code, , said] = await run("beem search");
+  assert.equal(code, 2);
+  assert.match(
+    String(said),
+    /Cannot find a test by beem search: .* Type a part of a path, such as `\.\/genrec test/,
+  );
+  assert.equal((await run("beam", "search"))[0], 2);
 });
 
 Deno.test("every shell script is valid for a plain POSIX shell", async () => {
