@@ -102,11 +102,11 @@ export { collidingGroups } from "./sid/collisions/groups.ts";
 export type {
   CodeChange,
   Codes,
+  CollisionPolicy,
   LastLevel,
-  ResolveCollisions,
   ResolvedCodes,
 } from "./sid/collisions/policy.ts";
-export { COLLISION_POLICIES, type CollisionPolicy, policies } from "./sid/collisions/registry.ts";
+export { COLLISION_POLICIES, collisionPolicy } from "./sid/collisions/by_name.ts";
 export type { Embeddings } from "./sid/embeddings.ts";
 export { concatenate, type Part as EmbeddingPart } from "./sid/fuse.ts";
 export { htmlReport, type SidReportFile } from "./sid/report/html_report.ts";
@@ -125,7 +125,7 @@ export { type Neighbour, PrefixIndex, type PrefixNeighbours } from "./sid/report
 export { type PlacedItem, type Placement, placeNewItems } from "./sid/methods/place_new.ts";
 export type { Asker, NextItemPrompts } from "./prompts/next_item_prompts.ts";
 export { ItemTexts } from "./prompts/rows/item_texts.ts";
-export { ALIGNMENT_TASKS, alignmentTask } from "./prompts/tasks/registry.ts";
+export { ALIGNMENT_TASKS, alignmentTask } from "./prompts/tasks/by_name.ts";
 export type { TaskRange } from "./prompts/rows/mix.ts";
 export type { TaskPlanOptions } from "./prompts/rows/plan.ts";
 export {
@@ -365,8 +365,8 @@ export { type SftConfig, sftConfig } from "./train/sft/config.ts";
 export { Validation, type ValidationOptions, type ValidationResult } from "./train/run/validation.ts";
 export { ADVANTAGE_SCALES, type AdvantageScale } from "./train/rl/advantages.ts";
 export type { ObjectiveMethod, Reduction } from "./train/rl/objectives/objective.ts";
-export { objectiveMethod, OBJECTIVES } from "./train/rl/objectives/registry.ts";
-export { parseRewards, rewardMethod, REWARDS, type WeightedReward } from "./train/rl/rewards/registry.ts";
+export { objectiveMethod, OBJECTIVES } from "./train/rl/objectives/by_name.ts";
+export { parseRewards, rewardMethod, REWARDS, type WeightedReward } from "./train/rl/rewards/by_name.ts";
 export type {
   Completion,
   Reward,
@@ -374,7 +374,7 @@ export type {
   RewardGroup,
   RewardMethod,
 } from "./train/rl/rewards/reward.ts";
-export { createRewards, type GroupScore, type RewardSet } from "./train/rl/rewards/reward_set.ts";
+export { createRewards, type GroupScore, type RewardSet } from "./train/rl/reward_set.ts";
 export type { RewardFunction } from "./train/rl/rewards/user_reward.ts";
 export { type RlConfig, rlConfig } from "./train/rl/config.ts";
 export type { Diagnostics } from "./train/rl/diagnostics.ts";

@@ -1,4 +1,3 @@
-// One line a provider.
 export { collaborative } from "./collaborative.ts";
 export { decoderProvider } from "./decoder.ts";
 export { npyProvider } from "./npy.ts";

@@ -1,4 +1,3 @@
-// One line a kernel; read by tests and bench only.
 export { spec as actionLogProbs } from "./policy/action_log_probs_spec.ts";
 export { spec as activation } from "./elementwise/activation.ts";
 export { spec as adamw } from "./optimizer/adamw.ts";

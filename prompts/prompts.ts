@@ -5,7 +5,7 @@ import {
   type SpecialTokens,
   type TokenizerConfig,
 } from "../models/tokenizer/tokenizer_config.ts";
-import { alignmentTask } from "./tasks/registry.ts";
+import { alignmentTask } from "./tasks/by_name.ts";
 import type { AlignmentTask, Example, Slots } from "./tasks/task.ts";
 import { chatFrame, type Frame, literalFrame } from "./frame.ts";
 import { fillSlots, parseSlotText, type SlotText } from "./slot_text.ts";

@@ -1,5 +1,5 @@
 import { UserError } from "../base/user_error.ts";
-import { ALIGNMENT_TASKS, alignmentTask } from "./tasks/registry.ts";
+import { ALIGNMENT_TASKS, alignmentTask } from "./tasks/by_name.ts";
 import type { TaskInput } from "./tasks/task.ts";
 import type { NextItemPrompts } from "./next_item_prompts.ts";
 import { sidTokenIds } from "../models/tokenizer/tokenizer_config.ts";

@@ -1,9 +1,8 @@
 import { z } from "zod";
+import { datasetWriter, WRITERS } from "../data/convert/by_name.ts";
 import { notHeld } from "../data/convert/fields.ts";
-import * as registry from "../data/convert/registry.ts";
 import { replaceSids } from "../data/convert/replace_sids.ts";
 import { writeFolder } from "../data/convert/write_folder.ts";
-import type { DatasetWriter } from "../data/convert/writer.ts";
 import type { Corpus } from "../data/corpus.ts";
 import { loadIndex, offsetCodes, TOKEN_ORDERS } from "../data/formats/index_file.ts";
 import { findFormat } from "../data/formats/load.ts";
@@ -11,13 +10,9 @@ import { sha256 } from "../base/files/sha256.ts";
 import { UserError } from "../base/user_error.ts";
 import type { Task } from "./_cli/cli.ts";
 
-const writers = new Map<string, DatasetWriter>(
-  Object.values(registry).map((writer) => [writer.name, writer]),
-);
-
 const config = z.strictObject({
   from: z.string().describe("dataset of any supported format, recognised by its files, or synthetic"),
-  to: z.enum([...writers.keys()]).describe("format to write:"),
+  to: z.enum(WRITERS.map(({ name }) => name)).describe("format to write:"),
   out: z.string().describe("folder to write; it must not hold anything yet"),
   sids: z.string().default("").describe("index.json whose SIDs take the place of the dataset's own"),
   codeOffset: z.int().min(-1).max(1).default(0).describe(
@@ -38,7 +33,7 @@ export const task: Task<typeof config> = {
   config,
   async run(flags, io) {
     const { from, to, out, sids, codeOffset, tokenOrder } = flags;
-    const writer = writers.get(to)!;
+    const writer = datasetWriter(to);
     const format = await findFormat(from);
     const read = await format.read(from);
     const { corpus, dropped } = await withSids(read, sids, codeOffset);

@@ -9,19 +9,14 @@ import { nonFiniteRows, writeNpy } from "../base/npy.ts";
 import { diskFiles } from "../base/files/disk_files.ts";
 import { sha256 } from "../base/files/sha256.ts";
 import { UserError } from "../base/user_error.ts";
-import type { EmbeddingContext, EmbeddingProvider, ItemVectors, TextProvider } from "../embed/provider.ts";
-import * as registry from "../embed/registry.ts";
+import { embeddingProvider, PROVIDERS } from "../embed/by_name.ts";
+import type { EmbeddingContext, ItemVectors, TextProvider } from "../embed/provider.ts";
 import { writeAtomic } from "../base/files/write_atomic.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { openDevice, VariantFlag } from "./_cli/open_device.ts";
 import { makeFolder } from "../base/files/line_file.ts";
 import { PartialRows, removePartial } from "./_cli/partial_rows.ts";
 import { settingsFlags, settingsOf } from "./_cli/settings_flags.ts";
-
-/** Every way to embed items, by name. */
-export const providers: ReadonlyMap<string, EmbeddingProvider> = new Map<string, EmbeddingProvider>(
-  (Object.values(registry) as EmbeddingProvider[]).map((provider) => [provider.name, provider]),
-);
 
 /** Ways to write the text of an item: ours, and that of MiniOneRec for comparisons with its published figures. */
 export const DIALECTS = ["genrec", "minionerec"] as const;
@@ -31,7 +26,7 @@ const config = z.strictObject({
   out: z.string().regex(/\.npy$/, "expected a name that ends in .npy").describe(
     "file to write, such as items.npy; items.ids.json comes beside it",
   ),
-  provider: z.enum([...providers.keys()]).default("static").describe("what makes the vectors:"),
+  provider: z.enum(PROVIDERS.map(({ name }) => name)).default("static").describe("what makes the vectors:"),
   fields: z.array(z.enum(TEXT_FIELDS)).min(1).default([...TEXT_FIELDS]).describe(
     "text of an item, in this order:",
   ),
@@ -41,7 +36,7 @@ const config = z.strictObject({
   ),
   saveEvery: z.int().min(1).default(256).describe("texts between two saves of work that can go on later"),
   ...VariantFlag,
-  ...settingsFlags([...providers.values()], "provider"),
+  ...settingsFlags(PROVIDERS, "provider"),
 });
 type Flags = z.output<typeof config>;
 
@@ -69,8 +64,8 @@ export async function embedItems(flags: Flags, io: TaskIO): Promise<void> {
   const corpus = await loadCorpus(flags.data);
   const ids = corpus.items.map(({ id }) => id);
   rowsOfItems(ids, ids, flags.data);
-  const provider = providers.get(name)!;
-  const providerConfig = settingsOf(provider, [...providers.values()], flags, "provider");
+  const provider = embeddingProvider(name);
+  const providerConfig = settingsOf(provider, PROVIDERS, flags, "provider");
   const context: EmbeddingContext = {
     ...diskFiles,
     device: async (layout) => (await openDevice(flags.variant, { layout })).device,

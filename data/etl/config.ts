@@ -1,14 +1,9 @@
 import { z } from "zod";
 import { SPLIT_KINDS } from "../corpus.ts";
 import { TITLE_FILTERS } from "./read/clean_text.ts";
-import * as registry from "./registry.ts";
-import { type RawSource, TIME_UNITS } from "./source.ts";
+import { SOURCES } from "./by_name.ts";
+import { TIME_UNITS } from "./source.ts";
 import { parseDate } from "./window.ts";
-
-/** The raw sources by name. */
-export const sources = new Map<string, RawSource>(
-  (Object.values(registry) as RawSource[]).map((source) => [source.name, source]),
-);
 
 /** What MiniOneRec does where this program does better: for figures that are compared with published ones. */
 export const PARITY = ["end-inclusive", "two-entities", "printed-lists", "categories-key"] as const;
@@ -38,7 +33,7 @@ export const ColumnFlags = {
 
 /** Flags of `genrec data`. */
 export const EtlConfig = z.strictObject({
-  dataset: z.enum([...sources.keys()]).optional().describe("kind of raw data:"),
+  dataset: z.enum(SOURCES.map(({ name }) => name)).optional().describe("kind of raw data:"),
   reviews: z.array(z.string()).default([]).describe(
     "files of reviews: paths, globs, http or object-store addresses",
   ),

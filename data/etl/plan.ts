@@ -1,6 +1,7 @@
 import type { SplitKind } from "../corpus.ts";
 import { UserError } from "../../base/user_error.ts";
-import { ColumnFlags, type EtlConfig, sources } from "./config.ts";
+import { rawSource } from "./by_name.ts";
+import { ColumnFlags, type EtlConfig } from "./config.ts";
 import type { ItemFiles, TextRules } from "./items.ts";
 import type { Selection } from "./select_log.ts";
 import type { RawSource, ReviewTable, SourceOptions } from "./source.ts";
@@ -23,7 +24,7 @@ export function planOf(
   reviewFiles: readonly string[],
   metaFiles: readonly string[],
 ): Plan {
-  const source = sources.get(config.dataset!)!;
+  const source = rawSource(config.dataset!);
   const { parity, titleFilter, maxTitleWords, userK, itemK, start, end, expandWindow, split } = config;
   const options = { columns: config, categoriesKeyOnly: parity.includes("categories-key") };
   const table = tableOf(reviewFiles, (path) => source.reviews(path, options));

@@ -3,7 +3,7 @@ import { UserError } from "../../base/user_error.ts";
 import { sidTokenIds } from "../../models/tokenizer/tokenizer_config.ts";
 import type { Prompts } from "../prompts.ts";
 import { draw } from "./mix.ts";
-import { ALIGNMENT_TASKS, alignmentTask } from "../tasks/registry.ts";
+import { ALIGNMENT_TASKS, alignmentTask } from "../tasks/by_name.ts";
 import type { AlignmentTask, Examples, TaskInput } from "../tasks/task.ts";
 
 /** Which tasks to make rows of, in which words. */

@@ -1,5 +1,5 @@
 import { collidingGroups } from "./groups.ts";
-import { type Codes, resolved, type ResolvedCodes, sidsOf } from "./policy.ts";
+import { type Codes, type CollisionPolicy, resolved, type ResolvedCodes, sidsOf } from "./policy.ts";
 
 /**
  * Gives every member of a colliding group one more code, its rank inside the group in row order from 0; other items
@@ -11,6 +11,9 @@ export function addExtraLevel(codes: Codes): ResolvedCodes {
   appendRanks(sids);
   return resolved(codes, sids);
 }
+
+/** {@link addExtraLevel} as a policy. */
+export const extraLevel: CollisionPolicy = { name: "extra-level", resolve: addExtraLevel };
 
 /** Appends to the SIDs of each colliding group the ranks of its members, in place. */
 export function appendRanks(sids: number[][]): void {

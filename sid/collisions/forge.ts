@@ -1,5 +1,12 @@
 import { lastCodewords } from "./last_level.ts";
-import { type Codes, type LastLevel, resolved, type ResolvedCodes, sidsOf } from "./policy.ts";
+import {
+  type Codes,
+  type CollisionPolicy,
+  type LastLevel,
+  resolved,
+  type ResolvedCodes,
+  sidsOf,
+} from "./policy.ts";
 
 /**
  * As FORGE and the ETEGRec fork number items: the last code of every item is replaced by its rank among the items with
@@ -19,6 +26,9 @@ export function forgeLastCodes(codes: Codes, lastLevel: LastLevel): ResolvedCode
   }
   return resolved(codes, sids);
 }
+
+/** {@link forgeLastCodes} as a policy. */
+export const forge: CollisionPolicy = { name: "forge", resolve: forgeLastCodes };
 
 /** Text of a tuple as Python prints it: `()`, `(5,)`, `(12, 200)`. */
 function pythonTuple(values: readonly number[]): string {

@@ -2,7 +2,14 @@ import { munkres } from "munkres";
 import { appendRanks } from "./extra_level.ts";
 import { collidingGroups } from "./groups.ts";
 import { lastCodewords, lastDistance } from "./last_level.ts";
-import { type Codes, type LastLevel, resolved, type ResolvedCodes, sidsOf } from "./policy.ts";
+import {
+  type Codes,
+  type CollisionPolicy,
+  type LastLevel,
+  resolved,
+  type ResolvedCodes,
+  sidsOf,
+} from "./policy.ts";
 
 /**
  * Moves the members of a colliding group, all but the first, to codewords of the last level that no item with the
@@ -34,3 +41,6 @@ export function moveToNearestFree(codes: Codes, lastLevel: LastLevel): ResolvedC
   appendRanks(sids);
   return resolved(codes, sids);
 }
+
+/** {@link moveToNearestFree} as a policy. */
+export const nearestFree: CollisionPolicy = { name: "nearest-free", resolve: moveToNearestFree };

@@ -40,11 +40,13 @@ export interface ResolvedCodes {
   shared: number[][];
 }
 
-/**
- * What to do with items whose codes are equal: one module and one line in `registry.ts`. Throws `UserError` if
- * residuals or codebook do not fit the codes, where it reads them.
- */
-export type ResolveCollisions = (codes: Codes, lastLevel: LastLevel) => ResolvedCodes;
+/** What to do with items whose codes are equal: one module and one line in `registry.ts`. */
+export interface CollisionPolicy {
+  /** Name on the command line. */
+  readonly name: string;
+  /** Throws `UserError` if residuals or codebook do not fit the codes, where it reads them. */
+  resolve(codes: Codes, lastLevel: LastLevel): ResolvedCodes;
+}
 
 /** Codes of each item as an array of its own. */
 export function sidsOf({ data, rows, levels }: Codes): number[][] {

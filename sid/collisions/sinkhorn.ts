@@ -1,7 +1,14 @@
 import { sinkhornAssign } from "../assignment/sinkhorn.ts";
 import { collidingGroups } from "./groups.ts";
 import { lastCodewords, lastDistance } from "./last_level.ts";
-import { type Codes, type LastLevel, resolved, type ResolvedCodes, sidsOf } from "./policy.ts";
+import {
+  type Codes,
+  type CollisionPolicy,
+  type LastLevel,
+  resolved,
+  type ResolvedCodes,
+  sidsOf,
+} from "./policy.ts";
 
 const ROUNDS = 20;
 const OPTIONS = { epsilon: 0.003, iterations: 50 };
@@ -29,3 +36,6 @@ export function sinkhornCollisions(codes: Codes, lastLevel: LastLevel): Resolved
   }
   return resolved(codes, sids);
 }
+
+/** {@link sinkhornCollisions} as a policy. */
+export const sinkhorn: CollisionPolicy = { name: "sinkhorn", resolve: sinkhornCollisions };

@@ -1,4 +1,3 @@
-// One line a method.
 export { letter } from "./letter.ts";
 export { opq } from "./opq.ts";
 export { rqKmeans } from "./rq_kmeans.ts";

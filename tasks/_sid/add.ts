@@ -9,7 +9,8 @@ import type { TaskIO } from "../_cli/cli.ts";
 import { openDevice } from "../_cli/open_device.ts";
 import { tableLines } from "../_cli/table.ts";
 import { namelessItems, storedItems } from "./catalogue.ts";
-import { methodOf, type SidFlags } from "./flags.ts";
+import { sidMethod } from "../../sid/methods/by_name.ts";
+import type { SidFlags } from "./flags.ts";
 import { type AddedItem, FILES, readSids, type StoredSids, writeSids } from "./folder.ts";
 import { namesOf } from "./names.ts";
 import { newVectors } from "./new_vectors.ts";
@@ -24,7 +25,7 @@ export async function addItems(flags: SidFlags, io: TaskIO): Promise<void> {
   const vectors = await newVectors({ stored, items, fresh }, flags, io);
 
   const { recipe, tokens, embeddings, model } = stored;
-  const method = methodOf(recipe.method);
+  const method = sidMethod(recipe.method);
   const { device } = await openDevice(flags.variant);
   const codes = await method.encode(device, vectors, model, method.Config.parse(recipe.settings));
   const catalogue = tokens.map((sid) => sid.map((token) => parseToken(token).codeword - recipe.codeOffset));

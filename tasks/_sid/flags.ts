@@ -1,20 +1,11 @@
 import { z } from "zod";
 import { INDEX_STYLES, TOKEN_ORDERS } from "../../data/formats/index_file.ts";
-import { COLLISION_POLICIES } from "../../sid/collisions/registry.ts";
-import type { SidMethod } from "../../sid/method.ts";
-import * as registry from "../../sid/methods/registry.ts";
+import { COLLISION_POLICIES } from "../../sid/collisions/by_name.ts";
+import { SID_METHODS, sidMethod } from "../../sid/methods/by_name.ts";
 import { VariantFlag } from "../_cli/open_device.ts";
 import { settingsFlags } from "../_cli/settings_flags.ts";
 
-/** Every way to make SIDs. */
-export const methods: readonly SidMethod[] = Object.values(registry) as SidMethod[];
-
-/** The method of this name. */
-export function methodOf(name: string): SidMethod {
-  return methods.find((method) => method.name === name)!;
-}
-
-const aligning = methods.filter(({ needs }) => needs?.includes("collaborative")).map(({ name }) => name);
+const aligning = SID_METHODS.filter(({ needs }) => needs?.includes("collaborative")).map(({ name }) => name);
 
 /** Where the settings of a mode stand in the help. */
 function under<T extends z.ZodType>(group: string, type: T): T {
@@ -57,8 +48,14 @@ const fields = {
   out: output(
     z.string().default("").describe("folder to write: index.json, sid.report.html and what made them"),
   ),
-  method: codes(z.enum(methods.map(({ name }) => name)).default("rqkmeans").describe("how codes are found:")),
-  collisions: codes(z.enum(COLLISION_POLICIES).default("nearest-free").describe("items with equal codes:")),
+  method: codes(
+    z.enum(SID_METHODS.map(({ name }) => name)).default("rqkmeans").describe("how codes are found:"),
+  ),
+  collisions: codes(
+    z.enum(COLLISION_POLICIES.map(({ name }) => name)).default("nearest-free").describe(
+      "items with equal codes:",
+    ),
+  ),
   codeOffset: output(
     z.union([z.literal(0), z.literal(1)]).default(0).describe(
       "number of the first codeword, 0 as in RQ-VAE files or 1 as in those of constrained k-means",
@@ -95,7 +92,7 @@ const fields = {
 };
 
 /** Flags of `genrec sid`; unused ones of other modes are errors. */
-export const config = z.strictObject({ ...fields, ...settingsFlags(methods, "method") }).superRefine(
+export const config = z.strictObject({ ...fields, ...settingsFlags(SID_METHODS, "method") }).superRefine(
   (flags, context) => {
     const problem = usageProblem(flags);
     if (problem) context.addIssue({ code: "custom", message: problem });
@@ -125,7 +122,7 @@ function usageProblem(
     return "Name --embeddings FILE.npy or --data DATASET, or both: nothing to make SIDs of" +
       (collab ? ". Collaborative vectors alone are --embeddings too" : "");
   }
-  const needs = methodOf(method).needs ?? [];
+  const needs = sidMethod(method).needs ?? [];
   if (needs.includes("collaborative") && !collab) {
     return `Missing --collab FILE.npy: ${method} aligns its codes with collaborative embeddings`;
   }

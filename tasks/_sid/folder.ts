@@ -18,7 +18,7 @@ import { readText } from "../../base/files/text_file.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { TensorMap } from "../../models/parameters/parameters.ts";
 import { readSafetensors, writeSafetensors } from "../../models/safetensors/safetensors.ts";
-import { COLLISION_POLICIES } from "../../sid/collisions/registry.ts";
+import { COLLISION_POLICIES } from "../../sid/collisions/by_name.ts";
 import type { Embeddings } from "../../sid/embeddings.ts";
 import { htmlReport, type SidReportFile } from "../../sid/report/html_report.ts";
 import type { SidModel } from "../../sid/method.ts";
@@ -26,7 +26,7 @@ import type { Placement } from "../../sid/methods/place_new.ts";
 import { isFile, writeAtomic } from "../../base/files/write_atomic.ts";
 import { makeFolder } from "../../base/files/line_file.ts";
 import { DIALECTS } from "../embed.ts";
-import { methods } from "./flags.ts";
+import { SID_METHODS } from "../../sid/methods/by_name.ts";
 
 /** Names of the files in a folder of SIDs. */
 export const FILES = {
@@ -59,9 +59,9 @@ const Recipe = z.strictObject({
   version: z.literal(1),
   /** Version of genrec. */
   genrec: z.string(),
-  method: z.enum(methods.map(({ name }) => name)),
+  method: z.enum(SID_METHODS.map(({ name }) => name)),
   settings: z.record(z.string(), z.unknown()),
-  collisions: z.enum(COLLISION_POLICIES),
+  collisions: z.enum(COLLISION_POLICIES.map(({ name }) => name)),
   codeOffset: z.union([z.literal(0), z.literal(1)]),
   indexStyle: z.enum(INDEX_STYLES),
   tokenOrder: z.enum(TOKEN_ORDERS),

@@ -13,7 +13,8 @@ import type { Embeddings } from "../../sid/embeddings.ts";
 import { concatenate, normalizeRows, zeroRows } from "../../sid/fuse.ts";
 import type { SidInput } from "../../sid/method.ts";
 import { DIALECTS } from "../embed.ts";
-import { methodOf, type SidFlags } from "./flags.ts";
+import { sidMethod } from "../../sid/methods/by_name.ts";
+import type { SidFlags } from "./flags.ts";
 import type { Recipe } from "./folder.ts";
 
 /** Begins the source of vectors that were made of a dataset's words. */
@@ -49,7 +50,7 @@ export async function loadInput(flags: SidFlags): Promise<LoadedInput> {
   const named = [text, ...(collab ? [collab] : [])];
   checkRows(named, corpus && { from: flags.data, rows: corpus.items.length });
 
-  const aligns = methodOf(flags.method).needs?.includes("collaborative");
+  const aligns = sidMethod(flags.method).needs?.includes("collaborative");
   const fuses = collab !== undefined && (flags.fuse ?? (aligns ? "none" : "concat")) === "concat";
   const parts = [{ ...text.source, weight: flags.textWeight }];
   if (fuses) parts.push({ ...collab.source, weight: flags.collabWeight });

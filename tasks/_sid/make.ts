@@ -1,11 +1,12 @@
 import { join } from "node:path";
 import manifest from "../../deno.json" with { type: "json" };
-import { policies } from "../../sid/collisions/registry.ts";
+import { collisionPolicy } from "../../sid/collisions/by_name.ts";
 import type { SidReportFile } from "../../sid/report/html_report.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import { openDevice } from "../_cli/open_device.ts";
 import { settingsOf } from "../_cli/settings_flags.ts";
-import { methodOf, methods, type SidFlags } from "./flags.ts";
+import { SID_METHODS, sidMethod } from "../../sid/methods/by_name.ts";
+import type { SidFlags } from "./flags.ts";
 import { FILES, type StoredSids, writeSids } from "./folder.ts";
 import { loadInput } from "./inputs.ts";
 import { namesOf } from "./names.ts";
@@ -15,8 +16,8 @@ import { makeReport, tokensOf } from "./report.ts";
 /** Makes SIDs as the flags say; also the SID stage of `quickstart`. */
 export async function makeSids(flags: SidFlags, io: TaskIO): Promise<SidReportFile> {
   const { out, collisions, variant, codeOffset, indexStyle, tokenOrder } = flags;
-  const method = methodOf(flags.method);
-  const settings = settingsOf(method, methods, flags, "method");
+  const method = sidMethod(flags.method);
+  const settings = settingsOf(method, SID_METHODS, flags, "method");
   const { input, corpus, zeroRows, recipe } = await loadInput(flags);
   const { rows } = input.embeddings;
 
@@ -27,7 +28,10 @@ export async function makeSids(flags: SidFlags, io: TaskIO): Promise<SidReportFi
     progress ??= io.progress(total, flags.method);
     progress.update(done, state);
   }).finally(() => progress?.stop());
-  const { sids } = policies[collisions]({ data: fit.codes, rows, levels: fit.levels }, fit.lastLevel);
+  const { sids } = collisionPolicy(collisions).resolve(
+    { data: fit.codes, rows, levels: fit.levels },
+    fit.lastLevel,
+  );
   const stored: StoredSids = {
     recipe: {
       format: "genrec-sids",

@@ -5,11 +5,12 @@ import { diskFiles } from "../../base/files/disk_files.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Layout } from "../../kernels/gpu/tensor.ts";
 import type { TextProvider } from "../../embed/provider.ts";
+import { PROVIDERS } from "../../embed/by_name.ts";
 import type { Embeddings } from "../../sid/embeddings.ts";
 import { applyLinearMap, fitLinearMap } from "../../sid/kmeans/linear_map.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import { openDevice } from "../_cli/open_device.ts";
-import { providers, textsOf } from "../embed.ts";
+import { textsOf } from "../embed.ts";
 import type { SidFlags } from "./flags.ts";
 import type { Recipe, StoredSids } from "./folder.ts";
 import { combine, loadEmbeddings, wordEmbeddings, WORDS_OF } from "./inputs.ts";
@@ -125,7 +126,7 @@ function alignNew(all: Embeddings, old: Embeddings, provider: string, io: TaskIO
 }
 
 function textProvider(name: string | undefined): TextProvider | undefined {
-  const provider = providers.get(name ?? "");
+  const provider = PROVIDERS.find((provider) => provider.name === name);
   return provider?.input === "text" ? provider : undefined;
 }
 

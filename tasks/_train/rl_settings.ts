@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { OBJECTIVES } from "../../train/rl/objectives/registry.ts";
-import { REWARDS } from "../../train/rl/rewards/registry.ts";
+import { OBJECTIVES } from "../../train/rl/objectives/by_name.ts";
+import { REWARDS } from "../../train/rl/rewards/by_name.ts";
 import type { RlConfig } from "../../train/rl/config.ts";
 import { RlSchema } from "../../train/rl/schema.ts";
 

@@ -1,6 +1,6 @@
 // Frames and files of other systems, in words of our own.
 import assert from "node:assert/strict";
-import { alignmentTask } from "../../prompts/tasks/registry.ts";
+import { alignmentTask } from "../../prompts/tasks/by_name.ts";
 import { chat, genrec } from "../../prompts/built_in.ts";
 import { parseTemplates, type Templates } from "../../prompts/template.ts";
 import { END, promptsOf, tinyTokenizer } from "./workshop.ts";

@@ -135,7 +135,7 @@ Deno.test("tasks without a SID for an answer, unknown indexes and no room are re
     });
   refused(
     { task: "sid-to-title" },
-    /its answers are not SIDs alone. Use next-item, titles-to-sid, heterogeneous/,
+    /its answers are not SIDs alone. Use heterogeneous, next-item, titles-to-sid/,
   );
   refused({ maxLength: 8 }, /has no room in 8 tokens/);
   const { tokenizer } = prompts;

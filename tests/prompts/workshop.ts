@@ -3,7 +3,7 @@ import { synthetic } from "../../data/synthetic/shop.ts";
 import { Tokenizer } from "../../models/tokenizer/tokenizer.ts";
 import { specialTokens } from "../../models/tokenizer/tokenizer_config.ts";
 import { ItemTexts } from "../../prompts/rows/item_texts.ts";
-import { taskTokens } from "../../prompts/tasks/registry.ts";
+import { taskTokens } from "../../prompts/tasks/by_name.ts";
 import type { TaskInput } from "../../prompts/tasks/task.ts";
 import { genrec } from "../../prompts/built_in.ts";
 import { Prompts, type PromptsOptions } from "../../prompts/prompts.ts";

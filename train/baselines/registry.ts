@@ -1,8 +1,4 @@
-// One line a baseline.
-export { popularity } from "./counts.ts";
-export { repeat } from "./counts.ts";
-export { markov } from "./counts.ts";
-export { transitions } from "./counts.ts";
+export { markov, popularity, repeat, transitions } from "./counts.ts";
 export { sasrec } from "./sasrec.ts";
 export { gru4rec } from "./gru4rec.ts";
 export { caser } from "./caser.ts";

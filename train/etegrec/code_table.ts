@@ -1,8 +1,8 @@
 import { UserError } from "../../base/user_error.ts";
 import { CodeTokens } from "../../prompts/code_tokens.ts";
+import { collisionPolicy } from "../../sid/collisions/by_name.ts";
 import { collidingGroups } from "../../sid/collisions/groups.ts";
 import { type Codes, sidsOf } from "../../sid/collisions/policy.ts";
-import { policies } from "../../sid/collisions/registry.ts";
 import { formatSid } from "../../sid/tokens.ts";
 import type { JointConfig, UniquenessPolicy } from "./config.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -39,7 +39,7 @@ export async function codeTable(tokenizer: Tokenizer, config: CodeTableConfig): 
   const { codes: data, levels, lastLevel } = await tokenizer.code();
   const coded = { data, rows: tokenizer.inputs.rows, levels };
   const longer = config.uniqueness === "extra-level";
-  const { sids, shared } = policies[config.uniqueness](coded, lastLevel);
+  const { sids, shared } = collisionPolicy(config.uniqueness).resolve(coded, lastLevel);
   if (shared.length > 0 || !longer && sids.some(({ length }) => length > levels)) {
     throw tooMany(config.uniqueness, codebookSizes.at(-1)!);
   }

@@ -1,7 +1,7 @@
 import { UserError } from "../../base/user_error.ts";
 import type { Normalisation } from "../../kernels/trie/trie_log_softmax.ts";
 import type { ScheduleName } from "../../models/optimizer/schedule.ts";
-import { objectiveMethod } from "./objectives/registry.ts";
+import { objectiveMethod } from "./objectives/by_name.ts";
 import type { ReportTo } from "../observers/open_observers.ts";
 import type { RlExampleSettings } from "./examples/settings.ts";
 import { RlSchema } from "./schema.ts";

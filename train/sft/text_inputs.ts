@@ -16,7 +16,7 @@ import {
 import { trimTokenizer } from "../../models/tokenizer/trim_tokenizer.ts";
 import { ItemTexts } from "../../prompts/rows/item_texts.ts";
 import { alignmentTexts } from "../../prompts/rows/plan.ts";
-import { alignmentTask, taskTokens } from "../../prompts/tasks/registry.ts";
+import { alignmentTask, taskTokens } from "../../prompts/tasks/by_name.ts";
 import { type AlignmentSource, alignmentSource } from "../../prompts/rows/source.ts";
 import type { TaskInput } from "../../prompts/tasks/task.ts";
 import type { NextItemPrompts } from "../../prompts/next_item_prompts.ts";

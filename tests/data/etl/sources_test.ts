@@ -1,7 +1,7 @@
 // Every raw source reads a small sample of its own files into the same two users, two items and four reviews.
 import assert from "node:assert/strict";
 import type { EtlConfig } from "../../../data/etl/config.ts";
-import { sources } from "../../../data/etl/config.ts";
+import { SOURCES } from "../../../data/etl/by_name.ts";
 import { withFiles } from "../formats/minionerec/fixture.ts";
 import { build, jsonLines, readTables } from "./fixture.ts";
 
@@ -254,7 +254,7 @@ const cases: Record<string, Case[]> = {
   }],
 };
 
-for (const name of sources.keys()) {
+for (const { name } of SOURCES) {
   Deno.test(`${name} reads its own files`, async () => {
     assert.ok(cases[name], `no sample files for ${name}`);
     for (const { files, flags, item, hasNoRatings } of cases[name]) {

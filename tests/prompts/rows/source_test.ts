@@ -5,7 +5,7 @@ import { alignmentSource } from "../../../prompts/rows/source.ts";
 import { valueWeights } from "../../../prompts/rows/value_weights.ts";
 import { trimTokenizer } from "../../../models/tokenizer/trim_tokenizer.ts";
 import { readSftRows } from "../../../data/formats/mimigenrec/sft_rows.ts";
-import { taskTokens } from "../../../prompts/tasks/registry.ts";
+import { taskTokens } from "../../../prompts/tasks/by_name.ts";
 import { realData } from "../../data/real_data.ts";
 import { END, promptsOf, tinyTokenizer, workshop } from "../workshop.ts";
 

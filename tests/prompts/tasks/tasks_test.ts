@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ALIGNMENT_TASKS, alignmentTask } from "../../../prompts/tasks/registry.ts";
+import { ALIGNMENT_TASKS, alignmentTask } from "../../../prompts/tasks/by_name.ts";
 import { cutText } from "../../../prompts/rows/item_texts.ts";
 import type { TaskInput } from "../../../prompts/tasks/task.ts";
 import { genrec } from "../../../prompts/built_in.ts";
@@ -25,7 +25,7 @@ Deno.test("every task but rows has a wording of ours, and its rows fill just the
   }
   assert.throws(() => alignmentTask("next"), {
     name: "UserError",
-    message: /no such task. Expected one of next-item, /,
+    message: /no such task. Expected one of description-to-sid, .*next-item, /,
   });
 });
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { readNpy } from "../../../base/npy.ts";
 import { UserError } from "../../../base/user_error.ts";
 import { UsageError } from "../../../tasks/_cli/cli.ts";
-import { methods } from "../../../tasks/_sid/flags.ts";
+import { SID_METHODS } from "../../../sid/methods/by_name.ts";
 import { filesIn } from "../genrec.ts";
 import { nested, npyOf, readJsonIn, sid, withMatrices } from "./command.ts";
 
@@ -140,7 +140,7 @@ Deno.test("sid says which flags are missing or do not go together", async () => 
   await misused(["--inspect", "12"], /Missing --sids/);
   await misused(["--add", "new.jsonl", "--inspect", "12", "--sids", "sids"], /--inspect and --add together/);
   await misused(["--sids", "sids"], /--sids alone/);
-  for (const { name, needs = [] } of methods) {
+  for (const { name, needs = [] } of SID_METHODS) {
     const run = ["--embeddings", "items.npy", "--out", "sids", "--method", name];
     if (needs.includes("collaborative")) {
       await misused(run, new RegExp(`Missing --collab FILE\\.npy: ${name} aligns`));
@@ -167,6 +167,6 @@ Deno.test("sid has no setting of a method that hides a flag of its own", () => {
     "add",
     "top",
   ];
-  const settings = methods.flatMap(({ Config }) => Object.keys(Config.shape));
+  const settings = SID_METHODS.flatMap(({ Config }) => Object.keys(Config.shape));
   assert.deepEqual(settings.filter((key) => own.includes(key)), []);
 });

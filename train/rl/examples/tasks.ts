@@ -1,5 +1,5 @@
 import { UserError } from "../../../base/user_error.ts";
-import { ALIGNMENT_TASKS, alignmentTask } from "../../../prompts/tasks/registry.ts";
+import { ALIGNMENT_TASKS, alignmentTask } from "../../../prompts/tasks/by_name.ts";
 import { isSidAlone } from "../../../prompts/rows/source.ts";
 import type { AlignmentTask } from "../../../prompts/tasks/task.ts";
 import type { TextPromptsOptions } from "../../../prompts/text_prompts.ts";

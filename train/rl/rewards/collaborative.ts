@@ -43,6 +43,7 @@ const SCORERS: readonly ScorerMethod[] = [
  */
 export const collaborative: RewardMethod = {
   name: "collaborative",
+  aliases: ["sasrec"],
   summary: "1/log2(rank + 1) in the lists of other recommenders, counts of transitions unless named",
   async create(context) {
     const scorers: ItemScorer[] = [];

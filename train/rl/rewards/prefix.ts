@@ -20,6 +20,7 @@ function prefixValue(shared: number, depth: number): number {
  */
 export const prefix: RewardMethod = {
   name: "prefix",
+  aliases: ["hepo"],
   summary: "0, 0.2, 0.5, 1 for 0 to 3 right levels of 3 (HEPO); values by level",
   create({ itemTokens }): Reward {
     const nearest = (completion: Completion, targets: readonly number[]) =>

@@ -8,6 +8,7 @@ import type { RewardMethod } from "./reward.ts";
  */
 export const ranking: RewardMethod = {
   name: "ranking",
+  aliases: ["ranking_only", "ndcg_rule"],
   summary: "penalty of wrong answers by their rank, where the group has a hit; use it with rule",
   create: () => ({
     score(group) {

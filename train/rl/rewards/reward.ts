@@ -48,6 +48,8 @@ export interface RewardContext {
 export interface RewardMethod {
   /** Name for `--reward`. */
   readonly name: string;
+  /** Names of other projects for it, which a message for them leads here. */
+  readonly aliases?: readonly string[];
   /** One line for help texts. */
   readonly summary: string;
   /** What must be named beside it, for messages, such as `--embeddings items.npy`. */

@@ -6,7 +6,7 @@ import {
   type ObjectiveMethod,
   policyObjective,
 } from "../../../../train/rl/objectives/objective.ts";
-import { objectiveMethod, OBJECTIVES } from "../../../../train/rl/objectives/registry.ts";
+import { objectiveMethod, OBJECTIVES } from "../../../../train/rl/objectives/by_name.ts";
 
 /** Log-probabilities of a completion's tokens under the three models, and its advantage. */
 interface Scored {

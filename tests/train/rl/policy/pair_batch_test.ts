@@ -9,7 +9,7 @@ import { Optimizer } from "../../../../models/optimizer/optimizer.ts";
 import { createPolicyScratch, destroyPolicyScratch } from "../../../../models/losses/policy_gradient.ts";
 import { buildTrie } from "../../../../sid/trie.ts";
 import { policyObjective } from "../../../../train/rl/objectives/objective.ts";
-import { objectiveMethod } from "../../../../train/rl/objectives/registry.ts";
+import { objectiveMethod } from "../../../../train/rl/objectives/by_name.ts";
 import { pairPacking } from "../../../../train/rl/policy/pair_batch.ts";
 import type { PolicyGroup } from "../../../../train/rl/policy/policy_batch.ts";
 import { PolicyUpdate, type UpdateStatistics } from "../../../../train/rl/policy/policy_update.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { objectiveMethod } from "../../../../train/rl/objectives/registry.ts";
+import { objectiveMethod } from "../../../../train/rl/objectives/by_name.ts";
 import { policyGroups } from "../../../../train/rl/policy/policy_groups.ts";
 import type { Answer, AnswerGroup } from "../../../../train/rl/rollout.ts";
-import type { GroupScore } from "../../../../train/rl/rewards/reward_set.ts";
+import type { GroupScore } from "../../../../train/rl/reward_set.ts";
 
 /** Leaf n is the SID of item n: two tokens, item 3's one. */
 const answer = (leaf: number): Answer => {

@@ -3,7 +3,7 @@ import type { Decoder } from "../../../../models/decoder/decoder.ts";
 import { Optimizer } from "../../../../models/optimizer/optimizer.ts";
 import type { PolicyGroup } from "../../../../train/rl/policy/policy_batch.ts";
 import { policyObjective } from "../../../../train/rl/objectives/objective.ts";
-import { objectiveMethod } from "../../../../train/rl/objectives/registry.ts";
+import { objectiveMethod } from "../../../../train/rl/objectives/by_name.ts";
 import {
   PolicyUpdate,
   type PolicyUpdateOptions,

@@ -1,6 +1,6 @@
 import type { Dataset } from "../../../../data/dataset.ts";
 import type { Completion, Reward, RewardContext, RewardGroup } from "../../../../train/rl/rewards/reward.ts";
-import { rewardMethod } from "../../../../train/rl/rewards/registry.ts";
+import { rewardMethod } from "../../../../train/rl/rewards/by_name.ts";
 
 /** SIDs of 6 items; 4 and 5 share one. */
 export const ITEM_TOKENS = [[10, 20, 30], [10, 20, 31], [10, 21, 30], [11, 20, 30], [12, 22, 32], [

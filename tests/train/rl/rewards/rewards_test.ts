@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { writeNpy } from "../../../../base/npy.ts";
-import { createRewards } from "../../../../train/rl/rewards/reward_set.ts";
-import { parseRewards } from "../../../../train/rl/rewards/registry.ts";
+import { createRewards } from "../../../../train/rl/reward_set.ts";
+import { parseRewards } from "../../../../train/rl/rewards/by_name.ts";
 import { exampleContext, exampleGroup, makeReward, rounded, valuesOf } from "./example.ts";
 
 Deno.test("rule is 1 for the first target's SID, hit for that of any", async () => {

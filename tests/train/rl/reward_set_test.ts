@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { parseRewards, rewardMethod, REWARDS } from "../../../../train/rl/rewards/registry.ts";
-import type { Reward } from "../../../../train/rl/rewards/reward.ts";
-import { createRewards, type RewardSet } from "../../../../train/rl/rewards/reward_set.ts";
-import { exampleContext, exampleGroup } from "./example.ts";
+import { parseRewards, rewardMethod, REWARDS } from "../../../train/rl/rewards/by_name.ts";
+import type { Reward } from "../../../train/rl/rewards/reward.ts";
+import { createRewards, type RewardSet } from "../../../train/rl/reward_set.ts";
+import { exampleContext, exampleGroup } from "./rewards/example.ts";
 
 const group = exampleGroup([0, 1], [1], { history: [0, 1, 2, 3, 4, 5, 0] });
 const EXAMPLE =
@@ -29,7 +29,7 @@ Deno.test("parseRewards() refuses unknown names with a suggestion", () => {
     assert.throws(() => parseRewards(list), { name: "UserError", message: hint });
   unknown(
     "rule,rankng",
-    /^Cannot reward by "rankng": .* Expected one of rule, hit, .*Did you mean ranking\?$/,
+    /^Cannot reward by "rankng": .* Expected one of collaborative, hit, .*Did you mean ranking\?$/,
   );
   unknown("ranking_only", /Did you mean ranking\?$/);
   unknown("sasrec", /Did you mean collaborative\?$/);

@@ -1,10 +1,10 @@
-import type { Item } from "../../../data/dataset.ts";
-import { excerpt } from "../../../base/file_error.ts";
-import { UserError } from "../../../base/user_error.ts";
-import { hits } from "./hits.ts";
-import type { WeightedReward } from "./registry.ts";
-import type { Reward, RewardContext, RewardGroup } from "./reward.ts";
-import { messageOf } from "./user_reward.ts";
+import type { Item } from "../../data/dataset.ts";
+import { excerpt } from "../../base/file_error.ts";
+import { UserError } from "../../base/user_error.ts";
+import { hits } from "./rewards/hits.ts";
+import type { WeightedReward } from "./rewards/by_name.ts";
+import type { Reward, RewardContext, RewardGroup } from "./rewards/reward.ts";
+import { messageOf } from "./rewards/user_reward.ts";
 
 /** Items of a history that an error shows. */
 const SHOWN_ITEMS = 5;
