@@ -14,16 +14,16 @@
  */
 
 export { checkDataset, type CheckedDataset, type CheckReport } from "./data/check/check.ts";
-export {
-  type Attributes,
-  type Corpus,
-  type CorpusItem,
-  type CorpusSample,
-  type CorpusUser,
-  type Interactions,
-  type SplitKind,
-  toDataset,
+export type {
+  Attributes,
+  Corpus,
+  CorpusItem,
+  CorpusSample,
+  CorpusUser,
+  Interactions,
+  SplitKind,
 } from "./data/corpus.ts";
+export { toDataset } from "./data/corpus_dataset.ts";
 export {
   type Dataset,
   type Item,
@@ -123,7 +123,8 @@ export type {
 } from "./sid/method.ts";
 export { type Neighbour, PrefixIndex, type PrefixNeighbours } from "./sid/report/neighbours.ts";
 export { type PlacedItem, type Placement, placeNewItems } from "./sid/methods/place_new.ts";
-export type { Asker, NextItemPrompts } from "./prompts/next_item_prompts.ts";
+export type { NextItemPrompts } from "./prompts/next_item_prompts.ts";
+export type { Asker } from "./data/dataset.ts";
 export { ItemTexts } from "./prompts/rows/item_texts.ts";
 export { ALIGNMENT_TASKS, alignmentTask } from "./prompts/tasks/by_name.ts";
 export type { TaskRange } from "./prompts/rows/mix.ts";
@@ -162,7 +163,8 @@ export {
   type TaskTemplate,
   type Templates,
 } from "./prompts/template.ts";
-export { textPrompts, type TextPromptsOptions } from "./prompts/text_prompts.ts";
+export { textPrompts } from "./prompts/text_prompts.ts";
+export type { TextPromptsOptions } from "./prompts/text_options.ts";
 export { sidPrompts } from "./prompts/sid_prompts.ts";
 export type { PrefixPurity } from "./sid/report/purity.ts";
 export { type LevelReport, reportSids, type SidReport } from "./sid/sid_statistics.ts";
@@ -260,14 +262,13 @@ export {
 } from "./models/losses/trie_loss.ts";
 export type { PackedRows, PackedTokens } from "./models/packing/packed_tokens.ts";
 export {
-  type ParameterPart,
   Parameters,
   type ParameterSegment,
-  type ParameterSpec,
   type TensorMap,
   type WeightBlock,
   type Weights,
 } from "./models/parameters/parameters.ts";
+export type { ParameterPart, ParameterSpec } from "./models/parameters/spec.ts";
 export type { TensorSource } from "./models/parameters/frozen_parameters.ts";
 export type { HostTensor } from "./models/parameters/parameter_parts.ts";
 export {

@@ -1,6 +1,4 @@
-import { type Dataset, type Item, type Sample, type Split, splits, type UserHistory } from "./dataset.ts";
-import { chainHistories } from "./histories.ts";
-import { sequencesOf } from "./interactions.ts";
+import type { Split } from "./dataset.ts";
 
 /** Facts of a row that have no column of their own; plain JSON. */
 export type Attributes = Record<string, unknown>;
@@ -96,64 +94,4 @@ export interface Corpus {
   files: string[];
   /** What the files hold and this object does not, as phrases for people. */
   unread: string[];
-}
-
-/** What training and evaluation read of a corpus. */
-export function toDataset(corpus: Corpus): Dataset {
-  const { name, source, license, users, sids, files } = corpus;
-  const samples: Record<Split, Sample[]> = { train: [], valid: [], test: [] };
-  for (const split of splits) {
-    samples[split] = corpus.samples[split].map(({ user, history, target, attributes }) => ({
-      user: users[user].id,
-      history,
-      target,
-      ...textAttribute("userToken", users[user].attributes?.user_token),
-      ...textAttribute("contextToken", attributes?.e_token),
-    }));
-  }
-  return {
-    name,
-    source,
-    license,
-    items: corpus.items.map(toItem),
-    samples,
-    histories: corpus.split === "time" ? chainHistories(samples.train) : trainSequences(corpus),
-    ...(sids && { sids }),
-    files,
-  };
-}
-
-/** What an item without a title is called. */
-export function untitled(number: number): string {
-  return `item ${number}`;
-}
-
-/** What training reads of an item. */
-export function toItem(
-  { title, description, brand, categories, price, features, attributes }: CorpusItem,
-  number: number,
-) {
-  const item: Item = { title: title || untitled(number) };
-  if (description) item.description = description;
-  if (brand) item.brand = brand;
-  if (categories.length > 0) item.categories = categories.join(", ");
-  if (features) item.features = features;
-  if (price !== undefined) item.price = price;
-  const { item_type: type, final_value: value } = attributes ?? {};
-  if (type === "I" || type === "O") item.itemType = type;
-  if (typeof value === "number" && value >= 0) item.finalValue = value;
-  return item;
-}
-
-function textAttribute<K extends string>(name: K, value: unknown): { [_ in K]?: string } {
-  return typeof value === "string" && value !== "" ? { [name]: value } as { [_ in K]: string } : {};
-}
-
-/** Users' sequences without the items held out, which come last. */
-function trainSequences({ users, interactions, samples }: Corpus): UserHistory[] {
-  const heldOut = new Int32Array(users.length);
-  for (const { user } of [...samples.valid, ...samples.test]) heldOut[user]++;
-  return sequencesOf(interactions, users.length)
-    .map((items, user) => ({ user: users[user].id, items: items.slice(0, items.length - heldOut[user]) }))
-    .filter(({ items }) => items.length > 0);
 }

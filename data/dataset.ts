@@ -32,6 +32,9 @@ export interface Sample {
   contextToken?: string;
 }
 
+/** What the data knows of who asks, beside the history. */
+export type Asker = Pick<Sample, "userToken" | "contextToken">;
+
 /** Name of a split. */
 export type Split = "train" | "valid" | "test";
 

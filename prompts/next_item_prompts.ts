@@ -1,8 +1,5 @@
-import type { Sample } from "../data/dataset.ts";
-import type { TextPromptsOptions } from "./text_prompts.ts";
-
-/** What the data knows of who asks, beside the history. */
-export type Asker = Pick<Sample, "userToken" | "contextToken">;
+import type { Asker } from "../data/dataset.ts";
+import type { TextPromptsOptions } from "./text_options.ts";
 
 /**
  * How histories become prompts and items become completions: one object for training, validation, evaluation and

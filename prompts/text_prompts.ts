@@ -1,26 +1,8 @@
 import { UserError } from "../base/user_error.ts";
 import { ALIGNMENT_TASKS, alignmentTask } from "./tasks/by_name.ts";
-import type { TaskInput } from "./tasks/task.ts";
+import type { TextPromptsOptions } from "./text_options.ts";
 import type { NextItemPrompts } from "./next_item_prompts.ts";
 import { sidTokenIds } from "../models/tokenizer/tokenizer_config.ts";
-import type { Prompts } from "./prompts.ts";
-
-/** How to ask for the next item in words. */
-export interface TextPromptsOptions extends TaskInput {
-  /** Words, frame and tokenizer: those of the training. */
-  prompts: Prompts;
-  /** Most tokens of prompt and answer together; the oldest items of a history are left out. Default: no limit. */
-  maxLength?: number;
-  /** A task that is answered with a SID alone. Default: next-item. */
-  task?: string;
-  /**
-   * Whether the model also writes the end of the frame, as in MiniOneRec's trie. Default: only where one SID begins
-   * another, since after a whole SID nothing else can follow.
-   */
-  end?: boolean;
-  /** Names of the tasks that the model learned. Default: none is known. */
-  trained?: readonly string[];
-}
 
 /**
  * Prompts for evaluation, reinforcement and recommendation: the very tokens that the rows of the same task are trained

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { basename, dirname } from "node:path";
 import { z } from "zod";
-import { type Corpus, toDataset } from "../data/corpus.ts";
+import type { Corpus } from "../data/corpus.ts";
+import { toDataset } from "../data/corpus_dataset.ts";
 import { idListPath, rowsOfItems } from "../data/formats/id_list.ts";
 import { itemText, minionerecText, TEXT_FIELDS } from "../data/item_text.ts";
 import { loadCorpus } from "../data/formats/load.ts";

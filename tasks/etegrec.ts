@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { toDataset } from "../data/corpus.ts";
+import { toDataset } from "../data/corpus_dataset.ts";
 import { splits } from "../data/dataset.ts";
 import { loadCorpus } from "../data/formats/load.ts";
 import { UserError } from "../base/user_error.ts";

@@ -1,4 +1,5 @@
-import { type Corpus, toDataset } from "../corpus.ts";
+import type { Corpus } from "../corpus.ts";
+import { toDataset } from "../corpus_dataset.ts";
 import type { Dataset } from "../dataset.ts";
 import type { DatasetFormat } from "./format.ts";
 import * as registry from "./registry.ts";

@@ -1,4 +1,5 @@
-import { type Corpus, type CorpusItem, type CorpusSample, toDataset } from "../corpus.ts";
+import type { Corpus, CorpusItem, CorpusSample } from "../corpus.ts";
+import { toDataset } from "../corpus_dataset.ts";
 import type { Dataset } from "../dataset.ts";
 import { type Interaction, toColumns } from "../interactions.ts";
 import { PhiloxStream } from "../../base/philox.ts";

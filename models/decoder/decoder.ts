@@ -21,7 +21,8 @@ import { drop, embedding, norm, selectRows, selfAttention } from "../layers/laye
 import { loadParameters } from "../parameters/load_parameters.ts";
 import { Lora, type LoraOptions } from "../parameters/lora.ts";
 import type { PackedRows, PackedTokens } from "../packing/packed_tokens.ts";
-import { Parameters, type ParameterSpec } from "../parameters/parameters.ts";
+import { Parameters } from "../parameters/parameters.ts";
+import type { ParameterSpec } from "../parameters/spec.ts";
 import { ropeTable } from "./rope.ts";
 import { trieAwareLoss, type TrieLossOptions } from "../losses/trie_loss.ts";
 import {

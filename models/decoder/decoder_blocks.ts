@@ -5,7 +5,8 @@ import { UserError } from "../../base/user_error.ts";
 import type { DecoderConfig } from "./config.ts";
 import { gatedUnit, headNorm, linear, norm, residual, residualNorm, rotate } from "../layers/layers.ts";
 import type { ActiveAdapter } from "../parameters/lora.ts";
-import type { ParameterSpec, Weights } from "../parameters/parameters.ts";
+import type { Weights } from "../parameters/parameters.ts";
+import type { ParameterSpec } from "../parameters/spec.ts";
 
 /** How a block computes attention: over the packed batch in training, over a cache in decoding. */
 export type AttendLayer = (layer: number, qkv: Matrix) => Matrix;

@@ -1,22 +1,40 @@
-import { attention, type KeyValues, qkvColumns } from "../../kernels/attention/attention.ts";
+import {
+  attention,
+  type AttentionShape,
+  type KeyValues,
+  qkvColumns,
+} from "../../kernels/attention/attention.ts";
 import { branchAppend } from "../../kernels/attention/branch_cache.ts";
+import type { Device } from "../../kernels/gpu/device.ts";
 import { gatherRows } from "../../kernels/rows/gather_rows.ts";
 import { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { DecodeSession } from "./decode.ts";
-import type { Decoder } from "./decoder.ts";
+import type { DecoderConfig } from "./config.ts";
+import type { AttendLayer } from "./decoder_blocks.ts";
 
 // Prompts are laid out in whole blocks of this many rows, so that few shapes exist and matrices are reused.
 const ROW_BLOCK = 256;
 
+/** A decoder as its sessions run it. */
+export interface SessionDecoder {
+  readonly device: Device;
+  readonly config: DecoderConfig;
+  readonly shape: AttentionShape;
+  /** Tokens (T) and their positions -> stream (T, C) after all blocks, attention left to `attend`. */
+  blocks(tape: Tape, input: { tokens: Flat; positions: Flat }, attend: AttendLayer): Matrix;
+  /** Final norm of stream rows (R, C). */
+  finalNorm(stream: Matrix): Matrix;
+}
+
 /**
- * Decoding state of a {@link Decoder}. A prompt's keys and values are computed once and shared by its beams: a beam's
+ * Decoding state of a decoder. A prompt's keys and values are computed once and shared by its beams: a beam's
  * query sees its prompt as the first attention interval and its own few tokens as the second.
  */
 export class DecoderSession implements DecodeSession {
   readonly hidden: Matrix;
-  #decoder: Decoder;
+  #decoder: SessionDecoder;
   #width: number;
   #depth: number;
   #step = 0;
@@ -29,7 +47,7 @@ export class DecoderSession implements DecodeSession {
   #positions: Flat;
   #intervals: Flat;
 
-  constructor(decoder: Decoder, prompts: Uint32Array[], width: number, maxNewTokens: number) {
+  constructor(decoder: SessionDecoder, prompts: Uint32Array[], width: number, maxNewTokens: number) {
     const { device, config, shape } = decoder;
     this.#decoder = decoder;
     this.#width = width;

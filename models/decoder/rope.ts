@@ -2,7 +2,6 @@ import { z } from "zod";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { rotaryTable } from "../../kernels/elementwise/rotary.ts";
 import type { Matrix } from "../../kernels/gpu/tensor.ts";
-import type { DecoderConfig } from "./config.ts";
 
 /** All wavelengths stretched, or (NTK) only those of sequences longer than `max_position_embeddings`. */
 export interface UniformRopeScaling {
@@ -94,14 +93,17 @@ type RopeFields = { [K in keyof typeof ropeFields]?: z.output<typeof ropeFields[
 /** Base that Hugging Face assumes for all supported families where a file names none. */
 const DEFAULT_ROPE_THETA = 10000;
 
+/** How positions are turned into angles: base and scaling. */
+interface RopeAngles {
+  rope_theta: number;
+  rope_scaling: RopeScaling | null;
+}
+
 /**
  * Angles as transformers 4 (`rope_theta`, `rope_scaling`) and 5 (`rope_parameters`) write them -> base and scaling.
  * What cannot be used is added to `problems`.
  */
-export function readRope(
-  fields: RopeFields,
-  problems: string[],
-): { rope_theta: number; rope_scaling: RopeScaling | null } {
+export function readRope(fields: RopeFields, problems: string[]): RopeAngles {
   const scalings: (RopeScaling | null)[] = [];
   const thetas = new Map<string, unknown>();
   if (fields.rope_theta !== undefined) thetas.set("rope_theta", fields.rope_theta);
@@ -134,7 +136,7 @@ export function readRope(
 }
 
 /** `rope_parameters` of transformers 5 and `rope_scaling` of transformers 4 for a config. */
-export function writeRope({ rope_theta, rope_scaling }: Pick<DecoderConfig, "rope_theta" | "rope_scaling">) {
+export function writeRope({ rope_theta, rope_scaling }: RopeAngles) {
   return { rope_parameters: { rope_theta, rope_type: "default", ...rope_scaling }, rope_scaling };
 }
 
@@ -144,7 +146,10 @@ export function ropeTable(device: Device, config: RopeConfig, positions: number)
   return rotaryTable(device, positions, frequencies, attentionFactor);
 }
 
-type RopeConfig = Pick<DecoderConfig, "head_dim" | "rope_theta" | "rope_scaling" | "max_position_embeddings">;
+interface RopeConfig extends RopeAngles {
+  head_dim: number;
+  max_position_embeddings: number;
+}
 
 /**
  * Radians a position for each pair of a head's columns (headDim / 2), and what cosines and sines are multiplied by.

@@ -24,7 +24,8 @@ import type { TensorSource } from "../parameters/frozen_parameters.ts";
 import { embedding, linear, selectRows } from "../layers/layers.ts";
 import { loadParameters } from "../parameters/load_parameters.ts";
 import type { PackedPairs, StackRows, TokenSpan } from "../packing/packed_pairs.ts";
-import { Parameters, type ParameterSpec, type WeightBlock } from "../parameters/parameters.ts";
+import { Parameters, type WeightBlock } from "../parameters/parameters.ts";
+import type { ParameterSpec } from "../parameters/spec.ts";
 import { bucketsByDistance } from "./relative_buckets.ts";
 import {
   chunkLogits,

@@ -6,7 +6,8 @@ import type { EncoderDecoderConfig } from "./encoder_decoder_config.ts";
 import { geluGated } from "./encoder_decoder_layers.ts";
 import { drop, linear, norm, residualNorm } from "../layers/layers.ts";
 import { relu } from "../layers/mlp.ts";
-import type { ParameterSpec, Weights } from "../parameters/parameters.ts";
+import type { Weights } from "../parameters/parameters.ts";
+import type { ParameterSpec } from "../parameters/spec.ts";
 
 /** One of the two stacks; the prefix of its parameters. */
 export type Stack = "encoder" | "decoder";

@@ -1,21 +1,46 @@
 import { UserError } from "../../base/user_error.ts";
 import { branchAppend } from "../../kernels/attention/branch_cache.ts";
+import type { Device } from "../../kernels/gpu/device.ts";
 import { gatherRows, NO_ROW } from "../../kernels/rows/gather_rows.ts";
 import { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import type { DecodeSession } from "../decoder/decode.ts";
-import type { EncoderDecoder } from "./encoder_decoder.ts";
+import type { StackAttention } from "./encoder_decoder_blocks.ts";
+import type { EncoderDecoderConfig } from "./encoder_decoder_config.ts";
+import type { Visible } from "./encoder_decoder_layers.ts";
 
 // Prompts are laid out in whole blocks of this many rows, so that few shapes exist and matrices are reused.
 const ROW_BLOCK = 256;
 
+/** An encoder-decoder as its sessions run it. */
+export interface SessionEncoderDecoder {
+  readonly device: Device;
+  readonly config: EncoderDecoderConfig;
+  /** Token that the decoder starts from. */
+  readonly startToken: number;
+  /** Whether a token of the encoder sees those before it alone. */
+  readonly causal: boolean;
+  /** States (Te, C) of the encoder's rows. */
+  encode(tape: Tape, rows: { tokens: Flat; intervals: Flat }): Matrix;
+  /** Tokens (T) -> states (T, C) of the decoder, its attention left to `attend`. */
+  states(tape: Tape, stack: "decoder", rows: { tokens: Flat }, attend: StackAttention): Matrix;
+  /** Queries of `qkv` (Tq, q | k | v), keys and values of `keys`, k and v its last columns. */
+  selfAttention(tape: Tape, stack: "decoder", qkv: Matrix, keys: Matrix, visible: Visible): Matrix;
+  /** Keys and values (Te, k | v) of the encoder's states in a layer of the decoder. */
+  crossKeyValues(tape: Tape, layer: number, encoded: Matrix): Matrix;
+  /** q (Tq, heads * d_kv) to the encoder's keys and values. */
+  crossAttention(tape: Tape, q: Matrix, keyValues: Matrix, visible: Visible): Matrix;
+  /** What output matrices are multiplied with: states (R, C) that predict `place` of a target, spent. */
+  outputs(states: Matrix, place: number): Matrix;
+}
+
 /**
- * Decoding state of an {@link EncoderDecoder}. A prompt goes through the encoder once; the keys and values that the
+ * Decoding state of an encoder-decoder. A prompt goes through the encoder once; the keys and values that the
  * decoder's layers make of it are shared by all beams. A beam has keys and values of its own tokens, the start first.
  */
 export class EncoderDecoderSession implements DecodeSession {
   readonly hidden: Matrix;
-  #model: EncoderDecoder;
+  #model: SessionEncoderDecoder;
   #width: number;
   #depth: number;
   #step = 0;
@@ -29,7 +54,7 @@ export class EncoderDecoderSession implements DecodeSession {
   #selfIntervals: Flat;
   #crossIntervals: Flat;
 
-  constructor(model: EncoderDecoder, prompts: Uint32Array[], width: number, maxNewTokens: number) {
+  constructor(model: SessionEncoderDecoder, prompts: Uint32Array[], width: number, maxNewTokens: number) {
     const { device, config, startToken } = model;
     this.#model = model;
     this.#width = width;

@@ -14,7 +14,7 @@ import type { ItemBatch } from "./item_model.ts";
 import { biasParameter, denseParameters, ItemNetwork, ITEMS, itemShapeFields } from "./item_network.ts";
 import { embedding, linear, residual, selectRows } from "../layers/layers.ts";
 import { relu } from "../layers/mlp.ts";
-import type { ParameterSpec } from "../parameters/parameters.ts";
+import type { ParameterSpec } from "../parameters/spec.ts";
 
 /** Sizes of a {@link Caser}: `config.json` of its checkpoints. */
 export const CaserShape = z.strictObject({

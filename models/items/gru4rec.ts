@@ -8,7 +8,7 @@ import type { DropTerm } from "../decoder/decoder_blocks.ts";
 import type { ItemBatch } from "./item_model.ts";
 import { biasParameter, ItemNetwork, ITEMS, itemShapeFields } from "./item_network.ts";
 import { embedding, linear, selectRows } from "../layers/layers.ts";
-import type { ParameterSpec } from "../parameters/parameters.ts";
+import type { ParameterSpec } from "../parameters/spec.ts";
 
 /** Sizes of a {@link Gru4Rec}: `config.json` of its checkpoints. */
 export const Gru4RecShape = z.strictObject({

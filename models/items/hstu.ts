@@ -13,7 +13,7 @@ import type { ItemBatch } from "./item_model.ts";
 import { denseParameters, itemHeads, ItemNetwork, ITEMS, itemShapeFields } from "./item_network.ts";
 import { centredNorm, centredNormParameters } from "../layers/layer_norm.ts";
 import { embedding, linear, residual, selectRows } from "../layers/layers.ts";
-import type { ParameterSpec } from "../parameters/parameters.ts";
+import type { ParameterSpec } from "../parameters/spec.ts";
 
 /** Sizes of a {@link Hstu}: `config.json` of its checkpoints. */
 export const HstuShape = z.strictObject({

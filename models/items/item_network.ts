@@ -8,7 +8,8 @@ import type { Tape } from "../../kernels/tape.ts";
 import type { Matrix } from "../../kernels/gpu/tensor.ts";
 import type { DropTerm } from "../decoder/decoder_blocks.ts";
 import type { ItemBatch, ItemModel } from "./item_model.ts";
-import { Parameters, type ParameterSpec } from "../parameters/parameters.ts";
+import { Parameters } from "../parameters/parameters.ts";
+import type { ParameterSpec } from "../parameters/spec.ts";
 
 /** What `config.json` of every item network says; each network adds its own fields. */
 export const itemShapeFields = {

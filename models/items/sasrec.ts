@@ -18,7 +18,7 @@ import {
 import { centredNorm, centredNormParameters } from "../layers/layer_norm.ts";
 import { embedding, linear, residual, selectRows, selfAttention } from "../layers/layers.ts";
 import { relu } from "../layers/mlp.ts";
-import type { ParameterSpec } from "../parameters/parameters.ts";
+import type { ParameterSpec } from "../parameters/spec.ts";
 
 /** Sizes of a {@link Sasrec}: `config.json` of its checkpoints. */
 export const SasrecShape = z.strictObject({

@@ -2,7 +2,8 @@ import { columnSum } from "../../kernels/reduce/column_sum.ts";
 import { layerNorm, layerNormBackward } from "../../kernels/norm/layer_norm.ts";
 import type { Tape } from "../../kernels/tape.ts";
 import type { Matrix } from "../../kernels/gpu/tensor.ts";
-import type { ParameterSpec, Weights } from "../parameters/parameters.ts";
+import type { Weights } from "../parameters/parameters.ts";
+import type { ParameterSpec } from "../parameters/spec.ts";
 
 /** Parameters of {@link centredNorm}: gain `name.weight` and `name.bias`, (1, width) each. */
 export function centredNormParameters(name: string, width: number): ParameterSpec[] {

@@ -3,7 +3,8 @@ import { batchMoments, batchNorm, batchNormBackward, runningMoments } from "../.
 import type { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import { drop, linear } from "./layers.ts";
-import type { Parameters, ParameterSpec } from "../parameters/parameters.ts";
+import type { Parameters } from "../parameters/parameters.ts";
+import type { ParameterSpec } from "../parameters/spec.ts";
 
 /** Dropout of one forward pass. */
 export interface MlpDropout {

@@ -3,7 +3,8 @@ import { UserError } from "../../base/user_error.ts";
 import { groupsOf } from "../../kernels/gpu/tensor.ts";
 import type { TensorSource } from "./frozen_parameters.ts";
 import { type HostTensor, joinParts, partsOf, tensorOf } from "./parameter_parts.ts";
-import type { Parameters, ParameterSpec } from "./parameters.ts";
+import type { Parameters } from "./parameters.ts";
+import type { ParameterSpec } from "./spec.ts";
 
 /** Rows of tables that a checkpoint does not have, or has only as spare ones. */
 export interface NewRows {

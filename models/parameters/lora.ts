@@ -8,7 +8,8 @@ import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import { PhiloxStream } from "../../base/philox.ts";
 import { UserError } from "../../base/user_error.ts";
 import { partsOf } from "./parameter_parts.ts";
-import type { ParameterPart, ParameterSpec, TensorMap, Weights } from "./parameters.ts";
+import type { TensorMap, Weights } from "./parameters.ts";
+import type { ParameterPart, ParameterSpec } from "./spec.ts";
 
 /** Projections that can have an adapter, under the names of Hugging Face. */
 export const LORA_TARGETS = [

@@ -1,5 +1,5 @@
 import { groupsOf } from "../../kernels/gpu/tensor.ts";
-import type { ParameterSpec } from "./parameters.ts";
+import type { ParameterSpec } from "./spec.ts";
 
 /** What of an adapter's limits decides how parameters lie in memory. */
 export interface LayoutLimits {

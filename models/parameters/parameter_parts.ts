@@ -1,6 +1,6 @@
 import { groupsOf } from "../../kernels/gpu/tensor.ts";
 import { UserError } from "../../base/user_error.ts";
-import type { ParameterPart, ParameterSpec } from "./parameters.ts";
+import type { ParameterPart, ParameterSpec } from "./spec.ts";
 
 /** A tensor of a checkpoint on the host. */
 export interface HostTensor {

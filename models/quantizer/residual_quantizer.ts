@@ -8,7 +8,8 @@ import { sinkhornLabels, type SinkhornScratch } from "../../kernels/cluster/sink
 import type { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import { vectorQuantize } from "../../kernels/cluster/vector_quantize.ts";
-import type { Parameters, ParameterSpec } from "../parameters/parameters.ts";
+import type { Parameters } from "../parameters/parameters.ts";
+import type { ParameterSpec } from "../parameters/spec.ts";
 
 /** How latents are quantised, and what the quantisation loss weighs. */
 export interface QuantizeOptions {

@@ -9,7 +9,8 @@ import type { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import { residual } from "../layers/layers.ts";
 import { mlp, mlpParameters, type MlpShape } from "../layers/mlp.ts";
-import { Parameters, type ParameterSpec, type TensorMap } from "../parameters/parameters.ts";
+import { Parameters, type TensorMap } from "../parameters/parameters.ts";
+import type { ParameterSpec } from "../parameters/spec.ts";
 import { codebookParameters } from "./residual_quantizer.ts";
 
 /** Sizes of an {@link RqVae}. */

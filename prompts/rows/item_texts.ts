@@ -1,4 +1,4 @@
-import { untitled } from "../../data/corpus.ts";
+import { untitled } from "../../data/corpus_dataset.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { cleanText } from "../../data/item_text.ts";
 import type { Tokenizer } from "../../models/tokenizer/tokenizer.ts";

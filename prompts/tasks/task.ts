@@ -1,7 +1,7 @@
 import type { Preference } from "../../data/preferences.ts";
 import type { SftTextRow } from "../../data/formats/mimigenrec/sft_rows.ts";
 import type { Dataset } from "../../data/dataset.ts";
-import type { Asker } from "../next_item_prompts.ts";
+import type { Asker } from "../../data/dataset.ts";
 import type { ItemTexts } from "../rows/item_texts.ts";
 
 /** What goes into the places of a template: a text, or a list whose oldest entries may be dropped. */

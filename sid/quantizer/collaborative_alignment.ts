@@ -4,7 +4,7 @@ import type { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import { EXCLUDED, InfoNce, unitGain, unitRows } from "../../models/losses/contrastive.ts";
 import { linear } from "../../models/layers/layers.ts";
-import type { ParameterSpec } from "../../models/parameters/parameters.ts";
+import type { ParameterSpec } from "../../models/parameters/spec.ts";
 import type { Embeddings } from "../embeddings.ts";
 import { normalizeRows, zeroRows } from "../fuse.ts";
 import type { QuantizerStep } from "./training.ts";

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { type Corpus, toDataset, toItem } from "../../data/corpus.ts";
+import type { Corpus } from "../../data/corpus.ts";
+import { toDataset, toItem } from "../../data/corpus_dataset.ts";
 import { embeddings as embedWords } from "../../data/synthetic/word_embeddings.ts";
 import { idListPath, readIdList, rowsOfItems } from "../../data/formats/id_list.ts";
 import { readJson } from "../../base/files/json_file.ts";

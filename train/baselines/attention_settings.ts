@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type ItemTrainingConfig, itemTrainingFields } from "./item_training.ts";
+import { type ItemTrainingConfig, itemTrainingFields } from "./item_config.ts";
 
 /** Settings of networks of attention blocks over item numbers. */
 export interface AttentionConfig extends ItemTrainingConfig {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Caser, CaserShape } from "../../models/items/caser.ts";
 import { itemMethod } from "./item_method.ts";
-import { type ItemTrainingConfig, itemTrainingFields } from "./item_training.ts";
+import { type ItemTrainingConfig, itemTrainingFields } from "./item_config.ts";
 import type { BaselineMethod } from "./method.ts";
 
 /** Settings of {@link caser}. */

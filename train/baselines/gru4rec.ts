@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Gru4Rec, Gru4RecShape } from "../../models/items/gru4rec.ts";
 import { itemMethod } from "./item_method.ts";
-import { type ItemTrainingConfig, itemTrainingFields } from "./item_training.ts";
+import { type ItemTrainingConfig, itemTrainingFields } from "./item_config.ts";
 import type { BaselineMethod } from "./method.ts";
 
 /** Settings of {@link gru4rec}. */

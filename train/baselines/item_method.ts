@@ -4,7 +4,8 @@ import type { SettingsSchema } from "../../base/settings.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { ItemModel } from "../../models/items/item_model.ts";
 import { itemBaseline, loadWeights } from "./item_baseline.ts";
-import { type ItemTrainingConfig, trainItems } from "./item_training.ts";
+import { trainItems } from "./item_training.ts";
+import type { ItemTrainingConfig } from "./item_config.ts";
 import type { BaselineMethod } from "./method.ts";
 
 /** A model over item numbers that owns its weights. */

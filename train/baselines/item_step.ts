@@ -22,7 +22,7 @@ import { type SampledItems, sampledLoss } from "../../models/losses/sampled_loss
 import { vocabularyLoss } from "../../models/losses/vocabulary_loss.ts";
 import type { LossLog } from "../run/loss_log.ts";
 import type { MicroBatch, PackedData } from "../run/packed_data.ts";
-import type { ItemTrainingConfig } from "./item_training.ts";
+import type { ItemTrainingConfig } from "./item_config.ts";
 import { drawNegatives, targetCounts } from "../run/item_sequences.ts";
 
 /** Optimizer steps of an {@link ItemModel}: forward, backward, update. Work is submitted, nothing is read. */

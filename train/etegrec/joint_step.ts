@@ -8,7 +8,7 @@ import type { EncoderDecoder } from "../../models/encoder_decoder/encoder_decode
 import { linear, selectRows } from "../../models/layers/layers.ts";
 import type { Optimizer } from "../../models/optimizer/optimizer.ts";
 import type { PackedPairs } from "../../models/packing/packed_pairs.ts";
-import type { ParameterSpec } from "../../models/parameters/parameters.ts";
+import type { ParameterSpec } from "../../models/parameters/spec.ts";
 import { meanPooling } from "./pooling.ts";
 import { type QuantizedLatents, ResidualQuantizer } from "../../models/quantizer/residual_quantizer.ts";
 import { reconstruction } from "../../models/quantizer/rq_vae.ts";

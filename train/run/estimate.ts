@@ -4,7 +4,7 @@ import { openRehearsal } from "../../kernels/gpu/rehearsal.ts";
 import { Tape } from "../../kernels/tape.ts";
 import type { Decoder } from "../../models/decoder/decoder.ts";
 import { Optimizer, type OptimizerOptions } from "../../models/optimizer/optimizer.ts";
-import type { ParameterSpec } from "../../models/parameters/parameters.ts";
+import type { ParameterSpec } from "../../models/parameters/spec.ts";
 import { vocabularyLoss } from "../../models/losses/vocabulary_loss.ts";
 
 /** A training run, as far as its cost goes. */

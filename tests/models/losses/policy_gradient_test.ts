@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { noise } from "../../../kernels/gpu/spec.ts";
 import { Tape } from "../../../kernels/tape.ts";
-import { Parameters, type ParameterSpec, type TensorMap } from "../../../models/parameters/parameters.ts";
+import { Parameters, type TensorMap } from "../../../models/parameters/parameters.ts";
+import type { ParameterSpec } from "../../../models/parameters/spec.ts";
 import {
   actionLogProbs,
   createPolicyScratch,

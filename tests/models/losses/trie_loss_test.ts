@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { Tape } from "../../../kernels/tape.ts";
-import { Parameters, type ParameterSpec, type TensorMap } from "../../../models/parameters/parameters.ts";
+import { Parameters, type TensorMap } from "../../../models/parameters/parameters.ts";
+import type { ParameterSpec } from "../../../models/parameters/spec.ts";
 import { createTrieLossScratch, trieAwareLoss } from "../../../models/losses/trie_loss.ts";
 import { noise } from "../../../kernels/gpu/spec.ts";
 import { buildTrie } from "../../../sid/trie.ts";

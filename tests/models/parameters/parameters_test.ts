@@ -6,7 +6,8 @@ import { noise } from "../../../kernels/gpu/spec.ts";
 import { NORMALISATIONS } from "../../../kernels/trie/trie_log_softmax.ts";
 import { Decoder } from "../../../models/decoder/decoder.ts";
 import { layoutParameters } from "../../../models/parameters/parameter_layout.ts";
-import { Parameters, type ParameterSpec, type TensorMap } from "../../../models/parameters/parameters.ts";
+import { Parameters, type TensorMap } from "../../../models/parameters/parameters.ts";
+import type { ParameterSpec } from "../../../models/parameters/spec.ts";
 import { buildTrie } from "../../../sid/trie.ts";
 import fc from "../../property.ts";
 import {

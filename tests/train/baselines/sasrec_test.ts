@@ -8,7 +8,7 @@ import { loadBaseline } from "../../../train/baselines/load.ts";
 import type { BaselineInput } from "../../../train/baselines/method.ts";
 import { sasrec, type SasrecConfig } from "../../../train/baselines/sasrec.ts";
 import { DivergenceError } from "../../../train/run/checkpoint.ts";
-import { baselineScorer } from "../../../train/rl/rewards/baseline_scorer.ts";
+import { baselineScorer } from "../../../train/rl/scorers/baseline.ts";
 import { RunDirectory } from "../../../train/run/run_directory.ts";
 
 const dataset = synthetic({ seed: 1, items: 60, users: 80 });

@@ -2,7 +2,7 @@ import { UserError } from "../../../base/user_error.ts";
 import { ALIGNMENT_TASKS, alignmentTask } from "../../../prompts/tasks/by_name.ts";
 import { isSidAlone } from "../../../prompts/rows/source.ts";
 import type { AlignmentTask } from "../../../prompts/tasks/task.ts";
-import type { TextPromptsOptions } from "../../../prompts/text_prompts.ts";
+import type { TextPromptsOptions } from "../../../prompts/text_options.ts";
 
 const NEXT_ITEM = "next-item";
 // Reinforced by MiniOneRec.

@@ -1,22 +1,9 @@
 import { UserError } from "../../../base/user_error.ts";
 import { catalogueScores, transitions } from "../../../eval/count_scorers.ts";
 import { gain } from "./hits.ts";
-import { baselineScorer } from "./baseline_scorer.ts";
+import { baselineScorer } from "../scorers/baseline.ts";
+import type { ItemScorer, ScorerMethod } from "../scorers/scorer.ts";
 import type { RewardContext, RewardMethod } from "./reward.ts";
-
-/** A recommender that scores the whole catalogue. */
-export interface ItemScorer {
-  /** (N) a number an item for a history, oldest item first and not empty; higher is better, on any scale. */
-  scores(history: readonly number[]): Float32Array | Promise<Float32Array>;
-}
-
-/** A kind of {@link ItemScorer}. */
-export interface ScorerMethod {
-  /** What `--collaborative` takes, for messages. */
-  readonly source: string;
-  /** Makes the scorer of a source; undefined for a source that is of another kind. */
-  open(source: string, context: RewardContext): ItemScorer | undefined | Promise<ItemScorer | undefined>;
-}
 
 /** Counts of what was bought after what in the train split: see `transitions` of the baselines. */
 const transitionCounts: ScorerMethod = {

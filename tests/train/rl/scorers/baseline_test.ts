@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { batched } from "../../../../train/rl/rewards/baseline_scorer.ts";
+import { batched } from "../../../../train/rl/scorers/baseline.ts";
 
 Deno.test("batched() scores the histories of one moment together, each with its own scores", async () => {
   const calls: number[] = [];

@@ -2,7 +2,7 @@ import { UserError } from "../../../base/user_error.ts";
 import { loadBaseline } from "../../baselines/load.ts";
 import type { TrainedBaseline } from "../../baselines/method.ts";
 import { isFile } from "../../../base/files/write_atomic.ts";
-import type { ItemScorer, ScorerMethod } from "./collaborative.ts";
+import type { ItemScorer, ScorerMethod } from "./scorer.ts";
 
 /** The best checkpoint of a run directory of `genrec baseline`. */
 export const baselineScorer: ScorerMethod = {
