@@ -25,7 +25,7 @@ import { openDevice, VariantFlag } from "./_cli/open_device.ts";
 import { runManifest } from "../train/run/inputs.ts";
 import { short } from "./_cli/format.ts";
 import { checkSame } from "./_cli/resume.ts";
-import { RlFlags } from "./_train/rl_settings.ts";
+import { configured, RewardFlags, RlFlags } from "./_train/rl_settings.ts";
 import { modelFolder, openRun, resolved, RunFlags } from "../train/trained_run.ts";
 import { endedAs, evaluateLine, goOnLine, sizeLines } from "./_cli/training_lines.ts";
 import { duration, type Progress } from "./_cli/progress.ts";
@@ -39,6 +39,7 @@ const config = z.strictObject({
   ),
   ...VariantFlag,
   ...RlFlags.shape,
+  ...RewardFlags,
 });
 
 export const task: Task<typeof config> = {
@@ -59,11 +60,12 @@ export const task: Task<typeof config> = {
 
 /** Trains as the flags say; also the RL stage of `quickstart`. Undefined where the run was interrupted. */
 export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Verdict | undefined> {
-  const { run: parent, data, sids, prompts: words, maxHistory, checkpoint, out, resume, variant, ...given } =
-    flags;
+  const { run: parent, data, sids, prompts: words, maxHistory, checkpoint, out, resume, variant } = flags;
   const asked = { sids, prompts: words, maxHistory };
-  const settings: RlConfig = checkedRl(given);
-  const methods = parseRewards(settings.reward.join(","));
+  // Keys that are not settings of the training are left out.
+  const settings: RlConfig = checkedRl(z.object(RlSchema.shape).parse(flags));
+  const methods = configured(parseRewards(settings.reward), flags);
+  const rewardSettings: Record<string, unknown> = Object.assign({}, ...methods.map(({ config }) => config));
   const run = new RunDirectory(out, settings);
   await run.check(resume);
   const source = await openRun(parent, data, { ...asked, checkpoint });
@@ -80,10 +82,6 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
   const rewards = await createRewards(methods, {
     dataset,
     itemTokens: prompts.itemTokens,
-    sources: {
-      ...(settings.embeddings ? { semantic: settings.embeddings } : {}),
-      collaborative: settings.collaborative.join(","),
-    },
     device: () => Promise.resolve(device),
     warn: (message) => io.log(`Warning: ${message}`),
   });
@@ -107,7 +105,10 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
   const weights = isEncoderDecoder
     ? [`${folder}/model.safetensors`]
     : (await Pretrained.open(folder, diskFiles)).paths;
-  const inputs = [settings.embeddings, settings.rows, settings.preferences].filter((path) => path !== "");
+  const inputs = [
+    ...methods.flatMap(({ method, config }) => method.files?.(config) ?? []),
+    ...[settings.rows, settings.preferences].filter((path) => path !== ""),
+  ];
   const sources = [...dataset.files, ...weights, ...inputs];
   const manifest = {
     ...await runManifest(device, dataset.name, sources, { task: "rl", seed: settings.seed }),
@@ -121,7 +122,8 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
       ? { "prompts.json": JSON.stringify(prompts.text.prompts.templates, null, 2) + "\n" }
       : {}),
   };
-  if (resume) await checkSame(run, { ...settings }, texts, sources, manifest, settingsDefaults(RlSchema));
+  const recorded = { ...settings, ...rewardSettings };
+  if (resume) await checkSame(run, recorded, texts, sources, manifest, settingsDefaults(RlSchema));
   const start = async () => {
     await run.create(false);
     for (const [name, content] of Object.entries(texts)) await run.write(name, content);
@@ -131,7 +133,7 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
     await run.write("model.json", JSON.stringify(model, null, 2) + "\n");
     await run.write(
       "config.json",
-      JSON.stringify({ run: parent, data, ...asked, checkpoint, variant, ...settings }, null, 2) + "\n",
+      JSON.stringify({ run: parent, data, ...asked, checkpoint, variant, ...recorded }, null, 2) + "\n",
     );
   };
   const goOn = goOnLine("rl", out);

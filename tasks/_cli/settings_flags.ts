@@ -12,6 +12,8 @@ interface Setting {
   key: string;
   /** What each owner says of it. */
   descriptions: string[];
+  /** Heading that its first owner gives it; undefined: that of its owners. */
+  group?: string;
   /** Types without defaults, one an owner that differs from those before. */
   types: z.ZodType[];
   /** Default by name of the owner, undefined where it must be given. */
@@ -21,13 +23,15 @@ interface Setting {
 /**
  * The settings of all `parts` as fields of a task's schema. Parts share the names of settings that mean the same but not
  * their defaults, so no flag has one: {@link settingsOf} leaves out what is not given, and the help tells whose setting
- * it is and what it defaults to. `kind` is what a part is called, such as "method".
+ * it is and what it defaults to, unless its own `.meta({ group })` puts it elsewhere. `kind` is what a part is called,
+ * such as "method".
  */
 export function settingsFlags(parts: readonly Configurable[], kind: string): Record<string, z.ZodType> {
   const groups = new Map<string, Setting[]>();
   for (const setting of collect(parts).values()) {
     const owners = [...setting.defaults.keys()];
-    const group = `Settings of ${owners.length === parts.length ? `every ${kind}` : owners.join(", ")}`;
+    const group = setting.group ??
+      `Settings of ${owners.length === parts.length ? `every ${kind}` : owners.join(", ")}`;
     groups.set(group, [...groups.get(group) ?? [], setting]);
   }
   // What most parts share comes first.
@@ -53,7 +57,6 @@ export function settingsOf<C>(
   flags: Readonly<Record<string, unknown>>,
   kind: string,
 ): C {
-  const given: Record<string, unknown> = {};
   for (const [key, { defaults }] of collect(parts)) {
     if (flags[key] === undefined) continue;
     if (!defaults.has(part.name)) {
@@ -63,8 +66,22 @@ export function settingsOf<C>(
         }. Leave it out`,
       );
     }
-    given[key] = flags[key];
   }
+  return ownSettings(part, flags, kind);
+}
+
+/**
+ * Settings of one part out of all flags, its own defaults filled in, where those of others may be given beside them.
+ * @throws {UsageError} for a value that it does not take.
+ */
+export function ownSettings<C>(
+  part: Configurable<C>,
+  flags: Readonly<Record<string, unknown>>,
+  kind: string,
+): C {
+  const given = Object.fromEntries(
+    Object.keys(part.Config.shape).filter((key) => flags[key] !== undefined).map((key) => [key, flags[key]]),
+  );
   try {
     return part.Config.parse(given);
   } catch (error) {
@@ -89,7 +106,8 @@ function collect(parts: readonly Configurable[]): Map<string, Setting> {
     for (const [key, field] of Object.entries(Config.shape as Record<string, z.ZodType>)) {
       let setting = settings.get(key);
       if (setting === undefined) {
-        setting = { key, descriptions: [], types: [], defaults: new Map() };
+        const group = field.meta()?.group as string | undefined;
+        setting = { key, descriptions: [], group, types: [], defaults: new Map() };
         settings.set(key, setting);
       }
       setting.descriptions.push(field.description ?? "");

@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { OBJECTIVES } from "../../train/rl/objectives/by_name.ts";
-import { REWARDS } from "../../train/rl/rewards/by_name.ts";
+import { REWARDS, type WeightedReward } from "../../train/rl/rewards/by_name.ts";
+import type { RewardMethod } from "../../train/rl/rewards/reward.ts";
 import type { RlConfig } from "../../train/rl/config.ts";
 import { RlSchema } from "../../train/rl/schema.ts";
+import { type Configurable, ownSettings, settingsFlags } from "../_cli/settings_flags.ts";
 
 const { shape } = RlSchema;
 
@@ -21,8 +23,6 @@ const GROUPS: Record<string, readonly (keyof RlConfig)[]> = {
   ],
   "What answers are worth": [
     "reward",
-    "embeddings",
-    "collaborative",
     "advantages",
     "skipZeroVariance",
   ],
@@ -60,6 +60,24 @@ const DESCRIPTIONS: Partial<Record<keyof RlConfig, string>> = {
     REWARDS.map(({ name }) => name).join(", ")
   }, or a .ts file of yours`,
 };
+
+const isConfigurable = (method: RewardMethod): method is RewardMethod & Configurable =>
+  method.Config !== undefined;
+
+/** Settings of single rewards, as flags. */
+export const RewardFlags = settingsFlags(REWARDS.filter(isConfigurable), "reward");
+
+/** Rewards with their settings out of all flags. Those of rewards that are not among them are left alone. */
+export function configured(
+  rewards: readonly WeightedReward[],
+  flags: Readonly<Record<string, unknown>>,
+): WeightedReward[] {
+  return rewards.map(({ method, weight }) => ({
+    method,
+    weight,
+    config: isConfigurable(method) ? ownSettings(method, flags, "reward") : undefined,
+  }));
+}
 
 /** The settings as flags. */
 export const RlFlags = z.strictObject(

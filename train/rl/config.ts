@@ -84,10 +84,6 @@ export interface RlConfig extends RlExampleSettings {
   loraTargetModules: string[];
   /** Whether blocks are computed again in the backward pass: less memory, more time. Default: false. */
   gradientCheckpointing: boolean;
-  /** Item embeddings of the reward `semantic`, a .npy file; "": none. */
-  embeddings: string;
-  /** Scorers of the reward `collaborative`: `transitions`, and runs of baselines. Default: `transitions`. */
-  collaborative: string[];
   /** Optimizer steps between lines of `metrics.jsonl`. Default: 10. */
   loggingSteps: number;
   /** Optimizer steps between validations. Default: 50. */

@@ -32,14 +32,14 @@ export interface RewardSet {
   score(group: RewardGroup): Promise<GroupScore>;
 }
 
-/** Makes the rewards of a list. Throws `UserError` as their `create` does. */
+/** Makes the rewards of a list, with their defaults where it has no settings. Throws `UserError` as their `create` does. */
 export async function createRewards(
   list: readonly WeightedReward[],
   context: RewardContext,
 ): Promise<RewardSet> {
   const rewards: NamedReward[] = [];
-  for (const { method, weight } of list) {
-    rewards.push({ name: method.name, weight, reward: await method.create(context) });
+  for (const { method, weight, config = method.Config?.parse({}) } of list) {
+    rewards.push({ name: method.name, weight, reward: await method.create(context, config) });
   }
   const byLevel = rewards.some(({ reward }) => reward.scoreLevels !== undefined);
   return {

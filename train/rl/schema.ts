@@ -73,10 +73,6 @@ const fields = {
   gradientCheckpointing: z.boolean().default(false).describe(
     "compute blocks again in the backward pass: less memory, more time",
   ),
-  embeddings: z.string().default("").describe("item embeddings, .npy, of the reward semantic"),
-  collaborative: z.array(z.string()).min(1).default(["transitions"]).describe(
-    "scorers of the reward collaborative: transitions, and run directories of baselines",
-  ),
   seed: count(0).default(42).describe("seed of everything random"),
   loggingSteps: count().default(10).describe("steps between lines of metrics.jsonl"),
   evalSteps: count().default(50).describe("steps between validations"),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { parseArgs, UsageError } from "../../../tasks/_cli/cli.ts";
-import { settingsFlags, settingsOf } from "../../../tasks/_cli/settings_flags.ts";
+import { ownSettings, settingsFlags, settingsOf } from "../../../tasks/_cli/settings_flags.ts";
 
 const seed = z.int().min(0).default(42).describe("seed of the start");
 const lloyd = {
@@ -76,4 +76,17 @@ Deno.test("settingsFlags() tells whose setting it is, under which heading, and w
       { key: "restart", description: "dead codes start again", group: "Settings of adam", usually: "yes" },
     ],
   );
+});
+
+Deno.test("settingsFlags() leaves a setting under the heading that it brings", () => {
+  const own = z.int().default(1).describe("own").meta({ group: "Here" });
+  const { mine } = settingsFlags([lloyd, { name: "other", Config: z.strictObject({ mine: own }) }], "method");
+  assert.deepEqual(mine.meta(), { description: "own", group: "Here", usually: "1" });
+});
+
+Deno.test("ownSettings() takes no notice of what belongs to others", () => {
+  assert.deepEqual(ownSettings(lloyd, parse("--beta", "0.5", "--seed", "7"), "method"), {
+    iterations: 25,
+    seed: 7,
+  });
 });

@@ -173,7 +173,6 @@ Deno.test("a run of sasrec loads with the scores that it was validated by, as a 
     const context = {
       dataset,
       itemTokens: [],
-      sources: {},
       device: () => Promise.resolve(device),
       warn() {},
     };

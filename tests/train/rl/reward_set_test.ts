@@ -16,7 +16,8 @@ const setOf = (reward: Reward): Promise<RewardSet> =>
     exampleContext(),
   );
 
-const parsed = (list: string) => parseRewards(list).map(({ method, weight }) => [method.name, weight]);
+const parsed = (list: string) =>
+  parseRewards(list.split(",")).map(({ method, weight }) => [method.name, weight]);
 
 Deno.test("parseRewards() reads names and files with weights", () => {
   assert.deepEqual(parsed("rule,ranking:0.5"), [["rule", 1], ["ranking", 0.5]]);
@@ -26,7 +27,7 @@ Deno.test("parseRewards() reads names and files with weights", () => {
 
 Deno.test("parseRewards() refuses unknown names with a suggestion", () => {
   const unknown = (list: string, hint: RegExp) =>
-    assert.throws(() => parseRewards(list), { name: "UserError", message: hint });
+    assert.throws(() => parseRewards(list.split(",")), { name: "UserError", message: hint });
   unknown(
     "rule,rankng",
     /^Cannot reward by "rankng": .* Expected one of collaborative, hit, .*Did you mean ranking\?$/,
@@ -47,7 +48,7 @@ Deno.test("every reward is found by its name, which no other has", () => {
 });
 
 Deno.test("every reward gives a finite number for each completion, in sampled groups too", async () => {
-  for (const method of REWARDS.filter(({ needs }) => needs === undefined)) {
+  for (const method of REWARDS.filter(({ files }) => files === undefined)) {
     const rewards = await createRewards([{ method, weight: 1 }], exampleContext());
     const { total } = await rewards.score(
       exampleGroup([0, 4, 0], [4, 5], { history: [1], logProbs: [-1, -2, -1] }),
@@ -105,7 +106,7 @@ Deno.test("a user's file may export a function, of values now or later, or a who
       "export default { name: 'x', summary: '', create: () => ({ score: () => Float64Array.of(3, 4) }) };",
   }, async (path) => {
     const list = `${path("plain.ts")},${path("later.ts")}:0.5,${path("whole.ts")}`;
-    const rewards = await createRewards(parseRewards(list), exampleContext());
+    const rewards = await createRewards(parseRewards(list.split(",")), exampleContext());
     assert.deepEqual([...(await rewards.score(group)).total], [6, 5]);
   });
 });
@@ -119,7 +120,7 @@ Deno.test("a user's file that fails is an error with its name and the example", 
     "broken.ts": "export default (group => ;",
   }, async (path) => {
     const scored = async (name: string) =>
-      (await createRewards(parseRewards(path(name)), exampleContext())).score(group);
+      (await createRewards(parseRewards([path(name)]), exampleContext())).score(group);
     const rejects = async (name: string, message: string) => {
       const error = await scored(name).then(() => undefined, (error) => error);
       assert.equal(error?.name, "UserError", String(error));

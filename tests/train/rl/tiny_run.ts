@@ -102,11 +102,10 @@ export function rewardsOf(list: readonly string[]): Promise<RewardSet> {
   const context = {
     dataset,
     itemTokens,
-    sources: { collaborative: "transitions" },
     device: tinyDevice,
     warn: () => {},
   };
-  return createRewards(parseRewards(list.join(",")), context);
+  return createRewards(parseRewards(list), context);
 }
 
 /** Trains in `out` from the fine-tuned model; the run's files and how it ended. */

@@ -13,6 +13,8 @@ export interface WeightedReward {
   method: RewardMethod;
   /** Its values are multiplied by this before they are added up; 0 logs them only. */
   weight: number;
+  /** Its settings, complete; absent: its defaults. */
+  config?: unknown;
 }
 
 /**
@@ -35,17 +37,17 @@ export function rewardMethod(name: string): RewardMethod {
 }
 
 /**
- * Rewards of a list such as `rule,ranking:0.5,./mine.ts:2`: names or files with a weight each, 1 where none is written.
+ * Rewards of entries such as `rule`, `ranking:0.5`, `./mine.ts:2`: names or files with a weight each, 1 where none is written.
  * @throws {UserError} for an empty list, an unknown name, a weight that is no number, or a reward listed twice.
  */
-export function parseRewards(list: string): WeightedReward[] {
-  const entries = list.split(",").map((entry) => entry.trim()).filter((entry) => entry !== "");
-  if (entries.length === 0) {
+export function parseRewards(entries: readonly string[]): WeightedReward[] {
+  const written = entries.map((entry) => entry.trim()).filter((entry) => entry !== "");
+  if (written.length === 0) {
     throw new UserError(
-      `Cannot use rewards ${JSON.stringify(list)}: expected at least one, such as rule,ranking:0.5`,
+      `Cannot use rewards ${JSON.stringify(entries.join())}: expected at least one, such as rule,ranking:0.5`,
     );
   }
-  const rewards = entries.map((entry): WeightedReward => {
+  const rewards = written.map((entry): WeightedReward => {
     // The drive letter of a Windows path is followed by a colon too.
     const [, name, weight] = /^(.*?)(?::([^:\\/]*))?$/s.exec(entry)!;
     const value = weight === undefined ? 1 : Number(weight);
@@ -61,7 +63,7 @@ export function parseRewards(list: string): WeightedReward[] {
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) {
     throw new UserError(
-      `Cannot use rewards ${JSON.stringify(list)}: ${twice} is listed twice, expected each once. ` +
+      `Cannot use rewards ${JSON.stringify(entries.join())}: ${twice} is listed twice, expected each once. ` +
         "Write one entry with the summed weight",
     );
   }

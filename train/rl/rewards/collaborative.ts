@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { UserError } from "../../../base/user_error.ts";
 import { catalogueScores, transitions } from "../../../eval/count_scorers.ts";
 import { gain } from "./hits.ts";
@@ -22,21 +23,30 @@ const SCORERS: readonly ScorerMethod[] = [
   baselineScorer,
 ];
 
+/** Settings of {@link collaborative}. */
+export interface CollaborativeRewardConfig {
+  /** What {@link ScorerMethod.source} says, one a recommender. */
+  collaborative: string[];
+}
+
 /**
  * How well other recommenders like a completion: 1 / log2(rank + 1) with the item's rank, from 1, among a recommender's
  * scores of the catalogue for the history, averaged over recommenders. So it lies in (0, 1] whatever their scales, unlike
  * the raw logits of MiniOneRec's CF reward. 0 for the items that a recommender likes least, and for examples without a
  * history. Of items that share a SID the best counts.
  */
-export const collaborative: RewardMethod = {
+export const collaborative: RewardMethod<CollaborativeRewardConfig> = {
   name: "collaborative",
   aliases: ["sasrec"],
   summary: "1/log2(rank + 1) in the lists of other recommenders, counts of transitions unless named",
-  async create(context) {
+  Config: z.strictObject({
+    collaborative: z.array(z.string()).min(1).default(["transitions"]).describe(
+      "scorers of the reward collaborative: transitions, and run directories of baselines",
+    ).meta({ group: "What answers are worth" }),
+  }),
+  async create(context, { collaborative: sources }) {
     const scorers: ItemScorer[] = [];
-    for (const source of (context.sources.collaborative ?? "transitions").split(",")) {
-      scorers.push(await openScorer(source.trim(), context));
-    }
+    for (const source of sources) scorers.push(await openScorer(source, context));
     context.warn(
       "Reward collaborative pays for what another recommender likes, right or wrong: the model may learn to copy that " +
         "one (reward hacking). Bound it by --beta, and trust NDCG on valid alone",

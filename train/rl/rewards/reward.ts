@@ -1,3 +1,4 @@
+import type { SettingsSchema } from "../../../base/settings.ts";
 import type { Device } from "../../../kernels/gpu/device.ts";
 import type { Dataset } from "../../../data/dataset.ts";
 import type { RlExample } from "../../../data/packing/rl_examples.ts";
@@ -36,8 +37,6 @@ export interface RewardContext {
   dataset: Dataset;
   /** What the model writes for each item, index = item number. */
   itemTokens: readonly Uint32Array[];
-  /** File or run directory that a reward needs, by the reward's name: see {@link RewardMethod.needs}. */
-  sources: Readonly<Record<string, string>>;
   /** The device of the run, for rewards that compute on one. */
   device(): Promise<Device>;
   /** Tells the user what to look out for. */
@@ -45,15 +44,20 @@ export interface RewardContext {
 }
 
 /** A line of the registry. */
-export interface RewardMethod {
+export interface RewardMethod<C = unknown> {
   /** Name for `--reward`. */
   readonly name: string;
   /** Names of other projects for it, which a message for them leads here. */
   readonly aliases?: readonly string[];
   /** One line for help texts. */
   readonly summary: string;
-  /** What must be named beside it, for messages, such as `--embeddings items.npy`. */
-  readonly needs?: string;
-  /** Makes the reward. Throws `UserError` for a source that is missing or does not fit the dataset. */
-  create(context: RewardContext): Reward | Promise<Reward>;
+  /**
+   * Settings with defaults and descriptions, which are flags of `genrec rl`; rewards share the names of settings that
+   * mean the same. Absent: it has none.
+   */
+  readonly Config?: SettingsSchema<C>;
+  /** Files that it reads under these settings, which a run's manifest tells; absent: none. */
+  files?(config: C): string[];
+  /** Makes the reward. Throws `UserError` for a file that is missing or does not fit the dataset. */
+  create(context: RewardContext, config: C): Reward | Promise<Reward>;
 }

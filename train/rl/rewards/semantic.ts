@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { readMatrix } from "../../../base/npy.ts";
 import { diskFiles } from "../../../base/files/disk_files.ts";
 import { UserError } from "../../../base/user_error.ts";
@@ -6,18 +7,28 @@ import { type Embeddings, rowsOfItems } from "../../../sid/embeddings.ts";
 import { normalizeRows } from "../../../sid/fuse.ts";
 import type { RewardMethod } from "./reward.ts";
 
+/** Settings of {@link semantic}. */
+export interface SemanticConfig {
+  /** A `.npy` file of shape (items, dim), row r item r; "": none, which is refused. */
+  embeddings: string;
+}
+
 /**
  * Cosine of item embeddings between a completion and the nearest target, in [-1, 1]; 1 for the target itself, 0 for an
  * item whose vector is 0. Of items that share a SID the nearest counts. With weight 0.5 beside `rule` it is ETEGRec's
  * soft reward: 1.5 for the hit.
  */
-export const semantic: RewardMethod = {
+export const semantic: RewardMethod<SemanticConfig> = {
   name: "semantic",
   summary: "cosine of item embeddings to the nearest target",
-  needs: "--embeddings items.npy",
-  async create({ dataset, sources }) {
-    const path = sources.semantic;
-    if (path === undefined) {
+  Config: z.strictObject({
+    embeddings: z.string().default("").describe("item embeddings, .npy, of the reward semantic").meta({
+      group: "What answers are worth",
+    }),
+  }),
+  files: ({ embeddings }) => embeddings === "" ? [] : [embeddings],
+  async create({ dataset }, { embeddings: path }) {
+    if (path === "") {
       throw new UserError(
         "Cannot reward by semantic: it compares item embeddings. Name them: --embeddings items.npy",
       );

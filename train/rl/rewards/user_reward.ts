@@ -25,7 +25,7 @@ export function userReward(path: string): RewardMethod {
     summary: `the function of ${path}`,
     async create(context) {
       const exported = await load(path);
-      if (isRewardMethod(exported)) return await exported.create(context);
+      if (isRewardMethod(exported)) return await exported.create(context, exported.Config?.parse({}));
       if (typeof exported === "function") return ofFunction(exported as RewardFunction, context);
       throw new UserError(
         `Cannot use reward ${path}: its default export is ${excerpt(exported)}, expected a function ` +

@@ -30,7 +30,7 @@ export function exampleContext(context: Partial<RewardContext> = {}): RewardCont
     histories: [],
     files: [],
   };
-  return { dataset, itemTokens: ITEM_TOKENS, sources: {}, device: noDevice, warn: () => {}, ...context };
+  return { dataset, itemTokens: ITEM_TOKENS, device: noDevice, warn: () => {}, ...context };
 }
 
 /** Answers: the SIDs of `items`, best first in a ranked group. */
@@ -51,8 +51,13 @@ export function exampleGroup(
 }
 
 /** A reward of the registry. */
-export async function makeReward(name: string, context: RewardContext = exampleContext()): Promise<Reward> {
-  return await rewardMethod(name).create(context);
+export async function makeReward(
+  name: string,
+  context: RewardContext = exampleContext(),
+  settings: Record<string, unknown> = {},
+): Promise<Reward> {
+  const method = rewardMethod(name);
+  return await method.create(context, method.Config?.parse(settings));
 }
 
 /** Values of a reward, to 6 decimals. */
@@ -60,8 +65,9 @@ export async function valuesOf(
   name: string,
   group: RewardGroup,
   context: RewardContext = exampleContext(),
+  settings: Record<string, unknown> = {},
 ): Promise<number[]> {
-  return rounded(await (await makeReward(name, context)).score(group));
+  return rounded(await (await makeReward(name, context, settings)).score(group));
 }
 
 /** Numbers to 6 decimals, as the hand-worked ones are written. */

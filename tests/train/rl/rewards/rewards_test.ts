@@ -27,7 +27,7 @@ Deno.test("ranking of 16 beams starts at -0.163773 and ends at -0.040067", async
 });
 
 Deno.test("rule,ranking sum to the reward that MiniOneRec trains with", async () => {
-  const rewards = await createRewards(parseRewards("rule,ranking"), exampleContext());
+  const rewards = await createRewards(parseRewards(["rule", "ranking"]), exampleContext());
   const { total, byReward, levels, hits } = await rewards.score(exampleGroup([0, 1, 2, 3], [1]));
   assert.deepEqual(rounded(total), [-0.39038, 1, -0.19519, -0.168128]);
   assert.deepEqual(byReward.map(rounded), [[0, 1, 0, 0], [-0.39038, 0, -0.19519, -0.168128]]);
@@ -80,7 +80,7 @@ Deno.test("prefix by level is what could still be earned", async () => {
 });
 
 Deno.test("rewards without values by level add theirs at each level", async () => {
-  const rewards = await createRewards(parseRewards("prefix:2,rule"), exampleContext());
+  const rewards = await createRewards(parseRewards(["prefix:2", "rule"]), exampleContext());
   const { total, levels } = await rewards.score(exampleGroup([0, 1], [0]));
   assert.deepEqual(rounded(total), [3, 1]);
   assert.deepEqual(levels!.map(rounded), [[3, 2.6, 2], [1, 0.6, 0]]);
@@ -117,15 +117,16 @@ Deno.test("collaborative is the discount of the item's rank by counts of transit
 
 Deno.test("collaborative averages its recommenders", async () => {
   const group = exampleGroup([0, 1, 2], [2], { history: [1] });
-  const twice = exampleContext({ sources: { collaborative: "transitions, transitions" } });
-  assert.deepEqual(await valuesOf("collaborative", group, twice), [0, 0.63093, 1]);
-  const missing = exampleContext({ sources: { collaborative: "transitions,runs/none" } });
-  await assert.rejects(makeReward("collaborative", missing), /"runs\/none": it is no recommender/);
+  const context = exampleContext();
+  const twice = { collaborative: ["transitions", "transitions"] };
+  assert.deepEqual(await valuesOf("collaborative", group, context, twice), [0, 0.63093, 1]);
+  const missing = { collaborative: ["transitions", "runs/a,b"] };
+  await assert.rejects(makeReward("collaborative", context, missing), /"runs\/a,b": it is no recommender/);
 });
 
 Deno.test("collaborative refuses a source that is no recommender", async () => {
-  const context = exampleContext({ sources: { collaborative: "runs/none" } });
-  await assert.rejects(makeReward("collaborative", context), {
+  const settings = { collaborative: ["runs/none"] };
+  await assert.rejects(makeReward("collaborative", exampleContext(), settings), {
     name: "UserError",
     message:
       'Cannot reward by the scores of "runs/none": it is no recommender. Expected transitions or a run directory of `genrec baseline`',
@@ -133,20 +134,18 @@ Deno.test("collaborative refuses a source that is no recommender", async () => {
 });
 
 Deno.test("semantic is the cosine to the nearest target", async () => {
-  await withEmbeddings([[1, 0], [1, 1], [0, 2], [-1, 0], [0, 0], [3, 4]], async (semantic) => {
-    const context = exampleContext({ sources: { semantic } });
-    assert.deepEqual(await valuesOf("semantic", exampleGroup([0, 1, 2, 3], [0]), context), [
-      1,
-      0.707107,
-      0,
-      -1,
-    ]);
-    assert.deepEqual(await valuesOf("semantic", exampleGroup([1], [3, 2]), context), [0.707107]);
+  await withEmbeddings([[1, 0], [1, 1], [0, 2], [-1, 0], [0, 0], [3, 4]], async (embeddings) => {
+    const context = exampleContext();
+    const values = (items: number[], targets: number[]) =>
+      valuesOf("semantic", exampleGroup(items, targets), context, { embeddings });
+    assert.deepEqual(await values([0, 1, 2, 3], [0]), [1, 0.707107, 0, -1]);
+    assert.deepEqual(await values([1], [3, 2]), [0.707107]);
     // Items 4, a vector of zeros, and 5 share a SID.
-    assert.deepEqual(await valuesOf("semantic", exampleGroup([4, 0], [4]), context), [1, 0]);
-    assert.deepEqual(await valuesOf("semantic", exampleGroup([4], [2]), context), [0.8]);
+    assert.deepEqual(await values([4, 0], [4]), [1, 0]);
+    assert.deepEqual(await values([4], [2]), [0.8]);
     // ETEGRec: a hit is worth 1.5.
-    const rewards = await createRewards(parseRewards("rule,semantic:0.5"), context);
+    const [rule, semantic] = parseRewards(["rule", "semantic:0.5"]);
+    const rewards = await createRewards([rule, { ...semantic, config: { embeddings } }], context);
     assert.deepEqual(rounded((await rewards.score(exampleGroup([0, 1], [0]))).total), [1.5, 0.353553]);
   });
 });
@@ -156,9 +155,11 @@ Deno.test("semantic needs embeddings of the dataset's items", async () => {
     name: "UserError",
     message: "Cannot reward by semantic: it compares item embeddings. Name them: --embeddings items.npy",
   });
-  await withEmbeddings([[1, 0]], async (semantic) => {
-    const context = exampleContext({ sources: { semantic } });
-    await assert.rejects(makeReward("semantic", context), /has 1 rows, expected 6, the items of example/);
+  await withEmbeddings([[1, 0]], async (embeddings) => {
+    await assert.rejects(
+      makeReward("semantic", exampleContext(), { embeddings }),
+      /has 1 rows, expected 6, the items of example/,
+    );
   });
 });
 
