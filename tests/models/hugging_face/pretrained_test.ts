@@ -6,12 +6,12 @@ import { readSafetensors } from "../../../models/safetensors/safetensors.ts";
 import { savePretrained } from "../../../models/hugging_face/save_pretrained.ts";
 import { memoryFiles } from "../memory_files.ts";
 
-const folderOf = (name: string) => fileURLToPath(new URL(`../../golden/decoder/${name}`, import.meta.url));
+const folderOf = (name: string) => fileURLToPath(new URL(`../../golden/${name}`, import.meta.url));
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
 
 Deno.test("a sharded model answers tensor by tensor what its shards hold", async () => {
-  const folder = folderOf("qwen2_embedding");
+  const folder = folderOf("embedding/qwen2_embedding");
   const pretrained = await Pretrained.open(folder, diskFiles);
   assert.equal(pretrained.config.hidden_size, 32);
   for (const shard of (await diskFiles.listFiles(folder)).filter((name) => name.endsWith(".safetensors"))) {
@@ -22,7 +22,7 @@ Deno.test("a sharded model answers tensor by tensor what its shards hold", async
 });
 
 Deno.test("a backbone saved without the prefix model. answers to the names of a language model", async () => {
-  const folder = folderOf("qwen3_embedding");
+  const folder = folderOf("embedding/qwen3_embedding");
   const tensors = readSafetensors(await diskFiles.readFile(`${folder}/model.safetensors`));
   const pretrained = await Pretrained.open(folder, diskFiles);
   const table = tensors.get("embed_tokens.weight")!;
@@ -32,7 +32,7 @@ Deno.test("a backbone saved without the prefix model. answers to the names of a 
 });
 
 Deno.test("loading reads a file in parts, none larger than one tensor or the header", async () => {
-  const folder = folderOf("qwen3_embedding");
+  const folder = folderOf("embedding/qwen3_embedding");
   let largest = 0;
   const files: ReadFiles = {
     ...diskFiles,
@@ -51,7 +51,7 @@ Deno.test("loading reads a file in parts, none larger than one tensor or the hea
 });
 
 Deno.test("a directory whose index and shards disagree is refused, and the file named", async () => {
-  const folder = folderOf("qwen2_embedding");
+  const folder = folderOf("embedding/qwen2_embedding");
   const index = JSON.parse(await Deno.readTextFile(`${folder}/${INDEX}`));
   const withIndex = (value: unknown): ReadFiles => ({
     ...diskFiles,
@@ -74,7 +74,7 @@ Deno.test("a directory whose index and shards disagree is refused, and the file 
 });
 
 Deno.test("a file that ends early is refused when it is opened", async () => {
-  const folder = folderOf("qwen3_embedding");
+  const folder = folderOf("embedding/qwen3_embedding");
   const files: ReadFiles = { ...diskFiles, fileSize: async (path) => await diskFiles.fileSize(path) - 4 };
   await assert.rejects(Pretrained.open(folder, files), {
     name: "UserError",
@@ -83,7 +83,7 @@ Deno.test("a file that ends early is refused when it is opened", async () => {
 });
 
 Deno.test("a model split into shards answers as the model in one file does", async () => {
-  const folder = folderOf("llama");
+  const folder = folderOf("decoder/llama");
   const whole = await Pretrained.open(folder, diskFiles);
   const tensors = readSafetensors(await diskFiles.readFile(`${folder}/${SINGLE}`));
   const shapes = Array.from(tensors, ([name, { shape }]) => ({ name, shape }));
@@ -105,7 +105,7 @@ Deno.test("a model split into shards answers as the model in one file does", asy
 async function openDamaged(
   changes: Record<string, Uint8Array<ArrayBuffer> | undefined>,
 ): Promise<Pretrained> {
-  const folder = folderOf("llama");
+  const folder = folderOf("decoder/llama");
   const files = new Map<string, Uint8Array<ArrayBuffer> | undefined>();
   for (const name of ["config.json", SINGLE]) files.set(name, await diskFiles.readFile(`${folder}/${name}`));
   for (const [name, bytes] of Object.entries(changes)) files.set(name, bytes);
@@ -114,8 +114,8 @@ async function openDamaged(
 }
 const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 const llama = {
-  config: JSON.parse(await Deno.readTextFile(`${folderOf("llama")}/config.json`)),
-  bytes: await Deno.readFile(`${folderOf("llama")}/${SINGLE}`),
+  config: JSON.parse(await Deno.readTextFile(`${folderOf("decoder/llama")}/config.json`)),
+  bytes: await Deno.readFile(`${folderOf("decoder/llama")}/${SINGLE}`),
 };
 
 /** The golden file with another header in front of its data. */
