@@ -1,7 +1,8 @@
 import { basename } from "node:path";
 import { z } from "zod";
 import type { Dataset } from "../data/dataset.ts";
-import { numbered, readJson } from "../base/files/json_file.ts";
+import { readJson } from "../base/files/json_file.ts";
+import { numbered } from "../base/json.ts";
 import { loadDataset } from "../data/formats/load.ts";
 import { diskFiles } from "../base/files/disk_files.ts";
 import { RawIndex } from "../data/formats/schema.ts";

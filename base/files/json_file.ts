@@ -1,56 +1,8 @@
 import type { z } from "zod";
-import { badValue } from "../file_error.ts";
+import { parseJson } from "../json.ts";
 import { readText } from "./text_file.ts";
-import { UserError } from "../user_error.ts";
 
 /** Reads a JSON file and checks it against a schema. Throws `UserError` naming the file and the field. */
 export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T> {
   return parseJson(await readText(path), path, schema);
-}
-
-/** The value of a JSON text, checked against a schema. Throws `UserError` naming the file and the field. */
-export function parseJson<T>(text: string, path: string, schema: z.ZodType<T>): T {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new UserError(
-      `Cannot read ${path}: expected JSON, but ${(error as Error).message}. Re-export the file`,
-    );
-  }
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const found = issue.path.reduce<unknown>(
-    (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
-    value,
-  );
-  const field = issue.path.map((key) => typeof key === "number" ? `[${key}]` : `["${String(key)}"]`).join("");
-  const expected = issue.message.replace(/^Invalid input: expected /, "").replace(/, received.*$/, "");
-  throw badValue({ path: field === "" ? path : `${path} at ${field}` }, expected, found);
-}
-
-/**
- * The values of an object keyed "0" … "N-1", in that order. Throws `UserError` naming the first key that is
- * missing or is no item number.
- */
-export function numbered<T>(record: Record<string, T>, path: string): T[] {
-  const keys = Object.keys(record);
-  for (const key of keys) {
-    if (!/^(0|[1-9]\d*)$/.test(key)) throw badValue({ path }, "item numbers as keys", key);
-  }
-  return keys.map((_, item) => {
-    if (!Object.hasOwn(record, String(item))) {
-      throw new UserError(
-        `Cannot read ${path}: expected keys 0 to ${keys.length - 1} for its ${keys.length} items, ` +
-          `found no key "${item}". Number the items without gaps`,
-      );
-    }
-    return record[item];
-  });
-}
-
-/** JSON with every character beyond ASCII escaped, as Python writes it. */
-export function escapeNonAscii(json: string): string {
-  return json.replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { parseJson } from "./json_file.ts";
+import { parseJson } from "../json.ts";
 import { UserError } from "../user_error.ts";
 
 /** One line of a JSON Lines file. */

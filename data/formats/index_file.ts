@@ -1,4 +1,5 @@
-import { numbered, readJson } from "../../base/files/json_file.ts";
+import { readJson } from "../../base/files/json_file.ts";
+import { numbered } from "../../base/json.ts";
 import { RawIndex, SID_TOKEN } from "./schema.ts";
 import { UserError } from "../../base/user_error.ts";
 

@@ -1,5 +1,6 @@
 import type { Attributes, CorpusItem } from "../corpus.ts";
-import { escapeNonAscii, numbered, readJson } from "../../base/files/json_file.ts";
+import { readJson } from "../../base/files/json_file.ts";
+import { escapeNonAscii, numbered } from "../../base/json.ts";
 import { parseStringCell } from "./list_cell.ts";
 import { type RawItem, RawItems } from "./schema.ts";
 

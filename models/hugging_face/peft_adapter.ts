@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseJson } from "../../base/files/json_file.ts";
+import { parseJson } from "../../base/json.ts";
 import { UserError } from "../../base/user_error.ts";
 import { isAdapterTensor, type Lora, LORA_TARGETS, type LoraOptions, peftName } from "../parameters/lora.ts";
 import type { TensorMap } from "../parameters/parameters.ts";

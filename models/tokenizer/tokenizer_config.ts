@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseJson } from "../../base/files/json_file.ts";
+import { parseJson } from "../../base/json.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { TokenizerJson } from "./tokenizer_json.ts";

@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { numbered, readJson } from "../../base/files/json_file.ts";
+import { readJson } from "../../base/files/json_file.ts";
+import { numbered } from "../../base/json.ts";
 import type { Split } from "../../data/dataset.ts";
 import { readResults } from "../../data/result_files/read.ts";
 import { RawIndex } from "../../data/formats/schema.ts";

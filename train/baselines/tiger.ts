@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { formatIndex, loadIndex } from "../../data/formats/index_file.ts";
-import { numbered, readJson } from "../../base/files/json_file.ts";
+import { readJson } from "../../base/files/json_file.ts";
+import { numbered } from "../../base/json.ts";
 import { RawIndex } from "../../data/formats/schema.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Dataset } from "../../data/dataset.ts";
