@@ -47,17 +47,11 @@ export {
 export { loadCorpus, loadDataset } from "./data/formats/load.ts";
 export { readResults, type ResultRow } from "./data/result_files/read.ts";
 export type { RlExample, RlExamples } from "./data/packing/rl_examples.ts";
-export {
-  type Matrix as EmbeddingMatrix,
-  type NumpyArray,
-  readMatrix,
-  readNpy,
-  writeNpy,
-} from "./base/npy.ts";
+export { type NpyMatrix, type NumpyArray, readMatrix, readNpy, writeNpy } from "./base/npy.ts";
 export { diskFiles, type ReadFiles } from "./base/files/disk_files.ts";
 export type { SettingsSchema } from "./base/settings.ts";
 export type { BySplit, DatasetStatistics, SidStatistics } from "./data/statistics.ts";
-export { synthetic, type SyntheticOptions } from "./data/synthetic/shop.ts";
+export { syntheticDataset, type SyntheticOptions } from "./data/synthetic/shop.ts";
 export { UserError } from "./base/user_error.ts";
 
 export { ATTENTION, type AttentionPass, type AttentionShape } from "./kernels/attention/attention.ts";
@@ -75,7 +69,11 @@ export type { ProfileRow } from "./kernels/gpu/profiler.ts";
 export { KL_ESTIMATORS, POLICY_RATIOS, type PolicyObjective } from "./kernels/policy/policy_loss.ts";
 export type { Flat, Layout, Matrix, MatrixDtype, Tensor } from "./kernels/gpu/tensor.ts";
 export type { SampleShape } from "./kernels/trie/trie_sample.ts";
-export { type Normalisation, NORMALISATIONS, type TrieEdges } from "./kernels/trie/trie_log_softmax.ts";
+export {
+  TOKEN_NORMALISATIONS,
+  type TokenNormalisation,
+  type TrieEdges,
+} from "./kernels/trie/trie_log_softmax.ts";
 export {
   type ChoiceStore,
   type Operation,
@@ -154,7 +152,7 @@ export type { SequenceSource } from "./data/packing/sequence_source.ts";
 export type { SftTextRow } from "./data/formats/mimigenrec/sft_rows.ts";
 export { type EncodeOptions, Tokenizer } from "./models/tokenizer/tokenizer.ts";
 export type { SpecialTokens, TokenizerConfig } from "./models/tokenizer/tokenizer_config.ts";
-export { genrec } from "./prompts/built_in.ts";
+export { genrecTemplates } from "./prompts/built_in.ts";
 export { Prompts, type PromptsOptions } from "./prompts/prompts.ts";
 export {
   type CompleteTemplates,
@@ -180,7 +178,7 @@ export {
   type Criterion,
   type QuantizerConfig,
 } from "./sid/quantizer/config.ts";
-export { type Normalization, NORMALIZATIONS } from "./sid/normalize.ts";
+export { VECTOR_SCALINGS, type VectorScaling } from "./sid/normalize.ts";
 export { RECONSTRUCTION_LOSSES, type ReconstructionLoss } from "./kernels/loss/reconstruction_loss.ts";
 export { rvq, type RvqConfig } from "./sid/methods/rvq.ts";
 export { rqVae, type RqVaeConfig } from "./sid/methods/rq_vae.ts";
@@ -195,7 +193,7 @@ export {
 } from "./sid/tokens.ts";
 export { buildTrie, Trie } from "./sid/trie.ts";
 
-export { collaborative, type CollaborativeConfig } from "./embed/collaborative.ts";
+export { type CollaborativeConfig, collaborativeProvider } from "./embed/collaborative.ts";
 export type {
   EmbeddingContext,
   HistoryProvider,
@@ -275,17 +273,23 @@ export {
   findNonFinite,
   readSafetensors,
   readSafetensorsMetadata,
+  type SafetensorsOptions,
   SafetensorsWriter,
   type StoredTensor,
   type TensorShape,
-  type WriteOptions,
   writeSafetensors,
 } from "./models/safetensors/safetensors.ts";
 export type { StoredFormat } from "./models/safetensors/safetensors_header.ts";
 
 export type { LossOptions, LossRows } from "./models/losses/vocabulary_loss.ts";
 
-export { markovChain, popularity, repeatRecent, type Scorer, transitions } from "./eval/count_scorers.ts";
+export {
+  markovChainScorer,
+  popularityScorer,
+  repeatRecentScorer,
+  type Scorer,
+  transitionScorer,
+} from "./eval/count_scorers.ts";
 export { type BeamResult, BeamSearch, beamSearch, type BeamSearchOptions } from "./decode/beam_search.ts";
 export {
   ConstrainedSampler,
@@ -314,7 +318,7 @@ export {
   type Prediction,
   type Summary,
 } from "./eval/evaluate.ts";
-export { type Exposure, gini } from "./eval/exposure.ts";
+export { type Exposure, exposureGini } from "./eval/exposure.ts";
 export { beamsFor, ItemLists, type ScoredItem } from "./eval/item_lists.ts";
 export {
   bootstrapInterval,

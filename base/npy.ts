@@ -9,7 +9,7 @@ export interface NumpyArray {
 }
 
 /** Rows of numbers. */
-export interface Matrix {
+export interface NpyMatrix {
   /** Number of rows. */
   rows: number;
   /** Numbers a row. */
@@ -99,7 +99,7 @@ export function writeNpy(
 }
 
 /** Rows of a (rows, dim) matrix that hold a NaN or an infinite value, ascending. */
-export function nonFiniteRows({ rows, dim, data }: Matrix): number[] {
+export function nonFiniteRows({ rows, dim, data }: NpyMatrix): number[] {
   const found: number[] = [];
   for (let row = 0; row < rows; row++) {
     if (!data.subarray(row * dim, (row + 1) * dim).every(Number.isFinite)) found.push(row);
@@ -111,7 +111,7 @@ export function nonFiniteRows({ rows, dim, data }: Matrix): number[] {
  * Reads a `.npy` file as a matrix of finite numbers, such as item embeddings.
  * @throws {UserError} as {@link readNpy}, and if the array is not (rows, dim), is empty, or holds NaN or infinity.
  */
-export function readMatrix(bytes: Uint8Array, source = "array.npy"): Matrix {
+export function readMatrix(bytes: Uint8Array, source = "array.npy"): NpyMatrix {
   const { shape, data } = readNpy(bytes, source);
   if (shape.length !== 2 || data.length === 0) {
     throw new UserError(

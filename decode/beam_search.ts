@@ -1,7 +1,7 @@
 import type { Device } from "../kernels/gpu/device.ts";
 import { logSumExp } from "../kernels/reduce/log_sum_exp.ts";
 import type { Matrix } from "../kernels/gpu/tensor.ts";
-import { type Normalisation, trieLogSoftmax, type TrieRows } from "../kernels/trie/trie_log_softmax.ts";
+import { type TokenNormalisation, trieLogSoftmax, type TrieRows } from "../kernels/trie/trie_log_softmax.ts";
 import {
   createTrieBeams,
   DEAD,
@@ -19,7 +19,7 @@ export interface BeamSearchOptions {
   /** Beams a prompt, from 1; clamped to the number of different SIDs. */
   beams: number;
   /** What a token's probability is normalised over; a SID's score is the sum of its tokens' log-probabilities. */
-  normalisation: Normalisation;
+  normalisation: TokenNormalisation;
 }
 
 /** The best SIDs of one prompt, best first, none twice. */
@@ -43,7 +43,7 @@ export class BeamSearch {
   readonly trie: DeviceTrie;
   #device: Device;
   #model: DecodeModel;
-  #normalisation: Normalisation;
+  #normalisation: TokenNormalisation;
   #states = new Map<number, TrieBeams>();
 
   /**

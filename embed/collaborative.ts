@@ -5,7 +5,7 @@ import { positiveMutualInformation } from "./text/co_occurrence.ts";
 import type { HistoryProvider } from "./provider.ts";
 import { reducedRows } from "./text/reduced_rows.ts";
 
-/** Settings of {@link collaborative}. */
+/** Settings of {@link collaborativeProvider}. */
 export interface CollaborativeConfig {
   /** Numbers a vector, D. Default: 128. */
   dim: number;
@@ -37,7 +37,7 @@ const fields = {
  * Items by what they are bought with: positive pointwise mutual information of neighbours in train histories, reduced
  * by a truncated SVD to U S^p (Levy, Goldberg and Dagan 2015), each scaled to length 1. Items without neighbours get 0.
  */
-export const collaborative: HistoryProvider<CollaborativeConfig> = {
+export const collaborativeProvider: HistoryProvider<CollaborativeConfig> = {
   input: "histories",
   name: "collaborative",
   Config: z.strictObject(fields),

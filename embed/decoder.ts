@@ -27,7 +27,7 @@ import {
 import { textEncoder } from "./text/text_encoder.ts";
 import { TokenTable } from "./text/token_table.ts";
 import { ropeTable } from "../models/decoder/rope.ts";
-import { unitRows } from "./text/unit_rows.ts";
+import { scaleToUnitRows } from "./text/unit_rows.ts";
 
 // Batches have a whole multiple of this many rows, so that few shapes exist and matrices are reused.
 const ROW_BLOCK = 128;
@@ -130,7 +130,7 @@ class DecoderEmbedder implements TextEmbedder {
       onProgress?.(done += members.length, texts.length);
     }
     this.#device.trim();
-    return normalize ? unitRows(vectors, dim) : vectors;
+    return normalize ? scaleToUnitRows(vectors, dim) : vectors;
   }
 
   close(): void {

@@ -1,4 +1,4 @@
-export { collaborative } from "./collaborative.ts";
+export { collaborativeProvider } from "./collaborative.ts";
 export { decoderProvider } from "./decoder.ts";
 export { npyProvider } from "./npy.ts";
 export { staticProvider } from "./static.ts";

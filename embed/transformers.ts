@@ -10,7 +10,7 @@ import {
   sentenceSettings,
 } from "./text/sentence_model.ts";
 import { textEncoder } from "./text/text_encoder.ts";
-import { unitRows } from "./text/unit_rows.ts";
+import { scaleToUnitRows } from "./text/unit_rows.ts";
 
 /** Settings of {@link transformersProvider}. */
 export interface TransformersConfig extends SentenceConfig {
@@ -105,7 +105,7 @@ export const transformersProvider: TextProvider<TransformersConfig> = {
           });
           onProgress?.(done += members.length, texts.length);
         }
-        return config.normalize ? unitRows(vectors, dim) : vectors;
+        return config.normalize ? scaleToUnitRows(vectors, dim) : vectors;
       },
       close: () => void model.dispose(),
     };

@@ -29,11 +29,11 @@ function byCount(counts: Float64Array): number[] {
 }
 
 /** The items bought most often in `samples`, whatever the history. */
-export function popularity(samples: readonly Sample[], itemCount: number): Scorer {
+export function popularityScorer(samples: readonly Sample[], itemCount: number): Scorer {
   return popularityOf(purchaseCounts(samples, itemCount));
 }
 
-/** {@link popularity} of counts (N). */
+/** {@link popularityScorer} of counts (N). */
 export function popularityOf(counts: Float64Array): Scorer {
   const order = byCount(counts);
   return {
@@ -46,11 +46,11 @@ export function popularityOf(counts: Float64Array): Scorer {
 }
 
 /** The user's own items, latest first, then by popularity. Scores: 1 / distance, 0 for the rest. */
-export function repeatRecent(samples: readonly Sample[], itemCount: number): Scorer {
+export function repeatRecentScorer(samples: readonly Sample[], itemCount: number): Scorer {
   return repeatRecentOf(purchaseCounts(samples, itemCount));
 }
 
-/** {@link repeatRecent} with the popularity of counts (N). */
+/** {@link repeatRecentScorer} with the popularity of counts (N). */
 export function repeatRecentOf(counts: Float64Array): Scorer {
   const order = byCount(counts);
   return {
@@ -102,30 +102,30 @@ export function countTransitions(
  * Item-to-item transitions, weighted by recency ({@link countTransitions}): a target's score is the sum over the history
  * of count / sqrt(row sum) / distance. Ties and leftovers: the history, latest first, then popularity.
  */
-export function transitions(samples: readonly Sample[], itemCount: number): Scorer {
+export function transitionScorer(samples: readonly Sample[], itemCount: number): Scorer {
   return transitionsOf(countTransitions(samples, itemCount, false));
 }
 
-/** {@link transitions} of counts. */
+/** {@link transitionScorer} of counts. */
 export function transitionsOf(counts: TransitionCounts): Scorer {
-  return transitionScorer("transitions", counts, Infinity, Math.sqrt);
+  return scorerOf("transitions", counts, Infinity, Math.sqrt);
 }
 
 /**
  * Markov chain of first order: the share of purchases after the latest item of the history. Ties and leftovers as in
- * {@link transitions}.
+ * {@link transitionScorer}.
  */
-export function markovChain(samples: readonly Sample[], itemCount: number): Scorer {
+export function markovChainScorer(samples: readonly Sample[], itemCount: number): Scorer {
   return markovChainOf(countTransitions(samples, itemCount, true));
 }
 
-/** {@link markovChain} of counts. */
+/** {@link markovChainScorer} of counts. */
 export function markovChainOf(counts: TransitionCounts): Scorer {
-  return transitionScorer("markov", counts, 1, (rowSum) => rowSum);
+  return scorerOf("markov", counts, 1, (rowSum) => rowSum);
 }
 
 /** Scores by the latest `reach` items of a history, each row divided by `scale` of its sum. */
-function transitionScorer(
+function scorerOf(
   name: string,
   { bought, offsets, targets, weights }: TransitionCounts,
   reach: number,

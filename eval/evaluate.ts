@@ -1,6 +1,6 @@
 import type { Item, Sample, Split } from "../data/dataset.ts";
 import { UserError } from "../base/user_error.ts";
-import { popularity } from "./count_scorers.ts";
+import { popularityScorer } from "./count_scorers.ts";
 import { type Exposure, ExposureCounter } from "./exposure.ts";
 import {
   bootstrapIntervals,
@@ -342,6 +342,6 @@ export function credited(values: Float64Array, sharing: Float64Array): Float64Ar
 
 /** Item numbers of each SID, most popular in `train` first, then by number. */
 function itemsBySid({ train, items, sids }: MeasurementOptions): Map<string, number[]> {
-  const byPopularity = popularity(train, items.length).rank([], items.length).items;
+  const byPopularity = popularityScorer(train, items.length).rank([], items.length).items;
   return Map.groupBy(byPopularity, (item) => sids[item]);
 }

@@ -2,7 +2,7 @@
 export interface Exposure {
   /** Share of the catalogue that was recommended to anybody, keyed by cut-off. */
   coverage: Record<string, number>;
-  /** {@link gini} of how often each item of the catalogue was recommended, keyed by cut-off. */
+  /** {@link exposureGini} of how often each item of the catalogue was recommended, keyed by cut-off. */
   gini: Record<string, number>;
 }
 
@@ -29,7 +29,7 @@ export class ExposureCounter {
     const exposure: Exposure = { coverage: {}, gini: {} };
     for (const [k, counts] of this.#counts) {
       exposure.coverage[k] = counts.reduce((sum, count) => sum + Math.min(1, count), 0) / this.#itemCount;
-      exposure.gini[k] = gini(counts);
+      exposure.gini[k] = exposureGini(counts);
     }
     return exposure;
   }
@@ -40,7 +40,7 @@ export class ExposureCounter {
  * alike; (N - 1) / N: one item alone; 0 where nothing was counted. Source: Fleder and Hosanagar, "Blockbuster culture's
  * next rise or fall", Management Science 2009; the formula of the ETEGRec fork for codewords, here over items.
  */
-export function gini(counts: Uint32Array): number {
+export function exposureGini(counts: Uint32Array): number {
   const n = counts.length;
   let weighted = 0;
   let total = 0;

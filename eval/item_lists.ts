@@ -1,6 +1,6 @@
 import type { Sample } from "../data/dataset.ts";
 import type { Trie } from "../sid/trie.ts";
-import { popularity } from "./count_scorers.ts";
+import { popularityScorer } from "./count_scorers.ts";
 import type { BeamResult } from "../decode/beam_search.ts";
 
 /** One recommendation. */
@@ -21,7 +21,7 @@ export class ItemLists {
   constructor(trie: Trie, train: readonly Sample[], itemCount: number) {
     this.#trie = trie;
     this.#places = new Uint32Array(itemCount);
-    popularity(train, itemCount).rank([], itemCount).items.forEach((item, place) =>
+    popularityScorer(train, itemCount).rank([], itemCount).items.forEach((item, place) =>
       this.#places[item] = place
     );
   }

@@ -4,7 +4,7 @@ import type { Templates } from "./template.ts";
  * Our own words, as few as tell the tasks apart: every token of a prompt costs time in training and serving. SIDs follow
  * one another without commas, since each ends by itself.
  */
-export const genrec: Templates = {
+export const genrecTemplates: Templates = {
   name: "genrec",
   frame: { prompt: ["{instruction}\n", "{input}\n"], target: "{output}{eos}" },
   tasks: {
@@ -52,5 +52,5 @@ export const genrec: Templates = {
   },
 };
 
-/** {@link genrec} in the chat template of the checkpoint, for models that were tuned to follow instructions. */
-export const chat: Templates = { ...genrec, name: "chat", frame: "chat" };
+/** {@link genrecTemplates} in the chat template of the checkpoint, for models that were tuned to follow instructions. */
+export const chatTemplates: Templates = { ...genrecTemplates, name: "chat", frame: "chat" };

@@ -53,7 +53,7 @@ export function pickRows(data: Float32Array, items: Uint32Array, dim: number): F
  * The rows of so many items: those of `embeddings`, or of a first row of zeros, which ETEGRec's text vectors have for
  * padding, those after it. Undefined where the rows are not the items.
  */
-export function rowsOfItems(embeddings: Embeddings, items: number): Embeddings | undefined {
+export function withoutPaddingRow(embeddings: Embeddings, items: number): Embeddings | undefined {
   const { data, rows, dim } = embeddings;
   if (rows === items) return embeddings;
   if (rows !== items + 1 || data.subarray(0, dim).some((value) => value !== 0)) return undefined;

@@ -6,9 +6,9 @@ import type { Embeddings } from "./embeddings.ts";
  * deviation, which keeps who is near whom; `standardize` divides every dimension by its own; `l2` gives every row
  * length 1.
  */
-export const NORMALIZATIONS = ["none", "center", "standardize", "l2"] as const;
-/** One of {@link NORMALIZATIONS}. */
-export type Normalization = typeof NORMALIZATIONS[number];
+export const VECTOR_SCALINGS = ["none", "center", "standardize", "l2"] as const;
+/** One of {@link VECTOR_SCALINGS}. */
+export type VectorScaling = typeof VECTOR_SCALINGS[number];
 
 /** x -> (x - mean) / scale by dimension, of rows that have length 1 where `unit`. */
 export interface Normalizer {
@@ -20,7 +20,7 @@ export interface Normalizer {
 }
 
 /** Statistics of `embeddings` that `kind` needs. */
-export function fitNormalizer({ data, rows, dim }: Embeddings, kind: Normalization): Normalizer {
+export function fitNormalizer({ data, rows, dim }: Embeddings, kind: VectorScaling): Normalizer {
   const mean = new Float32Array(dim);
   const scale = new Float32Array(dim).fill(1);
   if (kind === "l2") {
@@ -70,7 +70,7 @@ export function normalizerTensors({ mean, scale }: Normalizer): TensorMap {
 }
 
 /** Statistics back from {@link normalizerTensors}. */
-export function normalizerOf(tensors: TensorMap, kind: Normalization): Normalizer {
+export function normalizerOf(tensors: TensorMap, kind: VectorScaling): Normalizer {
   const [mean, scale] = ["mean", "scale"].map((name) =>
     Float32Array.from(tensors.get(`input.${name}`)!.data)
   );

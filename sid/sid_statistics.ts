@@ -79,7 +79,7 @@ export function reportSids(
 }
 
 /** Gini coefficient of counts: 0 where all are alike, (n - 1) / n where one has everything. */
-export function gini(counts: readonly number[]): number {
+export function codewordGini(counts: readonly number[]): number {
   const ascending = counts.toSorted((a, b) => a - b);
   const total = ascending.reduce((sum, count) => sum + count, 0);
   const weighted = ascending.reduce((sum, count, i) => sum + (i + 1) * count, 0);
@@ -115,7 +115,7 @@ function reportLevel(
     used,
     codebookSize,
     usage: used / codebookSize,
-    gini: gini([...counts, ...Array<number>(codebookSize - used).fill(0)]),
+    gini: codewordGini([...counts, ...Array<number>(codebookSize - used).fill(0)]),
     entropy: bits,
     perplexity: 2 ** bits,
   };

@@ -14,7 +14,7 @@ import {
   type Report,
   type Row,
   summaryLines,
-  tableLines,
+  workloadLines,
 } from "../bench/kernels/report.ts";
 import { ROWS } from "../bench/kernels/rows.ts";
 import manifest from "../deno.json" with { type: "json" };
@@ -103,7 +103,7 @@ function startReport(device: Device, config: BenchConfig): Report {
 function print(report: Report, io: TaskIO): void {
   const { machine, rows } = report;
   io.log(`${machine.adapter}; ${machine.processor}, ${machine.cores} cores; Deno ${machine.deno}`);
-  for (const line of aligned([[...HEADINGS], ...rows.flatMap(tableLines)])) io.log(line);
+  for (const line of aligned([[...HEADINGS], ...rows.flatMap(workloadLines)])) io.log(line);
   for (const line of summaryLines(rows)) io.log(line);
   const memory = memoryLines(rows);
   if (memory.length > 0) { for (const line of aligned([[...MEMORY_HEADINGS], ...memory])) io.log(line); }

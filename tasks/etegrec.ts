@@ -59,13 +59,13 @@ export const task: Task<typeof config> = {
   ],
   config,
   async run(flags, io) {
-    const report = await etegrec(flags, io);
+    const report = await runEtegrec(flags, io);
     if (io.json && report) console.log(JSON.stringify(report, null, 2));
   },
 };
 
 /** Trains all stages as the flags say and reports on them. Undefined where the run was interrupted. */
-export async function etegrec(flags: Flags, io: TaskIO): Promise<EtegrecReport | undefined> {
+export async function runEtegrec(flags: Flags, io: TaskIO): Promise<EtegrecReport | undefined> {
   const { out, resume, ...resolved } = flags;
   const { data, embeddings, collab, input, tokenizer, evaluate, variant } = resolved;
   // Keys that are not settings of the stages are left out.

@@ -2,7 +2,12 @@ import { join } from "node:path";
 import { z } from "zod";
 import { type Dataset, type Sample, type Split, splits } from "../data/dataset.ts";
 import { UserError } from "../base/user_error.ts";
-import { popularity, repeatRecent, type Scorer, transitions } from "../eval/count_scorers.ts";
+import {
+  popularityScorer,
+  repeatRecentScorer,
+  type Scorer,
+  transitionScorer,
+} from "../eval/count_scorers.ts";
 import {
   CREDITS,
   evaluateSplit,
@@ -31,7 +36,8 @@ import { openShards, SHARD, shardRows } from "./_evaluate/evaluate_shards.ts";
 import { loadInputs } from "../train/run/inputs.ts";
 import { openDevice, VariantFlag } from "./_cli/open_device.ts";
 import { LineFile, makeFolder } from "../base/files/line_file.ts";
-import { RESULT_FORMATS, writeResults } from "./_evaluate/results.ts";
+import { RESULT_FORMATS } from "../data/result_files/by_name.ts";
+import { writeResults } from "./_evaluate/results.ts";
 import {
   modelFolder,
   openModel,
@@ -81,7 +87,7 @@ const config = z.strictObject({
   compare: z.array(z.string()).default([]).describe(
     "paired test of two or more evaluations, by their folders: the first one is the baseline; --out takes compare.json",
   ),
-  format: z.enum(["none", ...RESULT_FORMATS]).default("none").describe(
+  format: z.enum(["none", ...RESULT_FORMATS.map(({ name }) => name)]).default("none").describe(
     "also write the predictions as this project does, into a folder of its name in --out",
   ),
   score: z.array(z.string()).default([]).describe(
@@ -315,7 +321,7 @@ async function measure(work: Work): Promise<Evaluation & Pick<EvaluateReport, "m
   if (flags.baselines) {
     const numbers = items.map((_, item) => String(item));
     evaluation.baselines = {};
-    for (const make of [popularity, repeatRecent, transitions]) {
+    for (const make of [popularityScorer, repeatRecentScorer, transitionScorer]) {
       const scorer: Scorer = make(train, items.length);
       const options = { ...shared, sids: numbers, samples, batch: samples.length };
       evaluation.baselines[scorer.name] = await evaluateSplit({
@@ -352,7 +358,7 @@ class MixtureMeasurement {
     this.#sids = sids;
     this.#weight = weight;
     this.#k = Math.min(beams, new Set(sids).size);
-    this.#counts = scorerRecommender(transitions(train, items.length), sids, items.length);
+    this.#counts = scorerRecommender(transitionScorer(train, items.length), sids, items.length);
     this.#measurement = new Measurement(options);
   }
 

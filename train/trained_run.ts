@@ -10,7 +10,7 @@ import { UserError } from "../base/user_error.ts";
 import { BeamSearch } from "../decode/beam_search.ts";
 import { DeviceTrie } from "../decode/device_trie.ts";
 import type { Device } from "../kernels/gpu/device.ts";
-import { type Normalisation, NORMALISATIONS } from "../kernels/trie/trie_log_softmax.ts";
+import { TOKEN_NORMALISATIONS, type TokenNormalisation } from "../kernels/trie/trie_log_softmax.ts";
 import type { DecodeModel } from "../models/decoder/decode.ts";
 import { CodeTokens } from "../prompts/code_tokens.ts";
 import type { NextItemPrompts } from "../prompts/next_item_prompts.ts";
@@ -42,7 +42,7 @@ export const RunFlags = {
     `items of a prompt of a Hugging Face directory; 0: as trained where a run tells, else ${MAX_HISTORY}`,
   ),
   checkpoint: z.string().default("best").describe("best, latest or a name such as step-400"),
-  normalisation: z.enum(["auto", ...NORMALISATIONS]).default("auto").describe(
+  normalisation: z.enum(["auto", ...TOKEN_NORMALISATIONS]).default("auto").describe(
     "what a token's probability is normalised over: the vocabulary, or the tokens that may follow; auto: as in " +
       "training, so children with a --trie-loss-weight, vocab without",
   ),
@@ -56,7 +56,7 @@ const RunConfig = z.looseObject({
   category: z.string().default("items"),
   trieLossWeight: z.number().default(0),
   /** Of what RL made; other runs tell by their loss. */
-  normalisation: z.enum(NORMALISATIONS).optional(),
+  normalisation: z.enum(TOKEN_NORMALISATIONS).optional(),
 });
 
 /** How a model was trained to be asked. */
@@ -88,7 +88,7 @@ export interface TrainedRun {
   /** Items of a prompt. */
   maxHistory: number;
   /** What probabilities were normalised over in training. */
-  normalisation: Normalisation;
+  normalisation: TokenNormalisation;
   /** How it was trained to be asked: `model.json` of a run that is made from it. */
   settings: RunSettings;
   /** Paths of its vocabulary, or tokenizer and templates. */
@@ -331,13 +331,13 @@ export function openSearch(
   run: TrainedRun,
   model: DecodeModel,
   trie: DeviceTrie,
-  { beams, normalisation }: { beams: number; normalisation: Normalisation | "auto" },
+  { beams, normalisation }: { beams: number; normalisation: TokenNormalisation | "auto" },
 ): BeamSearch {
   return new BeamSearch(device, model, trie, { beams, normalisation: resolved(run, normalisation) });
 }
 
 /** The normalisation that a flag means for a run. */
-export function resolved(run: TrainedRun, normalisation: Normalisation | "auto"): Normalisation {
+export function resolved(run: TrainedRun, normalisation: TokenNormalisation | "auto"): TokenNormalisation {
   return normalisation === "auto" ? run.normalisation : normalisation;
 }
 

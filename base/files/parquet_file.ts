@@ -26,7 +26,7 @@ export type TableType = Record<string, ColumnType>;
 type Cell<C extends ColumnType> = Cells[C["kind"]] | (C["nullable"] extends true ? null : never);
 
 /** The cells of a table, column by column. */
-export type Table<T extends TableType> = { [Column in keyof T]: Cell<T[Column]>[] };
+export type ParquetTable<T extends TableType> = { [Column in keyof T]: Cell<T[Column]>[] };
 
 const PHYSICAL: Record<keyof Cells, string[]> = {
   integer: ["INT32", "INT64"],
@@ -41,7 +41,10 @@ const PHYSICAL: Record<keyof Cells, string[]> = {
  * Reads the columns of `type` from a Parquet file; further columns are ignored. Throws `UserError` for a file that is
  * no Parquet, a column that is missing or holds something else, and a null where none may be.
  */
-export async function readParquet<const T extends TableType>(path: string, type: T): Promise<Table<T>> {
+export async function readParquet<const T extends TableType>(
+  path: string,
+  type: T,
+): Promise<ParquetTable<T>> {
   const file = (await diskFiles.readFile(path)).buffer;
   const table: Record<string, unknown[]> = {};
   try {
@@ -69,7 +72,7 @@ export async function readParquet<const T extends TableType>(path: string, type:
       }. Write the dataset again`,
     );
   }
-  return table as Table<T>;
+  return table as ParquetTable<T>;
 }
 
 /** Whether the column is there. */

@@ -1,6 +1,6 @@
 import { parquetWriteBuffer } from "hyparquet-writer";
 import type { SchemaElement } from "hyparquet";
-import type { ColumnType, Table, TableType } from "./parquet_file.ts";
+import type { ColumnType, ParquetTable, TableType } from "./parquet_file.ts";
 
 const INTEGER = { type: "INT32" } as const;
 const TEXT = { type: "BYTE_ARRAY", converted_type: "UTF8" } as const;
@@ -14,7 +14,7 @@ const LEAVES = {
 } as const;
 
 /** The bytes of a Parquet file, compressed with Snappy. */
-export function formatParquet<const T extends TableType>(type: T, table: Table<T>): Uint8Array {
+export function formatParquet<const T extends TableType>(type: T, table: ParquetTable<T>): Uint8Array {
   const names = Object.keys(type);
   const schema: SchemaElement[] = [{ name: "table", num_children: names.length }];
   for (const name of names) schema.push(...columnSchema(name, type[name]));

@@ -1,12 +1,18 @@
 import { referenceAttention } from "./reference_attention.ts";
 import storedLosses from "./step_reference.json" with { type: "json" };
-import { matmulInputs, type MatmulWorkload, type Outputs, randomArray, type Workload } from "./workload.ts";
+import {
+  type BenchWorkload,
+  matmulInputs,
+  type MatmulWorkload,
+  type Outputs,
+  randomArray,
+} from "./workload.ts";
 
 /** Largest error that still counts as right: float32 sums in any order, and Adam's division by small gradients. */
 export const TOLERANCE = { matmul: 1e-4, attention: 1e-4, step: 2e-3 } as const;
 
 /** Largest error of what a contender read back, against float64; relative to 1 + |reference|. */
-export function errorOf(workload: Workload, outputs: Outputs): number {
+export function errorOf(workload: BenchWorkload, outputs: Outputs): number {
   if (workload.kind === "matmul") return matmulError(workload, outputs.c);
   if (workload.kind === "attention") {
     const reference = referenceAttention(workload);

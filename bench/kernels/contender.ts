@@ -1,4 +1,4 @@
-import type { Outputs, Workload } from "./workload.ts";
+import type { BenchWorkload, Outputs } from "./workload.ts";
 
 /** One workload, ready to run. */
 export interface Runner {
@@ -18,7 +18,7 @@ export interface Runner {
 export interface Contender {
   readonly name: string;
   /** Throws {@link NotSupported} where the library cannot do it. */
-  open(workload: Workload): Promise<Runner>;
+  open(workload: BenchWorkload): Promise<Runner>;
 }
 
 /** The row says why a contender has no figure. */
@@ -39,7 +39,7 @@ const LONG = 1000;
  * Milliseconds of one run: (T(n + 1) - T(1)) / n, which takes out the fixed cost of a wait (about 11 ms in Deno) and of
  * a queue that collects commands. Above a second that cost is lost in the noise and T(1) itself is returned.
  */
-export async function slope(
+export async function millisecondsPerRun(
   run: (times: number) => Promise<void>,
   { budget, now = () => performance.now() }: SlopeOptions,
 ): Promise<number> {

@@ -2,8 +2,8 @@ import type { Device } from "../../kernels/gpu/device.ts";
 import { oursOn } from "./ours.ts";
 import type { Peer } from "./peers.ts";
 import { Absent, openLocal, openProcess, scriptPath, type Session } from "./remote.ts";
-import type { Row, RowResult, Timing } from "./report.ts";
-import type { Workload } from "./workload.ts";
+import type { ContenderTiming, Row, RowResult } from "./report.ts";
+import type { BenchWorkload } from "./workload.ts";
 
 export interface MeasureOptions {
   /** genrec's kernels, as in `--variant`. */
@@ -22,7 +22,7 @@ export async function measure(
   peers: readonly Peer[],
   { variant, repeats, budget, tick }: MeasureOptions,
 ): Promise<RowResult> {
-  const entries: { name: string; session: Session | undefined; timing: Timing }[] = [];
+  const entries: { name: string; session: Session | undefined; timing: ContenderTiming }[] = [];
   const openers = [
     { name: "genrec", open: () => openOurs(device, variant, row.workload) },
     ...peers.map((peer) => ({ name: peer.name, open: () => openPeer(peer, row.workload) })),
@@ -64,11 +64,11 @@ export async function measure(
   };
 }
 
-type Measured = Extract<Timing, { milliseconds: number[] }>;
+type Measured = Extract<ContenderTiming, { milliseconds: number[] }>;
 
 /** Runs `work` on what is still alive; a contender that fails is absent from then on. */
 async function attempt(
-  entry: { session: Session | undefined; timing: Timing },
+  entry: { session: Session | undefined; timing: ContenderTiming },
   work: (session: Session, timing: Measured) => Promise<void>,
 ): Promise<void> {
   if (!entry.session || "absent" in entry.timing) return;
@@ -80,12 +80,12 @@ async function attempt(
   }
 }
 
-function openOurs(device: Device, variant: string, workload: Workload): Promise<Session> {
+function openOurs(device: Device, variant: string, workload: BenchWorkload): Promise<Session> {
   const path = scriptPath("./ours_main.ts");
   return path ? openProcess(path, [variant], workload, false) : openLocal(oursOn(device), workload);
 }
 
-function openPeer({ script, argument }: Peer, workload: Workload): Promise<Session> {
+function openPeer({ script, argument }: Peer, workload: BenchWorkload): Promise<Session> {
   const path = scriptPath(`../peers/${script}`);
   if (!path) return Promise.reject(new Absent("not installed: peers run from a source checkout only"));
   return openProcess(path, argument ? [argument] : [], workload, true);

@@ -13,6 +13,7 @@ import type { Contender, Runner } from "./contender.ts";
 import {
   attentionInputs,
   type AttentionWorkload,
+  type BenchWorkload,
   CHECKED_STEPS,
   matmulInputs,
   type MatmulWorkload,
@@ -24,7 +25,6 @@ import {
   stepSequences,
   type StepWorkload,
   total,
-  type Workload,
 } from "./workload.ts";
 
 /** genrec's own kernels and decoder. On GPUs the variants of the kernels are tuned first, as training does. */
@@ -43,7 +43,7 @@ export function oursOn(device: Device): Contender {
   };
 }
 
-function runnerOf(device: Device, workload: Workload): Runner {
+function runnerOf(device: Device, workload: BenchWorkload): Runner {
   if (workload.kind === "matmul") return matmulRunner(device, workload);
   if (workload.kind === "attention") return attentionRunner(device, workload);
   return stepRunner(device, workload);

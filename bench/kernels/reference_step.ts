@@ -11,7 +11,7 @@ import {
 } from "./workload.ts";
 
 /** Parameters or gradients in float64 under Hugging Face names. */
-export type Named = Map<string, Float64Array>;
+export type NamedArrays = Map<string, Float64Array>;
 
 const layerName = (layer: number, part: string) => `model.layers.${layer}.${part}.weight`;
 
@@ -47,14 +47,17 @@ export function referenceLosses(step: StepWorkload): number[] {
   }
 }
 
-export function initialParameters(step: StepWorkload): Named {
+export function initialParameters(step: StepWorkload): NamedArrays {
   return new Map([...stepParameters(step)].map(([name, { data }]) => [name, Float64Array.from(data)]));
 }
 
 /** Mean cross-entropy over the targets and its gradients: each operation pushes its own backward step. */
-export function lossAndGradients(step: StepWorkload, parameters: Named): { loss: number; gradients: Named } {
+export function lossAndGradients(
+  step: StepWorkload,
+  parameters: NamedArrays,
+): { loss: number; gradients: NamedArrays } {
   const { width, layers, intermediate, heads, lengths, vocabulary } = step;
-  const gradients: Named = new Map(
+  const gradients: NamedArrays = new Map(
     [...parameters].map(([name, { length }]) => [name, new Float64Array(length)]),
   );
   const backward: (() => void)[] = [];

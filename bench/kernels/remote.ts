@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Contender, Runner } from "./contender.ts";
-import { slope } from "./contender.ts";
+import { millisecondsPerRun } from "./contender.ts";
 import { errorOf } from "./check.ts";
-import { type Answer, answersOf, type Memory, memoryOf, type Request } from "../speed/serve.ts";
-import type { Workload } from "./workload.ts";
+import { answersOf, type ContenderAnswer, type Memory, memoryOf, type Request } from "../speed/serve.ts";
+import type { BenchWorkload } from "./workload.ts";
 
 /** A workload opened by a contender, in this process or another. */
 export interface Session {
@@ -30,11 +30,11 @@ export function scriptPath(script: string): string | undefined {
   return existsSync(path) ? path : undefined;
 }
 
-export async function openLocal(contender: Contender, workload: Workload): Promise<Session> {
+export async function openLocal(contender: Contender, workload: BenchWorkload): Promise<Session> {
   const runner: Runner = await contender.open(workload);
   return {
     error: errorOf(workload, await runner.outputs()),
-    time: (budget) => slope((times) => runner.run(times), { budget }),
+    time: (budget) => millisecondsPerRun((times) => runner.run(times), { budget }),
     memory: () => Promise.resolve(memoryOf(runner)),
     close: () => Promise.resolve(runner.close?.()),
   };
@@ -44,7 +44,7 @@ export async function openLocal(contender: Contender, workload: Workload): Promi
 export async function openProcess(
   path: string,
   args: string[],
-  workload: Workload,
+  workload: BenchWorkload,
   isPeer: boolean,
 ): Promise<Session> {
   const options = isPeer ? ["--no-config", "--no-lock", "--quiet"] : ["--no-lock", "--quiet"];
@@ -55,7 +55,7 @@ export async function openProcess(
     stderr: "piped",
   }).spawn();
   const stderr = lastLines(process.stderr);
-  const answers = answersOf<Answer>(process.stdout);
+  const answers = answersOf<ContenderAnswer>(process.stdout);
   const input = process.stdin.getWriter();
   const close = async () => {
     await input.close().catch(() => {});
@@ -66,7 +66,7 @@ export async function openProcess(
     }
     await process.status;
   };
-  const ask = async (request: Request): Promise<Answer> => {
+  const ask = async (request: Request): Promise<ContenderAnswer> => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(

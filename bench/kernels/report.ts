@@ -1,21 +1,21 @@
 import { TOLERANCE } from "./check.ts";
-import { flops, total, type Workload } from "./workload.ts";
+import { type BenchWorkload, flops, total } from "./workload.ts";
 
 /** One line of the benchmark: a workload under a name. */
 export interface Row {
   group: "matmul" | "attention" | "step";
   name: string;
-  workload: Workload;
+  workload: BenchWorkload;
 }
 
 /** Milliseconds of one contender, in order of repetition, or why there are none. */
-export type Timing =
+export type ContenderTiming =
   | { milliseconds: number[]; error: number; residentBytes: number; deviceBytes?: number }
   | { absent: string };
 
 export interface RowResult extends Row {
-  ours: Timing;
-  peers: { name: string; webgpu: boolean; timing: Timing }[];
+  ours: ContenderTiming;
+  peers: { name: string; webgpu: boolean; timing: ContenderTiming }[];
 }
 
 export interface Report {
@@ -52,7 +52,11 @@ export function spread(values: readonly number[], text: (value: number) => strin
 }
 
 /** Peer against ours, repetition by repetition: the two ran one after the other. Undefined where either is absent or wrong. */
-export function ratioOf(group: Row["group"], ours: Timing, peer: Timing): Ratio | undefined {
+export function ratioOf(
+  group: Row["group"],
+  ours: ContenderTiming,
+  peer: ContenderTiming,
+): Ratio | undefined {
   if ("absent" in ours || "absent" in peer) return undefined;
   if (isWrong(group, ours) || isWrong(group, peer)) return undefined;
   return ratioOfTimes(ours.milliseconds, peer.milliseconds);
@@ -67,8 +71,8 @@ export function ratioOfTimes(ours: readonly number[], peer: readonly number[]): 
 export const HEADINGS = ["workload", "contender", "ms, median [range]", "rate", "peer / ours"] as const;
 
 /** Lines of the table for one workload: ours, then the peers. */
-export function tableLines({ group, name, workload, ours, peers }: RowResult): string[][] {
-  const line = (contender: string, timing: Timing, ratio: string) => [
+export function workloadLines({ group, name, workload, ours, peers }: RowResult): string[][] {
+  const line = (contender: string, timing: ContenderTiming, ratio: string) => [
     contender === "genrec" ? name : "",
     contender,
     timeText(group, timing),
@@ -127,7 +131,7 @@ export function markdownOf(report: Report): string {
     `genrec ${machine.genrec}; ${
       Object.values(report.packages).map((x) => x.replace("npm:", "")).join(", ")
     }`,
-    markdownTable(HEADINGS, report.rows.flatMap(tableLines)),
+    markdownTable(HEADINGS, report.rows.flatMap(workloadLines)),
     ...summaryLines(report.rows).map((line) => `- ${line}`),
     ...(memoryLines(report.rows).length ? [markdownTable(MEMORY_HEADINGS, memoryLines(report.rows))] : []),
   ].join("\n\n") + "\n";
@@ -150,7 +154,7 @@ function isWrong(group: Row["group"], timing: { error: number }): boolean {
   return !(timing.error <= TOLERANCE[group]);
 }
 
-function timeText(group: Row["group"], timing: Timing): string {
+function timeText(group: Row["group"], timing: ContenderTiming): string {
   if ("absent" in timing) return timing.absent;
   if (isWrong(group, timing)) {
     return `WRONG: error ${timing.error.toExponential(1)}, at most ${TOLERANCE[group]} is right`;
@@ -158,7 +162,7 @@ function timeText(group: Row["group"], timing: Timing): string {
   return spread(timing.milliseconds, digits);
 }
 
-function rateText(workload: Workload, milliseconds: number): string {
+function rateText(workload: BenchWorkload, milliseconds: number): string {
   const gigaflops = `${digits(flops(workload) / milliseconds / 1e6)} GF/s`;
   if (workload.kind !== "step") return gigaflops;
   return `${Math.round(total(workload.lengths) / milliseconds * 1000)} tokens/s, ${gigaflops}`;

@@ -28,7 +28,7 @@ export interface StepWorkload {
   lengths: number[];
 }
 
-export type Workload = MatmulWorkload | AttentionWorkload | StepWorkload;
+export type BenchWorkload = MatmulWorkload | AttentionWorkload | StepWorkload;
 
 /** What a contender read back: row-major arrays, packed rows (T, heads * headDim) in attention, `losses` in a step. */
 export type Outputs = Record<string, ArrayLike<number>>;
@@ -144,7 +144,7 @@ export function stepWorkload(width: number): StepWorkload {
 }
 
 /** Multiply-adds of one run times two; the training step counts its matrix products, backward as twice forward. */
-export function flops(workload: Workload): number {
+export function flops(workload: BenchWorkload): number {
   if (workload.kind === "matmul") return 2 * workload.m * workload.k * workload.n;
   if (workload.kind === "attention") {
     const pairs = workload.lengths.reduce((sum, length) => sum + length * (length + 1) / 2, 0);

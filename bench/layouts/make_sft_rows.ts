@@ -6,7 +6,7 @@ import { loadDataset } from "../../data/formats/load.ts";
 import { Tokenizer } from "../../models/tokenizer/tokenizer.ts";
 import { ItemTexts } from "../../prompts/rows/item_texts.ts";
 import { alignmentSource } from "../../prompts/rows/source.ts";
-import { genrec } from "../../prompts/built_in.ts";
+import { genrecTemplates } from "../../prompts/built_in.ts";
 import { Prompts } from "../../prompts/prompts.ts";
 
 const ROWS = 256;
@@ -25,7 +25,7 @@ const sids = dataset.sids!;
 const plain = new Tokenizer(await Deno.readFile(`${folder}/tokenizer.json`));
 const tokenizer = plain.withTokens(sids.flat());
 const special = { eos: plain.idOf("<|im_end|>")!, pad: plain.idOf("<|endoftext|>")! };
-const prompts = new Prompts({ templates: genrec, tokenizer, special });
+const prompts = new Prompts({ templates: genrecTemplates, tokenizer, special });
 const source = alignmentSource({
   dataset,
   texts: new ItemTexts(dataset, sids, tokenizer, { title: 64, description: 64 }),

@@ -26,7 +26,7 @@ import { OPTIMIZER, randomArray } from "../kernels/workload.ts";
 export type SftLayout = "packed" | "padded";
 
 /** Forward and backward over rows, ready to be repeated. */
-export interface MicroBatch {
+export interface RecordedBatch {
   /** Rows of the matrices of the blocks, and of those of the head. */
   capacity: Capacity;
   /** Uploads the rows and records forward and backward. Needs a scope. */
@@ -45,7 +45,7 @@ export function microBatch(
   decoder: Decoder,
   rows: readonly PackInput[],
   layout: SftLayout,
-): MicroBatch {
+): RecordedBatch {
   const sequences = layout === "packed" ? rows : padded(rows);
   const tokens = sequences.reduce((sum, row) => sum + row.tokens.length, 0);
   const targets = sequences.reduce((sum, row) => sum + row.targets.length, 0);
@@ -88,7 +88,7 @@ export function sftStep(
   rows: readonly PackInput[],
   layout: SftLayout,
   options: DecoderOptions = {},
-): MicroBatch & { run(): void } {
+): RecordedBatch & { run(): void } {
   const decoder = freshDecoder(device, config, options);
   const { learningRate, ...settings } = OPTIMIZER;
   const optimizer = new Optimizer(decoder.parameters, { ...settings, emaDecay: 0 });

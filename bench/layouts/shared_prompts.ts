@@ -8,7 +8,7 @@
 import { parseArgs } from "node:util";
 import { Device } from "../../kernels/gpu/device.ts";
 import { formatBytes } from "../../train/run/estimate.ts";
-import { slope } from "../kernels/contender.ts";
+import { millisecondsPerRun } from "../kernels/contender.ts";
 import { median, spread } from "../kernels/report.ts";
 import { type PromptLayout, rlStep, type RlStepShape } from "./rl_layouts.ts";
 
@@ -60,7 +60,7 @@ for (let repeat = 0; repeat < Number(values.repeats); repeat++) {
       for (let i = 0; i < count; i++) last = step.run();
       await last;
     };
-    times.push(await slope(run, { budget }));
+    times.push(await millisecondsPerRun(run, { budget }));
   }
 }
 

@@ -4,7 +4,7 @@ import { pad, unpad } from "../layouts/padded.ts";
 import { tfjsStep } from "./peer_tfjs_step.ts";
 import { causalAttention, causalMask } from "./tfjs_attention.ts";
 import { serve } from "../speed/serve.ts";
-import type { Tensor, Tfjs } from "./tfjs_types.ts";
+import type { Tfjs, TfjsTensor } from "./tfjs_types.ts";
 import {
   attentionInputs,
   type AttentionWorkload,
@@ -44,8 +44,8 @@ function attention(tf: Tfjs, workload: AttentionWorkload): Runner {
     tf.tensor(pad(x, lengths, width), [batch, longest, heads, headDim])
   );
   const mask = causalMask(tf, longest);
-  const attend = (q: Tensor, k: Tensor, v: Tensor) => causalAttention(tf, q, k, v, mask);
-  const once = (): Tensor[] =>
+  const attend = (q: TfjsTensor, k: TfjsTensor, v: TfjsTensor) => causalAttention(tf, q, k, v, mask);
+  const once = (): TfjsTensor[] =>
     tf.tidy(() => {
       if (!backward) return [attend(q, k, v)];
       const { value, grads } = tf.valueAndGrads(attend)([q, k, v], dO);
@@ -58,7 +58,7 @@ function attention(tf: Tfjs, workload: AttentionWorkload): Runner {
   });
 }
 
-function runner(once: () => Tensor[], named: (outputs: Tensor[]) => Promise<Outputs>): Runner {
+function runner(once: () => TfjsTensor[], named: (outputs: TfjsTensor[]) => Promise<Outputs>): Runner {
   return {
     async run(times) {
       const results = Array.from({ length: times }, once);

@@ -1,7 +1,7 @@
 import type { Runner } from "../kernels/contender.ts";
 import { fusedParameters, paddedStep } from "../layouts/padded.ts";
 import { causalAttention, causalMask } from "./tfjs_attention.ts";
-import type { Tensor, Tfjs } from "./tfjs_types.ts";
+import type { Tfjs, TfjsTensor } from "./tfjs_types.ts";
 import { CHECKED_STEPS, NORM_EPS, OPTIMIZER, type StepWorkload } from "../kernels/workload.ts";
 
 /** The decoder's training step in tfjs over a padded batch. */
@@ -11,7 +11,7 @@ export function tfjsStep(tf: Tfjs, step: StepWorkload): Runner {
   const { batch, longest, ...host } = paddedStep(step);
   const initial = fusedParameters(step);
   const names = Object.keys(initial);
-  const variables = (suffix: string, make: (name: string) => Tensor) =>
+  const variables = (suffix: string, make: (name: string) => TfjsTensor) =>
     Object.fromEntries(names.map((name) => [name, tf.variable(make(name), suffix === "", name + suffix)]));
   const p = variables("", (name) => tf.tensor(initial[name].data, initial[name].shape));
   const m = variables(".m", (name) => tf.zeros(initial[name].shape));
@@ -25,14 +25,14 @@ export function tfjsStep(tf: Tfjs, step: StepWorkload): Runner {
   const mask = causalMask(tf, longest);
   const headShape = [batch, longest, heads, headDim];
 
-  const norm = (x: Tensor, gain: Tensor) =>
+  const norm = (x: TfjsTensor, gain: TfjsTensor) =>
     x.div(tf.mean(x.square(), -1, true).add(NORM_EPS).sqrt()).mul(gain);
-  const rotate = (x: Tensor) => {
+  const rotate = (x: TfjsTensor) => {
     const [a, b] = tf.split(x.reshape(headShape), 2, -1);
     return tf.concat([a.mul(cos).sub(b.mul(sin)), b.mul(cos).add(a.mul(sin))], -1);
   };
 
-  function loss(): Tensor {
+  function loss(): TfjsTensor {
     let stream = tf.gather(p.embedding, tokens);
     for (let layer = 0; layer < layers; layer++) {
       const [q, k, v] = tf.split(tf.matMul(norm(stream, p[`norm1.${layer}`]), p[`qkv.${layer}`]), 3, -1);
@@ -48,7 +48,7 @@ export function tfjsStep(tf: Tfjs, step: StepWorkload): Runner {
 
   const { learningRate, beta1, beta2, eps, weightDecay, maxGradNorm } = OPTIMIZER;
   let t = 0;
-  const once = (): Tensor =>
+  const once = (): TfjsTensor =>
     tf.tidy(() => {
       t++;
       const { value, grads } = tf.variableGrads(loss, Object.values(p));

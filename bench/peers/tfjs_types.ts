@@ -1,43 +1,46 @@
 // The part of @tensorflow/tfjs that the benchmark uses.
 
-export interface Tensor {
+export interface TfjsTensor {
   readonly shape: number[];
-  add(x: Tensor | number): Tensor;
-  sub(x: Tensor | number): Tensor;
-  mul(x: Tensor | number): Tensor;
-  div(x: Tensor | number): Tensor;
-  sum(axis?: number): Tensor;
-  square(): Tensor;
-  sqrt(): Tensor;
-  sigmoid(): Tensor;
-  reshape(shape: number[]): Tensor;
+  add(x: TfjsTensor | number): TfjsTensor;
+  sub(x: TfjsTensor | number): TfjsTensor;
+  mul(x: TfjsTensor | number): TfjsTensor;
+  div(x: TfjsTensor | number): TfjsTensor;
+  sum(axis?: number): TfjsTensor;
+  square(): TfjsTensor;
+  sqrt(): TfjsTensor;
+  sigmoid(): TfjsTensor;
+  reshape(shape: number[]): TfjsTensor;
   data(): Promise<Float32Array>;
   dispose(): void;
 }
 
-export interface Variable extends Tensor {
-  assign(x: Tensor): void;
+export interface Variable extends TfjsTensor {
+  assign(x: TfjsTensor): void;
 }
 
 export interface Tfjs {
   setBackend(name: string): Promise<boolean>;
   ready(): Promise<void>;
-  tensor(data: Float32Array | Int32Array, shape: number[], dtype?: "int32"): Tensor;
-  zeros(shape: number[]): Tensor;
-  variable(initial: Tensor, trainable: boolean, name: string): Variable;
+  tensor(data: Float32Array | Int32Array, shape: number[], dtype?: "int32"): TfjsTensor;
+  zeros(shape: number[]): TfjsTensor;
+  variable(initial: TfjsTensor, trainable: boolean, name: string): Variable;
   tidy<T>(work: () => T): T;
-  matMul(a: Tensor, b: Tensor, transposeA?: boolean, transposeB?: boolean): Tensor;
-  transpose(x: Tensor, order: number[]): Tensor;
-  softmax(x: Tensor): Tensor;
-  logSoftmax(x: Tensor): Tensor;
-  oneHot(x: Tensor, depth: number): Tensor;
-  gather(x: Tensor, index: Tensor): Tensor;
-  mean(x: Tensor, axis: number, keepDims: boolean): Tensor;
-  minimum(a: Tensor, b: number): Tensor;
-  split(x: Tensor, parts: number, axis: number): Tensor[];
-  concat(parts: Tensor[], axis: number): Tensor;
+  matMul(a: TfjsTensor, b: TfjsTensor, transposeA?: boolean, transposeB?: boolean): TfjsTensor;
+  transpose(x: TfjsTensor, order: number[]): TfjsTensor;
+  softmax(x: TfjsTensor): TfjsTensor;
+  logSoftmax(x: TfjsTensor): TfjsTensor;
+  oneHot(x: TfjsTensor, depth: number): TfjsTensor;
+  gather(x: TfjsTensor, index: TfjsTensor): TfjsTensor;
+  mean(x: TfjsTensor, axis: number, keepDims: boolean): TfjsTensor;
+  minimum(a: TfjsTensor, b: number): TfjsTensor;
+  split(x: TfjsTensor, parts: number, axis: number): TfjsTensor[];
+  concat(parts: TfjsTensor[], axis: number): TfjsTensor;
   valueAndGrads(
-    f: (...x: Tensor[]) => Tensor,
-  ): (x: Tensor[], dy: Tensor) => { value: Tensor; grads: Tensor[] };
-  variableGrads(f: () => Tensor, variables: Variable[]): { value: Tensor; grads: Record<string, Tensor> };
+    f: (...x: TfjsTensor[]) => TfjsTensor,
+  ): (x: TfjsTensor[], dy: TfjsTensor) => { value: TfjsTensor; grads: TfjsTensor[] };
+  variableGrads(
+    f: () => TfjsTensor,
+    variables: Variable[],
+  ): { value: TfjsTensor; grads: Record<string, TfjsTensor> };
 }

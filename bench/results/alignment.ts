@@ -11,8 +11,8 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { hitsAtK, mean, ndcgAtK, pairedDifference, type Rank } from "../../eval/metrics.ts";
-import { exists, genrec } from "./command.ts";
-import { digits, ranksOf, signed } from "./ranks.ts";
+import { exists, runGenrec } from "./command.ts";
+import { digits, ranksOf, signedDigits } from "./ranks.ts";
 
 const shared = Deno.env.get("GENREC_DATA") ?? "../shared/data";
 const { values } = parseArgs({
@@ -69,13 +69,13 @@ for (const { arm, seed, taskLoss } of scored) {
 async function trainAndEvaluate(run: string, seed: number, flags: string[]): Promise<void> {
   const { data, tokenizer } = values;
   if (!await exists(join(run, split, "metrics.json"))) {
-    await genrec([
+    await runGenrec([
       "sft",
       ...["--config", "configs/industrial-tasks-small.yaml", "--data", data, "--tokenizer", tokenizer],
       ...[...flags, ...values.sft.split(" ").filter(Boolean), "--seed", String(seed), "--out", run],
       ...(await exists(join(run, "config.json")) ? ["--resume"] : []),
     ]);
-    await genrec([
+    await runGenrec([
       "evaluate",
       ...["--run", run, "--data", data, "--split", split, "--beams", "50", "--out", join(run, split)],
     ]);
@@ -115,7 +115,7 @@ function table(): string[] {
       spread((ranks) => ndcgAtK(ranks, 5)),
       spread((ranks) => hitsAtK(ranks, 10)),
       spread((ranks) => ndcgAtK(ranks, 10)),
-      paired ? `${signed(paired.difference)} [${paired.ci95.map(signed).join(", ")}]` : "",
+      paired ? `${signedDigits(paired.difference)} [${paired.ci95.map(signedDigits).join(", ")}]` : "",
       minutes.map((value) => value.toFixed(0)).join(", "),
     ];
   });

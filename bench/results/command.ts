@@ -1,5 +1,5 @@
 /** Runs `genrec TASK …` in a process of its own. Throws if it fails. */
-export async function genrec(args: string[]): Promise<void> {
+export async function runGenrec(args: string[]): Promise<void> {
   console.error(`genrec ${args.join(" ")}`);
   const { code } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "tasks/main.ts", ...args],

@@ -8,7 +8,7 @@
  */
 import { parseArgs } from "node:util";
 import type { Evaluation } from "../../eval/evaluate.ts";
-import { exists, genrec } from "./command.ts";
+import { exists, runGenrec } from "./command.ts";
 
 const { values } = parseArgs({
   options: {
@@ -41,13 +41,13 @@ for (const seed of seeds) {
   const run = `${values.out}/seed-${seed}`;
   const results = `${run}/eval-${values.split}`;
   if (!await exists(`${results}/metrics.json`)) {
-    await genrec([
+    await runGenrec([
       "sft",
       ...["--config", "configs/industrial-small.yaml", "--data", values.data, "--out", run],
       ...["--seed", String(seed)],
       ...(await exists(`${run}/config.json`) ? ["--resume"] : []),
     ]);
-    await genrec([
+    await runGenrec([
       "evaluate",
       ...["--run", run, "--data", values.data, "--split", values.split, "--beams", "50"],
       ...["--mixture", values.weight, "--baselines", "--out", results],

@@ -14,6 +14,6 @@ export function digits(value: number): string {
 }
 
 /** A difference of shares: +.0012. */
-export function signed(value: number): string {
+export function signedDigits(value: number): string {
   return (value < 0 ? "-" : "+") + digits(Math.abs(value));
 }

@@ -10,7 +10,7 @@
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { exists, genrec } from "./command.ts";
+import { exists, runGenrec } from "./command.ts";
 
 const { values } = parseArgs({
   options: {
@@ -52,7 +52,7 @@ for (const seed of values.seeds.split(",")) {
   for (const arm of wanted) {
     const run = join(values.out, `${arm}-seed-${seed}`);
     if (!await exists(join(run, "verdict.json"))) {
-      await genrec([
+      await runGenrec([
         ...["rl", ...ARMS[arm], ...values.rl.split(" ").filter(Boolean)],
         ...["--run", sft, "--seed", seed, "--out", run],
         ...(await exists(join(run, "config.json")) ? ["--resume"] : []),
@@ -61,7 +61,7 @@ for (const seed of values.seeds.split(",")) {
     evals.push(await evaluated(run, `${arm}-seed-${seed}`));
   }
 }
-await genrec([
+await runGenrec([
   ...["compare", "--evals", evals.join(","), "--baseline", "sft", "--ks", "5,10"],
   ...["--out", join(values.out, `compare-${split}`)],
 ]);
@@ -70,7 +70,7 @@ await genrec([
 async function evaluated(run: string, name: string): Promise<string> {
   const folder = join(values.out, `eval-${split}`, name);
   if (!await exists(join(folder, "metrics.json"))) {
-    await genrec(["evaluate", "--run", run, "--split", split, "--beams", "50", "--out", folder]);
+    await runGenrec(["evaluate", "--run", run, "--split", split, "--beams", "50", "--out", folder]);
   }
   return folder;
 }

@@ -13,8 +13,8 @@ import { formatIndex } from "../../data/formats/index_file.ts";
 import { PhiloxStream } from "../../base/philox.ts";
 import { hitsAtK, mean, ndcgAtK, pairedDifference, type Rank } from "../../eval/metrics.ts";
 import { formatSid } from "../../sid/tokens.ts";
-import { exists, genrec } from "./command.ts";
-import { digits, ranksOf, signed } from "./ranks.ts";
+import { exists, runGenrec } from "./command.ts";
+import { digits, ranksOf, signedDigits } from "./ranks.ts";
 
 const { values } = parseArgs({
   options: {
@@ -115,7 +115,7 @@ async function trainAndEvaluate(candidate: Candidate, seed: number, run: string)
   const model = join(run, "model");
   if (!await exists(join(sids, "index.json"))) await makeIndex(candidate, sids);
   if (!await exists(join(run, "valid", "metrics.json"))) {
-    await genrec([
+    await runGenrec([
       "sft",
       ...["--config", "configs/sid-comparison.yaml", "--data", data, "--sids", join(sids, "index.json")],
       ...["--seed", String(seed), "--out", model],
@@ -125,7 +125,7 @@ async function trainAndEvaluate(candidate: Candidate, seed: number, run: string)
   for (const split of values.test ? ["valid", "test"] : ["valid"]) {
     const folder = join(run, split);
     if (await exists(join(folder, "metrics.json"))) continue;
-    await genrec([
+    await runGenrec([
       "evaluate",
       "--run",
       model,
@@ -145,10 +145,10 @@ async function makeIndex({ file, flags }: Candidate, folder: string): Promise<vo
   if (flags) {
     for (const [provider, path] of [["static", text], ["collaborative", collaborative]]) {
       if (flags.includes(path) && !await exists(path)) {
-        await genrec(["embed", "--data", data, "--provider", provider, "--out", path]);
+        await runGenrec(["embed", "--data", data, "--provider", provider, "--out", path]);
       }
     }
-    await genrec(["sid", ...flags, "--data", data, "--out", folder]);
+    await runGenrec(["sid", ...flags, "--data", data, "--out", folder]);
     return;
   }
   await Deno.mkdir(folder, { recursive: true });
@@ -199,7 +199,7 @@ function table(): string[] {
         average((ranks) => hitsAtK(ranks, 10), of),
         average((ranks) => ndcgAtK(ranks, 10), of),
       ]),
-      paired ? `${signed(paired.difference)} [${paired.ci95.map(signed).join(", ")}]` : "",
+      paired ? `${signedDigits(paired.difference)} [${paired.ci95.map(signedDigits).join(", ")}]` : "",
       report ? `${(100 * report.beforePolicy.collisionRate).toFixed(2)} %` : "",
       report ? report.levels.map(({ used }) => used).join("/") : "",
     ]];

@@ -13,7 +13,7 @@ import { shuffledOrder } from "../../base/shuffle.ts";
 import { DeviceTrie } from "../../decode/device_trie.ts";
 import { Device } from "../../kernels/gpu/device.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
-import { LossLog } from "../../sid/quantizer/term_log.ts";
+import { TermLog } from "../../sid/quantizer/term_log.ts";
 import { buildTrie } from "../../sid/trie.ts";
 import { formatBytes } from "../../train/run/estimate.ts";
 import { pairGroups } from "../../train/encoder_decoder/pair_data.ts";
@@ -93,7 +93,7 @@ for (const size of values.sizes.split(",")) {
     tokensPerItem: tokens.longest,
   };
   const trie = new DeviceTrie(device, buildTrie(tokens.itemTokens));
-  const log = new LossLog(device, 1000);
+  const log = new TermLog(device, 1000);
   let done = 0;
   const ourSteps = async (step: PairStep, count: number): Promise<number[]> => {
     for (let i = 0; i < count; i++) step.run(done++, groups, trie, learningRate, log);

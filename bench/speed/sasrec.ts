@@ -17,7 +17,7 @@ import { Device } from "../../kernels/gpu/device.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
 import { writeSafetensors } from "../../models/safetensors/safetensors.ts";
 import { Sasrec, SasrecShape } from "../../models/items/sasrec.ts";
-import { AttentionSettings, attentionShape } from "../../train/baselines/attention_settings.ts";
+import { AttentionSettings, itemAttentionShape } from "../../train/baselines/attention_settings.ts";
 import { itemSequences } from "../../train/run/item_sequences.ts";
 import { ItemStep } from "../../train/baselines/item_step.ts";
 import { formatBytes } from "../../train/run/estimate.ts";
@@ -61,7 +61,7 @@ const dataset = await loadDataset(values.data);
 const source = itemSequences(dataset, config.maxLength, "all");
 const shape = SasrecShape.parse({
   model_type: "sasrec",
-  ...attentionShape(config, dataset.items.length),
+  ...itemAttentionShape(config, dataset.items.length),
 });
 const fresh = (device: Device) => {
   const model = new Sasrec(device, shape);

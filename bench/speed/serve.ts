@@ -1,12 +1,14 @@
 import { errorOf } from "../kernels/check.ts";
-import { type Contender, NotSupported, type Runner, slope } from "../kernels/contender.ts";
-import type { Workload } from "../kernels/workload.ts";
+import { type Contender, millisecondsPerRun, NotSupported, type Runner } from "../kernels/contender.ts";
+import type { BenchWorkload } from "../kernels/workload.ts";
 
 /** What the benchmark asks of a contender's process, a JSON line each on its standard input. */
-export type Request = { op: "open"; workload: Workload } | { op: "time"; budget: number } | { op: "memory" };
+export type Request = { op: "open"; workload: BenchWorkload } | { op: "time"; budget: number } | {
+  op: "memory";
+};
 
 /** Its answers, on lines of standard output that start with {@link MARK}: libraries print there too. */
-export type Answer =
+export type ContenderAnswer =
   | { error: number }
   | { milliseconds: number }
   | Memory
@@ -24,17 +26,19 @@ const MARK = "bench:";
 /** Answers the requests about one workload; ends with its input. */
 export async function serve(contender: Contender): Promise<void> {
   let runner: Runner | undefined;
-  const answer = async (request: Request): Promise<Answer> => {
+  const answer = async (request: Request): Promise<ContenderAnswer> => {
     if (request.op === "open") {
       runner = await contender.open(request.workload);
       return { error: errorOf(request.workload, await runner.outputs()) };
     }
     if (!runner) throw new Error(`${request.op} before open`);
     if (request.op === "memory") return memoryOf(runner);
-    return { milliseconds: await slope((times) => runner!.run(times), { budget: request.budget }) };
+    return {
+      milliseconds: await millisecondsPerRun((times) => runner!.run(times), { budget: request.budget }),
+    };
   };
   for await (const line of linesOf(Deno.stdin.readable)) {
-    let result: Answer;
+    let result: ContenderAnswer;
     try {
       result = await answer(JSON.parse(line));
     } catch (error) {

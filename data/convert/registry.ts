@@ -1,6 +1,6 @@
-export { etegrec } from "../formats/etegrec/write.ts";
-export { genrec } from "../formats/genrec/write.ts";
-export { letter } from "../formats/letter/write.ts";
-export { mimigenrec } from "../formats/mimigenrec/write.ts";
-export { minionerec } from "../formats/minionerec/write.ts";
-export { recbole } from "../formats/recbole/write.ts";
+export { etegrecWriter } from "../formats/etegrec/write.ts";
+export { genrecWriter } from "../formats/genrec/write.ts";
+export { letterWriter } from "../formats/letter/write.ts";
+export { mimigenrecWriter } from "../formats/mimigenrec/write.ts";
+export { minionerecWriter } from "../formats/minionerec/write.ts";
+export { recboleWriter } from "../formats/recbole/write.ts";

@@ -9,7 +9,7 @@ export type FileContent = Uint8Array | Iterable<string>;
 export type NamedFile = [path: string, content: FileContent];
 
 /** What the user decides about the files. */
-export interface WriteOptions {
+export interface DatasetWriteOptions {
   /** Order of `new_tokens.json`. */
   tokenOrder: TokenOrder;
   /** What the files are made with, for formats that say so: settings, and SHA-256 of what was read, by path. */
@@ -26,7 +26,7 @@ export interface DatasetWriter {
    * The files of a dataset, made as they are asked for. Throws `UserError` where the corpus lacks what the format
    * cannot do without.
    */
-  files(corpus: Corpus, options: WriteOptions): Iterable<NamedFile>;
+  files(corpus: Corpus, options: DatasetWriteOptions): Iterable<NamedFile>;
   /** What is left out beyond the fields that the format does not hold, as phrases for people. */
   leftOut?(corpus: Corpus): string[];
 }

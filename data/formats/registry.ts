@@ -1,7 +1,7 @@
-export { etegrec } from "./etegrec/read.ts";
-export { genrec } from "./genrec/read.ts";
-export { letter } from "./letter/read.ts";
-export { mimigenrec } from "./mimigenrec/read.ts";
-export { minionerec } from "./minionerec/read.ts";
-export { recbole } from "./recbole/read.ts";
-export { synthetic } from "../synthetic/format.ts";
+export { etegrecFormat } from "./etegrec/read.ts";
+export { genrecFormat } from "./genrec/read.ts";
+export { letterFormat } from "./letter/read.ts";
+export { mimigenrecFormat } from "./mimigenrec/read.ts";
+export { minionerecFormat } from "./minionerec/read.ts";
+export { recboleFormat } from "./recbole/read.ts";
+export { syntheticFormat } from "../synthetic/format.ts";

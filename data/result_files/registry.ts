@@ -1,2 +1,2 @@
-export { mimigenrec } from "../formats/mimigenrec/results.ts";
-export { minionerec } from "../formats/minionerec/results.ts";
+export { mimigenrecResults } from "../formats/mimigenrec/results.ts";
+export { minionerecResults } from "../formats/minionerec/results.ts";

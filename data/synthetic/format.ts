@@ -4,7 +4,7 @@ import { syntheticCorpus } from "./shop.ts";
 import { UserError } from "../../base/user_error.ts";
 
 /** The built-in dataset under the name `synthetic` or `synthetic:SEED`; `./synthetic` is a directory. */
-export const synthetic: DatasetFormat = {
+export const syntheticFormat: DatasetFormat = {
   name: "built-in",
   layout: "no files, named synthetic or synthetic:SEED",
 

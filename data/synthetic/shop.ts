@@ -58,11 +58,11 @@ const MOST_ITEMS = CATEGORIES.reduce(
  * All of it follows from the seed. Split by time over all samples, 8:1:1.
  * Throws `RangeError` for sizes it has no names for.
  */
-export function synthetic(options: SyntheticOptions = {}): Dataset {
+export function syntheticDataset(options: SyntheticOptions = {}): Dataset {
   return toDataset(syntheticCorpus(options));
 }
 
-/** {@link synthetic} with the times and the interactions behind the samples. */
+/** {@link syntheticDataset} with the times and the interactions behind the samples. */
 export function syntheticCorpus({ seed = 0, items = 600, users = 3000 }: SyntheticOptions = {}): Corpus {
   if (!Number.isInteger(items) || items < 50 || items > MOST_ITEMS) {
     throw new RangeError(`Cannot generate ${items} items: expected an integer from 50 to ${MOST_ITEMS}`);

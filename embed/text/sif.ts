@@ -1,7 +1,7 @@
 import { placeWeight, wordsOf } from "../../base/words.ts";
 import { UserError } from "../../base/user_error.ts";
 import { symmetricEigen } from "./symmetric_eigen.ts";
-import { unitRows } from "./unit_rows.ts";
+import { scaleToUnitRows } from "./unit_rows.ts";
 import type { WordVectors } from "./word_vectors.ts";
 
 /** The paper's a: words as frequent as this count half. */
@@ -40,7 +40,7 @@ export function smoothInverseFrequency(
     );
   }
   removeComponent(data, texts.length, dim);
-  return unitRows(data, dim);
+  return scaleToUnitRows(data, dim);
 }
 
 /** Takes the first right singular vector of data (N, D) out of every row. */

@@ -14,7 +14,7 @@ export interface GatedUnit {
 }
 
 /** The unit of `kernels/NAME.wgsl`, whose entries are NAME and NAME_backward; `reference` is f in float64. */
-export function gatedUnit(name: string, code: string, reference: (gate: number) => number): GatedUnit {
+export function gatedUnitKernels(name: string, code: string, reference: (gate: number) => number): GatedUnit {
   const forwardKernel: Kernel = {
     label: `kernels/${name}.wgsl`,
     code,

@@ -1,8 +1,8 @@
-import { gatedUnit } from "./gated_unit.ts";
+import { gatedUnitKernels } from "./gated_unit.ts";
 import code from "./swiglu.wgsl" with { type: "text" };
 
 /** Gated unit with SiLU (Shazeer 2020, arXiv:2002.05202). */
-export const { forward: swiglu, backward: swigluBackward, spec } = gatedUnit(
+export const { forward: swiglu, backward: swigluBackward, spec } = gatedUnitKernels(
   "swiglu",
   code,
   (gate) => gate / (1 + Math.exp(-gate)),

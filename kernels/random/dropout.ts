@@ -1,6 +1,6 @@
 import type { Device } from "../gpu/device.ts";
 import type { Kernel } from "../gpu/kernel.ts";
-import { philox4x32, testSeed } from "./philox.ts";
+import { philox4x32Reference, testSeed } from "./philox.ts";
 import { type KernelSpec, matrixOf, noise, type Values } from "../gpu/spec.ts";
 import { expectLength, type Flat, groupsOf, type Matrix } from "../gpu/tensor.ts";
 import dropoutCode from "./dropout.wgsl" with { type: "text" };
@@ -74,7 +74,7 @@ export const spec: KernelSpec<Attributes> = {
 function factor({ cols }: Values, element: number, seed: Float64Array, { stream, rate }: Attributes): number {
   const [row, col] = [Math.floor(element / cols), element % cols];
   const counter = row * Math.ceil(cols / 8) + Math.floor(col / 8);
-  const word = philox4x32([counter, stream, seed[2], 0], [seed[0], seed[1]])[col % 4];
+  const word = philox4x32Reference([counter, stream, seed[2], 0], [seed[0], seed[1]])[col % 4];
   const draw = col % 8 < 4 ? word % 65536 : Math.floor(word / 65536);
   const threshold = thresholdOf(rate);
   return draw < threshold ? 0 : 65536 / (65536 - threshold);

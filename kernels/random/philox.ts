@@ -21,7 +21,7 @@ type Words4 = [number, number, number, number];
  * Philox4x32-10: 128 bits of counter and 64 bits of key to 128 random bits, as four u32. Plain 64-bit products: what
  * the kernels are tested with. Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
  */
-export function philox4x32(counter: Readonly<Words4>, key: readonly [number, number]): Words4 {
+export function philox4x32Reference(counter: Readonly<Words4>, key: readonly [number, number]): Words4 {
   let [c0, c1, c2, c3] = counter.map(BigInt);
   let [k0, k1] = key.map(BigInt);
   const word = (value: bigint) => BigInt.asUintN(32, value);
@@ -65,7 +65,7 @@ export const spec: KernelSpec<{ length: number; stream: number }> = {
   reference: ({ seed: { data: seed } }, { length, stream }) => {
     const data = new Float64Array(length);
     for (let i = 0; i < length; i++) {
-      const words = philox4x32([i >> 2, stream, seed[2], 0], [seed[0], seed[1]]);
+      const words = philox4x32Reference([i >> 2, stream, seed[2], 0], [seed[0], seed[1]]);
       data[i] = Math.floor(words[i % 4] / 256) / 2 ** 24;
     }
     return { uniforms: { kind: "f32", rows: 1, cols: length, data } };

@@ -6,7 +6,7 @@ import {
 } from "./relative_attention.ts";
 import type { Device } from "../gpu/device.ts";
 import { thresholdOf } from "../random/dropout.ts";
-import { philox4x32, testSeed } from "../random/philox.ts";
+import { philox4x32Reference, testSeed } from "../random/philox.ts";
 import {
   flatOf,
   type KernelCase,
@@ -85,7 +85,7 @@ function caseOf(name: string, attributes: Attributes, sequences: Sequence[], pad
 function kept(query: number, key: number, head: number, { data: seed }: Values, { heads, rate }: Attributes) {
   if (rate === 0) return 1;
   const pair = Math.floor(key / 2) * Math.ceil(heads / 2) + Math.floor(head / 2);
-  const words = philox4x32([Math.floor(query / 2), STREAM, seed[2], 1 + pair], [seed[0], seed[1]]);
+  const words = philox4x32Reference([Math.floor(query / 2), STREAM, seed[2], 1 + pair], [seed[0], seed[1]]);
   const draw = Math.floor(words[query % 2 * 2 + key % 2] / 65536 ** (head % 2)) % 65536;
   return draw < thresholdOf(rate) ? 0 : 65536 / (65536 - thresholdOf(rate));
 }

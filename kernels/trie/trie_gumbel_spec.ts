@@ -1,4 +1,4 @@
-import { philox4x32, testSeed } from "../random/philox.ts";
+import { philox4x32Reference, testSeed } from "../random/philox.ts";
 import { type KernelSpec, matrixOf, type Named, noise, type Values } from "../gpu/spec.ts";
 import type { Flat, Matrix } from "../gpu/tensor.ts";
 import { createTrieGumbelBeams, trieGumbelScores, trieGumbelTopK } from "./trie_gumbel.ts";
@@ -77,7 +77,9 @@ function search(inputs: Named<Values>, { prompts, width, steps, temperature }: A
   for (let u = 0; u < prompts; u++) {
     const noiseOf = (edge: number) => {
       const counter: [number, number, number, number] = [edge >> 2, 0xffff0000, seed[2], seed[3] + u];
-      return -Math.log(-Math.log1p(-(philox4x32(counter, [seed[0], seed[1]])[edge % 4] + 0.5) / 2 ** 32));
+      return -Math.log(
+        -Math.log1p(-(philox4x32Reference(counter, [seed[0], seed[1]])[edge % 4] + 0.5) / 2 ** 32),
+      );
     };
     let beams: Beam[] = [{ node: 0, score: 0, tempered: 0, perturbed: 0, parent: 0 }];
     for (let step = 0; step < steps; step++) {

@@ -19,9 +19,9 @@ const childLogitsKernel: Kernel = { ...common, entry: "trie_child_logits", input
  * What the probabilities of a node's children add up to. `vocab`: softmax over the whole vocabulary, so less than 1;
  * what MiniOneRec and its kin do. `children`: softmax over the children alone, so 1.
  */
-export const NORMALISATIONS = ["vocab", "children"] as const;
-/** One of {@link NORMALISATIONS}. */
-export type Normalisation = typeof NORMALISATIONS[number];
+export const TOKEN_NORMALISATIONS = ["vocab", "children"] as const;
+/** One of {@link TOKEN_NORMALISATIONS}. */
+export type TokenNormalisation = typeof TOKEN_NORMALISATIONS[number];
 
 /** Prefix tree in compressed rows, on the device. */
 export interface TrieEdges {
@@ -57,7 +57,7 @@ export function trieLogSoftmax(
   device: Device,
   logits: Matrix,
   rows: TrieRows,
-  normalisation: Normalisation,
+  normalisation: TokenNormalisation,
 ): ChildLogProbs {
   const vocabularySum = normalisation === "vocab" ? logSumExp(device, logits) : undefined;
   return normalise(device, logits, rows, vocabularySum, false);
@@ -70,7 +70,7 @@ export function trieLogSoftmaxBackward(
   logSum: Matrix,
   dLogProbs: Matrix,
   rows: TrieRows,
-  normalisation: Normalisation,
+  normalisation: TokenNormalisation,
 ): Matrix {
   expectShape("trieLogSoftmaxBackward() logSum", logSum, logits.rows, 1);
   expectShape("trieLogSoftmaxBackward() dLogProbs", dLogProbs, logits.rows, rows.capacity);

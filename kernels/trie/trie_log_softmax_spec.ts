@@ -11,8 +11,8 @@ import {
 } from "../gpu/spec.ts";
 import type { Flat, Matrix, Tensor } from "../gpu/tensor.ts";
 import {
-  type Normalisation,
-  NORMALISATIONS,
+  TOKEN_NORMALISATIONS,
+  type TokenNormalisation,
   trieChildLogProbs,
   trieLogSoftmax,
   trieLogSoftmaxBackward,
@@ -20,7 +20,7 @@ import {
 } from "./trie_log_softmax.ts";
 
 interface Attributes {
-  normalisation: Normalisation;
+  normalisation: TokenNormalisation;
   capacity: number;
 }
 
@@ -60,7 +60,10 @@ const SHAPES = [
 
 type Shape = typeof SHAPES[number];
 
-function casesOf(operands: (shape: Shape, rows: number) => Named<Values>, all: readonly Normalisation[]) {
+function casesOf(
+  operands: (shape: Shape, rows: number) => Named<Values>,
+  all: readonly TokenNormalisation[],
+) {
   return (): KernelCase<Attributes>[] =>
     SHAPES.flatMap((shape) =>
       all.map((normalisation) => {
@@ -105,7 +108,7 @@ export const trieLogSoftmaxSpec: KernelSpec<Attributes> = {
   name: "trieLogSoftmax",
   cases: casesOf(
     ({ vocabulary }, rows) => ({ logits: matrixOf(rows, vocabulary, scaled(vocabulary, 3)) }),
-    NORMALISATIONS,
+    TOKEN_NORMALISATIONS,
   ),
   reference: (inputs, attributes) => {
     const { data, rows, cols } = inputs.logits;
@@ -140,7 +143,7 @@ export const trieChildLogProbsSpec: KernelSpec<Attributes> = {
       ...(cut > 0 ? { head0: matrixOf(cut, 7, scaled(cut, 1)) } : {}),
       head1: matrixOf(vocabulary - cut, 7, scaled(vocabulary, 1)),
     };
-  }, NORMALISATIONS),
+  }, TOKEN_NORMALISATIONS),
   reference: (inputs, attributes) => {
     const { hidden } = inputs;
     const head = blocksOf(inputs).flatMap(({ data }) => [...data]);

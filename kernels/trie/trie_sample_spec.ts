@@ -1,4 +1,4 @@
-import { philox4x32, testSeed } from "../random/philox.ts";
+import { philox4x32Reference, testSeed } from "../random/philox.ts";
 import { type KernelSpec, matrixOf, type Named, noise, type Values } from "../gpu/spec.ts";
 import type { Flat, Matrix } from "../gpu/tensor.ts";
 import { edgesOf } from "./trie_log_softmax_spec.ts";
@@ -74,7 +74,7 @@ function draw(inputs: Named<Values>, attributes: Attributes): Named<Values> {
       const top = Math.max(...logProbs);
       const kept = keptOf(logProbs, attributes);
       const weights = logProbs.map((x, j) => kept.has(j) ? Math.exp((x - top) / temperature) : 0);
-      const [word] = philox4x32(
+      const [word] = philox4x32Reference(
         [row % width, 0xffff0000 + step, seed[2], seed[3] + prompt],
         [seed[0], seed[1]],
       );

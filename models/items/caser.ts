@@ -11,7 +11,13 @@ import { windowMax, windowMaxBackward } from "../../kernels/sequence/window_max.
 import { windowRows, windowRowsBackward, type WindowShape } from "../../kernels/sequence/window.ts";
 import type { DropTerm } from "../decoder/decoder_blocks.ts";
 import type { ItemBatch } from "./item_model.ts";
-import { biasParameter, denseParameters, ItemNetwork, ITEMS, itemShapeFields } from "./item_network.ts";
+import {
+  biasParameter,
+  denseParameters,
+  ITEM_EMBEDDING,
+  ItemNetwork,
+  itemShapeFields,
+} from "./item_network.ts";
 import { embedding, linear, residual, selectRows } from "../layers/layers.ts";
 import { relu } from "../layers/mlp.ts";
 import type { ParameterSpec } from "../parameters/spec.ts";
@@ -56,7 +62,7 @@ export class Caser extends ItemNetwork<CaserShape> {
   protected override hiddenStates(tape: Tape, batch: ItemBatch, dropped: DropTerm): Matrix {
     const { parameters, shape: { markov_order: order } } = this;
     const { positions, targetRows, inverse } = batch;
-    const x = embedding(tape, parameters, ITEMS, batch.tokens, batch.occurrences);
+    const x = embedding(tape, parameters, ITEM_EMBEDDING, batch.tokens, batch.occurrences);
     const sums = dropped(this.#vertical(tape, x, positions), 0);
     let hidden = linear(tape, parameters, sums, "hidden.vertical.weight", "hidden.bias");
     for (let height = 1; height <= order; height++) {

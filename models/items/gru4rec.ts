@@ -6,7 +6,7 @@ import type { Tape } from "../../kernels/tape.ts";
 import type { Matrix } from "../../kernels/gpu/tensor.ts";
 import type { DropTerm } from "../decoder/decoder_blocks.ts";
 import type { ItemBatch } from "./item_model.ts";
-import { biasParameter, ItemNetwork, ITEMS, itemShapeFields } from "./item_network.ts";
+import { biasParameter, ITEM_EMBEDDING, ItemNetwork, itemShapeFields } from "./item_network.ts";
 import { embedding, linear, selectRows } from "../layers/layers.ts";
 import type { ParameterSpec } from "../parameters/spec.ts";
 
@@ -41,7 +41,10 @@ export class Gru4Rec extends ItemNetwork<Gru4RecShape> {
   }
 
   protected override hiddenStates(tape: Tape, batch: ItemBatch, dropped: DropTerm): Matrix {
-    let stream = dropped(embedding(tape, this.parameters, ITEMS, batch.tokens, batch.occurrences), 0);
+    let stream = dropped(
+      embedding(tape, this.parameters, ITEM_EMBEDDING, batch.tokens, batch.occurrences),
+      0,
+    );
     for (let layer = 0; layer < this.shape.num_hidden_layers; layer++) {
       stream = dropped(this.#layer(tape, batch, stream, `gru.${layer}`), layer + 1);
     }

@@ -10,7 +10,7 @@ import type { Tape } from "../../kernels/tape.ts";
 import type { Matrix } from "../../kernels/gpu/tensor.ts";
 import type { DropTerm } from "../decoder/decoder_blocks.ts";
 import type { ItemBatch } from "./item_model.ts";
-import { denseParameters, itemHeads, ItemNetwork, ITEMS, itemShapeFields } from "./item_network.ts";
+import { denseParameters, ITEM_EMBEDDING, itemHeads, ItemNetwork, itemShapeFields } from "./item_network.ts";
 import { centredNorm, centredNormParameters } from "../layers/layer_norm.ts";
 import { embedding, linear, residual, selectRows } from "../layers/layers.ts";
 import type { ParameterSpec } from "../parameters/spec.ts";
@@ -47,7 +47,7 @@ export class Hstu extends ItemNetwork<HstuShape> {
 
   protected override hiddenStates(tape: Tape, batch: ItemBatch, dropped: DropTerm): Matrix {
     const { parameters, shape: { num_hidden_layers: layers } } = this;
-    let stream = dropped(embedding(tape, parameters, ITEMS, batch.tokens, batch.occurrences), 0);
+    let stream = dropped(embedding(tape, parameters, ITEM_EMBEDDING, batch.tokens, batch.occurrences), 0);
     for (let layer = 0; layer < layers; layer++) {
       const added = this.#block(tape, batch, stream, `layers.${layer}`);
       stream = residual(tape, stream, dropped(added, layer + 1));

@@ -32,14 +32,14 @@ export type ItemShape = z.output<z.ZodObject<typeof itemShapeFields>> & {
 };
 
 /** Parameter (N, C) that items are read as. */
-export const ITEMS = "item_embedding.weight";
+export const ITEM_EMBEDDING = "item_embedding.weight";
 const OUTPUT = "output.weight";
 
 /** A network over item numbers with weights of its own: what networks differ in is their parameters and `states()`. */
 export abstract class ItemNetwork<S extends ItemShape> implements ItemModel {
   readonly device: Device;
   readonly parameters: Parameters;
-  readonly embeddingName: string = ITEMS;
+  readonly embeddingName: string = ITEM_EMBEDDING;
   readonly outputName: string;
   readonly shape: S;
 
@@ -57,9 +57,9 @@ export abstract class ItemNetwork<S extends ItemShape> implements ItemModel {
     }
     this.device = device;
     this.shape = shape;
-    this.outputName = tied ? ITEMS : OUTPUT;
+    this.outputName = tied ? ITEM_EMBEDDING : OUTPUT;
     this.parameters = new Parameters(device, [
-      itemTable(ITEMS, shape.num_items, shape, tied),
+      itemTable(ITEM_EMBEDDING, shape.num_items, shape, tied),
       ...tied ? [] : [outputTable(shape)],
       ...specs,
     ]);

@@ -9,9 +9,9 @@ import { biasedAttention, scaled } from "../encoder_decoder/encoder_decoder_laye
 import type { ItemBatch } from "./item_model.ts";
 import {
   denseParameters,
+  ITEM_EMBEDDING,
   itemHeads,
   ItemNetwork,
-  ITEMS,
   itemShapeFields,
   itemTable,
 } from "./item_network.ts";
@@ -69,7 +69,7 @@ export class Sasrec extends ItemNetwork<SasrecShape> {
 
   protected override hiddenStates(tape: Tape, batch: ItemBatch, dropped: DropTerm): Matrix {
     const { parameters, shape: { num_hidden_layers: layers } } = this;
-    const embedded = embedding(tape, parameters, ITEMS, batch.tokens, batch.occurrences);
+    const embedded = embedding(tape, parameters, ITEM_EMBEDDING, batch.tokens, batch.occurrences);
     const places = embedding(tape, parameters, POSITIONS, batch.positions, batch.positionRows);
     let stream = dropped(residual(tape, embedded, places), 0);
     for (let layer = 0; layer < layers; layer++) {

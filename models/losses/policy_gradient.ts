@@ -8,14 +8,14 @@ import {
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
-import type { Normalisation, TrieEdges } from "../../kernels/trie/trie_log_softmax.ts";
+import type { TokenNormalisation, TrieEdges } from "../../kernels/trie/trie_log_softmax.ts";
 import type { Weights } from "../parameters/parameters.ts";
 import { tokenChunks } from "./trie_loss.ts";
 import {
   chunkBackward,
   chunkLogits,
   DEFAULT_CHUNK,
-  type VocabularyChunk,
+  type OutputChunk,
   vocabularyChunks,
 } from "./vocabulary_loss.ts";
 
@@ -49,7 +49,7 @@ export interface PolicyScratch {
 /** Settings of {@link actionLogProbs}. */
 export interface PolicyOptions {
   /** Softmax over the whole vocabulary, or over the children of the row's node. */
-  normalisation: Normalisation;
+  normalisation: TokenNormalisation;
   /** Prefix tree of the SIDs, in token ids. */
   trie: TrieEdges;
   /** Tokens [start, end) among which all of its tokens are: in `children`, logits of no others are computed. */
@@ -105,7 +105,7 @@ export function actionLogProbs(
   const blocks = weights.blocks(weight);
   const own = { start: tokens.start - firstToken, end: tokens.end - firstToken };
   const chunks = ofChildren ? tokenChunks(blocks, own, chunk) : vocabularyChunks(blocks, chunk);
-  const startOf = ({ block, start }: VocabularyChunk) => firstToken + block.start + start;
+  const startOf = ({ block, start }: OutputChunk) => firstToken + block.start + start;
   const { stats } = scratch;
 
   let kept: Matrix | undefined;

@@ -16,7 +16,7 @@ import {
   DEFAULT_CHUNK,
   type LossOptions,
   type LossRows,
-  type VocabularyChunk,
+  type OutputChunk,
   vocabularyLoss,
 } from "./vocabulary_loss.ts";
 
@@ -113,7 +113,7 @@ export function trieAwareLoss(
 
   const own = { start: tokens.start - firstToken, end: tokens.end - firstToken };
   const chunks = tokenChunks(weights.blocks(weight), own, chunk);
-  const first = (part: VocabularyChunk) => firstToken + part.block.start + part.start;
+  const first = (part: OutputChunk) => firstToken + part.block.start + part.start;
   let kept: Matrix | undefined;
   for (const [i, part] of chunks.entries()) {
     const logits = chunkLogits(device, hidden, part);
@@ -143,8 +143,8 @@ export function tokenChunks(
   blocks: readonly WeightBlock[],
   { start, end }: { start: number; end: number },
   chunk: number,
-): VocabularyChunk[] {
-  const chunks: VocabularyChunk[] = [];
+): OutputChunk[] {
+  const chunks: OutputChunk[] = [];
   for (const block of blocks) {
     const last = Math.min(end - block.start, block.rows);
     const first = Math.max(start - block.start, 0);

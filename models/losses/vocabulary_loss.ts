@@ -85,7 +85,7 @@ export function vocabularyLoss(
 }
 
 /** Rows [start, start + count) of a block of an output matrix: a part of the vocabulary. */
-export interface VocabularyChunk {
+export interface OutputChunk {
   /** The block. */
   block: WeightBlock;
   /** First row in the block. */
@@ -95,7 +95,7 @@ export interface VocabularyChunk {
 }
 
 /** Cuts the blocks of an output matrix (V, C) into chunks of at most `chunk` rows, a multiple of 16. */
-export function vocabularyChunks(blocks: readonly WeightBlock[], chunk: number): VocabularyChunk[] {
+export function vocabularyChunks(blocks: readonly WeightBlock[], chunk: number): OutputChunk[] {
   return blocks.flatMap((block) =>
     Array.from({ length: Math.ceil(block.rows / chunk) }, (_, i) => {
       const start = i * chunk;
@@ -108,7 +108,7 @@ export function vocabularyChunks(blocks: readonly WeightBlock[], chunk: number):
 export function chunkBackward(
   tape: Tape,
   hidden: Matrix,
-  { block, start, count }: VocabularyChunk,
+  { block, start, count }: OutputChunk,
   dLogits: Matrix,
 ): void {
   const { device } = tape;
@@ -125,7 +125,7 @@ export function chunkBackward(
 export function chunkLogits(
   device: Device,
   hidden: Matrix,
-  { block: { matrix, transposed, rows }, start, count }: VocabularyChunk,
+  { block: { matrix, transposed, rows }, start, count }: OutputChunk,
 ): Matrix {
   const columns = count === rows ? undefined : { start, count };
   return transposed

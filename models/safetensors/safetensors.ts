@@ -20,7 +20,7 @@ export interface TensorShape {
 }
 
 /** How to write a file. */
-export interface WriteOptions {
+export interface SafetensorsOptions {
   /** Number format of every tensor; default "F32". Narrower formats round to nearest, ties to even. */
   dtype?: StoredFormat;
   /** Free text pairs kept in the header. Hugging Face transformers wants `{ format: "pt" }`, the default. */
@@ -59,7 +59,7 @@ export function readSafetensorsMetadata(
  */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>,
-  options: WriteOptions = {},
+  options: SafetensorsOptions = {},
 ): Uint8Array<ArrayBuffer> {
   const shapes = Array.from(tensors, ([name, { shape }]) => ({ name, shape }));
   const writer = new SafetensorsWriter(shapes, options);
@@ -77,7 +77,7 @@ export class SafetensorsWriter {
   /** Makes room for tensors of these names and shapes. */
   constructor(
     shapes: readonly TensorShape[],
-    { dtype = "F32", metadata = { format: "pt" } }: WriteOptions = {},
+    { dtype = "F32", metadata = { format: "pt" } }: SafetensorsOptions = {},
   ) {
     this.#dtype = dtype;
     // Joined by hand: an object literal would move names that look like whole numbers to the front.

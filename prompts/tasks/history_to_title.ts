@@ -1,4 +1,4 @@
-import { fromSamples, missingTitles, sidsOf } from "./samples.ts";
+import { fromSamples, historySids, missingTitles } from "./samples.ts";
 import type { AlignmentTask } from "./task.ts";
 
 /** SIDs of a history -> title of the item after it. One row a train sample whose target has a title. */
@@ -12,6 +12,6 @@ export const historyToTitle: AlignmentTask = {
     fromSamples(input, "no title", ({ target }, history) => {
       const title = input.texts.title(target);
       if (title === "") return undefined;
-      return { question: { history: sidsOf(input, history) }, answer: { title }, next: target };
+      return { question: { history: historySids(input, history) }, answer: { title }, next: target };
     }),
 };

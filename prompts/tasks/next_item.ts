@@ -1,8 +1,8 @@
-import { fromNextItem, sidsOf } from "./samples.ts";
+import { fromNextItem, historySids } from "./samples.ts";
 import type { AlignmentTask, NextItemTask } from "./task.ts";
 
 const asNextItem: NextItemTask = {
-  ask: (input, history) => ({ history: sidsOf(input, history) }),
+  ask: (input, history) => ({ history: historySids(input, history) }),
   answer: ({ texts }, item) => ({ sid: texts.sids[item] }),
 };
 

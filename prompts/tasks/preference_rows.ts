@@ -1,5 +1,5 @@
 import type { Preference } from "../../data/preferences.ts";
-import { sidsOf } from "./samples.ts";
+import { historySids } from "./samples.ts";
 import type { Example, Examples, TaskInput } from "./task.ts";
 
 /** One row a preference; rows without a history are left out. */
@@ -13,7 +13,7 @@ export function fromPreferences(
     count: rows.length,
     example(i) {
       const history = rows[i].history.slice(-input.maxHistory);
-      return { ...make(rows[i], sidsOf(input, history)), history };
+      return { ...make(rows[i], historySids(input, history)), history };
     },
     leftOut: rows.length < all.length ? { "empty history": all.length - rows.length } : {},
   };

@@ -67,12 +67,12 @@ export function fromItems(
 }
 
 /** Titles of a history, without items that have none. */
-export function titlesOf({ texts }: TaskInput, history: readonly number[]): string[] {
+export function historyTitles({ texts }: TaskInput, history: readonly number[]): string[] {
   return history.map((item) => texts.title(item)).filter((title) => title !== "");
 }
 
 /** SIDs of a history. */
-export function sidsOf({ texts }: TaskInput, history: readonly number[]): string[] {
+export function historySids({ texts }: TaskInput, history: readonly number[]): string[] {
   return history.map((item) => texts.sids[item]);
 }
 

@@ -1,8 +1,8 @@
-import { fromNextItem, missingTitles, titlesOf } from "./samples.ts";
+import { fromNextItem, historyTitles, missingTitles } from "./samples.ts";
 import type { AlignmentTask, NextItemTask } from "./task.ts";
 
 const asNextItem: NextItemTask = {
-  ask: (input, history) => ({ titles: titlesOf(input, history) }),
+  ask: (input, history) => ({ titles: historyTitles(input, history) }),
   answer: ({ texts }, item) => ({ sid: texts.sids[item] }),
 };
 

@@ -1,4 +1,4 @@
-import { fromSamples, missingTitles, titlesOf } from "./samples.ts";
+import { fromSamples, historyTitles, missingTitles } from "./samples.ts";
 import type { AlignmentTask } from "./task.ts";
 
 /** Titles of a history -> title of the item after it. Items without a title are left out of the history. */
@@ -10,7 +10,7 @@ export const titlesToTitle: AlignmentTask = {
   missing: missingTitles,
   examples: (input) =>
     fromSamples(input, "no title", ({ target }, history) => {
-      const titles = titlesOf(input, history), title = input.texts.title(target);
+      const titles = historyTitles(input, history), title = input.texts.title(target);
       return titles.length === 0 || title === ""
         ? undefined
         : { question: { titles }, answer: { title }, next: target };

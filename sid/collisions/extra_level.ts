@@ -1,5 +1,11 @@
 import { collidingGroups } from "./groups.ts";
-import { type Codes, type CollisionPolicy, resolved, type ResolvedCodes, sidsOf } from "./policy.ts";
+import {
+  type Codes,
+  codesByItem,
+  type CollisionPolicy,
+  type ResolvedCodes,
+  resolvedCodes,
+} from "./policy.ts";
 
 /**
  * Gives every member of a colliding group one more code, its rank inside the group in row order from 0; other items
@@ -7,9 +13,9 @@ import { type Codes, type CollisionPolicy, resolved, type ResolvedCodes, sidsOf 
  * longer form.
  */
 export function addExtraLevel(codes: Codes): ResolvedCodes {
-  const sids = sidsOf(codes);
+  const sids = codesByItem(codes);
   appendRanks(sids);
-  return resolved(codes, sids);
+  return resolvedCodes(codes, sids);
 }
 
 /** {@link addExtraLevel} as a policy. */

@@ -1,11 +1,11 @@
 import { lastCodewords } from "./last_level.ts";
 import {
   type Codes,
+  codesByItem,
   type CollisionPolicy,
   type LastLevel,
-  resolved,
   type ResolvedCodes,
-  sidsOf,
+  resolvedCodes,
 } from "./policy.ts";
 
 /**
@@ -15,7 +15,7 @@ import {
  */
 export function forgeLastCodes(codes: Codes, lastLevel: LastLevel): ResolvedCodes {
   const codewords = lastCodewords(codes, lastLevel);
-  const sids = sidsOf(codes);
+  const sids = codesByItem(codes);
   const last = codes.levels - 1;
   const next = new Map<string, number>();
   for (const sid of sids) {
@@ -24,7 +24,7 @@ export function forgeLastCodes(codes: Codes, lastLevel: LastLevel): ResolvedCode
     sid[last] = code;
     next.set(prefix, (code + 1) % codewords);
   }
-  return resolved(codes, sids);
+  return resolvedCodes(codes, sids);
 }
 
 /** {@link forgeLastCodes} as a policy. */

@@ -1,8 +1,14 @@
-import { type Codes, type CollisionPolicy, resolved, type ResolvedCodes, sidsOf } from "./policy.ts";
+import {
+  type Codes,
+  codesByItem,
+  type CollisionPolicy,
+  type ResolvedCodes,
+  resolvedCodes,
+} from "./policy.ts";
 
 /** Lets colliding items share their SID. */
 export function keepCollisions(codes: Codes): ResolvedCodes {
-  return resolved(codes, sidsOf(codes));
+  return resolvedCodes(codes, codesByItem(codes));
 }
 
 /** {@link keepCollisions} as a policy. */

@@ -4,11 +4,11 @@ import { collidingGroups } from "./groups.ts";
 import { lastCodewords, lastDistance } from "./last_level.ts";
 import {
   type Codes,
+  codesByItem,
   type CollisionPolicy,
   type LastLevel,
-  resolved,
   type ResolvedCodes,
-  sidsOf,
+  resolvedCodes,
 } from "./policy.ts";
 
 /**
@@ -19,7 +19,7 @@ import {
  */
 export function moveToNearestFree(codes: Codes, lastLevel: LastLevel): ResolvedCodes {
   const codewords = lastCodewords(codes, lastLevel);
-  const sids = sidsOf(codes);
+  const sids = codesByItem(codes);
   const last = codes.levels - 1;
   const prefixOf = (item: number) => sids[item].slice(0, last).join();
   const moversByPrefix = new Map<string, number[]>();
@@ -39,7 +39,7 @@ export function moveToNearestFree(codes: Codes, lastLevel: LastLevel): ResolvedC
     for (const [mover, column] of munkres(costs)) sids[movers[mover]][last] = free[column];
   }
   appendRanks(sids);
-  return resolved(codes, sids);
+  return resolvedCodes(codes, sids);
 }
 
 /** {@link moveToNearestFree} as a policy. */

@@ -49,7 +49,7 @@ export interface CollisionPolicy {
 }
 
 /** Codes of each item as an array of its own. */
-export function sidsOf({ data, rows, levels }: Codes): number[][] {
+export function codesByItem({ data, rows, levels }: Codes): number[][] {
   return Array.from(
     { length: rows },
     (_, row) => Array.from({ length: levels }, (_, level) => data[row * levels + level]),
@@ -57,9 +57,9 @@ export function sidsOf({ data, rows, levels }: Codes): number[][] {
 }
 
 /** What a policy made of `codes`: the new SIDs, what changed and what is still shared. */
-export function resolved(codes: Codes, sids: number[][]): ResolvedCodes {
+export function resolvedCodes(codes: Codes, sids: number[][]): ResolvedCodes {
   const changed: CodeChange[] = [];
-  sidsOf(codes).forEach((from, item) => {
+  codesByItem(codes).forEach((from, item) => {
     const to = sids[item];
     if (to.length !== from.length || to.some((codeword, level) => codeword !== from[level])) {
       changed.push({ item, from, to: [...to] });

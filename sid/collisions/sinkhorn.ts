@@ -3,11 +3,11 @@ import { collidingGroups } from "./groups.ts";
 import { lastCodewords, lastDistance } from "./last_level.ts";
 import {
   type Codes,
+  codesByItem,
   type CollisionPolicy,
   type LastLevel,
-  resolved,
   type ResolvedCodes,
-  sidsOf,
+  resolvedCodes,
 } from "./policy.ts";
 
 const ROUNDS = 20;
@@ -21,7 +21,7 @@ const OPTIONS = { epsilon: 0.003, iterations: 50 };
  */
 export function sinkhornCollisions(codes: Codes, lastLevel: LastLevel): ResolvedCodes {
   const codewords = lastCodewords(codes, lastLevel);
-  const sids = sidsOf(codes);
+  const sids = codesByItem(codes);
   for (let round = 0; round < ROUNDS; round++) {
     const groups = collidingGroups(sids);
     if (groups.length === 0) break;
@@ -34,7 +34,7 @@ export function sinkhornCollisions(codes: Codes, lastLevel: LastLevel): Resolved
       group.forEach((item, i) => sids[item][codes.levels - 1] = chosen[i]);
     }
   }
-  return resolved(codes, sids);
+  return resolvedCodes(codes, sids);
 }
 
 /** {@link sinkhornCollisions} as a policy. */

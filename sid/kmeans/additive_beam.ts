@@ -3,7 +3,7 @@ import { matmulBt } from "../../kernels/matmul/matmul.ts";
 import type { Embeddings } from "../embeddings.ts";
 import type { SidCodes, SidModel } from "../method.ts";
 import { PointBlocks } from "./point_blocks.ts";
-import { checkWidth, codebookName, meanSquare, subtractCodewords } from "./residuals.ts";
+import { checkCodebookWidth, codebookName, meanSquare, subtractCodewords } from "./residuals.ts";
 
 /**
  * Codes (N, L) by beam search: level by level the `beam` beginnings of least squared error, where greedy coding keeps
@@ -135,7 +135,7 @@ export function describeCodes(
 export function codebooksOf({ codebookSizes, tensors }: SidModel, { dim }: Embeddings): Float32Array[] {
   return codebookSizes.map((_, level) => {
     const { data, shape } = tensors.get(codebookName(level))!;
-    checkWidth(dim, shape[1]);
+    checkCodebookWidth(dim, shape[1]);
     return data;
   });
 }

@@ -45,7 +45,7 @@ export async function trainProduct(
   const sample = sampleOf(points, blockRows(device, Math.max(points.dim, width)));
   let rotation = await allocatedAxes(device, sample, width, parts, seed);
   const partsOf = async (vectors: Embeddings) => {
-    const turned = await rotate(device, vectors, rotation);
+    const turned = await applyRotation(device, vectors, rotation);
     return Array.from({ length: parts }, (_, part) => partOf(turned, part, parts));
   };
   const codebooks: Float32Array<ArrayBuffer>[] = [];
@@ -75,7 +75,7 @@ export async function trainProduct(
 }
 
 /** Vectors (N, D) turned to (N, W). */
-export async function rotate(
+export async function applyRotation(
   device: Device,
   vectors: Embeddings,
   { axes, dim, width }: Rotation,

@@ -61,7 +61,7 @@ export async function encodeResidual(
   let last = residuals;
   for (let level = 0; level < levels; level++) {
     const { data: codebook, shape } = tensors.get(codebookName(level))!;
-    checkWidth(dim, shape[1]);
+    checkCodebookWidth(dim, shape[1]);
     const blocks = new PointBlocks(device, rows, dim, shape[0]);
     const centres = device.upload(codebook, shape[0], dim);
     try {
@@ -81,7 +81,7 @@ export async function encodeResidual(
 }
 
 /** @throws {UserError} if embeddings have another width than what was learned. */
-export function checkWidth(dim: number, learned: number): void {
+export function checkCodebookWidth(dim: number, learned: number): void {
   if (dim === learned) return;
   throw new UserError(
     `Cannot code embeddings of width ${dim}: the codebooks have width ${learned}. ` +

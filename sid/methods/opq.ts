@@ -5,8 +5,8 @@ import { describeCodes } from "../kmeans/additive_beam.ts";
 import { checkEmbeddings, type Embeddings } from "../embeddings.ts";
 import type { SidCodes, SidMethod, SidModel } from "../method.ts";
 import { PointBlocks } from "../kmeans/point_blocks.ts";
-import { partOf, rotate, trainProduct, turnedBack } from "../kmeans/product_quantizer.ts";
-import { checkWidth, codebookName, encodeResidual, subtractCodewords } from "../kmeans/residuals.ts";
+import { applyRotation, partOf, trainProduct, turnedBack } from "../kmeans/product_quantizer.ts";
+import { checkCodebookWidth, codebookName, encodeResidual, subtractCodewords } from "../kmeans/residuals.ts";
 import type { Rotation } from "../kmeans/rotation.ts";
 import { residualKmeans, type RqKmeansConfig, rqKmeansFields } from "./rq_kmeans.ts";
 
@@ -91,14 +91,14 @@ async function encode(device: Device, embeddings: Embeddings, model: SidModel): 
   checkEmbeddings(embeddings);
   const { rows, dim } = embeddings;
   const { data: axes, shape: [learned, width] } = model.tensors.get(ROTATION)!;
-  checkWidth(dim, learned);
+  checkCodebookWidth(dim, learned);
   const rotation: Rotation = { axes, dim, width };
   const sizes = model.codebookSizes;
   const codebooks = sizes.map((_, level) => model.tensors.get(codebookName(level))!);
   const parts = width / codebooks.at(-1)!.shape[1];
   const head = sizes.length - parts;
   const left = await remainder(device, embeddings, { ...model, codebookSizes: sizes.slice(0, head) });
-  const turned = await rotate(device, { data: left.residuals, rows, dim }, rotation);
+  const turned = await applyRotation(device, { data: left.residuals, rows, dim }, rotation);
   const codes = new Uint16Array(rows * sizes.length);
   for (let row = 0; row < rows; row++) {
     codes.set(left.codes.subarray(row * head, (row + 1) * head), row * sizes.length);

@@ -6,13 +6,13 @@ import { checkEmbeddings, checkEnoughItems, type Embeddings } from "../embedding
 import type { SidCodes, SidFit, SidInput, SidMethod, SidModel } from "../method.ts";
 import {
   fitNormalizer,
-  type Normalization,
   normalize,
   type Normalizer,
   normalizerOf,
   normalizerTensors,
+  type VectorScaling,
 } from "../normalize.ts";
-import { checkWidth, codeItems } from "../quantizer/codes.ts";
+import { checkEncoderWidth, codeItems } from "../quantizer/codes.ts";
 import {
   CRITERIA,
   type Criterion,
@@ -93,12 +93,12 @@ export async function encodeQuantizer(
   device: Device,
   embeddings: Embeddings,
   { codebookSizes, tensors }: SidModel,
-  config: { normalize: Normalization },
+  config: { normalize: VectorScaling },
   skip = false,
 ): Promise<SidCodes> {
   checkEmbeddings(embeddings);
   const shape = storedShape(codebookSizes, tensors, skip);
-  checkWidth(embeddings, shape.width);
+  checkEncoderWidth(embeddings, shape.width);
   const normalizer = normalizerOf(tensors, config.normalize);
   const model = new RqVae(device, shape);
   try {

@@ -98,7 +98,7 @@ export async function codeItems(
 }
 
 /** @throws {UserError} if the embeddings have another width than the model. */
-export function checkWidth({ dim }: Embeddings, width: number): void {
+export function checkEncoderWidth({ dim }: Embeddings, width: number): void {
   if (dim === width) return;
   throw new UserError(
     `Cannot code embeddings of width ${dim}: the encoder reads width ${width}. ` +

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { RECONSTRUCTION_LOSSES, type ReconstructionLoss } from "../../kernels/loss/reconstruction_loss.ts";
 import type { RqVaeShape } from "../../models/quantizer/rq_vae.ts";
 import { type ScheduleName, SCHEDULES } from "../../models/optimizer/schedule.ts";
-import { type Normalization, NORMALIZATIONS } from "../normalize.ts";
+import { VECTOR_SCALINGS, type VectorScaling } from "../normalize.ts";
 
 /** Where codebooks start: k-means of the latents of all items or of the first batch, or uniform noise in ±1 / K. */
 export const CODEBOOK_STARTS = ["kmeans", "kmeans-batch", "uniform"] as const;
@@ -21,7 +21,7 @@ export interface QuantizerConfig {
   /** Width of latents and codewords. Default: 32. */
   latentDim: number;
   /** Default: center. */
-  normalize: Normalization;
+  normalize: VectorScaling;
   /** Passes over the items. Default: 150. */
   epochs: number;
   /** Items of a step. Default: 256. */
@@ -81,7 +81,7 @@ export const quantizerFields = {
     "widths of the encoder's hidden layers, such as 2048,1024,512,256,128,64; empty: halving from the input's",
   ),
   latentDim: count().default(32).describe("width of latents and codewords"),
-  normalize: z.enum(NORMALIZATIONS).default("center").describe(
+  normalize: z.enum(VECTOR_SCALINGS).default("center").describe(
     "what is done to embeddings first: center (one scale for all dimensions), standardize (each its own), l2 (rows)",
   ),
   epochs: count().default(150).describe("passes over the items"),

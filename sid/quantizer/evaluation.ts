@@ -1,6 +1,6 @@
 import type { Criterion } from "./config.ts";
 import type { CodedRows } from "./codes.ts";
-import { gini } from "../sid_statistics.ts";
+import { codewordGini } from "../sid_statistics.ts";
 
 /** How good the codes of an epoch are. */
 export interface QuantizerEvaluation {
@@ -42,7 +42,7 @@ export function evaluateCodes(
     loss,
     reconstruction: mean([...errors]),
     collisionRate: (paths.length - members.size) / paths.length,
-    gini: mean(counts.map(gini)),
+    gini: mean(counts.map(codewordGini)),
     usage: counts.map((level) => level.filter((count) => count > 0).length / level.length),
   };
   if (unseen.length > 0) {

@@ -9,7 +9,7 @@ interface Term {
 }
 
 /** Losses of the last steps by term, kept on the device until they are read: one wait for many steps. */
-export class LossLog {
+export class TermLog {
   readonly #device: Device;
   readonly #steps: number;
   readonly #terms = new Map<string, Term>();

@@ -9,7 +9,7 @@ import { type QuantizedLatents, ResidualQuantizer } from "../../models/quantizer
 import { reconstruction, RqVae, type RqVaeShape } from "../../models/quantizer/rq_vae.ts";
 import { learningRateAt } from "../../models/optimizer/schedule.ts";
 import { type Embeddings, pickRows } from "../embeddings.ts";
-import { LossLog } from "./term_log.ts";
+import { TermLog } from "./term_log.ts";
 import type { SidProgress } from "../method.ts";
 import { shuffledBatches, splitItems } from "./batches.ts";
 import { kmeansCodebooks, reviveCodewords } from "./codebooks.ts";
@@ -129,7 +129,7 @@ export async function trainQuantizer(
   const uniqueness = config.uniquenessWeight > 0
     ? new Uniqueness(device, batchSize, config.uniquenessWeight)
     : undefined;
-  const log = new LossLog(device, READ_EVERY);
+  const log = new TermLog(device, READ_EVERY);
   const rowLoss = device.createFlat("f32", batchSize);
   const dropoutSeed = device.createFlat("u32", 4);
   const weights = new Map<number, Flat>(); // by rows of a batch: the last of an epoch may be shorter

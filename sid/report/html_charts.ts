@@ -1,4 +1,5 @@
-import { escapeHtml, grouped, percent } from "../../base/html_page.ts";
+import { escapeHtml, grouped } from "../../base/html_page.ts";
+import { percent } from "../../base/round.ts";
 import type { CatalogueReport } from "./catalogue_report.ts";
 import type { PrefixPurity } from "./purity.ts";
 

@@ -1,13 +1,5 @@
-import {
-  details,
-  escapeHtml,
-  grouped,
-  htmlPage,
-  percent,
-  section,
-  table,
-  tiles,
-} from "../../base/html_page.ts";
+import { details, escapeHtml, grouped, htmlPage, section, table, tiles } from "../../base/html_page.ts";
+import { percent } from "../../base/round.ts";
 import type { CatalogueReport, CollisionGroup, NamedItem, NeighbourExample } from "./catalogue_report.ts";
 import { CODES_LISTED, hueOf, itemMap, plainSid, purityBars, usageCurve } from "./html_charts.ts";
 import css from "./html_report.css" with { type: "text" };

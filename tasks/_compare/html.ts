@@ -8,7 +8,7 @@ import {
   evaluationsTable,
   subject,
   systemsTable,
-  type Table,
+  type TextTable,
   withInterval,
 } from "./tables.ts";
 import { interval, pValue, signed } from "../_cli/difference.ts";
@@ -127,7 +127,7 @@ function costs(report: SystemsReport): string {
   );
 }
 
-function asHtml({ rows: [head, ...rows], left }: Table, cell = escapeHtml): string {
+function asHtml({ rows: [head, ...rows], left }: TextTable, cell = escapeHtml): string {
   return table(head.map(escapeHtml), rows.map((cells) => cells.map(cell)), left);
 }
 

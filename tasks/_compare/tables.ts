@@ -6,7 +6,7 @@ import { tableLines } from "../_cli/table.ts";
 import { duration } from "../_cli/progress.ts";
 
 /** A table as text: the first row is the head, the first `left` columns hold words. */
-export interface Table {
+export interface TextTable {
   rows: string[][];
   left: number;
 }
@@ -32,7 +32,7 @@ function costs({ parameters, trainingSeconds, usersPerSecond }: Costs): string[]
 const COST_COLUMNS = ["parameters", "training", "users/s"];
 
 /** A system a row: quality and costs. */
-export function systemsTable({ systems, ks, baseline }: SystemsReport): Table {
+export function systemsTable({ systems, ks, baseline }: SystemsReport): TextTable {
   const columns = metricColumns(ks);
   const head = ["system", "seeds", ...columns.map(({ label }) => label), ...COST_COLUMNS];
   const rows = systems.map((system) => [
@@ -49,7 +49,7 @@ export function systemsTable({ systems, ks, baseline }: SystemsReport): Table {
 }
 
 /** A paired test a row. */
-export function differencesTable({ systems, ks }: SystemsReport): Table {
+export function differencesTable({ systems, ks }: SystemsReport): TextTable {
   const rows = systems.flatMap(({ name, comparison }) =>
     comparison === null ? [] : metricColumns(ks).map(({ metric, k, label }) => {
       const found = comparison[metric][k];
@@ -60,7 +60,7 @@ export function differencesTable({ systems, ks }: SystemsReport): Table {
 }
 
 /** An evaluation a row. */
-export function evaluationsTable({ systems, ks }: SystemsReport): Table {
+export function evaluationsTable({ systems, ks }: SystemsReport): TextTable {
   const columns = metricColumns(ks);
   const head = [
     "system",
@@ -90,7 +90,7 @@ export function subject({ split, users, dataset, baseline }: SystemsReport): str
 
 /** The report for a terminal. */
 export function reportLines(report: SystemsReport): string[] {
-  const lines = ({ rows, left }: Table) => tableLines(rows, Array.from({ length: left }, (_, i) => i));
+  const lines = ({ rows, left }: TextTable) => tableLines(rows, Array.from({ length: left }, (_, i) => i));
   return [
     subject(report),
     ...lines(systemsTable(report)),
@@ -122,7 +122,7 @@ function verdicts({ systems }: SystemsReport): string[] {
 
 const escaped = (text: string) => text.replace(/[\\`*_|<>[\]]/g, "\\$&");
 
-function pipes({ rows: [head, ...rows], left }: Table): string {
+function pipes({ rows: [head, ...rows], left }: TextTable): string {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   const rule = head.map((_, i) => i < left ? "---" : "---:");
   return [line(head.map(escaped)), line(rule), ...rows.map((row) => line(row.map(escaped)))].join("\n");

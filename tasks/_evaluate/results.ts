@@ -1,19 +1,10 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { readJsonLines } from "../../base/files/json_lines.ts";
-import type { ResultFormat } from "../../data/result_files/format.ts";
-import * as registry from "../../data/result_files/registry.ts";
+import { resultFormat } from "../../data/result_files/by_name.ts";
 import { DEFAULT_KS, type Rank, rankMetrics } from "../../eval/metrics.ts";
 import { writeAtomic } from "../../base/files/write_atomic.ts";
 import { LineFile, makeFolder } from "../../base/files/line_file.ts";
-
-const formats: Record<keyof typeof registry, ResultFormat> = registry;
-
-/** Names that `--format` takes. */
-export type ResultFormatName = keyof typeof formats;
-
-/** Every {@link ResultFormatName}. */
-export const RESULT_FORMATS = Object.keys(formats) as ResultFormatName[];
 
 const Row = z.looseObject({
   history: z.array(z.int()),
@@ -27,12 +18,12 @@ const Row = z.looseObject({
  * beside it: `final_result.json`, streamed, and its metrics. `sids` are the joined SIDs of items (N). Returns the paths.
  */
 export async function writeResults(
-  name: ResultFormatName,
+  name: string,
   folder: string,
   sids: readonly string[],
   ks: readonly number[] = DEFAULT_KS,
 ): Promise<string[]> {
-  const format = formats[name];
+  const format = resultFormat(name);
   const out = join(folder, name);
   await makeFolder(out);
   const path = join(out, "final_result.json");

@@ -1,3 +1,4 @@
+import { percent } from "../../base/round.ts";
 import type { SidReportFile } from "../../sid/report/html_report.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import { tableLines } from "../_cli/table.ts";
@@ -26,9 +27,4 @@ export function printReport(report: SidReportFile, io: TaskIO): void {
     io.log(`Note: ${file} has no vector of items ${listed}; what else is known of them decides their codes`);
   }
   for (const warning of warnings) io.log(`Warning: ${warning}`);
-}
-
-/** A share as text. */
-export function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
 }

@@ -12,9 +12,9 @@ import type { EtegrecConfig } from "../../train/etegrec/config.ts";
 import { trainJoint } from "../../train/etegrec/joint.ts";
 import {
   checkTokenizer,
-  readTokenizer,
-  type StoredTokenizer,
-  Tokenizer,
+  ItemTokenizer,
+  readItemTokenizer,
+  type StoredItemTokenizer,
   tokenizerFiles,
   tokenizerFolder,
 } from "../../train/etegrec/tokenizer.ts";
@@ -110,7 +110,7 @@ export class EtegrecStages {
   }
 
   /** The tokenizer of another run, or that of this one, trained where there is none yet. */
-  async #pretrain(): Promise<StoredTokenizer> {
+  async #pretrain(): Promise<StoredItemTokenizer> {
     const { device, vectors, settings, tokenizer, from, manifest, io } = this.#input;
     if (tokenizer !== "") return await this.#loadTokenizer();
     const run = new RunDirectory(this.#tokenizerPath);
@@ -145,10 +145,10 @@ export class EtegrecStages {
     return stored;
   }
 
-  async #loadTokenizer(): Promise<StoredTokenizer> {
+  async #loadTokenizer(): Promise<StoredItemTokenizer> {
     const { vectors, settings } = this.#input;
     const path = this.#tokenizerPath;
-    const stored = await readTokenizer(await tokenizerFolder(path));
+    const stored = await readItemTokenizer(await tokenizerFolder(path));
     checkTokenizer(stored, path, {
       width: vectors.dim,
       levels: settings.tokenizerLevels,
@@ -159,7 +159,7 @@ export class EtegrecStages {
   }
 
   /** A recommender from scratch on the SIDs of the pretrained tokenizer. */
-  async #frozen(tokenizer: StoredTokenizer): Promise<BaselineResult> {
+  async #frozen(tokenizer: StoredItemTokenizer): Promise<BaselineResult> {
     const { settings, device, dataset, io } = this.#input;
     const config = { ...settings, numTrainEpochs: settings.frozenEpochs };
     return await this.#stage("frozen", { ...config, run: this.#tokenizerPath }, async (stage) => {
@@ -190,7 +190,7 @@ export class EtegrecStages {
     const joint = join(this.#input.out, "joint");
     return await this.#stage("finetune", { ...config, run: joint }, async (stage) => {
       const folder = await keptCheckpoint(new RunDirectory(joint));
-      const table = await this.#codes(await readTokenizer(folder));
+      const table = await this.#codes(await readItemTokenizer(folder));
       const model = await loadEncoderDecoder(device, folder);
       return await trained(model, () =>
         trainPairs(model, table.tokens, {
@@ -203,9 +203,9 @@ export class EtegrecStages {
     });
   }
 
-  async #codes(stored: StoredTokenizer): Promise<CodeTable> {
+  async #codes(stored: StoredItemTokenizer): Promise<CodeTable> {
     const { device, vectors, settings } = this.#input;
-    const tokenizer = new Tokenizer(device, vectors, stored);
+    const tokenizer = new ItemTokenizer(device, vectors, stored);
     return await trained(tokenizer, () => codeTable(tokenizer, settings));
   }
 

@@ -1,6 +1,6 @@
 import { UserError } from "../../base/user_error.ts";
 import type { Corpus } from "../../data/corpus.ts";
-import { type Embeddings, rowsOfItems } from "../../sid/embeddings.ts";
+import { type Embeddings, withoutPaddingRow } from "../../sid/embeddings.ts";
 import { concatenate } from "../../sid/fuse.ts";
 import { loadEmbeddings } from "../_sid/inputs.ts";
 
@@ -59,7 +59,7 @@ const HINTS = {
 
 async function itemRows(path: string, { name, items }: Corpus): Promise<Embeddings> {
   const { embeddings } = await loadEmbeddings(path, items.map(({ id }) => id));
-  const vectors = rowsOfItems(embeddings, items.length);
+  const vectors = withoutPaddingRow(embeddings, items.length);
   if (vectors) return vectors;
   throw new UserError(
     `Cannot use ${path}: it has ${embeddings.rows} rows, ${name} has ${items.length} items, expected one row an item in the same ` +

@@ -1,14 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  details,
-  escapeHtml,
-  grouped,
-  htmlPage,
-  percent,
-  section,
-  table,
-  tiles,
-} from "../../base/html_page.ts";
+import { details, escapeHtml, grouped, htmlPage, section, table, tiles } from "../../base/html_page.ts";
+import { percent } from "../../base/round.ts";
 
 Deno.test("grouped(), percent() and escapeHtml() write numbers and text for pages", () => {
   assert.deepEqual([12, 3686, 1234567].map(grouped), ["12", "3\u202f686", "1\u202f234\u202f567"]);

@@ -8,7 +8,7 @@ import type { Layout } from "../../kernels/gpu/tensor.ts";
 import { gatherRows } from "../../kernels/rows/gather_rows.ts";
 import { noise } from "../../kernels/gpu/spec.ts";
 import { Tape } from "../../kernels/tape.ts";
-import { type Normalisation, NORMALISATIONS } from "../../kernels/trie/trie_log_softmax.ts";
+import { TOKEN_NORMALISATIONS, type TokenNormalisation } from "../../kernels/trie/trie_log_softmax.ts";
 import { readDecoderConfig } from "../../models/decoder/config.ts";
 import { Decoder } from "../../models/decoder/decoder.ts";
 import { PackedTokensBuffer } from "../../models/packing/packed_tokens.ts";
@@ -66,7 +66,7 @@ async function withTrie(
 }
 
 for (const layout of ["texture", "buffer"] as Layout[]) {
-  for (const normalisation of NORMALISATIONS) {
+  for (const normalisation of TOKEN_NORMALISATIONS) {
     Deno.test(`beamSearch() equals scoring all SIDs, ${normalisation}, ${layout}`, async () => {
       const device = await Device.open({ layout });
       const model = FakeModel.random(device, VOCABULARY, 5);
@@ -117,7 +117,7 @@ Deno.test("beamSearch() ranks a2 b first over the vocabulary, a1 b first over th
   const model = new FakeModel(device, 5, oneHot, head, 0);
   await withTrie(device, [[1, 3], [2, 3]], async (trie, host) => {
     const [a1, a2] = [host.walk([1, 3])!, host.walk([2, 3])!];
-    const search = async (normalisation: Normalisation) => {
+    const search = async (normalisation: TokenNormalisation) => {
       const [result] = await beamSearch(device, model, trie, [Uint32Array.of(0)], {
         beams: 2,
         normalisation,
@@ -145,7 +145,7 @@ for (const layout of ["texture", "buffer"] as Layout[]) {
     device.write(decoder.parameters.values, decoder.parameters.fromTensors(tensors, "qwen3"));
     decoder.parameters.refresh();
     await withTrie(device, catalogue(12, 4), async (trie, host) => {
-      for (const normalisation of NORMALISATIONS) {
+      for (const normalisation of TOKEN_NORMALISATIONS) {
         const results = await beamSearch(device, decoder, trie, PROMPTS, { beams: 50, normalisation });
         for (const [u, result] of results.entries()) {
           const logits = await allLogits(device, decoder, host, PROMPTS[u]);

@@ -1,4 +1,4 @@
-import type { Normalisation } from "../../kernels/trie/trie_log_softmax.ts";
+import type { TokenNormalisation } from "../../kernels/trie/trie_log_softmax.ts";
 import type { Trie } from "../../sid/trie.ts";
 
 /** Logits (V) after a path of tokens. */
@@ -8,7 +8,7 @@ export type LogitsAfter = (path: number[]) => ArrayLike<number>;
 export function bruteForce(
   trie: Trie,
   prompt: ArrayLike<number>,
-  normalisation: Normalisation,
+  normalisation: TokenNormalisation,
   logitsAfter: LogitsAfter,
 ): { leaf: number; score: number }[] {
   const found: { leaf: number; score: number }[] = [];

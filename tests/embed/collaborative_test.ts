@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { diskFiles } from "../../base/files/disk_files.ts";
 import { Device } from "../../kernels/gpu/device.ts";
 import { positiveMutualInformation } from "../../embed/text/co_occurrence.ts";
-import { collaborative, type CollaborativeConfig } from "../../embed/collaborative.ts";
+import { type CollaborativeConfig, collaborativeProvider } from "../../embed/collaborative.ts";
 
 const device = await Device.open({ layout: "buffer" });
 const context = { ...diskFiles, device: () => Promise.resolve(device) };
 const embed = (items: number, histories: number[][], config: Partial<CollaborativeConfig>) =>
-  collaborative.embed(context, { items, histories }, collaborative.Config.parse(config));
+  collaborativeProvider.embed(context, { items, histories }, collaborativeProvider.Config.parse(config));
 
 Deno.test("positiveMutualInformation() is ln(c(i, j) C / (c(i) c(j))) of pairs weighted 1 / places", () => {
   // Pairs: 0-1 and 1-2 next to each other, 0-2 two apart; 3 with itself alone; 4 never.

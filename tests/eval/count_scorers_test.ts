@@ -3,11 +3,11 @@ import type { Sample } from "../../data/dataset.ts";
 import { loadDataset } from "../../data/formats/load.ts";
 import {
   catalogueScores,
-  markovChain,
-  popularity,
-  repeatRecent,
+  markovChainScorer,
+  popularityScorer,
+  repeatRecentScorer,
   type Scorer,
-  transitions,
+  transitionScorer,
 } from "../../eval/count_scorers.ts";
 import { rankMetrics } from "../../eval/metrics.ts";
 import { realData } from "../data/real_data.ts";
@@ -18,44 +18,44 @@ const train: Sample[] = [
   { user: "b", history: [3], target: 1 },
 ];
 
-Deno.test("popularity() counts each purchase once and breaks ties by item number", () => {
+Deno.test("popularityScorer() counts each purchase once and breaks ties by item number", () => {
   // Bought: 0, 1, 2 by a; 3, 1 by b.
-  deepStrictEqual(popularity(train, 5).rank([2], 4), { items: [1, 0, 2, 3], scores: [2, 1, 1, 1] });
-  deepStrictEqual(popularity(train, 5).rank([], 9).items, [1, 0, 2, 3, 4]);
+  deepStrictEqual(popularityScorer(train, 5).rank([2], 4), { items: [1, 0, 2, 3], scores: [2, 1, 1, 1] });
+  deepStrictEqual(popularityScorer(train, 5).rank([], 9).items, [1, 0, 2, 3, 4]);
 });
 
-Deno.test("repeatRecent() lists the history from its end, then popular items", () => {
-  deepStrictEqual(repeatRecent(train, 5).rank([3, 4, 3, 0], 5), {
+Deno.test("repeatRecentScorer() lists the history from its end, then popular items", () => {
+  deepStrictEqual(repeatRecentScorer(train, 5).rank([3, 4, 3, 0], 5), {
     items: [0, 3, 4, 1, 2],
     scores: [1, 1 / 2, 1 / 3, 0, 0],
   });
 });
 
-Deno.test("transitions() divides counts by the root of the row sum and by distance", () => {
+Deno.test("transitionScorer() divides counts by the root of the row sum and by distance", () => {
   // count[0] = {1: 1, 2: 1/2}, count[1] = {2: 1}, count[3] = {1: 1}
-  const { items, scores } = transitions(train, 5).rank([0, 1], 5);
+  const { items, scores } = transitionScorer(train, 5).rank([0, 1], 5);
   deepStrictEqual(items, [2, 1, 0, 3, 4]);
   const expected = [1 + 0.5 / Math.sqrt(1.5) / 2, 1 / Math.sqrt(1.5) / 2, 0, 0, 0];
   for (const [i, score] of scores.entries()) ok(Math.abs(score - expected[i]) < 1e-12, `${scores}`);
 });
 
-Deno.test("transitions() breaks ties by the history, then popularity, and knows unseen items", () => {
+Deno.test("transitionScorer() breaks ties by the history, then popularity, and knows unseen items", () => {
   const samples: Sample[] = [1, 2, 3, 3].map((target, i) => ({
     user: `${i}`,
     history: [i < 3 ? 0 : 4],
     target,
   }));
-  deepStrictEqual(transitions(samples, 6).rank([1, 0], 5).items, [1, 3, 2, 0, 4]);
-  deepStrictEqual(transitions(samples, 6).rank([5], 3).items, [5, 0, 3]);
+  deepStrictEqual(transitionScorer(samples, 6).rank([1, 0], 5).items, [1, 3, 2, 0, 4]);
+  deepStrictEqual(transitionScorer(samples, 6).rank([5], 3).items, [5, 0, 3]);
 });
 
-Deno.test("markovChain() gives the share of purchases after the latest item, and breaks ties as transitions() does", () => {
+Deno.test("markovChainScorer() gives the share of purchases after the latest item, and breaks ties as transitionScorer() does", () => {
   const samples: Sample[] = [[0, 1], [0, 1], [0, 2], [1, 3], [1, 4]].map(([item, target], i) => ({
     user: `${i}`,
     history: [4, item],
     target,
   }));
-  const chain = markovChain(samples, 5);
+  const chain = markovChainScorer(samples, 5);
   deepStrictEqual(chain.rank([4, 0], 5), {
     items: [1, 2, 0, 4, 3],
     scores: [2 / 3, 1 / 3, 0, 0, 0],
@@ -81,10 +81,10 @@ Deno.test({
         [5, 10],
       );
     // HR@5, NDCG@5, HR@10, NDCG@10. Popularity has ties around place 10, whose order the figures leave open.
-    const published: [typeof popularity, number[], number][] = [
-      [popularity, [.0499, .0412, .0518, .0418], .0021],
-      [repeatRecent, [.0552, .0407, .0609, .0425], .0013],
-      [transitions, [.1205, .0963, .1401, .1025], .0003],
+    const published: [typeof popularityScorer, number[], number][] = [
+      [popularityScorer, [.0499, .0412, .0518, .0418], .0021],
+      [repeatRecentScorer, [.0552, .0407, .0609, .0425], .0013],
+      [transitionScorer, [.1205, .0963, .1401, .1025], .0003],
     ];
     for (const [baseline, expected, tolerance] of published) {
       const { hr, ndcg } = evaluate(baseline(samples.train, items.length));

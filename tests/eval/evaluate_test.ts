@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Item, Sample } from "../../data/dataset.ts";
 import { UserError } from "../../base/user_error.ts";
-import { transitions } from "../../eval/count_scorers.ts";
+import { transitionScorer } from "../../eval/count_scorers.ts";
 import { type EvaluateOptions, evaluateSplit, type Prediction } from "../../eval/evaluate.ts";
 import { leafSids, type Ranked, type Recommender, scorerRecommender } from "../../eval/recommender.ts";
 import { SLICINGS } from "../../eval/slices.ts";
@@ -204,7 +204,7 @@ Deno.test({
   ignore: industrial === undefined,
   fn: async () => {
     const { items, samples } = await loadDataset(industrial!);
-    const scorer = transitions(samples.train, items.length);
+    const scorer = transitionScorer(samples.train, items.length);
     const numbers = items.map((_, item) => String(item));
     const recommend: Recommender = scorerRecommender(scorer, numbers, 50);
     const evaluation = await evaluateSplit({

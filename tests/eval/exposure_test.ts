@@ -1,16 +1,16 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { ExposureCounter, gini } from "../../eval/exposure.ts";
+import { ExposureCounter, exposureGini } from "../../eval/exposure.ts";
 import fc from "../property.ts";
 
-Deno.test("gini() is 0 for uniform counts, (N - 1) / N for one item alone, and 0 for none", () => {
-  strictEqual(gini(new Uint32Array(256).fill(7)), 0);
-  strictEqual(gini(new Uint32Array(256).with(3, 5)), 255 / 256);
-  strictEqual(gini(new Uint32Array(4)), 0);
+Deno.test("exposureGini() is 0 for uniform counts, (N - 1) / N for one item alone, and 0 for none", () => {
+  strictEqual(exposureGini(new Uint32Array(256).fill(7)), 0);
+  strictEqual(exposureGini(new Uint32Array(256).with(3, 5)), 255 / 256);
+  strictEqual(exposureGini(new Uint32Array(4)), 0);
   // Ascending 1, 2, 5: (-2 + 0 + 10) / (3 * 8)
-  strictEqual(gini(Uint32Array.of(5, 1, 2)), 8 / 24);
+  strictEqual(exposureGini(Uint32Array.of(5, 1, 2)), 8 / 24);
 });
 
-Deno.test("gini() is half the mean absolute difference of two items over the mean", () => {
+Deno.test("exposureGini() is half the mean absolute difference of two items over the mean", () => {
   const counts = fc.array(fc.nat(50), { minLength: 2, maxLength: 12 }).filter((values) =>
     values.some((x) => x > 0)
   );
@@ -21,7 +21,7 @@ Deno.test("gini() is half the mean absolute difference of two items over the mea
       (sum, d) => sum + d,
       0,
     );
-    ok(Math.abs(gini(Uint32Array.from(values)) - differences / (2 * n * n * mean)) < 1e-12);
+    ok(Math.abs(exposureGini(Uint32Array.from(values)) - differences / (2 * n * n * mean)) < 1e-12);
   }));
 });
 
@@ -31,6 +31,6 @@ Deno.test("ExposureCounter counts the first K items of each list, and lists that
   counter.add([2, 1]);
   deepStrictEqual(counter.exposure(), {
     coverage: { 1: 1 / 4, 3: 3 / 4 },
-    gini: { 1: 3 / 4, 3: gini(Uint32Array.of(1, 2, 2, 0)) },
+    gini: { 1: 3 / 4, 3: exposureGini(Uint32Array.of(1, 2, 2, 0)) },
   });
 });

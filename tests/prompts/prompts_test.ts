@@ -1,7 +1,7 @@
 // Frames and files of other systems, in words of our own.
 import assert from "node:assert/strict";
 import { alignmentTask } from "../../prompts/tasks/by_name.ts";
-import { chat, genrec } from "../../prompts/built_in.ts";
+import { chatTemplates, genrecTemplates } from "../../prompts/built_in.ts";
 import { parseTemplates, type Templates } from "../../prompts/template.ts";
 import { END, promptsOf, tinyTokenizer } from "./workshop.ts";
 
@@ -116,7 +116,7 @@ Deno.test("rows of a file keep their words, with a system text only where they h
   const template = "{% for m in messages %}[{{ m.role }}]{{ m.content | trim }};{% endfor %}" +
     "{% if add_generation_prompt %}[assistant]{% endif %}";
   const prompts = promptsOf(tokenizer, {
-    templates: chat,
+    templates: chatTemplates,
     tokenizerConfig: { chat_template: template },
   });
   const rows = alignmentTask("rows");
@@ -140,8 +140,8 @@ Deno.test("a tokenizer that begins texts begins prompts, but not those of a chat
     const prompts = promptsOf(tokenizer, { templates, special, tokenizerConfig });
     return decoded(prompts.prompt(nextItem, { history: ["<a_1>"] }), tokenizer);
   };
-  assert.equal(text(genrec), "[BOS]Next item\n<a_1>\n");
-  assert.equal(text(chat), "[BOS]|Next item\n<a_1>");
+  assert.equal(text(genrecTemplates), "[BOS]Next item\n<a_1>\n");
+  assert.equal(text(chatTemplates), "[BOS]|Next item\n<a_1>");
 });
 
 Deno.test("prompts of a chat template are the same on every day", async () => {
@@ -149,7 +149,7 @@ Deno.test("prompts of a chat template are the same on every day", async () => {
   const chat_template =
     "{{ strftime_now('%d %b %Y') }} {{ date_string }}: {% for m in messages %}{{ m.content }}{% endfor %}";
   const prompts = promptsOf(tokenizer, {
-    templates: chat,
+    templates: chatTemplates,
     tokenizerConfig: { chat_template },
   });
   const text = decoded(prompts.prompt(nextItem, { history: ["<a_1>"] }), tokenizer);
@@ -176,7 +176,7 @@ Deno.test("a prompt without room loses the oldest of its history, and never its 
 Deno.test("templates that would put the answer into the prompt, or that are incomplete, are refused", async () => {
   const tokenizer = await tinyTokenizer();
   const make = (change: object) => () =>
-    promptsOf(tokenizer, { templates: { ...genrec, ...change } as Templates });
+    promptsOf(tokenizer, { templates: { ...genrecTemplates, ...change } as Templates });
   const cases: [object, RegExp][] = [
     [
       { tasks: { "next-item": { input: "{history} {sid}", output: "{sid}" } } },
@@ -205,7 +205,8 @@ Deno.test("templates that would put the answer into the prompt, or that are inco
     message: /my\.yaml: expected YAML/,
   });
   assert.throws(
-    () => promptsOf(tokenizer, { templates: { ...genrec, tasks: {} } }).prompt(nextItem, { history }),
+    () =>
+      promptsOf(tokenizer, { templates: { ...genrecTemplates, tasks: {} } }).prompt(nextItem, { history }),
     { name: "UserError", message: /Cannot word task next-item/ },
   );
 });
@@ -218,7 +219,7 @@ Deno.test("chat templates that change what is said are refused", async () => {
     ["{{ raise_exception('no users here') }}", /it fails with .*no users here/],
   ];
   for (const [chat_template, message] of templates) {
-    const options = { templates: chat, tokenizerConfig: { chat_template } };
+    const options = { templates: chatTemplates, tokenizerConfig: { chat_template } };
     assert.throws(() => promptsOf(tokenizer, options), { name: "UserError", message });
   }
 });

@@ -3,7 +3,7 @@ import { loadDataset } from "../../data/formats/load.ts";
 import { possibleTasks } from "../../prompts/rows/plan.ts";
 import { alignmentSource } from "../../prompts/rows/source.ts";
 import type { TaskInput } from "../../prompts/tasks/task.ts";
-import { genrec } from "../../prompts/built_in.ts";
+import { genrecTemplates } from "../../prompts/built_in.ts";
 import type { Prompts } from "../../prompts/prompts.ts";
 import { textPrompts } from "../../prompts/text_prompts.ts";
 import { realData } from "../data/real_data.ts";
@@ -140,7 +140,7 @@ Deno.test("tasks without a SID for an answer, unknown indexes and no room are re
   refused({ maxLength: 8 }, /has no room in 8 tokens/);
   const { tokenizer } = prompts;
   const other = promptsOf(tokenizer, {
-    templates: { ...genrec, tasks: { "next-item": genrec.tasks["next-item"] } },
+    templates: { ...genrecTemplates, tasks: { "next-item": genrecTemplates.tasks["next-item"] } },
   });
   refused({ prompts: other, task: "titles-to-sid" }, /Cannot word task titles-to-sid/);
 });

@@ -1,11 +1,11 @@
 import type { Dataset } from "../../data/dataset.ts";
-import { synthetic } from "../../data/synthetic/shop.ts";
+import { syntheticDataset } from "../../data/synthetic/shop.ts";
 import { Tokenizer } from "../../models/tokenizer/tokenizer.ts";
 import { specialTokens } from "../../models/tokenizer/tokenizer_config.ts";
 import { ItemTexts } from "../../prompts/rows/item_texts.ts";
 import { taskTokens } from "../../prompts/tasks/by_name.ts";
 import type { TaskInput } from "../../prompts/tasks/task.ts";
-import { genrec } from "../../prompts/built_in.ts";
+import { genrecTemplates } from "../../prompts/built_in.ts";
 import { Prompts, type PromptsOptions } from "../../prompts/prompts.ts";
 
 /** End of text of {@link tinyTokenizer}. */
@@ -44,12 +44,12 @@ export async function workshop(dataset: Dataset = smallShop(), tokens = { title:
 /** Prompts in our own words, or others. */
 export function promptsOf(tokenizer: Tokenizer, options: Partial<PromptsOptions> = {}): Prompts {
   const special = specialTokens(tokenizer, { eos_token: END });
-  return new Prompts({ templates: genrec, tokenizer, special, ...options });
+  return new Prompts({ templates: genrecTemplates, tokenizer, special, ...options });
 }
 
 /** Synthetic data with SIDs, of which items 0 and 1 share one, and the columns of GPR. */
 export function smallShop(): Dataset {
-  const dataset = synthetic({ items: 60, users: 40 });
+  const dataset = syntheticDataset({ items: 60, users: 40 });
   const sids = dataset.items.map((_, item) => {
     const code = Math.max(item, 1);
     return [`<a_${code % 4}>`, `<b_${(code >> 2) % 5}>`, `<c_${Math.floor(code / 20)}>`];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { etegrec, task } from "../../tasks/etegrec.ts";
+import { runEtegrec, task } from "../../tasks/etegrec.ts";
 import { RunDirectory } from "../../train/run/run_directory.ts";
 import { TINY, withToys } from "../tasks/etegrec_toys.ts";
 import { collector } from "./text_shop.ts";
@@ -13,7 +13,7 @@ async function train(dir: string, out: string, settings: Record<string, unknown>
     out: join(dir, out),
     evaluate: [],
   };
-  const report = await etegrec(task.config.parse({ ...given, ...TINY, ...settings }), quiet.io);
+  const report = await runEtegrec(task.config.parse({ ...given, ...TINY, ...settings }), quiet.io);
   return { report, lines: quiet.lines };
 }
 

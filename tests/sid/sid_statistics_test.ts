@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
-import { entropy, gini, reportSids } from "../../sid/sid_statistics.ts";
+import { codewordGini, entropy, reportSids } from "../../sid/sid_statistics.ts";
 
 const DATA = process.env.GENREC_DATA ?? "../shared/data";
 
-Deno.test("gini() is 0 for equal counts and 3/4 where one of four has all", () => {
-  assert.equal(gini([5, 5, 5, 5]), 0);
-  assert.equal(gini([0, 4, 0, 0]), 0.75);
+Deno.test("codewordGini() is 0 for equal counts and 3/4 where one of four has all", () => {
+  assert.equal(codewordGini([5, 5, 5, 5]), 0);
+  assert.equal(codewordGini([0, 4, 0, 0]), 0.75);
   // Sorted 1, 3: 2 (1 + 6) / (2 * 4) - 3/2 = 1/4.
-  assert.equal(gini([3, 1]), 0.25);
+  assert.equal(codewordGini([3, 1]), 0.25);
 });
 
 Deno.test("entropy() is 1.5 bits for a half and two quarters", () => {

@@ -25,7 +25,7 @@ export const AttentionSettings = z.strictObject(
 );
 
 /** Sizes that all of them have, for a catalogue of so many items. */
-export function attentionShape(config: AttentionConfig, items: number) {
+export function itemAttentionShape(config: AttentionConfig, items: number) {
   return {
     num_items: items,
     max_length: config.maxLength,

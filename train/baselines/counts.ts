@@ -48,7 +48,7 @@ export const repeat: BaselineMethod<Record<string, never>> = countBaseline({
   scorer: (counts) => repeatRecentOf(boughtOf(counts)),
 });
 
-/** What was bought after the items of the history: see `transitions` of the evaluation. */
+/** What was bought after the items of the history: see `transitionScorer` of the evaluation. */
 export const transitions: BaselineMethod<Record<string, never>> = countBaseline({
   name: "transitions",
   summary: "what was bought after the items of the history, late ones counting more",

@@ -1,5 +1,5 @@
 import { Hstu, HstuShape } from "../../models/items/hstu.ts";
-import { type AttentionConfig, AttentionSettings, attentionShape } from "./attention_settings.ts";
+import { type AttentionConfig, AttentionSettings, itemAttentionShape } from "./attention_settings.ts";
 import { itemMethod } from "./item_method.ts";
 import type { BaselineMethod } from "./method.ts";
 
@@ -9,6 +9,6 @@ export const hstu: BaselineMethod<AttentionConfig> = itemMethod<AttentionConfig,
   summary: "pointwise attention with relative positions and gates over item numbers (Zhai et al. 2024)",
   Config: AttentionSettings,
   Shape: HstuShape,
-  shapeOf: (config, items) => ({ model_type: "hstu", ...attentionShape(config, items) }),
+  shapeOf: (config, items) => ({ model_type: "hstu", ...itemAttentionShape(config, items) }),
   create: (device, shape) => new Hstu(device, shape),
 });

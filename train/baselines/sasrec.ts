@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Sasrec, SasrecShape } from "../../models/items/sasrec.ts";
-import { type AttentionConfig, AttentionSettings, attentionShape } from "./attention_settings.ts";
+import { type AttentionConfig, AttentionSettings, itemAttentionShape } from "./attention_settings.ts";
 import { itemMethod } from "./item_method.ts";
 import type { BaselineMethod } from "./method.ts";
 
@@ -25,7 +25,7 @@ export const sasrec: BaselineMethod<SasrecConfig> = itemMethod<SasrecConfig, Sas
   Shape: SasrecShape,
   shapeOf: (config, items) => ({
     model_type: "sasrec",
-    ...attentionShape(config, items),
+    ...itemAttentionShape(config, items),
     block: config.block,
   }),
   create: (device, shape) => new Sasrec(device, shape),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Normalisation, NORMALISATIONS } from "../../kernels/trie/trie_log_softmax.ts";
+import { TOKEN_NORMALISATIONS, type TokenNormalisation } from "../../kernels/trie/trie_log_softmax.ts";
 import {
   type EncoderDecoderConfig,
   parseEncoderDecoderConfig,
@@ -43,7 +43,7 @@ export interface PairTrainingConfig extends EpochConfig {
   /** Beams of validation. */
   evalBeams: number;
   /** What a token's probability is normalised over in decoding. */
-  normalisation: Normalisation;
+  normalisation: TokenNormalisation;
 }
 
 /** Fields of {@link EncoderDecoderSettings} with their checks, defaults and the help of their flags. */
@@ -79,7 +79,7 @@ export const pairTrainingFields = {
     "samples of the valid split to rank after an epoch; 0: none",
   ),
   evalBeams: size.default(20).describe("beams of validation"),
-  normalisation: z.enum(NORMALISATIONS).default("vocab").describe(
+  normalisation: z.enum(TOKEN_NORMALISATIONS).default("vocab").describe(
     "what decoding normalises a token's probability over: all codewords of its level, or those that may follow, which " +
       "goes with --trie-loss-weight 1;",
   ),

@@ -4,7 +4,7 @@ import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import type { EncoderDecoder } from "../../models/encoder_decoder/encoder_decoder.ts";
 import type { Optimizer } from "../../models/optimizer/optimizer.ts";
 import { type PackedPairs, PackedPairsBuffer, type PairGroup } from "../../models/packing/packed_pairs.ts";
-import type { LossLog } from "../../sid/quantizer/term_log.ts";
+import type { TermLog } from "../../sid/quantizer/term_log.ts";
 import { PairTrieLoss } from "./pair_trie_loss.ts";
 
 /** A step after its forward pass: what losses beside the next item's may read. */
@@ -67,7 +67,7 @@ export class PairStep {
     groups: readonly PairGroup[],
     trie: DeviceTrie,
     learningRate: number,
-    log: LossLog,
+    log: TermLog,
     extraLoss?: (forward: PairForward) => void,
   ): void {
     const { model, optimizer } = this.#parts;

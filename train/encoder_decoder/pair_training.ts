@@ -9,7 +9,7 @@ import { learningRateAt } from "../../models/optimizer/schedule.ts";
 import { savePretrained } from "../../models/hugging_face/save_pretrained.ts";
 import type { CodeTokens } from "../../prompts/code_tokens.ts";
 import { buildTrie } from "../../sid/trie.ts";
-import { LossLog } from "../../sid/quantizer/term_log.ts";
+import { TermLog } from "../../sid/quantizer/term_log.ts";
 import type { BaselineInput, BaselineResult } from "../baselines/method.ts";
 import { trainerFiles, type TrainerState } from "../run/checkpoint.ts";
 import { epochSchedule } from "../run/epoch_config.ts";
@@ -49,7 +49,7 @@ export async function trainPairs(
   const totalSteps = steps.reduce((sum, count) => sum + count, 0);
   const schedule = epochSchedule(config, totalSteps);
   const optimizer = new Optimizer(model.parameters, optimizerOptions(config));
-  const log = new LossLog(device, Math.max(...steps));
+  const log = new TermLog(device, Math.max(...steps));
   const training = new PairStep({
     model,
     optimizer,
@@ -140,7 +140,7 @@ export function pairValidation(
 
 /** Means over the logged steps: of every term, and of their sum. Waits for the device. */
 export async function meanLosses(
-  log: LossLog,
+  log: TermLog,
 ): Promise<{ loss: number; terms: Record<string, number>; bad: boolean }> {
   const byTerm = await log.read();
   const means = Array.from(

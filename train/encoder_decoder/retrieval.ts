@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { formatIndex } from "../../data/formats/index_file.ts";
 import { readJson } from "../../base/files/json_file.ts";
-import { type Normalisation, NORMALISATIONS } from "../../kernels/trie/trie_log_softmax.ts";
+import { TOKEN_NORMALISATIONS, type TokenNormalisation } from "../../kernels/trie/trie_log_softmax.ts";
 import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
 
 /** How a checkpoint of an encoder-decoder is asked: `retrieval.json` beside its weights. */
@@ -9,12 +9,12 @@ export interface Retrieval {
   /** Items of a prompt, the latest ones. */
   maxHistory: number;
   /** What decoding normalises a token's probability over. */
-  normalisation: Normalisation;
+  normalisation: TokenNormalisation;
 }
 
 const Schema = z.strictObject({
   maxHistory: z.int().min(1),
-  normalisation: z.enum(NORMALISATIONS),
+  normalisation: z.enum(TOKEN_NORMALISATIONS),
 }) satisfies z.ZodType<Retrieval>;
 
 /** What a checkpoint folder holds beside weights, so that it can be searched by itself: its SIDs, and how it is asked. */

@@ -2,10 +2,10 @@ import { UserError } from "../../base/user_error.ts";
 import { CodeTokens } from "../../prompts/code_tokens.ts";
 import { collisionPolicy } from "../../sid/collisions/by_name.ts";
 import { collidingGroups } from "../../sid/collisions/groups.ts";
-import { type Codes, sidsOf } from "../../sid/collisions/policy.ts";
+import { type Codes, codesByItem } from "../../sid/collisions/policy.ts";
 import { formatSid } from "../../sid/tokens.ts";
 import type { JointConfig, UniquenessPolicy } from "./config.ts";
-import type { Tokenizer } from "./tokenizer.ts";
+import type { ItemTokenizer } from "./tokenizer.ts";
 
 /** Items whose codes are equal before they get SIDs of their own. */
 export interface Conflicts {
@@ -34,7 +34,7 @@ export type CodeTableConfig = Pick<JointConfig, "uniqueness" | "suffixCodes" | "
  * change last codes, so that SIDs are as short as the tokenizer has levels.
  * @throws {UserError} where more items share their codes than can be told apart.
  */
-export async function codeTable(tokenizer: Tokenizer, config: CodeTableConfig): Promise<CodeTable> {
+export async function codeTable(tokenizer: ItemTokenizer, config: CodeTableConfig): Promise<CodeTable> {
   const { codebookSizes } = tokenizer.model.shape;
   const { codes: data, levels, lastLevel } = await tokenizer.code();
   const coded = { data, rows: tokenizer.inputs.rows, levels };
@@ -60,7 +60,7 @@ export function changedItems(before: CodeTable, after: CodeTable): number {
 }
 
 function conflictsOf(codes: Codes): Conflicts {
-  const groups = collidingGroups(sidsOf(codes));
+  const groups = collidingGroups(codesByItem(codes));
   const colliding = groups.reduce((sum, { length }) => sum + length, 0);
   return {
     largest: groups.reduce((most, { length }) => Math.max(most, length), 1),

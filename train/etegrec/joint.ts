@@ -4,7 +4,7 @@ import { Optimizer } from "../../models/optimizer/optimizer.ts";
 import { learningRateAt, type Schedule } from "../../models/optimizer/schedule.ts";
 import type { Embeddings } from "../../sid/embeddings.ts";
 import { buildTrie } from "../../sid/trie.ts";
-import { LossLog } from "../../sid/quantizer/term_log.ts";
+import { TermLog } from "../../sid/quantizer/term_log.ts";
 import type { BaselineInput, BaselineResult } from "../baselines/method.ts";
 import { retrievalFiles } from "../encoder_decoder/retrieval.ts";
 import { loadOptimizer, optimizerFile } from "../run/checkpoint.ts";
@@ -23,14 +23,14 @@ import { round } from "../../base/round.ts";
 import { changedItems, codeTable, type Conflicts, tokenStrings } from "./code_table.ts";
 import { type EtegrecConfig, trainsTokenizer } from "./config.ts";
 import { adapterSpecs, JointStep } from "./joint_step.ts";
-import { type StoredTokenizer, Tokenizer } from "./tokenizer.ts";
+import { ItemTokenizer, type StoredItemTokenizer } from "./tokenizer.ts";
 
 /** What joint training starts from. */
 export interface JointInput extends BaselineInput {
   /** Vectors of all items. */
   vectors: Embeddings;
   /** The tokenizer before it. */
-  start: StoredTokenizer;
+  start: StoredItemTokenizer;
   /** Called after an epoch of the tokenizer has given items other SIDs. */
   onCodes?(epoch: number, changed: number, conflicts: Conflicts): void;
 }
@@ -85,7 +85,7 @@ export class PhaseSchedules {
  */
 export async function trainJoint(input: JointInput, config: EtegrecConfig): Promise<BaselineResult> {
   const { device, dataset, vectors, signal } = input;
-  const tokenizer = new Tokenizer(device, vectors, input.start);
+  const tokenizer = new ItemTokenizer(device, vectors, input.start);
   const { shape } = tokenizer.model;
   let table = await codeTable(tokenizer, config);
   let trie = new DeviceTrie(device, buildTrie(table.tokens.itemTokens));
@@ -107,7 +107,7 @@ export async function trainJoint(input: JointInput, config: EtegrecConfig): Prom
     tokenizer: new Optimizer(tokenizer.model.parameters, { ...options, emaDecay: 0 }),
   };
   const most = Math.max(...steps);
-  const logs = { recommender: new LossLog(device, most), tokenizer: new LossLog(device, most) };
+  const logs = { recommender: new TermLog(device, most), tokenizer: new TermLog(device, most) };
   const joint = new JointStep(
     {
       recommender: model,

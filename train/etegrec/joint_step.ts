@@ -13,11 +13,11 @@ import { meanPooling } from "./pooling.ts";
 import { type QuantizedLatents, ResidualQuantizer } from "../../models/quantizer/residual_quantizer.ts";
 import { reconstruction } from "../../models/quantizer/rq_vae.ts";
 import { pickRows } from "../../sid/embeddings.ts";
-import type { LossLog } from "../../sid/quantizer/term_log.ts";
+import type { TermLog } from "../../sid/quantizer/term_log.ts";
 import { type ItemGroup, pairGroups } from "../encoder_decoder/pair_data.ts";
 import { PairStep } from "../encoder_decoder/pair_step.ts";
 import type { EtegrecConfig } from "./config.ts";
-import type { Tokenizer } from "./tokenizer.ts";
+import type { ItemTokenizer } from "./tokenizer.ts";
 
 const ENCODER_ADAPTER = "enc_adapter";
 const DECODER_ADAPTER = "dec_adapter";
@@ -52,7 +52,7 @@ export type JointStepConfig = Pick<
 export interface JointStepParts {
   recommender: EncoderDecoder;
   recommenderOptimizer: Optimizer;
-  tokenizer: Tokenizer;
+  tokenizer: ItemTokenizer;
   tokenizerOptimizer: Optimizer;
   /** Items and targets of a step at most: see `PairData`. */
   capacity: { items: number; pairs: number };
@@ -132,7 +132,7 @@ export class JointStep {
   /** The recommender learns; logs `next item`, `sia` and `psa`. */
   trainRecommender(
     { step, groups, itemTokens, trie, learningRate, aligned }: JointBatch,
-    log: LossLog,
+    log: TermLog,
   ): void {
     if (aligned) this.#writeTargets(groups);
     const pairs = pairGroups(groups, itemTokens);
@@ -147,7 +147,7 @@ export class JointStep {
   }
 
   /** The tokenizer learns; logs `reconstruction`, `quantization`, `sia` and `psa`. */
-  trainTokenizer({ step, groups, itemTokens, learningRate, aligned }: JointBatch, log: LossLog): void {
+  trainTokenizer({ step, groups, itemTokens, learningRate, aligned }: JointBatch, log: TermLog): void {
     const { recommender, tokenizer: { model }, tokenizerOptimizer: optimizer } = this.#parts;
     optimizer.prepare(step, learningRate);
     log.begin();
@@ -247,7 +247,7 @@ export class JointStep {
     if (psaWeight > 0) this.#alignment.psa(tape, reconstructions, preferences);
   }
 
-  #logAlignment(log: LossLog): void {
+  #logAlignment(log: TermLog): void {
     const { siaWeight, psaWeight } = this.#config;
     const { siaLosses, psaLosses } = this.#alignment;
     const rows = this.#targets.rows;

@@ -7,26 +7,26 @@ import type { TensorMap } from "../../models/parameters/parameters.ts";
 import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
 import { RqVae } from "../../models/quantizer/rq_vae.ts";
 import { readSafetensors, writeSafetensors } from "../../models/safetensors/safetensors.ts";
-import { checkWidth, codeItems } from "../../sid/quantizer/codes.ts";
+import { checkEncoderWidth, codeItems } from "../../sid/quantizer/codes.ts";
 import type { Embeddings } from "../../sid/embeddings.ts";
 import type { SidCodes } from "../../sid/method.ts";
 import {
-  NORMALIZATIONS,
   normalize,
   type Normalizer,
   normalizerOf,
   normalizerTensors,
+  VECTOR_SCALINGS,
 } from "../../sid/normalize.ts";
 import { storedShape } from "../../sid/methods/rq_vae.ts";
 import { RunDirectory } from "../run/run_directory.ts";
 
 const Facts = z.strictObject({
   codebookSizes: z.array(z.int().min(1)).min(1),
-  normalize: z.enum(NORMALIZATIONS),
+  normalize: z.enum(VECTOR_SCALINGS),
 });
 
 /** A tokenizer on the host. */
-export interface StoredTokenizer extends z.output<typeof Facts> {
+export interface StoredItemTokenizer extends z.output<typeof Facts> {
   /** Weights of an `RqVae`, and the statistics of its inputs. */
   tensors: TensorMap;
 }
@@ -34,7 +34,7 @@ export interface StoredTokenizer extends z.output<typeof Facts> {
 const NAMES = { weights: "rqvae.safetensors", facts: "rqvae.json" };
 
 /** Files of a tokenizer in a checkpoint. */
-export function tokenizerFiles({ tensors, ...facts }: StoredTokenizer): ModelFile[] {
+export function tokenizerFiles({ tensors, ...facts }: StoredItemTokenizer): ModelFile[] {
   return [
     { name: NAMES.weights, bytes: writeSafetensors(tensors) },
     { name: NAMES.facts, bytes: new TextEncoder().encode(JSON.stringify(facts, null, 2) + "\n") },
@@ -52,14 +52,14 @@ export async function tokenizerFolder(path: string): Promise<string> {
 }
 
 /** Reads {@link tokenizerFiles}. Throws {@link UserError} where they are missing or damaged. */
-export async function readTokenizer(folder: string): Promise<StoredTokenizer> {
+export async function readItemTokenizer(folder: string): Promise<StoredItemTokenizer> {
   const facts = await readJson(`${folder}/${NAMES.facts}`, Facts);
   const path = `${folder}/${NAMES.weights}`;
   return { ...facts, tensors: new Map(readSafetensors(await diskFiles.readFile(path), path)) };
 }
 
 /** An RQ-VAE with the vectors of all items, which it codes. */
-export class Tokenizer {
+export class ItemTokenizer {
   /** The autoencoder. */
   readonly model: RqVae;
   /** What it reads of each item: normalised vectors (N, width). */
@@ -72,9 +72,9 @@ export class Tokenizer {
    * `vectors` (N, width) as they came.
    * @throws {UserError} if the tokenizer reads another width.
    */
-  constructor(device: Device, vectors: Embeddings, { tensors, ...facts }: StoredTokenizer) {
+  constructor(device: Device, vectors: Embeddings, { tensors, ...facts }: StoredItemTokenizer) {
     const shape = storedShape(facts.codebookSizes, tensors, false);
-    checkWidth(vectors, shape.width);
+    checkEncoderWidth(vectors, shape.width);
     this.#facts = facts;
     this.#vectors = vectors;
     this.#normalizer = normalizerOf(tensors, facts.normalize);
@@ -111,7 +111,7 @@ export interface TokenizerSizes {
 
 /** Throws {@link UserError} unless a tokenizer that was made before has the sizes of the vectors and of the flags. */
 export function checkTokenizer(
-  { codebookSizes, tensors }: StoredTokenizer,
+  { codebookSizes, tensors }: StoredItemTokenizer,
   source: string,
   { width, levels, codebookSize, latentDim }: TokenizerSizes,
 ): void {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { ReconstructionLoss } from "../../kernels/loss/reconstruction_loss.ts";
-import type { Normalization } from "../../sid/normalize.ts";
+import type { VectorScaling } from "../../sid/normalize.ts";
 import { type Criterion, quantizerFields } from "../../sid/quantizer/config.ts";
 import { rqVae, type RqVaeConfig } from "../../sid/methods/rq_vae.ts";
 
@@ -15,7 +15,7 @@ export interface TokenizerSettings {
   /** Width of latents and codewords. */
   tokenizerLatentDim: number;
   /** What is done to item vectors first. */
-  tokenizerNormalize: Normalization;
+  tokenizerNormalize: VectorScaling;
   /** Passes over the items before joint training. */
   tokenizerEpochs: number;
   /** Items of a step of pretraining. */

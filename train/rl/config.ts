@@ -1,5 +1,5 @@
 import { UserError } from "../../base/user_error.ts";
-import type { Normalisation } from "../../kernels/trie/trie_log_softmax.ts";
+import type { TokenNormalisation } from "../../kernels/trie/trie_log_softmax.ts";
 import type { ScheduleName } from "../../models/optimizer/schedule.ts";
 import { objectiveMethod } from "./objectives/by_name.ts";
 import type { ReportTo } from "../observers/open_observers.ts";
@@ -33,7 +33,7 @@ export interface RlConfig extends RlExampleSettings {
   /** Whether every level of a SID has an advantage of its own (HEPO), or all the same. Default: `sid`. */
   advantages: "sid" | "level";
   /** What probabilities of the update are normalised over; auto: as the run was trained. Default: `auto`. */
-  normalisation: Normalisation | "auto";
+  normalisation: TokenNormalisation | "auto";
   /** Prompts of an optimizer step. Default: 64. */
   promptsPerStep: number;
   /** Updates that learn from one rollout. Default: 1. */

@@ -1,12 +1,12 @@
 import type { RlExample } from "../../data/packing/rl_examples.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Sample } from "../../data/dataset.ts";
-import { popularity } from "../../eval/count_scorers.ts";
+import { popularityScorer } from "../../eval/count_scorers.ts";
 import { BeamSearch } from "../../decode/beam_search.ts";
 import { ConstrainedSampler } from "../../decode/constrained_sampler.ts";
 import type { DeviceTrie } from "../../decode/device_trie.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
-import type { Normalisation } from "../../kernels/trie/trie_log_softmax.ts";
+import type { TokenNormalisation } from "../../kernels/trie/trie_log_softmax.ts";
 import type { DecodeModel } from "../../models/decoder/decode.ts";
 import type { Completion } from "./rewards/reward.ts";
 import { drawsForGroup, dynamicSample } from "./dynamic_sampling.ts";
@@ -69,7 +69,7 @@ export class Rollout {
     trie: DeviceTrie,
     itemTokens: readonly Uint32Array[],
     train: readonly Sample[],
-    normalisation: Normalisation,
+    normalisation: TokenNormalisation,
     config: RolloutConfig,
   ) {
     const { rollout, numGenerations, dynamicSampling, replacement, temperature, topK, topP, seed } = config;
@@ -100,7 +100,7 @@ export class Rollout {
       this.#write = (prompts, step, firstPrompt) => sampler.run(prompts, { seed, step, firstPrompt });
     }
     this.#places = new Uint32Array(itemTokens.length);
-    popularity(train, itemTokens.length).rank([], itemTokens.length).items
+    popularityScorer(train, itemTokens.length).rank([], itemTokens.length).items
       .forEach((item, place) => this.#places[item] = place);
   }
 

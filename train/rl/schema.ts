@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { NORMALISATIONS } from "../../kernels/trie/trie_log_softmax.ts";
+import { TOKEN_NORMALISATIONS } from "../../kernels/trie/trie_log_softmax.ts";
 import { SCHEDULES } from "../../models/optimizer/schedule.ts";
 import { REPORT_TO } from "../observers/open_observers.ts";
 import { RlExampleFlags } from "./examples/settings.ts";
@@ -34,7 +34,7 @@ const fields = {
   advantages: z.enum(["sid", "level"]).default("sid").describe(
     "one advantage a SID, or one a level where rewards tell them apart (HEPO)",
   ),
-  normalisation: z.enum(["auto", ...NORMALISATIONS]).default("auto").describe(
+  normalisation: z.enum(["auto", ...TOKEN_NORMALISATIONS]).default("auto").describe(
     "what probabilities of the update are normalised over; auto: as the run was trained",
   ),
   ...RlExampleFlags,

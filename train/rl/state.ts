@@ -37,7 +37,7 @@ const State = z.strictObject({
 }) satisfies z.ZodType<RlState>;
 
 /** The state before the first step. */
-export function freshState(): RlState {
+export function freshRlState(): RlState {
   return {
     step: 0,
     best: null,

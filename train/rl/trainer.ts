@@ -4,7 +4,7 @@ import { UserError } from "../../base/user_error.ts";
 import type { DeviceTrie } from "../../decode/device_trie.ts";
 import { hitsAtK, mean, ndcgAtK } from "../../eval/metrics.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
-import type { Normalisation } from "../../kernels/trie/trie_log_softmax.ts";
+import type { TokenNormalisation } from "../../kernels/trie/trie_log_softmax.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
 import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
 import { DivergenceError, loadTrainer } from "../run/checkpoint.ts";
@@ -26,7 +26,7 @@ import type { PolicyModel, PolicyPacking } from "./policy/policy_batch.ts";
 import { PolicyUpdate, type UpdateStatistics } from "./policy/policy_update.ts";
 import type { ReferencePolicy } from "./policy/reference.ts";
 import { Rollout } from "./rollout.ts";
-import { formatRlState, freshState, loadRlState, type RlState } from "./state.ts";
+import { formatRlState, freshRlState, loadRlState, type RlState } from "./state.ts";
 
 /** On what to train, and how. */
 export interface RlRunInput {
@@ -45,7 +45,7 @@ export interface RlRunInput {
   /** Measures the policy, before the first step too. */
   validation: Validation;
   /** What probabilities are normalised over. */
-  normalisation: Normalisation;
+  normalisation: TokenNormalisation;
   /** Settings, complete and checked. */
   config: RlConfig;
   /** Where metrics and checkpoints are written. */
@@ -141,7 +141,7 @@ class RlTraining<M extends PolicyModel> {
     checkPrompts(input, answers);
     const reference = await input.makeReference(policy);
     const optimizer = new Optimizer(policy.parameters, optimizerOptions(config));
-    const state = input.resume ? await restored(run, optimizer, reference) : freshState();
+    const state = input.resume ? await restored(run, optimizer, reference) : freshRlState();
     const update = policyUpdate(input, { policy, reference, optimizer }, answers);
     await input.onStart?.({
       steps: plan.total,
@@ -335,7 +335,7 @@ async function restored(
   optimizer: Optimizer,
   reference: Pick<ReferencePolicy<unknown>, "restore">,
 ): Promise<RlState> {
-  let state = freshState();
+  let state = freshRlState();
   if (await run.hasCheckpoint()) {
     const folder = await run.checkpoint("latest");
     optimizer.restore((await loadTrainer(folder)).arrays, folder);

@@ -1,5 +1,5 @@
 import { UserError } from "../../base/user_error.ts";
-import type { Normalisation } from "../../kernels/trie/trie_log_softmax.ts";
+import type { TokenNormalisation } from "../../kernels/trie/trie_log_softmax.ts";
 import type { ScheduleName } from "../../models/optimizer/schedule.ts";
 import type { ReportTo } from "../observers/open_observers.ts";
 import { SftSchema } from "./schema.ts";
@@ -156,7 +156,9 @@ export interface SftConfig {
 }
 
 /** What probabilities are normalised over where a model is asked as it was trained. */
-export function trainedNormalisation({ trieLossWeight }: Pick<SftConfig, "trieLossWeight">): Normalisation {
+export function trainedNormalisation(
+  { trieLossWeight }: Pick<SftConfig, "trieLossWeight">,
+): TokenNormalisation {
   return trieLossWeight > 0 ? "children" : "vocab";
 }
 

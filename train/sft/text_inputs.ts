@@ -20,7 +20,7 @@ import { alignmentTask, taskTokens } from "../../prompts/tasks/by_name.ts";
 import { type AlignmentSource, alignmentSource } from "../../prompts/rows/source.ts";
 import type { TaskInput } from "../../prompts/tasks/task.ts";
 import type { NextItemPrompts } from "../../prompts/next_item_prompts.ts";
-import { genrec } from "../../prompts/built_in.ts";
+import { genrecTemplates } from "../../prompts/built_in.ts";
 import { Prompts } from "../../prompts/prompts.ts";
 import { parseTemplates, type Templates } from "../../prompts/template.ts";
 import { textPrompts } from "../../prompts/text_prompts.ts";
@@ -212,7 +212,7 @@ export async function readTokenizer(
 
 /** Templates of a file; ours without one. */
 async function readTemplates(path: string): Promise<Templates> {
-  return path === "" ? genrec : parseTemplates(await readText(path), path);
+  return path === "" ? genrecTemplates : parseTemplates(await readText(path), path);
 }
 
 /** Weights by task from texts such as `sid-to-title=0.5`. Throws {@link UserError} for one that is no such text. */

@@ -5,7 +5,7 @@ const INLINE = /<\/?(?:a|b|big|code|em|font|i|small|span|strong|sub|sup|u)(?:\s[
 const OTHER = /<\/?[a-z][^<>]*>/gi;
 
 /** Text without HTML: tags dropped, entities decoded, every run of white space one space, none at the ends. */
-export function cleanText(text: string): string {
+export function withoutHtml(text: string): string {
   const plain = text.includes("<") ? text.replace(SILENT, " ").replace(INLINE, "").replace(OTHER, " ") : text;
   return (plain.includes("&") ? decodeHTMLStrict(plain) : plain).replace(/\s+/g, " ").trim();
 }
@@ -29,7 +29,7 @@ export function cleanTitle(raw: string, { filter, maxWords, twoEntities }: Title
   if (filter === "strict" && raw.includes("<span id")) return null;
   const decoded = twoEntities
     ? raw.replaceAll("&quot;", '"').replaceAll("&amp;", "&").replace(/^ +| +$/g, "")
-    : cleanText(raw);
+    : withoutHtml(raw);
   const title = decoded.replace(/^"+|"+$/g, "");
   const shown = twoEntities ? title : title.trim();
   if (filter === "strict" && ([...shown].length <= 1 || shown.split(" ").length > maxWords)) return null;
@@ -52,13 +52,13 @@ export function textsIn(json: string | null): string[] {
 
 /** One text out of a JSON value, its parts cleaned and joined; null where nothing is left. */
 export function cleanJoined(json: string | null, separator = " "): string | null {
-  return textsIn(json).map(cleanText).filter((text) => text !== "").join(separator) || null;
+  return textsIn(json).map(withoutHtml).filter((text) => text !== "").join(separator) || null;
 }
 
 /** A JSON list of the clean texts in a JSON value. Amazon's leftovers of page code (`</span>`) are dropped, as in MiniOneRec. */
 export function cleanList(json: string | null): string {
   const kept = textsIn(json).filter((text) => !text.includes("</span>"));
-  return JSON.stringify(kept.map(cleanText).filter((text) => text !== ""));
+  return JSON.stringify(kept.map(withoutHtml).filter((text) => text !== ""));
 }
 
 /** A description as MiniOneRec writes it: a list in Python's print, brackets and quotes included, tags and entities out. */
@@ -66,7 +66,7 @@ export function printedDescription(json: string | null): string | null {
   if (json === null) return null;
   const isList = json.trimStart().startsWith("[");
   const texts = textsIn(json);
-  return cleanText(isList ? `[${texts.map(printed).join(", ")}]` : texts[0] ?? "") || null;
+  return withoutHtml(isList ? `[${texts.map(printed).join(", ")}]` : texts[0] ?? "") || null;
 }
 
 /** A text as Python prints it inside a list. */

@@ -32,7 +32,7 @@ const STATS = fileNamed("dataset_stats.json");
  * in `NAME.emb_map.json`, the log in `NAME.inter`. Without the map, items are numbered by first appearance in the log.
  * Source: the files of ETEGRec (arXiv:2409.05546).
  */
-export const etegrec: DatasetFormat = {
+export const etegrecFormat: DatasetFormat = {
   name: "ETEGRec",
   layout: "*.train.jsonl, *.valid.jsonl, *.test.jsonl, optionally *.emb_map.json, *.inter",
 

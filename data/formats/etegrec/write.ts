@@ -5,7 +5,7 @@ import { interLines } from "../recbole/write.ts";
 import type { DatasetWriter, NamedFile } from "../../convert/writer.ts";
 
 /** ETEGRec's files: samples with raw ids, the log with splits, item numbers from 1, counts. */
-export const etegrec: DatasetWriter = {
+export const etegrecWriter: DatasetWriter = {
   name: "etegrec",
   holds: [
     "item ids",

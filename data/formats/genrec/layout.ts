@@ -29,7 +29,7 @@ export const DatasetJson = z.looseObject({
 export type DatasetJson = z.infer<typeof DatasetJson>;
 
 /** `items.parquet`. */
-export const ITEMS = {
+export const ITEM_TABLE = {
   item: { kind: "integer" },
   id: { kind: "text" },
   title: { kind: "text", nullable: true },
@@ -42,14 +42,14 @@ export const ITEMS = {
 } as const satisfies TableType;
 
 /** `users.parquet`. */
-export const USERS = {
+export const USER_TABLE = {
   user: { kind: "integer" },
   id: { kind: "text" },
   attributes: { kind: "text", nullable: true },
 } as const satisfies TableType;
 
 /** `interactions.parquet`, by user, then time, then the order of the log. */
-export const INTERACTIONS = {
+export const INTERACTION_TABLE = {
   user: { kind: "integer" },
   item: { kind: "integer" },
   time: { kind: "long", nullable: true },
@@ -57,7 +57,7 @@ export const INTERACTIONS = {
 } as const satisfies TableType;
 
 /** `train.parquet`, `valid.parquet` and `test.parquet`. */
-export const SAMPLES = {
+export const SAMPLE_TABLE = {
   user: { kind: "integer" },
   history: { kind: "integers" },
   item: { kind: "integer" },

@@ -5,7 +5,15 @@ import { failAtOnce, type OnFault, orFault } from "../../../base/fault.ts";
 import { badValue } from "../../../base/file_error.ts";
 import { fileNamed, filesBelow, findFile, otherFiles } from "../../../base/files/find_file.ts";
 import type { DatasetFormat } from "../format.ts";
-import { ATTACHMENTS, DATASET_JSON, DatasetJson, INTERACTIONS, ITEMS, SAMPLES, USERS } from "./layout.ts";
+import {
+  ATTACHMENTS,
+  DATASET_JSON,
+  DatasetJson,
+  INTERACTION_TABLE,
+  ITEM_TABLE,
+  SAMPLE_TABLE,
+  USER_TABLE,
+} from "./layout.ts";
 import { loadIndex } from "../index_file.ts";
 import { readJson } from "../../../base/files/json_file.ts";
 import { readParquet } from "../../../base/files/parquet_file.ts";
@@ -21,7 +29,7 @@ const INDEX = fileNamed("index.json");
 const COUNTS = ["users", "items", "interactions", "train", "valid", "test"] as const;
 
 /** Our directory: Parquet tables beside a `dataset.json`, and an `index.json` where SIDs ship with the data. */
-export const genrec: DatasetFormat = {
+export const genrecFormat: DatasetFormat = {
   name: "genrec",
   layout: "dataset.json, items, users, interactions, train, valid and test .parquet, optionally index.json",
 
@@ -101,7 +109,7 @@ function checkNumbers(path: string, column: string, numbers: readonly number[], 
 }
 
 async function readItems(path: string, onFault: OnFault): Promise<CorpusItem[]> {
-  const table = await readParquet(path, ITEMS);
+  const table = await readParquet(path, ITEM_TABLE);
   checkNumbers(path, "item", table.item, onFault);
   return table.id.map((id, row) => {
     const item: CorpusItem = { id, title: table.title[row] ?? "", categories: table.categories[row] ?? [] };
@@ -117,7 +125,7 @@ async function readItems(path: string, onFault: OnFault): Promise<CorpusItem[]> 
 }
 
 async function readUsers(path: string, onFault: OnFault): Promise<CorpusUser[]> {
-  const table = await readParquet(path, USERS);
+  const table = await readParquet(path, USER_TABLE);
   checkNumbers(path, "user", table.user, onFault);
   return table.id.map((id, row) => {
     const attributes = orFault(onFault, () => attributesIn(path, row, table.attributes[row]));
@@ -131,7 +139,7 @@ interface Sizes {
 }
 
 async function readInteractions(path: string, sizes: Sizes, onFault: OnFault): Promise<Interactions> {
-  const table = await readParquet(path, INTERACTIONS);
+  const table = await readParquet(path, INTERACTION_TABLE);
   const rows: number[] = [];
   for (const [row, user] of table.user.entries()) {
     const sound = orFault(onFault, () => {
@@ -153,7 +161,7 @@ async function readInteractions(path: string, sizes: Sizes, onFault: OnFault): P
 }
 
 async function readSamples(path: string, sizes: Sizes, onFault: OnFault): Promise<CorpusSample[]> {
-  const table = await readParquet(path, SAMPLES);
+  const table = await readParquet(path, SAMPLE_TABLE);
   return table.user.flatMap((user, row) =>
     orFault(onFault, () => {
       const history = table.history[row], target = table.item[row];

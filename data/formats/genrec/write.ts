@@ -5,23 +5,23 @@ import {
   ATTACHMENTS,
   DATASET_JSON,
   type DatasetJson,
-  INTERACTIONS,
-  ITEMS,
-  SAMPLES,
-  USERS,
+  INTERACTION_TABLE,
+  ITEM_TABLE,
+  SAMPLE_TABLE,
+  USER_TABLE,
 } from "./layout.ts";
 import { formatIndex } from "../index_file.ts";
 import { formatParquet } from "../../../base/files/parquet_writer.ts";
 import { statisticsOf } from "../../statistics.ts";
 import { ALL_FIELDS } from "../../convert/fields.ts";
-import type { DatasetWriter, NamedFile, WriteOptions } from "../../convert/writer.ts";
+import type { DatasetWriteOptions, DatasetWriter, NamedFile } from "../../convert/writer.ts";
 
 /** Our directory holds everything. */
-export const genrec: DatasetWriter = {
+export const genrecWriter: DatasetWriter = {
   name: "genrec",
   holds: ALL_FIELDS,
 
-  *files(corpus: Corpus, { origin }: WriteOptions): Generator<NamedFile> {
+  *files(corpus: Corpus, { origin }: DatasetWriteOptions): Generator<NamedFile> {
     const hashes: Record<string, string> = {};
     for (const [path, bytes] of content(corpus)) {
       hashes[path] = createHash("sha256").update(bytes).digest("hex");
@@ -49,7 +49,7 @@ function* content(corpus: Corpus): Generator<[path: string, bytes: Uint8Array]> 
     corpus;
   yield [
     "items.parquet",
-    formatParquet(ITEMS, {
+    formatParquet(ITEM_TABLE, {
       item: [...items.keys()],
       id: items.map(({ id }) => id),
       title: items.map(({ title }) => title),
@@ -63,7 +63,7 @@ function* content(corpus: Corpus): Generator<[path: string, bytes: Uint8Array]> 
   ];
   yield [
     "users.parquet",
-    formatParquet(USERS, {
+    formatParquet(USER_TABLE, {
       user: [...users.keys()],
       id: users.map(({ id }) => id),
       attributes: users.map(attributesCell),
@@ -73,7 +73,7 @@ function* content(corpus: Corpus): Generator<[path: string, bytes: Uint8Array]> 
     Array.from(buyers, (_, row) => column === undefined || Number.isNaN(column[row]) ? null : column[row]);
   yield [
     "interactions.parquet",
-    formatParquet(INTERACTIONS, {
+    formatParquet(INTERACTION_TABLE, {
       user: [...buyers],
       item: [...bought],
       time: known(times),
@@ -89,7 +89,7 @@ function* content(corpus: Corpus): Generator<[path: string, bytes: Uint8Array]> 
 }
 
 function samplesTable(samples: readonly CorpusSample[]): Uint8Array {
-  return formatParquet(SAMPLES, {
+  return formatParquet(SAMPLE_TABLE, {
     user: samples.map(({ user }) => user),
     history: samples.map(({ history }) => history),
     item: samples.map(({ target }) => target),

@@ -38,7 +38,7 @@ export const MIN_ITEMS = 3;
  * train target. Titles come from `item.json` where there is one; before SIDs exist, that is there alone.
  * Source: arXiv:2405.07314, section 4.1.
  */
-export const letter: DatasetFormat = {
+export const letterFormat: DatasetFormat = {
   name: "LETTER",
   layout: "inter.json, index.json, optionally item.json",
 

@@ -8,7 +8,7 @@ import { ITEM_FIELDS, notHeld } from "../../convert/fields.ts";
 import type { DatasetWriter, NamedFile } from "../../convert/writer.ts";
 
 /** LETTER's and LC-Rec's files: users' sequences, from which the split follows, index and items. */
-export const letter: DatasetWriter = {
+export const letterWriter: DatasetWriter = {
   name: "letter",
   holds: [
     "SIDs",

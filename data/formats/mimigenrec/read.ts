@@ -26,7 +26,7 @@ const ITEMS = fileNamed("item.json");
  * of time. Rows of other tasks and every wording are kept. Users are not told apart. Of items with one SID the first is
  * meant. `item.json`, which MIMIGenRec leaves elsewhere, gives titles where it is there. Source: MIMIGenRec's files.
  */
-export const mimigenrec: DatasetFormat = {
+export const mimigenrecFormat: DatasetFormat = {
   name: "MIMIGenRec",
   layout: "id2sid.json, new_tokens.json, sft/*.json, rl/*.json",
 

@@ -3,7 +3,7 @@ import { sftRow } from "./rows.ts";
 import type { ResultFormat } from "../../result_files/format.ts";
 
 /** MIMIGenRec's results: rows of `sft/test.json` in our wording with predictions, and metrics to four decimals. */
-export const mimigenrec: ResultFormat = {
+export const mimigenrecResults: ResultFormat = {
   name: "mimigenrec",
   row: ({ history, target, predictions }) => ({
     ...sftRow({ ...PROMPTS.next, input: fill(PROMPTS.next.input, "history", history.join(", ")) }, target),

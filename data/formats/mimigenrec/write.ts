@@ -18,7 +18,7 @@ import { fill, PROMPTS, type Wording } from "./write_prompts.ts";
 import { datasetInfo, otherRows } from "./write_tasks.ts";
 import { needSids } from "../../convert/need_sids.ts";
 import { ITEM_FIELDS } from "../../convert/fields.ts";
-import type { DatasetWriter, NamedFile, WriteOptions } from "../../convert/writer.ts";
+import type { DatasetWriteOptions, DatasetWriter, NamedFile } from "../../convert/writer.ts";
 
 const PREFIX = "mimigenrec";
 
@@ -26,7 +26,7 @@ const PREFIX = "mimigenrec";
  * MIMIGenRec's files, and `item.json`, which it ignores here and reading back needs. The wording is our own unless the
  * dataset came with another; rows are not shuffled, since LLaMA-Factory and TRL shuffle them.
  */
-export const mimigenrec: DatasetWriter = {
+export const mimigenrecWriter: DatasetWriter = {
   name: "mimigenrec",
   holds: [
     "SIDs",
@@ -36,7 +36,7 @@ export const mimigenrec: DatasetWriter = {
     "the order of samples",
   ],
 
-  *files(corpus: Corpus, { tokenOrder }: WriteOptions): Generator<NamedFile> {
+  *files(corpus: Corpus, { tokenOrder }: DatasetWriteOptions): Generator<NamedFile> {
     const { items, attachments } = corpus;
     const sids = needSids(corpus, "mimigenrec");
     yield ["id2sid.json", [formatIndex(sids, "indent4")]];

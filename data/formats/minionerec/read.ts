@@ -52,7 +52,7 @@ const KEPT_AS_TEXT = /(^|\.)(index\..+|review|inter)\.json$/;
  * ten items, split by time over all users. Before SIDs exist, its `.inter` splits and items. Source: the files of
  * MiniOneRec (arXiv:2510.24431).
  */
-export const minionerec: DatasetFormat = {
+export const minionerecFormat: DatasetFormat = {
   name: "MiniOneRec",
   layout:
     "train, valid and test .csv, index.json, item.json, info.txt; or train, valid and test .inter, item.json",

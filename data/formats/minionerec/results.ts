@@ -5,7 +5,7 @@ import type { ResultFormat } from "../../result_files/format.ts";
  * MiniOneRec's results: question, target and predictions, the target with the line end that its CSV splits train on.
  * It writes no metrics.
  */
-export const minionerec: ResultFormat = {
+export const minionerecResults: ResultFormat = {
   name: "minionerec",
   row: ({ history, target, predictions }) => ({
     input: fill(PROMPTS.next.input, "history", history.join(", ")),

@@ -12,7 +12,7 @@ import { ITEM_FIELDS } from "../../convert/fields.ts";
 import type { DatasetWriter, NamedFile } from "../../convert/writer.ts";
 
 /** MiniOneRec's files: with SIDs the CSV splits, index, items and info; without, the `.inter` splits and items. */
-export const minionerec: DatasetWriter = {
+export const minionerecWriter: DatasetWriter = {
   name: "minionerec",
   holds: [
     "SIDs",

@@ -12,7 +12,7 @@ import { parseStringCell } from "../list_cell.ts";
 import { readLog, samplesOfLog } from "./log.ts";
 
 /** Longest history of RecBole's sequential models (MAX_ITEM_LIST_LENGTH). */
-export const MAX_HISTORY = 50;
+export const MAX_ITEM_LIST_LENGTH = 50;
 
 /** Columns of an `.item` file that have a field of ours. */
 const ITEM_COLUMNS = [
@@ -42,7 +42,7 @@ function role(suffix: string): FileRole {
  * RecBole's atomic files: `.inter` with a line an interaction, `.item`, `.user`; or a benchmark's `.train.inter`,
  * `.valid.inter` and `.test.inter` with a line a sample. Source: RecBole (arXiv:2011.01731), its atomic files.
  */
-export const recbole: DatasetFormat = {
+export const recboleFormat: DatasetFormat = {
   name: "RecBole",
   layout: "*.inter (or *.train.inter, *.valid.inter, *.test.inter), optionally *.item, *.user",
 
@@ -96,8 +96,8 @@ async function readInteractions(
     interactions,
     unread,
     files: [path],
-    maxHistory: MAX_HISTORY,
-    ...samplesOfLog(log, MAX_HISTORY),
+    maxHistory: MAX_ITEM_LIST_LENGTH,
+    ...samplesOfLog(log, MAX_ITEM_LIST_LENGTH),
   };
 }
 

@@ -3,13 +3,13 @@ import type { Attributes, Corpus } from "../../corpus.ts";
 import { splits } from "../../dataset.ts";
 import { purchasesOf, sequencesOf } from "../../interactions.ts";
 import { formatListCell } from "../list_cell.ts";
-import { MAX_HISTORY } from "./read.ts";
+import { MAX_ITEM_LIST_LENGTH } from "./read.ts";
 import { NO_SPLIT } from "./log.ts";
 import { ITEM_FIELDS } from "../../convert/fields.ts";
 import type { DatasetWriter, NamedFile } from "../../convert/writer.ts";
 
 /** RecBole's atomic files, named after the dataset, as is the folder that RecBole looks for. */
-export const recbole: DatasetWriter = {
+export const recboleWriter: DatasetWriter = {
   name: "recbole",
   holds: [
     ...ITEM_FIELDS,
@@ -31,7 +31,8 @@ export const recbole: DatasetWriter = {
     if (users.some(({ attributes }) => attributes !== undefined)) yield [`${name}.user`, userLines(users)];
   },
 
-  leftOut: ({ maxHistory }) => maxHistory === MAX_HISTORY ? [] : [`the history length ${maxHistory}`],
+  leftOut: ({ maxHistory }) =>
+    maxHistory === MAX_ITEM_LIST_LENGTH ? [] : [`the history length ${maxHistory}`],
 };
 
 /**

@@ -3,12 +3,12 @@ import { errorOf, TOLERANCE } from "../../../bench/kernels/check.ts";
 import { oursOn } from "../../../bench/kernels/ours.ts";
 import { pad, unpad } from "../../../bench/layouts/padded.ts";
 import { referenceLosses } from "../../../bench/kernels/reference_step.ts";
-import type { StepWorkload, Workload } from "../../../bench/kernels/workload.ts";
+import type { BenchWorkload, StepWorkload } from "../../../bench/kernels/workload.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 
 Deno.test("oursOn() gives results that the benchmark accepts", async () => {
   const ours = oursOn(await Device.open());
-  const workloads: Workload[] = [
+  const workloads: BenchWorkload[] = [
     { kind: "matmul", m: 33, k: 20, n: 12 },
     { kind: "attention", lengths: [5, 1, 9], heads: 2, headDim: 8, backward: true },
   ];

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import {
+  type ContenderTiming,
   ratioOf,
   type RowResult,
   summaryLines,
-  tableLines,
-  type Timing,
+  workloadLines,
 } from "../../../bench/kernels/report.ts";
 
-const timing = (...milliseconds: number[]): Timing => ({ milliseconds, error: 0, residentBytes: 0 });
-const row = (ours: Timing, ...peers: [string, boolean, Timing][]): RowResult => ({
+const timing = (...milliseconds: number[]): ContenderTiming => ({ milliseconds, error: 0, residentBytes: 0 });
+const row = (ours: ContenderTiming, ...peers: [string, boolean, ContenderTiming][]): RowResult => ({
   group: "matmul",
   name: "matmul 1x1 1x1",
   workload: { kind: "matmul", m: 1, k: 1, n: 1 },
@@ -21,17 +21,17 @@ Deno.test("ratioOf() pairs the repetitions", () => {
   assert.deepEqual(ratioOf("matmul", timing(2, 4, 1), timing(6, 8, 5)), { median: 3, low: 2, high: 5 });
 });
 
-Deno.test("tableLines() prints a loss as a loss and says why a peer is absent", () => {
-  const lines = tableLines(
+Deno.test("workloadLines() prints a loss as a loss and says why a peer is absent", () => {
+  const lines = workloadLines(
     row(timing(2), ["fast", false, timing(1)], ["none", true, { absent: "not installed" }]),
   );
   assert.equal(lines[1][4], "0.50x  LOSS");
   assert.deepEqual(lines[2].slice(1), ["none", "not installed", "", ""]);
 });
 
-Deno.test("tableLines() gives no ratio for a wrong result", () => {
-  const wrong: Timing = { milliseconds: [9], error: 0.5, residentBytes: 0 };
-  const [, peer] = tableLines(row(timing(1), ["wrong", true, wrong]));
+Deno.test("workloadLines() gives no ratio for a wrong result", () => {
+  const wrong: ContenderTiming = { milliseconds: [9], error: 0.5, residentBytes: 0 };
+  const [, peer] = workloadLines(row(timing(1), ["wrong", true, wrong]));
   assert.match(peer[2], /^WRONG/);
   assert.equal(peer[4], "");
 });

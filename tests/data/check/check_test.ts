@@ -1,6 +1,6 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
 import { checkDataset, MOST_PROBLEMS } from "../../../data/check/check.ts";
-import { genrec as writer } from "../../../data/formats/genrec/write.ts";
+import { genrecWriter as writer } from "../../../data/formats/genrec/write.ts";
 import type { Corpus } from "../../../data/corpus.ts";
 import { toColumns } from "../../../data/interactions.ts";
 import { trickyCorpus } from "../convert/tricky_corpus.ts";

@@ -25,7 +25,7 @@ async function texts(dir: string): Promise<Record<string, string>> {
 
 Deno.test("genrec holds everything", async () => {
   const corpus = trickyCorpus();
-  await written(corpus, registry.genrec, async (dir) => {
+  await written(corpus, registry.genrecWriter, async (dir) => {
     deepStrictEqual(content(await loadCorpus(dir)), content(corpus));
     deepStrictEqual(await checkDataset(dir).then(({ problems }) => problems), []);
   });
@@ -37,7 +37,7 @@ for (const writer of writers) {
     await written(corpus, writer, async (first) => {
       deepStrictEqual(await checkDataset(first).then(({ problems }) => problems), []);
       const read = await loadCorpus(first);
-      await written(read, registry.genrec, async (ours) => {
+      await written(read, registry.genrecWriter, async (ours) => {
         const again = await loadCorpus(ours);
         deepStrictEqual(content(again), content(read));
         await written(
@@ -106,8 +106,8 @@ function withoutRaw({ attributes }: CorpusItem): Attributes | undefined {
 
 Deno.test("notHeld() names what a format has no place for and what the corpus has", () => {
   const corpus = trickyCorpus();
-  deepStrictEqual(notHeld(corpus, registry.genrec.holds, "genrec"), []);
-  const lost = notHeld(corpus, registry.letter.holds, "letter");
+  deepStrictEqual(notHeld(corpus, registry.genrecWriter.holds, "genrec"), []);
+  const lost = notHeld(corpus, registry.letterWriter.holds, "letter");
   for (
     const field of ["times", "ratings", "sample attributes", "user attributes", "minionerec/index.other.json"]
   ) {
@@ -115,11 +115,11 @@ Deno.test("notHeld() names what a format has no place for and what the corpus ha
   }
   const plain = { ...corpus, interactions: toColumns([]), attachments: {} };
   plain.samples = { train: [{ user: 0, history: [0], target: 1 }], valid: [], test: [] };
-  ok(!notHeld(plain, registry.letter.holds, "letter").includes("times"));
+  ok(!notHeld(plain, registry.letterWriter.holds, "letter").includes("times"));
 });
 
 Deno.test("letter says how many users are too short for it", () => {
-  deepStrictEqual(registry.letter.leftOut!(trickyCorpus()), [
+  deepStrictEqual(registry.letterWriter.leftOut!(trickyCorpus()), [
     "the history length 3",
     "1 users with fewer than 3 interactions",
   ]);
@@ -128,13 +128,13 @@ Deno.test("letter says how many users are too short for it", () => {
 Deno.test("mimigenrec refuses a dataset without SIDs and says where to get some", () => {
   const { sids: _, ...corpus } = trickyCorpus();
   throws(
-    () => [...registry.mimigenrec.files(corpus, PLAIN)],
+    () => [...registry.mimigenrecWriter.files(corpus, PLAIN)],
     /Cannot write tricky as mimigenrec: the format needs SIDs, the dataset has none\. Make some with `genrec sid`/,
   );
 });
 
 Deno.test("replaceSids() leaves no row that names the SIDs before", async () => {
-  await written(trickyCorpus(), registry.mimigenrec, async (dir) => {
+  await written(trickyCorpus(), registry.mimigenrecWriter, async (dir) => {
     const path = `${dir}/sft/valid.json`;
     const rows = JSON.parse(await Deno.readTextFile(path));
     rows[0].input = "After <a_10><b_7><c_2>, what? {history}"; // a template would fill this in
@@ -145,7 +145,7 @@ Deno.test("replaceSids() leaves no row that names the SIDs before", async () => 
     const sids = read.sids!.map((_, item) => ["<a_99>", `<b_${item}>`]);
     const { corpus, dropped } = replaceSids(read, sids);
     deepStrictEqual(dropped, ["mimigenrec/other/sft/valid.json"]);
-    await written(corpus, registry.mimigenrec, async (out) => {
+    await written(corpus, registry.mimigenrecWriter, async (out) => {
       for (const [name, text] of Object.entries(await texts(out))) {
         ok(
           !text.replaceAll(/codes? such as <a_1><b_2><c_3>|code such as <a_1>/g, "").includes("<a_10>"),
@@ -196,7 +196,7 @@ Deno.test("genrec gives back any corpus", async () => {
           samples,
           sids: [0, 1, 2, 3].map((item) => [`<a_${item}>`]),
         };
-        await written(corpus, registry.genrec, async (dir) => {
+        await written(corpus, registry.genrecWriter, async (dir) => {
           deepStrictEqual(content(await loadCorpus(dir)), content(corpus));
         });
       },

@@ -16,7 +16,7 @@ interface Published {
 const published: Published[] = [
   {
     dataset: "minionerec-industrial",
-    writer: writers.minionerec,
+    writer: writers.minionerecWriter,
     files: [
       "train.csv",
       "valid.csv",
@@ -29,7 +29,7 @@ const published: Published[] = [
   },
   {
     dataset: "mimigenrec-industrial",
-    writer: writers.mimigenrec,
+    writer: writers.mimigenrecWriter,
     files: [
       "id2sid.json",
       "new_tokens.json",
@@ -40,7 +40,7 @@ const published: Published[] = [
       "rl/test.json",
     ],
   },
-  { dataset: "letter-instruments", writer: writers.letter, files: ["inter.json", "index.json"] },
+  { dataset: "letter-instruments", writer: writers.letterWriter, files: ["inter.json", "index.json"] },
 ];
 
 for (const { dataset, writer, files } of published) {
@@ -50,7 +50,7 @@ for (const { dataset, writer, files } of published) {
     ignore: dir === undefined,
     async fn() {
       const original = await loadCorpus(dir!);
-      await written(original, writers.genrec, async (ours) => {
+      await written(original, writers.genrecWriter, async (ours) => {
         const read = await loadCorpus(ours);
         deepStrictEqual(content(read), content(original));
         deepStrictEqual(read.unread, []);

@@ -1,9 +1,9 @@
 import type { Corpus } from "../../../data/corpus.ts";
 import { writeFolder } from "../../../data/convert/write_folder.ts";
-import type { DatasetWriter, WriteOptions } from "../../../data/convert/writer.ts";
+import type { DatasetWriteOptions, DatasetWriter } from "../../../data/convert/writer.ts";
 
 /** As `convert` writes without flags, from nowhere. */
-export const PLAIN: WriteOptions = { tokenOrder: "text", origin: { settings: {}, inputs: {} } };
+export const PLAIN: DatasetWriteOptions = { tokenOrder: "text", origin: { settings: {}, inputs: {} } };
 
 /** Writes a corpus in a format and hands over the directory. */
 export async function written(corpus: Corpus, writer: DatasetWriter, use: (dir: string) => Promise<void>) {

@@ -1,5 +1,10 @@
 // Small raw logs, the dataset they should give, and a way to get it from the code.
-import { INTERACTIONS, ITEMS, SAMPLES, USERS } from "../../../data/formats/genrec/layout.ts";
+import {
+  INTERACTION_TABLE,
+  ITEM_TABLE,
+  SAMPLE_TABLE,
+  USER_TABLE,
+} from "../../../data/formats/genrec/layout.ts";
 import { buildDataset, type DatasetManifest } from "../../../data/etl/build_dataset.ts";
 import { EtlConfig } from "../../../data/etl/config.ts";
 import { Engine } from "../../../data/etl/read/engine.ts";
@@ -59,11 +64,11 @@ export async function build(
 /** The tables of `out/` in a folder, column by column. */
 export async function readTables(dir: string) {
   const table = (name: string) => `${dir}/out/${name}.parquet`;
-  const samples = await Promise.all(splits.map((split) => readParquet(table(split), SAMPLES)));
+  const samples = await Promise.all(splits.map((split) => readParquet(table(split), SAMPLE_TABLE)));
   return {
-    items: await readParquet(table("items"), ITEMS),
-    users: await readParquet(table("users"), USERS),
-    interactions: await readParquet(table("interactions"), INTERACTIONS),
+    items: await readParquet(table("items"), ITEM_TABLE),
+    users: await readParquet(table("users"), USER_TABLE),
+    interactions: await readParquet(table("interactions"), INTERACTION_TABLE),
     samples: Object.fromEntries(splits.map((split, s) => [split, samples[s]])) as Record<
       Split,
       typeof samples[0]

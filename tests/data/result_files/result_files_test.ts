@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { mimigenrec } from "../../../data/formats/mimigenrec/results.ts";
-import { minionerec } from "../../../data/formats/minionerec/results.ts";
+import { mimigenrecResults } from "../../../data/formats/mimigenrec/results.ts";
+import { minionerecResults } from "../../../data/formats/minionerec/results.ts";
 import { readResults } from "../../../data/result_files/read.ts";
 import { UserError } from "../../../base/user_error.ts";
 import { withFiles } from "../formats/minionerec/fixture.ts";
@@ -61,19 +61,19 @@ Deno.test("readResults() says what is wrong with a file", async () => {
 const RANKED = { history: ["<a_1>", "<a_2>"], target: "<a_3>", predictions: ["<a_1>", "<a_3>"] };
 
 Deno.test("minionerec rows have question, target with line end, and predictions", () => {
-  const { input, ...rest } = minionerec.row(RANKED);
+  const { input, ...rest } = minionerecResults.row(RANKED);
   assert.match(String(input), /<a_1>, <a_2>/);
   assert.deepEqual(rest, { output: "<a_3>\n", predict: ["<a_1>", "<a_3>"] });
-  assert.deepEqual(minionerec.summary({ hr: { 1: 1 }, ndcg: { 1: 1 } }, "x"), []);
+  assert.deepEqual(minionerecResults.summary({ hr: { 1: 1 }, ndcg: { 1: 1 } }, "x"), []);
 });
 
 Deno.test("mimigenrec rows are test rows with predictions, metrics have four decimals", () => {
-  const row = mimigenrec.row(RANKED);
+  const row = mimigenrecResults.row(RANKED);
   assert.deepEqual(Object.keys(row), ["system", "instruction", "input", "output", "predict"]);
   assert.match(String(row.input), /<a_1>, <a_2>/);
   assert.deepEqual([row.output, row.predict], ["<a_3>", RANKED.predictions]);
   const means = { hr: { 1: 1 / 3, 5: 2 / 3 }, ndcg: { 1: 1 / 3, 5: 0.4768923 } };
-  const [[metrics, json], [table, tsv]] = mimigenrec.summary(means, "eval/final_result.json");
+  const [[metrics, json], [table, tsv]] = mimigenrecResults.summary(means, "eval/final_result.json");
   assert.deepEqual([metrics, table], ["metrics.json", "metrics.tsv"]);
   assert.deepEqual(JSON.parse(json), { "HR@1": 0.3333, "HR@5": 0.6667, "NDCG@1": 0.3333, "NDCG@5": 0.4769 });
   assert.equal(

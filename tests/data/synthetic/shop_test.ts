@@ -1,39 +1,39 @@
 import { deepStrictEqual, notDeepStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
 import { type Sample, splits } from "../../../data/dataset.ts";
 import { embeddings } from "../../../data/synthetic/word_embeddings.ts";
-import { synthetic } from "../../../data/synthetic/shop.ts";
+import { syntheticDataset } from "../../../data/synthetic/shop.ts";
 import { CATEGORIES } from "../../../data/synthetic/words.ts";
-import { popularity, type Scorer, transitions } from "../../../eval/count_scorers.ts";
+import { popularityScorer, type Scorer, transitionScorer } from "../../../eval/count_scorers.ts";
 import { hitsAtK, mean } from "../../../eval/metrics.ts";
 
-const dataset = synthetic();
+const dataset = syntheticDataset();
 
-Deno.test("synthetic() repeats for a seed and differs for another", () => {
-  deepStrictEqual(synthetic({ seed: 3, users: 50 }), synthetic({ seed: 3, users: 50 }));
+Deno.test("syntheticDataset() repeats for a seed and differs for another", () => {
+  deepStrictEqual(syntheticDataset({ seed: 3, users: 50 }), syntheticDataset({ seed: 3, users: 50 }));
   notDeepStrictEqual(
-    synthetic({ seed: 3, users: 50 }).samples.train,
-    synthetic({ seed: 4, users: 50 }).samples.train,
+    syntheticDataset({ seed: 3, users: 50 }).samples.train,
+    syntheticDataset({ seed: 4, users: 50 }).samples.train,
   );
 });
 
-Deno.test("synthetic() has 600 items with distinct titles, brand and category", () => {
+Deno.test("syntheticDataset() has 600 items with distinct titles, brand and category", () => {
   strictEqual(dataset.items.length, 600);
   strictEqual(new Set(dataset.items.map(({ title }) => title)).size, 600);
   ok(dataset.items.every(({ title, brand, categories }) => title.startsWith(brand!) && categories));
 });
 
-Deno.test("synthetic() makes other sizes, down to few and up to every name", () => {
-  strictEqual(synthetic({ items: 50, users: 20 }).items.filter(Boolean).length, 50);
+Deno.test("syntheticDataset() makes other sizes, down to few and up to every name", () => {
+  strictEqual(syntheticDataset({ items: 50, users: 20 }).items.filter(Boolean).length, 50);
   const all =
     CATEGORIES.flatMap(({ brands, products }) =>
       brands.flatMap(() => products.flatMap(({ variants }) => variants))
     ).length;
-  strictEqual(new Set(synthetic({ items: all, users: 20 }).items.map(({ title }) => title)).size, all);
-  throws(() => synthetic({ items: all + 1 }), /expected an integer from 50 to/);
-  throws(() => synthetic({ users: 3 }), /Cannot generate 3 users/);
+  strictEqual(new Set(syntheticDataset({ items: all, users: 20 }).items.map(({ title }) => title)).size, all);
+  throws(() => syntheticDataset({ items: all + 1 }), /expected an integer from 50 to/);
+  throws(() => syntheticDataset({ users: 3 }), /Cannot generate 3 users/);
 });
 
-Deno.test("synthetic() splits 8:1:1 with windows of at most ten items", () => {
+Deno.test("syntheticDataset() splits 8:1:1 with windows of at most ten items", () => {
   const total = splits.reduce((sum, split) => sum + dataset.samples[split].length, 0);
   strictEqual(dataset.samples.train.length, Math.floor(0.8 * total));
   strictEqual(dataset.samples.test.length, total - Math.floor(0.9 * total));
@@ -45,7 +45,7 @@ Deno.test("synthetic() splits 8:1:1 with windows of at most ten items", () => {
   }
 });
 
-Deno.test("synthetic() histories are the train purchases of each user, in order", () => {
+Deno.test("syntheticDataset() histories are the train purchases of each user, in order", () => {
   const bought = dataset.histories.reduce((sum, { items }) => sum + items.length - 1, 0);
   strictEqual(bought, dataset.samples.train.length);
   const later = new Set([...dataset.samples.valid, ...dataset.samples.test].map(({ user }) => user));
@@ -56,7 +56,7 @@ Deno.test("synthetic() histories are the train purchases of each user, in order"
   deepStrictEqual(user.items.slice(-10), next.history);
 });
 
-Deno.test("synthetic() can be learned: transition counts hit far more often than popularity", () => {
+Deno.test("syntheticDataset() can be learned: transition counts hit far more often than popularity", () => {
   const hitRate = (scorer: Scorer, samples: Sample[]) =>
     mean(hitsAtK(
       samples.map(({ history, target }) => {
@@ -66,7 +66,8 @@ Deno.test("synthetic() can be learned: transition counts hit far more often than
       10,
     ));
   const { train, test } = dataset.samples;
-  const popular = hitRate(popularity(train, 600), test), moved = hitRate(transitions(train, 600), test);
+  const popular = hitRate(popularityScorer(train, 600), test),
+    moved = hitRate(transitionScorer(train, 600), test);
   ok(popular < 0.1, `popularity ${popular}`);
   ok(moved > 0.6, `transitions ${moved}`);
 });

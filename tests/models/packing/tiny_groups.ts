@@ -4,7 +4,7 @@ import { DeviceTrie } from "../../../decode/device_trie.ts";
 import type { Device } from "../../../kernels/gpu/device.ts";
 import { Tape } from "../../../kernels/tape.ts";
 import type { Flat } from "../../../kernels/gpu/tensor.ts";
-import type { Normalisation } from "../../../kernels/trie/trie_log_softmax.ts";
+import type { TokenNormalisation } from "../../../kernels/trie/trie_log_softmax.ts";
 import type { Decoder } from "../../../models/decoder/decoder.ts";
 import { PackedGroupsBuffer } from "../../../models/packing/packed_groups.ts";
 import type { PackedRows } from "../../../models/packing/packed_tokens.ts";
@@ -63,7 +63,7 @@ export async function probabilities(
   decoder: Decoder,
   packed: PackedRows,
   actions: { offsets: Flat; tokens: Flat; nodes: Flat },
-  normalisation: Normalisation,
+  normalisation: TokenNormalisation,
   coefficients?: Float32Array,
 ) {
   const { device, parameters } = decoder;
@@ -91,7 +91,7 @@ export async function probabilities(
 export async function treeProbabilities(
   decoder: Decoder,
   groups: readonly CompletionGroup[],
-  normalisation: Normalisation,
+  normalisation: TokenNormalisation,
   coefficients?: readonly number[],
 ) {
   const capacity = capacityOf(groups);

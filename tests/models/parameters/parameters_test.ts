@@ -3,7 +3,7 @@ import { BeamSearch } from "../../../decode/beam_search.ts";
 import { DeviceTrie } from "../../../decode/device_trie.ts";
 import type { Layout } from "../../../kernels/gpu/tensor.ts";
 import { noise } from "../../../kernels/gpu/spec.ts";
-import { NORMALISATIONS } from "../../../kernels/trie/trie_log_softmax.ts";
+import { TOKEN_NORMALISATIONS } from "../../../kernels/trie/trie_log_softmax.ts";
 import { Decoder } from "../../../models/decoder/decoder.ts";
 import { layoutParameters } from "../../../models/parameters/parameter_layout.ts";
 import { Parameters, type TensorMap } from "../../../models/parameters/parameters.ts";
@@ -134,7 +134,7 @@ for (const layout of LAYOUTS) {
     assert.deepEqual([whole.head.length, cut.head.length], [1, 3]);
     for (const sids of catalogues) {
       const trie = new DeviceTrie(device, buildTrie(sids));
-      for (const normalisation of NORMALISATIONS) {
+      for (const normalisation of TOKEN_NORMALISATIONS) {
         const [expected, found] = await Promise.all(
           [whole, cut].map((decoder) =>
             new BeamSearch(device, decoder, trie, { beams: 6, normalisation }).run(prompts)

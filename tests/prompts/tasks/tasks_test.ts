@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { ALIGNMENT_TASKS, alignmentTask } from "../../../prompts/tasks/by_name.ts";
 import { cutText } from "../../../prompts/rows/item_texts.ts";
 import type { TaskInput } from "../../../prompts/tasks/task.ts";
-import { genrec } from "../../../prompts/built_in.ts";
+import { genrecTemplates } from "../../../prompts/built_in.ts";
 import fc from "../../property.ts";
 import { smallShop, tinyTokenizer, workshop } from "../workshop.ts";
 
@@ -14,7 +14,7 @@ const rowsOf = (name: string, input: TaskInput) => {
 Deno.test("every task but rows has a wording of ours, and its rows fill just the places that it names", async () => {
   const { input } = await workshop();
   for (const task of ALIGNMENT_TASKS) {
-    assert.equal(Object.hasOwn(genrec.tasks, task.name), task.name !== "rows", task.name);
+    assert.equal(Object.hasOwn(genrecTemplates.tasks, task.name), task.name !== "rows", task.name);
     assert.equal(task.missing(input), undefined, task.name);
     const { rows } = rowsOf(task.name, input);
     assert.ok(rows.length > 0, task.name);

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { synthetic } from "../../../data/synthetic/shop.ts";
+import { syntheticDataset } from "../../../data/synthetic/shop.ts";
 import { UserError } from "../../../base/user_error.ts";
 import {
-  markovChain,
-  popularity as bestsellers,
-  repeatRecent,
-  transitions as weighted,
+  markovChainScorer,
+  popularityScorer as bestsellers,
+  repeatRecentScorer,
+  transitionScorer as weighted,
 } from "../../../eval/count_scorers.ts";
 import { mean, ndcgAtK } from "../../../eval/metrics.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
@@ -14,12 +14,12 @@ import { loadBaseline } from "../../../train/baselines/load.ts";
 import type { BaselineEpoch, BaselineInput } from "../../../train/baselines/method.ts";
 import { RunDirectory } from "../../../train/run/run_directory.ts";
 
-const dataset = synthetic({ seed: 1, items: 60, users: 80 });
+const dataset = syntheticDataset({ seed: 1, items: 60, users: 80 });
 const pairs = [
   [popularity, bestsellers],
-  [repeat, repeatRecent],
+  [repeat, repeatRecentScorer],
   [transitions, weighted],
-  [markov, markovChain],
+  [markov, markovChainScorer],
 ] as const;
 
 async function train(method: typeof popularity, out: string, more: Partial<BaselineInput> = {}) {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { synthetic } from "../../../data/synthetic/shop.ts";
+import { syntheticDataset } from "../../../data/synthetic/shop.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { rankOf } from "../../../train/baselines/item_training.ts";
 import { caser } from "../../../train/baselines/caser.ts";
@@ -10,7 +10,7 @@ import type { BaselineMethod } from "../../../train/baselines/method.ts";
 import { ndcgAtK } from "../../../eval/metrics.ts";
 import { RunDirectory } from "../../../train/run/run_directory.ts";
 
-const dataset = synthetic({ seed: 1, items: 60, users: 80 });
+const dataset = syntheticDataset({ seed: 1, items: 60, users: 80 });
 const methods = [
   // A state within (-1, 1) asks for longer vectors than a normalised one.
   { method: gru4rec, settings: { learningRate: 0.03, initializerRange: 0.3 } },

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { synthetic } from "../../../data/synthetic/shop.ts";
+import { syntheticDataset } from "../../../data/synthetic/shop.ts";
 import { ndcgAtK } from "../../../eval/metrics.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { best } from "../../../train/baselines/item_baseline.ts";
@@ -11,7 +11,7 @@ import { DivergenceError } from "../../../train/run/checkpoint.ts";
 import { baselineScorer } from "../../../train/rl/scorers/baseline.ts";
 import { RunDirectory } from "../../../train/run/run_directory.ts";
 
-const dataset = synthetic({ seed: 1, items: 60, users: 80 });
+const dataset = syntheticDataset({ seed: 1, items: 60, users: 80 });
 
 const small = {
   hiddenSize: 16,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Dataset } from "../../../data/dataset.ts";
-import { synthetic } from "../../../data/synthetic/shop.ts";
+import { syntheticDataset } from "../../../data/synthetic/shop.ts";
 import { UserError } from "../../../base/user_error.ts";
 import { mean, ndcgAtK } from "../../../eval/metrics.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
@@ -12,7 +12,7 @@ import { RunDirectory } from "../../../train/run/run_directory.ts";
 
 // After an item comes the next one; the last two of 16 share a SID.
 const shop = {
-  ...synthetic({ seed: 1, items: 50, users: 48 }),
+  ...syntheticDataset({ seed: 1, items: 50, users: 48 }),
   items: Array.from({ length: 16 }, (_, i) => ({ title: `item ${i}` })),
 };
 const bought = Array.from({ length: 48 }, (_, u) => Array.from({ length: 8 }, (_, i) => (u + i) % 16));

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import type { Dataset } from "../../../data/dataset.ts";
-import { synthetic } from "../../../data/synthetic/shop.ts";
+import { syntheticDataset } from "../../../data/synthetic/shop.ts";
 import { UserError } from "../../../base/user_error.ts";
 import { type ItemGroup, PairData, pairGroups } from "../../../train/encoder_decoder/pair_data.ts";
 
-const shop = synthetic({ seed: 1, items: 60, users: 80 });
+const shop = syntheticDataset({ seed: 1, items: 60, users: 80 });
 
 function groupsOf(data: PairData, epoch: number): ItemGroup[] {
   return Array.from({ length: data.steps(epoch) }, (_, step) => data.groups(epoch, step)).flat();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { PhiloxStream } from "../../../base/philox.ts";
-import { synthetic } from "../../../data/synthetic/shop.ts";
+import { syntheticDataset } from "../../../data/synthetic/shop.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { readSafetensors } from "../../../models/safetensors/safetensors.ts";
 import { rqVae } from "../../../sid/methods/rq_vae.ts";
@@ -8,13 +8,17 @@ import { codeTable, tokenStrings } from "../../../train/etegrec/code_table.ts";
 import type { EtegrecConfig } from "../../../train/etegrec/config.ts";
 import { type JointInput, PhaseSchedules, trainJoint } from "../../../train/etegrec/joint.ts";
 import { EtegrecSchema } from "../../../train/etegrec/schema.ts";
-import { readTokenizer, type StoredTokenizer, Tokenizer } from "../../../train/etegrec/tokenizer.ts";
+import {
+  ItemTokenizer,
+  readItemTokenizer,
+  type StoredItemTokenizer,
+} from "../../../train/etegrec/tokenizer.ts";
 import { pretrainingConfig } from "../../../train/etegrec/tokenizer_config.ts";
 import { RunDirectory } from "../../../train/run/run_directory.ts";
 
 const ITEMS = 50;
 const WIDTH = 8;
-const dataset = synthetic({ seed: 1, items: ITEMS, users: 30 });
+const dataset = syntheticDataset({ seed: 1, items: ITEMS, users: 30 });
 const random = new PhiloxStream(1, "test vectors");
 const vectors = {
   data: Float32Array.from({ length: ITEMS * WIDTH }, () => random.normal()),
@@ -51,7 +55,7 @@ const config: EtegrecConfig = EtegrecSchema.parse({
 
 const device = await Device.open();
 const fit = await rqVae.fit(device, { embeddings: vectors }, pretrainingConfig(config, 1));
-const start: StoredTokenizer = { ...fit.model, normalize: config.tokenizerNormalize };
+const start: StoredItemTokenizer = { ...fit.model, normalize: config.tokenizerNormalize };
 
 async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
@@ -159,7 +163,7 @@ Deno.test("trainJoint() logs each phase with its losses, its own learning rate a
     assert.deepEqual(told.map(([, changed]) => changed), [epochs[0].changedItems, epochs[2].changedItems]);
     assert.ok(told[0][1] > 0 && told[0][1] <= ITEMS);
     const latest = await run.checkpoint("latest");
-    const tokenizer = new Tokenizer(device, vectors, await readTokenizer(latest));
+    const tokenizer = new ItemTokenizer(device, vectors, await readItemTokenizer(latest));
     const sids = tokenStrings(await codeTable(tokenizer, config));
     tokenizer.destroy();
     const index = JSON.parse(await Deno.readTextFile(`${latest}/index.json`));

@@ -7,8 +7,8 @@ import { fitNormalizer, normalizerTensors } from "../../../sid/normalize.ts";
 import { codeTable, type CodeTableConfig } from "../../../train/etegrec/code_table.ts";
 import {
   checkTokenizer,
-  type StoredTokenizer,
-  Tokenizer,
+  ItemTokenizer,
+  type StoredItemTokenizer,
   tokenizerFolder,
 } from "../../../train/etegrec/tokenizer.ts";
 
@@ -18,7 +18,7 @@ const device = await Device.open();
 /** A tokenizer of fresh weights, and vectors that it reads. */
 function fresh(
   rows: number,
-): { stored: StoredTokenizer; vectors: ConstructorParameters<typeof Tokenizer>[1] } {
+): { stored: StoredItemTokenizer; vectors: ConstructorParameters<typeof ItemTokenizer>[1] } {
   const codebookSizes = new Array<number>(SIZES.levels).fill(SIZES.codebookSize);
   const shape = { width: SIZES.width, layers: [8], latentWidth: SIZES.latentDim, codebookSizes };
   const model = new RqVae(device, { ...shape, skip: false, batchNorm: false });
@@ -57,7 +57,7 @@ Deno.test("tokenizerFolder() says where there is no tokenizer", async () => {
 
 Deno.test("codeTable() tells items of equal codes apart as long as there are codes to do so", async () => {
   const { stored, vectors } = fresh(4); // all items alike
-  const tokenizer = new Tokenizer(device, vectors, stored);
+  const tokenizer = new ItemTokenizer(device, vectors, stored);
   const table = (settings: Partial<CodeTableConfig>) =>
     codeTable(tokenizer, { uniqueness: "extra-level", suffixCodes: 4, maxHistory: 5, ...settings });
   try {
@@ -75,7 +75,7 @@ Deno.test("codeTable() tells items of equal codes apart as long as there are cod
   } finally {
     tokenizer.destroy();
   }
-  const three = new Tokenizer(device, { ...vectors, data: vectors.data.slice(4), rows: 3 }, stored);
+  const three = new ItemTokenizer(device, { ...vectors, data: vectors.data.slice(4), rows: 3 }, stored);
   const { codes, tokens } = await codeTable(three, { uniqueness: "forge", suffixCodes: 4, maxHistory: 5 });
   three.destroy();
   assert.deepEqual(tokens.sizes, [3, 3]);

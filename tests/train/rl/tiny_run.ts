@@ -1,5 +1,5 @@
 // Runs of reinforcement learning on 50 items, from a model that a few steps of fine-tuning made.
-import { synthetic } from "../../../data/synthetic/shop.ts";
+import { syntheticDataset } from "../../../data/synthetic/shop.ts";
 import { DeviceTrie } from "../../../decode/device_trie.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { SidVocabulary } from "../../../sid/tokens.ts";
@@ -18,7 +18,7 @@ import { sftConfig } from "../../../train/sft/config.ts";
 import { sidInputs } from "../../../train/sft/sid_inputs.ts";
 import { Validation } from "../../../train/run/validation.ts";
 
-export const dataset = synthetic({ seed: 1, items: 50, users: 60 });
+export const dataset = syntheticDataset({ seed: 1, items: 50, users: 60 });
 const sids = dataset.items.map((_, i) => [`<a_${i % 10}>`, `<b_${Math.floor(i / 10)}>`]);
 const vocabulary = SidVocabulary.fromSids(sids);
 const sft = sftConfig({

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { freshState, type RlState } from "../../../train/rl/state.ts";
+import { freshRlState, type RlState } from "../../../train/rl/state.ts";
 import { verdict } from "../../../train/rl/verdict.ts";
 
 const state = (step: number, firstRanks: number[], bestRanks: number[]): RlState => ({
-  ...freshState(),
+  ...freshRlState(),
   step: 40,
   validations: 5,
   best: { step, score: 0, stale: 0 },

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { PhiloxStream } from "../../../base/philox.ts";
-import { synthetic } from "../../../data/synthetic/shop.ts";
+import { syntheticDataset } from "../../../data/synthetic/shop.ts";
 import { UserError } from "../../../base/user_error.ts";
 import { drawNegatives, itemSequences } from "../../../train/run/item_sequences.ts";
 import fc from "../../property.ts";
 
-const base = synthetic({ seed: 1, items: 60, users: 80 });
+const base = syntheticDataset({ seed: 1, items: 60, users: 80 });
 const datasetOf = (histories: number[][]) => ({
   ...base,
   histories: histories.map((items, i) => ({ user: `U${i}`, items })),

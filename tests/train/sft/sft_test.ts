@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { synthetic } from "../../../data/synthetic/shop.ts";
+import { syntheticDataset } from "../../../data/synthetic/shop.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { SidVocabulary } from "../../../sid/tokens.ts";
 import { loadDecoder } from "../../../train/run/checkpoint.ts";
@@ -11,7 +11,7 @@ import { type SftInput, trainSft } from "../../../train/sft/sft.ts";
 import { sidInputs } from "../../../train/sft/sid_inputs.ts";
 import { Validation } from "../../../train/run/validation.ts";
 
-const dataset = synthetic({ seed: 1, items: 60, users: 80 });
+const dataset = syntheticDataset({ seed: 1, items: 60, users: 80 });
 const sids = dataset.items.map((_, i) => [`<a_${i % 8}>`, `<b_${Math.floor(i / 8)}>`]);
 const vocabulary = SidVocabulary.fromSids(sids);
 

@@ -4,7 +4,7 @@ import type { Device } from "../../../kernels/gpu/device.ts";
 import { POLICY_STATISTICS, policyLoss, type PolicyObjective } from "../../../kernels/policy/policy_loss.ts";
 import { Tape } from "../../../kernels/tape.ts";
 import type { Flat } from "../../../kernels/gpu/tensor.ts";
-import type { Normalisation } from "../../../kernels/trie/trie_log_softmax.ts";
+import type { TokenNormalisation } from "../../../kernels/trie/trie_log_softmax.ts";
 import type { Optimizer } from "../../../models/optimizer/optimizer.ts";
 import {
   createPolicyScratch,
@@ -41,7 +41,7 @@ export interface PolicyUpdateOptions {
   /** What importance ratios are taken against: the policy that made the rollout, or the reference. */
   ratioAgainst: "old" | "reference";
   /** What probabilities are normalised over. */
-  normalisation: Normalisation;
+  normalisation: TokenNormalisation;
   /** Updates a rollout. */
   numIterations: number;
   /** Weight of the entropy in the objective; the entropy of every row counts the same. */

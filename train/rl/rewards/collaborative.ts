@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { UserError } from "../../../base/user_error.ts";
-import { catalogueScores, transitions } from "../../../eval/count_scorers.ts";
+import { catalogueScores, transitionScorer } from "../../../eval/count_scorers.ts";
 import { gain } from "./hits.ts";
 import { baselineScorer } from "../scorers/baseline.ts";
 import type { ItemScorer, ScorerMethod } from "../scorers/scorer.ts";
@@ -12,7 +12,7 @@ const transitionCounts: ScorerMethod = {
   open(source, { dataset }) {
     if (source !== "transitions") return undefined;
     const count = dataset.items.length;
-    const scorer = transitions(dataset.samples.train, count);
+    const scorer = transitionScorer(dataset.samples.train, count);
     return { scores: (history) => catalogueScores(scorer, history, count) };
   },
 };

@@ -3,7 +3,7 @@ import { readMatrix } from "../../../base/npy.ts";
 import { diskFiles } from "../../../base/files/disk_files.ts";
 import { UserError } from "../../../base/user_error.ts";
 import type { Dataset } from "../../../data/dataset.ts";
-import { type Embeddings, rowsOfItems } from "../../../sid/embeddings.ts";
+import { type Embeddings, withoutPaddingRow } from "../../../sid/embeddings.ts";
 import { normalizeRows } from "../../../sid/fuse.ts";
 import type { RewardMethod } from "./reward.ts";
 
@@ -48,7 +48,7 @@ export const semantic: RewardMethod<SemanticConfig> = {
 };
 
 function rowsOf(embeddings: Embeddings, path: string, { name, items }: Dataset): Embeddings {
-  const vectors = rowsOfItems(embeddings, items.length);
+  const vectors = withoutPaddingRow(embeddings, items.length);
   if (vectors) return vectors;
   throw new UserError(
     `Cannot reward by the embeddings of ${path}: it has ${embeddings.rows} rows, expected ${items.length}, the items of ` +

@@ -2,27 +2,27 @@ import assert from "node:assert/strict";
 import {
   cleanJoined,
   cleanList,
-  cleanText,
   cleanTitle,
   printedDescription,
   type TitleRules,
+  withoutHtml,
 } from "../../../../data/etl/read/clean_text.ts";
 import { parseStringCell } from "../../../../data/formats/list_cell.ts";
 
 const strict: TitleRules = { filter: "strict", maxWords: 20, twoEntities: false };
 
-Deno.test("cleanText() drops tags, decodes entities and makes white space one space", () => {
-  assert.equal(cleanText(" Tom&#39;s  <b>Big</b>\tTape&nbsp;&amp;<br/>Glue\n"), "Tom's Big Tape & Glue");
-  assert.equal(cleanText("<style>p { x }</style>a<!-- b -->c <script>d()</script>"), "a c");
+Deno.test("withoutHtml() drops tags, decodes entities and makes white space one space", () => {
+  assert.equal(withoutHtml(" Tom&#39;s  <b>Big</b>\tTape&nbsp;&amp;<br/>Glue\n"), "Tom's Big Tape & Glue");
+  assert.equal(withoutHtml("<style>p { x }</style>a<!-- b -->c <script>d()</script>"), "a c");
 });
 
-Deno.test("cleanText() leaves what is no HTML", () => {
+Deno.test("withoutHtml() leaves what is no HTML", () => {
   assert.equal(
-    cleanText("2 < 3 & 5 > 4, AT&T, &copy 1, H<sub>2</sub>O"),
+    withoutHtml("2 < 3 & 5 > 4, AT&T, &copy 1, H<sub>2</sub>O"),
     "2 < 3 & 5 > 4, AT&T, &copy 1, H2O",
   );
   // Escaped tags are text about tags.
-  assert.equal(cleanText("&lt;b&gt; tag"), "<b> tag");
+  assert.equal(withoutHtml("&lt;b&gt; tag"), "<b> tag");
 });
 
 Deno.test("cleanTitle() under strict leaves out page code, one character and over 20 words", () => {

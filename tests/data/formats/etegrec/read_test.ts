@@ -1,6 +1,6 @@
 import { deepStrictEqual, ok, rejects } from "node:assert/strict";
-import { etegrec as writer } from "../../../../data/formats/etegrec/write.ts";
-import { etegrec } from "../../../../data/formats/etegrec/read.ts";
+import { etegrecWriter as writer } from "../../../../data/formats/etegrec/write.ts";
+import { etegrecFormat } from "../../../../data/formats/etegrec/read.ts";
 import { loadCorpus } from "../../../../data/formats/load.ts";
 import { written } from "../../convert/written.ts";
 import { type Files, withFiles } from "../minionerec/fixture.ts";
@@ -18,7 +18,7 @@ const files: Files = {
 
 Deno.test("etegrec numbers items as its map does and takes times from the log", async () => {
   await withFiles(files, async (dir) => {
-    ok(await etegrec.recognises(dir));
+    ok(await etegrecFormat.recognises(dir));
     const corpus = await loadCorpus(dir);
     deepStrictEqual(corpus.items.map(({ id }) => id), ["B1", "B2", "B3"]);
     deepStrictEqual(corpus.users, [{ id: "u7" }]);

@@ -1,9 +1,9 @@
 import { deepStrictEqual, rejects } from "node:assert/strict";
 import { checkDataset } from "../../../../data/check/check.ts";
-import { genrec as writer } from "../../../../data/formats/genrec/write.ts";
-import { INTERACTIONS, ITEMS, SAMPLES } from "../../../../data/formats/genrec/layout.ts";
+import { genrecWriter as writer } from "../../../../data/formats/genrec/write.ts";
+import { INTERACTION_TABLE, ITEM_TABLE, SAMPLE_TABLE } from "../../../../data/formats/genrec/layout.ts";
 import { loadCorpus, loadDataset } from "../../../../data/formats/load.ts";
-import { readParquet, type Table, type TableType } from "../../../../base/files/parquet_file.ts";
+import { type ParquetTable, readParquet, type TableType } from "../../../../base/files/parquet_file.ts";
 import { formatParquet } from "../../../../base/files/parquet_writer.ts";
 import { trickyCorpus } from "../../convert/tricky_corpus.ts";
 import { written } from "../../convert/written.ts";
@@ -36,7 +36,7 @@ Deno.test("genrec under leave-one-out trains on all that is not held out, sample
 async function refuses<const T extends TableType>(
   table: string,
   type: T,
-  change: (table: Table<T>) => void,
+  change: (table: ParquetTable<T>) => void,
   message: RegExp,
 ) {
   await written(trickyCorpus(), writer, async (dir) => {
@@ -57,37 +57,37 @@ async function refuses<const T extends TableType>(
 Deno.test("genrec names table, row and column of a number that is none of the catalogue", async () => {
   await refuses(
     "train",
-    SAMPLES,
+    SAMPLE_TABLE,
     ({ item }) => item[1] = 5,
     /train\.parquet row 1, column item: .*from 0 to 4, found 5/,
   );
   await refuses(
     "test",
-    SAMPLES,
+    SAMPLE_TABLE,
     ({ history }) => history[0] = [-1],
     /test\.parquet row 0, column history: .* found -1/,
   );
   await refuses(
     "valid",
-    SAMPLES,
+    SAMPLE_TABLE,
     ({ user }) => user[0] = 3,
     /valid\.parquet row 0, column user: .*from 0 to 2, found 3/,
   );
   await refuses(
     "interactions",
-    INTERACTIONS,
+    INTERACTION_TABLE,
     ({ item }) => item[7] = 9,
     /interactions\.parquet row 7, column item/,
   );
   await refuses(
     "items",
-    ITEMS,
+    ITEM_TABLE,
     ({ item }) => item[2] = 3,
     /items\.parquet, column item: expected 2 in row 2, found 3/,
   );
   await refuses(
     "train",
-    SAMPLES,
+    SAMPLE_TABLE,
     ({ attributes }) => attributes[0] = "[1]",
     /train\.parquet row 0, column attributes: expected a JSON object, found "\[1\]"/,
   );

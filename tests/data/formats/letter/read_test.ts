@@ -1,5 +1,5 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
-import { letter } from "../../../../data/formats/letter/read.ts";
+import { letterFormat } from "../../../../data/formats/letter/read.ts";
 import { loadDataset } from "../../../../data/formats/load.ts";
 import { type Files, minionerecFiles, withFiles } from "../minionerec/fixture.ts";
 import { realData } from "../../real_data.ts";
@@ -11,7 +11,7 @@ const files: Files = {
 
 Deno.test("letter holds out the last two items of each user", async () => {
   await withFiles(files, async (dir) => {
-    ok(await letter.recognises(dir));
+    ok(await letterFormat.recognises(dir));
     const dataset = await loadDataset(dir);
     deepStrictEqual(dataset.samples, {
       train: [{ user: "0", history: [0], target: 1 }],
@@ -29,8 +29,8 @@ Deno.test("letter takes titles from item.json", async () => {
 });
 
 Deno.test("letter leaves directories with CSV splits to others", async () => {
-  await withFiles({ ...files, "train/toys.csv": "" }, async (dir) => ok(!await letter.recognises(dir)));
-  await withFiles({ "index.json": "{}" }, async (dir) => ok(!await letter.recognises(dir)));
+  await withFiles({ ...files, "train/toys.csv": "" }, async (dir) => ok(!await letterFormat.recognises(dir)));
+  await withFiles({ "index.json": "{}" }, async (dir) => ok(!await letterFormat.recognises(dir)));
 });
 
 Deno.test("letter names the user and place of a bad value", async () => {
@@ -45,7 +45,7 @@ Deno.test("letter names the user and place of a bad value", async () => {
     [{ "index.json": `{"0": ["<a_0>"], "2": ["<a_1>"]}` }, /found no key "1"/],
   ];
   for (const [change, message] of cases) {
-    await withFiles({ ...files, ...change }, async (dir) => await rejects(letter.read(dir), message));
+    await withFiles({ ...files, ...change }, async (dir) => await rejects(letterFormat.read(dir), message));
   }
 });
 

@@ -1,7 +1,7 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
-import { mimigenrec as writer } from "../../../../data/formats/mimigenrec/write.ts";
+import { mimigenrecWriter as writer } from "../../../../data/formats/mimigenrec/write.ts";
 import { loadCorpus } from "../../../../data/formats/load.ts";
-import { mimigenrec } from "../../../../data/formats/mimigenrec/read.ts";
+import { mimigenrecFormat } from "../../../../data/formats/mimigenrec/read.ts";
 import { trickyCorpus } from "../../convert/tricky_corpus.ts";
 import { written } from "../../convert/written.ts";
 import { type Files, withFiles } from "../minionerec/fixture.ts";
@@ -39,7 +39,7 @@ const files: Files = {
 
 Deno.test("mimigenrec puts samples in the order before the shuffle and pairs the rows of both stages", async () => {
   await withFiles(files, async (dir) => {
-    ok(await mimigenrec.recognises(dir));
+    ok(await mimigenrecFormat.recognises(dir));
     const { name, samples, users, attachments } = await loadCorpus(dir);
     strictEqual(name, "Toys");
     deepStrictEqual(samples.train, [

@@ -1,6 +1,6 @@
 import { deepStrictEqual, fail, match, ok, rejects, strictEqual } from "node:assert/strict";
 import { loadDataset } from "../../../../data/formats/load.ts";
-import { minionerec } from "../../../../data/formats/minionerec/read.ts";
+import { minionerecFormat } from "../../../../data/formats/minionerec/read.ts";
 import { UserError } from "../../../../base/user_error.ts";
 import { type Files, minionerecFiles, withFiles } from "./fixture.ts";
 import { realData } from "../../real_data.ts";
@@ -10,7 +10,7 @@ async function refuses(changes: Record<string, string | undefined>, message: Reg
   const files = Object.entries({ ...minionerecFiles(), ...changes }).filter(([, text]) => text !== undefined);
   await withFiles(Object.fromEntries(files) as Files, async (dir) => {
     try {
-      await minionerec.read(dir);
+      await minionerecFormat.read(dir);
     } catch (error) {
       ok(error instanceof UserError, `${error}`);
       match(error.message.replaceAll(`${dir}/`, ""), message);
@@ -28,7 +28,7 @@ function edit(name: string, from: string, to: string): Record<string, string> {
 
 Deno.test("minionerec reads splits, items, SIDs and rebuilds train histories", async () => {
   await withFiles(minionerecFiles(), async (dir) => {
-    ok(await minionerec.recognises(dir));
+    ok(await minionerecFormat.recognises(dir));
     const dataset = await loadDataset(dir);
     deepStrictEqual(dataset.items, [
       { title: "Blue Tape", description: "Sticky. Bob's choice.", brand: "Acme" },
@@ -67,7 +67,7 @@ Deno.test("minionerec finds files under their published names and folders", asyn
     "index/Toys.item.json": files["item.json"],
     [`info/${tail}.txt`]: files["info.txt"],
   }, async (dir) => {
-    ok(await minionerec.recognises(dir));
+    ok(await minionerecFormat.recognises(dir));
     const { name, samples } = await loadDataset(dir);
     strictEqual(name, "Toys");
     deepStrictEqual(samples.test, [{ user: "A0", history: [1, 3], target: 0 }]);
@@ -78,7 +78,7 @@ Deno.test("minionerec finds files under their published names and folders", asyn
     "test.csv": files["test.csv"],
     "info.txt": files["info.txt"],
   }, async (dir) => {
-    const { items, sids } = await minionerec.read(dir);
+    const { items, sids } = await minionerecFormat.read(dir);
     deepStrictEqual([items[1].title, sids?.[1]], ["Bob's Clamp", ["<a_1>", "<b_3>"]]);
   });
 });
@@ -198,7 +198,7 @@ Deno.test("minionerec keeps user ids, further columns, titles of its own, other 
     ...edit("item.json", `"title":"NA"`, `"title":"NA","details":{"weight":"1 kg"}`),
   };
   await withFiles({ ...minionerecFiles(), ...changes }, async (dir) => {
-    const { items, users, samples, attachments, unread } = await minionerec.read(dir);
+    const { items, users, samples, attachments, unread } = await minionerecFormat.read(dir);
     deepStrictEqual(users, [{ id: "A0" }, { id: "A1" }]);
     deepStrictEqual(samples.train.map(({ attributes }) => attributes), [
       {
@@ -230,8 +230,8 @@ Deno.test("minionerec reads .inter splits before there are SIDs, users and items
     "Toys.user2id": "u-a\t0\nu-b\t1\nu-c\t2\n",
   };
   await withFiles(early, async (dir) => {
-    ok(await minionerec.recognises(dir));
-    const { name, users, samples, interactions, sids } = await minionerec.read(dir);
+    ok(await minionerecFormat.recognises(dir));
+    const { name, users, samples, interactions, sids } = await minionerecFormat.read(dir);
     deepStrictEqual([name, sids], ["Toys", undefined]);
     deepStrictEqual(users.map(({ id }) => id), ["u-a", "u-b", "u-c"]);
     deepStrictEqual(samples.test, [{ user: 1, history: [0, 3, 2], target: 1 }]);
@@ -239,13 +239,13 @@ Deno.test("minionerec reads .inter splits before there are SIDs, users and items
   });
   await withFiles({ ...early, "Toys.valid.inter": `${header}0\t1\t4\n` }, async (dir) => {
     await rejects(
-      minionerec.read(dir),
+      minionerecFormat.read(dir),
       /valid\.inter line 2, column item_id: expected an item number from 0 to 3, found "4"/,
     );
   });
   await withFiles({ ...early, "Toys.user2id": "u-a\t0\nu-b\t0\n" }, async (dir) => {
     await rejects(
-      minionerec.read(dir),
+      minionerecFormat.read(dir),
       /user2id line 2: expected a number from 0 to 1, each once, found "0"/,
     );
   });

@@ -1,8 +1,8 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
 import { checkDataset } from "../../../../data/check/check.ts";
-import { recbole as writer } from "../../../../data/formats/recbole/write.ts";
+import { recboleWriter as writer } from "../../../../data/formats/recbole/write.ts";
 import { loadCorpus, loadDataset } from "../../../../data/formats/load.ts";
-import { recbole } from "../../../../data/formats/recbole/read.ts";
+import { recboleFormat } from "../../../../data/formats/recbole/read.ts";
 import { written } from "../../convert/written.ts";
 import { type Files, withFiles } from "../minionerec/fixture.ts";
 
@@ -17,7 +17,7 @@ const files: Files = {
 
 Deno.test("recbole orders the log by user and time, holds out the last two, reads items and users", async () => {
   await withFiles(files, async (dir) => {
-    ok(await recbole.recognises(dir));
+    ok(await recboleFormat.recognises(dir));
     const corpus = await loadCorpus(dir);
     deepStrictEqual(corpus.items, [
       {

@@ -7,7 +7,7 @@ import type { Tokenizer } from "../../../../models/tokenizer/tokenizer.ts";
 import { ItemTexts } from "../../../../prompts/rows/item_texts.ts";
 import { alignmentSource } from "../../../../prompts/rows/source.ts";
 import { sidPrompts } from "../../../../prompts/sid_prompts.ts";
-import { genrec } from "../../../../prompts/built_in.ts";
+import { genrecTemplates } from "../../../../prompts/built_in.ts";
 import { textPrompts } from "../../../../prompts/text_prompts.ts";
 import type { TextPromptsOptions } from "../../../../prompts/text_options.ts";
 import { SidVocabulary } from "../../../../sid/tokens.ts";
@@ -124,9 +124,9 @@ Deno.test("by default a run is asked what it can know", async () => {
     (await make(await textRun(change))).examples.tasks;
   assert.deepEqual(await tasksOf({ trained: ["next-item"] }), ["next-item"]);
   assert.deepEqual(await tasksOf({ trained: ["heterogeneous"], task: "heterogeneous" }), ["heterogeneous"]);
-  const { tasks: { "titles-to-sid": _, ...tasks } } = genrec;
+  const { tasks: { "titles-to-sid": _, ...tasks } } = genrecTemplates;
   const run = await textRun();
-  const prompts = promptsOf(run.tokenizer, { templates: { ...genrec, tasks } });
+  const prompts = promptsOf(run.tokenizer, { templates: { ...genrecTemplates, tasks } });
   assert.deepEqual(await tasksOf({ prompts }), MINIONEREC.slice(0, 3));
 });
 
@@ -180,10 +180,10 @@ Deno.test("tasks that a run cannot be asked are refused", async () => {
   const text = await textRun(), sids = sidRun(), empty = smallShop();
   empty.samples.train = [];
   const tasks = {
-    ...genrec.tasks,
+    ...genrecTemplates.tasks,
     "title-to-sid": { input: "{title}", output: "The item is {sid}" },
   };
-  const prompts = promptsOf(text.tokenizer, { templates: { ...genrec, name: "wordy", tasks } });
+  const prompts = promptsOf(text.tokenizer, { templates: { ...genrecTemplates, name: "wordy", tasks } });
   const wordy = await textRun({ prompts });
   const cases: [RlRun, Partial<RlExampleSettings>, RegExp][] = [
     [
@@ -241,7 +241,7 @@ Deno.test("rows of MIMIGenRec are asked word for word in the chat template, each
     ]),
   );
   const prompts = promptsOf(tokenizer, {
-    templates: { ...genrec, frame: "chat" },
+    templates: { ...genrecTemplates, frame: "chat" },
     tokenizerConfig: { chat_template: CHAT },
   });
   const asked = textPrompts({ ...input, prompts, maxLength: 200, trained: ["rows", "next-item"] });

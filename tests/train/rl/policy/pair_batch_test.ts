@@ -3,7 +3,7 @@ import { beamSearch } from "../../../../decode/beam_search.ts";
 import { DeviceTrie } from "../../../../decode/device_trie.ts";
 import { Device } from "../../../../kernels/gpu/device.ts";
 import { Tape } from "../../../../kernels/tape.ts";
-import type { Normalisation } from "../../../../kernels/trie/trie_log_softmax.ts";
+import type { TokenNormalisation } from "../../../../kernels/trie/trie_log_softmax.ts";
 import type { EncoderDecoder } from "../../../../models/encoder_decoder/encoder_decoder.ts";
 import { Optimizer } from "../../../../models/optimizer/optimizer.ts";
 import { createPolicyScratch, destroyPolicyScratch } from "../../../../models/losses/policy_gradient.ts";
@@ -51,7 +51,7 @@ async function openModel(family: "codes" | "t5") {
 }
 
 for (const family of ["codes", "t5"] as const) {
-  for (const normalisation of ["vocab", "children"] as Normalisation[]) {
+  for (const normalisation of ["vocab", "children"] as TokenNormalisation[]) {
     Deno.test(`packed pairs give answers the probabilities that a search gives them: ${family}, ${normalisation}`, async () => {
       const { device, model, trie, groups, close } = await openModel(family);
       const prompts = groups.map(({ prompt }) => prompt);
@@ -90,7 +90,7 @@ for (const family of ["codes", "t5"] as const) {
 const BETA = 0.05, ENTROPY = 0.2;
 
 /** An update whose learning rate is 0, of `policy` against a reference with other weights: its loss and its gradient. */
-async function updateOf(policy: EncoderDecoder, tokensPerBatch: number, normalisation: Normalisation) {
+async function updateOf(policy: EncoderDecoder, tokensPerBatch: number, normalisation: TokenNormalisation) {
   const { device, trie, groups, model: reference, close } = await openModel("codes");
   const values = await reference.parameters.read();
   reference.parameters.write(values.map((value, i) => value + 0.002 * Math.sin(i)));
@@ -125,7 +125,7 @@ async function updateOf(policy: EncoderDecoder, tokensPerBatch: number, normalis
   return { statistics, gradients, loss };
 }
 
-for (const normalisation of ["vocab", "children"] as Normalisation[]) {
+for (const normalisation of ["vocab", "children"] as TokenNormalisation[]) {
   Deno.test(`PolicyUpdate of an encoder-decoder: gradients match central differences of its loss, ${normalisation}`, async () => {
     const { model, close } = await openModel("codes");
     const { parameters } = model;
