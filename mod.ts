@@ -356,7 +356,8 @@ export type {
   TrainedBaseline,
 } from "./train/baselines/method.ts";
 export type { Retrieval } from "./train/encoder_decoder/retrieval.ts";
-export { DivergenceError, loadDecoder, type TrainerState } from "./train/run/checkpoint.ts";
+export { loadDecoder, type TrainerState } from "./train/run/checkpoint.ts";
+export { DivergenceError } from "./train/run/divergence.ts";
 export { RunDirectory, type RunFiles } from "./train/run/run_directory.ts";
 export { type SftFacts, type SftInput, type SftResult, trainSft } from "./train/sft/sft.ts";
 export type { MetricsObserver, ObserverContext } from "./train/observers/observer.ts";

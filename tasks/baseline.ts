@@ -7,7 +7,7 @@ import { UserError } from "../base/user_error.ts";
 import { evaluateSplit, type Evaluation } from "../eval/evaluate.ts";
 import { baselines, loadBaseline } from "../train/baselines/load.ts";
 import type { TrainedBaseline } from "../train/baselines/method.ts";
-import { DivergenceError } from "../train/run/checkpoint.ts";
+import { DivergenceError } from "../train/run/divergence.ts";
 import type { Retrieval } from "../train/encoder_decoder/retrieval.ts";
 import { RunDirectory } from "../train/run/run_directory.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";

@@ -5,7 +5,7 @@ import { DeviceTrie } from "../decode/device_trie.ts";
 import { buildTrie } from "../sid/trie.ts";
 import { openObservers } from "../train/observers/open_observers.ts";
 import { RunDirectory } from "../train/run/run_directory.ts";
-import { DivergenceError } from "../train/run/checkpoint.ts";
+import { DivergenceError } from "../train/run/divergence.ts";
 import { trainedNormalisation } from "../train/sft/config.ts";
 import { SftSchema } from "../train/sft/schema.ts";
 import { PackedData } from "../train/run/packed_data.ts";

@@ -14,6 +14,23 @@ export interface Schedule {
   minRatio: number;
 }
 
+/** What settings say of a schedule. */
+export interface ScheduleSettings {
+  lrSchedulerType: ScheduleName;
+  learningRate: number;
+  warmupSteps: number;
+  /** Default: 0. */
+  minLearningRateRatio?: number;
+}
+
+/** The schedule of a run of `totalSteps` optimizer steps. */
+export function scheduleOf(
+  { lrSchedulerType: name, learningRate, warmupSteps, minLearningRateRatio: minRatio = 0 }: ScheduleSettings,
+  totalSteps: number,
+): Schedule {
+  return { name, learningRate, warmupSteps, totalSteps, minRatio };
+}
+
 /** Learning rate of `step` (0-based): linear warmup from 1 / warmupSteps, then the decay to minRatio * learningRate. */
 export function learningRateAt(step: number, schedule: Schedule): number {
   const { name, learningRate, warmupSteps, totalSteps, minRatio } = schedule;

@@ -4,14 +4,12 @@ import { type ItemModel, ItemScores } from "../../models/items/item_model.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
 import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
 import { writeSafetensors } from "../../models/safetensors/safetensors.ts";
-import { learningRateAt } from "../../models/optimizer/schedule.ts";
+import { learningRateAt, scheduleOf } from "../../models/optimizer/schedule.ts";
 import { trainerFiles, type TrainerState } from "../run/checkpoint.ts";
-import { epochSchedule } from "../run/epoch_config.ts";
 import { trainEpochs } from "../run/epoch_training.ts";
 import { LossLog } from "../run/loss_log.ts";
 import { PackedData } from "../run/packed_data.ts";
 import { optimizerOptions } from "../run/optimizer_options.ts";
-import { StepPlan } from "../run/step_plan.ts";
 import { itemSequences } from "../run/item_sequences.ts";
 import type { ItemTrainingConfig } from "./item_config.ts";
 import { ItemStep } from "./item_step.ts";
@@ -33,11 +31,10 @@ export async function trainItems(
     { tokensPerBatch: config.tokensPerBatch, gradientAccumulationSteps: 1, batchSize: config.batchSize },
     config.seed,
   );
-  const epochs = config.numTrainEpochs;
-  const plan = new StepPlan(data, { numTrainEpochs: epochs, maxSteps: 0, evalSteps: 0, saveSteps: 0 });
-  const schedule = epochSchedule(config, plan.total);
+  const steps = Array.from({ length: config.numTrainEpochs }, (_, epoch) => data.steps(epoch));
+  const totalSteps = steps.reduce((sum, count) => sum + count, 0);
+  const schedule = scheduleOf(config, totalSteps);
   const optimizer = new Optimizer(model.parameters, optimizerOptions(config));
-  const steps = Array.from({ length: epochs }, (_, epoch) => data.steps(epoch));
   const log = new LossLog(device, source.tasks, Math.max(...steps), data.capacity.rows);
   const training = new ItemStep(model, optimizer, data, config);
   const scores = new ItemScores(model);
@@ -55,11 +52,12 @@ export async function trainItems(
           parameters: model.parameters.count,
           sequences: data.epoch.sequences,
           targets: data.epoch.targets,
-          steps: plan.total,
+          steps: totalSteps,
           done,
         }),
       learningRate: (step) => learningRateAt(step, schedule),
-      step: (step, { i }, learningRate) => training.run(step, plan.microBatches(step), learningRate, log, i),
+      step: (step, { epoch, i }, learningRate) =>
+        training.run(step, data.microBatches(epoch, i), learningRate, log, i),
       async losses(steps) {
         const [sums] = await device.read(log.sums);
         const { loss, firstBad } = log.summary(sums, steps);

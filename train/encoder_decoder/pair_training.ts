@@ -5,14 +5,13 @@ import type { EncoderDecoder } from "../../models/encoder_decoder/encoder_decode
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
 import { partsOf } from "../../models/parameters/parameter_parts.ts";
 import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
-import { learningRateAt } from "../../models/optimizer/schedule.ts";
+import { learningRateAt, scheduleOf } from "../../models/optimizer/schedule.ts";
 import { savePretrained } from "../../models/hugging_face/save_pretrained.ts";
 import type { CodeTokens } from "../../prompts/code_tokens.ts";
 import { buildTrie } from "../../sid/trie.ts";
 import { TermLog } from "../../sid/quantizer/term_log.ts";
 import type { BaselineInput, BaselineResult } from "../baselines/method.ts";
 import { trainerFiles, type TrainerState } from "../run/checkpoint.ts";
-import { epochSchedule } from "../run/epoch_config.ts";
 import { trainEpochs } from "../run/epoch_training.ts";
 import { optimizerOptions } from "../run/optimizer_options.ts";
 import { round } from "../../base/round.ts";
@@ -47,7 +46,7 @@ export async function trainPairs(
   }));
   const steps = plans.map(({ steps }) => steps);
   const totalSteps = steps.reduce((sum, count) => sum + count, 0);
-  const schedule = epochSchedule(config, totalSteps);
+  const schedule = scheduleOf(config, totalSteps);
   const optimizer = new Optimizer(model.parameters, optimizerOptions(config));
   const log = new TermLog(device, Math.max(...steps));
   const training = new PairStep({

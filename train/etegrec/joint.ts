@@ -1,14 +1,13 @@
 import { DeviceTrie } from "../../decode/device_trie.ts";
 import { EncoderDecoder } from "../../models/encoder_decoder/encoder_decoder.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
-import { learningRateAt, type Schedule } from "../../models/optimizer/schedule.ts";
+import { learningRateAt, type Schedule, scheduleOf } from "../../models/optimizer/schedule.ts";
 import type { Embeddings } from "../../sid/embeddings.ts";
 import { buildTrie } from "../../sid/trie.ts";
 import { TermLog } from "../../sid/quantizer/term_log.ts";
 import type { BaselineInput, BaselineResult } from "../baselines/method.ts";
 import { retrievalFiles } from "../encoder_decoder/retrieval.ts";
 import { loadOptimizer, optimizerFile } from "../run/checkpoint.ts";
-import { epochSchedule } from "../run/epoch_config.ts";
 import { trainEpochs } from "../run/epoch_training.ts";
 import { optimizerOptions } from "../run/optimizer_options.ts";
 import { encoderDecoderConfig } from "../encoder_decoder/pair_config.ts";
@@ -52,12 +51,12 @@ export class PhaseSchedules {
     });
     this.#schedules = {
       // The tokenizer has one epoch of a cycle, and of the warmup too.
-      tokenizer: epochSchedule({
+      tokenizer: scheduleOf({
         ...config,
         learningRate: config.tokenizerLearningRate,
         warmupSteps: Math.floor(config.warmupSteps / config.cycle),
       }, totals.tokenizer),
-      recommender: epochSchedule(config, totals.recommender),
+      recommender: scheduleOf(config, totals.recommender),
     };
   }
 

@@ -1,10 +1,11 @@
 import type { RlExample, RlExamples } from "../../data/packing/rl_examples.ts";
 import { UserError } from "../../base/user_error.ts";
-import { learningRateAt, type Schedule } from "../../models/optimizer/schedule.ts";
+import { learningRateAt, type Schedule, scheduleOf } from "../../models/optimizer/schedule.ts";
+import type { Timetable } from "../../models/training/train.ts";
 import type { RlConfig } from "./config.ts";
 
 /** What each step asks, and how fast it learns: fixed by examples and settings, whatever was interrupted. */
-export class RlPlan {
+export class RlPlan implements Timetable {
   /** Steps of the whole run. */
   readonly total: number;
   /** Steps of an epoch. */
@@ -25,13 +26,28 @@ export class RlPlan {
     this.perEpoch = Math.ceil(examples.order(0, seed).length / promptsPerStep);
     const steps = this.perEpoch * numTrainEpochs;
     this.total = maxSteps > 0 ? Math.min(maxSteps, steps) : steps;
-    this.#schedule = {
-      name: config.lrSchedulerType,
-      learningRate: config.learningRate,
-      warmupSteps: Math.ceil(config.warmupRatio * this.total),
-      totalSteps: this.total,
-      minRatio: 0,
-    };
+    const warmupSteps = Math.ceil(config.warmupRatio * this.total);
+    this.#schedule = scheduleOf({ ...config, warmupSteps }, this.total);
+  }
+
+  /** Whether `steps` steps are all. */
+  isOver(steps: number): boolean {
+    return steps >= this.total;
+  }
+
+  /** Whether a line of the log follows after `steps` steps. */
+  isLog(steps: number): boolean {
+    return steps % this.#config.loggingSteps === 0;
+  }
+
+  /** Whether a validation follows after `steps` steps. */
+  isEvaluation(steps: number): boolean {
+    return steps % this.#config.evalSteps === 0;
+  }
+
+  /** Whether a checkpoint follows after `steps` steps. */
+  isSave(steps: number): boolean {
+    return steps % (this.#config.saveSteps || this.#config.evalSteps) === 0;
   }
 
   /** Learning rate of step `step`, from 0. */

@@ -1,13 +1,10 @@
 import { z } from "zod";
 import { readJson } from "../../base/files/json_file.ts";
 import { isFile } from "../../base/files/write_atomic.ts";
+import type { TrainingState } from "../../models/training/state.ts";
 
 /** Where a run of reinforcement learning stands, beside the arrays of its optimizer: `rl.json` of a checkpoint. */
-export interface RlState {
-  /** Steps done so far; one rollout each. */
-  step: number;
-  /** Best validation so far, the step that reached it, and validations since. */
-  best: { score: number; step: number; stale: number } | null;
+export interface RlState extends TrainingState {
   /** Validations so far. */
   validations: number;
   /** Place of each valid sample's target before the first step, -1 where it was not found. */
@@ -16,10 +13,6 @@ export interface RlState {
   bestRanks: number[];
   /** What the schedule's learning rate is multiplied by: halved wherever the KL divergence was too large. */
   learningRateScale: number;
-  /** Seconds of training before this checkpoint. */
-  seconds: number;
-  /** The run was stopped between this step and its validation, which a resumed run catches up on. */
-  validationDue: boolean;
   /** Sums since the last line of the log: see `DiagnosticSums`. */
   sums: Record<string, number>;
 }
@@ -36,7 +29,7 @@ const State = z.strictObject({
   sums: z.record(z.string(), z.number()),
 }) satisfies z.ZodType<RlState>;
 
-/** The state before the first step. */
+/** The state before the first step: the first validation is of the weights that the run starts from. */
 export function freshRlState(): RlState {
   return {
     step: 0,
@@ -46,7 +39,7 @@ export function freshRlState(): RlState {
     bestRanks: [],
     learningRateScale: 1,
     seconds: 0,
-    validationDue: false,
+    validationDue: true,
     sums: {},
   };
 }
@@ -59,6 +52,8 @@ export function formatRlState(state: RlState): Uint8Array<ArrayBuffer> {
 /** State of a checkpoint, and the weights of its reference where they had moved. */
 export async function loadRlState(folder: string): Promise<{ state: RlState; reference?: Uint8Array }> {
   const state = await readJson(`${folder}/rl.json`, State);
+  // Of a run that was stopped in its first validation, older ones do not say that it is due.
+  if (state.validations === 0) state.validationDue = true;
   const path = `${folder}/reference.safetensors`;
   return { state, ...(await isFile(path) ? { reference: await Deno.readFile(path) } : {}) };
 }

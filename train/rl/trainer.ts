@@ -7,14 +7,16 @@ import type { Device } from "../../kernels/gpu/device.ts";
 import type { TokenNormalisation } from "../../kernels/trie/trie_log_softmax.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
 import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
-import { DivergenceError, loadTrainer } from "../run/checkpoint.ts";
+import { train, type Training, type TrainingEnd, type Validated } from "../../models/training/train.ts";
+import { loadTrainer } from "../run/checkpoint.ts";
+import { DivergenceError } from "../run/divergence.ts";
 import { type ObjectiveMethod, policyObjective } from "./objectives/objective.ts";
 import { objectiveMethod } from "./objectives/by_name.ts";
-import { type MetricsObserver, scalarsOf } from "../observers/observer.ts";
+import type { MetricsObserver } from "../observers/observer.ts";
 import type { RewardSet } from "./reward_set.ts";
 import { round } from "../../base/round.ts";
-import type { RunDirectory } from "../run/run_directory.ts";
-import { SignalListener } from "../run/signal_listener.ts";
+import type { RunDirectory, RunFiles } from "../run/run_directory.ts";
+import { RunStore } from "../run/run_store.ts";
 import { optimizerOptions } from "../run/optimizer_options.ts";
 import type { Validation } from "../run/validation.ts";
 import type { RlConfig } from "./config.ts";
@@ -74,7 +76,7 @@ export type RlInput<M extends PolicyModel> = RlRunInput & PolicySource<M>;
 /** How a run ended. */
 export interface RlResult {
   /** Why it ended; `early`: validations stopped getting better. */
-  stopped: "finished" | "interrupted" | "early";
+  stopped: TrainingEnd<RlState>["stopped"];
   /** Steps of the whole run. */
   steps: number;
   /** Seconds of the whole run, resumed parts included. */
@@ -84,160 +86,166 @@ export interface RlResult {
 }
 
 /**
- * Reinforcement learning of a policy on its own answers: rollouts, rewards, advantages, updates. A run that was stopped
- * and resumed gives the same bytes as one that was not. The weights before the first step take part in the choice of
- * the best checkpoint. Throws {@link DivergenceError} where the KL divergence or a gradient explodes.
+ * Reinforcement learning of a policy on its own answers, by {@link train}: rollouts, rewards, advantages, updates. A run
+ * that was stopped and resumed gives the same bytes as one that was not. The weights before the first step take part in
+ * the choice of the best checkpoint. Throws {@link DivergenceError} where the KL divergence or a gradient explodes.
  */
 export async function trainRl<M extends PolicyModel>(input: RlInput<M>): Promise<RlResult> {
-  const training = await RlTraining.open(input);
+  const training = new RlTraining(input, await openParts(input));
   try {
-    return await training.run();
+    const { stopped, seconds, state } = await train(training);
+    return { stopped, steps: state.step, seconds, state };
   } finally {
-    await training.close();
+    training.destroy();
   }
 }
 
 /** What a run computes with. */
 interface RlParts<M extends PolicyModel> {
+  plan: RlPlan;
   policy: M;
   reference: ReferencePolicy<M>;
   rollout: Rollout;
   optimizer: Optimizer;
   update: PolicyUpdate<M>;
-  observer: MetricsObserver | undefined;
 }
 
-/** One run, from wherever it stands to its end. */
-class RlTraining<M extends PolicyModel> {
+/** Checks what can be checked before anything is written, and makes the parts. */
+async function openParts<M extends PolicyModel>(input: RlInput<M>): Promise<RlParts<M>> {
+  const { device, config, examples, trie, itemTokens, train, normalisation } = input;
+  const plan = new RlPlan(examples, config);
+  const answers = config.numGenerations + (config.sftLossWeight > 0 ? 1 : 0);
+  const policy = await input.makePolicy();
+  const rollout = new Rollout(device, policy, trie, itemTokens, train, normalisation, config);
+  // After the rollout, whose check of the group size names the catalogue.
+  checkPrompts(input, answers);
+  const reference = await input.makeReference(policy);
+  const optimizer = new Optimizer(policy.parameters, optimizerOptions(config));
+  const update = policyUpdate(input, { policy, reference, optimizer }, answers);
+  return { plan, policy, reference, rollout, optimizer, update };
+}
+
+/** A validation, as the loop sees it. */
+interface Measured extends Validated {
+  valid: { hr10: number; ndcg10: number };
+  /** Place of each sample's target, -1 where it was not found. */
+  ranks: number[];
+}
+
+/** What is reinforcement learning's own in {@link train}. */
+class RlTraining<M extends PolicyModel> implements Training<RlState, Measured> {
+  readonly fresh = freshRlState();
+  readonly plan: RlPlan;
+  readonly patience: number;
+  readonly signal: AbortSignal;
+  readonly store: RunStore<RlState>;
   #input: RlInput<M>;
   #parts: RlParts<M>;
-  #plan: RlPlan;
   #objective: ObjectiveMethod;
-  #state: RlState;
   #sums: DiagnosticSums;
   /** What the last update will say, until it is taken in. */
   #pending: Promise<UpdateStatistics> | undefined;
-  #startedAt: number;
-  #listener = new SignalListener();
 
-  private constructor(input: RlInput<M>, parts: RlParts<M>, plan: RlPlan, state: RlState) {
+  constructor(input: RlInput<M>, parts: RlParts<M>) {
+    const { config, signal, run, resume, openObserver, rewards } = input;
+    this.plan = parts.plan;
+    this.patience = config.patience;
+    this.signal = signal;
     this.#input = input;
     this.#parts = parts;
-    this.#plan = plan;
-    this.#objective = objectiveMethod(input.config.loss);
-    this.#state = state;
-    this.#sums = new DiagnosticSums(input.rewards.names, state.sums);
-    this.#startedAt = performance.now() - state.seconds * 1000;
-  }
-
-  /** Checks what can be checked before anything is written, and makes the parts. */
-  static async open<M extends PolicyModel>(input: RlInput<M>): Promise<RlTraining<M>> {
-    const { device, config, run, examples, trie, itemTokens, train, normalisation } = input;
-    const plan = new RlPlan(examples, config);
-    const answers = config.numGenerations + (config.sftLossWeight > 0 ? 1 : 0);
-    const policy = await input.makePolicy();
-    const rollout = new Rollout(device, policy, trie, itemTokens, train, normalisation, config);
-    // After the rollout, whose check of the group size names the catalogue.
-    checkPrompts(input, answers);
-    const reference = await input.makeReference(policy);
-    const optimizer = new Optimizer(policy.parameters, optimizerOptions(config));
-    const state = input.resume ? await restored(run, optimizer, reference) : freshRlState();
-    const update = policyUpdate(input, { policy, reference, optimizer }, answers);
-    await input.onStart?.({
-      steps: plan.total,
-      done: state.step,
-      parameters: policy.parameters.count,
-      trained: policy.parameters.trainedCount,
+    this.#objective = objectiveMethod(config.loss);
+    this.#sums = new DiagnosticSums(rewards.names);
+    this.store = new RunStore({
+      run,
+      resume,
+      openObserver,
+      load: (folder) => this.#load(folder),
+      files: (state) => this.#files(state),
     });
-    const observer = await input.openObserver?.(state.step);
-    return new RlTraining(
-      input,
-      { policy, reference, rollout, optimizer, update, observer },
-      plan,
-      state,
-    );
   }
 
-  /** Steps, validations and checkpoints until the end, a stop signal or too many validations without a better one. */
-  async run(): Promise<RlResult> {
-    const { config, signal } = this.#input;
-    const { reference } = this.#parts;
-    const state = this.#state;
-    if ((state.validations === 0 || state.validationDue) && !signal.aborted) {
-      await this.#save(await this.#validate());
-    }
-    while (state.step < this.#plan.total && !this.#isEarly && !signal.aborted) {
-      await this.#step();
-      const last = state.step === this.#plan.total;
-      if (state.step % config.loggingSteps === 0 || last) await this.#logLine();
-      if (config.refModelSyncSteps > 0 && state.step % config.refModelSyncSteps === 0) {
-        await reference.sync(config.refModelMixupAlpha);
-      }
-      await this.#listener.listen();
-      state.validationDue = last || state.step % config.evalSteps === 0;
-      const isSave = state.step % (config.saveSteps || config.evalSteps) === 0;
-      if (!state.validationDue && !isSave && !signal.aborted) continue;
-      await this.#settle();
-      const best = state.validationDue && !signal.aborted && await this.#validate();
-      if (best || isSave || last || signal.aborted || this.#isEarly) await this.#save(best);
-    }
-    await this.#settle();
-    const isInterrupted = state.validationDue || state.step < this.#plan.total && !this.#isEarly;
-    return {
-      stopped: isInterrupted ? "interrupted" : state.step === this.#plan.total ? "finished" : "early",
-      steps: state.step,
-      seconds: this.#seconds,
-      state,
-    };
-  }
-
-  /** Frees what the run made beside policy and optimizer. */
-  async close(): Promise<void> {
-    const { rollout, update, reference, observer } = this.#parts;
-    rollout.destroy();
-    update.destroy();
-    reference.destroy();
-    await observer?.close();
-  }
-
-  get #isEarly(): boolean {
-    const { patience } = this.#input.config;
-    return patience > 0 && (this.#state.best?.stale ?? 0) >= patience;
-  }
-
-  get #seconds(): number {
-    return (performance.now() - this.#startedAt) / 1000;
+  async onStart({ step, sums }: RlState): Promise<void> {
+    const { rewards, onStart } = this.#input;
+    const { count: parameters, trainedCount: trained } = this.#parts.policy.parameters;
+    this.#sums = new DiagnosticSums(rewards.names, sums);
+    await onStart?.({ steps: this.plan.total, done: step, parameters, trained });
   }
 
   /** A rollout and its updates, whose work is submitted. */
-  async #step(): Promise<void> {
+  async step(state: RlState): Promise<void> {
     const { config, rewards } = this.#input;
-    const { rollout, update } = this.#parts;
-    const state = this.#state;
+    const { rollout, update, reference } = this.#parts;
     const { step } = state;
-    const groups = await rollout.run(this.#plan.examples(step), step);
+    const groups = await rollout.run(this.plan.examples(step), step);
     // The update before has ended by now: its read costs no wait.
-    await this.#settle();
+    await this.#settle(state);
     const scores = await Promise.all(groups.map((group) => rewards.score(group)));
     this.#sums.addGroups(groups.map((group, i) => ({ group, ...scores[i] })));
     const learned = policyGroups(groups, scores, rollout, this.#objective, config);
     // A policy that has collapsed has nothing to learn from, and the log should show it.
     this.#pending = learned.length > 0
-      ? update.run(step, learned, this.#learningRate)
+      ? update.run(step, learned, this.#learningRate(step, state))
       : update.measure(policyGroups(groups, scores, rollout, this.#objective, {
         ...config,
         skipZeroVariance: false,
       }));
-    state.step++;
+    const { refModelSyncSteps, refModelMixupAlpha } = config;
+    if (refModelSyncSteps > 0 && (step + 1) % refModelSyncSteps === 0) {
+      await reference.sync(refModelMixupAlpha);
+    }
   }
 
-  /** Learning rate of the next step. */
-  get #learningRate(): number {
-    return this.#plan.learningRate(this.#state.step) * this.#state.learningRateScale;
+  /** Halves the learning rate too, where the KL divergence is above the one that is wanted. */
+  async log(state: RlState): Promise<void> {
+    const { onStep, onNote, config: { targetKl } } = this.#input;
+    const { step, seconds } = state;
+    await this.#settle(state);
+    const { kl } = this.#sums;
+    const line = this.#sums.take();
+    const learningRate = this.#learningRate(step - 1, state);
+    const epoch = round(step / this.plan.perEpoch, 3);
+    await this.store.log(step, { epoch, ...line, learningRate, seconds: round(seconds, 1) });
+    onStep?.(step, { ...line, learningRate });
+    if (targetKl === 0 || kl <= targetKl) return;
+    state.learningRateScale /= 2;
+    onNote?.(
+      `step ${step}: KL ${kl.toFixed(4)} is above --target-kl ${targetKl}, so the learning rate is halved, ` +
+        `now ${(learningRate / 2).toExponential(1)}`,
+    );
+  }
+
+  async validate(state: RlState): Promise<Measured | undefined> {
+    const { validation, signal } = this.#input;
+    const { policy, optimizer } = this.#parts;
+    await this.#settle(state);
+    const found = await optimizer.withAverage(() => validation.ranks(policy, signal));
+    if (!found) return undefined;
+    const ndcg10 = mean(ndcgAtK(found, 10)), hr10 = mean(hitsAtK(found, 10));
+    return { score: ndcg10, valid: { hr10, ndcg10 }, ranks: found.map((rank) => rank ?? -1) };
+  }
+
+  onValidation(state: RlState, found: Measured | undefined, best: boolean): void {
+    if (!found) return;
+    const { ranks, valid: { hr10, ndcg10 } } = found;
+    if (best) state.bestRanks = ranks;
+    if (state.validations === 0) state.firstRanks = ranks;
+    state.validations++;
+    this.#input.onValidation?.(state.step, ndcg10, hr10, best);
+  }
+
+  /** Frees what the run made beside policy and optimizer. */
+  destroy(): void {
+    const { rollout, update, reference } = this.#parts;
+    for (const part of [rollout, update, reference]) part.destroy();
+  }
+
+  /** Learning rate of step `step`, from 0. */
+  #learningRate(step: number, { learningRateScale }: RlState): number {
+    return this.plan.learningRate(step) * learningRateScale;
   }
 
   /** Takes in what the last update said. Throws {@link DivergenceError} where it went too far. */
-  async #settle(): Promise<void> {
+  async #settle({ step, best }: RlState): Promise<void> {
     if (!this.#pending) return;
     const statistics = await this.#pending;
     this.#pending = undefined;
@@ -246,8 +254,7 @@ class RlTraining<M extends PolicyModel> {
     const { maxKl } = this.#input.config;
     const divergence = kl / Math.max(1, tokens);
     if (!bad && divergence <= maxKl) return;
-    const { step, best } = this.#state;
-    await this.#log({ stopped: { kl: divergence, gradNorm: gradientNorm } });
+    await this.store.log(step, { stopped: { kl: divergence, gradNorm: gradientNorm } });
     throw new DivergenceError(
       `Training stopped at step ${step}: the KL divergence from the reference is ${divergence} nats a token, the ` +
         `gradient norm ${gradientNorm}, expected at most ${maxKl} (--max-kl) and a finite norm. ` +
@@ -256,101 +263,32 @@ class RlTraining<M extends PolicyModel> {
     );
   }
 
-  /** A line of the log; halves the learning rate where the KL divergence is above the one that is wanted. */
-  async #logLine(): Promise<void> {
-    const { onStep, onNote, config: { targetKl } } = this.#input;
-    const state = this.#state;
-    await this.#settle();
-    const { kl } = this.#sums;
-    const line = this.#sums.take();
-    const learningRate = this.#plan.learningRate(state.step - 1) * state.learningRateScale;
-    const epoch = round(state.step / this.#plan.perEpoch, 3);
-    await this.#log({ epoch, ...line, learningRate, seconds: round(this.#seconds, 1) });
-    onStep?.(state.step, { ...line, learningRate });
-    if (targetKl === 0 || kl <= targetKl) return;
-    state.learningRateScale /= 2;
-    onNote?.(
-      `step ${state.step}: KL ${
-        kl.toFixed(4)
-      } is above --target-kl ${targetKl}, so the learning rate is halved, ` +
-        `now ${(learningRate / 2).toExponential(1)}`,
-    );
+  async #load(folder: string): Promise<RlState> {
+    const { optimizer, reference } = this.#parts;
+    optimizer.restore((await loadTrainer(folder)).arrays, folder);
+    const { state, reference: moved } = await loadRlState(folder);
+    if (moved) reference.restore(moved, folder);
+    return state;
   }
 
-  /** Whether the validation ran and is the best so far. */
-  async #validate(): Promise<boolean> {
-    const { validation, signal, onValidation } = this.#input;
-    const { policy, optimizer } = this.#parts;
-    const state = this.#state;
-    const found = await optimizer.withAverage(() => validation.ranks(policy, signal));
-    if (!found) return false;
-    const ndcg10 = mean(ndcgAtK(found, 10)), hr10 = mean(hitsAtK(found, 10));
-    const ranks = found.map((rank) => rank ?? -1);
-    const best = !state.best || ndcg10 > state.best.score;
-    if (best) {
-      state.best = { score: ndcg10, step: state.step, stale: 0 };
-      state.bestRanks = ranks;
-    } else {
-      state.best!.stale++;
-    }
-    if (state.validations === 0) state.firstRanks = ranks;
-    state.validations++;
-    state.validationDue = false;
-    await this.#log({ valid: { hr10, ndcg10 } });
-    onValidation?.(state.step, ndcg10, hr10, best);
-    return best;
-  }
-
-  async #save(best: boolean): Promise<void> {
-    const { run, companions } = this.#input;
+  async #files(state: RlState): Promise<RunFiles> {
+    const { companions, checkpoint } = this.#input;
     const { policy, optimizer, reference } = this.#parts;
-    const state = this.#state;
-    state.seconds = this.#seconds;
+    await this.#settle(state);
     state.sums = this.#sums.toJSON();
-    const { step, best: score, seconds, validationDue } = state;
+    const { step, best, seconds, validationDue } = state;
     const moved = await reference.state();
-    const files = this.#input.checkpoint({
+    return checkpoint({
       policy,
       optimizer,
-      state: { step, best: score, seconds, validationDue, pending: { sums: [], shares: [] } },
+      state: { step, best, seconds, validationDue, pending: { sums: [], shares: [] } },
       companions: [
         ...companions,
         { name: "rl.json", bytes: formatRlState(state) },
         ...(moved ? [{ name: "reference.safetensors", bytes: moved }] : []),
       ],
     });
-    await run.saveCheckpoint(step, files, best);
   }
-
-  async #log(entry: Record<string, unknown>): Promise<void> {
-    const { step } = this.#state;
-    await this.#input.run.log({ step, ...entry });
-    await this.#parts.observer?.log(step, scalarsOf(entry));
-  }
-}
-
-/** The state of the latest checkpoint, whose arrays are put back; a fresh one where there is none yet. */
-async function restored(
-  run: RunDirectory,
-  optimizer: Optimizer,
-  reference: Pick<ReferencePolicy<unknown>, "restore">,
-): Promise<RlState> {
-  let state = freshRlState();
-  if (await run.hasCheckpoint()) {
-    const folder = await run.checkpoint("latest");
-    optimizer.restore((await loadTrainer(folder)).arrays, folder);
-    const saved = await loadRlState(folder);
-    state = saved.state;
-    if (saved.reference) reference.restore(saved.reference, folder);
-    if (state.best?.step === state.step) await run.markBest(state.step);
-  }
-  const { step, validationDue, validations } = state;
-  // A run without a checkpoint starts again.
-  await run.filterLog((entry) =>
-    validations > 0 &&
-    ((entry.step as number) < step || entry.step === step && !(validationDue && "valid" in entry))
-  );
-  return state;
 }
 
 function policyUpdate<M extends PolicyModel>(

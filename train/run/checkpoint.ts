@@ -15,20 +15,14 @@ import type { TensorMap } from "../../models/parameters/parameters.ts";
 import { peftAdapterFiles } from "../../models/hugging_face/peft_adapter.ts";
 import { type ModelFile, Pretrained } from "../../models/hugging_face/pretrained.ts";
 import { findNonFinite, readSafetensors, writeSafetensors } from "../../models/safetensors/safetensors.ts";
+import type { TrainingState } from "../../models/training/state.ts";
+import { DivergenceError } from "./divergence.ts";
 import { savePretrained } from "../../models/hugging_face/save_pretrained.ts";
 
 /** Where a run stands, beside its arrays. All that exact resume needs: data order and dropout follow from step and seed. */
-export interface TrainerState {
-  /** Optimizer steps done so far. */
-  step: number;
-  /** Best validation score so far, the step that reached it, and evaluations since. */
-  best: { score: number; step: number; stale: number } | null;
-  /** Seconds of training before this checkpoint. */
-  seconds: number;
+export interface TrainerState extends TrainingState {
   /** Losses since the last log line: see `LossLog`. */
   pending: { sums: number[]; shares: number[][] };
-  /** The run was stopped between this step and its validation, which a resumed run catches up on. */
-  validationDue: boolean;
 }
 
 const State = z.strictObject({
@@ -40,14 +34,8 @@ const State = z.strictObject({
 }) satisfies z.ZodType<TrainerState>;
 
 /** The state before the first step. */
-export function freshState(): TrainerState {
+export function freshTrainerState(): TrainerState {
   return { step: 0, best: null, seconds: 0, pending: { sums: [], shares: [] }, validationDue: false };
-}
-
-/** Training that led to numbers that are not finite: going on from its checkpoint would lead there again. */
-export class DivergenceError extends UserError {
-  /** Shown before the message in stack traces. */
-  override name = "DivergenceError";
 }
 
 /** What a checkpoint is made of. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Schedule, type ScheduleName, SCHEDULES } from "../../models/optimizer/schedule.ts";
+import { type ScheduleName, SCHEDULES } from "../../models/optimizer/schedule.ts";
 
 /** How all trainings by epochs go; names as in Hugging Face's TrainingArguments. */
 export interface EpochConfig {
@@ -45,14 +45,3 @@ export const epochFields = {
   emaDecay: decay.default(0).describe("decay of the averaged weights; 0 keeps none"),
   seed: z.int().min(0).default(42).describe("seed of everything random"),
 } satisfies { [K in keyof EpochConfig]?: z.ZodType<EpochConfig[K]> };
-
-/** The schedule of a training of so many steps: down to 0. */
-export function epochSchedule(
-  { lrSchedulerType: name, learningRate, warmupSteps }: Pick<
-    EpochConfig,
-    "lrSchedulerType" | "learningRate" | "warmupSteps"
-  >,
-  totalSteps: number,
-): Schedule {
-  return { name, learningRate, warmupSteps, totalSteps, minRatio: 0 };
-}

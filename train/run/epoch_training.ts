@@ -1,11 +1,13 @@
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { Optimizer } from "../../models/optimizer/optimizer.ts";
+import { type Timetable, train, type Training, type Validated } from "../../models/training/train.ts";
 import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
 import type { BaselineEpoch, BaselineResult } from "../baselines/method.ts";
-import { DivergenceError, freshState, loadTrainer, type TrainerState } from "./checkpoint.ts";
+import { freshTrainerState, loadTrainer, type TrainerState } from "./checkpoint.ts";
+import { notFinite } from "./divergence.ts";
 import { round } from "../../base/round.ts";
 import type { RunDirectory } from "./run_directory.ts";
-import { SignalListener } from "./signal_listener.ts";
+import { RunStore } from "./run_store.ts";
 
 /** Place of a step: epoch and step of the epoch, both from 0. */
 export interface EpochPlace {
@@ -59,87 +61,119 @@ export interface EpochTraining {
   onEpoch?(epoch: BaselineEpoch): void;
 }
 
+/** A validation, as the loop sees it. */
+interface Measured extends Validated {
+  valid: { hr10: number; ndcg10: number };
+}
+
 /**
- * Trains epoch by epoch. A checkpoint follows each epoch, so a run that was stopped, even killed, and resumed gives the
- * same bytes as one that was not.
+ * Trains epoch by epoch, by {@link train}. A checkpoint follows each epoch, so a run that was stopped, even killed, and
+ * resumed gives the same bytes as one that was not.
  * @throws {DivergenceError} when losses or gradients are not finite.
  */
 export async function trainEpochs(training: EpochTraining): Promise<BaselineResult> {
-  const { device, optimizer, run, signal, steps, patience } = training;
-  const { optimizerOf = () => optimizer, validates = () => true } = training;
-  const total = steps.reduce((sum, count) => sum + count, 0);
-  let state = freshState();
-  if (training.resume) {
-    if (await run.hasCheckpoint()) {
-      const folder = await run.checkpoint("latest");
-      const saved = await loadTrainer(folder);
-      optimizer.restore(saved.arrays, folder);
-      state = saved.state;
-      await training.restore?.(folder);
-      // Killed between the checkpoint and its mark; without validations the last one is the best.
-      if (!state.best || state.best.step === state.step) await run.markBest(state.step);
-    }
-    await run.filterLog(({ step }) => (step as number) <= state.step);
-  }
-  await training.onStart?.(state.step);
+  const { stopped, steps, seconds, state: { best } } = await train(new Epochs(training));
+  return { stopped, steps, best: best && { score: best.score, step: best.step }, seconds };
+}
 
-  const startedAt = performance.now() - state.seconds * 1000;
-  const firstStep = state.step;
-  const listener = new SignalListener();
-  const isEarly = () => patience > 0 && (state.best?.stale ?? 0) >= patience;
-  for (let epoch = epochsIn(state.step, steps); epoch < steps.length && !isEarly(); epoch++) {
-    for (let i = 0; i < steps[epoch] && !signal.aborted; i++) {
-      const step = state.step + i;
-      training.step(step, { epoch, i }, training.learningRate(step, { epoch, i }));
-      training.onStep?.(step + 1);
-      await listener.listen();
-    }
-    if (signal.aborted) break;
-    const { loss, terms, bad } = await training.losses(steps[epoch], epoch);
+/** What is a training's own by epochs, in {@link train}. */
+class Epochs implements Training<TrainerState, Measured>, Timetable {
+  readonly fresh = freshTrainerState();
+  readonly plan = this;
+  readonly patience: number;
+  readonly signal: AbortSignal;
+  readonly store: RunStore<TrainerState>;
+  #training: EpochTraining;
+  /** Steps after each epoch. */
+  #ends: number[] = [];
+  /** Loss of the epoch that has just ended. */
+  #loss: number | undefined;
+
+  constructor(training: EpochTraining) {
+    const { run, resume, files, steps, patience, signal } = training;
+    this.#training = training;
+    this.patience = patience;
+    this.signal = signal;
+    for (const count of steps) this.#ends.push((this.#ends.at(-1) ?? 0) + count);
+    this.store = new RunStore({ run, resume, files, load: (folder) => this.#load(folder) });
+  }
+
+  isOver(steps: number): boolean {
+    return steps >= this.#ends.at(-1)!;
+  }
+
+  isLog(steps: number): boolean {
+    return this.#ends.includes(steps);
+  }
+
+  isEvaluation(steps: number): boolean {
+    const { validates = () => true } = this.#training;
+    return this.#ends.includes(steps) && validates(this.#placeOf(steps - 1).epoch);
+  }
+
+  isSave(steps: number): boolean {
+    return this.#ends.includes(steps);
+  }
+
+  /** What is lost is less than an epoch. */
+  isStop(steps: number): boolean {
+    return this.#ends.includes(steps);
+  }
+
+  async onStart({ step }: TrainerState): Promise<void> {
+    await this.#training.onStart?.(step);
+  }
+
+  step({ step }: TrainerState): void {
+    const place = this.#placeOf(step);
+    this.#training.step(step, place, this.#training.learningRate(step, place));
+    this.#training.onStep?.(step + 1);
+  }
+
+  async log({ step, seconds }: TrainerState): Promise<void> {
+    const { device, steps, optimizer, optimizerOf = () => optimizer, learningRate } = this.#training;
+    const place = this.#placeOf(step - 1);
+    const { epoch } = place;
+    const { loss, terms, bad } = await this.#training.losses(steps[epoch], epoch);
     const [norm] = await device.read(optimizerOf(epoch).gradientNorm);
     if (bad || norm[2] !== 0) {
-      throw new DivergenceError(
-        `Training stopped in epoch ${epoch + 1}: the loss is ${loss}, the gradient norm ${
-          norm[0]
-        }, expected ` +
-          "finite numbers. The checkpoints before are intact. Start another run with a lower --learning-rate",
-      );
+      throw notFinite(`in epoch ${epoch + 1}`, loss, norm[0], "The checkpoints before are intact");
     }
-    const due = validates(epoch);
-    const valid = due ? await optimizer.withAverage(() => training.validate()) : undefined;
-    if (signal.aborted) break;
-    state.step += steps[epoch];
-    const better = due && (valid === undefined || !state.best || valid.ndcg10 > state.best.score);
-    if (valid) {
-      state.best = better
-        ? { score: valid.ndcg10, step: state.step, stale: 0 }
-        : { ...state.best!, stale: state.best!.stale + 1 };
-    }
-    state.seconds = (performance.now() - startedAt) / 1000;
-    await run.log({
-      step: state.step,
+    await this.store.log(step, {
       epoch: epoch + 1,
       loss: round(loss, 5),
       ...terms,
       gradNorm: round(norm[0], 4),
-      learningRate: training.learningRate(state.step - 1, { epoch, i: steps[epoch] - 1 }),
-      seconds: round(state.seconds, 1),
+      learningRate: learningRate(step - 1, place),
+      seconds: round(seconds, 1),
     });
-    if (valid) await run.log({ step: state.step, valid });
-    training.onEpoch?.({ epoch: epoch + 1, loss, valid, best: better });
-    await run.saveCheckpoint(state.step, training.files(state), better);
+    this.#loss = loss;
+    if (!this.isOver(step) && !this.isEvaluation(step)) this.#tell(step, { best: false });
   }
-  return {
-    stopped: state.step === total ? "finished" : isEarly() ? "early" : "interrupted",
-    steps: state.step - firstStep,
-    best: state.best && { score: state.best.score, step: state.best.step },
-    seconds: state.seconds,
-  };
-}
 
-/** Whole epochs in the first `done` steps. */
-function epochsIn(done: number, steps: readonly number[]): number {
-  let epoch = 0;
-  for (let end = 0; epoch < steps.length && (end += steps[epoch]) <= done;) epoch++;
-  return epoch;
+  async validate(): Promise<Measured | undefined> {
+    const valid = await this.#training.optimizer.withAverage(() => this.#training.validate());
+    return valid && { score: valid.ndcg10, valid };
+  }
+
+  onValidation({ step }: TrainerState, found: Measured | undefined, best: boolean): void {
+    this.#tell(step, { valid: found?.valid, best });
+  }
+
+  #tell(step: number, told: Pick<BaselineEpoch, "valid" | "best">): void {
+    this.#training.onEpoch?.({ epoch: this.#placeOf(step - 1).epoch + 1, loss: this.#loss, ...told });
+  }
+
+  async #load(folder: string): Promise<TrainerState> {
+    const { arrays, state } = await loadTrainer(folder);
+    this.#training.optimizer.restore(arrays, folder);
+    await this.#training.restore?.(folder);
+    return state;
+  }
+
+  /** Epoch and step of the epoch of step `step`, from 0. */
+  #placeOf(step: number): EpochPlace {
+    const epoch = this.#ends.findIndex((end) => step < end);
+    return { epoch, i: step - (this.#ends[epoch - 1] ?? 0) };
+  }
 }

@@ -1,7 +1,9 @@
+import type { Timetable } from "../../models/training/train.ts";
 import type { MicroBatch, PackedData } from "./packed_data.ts";
 
-/** When a run evaluates and saves, and where it ends. */
+/** When a run logs, evaluates and saves, and where it ends. */
 export interface StepPlanOptions {
+  loggingSteps: number;
   numTrainEpochs: number;
   /** 0: by epochs alone. */
   maxSteps: number;
@@ -12,7 +14,7 @@ export interface StepPlanOptions {
 }
 
 /** Which micro batches each optimizer step takes: fixed by data and seed, whatever was interrupted. */
-export class StepPlan {
+export class StepPlan implements Timetable {
   /** Optimizer steps of the whole run. */
   readonly total: number;
   #data: PackedData;
@@ -43,6 +45,16 @@ export class StepPlan {
     const epoch = this.#epochOf(steps - 1);
     const start = this.#startOf(epoch);
     return epoch + (steps - start) / (this.#ends[epoch] - start);
+  }
+
+  /** Whether `steps` steps are all. */
+  isOver(steps: number): boolean {
+    return steps >= this.total;
+  }
+
+  /** Whether a line of the log follows after `steps` steps: on multiples of loggingSteps, whatever was interrupted. */
+  isLog(steps: number): boolean {
+    return steps % this.#options.loggingSteps === 0;
   }
 
   /** Whether a validation follows after `steps` steps. */

@@ -4,25 +4,20 @@ import type { Decoder } from "../../models/decoder/decoder.ts";
 import { LossScaling } from "../../models/optimizer/loss_scaling.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
 import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
-import { learningRateAt, type Schedule } from "../../models/optimizer/schedule.ts";
-import {
-  checkpointFiles,
-  DivergenceError,
-  formatState,
-  freshState,
-  loadTrainer,
-  type TrainerState,
-} from "../run/checkpoint.ts";
+import { learningRateAt, type Schedule, scheduleOf } from "../../models/optimizer/schedule.ts";
+import { train, type Training, type TrainingEnd, type Validated } from "../../models/training/train.ts";
+import { checkpointFiles, freshTrainerState, loadTrainer, type TrainerState } from "../run/checkpoint.ts";
+import { type DivergenceError, notFinite } from "../run/divergence.ts";
 import { failedBatchFiles } from "../run/failed_batch.ts";
 import { LossLog } from "../run/loss_log.ts";
 import { optimizerOptions } from "../run/optimizer_options.ts";
-import { type MetricsObserver, scalarsOf } from "../observers/observer.ts";
+import type { MetricsObserver } from "../observers/observer.ts";
 import type { PackedData } from "../run/packed_data.ts";
 import { round } from "../../base/round.ts";
 import type { RunDirectory } from "../run/run_directory.ts";
+import { RunStore } from "../run/run_store.ts";
 import type { SftConfig } from "./config.ts";
 import { SftStep } from "./step.ts";
-import { SignalListener } from "../run/signal_listener.ts";
 import { StepPlan } from "../run/step_plan.ts";
 import type { Validation, ValidationResult } from "../run/validation.ts";
 
@@ -83,7 +78,7 @@ export interface SftResult {
   /** Optimizer steps of this call, those before a resume not counted. */
   steps: number;
   /** Why training ended; `early`: validations stopped getting better. */
-  stopped: "finished" | "interrupted" | "early";
+  stopped: TrainingEnd<TrainerState>["stopped"];
   /** The best validation of the whole run; null where there was none. */
   best: TrainerState["best"];
   /** Training time of the whole run, resumed parts included. */
@@ -93,167 +88,153 @@ export interface SftResult {
 }
 
 /**
- * Supervised fine-tuning of a decoder: the main loop. A run that was stopped, even killed, and resumed gives the same
+ * Supervised fine-tuning of a decoder, by {@link train}. A run that was stopped, even killed, and resumed gives the same
  * bytes as one that was not. Throws {@link DivergenceError} when loss or weights are not finite.
  */
 export async function trainSft(input: SftInput): Promise<SftResult> {
-  const { device, config, run, signal, data, validation } = input;
-  const { source } = data;
-  const plan = new StepPlan(data, config);
-  const schedule: Schedule = {
-    name: config.lrSchedulerType,
-    learningRate: config.learningRate,
-    warmupSteps: config.warmupSteps,
-    totalSteps: plan.total,
-    minRatio: config.minLearningRateRatio,
-  };
-
-  const decoder = await input.makeDecoder();
-  const scaling = device.dtype === "f16" ? new LossScaling(device) : undefined;
-  const optimizer = new Optimizer(decoder.parameters, optimizerOptions(config), scaling);
-  const lossLog = new LossLog(device, source.tasks, config.loggingSteps, data.capacity.rows);
-  let state = freshState();
-  if (input.resume) {
-    if (await run.hasCheckpoint()) {
-      const folder = await run.checkpoint("latest");
-      const saved = await loadTrainer(folder);
-      optimizer.restore(saved.arrays, folder);
-      state = saved.state;
-      if (state.best && state.best.step === state.step) await run.markBest(state.step);
-    }
-    const { step, validationDue } = state;
-    await run.filterLog((entry) =>
-      (entry.step as number) < step || entry.step === step && !(validationDue && "valid" in entry)
-    );
+  const training = new SftTraining(input, await input.makeDecoder());
+  try {
+    const { steps, stopped, seconds, state: { best } } = await train(training);
+    return { steps, stopped, best, seconds, tokensPerSecond: training.tokens / Math.max(seconds, 1e-9) };
+  } finally {
+    training.destroy();
   }
-
-  const training = new SftStep(
-    { device, decoder, optimizer, scaling, capacity: data.capacity, trie: input.trie },
-    config,
-  );
-  if (input.tune) {
-    training.record(plan.microBatches(0)[0].packed, 1);
-    await input.tune();
-  }
-  await input.onStart?.({
-    parameters: decoder.parameters.count,
-    trained: decoder.parameters.trainedCount,
-    steps: plan.total,
-    done: state.step,
-    tokensPerEpoch: data.epoch.tokens,
-    sequences: data.epoch.sequences,
-  });
-
-  const observer = await input.openObserver?.(state.step);
-  const log = async (entry: Record<string, unknown>) => {
-    await run.log({ step: state.step, ...entry });
-    await observer?.log(state.step, scalarsOf(entry));
-  };
-  // Log lines fall on multiples of loggingSteps, whatever was interrupted.
-  let logged = state.step - state.step % config.loggingSteps;
-  lossLog.restore(state.pending);
-  const save = async (best: boolean) => {
-    state.pending = await lossLog.pending(state.step - logged);
-    const { companions = [] } = input;
-    const parts = { decoder, optimizer, state, companions, baseModel: config.model };
-    await run.saveCheckpoint(state.step, checkpointFiles(parts), best);
-  };
-  /** Whether the validation ran and is the best so far. */
-  const validate = async () => {
-    const result = await optimizer.withAverage(() => validation!.run(decoder, signal));
-    if (!result) return false;
-    const score = config.metricForBestModel === "loss" ? -result.loss : result.ndcg10;
-    const best = !state.best || score > state.best.score;
-    state.best = best
-      ? { score, step: state.step, stale: 0 }
-      : { ...state.best!, stale: state.best!.stale + 1 };
-    state.validationDue = false;
-    await log({ valid: result });
-    input.onValidation?.(state.step, result, best);
-    return best;
-  };
-  const isEarly = () => config.patience > 0 && (state.best?.stale ?? 0) >= config.patience;
-  const startedAt = performance.now() - state.seconds * 1000;
-  const listener = new SignalListener();
-  let tokensDone = 0;
-  const firstStep = state.step;
-
-  if (state.validationDue && !signal.aborted) {
-    const best = await validate();
-    await run.write(`checkpoints/step-${state.step}/trainer.json`, formatState(state));
-    if (best) await run.markBest(state.step);
-  }
-  while (state.step < plan.total && !isEarly() && !signal.aborted) {
-    const { step } = state;
-    const micro = plan.microBatches(step);
-    training.run(step, micro, learningRateAt(step, schedule), lossLog, step - logged);
-    for (const { packed } of micro) tokensDone += packed.counts.tokens;
-    state.step++;
-
-    const last = state.step === plan.total;
-    if (state.step - logged === config.loggingSteps || last) {
-      const steps = state.step - logged;
-      const [sums, norm] = await device.read(lossLog.sums, optimizer.gradientNorm);
-      const { loss, byTask, firstBad } = lossLog.summary(sums, steps);
-      // With a loss scale, gradients that overflow are passed over until the scale is as small as it gets.
-      if (firstBad !== undefined || (scaling ? scaling.hasDiverged(norm) : norm[2] !== 0)) {
-        const bad = firstBad === undefined ? step : logged + firstBad;
-        const facts = { loss, gradientNorm: norm[0], learningRate: learningRateAt(bad, schedule) };
-        const files = failedBatchFiles(
-          { step: bad, facts, microBatches: plan.microBatches(bad) },
-          source,
-          input.decode,
-        );
-        throw new DivergenceError(
-          `Training stopped at step ${bad + 1}: the loss is ${loss}, the gradient norm ${
-            norm[0]
-          }, expected finite ` +
-            `numbers. What it learned from is in ${await run.saveFailedBatch(
-              bad + 1,
-              files,
-            )}; the checkpoints ` +
-            "before are intact. Start another run with a lower --learning-rate",
-        );
-      }
-      logged = state.step;
-      state.seconds = (performance.now() - startedAt) / 1000;
-      const learningRate = learningRateAt(step, schedule);
-      await log({
-        epoch: round(plan.epochAt(state.step), 3),
-        loss: round(loss, 5),
-        ...(source.tasks.length > 1 ? { taskLoss: rounded(byTask, 5) } : {}),
-        gradNorm: round(norm[0], 4),
-        learningRate,
-        seconds: round(state.seconds, 1),
-      });
-      input.onStep?.(state.step, `loss ${loss.toFixed(3)}`);
-    }
-
-    await listener.listen();
-    state.validationDue = validation !== undefined && (last || plan.isEvaluation(state.step));
-    const best = state.validationDue && !signal.aborted && await validate();
-    state.seconds = (performance.now() - startedAt) / 1000;
-    if (last || signal.aborted || isEarly() || best || plan.isSave(state.step)) await save(best);
-  }
-
-  training.destroy();
-  await observer?.close();
-  const seconds = (performance.now() - startedAt) / 1000;
-  return {
-    steps: state.step - firstStep,
-    stopped: state.validationDue
-      ? "interrupted"
-      : state.step === plan.total
-      ? "finished"
-      : isEarly()
-      ? "early"
-      : "interrupted",
-    best: state.best,
-    seconds,
-    tokensPerSecond: tokensDone / Math.max(seconds, 1e-9),
-  };
 }
 
-function rounded(values: Record<string, number>, digits: number): Record<string, number> {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, round(value, digits)]));
+/** A validation, as the loop sees it. */
+interface Measured extends Validated {
+  valid: ValidationResult;
+}
+
+/** What is fine-tuning's own in {@link train}. */
+class SftTraining implements Training<TrainerState, Measured> {
+  readonly fresh = freshTrainerState();
+  readonly plan: StepPlan;
+  readonly patience: number;
+  readonly signal: AbortSignal;
+  readonly store: RunStore<TrainerState>;
+  readonly validate?: () => Promise<Measured | undefined>;
+  /** Packed tokens trained on. */
+  tokens = 0;
+  #input: SftInput;
+  #schedule: Schedule;
+  #decoder: Decoder;
+  #scaling: LossScaling | undefined;
+  #optimizer: Optimizer;
+  #step: SftStep;
+  #losses: LossLog;
+  /** Steps up to the last line of the log. */
+  #logged = 0;
+
+  constructor(input: SftInput, decoder: Decoder) {
+    const { device, config, data, run, resume, openObserver, validation, signal, trie } = input;
+    const { capacity, source } = data;
+    this.plan = new StepPlan(data, config);
+    this.patience = config.patience;
+    this.signal = signal;
+    this.#input = input;
+    this.#schedule = scheduleOf(config, this.plan.total);
+    this.#decoder = decoder;
+    this.#scaling = device.dtype === "f16" ? new LossScaling(device) : undefined;
+    this.#optimizer = new Optimizer(decoder.parameters, optimizerOptions(config), this.#scaling);
+    this.#losses = new LossLog(device, source.tasks, config.loggingSteps, capacity.rows);
+    const parts = { device, decoder, optimizer: this.#optimizer, scaling: this.#scaling, capacity, trie };
+    this.#step = new SftStep(parts, config);
+    this.store = new RunStore({
+      run,
+      resume,
+      openObserver,
+      load: (folder) => this.#load(folder),
+      files: (state) => this.#files(state),
+    });
+    if (validation) this.validate = () => this.#measure(validation);
+  }
+
+  async onStart({ step, pending }: TrainerState): Promise<void> {
+    const { tune, onStart, data: { epoch }, config: { loggingSteps } } = this.#input;
+    if (tune) {
+      this.#step.record(this.plan.microBatches(0)[0].packed, 1);
+      await tune();
+    }
+    const { count: parameters, trainedCount: trained } = this.#decoder.parameters;
+    const { tokens: tokensPerEpoch, sequences } = epoch;
+    await onStart?.({ parameters, trained, steps: this.plan.total, done: step, tokensPerEpoch, sequences });
+    this.#logged = step - step % loggingSteps;
+    this.#losses.restore(pending);
+  }
+
+  step({ step }: TrainerState): void {
+    const micro = this.plan.microBatches(step);
+    const learningRate = learningRateAt(step, this.#schedule);
+    this.#step.run(step, micro, learningRate, this.#losses, step - this.#logged);
+    for (const { packed } of micro) this.tokens += packed.counts.tokens;
+  }
+
+  async log({ step, seconds }: TrainerState): Promise<void> {
+    const { device, data: { source }, onStep } = this.#input;
+    const [sums, norm] = await device.read(this.#losses.sums, this.#optimizer.gradientNorm);
+    const { loss, byTask, firstBad } = this.#losses.summary(sums, step - this.#logged);
+    // With a loss scale, gradients that overflow are passed over until the scale is as small as it gets.
+    if (firstBad !== undefined || (this.#scaling ? this.#scaling.hasDiverged(norm) : norm[2] !== 0)) {
+      throw await this.#failure(firstBad === undefined ? step - 1 : this.#logged + firstBad, loss, norm[0]);
+    }
+    this.#logged = step;
+    const byName = Object.entries(byTask).map(([name, value]) => [name, round(value, 5)]);
+    await this.store.log(step, {
+      epoch: round(this.plan.epochAt(step), 3),
+      loss: round(loss, 5),
+      ...(source.tasks.length > 1 ? { taskLoss: Object.fromEntries(byName) } : {}),
+      gradNorm: round(norm[0], 4),
+      learningRate: learningRateAt(step - 1, this.#schedule),
+      seconds: round(seconds, 1),
+    });
+    onStep?.(step, `loss ${loss.toFixed(3)}`);
+  }
+
+  onValidation({ step }: TrainerState, found: Measured | undefined, best: boolean): void {
+    if (found) this.#input.onValidation?.(step, found.valid, best);
+  }
+
+  /** Frees the arrays of the step. */
+  destroy(): void {
+    this.#step.destroy();
+  }
+
+  async #measure(validation: Validation): Promise<Measured | undefined> {
+    const { config: { metricForBestModel }, signal } = this.#input;
+    const valid = await this.#optimizer.withAverage(() => validation.run(this.#decoder, signal));
+    return valid && { score: metricForBestModel === "loss" ? -valid.loss : valid.ndcg10, valid };
+  }
+
+  async #load(folder: string): Promise<TrainerState> {
+    const { arrays, state } = await loadTrainer(folder);
+    this.#optimizer.restore(arrays, folder);
+    return state;
+  }
+
+  async #files(state: TrainerState): Promise<AsyncIterable<ModelFile>> {
+    state.pending = await this.#losses.pending(state.step - this.#logged);
+    const { companions = [], config: { model: baseModel } } = this.#input;
+    return checkpointFiles({
+      decoder: this.#decoder,
+      optimizer: this.#optimizer,
+      state,
+      companions,
+      baseModel,
+    });
+  }
+
+  /** The error of step `step`, from 0, once what it learned from is saved. */
+  async #failure(step: number, loss: number, gradientNorm: number): Promise<DivergenceError> {
+    const { run, data: { source }, decode } = this.#input;
+    const facts = { loss, gradientNorm, learningRate: learningRateAt(step, this.#schedule) };
+    const failed = { step, facts, microBatches: this.plan.microBatches(step) };
+    const folder = await run.saveFailedBatch(step + 1, failedBatchFiles(failed, source, decode));
+    return notFinite(
+      `at step ${step + 1}`,
+      loss,
+      gradientNorm,
+      `What it learned from is in ${folder}; the checkpoints before are intact`,
+    );
+  }
 }

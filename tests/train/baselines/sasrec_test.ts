@@ -7,7 +7,7 @@ import { rankOf } from "../../../train/baselines/item_training.ts";
 import { loadBaseline } from "../../../train/baselines/load.ts";
 import type { BaselineInput } from "../../../train/baselines/method.ts";
 import { sasrec, type SasrecConfig } from "../../../train/baselines/sasrec.ts";
-import { DivergenceError } from "../../../train/run/checkpoint.ts";
+import { DivergenceError } from "../../../train/run/divergence.ts";
 import { baselineScorer } from "../../../train/rl/scorers/baseline.ts";
 import { RunDirectory } from "../../../train/run/run_directory.ts";
 

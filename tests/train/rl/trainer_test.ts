@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readSafetensors } from "../../../models/safetensors/safetensors.ts";
-import { DivergenceError, loadDecoder } from "../../../train/run/checkpoint.ts";
+import { loadDecoder } from "../../../train/run/checkpoint.ts";
+import { DivergenceError } from "../../../train/run/divergence.ts";
 import { type RlConfig, rlConfig } from "../../../train/rl/config.ts";
 import type { RlRunInput } from "../../../train/rl/trainer.ts";
 import { verdict } from "../../../train/rl/verdict.ts";

@@ -6,11 +6,11 @@ import { readSafetensors, writeSafetensors } from "../../../models/safetensors/s
 import {
   checkpointFiles,
   type CheckpointParts,
-  DivergenceError,
   loadDecoder,
   loadTrainer,
   type TrainerState,
 } from "../../../train/run/checkpoint.ts";
+import { DivergenceError } from "../../../train/run/divergence.ts";
 import { tinyConfig, tinyDecoder, tinyTensors, TinyTraining } from "../../models/decoder/tiny_decoder.ts";
 
 const TOKENS = [3, 1, 4, 1, 5, 9, 2, 6];

@@ -9,7 +9,14 @@ const data = {
 } as unknown as PackedData;
 
 const plan = (options: Partial<ConstructorParameters<typeof StepPlan>[1]>) =>
-  new StepPlan(data, { numTrainEpochs: 3, maxSteps: 0, evalSteps: 0, saveSteps: 0, ...options });
+  new StepPlan(data, {
+    numTrainEpochs: 3,
+    maxSteps: 0,
+    loggingSteps: 3,
+    evalSteps: 0,
+    saveSteps: 0,
+    ...options,
+  });
 
 Deno.test("StepPlan counts steps through epochs of different lengths", () => {
   assert.equal(plan({}).total, 10);
