@@ -1,4 +1,3 @@
-import type { z } from "zod";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { matmul } from "../../kernels/matmul/matmul.ts";
 import type { Trie } from "../../sid/trie.ts";
@@ -7,7 +6,7 @@ import { checkMemory, memoryRemedies } from "../../train/run/memory_check.ts";
 import type { PackedData } from "../../train/run/packed_data.ts";
 import { memorySettings, trainingPlan, withMemorySettings } from "../../train/sft/cost.ts";
 import type { DecoderInputs } from "../../train/sft/decoder.ts";
-import type { SftSchema } from "../../train/sft/schema.ts";
+import type { SftConfig } from "../../train/sft/config.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 
 const GIB = 1024 ** 3;
@@ -22,7 +21,7 @@ export async function checkCost(
   device: Device,
   inputs: DecoderInputs,
   data: PackedData,
-  settings: z.output<typeof SftSchema>,
+  settings: SftConfig,
   { dryRun, memoryLimit, trie }: { dryRun: boolean; memoryLimit: number; trie?: Trie },
   io: TaskIO,
 ): Promise<void> {

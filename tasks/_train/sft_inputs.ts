@@ -1,17 +1,14 @@
-import type { z } from "zod";
 import type { Dataset } from "../../data/dataset.ts";
 import { diskFiles } from "../../base/files/disk_files.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { TaskReport } from "../../prompts/rows/source.ts";
 import { SidVocabulary } from "../../sid/tokens.ts";
-import type { SftSchema } from "../../train/sft/schema.ts";
+import type { SftConfig } from "../../train/sft/config.ts";
 import { type ModelInputs, sidInputs } from "../../train/sft/sid_inputs.ts";
 import { type TextInputs, textInputs } from "../../train/sft/text_inputs.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import { tableLines } from "../_cli/table.ts";
 import type { Progress } from "../_cli/progress.ts";
-
-type Settings = z.output<typeof SftSchema>;
 
 /** What a run learns, is asked and computes with, and the files that a run directory keeps of it. */
 export type SftInputs =
@@ -27,7 +24,7 @@ export async function sftInputs(
   dataset: Dataset,
   sids: string[][],
   data: string,
-  settings: Settings,
+  settings: SftConfig,
   io: TaskIO,
 ): Promise<SftInputs> {
   const { mode, model, tokenizer } = settings;
@@ -70,7 +67,7 @@ export async function sftInputs(
 }
 
 // What only means something to a language model must not be passed over in silence.
-function checkSidsAlone(settings: Settings): void {
+function checkSidsAlone(settings: SftConfig): void {
   const given: [flag: string, given: boolean][] = [
     ["--model", settings.model !== ""],
     ["--tokenizer", settings.tokenizer !== ""],

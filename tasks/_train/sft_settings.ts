@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { UserError } from "../../base/user_error.ts";
-import type { SftConfig } from "../../train/sft/config.ts";
-import { SftSchema } from "../../train/sft/schema.ts";
+import { architectureFields, type SftConfig, SftSchema } from "../../train/sft/config.ts";
 
 /**
  * Defaults where pretrained weights are trained on: they need smaller steps and no noise, and in few epochs their
@@ -15,82 +14,27 @@ const PRETRAINED = {
   dropout: 0,
   emaDecay: 0,
 };
-/** What the directory of a model decides. */
-const ARCHITECTURE = [
-  "modelType",
-  "hiddenSize",
-  "intermediateSize",
-  "numHiddenLayers",
-  "numAttentionHeads",
-  "numKeyValueHeads",
-  "tieWordEmbeddings",
-  "initializerRange",
-] as const;
+const ARCHITECTURE = Object.keys(architectureFields) as (keyof typeof architectureFields)[];
 
 const { shape } = SftSchema;
-
-/** Headings of `--help`; what is under none of them trains. */
-const GROUPS: Record<string, readonly (keyof SftConfig)[]> = {
-  "What it learns from": [
-    "mode",
-    "tasks",
-    "prompts",
-    "category",
-    "preferences",
-    "maxLength",
-    "longSequences",
-    "lossNormalisation",
-    "historyLossWeight",
-    "valueAware",
-    "maxHistory",
-    "historyWeight",
-    "firstItemWeight",
-    "recencyWeight",
-    "maxSequenceItems",
-  ],
-  "The model": ["model", "fromScratch", "tokenizer", "trimVocabulary", "trimMinCount", ...ARCHITECTURE],
-  "What of it is trained": [
-    "freeze",
-    "loraR",
-    "loraAlpha",
-    "loraDropout",
-    "loraTargetModules",
-    "useRslora",
-  ],
-  "Validation and checkpoints": [
-    "evalSteps",
-    "evalSamples",
-    "evalBeams",
-    "metricForBestModel",
-    "patience",
-    "saveSteps",
-    "saveTotalLimit",
-    "loggingSteps",
-    "reportTo",
-  ],
-};
-const TRAINING = "Training";
 
 type Optional<K extends keyof typeof shape> = {
   [P in K]: z.ZodOptional<ReturnType<typeof shape[P]["unwrap"]>>;
 };
-type Flags = typeof shape & Optional<keyof typeof PRETRAINED | typeof ARCHITECTURE[number]>;
+type Flags = typeof shape & Optional<keyof typeof PRETRAINED | keyof typeof architectureFields>;
 
 /** The settings as flags; those that depend on the model have no default of their own. */
 export const SftFlags = z.strictObject(
   Object.fromEntries(
     Object.entries(shape).map(([key, field]) => {
-      const name = key as keyof SftConfig;
-      const group = Object.keys(GROUPS).find((group) => GROUPS[group].includes(name)) ?? TRAINING;
       const pretrained = key in PRETRAINED
         ? `on pretrained weights ${PRETRAINED[key as keyof typeof PRETRAINED]}`
-        : (ARCHITECTURE as readonly string[]).includes(key)
+        : key in architectureFields
         ? "with --model the model's"
         : undefined;
-      const description = pretrained
-        ? `${field.description}; default ${field.def.defaultValue}, ${pretrained}`
-        : field.description;
-      return [key, (pretrained ? field.unwrap().optional() : field).meta({ description, group })];
+      if (pretrained === undefined) return [key, field];
+      const description = `${field.description}; default ${field.def.defaultValue}, ${pretrained}`;
+      return [key, field.unwrap().optional().meta({ ...field.meta(), description })];
     }),
   ) as Flags,
 );

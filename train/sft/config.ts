@@ -1,159 +1,145 @@
+import { z } from "zod";
+import { count, decay, grouped, seed, share, weight } from "../../base/fields.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { TokenNormalisation } from "../../kernels/trie/trie_log_softmax.ts";
-import type { ScheduleName } from "../../models/optimizer/schedule.ts";
-import type { ReportTo } from "../observers/open_observers.ts";
-import { SftSchema } from "./schema.ts";
+import {
+  adamBetas,
+  adamEpsilon,
+  emaDecay,
+  initializerRange,
+  learningRate,
+  lrSchedulerType,
+  maxGradNorm,
+  warmupSteps,
+  weightDecay,
+} from "../../models/optimizer/fields.ts";
+import {
+  checkpointFields,
+  evalBeams,
+  gradientCheckpointing,
+  loggingSteps,
+  loraFields,
+  maxSteps,
+  patience,
+} from "../run/fields.ts";
+import type { SftConfig } from "./config.generated.ts";
 
-/** Settings of supervised fine-tuning from scratch; names as in Hugging Face's TrainingArguments and model configs. */
-export interface SftConfig {
-  /**
-   * `histories`: a user's whole train history is one sequence of SIDs with a loss at every item; `samples`: one such
-   * row a target; `tasks`: rows of text in the words of a template, which is how language models are fine-tuned.
-   * Default: `auto`, which is `tasks` where a pretrained model or a tokenizer is given and `histories` elsewhere.
-   */
-  mode: "auto" | "histories" | "samples" | "tasks";
-  /** Hugging Face directory of the model to start from; "": a model from scratch. */
-  model: string;
-  /** Whether the directory in `model` gives architecture and tokenizer alone, and weights are fresh. Default: false. */
-  fromScratch: boolean;
-  /** Directory or tokenizer.json of a model from scratch that reads text; "": that of `model`, or SID tokens alone. */
-  tokenizer: string;
-  /**
-   * Whether a model from scratch keeps only the tokens of its tokenizer that the training texts use, besides single
-   * bytes: a fraction of the embedding. Default: false.
-   */
-  trimVocabulary: boolean;
-  /** Uses in the training texts that keep a token when the vocabulary is trimmed. Default: 1. */
-  trimMinCount: number;
-  /** `tasks` mode: names of tasks, each with a weight such as `sid-to-title=0.5`, 1 where none stands. */
-  tasks: string[];
-  /** Template file of other prompts than ours; "": ours. */
-  prompts: string;
-  /** What `{category}` of a template stands for, such as "office products". Default: `items`. */
-  category: string;
-  /** JSON or JSONL file of user preferences, for the tasks that learn from them. */
-  preferences: string;
-  /** `tasks` mode: longest sequence in tokens. Default: 512. */
-  maxLength: number;
-  /**
-   * What happens to longer ones: `truncate` drops the oldest items of the history, `skip` the sequence, `error` stops.
-   * Default: `truncate`.
-   */
-  longSequences: "truncate" | "skip" | "error";
-  /**
-   * What a loss is the mean of: `token`: target tokens, so that long answers count more; `sample`: rows.
-   * Default: `token`.
-   */
-  lossNormalisation: "token" | "sample";
-  /** `tasks` mode: loss weight of the SIDs in the history of rows that ask for the next item; the answer has 1. Default: 0. */
-  historyLossWeight: number;
-  /** Whether rows weigh ln(1 + value) of the target (VAFT); needs values in the dataset. Default: false. */
-  valueAware: boolean;
-  /** Share of the loss of SID tokens that is a softmax over the trie node's children alone. Default: 0. */
-  trieLossWeight: number;
-  /** `llm`: only the rows of new tokens train; `none`: everything. Default: `none`. */
-  freeze: "none" | "llm";
-  /** Rank of the LoRA adapters, with which the model itself is frozen but for the rows of new tokens; 0: no LoRA. */
-  loraR: number;
-  /** LoRA's alpha: adapters are scaled by alpha / r. Default: 32. */
-  loraAlpha: number;
-  /** Dropout on the input of the adapters. Default: 0.05. */
-  loraDropout: number;
-  /** Projections with an adapter: `all`, or names such as q_proj. Default: `all`. */
-  loraTargetModules: string[];
-  /** Whether adapters are scaled by alpha / sqrt(r) (Kalajdzievski 2023). Default: false. */
-  useRslora: boolean;
-  /** Storage of matrices; `float16` needs a GPU and halves the memory of activations. Default: `float32`. */
-  dtype: "float32" | "float16";
-  /** Whether blocks are computed again in the backward pass instead of kept. Default: false. */
-  gradientCheckpointing: boolean;
-  /** Decoder family, as in Hugging Face's `config.json`. Default: `qwen3`. */
-  modelType: "qwen2" | "qwen3" | "llama";
-  /** Width C of the residual stream. Default: 128. */
-  hiddenSize: number;
-  /** Width of the gated feed-forward layer. Default: 384. */
-  intermediateSize: number;
-  /** Decoder blocks. Default: 4. */
-  numHiddenLayers: number;
-  /** Query heads; divides `hiddenSize`. Default: 4. */
-  numAttentionHeads: number;
-  /** Key-value heads; divides `numAttentionHeads`. Default: 4. */
-  numKeyValueHeads: number;
-  /** Whether the embedding is the output matrix too. Default: true. */
-  tieWordEmbeddings: boolean;
-  /** Standard deviation of fresh weights. Default: 0.05. */
-  initializerRange: number;
-  /** Items of a prompt, the latest ones. Default: 10. */
-  maxHistory: number;
-  /** `samples` mode: loss weight of history items; the target has 1. Default: 0.3. */
-  historyWeight: number;
-  /** `histories` mode: loss weight of the first item, predicted from no history. Default: 1. */
-  firstItemWeight: number;
-  /**
-   * r weighs a target by exp(-r (1 - t)), t from 0 to 1 its time in the train period; needs samples in time order.
-   * Default: 0.
-   */
-  recencyWeight: number;
-  /** `histories` mode: histories of more items are cut in parts. Default: 50. */
-  maxSequenceItems: number;
-  /** Passes over the train split. Default: 20. */
-  numTrainEpochs: number;
-  /** Optimizer steps to stop after; 0: by epochs alone. Default: 0. */
-  maxSteps: number;
-  /** Packed tokens T of a micro batch. Default: 2048. */
-  tokensPerBatch: number;
-  /** Micro batches of an optimizer step, where `batchSize` is 0. Default: 1. */
-  gradientAccumulationSteps: number;
-  /** Sequences of an optimizer step, in as many micro batches as they need; 0: see above. Default: 0. */
-  batchSize: number;
-  /** Peak learning rate. Default: 1.5e-3. */
-  learningRate: number;
-  /** Decay of the learning rate after warmup. Default: `cosine`. */
-  lrSchedulerType: ScheduleName;
-  /** Optimizer steps of linear warmup. Default: 100. */
-  warmupSteps: number;
-  /** Share of the peak at which the decay ends. Default: 0. */
-  minLearningRateRatio: number;
-  /** Decoupled weight decay, on matrices only. Default: 0.01. */
-  weightDecay: number;
-  /** AdamW's decay of the mean gradient. Default: 0.9. */
-  adamBeta1: number;
-  /** AdamW's decay of the mean squared gradient. Default: 0.999. */
-  adamBeta2: number;
-  /** AdamW's epsilon. Default: 1e-8. */
-  adamEpsilon: number;
-  /** Largest global gradient norm; 0 never clips. Default: 1. */
-  maxGradNorm: number;
-  /** Target mass spread over the vocabulary. Default: 0.05. */
-  labelSmoothing: number;
-  /** Dropout rate on embeddings and block outputs. Default: 0.3. */
-  dropout: number;
-  /** Decay of the averaged weights, which are validated and saved; 0 keeps none. Default: 0.998. */
-  emaDecay: number;
-  /** Seed of weights, data order, dropout and the valid subsample. Default: 42. */
-  seed: number;
-  /** Optimizer steps between lines of `metrics.jsonl`. Default: 20. */
-  loggingSteps: number;
-  /** Optimizer steps between validations; 0: after each epoch. Default: 0. */
-  evalSteps: number;
-  /** Valid samples of a validation; 0: no validation. Default: 500. */
-  evalSamples: number;
-  /** Beams of a validation. Default: 20. */
-  evalBeams: number;
-  /** What makes a checkpoint the best: NDCG@10 or the loss of the validation. Default: `ndcg10`. */
-  metricForBestModel: "ndcg10" | "loss";
-  /** Validations without a better one to stop after; 0: never. Default: 0. */
-  patience: number;
-  /**
-   * Optimizer steps between checkpoints, besides those of better validations and the last; 0: as `evalSteps`.
-   * Default: 0.
-   */
-  saveSteps: number;
-  /** Checkpoints to keep, the latest ones, and the best whatever its age; 0 keeps all. Default: 2. */
-  saveTotalLimit: number;
-  /** Where metrics go besides `metrics.jsonl`. Default: `none`. */
-  reportTo: ReportTo[];
-}
+export type { SftConfig };
+
+/** What a language model is fine-tuned on where nothing else is said. */
+const DEFAULT_TASKS = ["next-item", "sid-to-title", "title-to-sid", "history-to-title"];
+
+/** What the directory of a model decides. */
+export const architectureFields = {
+  modelType: z.enum(["qwen2", "qwen3", "llama"]).default("qwen3").describe("decoder family"),
+  hiddenSize: count().default(128).describe("width of the residual stream"),
+  intermediateSize: count().default(384).describe("width of the gated feed-forward layer"),
+  numHiddenLayers: count().default(4).describe("decoder blocks"),
+  numAttentionHeads: count().default(4).describe("query heads"),
+  numKeyValueHeads: count().default(4).describe("key-value heads"),
+  tieWordEmbeddings: z.boolean().default(true).describe("use the embedding as output matrix"),
+  initializerRange: initializerRange(0.05),
+};
+
+const { loraTargetModules, ...lora } = loraFields;
+
+/** {@link SftConfig} with its checks and defaults. */
+export const SftSchema = z.strictObject({
+  ...grouped("What it learns from", {
+    mode: z.enum(["auto", "histories", "samples", "tasks"]).default("auto").describe(
+      "histories: a user's whole train history as one sequence of SIDs with a loss at every item; samples: one such row " +
+        "a target; tasks: rows of text; auto: tasks with --model or --tokenizer, histories without",
+    ),
+    tasks: z.array(z.string()).min(1).default(DEFAULT_TASKS).describe(
+      "tasks mode: names, each with a weight such as sid-to-title=0.5",
+    ),
+    prompts: z.string().default("").describe("template file of other prompts than ours"),
+    category: z.string().min(1).default("items").describe("what {category} of a template stands for"),
+    preferences: z.string().default("").describe(
+      "JSON or JSONL of user preferences, for the tasks that need them",
+    ),
+    maxLength: count(8).default(512).describe("tasks mode: longest sequence in tokens"),
+    longSequences: z.enum(["truncate", "skip", "error"]).default("truncate").describe(
+      "longer sequences: drop the oldest items of the history, leave them out, or stop",
+    ),
+    lossNormalisation: z.enum(["token", "sample"]).default("token").describe(
+      "mean over target tokens, or over rows",
+    ),
+    historyLossWeight: share.default(0).describe(
+      "tasks mode: loss weight of the SIDs in the history of next-item rows; the answer has 1",
+    ),
+    valueAware: z.boolean().default(false).describe("rows weigh ln(1 + value) of the target (VAFT)"),
+    maxHistory: count().default(10).describe("items of a prompt, the latest ones"),
+    historyWeight: share.default(0.3).describe(
+      "samples mode: loss weight of history items, the target has 1",
+    ),
+    firstItemWeight: share.default(1).describe("histories mode: loss weight of the first item"),
+    recencyWeight: weight.default(0).describe(
+      "r weighs a target by exp(-r (1 - t)), t from 0 to 1 its time in the train period; needs samples in time order",
+    ),
+    maxSequenceItems: count(2).default(50).describe("histories mode: longer histories are cut in parts"),
+  }),
+  ...grouped("The model", {
+    model: z.string().default("").describe("Hugging Face directory to start from"),
+    fromScratch: z.boolean().default(false).describe(
+      "take architecture and tokenizer of --model, no weights",
+    ),
+    tokenizer: z.string().default("").describe("tokenizer.json, or its directory, of a model from scratch"),
+    trimVocabulary: z.boolean().default(false).describe(
+      "from scratch: keep only the tokens that the training texts use",
+    ),
+    trimMinCount: count().default(1).describe("uses that keep a token with --trim-vocabulary"),
+    ...architectureFields,
+  }),
+  ...grouped("Training", {
+    trieLossWeight: share.default(0).describe(
+      "share of the loss of SID tokens that is normalised over the tokens that may follow",
+    ),
+    dtype: z.enum(["float32", "float16"]).default("float32").describe(
+      "storage of matrices; weights, gradients and moments stay float32",
+    ),
+    gradientCheckpointing,
+    numTrainEpochs: count().default(20).describe("passes over the train split"),
+    maxSteps,
+    tokensPerBatch: count(64).default(2048).describe("packed tokens of a micro batch"),
+    gradientAccumulationSteps: count().default(1).describe("micro batches of an optimizer step"),
+    batchSize: count(0).default(0).describe(
+      "sequences of an optimizer step, in as many micro batches as they need; 0: --gradient-accumulation-steps",
+    ),
+    learningRate: learningRate(1.5e-3),
+    lrSchedulerType,
+    warmupSteps: warmupSteps(100),
+    minLearningRateRatio: share.default(0).describe("share of the peak at which the decay ends"),
+    weightDecay: weightDecay(0.01),
+    ...adamBetas,
+    adamEpsilon,
+    maxGradNorm: maxGradNorm(1),
+    labelSmoothing: share.default(0.05).describe("target mass spread over the vocabulary"),
+    dropout: decay.default(0.3).describe("rate on embeddings and block outputs"),
+    emaDecay: emaDecay(0.998),
+    seed,
+  }),
+  ...grouped("What of it is trained", {
+    freeze: z.enum(["none", "llm"]).default("none").describe("llm: only the rows of new tokens train"),
+    ...lora,
+    loraDropout: decay.default(0.05).describe("dropout on the input of the adapters"),
+    loraTargetModules,
+    useRslora: z.boolean().default(false).describe("scale adapters by alpha / sqrt(r)"),
+  }),
+  ...grouped("Validation and checkpoints", {
+    loggingSteps: loggingSteps(20),
+    evalSteps: count(0).default(0).describe("steps between validations; 0: after each epoch"),
+    evalSamples: count(0).default(500).describe("valid samples of a validation; 0: no validation"),
+    evalBeams: evalBeams(),
+    metricForBestModel: z.enum(["ndcg10", "loss"]).default("ndcg10").describe(
+      "what makes a checkpoint the best",
+    ),
+    patience: patience(0),
+    ...checkpointFields,
+  }),
+}).describe(
+  "Settings of supervised fine-tuning; names as in Hugging Face's TrainingArguments and model configs.",
+);
 
 /** What probabilities are normalised over where a model is asked as it was trained. */
 export function trainedNormalisation(

@@ -1,0 +1,37 @@
+import { z } from "zod";
+import { count, decay, positive, weight } from "../../base/fields.ts";
+import { SCHEDULES } from "./schedule.ts";
+
+/** Peak learning rate; `usual` where none is given. */
+export const learningRate = (usual: number) => positive.default(usual).describe("peak learning rate");
+
+/** Shape of the learning rate after warmup. */
+export const lrSchedulerType = z.enum(SCHEDULES).default("cosine").describe("decay of the learning rate");
+
+/** Steps before the peak. */
+export const warmupSteps = (usual: number) => count(0).default(usual).describe("steps of linear warmup");
+
+/** Weight decay of AdamW. */
+export const weightDecay = (usual: number) =>
+  weight.default(usual).describe("decoupled weight decay on matrices");
+
+/** Largest global norm of the gradient. */
+export const maxGradNorm = (usual: number) =>
+  weight.default(usual).describe("largest gradient norm; 0 never clips");
+
+/** Decays of the mean gradient and of the mean squared gradient. */
+export const adamBetas = {
+  adamBeta1: decay.default(0.9).describe("AdamW beta 1"),
+  adamBeta2: decay.default(0.999).describe("AdamW beta 2"),
+};
+
+/** What keeps AdamW's steps finite where gradients are 0. */
+export const adamEpsilon = positive.default(1e-8).describe("AdamW epsilon");
+
+/** Decay of the averaged weights, which are validated and saved. */
+export const emaDecay = (usual: number) =>
+  decay.default(usual).describe("decay of the averaged weights; 0 keeps none");
+
+/** Scale of the weights before training. */
+export const initializerRange = (usual: number) =>
+  positive.default(usual).describe("standard deviation of fresh weights");

@@ -1,0 +1,108 @@
+import { dirname, relative } from "node:path";
+import { z } from "zod";
+import { SCHEDULES } from "../../models/optimizer/schedule.ts";
+import { REPORT_TO } from "../../train/observers/open_observers.ts";
+import { SftSchema } from "../../train/sft/config.ts";
+
+/** Interfaces of one generated file. */
+export interface Declarations {
+  /** Path from the root of the repository. */
+  path: string;
+  /** Schemas by the names of their interfaces; one that has all fields of one before it extends it. */
+  schemas: Record<string, z.ZodObject>;
+}
+
+/**
+ * Settings of what `mod.ts` exports. Elsewhere `z.output<typeof Schema>` is the type; `deno publish` refuses that of
+ * exported names (its type would have to be inferred from the schema's code), and editors show no text beside its fields.
+ */
+export const DECLARATIONS: readonly Declarations[] = [
+  { path: "train/sft/config.generated.ts", schemas: { SftConfig: SftSchema } },
+];
+
+/** Sets of words that have a type of their own. */
+const NAMED = [
+  { type: "ScheduleName", from: "models/optimizer/schedule.ts", words: SCHEDULES },
+  { type: "ReportTo", from: "train/observers/open_observers.ts", words: REPORT_TO },
+];
+
+const HEADER = "// Generated from the schemas by `deno task generate`: change those, not this file.\n";
+const WIDTH = 110;
+
+interface Property {
+  type?: string;
+  enum?: unknown[];
+  const?: unknown;
+  anyOf?: Property[];
+  items?: Property;
+  default?: unknown;
+  description?: string;
+}
+
+/** The source of a generated file, formatted as `deno fmt` does. */
+export function declarationsText({ path, schemas }: Declarations): string {
+  const imports = new Set<string>();
+  const interfaces: string[] = [];
+  const known: { name: string; fields: Map<string, string> }[] = [];
+  for (const [name, schema] of Object.entries(schemas)) {
+    const { properties = {}, required = [] } = z.toJSONSchema(schema, {
+      io: "output",
+      unrepresentable: "any",
+    });
+    const fields = new Map(
+      Object.entries(properties as Record<string, Property>).map(([key, property]) => {
+        const type = typeText(property, imports, path);
+        return [key, `${comment(property)}  ${key}${required.includes(key) ? "" : "?"}: ${type};\n`];
+      }),
+    );
+    const base = known.findLast((other) => [...other.fields.keys()].every((key) => fields.has(key)));
+    const own = [...fields].filter(([key, text]) => base?.fields.get(key) !== text).map(([, text]) => text);
+    const heritage = base === undefined ? "" : ` extends ${base.name}`;
+    interfaces.push(
+      `/** ${schema.description} */\nexport interface ${name}${heritage} {\n${own.join("")}}\n`,
+    );
+    known.push({ name, fields });
+  }
+  return [HEADER + [...imports].sort().join(""), ...interfaces].join("\n");
+}
+
+/** Description and default as a comment above a field. */
+function comment({ description = "", default: usual }: Property): string {
+  const text = description.replace(/[;:]$/, "").replace(/^[a-z](?!\S*:)/, (letter) => letter.toUpperCase());
+  const lines = wrapped(`${text}.`.replaceAll("*/", "*\\/"));
+  if (usual !== undefined) lines.push(`@default ${JSON.stringify(usual)}`);
+  return lines.length === 1
+    ? `  /** ${lines[0]} */\n`
+    : `  /**\n${lines.map((line) => `   * ${line}\n`).join("")}   */\n`;
+}
+
+function wrapped(text: string): string[] {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const last = lines[lines.length - 1];
+    if (last !== "" && last.length + word.length > WIDTH - 8) lines.push(word);
+    else lines[lines.length - 1] = last === "" ? word : `${last} ${word}`;
+  }
+  return lines;
+}
+
+/** The TypeScript type of a field; what it names is added to `imports`. */
+function typeText(property: Property, imports: Set<string>, path: string): string {
+  const { type, enum: words, anyOf, items } = property;
+  if (property.const !== undefined) return JSON.stringify(property.const);
+  if (words !== undefined) {
+    const named = NAMED.find((one) => JSON.stringify(one.words) === JSON.stringify(words));
+    if (named === undefined) return words.map((word) => JSON.stringify(word)).join(" | ");
+    const from = relative(dirname(path), named.from).replaceAll("\\", "/").replace(/^(?!\.)/, "./");
+    imports.add(`import type { ${named.type} } from "${from}";\n`);
+    return named.type;
+  }
+  if (anyOf !== undefined) return anyOf.map((one) => typeText(one, imports, path)).join(" | ");
+  if (type === "array") {
+    const item = typeText(items ?? {}, imports, path);
+    return item.includes(" ") ? `(${item})[]` : `${item}[]`;
+  }
+  if (type === "integer" || type === "number") return "number";
+  if (type === "string" || type === "boolean") return type;
+  throw new RangeError(`No type is known for ${JSON.stringify(property)}`);
+}

@@ -1,0 +1,35 @@
+// Writes what is made from the schemas of settings: the interfaces that mod.ts exports, and the tables of docs/settings.
+import { fileURLToPath } from "node:url";
+import { DECLARATIONS, declarationsText } from "./declarations.ts";
+
+/** Generated texts by path from the root of the repository. */
+export async function generated(): Promise<Map<string, string>> {
+  const files = DECLARATIONS.map(async (file) =>
+    [file.path, await formatted(declarationsText(file), "ts")] as const
+  );
+  return new Map(await Promise.all(files));
+}
+
+/** What `deno fmt` makes of a text, so that checks of the repository pass on it. */
+async function formatted(text: string, extension: string): Promise<string> {
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["fmt", "--ext", extension, "-"],
+    cwd: fileURLToPath(new URL("../..", import.meta.url)),
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = process.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(text));
+  await writer.close();
+  const { success, stdout, stderr } = await process.output();
+  if (!success) throw new Error(`deno fmt: ${new TextDecoder().decode(stderr)}`);
+  return new TextDecoder().decode(stdout);
+}
+
+if (import.meta.main) {
+  for (const [path, text] of await generated()) {
+    await Deno.writeTextFile(new URL(`../../${path}`, import.meta.url), text);
+    console.log(`Wrote ${path}`);
+  }
+}
