@@ -37,7 +37,7 @@ import {
 export interface DecoderDropout {
   /** On the embeddings and on what each block adds to the residual stream; adapters have a rate of their own. */
   rate: number;
-  /** u32 [seedLow, seedHigh, step, 0]. */
+  /** u32 [seed, micro batch of the step, step, unused]. */
   seed: Flat;
 }
 

@@ -16,7 +16,7 @@ export type Stack = "encoder" | "decoder";
 export interface StackDropout {
   /** In [0, 1). */
   rate: number;
-  /** u32 [seedLow, seedHigh, step, 0]. */
+  /** u32 [seed, micro batch of the step, step, unused]. */
   seed: Flat;
 }
 

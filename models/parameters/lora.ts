@@ -54,7 +54,7 @@ export interface LoraAdapter {
 
 /** An adapter at work: with what its dropout is drawn. */
 export interface ActiveAdapter extends LoraAdapter {
-  /** u32 [seedLow, seedHigh, step, 0]; needed in training with dropout. */
+  /** u32 [seed, micro batch of the step, step, unused]; needed in training with dropout. */
   seed?: Flat;
 }
 

@@ -29,7 +29,7 @@ export interface PolicyGroup extends CompletionGroup {
 export interface PolicyDropout {
   /** In [0, 1). */
   rate: number;
-  /** u32 [seedLow, seedHigh, step, 0]. */
+  /** u32 [seed, micro batch of the update, update, unused]. */
   seed: Flat;
 }
 
