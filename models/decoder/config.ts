@@ -1,15 +1,16 @@
 import { z } from "zod";
 import { UserError } from "../../base/user_error.ts";
+import { DECODER_SHAPES, MODEL_TYPES, type ModelType } from "./shapes/by_name.ts";
 import { readRope, ropeFields, type RopeScaling, writeRope } from "./rope.ts";
 import type { StoredFormat } from "../safetensors/safetensors_header.ts";
 
 /**
- * Shape of a decoder language model, in the names of Hugging Face's `config.json` for Qwen2, Qwen3 and Llama.
+ * Shape of a decoder language model, in the names of Hugging Face's `config.json` for the families of `shapes/`.
  * Keys that are not listed here are kept as they were read, so that writing the file again loses nothing.
  */
 export interface DecoderConfig {
-  /** "qwen3" has an RMSNorm on each head's queries and keys. */
-  model_type: "qwen2" | "qwen3" | "llama";
+  /** Family: see `DecoderShape`. */
+  model_type: ModelType;
   /** Class names of Hugging Face. */
   architectures: string[];
   /** Rows of the embedding. */
@@ -36,9 +37,9 @@ export interface DecoderConfig {
   rope_scaling: RopeScaling | null;
   /** Whether the output matrix is the input embedding. */
   tie_word_embeddings: boolean;
-  /** Biases on queries, keys and values, and on the output but for "qwen2", where it is always set. */
+  /** Biases on queries, keys and values, and on the output but for families that always have the former. */
   attention_bias: boolean;
-  /** Biases on the feed-forward projections; "llama" alone. */
+  /** Biases on the feed-forward projections, of families that may have them. */
   mlp_bias: boolean;
   /** Activation of the feed-forward gate. */
   hidden_act: "silu";
@@ -51,14 +52,6 @@ export interface DecoderConfig {
   /** Id that fills unused positions. */
   pad_token_id: number | null;
 }
-
-/** Classes of the supported architectures in Hugging Face transformers. */
-const CLASSES: Record<DecoderConfig["model_type"], string> = {
-  qwen2: "Qwen2ForCausalLM",
-  qwen3: "Qwen3ForCausalLM",
-  llama: "LlamaForCausalLM",
-};
-const MODEL_TYPES = Object.keys(CLASSES) as DecoderConfig["model_type"][];
 
 const size = z.int().min(1);
 const tokenId = z.int().min(0);
@@ -114,6 +107,7 @@ export function parseDecoderConfig(value: unknown, source = "config.json"): Deco
     throw new UserError(`Cannot use ${source}: ${fieldProblems(parsed.error, value).join("; ")}`);
   }
   const config = parsed.data;
+  const shape = DECODER_SHAPES[config.model_type];
   const problems = [...shapeProblems(config), ...unsupported(config)];
   const rope = readRope(config, problems);
   if (problems.length > 0) throw new UserError(`Cannot use ${source}: ${problems.join("; ")}`);
@@ -123,11 +117,11 @@ export function parseDecoderConfig(value: unknown, source = "config.json"): Deco
   return {
     ...rest,
     ...rope,
-    architectures: config.architectures ?? [CLASSES[config.model_type]],
+    architectures: config.architectures ?? [shape.architecture],
     num_key_value_heads: config.num_key_value_heads ?? config.num_attention_heads,
     head_dim: config.head_dim ?? config.hidden_size / config.num_attention_heads,
-    max_position_embeddings: config.max_position_embeddings ?? (config.model_type === "llama" ? 2048 : 32768),
-    attention_bias: config.attention_bias ?? config.model_type === "qwen2",
+    max_position_embeddings: config.max_position_embeddings ?? shape.maxPositions,
+    attention_bias: config.attention_bias ?? shape.attentionBias === "always",
   };
 }
 
@@ -183,10 +177,13 @@ function shapeProblems(config: HuggingFaceConfig): string[] {
 
 function unsupported(config: HuggingFaceConfig): string[] {
   const problems: string[] = [];
-  if (config.model_type === "qwen2" && config.attention_bias === false) {
-    problems.push("field attention_bias is false, but qwen2 always has biases on queries, keys and values");
+  const { attentionBias, mlpBias } = DECODER_SHAPES[config.model_type];
+  if (attentionBias === "always" && config.attention_bias === false) {
+    problems.push(
+      `field attention_bias is false, but ${config.model_type} always has biases on queries, keys and values`,
+    );
   }
-  if (config.model_type !== "llama" && config.mlp_bias) {
+  if (!mlpBias && config.mlp_bias) {
     problems.push(
       `field mlp_bias is true, but ${config.model_type} never has biases in its feed-forward layers`,
     );

@@ -3,6 +3,7 @@ import type { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { DecoderConfig } from "./config.ts";
+import { DECODER_SHAPES } from "./shapes/by_name.ts";
 import { gatedUnit, headNorm, linear, norm, residual, residualNorm, rotate } from "../layers/layers.ts";
 import type { ActiveAdapter } from "../parameters/lora.ts";
 import type { Weights } from "../parameters/parameters.ts";
@@ -121,7 +122,7 @@ function decoderBlock(
     return kept;
   };
   const projected = project(normed, QKV, QKV_BIAS, config.attention_bias);
-  const scaled = config.model_type === "qwen3"
+  const scaled = DECODER_SHAPES[config.model_type].queryKeyNorm
     ? headNorm(tape, weights, projected, name(QK_NORM), shape, eps)
     : projected;
   const qkv = rotate(tape, scaled, positions, rotary, shape);
@@ -196,7 +197,7 @@ export function blockSpecs(config: DecoderConfig): ParameterSpec[] {
         vectorSpec(name(DOWN_BIAS), hidden_size, "zeros"),
       );
     }
-    if (config.model_type === "qwen3") {
+    if (DECODER_SHAPES[config.model_type].queryKeyNorm) {
       specs.push({
         ...vectorSpec(name(QK_NORM), head_dim, "ones", [
           { name: name("self_attn.q_norm.weight"), shape: [head_dim], row: 0, col: 0 },
@@ -210,9 +211,9 @@ export function blockSpecs(config: DecoderConfig): ParameterSpec[] {
   return specs;
 }
 
-/** Whether the output projection of attention has a bias: that of Qwen2 never has. */
+/** Whether the output projection of attention has a bias: where those of queries, keys and values are always there, never. */
 function hasOutputBias({ model_type, attention_bias }: DecoderConfig): boolean {
-  return attention_bias && model_type !== "qwen2";
+  return attention_bias && DECODER_SHAPES[model_type].attentionBias === "optional";
 }
 
 /** A weight (rows, cols) that a layer multiplies by. */

@@ -4,10 +4,13 @@ import { MAX_HEAD_DIM } from "../../kernels/attention/attention.ts";
 import { DTYPES, fieldProblems } from "../decoder/config.ts";
 import type { StoredFormat } from "../safetensors/safetensors_header.ts";
 
+/** The `model_type` of an encoder-decoder's `config.json`. */
+export const ENCODER_DECODER_TYPE = "t5";
+
 const size = z.int().min(1);
 
 const Fields = z.looseObject({
-  model_type: z.literal("t5"),
+  model_type: z.literal(ENCODER_DECODER_TYPE),
   architectures: z.array(z.string()).default(["T5ForConditionalGeneration"]),
   vocab_size: size,
   code_sizes: z.array(size).default([]),
@@ -30,7 +33,7 @@ const Fields = z.looseObject({
 /** Shape of a T5 encoder-decoder, in the names of Hugging Face's `config.json`; other keys are kept as they were read. */
 export interface EncoderDecoderConfig {
   /** Family in transformers. */
-  model_type: "t5";
+  model_type: typeof ENCODER_DECODER_TYPE;
   /** Class names of Hugging Face. */
   architectures: string[];
   /** Rows of the shared embedding, the first token ids. With `code_sizes` it holds the start of a SID alone. */

@@ -1,6 +1,7 @@
 import { UserError } from "../../base/user_error.ts";
 import { type DecoderConfig, writeDecoderConfig } from "../decoder/config.ts";
 import {
+  ENCODER_DECODER_TYPE,
   type EncoderDecoderConfig,
   writeEncoderDecoderConfig,
 } from "../encoder_decoder/encoder_decoder_config.ts";
@@ -68,7 +69,7 @@ export async function* savePretrained(
     taken.add(file.name);
     yield file;
   }
-  const text = config.model_type === "t5"
+  const text = config.model_type === ENCODER_DECODER_TYPE
     ? writeEncoderDecoderConfig(config, dtype)
     : writeDecoderConfig(config, dtype);
   yield { name: "config.json", bytes: new TextEncoder().encode(text) };

@@ -1,5 +1,6 @@
 import { dirname, relative } from "node:path";
 import { z } from "zod";
+import { MODEL_TYPES } from "../../models/decoder/shapes/by_name.ts";
 import { SCHEDULES } from "../../models/optimizer/schedule.ts";
 import { REPORT_TO } from "../../train/observers/open_observers.ts";
 import { SftSchema } from "../../train/sft/config.ts";
@@ -22,6 +23,7 @@ export const DECLARATIONS: readonly Declarations[] = [
 
 /** Sets of words that have a type of their own. */
 const NAMED = [
+  { type: "ModelType", from: "models/decoder/shapes/by_name.ts", words: MODEL_TYPES },
   { type: "ScheduleName", from: "models/optimizer/schedule.ts", words: SCHEDULES },
   { type: "ReportTo", from: "train/observers/open_observers.ts", words: REPORT_TO },
 ];

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { TOKEN_NORMALISATIONS, type TokenNormalisation } from "../../kernels/trie/trie_log_softmax.ts";
 import {
+  ENCODER_DECODER_TYPE,
   type EncoderDecoderConfig,
   parseEncoderDecoderConfig,
 } from "../../models/encoder_decoder/encoder_decoder_config.ts";
@@ -94,7 +95,7 @@ export function encoderDecoderConfig(
   codeSizes: readonly number[],
 ): EncoderDecoderConfig {
   return parseEncoderDecoderConfig({
-    model_type: "t5",
+    model_type: ENCODER_DECODER_TYPE,
     vocab_size: 1,
     code_sizes: [...codeSizes],
     d_model: settings.dModel,

@@ -6,7 +6,10 @@ import { diskFiles } from "../../base/files/disk_files.ts";
 import { Decoder } from "../../models/decoder/decoder.ts";
 import { EMBEDDING, HEAD } from "../../models/decoder/decoder_blocks.ts";
 import { EncoderDecoder, type EncoderDecoderOptions } from "../../models/encoder_decoder/encoder_decoder.ts";
-import { parseEncoderDecoderConfig } from "../../models/encoder_decoder/encoder_decoder_config.ts";
+import {
+  ENCODER_DECODER_TYPE,
+  parseEncoderDecoderConfig,
+} from "../../models/encoder_decoder/encoder_decoder_config.ts";
 import { isAdapterTensor } from "../../models/parameters/lora.ts";
 import { mergeLora } from "../../models/parameters/merge_lora.ts";
 import type { Optimizer, OptimizerState } from "../../models/optimizer/optimizer.ts";
@@ -132,7 +135,7 @@ export async function loadModel(device: Device, directory: string): Promise<Deco
 export async function codeSizesOf(directory: string): Promise<number[] | undefined> {
   const path = `${directory}/config.json`;
   const config = await readJson(path, z.looseObject({ model_type: z.unknown() }));
-  if (config.model_type !== "t5") return undefined;
+  if (config.model_type !== ENCODER_DECODER_TYPE) return undefined;
   const { code_sizes } = parseEncoderDecoderConfig(config, path);
   if (code_sizes.length > 0) return code_sizes;
   throw new UserError(

@@ -1,4 +1,5 @@
 // Generated from the schemas by `deno task generate`: change those, not this file.
+import type { ModelType } from "../../models/decoder/shapes/by_name.ts";
 import type { ReportTo } from "../observers/open_observers.ts";
 import type { ScheduleName } from "../../models/optimizer/schedule.ts";
 
@@ -110,7 +111,7 @@ export interface SftConfig {
    * Decoder family.
    * @default "qwen3"
    */
-  modelType: "qwen2" | "qwen3" | "llama";
+  modelType: ModelType;
   /**
    * Width of the residual stream.
    * @default 128

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { count, decay, grouped, seed, share, weight } from "../../base/fields.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { TokenNormalisation } from "../../kernels/trie/trie_log_softmax.ts";
+import { MODEL_TYPES } from "../../models/decoder/shapes/by_name.ts";
 import {
   adamBetas,
   adamEpsilon,
@@ -31,7 +32,7 @@ const DEFAULT_TASKS = ["next-item", "sid-to-title", "title-to-sid", "history-to-
 
 /** What the directory of a model decides. */
 export const architectureFields = {
-  modelType: z.enum(["qwen2", "qwen3", "llama"]).default("qwen3").describe("decoder family"),
+  modelType: z.enum(MODEL_TYPES).default("qwen3").describe("decoder family"),
   hiddenSize: count().default(128).describe("width of the residual stream"),
   intermediateSize: count().default(384).describe("width of the gated feed-forward layer"),
   numHiddenLayers: count().default(4).describe("decoder blocks"),

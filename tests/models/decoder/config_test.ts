@@ -109,7 +109,7 @@ Deno.test("parseDecoderConfig() names every impossible field, what it is and wha
     });
   refuse({ vocab_size: 0 }, /field vocab_size is 0: /);
   refuse({ hidden_size: undefined }, /field hidden_size is undefined: .*expected/);
-  refuse({ model_type: "bert" }, /field model_type is "bert": .*"qwen2"\|"qwen3"\|"llama"/);
+  refuse({ model_type: "bert" }, /field model_type is "bert": .*"llama"\|"qwen2"\|"qwen3"/);
   refuse({ hidden_act: "gelu" }, /field hidden_act is "gelu"/);
   refuse({ num_key_value_heads: 3 }, /num_key_value_heads is 3, expected a divisor of num_attention_heads 4/);
   refuse({ hidden_size: 34 }, /hidden_size is 34, expected a multiple of num_attention_heads 4/);

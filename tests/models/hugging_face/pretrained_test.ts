@@ -153,7 +153,7 @@ const damages: [string, RegExp, Record<string, Uint8Array<ArrayBuffer> | undefin
   ["the config is cut off", /Cannot read m\/config\.json: not JSON/, {
     "config.json": text(llama.config).slice(0, 99),
   }],
-  ["the architecture is another", /model_type is "mamba": .*"qwen2"\|"qwen3"\|"llama"/, {
+  ["the architecture is another", /model_type is "mamba": .*"llama"\|"qwen2"\|"qwen3"/, {
     "config.json": text({ ...llama.config, model_type: "mamba" }),
   }],
   ["the file is empty", /the file has 0 bytes, a safetensors file has at least 8/, {
