@@ -61,19 +61,15 @@ export { MATMUL, type MatmulShape } from "./kernels/matmul/matmul.ts";
 export type { MatmulForm, MatmulVariant } from "./kernels/matmul/variant.ts";
 export { DeviceError } from "./kernels/gpu/device_error.ts";
 export type { TokenOccurrences } from "./kernels/rows/embedding.ts";
-export type { RowBlock } from "./kernels/rows/gather_rows.ts";
+export type { RowBlock } from "./kernels/rows/gather.ts";
 export type { BlockRows } from "./kernels/rows/keep_blocks.ts";
 export type { Dispatch, Kernel } from "./kernels/gpu/kernel.ts";
 export { Tape } from "./kernels/tape.ts";
 export type { ProfileRow } from "./kernels/gpu/profiler.ts";
-export { KL_ESTIMATORS, POLICY_RATIOS, type PolicyObjective } from "./kernels/policy/policy_loss.ts";
+export { KL_ESTIMATORS, POLICY_RATIOS, type PolicyObjective } from "./kernels/policy/loss.ts";
 export type { Flat, Layout, Matrix, MatrixDtype, Tensor } from "./kernels/gpu/tensor.ts";
-export type { SampleShape } from "./kernels/trie/trie_sample.ts";
-export {
-  TOKEN_NORMALISATIONS,
-  type TokenNormalisation,
-  type TrieEdges,
-} from "./kernels/trie/trie_log_softmax.ts";
+export type { SampleShape } from "./kernels/trie/sample.ts";
+export { TOKEN_NORMALISATIONS, type TokenNormalisation, type TrieEdges } from "./kernels/trie/log_softmax.ts";
 export {
   type ChoiceStore,
   type Operation,
@@ -179,7 +175,7 @@ export {
   type QuantizerConfig,
 } from "./sid/quantizer/config.ts";
 export { VECTOR_SCALINGS, type VectorScaling } from "./sid/normalize.ts";
-export { RECONSTRUCTION_LOSSES, type ReconstructionLoss } from "./kernels/loss/reconstruction_loss.ts";
+export { RECONSTRUCTION_LOSSES, type ReconstructionLoss } from "./kernels/quantizer/reconstruction.ts";
 export { rvq, type RvqConfig } from "./sid/methods/rvq.ts";
 export { rqVae, type RqVaeConfig } from "./sid/methods/rq_vae.ts";
 export { rqVaeV2, type RqVaeV2Config } from "./sid/methods/rq_vae_v2.ts";

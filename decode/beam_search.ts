@@ -1,7 +1,7 @@
 import type { Device } from "../kernels/gpu/device.ts";
 import { logSumExp } from "../kernels/reduce/log_sum_exp.ts";
 import type { Matrix } from "../kernels/gpu/tensor.ts";
-import { type TokenNormalisation, trieLogSoftmax, type TrieRows } from "../kernels/trie/trie_log_softmax.ts";
+import { type TokenNormalisation, trieLogSoftmax, type TrieRows } from "../kernels/trie/log_softmax.ts";
 import {
   createTrieBeams,
   DEAD,
@@ -9,7 +9,7 @@ import {
   type TrieBeams,
   trieFinished,
   trieTopK,
-} from "../kernels/trie/trie_topk.ts";
+} from "../kernels/trie/topk.ts";
 import { type DecodeModel, MOST_LOGITS } from "../models/decoder/decode.ts";
 import type { DeviceTrie } from "./device_trie.ts";
 import { appendedTokens, childLogProbs, cutOf, expectTokens, mostBeams } from "./trie_decoding.ts";

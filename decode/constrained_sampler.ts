@@ -5,14 +5,9 @@ import {
   destroyTrieGumbelBeams,
   trieGumbelScores,
   trieGumbelTopK,
-} from "../kernels/trie/trie_gumbel.ts";
-import {
-  createTrieDraws,
-  destroyTrieDraws,
-  type SampleShape,
-  trieSample,
-} from "../kernels/trie/trie_sample.ts";
-import { DEAD } from "../kernels/trie/trie_topk.ts";
+} from "../kernels/trie/gumbel.ts";
+import { createTrieDraws, destroyTrieDraws, type SampleShape, trieSample } from "../kernels/trie/sample.ts";
+import { DEAD } from "../kernels/trie/topk.ts";
 import type { DecodeModel } from "../models/decoder/decode.ts";
 import type { DeviceTrie } from "./device_trie.ts";
 import { appendedTokens, childLogProbs, cutOf, expectTokens, mostBeams } from "./trie_decoding.ts";

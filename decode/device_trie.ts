@@ -1,6 +1,6 @@
 import type { Device } from "../kernels/gpu/device.ts";
 import type { Flat } from "../kernels/gpu/tensor.ts";
-import type { TrieEdges } from "../kernels/trie/trie_log_softmax.ts";
+import type { TrieEdges } from "../kernels/trie/log_softmax.ts";
 import type { Trie } from "../sid/trie.ts";
 
 /** A catalogue's trie copied to the device, where it stays until {@link DeviceTrie.destroy}. */

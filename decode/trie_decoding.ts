@@ -2,7 +2,7 @@
 import { UserError } from "../base/user_error.ts";
 import type { Device } from "../kernels/gpu/device.ts";
 import type { Matrix } from "../kernels/gpu/tensor.ts";
-import { trieChildLogProbs, type TrieRows } from "../kernels/trie/trie_log_softmax.ts";
+import { trieChildLogProbs, type TrieRows } from "../kernels/trie/log_softmax.ts";
 import type { DecodeModel } from "../models/decoder/decode.ts";
 import type { DeviceTrie } from "./device_trie.ts";
 

@@ -19,15 +19,20 @@ Deno.test("every name that mod.ts exports is documented, and so is what it refer
   assert.equal(code, 0, output);
 });
 
-Deno.test("deno publish accepts the package, types and shaders included and no tests", async () => {
+Deno.test("deno publish accepts the package, types and shaders included, no tests and no specs of kernels", async () => {
   // The rest of the suite checks types.
   const { code, output } = await deno("publish", "--dry-run", "--allow-dirty", "--no-check");
   assert.equal(code, 0, output);
   const prefix = new URL("..", import.meta.url).href;
   const files = output.split("\n").map((line) => line.trim()).filter((line) => line.startsWith(prefix))
     .map((line) => line.slice(prefix.length).replace(/ \(.*/, ""));
-  for (const wanted of ["mod.ts", "kernels/matmul/matmul_tiles.wgsl", "train/sft/sft.ts"]) {
+  for (const wanted of ["mod.ts", "kernels/matmul/tiles.wgsl", "train/sft/sft.ts"]) {
     assert.ok(files.includes(wanted), `${wanted} is not published:\n${output}`);
   }
   assert.deepEqual(files.filter((path) => /^(tests|tasks|bench|runs|dist)\//.test(path)), []);
+  assert.deepEqual(
+    files.filter((path) => /_spec\.ts$/.test(path) || path === "kernels/registry.ts"),
+    [],
+    "specs of kernels are for tests: publish.exclude of deno.json names them",
+  );
 });

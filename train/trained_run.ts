@@ -10,7 +10,7 @@ import { UserError } from "../base/user_error.ts";
 import { BeamSearch } from "../decode/beam_search.ts";
 import { DeviceTrie } from "../decode/device_trie.ts";
 import type { Device } from "../kernels/gpu/device.ts";
-import { TOKEN_NORMALISATIONS, type TokenNormalisation } from "../kernels/trie/trie_log_softmax.ts";
+import { TOKEN_NORMALISATIONS, type TokenNormalisation } from "../kernels/trie/log_softmax.ts";
 import type { DecodeModel } from "../models/decoder/decode.ts";
 import { CodeTokens } from "../prompts/code_tokens.ts";
 import type { NextItemPrompts } from "../prompts/next_item_prompts.ts";

@@ -1,4 +1,4 @@
-import type { SparseRows } from "../../kernels/matmul/sparse_matmul.ts";
+import type { SparseRows } from "../../kernels/matmul/sparse.ts";
 import type { ItemHistories } from "../provider.ts";
 import { RowBuilder } from "./row_builder.ts";
 

@@ -1,4 +1,4 @@
-import type { SparseRows } from "../../kernels/matmul/sparse_matmul.ts";
+import type { SparseRows } from "../../kernels/matmul/sparse.ts";
 
 /** Sparse rows that grow entry by entry, in memory of eight bytes each. */
 export class RowBuilder {

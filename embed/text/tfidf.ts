@@ -1,6 +1,6 @@
 import { hashText } from "../../base/philox.ts";
 import { placeWeight, wordsOf } from "../../base/words.ts";
-import type { SparseRows } from "../../kernels/matmul/sparse_matmul.ts";
+import type { SparseRows } from "../../kernels/matmul/sparse.ts";
 import { RowBuilder } from "./row_builder.ts";
 
 /** How texts become weighted terms. */

@@ -9,7 +9,7 @@ import {
   type SparseRows,
   transposeSparse,
   uploadSparse,
-} from "../../kernels/matmul/sparse_matmul.ts";
+} from "../../kernels/matmul/sparse.ts";
 import { groupsOf, type Matrix } from "../../kernels/gpu/tensor.ts";
 import { symmetricEigen } from "./symmetric_eigen.ts";
 

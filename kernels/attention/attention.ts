@@ -2,8 +2,8 @@ import type { Device } from "../gpu/device.ts";
 import { expectLength, expectShape, type Flat, type Matrix } from "../gpu/tensor.ts";
 import { bucket } from "../gpu/variants.ts";
 import { noiseMatrix, type TunableOperation } from "../gpu/workload.ts";
-import { pairsVariant, rowsVariant } from "./attention_registers.ts";
-import { sharedAttentionVariant } from "./attention_shared.ts";
+import { pairsVariant, rowsVariant } from "./registers.ts";
+import { sharedAttentionVariant } from "./shared.ts";
 import type { AttentionVariant } from "./variant.ts";
 
 /** Widest head that the kernels keep in registers. */
@@ -30,7 +30,9 @@ export interface KeyValues {
 
 /** A pass over `rows` queries. */
 export interface AttentionPass extends AttentionShape {
+  /** What is computed: values, or gradients. */
   pass: "forward" | "backward";
+  /** Queries, T. */
   rows: number;
 }
 

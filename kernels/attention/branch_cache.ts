@@ -1,6 +1,5 @@
 import type { Device } from "../gpu/device.ts";
 import type { Kernel } from "../gpu/kernel.ts";
-import { flatOf, type KernelSpec, matrixOf, noise } from "../gpu/spec.ts";
 import { expectLength, expectShape, type Flat, type Matrix } from "../gpu/tensor.ts";
 import code from "./branch_cache.wgsl" with { type: "text" };
 
@@ -48,33 +47,3 @@ export function branchAppend(
   });
   return out;
 }
-
-export const spec: KernelSpec<BranchShape> = {
-  name: "branchAppend",
-  cases: () => [{
-    name: "two prompts of three beams, the last step",
-    inputs: {
-      cache: matrixOf(12, 8, noise(1)),
-      rows: matrixOf(6, 16, noise(2)),
-      parents: flatOf("u32", [2, 0, 0, 1, 1, 2]),
-    },
-    attributes: { width: 3, depth: 2, step: 1, column: 8 },
-  }],
-  reference: ({ cache, rows, parents }, { width, depth, step, column }) => {
-    const data = new Float64Array(cache.data.length);
-    for (let beam = 0; beam < rows.rows; beam++) {
-      const parent = Math.floor(beam / width) * width + parents.data[beam];
-      for (let token = 0; token <= step; token++) {
-        for (let c = 0; c < cache.cols; c++) {
-          data[(beam * depth + token) * cache.cols + c] = token === step
-            ? rows.data[beam * rows.cols + column + c]
-            : cache.data[(parent * depth + token) * cache.cols + c];
-        }
-      }
-    }
-    return { out: { ...cache, data } };
-  },
-  forward: (device, { cache, rows, parents }, shape) => ({
-    out: branchAppend(device, cache as Matrix, rows as Matrix, parents as Flat, shape),
-  }),
-};

@@ -25,6 +25,7 @@ export interface Operation<V extends Variant = Variant, Shape = unknown> {
 
 /** An operation that one variant serves whatever the shape. */
 export interface PinnedVariant {
+  /** What it serves. */
   operation: Operation;
   /** One of the operation's own. */
   variant: Variant;

@@ -3,8 +3,8 @@ import type { Kernel } from "../gpu/kernel.ts";
 import { expectLength, expectShape, type Flat, groupsOf, type Matrix, shapeOf } from "../gpu/tensor.ts";
 import { bucket } from "../gpu/variants.ts";
 import { noiseMatrix, type TunableOperation } from "../gpu/workload.ts";
-import { sharedLargeVariant, sharedSmallVariant, sharedVariant } from "./matmul_shared.ts";
-import { tilesVariant } from "./matmul_tiles.ts";
+import { sharedLargeVariant, sharedSmallVariant, sharedVariant } from "./shared.ts";
+import { tilesVariant } from "./tiles.ts";
 import type { MatmulForm, MatmulVariant } from "./variant.ts";
 
 /** Activations that a product can apply to its result. */
@@ -14,9 +14,13 @@ export type Activation = typeof ACTIVATIONS[number];
 
 /** A product with a result (rows, cols) that is summed over `inner`. */
 export interface MatmulShape {
+  /** Which operands are transposed. */
   form: MatmulForm;
+  /** Rows of the result, M. */
   rows: number;
+  /** Columns of the result, N. */
   cols: number;
+  /** Terms of each sum, K. */
   inner: number;
 }
 

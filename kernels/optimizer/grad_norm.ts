@@ -1,7 +1,6 @@
 import type { Device } from "../gpu/device.ts";
 import type { Kernel } from "../gpu/kernel.ts";
 import { rowSlices } from "../reduce/slices.ts";
-import { flatOf, type KernelSpec, noise } from "../gpu/spec.ts";
 import { expectLength, type Flat } from "../gpu/tensor.ts";
 import code from "./grad_norm.wgsl" with { type: "text" };
 
@@ -50,41 +49,3 @@ export function gradNorm(
   }
   device.run(finishKernel, { flats: [scratch, result], u32: [used], f32: [maxNorm], invocations: [64] });
 }
-
-interface Attributes {
-  maxNorm: number;
-}
-
-export const spec: KernelSpec<Attributes> = {
-  name: "gradNorm",
-  cases: () =>
-    [
-      { lengths: [1], maxNorm: 0 },
-      { lengths: [9], maxNorm: 0.5 },
-      { lengths: [8999], maxNorm: 1e6 },
-      { lengths: [5000, 3, 801], maxNorm: 1 },
-      { lengths: [], maxNorm: 1 },
-    ].map(({ lengths, maxNorm }) => ({
-      name: `${lengths.join(" + ") || "none"}, at most ${maxNorm}`,
-      inputs: Object.fromEntries(
-        lengths.map((length, i) => [`g${i}`, flatOf("f32", Array.from({ length }, noise(length)))]),
-      ),
-      attributes: { maxNorm },
-    })),
-  reference: (inputs, { maxNorm }) => {
-    const squares = Object.values(inputs).flatMap(({ data }) => [...data]).reduce(
-      (sum, g) => sum + g ** 2,
-      0,
-    );
-    const norm = Math.sqrt(squares);
-    const scale = maxNorm === 0 ? 1 : Math.min(1, maxNorm / (norm + 1e-6));
-    return { result: { kind: "f32", rows: 1, cols: 4, data: Float64Array.of(norm, scale, 0, 0) } };
-  },
-  forward: (device, inputs, { maxNorm }) => {
-    // Stale scratch must not count.
-    const scratch = device.createFlat("f32", new Float32Array(GRAD_NORM_SCRATCH).fill(7));
-    const result = device.createFlat("f32", 4);
-    gradNorm(device, Object.values(inputs) as Flat[], scratch, result, maxNorm);
-    return { result };
-  },
-};

@@ -2,9 +2,9 @@ import type { VocabularyChunk } from "../loss/cross_entropy.ts";
 import type { Device } from "../gpu/device.ts";
 import type { Kernel } from "../gpu/kernel.ts";
 import { expectLength, type Flat, groupsOf, type Matrix } from "../gpu/tensor.ts";
-import type { TrieEdges } from "../trie/trie_log_softmax.ts";
+import type { TrieEdges } from "../trie/log_softmax.ts";
 import code from "./action_log_probs.wgsl" with { type: "text" };
-import childrenCode from "../trie/trie_children.wgsl" with { type: "text" };
+import childrenCode from "../trie/children.wgsl" with { type: "text" };
 
 const common = {
   label: "kernels/policy/action_log_probs.wgsl",

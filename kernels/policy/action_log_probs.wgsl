@@ -1,4 +1,4 @@
-// Follows trie_children.wgsl. Log-probabilities of chosen tokens, several a row, and the entropy of what they were chosen
+// Follows trie/children.wgsl. Log-probabilities of chosen tokens, several a row, and the entropy of what they were chosen
 // from: a softmax over all columns of chunked logits, or over the children of the row's trie node. Statistics of a row,
 // kept from chunk to chunk, of z = logit / temperature: x largest z, y sum of exp(z - largest), z sum of
 // exp(z - largest) * (z - largest).

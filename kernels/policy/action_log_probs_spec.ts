@@ -8,7 +8,7 @@ import {
 import type { Device } from "../gpu/device.ts";
 import { type KernelSpec, matrixOf, type Named, noise, type Values } from "../gpu/spec.ts";
 import type { Flat, Matrix, Tensor } from "../gpu/tensor.ts";
-import { edgesOf, type TrieChildren } from "../trie/trie_log_softmax_spec.ts";
+import { edgesOf, type TrieChildren } from "../trie/log_softmax_spec.ts";
 
 interface Attributes {
   /** Tokens chosen from each row. */

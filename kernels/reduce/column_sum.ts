@@ -1,6 +1,5 @@
 import type { Device } from "../gpu/device.ts";
 import type { Kernel } from "../gpu/kernel.ts";
-import { type KernelSpec, matrixOf, noise } from "../gpu/spec.ts";
 import { expectLength, type Flat, groupsOf, type Matrix, shapeOf } from "../gpu/tensor.ts";
 import code from "./column_sum.wgsl" with { type: "text" };
 
@@ -90,50 +89,3 @@ export function chunkSums(device: Device, x: Matrix, width = x.cols, segments = 
   });
   return partial;
 }
-
-interface Attributes {
-  segments: number;
-  columns: { start: number; count: number };
-  outStart: number;
-}
-
-export const spec: KernelSpec<Attributes> = {
-  name: "columnSum",
-  cases: () =>
-    [
-      { rows: 1, cols: 1 },
-      { rows: 0, cols: 6 },
-      { rows: 31, cols: 7 },
-      { rows: 33, cols: 5, outStart: 4 },
-      { rows: 100, cols: 24, segments: 3 },
-      { rows: 70, cols: 30, columns: { start: 8, count: 16 }, segments: 2, outStart: 8 },
-      { rows: 64, cols: 70, columns: { start: 4, count: 66 } },
-    ].map(({ rows, cols, segments = 1, columns = { start: 0, count: cols }, outStart = 0 }) => ({
-      name: `(${rows}, ${cols}) columns ${columns.start} + ${columns.count} in ${segments}`,
-      inputs: { x: matrixOf(rows, cols, noise(rows + cols)) },
-      attributes: { segments, columns, outStart },
-    })),
-  reference: ({ x }, { segments, columns: { start, count }, outStart }) => {
-    const width = count / segments;
-    const sums = new Float64Array(groupsOf(width) * 4);
-    for (let row = 0; row < x.rows; row++) {
-      for (let c = 0; c < count; c++) sums[c % width] += x.data[row * x.cols + start + c];
-    }
-    const flat = (times: number) => {
-      const data = new Float64Array(outStart + sums.length).fill(7);
-      sums.forEach((sum, i) => data[outStart + i] = times * sum);
-      return { kind: "f32" as const, rows: 1, cols: data.length, data };
-    };
-    return { once: flat(1), twice: flat(2) };
-  },
-  forward: (device, { x }, attributes) => {
-    const { segments, columns, outStart } = attributes;
-    const length = outStart + groupsOf(columns.count / segments) * 4;
-    // Old contents must survive before outStart and must not show after it without accumulate.
-    const [once, twice] = [0, 1].map(() => device.createFlat("f32", new Float32Array(length).fill(7)));
-    columnSum(device, x as Matrix, once, false, attributes);
-    columnSum(device, x as Matrix, twice, false, attributes);
-    columnSum(device, x as Matrix, twice, true, attributes);
-    return { once, twice };
-  },
-};

@@ -6,7 +6,7 @@ import {
 } from "./relative_attention.ts";
 import type { Device } from "../gpu/device.ts";
 import { thresholdOf } from "../random/dropout.ts";
-import { philox4x32Reference, testSeed } from "../random/philox.ts";
+import { philox4x32Reference, testSeed } from "../random/philox_spec.ts";
 import {
   flatOf,
   type KernelCase,

@@ -1,7 +1,5 @@
 import type { Device } from "../gpu/device.ts";
 import type { Kernel } from "../gpu/kernel.ts";
-import { packedLayout } from "./packed_spec.ts";
-import { type KernelSpec, matrixOf, noise } from "../gpu/spec.ts";
 import { expectLength, expectShape, type Flat, groupsOf, type Matrix } from "../gpu/tensor.ts";
 import code from "./window.wgsl" with { type: "text" };
 
@@ -67,40 +65,3 @@ function checkWidth(width: number): void {
     throw new RangeError(`windowRows() of rows of ${width}: expected a width that is a multiple of 4`);
   }
 }
-
-export const spec: KernelSpec<WindowShape> = {
-  name: "windowRows",
-  cases: () =>
-    [
-      { lengths: [3, 1, 6], unused: 2, width: 8, count: 4, nearest: 0 },
-      { lengths: [5, 2], unused: 0, width: 20, count: 1, nearest: 1 },
-      { lengths: [9], unused: 1, width: 4, count: 3, nearest: 2 },
-    ].map(({ lengths, unused, width, count, nearest }) => {
-      const { rows, positions } = packedLayout(lengths, unused);
-      return {
-        name: `${count} rows up to lag ${nearest} of (${rows}, ${width})`,
-        inputs: { x: matrixOf(rows, width, noise(rows * count)), positions },
-        attributes: { count, nearest },
-      };
-    }),
-  reference: ({ x, positions }, { count, nearest }) => {
-    const cols = count * x.cols;
-    const data = new Float64Array(x.rows * cols);
-    for (let row = 0; row < x.rows; row++) {
-      for (let slot = 0; slot < count; slot++) {
-        const lag = nearest + count - 1 - slot;
-        if (lag > positions.data[row]) continue;
-        for (let c = 0; c < x.cols; c++) {
-          data[row * cols + slot * x.cols + c] = x.data[(row - lag) * x.cols + c];
-        }
-      }
-    }
-    return { y: { kind: "matrix", rows: x.rows, cols, data } };
-  },
-  forward: (device, { x, positions }, shape) => ({
-    y: windowRows(device, x as Matrix, positions as Flat, shape),
-  }),
-  backward: (device, { positions }, _outputs, { y }, shape) => ({
-    x: windowRowsBackward(device, y as Matrix, positions as Flat, shape),
-  }),
-};

@@ -1,4 +1,4 @@
-import type { RowBlock } from "../../kernels/rows/gather_rows.ts";
+import type { RowBlock } from "../../kernels/rows/gather.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 
 /** Columns of logits that exist at a time in decoding. */

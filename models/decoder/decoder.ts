@@ -1,6 +1,6 @@
 import type { AttentionShape } from "../../kernels/attention/attention.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
-import type { RowBlock } from "../../kernels/rows/gather_rows.ts";
+import type { RowBlock } from "../../kernels/rows/gather.ts";
 import { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import type { DecoderConfig } from "./config.ts";

@@ -6,7 +6,7 @@ import {
 } from "../../kernels/attention/attention.ts";
 import { branchAppend } from "../../kernels/attention/branch_cache.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
-import { gatherRows } from "../../kernels/rows/gather_rows.ts";
+import { gatherRows } from "../../kernels/rows/gather.ts";
 import { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import { UserError } from "../../base/user_error.ts";

@@ -1,6 +1,6 @@
 import { PhiloxStream } from "../../base/philox.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
-import type { RowBlock } from "../../kernels/rows/gather_rows.ts";
+import type { RowBlock } from "../../kernels/rows/gather.ts";
 import type { AttentionDropout } from "../../kernels/relative_attention/relative_attention.ts";
 import { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";

@@ -1,6 +1,6 @@
 import { scale } from "../../kernels/elementwise/add.ts";
 import type { KeyValues } from "../../kernels/attention/attention.ts";
-import { geglu, gegluBackward } from "../../kernels/elementwise/geglu.ts";
+import { geglu, gegluBackward } from "../../kernels/gated/geglu.ts";
 import {
   type AttentionDropout,
   type Queries,

@@ -1,7 +1,7 @@
 import { UserError } from "../../base/user_error.ts";
 import { branchAppend } from "../../kernels/attention/branch_cache.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
-import { gatherRows, NO_ROW } from "../../kernels/rows/gather_rows.ts";
+import { gatherRows, NO_ROW } from "../../kernels/rows/gather.ts";
 import { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import type { DecodeSession } from "../decoder/decode.ts";

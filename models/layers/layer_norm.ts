@@ -1,5 +1,5 @@
 import { columnSum } from "../../kernels/reduce/column_sum.ts";
-import { layerNorm, layerNormBackward } from "../../kernels/norm/layer_norm.ts";
+import { layerNorm, layerNormBackward } from "../../kernels/norm/layer.ts";
 import type { Tape } from "../../kernels/tape.ts";
 import type { Matrix } from "../../kernels/gpu/tensor.ts";
 import type { Weights } from "../parameters/parameters.ts";

@@ -1,5 +1,5 @@
 import { add } from "../../kernels/elementwise/add.ts";
-import { addRmsNorm, addRmsNormBackward } from "../../kernels/norm/add_rms_norm.ts";
+import { addRmsNorm, addRmsNormBackward } from "../../kernels/norm/add_rms.ts";
 import {
   attention,
   attentionBackward,
@@ -9,12 +9,12 @@ import {
 import { columnSum } from "../../kernels/reduce/column_sum.ts";
 import { dropout } from "../../kernels/random/dropout.ts";
 import { embed, embedTokensBackward, type TokenOccurrences } from "../../kernels/rows/embedding.ts";
-import { gatherRows } from "../../kernels/rows/gather_rows.ts";
+import { gatherRows } from "../../kernels/rows/gather.ts";
 import { matmul, matmulAt, matmulBt } from "../../kernels/matmul/matmul.ts";
-import { qkNorm, qkNormBackward } from "../../kernels/norm/qk_norm.ts";
-import { rmsNorm, rmsNormBackward } from "../../kernels/norm/rms_norm.ts";
+import { qkNorm, qkNormBackward } from "../../kernels/norm/qk.ts";
+import { rmsNorm, rmsNormBackward } from "../../kernels/norm/rms.ts";
 import { rotary } from "../../kernels/elementwise/rotary.ts";
-import { swiglu, swigluBackward } from "../../kernels/elementwise/swiglu.ts";
+import { swiglu, swigluBackward } from "../../kernels/gated/swiglu.ts";
 import type { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import { type ActiveAdapter, addLowRank, lowRankBackward } from "../parameters/lora.ts";

@@ -1,5 +1,5 @@
 import { activation, activationBackward } from "../../kernels/elementwise/activation.ts";
-import { batchMoments, batchNorm, batchNormBackward, runningMoments } from "../../kernels/norm/batch_norm.ts";
+import { batchMoments, batchNorm, batchNormBackward, runningMoments } from "../../kernels/norm/batch.ts";
 import type { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import { drop, linear } from "./layers.ts";

@@ -7,7 +7,7 @@ import {
 import type { Device } from "../../kernels/gpu/device.ts";
 import { matmul, matmulAt, matmulBt } from "../../kernels/matmul/matmul.ts";
 import { refresh } from "../../kernels/rows/refresh.ts";
-import { rmsNorm, rmsNormBackward } from "../../kernels/norm/rms_norm.ts";
+import { rmsNorm, rmsNormBackward } from "../../kernels/norm/rms.ts";
 import type { Tape } from "../../kernels/tape.ts";
 import { type Flat, groupsOf, type Matrix } from "../../kernels/gpu/tensor.ts";
 

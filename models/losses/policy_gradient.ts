@@ -8,7 +8,7 @@ import {
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
-import type { TokenNormalisation, TrieEdges } from "../../kernels/trie/trie_log_softmax.ts";
+import type { TokenNormalisation, TrieEdges } from "../../kernels/trie/log_softmax.ts";
 import type { Weights } from "../parameters/parameters.ts";
 import { tokenChunks } from "./trie_loss.ts";
 import {

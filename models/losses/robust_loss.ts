@@ -4,7 +4,7 @@ import {
   robustLossChunk,
   robustLossRows,
   type RobustTargets,
-} from "../../kernels/loss/robust_loss.ts";
+} from "../../kernels/loss/robust.ts";
 import type { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import type { Weights } from "../parameters/parameters.ts";

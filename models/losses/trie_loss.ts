@@ -7,8 +7,8 @@ import {
   trieCrossEntropyRows,
   trieLossWeights,
   type TrieTargets,
-} from "../../kernels/trie/trie_cross_entropy.ts";
-import type { TrieEdges } from "../../kernels/trie/trie_log_softmax.ts";
+} from "../../kernels/trie/cross_entropy.ts";
+import type { TrieEdges } from "../../kernels/trie/log_softmax.ts";
 import type { WeightBlock, Weights } from "../parameters/parameters.ts";
 import {
   chunkBackward,

@@ -2,7 +2,7 @@ import { NO_TARGET } from "../../data/packing/batches.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { TokenOccurrences } from "../../kernels/rows/embedding.ts";
-import { NO_ROW } from "../../kernels/rows/gather_rows.ts";
+import { NO_ROW } from "../../kernels/rows/gather.ts";
 import type { Flat } from "../../kernels/gpu/tensor.ts";
 import { FlatSections } from "../parameters/flat_sections.ts";
 import { occurrenceArrays } from "./packed_tokens.ts";

@@ -1,6 +1,6 @@
 import type { Device } from "../../kernels/gpu/device.ts";
 import { DeviceError } from "../../kernels/gpu/device_error.ts";
-import type { RowBlock } from "../../kernels/rows/gather_rows.ts";
+import type { RowBlock } from "../../kernels/rows/gather.ts";
 import { refresh } from "../../kernels/rows/refresh.ts";
 import { type Flat, groupsOf, type Matrix, padRows } from "../../kernels/gpu/tensor.ts";
 import { readSegments, writeSegments } from "./flat_segments.ts";

@@ -1,13 +1,13 @@
 import { scale } from "../../kernels/elementwise/add.ts";
-import { clusterRows } from "../../kernels/cluster/cluster_rows.ts";
+import { clusterRows } from "../../kernels/clustering/cluster_rows.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { embedBackward } from "../../kernels/rows/embedding.ts";
-import { kmeansAssign } from "../../kernels/cluster/kmeans.ts";
-import { reconstructionLoss, reconstructionLossBackward } from "../../kernels/loss/reconstruction_loss.ts";
-import { sinkhornLabels, type SinkhornScratch } from "../../kernels/cluster/sinkhorn.ts";
+import { kmeansAssign } from "../../kernels/clustering/kmeans.ts";
+import { reconstructionLoss, reconstructionLossBackward } from "../../kernels/quantizer/reconstruction.ts";
+import { sinkhornLabels, type SinkhornScratch } from "../../kernels/clustering/sinkhorn.ts";
 import type { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
-import { vectorQuantize } from "../../kernels/cluster/vector_quantize.ts";
+import { vectorQuantize } from "../../kernels/quantizer/vector_quantize.ts";
 import type { Parameters } from "../parameters/parameters.ts";
 import type { ParameterSpec } from "../parameters/spec.ts";
 

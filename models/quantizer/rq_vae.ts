@@ -4,7 +4,7 @@ import {
   type ReconstructionLoss,
   reconstructionLoss,
   reconstructionLossBackward,
-} from "../../kernels/loss/reconstruction_loss.ts";
+} from "../../kernels/quantizer/reconstruction.ts";
 import type { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import { residual } from "../layers/layers.ts";

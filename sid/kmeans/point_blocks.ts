@@ -1,7 +1,7 @@
 import type { Device } from "../../kernels/gpu/device.ts";
 import { tokenRows } from "../../kernels/rows/embedding.ts";
 import { matmulBt } from "../../kernels/matmul/matmul.ts";
-import { kmeansAssign, kmeansMean, kmeansSum } from "../../kernels/cluster/kmeans.ts";
+import { kmeansAssign, kmeansMean, kmeansSum } from "../../kernels/clustering/kmeans.ts";
 import { type Flat, groupsOf, type Matrix } from "../../kernels/gpu/tensor.ts";
 
 /** Nearest centre of every point. */

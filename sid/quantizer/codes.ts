@@ -1,6 +1,6 @@
 import { UserError } from "../../base/user_error.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
-import { reconstructionLoss } from "../../kernels/loss/reconstruction_loss.ts";
+import { reconstructionLoss } from "../../kernels/quantizer/reconstruction.ts";
 import { Tape } from "../../kernels/tape.ts";
 import type { Matrix } from "../../kernels/gpu/tensor.ts";
 import { type QuantizedLatents, ResidualQuantizer } from "../../models/quantizer/residual_quantizer.ts";

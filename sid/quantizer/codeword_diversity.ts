@@ -2,7 +2,7 @@ import { PhiloxStream } from "../../base/philox.ts";
 import { scale } from "../../kernels/elementwise/add.ts";
 import { columnSum } from "../../kernels/reduce/column_sum.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
-import { gatherRows } from "../../kernels/rows/gather_rows.ts";
+import { gatherRows } from "../../kernels/rows/gather.ts";
 import { matmulAt } from "../../kernels/matmul/matmul.ts";
 import type { Tape } from "../../kernels/tape.ts";
 import { type Flat, groupsOf, type Matrix } from "../../kernels/gpu/tensor.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { RECONSTRUCTION_LOSSES, type ReconstructionLoss } from "../../kernels/loss/reconstruction_loss.ts";
+import { RECONSTRUCTION_LOSSES, type ReconstructionLoss } from "../../kernels/quantizer/reconstruction.ts";
 import type { RqVaeShape } from "../../models/quantizer/rq_vae.ts";
 import { type ScheduleName, SCHEDULES } from "../../models/optimizer/schedule.ts";
 import { VECTOR_SCALINGS, type VectorScaling } from "../normalize.ts";

@@ -1,4 +1,4 @@
-import type { TokenNormalisation } from "../../kernels/trie/trie_log_softmax.ts";
+import type { TokenNormalisation } from "../../kernels/trie/log_softmax.ts";
 import type { Trie } from "../../sid/trie.ts";
 
 /** Logits (V) after a path of tokens. */

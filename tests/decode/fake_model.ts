@@ -1,6 +1,6 @@
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { Kernel } from "../../kernels/gpu/kernel.ts";
-import type { RowBlock } from "../../kernels/rows/gather_rows.ts";
+import type { RowBlock } from "../../kernels/rows/gather.ts";
 import { matmulBt } from "../../kernels/matmul/matmul.ts";
 import { noise } from "../../kernels/gpu/spec.ts";
 import { type Flat, groupsOf, type Matrix } from "../../kernels/gpu/tensor.ts";

@@ -1,5 +1,5 @@
 import { PhiloxStream } from "../../base/philox.ts";
-import { NO_ROW } from "../../kernels/rows/gather_rows.ts";
+import { NO_ROW } from "../../kernels/rows/gather.ts";
 import { Tape } from "../../kernels/tape.ts";
 import type { Flat } from "../../kernels/gpu/tensor.ts";
 import {

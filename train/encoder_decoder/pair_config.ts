@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { TOKEN_NORMALISATIONS, type TokenNormalisation } from "../../kernels/trie/trie_log_softmax.ts";
+import { TOKEN_NORMALISATIONS, type TokenNormalisation } from "../../kernels/trie/log_softmax.ts";
 import {
   ENCODER_DECODER_TYPE,
   type EncoderDecoderConfig,

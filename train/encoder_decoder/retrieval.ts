@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { formatIndex } from "../../data/formats/index_file.ts";
 import { readJson } from "../../base/files/json_file.ts";
-import { TOKEN_NORMALISATIONS, type TokenNormalisation } from "../../kernels/trie/trie_log_softmax.ts";
+import { TOKEN_NORMALISATIONS, type TokenNormalisation } from "../../kernels/trie/log_softmax.ts";
 import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
 
 /** How a checkpoint of an encoder-decoder is asked: `retrieval.json` beside its weights. */

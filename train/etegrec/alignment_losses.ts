@@ -3,7 +3,7 @@ import { columnSum } from "../../kernels/reduce/column_sum.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { matmul, matmulAt, matmulBt } from "../../kernels/matmul/matmul.ts";
 import { squaredNorms, squaredNormsBackward } from "../../kernels/reduce/squared_norms.ts";
-import { symmetricKl, symmetricKlBackward } from "../../kernels/loss/symmetric_kl.ts";
+import { symmetricKl, symmetricKlBackward } from "../../kernels/quantizer/symmetric_kl.ts";
 import { Tape } from "../../kernels/tape.ts";
 import { expectShape, type Flat, groupsOf, type Matrix } from "../../kernels/gpu/tensor.ts";
 import { EXCLUDED, InfoNce, unitGain, unitRows } from "../../models/losses/contrastive.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ReconstructionLoss } from "../../kernels/loss/reconstruction_loss.ts";
+import type { ReconstructionLoss } from "../../kernels/quantizer/reconstruction.ts";
 import type { VectorScaling } from "../../sid/normalize.ts";
 import { type Criterion, quantizerFields } from "../../sid/quantizer/config.ts";
 import { rqVae, type RqVaeConfig } from "../../sid/methods/rq_vae.ts";

@@ -1,5 +1,5 @@
 import { UserError } from "../../base/user_error.ts";
-import type { TokenNormalisation } from "../../kernels/trie/trie_log_softmax.ts";
+import type { TokenNormalisation } from "../../kernels/trie/log_softmax.ts";
 import type { ScheduleName } from "../../models/optimizer/schedule.ts";
 import { objectiveMethod } from "./objectives/by_name.ts";
 import type { ReportTo } from "../observers/open_observers.ts";

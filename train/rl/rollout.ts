@@ -6,7 +6,7 @@ import { BeamSearch } from "../../decode/beam_search.ts";
 import { ConstrainedSampler } from "../../decode/constrained_sampler.ts";
 import type { DeviceTrie } from "../../decode/device_trie.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
-import type { TokenNormalisation } from "../../kernels/trie/trie_log_softmax.ts";
+import type { TokenNormalisation } from "../../kernels/trie/log_softmax.ts";
 import type { DecodeModel } from "../../models/decoder/decode.ts";
 import type { Completion } from "./rewards/reward.ts";
 import { drawsForGroup, dynamicSample } from "./dynamic_sampling.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { TOKEN_NORMALISATIONS } from "../../kernels/trie/trie_log_softmax.ts";
+import { TOKEN_NORMALISATIONS } from "../../kernels/trie/log_softmax.ts";
 import { SCHEDULES } from "../../models/optimizer/schedule.ts";
 import { REPORT_TO } from "../observers/open_observers.ts";
 import { RlExampleFlags } from "./examples/settings.ts";

@@ -4,7 +4,7 @@ import { UserError } from "../../base/user_error.ts";
 import type { DeviceTrie } from "../../decode/device_trie.ts";
 import { hitsAtK, mean, ndcgAtK } from "../../eval/metrics.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
-import type { TokenNormalisation } from "../../kernels/trie/trie_log_softmax.ts";
+import type { TokenNormalisation } from "../../kernels/trie/log_softmax.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
 import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
 import { train, type Training, type TrainingEnd, type Validated } from "../../models/training/train.ts";

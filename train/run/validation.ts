@@ -9,7 +9,7 @@ import { hitsAtK, mean, ndcgAtK, type Rank } from "../../eval/metrics.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { sumFlat } from "../../kernels/reduce/sum.ts";
 import { Tape } from "../../kernels/tape.ts";
-import type { TokenNormalisation } from "../../kernels/trie/trie_log_softmax.ts";
+import type { TokenNormalisation } from "../../kernels/trie/log_softmax.ts";
 import type { DecodeModel } from "../../models/decoder/decode.ts";
 import type { Decoder } from "../../models/decoder/decoder.ts";
 import { PackedTokensBuffer } from "../../models/packing/packed_tokens.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { count, decay, grouped, seed, share, weight } from "../../base/fields.ts";
 import { UserError } from "../../base/user_error.ts";
-import type { TokenNormalisation } from "../../kernels/trie/trie_log_softmax.ts";
+import type { TokenNormalisation } from "../../kernels/trie/log_softmax.ts";
 import { MODEL_TYPES } from "../../models/decoder/shapes/by_name.ts";
 import {
   adamBetas,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { PhiloxStream } from "../../../base/philox.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
-import { type SparseRows, transposeSparse } from "../../../kernels/matmul/sparse_matmul.ts";
+import { type SparseRows, transposeSparse } from "../../../kernels/matmul/sparse.ts";
 import { symmetricEigen } from "../../../embed/text/symmetric_eigen.ts";
 import { truncatedSvd } from "../../../embed/text/truncated_svd.ts";
 

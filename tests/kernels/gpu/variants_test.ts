@@ -4,10 +4,10 @@ import { attentionSpec, packedIntervals } from "../../../kernels/attention/atten
 import { Device } from "../../../kernels/gpu/device.ts";
 import { DeviceError } from "../../../kernels/gpu/device_error.ts";
 import { MATMUL, matmul, matmulBt } from "../../../kernels/matmul/matmul.ts";
-import { sharedSmallVariant, sharedVariant } from "../../../kernels/matmul/matmul_shared.ts";
-import { tilesVariant } from "../../../kernels/matmul/matmul_tiles.ts";
-import { rowsVariant } from "../../../kernels/attention/attention_registers.ts";
-import { sharedAttentionVariant } from "../../../kernels/attention/attention_shared.ts";
+import { sharedSmallVariant, sharedVariant } from "../../../kernels/matmul/shared.ts";
+import { tilesVariant } from "../../../kernels/matmul/tiles.ts";
+import { rowsVariant } from "../../../kernels/attention/registers.ts";
+import { sharedAttentionVariant } from "../../../kernels/attention/shared.ts";
 import { matmulAtSpec, matmulBtSpec, matmulSpec } from "../../../kernels/matmul/matmul_spec.ts";
 import { flatOf, type KernelSpec, matrixOf, noise, type Values } from "../../../kernels/gpu/spec.ts";
 import type { Layout, Matrix } from "../../../kernels/gpu/tensor.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { packBatch } from "../../../data/packing/batches.ts";
 import type { CompletionGroup } from "../../../data/packing/group_batches.ts";
-import type { TokenNormalisation } from "../../../kernels/trie/trie_log_softmax.ts";
+import type { TokenNormalisation } from "../../../kernels/trie/log_softmax.ts";
 import type { Decoder } from "../../../models/decoder/decoder.ts";
 import { PackedTokensBuffer } from "../../../models/packing/packed_tokens.ts";
 import { sharedDevice, tinyConfig, tinyDecoder } from "../decoder/tiny_decoder.ts";

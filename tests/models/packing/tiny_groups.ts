@@ -4,7 +4,7 @@ import { DeviceTrie } from "../../../decode/device_trie.ts";
 import type { Device } from "../../../kernels/gpu/device.ts";
 import { Tape } from "../../../kernels/tape.ts";
 import type { Flat } from "../../../kernels/gpu/tensor.ts";
-import type { TokenNormalisation } from "../../../kernels/trie/trie_log_softmax.ts";
+import type { TokenNormalisation } from "../../../kernels/trie/log_softmax.ts";
 import type { Decoder } from "../../../models/decoder/decoder.ts";
 import { PackedGroupsBuffer } from "../../../models/packing/packed_groups.ts";
 import type { PackedRows } from "../../../models/packing/packed_tokens.ts";

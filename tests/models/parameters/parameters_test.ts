@@ -3,7 +3,7 @@ import { BeamSearch } from "../../../decode/beam_search.ts";
 import { DeviceTrie } from "../../../decode/device_trie.ts";
 import type { Layout } from "../../../kernels/gpu/tensor.ts";
 import { noise } from "../../../kernels/gpu/spec.ts";
-import { TOKEN_NORMALISATIONS } from "../../../kernels/trie/trie_log_softmax.ts";
+import { TOKEN_NORMALISATIONS } from "../../../kernels/trie/log_softmax.ts";
 import { Decoder } from "../../../models/decoder/decoder.ts";
 import { layoutParameters } from "../../../models/parameters/parameter_layout.ts";
 import { Parameters, type TensorMap } from "../../../models/parameters/parameters.ts";

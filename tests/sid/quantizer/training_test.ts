@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { PhiloxStream } from "../../../base/philox.ts";
 import { UserError } from "../../../base/user_error.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
-import type { ReconstructionLoss } from "../../../kernels/loss/reconstruction_loss.ts";
+import type { ReconstructionLoss } from "../../../kernels/quantizer/reconstruction.ts";
 import { Tape } from "../../../kernels/tape.ts";
 import type { Layout } from "../../../kernels/gpu/tensor.ts";
 import type { TensorMap } from "../../../models/parameters/parameters.ts";

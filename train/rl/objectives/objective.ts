@@ -1,4 +1,4 @@
-import type { PolicyObjective } from "../../../kernels/policy/policy_loss.ts";
+import type { PolicyObjective } from "../../../kernels/policy/loss.ts";
 import type { AdvantageScale } from "../advantages.ts";
 
 /**

@@ -1,10 +1,10 @@
 import { type GroupCapacity, planGroups } from "../../../data/packing/group_batches.ts";
 import type { DeviceTrie } from "../../../decode/device_trie.ts";
 import type { Device } from "../../../kernels/gpu/device.ts";
-import { POLICY_STATISTICS, policyLoss, type PolicyObjective } from "../../../kernels/policy/policy_loss.ts";
+import { POLICY_STATISTICS, policyLoss, type PolicyObjective } from "../../../kernels/policy/loss.ts";
 import { Tape } from "../../../kernels/tape.ts";
 import type { Flat } from "../../../kernels/gpu/tensor.ts";
-import type { TokenNormalisation } from "../../../kernels/trie/trie_log_softmax.ts";
+import type { TokenNormalisation } from "../../../kernels/trie/log_softmax.ts";
 import type { Optimizer } from "../../../models/optimizer/optimizer.ts";
 import {
   createPolicyScratch,

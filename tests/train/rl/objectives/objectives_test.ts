@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Device } from "../../../../kernels/gpu/device.ts";
-import { POLICY_STATISTICS, policyLoss } from "../../../../kernels/policy/policy_loss.ts";
+import { POLICY_STATISTICS, policyLoss } from "../../../../kernels/policy/loss.ts";
 import {
   actionWeights,
   type ObjectiveMethod,

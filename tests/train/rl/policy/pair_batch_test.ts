@@ -3,7 +3,7 @@ import { beamSearch } from "../../../../decode/beam_search.ts";
 import { DeviceTrie } from "../../../../decode/device_trie.ts";
 import { Device } from "../../../../kernels/gpu/device.ts";
 import { Tape } from "../../../../kernels/tape.ts";
-import type { TokenNormalisation } from "../../../../kernels/trie/trie_log_softmax.ts";
+import type { TokenNormalisation } from "../../../../kernels/trie/log_softmax.ts";
 import type { EncoderDecoder } from "../../../../models/encoder_decoder/encoder_decoder.ts";
 import { Optimizer } from "../../../../models/optimizer/optimizer.ts";
 import { createPolicyScratch, destroyPolicyScratch } from "../../../../models/losses/policy_gradient.ts";

@@ -1,0 +1,57 @@
+import type { AttentionKernels, AttentionVariant } from "./variant.ts";
+import type { Kernel } from "../gpu/kernel.ts";
+import pairsBackwardCode from "./pairs_backward.wgsl" with { type: "text" };
+import pairsCode from "./pairs.wgsl" with { type: "text" };
+import rowsBackwardCode from "./attention_backward.wgsl" with { type: "text" };
+import rowsCode from "./attention.wgsl" with { type: "text" };
+import headCode from "./head.wgsl" with { type: "text" };
+import intervalsCode from "./intervals.wgsl" with { type: "text" };
+
+type Source = Pick<Kernel, "label" | "code">;
+
+// Barrier-free kernels that keep whole heads in registers: what CPU adapters want.
+function registerVariant(
+  name: string,
+  rowsAnInvocation: number,
+  forward: Source,
+  backward: Source,
+): AttentionVariant {
+  const made = new Map<number, AttentionKernels>();
+  return {
+    name,
+    kernels(headDim) {
+      const known = made.get(headDim);
+      if (known) return known;
+      const constants = { GROUPS: headDim / 4, BLOCKS: Math.ceil(headDim / 16) };
+      const common = { workgroup: [8, 1] as const, constants };
+      const flats = ["read", "read"] as const;
+      const kernels: AttentionKernels = {
+        forward: { ...common, ...forward, entry: "attention", inputs: 3, outputs: 2, flats: ["read"] },
+        dq: { ...common, ...backward, entry: "attention_dq", inputs: 4, outputs: 2, flats },
+        dkv: { ...common, ...backward, entry: "attention_dkv", inputs: 3, outputs: 1, flats },
+      };
+      made.set(headDim, kernels);
+      return kernels;
+    },
+    invocations: (rows, heads) => [Math.ceil(rows / rowsAnInvocation), heads],
+  };
+}
+
+/** One invocation a (query, head) or (key, head). */
+export const rowsVariant: AttentionVariant = registerVariant(
+  "rows",
+  1,
+  { label: "kernels/attention/attention.wgsl", code: headCode + rowsCode },
+  { label: "kernels/attention/attention_backward.wgsl", code: headCode + rowsBackwardCode },
+);
+
+/** Two neighbouring rows an invocation: half the loads of keys and values. */
+export const pairsVariant: AttentionVariant = registerVariant(
+  "pairs",
+  2,
+  { label: "kernels/attention/pairs.wgsl", code: headCode + intervalsCode + pairsCode },
+  {
+    label: "kernels/attention/pairs_backward.wgsl",
+    code: headCode + intervalsCode + pairsBackwardCode,
+  },
+);

@@ -1,9 +1,0 @@
-import { gatedUnitKernels } from "./gated_unit.ts";
-import code from "./swiglu.wgsl" with { type: "text" };
-
-/** Gated unit with SiLU (Shazeer 2020, arXiv:2002.05202). */
-export const { forward: swiglu, backward: swigluBackward, spec } = gatedUnitKernels(
-  "swiglu",
-  code,
-  (gate) => gate / (1 + Math.exp(-gate)),
-);

@@ -1,0 +1,139 @@
+import { type KernelSpec, matrixOf, type Named, noise, type Values } from "../gpu/spec.ts";
+import type { Flat, Matrix } from "../gpu/tensor.ts";
+import { edgesOf, type TrieChildren } from "./log_softmax_spec.ts";
+import { createTrieBeams, DEAD, trieFinished, trieTopK } from "./topk.ts";
+
+interface Attributes {
+  prompts: number;
+  width: number;
+  steps: number;
+  /** A workgroup a prompt, as on GPUs. */
+  team: boolean;
+}
+
+/** Trie whose node at path p (1-based child numbers) has `fanOut(p)` children; tokens are odd numbers. */
+export function grow(fanOut: (path: number[]) => number): TrieChildren {
+  const children: number[][] = [];
+  const queue: number[][] = [[]];
+  for (let path = queue.shift(); path; path = queue.shift()) {
+    children.push(Array.from({ length: fanOut(path) }, (_, j) => 2 * j + 1));
+    for (let j = 1; j <= children.at(-1)!.length; j++) queue.push([...path, j]);
+  }
+  return children;
+}
+
+const CASES = [
+  { name: "one item", steps: 1, prompts: 1, width: 1, trie: grow((path) => path.length < 1 ? 1 : 0) },
+  // Leaves at depths 1, 2 and 3.
+  {
+    name: "mixed depths",
+    steps: 3,
+    prompts: 3,
+    width: 4,
+    trie: grow((p) => p.length < 3 && p[p.length - 1] !== 2 ? 3 : 0),
+  },
+  { name: "more beams than leaves", steps: 2, prompts: 2, width: 9, trie: grow((p) => p.length < 2 ? 2 : 0) },
+  {
+    name: "wide",
+    steps: 2,
+    prompts: 9,
+    width: 50,
+    trie: grow((p) => p.length === 0 ? 130 : p.length === 1 ? 1 + p[0] % 7 : 0),
+  },
+];
+
+interface Beam {
+  node: number;
+  score: number;
+  token: number;
+  parent: number;
+  child: number;
+}
+
+const NO_BEAM: Beam = { node: DEAD, score: -1e30, token: DEAD, parent: 0, child: 0 };
+
+/** The running beams of each step and the finished leaves, by sorting all candidates. */
+function search(inputs: Named<Values>, { prompts, width, steps }: Attributes): Named<Values> {
+  const { data: edges, cols } = inputs.edges;
+  const nodeCount = cols / 2;
+  const rows = prompts * width;
+  const flat = (kind: "u32" | "f32", length: number): Values => ({
+    kind,
+    rows: 1,
+    cols: length,
+    data: new Float64Array(length),
+  });
+  const outputs = {
+    tokens: flat("u32", steps * rows),
+    parents: flat("u32", steps * rows),
+    leaves: flat("u32", rows),
+    scores: flat("f32", rows),
+  };
+  const isLeaf = ({ node }: Beam) => edges[node] === edges[node + 1];
+  const filled = (list: Beam[]) => Array.from({ length: width }, (_, i) => list[i] ?? NO_BEAM);
+
+  for (let u = 0; u < prompts; u++) {
+    let running: Beam[] = [{ ...NO_BEAM, node: 0, score: 0 }];
+    let finished: Beam[] = [];
+    for (let step = 0; step < steps; step++) {
+      const logProbs = inputs[`logProbs${step}`];
+      const firstRow = step === 0 ? u : u * width;
+      const candidates = running.flatMap(({ node, score }, parent): Beam[] =>
+        Array.from({ length: node === DEAD ? 0 : edges[node + 1] - edges[node] }, (_, child) => ({
+          node: edges[node] + child + 1,
+          score: score + logProbs.data[(firstRow + parent) * logProbs.cols + child],
+          token: edges[nodeCount + 1 + edges[node] + child],
+          parent,
+          child,
+        }))
+      );
+      finished.push(...candidates.filter(isLeaf));
+      finished.sort((a, b) => b.score - a.score || a.node - b.node);
+      finished = finished.slice(0, width);
+      const inner = candidates.filter((candidate) => !isLeaf(candidate));
+      running = filled(inner.sort((a, b) => b.score - a.score || a.parent - b.parent || a.child - b.child));
+      outputs.tokens.data.set(running.map(({ token }) => token), step * rows + u * width);
+      outputs.parents.data.set(running.map(({ parent }) => parent), step * rows + u * width);
+    }
+    outputs.leaves.data.set(filled(finished).map(({ node }) => node), u * width);
+    outputs.scores.data.set(filled(finished).map(({ score }) => score), u * width);
+  }
+  return outputs;
+}
+
+export const trieTopKSpec: KernelSpec<Attributes> = {
+  name: "trieTopK",
+  cases: () =>
+    CASES.flatMap((shape) => [{ ...shape, team: false }, { ...shape, team: true }]).map((shape) => {
+      const { name: trieName, trie, ...attributes } = shape;
+      const { prompts, width, steps, team } = attributes;
+      const name = team ? `${trieName}, a workgroup a prompt` : trieName;
+      const next = noise(width);
+      const capacity = Math.max(...trie.map((tokens) => tokens.length));
+      // Quarters: sums are exact in float32 and many are equal, which tests the order of ties.
+      const value = () => -Math.abs(Math.round(next() * 16)) / 4;
+      const levels = Array.from({ length: steps }, (_, step) => {
+        const rows = step === 0 ? prompts : prompts * width;
+        return [`logProbs${step}`, matrixOf(rows, capacity, value)] as const;
+      });
+      return { name, inputs: { edges: edgesOf(trie), ...Object.fromEntries(levels) }, attributes };
+    }),
+  reference: search,
+  forward: (device, inputs, { prompts, width, steps, team }) => {
+    const edges = inputs.edges as Flat;
+    const trie = { edges, nodeCount: edges.length / 2 };
+    const beams = createTrieBeams(device, prompts, width);
+    const rows = prompts * width;
+    const tokens = device.createFlat("u32", steps * rows);
+    const parents = device.createFlat("u32", steps * rows);
+    const copyTo = (from: Flat, to: Flat, step: number) =>
+      device.copy(from, { ...to, offset: 4 * step * rows, length: rows });
+    for (let step = 0; step < steps; step++) {
+      trieTopK(device, inputs[`logProbs${step}`] as Matrix, trie, beams, step === 0, team);
+      copyTo(beams.tokens, tokens, step);
+      copyTo(beams.parents, parents, step);
+    }
+    trieFinished(device, beams);
+    return { tokens, parents, leaves: beams.nodes, scores: beams.scores };
+  },
+};
