@@ -48,7 +48,7 @@ export { loadCorpus, loadDataset } from "./data/formats/load.ts";
 export { readResults, type ResultRow } from "./data/result_files/read.ts";
 export type { RlExample, RlExamples } from "./data/packing/rl_examples.ts";
 export { type NpyMatrix, type NumpyArray, readMatrix, readNpy, writeNpy } from "./base/npy.ts";
-export { diskFiles, type ReadFiles } from "./base/files/disk_files.ts";
+export { diskFiles, type ReadFiles } from "./base/files/disk.ts";
 export type { SettingsSchema } from "./base/settings.ts";
 export type { BySplit, DatasetStatistics, SidStatistics } from "./data/statistics.ts";
 export { syntheticDataset, type SyntheticOptions } from "./data/synthetic/shop.ts";
@@ -90,7 +90,7 @@ export {
   type NamedItem,
   type NeighbourExample,
   reportCatalogue,
-} from "./sid/report/catalogue_report.ts";
+} from "./sid/report/catalogue.ts";
 export type { Cluster } from "./sid/report/cluster_names.ts";
 export { collidingGroups } from "./sid/collisions/groups.ts";
 export type {
@@ -103,7 +103,7 @@ export type {
 export { COLLISION_POLICIES, collisionPolicy } from "./sid/collisions/by_name.ts";
 export type { Embeddings } from "./sid/embeddings.ts";
 export { concatenate, type Part as EmbeddingPart } from "./sid/fuse.ts";
-export { htmlReport, type SidReportFile } from "./sid/report/html_report.ts";
+export { htmlReport, type SidReportFile } from "./sid/report/html.ts";
 export type { ItemMap } from "./sid/report/item_map.ts";
 export { letter, type LetterConfig } from "./sid/methods/letter.ts";
 export type {
@@ -117,7 +117,7 @@ export type {
 } from "./sid/method.ts";
 export { type Neighbour, PrefixIndex, type PrefixNeighbours } from "./sid/report/neighbours.ts";
 export { type PlacedItem, type Placement, placeNewItems } from "./sid/methods/place_new.ts";
-export type { NextItemPrompts } from "./prompts/next_item_prompts.ts";
+export type { NextItemPrompts } from "./prompts/next_item.ts";
 export type { Asker } from "./data/dataset.ts";
 export { ItemTexts } from "./prompts/rows/item_texts.ts";
 export { ALIGNMENT_TASKS, alignmentTask } from "./prompts/tasks/by_name.ts";
@@ -147,7 +147,7 @@ export type { PackInput } from "./data/packing/sequences.ts";
 export type { SequenceSource } from "./data/packing/sequence_source.ts";
 export type { SftTextRow } from "./data/formats/mimigenrec/sft_rows.ts";
 export { type EncodeOptions, Tokenizer } from "./models/tokenizer/tokenizer.ts";
-export type { SpecialTokens, TokenizerConfig } from "./models/tokenizer/tokenizer_config.ts";
+export type { SpecialTokens, TokenizerConfig } from "./models/tokenizer/config.ts";
 export { genrecTemplates } from "./prompts/built_in.ts";
 export { Prompts, type PromptsOptions } from "./prompts/prompts.ts";
 export {
@@ -157,11 +157,11 @@ export {
   type TaskTemplate,
   type Templates,
 } from "./prompts/template.ts";
-export { textPrompts } from "./prompts/text_prompts.ts";
+export { textPrompts } from "./prompts/text.ts";
 export type { TextPromptsOptions } from "./prompts/text_options.ts";
-export { sidPrompts } from "./prompts/sid_prompts.ts";
+export { sidPrompts } from "./prompts/sids.ts";
 export type { PrefixPurity } from "./sid/report/purity.ts";
-export { type LevelReport, reportSids, type SidReport } from "./sid/sid_statistics.ts";
+export { type LevelReport, reportSids, type SidReport } from "./sid/statistics.ts";
 export { opq, type OpqConfig } from "./sid/methods/opq.ts";
 export { rqKmeans, type RqKmeansConfig } from "./sid/methods/rq_kmeans.ts";
 export { rqKmeansBalanced, type RqKmeansBalancedConfig } from "./sid/methods/rq_kmeans_balanced.ts";
@@ -220,20 +220,20 @@ export {
   type DecoderLoadOptions,
   type DecoderOptions,
 } from "./models/decoder/decoder.ts";
-export type { AttendLayer } from "./models/decoder/decoder_blocks.ts";
+export type { AttendLayer } from "./models/decoder/blocks.ts";
 export {
   EncoderDecoder,
   type EncoderDecoderOptions,
   type OutputHead,
 } from "./models/encoder_decoder/encoder_decoder.ts";
-export type { Stack, StackAttention, StackDropout } from "./models/encoder_decoder/encoder_decoder_blocks.ts";
-export type { Visible } from "./models/encoder_decoder/encoder_decoder_layers.ts";
+export type { Stack, StackAttention, StackDropout } from "./models/encoder_decoder/blocks.ts";
+export type { Visible } from "./models/encoder_decoder/layers.ts";
 export type { AttentionDropout } from "./kernels/relative_attention/relative_attention.ts";
 export {
   type EncoderDecoderConfig,
   parseEncoderDecoderConfig,
   writeEncoderDecoderConfig,
-} from "./models/encoder_decoder/encoder_decoder_config.ts";
+} from "./models/encoder_decoder/config.ts";
 export {
   type HeadRows,
   type PackedPairs,
@@ -263,8 +263,8 @@ export {
   type Weights,
 } from "./models/parameters/parameters.ts";
 export type { ParameterPart, ParameterSpec } from "./models/parameters/spec.ts";
-export type { TensorSource } from "./models/parameters/frozen_parameters.ts";
-export type { HostTensor } from "./models/parameters/parameter_parts.ts";
+export type { TensorSource } from "./models/parameters/frozen.ts";
+export type { HostTensor } from "./models/parameters/parts.ts";
 export {
   findNonFinite,
   readSafetensors,
@@ -275,7 +275,7 @@ export {
   type TensorShape,
   writeSafetensors,
 } from "./models/safetensors/safetensors.ts";
-export type { StoredFormat } from "./models/safetensors/safetensors_header.ts";
+export type { StoredFormat } from "./models/safetensors/header.ts";
 
 export type { LossOptions, LossRows } from "./models/losses/vocabulary_loss.ts";
 

@@ -11,8 +11,8 @@ import {
   decoderBlocks,
   EMBEDDING,
   FINAL_NORM,
-} from "../models/decoder/decoder_blocks.ts";
-import { FrozenParameters } from "../models/parameters/frozen_parameters.ts";
+} from "../models/decoder/blocks.ts";
+import { FrozenParameters } from "../models/parameters/frozen.ts";
 import { norm } from "../models/layers/layers.ts";
 import { Pretrained } from "../models/hugging_face/pretrained.ts";
 import { Tokenizer } from "../models/tokenizer/tokenizer.ts";
@@ -24,7 +24,7 @@ import {
   type SentenceSettings,
   sentenceSettings,
 } from "./text/sentence_model.ts";
-import { textEncoder } from "./text/text_encoder.ts";
+import { textEncoder } from "./text/encoder.ts";
 import { TokenTable } from "./text/token_table.ts";
 import { ropeTable } from "../models/decoder/rope.ts";
 import { scaleToUnitRows } from "./text/unit_rows.ts";

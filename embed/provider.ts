@@ -1,4 +1,4 @@
-import type { ReadFiles } from "../base/files/disk_files.ts";
+import type { ReadFiles } from "../base/files/disk.ts";
 import type { SettingsSchema } from "../base/settings.ts";
 import type { Device } from "../kernels/gpu/device.ts";
 import type { Layout } from "../kernels/gpu/tensor.ts";

@@ -9,7 +9,7 @@ import {
   sentenceFields,
   sentenceSettings,
 } from "./text/sentence_model.ts";
-import { textEncoder } from "./text/text_encoder.ts";
+import { textEncoder } from "./text/encoder.ts";
 import { scaleToUnitRows } from "./text/unit_rows.ts";
 
 /** Settings of {@link transformersProvider}. */

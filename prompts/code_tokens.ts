@@ -1,5 +1,5 @@
 import { UserError } from "../base/user_error.ts";
-import type { NextItemPrompts } from "./next_item_prompts.ts";
+import type { NextItemPrompts } from "./next_item.ts";
 import { parseToken } from "../sid/tokens.ts";
 
 /** How {@link CodeTokens} lays codes out. */

@@ -1,10 +1,6 @@
 import { UserError } from "../base/user_error.ts";
 import type { Tokenizer } from "../models/tokenizer/tokenizer.ts";
-import {
-  chatTemplateOf,
-  type SpecialTokens,
-  type TokenizerConfig,
-} from "../models/tokenizer/tokenizer_config.ts";
+import { chatTemplateOf, type SpecialTokens, type TokenizerConfig } from "../models/tokenizer/config.ts";
 import { alignmentTask } from "./tasks/by_name.ts";
 import type { AlignmentTask, Example, Slots } from "./tasks/task.ts";
 import { chatFrame, type Frame, literalFrame } from "./frame.ts";

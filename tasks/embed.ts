@@ -7,7 +7,7 @@ import { idListPath, rowsOfItems } from "../data/formats/id_list.ts";
 import { itemText, minionerecText, TEXT_FIELDS } from "../data/item_text.ts";
 import { loadCorpus } from "../data/formats/load.ts";
 import { nonFiniteRows, writeNpy } from "../base/npy.ts";
-import { diskFiles } from "../base/files/disk_files.ts";
+import { diskFiles } from "../base/files/disk.ts";
 import { sha256 } from "../base/files/sha256.ts";
 import { UserError } from "../base/user_error.ts";
 import { embeddingProvider, PROVIDERS } from "../embed/by_name.ts";

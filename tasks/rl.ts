@@ -3,7 +3,7 @@ import { z } from "zod";
 import { formatIndex } from "../data/formats/index_file.ts";
 import { DeviceTrie } from "../decode/device_trie.ts";
 import { Pretrained } from "../models/hugging_face/pretrained.ts";
-import { diskFiles } from "../base/files/disk_files.ts";
+import { diskFiles } from "../base/files/disk.ts";
 import { buildTrie } from "../sid/trie.ts";
 import { codeSizesOf } from "../train/run/checkpoint.ts";
 import { DivergenceError } from "../train/run/divergence.ts";

@@ -1,6 +1,6 @@
 import { parquetMetadata, parquetRead, parquetSchema, type SchemaTree } from "hyparquet";
 import { badValue, type Place } from "../file_error.ts";
-import { diskFiles } from "./disk_files.ts";
+import { diskFiles } from "./disk.ts";
 import { UserError } from "../user_error.ts";
 
 interface Cells {

@@ -1,4 +1,4 @@
-import { diskFiles } from "./disk_files.ts";
+import { diskFiles } from "./disk.ts";
 import { UserError } from "../user_error.ts";
 
 /** The text of a UTF-8 file. Throws `UserError` when it is missing, unreadable or not UTF-8. */

@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { Device } from "../../kernels/gpu/device.ts";
 import { formatBytes } from "../../train/run/estimate.ts";
 import { median, spread } from "../kernels/report.ts";
-import { type SftLayout, sftStep } from "./sft_layouts.ts";
+import { type SftLayout, sftStep } from "./sft.ts";
 import { sftRows } from "./sft_rows.ts";
 import { SFT_SHAPES } from "./sft_shapes.ts";
 

@@ -10,7 +10,7 @@ import { Device } from "../../kernels/gpu/device.ts";
 import { formatBytes } from "../../train/run/estimate.ts";
 import { millisecondsPerRun } from "../kernels/contender.ts";
 import { median, spread } from "../kernels/report.ts";
-import { type PromptLayout, rlStep, type RlStepShape } from "./rl_layouts.ts";
+import { type PromptLayout, rlStep, type RlStepShape } from "./rl.ts";
 
 const { values } = parseArgs({
   allowNegative: true,

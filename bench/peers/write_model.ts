@@ -1,6 +1,6 @@
 import type { DecoderConfig } from "../../models/decoder/config.ts";
-import type { EncoderDecoderConfig } from "../../models/encoder_decoder/encoder_decoder_config.ts";
-import { partsOf } from "../../models/parameters/parameter_parts.ts";
+import type { EncoderDecoderConfig } from "../../models/encoder_decoder/config.ts";
+import { partsOf } from "../../models/parameters/parts.ts";
 import type { Parameters } from "../../models/parameters/parameters.ts";
 import { savePretrained } from "../../models/hugging_face/save_pretrained.ts";
 

@@ -9,7 +9,7 @@ import { Device, type DeviceOptions } from "../../kernels/gpu/device.ts";
 import { Decoder, type DecoderOptions } from "../../models/decoder/decoder.ts";
 import { estimateTraining, formatBytes } from "../../train/run/estimate.ts";
 import { median, spread } from "../kernels/report.ts";
-import { microBatch, sftStep } from "../layouts/sft_layouts.ts";
+import { microBatch, sftStep } from "../layouts/sft.ts";
 import { sftRows } from "../layouts/sft_rows.ts";
 import { SFT_SHAPES } from "../layouts/sft_shapes.ts";
 import { OPTIMIZER } from "../kernels/workload.ts";

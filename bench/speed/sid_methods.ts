@@ -12,7 +12,7 @@ import { PhiloxStream } from "../../base/philox.ts";
 import { Device } from "../../kernels/gpu/device.ts";
 import { constrainedKmeans } from "../../sid/assignment/constrained_kmeans.ts";
 import type { Embeddings } from "../../sid/embeddings.ts";
-import { kmeansPlusPlus } from "../../sid/kmeans/kmeans_start.ts";
+import { kmeansPlusPlus } from "../../sid/kmeans/start.ts";
 import { lloyd } from "../../sid/kmeans/lloyd.ts";
 import { PointBlocks } from "../../sid/kmeans/point_blocks.ts";
 import { sizeBounds } from "../../sid/methods/rq_kmeans_constrained.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { parseJson } from "../../base/json.ts";
 import { excerpt } from "../../base/file_error.ts";
-import type { ReadFiles } from "../../base/files/disk_files.ts";
+import type { ReadFiles } from "../../base/files/disk.ts";
 import { UserError } from "../../base/user_error.ts";
 
 const Ids = z.array(z.union([z.string(), z.number().transform(String)]), { error: "a list of ids" });

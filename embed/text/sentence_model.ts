@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { parseJson } from "../../base/json.ts";
-import type { ReadFiles } from "../../base/files/disk_files.ts";
+import type { ReadFiles } from "../../base/files/disk.ts";
 import { UserError } from "../../base/user_error.ts";
 
 /** How the vectors of a text's tokens become the vector of the text. */

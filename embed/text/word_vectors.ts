@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { UserError } from "../../base/user_error.ts";
-import type { ReadFiles } from "../../base/files/disk_files.ts";
+import type { ReadFiles } from "../../base/files/disk.ts";
 
 /** Vectors of words. */
 export interface WordVectors {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { UserError } from "../../base/user_error.ts";
 import { DECODER_SHAPES, MODEL_TYPES, type ModelType } from "./shapes/by_name.ts";
 import { readRope, ropeFields, type RopeScaling, writeRope } from "./rope.ts";
-import type { StoredFormat } from "../safetensors/safetensors_header.ts";
+import type { StoredFormat } from "../safetensors/header.ts";
 
 /**
  * Shape of a decoder language model, in the names of Hugging Face's `config.json` for the families of `shapes/`.

@@ -14,11 +14,11 @@ import {
   FINAL_NORM,
   HEAD,
   productSpec,
-} from "./decoder_blocks.ts";
-import { DecoderSession } from "./decoder_session.ts";
-import type { TensorSource } from "../parameters/frozen_parameters.ts";
+} from "./blocks.ts";
+import { DecoderSession } from "./session.ts";
+import type { TensorSource } from "../parameters/frozen.ts";
 import { drop, embedding, norm, selectRows, selfAttention } from "../layers/layers.ts";
-import { loadParameters } from "../parameters/load_parameters.ts";
+import { loadParameters } from "../parameters/load.ts";
 import { Lora, type LoraOptions } from "../parameters/lora.ts";
 import type { PackedRows, PackedTokens } from "../packing/packed_tokens.ts";
 import { Parameters } from "../parameters/parameters.ts";

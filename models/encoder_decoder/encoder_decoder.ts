@@ -5,7 +5,7 @@ import type { AttentionDropout } from "../../kernels/relative_attention/relative
 import { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import { type DecodeModel, type DecodeSession, MOST_LOGITS } from "../decoder/decode.ts";
-import { productSpec } from "../decoder/decoder_blocks.ts";
+import { productSpec } from "../decoder/blocks.ts";
 import {
   biasName,
   CROSS_BIAS,
@@ -16,13 +16,13 @@ import {
   type StackDropout,
   stackSpecs,
   stackStates,
-} from "./encoder_decoder_blocks.ts";
-import type { EncoderDecoderConfig } from "./encoder_decoder_config.ts";
-import { biasedAttention, type BiasTable, scaled, type Visible } from "./encoder_decoder_layers.ts";
-import { EncoderDecoderSession } from "./encoder_decoder_session.ts";
-import type { TensorSource } from "../parameters/frozen_parameters.ts";
+} from "./blocks.ts";
+import type { EncoderDecoderConfig } from "./config.ts";
+import { biasedAttention, type BiasTable, scaled, type Visible } from "./layers.ts";
+import { EncoderDecoderSession } from "./session.ts";
+import type { TensorSource } from "../parameters/frozen.ts";
 import { embedding, linear, selectRows } from "../layers/layers.ts";
-import { loadParameters } from "../parameters/load_parameters.ts";
+import { loadParameters } from "../parameters/load.ts";
 import type { PackedPairs, StackRows, TokenSpan } from "../packing/packed_pairs.ts";
 import { Parameters, type WeightBlock } from "../parameters/parameters.ts";
 import type { ParameterSpec } from "../parameters/spec.ts";

@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { parseJson } from "../../base/json.ts";
-import type { ReadFiles } from "../../base/files/disk_files.ts";
+import type { ReadFiles } from "../../base/files/disk.ts";
 import { UserError } from "../../base/user_error.ts";
 import { type DecoderConfig, readDecoderConfig } from "../decoder/config.ts";
-import { blockSpecs, EMBEDDING, HEAD } from "../decoder/decoder_blocks.ts";
-import { partsOf } from "../parameters/parameter_parts.ts";
+import { blockSpecs, EMBEDDING, HEAD } from "../decoder/blocks.ts";
+import { partsOf } from "../parameters/parts.ts";
 import { type StoredTensor, widen } from "../safetensors/safetensors.ts";
-import { BYTES, readFileHeader, type TensorEntry } from "../safetensors/safetensors_header.ts";
+import { BYTES, readFileHeader, type TensorEntry } from "../safetensors/header.ts";
 
 /** What loading a model reads. */
 export type ModelFiles = Pick<ReadFiles, "readFile" | "readRange" | "fileSize" | "listFiles">;

@@ -4,10 +4,10 @@ import {
   ENCODER_DECODER_TYPE,
   type EncoderDecoderConfig,
   writeEncoderDecoderConfig,
-} from "../encoder_decoder/encoder_decoder_config.ts";
+} from "../encoder_decoder/config.ts";
 import { type ModelFile, SHARDED, SINGLE } from "./pretrained.ts";
 import { SafetensorsWriter, type TensorShape } from "../safetensors/safetensors.ts";
-import { BYTES, sizeOf, type StoredFormat } from "../safetensors/safetensors_header.ts";
+import { BYTES, sizeOf, type StoredFormat } from "../safetensors/header.ts";
 
 /** How {@link savePretrained} stores a model. */
 export interface SavePretrainedOptions {

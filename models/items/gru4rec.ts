@@ -4,7 +4,7 @@ import type { Device } from "../../kernels/gpu/device.ts";
 import { gru, gruBackward, gruWeightGradients, MAX_GRU_WIDTH } from "../../kernels/sequence/gru.ts";
 import type { Tape } from "../../kernels/tape.ts";
 import type { Matrix } from "../../kernels/gpu/tensor.ts";
-import type { DropTerm } from "../decoder/decoder_blocks.ts";
+import type { DropTerm } from "../decoder/blocks.ts";
 import type { ItemBatch } from "./item_model.ts";
 import { biasParameter, ITEM_EMBEDDING, ItemNetwork, itemShapeFields } from "./item_network.ts";
 import { embedding, linear, selectRows } from "../layers/layers.ts";

@@ -4,7 +4,7 @@ import type { Device } from "../../kernels/gpu/device.ts";
 import { type TokenOccurrences, tokenOccurrences } from "../../kernels/rows/embedding.ts";
 import { Tape } from "../../kernels/tape.ts";
 import type { Matrix } from "../../kernels/gpu/tensor.ts";
-import type { DropTerm } from "../decoder/decoder_blocks.ts";
+import type { DropTerm } from "../decoder/blocks.ts";
 import { type PackedTokens, PackedTokensBuffer } from "../packing/packed_tokens.ts";
 import type { Parameters } from "../parameters/parameters.ts";
 import { chunkLogits, vocabularyChunks } from "../losses/vocabulary_loss.ts";

@@ -7,7 +7,7 @@ import type { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import { PhiloxStream } from "../../base/philox.ts";
 import { UserError } from "../../base/user_error.ts";
-import { partsOf } from "./parameter_parts.ts";
+import { partsOf } from "./parts.ts";
 import type { TensorMap, Weights } from "./parameters.ts";
 import type { ParameterPart, ParameterSpec } from "./spec.ts";
 

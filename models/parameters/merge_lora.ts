@@ -1,6 +1,6 @@
 import { UserError } from "../../base/user_error.ts";
 import { adapterNames, isAdapterTensor, type Lora } from "./lora.ts";
-import type { HostTensor } from "./parameter_parts.ts";
+import type { HostTensor } from "./parts.ts";
 import type { TensorMap } from "./parameters.ts";
 
 /** A tensor of a checkpoint. */

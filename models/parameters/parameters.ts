@@ -4,8 +4,8 @@ import type { RowBlock } from "../../kernels/rows/gather.ts";
 import { refresh } from "../../kernels/rows/refresh.ts";
 import { type Flat, groupsOf, type Matrix, padRows } from "../../kernels/gpu/tensor.ts";
 import { readSegments, writeSegments } from "./flat_segments.ts";
-import { layoutParameters } from "./parameter_layout.ts";
-import { type HostTensor, joinParts, partsOf, takePart, tensorOf } from "./parameter_parts.ts";
+import { layoutParameters } from "./layout.ts";
+import { type HostTensor, joinParts, partsOf, takePart, tensorOf } from "./parts.ts";
 import type { ParameterSpec } from "./spec.ts";
 
 /** Rows [start, start + rows) of a parameter. */

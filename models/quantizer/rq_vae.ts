@@ -11,7 +11,7 @@ import { residual } from "../layers/layers.ts";
 import { mlp, mlpParameters, type MlpShape } from "../layers/mlp.ts";
 import { Parameters, type TensorMap } from "../parameters/parameters.ts";
 import type { ParameterSpec } from "../parameters/spec.ts";
-import { codebookParameters } from "./residual_quantizer.ts";
+import { codebookParameters } from "./residual.ts";
 
 /** Sizes of an {@link RqVae}. */
 export interface RqVaeShape {

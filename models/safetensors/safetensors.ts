@@ -1,5 +1,5 @@
 import { UserError } from "../../base/user_error.ts";
-import { BYTES, PREFIX_BYTES, readHeader, sizeOf, type StoredFormat } from "./safetensors_header.ts";
+import { BYTES, PREFIX_BYTES, readHeader, sizeOf, type StoredFormat } from "./header.ts";
 
 /** A tensor as it came from a file. */
 export interface StoredTensor {

@@ -1,4 +1,4 @@
-import type { AddedToken } from "./tokenizer_json.ts";
+import type { AddedToken } from "./schema.ts";
 
 const SYNTAX = /[\\^$.*+?()[\]{}|]/g;
 

@@ -1,7 +1,7 @@
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { UserError } from "../../base/user_error.ts";
 import { type AddedTokenPattern, addedTokenPattern, withOrdinaryTokens } from "./added_tokens.ts";
-import { formatTokenizer, TokenizerJson } from "./tokenizer_json.ts";
+import { formatTokenizer, TokenizerJson } from "./schema.ts";
 import { WordEncoder } from "./word_encoder.ts";
 
 /** How to turn a text into ids. */

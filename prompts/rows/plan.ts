@@ -1,6 +1,6 @@
 import { PhiloxStream } from "../../base/philox.ts";
 import { UserError } from "../../base/user_error.ts";
-import { sidTokenIds } from "../../models/tokenizer/tokenizer_config.ts";
+import { sidTokenIds } from "../../models/tokenizer/config.ts";
 import type { Prompts } from "../prompts.ts";
 import { draw } from "./mix.ts";
 import { ALIGNMENT_TASKS, alignmentTask } from "../tasks/by_name.ts";

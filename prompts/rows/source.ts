@@ -1,7 +1,7 @@
 import type { PackInput } from "../../data/packing/sequences.ts";
 import type { SequenceSource } from "../../data/packing/sequence_source.ts";
 import { UserError } from "../../base/user_error.ts";
-import { sidTokenIds } from "../../models/tokenizer/tokenizer_config.ts";
+import { sidTokenIds } from "../../models/tokenizer/config.ts";
 import type { Prompts } from "../prompts.ts";
 import { mixedOrder, rowsPerEpoch, type TaskRange } from "./mix.ts";
 import { planTasks, type TaskPlanOptions } from "./plan.ts";

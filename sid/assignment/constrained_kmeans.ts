@@ -1,7 +1,7 @@
 import type { Device } from "../../kernels/gpu/device.ts";
-import { assignWithinBounds, type SizeBounds } from "./bounded_assignment.ts";
+import { assignWithinBounds, type SizeBounds } from "./bounded.ts";
 import type { Embeddings } from "../embeddings.ts";
-import { means } from "../kmeans/kmeans_start.ts";
+import { means } from "../kmeans/start.ts";
 import { PointBlocks } from "../kmeans/point_blocks.ts";
 import { subtractCodewords } from "../kmeans/residuals.ts";
 

@@ -1,6 +1,6 @@
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { Embeddings } from "../embeddings.ts";
-import { progressiveStart } from "./kmeans_start.ts";
+import { progressiveStart } from "./start.ts";
 import { lloyd } from "./lloyd.ts";
 import { blockRows, PointBlocks } from "./point_blocks.ts";
 import { gramProduct, project } from "./principal_axes.ts";

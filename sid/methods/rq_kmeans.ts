@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { bestOfStarts } from "../kmeans/best_of_starts.ts";
 import { checkEmbeddings, checkEnoughItems, type Embeddings } from "../embeddings.ts";
-import { progressiveStart } from "../kmeans/kmeans_start.ts";
+import { progressiveStart } from "../kmeans/start.ts";
 import { lloyd } from "../kmeans/lloyd.ts";
 import type { SidFit, SidMethod, SidProgress } from "../method.ts";
 import { PointBlocks } from "../kmeans/point_blocks.ts";

@@ -10,7 +10,7 @@ import {
   transportPrices,
 } from "../assignment/balanced_transport.ts";
 import type { Embeddings } from "../embeddings.ts";
-import { means } from "../kmeans/kmeans_start.ts";
+import { means } from "../kmeans/start.ts";
 import type { SidMethod } from "../method.ts";
 import { PointBlocks } from "../kmeans/point_blocks.ts";
 import { encodeResidual, type Level } from "../kmeans/residuals.ts";

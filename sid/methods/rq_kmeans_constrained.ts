@@ -3,7 +3,7 @@ import { UserError } from "../../base/user_error.ts";
 import { bestOfStarts } from "../kmeans/best_of_starts.ts";
 import { constrainedKmeans } from "../assignment/constrained_kmeans.ts";
 import { checkEmbeddings, checkEnoughItems } from "../embeddings.ts";
-import { kmeansPlusPlus } from "../kmeans/kmeans_start.ts";
+import { kmeansPlusPlus } from "../kmeans/start.ts";
 import type { SidMethod } from "../method.ts";
 import { encodeResidual, fitResidual } from "../kmeans/residuals.ts";
 import { type RqKmeansConfig, rqKmeansFields } from "./rq_kmeans.ts";

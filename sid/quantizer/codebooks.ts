@@ -1,7 +1,7 @@
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { TensorMap } from "../../models/parameters/parameters.ts";
 import type { Embeddings } from "../embeddings.ts";
-import { kmeansPlusPlus } from "../kmeans/kmeans_start.ts";
+import { kmeansPlusPlus } from "../kmeans/start.ts";
 import { fillEmpty, lloyd } from "../kmeans/lloyd.ts";
 import { PointBlocks } from "../kmeans/point_blocks.ts";
 import { codebookName, fitResidual, subtractCodewords } from "../kmeans/residuals.ts";

@@ -3,7 +3,7 @@ import type { Device } from "../../kernels/gpu/device.ts";
 import { reconstructionLoss } from "../../kernels/quantizer/reconstruction.ts";
 import { Tape } from "../../kernels/tape.ts";
 import type { Matrix } from "../../kernels/gpu/tensor.ts";
-import { type QuantizedLatents, ResidualQuantizer } from "../../models/quantizer/residual_quantizer.ts";
+import { type QuantizedLatents, ResidualQuantizer } from "../../models/quantizer/residual.ts";
 import type { RqVae } from "../../models/quantizer/rq_vae.ts";
 import type { Embeddings } from "../embeddings.ts";
 import type { SidCodes } from "../method.ts";

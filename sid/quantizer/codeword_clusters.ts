@@ -1,5 +1,5 @@
 import { PhiloxStream } from "../../base/philox.ts";
-import { assignWithinBounds } from "../assignment/bounded_assignment.ts";
+import { assignWithinBounds } from "../assignment/bounded.ts";
 import type { Embeddings } from "../embeddings.ts";
 
 const ITERATIONS = 10;

@@ -1,6 +1,6 @@
 import type { Criterion } from "./config.ts";
 import type { CodedRows } from "./codes.ts";
-import { codewordGini } from "../sid_statistics.ts";
+import { codewordGini } from "../statistics.ts";
 
 /** How good the codes of an epoch are. */
 export interface QuantizerEvaluation {

@@ -5,7 +5,7 @@ import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
 import type { TensorMap } from "../../models/parameters/parameters.ts";
 import type { ParameterSpec } from "../../models/parameters/spec.ts";
-import { type QuantizedLatents, ResidualQuantizer } from "../../models/quantizer/residual_quantizer.ts";
+import { type QuantizedLatents, ResidualQuantizer } from "../../models/quantizer/residual.ts";
 import { reconstruction, RqVae, type RqVaeShape } from "../../models/quantizer/rq_vae.ts";
 import { learningRateAt } from "../../models/optimizer/schedule.ts";
 import { type Embeddings, pickRows } from "../embeddings.ts";

@@ -3,7 +3,7 @@ import { sumFlat } from "../../kernels/reduce/sum.ts";
 import type { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import { extendPaths, uniquenessLoss, uniquenessLossBackward } from "../../kernels/quantizer/uniqueness.ts";
-import type { QuantizedLatents } from "../../models/quantizer/residual_quantizer.ts";
+import type { QuantizedLatents } from "../../models/quantizer/residual.ts";
 
 /** The uniqueness loss of a training: drives latents of a batch apart whose codes are the same on every level. */
 export class Uniqueness {

@@ -1,6 +1,6 @@
 import { escapeHtml, grouped } from "../../base/html_page.ts";
 import { percent } from "../../base/round.ts";
-import type { CatalogueReport } from "./catalogue_report.ts";
+import type { CatalogueReport } from "./catalogue.ts";
 import type { PrefixPurity } from "./purity.ts";
 
 /** SID or token for people: `<a_1><b_2>` as `a_1 b_2`. */

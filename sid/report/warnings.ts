@@ -1,4 +1,4 @@
-import type { SidReport } from "../sid_statistics.ts";
+import type { SidReport } from "../statistics.ts";
 
 /** Share of a codebook below which it counts as collapsed. */
 const LEAST_USAGE = 0.5;

@@ -7,7 +7,7 @@ import { readJson } from "../../base/files/json_file.ts";
 import { loadCorpus } from "../../data/formats/load.ts";
 import { TEXT_FIELDS } from "../../data/item_text.ts";
 import { readMatrix } from "../../base/npy.ts";
-import { diskFiles } from "../../base/files/disk_files.ts";
+import { diskFiles } from "../../base/files/disk.ts";
 import { sha256 } from "../../base/files/sha256.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Embeddings } from "../../sid/embeddings.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import manifest from "../../deno.json" with { type: "json" };
 import { collisionPolicy } from "../../sid/collisions/by_name.ts";
-import type { SidReportFile } from "../../sid/report/html_report.ts";
+import type { SidReportFile } from "../../sid/report/html.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import { openDevice } from "../_cli/open_device.ts";
 import { settingsOf } from "../_cli/settings_flags.ts";

@@ -1,7 +1,7 @@
 import type { CorpusItem } from "../../data/corpus.ts";
 import { TEXT_FIELDS } from "../../data/item_text.ts";
 import type { NewItems } from "../../data/new_items.ts";
-import { diskFiles } from "../../base/files/disk_files.ts";
+import { diskFiles } from "../../base/files/disk.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Layout } from "../../kernels/gpu/tensor.ts";
 import type { TextProvider } from "../../embed/provider.ts";

@@ -1,5 +1,5 @@
 import { percent } from "../../base/round.ts";
-import type { SidReportFile } from "../../sid/report/html_report.ts";
+import type { SidReportFile } from "../../sid/report/html.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import { tableLines } from "../_cli/table.ts";
 

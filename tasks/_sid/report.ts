@@ -1,5 +1,5 @@
-import { reportCatalogue } from "../../sid/report/catalogue_report.ts";
-import type { SidReportFile } from "../../sid/report/html_report.ts";
+import { reportCatalogue } from "../../sid/report/catalogue.ts";
+import type { SidReportFile } from "../../sid/report/html.ts";
 import { formatSid } from "../../sid/tokens.ts";
 import type { StoredSids } from "./folder.ts";
 import type { ItemNames } from "./names.ts";

@@ -1,5 +1,5 @@
 import type { Dataset } from "../../data/dataset.ts";
-import { diskFiles } from "../../base/files/disk_files.ts";
+import { diskFiles } from "../../base/files/disk.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { TaskReport } from "../../prompts/rows/source.ts";
 import { SidVocabulary } from "../../sid/tokens.ts";

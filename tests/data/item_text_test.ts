@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { CorpusItem } from "../../data/corpus.ts";
 import { cleanText, itemText, minionerecText, TEXT_FIELDS, truncateText } from "../../data/item_text.ts";
 import { loadItems } from "../../data/formats/item_file.ts";
-import { realData } from "./real_data.ts";
+import { realData } from "./downloaded.ts";
 import fc from "../property.ts";
 
 const item = (fields: Partial<CorpusItem>): CorpusItem => ({ id: "0", title: "", categories: [], ...fields });

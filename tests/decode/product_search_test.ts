@@ -4,7 +4,7 @@ import { DeviceTrie } from "../../decode/device_trie.ts";
 import { ProductSearch } from "../../decode/product_search.ts";
 import { Device } from "../../kernels/gpu/device.ts";
 import { EncoderDecoder } from "../../models/encoder_decoder/encoder_decoder.ts";
-import { parseEncoderDecoderConfig } from "../../models/encoder_decoder/encoder_decoder_config.ts";
+import { parseEncoderDecoderConfig } from "../../models/encoder_decoder/config.ts";
 import { CodeTokens } from "../../prompts/code_tokens.ts";
 import { buildTrie } from "../../sid/trie.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { diskFiles } from "../../base/files/disk_files.ts";
+import { diskFiles } from "../../base/files/disk.ts";
 import { Device } from "../../kernels/gpu/device.ts";
 import { positiveMutualInformation } from "../../embed/text/co_occurrence.ts";
 import { type CollaborativeConfig, collaborativeProvider } from "../../embed/collaborative.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { diskFiles, type ReadFiles } from "../../base/files/disk_files.ts";
+import { diskFiles, type ReadFiles } from "../../base/files/disk.ts";
 import { Device } from "../../kernels/gpu/device.ts";
 import type { Layout } from "../../kernels/gpu/tensor.ts";
 import { decoderProvider } from "../../embed/decoder.ts";

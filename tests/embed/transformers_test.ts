@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { diskFiles } from "../../base/files/disk_files.ts";
+import { diskFiles } from "../../base/files/disk.ts";
 import { Device } from "../../kernels/gpu/device.ts";
 import type { Pooling } from "../../embed/text/sentence_model.ts";
 import { paddedBatches, type TransformersConfig, transformersProvider } from "../../embed/transformers.ts";

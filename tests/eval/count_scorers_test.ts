@@ -10,7 +10,7 @@ import {
   transitionScorer,
 } from "../../eval/count_scorers.ts";
 import { rankMetrics } from "../../eval/metrics.ts";
-import { realData } from "../data/real_data.ts";
+import { realData } from "../data/downloaded.ts";
 
 const train: Sample[] = [
   { user: "a", history: [0], target: 1 },

@@ -7,7 +7,7 @@ import { leafSids, type Ranked, type Recommender, scorerRecommender } from "../.
 import { SLICINGS } from "../../eval/slices.ts";
 import { SidVocabulary } from "../../sid/tokens.ts";
 import { buildTrie } from "../../sid/trie.ts";
-import { realData } from "../data/real_data.ts";
+import { realData } from "../data/downloaded.ts";
 import { loadDataset } from "../../data/formats/load.ts";
 
 // Items 1 and 2 share the SID "b".

@@ -1,7 +1,7 @@
 import type { Dataset } from "../../data/dataset.ts";
 import { syntheticDataset } from "../../data/synthetic/shop.ts";
 import { Tokenizer } from "../../models/tokenizer/tokenizer.ts";
-import { specialTokens } from "../../models/tokenizer/tokenizer_config.ts";
+import { specialTokens } from "../../models/tokenizer/config.ts";
 import { ItemTexts } from "../../prompts/rows/item_texts.ts";
 import { taskTokens } from "../../prompts/tasks/by_name.ts";
 import type { TaskInput } from "../../prompts/tasks/task.ts";

@@ -1,8 +1,8 @@
 // Fine-tuning of language models from the task down to the files, on models of a few thousand numbers.
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { diskFiles } from "../../base/files/disk_files.ts";
-import { EMBEDDING, HEAD } from "../../models/decoder/decoder_blocks.ts";
+import { diskFiles } from "../../base/files/disk.ts";
+import { EMBEDDING, HEAD } from "../../models/decoder/blocks.ts";
 import { Pretrained } from "../../models/hugging_face/pretrained.ts";
 import { readSafetensors } from "../../models/safetensors/safetensors.ts";
 import { Tokenizer } from "../../models/tokenizer/tokenizer.ts";

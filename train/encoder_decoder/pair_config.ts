@@ -4,7 +4,7 @@ import {
   ENCODER_DECODER_TYPE,
   type EncoderDecoderConfig,
   parseEncoderDecoderConfig,
-} from "../../models/encoder_decoder/encoder_decoder_config.ts";
+} from "../../models/encoder_decoder/config.ts";
 import { decay, type EpochConfig, epochFields, share, size } from "../run/epoch_config.ts";
 
 /** Sizes of an encoder-decoder from scratch, in the names of Hugging Face's T5. */

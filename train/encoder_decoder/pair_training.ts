@@ -3,7 +3,7 @@ import { DeviceTrie } from "../../decode/device_trie.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { EncoderDecoder } from "../../models/encoder_decoder/encoder_decoder.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
-import { partsOf } from "../../models/parameters/parameter_parts.ts";
+import { partsOf } from "../../models/parameters/parts.ts";
 import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
 import { learningRateAt, scheduleOf } from "../../models/optimizer/schedule.ts";
 import { savePretrained } from "../../models/hugging_face/save_pretrained.ts";

@@ -8,7 +8,7 @@ import { Tape } from "../../kernels/tape.ts";
 import { expectShape, type Flat, groupsOf, type Matrix } from "../../kernels/gpu/tensor.ts";
 import { EXCLUDED, InfoNce, unitGain, unitRows } from "../../models/losses/contrastive.ts";
 import type { Parameters } from "../../models/parameters/parameters.ts";
-import { type QuantizedLatents, ResidualQuantizer } from "../../models/quantizer/residual_quantizer.ts";
+import { type QuantizedLatents, ResidualQuantizer } from "../../models/quantizer/residual.ts";
 
 /** Settings of {@link AlignmentLosses}. */
 export interface AlignmentLossesConfig {

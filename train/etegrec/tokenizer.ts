@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { readJson } from "../../base/files/json_file.ts";
-import { diskFiles } from "../../base/files/disk_files.ts";
+import { diskFiles } from "../../base/files/disk.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { TensorMap } from "../../models/parameters/parameters.ts";

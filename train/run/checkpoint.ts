@@ -2,18 +2,15 @@ import { z } from "zod";
 import { readJson } from "../../base/files/json_file.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
-import { diskFiles } from "../../base/files/disk_files.ts";
+import { diskFiles } from "../../base/files/disk.ts";
 import { Decoder } from "../../models/decoder/decoder.ts";
-import { EMBEDDING, HEAD } from "../../models/decoder/decoder_blocks.ts";
+import { EMBEDDING, HEAD } from "../../models/decoder/blocks.ts";
 import { EncoderDecoder, type EncoderDecoderOptions } from "../../models/encoder_decoder/encoder_decoder.ts";
-import {
-  ENCODER_DECODER_TYPE,
-  parseEncoderDecoderConfig,
-} from "../../models/encoder_decoder/encoder_decoder_config.ts";
+import { ENCODER_DECODER_TYPE, parseEncoderDecoderConfig } from "../../models/encoder_decoder/config.ts";
 import { isAdapterTensor } from "../../models/parameters/lora.ts";
 import { mergeLora } from "../../models/parameters/merge_lora.ts";
 import type { Optimizer, OptimizerState } from "../../models/optimizer/optimizer.ts";
-import { partsOf } from "../../models/parameters/parameter_parts.ts";
+import { partsOf } from "../../models/parameters/parts.ts";
 import type { TensorMap } from "../../models/parameters/parameters.ts";
 import { peftAdapterFiles } from "../../models/hugging_face/peft_adapter.ts";
 import { type ModelFile, Pretrained } from "../../models/hugging_face/pretrained.ts";

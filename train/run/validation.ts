@@ -13,7 +13,7 @@ import type { TokenNormalisation } from "../../kernels/trie/log_softmax.ts";
 import type { DecodeModel } from "../../models/decoder/decode.ts";
 import type { Decoder } from "../../models/decoder/decoder.ts";
 import { PackedTokensBuffer } from "../../models/packing/packed_tokens.ts";
-import type { NextItemPrompts } from "../../prompts/next_item_prompts.ts";
+import type { NextItemPrompts } from "../../prompts/next_item.ts";
 import { buildTrie } from "../../sid/trie.ts";
 
 /** Quality on the valid subsample; a hit is the target's SID among the beams. */

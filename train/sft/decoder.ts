@@ -1,7 +1,7 @@
 import { UserError } from "../../base/user_error.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { Decoder, type DecoderOptions } from "../../models/decoder/decoder.ts";
-import { EMBEDDING, HEAD } from "../../models/decoder/decoder_blocks.ts";
+import { EMBEDDING, HEAD } from "../../models/decoder/blocks.ts";
 import { scratchDecoder } from "./scratch_decoder.ts";
 import type { SftConfig } from "./config.ts";
 import type { ModelInputs } from "./sid_inputs.ts";

@@ -1,8 +1,8 @@
 import type { Dataset } from "../../data/dataset.ts";
 import type { SequenceSource } from "../../data/packing/sequence_source.ts";
 import type { DecoderConfig } from "../../models/decoder/config.ts";
-import type { NextItemPrompts } from "../../prompts/next_item_prompts.ts";
-import { sidPrompts } from "../../prompts/sid_prompts.ts";
+import type { NextItemPrompts } from "../../prompts/next_item.ts";
+import { sidPrompts } from "../../prompts/sids.ts";
 import type { SidVocabulary } from "../../sid/tokens.ts";
 import { itemSource } from "./item_source.ts";
 import { scratchConfig } from "./scratch_decoder.ts";

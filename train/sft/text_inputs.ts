@@ -1,6 +1,6 @@
 import type { Dataset } from "../../data/dataset.ts";
 import { readPreferences } from "../../data/preferences.ts";
-import type { ReadFiles } from "../../base/files/disk_files.ts";
+import type { ReadFiles } from "../../base/files/disk.ts";
 import { readSftRows } from "../../data/formats/mimigenrec/sft_rows.ts";
 import { readText } from "../../base/files/text_file.ts";
 import { UserError } from "../../base/user_error.ts";
@@ -12,18 +12,18 @@ import {
   parseTokenizerConfig,
   specialTokens,
   type TokenizerConfig,
-} from "../../models/tokenizer/tokenizer_config.ts";
-import { trimTokenizer } from "../../models/tokenizer/trim_tokenizer.ts";
+} from "../../models/tokenizer/config.ts";
+import { trimTokenizer } from "../../models/tokenizer/trim.ts";
 import { ItemTexts } from "../../prompts/rows/item_texts.ts";
 import { alignmentTexts } from "../../prompts/rows/plan.ts";
 import { alignmentTask, taskTokens } from "../../prompts/tasks/by_name.ts";
 import { type AlignmentSource, alignmentSource } from "../../prompts/rows/source.ts";
 import type { TaskInput } from "../../prompts/tasks/task.ts";
-import type { NextItemPrompts } from "../../prompts/next_item_prompts.ts";
+import type { NextItemPrompts } from "../../prompts/next_item.ts";
 import { genrecTemplates } from "../../prompts/built_in.ts";
 import { Prompts } from "../../prompts/prompts.ts";
 import { parseTemplates, type Templates } from "../../prompts/template.ts";
-import { textPrompts } from "../../prompts/text_prompts.ts";
+import { textPrompts } from "../../prompts/text.ts";
 import { scratchConfig } from "./scratch_decoder.ts";
 import type { SftConfig } from "./config.ts";
 import { isFile } from "../../base/files/write_atomic.ts";

@@ -6,7 +6,7 @@ import { toColumns } from "../../../data/interactions.ts";
 import { trickyCorpus } from "../convert/tricky_corpus.ts";
 import { written } from "../convert/written.ts";
 import { minionerecFiles, withFiles } from "../formats/minionerec/fixture.ts";
-import { realData } from "../real_data.ts";
+import { realData } from "../downloaded.ts";
 
 /** The problems of a corpus, written as our format. */
 async function problemsOf(change: (corpus: Corpus) => void): Promise<string[]> {

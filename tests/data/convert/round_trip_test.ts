@@ -3,7 +3,7 @@ import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import * as writers from "../../../data/convert/registry.ts";
 import type { DatasetWriter } from "../../../data/convert/writer.ts";
 import { loadCorpus } from "../../../data/formats/load.ts";
-import { realData } from "../real_data.ts";
+import { realData } from "../downloaded.ts";
 import { content, written } from "./written.ts";
 
 interface Published {

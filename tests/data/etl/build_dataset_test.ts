@@ -4,7 +4,7 @@ import { checkDataset } from "../../../data/check/check.ts";
 import { splits } from "../../../data/dataset.ts";
 import { loadDataset } from "../../../data/formats/load.ts";
 import { withFiles } from "../formats/minionerec/fixture.ts";
-import { realData } from "../real_data.ts";
+import { realData } from "../downloaded.ts";
 import { build, jsonLines, readTables, rowsOf, WORKED_EXAMPLE, WORKED_FLAGS } from "./fixture.ts";
 
 Deno.test("buildDataset() gives the worked example: the 2-core of seven reviews is two users and two items", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { idListPath, readIdList, rowsOfItems } from "../../../data/formats/id_list.ts";
-import { diskFiles } from "../../../base/files/disk_files.ts";
+import { diskFiles } from "../../../base/files/disk.ts";
 import { withFiles } from "./minionerec/fixture.ts";
 
 Deno.test("rowsOfItems() finds the row of each item, in any order, and lets rows of other items be", () => {

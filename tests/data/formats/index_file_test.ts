@@ -8,7 +8,7 @@ import {
   offsetCodes,
 } from "../../../data/formats/index_file.ts";
 import { UserError } from "../../../base/user_error.ts";
-import { realData } from "../real_data.ts";
+import { realData } from "../downloaded.ts";
 
 async function withIndex(text: string, use: (path: string) => Promise<void>) {
   const path = await Deno.makeTempFile({ suffix: ".index.json" });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { diskFiles } from "../../../base/files/disk_files.ts";
+import { diskFiles } from "../../../base/files/disk.ts";
 import { smoothInverseFrequency } from "../../../embed/text/sif.ts";
 import { readWordVectors } from "../../../embed/text/word_vectors.ts";
 import { withFiles } from "../../data/formats/minionerec/fixture.ts";

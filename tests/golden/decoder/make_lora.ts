@@ -1,6 +1,6 @@
 // Writes an adapter directory with our own code, for make_lora.py to load: deno run -A make_lora.ts DIR
 import { readDecoderConfig } from "../../../models/decoder/config.ts";
-import { blockSpecs } from "../../../models/decoder/decoder_blocks.ts";
+import { blockSpecs } from "../../../models/decoder/blocks.ts";
 import { Lora } from "../../../models/parameters/lora.ts";
 import { peftAdapterFiles, readPeftConfig } from "../../../models/hugging_face/peft_adapter.ts";
 import { readSafetensors } from "../../../models/safetensors/safetensors.ts";

@@ -1,9 +1,9 @@
 import { fileURLToPath } from "node:url";
-import { diskFiles } from "../../../base/files/disk_files.ts";
+import { diskFiles } from "../../../base/files/disk.ts";
 import { noise } from "../../../kernels/gpu/spec.ts";
 import { type DecoderConfig, parseDecoderConfig } from "../../../models/decoder/config.ts";
-import { blockSpecs, EMBEDDING, HEAD } from "../../../models/decoder/decoder_blocks.ts";
-import { partsOf } from "../../../models/parameters/parameter_parts.ts";
+import { blockSpecs, EMBEDDING, HEAD } from "../../../models/decoder/blocks.ts";
+import { partsOf } from "../../../models/parameters/parts.ts";
 import { type ModelFile, Pretrained } from "../../../models/hugging_face/pretrained.ts";
 import type { TensorShape } from "../../../models/safetensors/safetensors.ts";
 import { savePretrained, type SavePretrainedOptions } from "../../../models/hugging_face/save_pretrained.ts";

@@ -3,7 +3,7 @@
  * deno run -A make_sid_tokenizer.ts TOKENIZER.JSON [TOKENIZER_CONFIG.JSON] OUTPUT_FOLDER
  */
 import { Tokenizer } from "../../../models/tokenizer/tokenizer.ts";
-import { formatTokenizerConfig, parseTokenizerConfig } from "../../../models/tokenizer/tokenizer_config.ts";
+import { formatTokenizerConfig, parseTokenizerConfig } from "../../../models/tokenizer/config.ts";
 
 const folder = Deno.args.at(-1);
 const tokens = ["<b_3>", "<a_12>", "<a_1>", "<a_120>", "<c_255>", "<c_0>"];

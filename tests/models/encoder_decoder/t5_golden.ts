@@ -1,8 +1,8 @@
 // Tiny T5s with the numbers that transformers gives for them: see tests/golden/encoder_decoder/make_t5.py.
 import type { Device } from "../../../kernels/gpu/device.ts";
 import { EncoderDecoder } from "../../../models/encoder_decoder/encoder_decoder.ts";
-import { parseEncoderDecoderConfig } from "../../../models/encoder_decoder/encoder_decoder_config.ts";
-import { partsOf } from "../../../models/parameters/parameter_parts.ts";
+import { parseEncoderDecoderConfig } from "../../../models/encoder_decoder/config.ts";
+import { partsOf } from "../../../models/parameters/parts.ts";
 import type { TensorMap } from "../../../models/parameters/parameters.ts";
 
 /** A model of t5.json. */

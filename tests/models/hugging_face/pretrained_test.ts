@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { diskFiles, type ReadFiles } from "../../../base/files/disk_files.ts";
+import { diskFiles, type ReadFiles } from "../../../base/files/disk.ts";
 import { type ModelFiles, Pretrained } from "../../../models/hugging_face/pretrained.ts";
 import { readSafetensors } from "../../../models/safetensors/safetensors.ts";
 import { savePretrained } from "../../../models/hugging_face/save_pretrained.ts";

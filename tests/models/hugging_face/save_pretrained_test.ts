@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { Decoder } from "../../../models/decoder/decoder.ts";
-import { partsOf } from "../../../models/parameters/parameter_parts.ts";
+import { partsOf } from "../../../models/parameters/parts.ts";
 import { type ModelFile, Pretrained } from "../../../models/hugging_face/pretrained.ts";
 import { readSafetensors } from "../../../models/safetensors/safetensors.ts";
 import { savePretrained, type SavePretrainedOptions } from "../../../models/hugging_face/save_pretrained.ts";

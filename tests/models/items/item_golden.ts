@@ -11,7 +11,7 @@ import {
   ItemScores,
   writeOccurrences,
 } from "../../../models/items/item_model.ts";
-import { partsOf } from "../../../models/parameters/parameter_parts.ts";
+import { partsOf } from "../../../models/parameters/parts.ts";
 import type { TensorMap } from "../../../models/parameters/parameters.ts";
 import { sampledLoss } from "../../../models/losses/sampled_loss.ts";
 import { vocabularyLoss } from "../../../models/losses/vocabulary_loss.ts";

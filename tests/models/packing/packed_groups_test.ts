@@ -4,7 +4,7 @@ import type { CompletionGroup } from "../../../data/packing/group_batches.ts";
 import type { TokenNormalisation } from "../../../kernels/trie/log_softmax.ts";
 import type { Decoder } from "../../../models/decoder/decoder.ts";
 import { PackedTokensBuffer } from "../../../models/packing/packed_tokens.ts";
-import { sharedDevice, tinyConfig, tinyDecoder } from "../decoder/tiny_decoder.ts";
+import { sharedDevice, tinyConfig, tinyDecoder } from "../decoder/tiny.ts";
 import { groupOf, probabilities, treeProbabilities, VOCABULARY } from "./tiny_groups.ts";
 
 const groups = [groupOf([1, 12, 14, 11, 13, 18], [0, 1, 4, 1]), groupOf([1, 10], [5, 2, 3])];

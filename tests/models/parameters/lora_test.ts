@@ -6,7 +6,7 @@ import { Device } from "../../../kernels/gpu/device.ts";
 import { Tape } from "../../../kernels/tape.ts";
 import { type DecoderConfig, readDecoderConfig } from "../../../models/decoder/config.ts";
 import { Decoder } from "../../../models/decoder/decoder.ts";
-import { blockSpecs } from "../../../models/decoder/decoder_blocks.ts";
+import { blockSpecs } from "../../../models/decoder/blocks.ts";
 import { linear } from "../../../models/layers/layers.ts";
 import { Lora, type LoraOptions } from "../../../models/parameters/lora.ts";
 import { mergeLora } from "../../../models/parameters/merge_lora.ts";

@@ -5,7 +5,7 @@ import type { Layout } from "../../../kernels/gpu/tensor.ts";
 import { noise } from "../../../kernels/gpu/spec.ts";
 import { TOKEN_NORMALISATIONS } from "../../../kernels/trie/log_softmax.ts";
 import { Decoder } from "../../../models/decoder/decoder.ts";
-import { layoutParameters } from "../../../models/parameters/parameter_layout.ts";
+import { layoutParameters } from "../../../models/parameters/layout.ts";
 import { Parameters, type TensorMap } from "../../../models/parameters/parameters.ts";
 import type { ParameterSpec } from "../../../models/parameters/spec.ts";
 import { buildTrie } from "../../../sid/trie.ts";
@@ -18,7 +18,7 @@ import {
   tinyTensors,
   TinyTraining,
   withLimits,
-} from "../decoder/tiny_decoder.ts";
+} from "../decoder/tiny.ts";
 
 const VOCABULARY = 70;
 // Tokens of all blocks of 32, the first and the last among them, some twice.

@@ -2,7 +2,7 @@ import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { Tokenizer } from "../../../models/tokenizer/tokenizer.ts";
-import { realData } from "../../data/real_data.ts";
+import { realData } from "../../data/downloaded.ts";
 import fc from "../../property.ts";
 
 interface Golden {

@@ -3,10 +3,10 @@ import { mixedOrder } from "../../../prompts/rows/mix.ts";
 import { alignmentTexts } from "../../../prompts/rows/plan.ts";
 import { alignmentSource } from "../../../prompts/rows/source.ts";
 import { valueWeights } from "../../../prompts/rows/value_weights.ts";
-import { trimTokenizer } from "../../../models/tokenizer/trim_tokenizer.ts";
+import { trimTokenizer } from "../../../models/tokenizer/trim.ts";
 import { readSftRows } from "../../../data/formats/mimigenrec/sft_rows.ts";
 import { taskTokens } from "../../../prompts/tasks/by_name.ts";
-import { realData } from "../../data/real_data.ts";
+import { realData } from "../../data/downloaded.ts";
 import { END, promptsOf, tinyTokenizer, workshop } from "../workshop.ts";
 
 Deno.test("a row is its prompt and its answer, with a loss on the answer alone", async () => {

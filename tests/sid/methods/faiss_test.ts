@@ -6,7 +6,7 @@ import { readMatrix } from "../../../base/npy.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import type { Embeddings } from "../../../sid/embeddings.ts";
 import { rqKmeans, type RqKmeansConfig } from "../../../sid/methods/rq_kmeans.ts";
-import { realData } from "../../data/real_data.ts";
+import { realData } from "../../data/downloaded.ts";
 
 async function error(embeddings: Embeddings, settings: Partial<RqKmeansConfig>): Promise<number> {
   const config = rqKmeans.Config.parse(settings);

@@ -4,7 +4,7 @@ import { UserError } from "../../../base/user_error.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { noise } from "../../../kernels/gpu/spec.ts";
 import { Tape } from "../../../kernels/tape.ts";
-import { ResidualQuantizer } from "../../../models/quantizer/residual_quantizer.ts";
+import { ResidualQuantizer } from "../../../models/quantizer/residual.ts";
 import { RqVae } from "../../../models/quantizer/rq_vae.ts";
 import { drawPositives } from "../../../sid/quantizer/codeword_clusters.ts";
 import { CodewordDiversity } from "../../../sid/quantizer/codeword_diversity.ts";

@@ -4,7 +4,7 @@ import { PhiloxStream } from "../../../base/philox.ts";
 import { UserError } from "../../../base/user_error.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { constrainedKmeans } from "../../../sid/assignment/constrained_kmeans.ts";
-import { kmeansPlusPlus } from "../../../sid/kmeans/kmeans_start.ts";
+import { kmeansPlusPlus } from "../../../sid/kmeans/start.ts";
 import { rqKmeansConstrained, sizeBounds } from "../../../sid/methods/rq_kmeans_constrained.ts";
 import fc from "../../property.ts";
 

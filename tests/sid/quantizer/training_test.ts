@@ -6,7 +6,7 @@ import type { ReconstructionLoss } from "../../../kernels/quantizer/reconstructi
 import { Tape } from "../../../kernels/tape.ts";
 import type { Layout } from "../../../kernels/gpu/tensor.ts";
 import type { TensorMap } from "../../../models/parameters/parameters.ts";
-import { ResidualQuantizer } from "../../../models/quantizer/residual_quantizer.ts";
+import { ResidualQuantizer } from "../../../models/quantizer/residual.ts";
 import { reconstruction, RqVae } from "../../../models/quantizer/rq_vae.ts";
 import { rqVae } from "../../../sid/methods/rq_vae.ts";
 import { type QuantizerStep, trainQuantizer } from "../../../sid/quantizer/training.ts";

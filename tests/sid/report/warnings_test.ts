@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { reportSids } from "../../../sid/sid_statistics.ts";
+import { reportSids } from "../../../sid/statistics.ts";
 import { sidWarnings } from "../../../sid/report/warnings.ts";
 
 /** SIDs of `items` items, item i with codes `codesOf(i)`. */

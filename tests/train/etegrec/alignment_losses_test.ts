@@ -13,7 +13,7 @@ import {
   codebookParameters,
   type QuantizeOptions,
   ResidualQuantizer,
-} from "../../../models/quantizer/residual_quantizer.ts";
+} from "../../../models/quantizer/residual.ts";
 import { gradientOf } from "../../models/losses/leaf_gradient.ts";
 
 type Leaf = "sequences" | "latents" | "reconstructions" | "preferences";

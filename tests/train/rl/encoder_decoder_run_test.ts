@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { DeviceTrie } from "../../../decode/device_trie.ts";
 import { EncoderDecoder } from "../../../models/encoder_decoder/encoder_decoder.ts";
-import { partsOf } from "../../../models/parameters/parameter_parts.ts";
+import { partsOf } from "../../../models/parameters/parts.ts";
 import { savePretrained } from "../../../models/hugging_face/save_pretrained.ts";
 import { CodeTokens } from "../../../prompts/code_tokens.ts";
 import { buildTrie } from "../../../sid/trie.ts";

@@ -5,7 +5,7 @@ import { DeviceTrie } from "../../../decode/device_trie.ts";
 import { buildTrie } from "../../../sid/trie.ts";
 import { rlConfig } from "../../../train/rl/config.ts";
 import { Rollout, type RolloutConfig } from "../../../train/rl/rollout.ts";
-import { sharedDevice, tinyConfig, tinyDecoder } from "../../models/decoder/tiny_decoder.ts";
+import { sharedDevice, tinyConfig, tinyDecoder } from "../../models/decoder/tiny.ts";
 
 /** Items 1 and 4 share a SID; 4 sells better. */
 const itemTokens = [[10, 13], [10, 14], [11, 13], [11, 15], [10, 14], [12, 16]]

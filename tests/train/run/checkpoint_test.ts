@@ -11,7 +11,7 @@ import {
   type TrainerState,
 } from "../../../train/run/checkpoint.ts";
 import { DivergenceError } from "../../../train/run/divergence.ts";
-import { tinyConfig, tinyDecoder, tinyTensors, TinyTraining } from "../../models/decoder/tiny_decoder.ts";
+import { tinyConfig, tinyDecoder, tinyTensors, TinyTraining } from "../../models/decoder/tiny.ts";
 
 const TOKENS = [3, 1, 4, 1, 5, 9, 2, 6];
 const state: TrainerState = {

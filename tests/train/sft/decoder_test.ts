@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parseDecoderConfig } from "../../../models/decoder/config.ts";
-import { EMBEDDING, HEAD } from "../../../models/decoder/decoder_blocks.ts";
+import { EMBEDDING, HEAD } from "../../../models/decoder/blocks.ts";
 import type { Pretrained } from "../../../models/hugging_face/pretrained.ts";
 import { sftConfig } from "../../../train/sft/config.ts";
 import { decoderOptions } from "../../../train/sft/decoder.ts";

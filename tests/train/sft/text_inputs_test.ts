@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { loadDataset } from "../../../data/formats/load.ts";
-import { diskFiles } from "../../../base/files/disk_files.ts";
-import { EMBEDDING, HEAD } from "../../../models/decoder/decoder_blocks.ts";
+import { diskFiles } from "../../../base/files/disk.ts";
+import { EMBEDDING, HEAD } from "../../../models/decoder/blocks.ts";
 import { readSafetensors, writeSafetensors } from "../../../models/safetensors/safetensors.ts";
 import { Tokenizer } from "../../../models/tokenizer/tokenizer.ts";
 import { type SftConfig, sftConfig } from "../../../train/sft/config.ts";

@@ -5,7 +5,7 @@ import { readRlRows } from "../../../data/formats/mimigenrec/rl_rows.ts";
 import { UserError } from "../../../base/user_error.ts";
 import { mixedOrder, rowsPerEpoch } from "../../../prompts/rows/mix.ts";
 import { type AlignmentSource, alignmentSource, type TaskReport } from "../../../prompts/rows/source.ts";
-import type { NextItemPrompts } from "../../../prompts/next_item_prompts.ts";
+import type { NextItemPrompts } from "../../../prompts/next_item.ts";
 import type { TextPromptsOptions } from "../../../prompts/text_options.ts";
 import { isFile } from "../../../base/files/write_atomic.ts";
 import { taskWeights } from "../../sft/text_inputs.ts";

@@ -1,4 +1,4 @@
-import { diskFiles } from "../../../base/files/disk_files.ts";
+import { diskFiles } from "../../../base/files/disk.ts";
 import { UserError } from "../../../base/user_error.ts";
 import type { Device } from "../../../kernels/gpu/device.ts";
 import { Decoder } from "../../../models/decoder/decoder.ts";

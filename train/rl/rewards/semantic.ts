@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { readMatrix } from "../../../base/npy.ts";
-import { diskFiles } from "../../../base/files/disk_files.ts";
+import { diskFiles } from "../../../base/files/disk.ts";
 import { UserError } from "../../../base/user_error.ts";
 import type { Dataset } from "../../../data/dataset.ts";
 import { type Embeddings, withoutPaddingRow } from "../../../sid/embeddings.ts";

@@ -2,7 +2,7 @@ import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
 import { letterFormat } from "../../../../data/formats/letter/read.ts";
 import { loadDataset } from "../../../../data/formats/load.ts";
 import { type Files, minionerecFiles, withFiles } from "../minionerec/fixture.ts";
-import { realData } from "../../real_data.ts";
+import { realData } from "../../downloaded.ts";
 
 const files: Files = {
   "inter.json": `{"0": [0, 1, 2, 3], "7": [3, 2, 0]}`,

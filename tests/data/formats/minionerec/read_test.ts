@@ -3,7 +3,7 @@ import { loadDataset } from "../../../../data/formats/load.ts";
 import { minionerecFormat } from "../../../../data/formats/minionerec/read.ts";
 import { UserError } from "../../../../base/user_error.ts";
 import { type Files, minionerecFiles, withFiles } from "./fixture.ts";
-import { realData } from "../../real_data.ts";
+import { realData } from "../../downloaded.ts";
 
 /** Loads the fixture with some files changed (or, undefined, left out) and matches the message. */
 async function refuses(changes: Record<string, string | undefined>, message: RegExp) {

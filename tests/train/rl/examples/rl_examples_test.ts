@@ -6,14 +6,14 @@ import type { RlExamples } from "../../../../data/packing/rl_examples.ts";
 import type { Tokenizer } from "../../../../models/tokenizer/tokenizer.ts";
 import { ItemTexts } from "../../../../prompts/rows/item_texts.ts";
 import { alignmentSource } from "../../../../prompts/rows/source.ts";
-import { sidPrompts } from "../../../../prompts/sid_prompts.ts";
+import { sidPrompts } from "../../../../prompts/sids.ts";
 import { genrecTemplates } from "../../../../prompts/built_in.ts";
-import { textPrompts } from "../../../../prompts/text_prompts.ts";
+import { textPrompts } from "../../../../prompts/text.ts";
 import type { TextPromptsOptions } from "../../../../prompts/text_options.ts";
 import { SidVocabulary } from "../../../../sid/tokens.ts";
 import { rlExamples, type RlRun } from "../../../../train/rl/examples/rl_examples.ts";
 import type { RlExampleSettings } from "../../../../train/rl/examples/settings.ts";
-import { realData } from "../../../data/real_data.ts";
+import { realData } from "../../../data/downloaded.ts";
 import { promptsOf, smallShop, tinyTokenizer, workshop } from "../../../prompts/workshop.ts";
 
 const DEFAULTS: RlExampleSettings = {

@@ -11,7 +11,7 @@ import {
   type UpdateStatistics,
 } from "../../../../train/rl/policy/policy_update.ts";
 import { treePacking } from "../../../../train/rl/policy/tree_batch.ts";
-import { sharedDevice, tensorsOf, tinyConfig, tinyDecoder } from "../../../models/decoder/tiny_decoder.ts";
+import { sharedDevice, tensorsOf, tinyConfig, tinyDecoder } from "../../../models/decoder/tiny.ts";
 import {
   capacityOf,
   groupOf,

@@ -1,6 +1,6 @@
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
-import { partsOf, tensorOf } from "./parameter_parts.ts";
+import { partsOf, tensorOf } from "./parts.ts";
 import type { WeightBlock, Weights } from "./parameters.ts";
 import type { ParameterSpec } from "./spec.ts";
 import type { StoredTensor } from "../safetensors/safetensors.ts";

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { parseJson } from "../../base/json.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Tokenizer } from "./tokenizer.ts";
-import { TokenizerJson } from "./tokenizer_json.ts";
+import { TokenizerJson } from "./schema.ts";
 
 const Token = z.union([
   z.string(),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { rlStep } from "../../../bench/layouts/rl_layouts.ts";
+import { rlStep } from "../../../bench/layouts/rl.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 
 Deno.test("rlStep() learns the same from shared prompts as from copies of them", async () => {

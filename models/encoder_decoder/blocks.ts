@@ -1,9 +1,9 @@
 import type { AttentionDropout, RelativeShape } from "../../kernels/relative_attention/relative_attention.ts";
 import type { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
-import { productSpec } from "../decoder/decoder_blocks.ts";
-import type { EncoderDecoderConfig } from "./encoder_decoder_config.ts";
-import { geluGated } from "./encoder_decoder_layers.ts";
+import { productSpec } from "../decoder/blocks.ts";
+import type { EncoderDecoderConfig } from "./config.ts";
+import { geluGated } from "./layers.ts";
 import { drop, linear, norm, residualNorm } from "../layers/layers.ts";
 import { relu } from "../layers/mlp.ts";
 import type { Weights } from "../parameters/parameters.ts";

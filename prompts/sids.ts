@@ -1,4 +1,4 @@
-import type { NextItemPrompts } from "./next_item_prompts.ts";
+import type { NextItemPrompts } from "./next_item.ts";
 import type { SidVocabulary } from "../sid/tokens.ts";
 
 /**

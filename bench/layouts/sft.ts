@@ -10,7 +10,7 @@ import { Tape } from "../../kernels/tape.ts";
 import { groupsOf, type Matrix } from "../../kernels/gpu/tensor.ts";
 import type { DecoderConfig } from "../../models/decoder/config.ts";
 import { Decoder, type DecoderOptions } from "../../models/decoder/decoder.ts";
-import { FINAL_NORM } from "../../models/decoder/decoder_blocks.ts";
+import { FINAL_NORM } from "../../models/decoder/blocks.ts";
 import { norm } from "../../models/layers/layers.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
 import { PackedTokensBuffer } from "../../models/packing/packed_tokens.ts";

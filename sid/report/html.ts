@@ -1,8 +1,8 @@
 import { details, escapeHtml, grouped, htmlPage, section, table, tiles } from "../../base/html_page.ts";
 import { percent } from "../../base/round.ts";
-import type { CatalogueReport, CollisionGroup, NamedItem, NeighbourExample } from "./catalogue_report.ts";
+import type { CatalogueReport, CollisionGroup, NamedItem, NeighbourExample } from "./catalogue.ts";
 import { CODES_LISTED, hueOf, itemMap, plainSid, purityBars, usageCurve } from "./html_charts.ts";
-import css from "./html_report.css" with { type: "text" };
+import css from "./html.css" with { type: "text" };
 
 /** The report of a catalogue with how it was made: `sid.report.json`. */
 export interface SidReportFile extends CatalogueReport {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { diskFiles } from "../../../base/files/disk_files.ts";
+import { diskFiles } from "../../../base/files/disk.ts";
 
 Deno.test("a range of a file holds its bytes, and one past the end names the file and where it ends", async () => {
   const path = await Deno.makeTempFile();

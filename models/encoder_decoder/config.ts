@@ -2,7 +2,7 @@ import { z } from "zod";
 import { UserError } from "../../base/user_error.ts";
 import { MAX_HEAD_DIM } from "../../kernels/attention/attention.ts";
 import { DTYPES, fieldProblems } from "../decoder/config.ts";
-import type { StoredFormat } from "../safetensors/safetensors_header.ts";
+import type { StoredFormat } from "../safetensors/header.ts";
 
 /** The `model_type` of an encoder-decoder's `config.json`. */
 export const ENCODER_DECODER_TYPE = "t5";

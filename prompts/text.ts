@@ -1,8 +1,8 @@
 import { UserError } from "../base/user_error.ts";
 import { ALIGNMENT_TASKS, alignmentTask } from "./tasks/by_name.ts";
 import type { TextPromptsOptions } from "./text_options.ts";
-import type { NextItemPrompts } from "./next_item_prompts.ts";
-import { sidTokenIds } from "../models/tokenizer/tokenizer_config.ts";
+import type { NextItemPrompts } from "./next_item.ts";
+import { sidTokenIds } from "../models/tokenizer/config.ts";
 
 /**
  * Prompts for evaluation, reinforcement and recommendation: the very tokens that the rows of the same task are trained

@@ -3,10 +3,10 @@ import { Device } from "../../../kernels/gpu/device.ts";
 import { Tape } from "../../../kernels/tape.ts";
 import type { Layout } from "../../../kernels/gpu/tensor.ts";
 import { parseDecoderConfig } from "../../../models/decoder/config.ts";
-import { attentionShape, blockSpecs, decoderBlocks } from "../../../models/decoder/decoder_blocks.ts";
-import { FrozenParameters } from "../../../models/parameters/frozen_parameters.ts";
+import { attentionShape, blockSpecs, decoderBlocks } from "../../../models/decoder/blocks.ts";
+import { FrozenParameters } from "../../../models/parameters/frozen.ts";
 import { selfAttention } from "../../../models/layers/layers.ts";
-import { partsOf } from "../../../models/parameters/parameter_parts.ts";
+import { partsOf } from "../../../models/parameters/parts.ts";
 import { ropeTable } from "../../../models/decoder/rope.ts";
 
 const ROWS = 64;

@@ -12,7 +12,7 @@ import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { DecodeSession } from "./decode.ts";
 import type { DecoderConfig } from "./config.ts";
-import type { AttendLayer } from "./decoder_blocks.ts";
+import type { AttendLayer } from "./blocks.ts";
 
 // Prompts are laid out in whole blocks of this many rows, so that few shapes exist and matrices are reused.
 const ROW_BLOCK = 256;

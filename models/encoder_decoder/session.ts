@@ -5,9 +5,9 @@ import { gatherRows, NO_ROW } from "../../kernels/rows/gather.ts";
 import { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import type { DecodeSession } from "../decoder/decode.ts";
-import type { StackAttention } from "./encoder_decoder_blocks.ts";
-import type { EncoderDecoderConfig } from "./encoder_decoder_config.ts";
-import type { Visible } from "./encoder_decoder_layers.ts";
+import type { StackAttention } from "./blocks.ts";
+import type { EncoderDecoderConfig } from "./config.ts";
+import type { Visible } from "./layers.ts";
 
 // Prompts are laid out in whole blocks of this many rows, so that few shapes exist and matrices are reused.
 const ROW_BLOCK = 256;

@@ -5,7 +5,7 @@ import type { Embeddings } from "../embeddings.ts";
 import { type ItemMap, mapItems } from "./item_map.ts";
 import { PrefixIndex } from "./neighbours.ts";
 import { type PrefixPurity, prefixPurity } from "./purity.ts";
-import { reportSids, type SidReport } from "../sid_statistics.ts";
+import { reportSids, type SidReport } from "../statistics.ts";
 import { sidWarnings } from "./warnings.ts";
 
 /** What a report is made from. Arrays of items go by item number. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { sftStep } from "../../../bench/layouts/sft_layouts.ts";
+import { sftStep } from "../../../bench/layouts/sft.ts";
 import { sftRows } from "../../../bench/layouts/sft_rows.ts";
 import { SFT_SHAPES } from "../../../bench/layouts/sft_shapes.ts";
 import { Device } from "../../../kernels/gpu/device.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
-import { codewordGini, entropy, reportSids } from "../../sid/sid_statistics.ts";
+import { codewordGini, entropy, reportSids } from "../../sid/statistics.ts";
 
 const DATA = process.env.GENREC_DATA ?? "../shared/data";
 

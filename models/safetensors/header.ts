@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ReadFiles } from "../../base/files/disk_files.ts";
+import type { ReadFiles } from "../../base/files/disk.ts";
 import { UserError } from "../../base/user_error.ts";
 
 /** Number formats that are read and written: single, half and brain precision. */

@@ -1,8 +1,8 @@
 import { PhiloxStream } from "../../base/philox.ts";
 import { UserError } from "../../base/user_error.ts";
 import { groupsOf } from "../../kernels/gpu/tensor.ts";
-import type { TensorSource } from "./frozen_parameters.ts";
-import { type HostTensor, joinParts, partsOf, tensorOf } from "./parameter_parts.ts";
+import type { TensorSource } from "./frozen.ts";
+import { type HostTensor, joinParts, partsOf, tensorOf } from "./parts.ts";
 import type { Parameters } from "./parameters.ts";
 import type { ParameterSpec } from "./spec.ts";
 

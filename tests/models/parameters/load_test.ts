@@ -3,7 +3,7 @@ import { UserError } from "../../../base/user_error.ts";
 import { Decoder, type DecoderLoadOptions } from "../../../models/decoder/decoder.ts";
 import type { TensorMap } from "../../../models/parameters/parameters.ts";
 import type { StoredTensor } from "../../../models/safetensors/safetensors.ts";
-import { sharedDevice, tensorsOf, tinyConfig, tinyTensors, withLimits } from "../decoder/tiny_decoder.ts";
+import { sharedDevice, tensorsOf, tinyConfig, tinyTensors, withLimits } from "../decoder/tiny.ts";
 
 const TABLES = ["model.embed_tokens.weight", "lm_head.weight"];
 

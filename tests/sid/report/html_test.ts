@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { PhiloxStream } from "../../../base/philox.ts";
-import { reportCatalogue } from "../../../sid/report/catalogue_report.ts";
+import { reportCatalogue } from "../../../sid/report/catalogue.ts";
 import { plainSid } from "../../../sid/report/html_charts.ts";
-import { htmlReport } from "../../../sid/report/html_report.ts";
+import { htmlReport } from "../../../sid/report/html.ts";
 import { formatSid } from "../../../sid/tokens.ts";
 
 /** A catalogue of `items` whose first code is their corner, two of which share a SID; titles may be set. */

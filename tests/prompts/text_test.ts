@@ -5,8 +5,8 @@ import { alignmentSource } from "../../prompts/rows/source.ts";
 import type { TaskInput } from "../../prompts/tasks/task.ts";
 import { genrecTemplates } from "../../prompts/built_in.ts";
 import type { Prompts } from "../../prompts/prompts.ts";
-import { textPrompts } from "../../prompts/text_prompts.ts";
-import { realData } from "../data/real_data.ts";
+import { textPrompts } from "../../prompts/text.ts";
+import { realData } from "../data/downloaded.ts";
 import fc from "../property.ts";
 import { promptsOf, workshop } from "./workshop.ts";
 

@@ -6,7 +6,7 @@ import {
   parseTokenizerConfig,
   sidTokenIds,
   specialTokens,
-} from "../../../models/tokenizer/tokenizer_config.ts";
+} from "../../../models/tokenizer/config.ts";
 
 const read = async (family: string) =>
   new Tokenizer(

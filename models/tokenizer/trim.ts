@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { UserError } from "../../base/user_error.ts";
 import { Tokenizer } from "./tokenizer.ts";
-import { formatTokenizer, TokenizerJson } from "./tokenizer_json.ts";
+import { formatTokenizer, TokenizerJson } from "./schema.ts";
 
 const Merge = z.union([z.string(), z.tuple([z.string(), z.string()])]);
 const BytePairs = z.looseObject({

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Tokenizer } from "../../../models/tokenizer/tokenizer.ts";
-import { trimTokenizer } from "../../../models/tokenizer/trim_tokenizer.ts";
-import { realData } from "../../data/real_data.ts";
+import { trimTokenizer } from "../../../models/tokenizer/trim.ts";
+import { realData } from "../../data/downloaded.ts";
 import fc from "../../property.ts";
 
 const TEXTS = [

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { PhiloxStream } from "../../../base/philox.ts";
-import { assignWithinBounds, type SizeBounds } from "../../../sid/assignment/bounded_assignment.ts";
+import { assignWithinBounds, type SizeBounds } from "../../../sid/assignment/bounded.ts";
 import fc from "../../property.ts";
 
 function totalCost(costs: ArrayLike<number>, clusters: number, labels: ArrayLike<number>): number {
