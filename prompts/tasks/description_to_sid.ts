@@ -5,6 +5,7 @@ import type { AlignmentTask } from "./task.ts";
 export const descriptionToSid: AlignmentTask = {
   name: "description-to-sid",
   summary: "description of an item -> its SID",
+  wording: { instruction: "Item described", input: "{description}", output: "{sid}" },
   question: ["description"],
   answer: ["sid"],
   missing: missingDescriptions,

@@ -25,6 +25,12 @@ const asNextItem: NextItemTask = {
 export const heterogeneous: AlignmentTask = {
   name: "heterogeneous",
   summary: "GPR's tokens of user and context, kinds and SIDs of a history -> kind and SID of the next item",
+  wording: {
+    instruction: "Next kind and item",
+    input: "{user}{context}{history}",
+    output: "{sid}",
+    join: "",
+  },
   question: ["user", "context", "history"],
   answer: ["sid"],
   missing: ({ dataset: { items } }) =>

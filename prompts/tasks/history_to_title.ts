@@ -5,6 +5,7 @@ import type { AlignmentTask } from "./task.ts";
 export const historyToTitle: AlignmentTask = {
   name: "history-to-title",
   summary: "SIDs of a history -> title of the next item",
+  wording: { instruction: "Title of next item", input: "{history}", output: "{title}", join: "" },
   question: ["history"],
   answer: ["title"],
   missing: missingTitles,

@@ -10,6 +10,7 @@ const asNextItem: NextItemTask = {
 export const nextItem: AlignmentTask = {
   name: "next-item",
   summary: "SIDs of a history -> SID of the next item",
+  wording: { instruction: "Next item", input: "{history}", output: "{sid}", join: "" },
   question: ["history"],
   answer: ["sid"],
   missing: () => undefined,

@@ -5,6 +5,12 @@ import type { AlignmentTask } from "./task.ts";
 export const preferenceToSid: AlignmentTask = {
   name: "preference-to-sid",
   summary: "a user's taste in words -> SID of the next item",
+  wording: {
+    instruction: "Next item for taste",
+    input: "{preference}\n{history}",
+    output: "{sid}",
+    join: "",
+  },
   question: ["preference", "history"],
   answer: ["sid"],
   missing: missingPreferences,

@@ -5,6 +5,12 @@ import type { AlignmentTask } from "./task.ts";
 export const reasoningToSid: AlignmentTask = {
   name: "reasoning-to-sid",
   summary: "SIDs of a history -> reasoning in words and SID of the next item",
+  wording: {
+    instruction: "Reasons, then next item",
+    input: "{history}",
+    output: "{reasoning}\n{sid}",
+    join: "",
+  },
   question: ["history"],
   answer: ["reasoning", "sid"],
   missing: missingPreferences,

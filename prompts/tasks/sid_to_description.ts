@@ -5,6 +5,7 @@ import type { AlignmentTask } from "./task.ts";
 export const sidToDescription: AlignmentTask = {
   name: "sid-to-description",
   summary: "SID of an item -> its description",
+  wording: { instruction: "Description of", input: "{sid}", output: "{description}" },
   question: ["sid"],
   answer: ["description"],
   missing: missingDescriptions,

@@ -5,6 +5,7 @@ import type { AlignmentTask } from "./task.ts";
 export const sidToTitle: AlignmentTask = {
   name: "sid-to-title",
   summary: "SID of an item -> its title",
+  wording: { instruction: "Title of", input: "{sid}", output: "{title}" },
   question: ["sid"],
   answer: ["title"],
   missing: missingTitles,

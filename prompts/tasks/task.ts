@@ -2,6 +2,7 @@ import type { Preference } from "../../data/preferences.ts";
 import type { SftTextRow } from "../../data/formats/mimigenrec/sft_rows.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import type { Asker } from "../../data/dataset.ts";
+import type { TaskTemplate } from "../template.ts";
 import type { ItemTexts } from "../rows/item_texts.ts";
 
 /** What goes into the places of a template: a text, or a list whose oldest entries may be dropped. */
@@ -59,6 +60,8 @@ export interface AlignmentTask {
   name: string;
   /** One line for people: what is asked -> what is answered. */
   summary: string;
+  /** Our words for it; absent where its rows bring their own. */
+  wording?: TaskTemplate;
   /** Places that instruction and input may have. */
   question: readonly string[];
   /** Places that the output may have. */

@@ -5,6 +5,7 @@ import type { AlignmentTask } from "./task.ts";
 export const titleToSid: AlignmentTask = {
   name: "title-to-sid",
   summary: "title of an item -> its SID",
+  wording: { instruction: "Item titled", input: "{title}", output: "{sid}" },
   question: ["title"],
   answer: ["sid"],
   missing: missingTitles,

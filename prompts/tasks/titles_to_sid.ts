@@ -10,6 +10,7 @@ const asNextItem: NextItemTask = {
 export const titlesToSid: AlignmentTask = {
   name: "titles-to-sid",
   summary: "titles of a history -> SID of the next item",
+  wording: { instruction: "Next item after titles", input: "{titles}", output: "{sid}", join: "\n" },
   question: ["titles"],
   answer: ["sid"],
   missing: missingTitles,

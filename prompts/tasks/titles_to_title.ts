@@ -5,6 +5,7 @@ import type { AlignmentTask } from "./task.ts";
 export const titlesToTitle: AlignmentTask = {
   name: "titles-to-title",
   summary: "titles of a history -> title of the next item",
+  wording: { instruction: "Next title after titles", input: "{titles}", output: "{title}", join: "\n" },
   question: ["titles"],
   answer: ["title"],
   missing: missingTitles,
