@@ -5,7 +5,7 @@ import { CollaborativeAlignment } from "../quantizer/collaborative_alignment.ts"
 import { checkEmbeddings, checkEnoughItems, type Embeddings } from "../embeddings.ts";
 import type { SidInput, SidMethod } from "../method.ts";
 import { type QuantizerConfig, quantizerFields } from "../quantizer/config.ts";
-import type { QuantizerHooks } from "../quantizer/training.ts";
+import type { QuantizerHooks } from "../quantizer/hooks.ts";
 import { encodeQuantizer, fitQuantizer } from "./rq_vae.ts";
 
 /** Settings of {@link letter}; `letter.Config.parse({})` fills in the defaults. */

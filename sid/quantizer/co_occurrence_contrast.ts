@@ -3,7 +3,7 @@ import type { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import { EXCLUDED, InfoNce, unitGain, unitRows } from "../../models/losses/contrastive.ts";
 import { type CoOccurrences, countCoOccurrences, type PairedItems, pairItems } from "./co_occurrence.ts";
-import type { QuantizerHooks, QuantizerStep } from "./training.ts";
+import type { QuantizerHooks, QuantizerStep } from "./hooks.ts";
 
 /** Settings of {@link CoOccurrenceContrast}. */
 export interface CoOccurrenceContrastConfig {

@@ -9,7 +9,7 @@ import { type Flat, groupsOf, type Matrix } from "../../kernels/gpu/tensor.ts";
 import { EXCLUDED, InfoNce } from "../../models/losses/contrastive.ts";
 import type { RqVae } from "../../models/quantizer/rq_vae.ts";
 import { clusterCodewords, drawPositives } from "./codeword_clusters.ts";
-import type { QuantizerStep } from "./training.ts";
+import type { QuantizerStep } from "./hooks.ts";
 import { codebookName } from "../kmeans/residuals.ts";
 
 /** Settings of {@link CodewordDiversity}. */

@@ -7,7 +7,7 @@ import { linear } from "../../models/layers/layers.ts";
 import type { ParameterSpec } from "../../models/parameters/spec.ts";
 import type { Embeddings } from "../embeddings.ts";
 import { normalizeRows, zeroRows } from "../fuse.ts";
-import type { QuantizerStep } from "./training.ts";
+import type { QuantizerStep } from "./hooks.ts";
 
 /** Settings of {@link CollaborativeAlignment}. */
 export interface AlignmentConfig {

@@ -1,62 +1,21 @@
 import { UserError } from "../../base/user_error.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
-import { Tape } from "../../kernels/tape.ts";
-import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
+import { learningRateAt, type Schedule, scheduleOf } from "../../models/optimizer/schedule.ts";
 import type { TensorMap } from "../../models/parameters/parameters.ts";
-import type { ParameterSpec } from "../../models/parameters/spec.ts";
-import { type QuantizedLatents, ResidualQuantizer } from "../../models/quantizer/residual.ts";
-import { reconstruction, RqVae, type RqVaeShape } from "../../models/quantizer/rq_vae.ts";
-import { learningRateAt } from "../../models/optimizer/schedule.ts";
+import { RqVae, type RqVaeShape } from "../../models/quantizer/rq_vae.ts";
+import type { TrainingState } from "../../models/training/state.ts";
+import { type Timetable, train, type Training, type Validated } from "../../models/training/train.ts";
 import { type Embeddings, pickRows } from "../embeddings.ts";
-import { TermLog } from "./term_log.ts";
 import type { SidProgress } from "../method.ts";
 import { shuffledBatches, splitItems } from "./batches.ts";
 import { kmeansCodebooks, reviveCodewords } from "./codebooks.ts";
 import { codeRows, latentsOf } from "./codes.ts";
 import { CRITERIA, type Criterion, type QuantizerConfig } from "./config.ts";
 import { codePaths, evaluateCodes, isBetter, type QuantizerEvaluation } from "./evaluation.ts";
-import { Uniqueness } from "./uniqueness.ts";
-
-/** One training step, after its forward pass: what a loss of a method's own may read. */
-export interface QuantizerStep {
-  /** Steps before this one, and epochs. */
-  step: number;
-  epoch: number;
-  /** Rows of the input that the batch holds, B. */
-  items: Uint32Array;
-  /** The model; losses on codebooks add to `model.parameters.gradient("codebook.0")` … */
-  model: RqVae;
-  /** Normalised inputs (B, width). */
-  input: Matrix;
-  /** Encoder outputs (B, latentWidth); losses on them call `tape.accumulate(latents, …)`. */
-  latents: Matrix;
-  /** Codes and sums of codewords. A gradient of `quantized.quantized` goes straight through to the latents. */
-  quantized: QuantizedLatents;
-  /** Logs a term of the loss for this step: `factor` times the sum of the first `rows` of `rowLoss`. */
-  log(term: string, rowLoss: Flat, rows: number, factor?: number): void;
-}
-
-/** What a method changes of the training. Every part is optional. */
-export interface QuantizerHooks {
-  /** Parameters of the extra losses, such as a projection; trained and kept with the model's, not needed to code. */
-  parameters?: readonly ParameterSpec[];
-  /** How many levels take part in a step, the first ones. Default: all. */
-  activeLevels?(step: number): number;
-  /**
-   * Batches of an epoch, at most `batchSize` rows each. `items` are the rows to train on; rows with the same entry in
-   * `groups`, there after the first evaluation, should share a batch. Default: `items`, shuffled.
-   */
-  batches?(epoch: number, items: Uint32Array, groups?: readonly string[]): Uint32Array[];
-  /** Called before each epoch, for work on the host such as clustering codewords anew. */
-  beforeEpoch?(epoch: number, model: RqVae): Promise<void> | void;
-  /**
-   * Adds losses to those of reconstruction and quantisation. Runs inside the scope of the step, between forward and
-   * backward pass: matrices come from the pool, gradients are left by `tape.record()` or, where the gradient is known
-   * already, by `tape.accumulate()` inside a recorded step. Each term is logged, so that they add up to the loss.
-   */
-  extraLoss?(tape: Tape, step: QuantizerStep): void;
-}
+import type { QuantizerHooks } from "./hooks.ts";
+import { AutoencoderStep } from "./step.ts";
+import { TermLog } from "./term_log.ts";
 
 /** How training starts and what it changes of the plain method. */
 export interface QuantizerOptions {
@@ -85,8 +44,8 @@ export interface TrainedQuantizer {
 const READ_EVERY = 20;
 
 /**
- * Trains an autoencoder with residual codebooks on normalised inputs (N, width): AdamW, k-means start, unused codewords
- * revived at every evaluation, the best evaluation's weights kept. Nothing is read back within a step.
+ * Trains an autoencoder with residual codebooks on normalised inputs (N, width), by {@link train}: AdamW, k-means start,
+ * unused codewords revived at every evaluation, the best evaluation's weights kept. Nothing is read back within a step.
  * @throws {UserError} if the loss is not finite, or the levels have not one Sinkhorn epsilon each.
  */
 export async function trainQuantizer(
@@ -94,178 +53,238 @@ export async function trainQuantizer(
   data: Embeddings,
   shape: RqVaeShape,
   config: QuantizerConfig,
-  { hooks = {}, initial, onProgress }: QuantizerOptions = {},
+  options: QuantizerOptions = {},
 ): Promise<TrainedQuantizer> {
-  const { codebookSizes } = shape;
+  const { codebookSizes: { length: levels } } = shape;
   const epsilons = config.sinkhornEpsilons.length;
-  if (epsilons > 0 && epsilons !== codebookSizes.length) {
+  if (epsilons > 0 && epsilons !== levels) {
     throw new UserError(
-      `Cannot train ${codebookSizes.length} levels with ${epsilons} numbers in --sinkhorn-epsilons: expected one a level`,
+      `Cannot train ${levels} levels with ${epsilons} numbers in --sinkhorn-epsilons: expected one a level`,
     );
   }
-  const { items, unseen } = splitItems(data.rows, config.holdOut, config.seed);
-  const batchSize = Math.min(config.batchSize, items.length);
-  let paths: string[] | undefined; // codes of every item at the last evaluation
-  const batchesOf = (epoch: number) =>
-    hooks.batches?.(epoch, items, paths) ?? shuffledBatches(items, batchSize, config.seed, epoch, paths);
-  const stepsPerEpoch = batchesOf(0).length;
-  const schedule = {
-    name: config.lrSchedulerType,
-    learningRate: config.learningRate,
-    warmupSteps: config.warmupEpochs * stepsPerEpoch,
-    totalSteps: config.epochs * stepsPerEpoch,
-    minRatio: 0,
-  };
-  const model = new RqVae(device, shape, hooks.parameters);
-  const quantizer = new ResidualQuantizer(device, codebookSizes, batchSize);
-  const optimizer = new Optimizer(model.parameters, {
-    beta1: 0.9,
-    beta2: 0.999,
-    eps: 1e-8,
-    weightDecay: config.weightDecay,
-    maxGradNorm: config.maxGradNorm,
-    emaDecay: 0,
-  });
-  const uniqueness = config.uniquenessWeight > 0
-    ? new Uniqueness(device, batchSize, config.uniquenessWeight)
-    : undefined;
-  const log = new TermLog(device, READ_EVERY);
-  const rowLoss = device.createFlat("f32", batchSize);
-  const dropoutSeed = device.createFlat("u32", 4);
-  const weights = new Map<number, Flat>(); // by rows of a batch: the last of an epoch may be shorter
-
-  const train = (step: number, epoch: number, batch: Uint32Array) => {
-    const rows = batch.length;
-    if (!weights.has(rows)) {
-      weights.set(rows, device.createFlat("f32", new Float32Array(rows).fill(1 / (rows * data.dim))));
-    }
-    optimizer.prepare(step, learningRateAt(step, schedule));
-    model.parameters.clearGradients();
-    log.begin();
-    if (config.dropout > 0) device.write(dropoutSeed, Uint32Array.of(config.seed, 0, step, 0));
-    const dropout = config.dropout > 0 ? { rate: config.dropout, seed: dropoutSeed } : undefined;
-    device.scope(() => {
-      const input = device.matrix(rows, data.dim);
-      device.write(input, pickRows(data.data, batch, data.dim));
-      const tape = new Tape(device, true);
-      const latents = model.encode(tape, input, dropout);
-      const quantized = quantizer.quantize(tape, model.parameters, latents, {
-        levels: hooks.activeLevels?.(step) ?? codebookSizes.length,
-        lossWeight: config.quantLossWeight,
-        beta: config.beta,
-        residualGradients: config.residualGradients,
-        sinkhorn: { epsilons: config.sinkhornEpsilons, iterations: config.sinkhornIterations },
-      });
-      const prediction = model.decode(tape, quantized.quantized, dropout);
-      reconstruction(tape, prediction, input, weights.get(rows)!, rowLoss, config.reconstructionLoss);
-      log.add("reconstruction", rowLoss, rows);
-      quantized.distances.forEach((distances, level) =>
-        log.add(`quantization ${level + 1}`, distances, rows, quantized.distanceWeight)
-      );
-      if (uniqueness && quantized.labels.length === codebookSizes.length) {
-        uniqueness.add(tape, latents, quantized, weights.get(rows)!, data.dim);
-        log.add("uniqueness", uniqueness.rowLoss, rows);
-      }
-      hooks.extraLoss?.(tape, {
-        step,
-        epoch,
-        items: batch,
-        model,
-        input,
-        latents,
-        quantized,
-        log: (term, values, count, factor) => log.add(term, values, count, factor),
-      });
-      tape.backward();
-      optimizer.step();
-    });
-  };
-
+  const training = new QuantizerTraining(device, data, shape, config, options);
   try {
-    const fresh = model.initial(config.seed);
-    model.load(initial?.(fresh) ?? fresh, "fresh weights");
-    if (!initial && config.codebookStart !== "uniform") {
-      const some = config.codebookStart === "kmeans" ? items : batchesOf(0)[0];
-      const start = { data: pickRows(data.data, some, data.dim), rows: some.length, dim: data.dim };
-      const latents = { data: await latentsOf(model, start), rows: some.length, dim: shape.latentWidth };
-      const options = { iterations: config.startIterations, seed: config.seed };
-      const codebooks = await kmeansCodebooks(device, latents, codebookSizes, options);
-      model.load(new Map([...fresh, ...codebooks]), "fresh weights");
-    }
-
-    const best: Partial<Record<Criterion, QuantizerEvaluation>> = {};
-    const checkpoints: Partial<Record<Criterion, TensorMap>> = {};
-    let collisions = { rate: Infinity, stale: 0 };
-    let revived = 0;
-    let step = 0;
-    let epoch = 0;
-    let losses: number[] = [];
-    let state = "start";
-    const readLosses = async () => {
-      losses.push(...totals(await log.read()));
-      const loss = losses.at(-1)!;
-      if (Number.isFinite(loss)) return;
-      throw new UserError(
-        `Cannot train the quantiser: the loss is ${loss} in epoch ${epoch + 1}, expected a finite one. ` +
-          "Use a lower --learning-rate, or --normalize center",
-      );
-    };
-    const isStale = () => config.patience > 0 && collisions.stale >= config.patience;
-    while (epoch < config.epochs && !isStale()) {
-      await hooks.beforeEpoch?.(epoch, model);
-      for (const batch of batchesOf(epoch)) {
-        train(step++, epoch, batch);
-        if (!log.full) continue;
-        await readLosses();
-        onProgress?.({ done: epoch, total: config.epochs, state });
-      }
-      epoch++;
-      const last = epoch === config.epochs;
-      if (epoch % config.evalEpochs !== 0 && !last) continue;
-      await readLosses();
-      const loss = losses.slice(-stepsPerEpoch).reduce((sum, value) => sum + value, 0) / stepsPerEpoch;
-      losses = [];
-      const coded = await codeRows(model, data);
-      const evaluation = evaluateCodes(coded, codebookSizes, { epoch, loss }, unseen);
-      const improved = CRITERIA.filter((criterion) => {
-        const before = best[criterion];
-        return before === undefined || isBetter(evaluation, before, criterion);
-      });
-      if (improved.length > 0) {
-        const tensors = await model.tensors();
-        for (const criterion of improved) {
-          best[criterion] = evaluation;
-          checkpoints[criterion] = tensors;
-        }
-      }
-      if (uniqueness) paths = codePaths(coded.codes, codebookSizes.length);
-      const { collisionRate: rate } = evaluation;
-      collisions = rate < collisions.rate
-        ? { rate, stale: 0 }
-        : { ...collisions, stale: collisions.stale + 1 };
-      if (config.resetDeadCodes && !last && evaluation.usage.some((share) => share < 1)) {
-        revived += await revive(model, optimizer, data, coded.codes, items);
-      }
-      state = `loss ${loss.toPrecision(4)}, collisions ${(100 * rate).toFixed(2)} %`;
-      onProgress?.({ done: epoch, total: config.epochs, state });
-    }
-    const all = best as Record<Criterion, QuantizerEvaluation>;
-    const stopped = epoch < config.epochs ? "early" : "finished";
-    return {
-      checkpoints: checkpoints as Record<Criterion, TensorMap>,
-      kept: all[config.keep],
-      best: all,
-      epochs: epoch,
-      stopped,
-      revived,
-    };
+    const { stopped } = await train(training);
+    return training.result(stopped === "early" ? "early" : "finished");
   } finally {
-    optimizer.destroy();
-    quantizer.destroy();
-    uniqueness?.destroy();
-    log.destroy();
-    [rowLoss, dropoutSeed, ...weights.values()].forEach((flat) => device.destroy(flat));
-    model.destroy();
+    training.destroy();
+  }
+}
+
+/** An evaluation, and the weights that it was of. */
+interface Kept {
+  evaluation: QuantizerEvaluation;
+  tensors: TensorMap;
+}
+
+/** What is a quantiser's own in {@link train}. It is measured by whole epochs, the fewest collisions being the best. */
+class QuantizerTraining implements Training<TrainingState>, Timetable {
+  readonly fresh: TrainingState = { step: 0, best: null, seconds: 0, validationDue: false };
+  readonly plan = this;
+  readonly patience: number;
+  #device: Device;
+  #data: Embeddings;
+  #config: QuantizerConfig;
+  #options: QuantizerOptions;
+  /** Rows to train on, and rows held out. */
+  #rows: { items: Uint32Array; unseen: Uint32Array };
+  #batchSize: number;
+  #stepsPerEpoch: number;
+  #schedule: Schedule;
+  #model: RqVae;
+  #optimizer: Optimizer;
+  #step: AutoencoderStep;
+  #log: TermLog;
+  /** The epoch that runs or has just ended, its batches, and how many of them are done. */
+  #epoch = -1;
+  #batches: Uint32Array[] = [];
+  #done = 0;
+  /** Losses of the steps since the last evaluation. */
+  #losses: number[] = [];
+  /** Codes of every item at the last evaluation. */
+  #paths: string[] | undefined;
+  #best: Partial<Record<Criterion, Kept>> = {};
+  #revived = 0;
+  /** The last evaluation, for people. */
+  #told = "start";
+
+  constructor(
+    device: Device,
+    data: Embeddings,
+    shape: RqVaeShape,
+    config: QuantizerConfig,
+    options: QuantizerOptions,
+  ) {
+    const { hooks = {} } = options;
+    this.patience = config.patience;
+    this.#device = device;
+    this.#data = data;
+    this.#config = config;
+    this.#options = options;
+    this.#rows = splitItems(data.rows, config.holdOut, config.seed);
+    this.#batchSize = Math.min(config.batchSize, this.#rows.items.length);
+    this.#stepsPerEpoch = this.#batchesOf(0).length;
+    const warmupSteps = config.warmupEpochs * this.#stepsPerEpoch;
+    this.#schedule = scheduleOf({ ...config, warmupSteps }, config.epochs * this.#stepsPerEpoch);
+    this.#model = new RqVae(device, shape, hooks.parameters);
+    this.#optimizer = new Optimizer(this.#model.parameters, {
+      beta1: 0.9,
+      beta2: 0.999,
+      eps: 1e-8,
+      weightDecay: config.weightDecay,
+      maxGradNorm: config.maxGradNorm,
+      emaDecay: 0,
+    });
+    this.#log = new TermLog(device, READ_EVERY);
+    this.#step = new AutoencoderStep({
+      device,
+      model: this.#model,
+      optimizer: this.#optimizer,
+      data,
+      batchSize: this.#batchSize,
+      hooks,
+      log: this.#log,
+    }, config);
+  }
+
+  /** What it has given once it has ended. */
+  result(stopped: TrainedQuantizer["stopped"]): TrainedQuantizer {
+    const best = this.#best as Record<Criterion, Kept>;
+    const each = <T>(value: (kept: Kept) => T) =>
+      Object.fromEntries(CRITERIA.map((criterion) => [criterion, value(best[criterion])])) as Record<
+        Criterion,
+        T
+      >;
+    return {
+      checkpoints: each(({ tensors }) => tensors),
+      kept: best[this.#config.keep].evaluation,
+      best: each(({ evaluation }) => evaluation),
+      epochs: this.#epochsDone,
+      stopped,
+      revived: this.#revived,
+    };
+  }
+
+  isOver(): boolean {
+    return this.#epochsDone === this.#config.epochs;
+  }
+
+  isLog(): boolean {
+    return this.#log.full;
+  }
+
+  isEvaluation(): boolean {
+    return this.#isBetweenEpochs && this.#epochsDone % this.#config.evalEpochs === 0;
+  }
+
+  isSave(): boolean {
+    return false;
+  }
+
+  /** Fresh weights, and codebooks from k-means. */
+  async onStart(): Promise<void> {
+    const { initial } = this.#options;
+    const { codebookStart, seed, startIterations: iterations } = this.#config;
+    const { codebookSizes, latentWidth } = this.#model.shape;
+    const fresh = this.#model.initial(seed);
+    this.#model.load(initial?.(fresh) ?? fresh, "fresh weights");
+    if (initial || codebookStart === "uniform") return;
+    const some = codebookStart === "kmeans" ? this.#rows.items : this.#batchesOf(0)[0];
+    const start = {
+      data: pickRows(this.#data.data, some, this.#data.dim),
+      rows: some.length,
+      dim: this.#data.dim,
+    };
+    const latents = { data: await latentsOf(this.#model, start), rows: some.length, dim: latentWidth };
+    const codebooks = await kmeansCodebooks(this.#device, latents, codebookSizes, { iterations, seed });
+    this.#model.load(new Map([...fresh, ...codebooks]), "fresh weights");
+  }
+
+  async step({ step }: TrainingState): Promise<void> {
+    if (this.#isBetweenEpochs) {
+      this.#epoch++;
+      await this.#options.hooks?.beforeEpoch?.(this.#epoch, this.#model);
+      this.#batches = this.#batchesOf(this.#epoch);
+      this.#done = 0;
+    }
+    const items = this.#batches[this.#done++];
+    const learningRate = learningRateAt(step, this.#schedule);
+    this.#step.run({ step, epoch: this.#epoch, items, learningRate });
+  }
+
+  /** Nothing is written, but losses have to be read before their room is full. */
+  async log(): Promise<void> {
+    if (!this.#log.full) return;
+    await this.#readLosses();
+    this.#tell(this.#epoch);
+  }
+
+  async validate(): Promise<Validated> {
+    await this.#readLosses();
+    const { codebookSizes } = this.#model.shape;
+    const loss = this.#losses.slice(-this.#stepsPerEpoch).reduce((sum, value) => sum + value, 0) /
+      this.#stepsPerEpoch;
+    this.#losses = [];
+    const coded = await codeRows(this.#model, this.#data);
+    const facts = { epoch: this.#epochsDone, loss };
+    const evaluation = evaluateCodes(coded, codebookSizes, facts, this.#rows.unseen);
+    await this.#keep(evaluation);
+    const { resetDeadCodes, uniquenessWeight } = this.#config;
+    if (uniquenessWeight > 0) this.#paths = codePaths(coded.codes, codebookSizes.length);
+    if (resetDeadCodes && !this.isOver() && evaluation.usage.some((share) => share < 1)) {
+      this.#revived += await revive(this.#model, this.#optimizer, this.#data, coded.codes, this.#rows.items);
+    }
+    const { collisionRate } = evaluation;
+    this.#told = `loss ${loss.toPrecision(4)}, collisions ${(100 * collisionRate).toFixed(2)} %`;
+    return { score: -collisionRate, valid: evaluation };
+  }
+
+  onValidation(): void {
+    this.#tell(this.#epochsDone);
+  }
+
+  /** Frees everything on the device. */
+  destroy(): void {
+    for (const part of [this.#optimizer, this.#step, this.#log, this.#model]) part.destroy();
+  }
+
+  get #isBetweenEpochs(): boolean {
+    return this.#done === this.#batches.length;
+  }
+
+  get #epochsDone(): number {
+    return this.#isBetweenEpochs ? this.#epoch + 1 : this.#epoch;
+  }
+
+  #batchesOf(epoch: number): Uint32Array[] {
+    const { items } = this.#rows;
+    return this.#options.hooks?.batches?.(epoch, items, this.#paths) ??
+      shuffledBatches(items, this.#batchSize, this.#config.seed, epoch, this.#paths);
+  }
+
+  #tell(done: number): void {
+    this.#options.onProgress?.({ done, total: this.#config.epochs, state: this.#told });
+  }
+
+  async #readLosses(): Promise<void> {
+    this.#losses.push(...totals(await this.#log.read()));
+    const loss = this.#losses.at(-1)!;
+    if (Number.isFinite(loss)) return;
+    throw new UserError(
+      `Cannot train the quantiser: the loss is ${loss} in epoch ${this.#epoch + 1}, expected a finite one. ` +
+        "Use a lower --learning-rate, or --normalize center",
+    );
+  }
+
+  /** Keeps the weights where they are the best so far by any criterion. */
+  async #keep(evaluation: QuantizerEvaluation): Promise<void> {
+    const improved = CRITERIA.filter((criterion) => {
+      const before = this.#best[criterion]?.evaluation;
+      return before === undefined || isBetter(evaluation, before, criterion);
+    });
+    if (improved.length === 0) return;
+    const tensors = await this.#model.tensors();
+    for (const criterion of improved) this.#best[criterion] = { evaluation, tensors };
   }
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { learningRateAt } from "../../../models/optimizer/schedule.ts";
+import { learningRateAt, scheduleOf } from "../../../models/optimizer/schedule.ts";
 
 const base = { learningRate: 1, warmupSteps: 4, totalSteps: 12, minRatio: 0 };
 
@@ -23,4 +23,11 @@ Deno.test("learningRateAt() follows half a cosine to the floor", () => {
 
 Deno.test("learningRateAt() stays at the peak when constant", () => {
   assert.equal(learningRateAt(11, { ...base, name: "constant" }), 1);
+});
+
+Deno.test("scheduleOf() takes what settings say, and ends at 0 where they name no floor", () => {
+  const settings = { lrSchedulerType: "linear", learningRate: 2, warmupSteps: 1 } as const;
+  assert.deepEqual([0, 1, 2, 3].map((step) => learningRateAt(step, scheduleOf(settings, 3))), [2, 2, 1, 0]);
+  const floored = scheduleOf({ ...settings, minLearningRateRatio: 0.25 }, 3);
+  assert.deepEqual([0, 1, 2, 3].map((step) => learningRateAt(step, floored)), [2, 2, 1.25, 0.5]);
 });

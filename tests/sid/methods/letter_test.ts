@@ -12,7 +12,7 @@ import { CollaborativeAlignment } from "../../../sid/quantizer/collaborative_ali
 import { letter } from "../../../sid/methods/letter.ts";
 import type { SidCodes, SidInput } from "../../../sid/method.ts";
 import { quantizerShape } from "../../../sid/quantizer/config.ts";
-import type { QuantizerStep } from "../../../sid/quantizer/training.ts";
+import type { QuantizerStep } from "../../../sid/quantizer/hooks.ts";
 
 const WIDTH = 6, LATENT = 4, WIDE = 5, ROWS = 7;
 const shape = quantizerShape(WIDTH, [6, 4], letter.Config.parse({ layers: [5], latentDim: LATENT }));

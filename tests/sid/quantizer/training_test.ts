@@ -9,7 +9,8 @@ import type { TensorMap } from "../../../models/parameters/parameters.ts";
 import { ResidualQuantizer } from "../../../models/quantizer/residual.ts";
 import { reconstruction, RqVae } from "../../../models/quantizer/rq_vae.ts";
 import { rqVae } from "../../../sid/methods/rq_vae.ts";
-import { type QuantizerStep, trainQuantizer } from "../../../sid/quantizer/training.ts";
+import type { QuantizerStep } from "../../../sid/quantizer/hooks.ts";
+import { trainQuantizer } from "../../../sid/quantizer/training.ts";
 
 type Numbers = Record<string, number[]>;
 

@@ -27,7 +27,7 @@ Deno.test("StepPlan counts steps through epochs of different lengths", () => {
   assert.deepEqual([1, 3, 5, 7, 10].map((steps) => plan({}).epochAt(steps)), [1 / 3, 1, 1.5, 2, 3]);
 });
 
-Deno.test("StepPlan evaluates and saves after each epoch, or every so many steps", () => {
+Deno.test("StepPlan logs, evaluates and saves after each epoch, or every so many steps", () => {
   const due = (is: (steps: number) => boolean) => Array.from({ length: 10 }, (_, i) => i + 1).filter(is);
   const byEpoch = plan({});
   assert.deepEqual(due((steps) => byEpoch.isEvaluation(steps)), [3, 7, 10]);
@@ -38,4 +38,6 @@ Deno.test("StepPlan evaluates and saves after each epoch, or every so many steps
   const saving = plan({ saveSteps: 5 });
   assert.deepEqual(due((steps) => saving.isEvaluation(steps)), [3, 7, 10]);
   assert.deepEqual(due((steps) => saving.isSave(steps)), [5, 10]);
+  assert.deepEqual(due((steps) => saving.isLog(steps)), [3, 6, 9]);
+  assert.deepEqual(due((steps) => saving.isOver(steps)), [10]);
 });

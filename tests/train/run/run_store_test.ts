@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import type { TrainingState } from "../../../models/training/state.ts";
+import { RunDirectory } from "../../../train/run/run_directory.ts";
+import { RunStore } from "../../../train/run/run_store.ts";
+
+const fresh: TrainingState = { step: 0, best: null, seconds: 0, validationDue: false };
+
+/** The store of a run that resumes in `path`; the state of a checkpoint is its only file. */
+function storeIn(path: string, seen: unknown[] = []) {
+  const run = new RunDirectory(path, { saveTotalLimit: 0 });
+  const store = new RunStore<TrainingState>({
+    run,
+    resume: true,
+    load: async (folder) => JSON.parse(await Deno.readTextFile(`${folder}/state.json`)),
+    files: (state) => ({ "state.json": JSON.stringify(state) }),
+    openObserver: (firstStep) =>
+      Promise.resolve({
+        log: (step, values) => void seen.push([step, values]),
+        close: () => void seen.push(`closed, ${firstStep} steps done`),
+      }),
+  });
+  return { run, store };
+}
+
+async function withRun(use: (path: string) => Promise<void>): Promise<void> {
+  const path = await Deno.makeTempDir();
+  try {
+    await new RunDirectory(path).create(false);
+    await use(path);
+  } finally {
+    await Deno.remove(path, { recursive: true });
+  }
+}
+
+Deno.test("RunStore goes on from the latest checkpoint, and keeps the lines that the run will not write again", async () => {
+  await withRun(async (path) => {
+    const { store, run } = storeIn(path);
+    for (const step of [2, 4, 6]) {
+      await store.log(step, { loss: step });
+      await store.log(step, { valid: { ndcg10: step } });
+      if (step < 6) await store.save({ ...fresh, step, validationDue: step === 4 }, step === 2);
+    }
+    const lines = async () =>
+      (await run.read("metrics.jsonl")).trim().split("\n").map((line) => JSON.parse(line));
+    assert.equal((await lines()).length, 6);
+    const again = storeIn(path);
+    const state = await again.store.restore(fresh, () => false);
+    assert.deepEqual([state.step, await run.read("best")], [4, "step-2\n"]);
+    // The validation of step 4 is due, step 6 comes again.
+    assert.deepEqual(await lines(), [{ step: 2, loss: 2 }, { step: 2, valid: { ndcg10: 2 } }, {
+      step: 4,
+      loss: 4,
+    }]);
+    // Killed before the mark.
+    await again.store.restore(fresh, ({ step }) => step === 4);
+    assert.equal(await run.read("best"), "step-4\n");
+  });
+});
+
+Deno.test("RunStore without a checkpoint starts anew, with an empty log", async () => {
+  await withRun(async (path) => {
+    const { store, run } = storeIn(path);
+    await store.log(3, { loss: 1 });
+    assert.equal(await store.restore(fresh, () => true), fresh);
+    assert.equal(await run.read("metrics.jsonl"), "");
+  });
+});
+
+Deno.test("RunStore passes every line on to an observer, which it closes", async () => {
+  await withRun(async (path) => {
+    const seen: unknown[] = [];
+    const { store } = storeIn(path, seen);
+    await store.open(7);
+    await store.log(8, { loss: 0.5, valid: { hr10: 0.25 } });
+    await store.close();
+    assert.deepEqual(seen, [[8, { "train/loss": 0.5, "valid/hr10": 0.25 }], "closed, 7 steps done"]);
+  });
+});
