@@ -5,7 +5,7 @@ import { learningRateAt, type Schedule, scheduleOf } from "../../models/optimize
 import type { TensorMap } from "../../models/parameters/parameters.ts";
 import { RqVae, type RqVaeShape } from "../../models/quantizer/rq_vae.ts";
 import type { TrainingState } from "../../models/training/state.ts";
-import { type Timetable, train, type Training, type Validated } from "../../models/training/train.ts";
+import { type Timetable, train, type Training, type Validated } from "../../models/training/loop.ts";
 import { type Embeddings, pickRows } from "../embeddings.ts";
 import type { SidProgress } from "../method.ts";
 import { shuffledBatches, splitItems } from "./batches.ts";

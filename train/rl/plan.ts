@@ -1,7 +1,7 @@
 import type { RlExample, RlExamples } from "../../data/packing/rl_examples.ts";
 import { UserError } from "../../base/user_error.ts";
 import { learningRateAt, type Schedule, scheduleOf } from "../../models/optimizer/schedule.ts";
-import type { Timetable } from "../../models/training/train.ts";
+import type { Timetable } from "../../models/training/loop.ts";
 import type { RlConfig } from "./config.ts";
 
 /** What each step asks, and how fast it learns: fixed by examples and settings, whatever was interrupted. */

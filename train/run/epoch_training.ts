@@ -1,13 +1,13 @@
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { Optimizer } from "../../models/optimizer/optimizer.ts";
-import { type Timetable, train, type Training, type Validated } from "../../models/training/train.ts";
+import { type Timetable, train, type Training, type Validated } from "../../models/training/loop.ts";
 import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
 import type { BaselineEpoch, BaselineResult } from "../baselines/method.ts";
 import { freshTrainerState, loadTrainer, type TrainerState } from "./checkpoint.ts";
 import { notFinite } from "./divergence.ts";
 import { round } from "../../base/round.ts";
 import type { RunDirectory } from "./run_directory.ts";
-import { RunStore } from "./run_store.ts";
+import { RunStore } from "./store.ts";
 
 /** Place of a step: epoch and step of the epoch, both from 0. */
 export interface EpochPlace {

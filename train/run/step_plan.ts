@@ -1,4 +1,4 @@
-import type { Timetable } from "../../models/training/train.ts";
+import type { Timetable } from "../../models/training/loop.ts";
 import type { MicroBatch, PackedData } from "./packed_data.ts";
 
 /** When a run logs, evaluates and saves, and where it ends. */

@@ -1,5 +1,5 @@
 import type { TrainingState } from "../../models/training/state.ts";
-import type { TrainingStore } from "../../models/training/train.ts";
+import type { TrainingStore } from "../../models/training/loop.ts";
 import { type MetricsObserver, scalarsOf } from "../observers/observer.ts";
 import type { RunDirectory, RunFiles } from "./run_directory.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { bestAfter, type TrainingState } from "../../../models/training/state.ts";
-import { train, type Training, type TrainingStore, type Validated } from "../../../models/training/train.ts";
+import { train, type Training, type TrainingStore, type Validated } from "../../../models/training/loop.ts";
 
 /** A training of nothing: `sum` is what it has learned. */
 interface ToyState extends TrainingState {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { TrainingState } from "../../../models/training/state.ts";
 import { RunDirectory } from "../../../train/run/run_directory.ts";
-import { RunStore } from "../../../train/run/run_store.ts";
+import { RunStore } from "../../../train/run/store.ts";
 
 const fresh: TrainingState = { step: 0, best: null, seconds: 0, validationDue: false };
 
