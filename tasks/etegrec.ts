@@ -4,8 +4,7 @@ import { toDataset } from "../data/corpus_dataset.ts";
 import { splits } from "../data/dataset.ts";
 import { loadCorpus } from "../data/formats/load.ts";
 import { UserError } from "../base/user_error.ts";
-import { checkedEtegrec } from "../train/etegrec/config.ts";
-import { etegrecFields, EtegrecSchema } from "../train/etegrec/schema.ts";
+import { checkedEtegrec, EtegrecSchema } from "../train/etegrec/config.ts";
 import { tokenizerFolder } from "../train/etegrec/tokenizer.ts";
 import { RunDirectory } from "../train/run/run_directory.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
@@ -43,7 +42,7 @@ const config = z.strictObject({
   ),
   limit: z.int().min(0).default(0).describe("evaluate the first so many users alone; 0: all"),
   ...VariantFlag,
-  ...etegrecFields,
+  ...EtegrecSchema.shape,
   ...EtegrecRlFlags,
 });
 type Flags = z.output<typeof config>;
@@ -69,7 +68,7 @@ export async function runEtegrec(flags: Flags, io: TaskIO): Promise<EtegrecRepor
   const { out, resume, ...resolved } = flags;
   const { data, embeddings, collab, input, tokenizer, evaluate, variant } = resolved;
   // Keys that are not settings of the stages are left out.
-  const settings = checkedEtegrec(z.object(etegrecFields).parse(flags));
+  const settings = checkedEtegrec(z.object(EtegrecSchema.shape).parse(flags));
   const run = new RunDirectory(out);
   await run.check(resume);
   const corpus = await loadCorpus(data);

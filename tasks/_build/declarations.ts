@@ -3,6 +3,8 @@ import { z } from "zod";
 import { MODEL_TYPES } from "../../models/decoder/shapes/by_name.ts";
 import { SCHEDULES } from "../../models/optimizer/schedule.ts";
 import { REPORT_TO } from "../../train/observers/open_observers.ts";
+import { RlSchema } from "../../train/rl/config.ts";
+import { RlExampleSchema } from "../../train/rl/examples/settings.ts";
 import { SftSchema } from "../../train/sft/config.ts";
 
 /** Interfaces of one generated file. */
@@ -19,6 +21,10 @@ export interface Declarations {
  */
 export const DECLARATIONS: readonly Declarations[] = [
   { path: "train/sft/config.generated.ts", schemas: { SftConfig: SftSchema } },
+  {
+    path: "train/rl/config.generated.ts",
+    schemas: { RlExampleSettings: RlExampleSchema, RlConfig: RlSchema },
+  },
 ];
 
 /** Sets of words that have a type of their own. */

@@ -1,28 +1,17 @@
 import { z } from "zod";
-import { type ItemTrainingConfig, itemTrainingFields } from "./item_config.ts";
+import { count } from "../../base/fields.ts";
+import { itemTrainingFields } from "./item_config.ts";
 
 /** Settings of networks of attention blocks over item numbers. */
-export interface AttentionConfig extends ItemTrainingConfig {
-  /** Width of the stream. */
-  hiddenSize: number;
-  /** Blocks. */
-  numHiddenLayers: number;
-  /** Attention heads. */
-  numAttentionHeads: number;
-  /** Whether scores are products with the item embedding. */
-  tieWordEmbeddings: boolean;
-}
-
-/** {@link AttentionConfig} with its checks, defaults and the help of its flags. */
-export const AttentionSettings = z.strictObject(
-  {
-    ...itemTrainingFields,
-    hiddenSize: z.int().min(1).default(64).describe("width of the stream"),
-    numHiddenLayers: z.int().min(1).default(2).describe("blocks"),
-    numAttentionHeads: z.int().min(1).default(2).describe("attention heads"),
-    tieWordEmbeddings: z.boolean().default(true).describe("use the item embedding as output matrix"),
-  } satisfies { [K in keyof AttentionConfig]: z.ZodType<AttentionConfig[K]> },
-);
+export const AttentionSettings = z.strictObject({
+  ...itemTrainingFields,
+  hiddenSize: count().default(64).describe("width of the stream"),
+  numHiddenLayers: count().default(2).describe("blocks"),
+  numAttentionHeads: count().default(2).describe("attention heads"),
+  tieWordEmbeddings: z.boolean().default(true).describe("use the item embedding as output matrix"),
+});
+/** {@link AttentionSettings} with all values. */
+export type AttentionConfig = z.output<typeof AttentionSettings>;
 
 /** Sizes that all of them have, for a catalogue of so many items. */
 export function itemAttentionShape(config: AttentionConfig, items: number) {

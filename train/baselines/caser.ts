@@ -1,40 +1,30 @@
 import { z } from "zod";
+import { count } from "../../base/fields.ts";
 import { Caser, CaserShape } from "../../models/items/caser.ts";
+import { initializerRange, learningRate } from "../../models/optimizer/fields.ts";
 import { itemMethod } from "./item_method.ts";
-import { type ItemTrainingConfig, itemTrainingFields } from "./item_config.ts";
+import { itemTrainingFields } from "./item_config.ts";
 import type { BaselineMethod } from "./method.ts";
 
-/** Settings of {@link caser}. */
-export interface CaserConfig extends ItemTrainingConfig {
-  /** Width of embedding and state. */
-  hiddenSize: number;
-  /** Items of the window. */
-  markovOrder: number;
-  /** Horizontal filters of each height. */
-  horizontalFilters: number;
-  /** Vertical filters. */
-  verticalFilters: number;
-  /** Whether scores are products with the item embedding. */
-  tieWordEmbeddings: boolean;
-}
-
-const fields = {
+const Config = z.strictObject({
   ...itemTrainingFields,
   // Chosen on the valid split of synthetic data: without a last norm, scores start too close to 0 to learn from.
-  learningRate: z.number().positive().default(0.01).describe("peak learning rate"),
-  initializerRange: z.number().positive().default(0.1).describe("standard deviation of fresh weights"),
-  hiddenSize: z.int().min(1).default(64).describe("width of the stream"),
-  markovOrder: z.int().min(1).default(5).describe("latest items that the next one depends on"),
-  horizontalFilters: z.int().min(1).default(16).describe("filters over neighbouring items, of each height"),
-  verticalFilters: z.int().min(1).default(4).describe("filters that weigh the items"),
+  learningRate: learningRate(0.01),
+  initializerRange: initializerRange(0.1),
+  hiddenSize: count().default(64).describe("width of the stream"),
+  markovOrder: count().default(5).describe("latest items that the next one depends on"),
+  horizontalFilters: count().default(16).describe("filters over neighbouring items, of each height"),
+  verticalFilters: count().default(4).describe("filters that weigh the items"),
   tieWordEmbeddings: z.boolean().default(false).describe("use the item embedding as output matrix"),
-} satisfies { [K in keyof CaserConfig]: z.ZodType<CaserConfig[K]> };
+});
+/** Settings of {@link caser}. */
+export type CaserConfig = z.output<typeof Config>;
 
 /** Convolutional sequence embedding: see {@link Caser}. */
 export const caser: BaselineMethod<CaserConfig> = itemMethod<CaserConfig, CaserShape>({
   name: "caser",
   summary: "convolutions over the latest items (Tang and Wang 2018)",
-  Config: z.strictObject(fields),
+  Config,
   Shape: CaserShape,
   shapeOf: (config, items) => ({
     model_type: "caser",

@@ -1,34 +1,28 @@
 import { z } from "zod";
+import { count } from "../../base/fields.ts";
 import { Gru4Rec, Gru4RecShape } from "../../models/items/gru4rec.ts";
+import { initializerRange, learningRate } from "../../models/optimizer/fields.ts";
 import { itemMethod } from "./item_method.ts";
-import { type ItemTrainingConfig, itemTrainingFields } from "./item_config.ts";
+import { itemTrainingFields } from "./item_config.ts";
 import type { BaselineMethod } from "./method.ts";
 
-/** Settings of {@link gru4rec}. */
-export interface Gru4RecConfig extends ItemTrainingConfig {
-  /** Width of embedding and state. */
-  hiddenSize: number;
-  /** Layers. */
-  numHiddenLayers: number;
-  /** Whether scores are products with the item embedding. */
-  tieWordEmbeddings: boolean;
-}
-
-const fields = {
+const Config = z.strictObject({
   ...itemTrainingFields,
   // Chosen on the valid split of synthetic data: without a last norm, scores start too close to 0 to learn from.
-  learningRate: z.number().positive().default(0.01).describe("peak learning rate"),
-  initializerRange: z.number().positive().default(0.1).describe("standard deviation of fresh weights"),
-  hiddenSize: z.int().min(1).default(64).describe("width of the stream"),
-  numHiddenLayers: z.int().min(1).default(1).describe("blocks"),
+  learningRate: learningRate(0.01),
+  initializerRange: initializerRange(0.1),
+  hiddenSize: count().default(64).describe("width of the stream"),
+  numHiddenLayers: count().default(1).describe("blocks"),
   tieWordEmbeddings: z.boolean().default(true).describe("use the item embedding as output matrix"),
-} satisfies { [K in keyof Gru4RecConfig]: z.ZodType<Gru4RecConfig[K]> };
+});
+/** Settings of {@link gru4rec}. */
+export type Gru4RecConfig = z.output<typeof Config>;
 
 /** Recurrent recommendation: see {@link Gru4Rec}. */
 export const gru4rec: BaselineMethod<Gru4RecConfig> = itemMethod<Gru4RecConfig, Gru4RecShape>({
   name: "gru4rec",
   summary: "gated recurrent units over item numbers (Hidasi et al. 2016)",
-  Config: z.strictObject(fields),
+  Config,
   Shape: Gru4RecShape,
   shapeOf: (config, items) => ({
     model_type: "gru4rec",

@@ -1,27 +1,22 @@
 import { z } from "zod";
 import { Sasrec, SasrecShape } from "../../models/items/sasrec.ts";
-import { type AttentionConfig, AttentionSettings, itemAttentionShape } from "./attention_settings.ts";
+import { AttentionSettings, itemAttentionShape } from "./attention_settings.ts";
 import { itemMethod } from "./item_method.ts";
 import type { BaselineMethod } from "./method.ts";
 
-/** Settings of {@link sasrec}. */
-export interface SasrecConfig extends AttentionConfig {
-  /** See {@link Sasrec}. */
-  block: SasrecShape["block"];
-}
-
-const fields = {
-  ...AttentionSettings.shape,
+const Config = AttentionSettings.extend({
   block: z.enum(["paper", "reference"]).default("paper").describe(
     "residuals as in the paper, or on normalised vectors and with one head, as MiniOneRec and MIMIGenRec do;",
   ),
-} satisfies { [K in keyof SasrecConfig]: z.ZodType<SasrecConfig[K]> };
+});
+/** Settings of {@link sasrec}. */
+export type SasrecConfig = z.output<typeof Config>;
 
 /** Self-attentive sequential recommendation: see {@link Sasrec}. */
 export const sasrec: BaselineMethod<SasrecConfig> = itemMethod<SasrecConfig, SasrecShape>({
   name: "sasrec",
   summary: "self-attention over item numbers (Kang and McAuley 2018)",
-  Config: z.strictObject(fields),
+  Config,
   Shape: SasrecShape,
   shapeOf: (config, items) => ({
     model_type: "sasrec",

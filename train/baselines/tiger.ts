@@ -16,8 +16,6 @@ import { loadEncoderDecoder } from "../run/checkpoint.ts";
 import {
   encoderDecoderConfig,
   encoderDecoderFields,
-  type EncoderDecoderSettings,
-  type PairTrainingConfig,
   pairTrainingFields,
 } from "../encoder_decoder/pair_config.ts";
 import { trainPairs } from "../encoder_decoder/pair_training.ts";
@@ -25,19 +23,15 @@ import { readRetrieval, type Retrieval, retrievalFiles } from "../encoder_decode
 import { isFile } from "../../base/files/write_atomic.ts";
 import type { BaselineMethod, TrainedBaseline } from "./method.ts";
 
-/** Settings of {@link tiger}. */
-export interface TigerConfig extends EncoderDecoderSettings, PairTrainingConfig {
-  /** Index file of the SIDs, or a folder with an index.json; "": those that the dataset ships. */
-  sids: string;
-}
-
-const fields = {
+const Config = z.strictObject({
   sids: z.string().default("").describe(
     "index.json of the SIDs, or the folder of one; without it, those that the dataset ships",
   ),
   ...encoderDecoderFields,
   ...pairTrainingFields,
-} satisfies { [K in keyof TigerConfig]: z.ZodType<TigerConfig[K]> };
+});
+/** Settings of {@link tiger}. */
+export type TigerConfig = z.output<typeof Config>;
 
 /**
  * Generative retrieval (Rajput et al. 2023, TIGER): a T5 that reads the SIDs of a history and writes that of the next
@@ -46,7 +40,7 @@ const fields = {
 export const tiger: BaselineMethod<TigerConfig> = {
   name: "tiger",
   summary: "a T5 over semantic IDs (Rajput et al. 2023)",
-  Config: z.strictObject(fields),
+  Config,
   async train(input, config) {
     const { device, dataset, run } = input;
     const sids = await sidsOf(dataset, config.sids);

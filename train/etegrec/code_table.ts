@@ -4,7 +4,7 @@ import { collisionPolicy } from "../../sid/collisions/by_name.ts";
 import { collidingGroups } from "../../sid/collisions/groups.ts";
 import { type Codes, codesByItem } from "../../sid/collisions/policy.ts";
 import { formatSid } from "../../sid/tokens.ts";
-import type { JointConfig, UniquenessPolicy } from "./config.ts";
+import type { EtegrecConfig, UniquenessPolicy } from "./config.ts";
 import type { ItemTokenizer } from "./tokenizer.ts";
 
 /** Items whose codes are equal before they get SIDs of their own. */
@@ -27,7 +27,7 @@ export interface CodeTable {
 }
 
 /** How codes become SIDs. */
-export type CodeTableConfig = Pick<JointConfig, "uniqueness" | "suffixCodes" | "maxHistory">;
+export type CodeTableConfig = Pick<EtegrecConfig, "uniqueness" | "suffixCodes" | "maxHistory">;
 
 /**
  * Codes all items and makes their SIDs unique. `extra-level` gives items of equal codes one more; the other policies

@@ -1,6 +1,8 @@
+import { z } from "zod";
+import { count, grouped, positive, weight } from "../../base/fields.ts";
 import { UserError } from "../../base/user_error.ts";
-import type { EncoderDecoderSettings, PairTrainingConfig } from "../encoder_decoder/pair_config.ts";
-import type { TokenizerSettings } from "./tokenizer_config.ts";
+import { encoderDecoderFields, pairTrainingFields } from "../encoder_decoder/pair_config.ts";
+import { tokenizerFields } from "./tokenizer_config.ts";
 
 /** How items with equal codes get SIDs of their own in a {@link EtegrecConfig}. */
 export const UNIQUENESS = ["extra-level", "nearest-free", "forge"] as const;
@@ -15,37 +17,41 @@ export const SIA_SIGNS = ["near", "far"] as const;
 /** One of {@link SIA_SIGNS}. */
 export type SiaSign = typeof SIA_SIGNS[number];
 
-/** How tokenizer and recommender are trained in turns (ETEGRec, Liu et al. 2025, arXiv:2409.05546). */
-export interface JointConfig extends EncoderDecoderSettings, PairTrainingConfig {
-  /** Epochs of a cycle: the first trains the tokenizer, the others the recommender. */
-  cycle: number;
-  /** First epochs, in which nothing ties the two to each other. */
-  warmEpochs: number;
-  /** Epochs between validations; it divides the cycle, or the cycle divides it. */
-  evalEpochs: number;
-  /** Peak learning rate of the tokenizer. */
-  tokenizerLearningRate: number;
-  /** Weight of sequence-item alignment, the paper's mu. */
-  siaWeight: number;
-  /** Weight of preference-semantic alignment, the paper's lambda. */
-  psaWeight: number;
-  siaSign: SiaSign;
-  /** What cosines of preference-semantic alignment are divided by. */
-  temperature: number;
-  uniqueness: UniquenessPolicy;
-  /** `extra-level`: items that may share the codes before. */
-  suffixCodes: number;
-}
+/** How tokenizer and recommender are trained in turns (ETEGRec, Liu et al. 2025, arXiv:2409.05546), and the stages around it. */
+export const EtegrecSchema = z.strictObject({
+  ...grouped("Tokenizer and its pretraining", tokenizerFields),
+  ...grouped("Recommender", { ...encoderDecoderFields, ...pairTrainingFields }),
+  ...grouped("Joint training", {
+    numTrainEpochs: count(2).default(20).describe("epochs in which tokenizer and recommender take turns"),
+    cycle: count(2).default(2).describe(
+      "epochs of a cycle: one of the tokenizer, the others of the recommender",
+    ),
+    warmEpochs: count(0).default(4).describe("first epochs without the alignment losses"),
+    evalEpochs: count().default(2).describe("epochs between validations: a divisor or multiple of --cycle"),
+    tokenizerLearningRate: positive.default(1e-4).describe("peak learning rate of the tokenizer"),
+    siaWeight: weight.default(3e-4).describe("weight of sequence-item alignment, the paper's mu"),
+    psaWeight: weight.default(1e-4).describe("weight of preference-semantic alignment, the paper's lambda"),
+    siaSign: z.enum(SIA_SIGNS).default("near").describe(
+      "codes that sequence-item alignment weighs most: near ones as the paper says, or far ones as its code does;",
+    ),
+    temperature: positive.default(0.07).describe("temperature of preference-semantic alignment"),
+    uniqueness: z.enum(UNIQUENESS).default("extra-level").describe(
+      "how items of equal codes get SIDs of their own: one more code, the nearest last code that is free, or forge, " +
+        "which numbers all last codes anew;",
+    ),
+    suffixCodes: count(2).default(256).describe("extra-level: items that may share their codes"),
+  }),
+  ...grouped("Stages around it", {
+    frozenEpochs: count(0).default(0).describe(
+      "epochs of a recommender on the SIDs before joint training, to compare with; 0: none",
+    ),
+    finetuneEpochs: count(0).default(10).describe("epochs after joint training, on SIDs that stay; 0: none"),
+    finetuneLearningRate: positive.default(5e-4).describe("peak learning rate of these"),
+  }),
+});
 
 /** Settings of all stages. */
-export interface EtegrecConfig extends JointConfig, TokenizerSettings {
-  /** Epochs of a recommender on the SIDs of the tokenizer as it is before joint training, to compare with; 0: none. */
-  frozenEpochs: number;
-  /** Epochs after joint training on SIDs that stay; 0: none. */
-  finetuneEpochs: number;
-  /** Peak learning rate of these. */
-  finetuneLearningRate: number;
-}
+export type EtegrecConfig = z.output<typeof EtegrecSchema>;
 
 /**
  * The settings, if they fit each other.
@@ -70,6 +76,6 @@ export function checkedEtegrec(config: EtegrecConfig): EtegrecConfig {
 }
 
 /** Whether an epoch (from 0) trains the tokenizer. */
-export function trainsTokenizer(epoch: number, { cycle }: Pick<JointConfig, "cycle">): boolean {
+export function trainsTokenizer(epoch: number, { cycle }: Pick<EtegrecConfig, "cycle">): boolean {
   return epoch % cycle === 0;
 }

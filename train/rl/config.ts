@@ -1,110 +1,114 @@
+import { z } from "zod";
+import { count, decay, grouped, positive, seed, share, weight } from "../../base/fields.ts";
 import { UserError } from "../../base/user_error.ts";
-import type { TokenNormalisation } from "../../kernels/trie/log_softmax.ts";
-import type { ScheduleName } from "../../models/optimizer/schedule.ts";
+import { TOKEN_NORMALISATIONS } from "../../kernels/trie/log_softmax.ts";
+import {
+  adamBetas,
+  adamEpsilon,
+  emaDecay,
+  learningRate,
+  lrSchedulerType,
+  maxGradNorm,
+  weightDecay,
+} from "../../models/optimizer/fields.ts";
+import {
+  checkpointFields,
+  evalBeams,
+  gradientCheckpointing,
+  loggingSteps,
+  loraFields,
+  maxSteps,
+  patience,
+} from "../run/fields.ts";
+import type { RlConfig } from "./config.generated.ts";
+import { rlExampleFields } from "./examples/settings.ts";
 import { objectiveMethod } from "./objectives/by_name.ts";
-import type { ReportTo } from "../observers/open_observers.ts";
-import type { RlExampleSettings } from "./examples/settings.ts";
-import { RlSchema } from "./schema.ts";
 
-/** Settings of reinforcement learning; names as in Hugging Face's TrainingArguments and TRL's GRPOConfig. */
-export interface RlConfig extends RlExampleSettings {
-  /** Rewards that are added up, each with a weight such as `ranking:0.5`, 1 where none stands. Default: rule, ranking. */
-  reward: string[];
-  /** Objective of the update: see `OBJECTIVES`. Default: `grpo`. */
-  loss: string;
-  /** How answers are made: the best SIDs of a beam search, or draws from the model. Default: `beam`. */
-  rollout: "beam" | "sample";
-  /** G: answers a prompt. Default: 16. */
-  numGenerations: number;
-  /** `sample`: temperature of the draws. Default: 1. */
-  temperature: number;
-  /** `sample`: draws are among the k most likely tokens; 0: among all. Default: 0. */
-  topK: number;
-  /** `sample`: draws are among the most likely tokens that have this mass together. Default: 1. */
-  topP: number;
-  /** `sample`: whether a group may hold an answer twice; without, by Gumbel top-k over whole SIDs. Default: true. */
-  replacement: boolean;
-  /** Whether a target that the model did not find takes the place of the last answer. Default: false. */
-  addTarget: boolean;
-  /** `sample`: draw half as many again and keep G of them, targets and different ones first. Default: false. */
-  dynamicSampling: boolean;
-  /** Whether groups whose rewards are all equal are left out of the update. Default: true. */
-  skipZeroVariance: boolean;
-  /** Whether every level of a SID has an advantage of its own (HEPO), or all the same. Default: `sid`. */
-  advantages: "sid" | "level";
-  /** What probabilities of the update are normalised over; auto: as the run was trained. Default: `auto`. */
-  normalisation: TokenNormalisation | "auto";
-  /** Prompts of an optimizer step. Default: 64. */
-  promptsPerStep: number;
-  /** Updates that learn from one rollout. Default: 1. */
-  numIterations: number;
-  /** Packed tokens of a micro batch; of an encoder-decoder, those that its encoder reads. Default: 2048. */
-  tokensPerBatch: number;
-  /** Weight of the KL divergence from the reference. Default: 0.001. */
-  beta: number;
-  /** Estimator of that divergence; auto: that of the objective. Default: `auto`. */
-  klEstimator: "auto" | "k1" | "k2" | "k3";
-  /** Steps between moves of the reference towards the policy; 0: it stays. Default: 0. */
-  refModelSyncSteps: number;
-  /** Share of the policy in such a move. Default: 0.6. */
-  refModelMixupAlpha: number;
-  /** Weight of the entropy that is added to the objective. Default: 0. */
-  entropyCoefficient: number;
-  /** Weight of the cross-entropy of the targets that is added to the loss. Default: 0. */
-  sftLossWeight: number;
-  /** Passes over the examples. Default: 1. */
-  numTrainEpochs: number;
-  /** Stop after so many optimizer steps; 0: by epochs alone. Default: 0. */
-  maxSteps: number;
-  /** Peak learning rate of AdamW. Default: 1e-5. */
-  learningRate: number;
-  /** Shape of the learning rate. Default: `cosine`. */
-  lrSchedulerType: ScheduleName;
-  /** Share of the steps in which the learning rate rises. Default: 0.03. */
-  warmupRatio: number;
-  /** Decoupled weight decay on matrices. Default: 0. */
-  weightDecay: number;
-  /** AdamW's decay of the mean gradient. Default: 0.9. */
-  adamBeta1: number;
-  /** AdamW's decay of the mean squared gradient. Default: 0.999. */
-  adamBeta2: number;
-  /** AdamW's epsilon. Default: 1e-8. */
-  adamEpsilon: number;
-  /** Largest global gradient norm; 0 never clips. Default: 0.3. */
-  maxGradNorm: number;
-  /** Dropout rate of the update; answers are always made without. Default: 0. */
-  dropout: number;
-  /** Decay of the averaged weights, which are validated and saved; 0 keeps none. Default: 0. */
-  emaDecay: number;
-  /** Rank of LoRA adapters, the reference being the model without them; 0: all weights train. Default: 0. */
-  loraR: number;
-  /** LoRA's alpha. Default: 32. */
-  loraAlpha: number;
-  /** Projections with an adapter: `all`, or names such as `q_proj`. */
-  loraTargetModules: string[];
-  /** Whether blocks are computed again in the backward pass: less memory, more time. Default: false. */
-  gradientCheckpointing: boolean;
-  /** Optimizer steps between lines of `metrics.jsonl`. Default: 10. */
-  loggingSteps: number;
-  /** Optimizer steps between validations. Default: 50. */
-  evalSteps: number;
-  /** Valid samples of a validation; at least 1, since step 0 is in the race. Default: 1000. */
-  evalSamples: number;
-  /** Beams of a validation. Default: 20. */
-  evalBeams: number;
-  /** Validations without a better one to stop after; 0: never. Default: 6. */
-  patience: number;
-  /** Mean KL divergence a token beyond which the learning rate is halved; 0: never. Default: 0. */
-  targetKl: number;
-  /** Mean KL divergence a token beyond which the run stops with an error. Default: 10. */
-  maxKl: number;
-  /** Optimizer steps between checkpoints, besides those of better validations and the last; 0: as `evalSteps`. */
-  saveSteps: number;
-  /** Checkpoints to keep, the latest ones, and the best whatever its age; 0 keeps all. Default: 2. */
-  saveTotalLimit: number;
-  /** Where metrics go besides `metrics.jsonl`. Default: `none`. */
-  reportTo: ReportTo[];
-}
+export type { RlConfig };
+
+/** {@link RlConfig} with its checks and defaults. Rewards bring settings of their own beside these. */
+export const RlSchema = z.strictObject({
+  ...grouped("What answers are worth", {
+    reward: z.array(z.string()).min(1).default(["rule", "ranking"]).describe(
+      "rewards that are added up, by name or .ts file, each with a weight such as ranking:0.5",
+    ),
+    skipZeroVariance: z.boolean().default(true).describe("leave groups of equal rewards out of the update"),
+    advantages: z.enum(["sid", "level"]).default("sid").describe(
+      "one advantage a SID, or one a level where rewards tell them apart (HEPO)",
+    ),
+  }),
+  ...grouped("The objective", {
+    loss: z.string().default("grpo").describe("objective of the update"),
+    normalisation: z.enum(["auto", ...TOKEN_NORMALISATIONS]).default("auto").describe(
+      "what probabilities of the update are normalised over; auto: as the run was trained",
+    ),
+    numIterations: count().default(1).describe("updates that learn from one rollout"),
+    beta: weight.default(0.001).describe("weight of the KL divergence from the reference"),
+    klEstimator: z.enum(["auto", "k1", "k2", "k3"]).default("auto").describe(
+      "its estimator; auto: the objective's",
+    ),
+    refModelSyncSteps: count(0).default(0).describe(
+      "steps between moves of the reference to the policy; 0: never",
+    ),
+    refModelMixupAlpha: share.default(0.6).describe("share of the policy in such a move"),
+    entropyCoefficient: weight.default(0).describe("weight of the entropy in the objective"),
+    sftLossWeight: weight.default(0).describe("weight of the targets' cross-entropy in the loss"),
+    targetKl: weight.default(0).describe(
+      "mean KL a token beyond which the learning rate is halved; 0: never",
+    ),
+    maxKl: positive.default(10).describe("mean KL a token beyond which the run stops"),
+  }),
+  ...grouped("How it answers", {
+    rollout: z.enum(["beam", "sample"]).default("beam").describe(
+      "answers of a prompt: the best ones of a beam search, or draws from the model",
+    ),
+    numGenerations: count(2).default(16).describe("answers a prompt, G"),
+    temperature: positive.default(1).describe("sample: temperature of the draws"),
+    topK: count(0).default(0).describe("sample: draw among the k most likely tokens; 0: among all"),
+    topP: positive.max(1).default(1).describe("sample: draw among the tokens with this mass"),
+    replacement: z.boolean().default(true).describe(
+      "sample: a group may hold an answer twice; --no-replacement draws different SIDs by Gumbel top-k",
+    ),
+    addTarget: z.boolean().default(false).describe(
+      "a target that the model did not find takes the last answer's place",
+    ),
+    dynamicSampling: z.boolean().default(false).describe(
+      "sample: draw half as many again, keep targets and different answers first",
+    ),
+  }),
+  ...grouped("What is asked", rlExampleFields),
+  ...grouped("Training", {
+    promptsPerStep: count().default(64).describe("prompts of an optimizer step"),
+    tokensPerBatch: count(64).default(2048).describe(
+      "packed tokens of a micro batch; of an encoder-decoder, those that its encoder reads",
+    ),
+    numTrainEpochs: count().default(1).describe("passes over the examples"),
+    maxSteps,
+    learningRate: learningRate(1e-5),
+    lrSchedulerType,
+    warmupRatio: share.default(0.03).describe("share of the steps in which the learning rate rises"),
+    weightDecay: weightDecay(0),
+    ...adamBetas,
+    adamEpsilon,
+    maxGradNorm: maxGradNorm(0.3),
+    dropout: decay.default(0).describe("dropout rate of the update; answers are made without"),
+    emaDecay: emaDecay(0),
+    gradientCheckpointing,
+    seed,
+  }),
+  ...grouped("What of the model is trained", loraFields),
+  ...grouped("Validation and checkpoints", {
+    loggingSteps: loggingSteps(10),
+    evalSteps: count().default(50).describe("steps between validations"),
+    // One at least, since step 0 is in the race.
+    evalSamples: count().default(1000).describe("valid samples of a validation"),
+    evalBeams: evalBeams(10),
+    patience: patience(6),
+    ...checkpointFields,
+  }),
+}).describe(
+  "Settings of reinforcement learning; names as in Hugging Face's TrainingArguments and TRL's GRPOConfig.",
+);
 
 /** `settings` with defaults for the rest. Throws {@link UserError} for values out of range and unknown keys. */
 export function rlConfig(settings: Partial<RlConfig> = {}): RlConfig {

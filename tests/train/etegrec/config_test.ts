@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { UserError } from "../../../base/user_error.ts";
-import { checkedEtegrec, type EtegrecConfig } from "../../../train/etegrec/config.ts";
-import { EtegrecSchema } from "../../../train/etegrec/schema.ts";
+import { checkedEtegrec, type EtegrecConfig, EtegrecSchema } from "../../../train/etegrec/config.ts";
 
 Deno.test("checkedEtegrec() takes evaluations that divide the cycle or that it divides", () => {
   const checked = (settings: Partial<EtegrecConfig>) => () => checkedEtegrec(EtegrecSchema.parse(settings));

@@ -5,9 +5,8 @@ import { Device } from "../../../kernels/gpu/device.ts";
 import { readSafetensors } from "../../../models/safetensors/safetensors.ts";
 import { rqVae } from "../../../sid/methods/rq_vae.ts";
 import { codeTable, tokenStrings } from "../../../train/etegrec/code_table.ts";
-import type { EtegrecConfig } from "../../../train/etegrec/config.ts";
+import { type EtegrecConfig, EtegrecSchema } from "../../../train/etegrec/config.ts";
 import { type JointInput, PhaseSchedules, trainJoint } from "../../../train/etegrec/joint.ts";
-import { EtegrecSchema } from "../../../train/etegrec/schema.ts";
 import {
   ItemTokenizer,
   readItemTokenizer,
