@@ -13,7 +13,7 @@ import { RunDirectory } from "../train/run/run_directory.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { EpochProgress } from "./_cli/epoch_progress.ts";
 import { CUTOFF_COLUMNS, cutoffRow } from "./_evaluate/evaluate_report.ts";
-import { openDevice, VariantFlag } from "./_cli/open_device.ts";
+import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { runManifest } from "../train/run/inputs.ts";
 import { LineFile, makeFolder } from "../base/files/line_file.ts";
 import { checkSame } from "./_cli/resume.ts";
@@ -33,7 +33,7 @@ const config = z.strictObject({
     "split to rank with the best checkpoint at the end: OUT/eval-SPLIT/metrics.json and predictions.jsonl;",
   ),
   beams: z.int().min(1).default(50).describe("items of a list of --evaluate; beams of models that search"),
-  ...VariantFlag,
+  ...DeviceFlags,
   ...settingsFlags(baselines, "model"),
 });
 
@@ -70,7 +70,7 @@ export async function baseline(
   flags: z.output<typeof config>,
   io: TaskIO,
 ): Promise<BaselineReport | undefined> {
-  const { model, data, out, resume, evaluate, beams, variant } = flags;
+  const { model, data, out, resume, evaluate, beams, adapter, variant } = flags;
   const method = baselines.find(({ name }) => name === model)!;
   const settings = settingsOf(method, baselines, flags, "model") as Record<string, unknown>;
   const run = new RunDirectory(out);
@@ -79,7 +79,7 @@ export async function baseline(
   if (evaluate !== "none" && dataset.samples[evaluate].length === 0) {
     throw new UserError(`Cannot evaluate on ${data}: its ${evaluate} split is empty. Leave out --evaluate`);
   }
-  const { device } = await openDevice(variant);
+  const { device } = await openDevice({ adapter, variant });
   const seed = typeof settings.seed === "number" ? settings.seed : 0;
   const manifest = await runManifest(device, dataset.name, dataset.files, { task: "baseline", seed });
   if (resume) {
@@ -88,7 +88,7 @@ export async function baseline(
   }
   const goOn = goOnLine("baseline", out);
 
-  const resolved = { model, data, variant, ...settings };
+  const resolved = { model, data, adapter, variant, ...settings };
   const progress = new EpochProgress({ device, run, resume, manifest, config: resolved, name: model }, io);
   const { onStart, onStep, onEpoch } = progress;
   const result = await method.train({

@@ -18,10 +18,11 @@ import {
 } from "../bench/kernels/report.ts";
 import { ROWS } from "../bench/kernels/rows.ts";
 import manifest from "../deno.json" with { type: "json" };
+import { adapterName } from "../kernels/gpu/adapters.ts";
 import { Device } from "../kernels/gpu/device.ts";
 import { parseVariants } from "../kernels/variant_names.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
-import { VariantFlag } from "./_cli/open_device.ts";
+import { DeviceFlags } from "./_cli/open_device.ts";
 import { makeFolder } from "../base/files/line_file.ts";
 
 const GROUPS = ["matmul", "attention", "step"] as const;
@@ -36,7 +37,7 @@ const BenchConfig = z.strictObject({
   quick: z.boolean().default(false).describe(
     "one short timing of each row, smallest model only: does all of it run?",
   ),
-  ...VariantFlag,
+  ...DeviceFlags,
   out: z.string().default("").describe("file for the report: FILE.json and FILE.md"),
 });
 type BenchConfig = z.output<typeof BenchConfig>;
@@ -49,7 +50,7 @@ export const task: Task<typeof BenchConfig> = {
   async run(config, io) {
     const { rows, repeats, budget } = planOf(config);
     if (config.out) await makeFolder(dirname(config.out));
-    const device = await Device.open(parseVariants(config.variant));
+    const device = await Device.open({ adapter: config.adapter, ...parseVariants(config.variant) });
     const peers = config.peers ? PEERS : [];
     const report = startReport(device, config);
     const progress = io.progress(rows.length * (1 + peers.length) * (1 + repeats), "timings");
@@ -57,7 +58,13 @@ export const task: Task<typeof BenchConfig> = {
     for (const row of rows) {
       if (io.signal.aborted) break;
       const tick = () => progress.update(++done, row.name);
-      const result = await measure(row, device, peers, { variant: config.variant, repeats, budget, tick });
+      const result = await measure(row, device, peers, {
+        adapter: config.adapter,
+        variant: config.variant,
+        repeats,
+        budget,
+        tick,
+      });
       // Ctrl-C reaches the contenders' processes too: what was cut off is no result.
       if (!io.signal.aborted) report.rows.push(result);
     }
@@ -77,18 +84,19 @@ function planOf(config: BenchConfig): { rows: Row[]; repeats: number; budget: nu
 
 function startReport(device: Device, config: BenchConfig): Report {
   const processors = cpus();
-  const { rows, repeats, budget, quick, peers, variant } = config;
+  const { rows, repeats, budget, quick, peers, adapter, variant } = config;
   const flags = [
     rows.length < GROUPS.length ? ` --rows ${rows.join()}` : "",
     quick ? " --quick" : ` --repeats ${repeats} --budget ${budget}`,
     peers ? "" : " --no-peers",
+    adapter ? ` --adapter ${adapter}` : "",
     variant ? ` --variant ${variant}` : "",
   ];
   return {
     date: new Date().toISOString().slice(0, 10),
     command: `deno task bench${flags.join("")}`,
     machine: {
-      adapter: device.info.description || device.info.device || "unnamed adapter",
+      adapter: adapterName(device.info),
       processor: processors[0]?.model ?? "unknown processor",
       cores: processors.length,
       system: `${Deno.build.os} ${Deno.build.arch}`,

@@ -4,13 +4,14 @@ import { z } from "zod";
 import manifest from "../deno.json" with { type: "json" };
 import { UserError } from "../base/user_error.ts";
 import { add } from "../kernels/elementwise/add.ts";
-import { Device, isCpuAdapter } from "../kernels/gpu/device.ts";
+import { Device } from "../kernels/gpu/device.ts";
+import { adapterName, findAdapter, isCpuAdapter, offeredAdapters } from "../kernels/gpu/adapters.ts";
 import type { VariantRow } from "../kernels/gpu/variants.ts";
 import { MATMUL } from "../kernels/matmul/matmul.ts";
 import { describeVariants } from "../kernels/variant_names.ts";
 import { ATTENTION } from "../kernels/attention/attention.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
-import { openDevice } from "./_cli/open_device.ts";
+import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { cacheFolder } from "../base/files/cache_folder.ts";
 import wgsl from "./doctor.wgsl" with { type: "text" };
 
@@ -41,6 +42,8 @@ interface Report {
   deno: string;
   system: string;
   adapter: { name: string; vendor: string; cpu: boolean } | null;
+  /** All that `--adapter` can name; the place in the list is the number. */
+  adapters: { name: string; cpu: boolean }[];
   limits: Partial<Record<keyof typeof LIMITS, number>>;
   features: Partial<Record<typeof FEATURES[number], boolean>>;
   onePlusOne: number | null;
@@ -54,13 +57,15 @@ interface Report {
   problems: Problem[];
 }
 
-export const task: Task = {
+const config = z.strictObject({ adapter: DeviceFlags.adapter });
+
+export const task: Task<typeof config> = {
   name: "doctor",
   summary: "what this machine has and lacks, with the command that fixes it",
-  examples: ["doctor", "doctor --json"],
-  config: z.strictObject({}),
-  async run(_config, io) {
-    const report = await examine();
+  examples: ["doctor", "doctor --json", "doctor --adapter 1"],
+  config,
+  async run({ adapter }, io) {
+    const report = await examine(adapter);
     if (io.json) console.log(JSON.stringify(report, null, 2));
     else print(report, io);
     if (!report.usable) {
@@ -70,13 +75,14 @@ export const task: Task = {
   },
 };
 
-async function examine(): Promise<Report> {
+async function examine(wanted: string): Promise<Report> {
   const report: Report = {
     usable: true,
     genrec: manifest.version,
     deno: Deno.version.deno,
     system: `${Deno.build.os} ${Deno.build.arch}, ${navigator.hardwareConcurrency} cores`,
     adapter: null,
+    adapters: [],
     limits: {},
     features: {},
     onePlusOne: null,
@@ -88,10 +94,10 @@ async function examine(): Promise<Report> {
     problems: [],
   };
   checkDeno(report);
-  await checkAdapter(report);
+  await checkAdapter(report, wanted);
   if (report.onePlusOne === 2) {
-    report.variants = await chosenVariants();
-    report.float16 = await keepsFloat16();
+    report.variants = await chosenVariants(wanted);
+    report.float16 = await keepsFloat16(wanted);
   }
   checkDisk(report);
   if (!report.data.present) {
@@ -121,16 +127,18 @@ function checkDeno({ deno, problems }: Report): void {
   }
 }
 
-async function checkAdapter(report: Report): Promise<void> {
-  const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
-  if (!adapter) {
+async function checkAdapter(report: Report, wanted: string): Promise<void> {
+  const offers = await offeredAdapters();
+  if (offers.length === 0) {
     report.problems.push({ what: "Cannot find a WebGPU adapter", fix: missingAdapterFix(), fatal: true });
     return;
   }
+  report.adapters = offers.map(({ name, isCpu }) => ({ name, cpu: isCpu }));
+  const adapter = await findAdapter(wanted);
   // Read before requestDevice, which makes the adapter unusable.
   const { info, limits, features } = adapter;
   report.adapter = {
-    name: info.description || info.device || "unnamed",
+    name: adapterName(info),
     vendor: info.vendor,
     cpu: isCpuAdapter(info),
   };
@@ -166,8 +174,8 @@ async function checkAdapter(report: Report): Promise<void> {
   }
 }
 
-async function chosenVariants(): Promise<VariantRow[]> {
-  const { device } = await openDevice("");
+async function chosenVariants(adapter: string): Promise<VariantRow[]> {
+  const { device } = await openDevice({ adapter, variant: "" });
   for (const form of ["ab", "abt", "atb"] as const) {
     device.variants.of(MATMUL, { form, rows: 2048, cols: 256, inner: 256 });
   }
@@ -176,9 +184,9 @@ async function chosenVariants(): Promise<VariantRow[]> {
   return describeVariants(device);
 }
 
-async function keepsFloat16(): Promise<boolean> {
+async function keepsFloat16(adapter: string): Promise<boolean> {
   try {
-    const device = await Device.open({ dtype: "float16" });
+    const device = await Device.open({ adapter, dtype: "float16" });
     const x = device.upload(Float32Array.of(1, 60000, -60000, 2 ** -20), 1, 4);
     const [twice] = await device.scope(() => device.read(add(device, x, x)));
     return [2, Infinity, -Infinity, 2 ** -19].every((expected, i) => twice[i] === expected);
@@ -291,6 +299,9 @@ function print(report: Report, io: TaskIO): void {
   row("system", report.system);
   if (report.adapter) {
     row("adapter", `${report.adapter.name}${report.adapter.cpu ? " (CPU adapter)" : ""}`);
+    report.adapters.forEach(({ name, cpu }, number) =>
+      row(`--adapter ${number}`, `${name}${cpu ? " (CPU adapter)" : ""}`)
+    );
     for (const [name, label] of Object.entries(LIMITS)) {
       const value = report.limits[name as keyof typeof LIMITS]!;
       row(label, /Size$/.test(name) ? size(value) : String(value));

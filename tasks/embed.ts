@@ -14,7 +14,7 @@ import { embeddingProvider, PROVIDERS } from "../embed/by_name.ts";
 import type { EmbeddingContext, ItemVectors, TextProvider } from "../embed/provider.ts";
 import { writeAtomic } from "../base/files/write_atomic.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
-import { openDevice, VariantFlag } from "./_cli/open_device.ts";
+import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { makeFolder } from "../base/files/line_file.ts";
 import { PartialRows, removePartial } from "./_cli/partial_rows.ts";
 import { settingsFlags, settingsOf } from "./_cli/settings_flags.ts";
@@ -36,7 +36,7 @@ const config = z.strictObject({
     "how texts are written; minionerec has its own fields and drops long ones:",
   ),
   saveEvery: z.int().min(1).default(256).describe("texts between two saves of work that can go on later"),
-  ...VariantFlag,
+  ...DeviceFlags,
   ...settingsFlags(PROVIDERS, "provider"),
 });
 type Flags = z.output<typeof config>;
@@ -69,7 +69,7 @@ export async function embedItems(flags: Flags, io: TaskIO): Promise<void> {
   const providerConfig = settingsOf(provider, PROVIDERS, flags, "provider");
   const context: EmbeddingContext = {
     ...diskFiles,
-    device: async (layout) => (await openDevice(flags.variant, { layout })).device,
+    device: async (layout) => (await openDevice(flags, { layout })).device,
   };
 
   let progress: ReturnType<TaskIO["progress"]> | undefined;

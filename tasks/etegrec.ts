@@ -11,7 +11,7 @@ import type { Task, TaskIO } from "./_cli/cli.ts";
 import { type EtegrecReport, reportStages } from "./_train/etegrec_report.ts";
 import { EtegrecRlFlags, reinforce } from "./_train/etegrec_rl.ts";
 import { betterStage, EtegrecStages, keptCheckpoint } from "./_train/etegrec_stages.ts";
-import { openDevice, VariantFlag } from "./_cli/open_device.ts";
+import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { runManifest } from "../train/run/inputs.ts";
 import { INPUTS, loadItemVectors } from "./_train/item_vectors.ts";
 import { makeFolder } from "../base/files/line_file.ts";
@@ -41,7 +41,7 @@ const config = z.strictObject({
     "in these evaluations write any codewords, be they a SID or not, as ETEGRec's code does",
   ),
   limit: z.int().min(0).default(0).describe("evaluate the first so many users alone; 0: all"),
-  ...VariantFlag,
+  ...DeviceFlags,
   ...EtegrecSchema.shape,
   ...EtegrecRlFlags,
 });
@@ -66,7 +66,7 @@ export const task: Task<typeof config> = {
 /** Trains all stages as the flags say and reports on them. Undefined where the run was interrupted. */
 export async function runEtegrec(flags: Flags, io: TaskIO): Promise<EtegrecReport | undefined> {
   const { out, resume, ...resolved } = flags;
-  const { data, embeddings, collab, input, tokenizer, evaluate, variant } = resolved;
+  const { data, embeddings, collab, input, tokenizer, evaluate } = resolved;
   // Keys that are not settings of the stages are left out.
   const settings = checkedEtegrec(z.object(EtegrecSchema.shape).parse(flags));
   const run = new RunDirectory(out);
@@ -80,7 +80,7 @@ export async function runEtegrec(flags: Flags, io: TaskIO): Promise<EtegrecRepor
     );
   }
   const { vectors, files } = await loadItemVectors({ embeddings, collab, input }, corpus);
-  const { device } = await openDevice(variant);
+  const { device } = await openDevice(resolved);
   const sources = [
     ...dataset.files,
     ...files,
@@ -128,7 +128,7 @@ export async function runEtegrec(flags: Flags, io: TaskIO): Promise<EtegrecRepor
       settings: flags,
       shared: { evalSamples, evalBeams, seed },
       embeddings: embeddings || collab,
-      variant,
+      device: { adapter: flags.adapter, variant: flags.variant },
     }, io);
     if (!outcome) return interrupted();
     trained.set("rl", outcome);

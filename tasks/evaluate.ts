@@ -34,7 +34,7 @@ import { type EvaluateReport, evaluationLines } from "./_evaluate/evaluate_repor
 import { checkEnded, RowFile, type RowSettings } from "./_evaluate/evaluate_rows.ts";
 import { openShards, SHARD, shardRows } from "./_evaluate/evaluate_shards.ts";
 import { loadInputs } from "../train/run/inputs.ts";
-import { openDevice, VariantFlag } from "./_cli/open_device.ts";
+import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { LineFile, makeFolder } from "../base/files/line_file.ts";
 import { RESULT_FORMATS } from "../data/result_files/by_name.ts";
 import { writeResults } from "./_evaluate/results.ts";
@@ -94,7 +94,7 @@ const config = z.strictObject({
     "score result files of MiniOneRec or MIMIGenRec, the shards of one in order, without a model; --data compares rows " +
       "with --split, --sids names the index, --out takes score.json",
   ),
-  ...VariantFlag,
+  ...DeviceFlags,
 });
 type Flags = z.output<typeof config>;
 
@@ -257,7 +257,7 @@ interface Ranker {
 }
 
 async function openRanker(flags: Flags, run: TrainedRun, sids: readonly string[]): Promise<Ranker> {
-  const { device } = await openDevice(flags.variant);
+  const { device } = await openDevice(flags);
   const { model } = await openModel(device, run, flags.checkpoint);
   if (flags.unconstrained) {
     const search = openProductSearch(device, run, model, flags.beams);

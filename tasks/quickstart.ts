@@ -11,7 +11,7 @@ import type { Evaluation, Prediction } from "../eval/evaluate.ts";
 import { writeAtomic } from "../base/files/write_atomic.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import type { EvaluateReport } from "./_evaluate/evaluate_report.ts";
-import { VariantFlag } from "./_cli/open_device.ts";
+import { DeviceFlags } from "./_cli/open_device.ts";
 import { makeFolder } from "../base/files/line_file.ts";
 import { evaluate, task as evaluateTask } from "./evaluate.ts";
 import { duration } from "./_cli/progress.ts";
@@ -62,7 +62,7 @@ const config = z.strictObject({
   seed: z.int().min(0).default(42).describe("seed of everything random"),
   limit: z.int().min(0).default(0).describe("test cases to evaluate, the first ones; 0: all"),
   force: z.boolean().default(false).describe("delete what an earlier quickstart left in --out"),
-  ...VariantFlag,
+  ...DeviceFlags,
 });
 type Flags = z.output<typeof config>;
 
@@ -152,17 +152,17 @@ function describeData({ items, samples, histories }: Dataset, io: TaskIO): Promi
   return Promise.resolve();
 }
 
-async function sids({ out, seed, variant }: Flags, io: TaskIO): Promise<void> {
+async function sids({ out, seed, adapter, variant }: Flags, io: TaskIO): Promise<void> {
   const folder = join(out, "sids");
   byHand(io, `sid --data ${DATA} --codebook-size 32 --seed ${seed} --out ${folder}`);
   if (existsSync(join(folder, "index.json"))) return io.log(`Already in ${folder}`);
   await makeSids(
-    sidTask.config.parse({ data: DATA, codebookSize: 32, seed, out: folder, variant }) as Sid,
+    sidTask.config.parse({ data: DATA, codebookSize: 32, seed, out: folder, adapter, variant }) as Sid,
     io,
   );
 }
 
-async function train({ out, steps, seed, variant }: Flags, io: TaskIO): Promise<void> {
+async function train({ out, steps, seed, adapter, variant }: Flags, io: TaskIO): Promise<void> {
   const folder = join(out, "sft");
   const settings = {
     data: DATA,
@@ -176,11 +176,11 @@ async function train({ out, steps, seed, variant }: Flags, io: TaskIO): Promise<
     folder,
     settings,
     io,
-    (resume) => sft(sftTask.config.parse({ ...settings, resume, variant }) as Sft, io),
+    (resume) => sft(sftTask.config.parse({ ...settings, resume, adapter, variant }) as Sft, io),
   );
 }
 
-async function reinforce({ out, steps, seed, variant }: Flags, io: TaskIO): Promise<void> {
+async function reinforce({ out, steps, seed, adapter, variant }: Flags, io: TaskIO): Promise<void> {
   const folder = join(out, "rl");
   const maxSteps = steps > 0 ? Math.ceil(steps / 10) : REINFORCEMENT.maxSteps;
   const settings = { run: join(out, "sft"), out: folder, ...REINFORCEMENT, maxSteps, seed };
@@ -188,7 +188,7 @@ async function reinforce({ out, steps, seed, variant }: Flags, io: TaskIO): Prom
     folder,
     settings,
     io,
-    (resume) => rl(rlTask.config.parse({ ...settings, resume, variant }) as Rl, io),
+    (resume) => rl(rlTask.config.parse({ ...settings, resume, adapter, variant }) as Rl, io),
   );
 }
 
@@ -210,7 +210,7 @@ async function trainingStage(
   if (!io.signal.aborted) await writeAtomic(done, "");
 }
 
-async function test({ out, limit, variant }: Flags, io: TaskIO): Promise<void> {
+async function test({ out, limit, adapter, variant }: Flags, io: TaskIO): Promise<void> {
   for (const name of ["sft", "rl"] as const) {
     // Counts are the same before and after.
     const more = name === "rl" ? { baselines: true, mixture: MIXTURE } : {};
@@ -219,7 +219,10 @@ async function test({ out, limit, variant }: Flags, io: TaskIO): Promise<void> {
     byHand(io, `evaluate --run ${flags.run} --data ${DATA}${extra} --out ${flags.out}`);
     if (existsSync(metricsPath(out, name))) io.log(`Already in ${flags.out}`);
     // Goes on where one was stopped, starts where there is none.
-    else await evaluate(evaluateTask.config.parse({ ...flags, resume: true, variant }) as Evaluate, io);
+    else {
+      const config = evaluateTask.config.parse({ ...flags, resume: true, adapter, variant });
+      await evaluate(config as Evaluate, io);
+    }
     if (io.signal.aborted) return;
   }
 }

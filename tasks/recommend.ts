@@ -4,7 +4,7 @@ import type { BeamResult, BeamSearch } from "../decode/beam_search.ts";
 import { beamsFor, ItemLists } from "../eval/item_lists.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { type HistoryRow, readHistories } from "./_recommend/histories.ts";
-import { openDevice, VariantFlag } from "./_cli/open_device.ts";
+import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { ItemLookup, itemsIn } from "./_recommend/item_lookup.ts";
 import { LineFile } from "../base/files/line_file.ts";
 import { openModel, openRun, openSearch, openTrie, RunFlags, type TrainedRun } from "../train/trained_run.ts";
@@ -32,7 +32,7 @@ const config = z.strictObject({
     description: "search the items of this category alone; several: of any of them",
     separator: "|",
   }),
-  ...VariantFlag,
+  ...DeviceFlags,
 });
 
 interface ListedItem {
@@ -123,11 +123,11 @@ type Recommend = (rows: readonly HistoryRow[]) => Promise<Recommendation[][]>;
 
 /** Loads the model. `batch` is how many rows to ask for at once. */
 async function openRecommend(
-  { beams, top, normalisation, checkpoint: which, variant }: Flags,
+  { beams, top, normalisation, checkpoint: which, adapter, variant }: Flags,
   run: TrainedRun,
   filter: ItemFilter,
 ): Promise<{ recommend: Recommend; batch: number; checkpoint: string }> {
-  const { device } = await openDevice(variant);
+  const { device } = await openDevice({ adapter, variant });
   const { model, checkpoint } = await openModel(device, run, which);
   const { items, samples } = run.dataset;
   const trie = openTrie(device, run, filter.allowed);

@@ -21,7 +21,7 @@ import { type Verdict, verdict } from "../train/rl/verdict.ts";
 import { RunDirectory } from "../train/run/run_directory.ts";
 import { Validation } from "../train/run/validation.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
-import { openDevice, VariantFlag } from "./_cli/open_device.ts";
+import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { runManifest } from "../train/run/inputs.ts";
 import { short } from "./_cli/format.ts";
 import { checkSame } from "./_cli/resume.ts";
@@ -37,7 +37,7 @@ const config = z.strictObject({
   resume: z.boolean().default(false).describe(
     "continue the run in --out from its latest checkpoint; its settings are --config OUT/config.json",
   ),
-  ...VariantFlag,
+  ...DeviceFlags,
   ...RlFlags.shape,
   ...RewardFlags,
 });
@@ -60,7 +60,8 @@ export const task: Task<typeof config> = {
 
 /** Trains as the flags say; also the RL stage of `quickstart`. Undefined where the run was interrupted. */
 export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Verdict | undefined> {
-  const { run: parent, data, sids, prompts: words, maxHistory, checkpoint, out, resume, variant } = flags;
+  const { run: parent, data, sids, prompts: words, maxHistory, checkpoint, out, resume, adapter, variant } =
+    flags;
   const asked = { sids, prompts: words, maxHistory };
   // Keys that are not settings of the training are left out.
   const settings: RlConfig = checkedRl(z.object(RlSchema.shape).parse(flags));
@@ -73,7 +74,7 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
   const { folder } = await modelFolder(source, checkpoint);
   const isEncoderDecoder = await codeSizesOf(folder) !== undefined;
   const { examples, report } = await rlExamples(source, settings);
-  const { device } = await openDevice(variant);
+  const { device } = await openDevice({ adapter, variant });
   const train = isEncoderDecoder
     ? trainerOf(encoderDecoderPolicy(device, folder, settings))
     : trainerOf(decoderPolicy(device, folder, settings));
@@ -133,7 +134,8 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
     await run.write("model.json", JSON.stringify(model, null, 2) + "\n");
     await run.write(
       "config.json",
-      JSON.stringify({ run: parent, data, ...asked, checkpoint, variant, ...recorded }, null, 2) + "\n",
+      JSON.stringify({ run: parent, data, ...asked, checkpoint, adapter, variant, ...recorded }, null, 2) +
+        "\n",
     );
   };
   const goOn = goOnLine("rl", out);

@@ -15,7 +15,7 @@ import { autotune } from "../kernels/autotune.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { short } from "./_cli/format.ts";
 import { loadInputs, runManifest } from "../train/run/inputs.ts";
-import { openDevice, VariantFlag } from "./_cli/open_device.ts";
+import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { checkSame } from "./_cli/resume.ts";
 import { checkCost } from "./_train/sft_cost.ts";
 import { sftInputs } from "./_train/sft_inputs.ts";
@@ -38,7 +38,7 @@ const config = z.strictObject({
   memoryLimit: z.number().min(0).default(0).describe(
     "GiB that the run may take; 0: what the machine has free on a CPU adapter, no limit on a GPU, which does not tell",
   ),
-  ...VariantFlag,
+  ...DeviceFlags,
   ...SftFlags.shape,
 });
 
@@ -59,7 +59,7 @@ export const task: Task<typeof config> = {
 
 /** Trains as the flags say; also the SFT stage of `quickstart`. */
 export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<void> {
-  const { data, sids: index, out, resume, tune, variant, dryRun, memoryLimit, ...given } = flags;
+  const { data, sids: index, out, resume, tune, adapter, variant, dryRun, memoryLimit, ...given } = flags;
   const settings = sftSettings(given, resume);
   const run = new RunDirectory(out, settings);
   if (!dryRun) await run.check(resume);
@@ -67,7 +67,7 @@ export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<v
   const inputs = await sftInputs(dataset, sids, data, settings, io);
   const { source, prompts } = inputs;
   const packed = new PackedData(source, settings, settings.seed);
-  const { device, store } = await openDevice(variant, { dtype: settings.dtype });
+  const { device, store } = await openDevice({ adapter, variant }, { dtype: settings.dtype });
   const validation = settings.evalSamples === 0 ? undefined : new Validation({
     device,
     dataset: dataset.name,
@@ -100,7 +100,7 @@ export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<v
     for (const [name, content] of Object.entries(texts)) await run.write(name, content);
     await run.write("manifest.json", JSON.stringify(manifest, null, 2) + "\n");
     // Last: a folder with it is a run. It serves as --config when the run is resumed.
-    const resolved = { data, sids: index, tune, variant, ...settings };
+    const resolved = { data, sids: index, tune, adapter, variant, ...settings };
     await run.write("config.json", JSON.stringify(resolved, null, 2) + "\n");
   };
   const goOn = goOnLine("sft", out);

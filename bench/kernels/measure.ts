@@ -8,6 +8,8 @@ import type { BenchWorkload } from "./workload.ts";
 export interface MeasureOptions {
   /** genrec's kernels, as in `--variant`. */
   variant: string;
+  /** The adapter, as in `--adapter`. */
+  adapter: string;
   repeats: number;
   /** Milliseconds of work a timing. */
   budget: number;
@@ -20,11 +22,11 @@ export async function measure(
   row: Row,
   device: Device,
   peers: readonly Peer[],
-  { variant, repeats, budget, tick }: MeasureOptions,
+  { variant, adapter, repeats, budget, tick }: MeasureOptions,
 ): Promise<RowResult> {
   const entries: { name: string; session: Session | undefined; timing: ContenderTiming }[] = [];
   const openers = [
-    { name: "genrec", open: () => openOurs(device, variant, row.workload) },
+    { name: "genrec", open: () => openOurs(device, [variant, adapter], row.workload) },
     ...peers.map((peer) => ({ name: peer.name, open: () => openPeer(peer, row.workload) })),
   ];
   for (const { name, open } of openers) {
@@ -80,9 +82,9 @@ async function attempt(
   }
 }
 
-function openOurs(device: Device, variant: string, workload: BenchWorkload): Promise<Session> {
+function openOurs(device: Device, choice: string[], workload: BenchWorkload): Promise<Session> {
   const path = scriptPath("./ours_main.ts");
-  return path ? openProcess(path, [variant], workload, false) : openLocal(oursOn(device), workload);
+  return path ? openProcess(path, choice, workload, false) : openLocal(oursOn(device), workload);
 }
 
 function openPeer({ script, argument }: Peer, workload: BenchWorkload): Promise<Session> {

@@ -18,7 +18,6 @@ const TOKENS = 2048;
 
 if (import.meta.main) {
   const device = await Device.open({
-    powerPreference: "high-performance",
     ...parseVariants(Deno.args[0] ?? ""),
   });
   console.log(`${device.info.description || device.info.device}, ${device.layout} layout`);

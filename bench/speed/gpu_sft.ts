@@ -45,7 +45,7 @@ for (const dtype of values.dtypes.split(",") as DeviceOptions["dtype"][]) {
 }
 
 async function measure(dtype: DeviceOptions["dtype"]): Promise<string[]> {
-  const device = await Device.open({ powerPreference: "high-performance", dtype });
+  const device = await Device.open({ dtype });
   const tokens = rows.reduce((sum, row) => sum + row.tokens.length, 0);
   const targets = rows.reduce((sum, row) => sum + row.targets.length, 0);
   const estimate = await estimateTraining(device, {

@@ -1,3 +1,4 @@
+import { findAdapter, isCpuAdapter } from "./adapters.ts";
 import { Bindings } from "./bindings.ts";
 import { DeviceError } from "./device_error.ts";
 import type { Dispatch, Kernel } from "./kernel.ts";
@@ -28,8 +29,8 @@ export interface DeviceOptions {
   dtype?: "float32" | "float16";
   /** Operations to serve with one variant whatever the shape; see `parseVariants()`. */
   variants?: readonly PinnedVariant[];
-  /** Hint for machines with more than one adapter, as in WebGPU's `requestAdapter()`. */
-  powerPreference?: GPUPowerPreference;
+  /** Number or part of the name of an adapter, see `findAdapter()`. Default: the one for high performance. */
+  adapter?: string;
   /** WebGPU to ask for the adapter. Default: that of the runtime. */
   gpu?: GPU;
 }
@@ -113,13 +114,9 @@ export class Device {
     });
   }
 
-  /** Opens the default adapter with all of its limits. Throws {@link DeviceError} where there is none. */
+  /** Opens an adapter with all of its limits. Throws {@link DeviceError} where there is none, or none of that name. */
   static async open(options: DeviceOptions = {}): Promise<Device> {
-    const gpus = options.gpu ?? navigator.gpu;
-    const adapter = await gpus?.requestAdapter({ powerPreference: options.powerPreference });
-    if (!adapter) {
-      throw new DeviceError("Cannot find a WebGPU adapter: run `./genrec doctor`, it names what to install");
-    }
+    const adapter = await findAdapter(options.adapter ?? "", options.gpu);
     const cpu = isCpuAdapter(adapter.info);
     const wanted = ["timestamp-query", "shader-f16", "subgroups"] as GPUFeatureName[];
     const gpu = await adapter.requestDevice({
@@ -458,12 +455,6 @@ export class Device {
     this.#error = undefined;
     throw error;
   }
-}
-
-/** True for llvmpipe, lavapipe, SwiftShader and their like. */
-export function isCpuAdapter(info: GPUAdapterInfo): boolean {
-  const fallback = (info as { isFallbackAdapter?: boolean }).isFallbackAdapter === true;
-  return fallback || /llvmpipe|lavapipe|swiftshader|basic render/i.test(`${info.description} ${info.device}`);
 }
 
 function adapterLimits(limits: GPUSupportedLimits): Record<string, number> {

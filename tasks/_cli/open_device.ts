@@ -8,22 +8,29 @@ import type { ChoiceStore } from "../../kernels/gpu/variants.ts";
 import { parseVariants } from "../../kernels/variant_names.ts";
 import { remember } from "./open_devices.ts";
 
-/** The flag that all tasks with a device share. */
-export const VariantFlag = {
+/** Flags that all tasks with a device share. */
+export const DeviceFlags = {
+  adapter: z.string().default("").describe(
+    "number or part of the name of one of the adapters that doctor lists, those of the backend (vulkan, gl, metal, dx12) " +
+      "in DENO_WEBGPU_BACKEND; empty: the one for high performance",
+  ),
   variant: z.string().default("").describe(
     "kernels to use instead of the tuned ones, e.g. matmul=shared,attention=rows,layout=buffer",
   ),
 };
 
+/** Values of {@link DeviceFlags}. */
+export type DeviceChoice = { [K in keyof typeof DeviceFlags]: string };
+
 /**
- * Opens the device with the choices that `--variant` names and those that earlier tuning left in the user's cache;
- * matrices are stored as `storage` says unless the variant says otherwise.
+ * Opens the adapter that `--adapter` names with the kernels that `--variant` names, and the choices that earlier tuning
+ * left in the user's cache; matrices are stored as `storage` says unless the variant says otherwise.
  */
 export async function openDevice(
-  variant: string,
+  { adapter, variant }: DeviceChoice,
   storage: Pick<DeviceOptions, "layout" | "dtype"> = {},
 ): Promise<{ device: Device; store: ChoiceStore }> {
-  const device = await Device.open({ ...storage, ...parseVariants(variant) });
+  const device = await Device.open({ adapter, ...storage, ...parseVariants(variant) });
   remember(device);
   const store = choiceStore();
   device.variants.useStore(store);

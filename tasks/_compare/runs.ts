@@ -60,7 +60,19 @@ const Manifest = z.object({
 const LogLine = z.looseObject({ seconds: z.number().optional() });
 
 /** Where files lie, how a run was started and what it tells: none of it changes what is learned. */
-const PLACES = ["seed", "data", "run", "out", "resume", "evaluate", "variant", "tune", "dryRun", "reportTo"];
+const PLACES = [
+  "seed",
+  "data",
+  "run",
+  "out",
+  "resume",
+  "evaluate",
+  "adapter",
+  "variant",
+  "tune",
+  "dryRun",
+  "reportTo",
+];
 
 /** SIDs belong to a system; two of them on one dataset may have others. */
 const isSids = (name: string) => /^index\b.*\.json$/.test(name);

@@ -26,7 +26,7 @@ export async function addItems(flags: SidFlags, io: TaskIO): Promise<void> {
 
   const { recipe, tokens, embeddings, model } = stored;
   const method = sidMethod(recipe.method);
-  const { device } = await openDevice(flags.variant);
+  const { device } = await openDevice(flags);
   const codes = await method.encode(device, vectors, model, method.Config.parse(recipe.settings));
   const catalogue = tokens.map((sid) => sid.map((token) => parseToken(token).codeword - recipe.codeOffset));
   const placed = placeNewItems(catalogue, codes, model.tensors, recipe.collisions === "keep");

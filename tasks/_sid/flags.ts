@@ -2,7 +2,7 @@ import { z } from "zod";
 import { INDEX_STYLES, TOKEN_ORDERS } from "../../data/formats/index_file.ts";
 import { COLLISION_POLICIES } from "../../sid/collisions/by_name.ts";
 import { SID_METHODS, sidMethod } from "../../sid/methods/by_name.ts";
-import { VariantFlag } from "../_cli/open_device.ts";
+import { DeviceFlags } from "../_cli/open_device.ts";
 import { settingsFlags } from "../_cli/settings_flags.ts";
 
 const aligning = SID_METHODS.filter(({ needs }) => needs?.includes("collaborative")).map(({ name }) => name);
@@ -88,7 +88,7 @@ const fields = {
   maxBadLines: existing(
     z.int().min(0).default(0).describe("malformed lines of --add that are left out before it is an error"),
   ),
-  ...VariantFlag,
+  ...DeviceFlags,
 };
 
 /** Flags of `genrec sid`; unused ones of other modes are errors. */

@@ -15,13 +15,13 @@ import { makeReport, tokensOf } from "./report.ts";
 
 /** Makes SIDs as the flags say; also the SID stage of `quickstart`. */
 export async function makeSids(flags: SidFlags, io: TaskIO): Promise<SidReportFile> {
-  const { out, collisions, variant, codeOffset, indexStyle, tokenOrder } = flags;
+  const { out, collisions, codeOffset, indexStyle, tokenOrder } = flags;
   const method = sidMethod(flags.method);
   const settings = settingsOf(method, SID_METHODS, flags, "method");
   const { input, corpus, zeroRows, recipe } = await loadInput(flags);
   const { rows } = input.embeddings;
 
-  const { device } = await openDevice(variant);
+  const { device } = await openDevice(flags);
   let progress: ReturnType<TaskIO["progress"]> | undefined;
   const fit = await method.fit(device, input, settings, ({ done, total, state }) => {
     io.signal.throwIfAborted();

@@ -77,7 +77,7 @@ async function embedNew(
     .provider!;
   const texts = (items: readonly CorpusItem[]) =>
     textsOf({ items: [...items] }, { fields, maxCharacters, dialect, provider: provider.name }).texts;
-  const device = async (layout?: Layout) => (await openDevice(flags.variant, { layout })).device;
+  const device = async (layout?: Layout) => (await openDevice(flags, { layout })).device;
   const embedder = await provider.open({ ...diskFiles, device }, provider.Config.parse(settings));
   try {
     const rows = fresh.items.length;

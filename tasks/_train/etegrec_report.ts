@@ -46,6 +46,7 @@ export interface ReportOptions {
   evaluate: readonly Split[];
   beams: number;
   limit: number;
+  adapter: string;
   variant: string;
   /** Whether any codewords may be written: see `ProductSearch`. */
   unconstrained: boolean;
@@ -53,14 +54,14 @@ export interface ReportOptions {
 
 /** Ranks the splits with each stage, where that is not done yet, and puts the results side by side. */
 export async function reportStages(options: ReportOptions, io: TaskIO): Promise<EtegrecReport> {
-  const { out, stages, best, evaluate: wanted, beams, limit, variant, unconstrained } = options;
+  const { out, stages, best, evaluate: wanted, beams, limit, adapter, variant, unconstrained } = options;
   const report: EtegrecReport = { best, stages: {} };
   for (const [name, { best: validation, seconds }] of stages) {
     const metrics: Partial<Record<Split, StageMetrics>> = {};
     for (const split of wanted) {
       const run = join(out, name);
       const folder = join(run, `eval-${split}${unconstrained ? "-unconstrained" : ""}`);
-      const flags = { run, split, beams, limit, variant, unconstrained, out: folder, resume: true };
+      const flags = { run, split, beams, limit, adapter, variant, unconstrained, out: folder, resume: true };
       io.log(`Stage ${name}, ${split} split`);
       const { users, hr, ndcg, ci95, invalid, secondsPerUser, checkpoint } = await evaluate(
         evaluateTask.config.parse(flags) as Parameters<typeof evaluate>[0],

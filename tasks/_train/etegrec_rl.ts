@@ -4,6 +4,7 @@ import { loadRlState } from "../../train/rl/state.ts";
 import { isFile } from "../../base/files/write_atomic.ts";
 import { RunDirectory } from "../../train/run/run_directory.ts";
 import type { TaskIO } from "../_cli/cli.ts";
+import type { DeviceChoice } from "../_cli/open_device.ts";
 import type { StageOutcome } from "./etegrec_stages.ts";
 import { rl, task as rlTask } from "../rl.ts";
 
@@ -47,12 +48,13 @@ export interface EtegrecRlInput {
   shared: { evalSamples: number; evalBeams: number; seed: number };
   /** Item vectors of the reward `semantic`. */
   embeddings: string;
-  variant: string;
+  /** What it runs on. */
+  device: DeviceChoice;
 }
 
 /** GRPO in `OUT/rl`, as `genrec rl` does it. Undefined where it was interrupted. */
 export async function reinforce(
-  { out, stage, settings, shared, embeddings, variant }: EtegrecRlInput,
+  { out, stage, settings, shared, embeddings, device }: EtegrecRlInput,
   io: TaskIO,
 ): Promise<StageOutcome | undefined> {
   const folder = join(out, "rl");
@@ -64,7 +66,7 @@ export async function reinforce(
     run: join(out, stage),
     out: folder,
     resume,
-    variant,
+    ...device,
     embeddings,
     rollout: "sample",
     reward: settings.rlReward,
