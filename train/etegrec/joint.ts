@@ -1,15 +1,19 @@
 import { DeviceTrie } from "../../decode/device_trie.ts";
+import type { Device } from "../../kernels/gpu/device.ts";
 import { EncoderDecoder } from "../../models/encoder_decoder/encoder_decoder.ts";
+import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
 import { learningRateAt, type Schedule, scheduleOf } from "../../models/optimizer/schedule.ts";
 import type { Embeddings } from "../../sid/embeddings.ts";
 import { buildTrie } from "../../sid/trie.ts";
 import { TermLog } from "../../sid/quantizer/term_log.ts";
-import type { BaselineInput, BaselineResult } from "../baselines/method.ts";
+import type { BaselineEpoch, BaselineInput, BaselineResult } from "../baselines/method.ts";
 import { retrievalFiles } from "../encoder_decoder/retrieval.ts";
-import { loadOptimizer, optimizerFile } from "../run/checkpoint.ts";
-import { trainEpochs } from "../run/epoch_training.ts";
+import { loadOptimizer, optimizerFile, type TrainerState } from "../run/checkpoint.ts";
+import { type EpochLosses, type EpochPlace, type EpochTraining, trainEpochs } from "../run/epoch_training.ts";
+import type { RunDirectory } from "../run/run_directory.ts";
 import { optimizerOptions } from "../run/optimizer_options.ts";
+import type { PairData } from "../encoder_decoder/pair_data.ts";
 import { encoderDecoderConfig } from "../encoder_decoder/pair_config.ts";
 import {
   encoderRows,
@@ -19,7 +23,7 @@ import {
   pairValidation,
 } from "../encoder_decoder/pair_training.ts";
 import { round } from "../../base/round.ts";
-import { changedItems, codeTable, type Conflicts, tokenStrings } from "./code_table.ts";
+import { changedItems, type CodeTable, codeTable, type Conflicts, tokenStrings } from "./code_table.ts";
 import { type EtegrecConfig, trainsTokenizer } from "./config.ts";
 import { adapterSpecs, JointStep } from "./joint_step.ts";
 import { ItemTokenizer, type StoredItemTokenizer } from "./tokenizer.ts";
@@ -83,121 +87,182 @@ export class PhaseSchedules {
  * @throws {UserError} where items of equal codes are too many to be told apart.
  */
 export async function trainJoint(input: JointInput, config: EtegrecConfig): Promise<BaselineResult> {
-  const { device, dataset, vectors, signal } = input;
-  const tokenizer = new ItemTokenizer(device, vectors, input.start);
-  const { shape } = tokenizer.model;
-  let table = await codeTable(tokenizer, config);
-  let trie = new DeviceTrie(device, buildTrie(table.tokens.itemTokens));
-  const recode = async () => {
-    table = await codeTable(tokenizer, config);
-    trie.destroy();
-    trie = new DeviceTrie(device, buildTrie(table.tokens.itemTokens));
-  };
-  const model = new EncoderDecoder(device, encoderDecoderConfig(config, table.tokens.sizes), {
-    extra: adapterSpecs(config.dModel, shape.latentWidth, shape.width),
-  });
-  model.initialize(config.seed, config.initializerRange);
-  const data = openPairData(model, table.tokens, dataset, config);
-  const steps = Array.from({ length: config.numTrainEpochs }, (_, epoch) => data.steps(epoch));
-  const schedules = new PhaseSchedules(steps, config);
-  const options = optimizerOptions(config);
-  const optimizers = {
-    recommender: new Optimizer(model.parameters, options),
-    tokenizer: new Optimizer(tokenizer.model.parameters, { ...options, emaDecay: 0 }),
-  };
-  const most = Math.max(...steps);
-  const logs = { recommender: new TermLog(device, most), tokenizer: new TermLog(device, most) };
-  const joint = new JointStep(
-    {
-      recommender: model,
-      recommenderOptimizer: optimizers.recommender,
-      tokenizer,
-      tokenizerOptimizer: optimizers.tokenizer,
-      capacity: data.capacity,
-      tokensPerItem: table.tokens.longest,
-    },
-    encoderRows(data, table.tokens, 0),
-    config,
-  );
-  const isAligned = (epoch: number) =>
-    epoch >= config.warmEpochs && (config.siaWeight > 0 || config.psaWeight > 0);
-
-  /** Codes all items anew; what the log says of it. */
-  const refreshCodes = async (epoch: number) => {
-    const before = table;
-    await recode();
-    const changed = changedItems(before, table);
-    const { largest, share, distinct } = table.conflicts;
-    input.onCodes?.(epoch + 1, changed, table.conflicts);
-    return { changedItems: changed, conflictShare: round(share, 5), largestConflict: largest, distinct };
-  };
-
+  const tokenizer = new ItemTokenizer(input.device, input.vectors, input.start);
+  const training = new JointTraining(input, config, tokenizer, await codeTable(tokenizer, config));
   try {
-    return await trainEpochs({
-      device,
-      optimizer: optimizers.recommender,
-      optimizerOf: (epoch) => optimizers[schedules.phaseOf(epoch)],
-      run: input.run,
-      resume: input.resume,
-      signal,
-      steps,
-      patience: config.patience,
-      onStart: (done) =>
-        input.onStart?.({
-          parameters: model.parameters.count + tokenizer.model.parameters.count,
-          sequences: data.epoch.groups,
-          targets: data.epoch.targets,
-          steps: steps.reduce((sum, count) => sum + count, 0),
-          done,
-        }),
-      async restore(folder) {
-        const path = `${folder}/${TOKENIZER_TRAINER}`;
-        optimizers.tokenizer.restore(await loadOptimizer(path), path);
-        await recode();
-      },
-      learningRate: (_, { epoch, i }) => schedules.learningRate(epoch, i),
-      step(_, { epoch, i }, learningRate) {
-        if (i === 0) joint.resize(encoderRows(data, table.tokens, epoch));
-        const batch = {
-          step: schedules.stepOf(epoch, i),
-          groups: data.groups(epoch, i),
-          itemTokens: table.tokens.itemTokens,
-          trie,
-          learningRate,
-          aligned: isAligned(epoch),
-        };
-        if (trainsTokenizer(epoch, config)) joint.trainTokenizer(batch, logs.tokenizer);
-        else joint.trainRecommender(batch, logs.recommender);
-      },
-      async losses(_, epoch) {
-        const phase = schedules.phaseOf(epoch);
-        const { terms, ...losses } = await meanLosses(logs[phase]);
-        const codes = phase === "tokenizer" && !losses.bad ? await refreshCodes(epoch) : {};
-        return { ...losses, terms: { phase, ...terms, ...codes } };
-      },
-      validates: (epoch) => (epoch + 1) % config.evalEpochs === 0 || epoch + 1 === steps.length,
-      async validate() {
-        const validation = pairValidation(device, table.tokens, dataset, config);
-        try {
-          return await validation?.quality(model, signal);
-        } finally {
-          validation?.destroy();
-        }
-      },
-      async *files(state) {
-        const sids = retrievalFiles(tokenStrings(table), config);
-        const companions = [...sids, ...await tokenizer.files()];
-        yield* pairCheckpoint({ model, optimizer: optimizers.recommender, state, companions });
-        yield await optimizerFile(TOKENIZER_TRAINER, optimizers.tokenizer);
-      },
-      onStep: input.onStep,
-      onEpoch: input.onEpoch,
-    });
+    return await trainEpochs(training);
   } finally {
-    await device.settle(); // of a stopped run, work is in flight
-    const parts = [joint, trie, ...Object.values(optimizers), ...Object.values(logs), model, tokenizer];
-    for (const part of parts) part.destroy();
+    await input.device.settle(); // of a stopped run, work is in flight
+    training.destroy();
   }
 }
 
 const TOKENIZER_TRAINER = "rqvae.trainer.safetensors";
+
+/** What is joint training's own in {@link trainEpochs}. */
+class JointTraining implements EpochTraining {
+  readonly device: Device;
+  readonly optimizer: Optimizer;
+  readonly run: RunDirectory;
+  readonly resume: boolean;
+  readonly signal: AbortSignal;
+  readonly steps: readonly number[];
+  readonly patience: number;
+  #input: JointInput;
+  #config: EtegrecConfig;
+  #tokenizer: ItemTokenizer;
+  #model: EncoderDecoder;
+  #data: PairData;
+  #schedules: PhaseSchedules;
+  #optimizers: { recommender: Optimizer; tokenizer: Optimizer };
+  #logs: { recommender: TermLog; tokenizer: TermLog };
+  #step: JointStep;
+  /** SIDs as they are now, and the same as a trie. */
+  #table: CodeTable;
+  #trie: DeviceTrie;
+
+  constructor(input: JointInput, config: EtegrecConfig, tokenizer: ItemTokenizer, table: CodeTable) {
+    const { device, dataset, run, resume, signal } = input;
+    const { shape, parameters } = tokenizer.model;
+    this.#input = input;
+    this.#config = config;
+    this.#tokenizer = tokenizer;
+    this.#table = table;
+    this.#trie = new DeviceTrie(device, buildTrie(table.tokens.itemTokens));
+    this.#model = new EncoderDecoder(device, encoderDecoderConfig(config, table.tokens.sizes), {
+      extra: adapterSpecs(config.dModel, shape.latentWidth, shape.width),
+    });
+    this.#model.initialize(config.seed, config.initializerRange);
+    this.#data = openPairData(this.#model, table.tokens, dataset, config);
+    this.steps = Array.from({ length: config.numTrainEpochs }, (_, epoch) => this.#data.steps(epoch));
+    this.#schedules = new PhaseSchedules(this.steps, config);
+    const options = optimizerOptions(config);
+    this.#optimizers = {
+      recommender: new Optimizer(this.#model.parameters, options),
+      tokenizer: new Optimizer(parameters, { ...options, emaDecay: 0 }),
+    };
+    const most = Math.max(...this.steps);
+    this.#logs = { recommender: new TermLog(device, most), tokenizer: new TermLog(device, most) };
+    this.#step = new JointStep(
+      {
+        recommender: this.#model,
+        recommenderOptimizer: this.#optimizers.recommender,
+        tokenizer,
+        tokenizerOptimizer: this.#optimizers.tokenizer,
+        capacity: this.#data.capacity,
+        tokensPerItem: table.tokens.longest,
+      },
+      encoderRows(this.#data, table.tokens, 0),
+      config,
+    );
+    this.device = device;
+    this.optimizer = this.#optimizers.recommender;
+    this.run = run;
+    this.resume = resume;
+    this.signal = signal;
+    this.patience = config.patience;
+  }
+
+  optimizerOf(epoch: number): Optimizer {
+    return this.#optimizers[this.#schedules.phaseOf(epoch)];
+  }
+
+  async onStart(done: number): Promise<void> {
+    const { groups: sequences, targets } = this.#data.epoch;
+    await this.#input.onStart?.({
+      parameters: this.#model.parameters.count + this.#tokenizer.model.parameters.count,
+      sequences,
+      targets,
+      steps: this.steps.reduce((sum, count) => sum + count, 0),
+      done,
+    });
+  }
+
+  async restore(folder: string): Promise<void> {
+    const path = `${folder}/${TOKENIZER_TRAINER}`;
+    this.#optimizers.tokenizer.restore(await loadOptimizer(path), path);
+    await this.#recode();
+  }
+
+  learningRate(_: number, { epoch, i }: EpochPlace): number {
+    return this.#schedules.learningRate(epoch, i);
+  }
+
+  step(_: number, { epoch, i }: EpochPlace, learningRate: number): void {
+    const { warmEpochs, siaWeight, psaWeight } = this.#config;
+    const { tokens } = this.#table;
+    if (i === 0) this.#step.resize(encoderRows(this.#data, tokens, epoch));
+    const batch = {
+      step: this.#schedules.stepOf(epoch, i),
+      groups: this.#data.groups(epoch, i),
+      itemTokens: tokens.itemTokens,
+      trie: this.#trie,
+      learningRate,
+      aligned: epoch >= warmEpochs && (siaWeight > 0 || psaWeight > 0),
+    };
+    if (this.#schedules.phaseOf(epoch) === "tokenizer") {
+      this.#step.trainTokenizer(batch, this.#logs.tokenizer);
+    } else this.#step.trainRecommender(batch, this.#logs.recommender);
+  }
+
+  async losses(_: number, epoch: number): Promise<EpochLosses> {
+    const phase = this.#schedules.phaseOf(epoch);
+    const { terms, ...losses } = await meanLosses(this.#logs[phase]);
+    const codes = phase === "tokenizer" && !losses.bad ? await this.#refreshCodes(epoch) : {};
+    return { ...losses, terms: { phase, ...terms, ...codes } };
+  }
+
+  validates(epoch: number): boolean {
+    return (epoch + 1) % this.#config.evalEpochs === 0;
+  }
+
+  async validate(): Promise<{ hr10: number; ndcg10: number } | undefined> {
+    const { device, dataset, signal } = this.#input;
+    const validation = pairValidation(device, this.#table.tokens, dataset, this.#config);
+    try {
+      return await validation?.quality(this.#model, signal);
+    } finally {
+      validation?.destroy();
+    }
+  }
+
+  async *files(state: TrainerState): AsyncGenerator<ModelFile> {
+    const sids = retrievalFiles(tokenStrings(this.#table), this.#config);
+    const companions = [...sids, ...await this.#tokenizer.files()];
+    yield* pairCheckpoint({ model: this.#model, optimizer: this.optimizer, state, companions });
+    yield await optimizerFile(TOKENIZER_TRAINER, this.#optimizers.tokenizer);
+  }
+
+  onStep(step: number): void {
+    this.#input.onStep?.(step);
+  }
+
+  onEpoch(epoch: BaselineEpoch): void {
+    this.#input.onEpoch?.(epoch);
+  }
+
+  /** Frees everything on the device. */
+  destroy(): void {
+    const { recommender, tokenizer } = this.#optimizers;
+    const logs = Object.values(this.#logs);
+    const parts = [this.#step, this.#trie, recommender, tokenizer, ...logs, this.#model, this.#tokenizer];
+    for (const part of parts) part.destroy();
+  }
+
+  /** Codes all items anew; what the log says of it. */
+  async #refreshCodes(epoch: number): Promise<Record<string, number>> {
+    const before = this.#table;
+    await this.#recode();
+    const { conflicts } = this.#table;
+    const { largest, share, distinct } = conflicts;
+    const changed = changedItems(before, this.#table);
+    this.#input.onCodes?.(epoch + 1, changed, conflicts);
+    return { changedItems: changed, conflictShare: round(share, 5), largestConflict: largest, distinct };
+  }
+
+  async #recode(): Promise<void> {
+    this.#table = await codeTable(this.#tokenizer, this.#config);
+    this.#trie.destroy();
+    this.#trie = new DeviceTrie(this.device, buildTrie(this.#table.tokens.itemTokens));
+  }
+}

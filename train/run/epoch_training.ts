@@ -48,10 +48,10 @@ export interface EpochTraining {
   /** Learning rate of step `step` of the run. */
   learningRate(step: number, place: EpochPlace): number;
   /** Records and submits step `step` of the run. */
-  step(step: number, place: EpochPlace, learningRate: number): void;
+  step(step: number, place: EpochPlace, learningRate: number): void | Promise<void>;
   /** Losses of the steps of an epoch that has just ended. Waits for the device. */
   losses(steps: number, epoch: number): Promise<EpochLosses>;
-  /** Whether a validation follows an epoch. Default: each. */
+  /** Whether a validation follows an epoch that is not the last. Default: each. */
   validates?(epoch: number): boolean;
   /** Quality on the valid split; undefined where there is none, or `signal` cut it short. */
   validate(): Promise<{ hr10: number; ndcg10: number } | undefined>;
@@ -90,12 +90,17 @@ class Epochs implements Training<TrainerState, Measured>, Timetable {
   #loss: number | undefined;
 
   constructor(training: EpochTraining) {
-    const { run, resume, files, steps, patience, signal } = training;
+    const { run, resume, steps, patience, signal } = training;
     this.#training = training;
     this.patience = patience;
     this.signal = signal;
     for (const count of steps) this.#ends.push((this.#ends.at(-1) ?? 0) + count);
-    this.store = new RunStore({ run, resume, files, load: (folder) => this.#load(folder) });
+    this.store = new RunStore({
+      run,
+      resume,
+      load: (folder) => this.#load(folder),
+      files: (state) => training.files(state),
+    });
   }
 
   isOver(steps: number): boolean {
@@ -107,8 +112,8 @@ class Epochs implements Training<TrainerState, Measured>, Timetable {
   }
 
   isEvaluation(steps: number): boolean {
-    const { validates = () => true } = this.#training;
-    return this.#ends.includes(steps) && validates(this.#placeOf(steps - 1).epoch);
+    if (!this.#ends.includes(steps)) return false;
+    return this.#training.validates?.(this.#placeOf(steps - 1).epoch) ?? true;
   }
 
   isSave(steps: number): boolean {
@@ -124,18 +129,19 @@ class Epochs implements Training<TrainerState, Measured>, Timetable {
     await this.#training.onStart?.(step);
   }
 
-  step({ step }: TrainerState): void {
+  async step({ step }: TrainerState): Promise<void> {
     const place = this.#placeOf(step);
-    this.#training.step(step, place, this.#training.learningRate(step, place));
+    await this.#training.step(step, place, this.#training.learningRate(step, place));
     this.#training.onStep?.(step + 1);
   }
 
   async log({ step, seconds }: TrainerState): Promise<void> {
-    const { device, steps, optimizer, optimizerOf = () => optimizer, learningRate } = this.#training;
+    const training = this.#training;
     const place = this.#placeOf(step - 1);
     const { epoch } = place;
-    const { loss, terms, bad } = await this.#training.losses(steps[epoch], epoch);
-    const [norm] = await device.read(optimizerOf(epoch).gradientNorm);
+    const { loss, terms, bad } = await training.losses(training.steps[epoch], epoch);
+    const optimizer = training.optimizerOf?.(epoch) ?? training.optimizer;
+    const [norm] = await training.device.read(optimizer.gradientNorm);
     if (bad || norm[2] !== 0) {
       throw notFinite(`in epoch ${epoch + 1}`, loss, norm[0], "The checkpoints before are intact");
     }
@@ -144,7 +150,7 @@ class Epochs implements Training<TrainerState, Measured>, Timetable {
       loss: round(loss, 5),
       ...terms,
       gradNorm: round(norm[0], 4),
-      learningRate: learningRate(step - 1, place),
+      learningRate: training.learningRate(step - 1, place),
       seconds: round(seconds, 1),
     });
     this.#loss = loss;
