@@ -357,7 +357,7 @@ export { DivergenceError } from "./train/run/divergence.ts";
 export { RunDirectory, type RunFiles } from "./train/run/run_directory.ts";
 export { type SftFacts, type SftInput, type SftResult, trainSft } from "./train/sft/sft.ts";
 export type { MetricsObserver, ObserverContext } from "./train/observers/observer.ts";
-export { openObservers, type ReportTo } from "./train/observers/open_observers.ts";
+export { openObservers, type ReportTo } from "./train/observers/open.ts";
 export { type MicroBatch, PackedData, type PackingOptions } from "./train/run/packed_data.ts";
 export { type DecoderInputs, sftDecoder } from "./train/sft/decoder.ts";
 export { type ModelInputs, sidInputs } from "./train/sft/sid_inputs.ts";
@@ -397,10 +397,10 @@ export type {
   PolicyGroup,
   PolicyModel,
   PolicyPacking,
-} from "./train/rl/policy/policy_batch.ts";
+} from "./train/rl/policy/batch.ts";
 export { adapterFreeReference, frozenReference, type ReferencePolicy } from "./train/rl/policy/reference.ts";
 export type { RlState } from "./train/rl/state.ts";
 export { type RlInput, type RlResult, type RlRunInput, trainRl } from "./train/rl/trainer.ts";
 export { type Verdict, verdict } from "./train/rl/verdict.ts";
-export { rlExamples, type RlRun, type RlTrainingSet } from "./train/rl/examples/rl_examples.ts";
+export { rlExamples, type RlRun, type RlTrainingSet } from "./train/rl/examples/examples.ts";
 export type { RlExampleSettings } from "./train/rl/examples/settings.ts";

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { formatIndex } from "../data/formats/index_file.ts";
 import { DeviceTrie } from "../decode/device_trie.ts";
 import { buildTrie } from "../sid/trie.ts";
-import { openObservers } from "../train/observers/open_observers.ts";
+import { openObservers } from "../train/observers/open.ts";
 import { RunDirectory } from "../train/run/run_directory.ts";
 import { DivergenceError } from "../train/run/divergence.ts";
 import { SftSchema, trainedNormalisation } from "../train/sft/config.ts";

@@ -2,7 +2,7 @@ import { dirname, relative } from "node:path";
 import { z } from "zod";
 import { MODEL_TYPES } from "../../models/decoder/shapes/by_name.ts";
 import { SCHEDULES } from "../../models/optimizer/schedule.ts";
-import { REPORT_TO } from "../../train/observers/open_observers.ts";
+import { REPORT_TO } from "../../train/observers/open.ts";
 import { RlSchema } from "../../train/rl/config.ts";
 import { RlExampleSchema } from "../../train/rl/examples/settings.ts";
 import { SftSchema } from "../../train/sft/config.ts";
@@ -31,7 +31,7 @@ export const DECLARATIONS: readonly Declarations[] = [
 const NAMED = [
   { type: "ModelType", from: "models/decoder/shapes/by_name.ts", words: MODEL_TYPES },
   { type: "ScheduleName", from: "models/optimizer/schedule.ts", words: SCHEDULES },
-  { type: "ReportTo", from: "train/observers/open_observers.ts", words: REPORT_TO },
+  { type: "ReportTo", from: "train/observers/open.ts", words: REPORT_TO },
 ];
 
 const HEADER = "// Generated from the schemas by `deno task generate`: change those, not this file.\n";

@@ -1,5 +1,5 @@
 // Generated from the schemas by `deno task generate`: change those, not this file.
-import type { ReportTo } from "../observers/open_observers.ts";
+import type { ReportTo } from "../observers/open.ts";
 import type { ScheduleName } from "../../models/optimizer/schedule.ts";
 
 /** What reinforcement learns from, and the seed of the draw. */

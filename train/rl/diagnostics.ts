@@ -1,7 +1,7 @@
 import { groupStatistics } from "./advantages.ts";
 import { round } from "../../base/round.ts";
 import type { AnswerGroup } from "./rollout.ts";
-import type { UpdateStatistics } from "./policy/policy_update.ts";
+import type { UpdateStatistics } from "./policy/update.ts";
 
 /** One line of the log: means over the steps since the last one. */
 export interface Diagnostics {

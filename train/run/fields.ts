@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { count, positive } from "../../base/fields.ts";
-import { REPORT_TO } from "../observers/open_observers.ts";
+import { REPORT_TO } from "../observers/open.ts";
 
 /** End of a run that is counted in steps. */
 export const maxSteps = count(0).default(0).describe(

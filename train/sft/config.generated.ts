@@ -1,6 +1,6 @@
 // Generated from the schemas by `deno task generate`: change those, not this file.
 import type { ModelType } from "../../models/decoder/shapes/by_name.ts";
-import type { ReportTo } from "../observers/open_observers.ts";
+import type { ReportTo } from "../observers/open.ts";
 import type { ScheduleName } from "../../models/optimizer/schedule.ts";
 
 /** Settings of supervised fine-tuning; names as in Hugging Face's TrainingArguments and model configs. */

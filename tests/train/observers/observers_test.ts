@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ObserverContext, scalarsOf } from "../../../train/observers/observer.ts";
-import { openObservers, REPORT_TO } from "../../../train/observers/open_observers.ts";
+import { openObservers, REPORT_TO } from "../../../train/observers/open.ts";
 import { openWandb } from "../../../train/observers/wandb.ts";
 
 function context(more: Partial<ObserverContext> = {}) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { DiagnosticSums, passAtK, type ScoredGroup } from "../../../train/rl/diagnostics.ts";
-import type { UpdateStatistics } from "../../../train/rl/policy/policy_update.ts";
+import type { UpdateStatistics } from "../../../train/rl/policy/update.ts";
 
 /** A group of one answer an item, whose leaf is the item; `values` of its only reward; item `added` was not written. */
 function scored(

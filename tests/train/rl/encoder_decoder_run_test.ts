@@ -6,7 +6,7 @@ import { savePretrained } from "../../../models/hugging_face/save_pretrained.ts"
 import { CodeTokens } from "../../../prompts/code_tokens.ts";
 import { buildTrie } from "../../../sid/trie.ts";
 import { encoderDecoderConfig } from "../../../train/encoder_decoder/pair_config.ts";
-import { rlExamples } from "../../../train/rl/examples/rl_examples.ts";
+import { rlExamples } from "../../../train/rl/examples/examples.ts";
 import { type RlConfig, rlConfig } from "../../../train/rl/config.ts";
 import { encoderDecoderPolicy } from "../../../train/rl/policy/policies.ts";
 import { type RlRunInput, trainRl } from "../../../train/rl/trainer.ts";

@@ -7,7 +7,7 @@ import { buildTrie } from "../../../sid/trie.ts";
 import { PackedData } from "../../../train/run/packed_data.ts";
 import { createRewards, type RewardSet } from "../../../train/rl/reward_set.ts";
 import { parseRewards } from "../../../train/rl/rewards/by_name.ts";
-import { rlExamples } from "../../../train/rl/examples/rl_examples.ts";
+import { rlExamples } from "../../../train/rl/examples/examples.ts";
 import { type RlConfig, rlConfig } from "../../../train/rl/config.ts";
 import { decoderPolicy } from "../../../train/rl/policy/policies.ts";
 import { type RlRunInput, trainRl } from "../../../train/rl/trainer.ts";

@@ -18,7 +18,7 @@ import {
   type PolicyDropout,
   type PolicyGroup,
   type PolicyPacking,
-} from "./policy_batch.ts";
+} from "./batch.ts";
 
 /**
  * Groups of an encoder-decoder as packed pairs: the encoder reads a prompt once, the decoder every completion by itself,

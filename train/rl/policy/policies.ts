@@ -9,7 +9,7 @@ import { checkpointFiles, loadEncoderDecoder, type TrainerState } from "../../ru
 import { pairCheckpoint } from "../../encoder_decoder/pair_training.ts";
 import type { RlConfig } from "../config.ts";
 import { pairPacking } from "./pair_batch.ts";
-import type { PolicyModel, PolicyPacking } from "./policy_batch.ts";
+import type { PolicyModel, PolicyPacking } from "./batch.ts";
 import { adapterFreeReference, frozenReference, type ReferencePolicy } from "./reference.ts";
 import { treePacking } from "./tree_batch.ts";
 

@@ -1,7 +1,7 @@
 import type { Decoder } from "../../../models/decoder/decoder.ts";
 import type { TensorMap } from "../../../models/parameters/parameters.ts";
 import { readSafetensors, writeSafetensors } from "../../../models/safetensors/safetensors.ts";
-import type { PolicyModel } from "./policy_batch.ts";
+import type { PolicyModel } from "./batch.ts";
 
 /** The model that the policy started from, or one that follows it slowly: what the KL divergence is measured from. */
 export interface ReferencePolicy<M> {

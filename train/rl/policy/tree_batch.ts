@@ -2,7 +2,7 @@ import { groupSize, packGroups } from "../../../data/packing/group_batches.ts";
 import type { Decoder } from "../../../models/decoder/decoder.ts";
 import { PackedGroupsBuffer } from "../../../models/packing/packed_groups.ts";
 import { actionLogProbs } from "../../../models/losses/policy_gradient.ts";
-import { actionValues, type PolicyBatch, type PolicyPacking } from "./policy_batch.ts";
+import { actionValues, type PolicyBatch, type PolicyPacking } from "./batch.ts";
 
 /** Groups of a decoder as packed trees: a prompt is computed once, its completions branch off. */
 export const treePacking: PolicyPacking<Decoder> = {

@@ -11,8 +11,8 @@ import { buildTrie } from "../../../../sid/trie.ts";
 import { policyObjective } from "../../../../train/rl/objectives/objective.ts";
 import { objectiveMethod } from "../../../../train/rl/objectives/by_name.ts";
 import { pairPacking } from "../../../../train/rl/policy/pair_batch.ts";
-import type { PolicyGroup } from "../../../../train/rl/policy/policy_batch.ts";
-import { PolicyUpdate, type UpdateStatistics } from "../../../../train/rl/policy/policy_update.ts";
+import type { PolicyGroup } from "../../../../train/rl/policy/batch.ts";
+import { PolicyUpdate, type UpdateStatistics } from "../../../../train/rl/policy/update.ts";
 import { loadT5 } from "../../../models/encoder_decoder/t5_golden.ts";
 
 /** Codewords of each level. */

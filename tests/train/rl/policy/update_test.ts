@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Decoder } from "../../../../models/decoder/decoder.ts";
 import { Optimizer } from "../../../../models/optimizer/optimizer.ts";
-import type { PolicyGroup } from "../../../../train/rl/policy/policy_batch.ts";
+import type { PolicyGroup } from "../../../../train/rl/policy/batch.ts";
 import { policyObjective } from "../../../../train/rl/objectives/objective.ts";
 import { objectiveMethod } from "../../../../train/rl/objectives/by_name.ts";
 import {
@@ -9,7 +9,7 @@ import {
   type PolicyUpdateOptions,
   type PolicyUpdateParts,
   type UpdateStatistics,
-} from "../../../../train/rl/policy/policy_update.ts";
+} from "../../../../train/rl/policy/update.ts";
 import { treePacking } from "../../../../train/rl/policy/tree_batch.ts";
 import { sharedDevice, tensorsOf, tinyConfig, tinyDecoder } from "../../../models/decoder/tiny.ts";
 import {

@@ -18,7 +18,7 @@ import type {
   PolicyGroup,
   PolicyModel,
   PolicyPacking,
-} from "./policy_batch.ts";
+} from "./batch.ts";
 import type { ReferencePolicy } from "./reference.ts";
 
 /** What an update computes with. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { objectiveMethod } from "../../../../train/rl/objectives/by_name.ts";
-import { policyGroups } from "../../../../train/rl/policy/policy_groups.ts";
+import { policyGroups } from "../../../../train/rl/policy/groups.ts";
 import type { Answer, AnswerGroup } from "../../../../train/rl/rollout.ts";
 import type { GroupScore } from "../../../../train/rl/reward_set.ts";
 

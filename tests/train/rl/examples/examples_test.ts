@@ -11,7 +11,7 @@ import { genrecTemplates } from "../../../../prompts/built_in.ts";
 import { textPrompts } from "../../../../prompts/text.ts";
 import type { TextPromptsOptions } from "../../../../prompts/text_options.ts";
 import { SidVocabulary } from "../../../../sid/tokens.ts";
-import { rlExamples, type RlRun } from "../../../../train/rl/examples/rl_examples.ts";
+import { rlExamples, type RlRun } from "../../../../train/rl/examples/examples.ts";
 import type { RlExampleSettings } from "../../../../train/rl/examples/settings.ts";
 import { realData } from "../../../data/downloaded.ts";
 import { promptsOf, smallShop, tinyTokenizer, workshop } from "../../../prompts/workshop.ts";

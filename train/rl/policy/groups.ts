@@ -2,7 +2,7 @@ import { groupAdvantages, levelAdvantages } from "../advantages.ts";
 import { actionWeights, type ObjectiveMethod } from "../objectives/objective.ts";
 import type { GroupScore } from "../reward_set.ts";
 import type { RlConfig } from "../config.ts";
-import type { PolicyGroup } from "./policy_batch.ts";
+import type { PolicyGroup } from "./batch.ts";
 import type { AnswerGroup, Rollout } from "../rollout.ts";
 
 /**
