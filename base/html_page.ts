@@ -33,7 +33,7 @@ export function escapeHtml(text: string): string {
 }
 
 /** A whole number with thin spaces between thousands. */
-export function grouped(count: number): string {
+export function withThousands(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 }
 

@@ -1,4 +1,4 @@
-import { details, escapeHtml, grouped, htmlPage, section, table, tiles } from "../../base/html_page.ts";
+import { details, escapeHtml, htmlPage, section, table, tiles, withThousands } from "../../base/html_page.ts";
 import { percent } from "../../base/round.ts";
 import type { CatalogueReport, CollisionGroup, NamedItem, NeighbourExample } from "./catalogue.ts";
 import { CODES_LISTED, hueOf, itemMap, plainSid, purityBars, usageCurve } from "./html_charts.ts";
@@ -23,7 +23,7 @@ export interface SidReportFile extends CatalogueReport {
 /** A web page of the report: one file, no script, nothing fetched. */
 export function htmlReport(report: SidReportFile): string {
   const { method, items, embeddings, levels } = report;
-  const title = `Semantic IDs of ${grouped(items)} items`;
+  const title = `Semantic IDs of ${withThousands(items)} items`;
   const body = [
     `<header><h1>${title}</h1><p class="quiet">${escapeHtml(method)}, ${levels.length} levels, from ` +
     `${escapeHtml(embeddings)}</p></header>`,
@@ -44,9 +44,9 @@ function facts(
 ): [value: string, label: string][] {
   const depth = Object.keys(lengths).map(Number);
   return [
-    [grouped(distinct), `different SIDs of ${grouped(items)} items`],
+    [withThousands(distinct), `different SIDs of ${withThousands(items)} items`],
     [percent(beforePolicy.collisionRate), "collide as coded"],
-    [percent(collisionRate), `collide after ${policy}, which changed ${grouped(changed)}`],
+    [percent(collisionRate), `collide after ${policy}, which changed ${withThousands(changed)}`],
     [depth.length === 1 ? `${depth[0]}` : `${Math.min(...depth)}\u2013${Math.max(...depth)}`, "codes a SID"],
     [percent(unexplained.at(-1)!), "of the variance is not in the codes"],
   ];
@@ -54,7 +54,7 @@ function facts(
 
 function warnings({ warnings, zeroRows }: SidReportFile): string {
   const lacking = Object.entries(zeroRows).map(([file, rows]) =>
-    `${grouped(rows.length)} items have no vector in ${file}, such as ${
+    `${withThousands(rows.length)} items have no vector in ${file}, such as ${
       rows.slice(0, 5).join(", ")
     }: what else is ` +
     "known of them decides their codes"
@@ -72,7 +72,7 @@ function warnings({ warnings, zeroRows }: SidReportFile): string {
 function codebooks({ levels, codewordItems, unexplained }: SidReportFile): string {
   const rows = levels.map(({ level, items, used, codebookSize, usage, gini, perplexity, entropy }, l) => [
     level,
-    grouped(items),
+    withThousands(items),
     `<span class="meter"><i style="width:${(100 * usage).toFixed(0)}%"></i></span>${used} of ${codebookSize}`,
     gini.toFixed(2),
     entropy.toFixed(2),
@@ -97,7 +97,7 @@ function map(report: SidReportFile): string {
   const legend = clusters.slice(0, CODES_LISTED).map(({ token, items, words }, rank) => {
     const name = `<span class="quiet">${escapeHtml(words.join(", "))}</span>`;
     return `<li><span class="dot" style="--hue:${hueOf(rank)}"></span><code>${plainSid(token)}</code> ` +
-      `${grouped(items)} items ${name}</li>`;
+      `${withThousands(items)} items ${name}</li>`;
   });
   const more = clusters.length > CODES_LISTED
     ? ` The ${CODES_LISTED} largest of ${clusters.length} first codes are listed, the others drawn faintly.`
@@ -132,7 +132,7 @@ function neighbours(examples: readonly NeighbourExample[]): string {
     }</code></p>` +
     `<dl>${
       groups.map(({ shared, count, nearest }) =>
-        `<dt>${shared === 1 ? "1 code" : `${shared} codes`} shared with ${grouped(count)} ${
+        `<dt>${shared === 1 ? "1 code" : `${shared} codes`} shared with ${withThousands(count)} ${
           count === 1 ? "item" : "items, nearest"
         }</dt>${
           nearest.map(({ title, sid }) => `<dd>${escapeHtml(title)} <code>${plainSid(sid)}</code></dd>`).join(
@@ -211,5 +211,7 @@ function named({ item, title }: NamedItem): string {
 }
 
 function listed(which: string, shown: number, total: number): string {
-  return shown === total ? grouped(total) : `the ${which} ${grouped(shown)} of ${grouped(total)}`;
+  return shown === total
+    ? withThousands(total)
+    : `the ${which} ${withThousands(shown)} of ${withThousands(total)}`;
 }

@@ -1,4 +1,4 @@
-import { escapeHtml, grouped } from "../../base/html_page.ts";
+import { escapeHtml, withThousands } from "../../base/html_page.ts";
 import { percent } from "../../base/round.ts";
 import type { CatalogueReport } from "./catalogue.ts";
 import type { PrefixPurity } from "./purity.ts";
@@ -42,7 +42,9 @@ export function usageCurve(level: string, counts: readonly number[], codebookSiz
 export function purityBars(prefixes: readonly PrefixPurity[]): string {
   const rows = prefixes.map(({ codes, purity, chance, groups, items }) => {
     const width = (share: number) => `${(100 * share).toFixed(1)}%`;
-    const label = `${grouped(items)} items in ${grouped(groups)} groups; by chance ${percent(chance)}`;
+    const label = `${withThousands(items)} items in ${withThousands(groups)} groups; by chance ${
+      percent(chance)
+    }`;
     return `<span>first ${
       codes === 1 ? "code" : `${codes} codes`
     }</span><div class="track" title="${label}">` +

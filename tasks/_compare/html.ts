@@ -1,4 +1,4 @@
-import { details, escapeHtml, grouped, htmlPage, section, table, tiles } from "../../base/html_page.ts";
+import { details, escapeHtml, htmlPage, section, table, tiles, withThousands } from "../../base/html_page.ts";
 import { direction, type MetricDifference, verdictK } from "../../eval/compare.ts";
 import { costChart, type CostPoint, intervalChart } from "./charts.ts";
 import css from "./page.css" with { type: "text" };
@@ -40,7 +40,7 @@ function facts(report: SystemsReport): [value: string, label: string][] {
   return [
     [best.ndcg[k].mean.toFixed(4), `best NDCG@${k}, ${best.name}`],
     [`${better} of ${report.systems.length - 1}`, `others are better than ${report.baseline}`],
-    [grouped(report.users), `users of ${report.split}`],
+    [withThousands(report.users), `users of ${report.split}`],
     [String(runs), "evaluations"],
   ];
 }

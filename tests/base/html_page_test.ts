@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { details, escapeHtml, grouped, htmlPage, section, table, tiles } from "../../base/html_page.ts";
+import { details, escapeHtml, htmlPage, section, table, tiles, withThousands } from "../../base/html_page.ts";
 import { percent } from "../../base/round.ts";
 
-Deno.test("grouped(), percent() and escapeHtml() write numbers and text for pages", () => {
-  assert.deepEqual([12, 3686, 1234567].map(grouped), ["12", "3\u202f686", "1\u202f234\u202f567"]);
+Deno.test("withThousands(), percent() and escapeHtml() write numbers and text for pages", () => {
+  assert.deepEqual([12, 3686, 1234567].map(withThousands), ["12", "3\u202f686", "1\u202f234\u202f567"]);
   assert.equal(percent(0.1234), "12.3 %");
   assert.equal(escapeHtml(`<a href="x">'&'</a>`), "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;&lt;/a&gt;");
 });
