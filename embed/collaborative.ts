@@ -1,37 +1,27 @@
 import { z } from "zod";
+import { count, share } from "../base/fields.ts";
 import { UserError } from "../base/user_error.ts";
 import { truncatedSvd } from "./text/truncated_svd.ts";
 import { positiveMutualInformation } from "./text/co_occurrence.ts";
 import type { HistoryProvider } from "./provider.ts";
+import type { CollaborativeConfig } from "./settings.generated.ts";
 import { reducedRows } from "./text/reduced_rows.ts";
 
-/** Settings of {@link collaborativeProvider}. */
-export interface CollaborativeConfig {
-  /** Numbers a vector, D. Default: 128. */
-  dim: number;
-  /** Items at most this many places apart in a history count as bought together. Default: 3. */
-  window: number;
-  /** Exponent of the counts of contexts. Default: 0.75. */
-  contextSmoothing: number;
-  /** Exponent of the singular values. Default: 0.75. */
-  singularPower: number;
-  /** Seed of the decomposition. Default: 42. */
-  seed: number;
-}
+export type { CollaborativeConfig };
 
-const fields = {
-  dim: z.int().min(1).max(1024).default(128).describe("numbers a vector"),
-  window: z.int().min(1).max(1000).default(3).describe(
+const Config = z.strictObject({
+  dim: count().max(1024).default(128).describe("numbers a vector"),
+  window: count().max(1000).default(3).describe(
     "items at most this many places apart in a history count as bought together",
   ),
-  contextSmoothing: z.number().min(0).max(1).default(0.75).describe(
+  contextSmoothing: share.default(0.75).describe(
     "exponent of the counts of contexts, below 1 against rare ones",
   ),
-  singularPower: z.number().min(0).max(1).default(0.75).describe(
+  singularPower: share.default(0.75).describe(
     "exponent of the singular values: 0 gives all directions one weight",
   ),
-  seed: z.int().min(0).default(42).describe("seed of random starts"),
-} satisfies { [K in keyof CollaborativeConfig]: z.ZodType<CollaborativeConfig[K]> };
+  seed: count(0).default(42).describe("seed of random starts"),
+}).describe("Settings of `collaborative`.");
 
 /**
  * Items by what they are bought with: positive pointwise mutual information of neighbours in train histories, reduced
@@ -40,7 +30,7 @@ const fields = {
 export const collaborativeProvider: HistoryProvider<CollaborativeConfig> = {
   input: "histories",
   name: "collaborative",
-  Config: z.strictObject(fields),
+  Config,
   async embed(context, input, { dim, window, contextSmoothing, singularPower, seed }, onProgress) {
     const information = positiveMutualInformation(input, { window, contextSmoothing });
     const { offsets, rows } = information;

@@ -4,23 +4,19 @@ import { readMatrix } from "../base/npy.ts";
 import { UserError } from "../base/user_error.ts";
 import type { FileProvider } from "./provider.ts";
 
-/** Settings of {@link npyProvider}. */
-export interface NpyConfig {
-  /** A `.npy` file of shape (items, dim). */
-  from: string;
-}
-
-const fields = {
+const Config = z.strictObject({
   from: z.string().default("").describe(
     "file of shape (items, dim) that another program made; row r is item r, or the r-th id of FILE.ids.json",
   ),
-} satisfies { [K in keyof NpyConfig]: z.ZodType<NpyConfig[K]> };
+});
+/** Settings of {@link npyProvider}. */
+export type NpyConfig = z.output<typeof Config>;
 
 /** Vectors from a file, checked. An id list beside it says which item each row is; without one, row r is item r. */
 export const npyProvider: FileProvider<NpyConfig> = {
   input: "file",
   name: "npy",
-  Config: z.strictObject(fields),
+  Config,
   async load(files, ids, { from }) {
     if (from === "") {
       throw new UserError("Cannot use provider npy without a file. Name one with --from FILE.npy");

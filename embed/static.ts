@@ -1,50 +1,36 @@
 import { z } from "zod";
+import { count, share } from "../base/fields.ts";
 import { UserError } from "../base/user_error.ts";
 import { truncatedSvd } from "./text/truncated_svd.ts";
 import type { EmbeddingContext, TextEmbedder, TextProvider } from "./provider.ts";
+import type { StaticConfig } from "./settings.generated.ts";
 import { reducedRows } from "./text/reduced_rows.ts";
 import { smoothInverseFrequency } from "./text/sif.ts";
 import { tfidf } from "./text/tfidf.ts";
 import { packagedVectors, readWordVectors } from "./text/word_vectors.ts";
 
 /** How {@link staticProvider} makes vectors. */
-export type StaticEngine = "tfidf" | "word-vectors";
+export type StaticEngine = StaticConfig["engine"];
 
-/** Settings of {@link staticProvider}. */
-export interface StaticConfig {
-  /** Default: "tfidf". */
-  engine: StaticEngine;
-  /** tfidf: numbers a vector, D. Default: 128. */
-  dim: number;
-  /** tfidf: terms are hashed to 2^hashBits buckets. Default: 17. */
-  hashBits: number;
-  /** tfidf: length of the runs of letters that are terms beside the words, 0 for words alone. Default: 3. */
-  letters: number;
-  /** tfidf: exponent of the singular values, 1 keeps distances of the terms, 0 gives all directions one weight. Default: 0.75. */
-  singularPower: number;
-  /** tfidf: seed of the hash and of the decomposition. Default: 42. */
-  seed: number;
-  /** word-vectors: file in the text form of GloVe. Default: none, English ones from npm. */
-  wordVectors: string;
-}
+export type { StaticConfig };
 
-const fields = {
+const Config = z.strictObject({
   engine: z.enum(["tfidf", "word-vectors"]).default("tfidf").describe(
     "tfidf: terms of the texts; word-vectors: vectors of their words;",
   ),
-  dim: z.int().min(1).max(1024).default(128).describe("numbers a vector"),
-  hashBits: z.int().min(8).max(20).default(17).describe("tfidf: terms are hashed to 2^n buckets"),
-  letters: z.int().min(0).max(8).default(3).describe(
+  dim: count().max(1024).default(128).describe("numbers a vector"),
+  hashBits: count(8).max(20).default(17).describe("tfidf: terms are hashed to 2^n buckets"),
+  letters: count(0).max(8).default(3).describe(
     "tfidf: length of the runs of letters that are terms beside the words, 0 for words alone",
   ),
-  singularPower: z.number().min(0).max(1).default(0.75).describe(
+  singularPower: share.default(0.75).describe(
     "exponent of the singular values: 0 gives all directions one weight",
   ),
-  seed: z.int().min(0).default(42).describe("seed of random starts"),
+  seed: count(0).default(42).describe("seed of random starts"),
   wordVectors: z.string().default("").describe(
     "word-vectors: file in the text form of GloVe or word2vec (default: English ones, 110 MB from npm)",
   ),
-} satisfies { [K in keyof StaticConfig]: z.ZodType<StaticConfig[K]> };
+}).describe("Settings of `static`.");
 
 /**
  * Vectors of texts without a language model. Engine tfidf is latent semantic analysis (Deerwester et al. 1990): TF-IDF
@@ -54,7 +40,7 @@ const fields = {
 export const staticProvider: TextProvider<StaticConfig> = {
   input: "text",
   name: "static",
-  Config: z.strictObject(fields),
+  Config,
   async open(context, config) {
     if (config.engine === "tfidf") return semanticAnalysis(context, config);
     const { wordVectors } = config;

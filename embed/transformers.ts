@@ -2,27 +2,17 @@ import { z } from "zod";
 import { UserError } from "../base/user_error.ts";
 import { Tokenizer } from "../models/tokenizer/tokenizer.ts";
 import type { EmbeddingContext, TextEmbedder, TextProvider } from "./provider.ts";
-import {
-  pool,
-  readModelJson,
-  type SentenceConfig,
-  sentenceFields,
-  sentenceSettings,
-} from "./text/sentence_model.ts";
+import { pool, readModelJson, sentenceFields, sentenceSettings } from "./text/sentence_model.ts";
 import { textEncoder } from "./text/encoder.ts";
 import { scaleToUnitRows } from "./text/unit_rows.ts";
 
-/** Settings of {@link transformersProvider}. */
-export interface TransformersConfig extends SentenceConfig {
-  /** File in the model's directory or its folder onnx/. Default: "model.onnx". */
-  onnxFile: string;
-}
-
-const fields = {
+const Config = z.strictObject({
   ...sentenceFields,
   onnxFile: z.string().regex(/^[^/]+\.onnx$/, "expected a file name that ends in .onnx").default("model.onnx")
     .describe("file to run, in the model's directory or its folder onnx/"),
-} satisfies { [K in keyof Required<TransformersConfig>]: z.ZodType<TransformersConfig[K]> };
+});
+/** Settings of {@link transformersProvider}. */
+export type TransformersConfig = z.output<typeof Config>;
 
 /**
  * Any encoder that was exported to ONNX, such as all-MiniLM or bge, run by transformers.js. Reads the directory
@@ -31,7 +21,7 @@ const fields = {
 export const transformersProvider: TextProvider<TransformersConfig> = {
   input: "text",
   name: "transformers.js",
-  Config: z.strictObject(fields),
+  Config,
   async open(context, config) {
     const { model: folder } = config;
     if (folder === "") {

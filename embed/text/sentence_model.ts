@@ -1,28 +1,13 @@
 import { z } from "zod";
 import { parseJson } from "../../base/json.ts";
 import type { ReadFiles } from "../../base/files/disk.ts";
+import { count } from "../../base/fields.ts";
 import { UserError } from "../../base/user_error.ts";
 
 /** How the vectors of a text's tokens become the vector of the text. */
 export type Pooling = "mean" | "last" | "cls";
 
 /** Settings that all providers with a language model share. */
-export interface SentenceConfig {
-  /** Directory of the model. */
-  model: string;
-  /** Mean over the tokens, the last or the first of them; "auto" as the directory says, else mean. Default: "auto". */
-  pooling: Pooling | "auto";
-  /** Most tokens a text. Default: as the directory says, else 2048, but no more than the model has positions. */
-  maxLength?: number;
-  /** Scale vectors to length 1. Default: true. */
-  normalize: boolean;
-  /** Instruction before every text. Default: none. */
-  prefix: string;
-  /** Tokens that the model computes at a time. Default: 8192. */
-  batchTokens: number;
-}
-
-/** Flags of {@link SentenceConfig}. */
 export const sentenceFields = {
   model: z.string().default("").describe(
     "Hugging Face directory of the model",
@@ -30,13 +15,15 @@ export const sentenceFields = {
   pooling: z.enum(["auto", "mean", "last", "cls"]).default("auto").describe(
     "vector of a text from those of its tokens, auto as the model's directory says, else mean:",
   ),
-  maxLength: z.int().min(1).optional().describe(
+  maxLength: count().optional().describe(
     "tokens a text is cut to (default: the model's own, at most 2048)",
   ),
   normalize: z.boolean().default(true).describe("scale vectors to length 1"),
   prefix: z.string().default("").describe("instruction to the model before every text"),
-  batchTokens: z.int().min(1).default(8192).describe("tokens that the model computes at a time"),
-} satisfies { [K in keyof Required<SentenceConfig>]: z.ZodType<SentenceConfig[K]> };
+  batchTokens: count().default(8192).describe("tokens that the model computes at a time"),
+};
+/** {@link sentenceFields} with all values. */
+export type SentenceConfig = z.output<z.ZodObject<typeof sentenceFields>>;
 
 /** What {@link SentenceConfig} comes to for one model. */
 export interface SentenceSettings {

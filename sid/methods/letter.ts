@@ -1,41 +1,28 @@
 import { z } from "zod";
+import { count, weight } from "../../base/fields.ts";
 import { UserError } from "../../base/user_error.ts";
 import { CodewordDiversity } from "../quantizer/codeword_diversity.ts";
 import { CollaborativeAlignment } from "../quantizer/collaborative_alignment.ts";
 import { checkEmbeddings, checkEnoughItems, type Embeddings } from "../embeddings.ts";
 import type { SidInput, SidMethod } from "../method.ts";
-import { type QuantizerConfig, quantizerFields } from "../quantizer/config.ts";
+import { quantizerFields } from "../quantizer/config.ts";
+import { codebookSize, contrastTemperature, levels } from "../fields.ts";
+import type { LetterConfig } from "../settings.generated.ts";
 import type { QuantizerHooks } from "../quantizer/hooks.ts";
 import { encodeQuantizer, fitQuantizer } from "./rq_vae.ts";
 
-/** Settings of {@link letter}; `letter.Config.parse({})` fills in the defaults. */
-export interface LetterConfig extends QuantizerConfig {
-  /** Codebooks L, one a token of the SID. Default: 3. */
-  levels: number;
-  /** Codewords K in each codebook. Default: 256. */
-  codebookSize: number;
-  /** Weight α of the alignment with collaborative vectors. Default: 0.1. */
-  alignmentWeight: number;
-  /** Temperature of the alignment. Default: 0.1. */
-  temperature: number;
-  /** Weight β of the diversity of codewords. Default: 1e-4. */
-  diversityWeight: number;
-  /** Clusters of the codewords of a level. Default: 10. */
-  clusters: number;
-  /** Epochs between clusterings. Default: 10. */
-  clusterEpochs: number;
-}
+export type { LetterConfig };
 
-const fields = {
-  levels: z.int().min(1).max(8).default(3).describe("codebooks, one a token of the SID"),
-  codebookSize: z.int().min(2).max(4096).default(256).describe("codewords in each codebook"),
-  alignmentWeight: z.number().min(0).default(0.1).describe("weight of the alignment with --collab"),
-  temperature: z.number().positive().default(0.1).describe("temperature of the contrastive loss"),
-  diversityWeight: z.number().min(0).default(1e-4).describe("weight of the diversity of codewords"),
-  clusters: z.int().min(1).default(10).describe("clusters of the codewords of a level, for the diversity"),
-  clusterEpochs: z.int().min(1).default(10).describe("epochs between clusterings"),
+const Config = z.strictObject({
+  levels: levels(),
+  codebookSize: codebookSize(4096),
+  alignmentWeight: weight.default(0.1).describe("weight of the alignment with --collab"),
+  temperature: contrastTemperature,
+  diversityWeight: weight.default(1e-4).describe("weight of the diversity of codewords"),
+  clusters: count().default(10).describe("clusters of the codewords of a level, for the diversity"),
+  clusterEpochs: count().default(10).describe("epochs between clusterings"),
   ...quantizerFields,
-} satisfies { [K in keyof LetterConfig]: z.ZodType<LetterConfig[K]> };
+}).describe("Settings of `letter`.");
 
 /**
  * LETTER (Wang et al. 2024, arXiv:2405.07314): an RQ-VAE whose quantised latents are aligned with collaborative vectors
@@ -44,7 +31,7 @@ const fields = {
  */
 export const letter: SidMethod<LetterConfig> = {
   name: "letter",
-  Config: z.strictObject(fields),
+  Config,
   needs: ["collaborative"],
   async fit(device, input, config, onProgress) {
     const codebookSizes = new Array<number>(config.levels).fill(config.codebookSize);

@@ -1,24 +1,19 @@
 import { z } from "zod";
+import { count } from "../../base/fields.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { describeCodes } from "../kmeans/additive_beam.ts";
 import { checkEmbeddings, type Embeddings } from "../embeddings.ts";
+import { levels } from "../fields.ts";
 import type { SidCodes, SidMethod, SidModel } from "../method.ts";
+import type { OpqConfig } from "../settings.generated.ts";
 import { PointBlocks } from "../kmeans/point_blocks.ts";
 import { applyRotation, partOf, trainProduct, turnedBack } from "../kmeans/product_quantizer.ts";
 import { checkCodebookWidth, codebookName, encodeResidual, subtractCodewords } from "../kmeans/residuals.ts";
 import type { Rotation } from "../kmeans/rotation.ts";
-import { residualKmeans, type RqKmeansConfig, rqKmeansFields } from "./rq_kmeans.ts";
+import { residualKmeans, rqKmeansFields } from "./rq_kmeans.ts";
 
-/** Settings of {@link opq}. */
-export interface OpqConfig extends RqKmeansConfig {
-  /** Last levels, that code parts of the remainder instead of the remainder. Default: 2. */
-  productLevels: number;
-  /** Most dimensions of the rotated remainder. Default: 128. */
-  rotatedDim: number;
-  /** Updates of the rotation. Default: 20. */
-  rotations: number;
-}
+export type { OpqConfig };
 
 const ROTATION = "rotation";
 
@@ -32,15 +27,15 @@ export const opq: SidMethod<OpqConfig> = {
   name: "opq",
   Config: z.strictObject({
     ...rqKmeansFields,
-    levels: z.int().min(1).max(8).default(4).describe("codebooks, one a token of the SID"),
-    productLevels: z.int().min(1).max(7).default(2).describe(
+    levels: levels(4),
+    productLevels: count().max(7).default(2).describe(
       "last levels, that code parts of the remainder side by side",
     ),
-    rotatedDim: z.int().min(1).max(512).default(128).describe("most dimensions of the rotated remainder"),
-    rotations: z.int().min(0).default(20).describe("updates of the rotation"),
+    rotatedDim: count().max(512).default(128).describe("most dimensions of the rotated remainder"),
+    rotations: count(0).default(20).describe("updates of the rotation"),
   }).refine(({ levels, productLevels }) => productLevels < levels, {
     error: "--product-levels must be less than --levels: the first levels code residuals",
-  }),
+  }).describe("Settings of `opq`."),
   async fit(device, { embeddings }, config, onProgress) {
     const { levels, productLevels, iterations, starts, rotations } = config;
     const { rows, dim } = embeddings;

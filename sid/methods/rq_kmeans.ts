@@ -1,40 +1,27 @@
 import { z } from "zod";
+import { count, weight } from "../../base/fields.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { bestOfStarts } from "../kmeans/best_of_starts.ts";
 import { checkEmbeddings, checkEnoughItems, type Embeddings } from "../embeddings.ts";
 import { progressiveStart } from "../kmeans/start.ts";
 import { lloyd } from "../kmeans/lloyd.ts";
 import type { SidFit, SidMethod, SidProgress } from "../method.ts";
+import { codebookSize, levels } from "../fields.ts";
+import type { RqKmeansConfig } from "../settings.generated.ts";
 import { PointBlocks } from "../kmeans/point_blocks.ts";
 import { encodeResidual, fitResidual, type Level } from "../kmeans/residuals.ts";
 
-/** Settings of {@link rqKmeans}; `rqKmeans.Config.parse({})` fills in the defaults. */
-export interface RqKmeansConfig {
-  /** Codebooks L, one a token of the SID. Default: 3. */
-  levels: number;
-  /** Codewords K in each codebook. Default: 256. */
-  codebookSize: number;
-  /** Most updates of the codewords of a level. Default: 25. */
-  iterations: number;
-  /** Relative fall of the error below which a level is done. Default: 1e-4. */
-  tolerance: number;
-  /** Starts of each level, of which the one of least error is kept. Default: 3. */
-  starts: number;
-  /** Seed of the starts. Default: 42. */
-  seed: number;
-}
+export type { RqKmeansConfig };
 
 /** Settings that all methods built on residual k-means share. */
 export const rqKmeansFields = {
-  levels: z.int().min(1).max(8).default(3).describe("codebooks, one a token of the SID"),
-  codebookSize: z.int().min(2).max(16384).default(256).describe("codewords in each codebook"),
-  iterations: z.int().min(1).default(25).describe("most updates of the codewords of a level"),
-  tolerance: z.number().min(0).default(1e-4).describe(
-    "relative fall of the error below which a level is done",
-  ),
-  starts: z.int().min(1).default(3).describe("starts of each level; the one of least error is kept"),
-  seed: z.int().min(0).default(42).describe("seed of the starts"),
-} satisfies { [K in keyof RqKmeansConfig]: z.ZodType<RqKmeansConfig[K]> };
+  levels: levels(),
+  codebookSize: codebookSize(),
+  iterations: count().default(25).describe("most updates of the codewords of a level"),
+  tolerance: weight.default(1e-4).describe("relative fall of the error below which a level is done"),
+  starts: count().default(3).describe("starts of each level; the one of least error is kept"),
+  seed: count(0).default(42).describe("seed of the starts"),
+};
 
 /**
  * Residual k-means: level l clusters what the codewords of the levels before leave over of each item. Progressive
@@ -42,7 +29,7 @@ export const rqKmeansFields = {
  */
 export const rqKmeans: SidMethod<RqKmeansConfig> = {
   name: "rqkmeans",
-  Config: z.strictObject(rqKmeansFields),
+  Config: z.strictObject(rqKmeansFields).describe("Settings of `rqkmeans`."),
   fit: (device, { embeddings }, config, onProgress) => residualKmeans(device, embeddings, config, onProgress),
   encode: encodeResidual,
 };

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { count } from "../../base/fields.ts";
 import { shuffledOrder } from "../../base/shuffle.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import {
@@ -12,15 +13,12 @@ import {
 import type { Embeddings } from "../embeddings.ts";
 import { means } from "../kmeans/start.ts";
 import type { SidMethod } from "../method.ts";
+import type { RqKmeansBalancedConfig } from "../settings.generated.ts";
 import { PointBlocks } from "../kmeans/point_blocks.ts";
 import { encodeResidual, type Level } from "../kmeans/residuals.ts";
-import { residualKmeans, type RqKmeansConfig, rqKmeansFields } from "./rq_kmeans.ts";
+import { residualKmeans, rqKmeansFields } from "./rq_kmeans.ts";
 
-/** Settings of {@link rqKmeansBalanced}. */
-export interface RqKmeansBalancedConfig extends RqKmeansConfig {
-  /** Most rounds of Sinkhorn's algorithm a level. Default: 100. */
-  sinkhornIterations: number;
-}
+export type { RqKmeansBalancedConfig };
 
 /** Costs of up to so many numbers are kept between rounds, larger ones computed again: 512 MiB. */
 const KEPT_COSTS = 2 ** 27;
@@ -34,8 +32,8 @@ export const rqKmeansBalanced: SidMethod<RqKmeansBalancedConfig> = {
   name: "rqkmeans-balanced",
   Config: z.strictObject({
     ...rqKmeansFields,
-    sinkhornIterations: z.int().min(1).default(100).describe("most rounds of Sinkhorn's algorithm a level"),
-  }),
+    sinkhornIterations: count().default(100).describe("most rounds of Sinkhorn's algorithm a level"),
+  }).describe("Settings of `rqkmeans-balanced`."),
   fit: (device, { embeddings }, config, onProgress) =>
     residualKmeans(
       device,

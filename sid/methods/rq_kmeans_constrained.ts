@@ -1,20 +1,16 @@
 import { z } from "zod";
+import { count, weight } from "../../base/fields.ts";
 import { UserError } from "../../base/user_error.ts";
 import { bestOfStarts } from "../kmeans/best_of_starts.ts";
 import { constrainedKmeans } from "../assignment/constrained_kmeans.ts";
 import { checkEmbeddings, checkEnoughItems } from "../embeddings.ts";
 import { kmeansPlusPlus } from "../kmeans/start.ts";
 import type { SidMethod } from "../method.ts";
+import type { RqKmeansConstrainedConfig } from "../settings.generated.ts";
 import { encodeResidual, fitResidual } from "../kmeans/residuals.ts";
-import { type RqKmeansConfig, rqKmeansFields } from "./rq_kmeans.ts";
+import { rqKmeansFields } from "./rq_kmeans.ts";
 
-/** Settings of {@link rqKmeansConstrained}. */
-export interface RqKmeansConstrainedConfig extends RqKmeansConfig {
-  /** Least items of a codeword on its level; 0: items / codewords - 1, at least 1. Default: 0. */
-  minSize: number;
-  /** Most items of a codeword on its level; 0: items / codewords + 1. Default: 0. */
-  maxSize: number;
-}
+export type { RqKmeansConstrainedConfig };
 
 /**
  * Residual k-means in which every codeword of every level codes about as many items as any other, at the least error
@@ -25,14 +21,12 @@ export const rqKmeansConstrained: SidMethod<RqKmeansConstrainedConfig> = {
   name: "rqkmeans-constrained",
   Config: z.strictObject({
     ...rqKmeansFields,
-    iterations: z.int().min(1).default(100).describe("most updates of the codewords of a level"),
-    tolerance: z.number().min(0).default(1e-5).describe(
-      "relative fall of the error below which a level is done",
-    ),
-    starts: z.int().min(1).default(1).describe("starts of each level; the one of least error is kept"),
-    minSize: z.int().min(0).default(0).describe("least items of a codeword; 0: items / codewords - 1"),
-    maxSize: z.int().min(0).default(0).describe("most items of a codeword; 0: items / codewords + 1"),
-  }),
+    iterations: count().default(100).describe("most updates of the codewords of a level"),
+    tolerance: weight.default(1e-5).describe("relative fall of the error below which a level is done"),
+    starts: count().default(1).describe("starts of each level; the one of least error is kept"),
+    minSize: count(0).default(0).describe("least items of a codeword; 0: items / codewords - 1"),
+    maxSize: count(0).default(0).describe("most items of a codeword; 0: items / codewords + 1"),
+  }).describe("Settings of `rqkmeans-constrained`."),
   async fit(device, { embeddings }, config, onProgress) {
     const { levels, codebookSize, iterations, tolerance, starts, seed } = config;
     const { rows, dim } = embeddings;

@@ -4,35 +4,29 @@ import type { TensorMap } from "../../models/parameters/parameters.ts";
 import type { RqVaeShape } from "../../models/quantizer/rq_vae.ts";
 import { checkEmbeddings, checkEnoughItems, type Embeddings } from "../embeddings.ts";
 import type { SidFit, SidInput, SidMethod, SidProgress } from "../method.ts";
+import { codebookSize, levels } from "../fields.ts";
+import { learningRate } from "../../models/optimizer/fields.ts";
+import type { RqKmeansPlusConfig } from "../settings.generated.ts";
 import { fitNormalizer, normalize } from "../normalize.ts";
-import { type QuantizerConfig, quantizerFields, quantizerShape } from "../quantizer/config.ts";
+import { quantizerFields, quantizerShape } from "../quantizer/config.ts";
 import { trainQuantizer } from "../quantizer/training.ts";
 import { rqKmeans } from "./rq_kmeans.ts";
 import { rqKmeansConstrained } from "./rq_kmeans_constrained.ts";
 import { encodeQuantizer, fittedQuantizer } from "./rq_vae.ts";
 
-/** Settings of {@link rqKmeansPlus}; `rqKmeansPlus.Config.parse({})` fills in the defaults. */
-export interface RqKmeansPlusConfig
-  extends Omit<QuantizerConfig, "latentDim" | "codebookStart" | "startIterations"> {
-  /** Method whose codebooks training starts from. Default: rqkmeans-constrained. */
-  start: "rqkmeans" | "rqkmeans-constrained";
-  /** Codebooks L, one a token of the SID. Default: 3. */
-  levels: number;
-  /** Codewords K in each codebook. Default: 256. */
-  codebookSize: number;
-}
+export type { RqKmeansPlusConfig };
 
 const { latentDim: _latentDim, codebookStart: _start, startIterations: _iterations, ...shared } =
   quantizerFields;
-const fields = {
+const Config = z.strictObject({
   start: z.enum(["rqkmeans", "rqkmeans-constrained"]).default("rqkmeans-constrained").describe(
     "method whose codebooks training starts from",
   ),
-  levels: z.int().min(1).max(8).default(3).describe("codebooks, one a token of the SID"),
-  codebookSize: z.int().min(2).max(16384).default(256).describe("codewords in each codebook"),
+  levels: levels(),
+  codebookSize: codebookSize(),
   ...shared,
-  learningRate: z.number().positive().default(1e-4).describe("peak learning rate of AdamW"),
-} satisfies { [K in keyof RqKmeansPlusConfig]: z.ZodType<RqKmeansPlusConfig[K]> };
+  learningRate: learningRate(1e-4),
+}).describe("Settings of `rqkmeans-plus`.");
 
 /**
  * RQ-KMeans+ (GPR, arXiv:2511.10138): codebooks of residual k-means, warm start of an RQ-VAE whose encoder adds its
@@ -40,7 +34,7 @@ const fields = {
  */
 export const rqKmeansPlus: SidMethod<RqKmeansPlusConfig> = {
   name: "rqkmeans-plus",
-  Config: z.strictObject(fields),
+  Config,
   fit,
   encode: (device, embeddings, model, config) => encodeQuantizer(device, embeddings, model, config, true),
 };

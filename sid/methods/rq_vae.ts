@@ -2,6 +2,8 @@ import { z } from "zod";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { RqVae, type RqVaeShape } from "../../models/quantizer/rq_vae.ts";
 import type { TensorMap } from "../../models/parameters/parameters.ts";
+import { codebookSize, levels } from "../fields.ts";
+import type { RqVaeConfig } from "../settings.generated.ts";
 import { checkEmbeddings, checkEnoughItems, type Embeddings } from "../embeddings.ts";
 import type { SidCodes, SidFit, SidInput, SidMethod, SidModel } from "../method.ts";
 import {
@@ -22,19 +24,13 @@ import {
 } from "../quantizer/config.ts";
 import { type QuantizerOptions, type TrainedQuantizer, trainQuantizer } from "../quantizer/training.ts";
 
-/** Settings of {@link rqVae}; `rqVae.Config.parse({})` fills in the defaults. */
-export interface RqVaeConfig extends QuantizerConfig {
-  /** Codebooks L, one a token of the SID. Default: 3. */
-  levels: number;
-  /** Codewords K in each codebook. Default: 256. */
-  codebookSize: number;
-}
+export type { RqVaeConfig };
 
-const fields = {
-  levels: z.int().min(1).max(8).default(3).describe("codebooks, one a token of the SID"),
-  codebookSize: z.int().min(2).max(16384).default(256).describe("codewords in each codebook"),
+const Config = z.strictObject({
+  levels: levels(),
+  codebookSize: codebookSize(),
   ...quantizerFields,
-} satisfies { [K in keyof RqVaeConfig]: z.ZodType<RqVaeConfig[K]> };
+}).describe("Settings of `rqvae`.");
 
 /**
  * RQ-VAE: an autoencoder whose latents are coded by residual codebooks (Lee et al. 2022; Rajput et al. 2023, TIGER).
@@ -42,7 +38,7 @@ const fields = {
  */
 export const rqVae: SidMethod<RqVaeConfig> = {
   name: "rqvae",
-  Config: z.strictObject(fields),
+  Config,
   fit(device, input, config, onProgress) {
     const codebookSizes = new Array<number>(config.levels).fill(config.codebookSize);
     return fitQuantizer(device, input, codebookSizes, config, { onProgress });

@@ -1,18 +1,14 @@
 import { z } from "zod";
+import { count } from "../../base/fields.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { beamCodes, codebooksOf, describeCodes } from "../kmeans/additive_beam.ts";
 import { checkEmbeddings, type Embeddings } from "../embeddings.ts";
 import type { SidMethod } from "../method.ts";
+import type { RvqConfig } from "../settings.generated.ts";
 import { codebookName, subtractCodewords } from "../kmeans/residuals.ts";
-import { residualKmeans, type RqKmeansConfig, rqKmeansFields } from "./rq_kmeans.ts";
+import { residualKmeans, rqKmeansFields } from "./rq_kmeans.ts";
 
-/** Settings of {@link rvq}. */
-export interface RvqConfig extends RqKmeansConfig {
-  /** Beginnings of codes that encoding follows at once. Default: 8. */
-  beam: number;
-  /** Most rounds of refining all codebooks together. Default: 20. */
-  rounds: number;
-}
+export type { RvqConfig };
 
 /**
  * Residual vector quantisation refined as a whole: residual k-means, then in turns all items coded anew by beam search
@@ -24,9 +20,9 @@ export const rvq: SidMethod<RvqConfig> = {
   name: "rvq",
   Config: z.strictObject({
     ...rqKmeansFields,
-    beam: z.int().min(1).max(64).default(8).describe("beginnings of codes that encoding follows at once"),
-    rounds: z.int().min(0).default(20).describe("most rounds of refining all codebooks together"),
-  }),
+    beam: count().max(64).default(8).describe("beginnings of codes that encoding follows at once"),
+    rounds: count(0).default(20).describe("most rounds of refining all codebooks together"),
+  }).describe("Settings of `rvq`."),
   async fit(device, { embeddings }, config, onProgress) {
     const { levels, iterations, starts, rounds, beam, tolerance } = config;
     const before = levels * starts * iterations;

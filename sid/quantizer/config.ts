@@ -1,8 +1,12 @@
 import { z } from "zod";
-import { RECONSTRUCTION_LOSSES, type ReconstructionLoss } from "../../kernels/quantizer/reconstruction.ts";
+import { count, decay, seed, weight } from "../../base/fields.ts";
+import { RECONSTRUCTION_LOSSES } from "../../kernels/quantizer/reconstruction.ts";
 import type { RqVaeShape } from "../../models/quantizer/rq_vae.ts";
-import { type ScheduleName, SCHEDULES } from "../../models/optimizer/schedule.ts";
-import { VECTOR_SCALINGS, type VectorScaling } from "../normalize.ts";
+import { learningRate, lrSchedulerType, maxGradNorm } from "../../models/optimizer/fields.ts";
+import { VECTOR_SCALINGS } from "../normalize.ts";
+import type { QuantizerConfig } from "../settings.generated.ts";
+
+export type { QuantizerConfig };
 
 /** Where codebooks start: k-means of the latents of all items or of the first batch, or uniform noise in ±1 / K. */
 export const CODEBOOK_STARTS = ["kmeans", "kmeans-batch", "uniform"] as const;
@@ -14,68 +18,7 @@ export const CRITERIA = ["loss", "collision", "gini"] as const;
 /** One of {@link CRITERIA}. */
 export type Criterion = typeof CRITERIA[number];
 
-/** How an autoencoder with residual codebooks is trained: what all methods that do so share. */
-export interface QuantizerConfig {
-  /** Hidden layers of the encoder; empty: see {@link quantizerShape}. Default: empty. */
-  layers: number[];
-  /** Width of latents and codewords. Default: 32. */
-  latentDim: number;
-  /** Default: center. */
-  normalize: VectorScaling;
-  /** Passes over the items. Default: 150. */
-  epochs: number;
-  /** Items of a step. Default: 256. */
-  batchSize: number;
-  /** Peak of AdamW's learning rate. Default: 3e-3. */
-  learningRate: number;
-  /** Default: cosine. */
-  lrSchedulerType: ScheduleName;
-  /** Epochs of linear warmup. Default: 10. */
-  warmupEpochs: number;
-  /** Decoupled weight decay on every parameter. Default: 0. */
-  weightDecay: number;
-  /** Largest gradient norm; 0 never clips. Default: 1. */
-  maxGradNorm: number;
-  /** Dropout before every linear layer. Default: 0. */
-  dropout: number;
-  /** Whether hidden layers are batch-normalised. Default: false. */
-  batchNorm: boolean;
-  /** Default: mse. */
-  reconstructionLoss: ReconstructionLoss;
-  /** Weight λ of the quantisation loss. Default: 1. */
-  quantLossWeight: number;
-  /** Weight β of the commitment loss. Default: 0.25. */
-  beta: number;
-  /** Whether the commitment of levels after the first reaches the encoder too. Default: true. */
-  residualGradients: boolean;
-  /** Epsilon by level of the Sinkhorn assignment in training; 0, or empty for all: nearest codewords. Default: empty. */
-  sinkhornEpsilons: number[];
-  /** Rounds of the Sinkhorn assignment. Default: 50. */
-  sinkhornIterations: number;
-  /** Weight of the loss that drives items with equal codes apart; 0 leaves it out. Default: 30. */
-  uniquenessWeight: number;
-  /** Default: kmeans. */
-  codebookStart: CodebookStart;
-  /** Most k-means iterations of the start. Default: 100. */
-  startIterations: number;
-  /** Whether codewords that no item uses move to badly coded items. Default: true. */
-  resetDeadCodes: boolean;
-  /** Epochs between evaluations. Default: 2. */
-  evalEpochs: number;
-  /** Evaluations without a lower collision rate after which training stops; 0: never. Default: 0. */
-  patience: number;
-  /** Criterion of the epoch whose weights are kept. Default: collision. */
-  keep: Criterion;
-  /** Share of the items that is only evaluated. Default: 0. */
-  holdOut: number;
-  /** Seed of everything random. Default: 42. */
-  seed: number;
-}
-
-const count = (min = 1) => z.int().min(min);
-const positive = z.number().positive();
-
-/** Settings with defaults and help, for the schema of a method. */
+/** Settings of all methods that train an autoencoder with residual codebooks. */
 export const quantizerFields = {
   layers: z.array(count()).default([]).describe(
     "widths of the encoder's hidden layers, such as 2048,1024,512,256,128,64; empty: halving from the input's",
@@ -86,26 +29,26 @@ export const quantizerFields = {
   ),
   epochs: count().default(150).describe("passes over the items"),
   batchSize: count().default(256).describe("items of a step"),
-  learningRate: positive.default(3e-3).describe("peak learning rate of AdamW"),
-  lrSchedulerType: z.enum(SCHEDULES).default("cosine").describe("decay of the learning rate"),
+  learningRate: learningRate(3e-3),
+  lrSchedulerType,
   warmupEpochs: count(0).default(10).describe("epochs of linear warmup"),
-  weightDecay: z.number().min(0).default(0).describe("decoupled weight decay on every parameter"),
-  maxGradNorm: z.number().min(0).default(1).describe("largest gradient norm; 0 never clips"),
-  dropout: z.number().min(0).lt(1).default(0).describe("dropout before every linear layer"),
+  weightDecay: weight.default(0).describe("decoupled weight decay on every parameter"),
+  maxGradNorm: maxGradNorm(1),
+  dropout: decay.default(0).describe("dropout before every linear layer"),
   batchNorm: z.boolean().default(false).describe("batch-normalise hidden layers"),
   reconstructionLoss: z.enum(RECONSTRUCTION_LOSSES).default("mse").describe(
     "squared or absolute differences",
   ),
-  quantLossWeight: z.number().min(0).default(1).describe("weight of the quantisation loss"),
-  beta: z.number().min(0).default(0.25).describe("weight of the commitment loss"),
+  quantLossWeight: weight.default(1).describe("weight of the quantisation loss"),
+  beta: weight.default(0.25).describe("weight of the commitment loss"),
   residualGradients: z.boolean().default(true).describe(
     "let the commitment of levels after the first reach the encoder",
   ),
-  sinkhornEpsilons: z.array(z.number().min(0)).default([]).describe(
+  sinkhornEpsilons: z.array(weight).default([]).describe(
     "spread each batch over the codewords in training, one epsilon a level such as 0,0,0.003; 0: nearest codewords",
   ),
   sinkhornIterations: count().default(50).describe("rounds of the Sinkhorn assignment"),
-  uniquenessWeight: z.number().min(0).default(30).describe(
+  uniquenessWeight: weight.default(30).describe(
     "weight of the loss that drives items with equal codes apart",
   ),
   codebookStart: z.enum(CODEBOOK_STARTS).default("kmeans").describe(
@@ -116,9 +59,14 @@ export const quantizerFields = {
   evalEpochs: count().default(2).describe("epochs between evaluations over all items"),
   patience: count(0).default(0).describe("stop after so many evaluations without fewer collisions; 0: never"),
   keep: z.enum(CRITERIA).default("collision").describe("keep the epoch of the best collision, loss or gini"),
-  holdOut: z.number().min(0).max(0.5).default(0).describe("share of the items that is only evaluated"),
-  seed: count(0).default(42).describe("seed of everything random"),
-} satisfies { [K in keyof QuantizerConfig]: z.ZodType<QuantizerConfig[K]> };
+  holdOut: weight.max(0.5).default(0).describe("share of the items that is only evaluated"),
+  seed,
+};
+
+/** {@link QuantizerConfig} with its checks and defaults. */
+export const QuantizerSchema = z.strictObject(quantizerFields).describe(
+  "How an autoencoder with residual codebooks is trained: what all methods that do so share.",
+);
 
 /**
  * Sizes of the autoencoder for inputs of a width. Without `layers` they halve, from the largest power of two below the

@@ -1,7 +1,22 @@
 import { dirname, relative } from "node:path";
 import { z } from "zod";
+import type { SettingsSchema } from "../../base/settings.ts";
+import { collaborativeProvider } from "../../embed/collaborative.ts";
+import { staticProvider } from "../../embed/static.ts";
+import { RECONSTRUCTION_LOSSES } from "../../kernels/quantizer/reconstruction.ts";
 import { MODEL_TYPES } from "../../models/decoder/shapes/by_name.ts";
 import { SCHEDULES } from "../../models/optimizer/schedule.ts";
+import { letter } from "../../sid/methods/letter.ts";
+import { opq } from "../../sid/methods/opq.ts";
+import { rqKmeans } from "../../sid/methods/rq_kmeans.ts";
+import { rqKmeansBalanced } from "../../sid/methods/rq_kmeans_balanced.ts";
+import { rqKmeansConstrained } from "../../sid/methods/rq_kmeans_constrained.ts";
+import { rqKmeansPlus } from "../../sid/methods/rq_kmeans_plus.ts";
+import { rqVae } from "../../sid/methods/rq_vae.ts";
+import { rqVaeV2 } from "../../sid/methods/rq_vae_v2.ts";
+import { rvq } from "../../sid/methods/rvq.ts";
+import { VECTOR_SCALINGS } from "../../sid/normalize.ts";
+import { QuantizerSchema } from "../../sid/quantizer/config.ts";
 import { REPORT_TO } from "../../train/observers/open.ts";
 import { RlSchema } from "../../train/rl/config.ts";
 import { RlExampleSchema } from "../../train/rl/examples/settings.ts";
@@ -11,8 +26,8 @@ import { SftSchema } from "../../train/sft/config.ts";
 export interface Declarations {
   /** Path from the root of the repository. */
   path: string;
-  /** Schemas by the names of their interfaces; one that has all fields of one before it extends it. */
-  schemas: Record<string, z.ZodObject>;
+  /** Schemas by the names of their interfaces; one that has the fields of one before it extends it. */
+  schemas: Record<string, SettingsSchema<unknown>>;
 }
 
 /**
@@ -20,6 +35,25 @@ export interface Declarations {
  * exported names (its type would have to be inferred from the schema's code), and editors show no text beside its fields.
  */
 export const DECLARATIONS: readonly Declarations[] = [
+  {
+    path: "embed/settings.generated.ts",
+    schemas: { CollaborativeConfig: collaborativeProvider.Config, StaticConfig: staticProvider.Config },
+  },
+  {
+    path: "sid/settings.generated.ts",
+    schemas: {
+      RqKmeansConfig: rqKmeans.Config,
+      RqKmeansBalancedConfig: rqKmeansBalanced.Config,
+      RqKmeansConstrainedConfig: rqKmeansConstrained.Config,
+      OpqConfig: opq.Config,
+      RvqConfig: rvq.Config,
+      QuantizerConfig: QuantizerSchema,
+      RqVaeConfig: rqVae.Config,
+      LetterConfig: letter.Config,
+      RqVaeV2Config: rqVaeV2.Config,
+      RqKmeansPlusConfig: rqKmeansPlus.Config,
+    },
+  },
   { path: "train/sft/config.generated.ts", schemas: { SftConfig: SftSchema } },
   {
     path: "train/rl/config.generated.ts",
@@ -31,6 +65,12 @@ export const DECLARATIONS: readonly Declarations[] = [
 const NAMED = [
   { type: "ModelType", from: "models/decoder/shapes/by_name.ts", words: MODEL_TYPES },
   { type: "ScheduleName", from: "models/optimizer/schedule.ts", words: SCHEDULES },
+  { type: "VectorScaling", from: "sid/normalize.ts", words: VECTOR_SCALINGS },
+  {
+    type: "ReconstructionLoss",
+    from: "kernels/quantizer/reconstruction.ts",
+    words: RECONSTRUCTION_LOSSES,
+  },
   { type: "ReportTo", from: "train/observers/open.ts", words: REPORT_TO },
 ];
 
@@ -51,9 +91,10 @@ interface Property {
 export function declarationsText({ path, schemas }: Declarations): string {
   const imports = new Set<string>();
   const interfaces: string[] = [];
-  const known: { name: string; fields: Map<string, string> }[] = [];
+  const known: Interface[] = [];
   for (const [name, schema] of Object.entries(schemas)) {
-    const { properties = {}, required = [] } = z.toJSONSchema(schema, {
+    const object = schema as unknown as z.ZodObject;
+    const { properties = {}, required = [] } = z.toJSONSchema(object, {
       io: "output",
       unrepresentable: "any",
     });
@@ -63,15 +104,35 @@ export function declarationsText({ path, schemas }: Declarations): string {
         return [key, `${comment(property)}  ${key}${required.includes(key) ? "" : "?"}: ${type};\n`];
       }),
     );
-    const base = known.findLast((other) => [...other.fields.keys()].every((key) => fields.has(key)));
-    const own = [...fields].filter(([key, text]) => base?.fields.get(key) !== text).map(([, text]) => text);
-    const heritage = base === undefined ? "" : ` extends ${base.name}`;
+    const { heritage, own } = inherited({ name, fields }, known);
     interfaces.push(
-      `/** ${schema.description} */\nexport interface ${name}${heritage} {\n${own.join("")}}\n`,
+      `/** ${object.description} */\nexport interface ${name}${heritage} {\n${own.join("")}}\n`,
     );
     known.push({ name, fields });
   }
   return [HEADER + [...imports].sort().join(""), ...interfaces].join("\n");
+}
+
+/** Texts of the fields of an interface by their names. */
+interface Interface {
+  name: string;
+  fields: Map<string, string>;
+}
+
+/** What an interface extends, and the fields that it has besides: of those before it the one that leaves the fewest. */
+function inherited({ fields }: Interface, known: readonly Interface[]): { heritage: string; own: string[] } {
+  let best = { heritage: "", own: [...fields.values()] };
+  let fewest = fields.size;
+  for (const base of known) {
+    const lacking = [...base.fields.keys()].filter((key) => !fields.has(key));
+    const own = [...fields].filter(([key, text]) => base.fields.get(key) !== text).map(([, text]) => text);
+    const cost = own.length + lacking.length;
+    if (cost >= fewest || (lacking.length > 0 && cost > fields.size / 2)) continue;
+    fewest = cost;
+    const left = lacking.map((key) => JSON.stringify(key)).join(" | ");
+    best = { heritage: ` extends ${left === "" ? base.name : `Omit<${base.name}, ${left}>`}`, own };
+  }
+  return best;
 }
 
 /** Description and default as a comment above a field. */

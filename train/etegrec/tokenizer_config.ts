@@ -1,17 +1,18 @@
 import { z } from "zod";
+import { levels } from "../../sid/fields.ts";
 import { quantizerFields } from "../../sid/quantizer/config.ts";
 import { rqVae, type RqVaeConfig } from "../../sid/methods/rq_vae.ts";
 
 /** Settings of the tokenizer and its pretraining: those of `RqVaeConfig` that matter here. */
 export const tokenizerFields = {
-  tokenizerLevels: z.int().min(1).max(8).default(3).describe("codebooks of the tokenizer, one a code"),
+  tokenizerLevels: levels().describe("codebooks of the tokenizer, one a code"),
   tokenizerCodebookSize: z.int().min(2).max(16384).default(256).describe("codewords in each codebook"),
   tokenizerLayers: quantizerFields.layers,
   tokenizerLatentDim: quantizerFields.latentDim,
   tokenizerNormalize: quantizerFields.normalize,
   tokenizerEpochs: quantizerFields.epochs,
   tokenizerBatchSize: quantizerFields.batchSize,
-  pretrainLearningRate: quantizerFields.learningRate,
+  pretrainLearningRate: quantizerFields.learningRate.describe("peak learning rate of pretraining"),
   tokenizerUniquenessWeight: quantizerFields.uniquenessWeight,
   tokenizerBeta: quantizerFields.beta,
   tokenizerResidualGradients: quantizerFields.residualGradients,
