@@ -20,6 +20,11 @@ export interface TrainingState {
   validationDue: boolean;
 }
 
+/** The state before the first step, with no validation before it. */
+export function freshState(): TrainingState {
+  return { step: 0, best: null, seconds: 0, validationDue: false };
+}
+
 /** The best validation after one more, of `score` after `step` steps; of equal ones the first. */
 export function bestAfter(best: Best | null, score: number, step: number): Best {
   return !best || score > best.score ? { score, step, stale: 0 } : { ...best, stale: best.stale + 1 };

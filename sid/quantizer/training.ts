@@ -4,7 +4,7 @@ import { Optimizer } from "../../models/optimizer/optimizer.ts";
 import { learningRateAt, type Schedule, scheduleOf } from "../../models/optimizer/schedule.ts";
 import type { TensorMap } from "../../models/parameters/parameters.ts";
 import { RqVae, type RqVaeShape } from "../../models/quantizer/rq_vae.ts";
-import type { TrainingState } from "../../models/training/state.ts";
+import { freshState, type TrainingState } from "../../models/training/state.ts";
 import { type Timetable, train, type Training, type Validated } from "../../models/training/loop.ts";
 import { type Embeddings, pickRows } from "../embeddings.ts";
 import type { SidProgress } from "../method.ts";
@@ -79,7 +79,7 @@ interface Kept {
 
 /** What is a quantiser's own in {@link train}. It is measured by whole epochs, the fewest collisions being the best. */
 class QuantizerTraining implements Training<TrainingState>, Timetable {
-  readonly fresh: TrainingState = { step: 0, best: null, seconds: 0, validationDue: false };
+  readonly fresh = freshState();
   readonly plan = this;
   readonly patience: number;
   #device: Device;

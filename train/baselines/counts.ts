@@ -15,6 +15,10 @@ import {
 } from "../../eval/count_scorers.ts";
 import { hitsAtK, mean, ndcgAtK } from "../../eval/metrics.ts";
 import { readSafetensors, writeSafetensors } from "../../models/safetensors/safetensors.ts";
+import { freshState, type TrainingState } from "../../models/training/state.ts";
+import { train, type Validated } from "../../models/training/loop.ts";
+import { round } from "../../base/round.ts";
+import { RunStore } from "../run/store.ts";
 import { readWeights } from "./item_baseline.ts";
 import type { BaselineInput, BaselineMethod, BaselineResult, TrainedBaseline } from "./method.ts";
 
@@ -113,47 +117,68 @@ function countBaseline(method: CountMethod): BaselineMethod<Record<string, never
 
 /** One pass of counting is the whole run, so that a resumed one counts again: same data, same bytes. */
 async function trainCounts(method: CountMethod, input: BaselineInput): Promise<BaselineResult> {
-  const { dataset, run, signal } = input;
-  const { train, valid: held } = dataset.samples;
+  const { dataset, run, resume, signal } = input;
+  const { train: samples, valid: held } = dataset.samples;
   const items = dataset.items.length;
-  if (train.length === 0) {
+  if (samples.length === 0) {
     throw new UserError(`Cannot count purchases of ${dataset.name}: its train split is empty`);
   }
-  const startedAt = performance.now();
-  const counts = method.count(train, items);
-  const sizes = Array.from(counts, ([name, { length }]) => [name, { shape: [length] }] as const);
-  await input.onStart?.({
-    parameters: sizes.reduce((sum, [, { shape: [length] }]) => sum + length, 0),
-    sequences: train.length,
-    targets: train.length,
-    steps: 1,
-    done: 0,
+  const fresh = freshState();
+  const counts = method.count(samples, items);
+  const store = new RunStore({
+    run,
+    resume,
+    load: () => Promise.resolve(fresh),
+    files: () => countFiles({ model_type: method.name, num_items: items }, counts),
   });
-  const valid = validate(method.scorer(counts), held);
-  const seconds = (performance.now() - startedAt) / 1000;
-  if (signal.aborted) return { stopped: "interrupted", steps: 0, best: null, seconds };
-  if (input.resume) await run.filterLog(() => false);
-  await run.log({ step: 1, epoch: 1, seconds: Number(seconds.toFixed(1)) });
-  if (valid) await run.log({ step: 1, valid });
-  const shape = { model_type: method.name, num_items: items } satisfies z.output<typeof CountShape>;
-  await run.saveCheckpoint(1, {
-    "config.json": JSON.stringify(shape, null, 2) + "\n",
-    "model.safetensors": writeSafetensors(
-      new Map(Array.from(counts, ([name, data]) => [name, { shape: [data.length], data }])),
-    ),
-  }, true);
-  input.onStep?.(1);
-  input.onEpoch?.({ epoch: 1, valid, best: true });
-  return { stopped: "finished", steps: 1, best: valid ? { score: valid.ndcg10, step: 1 } : null, seconds };
+  const { stopped, steps, seconds, state: { best } } = await train<TrainingState, Measured>({
+    fresh,
+    patience: 0,
+    signal,
+    store,
+    plan: {
+      isOver: (steps) => steps === 1,
+      isLog: () => false,
+      isEvaluation: () => false,
+      isSave: () => false,
+    },
+    onStart: () =>
+      input.onStart?.({
+        parameters: [...counts.values()].reduce((sum, { length }) => sum + length, 0),
+        sequences: samples.length,
+        targets: samples.length,
+        steps: 1,
+        done: 0,
+      }),
+    step: () => input.onStep?.(1),
+    log: ({ step, seconds }) => store.log(step, { epoch: 1, seconds: round(seconds, 1) }),
+    validate: () => Promise.resolve(validate(method.scorer(counts), held)),
+    onValidation: (_, found, best) => input.onEpoch?.({ epoch: 1, valid: found?.valid, best }),
+  });
+  return { stopped, steps, best: best && { score: best.score, step: best.step }, seconds };
 }
 
-function validate(scorer: Scorer, samples: readonly Sample[]) {
+function countFiles(shape: z.output<typeof CountShape>, counts: Counts): Record<string, string | Uint8Array> {
+  const tensors = Array.from(counts, ([name, data]) => [name, { shape: [data.length], data }] as const);
+  return {
+    "config.json": JSON.stringify(shape, null, 2) + "\n",
+    "model.safetensors": writeSafetensors(new Map(tensors)),
+  };
+}
+
+/** A validation, as the loop sees it. */
+interface Measured extends Validated {
+  valid: { hr10: number; ndcg10: number };
+}
+
+function validate(scorer: Scorer, samples: readonly Sample[]): Measured | undefined {
   if (samples.length === 0) return undefined;
   const ranks = samples.map(({ history, target }) => {
     const rank = scorer.rank(history, 10).items.indexOf(target);
     return rank < 0 ? null : rank;
   });
-  return { hr10: mean(hitsAtK(ranks, 10)), ndcg10: mean(ndcgAtK(ranks, 10)) };
+  const ndcg10 = mean(ndcgAtK(ranks, 10));
+  return { score: ndcg10, valid: { hr10: mean(hitsAtK(ranks, 10)), ndcg10 } };
 }
 
 function countedBaseline(scorer: Scorer, items: number): TrainedBaseline {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import type { TrainingState } from "../../../models/training/state.ts";
+import { freshState, type TrainingState } from "../../../models/training/state.ts";
 import { RunDirectory } from "../../../train/run/run_directory.ts";
 import { RunStore } from "../../../train/run/store.ts";
 
-const fresh: TrainingState = { step: 0, best: null, seconds: 0, validationDue: false };
+const fresh = freshState();
 
 /** The store of a run that resumes in `path`; the state of a checkpoint is its only file. */
 function storeIn(path: string, seen: unknown[] = []) {
