@@ -122,7 +122,7 @@ export type { Asker } from "./data/dataset.ts";
 export { ItemTexts } from "./prompts/rows/item_texts.ts";
 export { ALIGNMENT_TASKS, alignmentTask } from "./prompts/tasks/by_name.ts";
 export type { TaskRange } from "./prompts/rows/mix.ts";
-export type { TaskPlanOptions } from "./prompts/rows/plan.ts";
+export type { TaskPlanOptions } from "./prompts/rows/task_plan.ts";
 export {
   type AlignmentOptions,
   type AlignmentSource,

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { count, share } from "../base/fields.ts";
 import { UserError } from "../base/user_error.ts";
 import { truncatedSvd } from "./text/truncated_svd.ts";
-import { positiveMutualInformation } from "./text/co_occurrence.ts";
+import { positiveMutualInformation } from "./text/mutual_information.ts";
 import type { HistoryProvider } from "./provider.ts";
 import type { CollaborativeConfig } from "./settings.generated.ts";
 import { reducedRows } from "./text/reduced_rows.ts";

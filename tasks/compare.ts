@@ -4,7 +4,7 @@ import { UserError } from "../base/user_error.ts";
 import { CREDITS } from "../eval/evaluate.ts";
 import { writeAtomic } from "../base/files/write_atomic.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
-import { groupNamed, openGroups } from "./_compare/groups.ts";
+import { groupNamed, openGroups } from "./_compare/run_groups.ts";
 import { comparePage } from "./_compare/html.ts";
 import { reportSystems, type SystemsReport } from "./_compare/report.ts";
 import { markdown, reportLines } from "./_compare/tables.ts";

@@ -5,7 +5,7 @@ import { splits } from "../data/dataset.ts";
 import { loadCorpus } from "../data/formats/load.ts";
 import { UserError } from "../base/user_error.ts";
 import { checkedEtegrec, EtegrecSchema } from "../train/etegrec/config.ts";
-import { tokenizerFolder } from "../train/etegrec/tokenizer.ts";
+import { tokenizerFolder } from "../train/etegrec/item_tokenizer.ts";
 import { RunDirectory } from "../train/run/run_directory.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { type EtegrecReport, reportStages } from "./_train/etegrec_report.ts";

@@ -1,5 +1,5 @@
 import type { Task } from "./_cli/cli.ts";
-import { addItems } from "./_sid/add.ts";
+import { addItems } from "./_sid/add_items.ts";
 import { config } from "./_sid/flags.ts";
 import { inspectItem } from "./_sid/inspect.ts";
 import { makeSids } from "./_sid/make.ts";

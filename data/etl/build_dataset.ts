@@ -13,12 +13,12 @@ import { type Coverage, coverageOf, defineTextFunctions, loadCatalogue, loadTitl
 import { loadReviews } from "./load_reviews.ts";
 import { makeLog, numberLog } from "./log.ts";
 import { type Plan, planOf } from "./plan.ts";
-import { makeSamples } from "./samples.ts";
+import { makeSamples } from "./make_samples.ts";
 import { day, selectLog, type Step } from "./select_log.ts";
 import { sql } from "./read/sql.ts";
 import { logStatistics, type Statistics } from "./statistics.ts";
-import { writeTables } from "./tables.ts";
-import type { TimeWindow } from "./window.ts";
+import { writeTables } from "./write_tables.ts";
+import type { TimeWindow } from "./time_window.ts";
 
 /** What the `dataset.json` of a build holds. */
 export interface DatasetManifest extends z.output<typeof DatasetJson> {

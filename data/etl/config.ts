@@ -3,7 +3,7 @@ import { SPLIT_KINDS } from "../corpus.ts";
 import { TITLE_FILTERS } from "./read/clean_text.ts";
 import { SOURCES } from "./by_name.ts";
 import { TIME_UNITS } from "./source.ts";
-import { parseDate } from "./window.ts";
+import { parseDate } from "./time_window.ts";
 
 /** What MiniOneRec does where this program does better: for figures that are compared with published ones. */
 export const PARITY = ["end-inclusive", "two-entities", "printed-lists", "categories-key"] as const;

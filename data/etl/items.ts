@@ -10,7 +10,7 @@ import {
 } from "./read/clean_text.ts";
 import type { Engine } from "./read/engine.ts";
 import { literalToJson } from "./read/python_literal.ts";
-import { numberedLines, tableQuery } from "./read/reader.ts";
+import { numberedLines, tableQuery } from "./read/table_query.ts";
 import type { ItemTable } from "./source.ts";
 import { type Sql, sql } from "./read/sql.ts";
 

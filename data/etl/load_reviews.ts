@@ -1,6 +1,6 @@
 import type { LoadedTable } from "./read/bad_lines.ts";
 import type { Engine } from "./read/engine.ts";
-import { tableQuery } from "./read/reader.ts";
+import { tableQuery } from "./read/table_query.ts";
 import type { ReviewTable } from "./source.ts";
 import { name, type Sql, sql } from "./read/sql.ts";
 

@@ -5,7 +5,7 @@ import { ColumnFlags, type EtlConfig } from "./config.ts";
 import type { ItemFiles, TextRules } from "./items.ts";
 import type { Selection } from "./select_log.ts";
 import type { RawSource, ReviewTable, SourceOptions } from "./source.ts";
-import { parseDate, type TimeWindow } from "./window.ts";
+import { parseDate, type TimeWindow } from "./time_window.ts";
 
 /** What a build reads and by which rules, all flags resolved. */
 export interface Plan {

@@ -1,7 +1,7 @@
 import { UserError } from "../../base/user_error.ts";
 import type { Engine } from "./read/engine.ts";
 import { name, type Sql, sql } from "./read/sql.ts";
-import { mayExpand, startYearEarlier, type TimeWindow } from "./window.ts";
+import { mayExpand, startYearEarlier, type TimeWindow } from "./time_window.ts";
 
 /** What is left after a step. */
 export interface Step {

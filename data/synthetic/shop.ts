@@ -3,7 +3,7 @@ import { toDataset } from "../corpus_dataset.ts";
 import type { Dataset } from "../dataset.ts";
 import { type Interaction, toColumns } from "../interactions.ts";
 import { PhiloxStream } from "../../base/philox.ts";
-import { CATEGORIES } from "./words.ts";
+import { CATEGORIES } from "./categories.ts";
 
 /** Size of the built-in dataset; every field has a default. */
 export interface SyntheticOptions {

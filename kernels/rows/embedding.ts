@@ -1,7 +1,7 @@
 import type { Device } from "../gpu/device.ts";
 import { gatherBlockRows, NO_ROW, type RowBlock } from "./gather.ts";
 import type { Kernel } from "../gpu/kernel.ts";
-import { rowSlices } from "../reduce/slices.ts";
+import { rowSlices } from "../reduce/row_slices.ts";
 import { expectLength, type Flat, groupsOf, type Matrix } from "../gpu/tensor.ts";
 import code from "./embedding.wgsl" with { type: "text" };
 

@@ -1,6 +1,6 @@
 import type { Device } from "../gpu/device.ts";
 import type { Kernel } from "../gpu/kernel.ts";
-import { rowSlices } from "../reduce/slices.ts";
+import { rowSlices } from "../reduce/row_slices.ts";
 import { expectLength, expectShape, type Flat, groupsOf, type Matrix } from "../gpu/tensor.ts";
 import code from "./refresh.wgsl" with { type: "text" };
 

@@ -4,7 +4,7 @@ import { UserError } from "../../base/user_error.ts";
 import { sidTokenIds } from "../../models/tokenizer/config.ts";
 import type { Prompts } from "../prompts.ts";
 import { mixedOrder, rowsPerEpoch, type TaskRange } from "./mix.ts";
-import { planTasks, type TaskPlanOptions } from "./plan.ts";
+import { planTasks, type TaskPlanOptions } from "./task_plan.ts";
 import { RowStore } from "./row_store.ts";
 import type { AlignmentTask, Example } from "../tasks/task.ts";
 import { valueWeights } from "./value_weights.ts";

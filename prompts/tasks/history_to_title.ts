@@ -1,4 +1,4 @@
-import { fromSamples, historySids, missingTitles } from "./samples.ts";
+import { fromSamples, historySids, missingTitles } from "./examples.ts";
 import type { AlignmentTask } from "./task.ts";
 
 /** SIDs of a history -> title of the item after it. One row a train sample whose target has a title. */

@@ -1,4 +1,4 @@
-import { fromNextItem, historySids } from "./samples.ts";
+import { fromNextItem, historySids } from "./examples.ts";
 import type { AlignmentTask, NextItemTask } from "./task.ts";
 
 const asNextItem: NextItemTask = {

@@ -1,5 +1,5 @@
 import type { Preference } from "../../data/preferences.ts";
-import { historySids } from "./samples.ts";
+import { historySids } from "./examples.ts";
 import type { Example, Examples, TaskInput } from "./task.ts";
 
 /** One row a preference; rows without a history are left out. */

@@ -1,4 +1,4 @@
-import { fromItems, missingDescriptions } from "./samples.ts";
+import { fromItems, missingDescriptions } from "./examples.ts";
 import type { AlignmentTask } from "./task.ts";
 
 /** SID -> description. One row for each different pair. */

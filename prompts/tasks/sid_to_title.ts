@@ -1,4 +1,4 @@
-import { fromItems, missingTitles } from "./samples.ts";
+import { fromItems, missingTitles } from "./examples.ts";
 import type { AlignmentTask } from "./task.ts";
 
 /** SID -> title. One row for each different pair: an item whose SID others share keeps its own row. */

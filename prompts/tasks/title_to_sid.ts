@@ -1,4 +1,4 @@
-import { fromItems, missingTitles } from "./samples.ts";
+import { fromItems, missingTitles } from "./examples.ts";
 import type { AlignmentTask } from "./task.ts";
 
 /** Title -> SID. One row for each different pair: a title that items share has one row for each of their SIDs. */

@@ -1,4 +1,4 @@
-import { fromNextItem, historyTitles, missingTitles } from "./samples.ts";
+import { fromNextItem, historyTitles, missingTitles } from "./examples.ts";
 import type { AlignmentTask, NextItemTask } from "./task.ts";
 
 const asNextItem: NextItemTask = {

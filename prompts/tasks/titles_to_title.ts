@@ -1,4 +1,4 @@
-import { fromSamples, historyTitles, missingTitles } from "./samples.ts";
+import { fromSamples, historyTitles, missingTitles } from "./examples.ts";
 import type { AlignmentTask } from "./task.ts";
 
 /** Titles of a history -> title of the item after it. Items without a title are left out of the history. */

@@ -8,7 +8,7 @@ import { freshState, type TrainingState } from "../../models/training/state.ts";
 import { type Timetable, train, type Training, type Validated } from "../../models/training/loop.ts";
 import { type Embeddings, pickRows } from "../embeddings.ts";
 import type { SidProgress } from "../method.ts";
-import { shuffledBatches, splitItems } from "./batches.ts";
+import { shuffledBatches, splitItems } from "./item_batches.ts";
 import { kmeansCodebooks, reviveCodewords } from "./codebooks.ts";
 import { codeRows, latentsOf } from "./codes.ts";
 import { CRITERIA, type Criterion, type QuantizerConfig } from "./config.ts";

@@ -2,7 +2,7 @@ import { compareRanks, direction, type SummaryDifference, userMeans, verdictK } 
 import type { Credit } from "../../eval/evaluate.ts";
 import { hitsAtK, mean, ndcgAtK } from "../../eval/metrics.ts";
 import { type SeedStatistics, seedStatistics } from "../../eval/seed_statistics.ts";
-import type { Group, Member } from "./groups.ts";
+import type { Group, Member } from "./run_groups.ts";
 import { verdictOf } from "../_cli/difference.ts";
 
 /** One evaluation: a seed of a system. */

@@ -1,7 +1,7 @@
 import { PrefixIndex } from "../../sid/report/neighbours.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import { tableLines } from "../_cli/table.ts";
-import { namelessItems, storedItems } from "./catalogue.ts";
+import { namelessItems, storedItems } from "./stored_items.ts";
 import type { SidFlags } from "./flags.ts";
 import { readSids } from "./folder.ts";
 import { findItem, namesOf } from "./names.ts";

@@ -17,8 +17,8 @@ import {
   type StoredItemTokenizer,
   tokenizerFiles,
   tokenizerFolder,
-} from "../../train/etegrec/tokenizer.ts";
-import { pretrainingConfig } from "../../train/etegrec/tokenizer_config.ts";
+} from "../../train/etegrec/item_tokenizer.ts";
+import { pretrainingConfig } from "../../train/etegrec/item_tokenizer_config.ts";
 import { encoderDecoderConfig, type PairTrainingConfig } from "../../train/encoder_decoder/pair_config.ts";
 import { trainPairs } from "../../train/encoder_decoder/pair_training.ts";
 import { retrievalFiles } from "../../train/encoder_decoder/retrieval.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { diskFiles } from "../../base/files/disk.ts";
 import { Device } from "../../kernels/gpu/device.ts";
-import { positiveMutualInformation } from "../../embed/text/co_occurrence.ts";
+import { positiveMutualInformation } from "../../embed/text/mutual_information.ts";
 import { type CollaborativeConfig, collaborativeProvider } from "../../embed/collaborative.ts";
 
 const device = await Device.open({ layout: "buffer" });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { loadDataset } from "../../data/formats/load.ts";
-import { possibleTasks } from "../../prompts/rows/plan.ts";
+import { possibleTasks } from "../../prompts/rows/task_plan.ts";
 import { alignmentSource } from "../../prompts/rows/source.ts";
 import type { TaskInput } from "../../prompts/tasks/task.ts";
 import { genrecTemplates } from "../../prompts/built_in.ts";

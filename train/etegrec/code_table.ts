@@ -5,7 +5,7 @@ import { collidingGroups } from "../../sid/collisions/groups.ts";
 import { type Codes, codesByItem } from "../../sid/collisions/policy.ts";
 import { formatSid } from "../../sid/tokens.ts";
 import type { EtegrecConfig, UniquenessPolicy } from "./config.ts";
-import type { ItemTokenizer } from "./tokenizer.ts";
+import type { ItemTokenizer } from "./item_tokenizer.ts";
 
 /** Items whose codes are equal before they get SIDs of their own. */
 export interface Conflicts {

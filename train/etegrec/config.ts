@@ -2,7 +2,7 @@ import { z } from "zod";
 import { count, grouped, positive, weight } from "../../base/fields.ts";
 import { UserError } from "../../base/user_error.ts";
 import { encoderDecoderFields, pairTrainingFields } from "../encoder_decoder/pair_config.ts";
-import { tokenizerFields } from "./tokenizer_config.ts";
+import { tokenizerFields } from "./item_tokenizer_config.ts";
 
 /** How items with equal codes get SIDs of their own in a {@link EtegrecConfig}. */
 export const UNIQUENESS = ["extra-level", "nearest-free", "forge"] as const;

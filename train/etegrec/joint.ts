@@ -26,7 +26,7 @@ import { round } from "../../base/round.ts";
 import { changedItems, type CodeTable, codeTable, type Conflicts, tokenStrings } from "./code_table.ts";
 import { type EtegrecConfig, trainsTokenizer } from "./config.ts";
 import { adapterSpecs, JointStep } from "./joint_step.ts";
-import { ItemTokenizer, type StoredItemTokenizer } from "./tokenizer.ts";
+import { ItemTokenizer, type StoredItemTokenizer } from "./item_tokenizer.ts";
 
 /** What joint training starts from. */
 export interface JointInput extends BaselineInput {

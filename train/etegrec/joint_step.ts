@@ -17,7 +17,7 @@ import type { TermLog } from "../../sid/quantizer/term_log.ts";
 import { type ItemGroup, pairGroups } from "../encoder_decoder/pair_data.ts";
 import { PairStep } from "../encoder_decoder/pair_step.ts";
 import type { EtegrecConfig } from "./config.ts";
-import type { ItemTokenizer } from "./tokenizer.ts";
+import type { ItemTokenizer } from "./item_tokenizer.ts";
 
 const ENCODER_ADAPTER = "enc_adapter";
 const DECODER_ADAPTER = "dec_adapter";

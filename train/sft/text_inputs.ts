@@ -15,7 +15,7 @@ import {
 } from "../../models/tokenizer/config.ts";
 import { trimTokenizer } from "../../models/tokenizer/trim.ts";
 import { ItemTexts } from "../../prompts/rows/item_texts.ts";
-import { alignmentTexts } from "../../prompts/rows/plan.ts";
+import { alignmentTexts } from "../../prompts/rows/task_plan.ts";
 import { alignmentTask, taskTokens } from "../../prompts/tasks/by_name.ts";
 import { type AlignmentSource, alignmentSource } from "../../prompts/rows/source.ts";
 import type { TaskInput } from "../../prompts/tasks/task.ts";

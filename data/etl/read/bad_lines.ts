@@ -4,7 +4,7 @@ import { createGunzip } from "node:zlib";
 import { UserError } from "../../../base/user_error.ts";
 import type { Engine } from "./engine.ts";
 import { isRemote } from "./input_files.ts";
-import { numberedLines } from "./reader.ts";
+import { numberedLines } from "./table_query.ts";
 import type { TableFormat } from "../source.ts";
 import { name, type Sql, sql } from "./sql.ts";
 

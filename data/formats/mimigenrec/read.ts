@@ -10,7 +10,7 @@ import { loadIndex, newTokens } from "../index_file.ts";
 import { interactionsOf, longestHistory } from "../../interactions.ts";
 import { loadItems, untitledItems } from "../item_file.ts";
 import { readJson } from "../../../base/files/json_file.ts";
-import { RowReader } from "./reader.ts";
+import { RowReader } from "./row_reader.ts";
 import { STAGES } from "./rows.ts";
 import { RawIndex } from "../schema.ts";
 import { readText } from "../../../base/files/text_file.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Engine } from "../../../data/etl/read/engine.ts";
 import { kCore, type Selection, selectLog } from "../../../data/etl/select_log.ts";
 import { sql } from "../../../data/etl/read/sql.ts";
-import { parseDate } from "../../../data/etl/window.ts";
+import { parseDate } from "../../../data/etl/time_window.ts";
 import { insertLog, type Review, withEngine } from "./fixture.ts";
 import { referenceCore } from "./reference.ts";
 import fc from "../../property.ts";

@@ -2,7 +2,7 @@ import { deepStrictEqual, notDeepStrictEqual, ok, strictEqual, throws } from "no
 import { type Sample, splits } from "../../../data/dataset.ts";
 import { embeddings } from "../../../data/synthetic/word_embeddings.ts";
 import { syntheticDataset } from "../../../data/synthetic/shop.ts";
-import { CATEGORIES } from "../../../data/synthetic/words.ts";
+import { CATEGORIES } from "../../../data/synthetic/categories.ts";
 import { popularityScorer, type Scorer, transitionScorer } from "../../../eval/count_scorers.ts";
 import { hitsAtK, mean } from "../../../eval/metrics.ts";
 

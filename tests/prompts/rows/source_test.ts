@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { mixedOrder } from "../../../prompts/rows/mix.ts";
-import { alignmentTexts } from "../../../prompts/rows/plan.ts";
+import { alignmentTexts } from "../../../prompts/rows/task_plan.ts";
 import { alignmentSource } from "../../../prompts/rows/source.ts";
 import { valueWeights } from "../../../prompts/rows/value_weights.ts";
 import { trimTokenizer } from "../../../models/tokenizer/trim.ts";

@@ -11,8 +11,8 @@ import {
   ItemTokenizer,
   readItemTokenizer,
   type StoredItemTokenizer,
-} from "../../../train/etegrec/tokenizer.ts";
-import { pretrainingConfig } from "../../../train/etegrec/tokenizer_config.ts";
+} from "../../../train/etegrec/item_tokenizer.ts";
+import { pretrainingConfig } from "../../../train/etegrec/item_tokenizer_config.ts";
 import { RunDirectory } from "../../../train/run/run_directory.ts";
 
 const ITEMS = 50;

@@ -3,7 +3,7 @@ import { splits } from "../../../data/dataset.ts";
 import type { SplitKind } from "../../../data/corpus.ts";
 import type { Engine } from "../../../data/etl/read/engine.ts";
 import { numberLog } from "../../../data/etl/log.ts";
-import { makeSamples, samplesOf } from "../../../data/etl/samples.ts";
+import { makeSamples, samplesOf } from "../../../data/etl/make_samples.ts";
 import { name, sql } from "../../../data/etl/read/sql.ts";
 import { insertLog, type Review, withEngine } from "./fixture.ts";
 import { referenceSamples, referenceWalk, type SampleRow } from "./reference.ts";

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { splits } from "../dataset.ts";
 import type { Engine } from "./read/engine.ts";
 import { fingerprint } from "./read/input_files.ts";
-import { samplesOf } from "./samples.ts";
+import { samplesOf } from "./make_samples.ts";
 import { type Sql, sql } from "./read/sql.ts";
 
 /** Writes the dataset's tables as Parquet into a folder; gives back the SHA-256 of each file. */

@@ -10,7 +10,7 @@ import {
 } from "../../../kernels/rows/embedding.ts";
 import { gradNorm } from "../../../kernels/optimizer/grad_norm.ts";
 import { refresh } from "../../../kernels/rows/refresh.ts";
-import { rowSlices } from "../../../kernels/reduce/slices.ts";
+import { rowSlices } from "../../../kernels/reduce/row_slices.ts";
 
 const LIMIT = 4096;
 

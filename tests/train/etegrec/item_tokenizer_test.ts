@@ -10,7 +10,7 @@ import {
   ItemTokenizer,
   type StoredItemTokenizer,
   tokenizerFolder,
-} from "../../../train/etegrec/tokenizer.ts";
+} from "../../../train/etegrec/item_tokenizer.ts";
 
 const SIZES = { width: 4, levels: 2, codebookSize: 3, latentDim: 4 };
 const device = await Device.open();

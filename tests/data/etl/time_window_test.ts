@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mayExpand, parseDate, startYearEarlier, type TimeWindow } from "../../../data/etl/window.ts";
+import { mayExpand, parseDate, startYearEarlier, type TimeWindow } from "../../../data/etl/time_window.ts";
 
 Deno.test("parseDate() takes months and days as midnight UTC", () => {
   assert.equal(parseDate("2016-10"), Date.parse("2016-10-01T00:00:00Z") / 1000);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { shuffledBatches, splitItems } from "../../../sid/quantizer/batches.ts";
+import { shuffledBatches, splitItems } from "../../../sid/quantizer/item_batches.ts";
 import fc from "../../property.ts";
 
 Deno.test("shuffledBatches() holds every item once, groups side by side, in another order each epoch", () => {

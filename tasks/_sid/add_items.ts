@@ -8,7 +8,7 @@ import { parseToken } from "../../sid/tokens.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import { openDevice } from "../_cli/open_device.ts";
 import { tableLines } from "../_cli/table.ts";
-import { namelessItems, storedItems } from "./catalogue.ts";
+import { namelessItems, storedItems } from "./stored_items.ts";
 import { sidMethod } from "../../sid/methods/by_name.ts";
 import type { SidFlags } from "./flags.ts";
 import { type AddedItem, FILES, readSids, type StoredSids, writeSids } from "./folder.ts";
