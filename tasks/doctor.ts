@@ -7,9 +7,8 @@ import { add } from "../kernels/elementwise/add.ts";
 import { Device } from "../kernels/gpu/device.ts";
 import { adapterName, findAdapter, isCpuAdapter, offeredAdapters } from "../kernels/gpu/adapters.ts";
 import type { VariantRow } from "../kernels/gpu/variants.ts";
-import { MATMUL } from "../kernels/matmul/matmul.ts";
+import { OPERATIONS } from "../kernels/operations.ts";
 import { describeVariants } from "../kernels/variant_names.ts";
-import { ATTENTION } from "../kernels/attention/attention.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { cacheFolder } from "../base/files/cache_folder.ts";
@@ -176,11 +175,9 @@ async function checkAdapter(report: Report, wanted: string): Promise<void> {
 
 async function chosenVariants(adapter: string): Promise<VariantRow[]> {
   const { device } = await openDevice({ adapter, variant: "" });
-  for (const form of ["ab", "abt", "atb"] as const) {
-    device.variants.of(MATMUL, { form, rows: 2048, cols: 256, inner: 256 });
+  for (const operation of OPERATIONS) {
+    for (const shape of operation.usualShapes) device.variants.of(operation, shape);
   }
-  const shape = { heads: 4, kvHeads: 4, headDim: 32, rows: 2048 };
-  for (const pass of ["forward", "backward"] as const) device.variants.of(ATTENTION, { ...shape, pass });
   return describeVariants(device);
 }
 

@@ -47,6 +47,9 @@ export const ATTENTION: TunableOperation<AttentionVariant, AttentionPass> = {
   },
   className: ({ pass, rows, heads, kvHeads, headDim }) =>
     `${pass} ${2 ** bucket(rows)}x${heads}/${kvHeads}x${headDim}`,
+  usualShapes: (["forward", "backward"] as const).map((pass) => (
+    { pass, rows: 2048, heads: 4, kvHeads: 4, headDim: 32 }
+  )),
   workload(device, shape) {
     const { pass, rows, heads, kvHeads, headDim } = shape;
     const { q, k, v } = qkvColumns(shape);

@@ -13,6 +13,8 @@ export interface Workload {
 
 /** An operation that `autotune()` can time. */
 export interface TunableOperation<V extends Variant = Variant, Shape = unknown> extends Operation<V, Shape> {
+  /** Shapes of a usual training step, for `doctor` to show what serves them. */
+  readonly usualShapes: readonly Shape[];
   /** A call of this very shape on random numbers, in the scope that is open. */
   workload(device: Device, shape: Shape): Workload;
 }

@@ -35,6 +35,7 @@ export const MATMUL: TunableOperation<MatmulVariant, MatmulShape> = {
     ((FORMS.indexOf(form) * 32 + bucket(rows)) * 32 + bucket(cols)) * 32 + bucket(inner),
   className: ({ form, rows, cols, inner }) =>
     `${form} ${2 ** bucket(rows)}x${2 ** bucket(cols)}x${2 ** bucket(inner)}`,
+  usualShapes: FORMS.map((form) => ({ form, rows: 2048, cols: 256, inner: 256 })),
   workload(device, { form, rows, cols, inner }) {
     const a = form === "atb" ? noiseMatrix(device, inner, rows) : noiseMatrix(device, rows, inner);
     const b = form === "abt" ? noiseMatrix(device, cols, inner) : noiseMatrix(device, inner, cols);

@@ -40,9 +40,10 @@ export function roomOf(path: string): string {
 export function filesIn(folder: string, extension: string): string[] {
   const path = join(root, folder);
   if (!existsSync(path)) return [];
-  return readdirSync(path, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(extension) && !name.includes("node_modules"))
-    .map((name) => join(folder, name))
+  return readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(extension))
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
+    .filter((path) => !/\/(node_modules|__pycache__)\//.test(path))
     .sort();
 }
 
