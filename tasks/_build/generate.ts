@@ -1,19 +1,23 @@
 // Writes what is made from the schemas of settings: the interfaces that mod.ts exports, and the tables of docs/settings.
+import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DECLARATIONS, declarationsText } from "./declarations.ts";
+import { settingsPages } from "./settings_pages.ts";
 
 /** Generated texts by path from the root of the repository. */
 export async function generated(): Promise<Map<string, string>> {
-  const files = DECLARATIONS.map(async (file) =>
-    [file.path, await formatted(declarationsText(file), "ts")] as const
-  );
+  const texts = new Map([
+    ...DECLARATIONS.map((file) => [file.path, declarationsText(file)] as const),
+    ...await settingsPages(),
+  ]);
+  const files = [...texts].map(async ([path, text]) => [path, await formatted(text, extname(path))] as const);
   return new Map(await Promise.all(files));
 }
 
 /** What `deno fmt` makes of a text, so that checks of the repository pass on it. */
 async function formatted(text: string, extension: string): Promise<string> {
   const process = new Deno.Command(Deno.execPath(), {
-    args: ["fmt", "--ext", extension, "-"],
+    args: ["fmt", "--ext", extension.slice(1), "-"],
     cwd: fileURLToPath(new URL("../..", import.meta.url)),
     stdin: "piped",
     stdout: "piped",
@@ -28,6 +32,7 @@ async function formatted(text: string, extension: string): Promise<string> {
 }
 
 if (import.meta.main) {
+  await Deno.mkdir(new URL("../../docs/settings", import.meta.url), { recursive: true });
   for (const [path, text] of await generated()) {
     await Deno.writeTextFile(new URL(`../../${path}`, import.meta.url), text);
     console.log(`Wrote ${path}`);

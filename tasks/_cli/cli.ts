@@ -163,19 +163,53 @@ export function flagOf(key: string): string {
   return "--" + key.replace(/[A-Z]/g, (letter) => "-" + letter.toLowerCase());
 }
 
+/** A setting of a task, as the help and the docs show it. */
+export interface Setting {
+  /** Key in a `--config` file. */
+  key: string;
+  flag: string;
+  /** Heading; undefined for those of the command itself. */
+  group?: string;
+  /** What it is, and its choices. */
+  text: string;
+  /** Default; "" where it has none or an empty one. */
+  usual: string;
+  isRequired: boolean;
+}
+
+/** Settings of a task that have a flag, in the order of its schema. */
+export function settingsOfTask({ config }: Pick<Task, "config">): Setting[] {
+  const { required = [] } = z.toJSONSchema(config, { io: "input", unrepresentable: "any" });
+  return Object.entries(propertiesOf(config)).filter(([, property]) => !allows(property, "object")).map((
+    [key, property],
+  ) => ({
+    key,
+    flag: flagOf(key),
+    group: property.group,
+    text: textOf(property),
+    usual: usualOf(property),
+    isRequired: required.includes(key),
+  }));
+}
+
 function describe(property: Property): string {
+  const usual = usualOf(property);
+  return [textOf(property), usual && `(default: ${usual})`].filter(Boolean).join(" ");
+}
+
+function textOf(property: Property): string {
   const words = [property.description ?? ""];
   const choices = choicesOf(property);
   if (choices.length && !choices.every((choice) => words[0].includes(String(choice)))) {
     words.push(`one of ${choices.join(", ")}`);
   }
-  const value = property.default ?? property.usually;
-  if (
-    value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0) && value !== ""
-  ) {
-    words.push(`(default: ${value === true ? "yes" : value === false ? "no" : value})`);
-  }
   return words.filter(Boolean).join(" ");
+}
+
+function usualOf(property: Property): string {
+  const value = property.default ?? property.usually;
+  if (value === undefined || value === null) return "";
+  return value === true ? "yes" : value === false ? "no" : String(value);
 }
 
 function choicesOf(property: Property): unknown[] {

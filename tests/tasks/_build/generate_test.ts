@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { z } from "zod";
 import { declarationsText } from "../../../tasks/_build/declarations.ts";
 import { generated } from "../../../tasks/_build/generate.ts";
+import { settingsPage } from "../../../tasks/_build/settings_pages.ts";
 
 Deno.test("generated files are those that the schemas give", async () => {
   for (const [path, text] of await generated()) {
@@ -69,6 +70,37 @@ export interface Other {
   /** Decay. */
   lrSchedulerType: ScheduleName;
 }
+`,
+  );
+});
+
+Deno.test("a page has a table a heading, with flag, key, default and text of each setting", () => {
+  const config = z.strictObject({
+    out: z.string().describe("folder to write"),
+    maxSteps: z.int().default(3).describe("most steps; a|b;").meta({ group: "Training" }),
+    keep: z.boolean().default(true).describe("keep <it>"),
+    kind: z.enum(["x", "y"]).optional().describe("kind").meta({ group: "Training", usually: "x" }),
+  });
+  const page = settingsPage({ name: "fit", summary: "fit it", config, run: () => Promise.resolve() });
+  assert.equal(
+    page.slice(page.indexOf("# genrec")),
+    `# genrec fit
+
+Fit it.
+
+## The command
+
+| Flag | Key | Default | What it is |
+| --- | --- | --- | --- |
+| \`--out\` | \`out\` | required | folder to write |
+| \`--keep\` | \`keep\` | \`yes\` | keep \\<it> |
+
+## Training
+
+| Flag | Key | Default | What it is |
+| --- | --- | --- | --- |
+| \`--max-steps\` | \`maxSteps\` | \`3\` | most steps; a\\|b |
+| \`--kind\` | \`kind\` | \`x\` | kind one of x, y |
 `,
   );
 });
