@@ -280,7 +280,7 @@ function summary(
     "Next:",
     `    ./genrec recommend --run ${join(out, "rl")} --history 12,45,77     any history you like`,
     "    ./genrec sft --help, ./genrec rl --help                        all settings of the training",
-    "    README.md, Your own data                                       the files to bring",
+    "    docs/data.md                                                   the files to bring",
   ];
 }
 

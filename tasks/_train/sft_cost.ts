@@ -10,7 +10,7 @@ import type { SftConfig } from "../../train/sft/config.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 
 const GIB = 1024 ** 3;
-/** What training reaches of the rate of a product: 20 of 45 GFLOP/s on a CPU adapter (BENCHMARKS.md). */
+/** What training reaches of the rate of a product: 20 of 45 GFLOP/s on a CPU adapter (docs/benchmarks/kernels.md). */
 const TRAINING_SHARE = 0.45;
 
 /**

@@ -1,0 +1,189 @@
+/**
+ * Figures as they were measured, and how a page shows them. `docs/benchmarks/NAME.json` holds measurements by name;
+ * `NAME.md` beside it has the words, and for each measurement a block that is made from the JSON:
+ *
+ *     <!-- measured: main -->
+ *     (commands, tables, conditions)
+ *     <!-- /measured -->
+ */
+
+/** The measurements of one page by name. */
+export type Measurements = Record<string, Measurement>;
+
+/** One measurement: what was run, where and when, and what came out. */
+export interface Measurement {
+  /** Lines to type in the project's folder. */
+  command: string[];
+  /** As 2026-11-21. */
+  date?: string;
+  /** The project's commit, seven digits. */
+  commit?: string;
+  seeds?: number[];
+  /** Adapter, processor, versions, and what else ran there. */
+  machine?: string;
+  tables: Table[];
+  /** Sentences made from the figures. */
+  remarks?: string[];
+}
+
+export interface Table {
+  columns: Column[];
+  /** A cell a column. */
+  rows: Cell[][];
+}
+
+export interface Column {
+  name: string;
+  /** How numbers are shown: shares as .1234, others as they are where there is no format. */
+  format?: "share";
+}
+
+/** Text, a number in the column's format, or several numbers that belong together. */
+export type Cell = string | number | Spread | Difference | Interval | number[];
+
+/** Mean and standard deviation (or the half width that the page tells of). */
+export interface Spread {
+  mean: number;
+  deviation: number;
+}
+
+/** Difference of two systems, perhaps with its interval. */
+export interface Difference {
+  difference: number;
+  low?: number;
+  high?: number;
+}
+
+/** An interval without its middle. */
+export interface Interval {
+  low: number;
+  high: number;
+}
+
+/** A share as in papers: .1234. */
+export function share(value: number): string {
+  return value.toFixed(4).replace(/^(-?)0/, "$1");
+}
+
+/** A difference of shares: +.0012. */
+export function signed(value: number): string {
+  return (value < 0 ? "-" : "+") + share(Math.abs(value));
+}
+
+/** What a page shows of a cell. */
+export function cellText(cell: Cell, { format }: Column): string {
+  const number = (value: number) => format === "share" ? share(value) : String(value);
+  if (typeof cell === "string") return cell;
+  if (typeof cell === "number") return number(cell);
+  if (Array.isArray(cell)) return cell.map(number).join(", ");
+  if ("mean" in cell) return `${number(cell.mean)} +- ${number(cell.deviation)}`;
+  if ("difference" in cell) {
+    const { difference, low, high } = cell;
+    const interval = low === undefined || high === undefined ? "" : ` [${signed(low)}, ${signed(high)}]`;
+    return signed(difference) + interval;
+  }
+  return `${number(cell.low)}-${number(cell.high)}`;
+}
+
+/** The cell in the column of that name of the first row whose first cell is `row`. Throws where there is none. */
+export function findCell({ tables }: Measurement, row: string, column: string): [Cell, Column] {
+  for (const { columns, rows } of tables) {
+    const i = columns.findIndex(({ name }) => name === column);
+    const cells = rows.find(([first]) => first === row);
+    if (i >= 0 && cells !== undefined) return [cells[i], columns[i]];
+  }
+  throw new Error(
+    `Cannot find ${row} in a table with a column ${column}: name a row and a column that are there`,
+  );
+}
+
+/** A table in Markdown, its columns as wide as `deno fmt` makes them. */
+export function markdownTable(headings: readonly string[], lines: readonly (readonly string[])[]): string {
+  const widths = headings.map((heading, i) =>
+    Math.max(3, heading.length, ...lines.map((cells) => cells[i].length))
+  );
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, i) => cell.padEnd(widths[i])).join(" | ")} |`;
+  return [line(headings), line(widths.map((width) => "-".repeat(width))), ...lines.map(line)].join("\n");
+}
+
+/** A measurement as its page shows it. */
+export function measurementText(measurement: Measurement): string {
+  const { command, tables, remarks = [] } = measurement;
+  return [
+    ...(command.length ? ["```sh parsed\n" + command.join("\n") + "\n```"] : []),
+    ...tables.map(({ columns, rows }) =>
+      markdownTable(
+        columns.map(({ name }) => name),
+        rows.map((cells) => cells.map((cell, i) => cellText(cell, columns[i]))),
+      )
+    ),
+    ...remarks.map((remark) => wrapped(`- ${remark}`, "  ")),
+    ...(conditionsOf(measurement) ? [wrapped(conditionsOf(measurement))] : []),
+  ].join("\n\n");
+}
+
+const BLOCK = /<!-- measured: ([\w-]+) -->\n[\s\S]*?<!-- \/measured -->/g;
+
+/** The block of a measurement in a page. */
+export function blockOf(name: string, measurement: Measurement): string {
+  return `<!-- measured: ${name} -->\n\n${measurementText(measurement)}\n\n<!-- /measured -->`;
+}
+
+/** Names of the blocks of a page, in order. */
+export function blocksIn(page: string): string[] {
+  return [...page.matchAll(BLOCK)].map(([, name]) => name);
+}
+
+/**
+ * `page` with its blocks made anew, and at its end those of measurements that have none yet.
+ * @throws for a block of a measurement that is not there.
+ */
+export function renderPage(page: string, measurements: Measurements): string {
+  const known = blocksIn(page);
+  const unknown = known.find((name) => !Object.hasOwn(measurements, name));
+  if (unknown !== undefined) {
+    throw new Error(
+      `Cannot render the block ${unknown}: the JSON has ${Object.keys(measurements).join(", ")}`,
+    );
+  }
+  const rendered = page.replaceAll(BLOCK, (_, name: string) => blockOf(name, measurements[name]));
+  const added = Object.keys(measurements).filter((name) => !known.includes(name));
+  return [rendered, ...added.map((name) => `\n## ${name}\n\n${blockOf(name, measurements[name])}\n`)].join(
+    "",
+  );
+}
+
+/** The JSON of a page: a row of a table a line, so that a changed figure is a changed line. */
+export function measurementsJson(measurements: Measurements): string {
+  const rows: string[] = [];
+  const marked = JSON.stringify(measurements, (key, value) => {
+    if (key !== "rows" && key !== "columns") return value;
+    return value.map((row: unknown) => `\0${rows.push(JSON.stringify(row)) - 1}\0`);
+  }, 2);
+  return marked.replace(/"\\u0000(\d+)\\u0000"/g, (_, i) => rows[i]) + "\n";
+}
+
+function conditionsOf({ date, commit, seeds = [], machine }: Measurement): string {
+  return [
+    date,
+    commit && `commit ${commit}`,
+    seeds.length ? `seed${seeds.length > 1 ? "s" : ""} ${seeds.join(", ")}` : "",
+    machine,
+  ].filter(Boolean).join(", ");
+}
+
+/** Text in lines as `deno fmt` breaks them, those after the first behind `indent`. */
+function wrapped(text: string, indent = ""): string {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > 110) {
+      lines.push(line);
+      line = indent + word;
+    } else {
+      line += (line === "" ? "" : " ") + word;
+    }
+  }
+  return [...lines, line].join("\n");
+}

@@ -1,0 +1,210 @@
+/** What BENCHMARKS.md and README.md show of docs/benchmarks/*.json. */
+import { type Cell, cellText, findCell, markdownTable, type Measurements, share } from "./page.ts";
+
+/** The measurements of all pages, by name of the page. */
+export type Pages = Readonly<Record<string, Measurements>>;
+
+interface Line {
+  row: string;
+  /** Page and measurement. */
+  from: [page: string, measurement: string];
+  /** Row of the measurement's table by its first cell. */
+  at: string;
+  columns: string[];
+  /** Heading of the page that the link leads to. */
+  heading: string;
+  /** Which of several commands, and of several commits, made the row; the first. */
+  command?: number;
+  commit?: number;
+}
+
+const TOP10 = ["HR@10", "NDCG@10"];
+const MAIN: [string, string] = ["industrial", "main"];
+const BASELINES: Pick<Line, "from" | "columns" | "heading"> = {
+  from: ["industrial", "baselines"],
+  columns: TOP10,
+  heading: "Every baseline beside it",
+};
+const REINFORCED: Pick<Line, "from" | "columns" | "heading" | "command"> = {
+  from: ["reinforcement", "main"],
+  columns: TOP10,
+  heading: "Does it help?",
+  command: 2,
+};
+const INSTRUMENTS: Pick<Line, "from" | "columns" | "heading"> = {
+  from: ["instruments", "recommenders"],
+  columns: ["R@10", "N@10"],
+  heading: "SASRec, TIGER, ETEGRec",
+};
+
+const LINES: Line[] = [
+  {
+    row: "Industrial: decoder, HR@10, NDCG@10",
+    from: MAIN,
+    at: "genrec decoder, mean",
+    columns: TOP10,
+    heading: "Main result",
+  },
+  { row: "the same, reinforced", at: "reinforced, 3 seeds", ...REINFORCED },
+  { row: "and mixed with counts", at: "after, mixed with counts", ...REINFORCED },
+  { row: "Industrial: SASRec", at: "SASRec", ...BASELINES },
+  { row: "Industrial: TIGER", at: "TIGER", ...BASELINES, command: 1, commit: 1 },
+  {
+    row: "Instruments: TIGER, R@10, N@10",
+    at: "TIGER, our SIDs of SASRec's vectors, 8",
+    ...INSTRUMENTS,
+    command: 1,
+    commit: 1,
+  },
+  { row: "Instruments: ETEGRec", at: "ETEGRec finetuned, 2 more", ...INSTRUMENTS, command: 2, commit: 1 },
+  {
+    row: "SIDs: `rqkmeans` fused, test NDCG@10",
+    from: ["semantic_ids", "indexes"],
+    at: "rqkmeans fused",
+    columns: ["test NDCG@10"],
+    heading: "Do the SIDs help?",
+  },
+  {
+    row: "10 million reviews to a dataset",
+    from: ["data", "preparation"],
+    at: "time",
+    columns: ["value"],
+    heading: "Data preparation",
+  },
+  {
+    row: "embeddings: TF-IDF, valid @10",
+    from: ["data", "embeddings"],
+    at: "static, TF-IDF (the default)",
+    columns: ["valid @10"],
+    heading: "Embeddings",
+  },
+  {
+    row: "packed rows, ms a step",
+    from: ["language_models", "packing"],
+    at: "packed",
+    columns: ["ms a step"],
+    heading: "Packed rows against the usual layout",
+  },
+  {
+    row: "shared prompts, ms an update",
+    from: ["reinforcement", "shared-prompts"],
+    at: "shared",
+    columns: ["ms an update"],
+    heading: "Shared prompts in an update",
+  },
+  {
+    row: "evaluation: times transformers' speed",
+    from: ["beside_pytorch", "evaluation"],
+    at: "16 tokens, trained, 512 users",
+    columns: ["genrec is faster by"],
+    heading: "Evaluation beside transformers",
+  },
+  {
+    row: "T5 step: PyTorch's time / ours",
+    from: ["beside_pytorch", "encoder-decoder"],
+    at: "T5 step, 3 + 3 layers, d_kv 32, 128 samples",
+    columns: ["theirs / ours"],
+    heading: "Encoder-decoder and SASRec",
+  },
+  {
+    row: "matmul 1024^3, ms",
+    from: ["kernels", "kernels"],
+    at: "matmul 1024x1024 1024x1024",
+    columns: ["ms, median [range]"],
+    heading: "Results",
+  },
+  {
+    row: "training step, width 128, ms",
+    from: ["kernels", "step"],
+    at: "training step, 4 layers, width 128, 2048 tokens",
+    columns: ["ms, median [range]"],
+    heading: "Results",
+  },
+];
+
+/** The table of BENCHMARKS.md: row, figure, command, commit, link. */
+export function benchmarksTable(pages: Pages): string {
+  return markdownTable(
+    ["row", "figure", "command", "commit", "page"],
+    LINES.map(({ row, from: [page, measurement], at, columns, heading, command = 0, commit = 0 }) => {
+      const measured = pages[page][measurement];
+      const figures = columns.map((column) => cellText(...findCell(measured, at, column)));
+      return [
+        row,
+        figures.join(", "),
+        `\`${briefCommand(measured.command.filter((line) => /^\S/.test(line))[command])}\``,
+        [...measured.commit?.matchAll(/\b[0-9a-f]{7}\b/g) ?? []].map(([id]) => id)[commit] ?? "",
+        `[${page.replaceAll("_", " ")}](docs/benchmarks/${page}.md#${anchorOf(heading)})`,
+      ];
+    }),
+  );
+}
+
+/** HR@10 and NDCG@10 on Industrial's test split by system, worst first. */
+export function industrialResults(pages: Pages): { system: string; hr10: number; ndcg10: number }[] {
+  const at = (system: string, [page, measurement]: string[], row: string) => {
+    const [hr10, ndcg10] = TOP10.map((column) => meanOf(findCell(pages[page][measurement], row, column)[0]));
+    return { system, hr10, ndcg10 };
+  };
+  const published = ["industrial", "published"];
+  const reinforced = ["reinforcement", "main"];
+  return [
+    at("bestsellers", MAIN, "popularity"),
+    at("SASRec, as published", published, "SASRec"),
+    at("TIGER, as published", published, "TIGER"),
+    at("transition counts", MAIN, "transitions"),
+    at("genrec decoder", MAIN, "genrec decoder, mean"),
+    at("MiniOneRec, as published", published, "MiniOneRec (Qwen2.5, eight GPUs)"),
+    at("genrec, reinforced", reinforced, "reinforced, 3 seeds"),
+    at("genrec, mixed with counts", reinforced, "after, mixed with counts"),
+  ];
+}
+
+/** The results of README.md in one row. */
+export function resultsTable(pages: Pages): string {
+  const shown = [
+    "genrec decoder",
+    "genrec, reinforced",
+    "genrec, mixed with counts",
+    "MiniOneRec, as published",
+  ];
+  const results = industrialResults(pages).filter(({ system }) => shown.includes(system));
+  const sorted = shown.map((name) => results.find(({ system }) => system === name)!);
+  return markdownTable(
+    ["", ...sorted.map(({ system }) => system)],
+    [["HR@10 / NDCG@10", ...sorted.map(({ hr10, ndcg10 }) => `${share(hr10)} / ${share(ndcg10)}`)]],
+  );
+}
+
+const BLOCK = /<!-- summary: (\w+) -->\n[\s\S]*?<!-- \/summary -->/g;
+
+/** `text` with its summaries made anew. */
+export function renderSummaries(text: string, pages: Pages): string {
+  const tables: Record<string, (pages: Pages) => string> = {
+    benchmarks: benchmarksTable,
+    results: resultsTable,
+  };
+  return text.replaceAll(
+    BLOCK,
+    (_, name: string) => `<!-- summary: ${name} -->\n\n${tables[name](pages)}\n\n<!-- /summary -->`,
+  );
+}
+
+function meanOf(cell: Cell): number {
+  if (typeof cell === "number") return cell;
+  if (typeof cell === "object" && "mean" in cell) return cell.mean;
+  throw new Error(
+    `Cannot take the mean of ${JSON.stringify(cell)}: expected a number, or a mean with its deviation`,
+  );
+}
+
+/** `bench/results/sids.ts` of `deno run -A bench/results/sids.ts --test`, `genrec embed` of `./genrec embed --data …`. */
+function briefCommand(command: string): string {
+  const words = command.split(" ");
+  return words[0] === "deno" ? words[3] : `genrec ${words[1]}`;
+}
+
+/** The anchor that GitHub gives a heading. */
+export function anchorOf(heading: string): string {
+  return heading.toLowerCase().replace(/[^\w\s-]/g, "").replaceAll(" ", "-");
+}
