@@ -14,9 +14,9 @@ export const positive: z.ZodNumber = z.number().positive();
 /** Seed of a program's random numbers. */
 export const seed = count(0).default(42).describe("seed of everything random");
 
-/** Fields under a heading of their own in the help and the docs, unless one brings another heading. */
+/** Fields under a heading of their own in the help and the docs. */
 export function grouped<T extends Record<string, z.ZodType>>(group: string, fields: T): T {
   return Object.fromEntries(
-    Object.entries(fields).map(([key, type]) => [key, type.meta({ group, ...type.meta() })]),
+    Object.entries(fields).map(([key, type]) => [key, type.meta({ ...type.meta(), group })]),
   ) as T;
 }

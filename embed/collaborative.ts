@@ -3,24 +3,24 @@ import { count, share } from "../base/fields.ts";
 import { UserError } from "../base/user_error.ts";
 import { truncatedSvd } from "./text/truncated_svd.ts";
 import { positiveMutualInformation } from "./text/mutual_information.ts";
+import { reductionFields } from "./fields.ts";
 import type { HistoryProvider } from "./provider.ts";
 import type { CollaborativeConfig } from "./settings.generated.ts";
 import { reducedRows } from "./text/reduced_rows.ts";
 
 export type { CollaborativeConfig };
 
+const { dim, singularPower, seed } = reductionFields;
 const Config = z.strictObject({
-  dim: count().max(1024).default(128).describe("numbers a vector"),
+  dim,
   window: count().max(1000).default(3).describe(
     "items at most this many places apart in a history count as bought together",
   ),
   contextSmoothing: share.default(0.75).describe(
     "exponent of the counts of contexts, below 1 against rare ones",
   ),
-  singularPower: share.default(0.75).describe(
-    "exponent of the singular values: 0 gives all directions one weight",
-  ),
-  seed: count(0).default(42).describe("seed of random starts"),
+  singularPower,
+  seed,
 }).describe("Settings of `collaborative`.");
 
 /**

@@ -1,7 +1,8 @@
 import { z } from "zod";
-import { count, share } from "../base/fields.ts";
+import { count } from "../base/fields.ts";
 import { UserError } from "../base/user_error.ts";
 import { truncatedSvd } from "./text/truncated_svd.ts";
+import { reductionFields } from "./fields.ts";
 import type { EmbeddingContext, TextEmbedder, TextProvider } from "./provider.ts";
 import type { StaticConfig } from "./settings.generated.ts";
 import { reducedRows } from "./text/reduced_rows.ts";
@@ -14,19 +15,18 @@ export type StaticEngine = StaticConfig["engine"];
 
 export type { StaticConfig };
 
+const { dim, singularPower, seed } = reductionFields;
 const Config = z.strictObject({
   engine: z.enum(["tfidf", "word-vectors"]).default("tfidf").describe(
     "tfidf: terms of the texts; word-vectors: vectors of their words;",
   ),
-  dim: count().max(1024).default(128).describe("numbers a vector"),
+  dim,
   hashBits: count(8).max(20).default(17).describe("tfidf: terms are hashed to 2^n buckets"),
   letters: count(0).max(8).default(3).describe(
     "tfidf: length of the runs of letters that are terms beside the words, 0 for words alone",
   ),
-  singularPower: share.default(0.75).describe(
-    "exponent of the singular values: 0 gives all directions one weight",
-  ),
-  seed: count(0).default(42).describe("seed of random starts"),
+  singularPower,
+  seed,
   wordVectors: z.string().default("").describe(
     "word-vectors: file in the text form of GloVe or word2vec (default: English ones, 110 MB from npm)",
   ),

@@ -11,6 +11,7 @@ import { DivergenceError } from "../train/run/divergence.ts";
 import type { Retrieval } from "../train/encoder_decoder/retrieval.ts";
 import { RunDirectory } from "../train/run/run_directory.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
+import { RunOutput, TrainingData } from "./_cli/run_flags.ts";
 import { EpochProgress } from "./_cli/epoch_progress.ts";
 import { CUTOFF_COLUMNS, cutoffRow } from "./_evaluate/evaluate_report.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
@@ -24,11 +25,8 @@ import { settingsDefaults, settingsFlags, settingsOf } from "./_cli/settings_fla
 
 const config = z.strictObject({
   model: z.enum(baselines.map(({ name }) => name)).describe("what is trained:"),
-  data: z.string().describe("dataset directory, ours or foreign, or `synthetic`"),
-  out: z.string().describe("run directory to write"),
-  resume: z.boolean().default(false).describe(
-    "continue the run in --out from its latest checkpoint; its settings are --config OUT/config.json",
-  ),
+  ...TrainingData,
+  ...RunOutput,
   evaluate: z.enum(["none", "valid", "test"]).default("none").describe(
     "split to rank with the best checkpoint at the end: OUT/eval-SPLIT/metrics.json and predictions.jsonl;",
   ),

@@ -21,6 +21,7 @@ import { type Verdict, verdict } from "../train/rl/verdict.ts";
 import { RunDirectory } from "../train/run/run_directory.ts";
 import { Validation } from "../train/run/validation.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
+import { RunOutput } from "./_cli/run_flags.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { runManifest } from "../train/run/inputs.ts";
 import { short } from "./_cli/format.ts";
@@ -33,10 +34,7 @@ import { settingsDefaults } from "./_cli/settings_flags.ts";
 
 const config = z.strictObject({
   ...RunFlags,
-  out: z.string().describe("run directory to write"),
-  resume: z.boolean().default(false).describe(
-    "continue the run in --out from its latest checkpoint; its settings are --config OUT/config.json",
-  ),
+  ...RunOutput,
   ...DeviceFlags,
   ...RlFlags.shape,
   ...RewardFlags,

@@ -13,6 +13,7 @@ import { trainSft } from "../train/sft/sft.ts";
 import { Validation } from "../train/run/validation.ts";
 import { autotune } from "../kernels/autotune.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
+import { RunOutput, TrainingData } from "./_cli/run_flags.ts";
 import { short } from "./_cli/format.ts";
 import { loadInputs, runManifest } from "../train/run/inputs.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
@@ -25,12 +26,9 @@ import { duration, type Progress } from "./_cli/progress.ts";
 import { settingsDefaults } from "./_cli/settings_flags.ts";
 
 const config = z.strictObject({
-  data: z.string().describe("dataset directory, ours or foreign, or `synthetic`"),
+  ...TrainingData,
   sids: z.string().default("").describe("index.json of other SIDs than the dataset's own"),
-  out: z.string().describe("run directory to write"),
-  resume: z.boolean().default(false).describe(
-    "continue the run in --out from its latest checkpoint; its settings are --config OUT/config.json",
-  ),
+  ...RunOutput,
   tune: z.enum(["auto", "on", "off"]).default("auto").describe(
     "time kernel variants before the first step; auto: on GPUs, where no choice is known yet",
   ),

@@ -13,15 +13,20 @@ import { encodeResidual, fitResidual, type Level } from "../kmeans/residuals.ts"
 
 export type { RqKmeansConfig };
 
-/** Settings that all methods built on residual k-means share. */
-export const rqKmeansFields = {
+/** Settings that all methods built on residual k-means share, with the defaults of one. */
+export const residualKmeansFields = (usual: { iterations: number; tolerance: number; starts: number }) => ({
   levels: levels(),
   codebookSize: codebookSize(),
-  iterations: count().default(25).describe("most updates of the codewords of a level"),
-  tolerance: weight.default(1e-4).describe("relative fall of the error below which a level is done"),
-  starts: count().default(3).describe("starts of each level; the one of least error is kept"),
+  iterations: count().default(usual.iterations).describe("most updates of the codewords of a level"),
+  tolerance: weight.default(usual.tolerance).describe(
+    "relative fall of the error below which a level is done",
+  ),
+  starts: count().default(usual.starts).describe("starts of each level; the one of least error is kept"),
   seed: count(0).default(42).describe("seed of the starts"),
-};
+});
+
+/** The same with the defaults of {@link rqKmeans}. */
+export const rqKmeansFields = residualKmeansFields({ iterations: 25, tolerance: 1e-4, starts: 3 });
 
 /**
  * Residual k-means: level l clusters what the codewords of the levels before leave over of each item. Progressive

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { count, weight } from "../../base/fields.ts";
+import { count } from "../../base/fields.ts";
 import { UserError } from "../../base/user_error.ts";
 import { bestOfStarts } from "../kmeans/best_of_starts.ts";
 import { constrainedKmeans } from "../assignment/constrained_kmeans.ts";
@@ -8,7 +8,7 @@ import { kmeansPlusPlus } from "../kmeans/start.ts";
 import type { SidMethod } from "../method.ts";
 import type { RqKmeansConstrainedConfig } from "../settings.generated.ts";
 import { encodeResidual, fitResidual } from "../kmeans/residuals.ts";
-import { rqKmeansFields } from "./rq_kmeans.ts";
+import { residualKmeansFields } from "./rq_kmeans.ts";
 
 export type { RqKmeansConstrainedConfig };
 
@@ -20,10 +20,7 @@ export type { RqKmeansConstrainedConfig };
 export const rqKmeansConstrained: SidMethod<RqKmeansConstrainedConfig> = {
   name: "rqkmeans-constrained",
   Config: z.strictObject({
-    ...rqKmeansFields,
-    iterations: count().default(100).describe("most updates of the codewords of a level"),
-    tolerance: weight.default(1e-5).describe("relative fall of the error below which a level is done"),
-    starts: count().default(1).describe("starts of each level; the one of least error is kept"),
+    ...residualKmeansFields({ iterations: 100, tolerance: 1e-5, starts: 1 }),
     minSize: count(0).default(0).describe("least items of a codeword; 0: items / codewords - 1"),
     maxSize: count(0).default(0).describe("most items of a codeword; 0: items / codewords + 1"),
   }).describe("Settings of `rqkmeans-constrained`."),

@@ -5,7 +5,7 @@ import { UserError } from "../../base/user_error.ts";
 import { CoOccurrenceContrast } from "../quantizer/co_occurrence_contrast.ts";
 import { checkEmbeddings, checkEnoughItems } from "../embeddings.ts";
 import type { SidMethod } from "../method.ts";
-import { quantizerFields } from "../quantizer/config.ts";
+import { quantizerFields, uniquenessWeight } from "../quantizer/config.ts";
 import { contrastTemperature, levels } from "../fields.ts";
 import type { RqVaeV2Config } from "../settings.generated.ts";
 import { encodeQuantizer, fitQuantizer } from "./rq_vae.ts";
@@ -23,9 +23,7 @@ const Config = z.strictObject({
   temperature: contrastTemperature,
   ...quantizerFields,
   // Masked steps go without this loss: with 20, as much as other methods had, twice as many items collided.
-  uniquenessWeight: weight.default(60).describe(
-    "weight of the loss that drives items with equal codes apart",
-  ),
+  uniquenessWeight: uniquenessWeight(60),
 }).describe("Settings of `rqvae-v2`.");
 
 /**

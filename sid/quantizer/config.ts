@@ -18,6 +18,10 @@ export const CRITERIA = ["loss", "collision", "gini"] as const;
 /** One of {@link CRITERIA}. */
 export type Criterion = typeof CRITERIA[number];
 
+/** What keeps SIDs apart in training. */
+export const uniquenessWeight = (usual: number) =>
+  weight.default(usual).describe("weight of the loss that drives items with equal codes apart");
+
 /** Settings of all methods that train an autoencoder with residual codebooks. */
 export const quantizerFields = {
   layers: z.array(count()).default([]).describe(
@@ -48,9 +52,7 @@ export const quantizerFields = {
     "spread each batch over the codewords in training, one epsilon a level such as 0,0,0.003; 0: nearest codewords",
   ),
   sinkhornIterations: count().default(50).describe("rounds of the Sinkhorn assignment"),
-  uniquenessWeight: weight.default(30).describe(
-    "weight of the loss that drives items with equal codes apart",
-  ),
+  uniquenessWeight: uniquenessWeight(30),
   codebookStart: z.enum(CODEBOOK_STARTS).default("kmeans").describe(
     "codebooks start from k-means of all items (kmeans), of the first batch (kmeans-batch), or uniform noise",
   ),

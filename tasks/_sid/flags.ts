@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { grouped } from "../../base/fields.ts";
 import { INDEX_STYLES, TOKEN_ORDERS } from "../../data/formats/index_file.ts";
 import { COLLISION_POLICIES } from "../../sid/collisions/by_name.ts";
 import { SID_METHODS, sidMethod } from "../../sid/methods/by_name.ts";
@@ -7,87 +8,60 @@ import { settingsFlags } from "../_cli/settings_flags.ts";
 
 const aligning = SID_METHODS.filter(({ needs }) => needs?.includes("collaborative")).map(({ name }) => name);
 
-/** Where the settings of a mode stand in the help. */
-function under<T extends z.ZodType>(group: string, type: T): T {
-  return type.meta({ ...type.meta(), group });
-}
-const input = <T extends z.ZodType>(type: T) => under("Input", type);
-const output = <T extends z.ZodType>(type: T) => under("Output", type);
-const codes = <T extends z.ZodType>(type: T) => under("Codes", type);
-const existing = <T extends z.ZodType>(type: T) => under("With SIDs that are there already (--sids)", type);
-
 const fields = {
-  embeddings: input(z.string().default("").describe("item embeddings, a .npy file of shape (items, dim)")),
-  data: input(
-    z.string().default("").describe(
+  ...grouped("Input", {
+    embeddings: z.string().default("").describe("item embeddings, a .npy file of shape (items, dim)"),
+    data: z.string().default("").describe(
       "dataset of the items: titles and categories for the report, histories for methods that need them; without " +
         "--embeddings its texts are embedded word by word",
     ),
-  ),
-  collab: input(
-    z.string().default("").describe(
+    collab: z.string().default("").describe(
       "collaborative embeddings of the same items; zero rows are items that nobody bought",
     ),
-  ),
-  fuse: input(
-    z.enum(["concat", "none"]).optional().describe(
+    fuse: z.enum(["concat", "none"]).optional().describe(
       `concat codes both side by side, none leaves --collab to the method (default: concat${
         aligning.length > 0 ? `, none for ${aligning.join(" and ")}` : ""
       })`,
     ),
-  ),
-  textWeight: input(
-    z.number().min(0).default(1).describe("length of the --embeddings part after --fuse concat"),
-  ),
-  collabWeight: input(z.number().min(0).default(1).describe("length of the --collab part")),
-  unitLength: input(
-    z.boolean().default(false).describe(
+    textWeight: z.number().min(0).default(1).describe("length of the --embeddings part after --fuse concat"),
+    collabWeight: z.number().min(0).default(1).describe("length of the --collab part"),
+    unitLength: z.boolean().default(false).describe(
       "scale every vector to length 1 first; parts that are fused always are",
     ),
-  ),
-  out: output(
-    z.string().default("").describe("folder to write: index.json, sid.report.html and what made them"),
-  ),
-  method: codes(
-    z.enum(SID_METHODS.map(({ name }) => name)).default("rqkmeans").describe("how codes are found:"),
-  ),
-  collisions: codes(
-    z.enum(COLLISION_POLICIES.map(({ name }) => name)).default("nearest-free").describe(
-      "items with equal codes:",
-    ),
-  ),
-  codeOffset: output(
-    z.union([z.literal(0), z.literal(1)]).default(0).describe(
+  }),
+  ...grouped("Output", {
+    out: z.string().default("").describe("folder to write: index.json, sid.report.html and what made them"),
+    codeOffset: z.union([z.literal(0), z.literal(1)]).default(0).describe(
       "number of the first codeword, 0 as in RQ-VAE files or 1 as in those of constrained k-means",
     ),
-  ),
-  indexStyle: output(
-    z.enum(INDEX_STYLES).default("lines").describe(
+    indexStyle: z.enum(INDEX_STYLES).default("lines").describe(
       "layout of index.json; MiniOneRec's are compact or indent2, MIMIGenRec's id2sid.json is indent4;",
     ),
-  ),
-  tokenOrder: output(
-    z.enum(TOKEN_ORDERS).default("text").describe(
+    tokenOrder: z.enum(TOKEN_ORDERS).default("text").describe(
       "order of new_tokens.json; text is that of released checkpoints;",
     ),
-  ),
-  sids: existing(
-    z.string().default("").describe("folder that an earlier `genrec sid` wrote, for --inspect and --add"),
-  ),
-  inspect: existing(
-    z.string().default("").describe(
+  }),
+  ...grouped("Codes", {
+    method: z.enum(SID_METHODS.map(({ name }) => name)).default("rqkmeans").describe("how codes are found:"),
+    collisions: z.enum(COLLISION_POLICIES.map(({ name }) => name)).default("nearest-free").describe(
+      "items with equal codes:",
+    ),
+  }),
+  ...grouped("With SIDs that are there already (--sids)", {
+    sids: z.string().default("").describe(
+      "folder that an earlier `genrec sid` wrote, for --inspect and --add",
+    ),
+    inspect: z.string().default("").describe(
       "print the neighbours of this item: its number, its id or a part of its title",
     ),
-  ),
-  top: existing(z.int().min(1).default(5).describe("neighbours a prefix that --inspect prints")),
-  add: existing(
-    z.string().default("").describe(
+    top: z.int().min(1).default(5).describe("neighbours a prefix that --inspect prints"),
+    add: z.string().default("").describe(
       "give SIDs to new items, one JSON object with id and title a line; old SIDs stay as they are",
     ),
-  ),
-  maxBadLines: existing(
-    z.int().min(0).default(0).describe("malformed lines of --add that are left out before it is an error"),
-  ),
+    maxBadLines: z.int().min(0).default(0).describe(
+      "malformed lines of --add that are left out before it is an error",
+    ),
+  }),
   ...DeviceFlags,
 };
 

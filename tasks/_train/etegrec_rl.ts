@@ -1,42 +1,28 @@
 import { join } from "node:path";
-import { z } from "zod";
+import type { z } from "zod";
+import { count, grouped } from "../../base/fields.ts";
 import { loadRlState } from "../../train/rl/state.ts";
 import { isFile } from "../../base/files/write_atomic.ts";
 import { RunDirectory } from "../../train/run/run_directory.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import type { DeviceChoice } from "../_cli/open_device.ts";
+import { RlFlags } from "./rl_settings.ts";
 import type { StageOutcome } from "./etegrec_stages.ts";
 import { rl, task as rlTask } from "../rl.ts";
 
+const { reward, loss, numGenerations, promptsPerStep, learningRate } = RlFlags.shape;
+
 /** Settings of the last stage: those of `genrec rl` that matter most. */
-export interface EtegrecRlSettings {
-  rlSteps: number;
-  rlReward: string[];
-  rlLoss: string;
-  rlNumGenerations: number;
-  rlPromptsPerStep: number;
-  rlLearningRate: number;
-}
-
-const { reward, loss, numGenerations, promptsPerStep, learningRate } = rlTask.config
-  .shape as unknown as Record<
-    string,
-    z.ZodType
-  >;
-
-/** Flags of {@link EtegrecRlSettings}. */
-export const EtegrecRlFlags = Object.fromEntries(
-  Object.entries({
-    rlSteps: z.int().min(0).default(0).describe(
-      "steps of GRPO on the best stage before it, by draws; 0: none",
-    ),
-    rlReward: reward,
-    rlLoss: loss,
-    rlNumGenerations: numGenerations,
-    rlPromptsPerStep: promptsPerStep,
-    rlLearningRate: learningRate,
-  }).map(([key, type]) => [key, type.meta({ ...type.meta(), group: "Reinforcement learning at the end" })]),
-) as { [K in keyof EtegrecRlSettings]: z.ZodType<EtegrecRlSettings[K]> };
+export const EtegrecRlFlags = grouped("Reinforcement learning at the end", {
+  rlSteps: count(0).default(0).describe("steps of GRPO on the best stage before it, by draws; 0: none"),
+  rlReward: reward,
+  rlLoss: loss,
+  rlNumGenerations: numGenerations,
+  rlPromptsPerStep: promptsPerStep,
+  rlLearningRate: learningRate,
+});
+/** {@link EtegrecRlFlags} with all values. */
+export type EtegrecRlSettings = z.output<z.ZodObject<typeof EtegrecRlFlags>>;
 
 /** What the last stage goes on from. */
 export interface EtegrecRlInput {

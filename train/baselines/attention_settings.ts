@@ -1,14 +1,14 @@
 import { z } from "zod";
 import { count } from "../../base/fields.ts";
-import { itemTrainingFields } from "./item_config.ts";
+import { hiddenSize, itemTrainingFields, numHiddenLayers, tieWordEmbeddings } from "./item_config.ts";
 
 /** Settings of networks of attention blocks over item numbers. */
 export const AttentionSettings = z.strictObject({
   ...itemTrainingFields,
-  hiddenSize: count().default(64).describe("width of the stream"),
-  numHiddenLayers: count().default(2).describe("blocks"),
+  hiddenSize,
+  numHiddenLayers: numHiddenLayers(2),
   numAttentionHeads: count().default(2).describe("attention heads"),
-  tieWordEmbeddings: z.boolean().default(true).describe("use the item embedding as output matrix"),
+  tieWordEmbeddings: tieWordEmbeddings(true),
 });
 /** {@link AttentionSettings} with all values. */
 export type AttentionConfig = z.output<typeof AttentionSettings>;

@@ -3,7 +3,7 @@ import { count } from "../../base/fields.ts";
 import { Caser, CaserShape } from "../../models/items/caser.ts";
 import { initializerRange, learningRate } from "../../models/optimizer/fields.ts";
 import { itemMethod } from "./item_method.ts";
-import { itemTrainingFields } from "./item_config.ts";
+import { hiddenSize, itemTrainingFields, tieWordEmbeddings } from "./item_config.ts";
 import type { BaselineMethod } from "./method.ts";
 
 const Config = z.strictObject({
@@ -11,11 +11,11 @@ const Config = z.strictObject({
   // Chosen on the valid split of synthetic data: without a last norm, scores start too close to 0 to learn from.
   learningRate: learningRate(0.01),
   initializerRange: initializerRange(0.1),
-  hiddenSize: count().default(64).describe("width of the stream"),
+  hiddenSize,
   markovOrder: count().default(5).describe("latest items that the next one depends on"),
   horizontalFilters: count().default(16).describe("filters over neighbouring items, of each height"),
   verticalFilters: count().default(4).describe("filters that weigh the items"),
-  tieWordEmbeddings: z.boolean().default(false).describe("use the item embedding as output matrix"),
+  tieWordEmbeddings: tieWordEmbeddings(false),
 });
 /** Settings of {@link caser}. */
 export type CaserConfig = z.output<typeof Config>;

@@ -1,9 +1,8 @@
 import { z } from "zod";
-import { count } from "../../base/fields.ts";
 import { Gru4Rec, Gru4RecShape } from "../../models/items/gru4rec.ts";
 import { initializerRange, learningRate } from "../../models/optimizer/fields.ts";
 import { itemMethod } from "./item_method.ts";
-import { itemTrainingFields } from "./item_config.ts";
+import { hiddenSize, itemTrainingFields, numHiddenLayers, tieWordEmbeddings } from "./item_config.ts";
 import type { BaselineMethod } from "./method.ts";
 
 const Config = z.strictObject({
@@ -11,9 +10,9 @@ const Config = z.strictObject({
   // Chosen on the valid split of synthetic data: without a last norm, scores start too close to 0 to learn from.
   learningRate: learningRate(0.01),
   initializerRange: initializerRange(0.1),
-  hiddenSize: count().default(64).describe("width of the stream"),
-  numHiddenLayers: count().default(1).describe("blocks"),
-  tieWordEmbeddings: z.boolean().default(true).describe("use the item embedding as output matrix"),
+  hiddenSize,
+  numHiddenLayers: numHiddenLayers(1),
+  tieWordEmbeddings: tieWordEmbeddings(true),
 });
 /** Settings of {@link gru4rec}. */
 export type Gru4RecConfig = z.output<typeof Config>;

@@ -32,3 +32,13 @@ export const itemTrainingFields = {
 
 /** Settings of a model over item numbers, whatever its shape. */
 export type ItemTrainingConfig = z.output<z.ZodObject<typeof itemTrainingFields>>;
+
+/** Width of networks over item numbers. */
+export const hiddenSize = count().default(64).describe("width of the stream");
+
+/** Blocks of networks over item numbers. */
+export const numHiddenLayers = (usual: number) => count().default(usual).describe("blocks");
+
+/** Whether scores are products with the item embedding. */
+export const tieWordEmbeddings = (usual: boolean) =>
+  z.boolean().default(usual).describe("use the item embedding as output matrix");
