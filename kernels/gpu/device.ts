@@ -29,7 +29,7 @@ export interface DeviceOptions {
   dtype?: "float32" | "float16";
   /** Operations to serve with one variant whatever the shape; see `parseVariants()`. */
   variants?: readonly PinnedVariant[];
-  /** Number or part of the name of an adapter, see `findAdapter()`. Default: the one for high performance. */
+  /** Number among the adapters that `doctor` lists, or part of the name of one. Default: that for high performance. */
   adapter?: string;
   /** WebGPU to ask for the adapter. Default: that of the runtime. */
   gpu?: GPU;

@@ -160,7 +160,7 @@ Deno.test("compare refuses what is no other seed of the same system, naming the 
       const folder = await writeRun(dir, name, { seed: 43, ranks, ...written, config });
       await refuses(dir, { group: [`a=${first}`, folder], baseline: "a" }, message);
     }
-    const config = { sids: "sids/rq-43/index.json", variant: "matmul=shared" };
+    const config = { sids: "sids/rq-43/index.json", adapter: "1", variant: "matmul=shared" };
     const good = await writeRun(dir, "a-43", { seed: 43, ranks, config });
     const { report } = await compared(dir, { group: [`a=${first}`, good], baseline: "a" });
     assert.deepEqual(report.systems.map(({ evaluations }) => evaluations.length), [2]);
