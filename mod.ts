@@ -315,7 +315,7 @@ export {
   type Summary,
 } from "./eval/evaluate.ts";
 export { type Exposure, exposureGini } from "./eval/exposure.ts";
-export { beamsFor, ItemLists, type ScoredItem } from "./eval/item_lists.ts";
+export { listedItems, type ScoredItem } from "./eval/item_lists.ts";
 export {
   bootstrapInterval,
   type BootstrapOptions,
@@ -330,18 +330,27 @@ export {
   rankMetrics,
 } from "./eval/metrics.ts";
 export { type SeedStatistics, seedStatistics } from "./eval/seed_statistics.ts";
-export { mixedRecommender, mixRanked, type MixtureOptions } from "./eval/mixture.ts";
+export { mixRanked, MixtureMeasurement, type MixtureOptions } from "./eval/mixture.ts";
 export {
-  beamRecommender,
-  leafSids,
+  type Candidate,
+  type Catalogue,
+  type Provenance,
+  rankBy,
+  rankByCounts,
   type Ranked,
+  type RankSamples,
   type Recommender,
-  scorerRecommender,
+  type RecommendOptions,
+  type RecommendRequest,
+  type ScoreUnit,
+  type SidSearch,
 } from "./eval/recommender.ts";
 export { type Slicing, SLICINGS } from "./eval/slices.ts";
 export { checkRows, type Score, type ScoreOptions, scoreResults } from "./eval/score.ts";
 
-export { baselines, loadBaseline } from "./train/baselines/load.ts";
+export { openRun } from "./train/runs/open_run.ts";
+export type { OpenRunOptions } from "./train/runs/run_kind.ts";
+export { baselines } from "./train/baselines/by_name.ts";
 export type {
   BaselineEpoch,
   BaselineFacts,

@@ -12,7 +12,7 @@ import {
   type Rank,
   reciprocalRanks,
 } from "./metrics.ts";
-import type { Ranked, Recommender } from "./recommender.ts";
+import type { Ranked, RankSamples } from "./recommender.ts";
 import { boughtInTrain, rowsOf, type Slicing } from "./slices.ts";
 
 /** Every {@link Credit}. */
@@ -55,7 +55,7 @@ export interface EvaluateOptions extends MeasurementOptions {
   /** Rows of the first samples that were made before: they count, and only the samples after them are ranked. */
   made?: AsyncIterable<Prediction>;
   /** What is evaluated. */
-  recommend: Recommender;
+  recommend: RankSamples;
   /** Samples a call of `recommend`. */
   batch: number;
   /** Called for each new row in order, and awaited. */

@@ -1,42 +1,58 @@
+import type { BeamResult } from "../decode/beam_search.ts";
 import type { Sample } from "../data/dataset.ts";
 import type { Trie } from "../sid/trie.ts";
 import { popularityScorer } from "./count_scorers.ts";
-import type { BeamResult } from "../decode/beam_search.ts";
+import type { Candidate } from "./recommender.ts";
 
 /** One recommendation. */
 export interface ScoredItem {
   /** Item number. */
   item: number;
-  /** Log-probability of its SID. */
+  /** Score of its candidate. */
   score: number;
 }
 
-/** Turns lists of SIDs into lists of items. */
-export class ItemLists {
-  readonly #trie: Trie;
+/** Turns leaves of tries into candidates. */
+export class SidLists {
+  readonly #names: readonly string[];
   /** (N): 0 for the most popular item. */
   readonly #places: Uint32Array;
 
-  /** `train` is in time order: items that share a SID are listed by how often they occur there. */
-  constructor(trie: Trie, train: readonly Sample[], itemCount: number) {
-    this.#trie = trie;
-    this.#places = new Uint32Array(itemCount);
-    popularityScorer(train, itemCount).rank([], itemCount).items.forEach((item, place) =>
+  /** `names` are joined SIDs (N). `train` is in time order: items of one SID are listed by how often they occur there. */
+  constructor(names: readonly string[], train: readonly Sample[]) {
+    this.#names = names;
+    this.#places = new Uint32Array(names.length);
+    popularityScorer(train, names.length).rank([], names.length).items.forEach((item, place) =>
       this.#places[item] = place
     );
   }
 
-  /** The best `top` items of a search, without those in `without`; items of one SID have its score. */
-  list({ leaves, scores }: BeamResult, top: number, without: ReadonlySet<number> = new Set()): ScoredItem[] {
-    const listed: ScoredItem[] = [];
+  /** The best `k` SIDs of a search that have other items than those in `without`. */
+  list(
+    trie: Trie,
+    { leaves, scores }: BeamResult,
+    k: number,
+    without: ReadonlySet<number> = new Set(),
+  ): Candidate[] {
+    const listed: Candidate[] = [];
     for (const [i, leaf] of leaves.entries()) {
-      if (listed.length >= top) break;
-      const group = Array.from(this.#trie.itemsOf(leaf)).filter((item) => !without.has(item))
-        .sort((a, b) => this.#places[a] - this.#places[b]);
-      listed.push(...group.map((item) => ({ item, score: scores[i] })));
+      if (listed.length >= k) break;
+      const all = trie.itemsOf(leaf);
+      const items = this.inOrder(Array.from(all).filter((item) => !without.has(item)));
+      if (items.length > 0) listed.push({ name: this.#names[all[0]], items, score: scores[i] });
     }
-    return listed.slice(0, top);
+    return listed;
   }
+
+  /** Items by popularity. */
+  inOrder(items: readonly number[]): number[] {
+    return items.toSorted((a, b) => this.#places[a] - this.#places[b]);
+  }
+}
+
+/** The best `top` items of candidates; items of one candidate have its score. */
+export function listedItems(candidates: readonly Candidate[], top: number): ScoredItem[] {
+  return candidates.flatMap(({ items, score }) => items.map((item) => ({ item, score }))).slice(0, top);
 }
 
 /**

@@ -1,7 +1,114 @@
-import type { Sample } from "../data/dataset.ts";
+import type { Asker, Dataset, Item, Sample } from "../data/dataset.ts";
 import type { Trie } from "../sid/trie.ts";
 import type { Scorer } from "./count_scorers.ts";
-import type { BeamSearch } from "../decode/beam_search.ts";
+
+/**
+ * What scores are: `log-probability`, of a SID, the sum of its tokens'; `logit`, any number of a model that scores items;
+ * `weight`, a count or a share, 0 for what the rules say nothing about. All of them: higher is better, comparable within
+ * a list, not between recommenders.
+ */
+export type ScoreUnit = "log-probability" | "logit" | "weight";
+
+/** Every {@link ScoreUnit}. */
+export const SCORE_UNITS = ["log-probability", "logit", "weight"] as const satisfies readonly ScoreUnit[];
+
+/** Somebody to recommend to. A {@link Sample} is one. */
+export interface RecommendRequest extends Asker {
+  /** Item numbers, oldest first. */
+  history: readonly number[];
+  /** Items that are not to be listed, such as those of the history; default: none. */
+  excluded?: ReadonlySet<number>;
+}
+
+/** What is wanted for each request. */
+export interface RecommendOptions {
+  /** Candidates, from 1. */
+  k: number;
+  /** SIDs that a search keeps on its way, at least `k`; default `k`. Recommenders that score every item need none. */
+  beams?: number;
+  /** Items to choose from, at least one, each once; default: all. */
+  allowed?: readonly number[];
+}
+
+/** What a recommender tells apart: an item, or a SID with all items that share it. */
+export interface Candidate {
+  /** Its name in {@link Catalogue.names}; a search that is not bound to the catalogue may write others. */
+  name: string;
+  /** Its items, those bought most often in the train split first; none where the catalogue lacks `name`. */
+  items: readonly number[];
+  /** See {@link ScoreUnit}. */
+  score: number;
+}
+
+/** The items that a recommender knows. */
+export interface Catalogue {
+  /** The items (N); index = item number. */
+  readonly items: readonly Item[];
+  /** What tells items apart (N): joined SIDs, equal ones of items that share one, or item numbers. */
+  readonly names: readonly string[];
+  /** SIDs (N), one list of tokens an item; absent where items are scored by themselves. */
+  readonly sids?: readonly (readonly string[])[];
+}
+
+/** Where a recommender comes from. */
+export interface Provenance {
+  /** Kind of the folder, such as `baseline run`. */
+  readonly kind: string;
+  /** Name of the method or architecture, such as `sasrec` or `qwen2`. */
+  readonly model: string;
+  /** Its folder, as it was named. */
+  readonly run: string;
+  /** Name of the checkpoint. */
+  readonly checkpoint: string;
+  /** Directory of the dataset; its name where it was handed over. */
+  readonly data: string;
+  /** File of the SIDs; "" for those that the dataset ships, and without SIDs. */
+  readonly index: string;
+  /** `manifest.json` of the run: version, seed, adapter, hashes of inputs; absent for models without a run. */
+  readonly manifest?: Readonly<Record<string, unknown>>;
+}
+
+/** How SIDs are searched. */
+export interface SidSearch {
+  /** Items of a prompt, the latest ones. */
+  readonly maxHistory: number;
+  /** What a token's probability is normalised over: `vocab` or `children`. */
+  readonly normalisation: string;
+  /** Whether any codewords may be written, be they a SID or not. */
+  readonly unconstrained: boolean;
+}
+
+/** Something trained that recommends. Weights are loaded once, with the first answer or by {@link Recommender.load}. */
+export interface Recommender {
+  /** What it can list. */
+  readonly catalogue: Catalogue;
+  /** What it was trained on, or was opened with. */
+  readonly dataset: Dataset;
+  /** How it was trained: the settings of its run; none of models without a run. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Where it comes from. */
+  readonly provenance: Provenance;
+  /** What its scores are. */
+  readonly scoreUnit: ScoreUnit;
+  /** How it searches; absent where items are scored. */
+  readonly search?: SidSearch;
+  /** Loads the weights. Throws `UserError` for what is damaged or does not fit. */
+  load(): Promise<void>;
+  /** Requests to hand over at once: more of them are split up, fewer leave the device idle. Loads the weights. */
+  batchSize(options: RecommendOptions): Promise<number>;
+  /**
+   * The best candidates for each request, best first, none twice: `k`, or all there are.
+   * @throws {RangeError} unless `k` is an integer from 1.
+   * @throws {UserError} for a history that names other items, or is empty where the model must read one.
+   */
+  recommend(requests: readonly RecommendRequest[], options: RecommendOptions): Promise<Candidate[][]>;
+  /** Scores of all items (N) for each history, one list at a time; absent where SIDs are searched. */
+  scoreItems?(histories: readonly (readonly number[])[]): AsyncIterable<Float32Array>;
+  /** Vectors of the items (N, dim), row after row; undefined where items have none. */
+  embeddings(): Promise<{ dim: number; data: Float32Array } | undefined>;
+  /** Frees everything on the device. */
+  destroy(): void;
+}
 
 /** Predictions for one user, best first. */
 export interface Ranked {
@@ -11,8 +118,30 @@ export interface Ranked {
   scores: number[];
 }
 
-/** Ranks SIDs for a batch of samples; looks at their histories only. */
-export type Recommender = (samples: readonly Sample[]) => Promise<Ranked[]>;
+/** Ranks names for a batch of samples; looks at their histories only. */
+export type RankSamples = (samples: readonly Sample[]) => Promise<Ranked[]>;
+
+/** The best `k` candidates of a recommender by their names. */
+export function rankBy(recommender: Recommender, k: number): RankSamples {
+  return async (samples) =>
+    (await recommender.recommend(samples, { k })).map((candidates) => ({
+      sids: candidates.map(({ name }) => name),
+      scores: candidates.map(({ score }) => score),
+    }));
+}
+
+/** The best `k` items of counts by the names of items (N); scores of items that share a name are added up. */
+export function rankByCounts(scorer: Scorer, names: readonly string[], k: number): RankSamples {
+  return (samples) =>
+    Promise.resolve(samples.map(({ history }) => {
+      const { items, scores } = scorer.rank(history, k);
+      const totals = new Map<string, number>();
+      items.forEach((item, i) => totals.set(names[item], (totals.get(names[item]) ?? 0) + scores[i]));
+      // Stable: items without a score keep the scorer's order.
+      const sorted = [...totals].sort(([, a], [, b]) => b - a);
+      return { sids: sorted.map(([sid]) => sid), scores: sorted.map(([, score]) => score) };
+    }));
+}
 
 /** (nodes): the SID of the items at each leaf, "" for inner nodes. `sids` has one string an item. */
 export function leafSids(trie: Trie, sids: readonly string[]): string[] {
@@ -20,35 +149,4 @@ export function leafSids(trie: Trie, sids: readonly string[]): string[] {
     { length: trie.nodeCount },
     (_, node) => trie.isLeaf(node) ? sids[trie.itemsOf(node)[0]] : "",
   );
-}
-
-/** Beam search as a recommender. `promptOf` makes the token ids of a sample, `sids` names leaves ({@link leafSids}). */
-export function beamRecommender(
-  search: BeamSearch,
-  promptOf: (sample: Sample) => Uint32Array,
-  sids: readonly string[],
-): Recommender {
-  return async (samples) => {
-    const ranked: Ranked[] = [];
-    for (let start = 0; start < samples.length; start += search.promptsPerBatch) {
-      const batch = samples.slice(start, start + search.promptsPerBatch);
-      for (const { leaves, scores } of await search.run(batch.map(promptOf))) {
-        ranked.push({ sids: leaves.map((leaf) => sids[leaf]), scores });
-      }
-    }
-    return ranked;
-  };
-}
-
-/** The best `k` items of a baseline by the SIDs of items (N); scores of items that share a SID are added up. */
-export function scorerRecommender(scorer: Scorer, sids: readonly string[], k: number): Recommender {
-  return (samples) =>
-    Promise.resolve(samples.map(({ history }) => {
-      const { items, scores } = scorer.rank(history, k);
-      const totals = new Map<string, number>();
-      items.forEach((item, i) => totals.set(sids[item], (totals.get(sids[item]) ?? 0) + scores[i]));
-      // Stable: items without a score keep the scorer's order.
-      const sorted = [...totals].sort(([, a], [, b]) => b - a);
-      return { sids: sorted.map(([sid]) => sid), scores: sorted.map(([, score]) => score) };
-    }));
 }

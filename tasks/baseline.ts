@@ -1,27 +1,25 @@
 import { join } from "node:path";
 import { z } from "zod";
-import type { Dataset, Split } from "../data/dataset.ts";
-import { loadDataset } from "../data/formats/load.ts";
 import { writeNpy } from "../base/npy.ts";
 import { UserError } from "../base/user_error.ts";
-import { evaluateSplit, type Evaluation } from "../eval/evaluate.ts";
-import { baselines, loadBaseline } from "../train/baselines/load.ts";
-import type { TrainedBaseline } from "../train/baselines/method.ts";
+import { loadDataset } from "../data/formats/load.ts";
+import { baselines } from "../train/baselines/by_name.ts";
 import { DivergenceError } from "../train/run/divergence.ts";
-import type { Retrieval } from "../train/encoder_decoder/retrieval.ts";
+import { runManifest } from "../train/run/inputs.ts";
 import { RunDirectory } from "../train/run/run_directory.ts";
+import { openRun } from "../train/runs/open_run.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { RunOutput, TrainingData } from "./_cli/run_flags.ts";
 import { EpochProgress } from "./_cli/epoch_progress.ts";
-import { CUTOFF_COLUMNS, cutoffRow } from "./_evaluate/evaluate_report.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
-import { runManifest } from "../train/run/inputs.ts";
-import { LineFile, makeFolder } from "../base/files/line_file.ts";
-import { checkSame } from "./_cli/resume.ts";
-import { tableLines } from "./_cli/table.ts";
-import { endedAs, goOnLine } from "./_cli/training_lines.ts";
 import { duration } from "./_cli/progress.ts";
+import { checkSame } from "./_cli/resume.ts";
 import { settingsDefaults, settingsFlags, settingsOf } from "./_cli/settings_flags.ts";
+import { endedAs, goOnLine } from "./_cli/training_lines.ts";
+import { type EvaluateFlags, evaluateRecommender } from "./_evaluate/evaluate_recommender.ts";
+import type { EvaluateReport } from "./_evaluate/evaluate_report.ts";
+import { discardRows } from "./_evaluate/evaluate_rows.ts";
+import { task as evaluateTask } from "./evaluate.ts";
 
 const config = z.strictObject({
   model: z.enum(baselines.map(({ name }) => name)).describe("what is trained:"),
@@ -34,15 +32,6 @@ const config = z.strictObject({
   ...DeviceFlags,
   ...settingsFlags(baselines, "model"),
 });
-
-/**
- * `metrics.json` of a baseline. It ranks items themselves, as many as `beams` says; what searches SIDs tells how.
- */
-export interface BaselineReport extends Evaluation, Partial<Retrieval> {
-  run: string;
-  data: string;
-  model: string;
-}
 
 export const task: Task<typeof config> = {
   name: "baseline",
@@ -60,14 +49,11 @@ export const task: Task<typeof config> = {
   },
 };
 
-const USERS_A_BATCH = 256;
-const BOOTSTRAP_SEED = 42;
-
 /** Trains as the flags say, and evaluates where they ask for it. */
 export async function baseline(
   flags: z.output<typeof config>,
   io: TaskIO,
-): Promise<BaselineReport | undefined> {
+): Promise<EvaluateReport | undefined> {
   const { model, data, out, resume, evaluate, beams, adapter, variant } = flags;
   const method = baselines.find(({ name }) => name === model)!;
   const settings = settingsOf(method, baselines, flags, "model") as Record<string, unknown>;
@@ -116,64 +102,21 @@ export async function baseline(
   if (result.best) {
     io.log(`Kept step ${result.best.step}: valid NDCG@10 ${result.best.score.toFixed(4)}`);
   }
-  const trained = await loadBaseline(device, out);
+  const recommender = await openRun(out, { dataset, data, device });
   try {
-    if (trained.embeddings) {
-      const { dim, data: rows } = await trained.embeddings();
-      await run.write("embeddings.npy", writeNpy([trained.items, dim], rows));
-      io.log(`Wrote ${join(out, "embeddings.npy")} (${trained.items}, ${dim})`);
+    const vectors = await recommender.embeddings();
+    if (vectors) {
+      const shape = [dataset.items.length, vectors.dim];
+      await run.write("embeddings.npy", writeNpy(shape, vectors.data));
+      io.log(`Wrote ${join(out, "embeddings.npy")} (${shape.join(", ")})`);
     }
     if (evaluate === "none") return undefined;
-    return await evaluateBaseline(trained, dataset, evaluate, { model, data, out, beams }, io);
+    const folder = join(out, `eval-${evaluate}`);
+    // A run that goes on may have another best checkpoint than its last evaluation, whose rows end here.
+    await discardRows(folder);
+    const given = evaluateTask.config.parse({ run: out, data, split: evaluate, beams, out: folder });
+    return await evaluateRecommender(recommender, given as EvaluateFlags, io);
   } finally {
-    trained.destroy();
+    recommender.destroy();
   }
-}
-
-async function evaluateBaseline(
-  trained: TrainedBaseline,
-  { items, samples }: Dataset,
-  split: Split,
-  { model, data, out, beams }: { model: string; data: string; out: string; beams: number },
-  io: TaskIO,
-): Promise<BaselineReport> {
-  const folder = join(out, `eval-${split}`);
-  await makeFolder(folder);
-  await using predictions = await LineFile.create(join(folder, "predictions.jsonl"));
-  const progress = io.progress(samples[split].length, `evaluate ${split}`);
-  const sids = trained.sids ?? items.map((_, item) => String(item));
-  const evaluation = await evaluateSplit({
-    split,
-    samples: samples[split],
-    train: samples.train,
-    items,
-    sids,
-    beams,
-    batch: USERS_A_BATCH,
-    seed: BOOTSTRAP_SEED,
-    async recommend(users) {
-      const lists = await trained.rank(users.map(({ history }) => history), beams);
-      return lists.map(({ items, scores }) => ({ sids: items.map((item) => sids[item]), scores }));
-    },
-    onPrediction: (prediction) => predictions.append(prediction),
-    onProgress(done) {
-      progress.update(done);
-      io.signal.throwIfAborted();
-    },
-  }).finally(() => progress.stop());
-  await predictions.commit();
-  const report: BaselineReport = { ...evaluation, ...trained.search, run: out, data, model };
-  await new RunDirectory(out).write(
-    `eval-${split}/metrics.json`,
-    JSON.stringify(report, null, 2) + "\n",
-  );
-  reportLines(report).forEach((line) => io.log(line));
-  io.log(`Wrote ${join(folder, "metrics.json")} and ${join(folder, "predictions.jsonl")}`);
-  return report;
-}
-
-/** The report as a table for people. */
-function reportLines(report: BaselineReport): string[] {
-  const heading = [`${report.split}, ${report.users} users`, ...CUTOFF_COLUMNS];
-  return tableLines([heading, ...Object.keys(report.hr).map((k) => cutoffRow(k, report))]);
 }

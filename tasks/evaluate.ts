@@ -1,61 +1,26 @@
-import { join } from "node:path";
 import { z } from "zod";
-import { type Dataset, type Sample, type Split, splits } from "../data/dataset.ts";
 import { UserError } from "../base/user_error.ts";
-import {
-  popularityScorer,
-  repeatRecentScorer,
-  type Scorer,
-  transitionScorer,
-} from "../eval/count_scorers.ts";
-import {
-  CREDITS,
-  evaluateSplit,
-  type Evaluation,
-  Measurement,
-  type MeasurementOptions,
-  type Prediction,
-} from "../eval/evaluate.ts";
+import { splits } from "../data/dataset.ts";
+import { CREDITS } from "../eval/evaluate.ts";
 import { DEFAULT_KS } from "../eval/metrics.ts";
-import { mixRanked } from "../eval/mixture.ts";
-import {
-  beamRecommender,
-  leafSids,
-  type Ranked,
-  type Recommender,
-  scorerRecommender,
-} from "../eval/recommender.ts";
-import { SLICINGS } from "../eval/slices.ts";
-import { writeAtomic } from "../base/files/write_atomic.ts";
+import { openRun } from "../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
+import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
+import { RunFlags } from "./_cli/run_flags.ts";
 import { compareFolders } from "./_evaluate/evaluate_compare.ts";
 import { evaluateShards } from "./_evaluate/evaluate_processes.ts";
-import { type EvaluateReport, evaluationLines } from "./_evaluate/evaluate_report.ts";
-import { checkEnded, RowFile, type RowSettings } from "./_evaluate/evaluate_rows.ts";
-import { openShards, SHARD, shardRows } from "./_evaluate/evaluate_shards.ts";
-import { loadInputs } from "../train/run/inputs.ts";
-import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
-import { LineFile, makeFolder } from "../base/files/line_file.ts";
+import { evaluateRecommender, mergeShards } from "./_evaluate/evaluate_recommender.ts";
+import type { EvaluateReport } from "./_evaluate/evaluate_report.ts";
+import { checkEnded } from "./_evaluate/evaluate_rows.ts";
+import { SHARD } from "./_evaluate/evaluate_shards.ts";
 import { RESULT_FORMATS } from "../data/result_files/by_name.ts";
-import { writeResults } from "./_evaluate/results.ts";
-import {
-  modelFolder,
-  openModel,
-  openRun,
-  openSearch,
-  openTrie,
-  resolved,
-  RunFlags,
-  type TrainedRun,
-} from "../train/trained_run.ts";
-import { openProductSearch, productRecommender } from "./_evaluate/product_search.ts";
 import { scoreFiles } from "./_evaluate/score.ts";
 
 const config = z.strictObject({
   ...RunFlags,
   run: RunFlags.run.default(""),
   split: z.enum(splits).default("test").describe("samples to rank"),
-  beams: z.int().min(1).default(50).describe("SIDs kept a user"),
+  beams: z.int().min(1).default(50).describe("SIDs or items kept a user"),
   ks: z.array(z.int().min(1)).min(1).default([...DEFAULT_KS]).describe(
     "cut-offs of the metrics; those beyond --beams are left out",
   ),
@@ -100,10 +65,11 @@ type Flags = z.output<typeof config>;
 
 export const task: Task<typeof config> = {
   name: "evaluate",
-  summary: "rank a split by beam search and score it",
+  summary: "rank a split with anything trained, and score it",
   examples: [
     "evaluate --run runs/a --data synthetic --split test --beams 50 --out eval/",
     "evaluate --run runs/a --split valid --mixture 0.3 --baselines --out eval/",
+    "evaluate --run runs/sasrec --out eval/",
     "evaluate --run models/qwen --sids index.json --data data/mine --out eval/",
     "evaluate --compare runs/a/eval runs/b/eval",
     "evaluate --score 0.json,1.json --data data/minionerec",
@@ -132,51 +98,13 @@ function modeOf(flags: Flags): (flags: Flags, io: TaskIO) => Promise<unknown> {
 
 /** Evaluates as the flags say; also the evaluation stage of `quickstart`. */
 export async function evaluate(flags: Flags, io: TaskIO): Promise<EvaluateReport> {
-  const { split, beams, out, limit, shard, unconstrained } = flags;
-  const run = await openRun(flags.run, flags.data, flags);
-  const all = samplesOf(run.dataset, run.data, split, limit);
-  const { first, end } = shardRows(shard, all.length);
-  const samples = all.slice(first, end);
-  const settings: RowSettings = {
-    run: flags.run,
-    data: run.data,
-    index: run.index,
-    prompts: flags.prompts,
-    maxHistory: run.maxHistory,
-    checkpoint: (await modelFolder(run, flags.checkpoint)).checkpoint,
-    normalisation: resolved(run, flags.normalisation),
-    split,
-    beams,
-    limit,
-    shard,
-    unconstrained,
-  };
-  const sids = run.sids.map((sid) => sid.join(""));
-  await using rows = await RowFile.open(out, settings, flags.resume);
-  if (rows.found > 0) io.log(`${rows.found} of ${samples.length} users are there from before`);
-  const isWhole = rows.found >= samples.length;
-  const ranker = isWhole ? undefined : await openRanker(flags, run, sids);
-  await rows.begin();
-  const evaluation = await measure({
-    flags,
-    io,
-    dataset: run.dataset,
-    split,
-    beams,
-    sids,
-    samples,
-    firstRow: first,
-    made: rows.found > 0 ? rows.read() : undefined,
-    ranker,
-    onPrediction: (prediction) => rows.append(prediction),
-  }).catch((error) => {
-    if (rows.length > 0) io.log(`${rows.length} of ${samples.length} users are kept: go on with --resume`);
-    throw error;
-  });
-  if (isWhole) evaluation.secondsPerUser = rows.secondsPerUser;
-  const report: EvaluateReport = { ...evaluation, ...settings };
-  await rows.commit(report);
-  return await told(report, flags, sids, io);
+  const device = async () => (await openDevice(flags)).device;
+  const recommender = await openRun(flags.run, { ...flags, device });
+  try {
+    return await evaluateRecommender(recommender, flags, io);
+  } finally {
+    recommender.destroy();
+  }
 }
 
 /** Evaluates in processes of their own; their folders are gone once there is a whole. */
@@ -190,199 +118,4 @@ async function evaluateInShards(flags: Flags, io: TaskIO): Promise<EvaluateRepor
   const report = await mergeShards({ ...flags, merge }, io);
   for (const folder of merge) await Deno.remove(folder, { recursive: true });
   return report;
-}
-
-/** Makes the evaluation that one process would have made of those of its shards. */
-async function mergeShards(flags: Flags, io: TaskIO): Promise<EvaluateReport> {
-  const { out } = flags;
-  const { settings, secondsPerUser, rows } = await openShards(flags.merge);
-  const { split, beams, limit } = settings;
-  // Files may have moved since.
-  const data = flags.data || settings.data;
-  const inputs = await loadInputs(data, flags.sids || settings.index);
-  const sids = inputs.sids.map((sid) => sid.join(""));
-  const samples = samplesOf(inputs.dataset, data, split, limit);
-  await checkEnded(out);
-  await makeFolder(out);
-  await using file = await LineFile.create(join(out, "predictions.jsonl"));
-  const evaluation = await measure({
-    flags,
-    io,
-    dataset: inputs.dataset,
-    split,
-    beams,
-    sids,
-    samples,
-    firstRow: 0,
-    made: written(rows(samples.length), file),
-  });
-  const report: EvaluateReport = { ...evaluation, ...settings, secondsPerUser };
-  await file.commit();
-  await writeAtomic(join(out, "metrics.json"), JSON.stringify(report, null, 2) + "\n");
-  return await told(report, flags, sids, io);
-}
-
-async function* written(rows: AsyncIterable<Prediction>, file: LineFile): AsyncGenerator<Prediction> {
-  for await (const row of rows) {
-    await file.append(row);
-    yield row;
-  }
-}
-
-async function told(
-  report: EvaluateReport,
-  { out, format, ks }: Flags,
-  sids: readonly string[],
-  io: TaskIO,
-): Promise<EvaluateReport> {
-  evaluationLines(report).forEach((line) => io.log(line));
-  io.log(`Wrote ${join(out, "metrics.json")} and ${join(out, "predictions.jsonl")}`);
-  if (format !== "none") io.log(`Wrote ${(await writeResults(format, out, sids, ks)).join(" and ")}`);
-  return report;
-}
-
-function samplesOf({ samples }: Dataset, data: string, split: Split, limit: number): Sample[] {
-  const all = samples[split];
-  if (all.length === 0) {
-    throw new UserError(`Cannot evaluate on ${data}: its ${split} split is empty. Choose another --split`);
-  }
-  return limit > 0 ? all.slice(0, limit) : all;
-}
-
-/** What ranks users. */
-interface Ranker {
-  recommend: Recommender;
-  /** Samples a call. */
-  batch: number;
-}
-
-async function openRanker(flags: Flags, run: TrainedRun, sids: readonly string[]): Promise<Ranker> {
-  const { device } = await openDevice(flags);
-  const { model } = await openModel(device, run, flags.checkpoint);
-  if (flags.unconstrained) {
-    const search = openProductSearch(device, run, model, flags.beams);
-    return { recommend: productRecommender(search, run), batch: search.promptsPerBatch };
-  }
-  const search = openSearch(device, run, model, openTrie(device, run), flags);
-  const names = leafSids(search.trie.host, sids);
-  return {
-    recommend: beamRecommender(search, (sample) => run.prompts.prompt(sample.history, sample), names),
-    batch: search.promptsPerBatch,
-  };
-}
-
-interface Work {
-  flags: Flags;
-  io: TaskIO;
-  dataset: Dataset;
-  split: Split;
-  beams: number;
-  /** Joined SIDs of items (N). */
-  sids: readonly string[];
-  samples: readonly Sample[];
-  firstRow: number;
-  /** Rows of the first samples. */
-  made?: AsyncIterable<Prediction>;
-  /** For the samples after them. */
-  ranker?: Ranker;
-  onPrediction?: (prediction: Prediction) => Promise<void>;
-}
-
-/** Metrics of a model, with the mixture and the baselines that the flags ask for. */
-async function measure(work: Work): Promise<Evaluation & Pick<EvaluateReport, "mixture" | "baselines">> {
-  const { flags, io, dataset, split, beams, sids, samples, firstRow, onPrediction } = work;
-  const { seed, ks, credit, mixture: weight } = flags;
-  const { items, samples: { train } } = dataset;
-  const shared = { split, train, items, beams, ks: [...new Set(ks)].sort((a, b) => a - b), credit, seed };
-  const mixture = weight > 0 ? new MixtureMeasurement({ ...shared, sids }, weight) : undefined;
-  const missing = () => Promise.reject(new Error(`Rows are missing, expected ${samples.length}`));
-  const { recommend, batch } = work.ranker ?? { recommend: missing, batch: samples.length };
-  const progress = io.progress(samples.length, `evaluate ${split}`);
-  const evaluation: Awaited<ReturnType<typeof measure>> = await evaluateSplit({
-    ...shared,
-    slices: SLICINGS,
-    sids,
-    samples,
-    firstRow,
-    made: work.made && passedTo(work.made, (prediction) => mixture?.add(prediction)),
-    recommend,
-    batch,
-    async onPrediction(prediction) {
-      await onPrediction?.(prediction);
-      await mixture?.add(prediction);
-    },
-    onProgress(done) {
-      progress.update(done);
-      io.signal.throwIfAborted();
-    },
-  }).finally(() => progress.stop());
-
-  if (mixture) evaluation.mixture = { weight, ...mixture.evaluation(evaluation.secondsPerUser) };
-  if (flags.baselines) {
-    const numbers = items.map((_, item) => String(item));
-    evaluation.baselines = {};
-    for (const make of [popularityScorer, repeatRecentScorer, transitionScorer]) {
-      const scorer: Scorer = make(train, items.length);
-      const options = { ...shared, sids: numbers, samples, batch: samples.length };
-      evaluation.baselines[scorer.name] = await evaluateSplit({
-        ...options,
-        recommend: scorerRecommender(scorer, numbers, beams),
-      });
-    }
-  }
-  return evaluation;
-}
-
-/** Rows, each of which `use` sees once it was counted. */
-async function* passedTo(
-  rows: AsyncIterable<Prediction>,
-  use: (row: Prediction) => Promise<void> | undefined,
-): AsyncGenerator<Prediction> {
-  for await (const row of rows) {
-    yield row;
-    await use(row);
-  }
-}
-
-/** A model's lists mixed with transition counts by SID, without the items that the counts say nothing about. */
-class MixtureMeasurement {
-  #sids: readonly string[];
-  #weight: number;
-  #k: number;
-  #counts: Recommender;
-  #measurement: Measurement;
-  #milliseconds = 0;
-
-  constructor(options: MeasurementOptions, weight: number) {
-    const { sids, train, items, beams } = options;
-    this.#sids = sids;
-    this.#weight = weight;
-    this.#k = Math.min(beams, new Set(sids).size);
-    this.#counts = scorerRecommender(transitionScorer(train, items.length), sids, items.length);
-    this.#measurement = new Measurement(options);
-  }
-
-  async add(prediction: Prediction): Promise<void> {
-    const began = performance.now();
-    const [{ sids, scores }] = await this.#counts([prediction]);
-    const end = scores.indexOf(0);
-    const counts = end < 0 ? { sids, scores } : { sids: sids.slice(0, end), scores: scores.slice(0, end) };
-    const list = mixRanked(this.#listOf(prediction), counts, { weight: this.#weight, k: this.#k });
-    this.#milliseconds += performance.now() - began;
-    this.#measurement.add(this.#measurement.prediction(prediction.row, prediction, list));
-  }
-
-  /** Metrics; the model's own time is added to that of the mixing. */
-  evaluation(modelSecondsPerUser: number): Evaluation {
-    return this.#measurement.evaluation(
-      modelSecondsPerUser + this.#milliseconds / 1000 / this.#measurement.users,
-    );
-  }
-
-  // Items that share a SID stand together in a row.
-  #listOf({ items, scores }: Prediction): Ranked {
-    const names = items.map((item) => this.#sids[item]);
-    const first = names.map((name, i) => name !== names[i - 1]);
-    return { sids: names.filter((_, i) => first[i]), scores: scores.filter((_, i) => first[i]) };
-  }
 }

@@ -1,14 +1,16 @@
 import { z } from "zod";
-import { UserError } from "../base/user_error.ts";
-import type { BeamResult, BeamSearch } from "../decode/beam_search.ts";
-import { beamsFor, ItemLists } from "../eval/item_lists.ts";
-import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
-import { type HistoryRow, readHistories } from "./_recommend/histories.ts";
-import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
-import { ItemLookup, itemsIn } from "./_recommend/item_lookup.ts";
 import { LineFile } from "../base/files/line_file.ts";
-import { openModel, openRun, openSearch, openTrie, RunFlags, type TrainedRun } from "../train/trained_run.ts";
+import { UserError } from "../base/user_error.ts";
+import { listedItems } from "../eval/item_lists.ts";
+import type { Recommender, ScoreUnit } from "../eval/recommender.ts";
+import { openRun } from "../train/runs/open_run.ts";
+import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
+import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
+import { RunFlags } from "./_cli/run_flags.ts";
 import { tableLines } from "./_cli/table.ts";
+import { type HistoryRow, readHistories } from "./_recommend/histories.ts";
+import { ItemFilter } from "./_recommend/item_filter.ts";
+import { ItemLookup, itemsIn } from "./_recommend/item_lookup.ts";
 
 const config = z.strictObject({
   ...RunFlags,
@@ -25,7 +27,7 @@ const config = z.strictObject({
   out: z.string().default("").describe("file for the answers to --file, instead of stdout"),
   top: z.int().min(1).default(10).describe("items to show"),
   beams: z.int().min(1).default(50).describe(
-    "SIDs kept; at least --top are, and with --exclude-seen room for the history besides",
+    "SIDs that a search keeps; at least --top are, and with --exclude-seen room for the history besides",
   ),
   excludeSeen: z.boolean().default(false).describe("never list an item of the history"),
   category: z.array(z.string()).default([]).meta({
@@ -37,7 +39,8 @@ const config = z.strictObject({
 
 interface ListedItem {
   item: number;
-  sid: string;
+  /** Absent where items are scored by themselves. */
+  sid?: string;
   title: string;
 }
 
@@ -52,16 +55,34 @@ export const task: Task<typeof config> = {
   config,
   async run(flags, io) {
     checkSource(flags);
-    const run = await openRun(flags.run, flags.data, flags);
-    const lookup = new ItemLookup(run.dataset, run.data);
-    const allowed = flags.category.length > 0 ? itemsIn(flags.category, run.dataset, run.data) : undefined;
-    const filter = new ItemFilter(flags, allowed);
-    if (flags.file === "") await answerOne(flags, run, lookup, filter, io);
-    else await answerFile(flags, run, lookup, filter, io);
+    const device = async () => (await openDevice(flags)).device;
+    const recommender = await openRun(flags.run, { ...flags, device });
+    const { dataset, provenance: { data } } = recommender;
+    const allowed = flags.category.length > 0 ? itemsIn(flags.category, dataset, data) : undefined;
+    const work: Work = {
+      flags,
+      recommender,
+      lookup: new ItemLookup(dataset, data),
+      filter: new ItemFilter(dataset.items.length, flags.excludeSeen, allowed),
+      io,
+    };
+    try {
+      if (flags.file === "") await answerOne(work);
+      else await answerFile(work);
+    } finally {
+      recommender.destroy();
+    }
   },
 };
 
 type Flags = z.output<typeof config>;
+
+/** What the scores of a table are. */
+const SCORES: Record<ScoreUnit, string> = {
+  "log-probability": "log-probabilities",
+  logit: "logits of the model, comparable within the list",
+  weight: "weights of counts, comparable within the list",
+};
 
 function checkSource({ history, titles, file, out }: Flags): void {
   const given = [history.length > 0, titles.length > 0, file !== ""].filter(Boolean).length;
@@ -79,152 +100,86 @@ function checkSource({ history, titles, file, out }: Flags): void {
   }
 }
 
-function listed({ sids, dataset }: TrainedRun, item: number): ListedItem {
-  return { item, sid: sids[item].join(""), title: dataset.items[item].title };
+interface Work {
+  flags: Flags;
+  recommender: Recommender;
+  lookup: ItemLookup;
+  filter: ItemFilter;
+  io: TaskIO;
 }
 
-/** What the flags keep off the lists. */
-class ItemFilter {
-  /** Items to search; undefined: all. */
-  readonly allowed: readonly number[] | undefined;
-  readonly #allowed: ReadonlySet<number> | undefined;
-  readonly #excludeSeen: boolean;
-
-  constructor({ excludeSeen }: Flags, allowed: readonly number[] | undefined) {
-    this.allowed = allowed;
-    this.#allowed = allowed && new Set(allowed);
-    this.#excludeSeen = excludeSeen;
-  }
-
-  /** Items of the search that this user is not shown. */
-  excluded({ history }: HistoryRow): Set<number> {
-    if (!this.#excludeSeen) return new Set();
-    return new Set(this.#allowed ? history.filter((item) => this.#allowed!.has(item)) : history);
-  }
-
-  /** Throws {@link UserError} where nothing is left to recommend. */
-  check(row: HistoryRow, { dataset }: TrainedRun): void {
-    const items = this.allowed?.length ?? dataset.items.length;
-    if (this.excluded(row).size < items) return;
-    throw new UserError(
-      `Cannot recommend for ${row.place}: all ${items} items${
-        this.allowed ? " of --category" : ""
-      } are in the ` +
-        "history. Leave --exclude-seen out",
-    );
-  }
+function listed({ catalogue: { sids, items } }: Recommender, item: number): ListedItem {
+  return { item, ...(sids && { sid: sids[item].join("") }), title: items[item].title };
 }
 
 interface Recommendation extends ListedItem {
   score: number;
 }
 
-type Recommend = (rows: readonly HistoryRow[]) => Promise<Recommendation[][]>;
-
-/** Loads the model. `batch` is how many rows to ask for at once. */
-async function openRecommend(
-  { beams, top, normalisation, checkpoint: which, adapter, variant }: Flags,
-  run: TrainedRun,
-  filter: ItemFilter,
-): Promise<{ recommend: Recommend; batch: number; checkpoint: string }> {
-  const { device } = await openDevice({ adapter, variant });
-  const { model, checkpoint } = await openModel(device, run, which);
-  const { items, samples } = run.dataset;
-  const trie = openTrie(device, run, filter.allowed);
-  const searches = new Map<number, BeamSearch>();
-  const searchFor = (beams: number) => {
-    let search = searches.get(beams);
-    if (!search) {
-      search = openSearch(device, run, model, trie, { beams, normalisation });
-      searches.set(beams, search);
-    }
-    return search;
-  };
-  const fewest = Math.max(beams, top);
-  const { promptsPerBatch } = searchFor(fewest);
-  const lists = new ItemLists(trie.host, samples.train, items.length);
-  return {
-    checkpoint,
-    batch: promptsPerBatch,
-    async recommend(rows) {
-      const without = rows.map((row) => filter.excluded(row));
-      const widths = Map.groupBy(rows.keys(), (i) => beamsFor(fewest, top, without[i].size));
-      const found: BeamResult[] = [];
-      for (const [beams, members] of widths) {
-        const search = searchFor(beams);
-        for (let start = 0; start < members.length; start += search.promptsPerBatch) {
-          const batch = members.slice(start, start + search.promptsPerBatch);
-          const results = await search.run(batch.map((i) => run.prompts.prompt(rows[i].history)));
-          batch.forEach((i, b) => found[i] = results[b]);
-        }
-      }
-      return found.map((result, i) =>
-        lists.list(result, top, without[i]).map(({ item, score }) => ({ ...listed(run, item), score }))
-      );
-    },
-  };
+async function recommend(
+  { flags: { top, beams }, recommender, filter }: Work,
+  rows: readonly HistoryRow[],
+): Promise<Recommendation[][]> {
+  const requests = rows.map(({ history }) => ({ history, excluded: filter.excluded(history) }));
+  const lists = await recommender.recommend(requests, { k: top, beams, allowed: filter.allowed });
+  return lists.map((candidates) =>
+    listedItems(candidates, top).map(({ item, score }) => ({ ...listed(recommender, item), score }))
+  );
 }
 
 /** Answers `--history` or `--titles` with a table, or with JSON. */
-async function answerOne(
-  flags: Flags,
-  run: TrainedRun,
-  lookup: ItemLookup,
-  filter: ItemFilter,
-  io: TaskIO,
-): Promise<void> {
+async function answerOne(work: Work): Promise<void> {
+  const { flags, recommender, lookup, filter, io } = work;
   lookup.check(flags.history, "--history");
   const history = flags.titles.length > 0
     ? flags.titles.map((title) => lookup.numberOf(title, "--titles"))
     : flags.history;
   const row = { history, place: flags.titles.length > 0 ? "--titles" : "--history" };
-  filter.check(row, run);
-  const { recommend, checkpoint } = await openRecommend(flags, run, filter);
-  const [recommendations] = await recommend([row]);
-  const bought = history.map((item) => listed(run, item));
+  filter.check(row);
+  const [recommendations] = await recommend(work, [row]);
+  const bought = history.map((item) => listed(recommender, item));
+  const { provenance: { checkpoint }, search, scoreUnit } = recommender;
   if (io.json) {
     console.log(JSON.stringify({ run: flags.run, checkpoint, history: bought, recommendations }, null, 2));
     return;
   }
-  const used = bought.slice(-run.maxHistory);
+  const used = search ? bought.slice(-search.maxHistory) : bought;
   const heading = `History, oldest first${used.length < bought.length ? ` (the last ${used.length})` : ""}:`;
-  const rows = recommendations.map(({ item, sid, score, title }, i) => [
+  // Columns of numbers stand at the right, the others at the left.
+  const sidOf = ({ sid }: ListedItem) => sid === undefined ? [] : [sid];
+  const texts = search ? [2, 4] : [3];
+  const rows = recommendations.map((row, i) => [
     `  ${i + 1}`,
-    String(item),
-    sid,
-    score.toFixed(2),
-    title,
+    String(row.item),
+    ...sidOf(row),
+    row.score.toFixed(2),
+    row.title,
   ]);
   [
     heading,
-    ...tableLines(used.map(({ item, sid, title }) => [`  ${item}`, sid, title]), [1, 2]),
-    `Recommendations of ${flags.run} (${checkpoint}); scores are log-probabilities:`,
-    ...tableLines([["  ", "item", "SID", "score", "title"], ...rows], [2, 4]),
+    ...tableLines(used.map((row) => [`  ${row.item}`, ...sidOf(row), row.title]), search ? [1, 2] : [1]),
+    `Recommendations of ${flags.run} (${checkpoint}); scores are ${SCORES[scoreUnit]}:`,
+    ...tableLines([["  ", "item", ...(search ? ["SID"] : []), "score", "title"], ...rows], texts),
   ].forEach((line) => io.log(line));
 }
 
 /** Answers the lines of `--file` in order, a batch in memory at a time; all are checked before the model is loaded. */
-async function answerFile(
-  flags: Flags,
-  run: TrainedRun,
-  lookup: ItemLookup,
-  filter: ItemFilter,
-  io: TaskIO,
-): Promise<void> {
+async function answerFile(work: Work): Promise<void> {
+  const { flags, recommender, lookup, filter, io } = work;
   let count = 0;
   for await (const row of readHistories(flags.file, lookup)) {
-    filter.check(row, run);
+    filter.check(row);
     count++;
   }
   if (count === 0) {
     throw new UserError(`Cannot recommend for ${flags.file}: it has no lines. Write one line of JSON a user`);
   }
   await using file = flags.out === "" ? undefined : await LineFile.create(flags.out);
-  const { recommend, batch } = await openRecommend(flags, run, filter);
+  const batch = await recommender.batchSize({ k: flags.top, beams: flags.beams, allowed: filter.allowed });
   const progress = io.progress(count, "recommend");
   let done = 0;
   const answer = async (rows: HistoryRow[]) => {
-    const lists = await recommend(rows);
+    const lists = await recommend(work, rows);
     for (const [i, { user, history }] of rows.entries()) {
       const row = { ...(user !== undefined && { user }), history, recommendations: lists[i] };
       if (file) await file.append(row);

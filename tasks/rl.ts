@@ -27,7 +27,8 @@ import { runManifest } from "../train/run/inputs.ts";
 import { short } from "./_cli/format.ts";
 import { checkSame } from "./_cli/resume.ts";
 import { configured, RewardFlags, RlFlags } from "./_train/rl_settings.ts";
-import { modelFolder, openRun, resolved, RunFlags } from "../train/trained_run.ts";
+import { RunFlags } from "./_cli/run_flags.ts";
+import { openSidRun } from "../train/runs/open_run.ts";
 import { endedAs, evaluateLine, goOnLine, sizeLines } from "./_cli/training_lines.ts";
 import { duration, type Progress } from "./_cli/progress.ts";
 import { settingsDefaults } from "./_cli/settings_flags.ts";
@@ -67,16 +68,19 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
   const rewardSettings: Record<string, unknown> = Object.assign({}, ...methods.map(({ config }) => config));
   const run = new RunDirectory(out, settings);
   await run.check(resume);
-  const source = await openRun(parent, data, { ...asked, checkpoint });
-  const { dataset, prompts } = source;
-  const { folder } = await modelFolder(source, checkpoint);
+  const source = await openSidRun(parent, {
+    ...asked,
+    data,
+    checkpoint,
+    normalisation: settings.normalisation,
+  });
+  const { dataset, prompts, normalisation, weights: { folder } } = source;
   const isEncoderDecoder = await codeSizesOf(folder) !== undefined;
   const { examples, report } = await rlExamples(source, settings);
   const { device } = await openDevice({ adapter, variant });
   const train = isEncoderDecoder
     ? trainerOf(encoderDecoderPolicy(device, folder, settings))
     : trainerOf(decoderPolicy(device, folder, settings));
-  const normalisation = resolved(source, settings.normalisation);
   const trie = new DeviceTrie(device, buildTrie(prompts.itemTokens));
   const rewards = await createRewards(methods, {
     dataset,
@@ -101,14 +105,14 @@ export async function rl(flags: z.output<typeof config>, io: TaskIO): Promise<Ve
       source.describedBy.map(async (path) => [basename(path), await Deno.readFile(path)] as const),
     ),
   );
-  const weights = isEncoderDecoder
+  const tensors = isEncoderDecoder
     ? [`${folder}/model.safetensors`]
     : (await Pretrained.open(folder, diskFiles)).paths;
   const inputs = [
     ...methods.flatMap(({ method, config }) => method.files?.(config) ?? []),
     ...[settings.rows, settings.preferences].filter((path) => path !== ""),
   ];
-  const sources = [...dataset.files, ...weights, ...inputs];
+  const sources = [...dataset.files, ...tensors, ...inputs];
   const manifest = {
     ...await runManifest(device, dataset.name, sources, { task: "rl", seed: settings.seed }),
     parent: { run: parent, checkpoint: basename(folder) },

@@ -15,7 +15,7 @@ import { parseArgs } from "node:util";
 import type { Sample } from "../../data/dataset.ts";
 import { BeamSearch } from "../../decode/beam_search.ts";
 import { DeviceTrie } from "../../decode/device_trie.ts";
-import { beamRecommender, leafSids, type Ranked } from "../../eval/recommender.ts";
+import { leafSids, type Ranked } from "../../eval/recommender.ts";
 import { Device } from "../../kernels/gpu/device.ts";
 import { buildTrie } from "../../sid/trie.ts";
 import { formatBytes } from "../../train/run/estimate.ts";
@@ -78,7 +78,17 @@ const options = { beams: Number(values.beams), normalisation: "vocab" } as const
 const search = new BeamSearch(device, decoder, new DeviceTrie(device, trie), options);
 const keyOf = (tokens: ArrayLike<number>) => Array.from(tokens).join(" ");
 const promptOf = ({ history, ...asker }: Sample) => prompts.prompt(history, asker);
-const recommend = beamRecommender(search, promptOf, leafSids(trie, prompts.itemTokens.map(keyOf)));
+const names = leafSids(trie, prompts.itemTokens.map(keyOf));
+async function recommend(users: readonly Sample[]): Promise<Ranked[]> {
+  const lists: Ranked[] = [];
+  for (let start = 0; start < users.length; start += search.promptsPerBatch) {
+    const batch = users.slice(start, start + search.promptsPerBatch).map(promptOf);
+    for (const { leaves, scores } of await search.run(batch)) {
+      lists.push({ sids: leaves.map((leaf) => names[leaf]), scores });
+    }
+  }
+  return lists;
+}
 
 const peer = await openGeneratePeer(values.python, {
   model: await Deno.realPath(inputs.model),

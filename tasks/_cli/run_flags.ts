@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { TOKEN_NORMALISATIONS } from "../../kernels/trie/log_softmax.ts";
+import { MAX_HISTORY } from "../../train/runs/model_directory.ts";
 
 /** Where a training writes, and whether it goes on. */
 export const RunOutput = {
@@ -11,4 +13,26 @@ export const RunOutput = {
 /** What a training reads. */
 export const TrainingData = {
   data: z.string().describe("dataset directory, ours or foreign, or `synthetic`"),
+};
+
+/** Flags of the tasks that read a run directory, or the directory of a model. */
+export const RunFlags = {
+  run: z.string().describe(
+    "run directory of any task that trains, a checkpoint folder of one, or a Hugging Face directory",
+  ),
+  data: z.string().default("").describe("dataset directory; without it, the one that the run was trained on"),
+  sids: z.string().default("").describe(
+    "index.json of a Hugging Face directory; without it, the SIDs that the dataset ships",
+  ),
+  prompts: z.string().default("").describe(
+    "prompts.json of a Hugging Face directory; without it, the one in it, or the words of genrec",
+  ),
+  maxHistory: z.int().min(0).default(0).describe(
+    `items of a prompt of a Hugging Face directory; 0: as trained where a run tells, else ${MAX_HISTORY}`,
+  ),
+  checkpoint: z.string().default("best").describe("best, latest or a name such as step-400"),
+  normalisation: z.enum(["auto", ...TOKEN_NORMALISATIONS]).default("auto").describe(
+    "what a token's probability is normalised over: the vocabulary, or the tokens that may follow; auto: as in " +
+      "training, so children with a --trie-loss-weight, vocab without",
+  ),
 };

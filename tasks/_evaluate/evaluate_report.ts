@@ -6,6 +6,8 @@ import { tableLines } from "../_cli/table.ts";
 
 /** `metrics.json`. Baselines rank items themselves, so compare their `hr` with the model's `hrItem`. */
 export interface EvaluateReport extends Evaluation, Omit<RowSettings, "split" | "beams"> {
+  /** Name of the method or architecture. */
+  model: string;
   mixture?: Evaluation & { weight: number };
   /** By name. */
   baselines?: Record<string, Evaluation>;
@@ -22,6 +24,7 @@ export function cutoffRow(k: string, { hr, ndcg, ci95 }: Pick<Summary, "hr" | "n
 /** The report as tables for people. */
 export function evaluationLines(report: EvaluateReport): string[] {
   const { split, users, beams, mixture, baselines, checkpoint, invalid, duplicates, secondsPerUser } = report;
+  const unit = report.lists === "items" ? "items a user" : "beams";
   const ks = shownKs(Object.keys(report.hr));
   const ndcgKs = ks.filter((k) => k !== "1" || ks.length === 1);
   const last = ks.at(-1)!;
@@ -48,7 +51,7 @@ export function evaluationLines(report: EvaluateReport): string[] {
     `The first ${last} places show ${(100 * report.coverage[last]).toFixed(1)} % of the catalogue, Gini ${
       figure(report.gini[last])
     } (0: all items alike); MRR ${figure(report.mrr)}`,
-    `${beams} beams, ${invalid} invalid, ${duplicates} duplicates, ${
+    `${beams} ${unit}, ${invalid} invalid, ${duplicates} duplicates, ${
       (1000 * secondsPerUser).toFixed(1)
     } ms a user`,
   ];

@@ -5,6 +5,7 @@ import { readJson } from "../../base/files/json_file.ts";
 import { readJsonLines } from "../../base/files/json_lines.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Prediction } from "../../eval/evaluate.ts";
+import { SCORE_UNITS } from "../../eval/recommender.ts";
 import { isFile, writeAtomic } from "../../base/files/write_atomic.ts";
 import { attempt, writeAll } from "../../base/files/write_atomic.ts";
 import { makeFolder } from "../../base/files/line_file.ts";
@@ -15,14 +16,19 @@ export const RowSettings = z.object({
   data: z.string(),
   index: z.string(),
   prompts: z.string(),
-  maxHistory: z.int(),
+  /** Absent where no SIDs are searched. */
+  maxHistory: z.int().optional(),
   checkpoint: z.string(),
-  normalisation: z.string(),
+  /** Absent where no SIDs are searched. */
+  normalisation: z.string().optional(),
   split: z.enum(splits),
   beams: z.int(),
   limit: z.int(),
   shard: z.string(),
   unconstrained: z.boolean().default(false),
+  /** What lists are made of. */
+  lists: z.enum(["sids", "items"]).default("sids"),
+  scoreUnit: z.enum(SCORE_UNITS).default("log-probability"),
 });
 export type RowSettings = z.output<typeof RowSettings>;
 
@@ -68,6 +74,14 @@ export async function checkEnded(out: string): Promise<void> {
     `Cannot evaluate into ${out}: it holds the rows of an evaluation that did not end. Go on with --resume, delete ` +
       `${saved} to begin anew, or name another --out`,
   );
+}
+
+/** Removes the rows of an evaluation that did not end. */
+export async function discardRows(out: string): Promise<void> {
+  const { partial, saved } = pathsOf(out);
+  for (const path of [partial, saved]) {
+    if (await isFile(path)) await Deno.remove(path);
+  }
 }
 
 /**

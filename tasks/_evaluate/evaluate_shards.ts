@@ -25,13 +25,20 @@ export function shardRows(shard: string, total: number): { first: number; end: n
 export interface Shards {
   /** What they have in common. */
   settings: RowSettings;
+  /** Name of the method or architecture. */
+  model: string;
   /** Mean of the shards, by users. */
   secondsPerUser: number;
   /** All rows in order. Throws {@link UserError} where one is missing or doubled. */
   rows(total: number): AsyncGenerator<Prediction>;
 }
 
-const ShardReport = RowSettings.extend({ users: z.int(), secondsPerUser: z.number() });
+const ShardReport = RowSettings.extend({
+  users: z.int(),
+  secondsPerUser: z.number(),
+  // Evaluations of older versions do not tell.
+  model: z.string().default(""),
+});
 
 /** Opens the folders of `--shard`, in any order. Throws {@link UserError} if they were made with different settings. */
 export async function openShards(folders: readonly string[]): Promise<Shards> {
@@ -63,6 +70,7 @@ export async function openShards(folders: readonly string[]): Promise<Shards> {
   const seconds = shards.reduce((sum, { report }) => sum + report.users * report.secondsPerUser, 0);
   return {
     settings,
+    model: shards[0].report.model,
     secondsPerUser: seconds / users,
     async *rows(total) {
       let next = 0;

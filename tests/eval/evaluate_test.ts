@@ -3,7 +3,7 @@ import type { Item, Sample } from "../../data/dataset.ts";
 import { UserError } from "../../base/user_error.ts";
 import { transitionScorer } from "../../eval/count_scorers.ts";
 import { type EvaluateOptions, evaluateSplit, type Prediction } from "../../eval/evaluate.ts";
-import { leafSids, type Ranked, type Recommender, scorerRecommender } from "../../eval/recommender.ts";
+import { leafSids, rankByCounts, type Ranked, type RankSamples } from "../../eval/recommender.ts";
 import { SLICINGS } from "../../eval/slices.ts";
 import { SidVocabulary } from "../../sid/tokens.ts";
 import { buildTrie } from "../../sid/trie.ts";
@@ -192,9 +192,9 @@ Deno.test("leafSids() names leaves by the SID of their items", () => {
   assert.deepEqual(sids.filter((sid) => sid !== "").sort(), ["<a_0>", "<a_1><b_0>", "<a_1><b_2><c_7>"]);
 });
 
-Deno.test("scorerRecommender() adds the scores of items that share a SID", async () => {
+Deno.test("rankByCounts() adds the scores of items that share a SID", async () => {
   const scorer = { name: "fixed", rank: () => ({ items: [0, 1, 3, 2], scores: [3, 2, 2, 1.5] }) };
-  const [ranked] = await scorerRecommender(scorer, SIDS, 4)([sample("x", 0)]);
+  const [ranked] = await rankByCounts(scorer, SIDS, 4)([sample("x", 0)]);
   assert.deepEqual(ranked, { sids: ["b", "a", "c"], scores: [3.5, 3, 2] });
 });
 
@@ -206,7 +206,7 @@ Deno.test({
     const { items, samples } = await loadDataset(industrial!);
     const scorer = transitionScorer(samples.train, items.length);
     const numbers = items.map((_, item) => String(item));
-    const recommend: Recommender = scorerRecommender(scorer, numbers, 50);
+    const recommend: RankSamples = rankByCounts(scorer, numbers, 50);
     const evaluation = await evaluateSplit({
       split: "test",
       samples: samples.test,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mixedRecommender, mixRanked } from "../../eval/mixture.ts";
+import { mixRanked, MixtureMeasurement } from "../../eval/mixture.ts";
 import type { Ranked } from "../../eval/recommender.ts";
 
 const MODEL: Ranked = { sids: ["a", "b"], scores: [Math.log(.06), Math.log(.02)] }; // shares .75 and .25
@@ -33,13 +33,30 @@ Deno.test("mixRanked() refuses weights outside 0 to 1", () => {
   }
 });
 
-Deno.test("mixedRecommender() mixes sample by sample", async () => {
-  const recommend = mixedRecommender(
-    (samples) => Promise.resolve(samples.map(({ target }) => target === 0 ? MODEL : COUNTS)),
-    (samples) => Promise.resolve(samples.map(() => COUNTS)),
-    { weight: 1, k: 1 },
-  );
-  const lists = await recommend([0, 1].map((target) => ({ user: "u", history: [], target })));
-  lists.forEach((ranked) => assertRanked(ranked, ["c"], [.75]));
-  assert.equal(lists.length, 2);
+Deno.test("mixRanked() takes weights of a model as shares", () => {
+  // a 3 of 4, b 1 of 4; as logits a would have all but e^-2 of it.
+  const weights: Ranked = { sids: ["a", "b"], scores: [3, 1] };
+  const options = { weight: .5, k: 2, scoreUnit: "weight" } as const;
+  assertRanked(mixRanked(weights, { sids: [], scores: [] }, options), ["a", "b"], [.375, .125]);
+  const none: Ranked = { sids: ["a", "b"], scores: [0, 0] };
+  assertRanked(mixRanked(none, COUNTS, options), ["c", "b"], [.375, .125]);
+});
+
+Deno.test("MixtureMeasurement mixes row by row with what was bought after the history", async () => {
+  // After item 0 came item 1, after 1 nothing: the first user's target is the counts' first, the second's is not listed.
+  const bought = (history: number[], target: number) => ({ user: "u", history, target });
+  const measurement = new MixtureMeasurement({
+    split: "test",
+    train: [bought([0], 1)],
+    items: ["a", "b", "c"].map((title) => ({ title })),
+    sids: ["0", "1", "2"],
+    beams: 1,
+    ks: [1],
+    seed: 1,
+  }, { weight: .9 });
+  const row = { rank: null, items: [2], titles: ["c"], scores: [-1] };
+  await measurement.add({ row: 0, ...bought([0], 1), ...row });
+  await measurement.add({ row: 1, ...bought([1], 0), ...row });
+  const { users, hr } = measurement.evaluation(0);
+  assert.deepEqual([users, hr[1]], [2, .5]);
 });

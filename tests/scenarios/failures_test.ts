@@ -73,8 +73,18 @@ Deno.test("recommend refuses an item that the catalogue does not have", async ()
 
 Deno.test("evaluate refuses what is no run, or has no such checkpoint", async () => {
   await withRun(async (dir) => {
-    await refuses(dir, "evaluate --run nowhere --out eval", 1, /nowhere\/config\.json: no such file/);
-    await refuses(dir, "evaluate --run data --out eval", 1, /data\/config\.json: no such file/);
+    await refuses(
+      dir,
+      "evaluate --run nowhere --out eval",
+      1,
+      /Cannot open run nowhere: there is no such folder/,
+    );
+    await refuses(
+      dir,
+      "evaluate --run data --out eval",
+      1,
+      /Cannot open data as a run: it has no config\.json, but .*Expected a run directory of `genrec sft`.*sasrec/,
+    );
     await refuses(
       dir,
       "evaluate --run run --checkpoint step-9 --out eval",

@@ -5,7 +5,7 @@ import type { TaskIO } from "../../tasks/_cli/cli.ts";
 import { task as evaluate } from "../../tasks/evaluate.ts";
 import { rl, task } from "../../tasks/rl.ts";
 import { RunDirectory } from "../../train/run/run_directory.ts";
-import { openRun } from "../../train/trained_run.ts";
+import { openSidRun } from "../../train/runs/open_run.ts";
 import { filesIn, genrec, withRun } from "./genrec.ts";
 import * as text from "../scenarios/text_shop.ts";
 
@@ -209,7 +209,7 @@ Deno.test("rl of a model directory makes a run that knows index, words and token
       inputs: object;
     };
     assert.ok(preferences in inputs, "a resumed run would not see that the file has changed");
-    const made = await openRun(join(dir, "rl"), data), from = await openRun(run.path, data);
+    const made = await openSidRun(join(dir, "rl"), { data }), from = await openSidRun(run.path, { data });
     assert.deepEqual(made.sids, from.sids);
     assert.deepEqual(made.prompts.prompt([0, 1]), from.prompts.prompt([0, 1]));
     assert.deepEqual(made.settings.maxHistory, from.settings.maxHistory);

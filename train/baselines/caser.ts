@@ -4,7 +4,7 @@ import { Caser, CaserShape } from "../../models/items/caser.ts";
 import { initializerRange, learningRate } from "../../models/optimizer/fields.ts";
 import { itemMethod } from "./item_method.ts";
 import { hiddenSize, itemTrainingFields, tieWordEmbeddings } from "./item_config.ts";
-import type { BaselineMethod } from "./method.ts";
+import type { ItemScoringMethod } from "./method.ts";
 
 const Config = z.strictObject({
   ...itemTrainingFields,
@@ -21,7 +21,7 @@ const Config = z.strictObject({
 export type CaserConfig = z.output<typeof Config>;
 
 /** Convolutional sequence embedding: see {@link Caser}. */
-export const caser: BaselineMethod<CaserConfig> = itemMethod<CaserConfig, CaserShape>({
+export const caser: ItemScoringMethod<CaserConfig> = itemMethod<CaserConfig, CaserShape>({
   name: "caser",
   summary: "convolutions over the latest items (Tang and Wang 2018)",
   Config,

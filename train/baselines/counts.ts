@@ -20,7 +20,7 @@ import { train, type Validated } from "../../models/training/loop.ts";
 import { round } from "../../base/round.ts";
 import { RunStore } from "../run/store.ts";
 import { readWeights } from "./item_baseline.ts";
-import type { BaselineInput, BaselineMethod, BaselineResult, TrainedBaseline } from "./method.ts";
+import type { BaselineInput, BaselineResult, ItemScoringMethod, TrainedBaseline } from "./method.ts";
 
 /** Counts by name, as in checkpoints. */
 type Counts = ReadonlyMap<string, Float32Array>;
@@ -37,7 +37,7 @@ interface CountMethod {
 const CountShape = z.strictObject({ model_type: z.string(), num_items: z.int().min(1) });
 
 /** Bestsellers: see `popularity` of the evaluation. */
-export const popularity: BaselineMethod<Record<string, never>> = countBaseline({
+export const popularity: ItemScoringMethod<Record<string, never>> = countBaseline({
   name: "popularity",
   summary: "bestsellers, whatever the history",
   count: countPurchases,
@@ -45,7 +45,7 @@ export const popularity: BaselineMethod<Record<string, never>> = countBaseline({
 });
 
 /** The user's own items: see `repeatRecent` of the evaluation. */
-export const repeat: BaselineMethod<Record<string, never>> = countBaseline({
+export const repeat: ItemScoringMethod<Record<string, never>> = countBaseline({
   name: "repeat",
   summary: "the user's own items, latest first, then bestsellers",
   count: countPurchases,
@@ -53,7 +53,7 @@ export const repeat: BaselineMethod<Record<string, never>> = countBaseline({
 });
 
 /** What was bought after the items of the history: see `transitionScorer` of the evaluation. */
-export const transitions: BaselineMethod<Record<string, never>> = countBaseline({
+export const transitions: ItemScoringMethod<Record<string, never>> = countBaseline({
   name: "transitions",
   summary: "what was bought after the items of the history, late ones counting more",
   count: (samples, items) => transitionFiles(countTransitions(samples, items, false)),
@@ -61,7 +61,7 @@ export const transitions: BaselineMethod<Record<string, never>> = countBaseline(
 });
 
 /** What was bought right after the latest item: see `markovChain` of the evaluation. */
-export const markov: BaselineMethod<Record<string, never>> = countBaseline({
+export const markov: ItemScoringMethod<Record<string, never>> = countBaseline({
   name: "markov",
   summary: "what was bought right after the latest item (first-order Markov chain)",
   count: (samples, items) => transitionFiles(countTransitions(samples, items, true)),
@@ -98,11 +98,12 @@ function boughtOf(counts: Counts): Float64Array {
   return Float64Array.from(counts.get("bought")!);
 }
 
-function countBaseline(method: CountMethod): BaselineMethod<Record<string, never>> {
+function countBaseline(method: CountMethod): ItemScoringMethod<Record<string, never>> {
   return {
     name: method.name,
     summary: method.summary,
     Config: z.strictObject({}),
+    scoreUnit: "weight",
     train: (input) => trainCounts(method, input),
     async load(_device, folder) {
       const { num_items: items } = await readJson(`${folder}/config.json`, CountShape);

@@ -3,7 +3,7 @@ import { Gru4Rec, Gru4RecShape } from "../../models/items/gru4rec.ts";
 import { initializerRange, learningRate } from "../../models/optimizer/fields.ts";
 import { itemMethod } from "./item_method.ts";
 import { hiddenSize, itemTrainingFields, numHiddenLayers, tieWordEmbeddings } from "./item_config.ts";
-import type { BaselineMethod } from "./method.ts";
+import type { ItemScoringMethod } from "./method.ts";
 
 const Config = z.strictObject({
   ...itemTrainingFields,
@@ -18,7 +18,7 @@ const Config = z.strictObject({
 export type Gru4RecConfig = z.output<typeof Config>;
 
 /** Recurrent recommendation: see {@link Gru4Rec}. */
-export const gru4rec: BaselineMethod<Gru4RecConfig> = itemMethod<Gru4RecConfig, Gru4RecShape>({
+export const gru4rec: ItemScoringMethod<Gru4RecConfig> = itemMethod<Gru4RecConfig, Gru4RecShape>({
   name: "gru4rec",
   summary: "gated recurrent units over item numbers (Hidasi et al. 2016)",
   Config,

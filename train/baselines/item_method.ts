@@ -6,7 +6,7 @@ import type { ItemModel } from "../../models/items/item_model.ts";
 import { itemBaseline, loadWeights } from "./item_baseline.ts";
 import { trainItems } from "./item_training.ts";
 import type { ItemTrainingConfig } from "./item_config.ts";
-import type { BaselineMethod } from "./method.ts";
+import type { ItemScoringMethod } from "./method.ts";
 
 /** A model over item numbers that owns its weights. */
 interface OwnedItemModel extends ItemModel {
@@ -30,11 +30,12 @@ interface ItemMethodParts<C, S> {
 /** The line of the registry for a network over item numbers, trained by {@link trainItems}. */
 export function itemMethod<C extends ItemTrainingConfig, S>(
   { name, summary, Config, Shape, shapeOf, create }: ItemMethodParts<C, S>,
-): BaselineMethod<C> {
+): ItemScoringMethod<C> {
   return {
     name,
     summary,
     Config,
+    scoreUnit: "logit",
     async train(input, config) {
       const model = create(input.device, shapeOf(config, input.dataset.items.length));
       model.initialize(config.seed, config.initializerRange);

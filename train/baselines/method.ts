@@ -1,7 +1,7 @@
 import type { Dataset } from "../../data/dataset.ts";
 import type { SettingsSchema } from "../../base/settings.ts";
+import type { ScoreUnit } from "../../eval/recommender.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
-import type { Retrieval } from "../encoder_decoder/retrieval.ts";
 import type { RunDirectory } from "../run/run_directory.ts";
 
 /** Items for one history, best first. */
@@ -12,24 +12,20 @@ export interface RankedItems {
   scores: number[];
 }
 
-/** A baseline that was trained. */
+/** A baseline that was trained and scores every item. */
 export interface TrainedBaseline {
   /** Items of the catalogue that it was trained on, N. */
   readonly items: number;
-  /** What hits are told by, one an item: items of equal SIDs stand for each other in lists. Absent: each for itself. */
-  readonly sids?: readonly string[];
-  /** How SIDs are searched, as `genrec evaluate` reports it; absent where items are scored. */
-  readonly search?: Retrieval;
   /**
    * The best k items for each history of item numbers, oldest first; equal scores in the order of item numbers, or as
    * the rules of the baseline say.
    * @throws {UserError} for a history that names other items, or is empty where the model must read one.
    */
   rank(histories: readonly (readonly number[])[], k: number): Promise<RankedItems[]>;
-  /** Scores of all items (N) for a history; absent where items have none. Throws as `rank()`. */
-  scores?(history: readonly number[]): Promise<Float32Array>;
+  /** Scores of all items (N) for a history. Throws as `rank()`. */
+  scores(history: readonly number[]): Promise<Float32Array>;
   /** {@link scores} of many histories, one list at a time. */
-  scoreAll?(histories: readonly (readonly number[])[]): AsyncIterable<Float32Array>;
+  scoreAll(histories: readonly (readonly number[])[]): AsyncIterable<Float32Array>;
   /** Vectors of the items (N, dim), row after row; absent where items have none. */
   embeddings?(): Promise<{ dim: number; data: Float32Array }>;
   /** Frees everything on the device. */
@@ -107,6 +103,14 @@ export interface BaselineMethod<C = unknown> {
    * @throws {UserError} for settings and data that cannot work, and where losses are not finite.
    */
   train(input: BaselineInput, config: C): Promise<BaselineResult>;
-  /** Reads the folder of a checkpoint. Throws {@link UserError} for files that are missing or damaged. */
-  load(device: Device, folder: string): Promise<TrainedBaseline>;
+  /** What its scores are. */
+  readonly scoreUnit: ScoreUnit;
+  /**
+   * Reads the folder of a checkpoint; absent where the model writes SIDs, so that its runs open as those of other models
+   * that do. Throws {@link UserError} for files that are missing or damaged.
+   */
+  load?(device: Device, folder: string): Promise<TrainedBaseline>;
 }
+
+/** A baseline whose model scores every item. */
+export type ItemScoringMethod<C = unknown> = BaselineMethod<C> & Required<Pick<BaselineMethod<C>, "load">>;

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { Sasrec, SasrecShape } from "../../models/items/sasrec.ts";
 import { AttentionSettings, itemAttentionShape } from "./attention_settings.ts";
 import { itemMethod } from "./item_method.ts";
-import type { BaselineMethod } from "./method.ts";
+import type { ItemScoringMethod } from "./method.ts";
 
 const Config = AttentionSettings.extend({
   block: z.enum(["paper", "reference"]).default("paper").describe(
@@ -13,7 +13,7 @@ const Config = AttentionSettings.extend({
 export type SasrecConfig = z.output<typeof Config>;
 
 /** Self-attentive sequential recommendation: see {@link Sasrec}. */
-export const sasrec: BaselineMethod<SasrecConfig> = itemMethod<SasrecConfig, SasrecShape>({
+export const sasrec: ItemScoringMethod<SasrecConfig> = itemMethod<SasrecConfig, SasrecShape>({
   name: "sasrec",
   summary: "self-attention over item numbers (Kang and McAuley 2018)",
   Config,

@@ -125,6 +125,12 @@ export async function loadModel(device: Device, directory: string): Promise<Deco
     : loadDecoder(device, directory);
 }
 
+/** What the config.json of a model calls its architecture, such as `qwen2`. */
+export async function architectureOf(directory: string): Promise<string> {
+  const config = await readJson(`${directory}/config.json`, z.looseObject({ model_type: z.unknown() }));
+  return String(config.model_type);
+}
+
 /**
  * Codewords of each level where the model of a checkpoint is an encoder-decoder over SIDs, undefined where it is none.
  * @throws {UserError} for an encoder-decoder of words, and where there is no config.

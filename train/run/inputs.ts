@@ -10,13 +10,15 @@ import type { Device } from "../../kernels/gpu/device.ts";
 
 /**
  * A dataset with the SIDs to use: those of `sids`, else the published ones. `sids` is an index file, the folder of an
- * index.json, or the name of a file in the dataset's directory; `sidsFile` is what it turned out to be.
+ * index.json, or the name of a file in the dataset's directory; `sidsFile` is what it turned out to be. A dataset that
+ * was `loaded` before is not read again.
  */
 export async function loadInputs(
   data: string,
   sids: string,
+  loaded?: Dataset,
 ): Promise<{ dataset: Dataset; sids: string[][]; sidsFile?: string }> {
-  const dataset = await loadDataset(data);
+  const dataset = loaded ?? await loadDataset(data);
   if (sids === "") {
     if (dataset.sids) return { dataset, sids: dataset.sids };
     throw new UserError(

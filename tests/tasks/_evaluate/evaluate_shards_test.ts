@@ -130,7 +130,7 @@ Deno.test("evaluate --shards starts processes, merges what they wrote, and passe
     assert.equal(failed.code, 1);
     assert.match(
       failed.stderr,
-      /error: Cannot evaluate shard [01]\/2: Cannot read nowhere\/config\.json: no such file/,
+      /error: Cannot evaluate shard [01]\/2: Cannot open run nowhere: there is no such folder/,
     );
 
     const { code, stderr } = await genrec(dir, [...shards, "run"]);

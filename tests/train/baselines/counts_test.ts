@@ -10,7 +10,6 @@ import {
 import { mean, ndcgAtK } from "../../../eval/metrics.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { markov, popularity, repeat, transitions } from "../../../train/baselines/counts.ts";
-import { loadBaseline } from "../../../train/baselines/load.ts";
 import type { BaselineEpoch, BaselineInput } from "../../../train/baselines/method.ts";
 import { RunDirectory } from "../../../train/run/run_directory.ts";
 
@@ -48,10 +47,10 @@ for (const [method, scorerOf] of pairs) {
   Deno.test(`a run of ${method.name} ranks as the scorer of the evaluation does`, async () => {
     await withFolder(async (folder) => {
       const epochs: BaselineEpoch[] = [];
-      const { device, result } = await train(method, `${folder}/run`, {
+      const { device, run, result } = await train(method, `${folder}/run`, {
         onEpoch: (epoch) => epochs.push(epoch),
       });
-      const trained = await loadBaseline(device, `${folder}/run`);
+      const trained = await method.load(device, await run.checkpoint("best"));
       const { train: samples, valid, test } = dataset.samples;
       const scorer = scorerOf(samples, dataset.items.length);
       const histories = [...test.map(({ history }) => history), []];
@@ -60,7 +59,7 @@ for (const [method, scorerOf] of pairs) {
         histories.map((history) => scorer.rank(history, 60)),
       );
       const { items: [first], scores: [score] } = scorer.rank(histories[0], 1);
-      assert.equal((await trained.scores!(histories[0]))[first], Math.fround(score));
+      assert.equal((await trained.scores(histories[0]))[first], Math.fround(score));
       const ranks = valid.map(({ history, target }) => scorer.rank(history, 60).items.indexOf(target));
       assert.deepEqual(result.best, { score: mean(ndcgAtK(ranks, 10)), step: 1 });
       assert.deepEqual(epochs.map(({ loss, valid }) => [loss, valid?.ndcg10]), [[
@@ -92,7 +91,7 @@ Deno.test("transitions resumed counts again and leaves the same bytes and one lo
 Deno.test("counts refuse items that they do not have, other counts, and a train split without samples", async () => {
   await withFolder(async (folder) => {
     const { device, run } = await train(popularity, `${folder}/run`);
-    const trained = await loadBaseline(device, run.path);
+    const trained = await popularity.load(device, await run.checkpoint("best"));
     await assert.rejects(
       trained.rank([[3, 60]], 5),
       new UserError("Cannot score items for a history with item 60: the counts are of the items 0 to 59"),

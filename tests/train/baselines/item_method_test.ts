@@ -5,7 +5,6 @@ import { rankOf } from "../../../train/baselines/item_training.ts";
 import { caser } from "../../../train/baselines/caser.ts";
 import { gru4rec } from "../../../train/baselines/gru4rec.ts";
 import { hstu } from "../../../train/baselines/hstu.ts";
-import { loadBaseline } from "../../../train/baselines/load.ts";
 import type { BaselineMethod } from "../../../train/baselines/method.ts";
 import { ndcgAtK } from "../../../eval/metrics.ts";
 import { RunDirectory } from "../../../train/run/run_directory.ts";
@@ -47,9 +46,9 @@ for (const { method, settings } of methods) {
       // Blind: ln 60 = 4.09.
       assert.ok(losses[0] < 1.1 * Math.log(60) && losses.at(-1)! < 0.97 * Math.log(60), losses.join(" "));
 
-      const trained = await loadBaseline(device, out);
+      const trained = await method.load!(device, await run.checkpoint("best"));
       const { valid } = dataset.samples;
-      const lists = await Array.fromAsync(trained.scoreAll!(valid.map(({ history }) => history)));
+      const lists = await Array.fromAsync(trained.scoreAll(valid.map(({ history }) => history)));
       const ranks = lists.map((scores, i) => rankOf(scores, valid[i].target));
       assert.equal(ndcgAtK(ranks, 10).reduce((sum, value) => sum + value, 0) / valid.length, best!.score);
       trained.destroy();

@@ -4,7 +4,6 @@ import { ndcgAtK } from "../../../eval/metrics.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { best } from "../../../train/baselines/item_baseline.ts";
 import { rankOf } from "../../../train/baselines/item_training.ts";
-import { loadBaseline } from "../../../train/baselines/load.ts";
 import type { BaselineInput } from "../../../train/baselines/method.ts";
 import { sasrec, type SasrecConfig } from "../../../train/baselines/sasrec.ts";
 import { DivergenceError } from "../../../train/run/divergence.ts";
@@ -138,7 +137,7 @@ Deno.test("sasrec as the references train it learns, in steps of so many rows, a
     assert.equal(result.steps, settings.numTrainEpochs * Math.ceil(rows / settings.batchSize));
     const losses = (await linesOf(run)).flatMap(({ loss }) => loss === undefined ? [] : [Number(loss)]);
     assert.ok(losses[0] < 1.1 * Math.LN2 && losses.at(-1)! < 0.96 * Math.LN2, losses.join(" "));
-    const trained = await loadBaseline(device, `${folder}/run`);
+    const trained = await sasrec.load(device, await run.checkpoint("best"));
     const [long] = await trained.rank([[9, ...Array.from({ length: 30 }, (_, i) => i % 7)]], 60);
     assert.equal(new Set(long.items).size, 60);
     assert.deepEqual(await trained.rank([[5, 6, 0, 1].map((_, i) => (26 + i) % 7)], 60), [long]);
@@ -154,10 +153,10 @@ Deno.test("a run of sasrec loads with the scores that it was validated by, as a 
     const device = await Device.open();
     const out = `${folder}/run`;
     const { result, run } = await train(device, out);
-    const trained = await loadBaseline(device, out);
+    const trained = await sasrec.load(device, await run.checkpoint("best"));
     const { valid } = dataset.samples;
     const histories = valid.map(({ history }) => history);
-    const lists = await Array.fromAsync(trained.scoreAll!(histories));
+    const lists = await Array.fromAsync(trained.scoreAll(histories));
     const ranks = lists.map((scores, i) => rankOf(scores, valid[i].target));
     const ndcg10 = ndcgAtK(ranks, 10).reduce((sum, value) => sum + value, 0) / valid.length;
     assert.equal(ndcg10, result.best!.score);
@@ -165,7 +164,7 @@ Deno.test("a run of sasrec loads with the scores that it was validated by, as a 
 
     const [first] = await trained.rank([histories[0]], 60);
     assert.equal(first.items.indexOf(valid[0].target), ranks[0]);
-    const scores = await trained.scores!(histories[0]);
+    const scores = await trained.scores(histories[0]);
     assert.deepEqual(first.scores, first.items.map((item) => scores[item]));
     const embeddings = await trained.embeddings!();
     assert.deepEqual([embeddings.dim, embeddings.data.length], [16, 60 * 16]);
@@ -191,7 +190,7 @@ Deno.test("a run of sasrec ranks histories longer than its table, and refuses we
   await withFolder(async (folder) => {
     const device = await Device.open();
     const { run } = await train(device, `${folder}/run`, { maxLength: 5, numTrainEpochs: 1 });
-    const trained = await loadBaseline(device, `${folder}/run`);
+    const trained = await sasrec.load(device, await run.checkpoint("best"));
     const long = Array.from({ length: 300 }, (_, i) => i * 7 % 60);
     const [whole, latest, shorter] = await trained.rank([long, long.slice(-5), long.slice(-4)], 60);
     assert.deepEqual(whole, latest);
@@ -202,7 +201,7 @@ Deno.test("a run of sasrec ranks histories longer than its table, and refuses we
     const shape = JSON.parse(await Deno.readTextFile(path));
     for (const length of [4, 6]) {
       await Deno.writeTextFile(path, JSON.stringify({ ...shape, max_length: length }));
-      await assert.rejects(loadBaseline(device, `${folder}/run`), (error: Error) => {
+      await assert.rejects(sasrec.load(device, await run.checkpoint("best")), (error: Error) => {
         assert.equal(error.name, "UserError");
         const sizes = `position_embedding\\.weight has shape \\[5,16\\], expected \\[${length},16\\]`;
         assert.match(

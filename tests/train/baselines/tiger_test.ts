@@ -5,10 +5,10 @@ import { UserError } from "../../../base/user_error.ts";
 import { mean, ndcgAtK } from "../../../eval/metrics.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { formatSid } from "../../../sid/tokens.ts";
-import { loadBaseline } from "../../../train/baselines/load.ts";
 import type { BaselineEpoch, BaselineInput } from "../../../train/baselines/method.ts";
 import { tiger, type TigerConfig } from "../../../train/baselines/tiger.ts";
 import { RunDirectory } from "../../../train/run/run_directory.ts";
+import { openRun } from "../../../train/runs/open_run.ts";
 
 // After an item comes the next one; the last two of 16 share a SID.
 const shop = {
@@ -46,7 +46,7 @@ async function train(folder: string, more: Partial<BaselineInput> = {}) {
   const device = await Device.open();
   const run = new RunDirectory(folder);
   await run.create(more.resume ?? false);
-  await run.write("config.json", JSON.stringify({ model: "tiger" }));
+  await run.write("config.json", JSON.stringify({ model: "tiger", data: "shop", ...config }));
   const signal = new AbortController().signal;
   const result = await tiger.train({ device, dataset, run, resume: false, signal, ...more }, config);
   return { device, run, result };
@@ -67,16 +67,17 @@ Deno.test("tiger learns, and its run ranks valid samples as well as its log says
     const { device, result } = await train(folder, { onEpoch: (epoch) => epochs.push(epoch) });
     assert.equal(result.stopped, "finished");
     assert.ok(epochs[2].loss! < epochs[0].loss! - 0.2, `loss ${epochs.map(({ loss }) => loss)}`);
-    const trained = await loadBaseline(device, folder);
-    assert.equal(trained.sids![58], trained.sids![59]);
+    const trained = await openRun(folder, { dataset, device });
+    const { names } = trained.catalogue;
+    assert.deepEqual([names[14] === names[15], trained.provenance.model], [true, "tiger"]);
     const { valid } = dataset.samples;
     assert.ok(
       valid.length <= config.evalSamples,
       `${valid.length} samples: validation would draw some of them`,
     );
-    const lists = await trained.rank(valid.map(({ history }) => history), 10);
-    const ranks = lists.map(({ items }, i) => {
-      const place = items.findIndex((item) => trained.sids![item] === trained.sids![valid[i].target]);
+    const lists = await trained.recommend(valid, { k: 10 });
+    const ranks = lists.map((candidates, i) => {
+      const place = candidates.findIndex(({ name }) => name === names[valid[i].target]);
       return place < 0 ? null : place;
     });
     const best = epochs.findLast(({ best }) => best)!;

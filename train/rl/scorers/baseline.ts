@@ -1,7 +1,7 @@
 import { UserError } from "../../../base/user_error.ts";
-import { loadBaseline } from "../../baselines/load.ts";
-import type { TrainedBaseline } from "../../baselines/method.ts";
+import type { Recommender } from "../../../eval/recommender.ts";
 import { isFile } from "../../../base/files/write_atomic.ts";
+import { openRun } from "../../runs/open_run.ts";
 import type { ItemScorer, ScorerMethod } from "./scorer.ts";
 
 /** The best checkpoint of a run directory of `genrec baseline`. */
@@ -9,23 +9,20 @@ export const baselineScorer: ScorerMethod = {
   source: "a run directory of `genrec baseline`",
   async open(source, { dataset, device }) {
     if (!await isFile(`${source}/config.json`)) return undefined;
-    const trained = await loadBaseline(await device(), source);
-    const { items, scoreAll } = trained;
-    if (scoreAll === undefined) {
-      throw new UserError(`Cannot reward by the scores of ${source}: its model ranks items without scores`);
-    }
-    if (items !== dataset.items.length) {
+    const recommender = await openRun(source, { dataset, device });
+    if (recommender.scoreItems === undefined) {
       throw new UserError(
-        `Cannot reward by the scores of ${source}: it was trained on ${items} items, ${dataset.name} has ` +
-          `${dataset.items.length}, expected as many. Train it on the same dataset`,
+        `Cannot reward by the scores of ${source}: its model searches SIDs and scores no items. Name a run of ` +
+          "`genrec baseline` that does, such as sasrec",
       );
     }
-    return batched(scoreAll);
+    await recommender.load();
+    return batched((histories) => recommender.scoreItems!(histories));
   },
 };
 
 /** Scores the histories that are asked for at one time in one go: a device answers many as fast as one. */
-export function batched(scoreAll: NonNullable<TrainedBaseline["scoreAll"]>): ItemScorer {
+export function batched(scoreItems: NonNullable<Recommender["scoreItems"]>): ItemScorer {
   interface Asked {
     history: readonly number[];
     resolve(scores: Float32Array): void;
@@ -37,7 +34,9 @@ export function batched(scoreAll: NonNullable<TrainedBaseline["scoreAll"]>): Ite
     waiting = [];
     try {
       let next = 0;
-      for await (const scores of scoreAll(asked.map(({ history }) => history))) asked[next++].resolve(scores);
+      for await (const scores of scoreItems(asked.map(({ history }) => history))) {
+        asked[next++].resolve(scores);
+      }
     } catch (error) {
       for (const { reject } of asked) reject(error);
     }

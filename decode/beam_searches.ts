@@ -1,0 +1,83 @@
+import type { Device } from "../kernels/gpu/device.ts";
+import type { TokenNormalisation } from "../kernels/trie/log_softmax.ts";
+import type { DecodeModel } from "../models/decoder/decode.ts";
+import { buildTrie } from "../sid/trie.ts";
+import { BeamSearch } from "./beam_search.ts";
+import { DeviceTrie } from "./device_trie.ts";
+
+/** A catalogue, or a part of it, with its searches by beams. */
+interface Part {
+  /** Item numbers; undefined: all. */
+  items: readonly number[] | undefined;
+  trie: DeviceTrie;
+  searches: Map<number, BeamSearch>;
+}
+
+/**
+ * Beam searches of one model over a catalogue and parts of it, made when they are asked for and kept: those of the whole
+ * catalogue, and of the part that was asked for last.
+ */
+export class BeamSearches {
+  readonly #device: Device;
+  readonly #model: DecodeModel;
+  readonly #itemTokens: readonly Uint32Array[];
+  readonly #normalisation: TokenNormalisation;
+  #whole: Part | undefined;
+  #part: Part | undefined;
+
+  /** `itemTokens` are what the model writes for each item (N). The model stays the caller's. */
+  constructor(
+    device: Device,
+    model: DecodeModel,
+    itemTokens: readonly Uint32Array[],
+    normalisation: TokenNormalisation,
+  ) {
+    this.#device = device;
+    this.#model = model;
+    this.#itemTokens = itemTokens;
+    this.#normalisation = normalisation;
+  }
+
+  /** The search that keeps so many beams, over all items or those of `items`. Throws as {@link BeamSearch} does. */
+  of(beams: number, items?: readonly number[]): BeamSearch {
+    const { trie, searches } = this.#partOf(items);
+    let search = searches.get(beams);
+    if (!search) {
+      search = new BeamSearch(this.#device, this.#model, trie, { beams, normalisation: this.#normalisation });
+      searches.set(beams, search);
+    }
+    return search;
+  }
+
+  /** The trie of all items. */
+  get trie(): DeviceTrie {
+    return this.#partOf(undefined).trie;
+  }
+
+  /** Frees searches and tries. */
+  destroy(): void {
+    for (const part of [this.#whole, this.#part]) part && destroyPart(part);
+    this.#whole = this.#part = undefined;
+  }
+
+  #partOf(items: readonly number[] | undefined): Part {
+    if (items === undefined) return this.#whole ??= this.#make(undefined);
+    if (this.#part && isSame(this.#part.items!, items)) return this.#part;
+    if (this.#part) destroyPart(this.#part);
+    return this.#part = this.#make([...items]);
+  }
+
+  #make(items: readonly number[] | undefined): Part {
+    const trie = new DeviceTrie(this.#device, buildTrie(this.#itemTokens, items));
+    return { items, trie, searches: new Map() };
+  }
+}
+
+function destroyPart({ trie, searches }: Part): void {
+  for (const search of searches.values()) search.destroy();
+  trie.destroy();
+}
+
+function isSame(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((item, i) => item === b[i]);
+}

@@ -1,0 +1,167 @@
+import { UserError } from "../../base/user_error.ts";
+import type { Dataset } from "../../data/dataset.ts";
+import { loadDataset } from "../../data/formats/load.ts";
+import type {
+  Candidate,
+  Catalogue,
+  Provenance,
+  Recommender,
+  RecommendOptions,
+  RecommendRequest,
+  ScoreUnit,
+} from "../../eval/recommender.ts";
+import { baselines, scoresItems } from "../baselines/by_name.ts";
+import type { ItemScoringMethod, TrainedBaseline } from "../baselines/method.ts";
+import { type CheckpointFolder, checkpointOf, onlyCheckpoint } from "./checkpoints.ts";
+import { checkK } from "./requests.ts";
+import { isModel, type RunFolder } from "./run_folder.ts";
+import type { OpenRunOptions, RunKind } from "./run_kind.ts";
+import { Weights } from "./weights.ts";
+
+/** Requests that are ranked together. */
+const USERS_A_BATCH = 256;
+
+/** Runs of `genrec baseline` whose model scores every item, and their checkpoint folders. */
+export const baselineRun: RunKind = {
+  name: "baseline run",
+  summary: `a run directory of \`genrec baseline\` with ${
+    baselines.filter(scoresItems).map(({ name }) => name).join(", ")
+  }`,
+  matches: (folder) => methodOf(folder) !== undefined,
+  async open(folder, options) {
+    refuseSearchOptions(folder, options);
+    const method = methodOf(folder)!;
+    const home = isModel(folder) ? folder.home : folder;
+    const data = options.data || options.dataset?.name || String(home?.config.data ?? "");
+    if (data === "") {
+      throw new UserError(
+        `Cannot use ${folder.given} without a dataset: no run tells which one. Name it with --data`,
+      );
+    }
+    const which = options.checkpoint ?? "best";
+    return new BaselineRecommender({
+      folder,
+      method,
+      data,
+      dataset: options.dataset ?? await loadDataset(data),
+      weights: isModel(folder) ? onlyCheckpoint(folder.path, which) : await checkpointOf(folder.path, which),
+      device: options.device,
+    });
+  },
+};
+
+/** The method that scores items by such a folder. */
+function methodOf({ config }: RunFolder): ItemScoringMethod | undefined {
+  const name = config.model_type ?? config.model;
+  return baselines.filter(scoresItems).find((method) => method.name === name);
+}
+
+function refuseSearchOptions({ given }: RunFolder, options: OpenRunOptions): void {
+  const { sids, prompts, maxHistory, normalisation = "auto", unconstrained } = options;
+  const flag = sids
+    ? "--sids"
+    : prompts
+    ? "--prompts"
+    : maxHistory
+    ? "--max-history"
+    : normalisation !== "auto"
+    ? "--normalisation"
+    : unconstrained
+    ? "--unconstrained"
+    : undefined;
+  if (flag === undefined) return;
+  throw new UserError(
+    `Cannot use ${flag} with ${given}: its model scores items and searches no SIDs. Leave it out`,
+  );
+}
+
+interface BaselineParts {
+  folder: RunFolder;
+  method: ItemScoringMethod;
+  data: string;
+  dataset: Dataset;
+  weights: CheckpointFolder;
+  device: OpenRunOptions["device"];
+}
+
+/** A model that scores every item: candidates are items. */
+class BaselineRecommender implements Recommender {
+  readonly catalogue: Catalogue;
+  readonly dataset: Dataset;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly provenance: Provenance;
+  readonly scoreUnit: ScoreUnit;
+  readonly #weights: Weights<TrainedBaseline>;
+
+  constructor({ folder, method, data, dataset, weights, device }: BaselineParts) {
+    const { items } = dataset;
+    const { config, manifest } = folder.home ?? folder;
+    this.catalogue = { items, names: items.map((_, item) => String(item)) };
+    this.dataset = dataset;
+    this.settings = config.model_type === undefined ? config : {};
+    this.provenance = {
+      kind: baselineRun.name,
+      model: method.name,
+      run: folder.given,
+      checkpoint: weights.checkpoint,
+      data,
+      index: "",
+      ...(manifest.task !== undefined && { manifest }),
+    };
+    this.scoreUnit = method.scoreUnit;
+    this.#weights = new Weights(device, async (device) => {
+      const trained = await method.load(device, weights.folder);
+      if (trained.items === items.length) return trained;
+      trained.destroy();
+      throw new UserError(
+        `Cannot use ${folder.given} with ${data}: it was trained on ${trained.items} items, the dataset has ` +
+          `${items.length}, expected as many. Use the dataset that it was trained on`,
+      );
+    });
+  }
+
+  async load(): Promise<void> {
+    await this.#weights.get();
+  }
+
+  async batchSize(): Promise<number> {
+    await this.load();
+    return USERS_A_BATCH;
+  }
+
+  async recommend(
+    requests: readonly RecommendRequest[],
+    options: RecommendOptions,
+  ): Promise<Candidate[][]> {
+    checkK(options);
+    const { k, allowed } = options;
+    const trained = await this.#weights.get();
+    const among = allowed && new Set(allowed);
+    const excluded = requests.reduce((most, { excluded }) => Math.max(most, excluded?.size ?? 0), 0);
+    const lists = await trained.rank(
+      requests.map(({ history }) => history),
+      Math.min(trained.items, among ? trained.items : k + excluded),
+    );
+    return lists.map(({ items, scores }, i) => {
+      const candidates: Candidate[] = [];
+      for (const [place, item] of items.entries()) {
+        if (candidates.length === k) break;
+        if (requests[i].excluded?.has(item) || among && !among.has(item)) continue;
+        candidates.push({ name: String(item), items: [item], score: scores[place] });
+      }
+      return candidates;
+    });
+  }
+
+  async *scoreItems(histories: readonly (readonly number[])[]): AsyncGenerator<Float32Array> {
+    yield* (await this.#weights.get()).scoreAll(histories);
+  }
+
+  async embeddings(): Promise<{ dim: number; data: Float32Array } | undefined> {
+    return await (await this.#weights.get()).embeddings?.();
+  }
+
+  destroy(): void {
+    this.#weights.destroy();
+  }
+}

@@ -1,0 +1,52 @@
+import { UserError } from "../../base/user_error.ts";
+import type { Recommender } from "../../eval/recommender.ts";
+import * as registry from "./registry.ts";
+import { readRunFolder, type RunFolder } from "./run_folder.ts";
+import type { OpenRunOptions, RunKind } from "./run_kind.ts";
+import type { SidRun } from "./sid_model.ts";
+
+const kinds: readonly RunKind[] = Object.values(registry);
+/** Names of a folder that a message shows. */
+const SHOWN = 6;
+
+/**
+ * Opens what a task trained as a recommender: a run of `genrec sft`, `rl` or `baseline`, a stage of `etegrec` or its
+ * folder, a checkpoint folder of one of them, or a Hugging Face directory. Reads the dataset and all but the weights.
+ * @throws {UserError} for a folder of another kind, and for what is missing, damaged or does not fit.
+ */
+export async function openRun(path: string, options: OpenRunOptions = {}): Promise<Recommender> {
+  const folder = await readRunFolder(path);
+  return await kindOf(folder).open(folder, options);
+}
+
+/** The model of such a folder and how it is asked. Throws as {@link openRun}, and for recommenders without SIDs. */
+export async function openSidRun(path: string, options: OpenRunOptions = {}): Promise<SidRun> {
+  const folder = await readRunFolder(path);
+  const kind = kindOf(folder);
+  if (kind.openSids) return await kind.openSids(folder, options);
+  if (kind.summary === undefined) await kind.open(folder, options); // which tells why not
+  throw new UserError(
+    `Cannot go on from ${path}: it is a ${kind.name} that writes no SIDs. Expected a model that does, such as a run of ` +
+      "`genrec sft` or of `genrec baseline --model tiger`",
+  );
+}
+
+function kindOf(folder: RunFolder): RunKind {
+  const kind = kinds.find((kind) => kind.matches(folder));
+  if (kind) return kind;
+  const { given, names, config } = folder;
+  const found = names.includes("config.json")
+    ? `its config.json has ${listed(Object.keys(config))}`
+    : `it has no config.json, but ${listed(names)}`;
+  throw new UserError(
+    `Cannot open ${given} as a run: ${found}. Expected ${
+      kinds.flatMap(({ summary }) => summary ?? []).join("; ")
+    }`,
+  );
+}
+
+function listed(names: readonly string[]): string {
+  if (names.length === 0) return "nothing in it";
+  const more = names.length > SHOWN ? ` and ${names.length - SHOWN} more` : "";
+  return names.slice(0, SHOWN).join(", ") + more;
+}

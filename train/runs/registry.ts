@@ -1,0 +1,5 @@
+export { sidRun } from "./sid_run.ts";
+export { baselineRun } from "./baseline_run.ts";
+export { etegrecFolder } from "./etegrec_folder.ts";
+export { modelDirectory } from "./model_directory.ts";
+export { sidFolder } from "./sid_folder.ts";

@@ -1,0 +1,42 @@
+import type { Dataset } from "../../data/dataset.ts";
+import type { Recommender } from "../../eval/recommender.ts";
+import type { Device } from "../../kernels/gpu/device.ts";
+import type { TokenNormalisation } from "../../kernels/trie/log_softmax.ts";
+import type { RunFolder } from "./run_folder.ts";
+import type { SidRun } from "./sid_model.ts";
+
+/** How to open a run; all have defaults. */
+export interface OpenRunOptions {
+  /** Dataset directory; default: the one that the run was trained on. */
+  data?: string;
+  /** The dataset, where it is in memory already; goes before `data`. */
+  dataset?: Dataset;
+  /** Checkpoint: `best` (default; the latest one where none was validated), `latest`, or a name such as `step-400`. */
+  checkpoint?: string;
+  /** `index.json` of a Hugging Face directory; default: the one in it, or the SIDs that the dataset ships. */
+  sids?: string;
+  /** `prompts.json` of a Hugging Face directory; default: the one in it, or the words of genrec. */
+  prompts?: string;
+  /** Items of a prompt of a Hugging Face directory; 0 (default): as trained where a run tells, else 10. */
+  maxHistory?: number;
+  /** What a token's probability is normalised over where SIDs are searched; `auto` (default): as in training. */
+  normalisation?: TokenNormalisation | "auto";
+  /** Write any codewords, be they a SID or not; for models with a table for each level. Default: false. */
+  unconstrained?: boolean;
+  /** Device for the weights, or what opens one when they are loaded; default: `Device.open()`. */
+  device?: Device | (() => Promise<Device>);
+}
+
+/** A line of the registry: a kind of folder that a task writes, and how it becomes a recommender. */
+export interface RunKind {
+  /** Name in reports, such as `baseline run`. */
+  readonly name: string;
+  /** What such folders are, for messages; absent of those that only tell why they recommend nothing. */
+  readonly summary?: string;
+  /** Whether a folder is of this kind; kinds exclude each other. */
+  matches(folder: RunFolder): boolean;
+  /** Reads all but the weights. Throws `UserError` for what is missing, damaged or does not fit. */
+  open(folder: RunFolder, options: OpenRunOptions): Promise<Recommender>;
+  /** The model behind it, for training that goes on from it; absent where it writes no SIDs. Throws as `open()`. */
+  openSids?(folder: RunFolder, options: OpenRunOptions): Promise<SidRun>;
+}

@@ -1,0 +1,174 @@
+import { UserError } from "../../base/user_error.ts";
+import type { Dataset } from "../../data/dataset.ts";
+import type { BeamResult } from "../../decode/beam_search.ts";
+import { BeamSearches } from "../../decode/beam_searches.ts";
+import { ProductSearch } from "../../decode/product_search.ts";
+import { beamsFor, SidLists } from "../../eval/item_lists.ts";
+import type {
+  Candidate,
+  Catalogue,
+  Provenance,
+  Recommender,
+  RecommendOptions,
+  RecommendRequest,
+  ScoreUnit,
+  SidSearch,
+} from "../../eval/recommender.ts";
+import type { Device } from "../../kernels/gpu/device.ts";
+import type { DecodeModel } from "../../models/decoder/decode.ts";
+import { CodeTokens } from "../../prompts/code_tokens.ts";
+import { formatSid } from "../../sid/tokens.ts";
+import { checkK } from "./requests.ts";
+import type { OpenRunOptions } from "./run_kind.ts";
+import { loadSidModel, type SidRun } from "./sid_model.ts";
+import { Weights } from "./weights.ts";
+
+/** What answers. */
+interface Loaded {
+  device: Device;
+  model: DecodeModel;
+  searches: BeamSearches;
+  destroy(): void;
+}
+
+/** A model that writes SIDs: candidates are SIDs, found by beam search, with their log-probabilities. */
+export class SidRecommender implements Recommender {
+  readonly catalogue: Catalogue;
+  readonly dataset: Dataset;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly provenance: Provenance;
+  readonly scoreUnit: ScoreUnit = "log-probability";
+  readonly search: SidSearch;
+  readonly #run: SidRun;
+  readonly #weights: Weights<Loaded>;
+  readonly #lists: SidLists;
+  #members: Map<string, number[]> | undefined;
+
+  /** Throws {@link UserError} for an unconstrained search of a model without a table for each level. */
+  constructor(run: SidRun, { unconstrained = false, device }: OpenRunOptions) {
+    const { kind, model, home, weights, data, dataset, sids, index, prompts } = run;
+    if (unconstrained && !(prompts instanceof CodeTokens)) {
+      throw new UserError(
+        `Cannot search ${home.given} with --unconstrained: its model has no table for each level of the SIDs, ` +
+          "expected a run of `genrec etegrec` or of `genrec baseline --model tiger`. Leave it out",
+      );
+    }
+    const { config, manifest } = home.home ?? home;
+    const names = sids.map((sid) => sid.join(""));
+    this.catalogue = { items: dataset.items, names, sids };
+    this.dataset = dataset;
+    this.settings = config.model_type === undefined ? config : {};
+    this.provenance = {
+      kind,
+      model,
+      run: home.given,
+      checkpoint: weights.checkpoint,
+      data,
+      index,
+      ...(manifest.task !== undefined && { manifest }),
+    };
+    this.search = { maxHistory: run.maxHistory, normalisation: run.normalisation, unconstrained };
+    this.#run = run;
+    this.#lists = new SidLists(names, dataset.samples.train);
+    this.#weights = new Weights(device, async (device) => {
+      const model = await loadSidModel(device, run);
+      const searches = new BeamSearches(device, model, prompts.itemTokens, run.normalisation);
+      return { device, model, searches, destroy: () => (searches.destroy(), model.destroy()) };
+    });
+  }
+
+  async load(): Promise<void> {
+    await this.#weights.get();
+  }
+
+  async batchSize(options: RecommendOptions): Promise<number> {
+    const loaded = await this.#weights.get();
+    const beams = beamsOf(options);
+    return this.search.unconstrained
+      ? this.#productSearch(loaded, beams).promptsPerBatch
+      : loaded.searches.of(beams, options.allowed).promptsPerBatch;
+  }
+
+  async recommend(
+    requests: readonly RecommendRequest[],
+    options: RecommendOptions,
+  ): Promise<Candidate[][]> {
+    checkK(options);
+    const loaded = await this.#weights.get();
+    return this.search.unconstrained
+      ? await this.#writeAny(loaded, requests, options)
+      : await this.#searchCatalogue(loaded, requests, options);
+  }
+
+  embeddings(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  destroy(): void {
+    this.#weights.destroy();
+  }
+
+  async #searchCatalogue(
+    { searches }: Loaded,
+    requests: readonly RecommendRequest[],
+    options: RecommendOptions,
+  ): Promise<Candidate[][]> {
+    const { k, allowed } = options;
+    const beams = beamsOf(options);
+    const among = allowed && new Set(allowed);
+    const without = requests.map(({ excluded = new Set<number>() }) =>
+      among ? new Set([...excluded].filter((item) => among.has(item))) : excluded
+    );
+    const widths = Map.groupBy(requests.keys(), (i) => beamsFor(beams, k, without[i].size));
+    const found: BeamResult[] = [];
+    for (const [width, members] of widths) {
+      const search = searches.of(width, allowed);
+      for (let start = 0; start < members.length; start += search.promptsPerBatch) {
+        const batch = members.slice(start, start + search.promptsPerBatch);
+        const results = await search.run(batch.map((i) => this.#promptOf(requests[i])));
+        batch.forEach((i, b) => found[i] = results[b]);
+      }
+    }
+    const trie = searches.of(beams, allowed).trie.host;
+    return found.map((result, i) => this.#lists.list(trie, result, k, without[i]));
+  }
+
+  async #writeAny(
+    loaded: Loaded,
+    requests: readonly RecommendRequest[],
+    options: RecommendOptions,
+  ): Promise<Candidate[][]> {
+    if (options.allowed || requests.some(({ excluded }) => excluded && excluded.size > 0)) {
+      throw new RangeError(
+        "Cannot leave out items of an unconstrained search: expected neither allowed nor excluded",
+      );
+    }
+    const { names } = this.catalogue;
+    this.#members ??= Map.groupBy(this.#lists.inOrder([...names.keys()]), (item) => names[item]);
+    const search = this.#productSearch(loaded, beamsOf(options));
+    const lists = [];
+    for (let start = 0; start < requests.length; start += search.promptsPerBatch) {
+      const batch = requests.slice(start, start + search.promptsPerBatch);
+      lists.push(...await search.run(batch.map((request) => this.#promptOf(request))));
+    }
+    return lists.map(({ codes, scores }) =>
+      codes.slice(0, options.k).map((written, i) => {
+        const name = formatSid(written).join("");
+        return { name, items: this.#members!.get(name) ?? [], score: scores[i] };
+      })
+    );
+  }
+
+  #productSearch({ device, model, searches }: Loaded, beams: number): ProductSearch {
+    const { sizes } = this.#run.prompts as CodeTokens;
+    return new ProductSearch(device, model, searches.trie, { beams, sizes });
+  }
+
+  #promptOf(request: RecommendRequest): Uint32Array {
+    return this.#run.prompts.prompt(request.history, request);
+  }
+}
+
+function beamsOf({ k, beams = k }: RecommendOptions): number {
+  return Math.max(beams, k);
+}

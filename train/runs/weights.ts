@@ -1,0 +1,43 @@
+import { Device } from "../../kernels/gpu/device.ts";
+import type { OpenRunOptions } from "./run_kind.ts";
+
+/** Something on a device. */
+interface Loaded {
+  destroy(): void;
+}
+
+/** Weights of a recommender, which are loaded once, when they are first asked for. */
+export class Weights<T extends Loaded> {
+  readonly #device: OpenRunOptions["device"];
+  readonly #make: (device: Device) => Promise<T>;
+  #loading: Promise<T> | undefined;
+  #loaded: T | undefined;
+  #own: Device | undefined;
+
+  /** `make` loads them on the device, or on what it opens; without either on a device of their own. */
+  constructor(device: OpenRunOptions["device"], make: (device: Device) => Promise<T>) {
+    this.#device = device;
+    this.#make = make;
+  }
+
+  /** The weights; what went wrong with them goes wrong each time. */
+  get(): Promise<T> {
+    return this.#loading ??= this.#load();
+  }
+
+  /** Frees what was loaded. */
+  destroy(): void {
+    this.#loaded?.destroy();
+    this.#own?.gpu.destroy();
+    this.#loading = this.#loaded = this.#own = undefined;
+  }
+
+  async #load(): Promise<T> {
+    return this.#loaded = await this.#make(await this.#open());
+  }
+
+  async #open(): Promise<Device> {
+    if (this.#device === undefined) return this.#own = await Device.open();
+    return typeof this.#device === "function" ? await this.#device() : this.#device;
+  }
+}
