@@ -1,16 +1,17 @@
-import { basename } from "node:path";
 import { z } from "zod";
 import { formatIndex } from "../data/formats/index_file.ts";
+import type { Dataset } from "../data/dataset.ts";
 import { DeviceTrie } from "../decode/device_trie.ts";
 import { buildTrie } from "../sid/trie.ts";
-import { openObservers } from "../train/observers/open.ts";
 import { RunDirectory } from "../train/run/run_directory.ts";
 import { DivergenceError } from "../train/run/divergence.ts";
-import { SftSchema, trainedNormalisation } from "../train/sft/config.ts";
+import { type SftConfig, SftSchema, trainedNormalisation } from "../train/sft/config.ts";
 import { PackedData } from "../train/run/packed_data.ts";
 import { sftDecoder } from "../train/sft/decoder.ts";
-import { trainSft } from "../train/sft/sft.ts";
+import { type SftInput, trainSft } from "../train/sft/sft.ts";
 import { Validation } from "../train/run/validation.ts";
+import type { Device } from "../kernels/gpu/device.ts";
+import type { ChoiceStore } from "../kernels/gpu/variants.ts";
 import { autotune } from "../kernels/autotune.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { RunOutput, TrainingData } from "./_cli/run_flags.ts";
@@ -19,9 +20,12 @@ import { loadInputs, runManifest } from "../train/run/inputs.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { checkSame } from "./_cli/resume.ts";
 import { checkCost } from "./_train/sft_cost.ts";
-import { sftInputs } from "./_train/sft_inputs.ts";
+import { type SftInputs, sftInputs } from "./_train/sft_inputs.ts";
 import { SftFlags, sftSettings } from "./_train/sft_settings.ts";
-import { endedAs, evaluateLine, goOnLine, sizeLines } from "./_cli/training_lines.ts";
+import { observersOf } from "./_cli/observers.ts";
+import { type RunRecord, startRun } from "./_cli/start_run.ts";
+import { StepProgress } from "./_cli/step_progress.ts";
+import { endedAs, evaluateLine, goOnLine } from "./_cli/training_lines.ts";
 import { duration, type Progress } from "./_cli/progress.ts";
 import { settingsDefaults } from "./_cli/settings_flags.ts";
 
@@ -55,103 +59,43 @@ export const task: Task<typeof config> = {
   },
 };
 
+type Flags = z.output<typeof config>;
+
 /** Trains as the flags say; also the SFT stage of `quickstart`. */
-export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<void> {
-  const { data, sids: index, out, resume, tune, adapter, variant, dryRun, memoryLimit, ...given } = flags;
-  const settings = sftSettings(given, resume);
+export async function sft(flags: Flags, io: TaskIO): Promise<void> {
+  const { data, out, resume, dryRun, memoryLimit } = flags;
+  // Keys that are not settings of the training are left out.
+  const settings = sftSettings(z.object(SftFlags.shape).parse(flags), resume);
   const run = new RunDirectory(out, settings);
   if (!dryRun) await run.check(resume);
-  const { dataset, sids, sidsFile } = await loadInputs(data, index);
-  const inputs = await sftInputs(dataset, sids, data, settings, io);
-  const { source, prompts } = inputs;
-  const packed = new PackedData(source, settings, settings.seed);
-  const { device, store } = await openDevice({ adapter, variant }, { dtype: settings.dtype });
-  const validation = settings.evalSamples === 0 ? undefined : new Validation({
-    device,
-    dataset: dataset.name,
-    valid: dataset.samples.valid,
-    prompts,
-    samples: settings.evalSamples,
-    beams: settings.evalBeams,
-    normalisation: trainedNormalisation(settings),
-    tokensPerBatch: settings.tokensPerBatch,
-    seed: settings.seed,
-  });
-  const trie = settings.trieLossWeight > 0
-    ? new DeviceTrie(device, buildTrie(prompts.itemTokens))
-    : undefined;
-  await checkCost(device, inputs, packed, settings, { dryRun, memoryLimit, trie: trie?.host }, io);
+  const work = await openSft(flags, settings, io);
+  const limits = { dryRun, memoryLimit, trie: work.trie?.host };
+  await checkCost(work.device, work.inputs, work.packed, settings, limits, io);
   if (dryRun) return;
-  const files = [
-    ...dataset.files,
-    ...inputs.pretrained?.paths ?? [],
-    ...settings.preferences ? [settings.preferences] : [],
-  ];
-  const manifest = await runManifest(device, dataset.name, [...files, ...sidsFile ? [sidsFile] : []], {
-    task: "sft",
-    seed: settings.seed,
-  });
-  const texts = { "index.json": formatIndex(sids), ...inputs.files };
-  if (resume) await checkSame(run, { ...settings }, texts, files, manifest, settingsDefaults(SftSchema));
-  const start = async () => {
-    await run.create(false);
-    for (const [name, content] of Object.entries(texts)) await run.write(name, content);
-    await run.write("manifest.json", JSON.stringify(manifest, null, 2) + "\n");
-    // Last: a folder with it is a run. It serves as --config when the run is resumed.
-    const resolved = { data, sids: index, tune, adapter, variant, ...settings };
-    await run.write("config.json", JSON.stringify(resolved, null, 2) + "\n");
-  };
+  const { files, ...record } = await recordOf(work, flags, settings);
+  if (resume) {
+    const { texts, manifest } = record;
+    await checkSame(run, { ...settings }, texts, files, manifest, settingsDefaults(SftSchema));
+  }
   const goOn = goOnLine("sft", out);
-
-  let loading: Progress | undefined;
-  let progress: Progress | undefined;
-  const tuning = tune === "on" || tune === "auto" && !device.isCpu;
+  const progress = new StepProgress(io);
   const result = await trainSft({
-    device,
-    data: packed,
-    trie,
-    makeDecoder() {
-      return sftDecoder(device, inputs, settings, (done, total) => {
-        loading ??= io.progress(total, "weights");
-        loading.update(done);
-      }).finally(() => loading?.stop());
-    },
-    validation,
-    companions: inputs.companions,
-    decode: inputs.tokenizer && ((tokens) => inputs.tokenizer!.decode(tokens, true)),
+    ...inputOf(work, flags, settings, io),
     config: settings,
     run,
     resume,
     signal: io.signal,
-    openObserver: (firstStep) =>
-      openObservers(settings.reportTo, {
-        directory: out,
-        name: basename(out),
-        config: { ...settings },
-        firstStep,
-        warn: io.log,
-      }),
-    tune: tuning ? () => autotune(device, store, { log: io.log }) : undefined,
-    async onStart({ parameters, trained, done, steps, tokensPerEpoch, sequences }) {
-      if (!resume) await start();
-      const lines = sizeLines(device, { parameters, trained, steps, done });
-      io.log(lines.model);
-      io.log(`Data: ${short(sequences)} sequences, ${short(tokensPerEpoch)} tokens an epoch`);
-      io.log(lines.steps);
-      progress = io.progress(steps, "sft");
+    async onStart({ tokensPerEpoch, sequences, ...size }) {
+      if (!resume) await startRun(run, record);
+      const line = `Data: ${short(sequences)} sequences, ${short(tokensPerEpoch)} tokens an epoch`;
+      progress.start(work.device, "sft", size, line);
     },
-    onStep: (step, note) => progress?.update(step, note),
-    onValidation(step, { hr10, ndcg10, loss }, best) {
-      io.log(
-        `step ${step}: valid HR@10 ${hr10.toFixed(4)}, NDCG@10 ${ndcg10.toFixed(4)}, loss ${loss.toFixed(3)}${
-          best ? ", best so far" : ""
-        }`,
-      );
-    },
+    onStep: (step, note) => progress.update(step, note),
+    onValidation: (step, found, best) => progress.validated(step, found, best ? "best so far" : ""),
   }).catch(async (error) => {
     if (!(error instanceof DivergenceError) && await run.hasCheckpoint()) io.log(goOn);
     throw error;
-  }).finally(() => progress?.stop());
+  }).finally(() => progress.stop());
 
   if (result.stopped === "interrupted") {
     io.log(`Stopped, ${out} is saved. ${goOn}`);
@@ -166,4 +110,92 @@ export async function sft(flags: z.output<typeof config>, io: TaskIO): Promise<v
       } tokens/s.`,
   );
   io.log(evaluateLine(out, data));
+}
+
+/** What is trained, on what, and how it is measured. */
+interface SftWork {
+  device: Device;
+  /** Choices of kernels that were made before. */
+  choices: ChoiceStore;
+  dataset: Dataset;
+  sids: string[][];
+  /** Where the SIDs are from, if not the dataset. */
+  sidsFile: string | undefined;
+  inputs: SftInputs;
+  packed: PackedData;
+  validation: Validation | undefined;
+  trie: DeviceTrie | undefined;
+}
+
+/** Reads all that the flags name but the weights, and opens the device. */
+async function openSft(
+  { data, sids: index, adapter, variant }: Flags,
+  settings: SftConfig,
+  io: TaskIO,
+): Promise<SftWork> {
+  const { dataset, sids, sidsFile } = await loadInputs(data, index);
+  const inputs = await sftInputs(dataset, sids, data, settings, io);
+  const { source, prompts } = inputs;
+  const packed = new PackedData(source, settings, settings.seed);
+  const { device, store: choices } = await openDevice({ adapter, variant }, { dtype: settings.dtype });
+  const validation = settings.evalSamples === 0 ? undefined : new Validation({
+    device,
+    dataset: dataset.name,
+    valid: dataset.samples.valid,
+    prompts,
+    samples: settings.evalSamples,
+    beams: settings.evalBeams,
+    normalisation: trainedNormalisation(settings),
+    tokensPerBatch: settings.tokensPerBatch,
+    seed: settings.seed,
+  });
+  const trie = settings.trieLossWeight > 0
+    ? new DeviceTrie(device, buildTrie(prompts.itemTokens))
+    : undefined;
+  return { device, choices, dataset, sids, sidsFile, inputs, packed, validation, trie };
+}
+
+/** What the run directory says of the run, and the files that a resumed one must find as they were. */
+async function recordOf(
+  { device, dataset, sids, sidsFile, inputs }: SftWork,
+  { data, sids: index, tune, adapter, variant }: Flags,
+  settings: SftConfig,
+): Promise<Required<RunRecord> & { files: string[] }> {
+  const { preferences, seed } = settings;
+  const files = [...dataset.files, ...inputs.pretrained?.paths ?? [], ...preferences ? [preferences] : []];
+  const sources = [...files, ...sidsFile ? [sidsFile] : []];
+  return {
+    files,
+    texts: { "index.json": formatIndex(sids), ...inputs.files },
+    manifest: await runManifest(device, dataset.name, sources, { task: "sft", seed }),
+    config: { data, sids: index, tune, adapter, variant, ...settings },
+  };
+}
+
+/** What of the training's input follows from what was read. */
+function inputOf(
+  { device, choices, inputs, packed, validation, trie }: SftWork,
+  { out, tune }: Flags,
+  settings: SftConfig,
+  io: TaskIO,
+) {
+  const { tokenizer, companions } = inputs;
+  let loading: Progress | undefined;
+  const makeDecoder = () =>
+    sftDecoder(device, inputs, settings, (done, total) => {
+      loading ??= io.progress(total, "weights");
+      loading.update(done);
+    }).finally(() => loading?.stop());
+  const isTuned = tune === "on" || tune === "auto" && !device.isCpu;
+  return {
+    device,
+    data: packed,
+    trie,
+    makeDecoder,
+    validation,
+    companions,
+    decode: tokenizer && ((tokens: Uint32Array) => tokenizer.decode(tokens, true)),
+    openObserver: observersOf(out, settings, io),
+    tune: isTuned ? () => autotune(device, choices, { log: io.log }) : undefined,
+  } satisfies Partial<SftInput>;
 }

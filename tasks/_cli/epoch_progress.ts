@@ -4,6 +4,7 @@ import type { RunDirectory } from "../../train/run/run_directory.ts";
 import type { TaskIO } from "./cli.ts";
 import { short } from "./format.ts";
 import type { RunManifest } from "../../train/run/inputs.ts";
+import { startRun } from "./start_run.ts";
 import { sizeLines } from "./training_lines.ts";
 import type { Progress } from "./progress.ts";
 
@@ -33,12 +34,7 @@ export class EpochProgress {
 
   readonly onStart = async ({ parameters, sequences, targets, steps, done }: BaselineFacts) => {
     const { device, run, resume, manifest, config, name } = this.#training;
-    if (!resume) {
-      await run.create(false);
-      await run.write("manifest.json", JSON.stringify(manifest, null, 2) + "\n");
-      // Last: a folder with it is a run. It serves as --config when the run is resumed.
-      await run.write("config.json", JSON.stringify(config, null, 2) + "\n");
-    }
+    if (!resume) await startRun(run, { manifest, config });
     const lines = sizeLines(device, { parameters, steps, done });
     this.#io.log(lines.model);
     this.#io.log(`Data: ${short(sequences)} sequences, ${short(targets)} targets an epoch`);

@@ -8,15 +8,22 @@ export function goOnLine(task: string, out: string): string {
   return `Continue with: genrec ${task} --config ${config} --out ${quoted(out)} --resume`;
 }
 
+/** How much is about to be trained, and how long. */
+export interface TrainingSize {
+  /** Numbers of the model. */
+  parameters: number;
+  /** Those of them that change. Default: all. */
+  trained?: number;
+  /** Steps of the whole run. */
+  steps: number;
+  /** Steps that were done before a resume. */
+  done: number;
+}
+
 /** What is about to be trained, and how long. */
 export function sizeLines(
   device: Device,
-  { parameters, trained = parameters, steps, done }: {
-    parameters: number;
-    trained?: number;
-    steps: number;
-    done: number;
-  },
+  { parameters, trained = parameters, steps, done }: TrainingSize,
 ): { model: string; steps: string } {
   const share = trained < parameters ? `, ${short(trained)} of them trained` : "";
   const { description, vendor } = device.info;
