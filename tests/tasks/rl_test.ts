@@ -91,8 +91,9 @@ Deno.test("rl that was stopped says how to go on, and ends as if nothing had hap
       () => rl(task.config.parse({ ...config, out, beta: 0.5, resume: true }), quietIO().io),
       /with beta 0\.5: it was started with 0\.001/,
     );
-    // As of a run from before there was the setting: it has the default.
-    const { topP: _, ...older } = config;
+    // As of an older run: what it does not say is the default, and it names settings of rewards that it does not have.
+    const { topP: _, ...rest } = config;
+    const older = { ...rest, embeddings: "", collaborative: ["transitions"] };
     await Deno.writeTextFile(join(out, "config.json"), JSON.stringify(older));
     const ended = await rl(task.config.parse({ ...older, out, resume: true }), quietIO().io);
 
