@@ -77,6 +77,17 @@ Deno.test("every registry re-exports what exists", async () => {
   }
 });
 
+Deno.test("the members of a registry have names of their own", async () => {
+  for (const path of registries) {
+    const members = Object.values(await import(new URL(path, `file://${root}/`).href)) as {
+      name?: unknown;
+    }[];
+    const names = members.map(({ name }) => name).filter((name) => typeof name === "string");
+    const twice = names.filter((name, i) => names.indexOf(name) !== i);
+    assert.deepEqual(twice, [], `${path}: a name on the command line means one member`);
+  }
+});
+
 Deno.test("every task loads under its own name, and `deno task` runs those that it names", async () => {
   const names = Object.keys(registry) as TaskName[];
   for (const name of names) assert.equal((await loadTask(name)).name, name);
