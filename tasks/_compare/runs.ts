@@ -10,16 +10,16 @@ import { RunDirectory } from "../../train/run/run_directory.ts";
 import type { EvaluationFolder } from "../_evaluate/evaluation_folder.ts";
 
 /** A setting as JSON. */
-export interface Setting {
+export interface SettingValue {
   value: string;
   /** Without the seed in names of files: folders named by seed are the same setting. */
   seedless: string;
 }
 
 /** Whether two runs that may differ in their seed have the same setting: a folder may hold the other's seed by chance. */
-export function isSameSetting(a: Setting | undefined, b: Setting | undefined): boolean {
+export function isSameSetting(a: SettingValue | undefined, b: SettingValue | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
-  const parts = ({ value, seedless }: Setting) => [value, seedless].map((text) => text.split("/"));
+  const parts = ({ value, seedless }: SettingValue) => [value, seedless].map((text) => text.split("/"));
   const [[values, seedless], [otherValues, otherSeedless]] = [parts(a), parts(b)];
   return values.length === otherValues.length &&
     values.every((value, i) => value === otherValues[i] || seedless[i] === otherSeedless[i]);
@@ -31,7 +31,7 @@ export interface RunFacts {
   /** Null of models by themselves, and of methods that draw nothing. */
   seed: number | null;
   /** Settings of the run, and of the runs that it goes on from (`run.learningRate`), without seeds and places. */
-  settings: Record<string, Setting>;
+  settings: Record<string, SettingValue>;
   /** SHA-256 of the files of its dataset, by their name in it. */
   files: Record<string, string>;
   /** Name of the dataset; null of models by themselves. */
@@ -125,7 +125,7 @@ async function modelFacts(path: string, named: string): Promise<RunFacts> {
   };
 }
 
-async function settingsOf(config: Config): Promise<Record<string, Setting>> {
+async function settingsOf(config: Config): Promise<Record<string, SettingValue>> {
   const { seed } = config;
   const parent = await parentOf(config);
   // A run that is read tells more than its name.
