@@ -1,3 +1,4 @@
+import { markdownTable } from "../pages/page.ts";
 import { TOLERANCE } from "./check.ts";
 import { type BenchWorkload, flops, total } from "./workload.ts";
 
@@ -135,13 +136,6 @@ export function markdownOf(report: Report): string {
     ...summaryLines(report.rows).map((line) => `- ${line}`),
     ...(memoryLines(report.rows).length ? [markdownTable(MEMORY_HEADINGS, memoryLines(report.rows))] : []),
   ].join("\n\n") + "\n";
-}
-
-/** A table in Markdown. */
-export function markdownTable(headings: readonly string[], lines: readonly (readonly string[])[]): string {
-  return [headings, headings.map(() => "---"), ...lines].map((cells) => `| ${cells.join(" | ")} |`).join(
-    "\n",
-  );
 }
 
 /** Cells padded to columns. */

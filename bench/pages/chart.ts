@@ -1,5 +1,5 @@
 import { escapeHtml } from "../../base/html_page.ts";
-import { share } from "./page.ts";
+import { digits } from "./page.ts";
 
 /** One bar of a chart. */
 export interface Bar {
@@ -30,7 +30,7 @@ export function barChart(title: string, note: string, bars: readonly Bar[]): str
         ours ? "#1f77b4" : "#9aa5b1"
       }"/>`,
       `<text x="${(LABELS + Number(length) + 8).toFixed(1)}" y="${y + 15}"${ours ? ' class="ours"' : ""}>${
-        share(value)
+        digits(value)
       }</text>`,
     ];
   });

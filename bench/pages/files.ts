@@ -2,7 +2,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { writeAtomic } from "../../base/files/write_atomic.ts";
 import { barChart } from "./chart.ts";
-import { type Measurement, type Measurements, measurementsJson, renderPage } from "./page.ts";
+import { type BenchMeasurement, type Measurements, measurementsJson, renderPage } from "./page.ts";
 import { industrialResults, type Pages, renderSummaries } from "./summary.ts";
 
 /** Where the pages of the project lie, from its folder. */
@@ -26,7 +26,7 @@ export async function writeMeasurement(
   folder: string,
   page: string,
   name: string,
-  measurement: Measurement,
+  measurement: BenchMeasurement,
 ): Promise<string[]> {
   await Deno.mkdir(folder, { recursive: true });
   const [json, markdown] = ["json", "md"].map((extension) => join(folder, `${page}.${extension}`));
@@ -45,7 +45,7 @@ export async function writeMeasurement(
 export async function writeOut(
   folder: string,
   page: string,
-  measurements: Record<string, Measurement>,
+  measurements: Record<string, BenchMeasurement>,
 ): Promise<void> {
   if (folder === "") return;
   for (const [name, measurement] of Object.entries(measurements)) {
@@ -76,7 +76,7 @@ export async function renderedFiles(root: string): Promise<Record<string, string
   return files;
 }
 
-/** The command line of the script that runs, for {@link Measurement.command}. */
+/** The command line of the script that runs, for {@link BenchMeasurement.command}. */
 export function commandLine(script: string): string {
   const words = Deno.args.filter((arg, i) => !arg.startsWith("--out") && Deno.args[i - 1] !== "--out");
   return ["deno run -A", script, ...words.map((word) => /\s/.test(word) ? JSON.stringify(word) : word)].join(
@@ -87,7 +87,7 @@ export function commandLine(script: string): string {
 /** Day, commit and machine of a measurement that ends now. `adapter` is the device's name. */
 export async function conditionsNow(
   adapter?: string,
-): Promise<Pick<Measurement, "date" | "commit" | "machine">> {
+): Promise<Pick<BenchMeasurement, "date" | "commit" | "machine">> {
   const processors = cpus();
   const commit = await commitOf();
   return {

@@ -8,10 +8,10 @@
  */
 
 /** The measurements of one page by name. */
-export type Measurements = Record<string, Measurement>;
+export type Measurements = Record<string, BenchMeasurement>;
 
 /** One measurement: what was run, where and when, and what came out. */
-export interface Measurement {
+export interface BenchMeasurement {
   /** Lines to type in the project's folder. */
   command: string[];
   /** As 2026-11-21. */
@@ -39,7 +39,7 @@ export interface Column {
 }
 
 /** Text, a number in the column's format, or several numbers that belong together. */
-export type Cell = string | number | Spread | Difference | Interval | number[];
+export type Cell = string | number | Spread | Difference | CellInterval | number[];
 
 /** Mean and standard deviation (or the half width that the page tells of). */
 export interface Spread {
@@ -55,38 +55,40 @@ export interface Difference {
 }
 
 /** An interval without its middle. */
-export interface Interval {
+export interface CellInterval {
   low: number;
   high: number;
 }
 
 /** A share as in papers: .1234. */
-export function share(value: number): string {
+export function digits(value: number): string {
   return value.toFixed(4).replace(/^(-?)0/, "$1");
 }
 
 /** A difference of shares: +.0012. */
-export function signed(value: number): string {
-  return (value < 0 ? "-" : "+") + share(Math.abs(value));
+export function signedDigits(value: number): string {
+  return (value < 0 ? "-" : "+") + digits(Math.abs(value));
 }
 
 /** What a page shows of a cell. */
 export function cellText(cell: Cell, { format }: Column): string {
-  const number = (value: number) => format === "share" ? share(value) : String(value);
+  const number = (value: number) => format === "share" ? digits(value) : String(value);
   if (typeof cell === "string") return cell;
   if (typeof cell === "number") return number(cell);
   if (Array.isArray(cell)) return cell.map(number).join(", ");
   if ("mean" in cell) return `${number(cell.mean)} +- ${number(cell.deviation)}`;
   if ("difference" in cell) {
     const { difference, low, high } = cell;
-    const interval = low === undefined || high === undefined ? "" : ` [${signed(low)}, ${signed(high)}]`;
-    return signed(difference) + interval;
+    const interval = low === undefined || high === undefined
+      ? ""
+      : ` [${signedDigits(low)}, ${signedDigits(high)}]`;
+    return signedDigits(difference) + interval;
   }
   return `${number(cell.low)}-${number(cell.high)}`;
 }
 
 /** The cell in the column of that name of the first row whose first cell is `row`. Throws where there is none. */
-export function findCell({ tables }: Measurement, row: string, column: string): [Cell, Column] {
+export function findCell({ tables }: BenchMeasurement, row: string, column: string): [Cell, Column] {
   for (const { columns, rows } of tables) {
     const i = columns.findIndex(({ name }) => name === column);
     const cells = rows.find(([first]) => first === row);
@@ -108,7 +110,7 @@ export function markdownTable(headings: readonly string[], lines: readonly (read
 }
 
 /** A measurement as its page shows it. */
-export function measurementText(measurement: Measurement): string {
+export function measurementText(measurement: BenchMeasurement): string {
   const { command, tables, remarks = [] } = measurement;
   return [
     ...(command.length ? ["```sh parsed\n" + command.join("\n") + "\n```"] : []),
@@ -126,7 +128,7 @@ export function measurementText(measurement: Measurement): string {
 const BLOCK = /<!-- measured: ([\w-]+) -->\n[\s\S]*?<!-- \/measured -->/g;
 
 /** The block of a measurement in a page. */
-export function blockOf(name: string, measurement: Measurement): string {
+export function blockOf(name: string, measurement: BenchMeasurement): string {
   return `<!-- measured: ${name} -->\n\n${measurementText(measurement)}\n\n<!-- /measured -->`;
 }
 
@@ -164,7 +166,7 @@ export function measurementsJson(measurements: Measurements): string {
   return marked.replace(/"\\u0000(\d+)\\u0000"/g, (_, i) => rows[i]) + "\n";
 }
 
-function conditionsOf({ date, commit, seeds = [], machine }: Measurement): string {
+function conditionsOf({ date, commit, seeds = [], machine }: BenchMeasurement): string {
   return [
     date,
     commit && `commit ${commit}`,

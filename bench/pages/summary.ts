@@ -1,5 +1,5 @@
 /** What BENCHMARKS.md and README.md show of docs/benchmarks/*.json. */
-import { type Cell, cellText, findCell, markdownTable, type Measurements, share } from "./page.ts";
+import { type Cell, cellText, digits, findCell, markdownTable, type Measurements } from "./page.ts";
 
 /** The measurements of all pages, by name of the page. */
 export type Pages = Readonly<Record<string, Measurements>>;
@@ -172,7 +172,7 @@ export function resultsTable(pages: Pages): string {
   const sorted = shown.map((name) => results.find(({ system }) => system === name)!);
   return markdownTable(
     ["", ...sorted.map(({ system }) => system)],
-    [["HR@10 / NDCG@10", ...sorted.map(({ hr10, ndcg10 }) => `${share(hr10)} / ${share(ndcg10)}`)]],
+    [["HR@10 / NDCG@10", ...sorted.map(({ hr10, ndcg10 }) => `${digits(hr10)} / ${digits(ndcg10)}`)]],
   );
 }
 

@@ -12,7 +12,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { hitsAtK, mean, ndcgAtK, pairedDifference, type Rank } from "../../eval/metrics.ts";
 import { exists, runGenrec } from "./command.ts";
-import { digits, ranksOf, signedDigits } from "./ranks.ts";
+import { digits, signedDigits } from "../pages/page.ts";
+import { ranksOf } from "./ranks.ts";
 
 const shared = Deno.env.get("GENREC_DATA") ?? "../shared/data";
 const { values } = parseArgs({

@@ -7,13 +7,3 @@ export async function ranksOf(folder: string): Promise<Rank[]> {
   const lines = (await Deno.readTextFile(join(folder, "predictions.jsonl"))).trimEnd().split("\n");
   return lines.map((line) => (JSON.parse(line) as Prediction).rank);
 }
-
-/** A share as in papers: .1234. */
-export function digits(value: number): string {
-  return value.toFixed(4).replace(/^0/, "");
-}
-
-/** A difference of shares: +.0012. */
-export function signedDigits(value: number): string {
-  return (value < 0 ? "-" : "+") + digits(Math.abs(value));
-}

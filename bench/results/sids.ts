@@ -14,7 +14,8 @@ import { PhiloxStream } from "../../base/philox.ts";
 import { hitsAtK, mean, ndcgAtK, pairedDifference, type Rank } from "../../eval/metrics.ts";
 import { formatSid } from "../../sid/tokens.ts";
 import { exists, runGenrec } from "./command.ts";
-import { digits, ranksOf, signedDigits } from "./ranks.ts";
+import { digits, signedDigits } from "../pages/page.ts";
+import { ranksOf } from "./ranks.ts";
 
 const { values } = parseArgs({
   options: {

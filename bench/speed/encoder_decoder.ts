@@ -21,7 +21,8 @@ import { PairStep } from "../../train/encoder_decoder/pair_step.ts";
 import { type Cost, costOf, type PeerCost } from "./cost.ts";
 import { longHistories, randomEncoderDecoder } from "./encoder_decoder_inputs.ts";
 import { openPython, PYTHON } from "../peers/python_process.ts";
-import { markdownTable, ratioOfTimes, ratioText, spread } from "../kernels/report.ts";
+import { ratioOfTimes, ratioText, spread } from "../kernels/report.ts";
+import { markdownTable } from "../pages/page.ts";
 import { OPTIMIZER } from "../kernels/workload.ts";
 import { writeModel } from "../peers/write_model.ts";
 

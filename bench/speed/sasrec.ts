@@ -25,7 +25,8 @@ import { LossLog } from "../../train/run/loss_log.ts";
 import { PackedData } from "../../train/run/packed_data.ts";
 import { type Cost, costOf, type PeerCost } from "./cost.ts";
 import { openPython, PYTHON } from "../peers/python_process.ts";
-import { markdownTable, ratioOfTimes, ratioText, spread } from "../kernels/report.ts";
+import { ratioOfTimes, ratioText, spread } from "../kernels/report.ts";
+import { markdownTable } from "../pages/page.ts";
 import { OPTIMIZER } from "../kernels/workload.ts";
 
 const { values } = parseArgs({
