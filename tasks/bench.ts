@@ -2,7 +2,7 @@ import { renameSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { dirname } from "node:path";
 import { z } from "zod";
-import { measure } from "../bench/kernels/measure.ts";
+import { timeContenders } from "../bench/kernels/measure.ts";
 import { PACKAGES } from "../bench/kernels/packages.ts";
 import { PEERS } from "../bench/kernels/peers.ts";
 import {
@@ -58,7 +58,7 @@ export const task: Task<typeof BenchConfig> = {
     for (const row of rows) {
       if (io.signal.aborted) break;
       const tick = () => progress.update(++done, row.name);
-      const result = await measure(row, device, peers, {
+      const result = await timeContenders(row, device, peers, {
         adapter: config.adapter,
         variant: config.variant,
         repeats,

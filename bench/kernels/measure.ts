@@ -18,7 +18,7 @@ export interface MeasureOptions {
 }
 
 /** Opens and checks every contender, then times them in turns: genrec, first peer, second peer, genrec... */
-export async function measure(
+export async function timeContenders(
   row: Row,
   device: Device,
   peers: readonly Peer[],

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { TOKEN_NORMALISATIONS } from "../../kernels/trie/log_softmax.ts";
-import { MAX_HISTORY } from "../../train/runs/model_directory.ts";
+import { USUAL_MAX_HISTORY } from "../../train/runs/model_directory.ts";
 
 /** Where a training writes, and whether it goes on. */
 export const RunOutput = {
@@ -28,7 +28,7 @@ export const RunFlags = {
     "prompts.json of a Hugging Face directory; without it, the one in it, or the words of genrec",
   ),
   maxHistory: z.int().min(0).default(0).describe(
-    `items of a prompt of a Hugging Face directory; 0: as trained where a run tells, else ${MAX_HISTORY}`,
+    `items of a prompt of a Hugging Face directory; 0: as trained where a run tells, else ${USUAL_MAX_HISTORY}`,
   ),
   checkpoint: z.string().default("best").describe("best, latest or a name such as step-400"),
   normalisation: z.enum(["auto", ...TOKEN_NORMALISATIONS]).default("auto").describe(

@@ -11,7 +11,7 @@ import type { TaskIO } from "../_cli/cli.ts";
 import { type EvaluateReport, evaluationLines } from "./evaluate_report.ts";
 import { checkEnded, RowFile, type RowSettings } from "./evaluate_rows.ts";
 import { openShards, shardRows } from "./evaluate_shards.ts";
-import { measure, type MeasureFlags } from "./measure.ts";
+import { type MeasureFlags, measureRecommender } from "./measure.ts";
 import { writeResults } from "./results.ts";
 
 /** What is evaluated, and where it goes. */
@@ -52,7 +52,7 @@ export async function evaluateRecommender(
     recommend: rankBy(recommender, beams),
   };
   await rows.begin();
-  const evaluation = await measure({
+  const evaluation = await measureRecommender({
     flags,
     io,
     dataset,
@@ -95,7 +95,7 @@ export async function mergeShards(flags: MergeFlags, io: TaskIO): Promise<Evalua
   await checkEnded(out);
   await makeFolder(out);
   await using file = await LineFile.create(join(out, "predictions.jsonl"));
-  const evaluation = await measure({
+  const evaluation = await measureRecommender({
     flags,
     io,
     dataset,

@@ -37,7 +37,7 @@ export interface Work {
 }
 
 /** Metrics of a recommender, with the mixture and the baselines that the flags ask for. */
-export async function measure(
+export async function measureRecommender(
   work: Work,
 ): Promise<Evaluation & Pick<EvaluateReport, "mixture" | "baselines">> {
   const {
@@ -59,7 +59,7 @@ export async function measure(
   const missing = () => Promise.reject(new Error(`Rows are missing, expected ${samples.length}`));
   const { recommend, batch } = work.ranker ?? { recommend: missing, batch: samples.length };
   const progress = io.progress(samples.length, `evaluate ${split}`);
-  const evaluation: Awaited<ReturnType<typeof measure>> = await evaluateSplit({
+  const evaluation: Awaited<ReturnType<typeof measureRecommender>> = await evaluateSplit({
     ...shared,
     slices: SLICINGS,
     sids: names,

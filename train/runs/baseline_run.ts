@@ -16,7 +16,7 @@ import { type CheckpointFolder, checkpointOf, onlyCheckpoint } from "./checkpoin
 import { checkK } from "./requests.ts";
 import { isModel, type RunFolder } from "./run_folder.ts";
 import type { OpenRunOptions, RunKind } from "./run_kind.ts";
-import { Weights } from "./weights.ts";
+import { LoadedWeights } from "./weights.ts";
 
 /** Requests that are ranked together. */
 const USERS_A_BATCH = 256;
@@ -91,7 +91,7 @@ class BaselineRecommender implements Recommender {
   readonly settings: Readonly<Record<string, unknown>>;
   readonly provenance: Provenance;
   readonly scoreUnit: ScoreUnit;
-  readonly #weights: Weights<TrainedBaseline>;
+  readonly #weights: LoadedWeights<TrainedBaseline>;
 
   constructor({ folder, method, data, dataset, weights, device }: BaselineParts) {
     const { items } = dataset;
@@ -109,7 +109,7 @@ class BaselineRecommender implements Recommender {
       ...(manifest.task !== undefined && { manifest }),
     };
     this.scoreUnit = method.scoreUnit;
-    this.#weights = new Weights(device, async (device) => {
+    this.#weights = new LoadedWeights(device, async (device) => {
       const trained = await method.load(device, weights.folder);
       if (trained.items === items.length) return trained;
       trained.destroy();

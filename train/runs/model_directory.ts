@@ -23,7 +23,7 @@ import {
 import { SidRecommender } from "./sid_recommender.ts";
 
 /** Items of a prompt where nothing tells: the default of the training. */
-export const MAX_HISTORY = 10;
+export const USUAL_MAX_HISTORY = 10;
 
 /** One model by itself: a checkpoint folder of a run, or a Hugging Face directory. */
 export const modelDirectory: RunKind = {
@@ -41,7 +41,7 @@ async function openModelDirectory(home: RunFolder, options: OpenRunOptions): Pro
   const settings = around === undefined
     ? modelSettings({
       data: "",
-      maxHistory: MAX_HISTORY,
+      maxHistory: USUAL_MAX_HISTORY,
       ...await isFile(`${path}/retrieval.json`) && await readRetrieval(path),
     })
     : await runSettings(around);

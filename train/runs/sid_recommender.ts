@@ -21,7 +21,7 @@ import { formatSid } from "../../sid/tokens.ts";
 import { checkK } from "./requests.ts";
 import type { OpenRunOptions } from "./run_kind.ts";
 import { loadSidModel, type SidRun } from "./sid_model.ts";
-import { Weights } from "./weights.ts";
+import { LoadedWeights } from "./weights.ts";
 
 /** What answers. */
 interface Loaded {
@@ -40,7 +40,7 @@ export class SidRecommender implements Recommender {
   readonly scoreUnit: ScoreUnit = "log-probability";
   readonly search: SidSearch;
   readonly #run: SidRun;
-  readonly #weights: Weights<Loaded>;
+  readonly #weights: LoadedWeights<Loaded>;
   readonly #lists: SidLists;
   #members: Map<string, number[]> | undefined;
 
@@ -70,7 +70,7 @@ export class SidRecommender implements Recommender {
     this.search = { maxHistory: run.maxHistory, normalisation: run.normalisation, unconstrained };
     this.#run = run;
     this.#lists = new SidLists(names, dataset.samples.train);
-    this.#weights = new Weights(device, async (device) => {
+    this.#weights = new LoadedWeights(device, async (device) => {
       const model = await loadSidModel(device, run);
       const searches = new BeamSearches(device, model, prompts.itemTokens, run.normalisation);
       return { device, model, searches, destroy: () => (searches.destroy(), model.destroy()) };

@@ -7,7 +7,7 @@ interface Loaded {
 }
 
 /** Weights of a recommender, which are loaded once, when they are first asked for. */
-export class Weights<T extends Loaded> {
+export class LoadedWeights<T extends Loaded> {
   readonly #device: OpenRunOptions["device"];
   readonly #make: (device: Device) => Promise<T>;
   #loading: Promise<T> | undefined;
