@@ -261,6 +261,78 @@ export const reinforce: ObjectiveMethod = {
     },
   },
   {
+    kind: "baseline",
+    registry: "train/baselines/registry.ts",
+    line: 'export { inOrder } from "./in_order.ts";',
+    files: {
+      "train/baselines/in_order.ts": `
+import { z } from "zod";
+import type { ItemScoringMethod } from "./method.ts";
+export const inOrder: ItemScoringMethod<Record<string, never>> = {
+  name: "in-order",
+  summary: "items by their numbers",
+  Config: z.strictObject({}),
+  scoreUnit: "weight",
+  async train({ dataset, run, onStart }) {
+    await onStart?.({ parameters: 0, sequences: 1, targets: 1, steps: 1, done: 0 });
+    const shape = { model_type: "in-order", items: dataset.items.length };
+    await run.saveCheckpoint(1, { "config.json": JSON.stringify(shape) }, true);
+    return { stopped: "finished", steps: 1, best: null, seconds: 0 };
+  },
+  async load(_device, folder) {
+    const { items } = JSON.parse(await Deno.readTextFile(\`\${folder}/config.json\`));
+    const scores = () => Promise.resolve(Float32Array.from({ length: items }, (_, item) => -item));
+    const first = (k: number) => Array.from({ length: k }, (_, item) => item);
+    return {
+      items,
+      scores,
+      async *scoreAll(histories) {
+        for (const _ of histories) yield await scores();
+      },
+      rank: (histories, k) =>
+        Promise.resolve(histories.map(() => ({ items: first(k), scores: first(k).map((item) => -item) }))),
+      destroy() {},
+    };
+  },
+};
+`,
+    },
+  },
+  {
+    kind: "run kind",
+    registry: "train/runs/registry.ts",
+    line: 'export { wishList } from "./wish_list.ts";',
+    files: {
+      "train/runs/wish_list.ts": `
+import { loadDataset } from "../../data/formats/load.ts";
+import type { RunKind } from "./run_kind.ts";
+export const wishList: RunKind = {
+  name: "wish list",
+  summary: "a folder with wishes.json",
+  matches: ({ names }) => names.includes("wishes.json"),
+  async open({ given, path }, { data = "" }) {
+    const dataset = await loadDataset(data);
+    const wishes: number[] = JSON.parse(await Deno.readTextFile(\`\${path}/wishes.json\`));
+    const names = dataset.items.map((_, item) => String(item));
+    const candidates = wishes.map((item, i) => ({ name: names[item], items: [item], score: -i }));
+    return {
+      catalogue: { items: dataset.items, names },
+      dataset,
+      settings: {},
+      provenance: { kind: "wish list", model: "wishes", run: given, checkpoint: "", data, index: "" },
+      scoreUnit: "weight",
+      load: () => Promise.resolve(),
+      batchSize: () => Promise.resolve(8),
+      recommend: (requests, { k }) => Promise.resolve(requests.map(() => candidates.slice(0, k))),
+      embeddings: () => Promise.resolve(undefined),
+      destroy() {},
+    };
+  },
+};
+`,
+    },
+  },
+  {
     kind: "observer",
     registry: "train/observers/registry.ts",
     line: 'export { openLedger as ledger } from "./ledger.ts";',

@@ -47,6 +47,7 @@ const OFFERS = {
   embed: ["counting", "--step"],
   sid: ["pairwise", "--width", "by-row"],
   sft: ["mistral", "ledger"],
+  baseline: ["in-order"],
   rl: ["even-item", "--even-bonus", "reinforce", "ledger"],
 };
 for (const [task, offers] of Object.entries(OFFERS)) {
@@ -116,6 +117,19 @@ assert.equal(step.reward, mean / 2);
 works("reward");
 assert.equal(readJson("sharpened/config.json").loss, "reinforce");
 works("RL objective");
+
+// The last articles of the cards are 5, 0 and 1: one of them is the first of all, two are among the first two.
+const hits = async (words: string) => {
+  await genrec(`evaluate --data shop --split test --beams 2 --ks 1,2 ${words}`);
+  return readJson("measured/metrics.json").hr;
+};
+await genrec("baseline --data shop --model in-order --out ordered");
+assert.deepEqual(await hits("--run ordered --out measured"), { 1: 1 / 3, 2: 2 / 3 });
+works("baseline");
+Deno.mkdirSync("wished");
+Deno.writeTextFileSync("wished/wishes.json", "[4, 5]");
+assert.deepEqual(await hits("--run wished --out measured"), { 1: 0, 2: 1 / 3 });
+works("run kind");
 
 assert.deepEqual(taskWeights(["last-item=2"]), { "last-item": 2 });
 assert.equal(genrecTemplates.tasks["last-item"].instruction, "Last of");
