@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import type { MetricsObserver } from "../../train/observers/observer.ts";
 import { openObservers, type ReportTo } from "../../train/observers/open.ts";
-import type { TaskIO } from "./cli.ts";
+import type { TaskIO } from "../_cli/cli.ts";
 
 /** Opens what the settings of a run in `out` report to. */
 export function observersOf(

@@ -1,7 +1,7 @@
 import type { Device } from "../../kernels/gpu/device.ts";
-import type { TaskIO } from "./cli.ts";
-import type { Progress } from "./progress.ts";
-import { sizeLines, type TrainingSize } from "./training_lines.ts";
+import type { TaskIO } from "../_cli/cli.ts";
+import type { Progress } from "../_cli/progress.ts";
+import { sizeLines, type TrainingSize } from "../_cli/training_lines.ts";
 
 /** Tells how a training by steps goes; `stop()` ends the bar. */
 export class StepProgress {
