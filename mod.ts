@@ -363,7 +363,7 @@ export type {
 export type { Retrieval } from "./train/encoder_decoder/retrieval.ts";
 export { loadDecoder, type TrainerState } from "./train/run/checkpoint.ts";
 export { DivergenceError } from "./train/run/divergence.ts";
-export { RunDirectory, type RunFiles } from "./train/run/run_directory.ts";
+export { RunDirectory, type RunFiles } from "./train/run/directory.ts";
 export { type SftFacts, type SftInput, type SftResult, trainSft } from "./train/sft/sft.ts";
 export type { MetricsObserver, ObserverContext } from "./train/observers/observer.ts";
 export { openObservers, type ReportTo } from "./train/observers/open.ts";

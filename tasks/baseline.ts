@@ -6,7 +6,7 @@ import { loadDataset } from "../data/formats/load.ts";
 import { baselines } from "../train/baselines/by_name.ts";
 import { DivergenceError } from "../train/run/divergence.ts";
 import { runManifest } from "../train/run/inputs.ts";
-import { RunDirectory } from "../train/run/run_directory.ts";
+import { RunDirectory } from "../train/run/directory.ts";
 import { openRun } from "../train/runs/open_run.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { RunOutput, TrainingData } from "./_cli/run_flags.ts";
@@ -16,9 +16,9 @@ import { duration } from "./_cli/progress.ts";
 import { checkSame } from "./_cli/resume.ts";
 import { settingsDefaults, settingsFlags, settingsOf } from "./_cli/settings_flags.ts";
 import { endedAs, goOnLine } from "./_cli/training_lines.ts";
-import { type EvaluateFlags, evaluateRecommender } from "./_evaluate/evaluate_recommender.ts";
-import type { EvaluateReport } from "./_evaluate/evaluate_report.ts";
-import { discardRows } from "./_evaluate/evaluate_rows.ts";
+import { type EvaluateFlags, evaluateRecommender } from "./_evaluate/rank_users.ts";
+import type { EvaluateReport } from "./_evaluate/report_lines.ts";
+import { discardRows } from "./_evaluate/row_file.ts";
 import { task as evaluateTask } from "./evaluate.ts";
 
 const config = z.strictObject({

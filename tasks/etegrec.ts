@@ -6,7 +6,7 @@ import { loadCorpus } from "../data/formats/load.ts";
 import { UserError } from "../base/user_error.ts";
 import { checkedEtegrec, EtegrecSchema } from "../train/etegrec/config.ts";
 import { tokenizerFolder } from "../train/etegrec/item_tokenizer.ts";
-import { RunDirectory } from "../train/run/run_directory.ts";
+import { RunDirectory } from "../train/run/directory.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { type EtegrecReport, reportStages } from "./_train/etegrec_report.ts";
 import { EtegrecRlFlags, reinforce } from "./_train/etegrec_rl.ts";

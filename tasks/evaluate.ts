@@ -7,12 +7,12 @@ import { openRun } from "../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { RunFlags } from "./_cli/run_flags.ts";
-import { compareFolders } from "./_evaluate/evaluate_compare.ts";
-import { evaluateShards } from "./_evaluate/evaluate_processes.ts";
-import { evaluateRecommender, mergeShards } from "./_evaluate/evaluate_recommender.ts";
-import type { EvaluateReport } from "./_evaluate/evaluate_report.ts";
-import { checkEnded } from "./_evaluate/evaluate_rows.ts";
-import { SHARD } from "./_evaluate/evaluate_shards.ts";
+import { compareFolders } from "./_evaluate/compare_folders.ts";
+import { evaluateShards } from "./_evaluate/shard_processes.ts";
+import { evaluateRecommender, mergeShards } from "./_evaluate/rank_users.ts";
+import type { EvaluateReport } from "./_evaluate/report_lines.ts";
+import { checkEnded } from "./_evaluate/row_file.ts";
+import { SHARD } from "./_evaluate/shards.ts";
 import { RESULT_FORMATS } from "../data/result_files/by_name.ts";
 import { scoreFiles } from "./_evaluate/score.ts";
 

@@ -10,7 +10,7 @@ import { UserError } from "../base/user_error.ts";
 import type { Evaluation, Prediction } from "../eval/evaluate.ts";
 import { writeAtomic } from "../base/files/write_atomic.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
-import type { EvaluateReport } from "./_evaluate/evaluate_report.ts";
+import type { EvaluateReport } from "./_evaluate/report_lines.ts";
 import { DeviceFlags } from "./_cli/open_device.ts";
 import { makeFolder } from "../base/files/line_file.ts";
 import { evaluate, task as evaluateTask } from "./evaluate.ts";

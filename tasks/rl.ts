@@ -19,7 +19,7 @@ import type { PolicyModel } from "../train/rl/policy/batch.ts";
 import { loadRlState, type RlState } from "../train/rl/state.ts";
 import { type RlResult, type RlRunInput, trainRl } from "../train/rl/trainer.ts";
 import { type Verdict, verdict } from "../train/rl/verdict.ts";
-import { RunDirectory } from "../train/run/run_directory.ts";
+import { RunDirectory } from "../train/run/directory.ts";
 import { Validation } from "../train/run/validation.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";

@@ -3,7 +3,7 @@ import { formatIndex } from "../data/formats/index_file.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { DeviceTrie } from "../decode/device_trie.ts";
 import { buildTrie } from "../sid/trie.ts";
-import { RunDirectory } from "../train/run/run_directory.ts";
+import { RunDirectory } from "../train/run/directory.ts";
 import { DivergenceError } from "../train/run/divergence.ts";
 import { type SftConfig, SftSchema, trainedNormalisation } from "../train/sft/config.ts";
 import { PackedData } from "../train/run/packed_data.ts";

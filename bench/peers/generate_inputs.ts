@@ -8,7 +8,7 @@ import type { NextItemPrompts } from "../../prompts/next_item.ts";
 import { sidPrompts } from "../../prompts/sids.ts";
 import { formatSid, SidVocabulary } from "../../sid/tokens.ts";
 import { loadDecoder } from "../../train/run/checkpoint.ts";
-import { RunDirectory } from "../../train/run/run_directory.ts";
+import { RunDirectory } from "../../train/run/directory.ts";
 import { scratchDecoder } from "../../train/sft/scratch_decoder.ts";
 import { exists } from "../results/command.ts";
 import { longHistories, randomEncoderDecoder } from "../speed/encoder_decoder_inputs.ts";

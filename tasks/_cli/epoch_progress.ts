@@ -1,6 +1,6 @@
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { BaselineEpoch, BaselineFacts } from "../../train/baselines/method.ts";
-import type { RunDirectory } from "../../train/run/run_directory.ts";
+import type { RunDirectory } from "../../train/run/directory.ts";
 import type { TaskIO } from "./cli.ts";
 import { short } from "./format.ts";
 import type { RunManifest } from "../../train/run/inputs.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { UserError } from "../../base/user_error.ts";
-import type { RunDirectory } from "../../train/run/run_directory.ts";
+import type { RunDirectory } from "../../train/run/directory.ts";
 import { quoted } from "./format.ts";
 import type { RunManifest } from "../../train/run/inputs.ts";
 

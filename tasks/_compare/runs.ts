@@ -6,7 +6,7 @@ import { diskFiles } from "../../base/files/disk.ts";
 import { UserError } from "../../base/user_error.ts";
 import { readFileHeader, sizeOf } from "../../models/safetensors/header.ts";
 import { isFile } from "../../base/files/write_atomic.ts";
-import { RunDirectory } from "../../train/run/run_directory.ts";
+import { RunDirectory } from "../../train/run/directory.ts";
 import type { EvaluationFolder } from "../_evaluate/evaluation_folder.ts";
 
 /** A setting as JSON. */

@@ -5,8 +5,8 @@ import { MixtureMeasurement } from "../../eval/mixture.ts";
 import { rankByCounts, type RankSamples } from "../../eval/recommender.ts";
 import { SLICINGS } from "../../eval/slices.ts";
 import type { TaskIO } from "../_cli/cli.ts";
-import type { EvaluateReport } from "./evaluate_report.ts";
-import type { RowSettings } from "./evaluate_rows.ts";
+import type { EvaluateReport } from "./report_lines.ts";
+import type { RowSettings } from "./row_file.ts";
 
 /** How lists become figures. */
 export interface MeasureFlags {

@@ -8,7 +8,7 @@ import { DEFAULT_KS } from "../../eval/metrics.ts";
 import { checkRows, type Score, scoreResults } from "../../eval/score.ts";
 import { isFile } from "../../base/files/write_atomic.ts";
 import type { TaskIO } from "../_cli/cli.ts";
-import { CUTOFF_COLUMNS, cutoffRow } from "./evaluate_report.ts";
+import { CUTOFF_COLUMNS, cutoffRow } from "./report_lines.ts";
 import { figure } from "../_cli/format.ts";
 import { loadInputs } from "../../train/run/inputs.ts";
 import { writeReport } from "../../base/files/line_file.ts";

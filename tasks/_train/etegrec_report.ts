@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Split } from "../../data/dataset.ts";
 import type { BaselineResult } from "../../train/baselines/method.ts";
 import type { TaskIO } from "../_cli/cli.ts";
-import type { EvaluateReport } from "../_evaluate/evaluate_report.ts";
+import type { EvaluateReport } from "../_evaluate/report_lines.ts";
 import { figure } from "../_cli/format.ts";
 import { writeReport } from "../../base/files/line_file.ts";
 import type { StageName, TrainedStages } from "./etegrec_stages.ts";

@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { count, grouped } from "../../base/fields.ts";
 import { loadRlState } from "../../train/rl/state.ts";
 import { isFile } from "../../base/files/write_atomic.ts";
-import { RunDirectory } from "../../train/run/run_directory.ts";
+import { RunDirectory } from "../../train/run/directory.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import type { DeviceChoice } from "../_cli/open_device.ts";
 import { RlFlags } from "./rl_settings.ts";

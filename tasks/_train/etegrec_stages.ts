@@ -23,7 +23,7 @@ import { encoderDecoderConfig, type PairTrainingConfig } from "../../train/encod
 import { trainPairs } from "../../train/encoder_decoder/pair_training.ts";
 import { retrievalFiles } from "../../train/encoder_decoder/retrieval.ts";
 import { isFile } from "../../base/files/write_atomic.ts";
-import { RunDirectory } from "../../train/run/run_directory.ts";
+import { RunDirectory } from "../../train/run/directory.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import { EpochProgress } from "../_cli/epoch_progress.ts";
 import type { RunManifest } from "../../train/run/inputs.ts";

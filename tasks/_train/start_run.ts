@@ -1,5 +1,5 @@
 import type { RunManifest } from "../../train/run/inputs.ts";
-import type { RunDirectory } from "../../train/run/run_directory.ts";
+import type { RunDirectory } from "../../train/run/directory.ts";
 
 /** What a run directory says of how it was made. */
 export interface RunRecord {

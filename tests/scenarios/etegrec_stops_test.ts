@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { runEtegrec, task } from "../../tasks/etegrec.ts";
-import { RunDirectory } from "../../train/run/run_directory.ts";
+import { RunDirectory } from "../../train/run/directory.ts";
 import { TINY, withToys } from "../tasks/etegrec_toys.ts";
 import { collector } from "./text_shop.ts";
 

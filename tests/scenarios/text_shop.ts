@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { saveModel } from "../golden/decoder/saved_models.ts";
 import type { TaskIO } from "../../tasks/_cli/cli.ts";
 import { task as sft } from "../../tasks/sft.ts";
-import { RunDirectory } from "../../train/run/run_directory.ts";
+import { RunDirectory } from "../../train/run/directory.ts";
 import { type Files, minionerecFiles, withFiles } from "../data/formats/minionerec/fixture.ts";
 
 /** Tokens of the tokenizer in `model/`, before those of SIDs. */

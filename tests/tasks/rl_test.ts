@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { TaskIO } from "../../tasks/_cli/cli.ts";
 import { task as evaluate } from "../../tasks/evaluate.ts";
 import { rl, task } from "../../tasks/rl.ts";
-import { RunDirectory } from "../../train/run/run_directory.ts";
+import { RunDirectory } from "../../train/run/directory.ts";
 import { openSidRun } from "../../train/runs/open_run.ts";
 import { filesIn, genrec, withRun } from "./genrec.ts";
 import * as text from "../scenarios/text_shop.ts";

@@ -1,7 +1,7 @@
 // A run on a shop with seven test users, evaluated in this process: a new one takes longer to start than the ranking.
 import { cpSync } from "node:fs";
 import { join } from "node:path";
-import type { EvaluateReport } from "../../tasks/_evaluate/evaluate_report.ts";
+import type { EvaluateReport } from "../../tasks/_evaluate/report_lines.ts";
 import { task as evaluateTask } from "../../tasks/evaluate.ts";
 import { minionerecFiles, withFiles } from "../data/formats/minionerec/fixture.ts";
 import { collector, train, withShop } from "../scenarios/text_shop.ts";

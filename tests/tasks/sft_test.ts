@@ -5,7 +5,7 @@ import { PhiloxStream } from "../../base/philox.ts";
 import { Device } from "../../kernels/gpu/device.ts";
 import { readSafetensors, writeSafetensors } from "../../models/safetensors/safetensors.ts";
 import { loadDecoder, loadTrainer } from "../../train/run/checkpoint.ts";
-import { RunDirectory } from "../../train/run/run_directory.ts";
+import { RunDirectory } from "../../train/run/directory.ts";
 import { genrec, spawn, TINY_SFT, withData, withRun } from "./genrec.ts";
 
 /** TINY_SFT, but of `steps` steps; `flags` win. */

@@ -2,7 +2,7 @@ import type { Dataset } from "../../data/dataset.ts";
 import type { SettingsSchema } from "../../base/settings.ts";
 import type { ScoreUnit } from "../../eval/recommender.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
-import type { RunDirectory } from "../run/run_directory.ts";
+import type { RunDirectory } from "../run/directory.ts";
 
 /** Items for one history, best first. */
 export interface RankedItems {

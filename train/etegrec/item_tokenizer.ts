@@ -18,7 +18,7 @@ import {
   VECTOR_SCALINGS,
 } from "../../sid/normalize.ts";
 import { storedShape } from "../../sid/methods/rq_vae.ts";
-import { RunDirectory } from "../run/run_directory.ts";
+import { RunDirectory } from "../run/directory.ts";
 
 const Facts = z.strictObject({
   codebookSizes: z.array(z.int().min(1)).min(1),

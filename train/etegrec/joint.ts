@@ -11,7 +11,7 @@ import type { BaselineEpoch, BaselineInput, BaselineResult } from "../baselines/
 import { retrievalFiles } from "../encoder_decoder/retrieval.ts";
 import { loadOptimizer, optimizerFile, type TrainerState } from "../run/checkpoint.ts";
 import { type EpochLosses, type EpochPlace, type EpochTraining, trainEpochs } from "../run/epoch_training.ts";
-import type { RunDirectory } from "../run/run_directory.ts";
+import type { RunDirectory } from "../run/directory.ts";
 import { optimizerOptions } from "../run/optimizer_options.ts";
 import type { PairData } from "../encoder_decoder/pair_data.ts";
 import { encoderDecoderConfig } from "../encoder_decoder/pair_config.ts";

@@ -15,7 +15,7 @@ import { objectiveMethod } from "./objectives/by_name.ts";
 import type { MetricsObserver } from "../observers/observer.ts";
 import type { RewardSet } from "./reward_set.ts";
 import { round } from "../../base/round.ts";
-import type { RunDirectory, RunFiles } from "../run/run_directory.ts";
+import type { RunDirectory, RunFiles } from "../run/directory.ts";
 import { RunStore } from "../run/store.ts";
 import { optimizerOptions } from "../run/optimizer_options.ts";
 import type { Validation } from "../run/validation.ts";

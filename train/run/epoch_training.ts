@@ -6,7 +6,7 @@ import type { BaselineEpoch, BaselineResult } from "../baselines/method.ts";
 import { freshTrainerState, loadTrainer, type TrainerState } from "./checkpoint.ts";
 import { notFinite } from "./divergence.ts";
 import { round } from "../../base/round.ts";
-import type { RunDirectory } from "./run_directory.ts";
+import type { RunDirectory } from "./directory.ts";
 import { RunStore } from "./store.ts";
 
 /** Place of a step: epoch and step of the epoch, both from 0. */

@@ -1,7 +1,7 @@
 import type { TrainingState } from "../../models/training/state.ts";
 import type { TrainingStore } from "../../models/training/loop.ts";
 import { type MetricsObserver, scalarsOf } from "../observers/observer.ts";
-import type { RunDirectory, RunFiles } from "./run_directory.ts";
+import type { RunDirectory, RunFiles } from "./directory.ts";
 
 /** What is kept of a training, and where. */
 export interface RunStoreParts<S extends TrainingState> {

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { isFile } from "../../base/files/write_atomic.ts";
 import { UserError } from "../../base/user_error.ts";
-import { RunDirectory } from "../run/run_directory.ts";
+import { RunDirectory } from "../run/directory.ts";
 
 /** Weights of a run. */
 export interface CheckpointFolder {

@@ -11,7 +11,7 @@ import { CodeTokens } from "../../prompts/code_tokens.ts";
 import type { NextItemPrompts } from "../../prompts/next_item.ts";
 import { SidVocabulary } from "../../sid/tokens.ts";
 import { loadModel } from "../run/checkpoint.ts";
-import { RunDirectory } from "../run/run_directory.ts";
+import { RunDirectory } from "../run/directory.ts";
 import { trainedNormalisation } from "../sft/config.ts";
 import type { CheckpointFolder } from "./checkpoints.ts";
 import type { RunFolder } from "./run_folder.ts";

@@ -14,7 +14,7 @@ import { optimizerOptions } from "../run/optimizer_options.ts";
 import type { MetricsObserver } from "../observers/observer.ts";
 import type { PackedData } from "../run/packed_data.ts";
 import { round } from "../../base/round.ts";
-import type { RunDirectory } from "../run/run_directory.ts";
+import type { RunDirectory } from "../run/directory.ts";
 import { RunStore } from "../run/store.ts";
 import type { SftConfig } from "./config.ts";
 import { SftStep } from "./step.ts";

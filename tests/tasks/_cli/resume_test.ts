@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { checkSame } from "../../../tasks/_cli/resume.ts";
-import { RunDirectory } from "../../../train/run/run_directory.ts";
+import { RunDirectory } from "../../../train/run/directory.ts";
 import type { RunManifest } from "../../../train/run/inputs.ts";
 import { withFiles } from "../../data/formats/minionerec/fixture.ts";
 

@@ -11,7 +11,7 @@ import { mean, ndcgAtK } from "../../../eval/metrics.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { markov, popularity, repeat, transitions } from "../../../train/baselines/counts.ts";
 import type { BaselineEpoch, BaselineInput } from "../../../train/baselines/method.ts";
-import { RunDirectory } from "../../../train/run/run_directory.ts";
+import { RunDirectory } from "../../../train/run/directory.ts";
 
 const dataset = syntheticDataset({ seed: 1, items: 60, users: 80 });
 const pairs = [

@@ -7,7 +7,7 @@ import { gru4rec } from "../../../train/baselines/gru4rec.ts";
 import { hstu } from "../../../train/baselines/hstu.ts";
 import type { BaselineMethod } from "../../../train/baselines/method.ts";
 import { ndcgAtK } from "../../../eval/metrics.ts";
-import { RunDirectory } from "../../../train/run/run_directory.ts";
+import { RunDirectory } from "../../../train/run/directory.ts";
 
 const dataset = syntheticDataset({ seed: 1, items: 60, users: 80 });
 const methods = [

@@ -8,7 +8,7 @@ import type { BaselineInput } from "../../../train/baselines/method.ts";
 import { sasrec, type SasrecConfig } from "../../../train/baselines/sasrec.ts";
 import { DivergenceError } from "../../../train/run/divergence.ts";
 import { baselineScorer } from "../../../train/rl/scorers/baseline.ts";
-import { RunDirectory } from "../../../train/run/run_directory.ts";
+import { RunDirectory } from "../../../train/run/directory.ts";
 
 const dataset = syntheticDataset({ seed: 1, items: 60, users: 80 });
 

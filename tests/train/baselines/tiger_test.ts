@@ -7,7 +7,7 @@ import { Device } from "../../../kernels/gpu/device.ts";
 import { formatSid } from "../../../sid/tokens.ts";
 import type { BaselineEpoch, BaselineInput } from "../../../train/baselines/method.ts";
 import { tiger, type TigerConfig } from "../../../train/baselines/tiger.ts";
-import { RunDirectory } from "../../../train/run/run_directory.ts";
+import { RunDirectory } from "../../../train/run/directory.ts";
 import { openRun } from "../../../train/runs/open_run.ts";
 
 // After an item comes the next one; the last two of 16 share a SID.

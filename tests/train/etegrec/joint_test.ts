@@ -13,7 +13,7 @@ import {
   type StoredItemTokenizer,
 } from "../../../train/etegrec/item_tokenizer.ts";
 import { pretrainingConfig } from "../../../train/etegrec/item_tokenizer_config.ts";
-import { RunDirectory } from "../../../train/run/run_directory.ts";
+import { RunDirectory } from "../../../train/run/directory.ts";
 
 const ITEMS = 50;
 const WIDTH = 8;

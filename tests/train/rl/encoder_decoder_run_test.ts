@@ -10,7 +10,7 @@ import { rlExamples } from "../../../train/rl/examples/examples.ts";
 import { type RlConfig, rlConfig } from "../../../train/rl/config.ts";
 import { encoderDecoderPolicy } from "../../../train/rl/policy/policies.ts";
 import { type RlRunInput, trainRl } from "../../../train/rl/trainer.ts";
-import { RunDirectory } from "../../../train/run/run_directory.ts";
+import { RunDirectory } from "../../../train/run/directory.ts";
 import { Validation } from "../../../train/run/validation.ts";
 import { bytesOf, dataset, logOf, tinyDevice, withFolder } from "./tiny_run.ts";
 

@@ -11,7 +11,7 @@ import { rlExamples } from "../../../train/rl/examples/examples.ts";
 import { type RlConfig, rlConfig } from "../../../train/rl/config.ts";
 import { decoderPolicy } from "../../../train/rl/policy/policies.ts";
 import { type RlRunInput, trainRl } from "../../../train/rl/trainer.ts";
-import { RunDirectory } from "../../../train/run/run_directory.ts";
+import { RunDirectory } from "../../../train/run/directory.ts";
 import { scratchDecoder } from "../../../train/sft/scratch_decoder.ts";
 import { trainSft } from "../../../train/sft/sft.ts";
 import { sftConfig } from "../../../train/sft/config.ts";

@@ -6,7 +6,7 @@ import { type RlConfig, rlConfig } from "../../../train/rl/config.ts";
 import type { RlRunInput } from "../../../train/rl/trainer.ts";
 import { verdict } from "../../../train/rl/verdict.ts";
 import type { RewardSet } from "../../../train/rl/reward_set.ts";
-import { RunDirectory } from "../../../train/run/run_directory.ts";
+import { RunDirectory } from "../../../train/run/directory.ts";
 import { Validation } from "../../../train/run/validation.ts";
 import {
   bytesOf,

@@ -16,7 +16,7 @@ import {
   type TrainingPlan,
 } from "../../../train/run/estimate.ts";
 import { PackedData } from "../../../train/run/packed_data.ts";
-import { RunDirectory } from "../../../train/run/run_directory.ts";
+import { RunDirectory } from "../../../train/run/directory.ts";
 import { trainSft } from "../../../train/sft/sft.ts";
 import { sftConfig } from "../../../train/sft/config.ts";
 import { sftMicroBatch } from "../../../train/sft/rehearsal.ts";

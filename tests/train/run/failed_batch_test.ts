@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { SequenceSource } from "../../../data/packing/sequence_source.ts";
 import { failedBatchFiles } from "../../../train/run/failed_batch.ts";
-import { RunDirectory } from "../../../train/run/run_directory.ts";
+import { RunDirectory } from "../../../train/run/directory.ts";
 
 const source: SequenceSource = {
   count: 3,

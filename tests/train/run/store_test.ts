@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { freshState, type TrainingState } from "../../../models/training/state.ts";
-import { RunDirectory } from "../../../train/run/run_directory.ts";
+import { RunDirectory } from "../../../train/run/directory.ts";
 import { RunStore } from "../../../train/run/store.ts";
 
 const fresh = freshState();

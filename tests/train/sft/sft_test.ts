@@ -4,7 +4,7 @@ import { Device } from "../../../kernels/gpu/device.ts";
 import { SidVocabulary } from "../../../sid/tokens.ts";
 import { loadDecoder } from "../../../train/run/checkpoint.ts";
 import { PackedData } from "../../../train/run/packed_data.ts";
-import { RunDirectory } from "../../../train/run/run_directory.ts";
+import { RunDirectory } from "../../../train/run/directory.ts";
 import { type SftConfig, sftConfig } from "../../../train/sft/config.ts";
 import { scratchDecoder } from "../../../train/sft/scratch_decoder.ts";
 import { type SftInput, trainSft } from "../../../train/sft/sft.ts";

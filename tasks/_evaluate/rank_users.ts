@@ -8,9 +8,9 @@ import type { Prediction } from "../../eval/evaluate.ts";
 import { rankBy, type Recommender } from "../../eval/recommender.ts";
 import { loadInputs } from "../../train/run/inputs.ts";
 import type { TaskIO } from "../_cli/cli.ts";
-import { type EvaluateReport, evaluationLines } from "./evaluate_report.ts";
-import { checkEnded, RowFile, type RowSettings } from "./evaluate_rows.ts";
-import { openShards, shardRows } from "./evaluate_shards.ts";
+import { type EvaluateReport, evaluationLines } from "./report_lines.ts";
+import { checkEnded, RowFile, type RowSettings } from "./row_file.ts";
+import { openShards, shardRows } from "./shards.ts";
 import { type MeasureFlags, measureRecommender } from "./measure.ts";
 import { writeResults } from "./results.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { UserError } from "../../../base/user_error.ts";
-import { RunDirectory } from "../../../train/run/run_directory.ts";
+import { RunDirectory } from "../../../train/run/directory.ts";
 import { writeAtomic } from "../../../base/files/write_atomic.ts";
 
 async function withRun(

@@ -1,6 +1,6 @@
 import { type Evaluation, SLICE_K, type Summary } from "../../eval/evaluate.ts";
 import { SLICINGS } from "../../eval/slices.ts";
-import type { RowSettings } from "./evaluate_rows.ts";
+import type { RowSettings } from "./row_file.ts";
 import { figure, range } from "../_cli/format.ts";
 import { tableLines } from "../_cli/table.ts";
 

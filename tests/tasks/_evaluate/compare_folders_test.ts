@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../../base/user_error.ts";
-import type { CompareReport } from "../../../tasks/_evaluate/evaluate_compare.ts";
+import type { CompareReport } from "../../../tasks/_evaluate/compare_folders.ts";
 import { parseArgs } from "../../../tasks/_cli/cli.ts";
 import { task } from "../../../tasks/evaluate.ts";
 import { evaluated, USERS, withSevenUsers } from "../seven_users.ts";

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { readJson } from "../../base/files/json_file.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Prediction } from "../../eval/evaluate.ts";
-import { checkSameSettings, readRows, RowSettings } from "./evaluate_rows.ts";
+import { checkSameSettings, readRows, RowSettings } from "./row_file.ts";
 
 /** Form of `--shard`; "" is no shard. */
 export const SHARD = /^(?:(\d+)\/([1-9]\d*))?$/;
