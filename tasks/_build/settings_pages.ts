@@ -1,4 +1,4 @@
-import { type Setting, settingsOfTask, type Task } from "../_cli/cli.ts";
+import { settingsOfTask, type Task, type TaskSetting } from "../_cli/cli.ts";
 import { loadTask, registry, type TaskName } from "../registry.ts";
 
 const FOLDER = "docs/settings";
@@ -33,7 +33,7 @@ export function settingsPage(task: Task): string {
   return `${NOTE}\n# genrec ${task.name}\n\n${capital(task.summary)}.\n\n${tables.join("\n")}`;
 }
 
-function table(settings: readonly Setting[]): string {
+function table(settings: readonly TaskSetting[]): string {
   const rows = settings.map(({ flag, key, text, usual, isRequired }) => {
     const value = isRequired ? "required" : usual === "" ? "" : `\`${usual}\``;
     return `| \`${flag}\` | \`${key}\` | ${cell(value)} | ${cell(text.replace(/[;:]$/, ""))} |\n`;

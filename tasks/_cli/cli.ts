@@ -164,7 +164,7 @@ export function flagOf(key: string): string {
 }
 
 /** A setting of a task, as the help and the docs show it. */
-export interface Setting {
+export interface TaskSetting {
   /** Key in a `--config` file. */
   key: string;
   flag: string;
@@ -178,7 +178,7 @@ export interface Setting {
 }
 
 /** Settings of a task that have a flag, in the order of its schema. */
-export function settingsOfTask({ config }: Pick<Task, "config">): Setting[] {
+export function settingsOfTask({ config }: Pick<Task, "config">): TaskSetting[] {
   const { required = [] } = z.toJSONSchema(config, { io: "input", unrepresentable: "any" });
   return Object.entries(propertiesOf(config)).filter(([, property]) => !allows(property, "object")).map((
     [key, property],
