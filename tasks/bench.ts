@@ -1,6 +1,4 @@
-import { renameSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { dirname } from "node:path";
 import { z } from "zod";
 import { timeContenders } from "../bench/kernels/measure.ts";
 import { PACKAGES } from "../bench/kernels/packages.ts";
@@ -8,7 +6,7 @@ import { PEERS } from "../bench/kernels/peers.ts";
 import {
   aligned,
   HEADINGS,
-  markdownOf,
+  measurementsOf,
   MEMORY_HEADINGS,
   memoryLines,
   type Report,
@@ -17,6 +15,7 @@ import {
   workloadLines,
 } from "../bench/kernels/report.ts";
 import { ROWS } from "../bench/kernels/rows.ts";
+import { commitOf, writeMeasurement } from "../bench/pages/files.ts";
 import manifest from "../deno.json" with { type: "json" };
 import { adapterName } from "../kernels/gpu/adapters.ts";
 import { Device } from "../kernels/gpu/device.ts";
@@ -38,21 +37,23 @@ const BenchConfig = z.strictObject({
     "one short timing of each row, smallest model only: does all of it run?",
   ),
   ...DeviceFlags,
-  out: z.string().default("").describe("file for the report: FILE.json and FILE.md"),
+  out: z.string().default("").describe(
+    "folder of pages: kernels.md there is made anew, with the figures in kernels.json beside it",
+  ),
 });
 type BenchConfig = z.output<typeof BenchConfig>;
 
 export const task: Task<typeof BenchConfig> = {
   name: "bench",
   summary: "kernels and a training step beside tfjs, jax-js, onnxruntime and PyTorch, on this adapter",
-  examples: ["bench", "bench --rows matmul --no-peers", "bench --out benchmarks/today"],
+  examples: ["bench", "bench --rows matmul --no-peers", "bench --out docs/benchmarks"],
   config: BenchConfig,
   async run(config, io) {
     const { rows, repeats, budget } = planOf(config);
-    if (config.out) await makeFolder(dirname(config.out));
+    if (config.out) await makeFolder(config.out);
     const device = await Device.open({ adapter: config.adapter, ...parseVariants(config.variant) });
     const peers = config.peers ? PEERS : [];
-    const report = startReport(device, config);
+    const report = startReport(device, config, await commitOf());
     const progress = io.progress(rows.length * (1 + peers.length) * (1 + repeats), "timings");
     let done = 0;
     for (const row of rows) {
@@ -71,7 +72,7 @@ export const task: Task<typeof BenchConfig> = {
     progress.stop();
     if (io.json) console.log(JSON.stringify(report, null, 2));
     else print(report, io);
-    if (config.out && report.rows.length > 0) writeReport(report, config.out, io);
+    if (config.out && report.rows.length > 0) await writePage(report, config.out, io);
   },
 };
 
@@ -82,7 +83,7 @@ function planOf(config: BenchConfig): { rows: Row[]; repeats: number; budget: nu
   return { rows: rows.filter((row) => !wide(row)), repeats: 1, budget: Math.min(config.budget, 60) };
 }
 
-function startReport(device: Device, config: BenchConfig): Report {
+function startReport(device: Device, config: BenchConfig, commit?: string): Report {
   const processors = cpus();
   const { rows, repeats, budget, quick, peers, adapter, variant } = config;
   const flags = [
@@ -94,7 +95,8 @@ function startReport(device: Device, config: BenchConfig): Report {
   ];
   return {
     date: new Date().toISOString().slice(0, 10),
-    command: `deno task bench${flags.join("")}`,
+    ...(commit === undefined ? {} : { commit }),
+    command: `./genrec bench${flags.join("")}`,
     machine: {
       adapter: adapterName(device.info),
       processor: processors[0]?.model ?? "unknown processor",
@@ -117,12 +119,9 @@ function print(report: Report, io: TaskIO): void {
   if (memory.length > 0) { for (const line of aligned([[...MEMORY_HEADINGS], ...memory])) io.log(line); }
 }
 
-function writeReport(report: Report, out: string, io: TaskIO): void {
-  const contents = { json: JSON.stringify(report, null, 2) + "\n", md: markdownOf(report) };
-  for (const [extension, content] of Object.entries(contents)) {
-    const file = `${out}.${extension}`;
-    writeFileSync(`${file}.tmp`, content);
-    renameSync(`${file}.tmp`, file);
-    io.log(`Wrote ${file}`);
+async function writePage(report: Report, folder: string, io: TaskIO): Promise<void> {
+  for (const [name, measurement] of Object.entries(measurementsOf(report))) {
+    const files = await writeMeasurement(folder, "kernels", name, measurement);
+    io.log(`Wrote ${name} to ${files.join(" and ")}`);
   }
 }

@@ -1,6 +1,6 @@
-import { markdownTable } from "../pages/page.ts";
 import { TOLERANCE } from "./check.ts";
 import { type BenchWorkload, flops, total } from "./workload.ts";
+import { type BenchMeasurement, textTable } from "../pages/page.ts";
 
 /** One line of the benchmark: a workload under a name. */
 export interface Row {
@@ -21,6 +21,8 @@ export interface RowResult extends Row {
 
 export interface Report {
   date: string;
+  /** Seven digits; absent outside a git repository. */
+  commit?: string;
   command: string;
   machine: {
     adapter: string;
@@ -113,7 +115,7 @@ export const MEMORY_HEADINGS = ["workload", "contender", "resident, peak", "on t
 
 /** Peak memory of the training-step processes. */
 export function memoryLines(rows: readonly RowResult[]): string[][] {
-  return rows.filter(({ group }) => group === "step").flatMap(({ name, ours, peers }) =>
+  return rows.filter(isStep).flatMap(({ name, ours, peers }) =>
     [{ name: "genrec", timing: ours }, ...peers].flatMap((contender, i) => {
       const { timing } = contender;
       if ("absent" in timing) return [];
@@ -123,25 +125,46 @@ export function memoryLines(rows: readonly RowResult[]): string[][] {
   );
 }
 
-/** The report as Markdown, for BENCHMARKS.md. */
-export function markdownOf(report: Report): string {
-  const { machine } = report;
-  return [
-    `\`${report.command}\`, ${report.date}`,
-    `${machine.adapter}; ${machine.processor}, ${machine.cores} cores; ${machine.system}; Deno ${machine.deno}; ` +
-    `genrec ${machine.genrec}; ${
-      Object.values(report.packages).map((x) => x.replace("npm:", "")).join(", ")
-    }`,
-    markdownTable(HEADINGS, report.rows.flatMap(workloadLines)),
-    ...summaryLines(report.rows).map((line) => `- ${line}`),
-    ...(memoryLines(report.rows).length ? [markdownTable(MEMORY_HEADINGS, memoryLines(report.rows))] : []),
-  ].join("\n\n") + "\n";
+/** A report for the page of kernels: products and attention are one measurement, training steps another. */
+export function measurementsOf(report: Report): Record<string, BenchMeasurement> {
+  const { machine, packages, rows, command, date, commit } = report;
+  const conditions = {
+    command: [command],
+    date,
+    ...(commit === undefined ? {} : { commit }),
+    machine: [
+      machine.adapter,
+      `${machine.processor}, ${machine.cores} cores`,
+      machine.system,
+      `Deno ${machine.deno}`,
+      `genrec ${machine.genrec}`,
+      ...(Object.keys(packages).length === 0
+        ? []
+        : [Object.values(packages).map((name) => name.replace("npm:", "")).join(", ")]),
+    ].join("; "),
+  };
+  const parts = { kernels: rows.filter(({ group }) => group !== "step"), step: rows.filter(isStep) };
+  return Object.fromEntries(
+    Object.entries(parts).filter(([, rows]) => rows.length > 0).map(([name, rows]) => [name, {
+      ...conditions,
+      tables: [
+        textTable(HEADINGS, rows.flatMap(workloadLines)),
+        ...(memoryLines(rows).length ? [textTable(MEMORY_HEADINGS, memoryLines(rows))] : []),
+      ],
+      remarks: summaryLines(rows),
+      raw: rows,
+    }]),
+  );
 }
 
 /** Cells padded to columns. */
 export function aligned(lines: readonly (readonly string[])[]): string[] {
   const widths = lines[0].map((_, column) => Math.max(...lines.map((cells) => cells[column].length)));
   return lines.map((cells) => cells.map((cell, i) => cell.padEnd(widths[i])).join("  ").trimEnd());
+}
+
+function isStep({ group }: RowResult): boolean {
+  return group === "step";
 }
 
 function isWrong(group: Row["group"], timing: { error: number }): boolean {

@@ -4,12 +4,15 @@
  * of the frozen reference unless `--no-reference`. The two take turns. Prints a Markdown table:
  *
  *     deno run -A bench/layouts/shared_prompts.ts [--prompts 8] [--generations 16] [--prompt-tokens 120] [--repeats 5]
+ *         [--out docs/benchmarks]
  */
 import { parseArgs } from "node:util";
 import { Device } from "../../kernels/gpu/device.ts";
 import { formatBytes } from "../../train/run/estimate.ts";
 import { millisecondsPerRun } from "../kernels/contender.ts";
 import { median, spread } from "../kernels/report.ts";
+import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
+import { tableText, textTable } from "../pages/page.ts";
 import { type PromptLayout, rlStep, type RlStepShape } from "./rl.ts";
 
 const { values } = parseArgs({
@@ -25,6 +28,7 @@ const { values } = parseArgs({
     reference: { type: "boolean", default: true },
     repeats: { type: "string", default: "5" },
     budget: { type: "string", default: "1000" },
+    out: { type: "string", default: "" },
   },
 });
 const shape: RlStepShape = {
@@ -72,21 +76,28 @@ console.log(
     } reference; width ${shape.width}, ` +
     `${shape.layers} layers, ${shape.vocabulary} tokens; ${description || chip}\n`,
 );
-console.log("| prompts | rows of blocks | ms a step | peak memory |");
-console.log("|---|---|---|---|");
-for (const { layout, step, times, device } of contenders) {
-  const cells = [
-    layout,
-    step.rows,
-    spread(times, (time) => time.toFixed(0)),
-    formatBytes(device.memory.peak),
-  ];
-  console.log(`| ${cells.join(" | ")} |`);
-}
 const ratios = shared.times.map((time, i) => copied.times[i] / time);
 const memory = copied.device.memory.peak / shared.device.memory.peak;
-console.log(
-  `\nShared prompts are ${median(ratios).toFixed(1)} times as fast [${Math.min(...ratios).toFixed(1)} - ` +
-    `${Math.max(...ratios).toFixed(1)}] in ${memory.toFixed(1)} times less memory`,
+const remark =
+  `shared prompts are ${median(ratios).toFixed(1)} times as fast [${Math.min(...ratios).toFixed(1)} - ` +
+  `${Math.max(...ratios).toFixed(1)}] in ${memory.toFixed(1)} times less memory`;
+const table = textTable(
+  ["prompts", "rows of blocks", "ms an update", "peak memory"],
+  contenders.map(({ layout, step, times, device }) => [
+    layout,
+    String(step.rows),
+    spread(times, (time) => time.toFixed(0)),
+    formatBytes(device.memory.peak),
+  ]),
 );
+console.log(`${tableText(table)}\n\n${remark}`);
+await writeOut(values.out, "reinforcement", {
+  "shared-prompts": {
+    command: [commandLine("bench/layouts/shared_prompts.ts")],
+    ...await conditionsNow(description || chip),
+    tables: [table],
+    remarks: [remark],
+    raw: contenders.map(({ layout, times }) => ({ layout, milliseconds: times })),
+  },
+});
 Deno.exit(0); // without destroying the devices, which may crash with work in flight

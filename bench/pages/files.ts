@@ -103,7 +103,7 @@ export async function conditionsNow(
 }
 
 /** Seven digits, with a plus where files differ from it; undefined outside a git repository. */
-async function commitOf(): Promise<string | undefined> {
+export async function commitOf(): Promise<string | undefined> {
   const args = ["describe", "--always", "--exclude=*", "--abbrev=7", "--dirty=+"];
   try {
     const { success, stdout } = await new Deno.Command("git", { args, stderr: "null" }).output();

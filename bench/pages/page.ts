@@ -24,6 +24,8 @@ export interface BenchMeasurement {
   tables: Table[];
   /** Sentences made from the figures. */
   remarks?: string[];
+  /** What the tables were made from, such as the times of every turn; no page shows it. */
+  raw?: unknown;
 }
 
 export interface Table {
@@ -58,6 +60,14 @@ export interface Difference {
 export interface CellInterval {
   low: number;
   high: number;
+}
+
+/** Mean and standard deviation of several values; of one, the value. */
+export function spreadOf(values: readonly number[]): Spread | number {
+  const mean = values.reduce((a, b) => a + b, 0) / values.length;
+  if (values.length === 1) return mean;
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1);
+  return { mean, deviation: Math.sqrt(variance) };
 }
 
 /** A share as in papers: .1234. */
@@ -109,17 +119,25 @@ export function markdownTable(headings: readonly string[], lines: readonly (read
   return [line(headings), line(widths.map((width) => "-".repeat(width))), ...lines.map(line)].join("\n");
 }
 
+/** A table of text. */
+export function textTable(headings: readonly string[], rows: readonly (readonly string[])[]): Table {
+  return { columns: headings.map((name) => ({ name })), rows: rows.map((cells) => [...cells]) };
+}
+
+/** A table as its page shows it. */
+export function tableText({ columns, rows }: Table): string {
+  return markdownTable(
+    columns.map(({ name }) => name),
+    rows.map((cells) => cells.map((cell, i) => cellText(cell, columns[i]))),
+  );
+}
+
 /** A measurement as its page shows it. */
 export function measurementText(measurement: BenchMeasurement): string {
   const { command, tables, remarks = [] } = measurement;
   return [
     ...(command.length ? ["```sh parsed\n" + command.join("\n") + "\n```"] : []),
-    ...tables.map(({ columns, rows }) =>
-      markdownTable(
-        columns.map(({ name }) => name),
-        rows.map((cells) => cells.map((cell, i) => cellText(cell, columns[i]))),
-      )
-    ),
+    ...tables.map(tableText),
     ...remarks.map((remark) => wrapped(`- ${remark}`, "  ")),
     ...(conditionsOf(measurement) ? [wrapped(conditionsOf(measurement))] : []),
   ].join("\n\n");

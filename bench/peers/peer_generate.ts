@@ -5,6 +5,7 @@
  *
  *     deno run -A bench/peers/peer_generate.ts [--run RUN [--checkpoint best]] [--users 512] [--turns 4] [--beams 50]
  *         [--batches 8,32,128] [--trial 128] [--constraints table,function] [--items 40] [--python python3]
+ *         [--out docs/benchmarks]
  *     deno run -A bench/peers/peer_generate.ts --encoder-decoder etegrec|small [--data DIR] --beams 20 --users 64 …
  *
  * Without a run the model is small and has random weights, and `--items` makes prompts of so many items; the users are
@@ -24,6 +25,8 @@ import { type Cost, costOf } from "../speed/cost.ts";
 import { type Constraint, type GenerateAnswer, openGeneratePeer } from "./generate_peer.ts";
 import { PYTHON } from "./python_process.ts";
 import { spread } from "../kernels/report.ts";
+import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
+import { tableText, textTable } from "../pages/page.ts";
 import { compareTopLists } from "./top_lists.ts";
 
 const { values } = parseArgs({
@@ -40,6 +43,7 @@ const { values } = parseArgs({
     trial: { type: "string", default: "128" },
     constraints: { type: "string", default: "table,function" },
     python: { type: "string", default: PYTHON },
+    out: { type: "string", default: "" },
   },
 });
 const PEERS: Record<Constraint, string> = {
@@ -148,38 +152,64 @@ await Deno.remove(folder, { recursive: true });
 
 const digits = (value: number) => value < 100 ? value.toFixed(1) : value.toFixed(0);
 const { description, device: chip } = device.info;
-console.log(`${inputs.name}: ${samples.length} users, ${search.beams} beams, ${trie.leafCount} SIDs, `);
-console.log(
-  `prompts of ${
-    digits(samples.reduce((sum, sample) => sum + promptOf(sample).length, 0) / samples.length)
-  } tokens on average; ${description || chip}; torch with ${threads} threads\n`,
-);
-console.log(
-  `| system | users/s | genrec is faster by | processor ms a user | equal top-${TOP} lists | differ in ties alone | memory, peak |`,
-);
-console.log("|---|---|---|---|---|---|---|");
+const setting =
+  `${inputs.name}: ${samples.length} users, ${search.beams} beams, ${trie.leafCount} SIDs, prompts of ` +
+  digits(samples.reduce((sum, sample) => sum + promptOf(sample).length, 0) / samples.length) +
+  ` tokens on average; torch with ${threads} threads`;
+console.log(`${setting}; ${description || chip}\n`);
 const [ours, ...theirs] = systems;
-console.log(
-  `| ${ours.name} | ${spread(ours.rates, digits)} | | ${processorText(ours)} | | | ${
-    formatBytes(device.memory.peak)
-  } on the device |`,
+const table = textTable(
+  [
+    "system",
+    "users/s",
+    "genrec is faster by",
+    "processor ms a user",
+    `equal top-${TOP} lists`,
+    "differ in ties alone",
+    "memory, peak",
+  ],
+  [
+    [
+      ours.name,
+      spread(ours.rates, digits),
+      "",
+      processorText(ours),
+      "",
+      "",
+      `${formatBytes(device.memory.peak)} on the device`,
+    ],
+    ...theirs.map((system) => {
+      const { name, rates, lists } = system;
+      const { users, equal, ties, scoreDifference } = compareTopLists(ours.lists, lists, TOP);
+      return [
+        name,
+        spread(rates, digits),
+        spread(ours.rates.map((rate, turn) => rate / rates[turn]), digits),
+        processorText(system),
+        `${(100 * equal / users).toFixed(2)} %`,
+        `${ties} of ${users - equal}; scores within ${scoreDifference.toExponential(0)}`,
+        `${formatBytes(residentBytes)} resident`,
+      ];
+    }),
+  ],
 );
-for (const system of theirs) {
-  const { name, rates, lists } = system;
-  const { users, equal, ties, scoreDifference } = compareTopLists(ours.lists, lists, TOP);
-  const cells = [
-    name,
-    spread(rates, digits),
-    spread(ours.rates.map((rate, turn) => rate / rates[turn]), digits),
-    processorText(system),
-    `${(100 * equal / users).toFixed(2)} %`,
-    `${ties} of ${users - equal}; scores within ${scoreDifference.toExponential(0)}`,
-    `${formatBytes(residentBytes)} resident`,
-  ];
-  console.log(`| ${cells.join(" | ")} |`);
-}
 const trials = tried.map(({ batch, rate }) => `${batch}: ${digits(rate)}`).join(", ");
-console.log(`\nUsers/s of transformers by batch size, ${trial} users: ${trials}`);
+const remark = `Users/s of transformers by batch size, ${trial} users: ${trials}`;
+console.log(`${tableText(table)}\n\n${remark}`);
+const kind = values["encoder-decoder"] ? `-${values["encoder-decoder"]}` : values.run ? "" : "-random";
+await writeOut(values.out, "beside_pytorch", {
+  [`evaluation${kind}`]: {
+    command: [commandLine("bench/peers/peer_generate.ts")],
+    ...await conditionsNow(description || chip),
+    tables: [table],
+    remarks: [setting, remark],
+    raw: systems.map(({ name, rates, processor }) => ({
+      name,
+      usersPerSecond: rates,
+      processorMilliseconds: processor,
+    })),
+  },
+});
 
 function processorText({ processor }: System): string {
   return digits(processor / samples.length);

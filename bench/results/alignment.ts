@@ -2,18 +2,21 @@
  * Do the alignment tasks help? One small decoder from scratch with the real Qwen2.5 tokenizer on MiniOneRec's Industrial
  * split, trained on next items alone and on all tasks with the same number of next-item rows:
  *
- *     deno run -A bench/results/alignment.ts [--arms NAME,NAME] [--seeds 42,43,44] [--test] [--sft="--hidden-size 64"] [--out runs/alignment]
+ *     deno run -A bench/results/alignment.ts [--arms NAME,NAME] [--seeds 42,43,44] [--test] [--sft="--hidden-size 64"]
+ *         [--runs runs/alignment] [--out docs/benchmarks]
  *
  * Tune on valid (the default); `--test` evaluates the test split too, once. `--reference DIR,DIR` names evaluations of
- * another model, such as those of bench/results/industrial.ts, as a further row. Prints the Markdown table of BENCHMARKS.md. What
- * is finished is not repeated, what was stopped goes on.
+ * another model, such as those of bench/results/industrial.ts, as a further row. Prints the table, and with
+ * `--out` writes it into the page of language models there. What is finished in `--runs` is not repeated, what was
+ * stopped goes on.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { hitsAtK, mean, ndcgAtK, pairedDifference, type Rank } from "../../eval/metrics.ts";
+import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
+import { type Cell, spreadOf, type Table, tableText } from "../pages/page.ts";
 import { exists, runGenrec } from "./command.ts";
-import { digits, signedDigits } from "../pages/page.ts";
-import { ranksOf } from "./ranks.ts";
+import { differenceCell, ranksOf } from "./ranks.ts";
 
 const shared = Deno.env.get("GENREC_DATA") ?? "../shared/data";
 const { values } = parseArgs({
@@ -25,7 +28,8 @@ const { values } = parseArgs({
     reference: { type: "string", default: "" },
     data: { type: "string", default: `${shared}/minionerec-industrial` },
     tokenizer: { type: "string", default: `${shared}/qwen2.5-tokenizer` },
-    out: { type: "string", default: "runs/alignment" },
+    runs: { type: "string", default: "runs/alignment" },
+    out: { type: "string", default: "" },
   },
 });
 
@@ -49,7 +53,7 @@ const wanted = values.arms === "" ? Object.keys(ARMS) : values.arms.split(",");
 const scored: Scored[] = [];
 for (const seed of seeds) {
   for (const [arm, flags] of Object.entries(ARMS)) {
-    const run = join(values.out, `${arm.replaceAll(" ", "-")}-seed-${seed}`);
+    const run = join(values.runs, `${arm.replaceAll(" ", "-")}-seed-${seed}`);
     if (wanted.includes(arm)) await trainAndEvaluate(run, seed, flags);
     if (!await exists(join(run, split, "metrics.json"))) continue;
     scored.push({ arm, seed, ranks: await ranksOf(join(run, split)), ...await trainingOf(run) });
@@ -59,13 +63,23 @@ for (const [i, folder] of values.reference.split(",").filter((path) => path !== 
   const ranks = await ranksOf(folder);
   scored.push({ arm: "SIDs without text", seed: seeds[i], ranks, minutes: NaN, taskLoss: {} });
 }
-console.log(table().join("\n"));
-for (const { arm, seed, taskLoss } of scored) {
+const results = table();
+const remarks = scored.flatMap(({ arm, seed, taskLoss }) => {
   const losses = Object.entries(taskLoss).map(([task, loss]) => `${task} ${loss.toFixed(2)}`);
-  if (losses.length > 0) {
-    console.log(`\n${arm}, seed ${seed}, last training loss by task: ${losses.join(", ")}`);
-  }
-}
+  return losses.length === 0
+    ? []
+    : [`${arm}, seed ${seed}, last training loss by task: ${losses.join(", ")}`];
+});
+console.log([tableText(results), ...remarks].join("\n\n"));
+await writeOut(values.out, "language_models", {
+  [`alignment-${split}`]: {
+    command: [commandLine("bench/results/alignment.ts")],
+    ...await conditionsNow(),
+    seeds,
+    tables: [results],
+    remarks,
+  },
+});
 
 async function trainAndEvaluate(run: string, seed: number, flags: string[]): Promise<void> {
   const { data, tokenizer } = values;
@@ -91,44 +105,33 @@ async function trainingOf(run: string): Promise<{ minutes: number; taskLoss: Rec
   return { minutes: seconds / 60, taskLoss };
 }
 
-function table(): string[] {
+function table(): Table {
   const arms = [...new Set(scored.map(({ arm }) => arm))];
-  const rows = arms.map((arm) => {
+  const metrics = [hitsAtK, ndcgAtK];
+  const rows = arms.map((arm): Cell[] => {
     const own = scored.filter((one) => one.arm === arm);
-    const spread = (metric: (ranks: Rank[]) => Float64Array) => {
-      const means = own.map(({ ranks }) => mean(metric(ranks)));
-      const average = means.reduce((a, b) => a + b, 0) / means.length;
-      if (means.length < 2) return digits(average);
-      const variance = means.reduce((sum, value) => sum + (value - average) ** 2, 0) / (means.length - 1);
-      return `${digits(average)} +- ${digits(Math.sqrt(variance))}`;
-    };
     const pairs = own.flatMap(({ seed, ranks }) => {
       const other = scored.find((one) => one.arm === arms[0] && one.seed === seed);
       return other && arm !== arms[0] ? [[ranks, other.ranks]] : [];
     });
     const all = (side: number) => Float64Array.from(pairs.flatMap((pair) => [...ndcgAtK(pair[side], 10)]));
-    const paired = pairs.length === 0 ? undefined : pairedDifference(all(0), all(1), { seed: 42 });
     const minutes = own.map(({ minutes }) => minutes).filter((value) => !isNaN(value));
     return [
       arm,
-      String(own.length),
-      spread((ranks) => hitsAtK(ranks, 5)),
-      spread((ranks) => ndcgAtK(ranks, 5)),
-      spread((ranks) => hitsAtK(ranks, 10)),
-      spread((ranks) => ndcgAtK(ranks, 10)),
-      paired ? `${signedDigits(paired.difference)} [${paired.ci95.map(signedDigits).join(", ")}]` : "",
+      ...[5, 10].flatMap((k) =>
+        metrics.map((metric) => spreadOf(own.map(({ ranks }) => mean(metric(ranks, k)))))
+      ),
+      pairs.length === 0 ? "" : differenceCell(pairedDifference(all(0), all(1), { seed: 42 })),
       minutes.map((value) => value.toFixed(0)).join(", "),
     ];
   });
-  const header = [
-    split,
-    "seeds",
-    "HR@5",
-    "NDCG@5",
-    "HR@10",
-    "NDCG@10",
-    `NDCG@10 against ${arms[0]}`,
-    "minutes",
-  ];
-  return [header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`);
+  return {
+    columns: [
+      { name: split },
+      ...["HR@5", "NDCG@5", "HR@10", "NDCG@10"].map((name) => ({ name, format: "share" as const })),
+      { name: `NDCG@10 against ${arms[0]}`, format: "share" },
+      { name: "minutes" },
+    ],
+    rows,
+  };
 }

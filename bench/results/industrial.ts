@@ -2,12 +2,16 @@
  * The main result: trains `configs/industrial-small.yaml` on MiniOneRec's Industrial split with several seeds and
  * evaluates every test row, with the baselines and the mixture in the same report. Run on a quiet machine:
  *
- *     deno run -A bench/results/industrial.ts [--seeds 42,43,44] [--data DIR] [--out runs/industrial] [--weight 0.3]
+ *     deno run -A bench/results/industrial.ts [--seeds 42,43,44] [--data DIR] [--weight 0.3]
+ *         [--runs runs/industrial] [--out docs/benchmarks]
  *
- * Writes OUT/industrial.json and prints the Markdown table of BENCHMARKS.md. A run that was stopped goes on; finished ones are not repeated.
+ * Prints the table, and with `--out` writes it into the page of Industrial there. A run that was stopped goes on; finished
+ * ones in `--runs` are not repeated.
  */
 import { parseArgs } from "node:util";
 import type { Evaluation } from "../../eval/evaluate.ts";
+import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
+import { type Cell, digits, spreadOf, type Table, tableText } from "../pages/page.ts";
 import { exists, runGenrec } from "./command.ts";
 
 const { values } = parseArgs({
@@ -17,7 +21,8 @@ const { values } = parseArgs({
       type: "string",
       default: `${Deno.env.get("GENREC_DATA") ?? "../shared/data"}/minionerec-industrial`,
     },
-    out: { type: "string", default: "runs/industrial" },
+    runs: { type: "string", default: "runs/industrial" },
+    out: { type: "string", default: "" },
     weight: { type: "string", default: "0.3" },
     split: { type: "string", default: "test" },
   },
@@ -26,19 +31,10 @@ const { values } = parseArgs({
 /** What `evaluate` writes to metrics.json. */
 type EvaluateReport = Evaluation & { mixture?: Evaluation; baselines?: Record<string, Evaluation> };
 
-interface Row {
-  name: string;
-  hr5: number[];
-  ndcg5: number[];
-  hr10: number[];
-  ndcg10: number[];
-  ci: string;
-}
-
 const seeds = values.seeds.split(",").map(Number);
 const reports: { seed: number; seconds: number; report: EvaluateReport }[] = [];
 for (const seed of seeds) {
-  const run = `${values.out}/seed-${seed}`;
+  const run = `${values.runs}/seed-${seed}`;
   const results = `${run}/eval-${values.split}`;
   if (!await exists(`${results}/metrics.json`)) {
     await runGenrec([
@@ -57,57 +53,63 @@ for (const seed of seeds) {
   reports.push({ seed, seconds: await trainingSeconds(run), report });
 }
 
-const rows: Row[] = [];
-for (const { report } of reports.slice(0, 1)) {
-  for (const [name, baseline] of Object.entries(report.baselines ?? {})) {
-    rows.push(rowOf(name, [baseline]));
-  }
-}
-rows.push(rowOf("genrec decoder", reports.map(({ report }) => report)));
-rows.push(rowOf(`mixed with transitions, ${values.weight}`, reports.map(({ report }) => report.mixture!)));
-
-const lines = [
-  "| system | HR@5 | NDCG@5 | HR@10 | NDCG@10 | 95 % interval of HR@10, NDCG@10 |",
-  "|---|---|---|---|---|---|",
-  ...rows.map(({ name, hr5, ndcg5, hr10, ndcg10, ci }) =>
-    `| ${name} | ${[hr5, ndcg5, hr10, ndcg10].map(meanOf).join(" | ")} | ${ci} |`
-  ),
+const METRICS = [["HR@5", "hr", "5"], ["NDCG@5", "ndcg", "5"], ["HR@10", "hr", "10"], [
+  "NDCG@10",
+  "ndcg",
+  "10",
+]] as const;
+const first = reports[0].report;
+const ours = reports.map(({ report }) => report);
+const table: Table = {
+  columns: [
+    { name: "system" },
+    ...METRICS.map(([name]) => ({ name, format: "share" as const })),
+    { name: "95 % interval of HR@10, NDCG@10" },
+  ],
+  rows: [
+    ...Object.entries(first.baselines ?? {}).map(([name, baseline]) => rowOf(name, [baseline])),
+    rowOf("genrec decoder, mean", ours),
+    ...(seeds.length === 1 ? [] : [[
+      `seed ${seeds.join(", ")}`,
+      ...METRICS.map(([, metric, k]) => ours.map((scores) => scores[metric][k])),
+      "",
+    ]]),
+    rowOf(
+      `mixed with transitions, ${String(Number(values.weight)).replace(/^0/, "")}`,
+      ours.map(({ mixture }) => mixture!),
+    ),
+  ],
+};
+const remarks = [
+  `${first.users} users, ${first.beams} beams; ${
+    ours.map(({ invalid }) => invalid).join(", ")
+  } invalid and ` +
+  `${ours.map(({ duplicates }) => duplicates).join(", ")} doubled predictions`,
+  `training ${reports.map(({ seconds }) => (seconds / 60).toFixed(1)).join(", ")} minutes; evaluation ` +
+  `${ours.map(({ secondsPerUser }) => (secondsPerUser * 1000).toFixed(1)).join(", ")} ms a user`,
 ];
-const invalid = reports.reduce((sum, { report }) => sum + report.invalid + report.duplicates, 0);
-console.log(lines.join("\n"));
-console.log(
-  `\nSeeds ${seeds.join(", ")}; ${
-    reports[0].report.users
-  } users; invalid or doubled predictions: ${invalid}; ` +
-    `training ${reports.map(({ seconds }) => (seconds / 60).toFixed(1)).join(", ")} minutes; ` +
-    `evaluation ${
-      reports.map(({ report }) => (report.secondsPerUser * 1000).toFixed(1)).join(", ")
-    } ms a user`,
-);
-await Deno.writeTextFile(`${values.out}/industrial.json`, JSON.stringify(reports, null, 2) + "\n");
+console.log([tableText(table), ...remarks].join("\n\n"));
+await writeOut(values.out, "industrial", {
+  main: {
+    command: [commandLine("bench/results/industrial.ts")],
+    ...await conditionsNow(),
+    seeds,
+    tables: [table],
+    remarks,
+    raw: reports,
+  },
+});
 
 type Scores = Pick<EvaluateReport, "hr" | "ndcg" | "ci95">;
 
-function rowOf(name: string, scores: Scores[]): Row {
-  const pick = (metric: "hr" | "ndcg", k: string) => scores.map((score) => score[metric][k]);
-  // The interval of the first seed: that of the users, which is wider than the spread of seeds.
-  const interval = (metric: "hr" | "ndcg") => scores[0].ci95[metric]["10"].map((v) => v.toFixed(4)).join("-");
-  return {
+/** Means over seeds; the interval is that of the first seed's users, which is wider than the spread of seeds. */
+function rowOf(name: string, scores: Scores[]): Cell[] {
+  const interval = (metric: "hr" | "ndcg") => scores[0].ci95[metric]["10"].map(digits).join("-");
+  return [
     name,
-    hr5: pick("hr", "5"),
-    ndcg5: pick("ndcg", "5"),
-    hr10: pick("hr", "10"),
-    ndcg10: pick("ndcg", "10"),
-    ci: `${interval("hr")}, ${interval("ndcg")}`,
-  };
-}
-
-// Mean and spread over seeds.
-function meanOf(values: number[]): string {
-  const mean = values.reduce((a, b) => a + b, 0) / values.length;
-  if (values.length === 1) return mean.toFixed(4);
-  const deviation = Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / (values.length - 1));
-  return `${mean.toFixed(4)} +- ${deviation.toFixed(4)}`;
+    ...METRICS.map(([, metric, k]) => spreadOf(scores.map((score) => score[metric][k]))),
+    `${interval("hr")}, ${interval("ndcg")}`,
+  ];
 }
 
 async function trainingSeconds(run: string): Promise<number> {

@@ -3,14 +3,19 @@
  * split, each reinforced in several ways and compared with itself before:
  *
  *     deno run -A bench/results/reinforcement.ts --sft "runs/industrial/seed-{seed}" --sasrec runs/sasrec \
- *       [--arms NAME,NAME] [--seeds 42,43,44] [--rl="--max-steps 100"] [--test] [--out runs/reinforcement]
+ *       [--arms NAME,NAME] [--seeds 42,43,44] [--rl="--max-steps 100"] [--test]
+ *       [--runs runs/reinforcement] [--out docs/benchmarks]
  *
- * Tune on valid (the default); `--test` evaluates the test split, once. Writes what `genrec compare` writes, and prints
- * its table. What is finished is not repeated, what was stopped goes on.
+ * Tune on valid (the default); `--test` evaluates the test split, once. Writes what `genrec compare` writes, prints its
+ * table, and with `--out` writes it into the page of reinforcement there. What is finished in `--runs` is not repeated,
+ * what was stopped goes on.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
+import { type Cell, type Table, tableText } from "../pages/page.ts";
 import { exists, runGenrec } from "./command.ts";
+import { differenceCell } from "./ranks.ts";
 
 const { values } = parseArgs({
   options: {
@@ -20,7 +25,8 @@ const { values } = parseArgs({
     seeds: { type: "string", default: "42,43,44" },
     rl: { type: "string", default: "" },
     test: { type: "boolean", default: false },
-    out: { type: "string", default: "runs/reinforcement" },
+    runs: { type: "string", default: "runs/reinforcement" },
+    out: { type: "string", default: "" },
   },
 });
 
@@ -50,7 +56,7 @@ for (const seed of values.seeds.split(",")) {
   const sft = values.sft.replace("{seed}", seed);
   evals.push(await evaluated(sft, `sft-seed-${seed}`));
   for (const arm of wanted) {
-    const run = join(values.out, `${arm}-seed-${seed}`);
+    const run = join(values.runs, `${arm}-seed-${seed}`);
     if (!await exists(join(run, "verdict.json"))) {
       await runGenrec([
         ...["rl", ...ARMS[arm], ...values.rl.split(" ").filter(Boolean)],
@@ -63,12 +69,62 @@ for (const seed of values.seeds.split(",")) {
 }
 await runGenrec([
   ...["compare", "--evals", evals.join(","), "--baseline", "sft", "--ks", "5,10"],
-  ...["--out", join(values.out, `compare-${split}`)],
+  ...["--out", join(values.runs, `compare-${split}`)],
 ]);
+
+const report: SystemsReport = JSON.parse(
+  await Deno.readTextFile(join(values.runs, `compare-${split}`, "compare.json")),
+);
+const results = tableOf(report);
+console.log(tableText(results));
+await writeOut(values.out, "reinforcement", {
+  [`arms-${split}`]: {
+    command: [commandLine("bench/results/reinforcement.ts")],
+    ...await conditionsNow(),
+    seeds: values.seeds.split(",").map(Number),
+    tables: [results],
+    raw: report.systems,
+  },
+});
+
+/** As much of `compare.json` as the page shows. */
+interface SystemsReport {
+  systems: {
+    name: string;
+    hr: Record<string, { mean: number; deviation: number | null }>;
+    ndcg: Record<string, { mean: number; deviation: number | null }>;
+    comparison: { ndcg: Record<string, { difference: number; ci95: [number, number] }> } | null;
+  }[];
+}
+
+function tableOf({ systems }: SystemsReport): Table {
+  const metrics = [["HR@5", "hr", "5"], ["NDCG@5", "ndcg", "5"], ["HR@10", "hr", "10"], [
+    "NDCG@10",
+    "ndcg",
+    "10",
+  ]] as const;
+  return {
+    columns: [
+      { name: split },
+      ...[...metrics.map(([name]) => name), "NDCG@10 less sft's"].map((name) => ({
+        name,
+        format: "share" as const,
+      })),
+    ],
+    rows: systems.map((system): Cell[] => [
+      system.name,
+      ...metrics.map(([, metric, k]) => {
+        const { mean, deviation } = system[metric][k];
+        return deviation === null ? mean : { mean, deviation };
+      }),
+      system.comparison === null ? "" : differenceCell(system.comparison.ndcg["10"]),
+    ]),
+  };
+}
 
 /** Folder of the evaluation of a run, made if it is not there. */
 async function evaluated(run: string, name: string): Promise<string> {
-  const folder = join(values.out, `eval-${split}`, name);
+  const folder = join(values.runs, `eval-${split}`, name);
   if (!await exists(join(folder, "metrics.json"))) {
     await runGenrec(["evaluate", "--run", run, "--split", split, "--beams", "50", "--out", folder]);
   }

@@ -2,10 +2,11 @@
  * Do SIDs help? One recommender, seed and budget on MiniOneRec's Industrial split, the SIDs alone differ: published
  * indexes, every method of `genrec sid` on text, collaborative and fused embeddings, and random codes.
  *
- *     deno run -A bench/results/sids.ts [--only NAME,NAME] [--seeds 42] [--test] [--text FILE.npy] [--out runs/sids]
+ *     deno run -A bench/results/sids.ts [--only NAME,NAME] [--seeds 42] [--test] [--text FILE.npy]
+ *         [--runs runs/sids] [--out docs/benchmarks]
  *
- * Tune on valid (the default); `--test` evaluates the test split too, once, when the choice is made. Writes OUT/sids.json and
- * prints the Markdown table of BENCHMARKS.md. What is finished is not repeated.
+ * Tune on valid (the default); `--test` evaluates the test split too, once, when the choice is made. Prints the
+ * table, and with `--out` writes it into the page of semantic IDs there. What is finished in `--runs` is not repeated.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -13,9 +14,10 @@ import { formatIndex } from "../../data/formats/index_file.ts";
 import { PhiloxStream } from "../../base/philox.ts";
 import { hitsAtK, mean, ndcgAtK, pairedDifference, type Rank } from "../../eval/metrics.ts";
 import { formatSid } from "../../sid/tokens.ts";
+import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
+import { type Cell, type Table, tableText } from "../pages/page.ts";
 import { exists, runGenrec } from "./command.ts";
-import { digits, signedDigits } from "../pages/page.ts";
-import { ranksOf } from "./ranks.ts";
+import { differenceCell, ranksOf } from "./ranks.ts";
 
 const { values } = parseArgs({
   options: {
@@ -27,12 +29,13 @@ const { values } = parseArgs({
       type: "string",
       default: `${Deno.env.get("GENREC_DATA") ?? "../shared/data"}/minionerec-industrial`,
     },
-    out: { type: "string", default: "runs/sids" },
+    runs: { type: "string", default: "runs/sids" },
+    out: { type: "string", default: "" },
   },
 });
-const { out, data } = values;
-const text = values.text || join(out, "text.npy");
-const collaborative = join(out, "collaborative.npy");
+const { runs, data } = values;
+const text = values.text || join(runs, "text.npy");
+const collaborative = join(runs, "collaborative.npy");
 
 const INPUTS = {
   text: ["--embeddings", text],
@@ -90,11 +93,11 @@ if (unknown.length > 0) {
   Deno.exit(2);
 }
 const seeds = values.seeds.split(",").map(Number);
-await Deno.mkdir(out, { recursive: true });
+await Deno.mkdir(runs, { recursive: true });
 const scored: Scored[] = [];
 for (const candidate of candidates) {
   for (const seed of seeds) {
-    const run = join(out, `${candidate.name.replaceAll(" ", "-")}-seed-${seed}`);
+    const run = join(runs, `${candidate.name.replaceAll(" ", "-")}-seed-${seed}`);
     const chosen = wanted === undefined || wanted.includes(candidate.name);
     if (chosen) await trainAndEvaluate(candidate, seed, run);
     if (!await exists(join(run, "valid", "metrics.json"))) continue;
@@ -108,8 +111,17 @@ for (const candidate of candidates) {
     });
   }
 }
-await Deno.writeTextFile(join(out, "sids.json"), JSON.stringify(scored.map(summaryOf), null, 2) + "\n");
-console.log(table().join("\n"));
+const results = table();
+console.log(tableText(results));
+await writeOut(values.out, "semantic_ids", {
+  indexes: {
+    command: [commandLine("bench/results/sids.ts")],
+    ...await conditionsNow(),
+    seeds,
+    tables: [results],
+    raw: scored.map(summaryOf),
+  },
+});
 
 async function trainAndEvaluate(candidate: Candidate, seed: number, run: string): Promise<void> {
   const sids = join(run, "sids");
@@ -176,45 +188,43 @@ function summaryOf({ name, seed, valid, test, report }: Scored) {
   return { name, seed, valid: scores(valid), ...(test ? { test: scores(test) } : {}), report };
 }
 
-function table(): string[] {
+function table(): Table {
   const split = values.test ? "test" : "valid";
   const baseline = scored.filter(({ name }) => name === candidates[0].name);
-  const rows = candidates.flatMap(({ name }) => {
+  const rows = candidates.flatMap(({ name }): Cell[][] => {
     const own = scored.filter((one) => one.name === name && one[split]);
     if (own.length === 0) return [];
-    const average = (metric: (ranks: Rank[]) => Float64Array, of: "valid" | "test") =>
+    const average = (metric: (ranks: Rank[], k: number) => Float64Array, of: "valid" | "test") =>
       own.every((one) => one[of])
-        ? digits(own.reduce((sum, one) => sum + mean(metric(one[of]!)), 0) / own.length)
+        ? own.reduce((sum, one) => sum + mean(metric(one[of]!, 10)), 0) / own.length
         : "";
     const pairs = own.flatMap((one) => {
       const other = baseline.find(({ seed }) => seed === one.seed);
       return other?.[split] && other !== one ? [[one[split]!, other[split]!]] : [];
     });
     const all = (side: number) => Float64Array.from(pairs.flatMap((pair) => [...ndcgAtK(pair[side], 10)]));
-    const paired = pairs.length === 0 ? undefined : pairedDifference(all(0), all(1), { seed: 42 });
     const { report } = own[0];
     return [[
       name,
-      String(own.length),
-      ...(["valid", "test"] as const).flatMap((of) => [
-        average((ranks) => hitsAtK(ranks, 10), of),
-        average((ranks) => ndcgAtK(ranks, 10), of),
-      ]),
-      paired ? `${signedDigits(paired.difference)} [${paired.ci95.map(signedDigits).join(", ")}]` : "",
+      own.length,
+      ...(["valid", "test"] as const).flatMap((of) => [average(hitsAtK, of), average(ndcgAtK, of)]),
+      pairs.length === 0 ? "" : differenceCell(pairedDifference(all(0), all(1), { seed: 42 })),
       report ? `${(100 * report.beforePolicy.collisionRate).toFixed(2)} %` : "",
       report ? report.levels.map(({ used }) => used).join("/") : "",
     ]];
   });
-  const header = [
-    "index",
-    "seeds",
-    "valid HR@10",
-    "valid NDCG@10",
-    "test HR@10",
-    "test NDCG@10",
-    `${split} NDCG@10 against ${candidates[0].name}`,
-    "collisions as coded",
-    "codewords used",
-  ];
-  return [header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`);
+  const shares = ["valid HR@10", "valid NDCG@10", "test HR@10", "test NDCG@10"];
+  return {
+    columns: [
+      { name: "index" },
+      { name: "seeds" },
+      ...[...shares, `${split} NDCG@10 against ${candidates[0].name}`].map((name) => ({
+        name,
+        format: "share" as const,
+      })),
+      { name: "collisions as coded" },
+      { name: "codewords used" },
+    ],
+    rows,
+  };
 }

@@ -3,6 +3,7 @@
  * chronological split and Parquet. Making the log is not timed. Run on a quiet machine, on Linux:
  *
  *     deno run -A bench/speed/data.ts [--reviews 10000000] [--seed 42] [--memory 1GB] [--threads 2] [--folder DIR]
+ *         [--out docs/benchmarks]
  *
  * Prints a table and writes nothing that stays, but a log in --folder, which the next run with the same flags uses again.
  */
@@ -13,6 +14,8 @@ import { parseArgs } from "node:util";
 import { createGzip } from "node:zlib";
 import type { DatasetManifest } from "../../data/etl/build_dataset.ts";
 import { PhiloxStream } from "../../base/philox.ts";
+import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
+import { tableText, textTable } from "../pages/page.ts";
 import { exists } from "../results/command.ts";
 
 const { values } = parseArgs({
@@ -22,6 +25,7 @@ const { values } = parseArgs({
     memory: { type: "string", default: "1GB" },
     threads: { type: "string", default: "2" },
     folder: { type: "string", default: "" },
+    out: { type: "string", default: "" },
   },
 });
 const [count, seed] = [Number(values.reviews), Number(values.seed)];
@@ -155,7 +159,16 @@ try {
     ["processor time", `${cpu.toFixed(1)} s over all threads`],
     ["peak memory", `${number(peak / 2 ** 20)} MiB of the process, DuckDB limited to ${memory}`],
   ];
-  console.log(["| what | value |", "|---|---|", ...rows.map((row) => `| ${row.join(" | ")} |`)].join("\n"));
+  const table = textTable(["what", "value"], rows);
+  console.log(tableText(table));
+  await writeOut(values.out, "data", {
+    preparation: {
+      command: [commandLine("bench/speed/data.ts")],
+      ...await conditionsNow(),
+      seeds: [seed],
+      tables: [table],
+    },
+  });
 } finally {
   if (!values.folder) await Deno.remove(folder, { recursive: true });
 }

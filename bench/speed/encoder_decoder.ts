@@ -5,7 +5,7 @@
  * The losses before and after the first update are checked to be equal without dropout; then the two take turns with it. Prints Markdown:
  *
  *     deno run -A bench/speed/encoder_decoder.ts [--data DIR] [--sizes etegrec,small] [--samples 128] [--turns 3]
- *         [--steps 4] [--python python3]
+ *         [--steps 4] [--python python3] [--out docs/benchmarks]
  */
 import { parseArgs } from "node:util";
 import type { Sample } from "../../data/dataset.ts";
@@ -22,7 +22,8 @@ import { type Cost, costOf, type PeerCost } from "./cost.ts";
 import { longHistories, randomEncoderDecoder } from "./encoder_decoder_inputs.ts";
 import { openPython, PYTHON } from "../peers/python_process.ts";
 import { ratioOfTimes, ratioText, spread } from "../kernels/report.ts";
-import { markdownTable } from "../pages/page.ts";
+import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
+import { tableText, textTable } from "../pages/page.ts";
 import { OPTIMIZER } from "../kernels/workload.ts";
 import { writeModel } from "../peers/write_model.ts";
 
@@ -37,6 +38,7 @@ const { values } = parseArgs({
     turns: { type: "string", default: "3" },
     steps: { type: "string", default: "4" },
     python: { type: "string", default: PYTHON },
+    out: { type: "string", default: "" },
   },
 });
 const SEED = 42;
@@ -140,7 +142,16 @@ for (const size of values.sizes.split(",")) {
   machine = `${description || chip}; torch with ${threads} threads`;
 }
 console.log(`${batch.length} samples of ${name}; ${machine}\n`);
-console.log(markdownTable(HEADINGS, lines));
+const table = textTable(HEADINGS, lines);
+console.log(tableText(table));
+await writeOut(values.out, "beside_pytorch", {
+  "t5-step": {
+    command: [commandLine("bench/speed/encoder_decoder.ts")],
+    ...await conditionsNow(machine),
+    seeds: [SEED],
+    tables: [table],
+  },
+});
 Deno.exit(0); // without destroying the devices, which may crash with work in flight
 
 function wholeGroup({ history, target }: Sample) {

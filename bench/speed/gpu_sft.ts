@@ -1,6 +1,6 @@
 /**
  * Training steps of a Qwen2.5 shape with random weights, in float32 and float16: tokens/s, model FLOP utilisation and
- * memory, as a Markdown table. `deno run -A bench/speed/gpu_sft.ts --peak-tflops 67`; the peak is the adapter's for float32
+ * memory, as a Markdown table. `deno run -A bench/speed/gpu_sft.ts --peak-tflops 67 [--out docs/benchmarks]`; the peak is the adapter's for float32
  * arithmetic, which is what the kernels compute in.
  */
 import { parseArgs } from "node:util";
@@ -9,6 +9,8 @@ import { Device, type DeviceOptions } from "../../kernels/gpu/device.ts";
 import { Decoder, type DecoderOptions } from "../../models/decoder/decoder.ts";
 import { estimateTraining, formatBytes } from "../../train/run/estimate.ts";
 import { median, spread } from "../kernels/report.ts";
+import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
+import { tableText, textTable } from "../pages/page.ts";
 import { microBatch, sftStep } from "../layouts/sft.ts";
 import { sftRows } from "../layouts/sft_rows.ts";
 import { SFT_SHAPES } from "../layouts/sft_shapes.ts";
@@ -23,6 +25,7 @@ const { values } = parseArgs({
     "gradient-checkpointing": { type: "boolean", default: false },
     "peak-tflops": { type: "string" },
     "no-tune": { type: "boolean", default: false },
+    out: { type: "string", default: "" },
   },
 });
 const config = SFT_SHAPES[values.shape as keyof typeof SFT_SHAPES];
@@ -32,20 +35,39 @@ const rows = sftRows(config.vocab_size, { tokens: Number(values.tokens) });
 const peak = values["peak-tflops"] === undefined ? undefined : Number(values["peak-tflops"]);
 
 console.log(`${values.shape}, ${rows.length} rows of Industrial in a step`);
-console.log(
-  "| dtype | tokens | targets | ms a step | tokens/s | TFLOP/s | MFU | memory, estimated | taken |",
-);
-console.log("|---|---|---|---|---|---|---|---|---|");
+const HEADINGS = [
+  "dtype",
+  "tokens",
+  "targets",
+  "ms a step",
+  "tokens/s",
+  "TFLOP/s",
+  "MFU",
+  "memory, estimated",
+  "taken",
+];
+const lines: string[][] = [];
+let adapter = "";
 for (const dtype of values.dtypes.split(",") as DeviceOptions["dtype"][]) {
   try {
-    console.log(`| ${(await measure(dtype)).join(" | ")} |`);
+    lines.push(await measure(dtype));
   } catch (error) {
-    console.log(`| ${dtype} | ${(error as Error).message} |`);
+    lines.push(HEADINGS.map((_, i) => [String(dtype), (error as Error).message][i] ?? ""));
   }
 }
+const table = textTable(HEADINGS, lines);
+console.log(tableText(table));
+await writeOut(values.out, "language_models", {
+  "gpu-step": {
+    command: [commandLine("bench/speed/gpu_sft.ts")],
+    ...await conditionsNow(adapter),
+    tables: [table],
+  },
+});
 
 async function measure(dtype: DeviceOptions["dtype"]): Promise<string[]> {
   const device = await Device.open({ dtype });
+  adapter = device.info.description || device.info.device;
   const tokens = rows.reduce((sum, row) => sum + row.tokens.length, 0);
   const targets = rows.reduce((sum, row) => sum + row.targets.length, 0);
   const estimate = await estimateTraining(device, {

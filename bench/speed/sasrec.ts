@@ -6,6 +6,7 @@
  * and updates, is checked to be equal. They take turns; all use torch's default threads. Prints Markdown:
  *
  *     deno run -A bench/speed/sasrec.ts [--data DIR] [--turns 2] [--tokens 256] [--python python3] [--recbole PYTHON]
+ *         [--out docs/benchmarks]
  *
  * `--tokens` are the packed items of our steps, several separated by commas. `--recbole` is an interpreter with RecBole
  * (peers/recbole_epoch.py): its SASRec is another one (norms after the blocks, GELU, an output projection) and its epoch
@@ -26,7 +27,8 @@ import { PackedData } from "../../train/run/packed_data.ts";
 import { type Cost, costOf, type PeerCost } from "./cost.ts";
 import { openPython, PYTHON } from "../peers/python_process.ts";
 import { ratioOfTimes, ratioText, spread } from "../kernels/report.ts";
-import { markdownTable } from "../pages/page.ts";
+import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
+import { tableText, textTable } from "../pages/page.ts";
 import { OPTIMIZER } from "../kernels/workload.ts";
 
 const { values } = parseArgs({
@@ -39,6 +41,7 @@ const { values } = parseArgs({
     tokens: { type: "string", default: "256" },
     python: { type: "string", default: PYTHON },
     recbole: { type: "string", default: "" },
+    out: { type: "string", default: "" },
   },
 });
 const MOST_DIFFERENCE = 1e-4;
@@ -127,7 +130,7 @@ console.log(
     } threads\n`,
 );
 const [ours] = systems;
-console.log(markdownTable(
+const table = textTable(
   [
     "system",
     "steps an epoch",
@@ -146,7 +149,16 @@ console.log(markdownTable(
     }),
     formatBytes(last[i].residentBytes),
   ]),
-));
+);
+console.log(tableText(table));
+await writeOut(values.out, "beside_pytorch", {
+  "sasrec-epoch": {
+    command: [commandLine("bench/speed/sasrec.ts")],
+    ...await conditionsNow(`${description || chip}; torch with ${last.at(-1)!.threads} threads`),
+    tables: [table],
+    raw: systems.map(({ name, costs }) => ({ name, costs })),
+  },
+});
 Deno.exit(0); // without destroying the device, which may crash with work in flight
 
 /** Our epochs with so many packed items a step; the checked one updates nothing. */

@@ -2,6 +2,7 @@
  * k-means of the SID methods against faiss, scikit-learn and k-means-constrained on this machine:
  *
  *     deno run -A bench/speed/sid_methods.ts [--python python3] [--repeats 5] [--constrained]
+ *         [--out docs/benchmarks]
  *
  * Needs a Python with those packages. `--constrained` adds the size-constrained fit, minutes for the package.
  */
@@ -17,6 +18,8 @@ import { lloyd } from "../../sid/kmeans/lloyd.ts";
 import { PointBlocks } from "../../sid/kmeans/point_blocks.ts";
 import { sizeBounds } from "../../sid/methods/rq_kmeans_constrained.ts";
 import { median } from "../kernels/report.ts";
+import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
+import { textTable } from "../pages/page.ts";
 
 interface Timing {
   milliseconds: number[];
@@ -32,6 +35,7 @@ const { values: flags } = parseArgs({
     python: { type: "string", default: "python3" },
     repeats: { type: "string", default: "5" },
     constrained: { type: "boolean", default: false },
+    out: { type: "string", default: "" },
   },
 });
 const repeats = Number(flags.repeats);
@@ -69,9 +73,19 @@ async function peer(name: string, folder: string, times: number): Promise<Timing
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
+/** Every comparison, for the page. */
+const rows: string[][] = [];
+
 function print(work: string, ours: Timing, name: string, theirs: Timing): void {
   const [own, other] = [ours, theirs].map(({ milliseconds }) => median(milliseconds));
   const cost = ours.cost && theirs.cost ? `, cost ratio ${(ours.cost / theirs.cost).toFixed(4)}` : "";
+  rows.push([
+    work,
+    own.toFixed(1),
+    name,
+    other.toFixed(1),
+    `${(other / own).toFixed(2)}${other < own ? " LOSS" : ""}`,
+  ]);
   console.log(
     `${work}: ours ${own.toFixed(1)} ms, ${name} ${other.toFixed(1)} ms, peer / ours ${
       (other / own).toFixed(2)
@@ -125,3 +139,10 @@ try {
 } finally {
   await Deno.remove(folder, { recursive: true });
 }
+await writeOut(flags.out, "semantic_ids", {
+  "clustering-speed": {
+    command: [commandLine("bench/speed/sid_methods.ts")],
+    ...await conditionsNow(device.info.description || device.info.vendor),
+    tables: [textTable(["row", "ours, ms", "peer", "peer's, ms", "peer / ours"], rows)],
+  },
+});

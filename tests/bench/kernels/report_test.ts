@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   type ContenderTiming,
+  measurementsOf,
   ratioOf,
   type RowResult,
   summaryLines,
@@ -42,4 +43,23 @@ Deno.test("summaryLines() compares with the best peer of each kind", () => {
     "matmul: 6.00x the speed of the best WebGPU peer, row by row",
     "matmul: 0.50x the speed of the best CPU peer, row by row; 1 of 1 LOST",
   ]);
+});
+
+Deno.test("measurementsOf() keeps every time beside the table", () => {
+  const rows = [row(timing(2, 4, 1), ["fast", true, timing(6, 8, 5)])];
+  const machine = {
+    adapter: "an adapter",
+    processor: "P",
+    cores: 2,
+    system: "linux",
+    deno: "2.9",
+    genrec: "0.1",
+  };
+  const report = { date: "2026-11-21", command: "./genrec bench", machine, packages: { a: "npm:a@1" }, rows };
+  const { kernels, step } = measurementsOf(report);
+  assert.equal(step, undefined);
+  assert.deepEqual(kernels.tables[0].rows[0].slice(0, 3), ["matmul 1x1 1x1", "genrec", "2.00 [1.00 - 4.00]"]);
+  assert.equal(kernels.tables[0].rows[1][4], "3.00x [2.00 - 5.00]");
+  assert.equal(kernels.machine, "an adapter; P, 2 cores; linux; Deno 2.9; genrec 0.1; a@1");
+  assert.deepEqual(kernels.raw, rows);
 });
