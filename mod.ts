@@ -205,7 +205,8 @@ export {
   readDecoderConfig,
   writeDecoderConfig,
 } from "./models/decoder/config.ts";
-export { type ModelFile, type ModelFiles, Pretrained } from "./models/hugging_face/pretrained.ts";
+export { type ModelFile, Pretrained } from "./models/hugging_face/pretrained.ts";
+export type { ModelFiles } from "./models/hugging_face/weight_files.ts";
 export type {
   Llama3RopeScaling,
   RopeScaling,

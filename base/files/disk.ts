@@ -1,4 +1,5 @@
 import { UserError } from "../user_error.ts";
+import { isLfsPointer, LFS_BYTES, lfsPointer } from "./lfs_pointer.ts";
 
 /** Reads files for code that knows no file system: models run in a browser too. */
 export interface ReadFiles {
@@ -14,21 +15,26 @@ export interface ReadFiles {
 
 /** The files of this machine. */
 export const diskFiles: ReadFiles = {
-  readFile: (path) => named(path, () => Deno.readFile(path)),
+  readFile: (path) =>
+    named(path, async () => {
+      const bytes = await Deno.readFile(path);
+      if (isLfsPointer(bytes, true)) throw lfsPointer(path);
+      return bytes;
+    }),
   readRange: (path, start, end) =>
     named(path, async () => {
       using file = await Deno.open(path);
-      await file.seek(start, Deno.SeekMode.Start);
       const bytes = new Uint8Array(end - start);
-      for (let filled = 0; filled < bytes.length;) {
-        const count = await file.read(bytes.subarray(filled));
-        if (count === null) {
-          throw new UserError(
-            `Cannot read ${path}: it ends at byte ${start + filled}, expected at least ${end}. ` +
-              `It is cut off, fetch or save it again`,
-          );
-        }
-        filled += count;
+      const filled = await fill(file, bytes, start);
+      if (start === 0 && isLfsPointer(bytes)) {
+        const head = new Uint8Array(LFS_BYTES);
+        if (isLfsPointer(head.subarray(0, await fill(file, head, 0)), true)) throw lfsPointer(path);
+      }
+      if (filled < bytes.length) {
+        throw new UserError(
+          `Cannot read ${path}: it ends at byte ${start + filled}, expected at least ${end}. ` +
+            `It is cut off, fetch or save it again`,
+        );
       }
       return bytes;
     }),
@@ -39,6 +45,18 @@ export const diskFiles: ReadFiles = {
       return entries.filter(({ isDirectory }) => !isDirectory).map(({ name }) => name).sort();
     }),
 };
+
+/** Reads a file from byte `start` on into `bytes`, as far as it goes. Returns how many there were. */
+async function fill(file: Deno.FsFile, bytes: Uint8Array, start: number): Promise<number> {
+  await file.seek(start, Deno.SeekMode.Start);
+  let filled = 0;
+  while (filled < bytes.length) {
+    const count = await file.read(bytes.subarray(filled));
+    if (count === null) break;
+    filled += count;
+  }
+  return filled;
+}
 
 async function named<T>(path: string, read: () => Promise<T>): Promise<T> {
   try {

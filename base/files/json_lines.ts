@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { parseJson } from "../json.ts";
+import { isLfsPointer, LFS_BYTES, lfsPointer } from "./lfs_pointer.ts";
 import { UserError } from "../user_error.ts";
 
 /** One line of a JSON Lines file. */
@@ -27,11 +28,15 @@ async function* textLines(path: string): AsyncGenerator<string> {
     let rest = "";
     for await (const text of file.readable.pipeThrough(new TextDecoderStream("utf-8", { fatal: true }))) {
       const lines = (rest + text).split("\n");
+      if (rest === "" && isLfsPointer(new TextEncoder().encode(text.slice(0, LFS_BYTES)), true)) {
+        throw lfsPointer(path);
+      }
       rest = lines.pop()!;
       yield* lines;
     }
     if (rest !== "") yield rest;
   } catch (error) {
+    if (error instanceof UserError) throw error;
     const problem = error instanceof Deno.errors.NotFound
       ? "no such file"
       : error instanceof TypeError

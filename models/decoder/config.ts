@@ -54,7 +54,12 @@ export interface DecoderConfig {
 }
 
 const size = z.int().min(1);
-const tokenId = z.int().min(0);
+// -1 is "none", as in LLaMA 1's config.json.
+const tokenId = z.int().min(-1).transform((id) => id === -1 ? null : id).nullable();
+const tokenIds = z.array(z.int().min(-1)).transform((ids) => {
+  const some = ids.filter((id) => id !== -1);
+  return some.length > 0 ? some : null;
+});
 const HuggingFaceConfig = z.looseObject({
   model_type: z.enum(MODEL_TYPES),
   architectures: z.array(z.string()).nullish(),
@@ -76,9 +81,9 @@ const HuggingFaceConfig = z.looseObject({
   use_sliding_window: z.boolean().optional(),
   layer_types: z.array(z.string()).nullish(),
   is_causal: z.boolean().optional(),
-  bos_token_id: tokenId.nullable().default(null),
-  eos_token_id: z.union([tokenId, z.array(tokenId)]).nullable().default(null),
-  pad_token_id: tokenId.nullable().default(null),
+  bos_token_id: tokenId.default(null),
+  eos_token_id: z.union([tokenId, tokenIds]).default(null),
+  pad_token_id: tokenId.default(null),
 });
 type HuggingFaceConfig = z.output<typeof HuggingFaceConfig>;
 

@@ -1,17 +1,11 @@
-import { z } from "zod";
-import { parseJson } from "../../base/json.ts";
-import type { ReadFiles } from "../../base/files/disk.ts";
 import { UserError } from "../../base/user_error.ts";
 import { type DecoderConfig, readDecoderConfig } from "../decoder/config.ts";
 import { blockSpecs, EMBEDDING, HEAD } from "../decoder/blocks.ts";
 import { partsOf } from "../parameters/parts.ts";
 import { type StoredTensor, widen } from "../safetensors/safetensors.ts";
-import { BYTES, readFileHeader, type TensorEntry } from "../safetensors/header.ts";
-
-/** What loading a model reads. */
-export type ModelFiles = Pick<ReadFiles, "readFile" | "readRange" | "fileSize" | "listFiles">;
-
-type Place = TensorEntry & { path: string };
+import { BYTES } from "../safetensors/header.ts";
+import { nameTensors, unusedNote } from "./tensor_names.ts";
+import { checkModelFolder, type ModelFiles, readPlaces, type TensorPlace } from "./weight_files.ts";
 
 /** A file of a model directory. */
 export interface ModelFile {
@@ -21,87 +15,75 @@ export interface ModelFile {
   bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** Weights in one file. */
-export const SINGLE = "model.safetensors";
-/** Where weights in several files are. */
-export const SHARDED = "model.safetensors.index.json";
-const ShardIndex = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
-
 /** Files beside config and weights that go with a model wherever it is saved. */
 const COMPANIONS =
   /^(generation_config\.json|(tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json|merges\.txt|tokenizer\.model|chat_template\.(jinja|json)|(LICENSE|NOTICE).*)$/;
 
-/** What transformers puts before the names of a backbone inside a language model. */
-const BACKBONE = "model.";
+// Tables are compared in parts of this many numbers.
+const COMPARED = 2 ** 20;
 
 /**
  * A Hugging Face directory of a Qwen2-, Qwen3- or Llama-shaped decoder: `config.json` and safetensors, one file or shards.
  * Tensors are read one at a time, so that a model is never whole in host memory. Names are those inside a causal
- * language model, `model.layers.0...`; a checkpoint of the backbone alone, without `model.`, answers to them too.
+ * language model, `model.layers.0...`; a checkpoint of the backbone alone, without `model.`, answers to them too, and so
+ * does one with the names of a wrapper in front. It means what transformers makes of it, or is refused.
  */
 export class Pretrained {
   /** Directory that it was read from. */
   readonly folder: string;
-  /** Architecture. */
+  /** Architecture; with a head of its own where the weights have one, whatever config.json says. */
   readonly config: DecoderConfig;
+  /** What was read otherwise than the files say, or not at all: sentences for people. */
+  readonly notes: readonly string[];
   #files: ModelFiles;
-  #tensors: ReadonlyMap<string, Place>;
+  #tensors: ReadonlyMap<string, TensorPlace>;
 
   private constructor(
     folder: string,
     config: DecoderConfig,
+    notes: readonly string[],
     files: ModelFiles,
-    tensors: ReadonlyMap<string, Place>,
+    tensors: ReadonlyMap<string, TensorPlace>,
   ) {
     this.folder = folder;
     this.config = config;
+    this.notes = notes;
     this.#files = files;
     this.#tensors = tensors;
   }
 
   /**
    * Reads the config and the headers of all shards, and compares the two.
-   * @throws {UserError} if the directory lacks them, the architecture cannot be used, a file is damaged, or a tensor of
-   * the backbone is missing or has another shape than the config asks for.
+   * @throws {UserError} if the directory lacks them or holds an adapter, the architecture cannot be used, a file is
+   * damaged, or a tensor of the backbone is missing or has another shape than the config asks for.
    */
   static async open(folder: string, files: ModelFiles): Promise<Pretrained> {
-    const names = await files.listFiles(folder);
-    const need = (name: string) => {
-      if (!names.includes(name)) {
-        throw new UserError(
-          `Cannot load a model from ${folder}: it has no ${name}. Expected a Hugging Face directory with ` +
-            `config.json and ${SINGLE}, or shards and ${SHARDED}`,
-        );
-      }
-    };
-    need("config.json");
+    await checkModelFolder(folder, files);
     const path = `${folder}/config.json`;
     const config = readDecoderConfig(new TextDecoder().decode(await files.readFile(path)), path);
-    const tensors = new Map<string, Place>();
-    if (names.includes(SHARDED)) {
-      const shards = await readShardIndex(`${folder}/${SHARDED}`, files);
-      for (const shard of new Set(shards.values())) {
-        need(shard);
-        for (const place of await readPlaces(`${folder}/${shard}`, files)) {
-          if (shards.get(place.name) === shard) tensors.set(place.name, place);
-        }
-      }
-      const missing = [...shards].find(([name]) => !tensors.has(name));
-      if (missing) {
-        throw new UserError(
-          `Cannot load a model from ${folder}: ${SHARDED} says that tensor ${missing[0]} is in ${
-            missing[1]
-          }, ` +
-            `which does not have it. Fetch the directory again`,
-        );
-      }
-    } else {
-      need(SINGLE);
-      for (const place of await readPlaces(`${folder}/${SINGLE}`, files)) tensors.set(place.name, place);
+    const { tensors, prefix } = nameTensors(await readPlaces(folder, files), folder);
+    const notes: string[] = [];
+    if (prefix !== "") {
+      notes.push(
+        `the tensors of ${folder} are those of a wrapped model, read without ${prefix} before their names`,
+      );
     }
-    const pretrained = new Pretrained(folder, config, files, tensors);
-    pretrained.#checkShapes();
-    return pretrained;
+    const tied = config.tie_word_embeddings;
+    // Tying works both ways: a table that is stored under the name of the head alone is the embedding too.
+    if (tied && !tensors.has(EMBEDDING) && tensors.has(HEAD)) tensors.set(EMBEDDING, tensors.get(HEAD)!);
+    new Pretrained(folder, config, notes, files, tensors).#checkShapes();
+    const ownHead = tied && await differ(tensors.get(EMBEDDING), tensors.get(HEAD), files);
+    if (ownHead) {
+      notes.push(
+        `config.json of ${folder} says tie_word_embeddings true, but ${HEAD} differs from ${EMBEDDING}: it is read as ` +
+          "a head of its own, as transformers does",
+      );
+    }
+    const meant = ownHead ? { ...config, tie_word_embeddings: false } : config;
+    const needed = new Set([EMBEDDING, HEAD, ...blockSpecs(meant).flatMap(partsOf).map(({ name }) => name)]);
+    const unused = unusedNote([...tensors.keys()].filter((name) => !needed.has(name)));
+    if (unused !== undefined) notes.push(`of ${folder}, ${unused}`);
+    return new Pretrained(folder, meant, notes, files, tensors);
   }
 
   /** Reads a tensor, widened to single precision. Throws `UserError` if there is none or its file is cut off. */
@@ -136,10 +118,10 @@ export class Pretrained {
   }
 
   #checkShapes(): void {
-    const { vocab_size, hidden_size, tie_word_embeddings: tied } = this.config;
+    const { vocab_size, hidden_size } = this.config;
     const tables = [EMBEDDING, HEAD].map((name) => ({ name, shape: [vocab_size, hidden_size] }));
-    // A backbone may come without a head, and a head that is tied is not read.
-    if (tied || !this.#tensors.has(HEAD)) tables.pop();
+    // A backbone may come without a head.
+    if (!this.#tensors.has(HEAD)) tables.pop();
     for (const { name, shape } of [...tables, ...blockSpecs(this.config).flatMap(partsOf)]) {
       const found = this.#place(name).shape;
       if (found.join() === shape.join()) continue;
@@ -150,23 +132,36 @@ export class Pretrained {
     }
   }
 
-  #place(name: string): Place {
-    const bare = name.startsWith(BACKBONE) ? name.slice(BACKBONE.length) : name;
-    const place = this.#tensors.get(name) ?? this.#tensors.get(bare);
+  #place(name: string): TensorPlace {
+    const place = this.#tensors.get(name);
     if (place) return place;
     throw new UserError(
-      `Cannot load a model from ${this.folder}: tensor ${name} is missing among its ${this.#tensors.size} tensors. ` +
-        `Expected the weights of a ${this.config.model_type} decoder`,
+      name === HEAD
+        ? `Cannot load a language model from ${this.folder}: it has no ${HEAD}, and its config.json says ` +
+          "tie_word_embeddings false. Set that to true if the output matrix is the embedding, or fetch the model " +
+          "with its head"
+        : `Cannot load a model from ${this.folder}: tensor ${name} is missing among its ${this.#tensors.size} ` +
+          `tensors. Expected the weights of a ${this.config.model_type} decoder`,
     );
   }
 }
 
-async function readPlaces(path: string, files: ModelFiles): Promise<Place[]> {
-  const { entries } = await readFileHeader(path, files);
-  return entries.map((entry) => ({ ...entry, path }));
-}
-
-async function readShardIndex(path: string, files: ModelFiles): Promise<Map<string, string>> {
-  const text = new TextDecoder().decode(await files.readFile(path));
-  return new Map(Object.entries(parseJson(text, path, ShardIndex).weight_map));
+/** Whether two tables of one shape hold different numbers; false where one is not there or both are one. */
+async function differ(
+  a: TensorPlace | undefined,
+  b: TensorPlace | undefined,
+  files: ModelFiles,
+): Promise<boolean> {
+  if (a === undefined || b === undefined || a === b) return false;
+  const count = (a.end - a.begin) / BYTES[a.dtype];
+  const read = async ({ path, begin, dtype }: TensorPlace, from: number, to: number) => {
+    const { buffer } = await files.readRange(path, begin + from * BYTES[dtype], begin + to * BYTES[dtype]);
+    return widen(buffer, dtype);
+  };
+  for (let from = 0; from < count; from += COMPARED) {
+    const to = Math.min(count, from + COMPARED);
+    const [x, y] = await Promise.all([read(a, from, to), read(b, from, to)]);
+    if (x.some((value, at) => value !== y[at])) return true;
+  }
+  return false;
 }

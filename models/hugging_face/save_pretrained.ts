@@ -5,7 +5,8 @@ import {
   type EncoderDecoderConfig,
   writeEncoderDecoderConfig,
 } from "../encoder_decoder/config.ts";
-import { type ModelFile, SHARDED, SINGLE } from "./pretrained.ts";
+import type { ModelFile } from "./pretrained.ts";
+import { SHARDED, SINGLE } from "./weight_files.ts";
 import { SafetensorsWriter, type TensorShape } from "../safetensors/safetensors.ts";
 import { BYTES, sizeOf, type StoredFormat } from "../safetensors/header.ts";
 

@@ -1,7 +1,7 @@
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { UserError } from "../../base/user_error.ts";
-import { type AddedTokenPattern, addedTokenPattern, withOrdinaryTokens } from "./added_tokens.ts";
-import { formatTokenizer, TokenizerJson } from "./schema.ts";
+import { AddedTokens, textMarker, withOrdinaryTokens } from "./added_tokens.ts";
+import { type AddedToken, formatTokenizer, TokenizerJson } from "./schema.ts";
 import { WordEncoder } from "./word_encoder.ts";
 
 /** How to turn a text into ids. */
@@ -28,7 +28,8 @@ export class Tokenizer {
   #source: string;
   #library: HuggingFaceTokenizer;
   #words: WordEncoder | undefined;
-  #added: AddedTokenPattern | undefined;
+  #added: AddedTokens;
+  #tokens: readonly AddedToken[];
 
   /**
    * Reads the bytes of a `tokenizer.json`. `source` is the file name for messages.
@@ -41,9 +42,11 @@ export class Tokenizer {
       const value: unknown = JSON.parse(new TextDecoder().decode(json));
       // The second argument is tokenizer_config.json: nothing in it changes ids that tokenizer.json alone gives.
       this.#library = new HuggingFaceTokenizer(value as TokenizerJson, {});
-      const { added_tokens, normalizer, pre_tokenizer } = TokenizerJson.parse(value);
+      const { added_tokens, pre_tokenizer } = TokenizerJson.parse(value);
+      const { normalizer } = this.#library;
+      this.#tokens = added_tokens;
       this.#words = WordEncoder.of(this.#library, pre_tokenizer);
-      this.#added = addedTokenPattern(added_tokens, normalizer, pre_tokenizer);
+      this.#added = new AddedTokens(added_tokens, (text) => normalizer?.normalize(text) ?? text);
       this.vocabulary = this.#library.model!.vocab.length;
       [this.prefix, this.suffix] = this.#surroundings();
     } catch (error) {
@@ -94,19 +97,32 @@ export class Tokenizer {
   }
 
   #encode(text: string): number[] {
-    const words = this.#words, added = this.#added;
-    if (words === undefined || added === undefined) {
-      return this.#library.encode(text, { add_special_tokens: false }).ids;
-    }
     const ids: number[] = [];
-    let start = 0;
-    for (const { 0: token, index } of text.matchAll(added)) {
-      if (index > start) words.append(text.slice(start, index), ids);
-      ids.push(this.idOf(token)!);
-      start = index + token.length;
+    for (const part of this.#added.split(text)) {
+      if ("id" in part) ids.push(part.id);
+      else if (this.#words !== undefined) this.#words.append(part.text, ids);
+      else ids.push(...this.#encodeWhole(part.text, part.first));
     }
-    if (start < text.length) words.append(text.slice(start), ids);
     return ids;
+  }
+
+  /** Ids of a normalised text without added tokens; `first` where it begins the text. */
+  #encodeWhole(text: string, first: boolean): number[] {
+    const { pre_tokenizer, model } = this.#library;
+    const words = pre_tokenizer === null ? [text] : pre_tokenizer(text, { section_index: first ? 0 : 1 });
+    const { tokens_to_ids, unk_token_id } = model!;
+    // A tokenizer without a token for the unknown leaves it out.
+    return model!(words).map((token) => tokens_to_ids.get(token) ?? unk_token_id).filter((id) =>
+      id !== undefined
+    );
+  }
+
+  /**
+   * Marks what a user's text has of special tokens, and of `others`: encoding takes a marked text for text, and decoding
+   * gives it back without marks. The same text comes back where it has none.
+   */
+  textMarker(others?: Iterable<string>): (text: string) => string {
+    return textMarker(this.#tokens, others);
   }
 
   /** Text of ids; special tokens are left out unless `keepSpecial`. */

@@ -50,9 +50,9 @@ export class WordEncoder {
     return new WordEncoder(library, splits, new ByteLevelPreTokenizer(bytes));
   }
 
-  /** Appends the ids of a text without added tokens. */
+  /** Appends the ids of a normalised text without added tokens. */
   append(text: string, ids: number[]): void {
-    let words = [this.#library.normalizer?.normalize(text) ?? text];
+    let words = [text];
     for (const split of this.#splits) words = words.flatMap((word) => split.pre_tokenize_text(word));
     for (const word of words) {
       let known = this.#words.get(word);

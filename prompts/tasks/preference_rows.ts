@@ -13,7 +13,8 @@ export function fromPreferences(
     count: rows.length,
     example(i) {
       const history = rows[i].history.slice(-input.maxHistory);
-      return { ...make(rows[i], historySids(input, history)), history };
+      const row = { ...rows[i], text: input.texts.asText(rows[i].text) };
+      return { ...make(row, historySids(input, history)), history };
     },
     leftOut: rows.length < all.length ? { "empty history": all.length - rows.length } : {},
   };

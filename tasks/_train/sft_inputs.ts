@@ -48,6 +48,7 @@ export async function sftInputs(
     progress ??= io.progress(total, "rows");
     progress.update(done);
   }).finally(() => progress?.stop());
+  inputs.pretrained?.notes.forEach((note) => io.log(`Note: ${note}`));
   reportLines(inputs.source.report).forEach((line) => io.log(line));
   const { templates, source: { tasks } } = inputs;
   if (!["next-item", "heterogeneous"].some((task) => tasks.includes(task))) {

@@ -1,4 +1,5 @@
-import type { ModelFile, ModelFiles } from "../../models/hugging_face/pretrained.ts";
+import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
+import type { ModelFiles } from "../../models/hugging_face/weight_files.ts";
 
 /** A directory that exists in memory alone; a path's folder is not looked at. */
 export function memoryFiles(files: readonly ModelFile[]): ModelFiles {

@@ -156,7 +156,7 @@ export async function loadEncoderDecoder(
   const path = `${directory}/config.json`;
   const config = parseEncoderDecoderConfig(await readJson(path, z.unknown()), path);
   const weights = `${directory}/model.safetensors`;
-  const tensors = readSafetensors(await readBytes(weights), weights);
+  const tensors = readSafetensors(await diskFiles.readFile(weights), weights);
   const read = (name: string) => {
     const tensor = tensors.get(name);
     if (tensor) return Promise.resolve(tensor);
@@ -175,7 +175,7 @@ export async function loadTrainer(
 
 /** Arrays of {@link optimizerFile}. Throws {@link UserError} for a file that is cut off or not finite. */
 export async function loadOptimizer(source: string): Promise<OptimizerState> {
-  const tensors = readSafetensors(await readBytes(source), source);
+  const tensors = readSafetensors(await diskFiles.readFile(source), source);
   const bad = findNonFinite(tensors);
   if (bad) {
     throw new UserError(
@@ -184,15 +184,4 @@ export async function loadOptimizer(source: string): Promise<OptimizerState> {
     );
   }
   return Object.fromEntries([...tensors].map(([name, { data }]) => [name, data]));
-}
-
-async function readBytes(path: string): Promise<Uint8Array> {
-  try {
-    return await Deno.readFile(path);
-  } catch (error) {
-    const why = error instanceof Deno.errors.NotFound ? "no such file" : (error as Error).message;
-    throw new UserError(
-      `Cannot read ${path}: ${why}. Expected a checkpoint or a Hugging Face model directory`,
-    );
-  }
 }

@@ -145,3 +145,14 @@ for (const [model, head_dim, rope_theta] of [["qwen2", 8, 1e4], ["qwen3", 16, 1e
     assert.deepEqual(written.layer_types, layer_types);
   });
 }
+
+Deno.test("an id of -1 is none, as in LLaMA 1's config.json, and a list of ends without ids too", () => {
+  const ids = (fields: object) => {
+    const { bos_token_id, eos_token_id, pad_token_id } = parseDecoderConfig({ ...qwen2, ...fields });
+    return [bos_token_id, eos_token_id, pad_token_id];
+  };
+  assert.deepEqual(ids({ bos_token_id: 1, eos_token_id: 2, pad_token_id: -1 }), [1, 2, null]);
+  assert.deepEqual(ids({ bos_token_id: -1, eos_token_id: [-1, 3], pad_token_id: 0 }), [null, [3], 0]);
+  assert.deepEqual(ids({ bos_token_id: null, eos_token_id: [], pad_token_id: null }), [null, null, null]);
+  assert.throws(() => ids({ pad_token_id: -2 }), { name: "UserError", message: /pad_token_id is -2/ });
+});

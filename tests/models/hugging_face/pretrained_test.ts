@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { diskFiles, type ReadFiles } from "../../../base/files/disk.ts";
-import { type ModelFiles, Pretrained } from "../../../models/hugging_face/pretrained.ts";
+import { Pretrained } from "../../../models/hugging_face/pretrained.ts";
+import type { ModelFiles } from "../../../models/hugging_face/weight_files.ts";
 import { readSafetensors } from "../../../models/safetensors/safetensors.ts";
 import { savePretrained } from "../../../models/hugging_face/save_pretrained.ts";
 import { memoryFiles } from "../memory_files.ts";
@@ -132,22 +133,30 @@ function withHeader(change: (header: Record<string, { shape: number[]; data_offs
 }
 
 const HEAD = "lm_head.weight";
+const SHARD = "model-00001-of-00001.safetensors";
 const DOWN = "model.layers.0.mlp.down_proj.bias";
 const damages: [string, RegExp, Record<string, Uint8Array<ArrayBuffer> | undefined>][] = [
   ["its weights are missing", /it has no model\.safetensors\. Expected a Hugging Face directory/, {
     [SINGLE]: undefined,
   }],
   ["a shard is missing", /it has no model-00002-of-00002\.safetensors/, {
+    [SINGLE]: undefined,
     "model-00001-of-00002.safetensors": llama.bytes,
     [INDEX]: text({ weight_map: { [HEAD]: "model-00002-of-00002.safetensors" } }),
   }],
   ["the index leaves a tensor out", /tensor model\.embed_tokens\.weight is missing among its 1 tensors/, {
-    [INDEX]: text({ weight_map: { [HEAD]: SINGLE } }),
+    [SINGLE]: undefined,
+    [SHARD]: llama.bytes,
+    [INDEX]: text({ weight_map: { [HEAD]: SHARD } }),
   }],
-  ["the index names a file elsewhere", /it has no \.\.\/m\/model\.safetensors/, {
-    [INDEX]: text({ weight_map: { [HEAD]: `../m/${SINGLE}` } }),
+  ["the index names a file elsewhere", /it has no \.\.\/m\/model-00001-of-00001\.safetensors/, {
+    [SINGLE]: undefined,
+    [SHARD]: llama.bytes,
+    [INDEX]: text({ weight_map: { [HEAD]: `../m/${SHARD}` } }),
   }],
   ["the index is cut off", /index\.json: expected JSON, but/, {
+    [SINGLE]: undefined,
+    [SHARD]: llama.bytes,
     [INDEX]: text({ weight_map: {} }).slice(0, 9),
   }],
   ["the config is cut off", /Cannot read m\/config\.json: not JSON/, {

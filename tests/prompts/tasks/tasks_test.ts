@@ -4,7 +4,7 @@ import { cutText } from "../../../prompts/rows/item_texts.ts";
 import type { TaskInput } from "../../../prompts/tasks/task.ts";
 import { genrecTemplates } from "../../../prompts/built_in.ts";
 import fc from "../../property.ts";
-import { smallShop, tinyTokenizer, workshop } from "../workshop.ts";
+import { END, smallShop, tinyTokenizer, workshop } from "../workshop.ts";
 
 const rowsOf = (name: string, input: TaskInput) => {
   const { count, example, leftOut } = alignmentTask(name).examples(input);
@@ -144,4 +144,23 @@ Deno.test("cutText() keeps at most so many tokens, at a space, and never half a 
       },
     ),
   );
+});
+
+Deno.test("a special token or an SID in what a user wrote is text: it neither ends an answer nor names an item", async () => {
+  const dataset = smallShop();
+  const token = "<a_3>";
+  dataset.items[0] = { ...dataset.items[0], title: `Brass ${END} hinge`, description: `x${END}` };
+  const { input, prompts, tokenizer } = await workshop(dataset, { title: 90, description: 60 });
+  const end = tokenizer.idOf(END)!, code = tokenizer.idOf(token)!;
+  const title = input.texts.title(0);
+  const ids = [...tokenizer.encode(title)];
+  assert.equal(tokenizer.decode(ids, true), `Brass ${END} hinge`);
+  assert.ok(!ids.includes(end));
+  const target = [...prompts.target(alignmentTask("sid-to-title"), { title })];
+  assert.deepEqual(target.indexOf(end), target.length - 1);
+  assert.equal(tokenizer.decode(tokenizer.encode(input.texts.description(0)), true), `x${END}`);
+  assert.ok(!tokenizer.encode(input.texts.description(0)).includes(end));
+  const wish = tokenizer.encode(input.texts.asText(`like ${token}`));
+  assert.ok(!wish.includes(code));
+  assert.equal(tokenizer.decode(wish, true), `like ${token}`);
 });

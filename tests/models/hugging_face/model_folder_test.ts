@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { diskFiles } from "../../../base/files/disk.ts";
+import { Pretrained } from "../../../models/hugging_face/pretrained.ts";
+import { readSafetensors, writeSafetensors } from "../../../models/safetensors/safetensors.ts";
+import { memoryFiles } from "../memory_files.ts";
+
+type Tensors = Map<string, { shape: number[]; data: Float32Array<ArrayBuffer> }>;
+type Files = Record<string, Uint8Array<ArrayBuffer>>;
+
+const bytesOf = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+const EMBEDDING = "model.embed_tokens.weight", HEAD = "lm_head.weight", NORM = "model.norm.weight";
+
+async function golden(name: string): Promise<{ config: Record<string, unknown>; tensors: Tensors }> {
+  const folder = fileURLToPath(new URL(`../../golden/decoder/${name}`, import.meta.url));
+  return {
+    config: JSON.parse(await Deno.readTextFile(`${folder}/config.json`)),
+    tensors: readSafetensors(await diskFiles.readFile(`${folder}/model.safetensors`)),
+  };
+}
+const tied = await golden("qwen2"), untied = await golden("qwen3");
+
+const open = (files: Files) =>
+  Pretrained.open("m", memoryFiles(Object.entries(files).map(([name, bytes]) => ({ name, bytes }))));
+
+function modelFiles({ config, tensors }: typeof tied, more: Files = {}): Files {
+  return { "config.json": bytesOf(config), "model.safetensors": writeSafetensors(tensors), ...more };
+}
+
+async function refuses(files: Files, ...messages: RegExp[]): Promise<void> {
+  await assert.rejects(open(files), (error: Error) => {
+    assert.equal(error.name, "UserError");
+    for (const message of messages) assert.match(error.message, message);
+    return true;
+  });
+}
+
+/** The same values under changed names; a name without one is left out. */
+function renamed(tensors: Tensors, name: (name: string) => string | undefined): Tensors {
+  return new Map([...tensors].flatMap(([old, tensor]) => {
+    const found = name(old);
+    return found === undefined ? [] : [[found, tensor]];
+  }));
+}
+
+Deno.test("a whole file counts before an index that an earlier upload left", async () => {
+  const index = bytesOf({ weight_map: { [EMBEDDING]: "model-00001-of-00002.safetensors" } });
+  const pretrained = await open(modelFiles(untied, { "model.safetensors.index.json": index }));
+  assert.deepEqual(await pretrained.read(NORM), untied.tensors.get(NORM));
+  assert.deepEqual(pretrained.notes, []);
+});
+
+Deno.test("safetensors count beside pytorch_model.bin, which alone is refused with the way to convert it", async () => {
+  const pickled = { "pytorch_model.bin": new Uint8Array(4) };
+  assert.deepEqual((await open(modelFiles(tied, pickled))).notes, []);
+  const { "model.safetensors": _, ...config } = modelFiles(tied);
+  await refuses(
+    { ...config, ...pickled },
+    /pytorch_model\.bin, in Python's pickle format/,
+    /save_pretrained/,
+  );
+  await refuses({ ...config, "pytorch_model-00001-of-00002.bin": new Uint8Array(4) }, /pickle format/);
+  await refuses({ ...config, "model-Q8_0.gguf": new Uint8Array(4) }, /model-Q8_0\.gguf, a GGUF file/);
+  await refuses(
+    { ...config, "model-00001-of-00002.safetensors": new Uint8Array(4) },
+    /it has model-00001-of-00002\.safetensors, but neither model\.safetensors nor/,
+  );
+});
+
+Deno.test("an adapter of PEFT is called one, with its base model and the way to merge it", async () => {
+  const adapter = {
+    "adapter_config.json": bytesOf({ peft_type: "LORA", base_model_name_or_path: "Qwen/Qwen3-0.6B" }),
+    "adapter_model.safetensors": new Uint8Array(8),
+  };
+  await refuses(adapter, /it is a PEFT adapter of Qwen\/Qwen3-0\.6B, not a model/, /merge_and_unload/);
+  await refuses(modelFiles(tied, adapter), /a PEFT adapter of Qwen\/Qwen3-0\.6B stands beside/, /merge_and/);
+});
+
+Deno.test("adapters among the tensors of a model are refused, not passed over", async () => {
+  const q = "model.layers.0.self_attn.q_proj";
+  const tensors = new Map(untied.tensors).set(`base_model.model.${q}.lora_A.default.weight`, {
+    shape: [1, 32],
+    data: new Float32Array(32),
+  });
+  await refuses(modelFiles({ ...untied, tensors }), /lora_A.default.weight belongs to an adapter/, /Merge/);
+});
+
+Deno.test("a head that differs from the embedding is a head of its own, whatever config.json says", async () => {
+  const config = { ...untied.config, tie_word_embeddings: true };
+  const pretrained = await open(modelFiles({ ...untied, config }));
+  assert.equal(pretrained.config.tie_word_embeddings, false);
+  assert.match(pretrained.notes[0], /says tie_word_embeddings true, but lm_head\.weight differs from/);
+  assert.equal(pretrained.notes.length, 1);
+  assert.deepEqual(await pretrained.read(HEAD), untied.tensors.get(HEAD));
+});
+
+Deno.test("a head that equals the embedding is tied to it, and so is a table stored under the head's name", async () => {
+  const table = tied.tensors.get(EMBEDDING)!;
+  const twice = await open(modelFiles({ ...tied, tensors: new Map(tied.tensors).set(HEAD, table) }));
+  assert.equal(twice.config.tie_word_embeddings, true);
+  assert.deepEqual(twice.notes, []);
+  const tensors = renamed(tied.tensors, (name) => name === EMBEDDING ? HEAD : name);
+  const moved = await open(modelFiles({ ...tied, tensors }));
+  assert.deepEqual((await moved.read(EMBEDDING)).data, table.data);
+  assert.deepEqual(moved.notes, []);
+});
+
+Deno.test("a language model without the head that its config.json asks for says so", async () => {
+  const tensors = renamed(untied.tensors, (name) => name === HEAD ? undefined : name);
+  const pretrained = await open(modelFiles({ ...untied, tensors })); // enough for an embedding model
+  await assert.rejects(pretrained.read(HEAD), {
+    name: "UserError",
+    message: /no lm_head\.weight, and its config\.json says tie_word_embeddings false\. Set that to true if/,
+  });
+});
+
+const wrappers: [string, (name: string) => string][] = [
+  ["module.", (name) => `module.${name}`],
+  ["_orig_mod.", (name) => `_orig_mod.${name}`],
+  ["_orig_mod.module.", (name) => `_orig_mod.module.${name}`],
+  ["base_model.model.", (name) => `base_model.model.${name}`],
+  ["model.", (name) => `model.${name}`],
+  ["transformer.", (name) => `transformer.${name}`],
+];
+for (const [prefix, wrap] of wrappers) {
+  Deno.test(`tensors of a model wrapped as ${prefix} are read without it, which is told`, async () => {
+    const pretrained = await open(modelFiles({ ...untied, tensors: renamed(untied.tensors, wrap) }));
+    for (const [name, tensor] of untied.tensors) assert.deepEqual(await pretrained.read(name), tensor, name);
+    assert.equal(pretrained.notes.length, 1);
+    assert.match(pretrained.notes[0], /are those of a wrapped model, read without/);
+    assert.ok(pretrained.notes[0].includes(`without ${prefix}`), pretrained.notes[0]);
+  });
+}
+
+Deno.test("names that no wrapper explains, and two embeddings, are refused", async () => {
+  const strange = renamed(untied.tensors, (name) => `vision.${name}`);
+  await refuses(
+    modelFiles({ ...untied, tensors: strange }),
+    /tensors are named vision\.model\.\.\.\., expected/,
+  );
+  const both = new Map([...untied.tensors, ...renamed(untied.tensors, (name) => `teacher.${name}`)]);
+  await refuses(modelFiles({ ...untied, tensors: both }), /are both a token embedding/);
+});
+
+Deno.test("tensors that nothing needs are left, and named", async () => {
+  const extra = { shape: [4], data: new Float32Array(4) };
+  const frequencies = "model.layers.0.self_attn.rotary_emb.inv_freq";
+  const old = await open(modelFiles({ ...tied, tensors: new Map(tied.tensors).set(frequencies, extra) }));
+  assert.match(
+    old.notes[0],
+    /1 tensors that follow from config\.json are not read \(model\.layers\.0.*inv_freq\)/,
+  );
+  const more = new Map(tied.tensors).set(frequencies, extra).set("model.layers.9.mlp.up_proj.weight", extra);
+  const [note] = (await open(modelFiles({ ...tied, tensors: more }))).notes;
+  assert.match(
+    note,
+    /2 tensors are not read, since config\.json has no place for them \(model\.layers\.9\.mlp/,
+  );
+});
