@@ -351,7 +351,7 @@ export { checkRows, type Score, type ScoreOptions, scoreResults } from "./eval/s
 
 export { openRun } from "./train/runs/open_run.ts";
 export type { OpenRunOptions } from "./train/runs/run_kind.ts";
-export { baselines } from "./train/baselines/by_name.ts";
+export { BASELINES } from "./train/baselines/by_name.ts";
 export type {
   BaselineEpoch,
   BaselineFacts,

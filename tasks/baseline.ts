@@ -3,7 +3,7 @@ import { z } from "zod";
 import { writeNpy } from "../base/npy.ts";
 import { UserError } from "../base/user_error.ts";
 import { loadDataset } from "../data/formats/load.ts";
-import { baselines } from "../train/baselines/by_name.ts";
+import { BASELINES } from "../train/baselines/by_name.ts";
 import { DivergenceError } from "../train/run/divergence.ts";
 import { runManifest } from "../train/run/inputs.ts";
 import { RunDirectory } from "../train/run/directory.ts";
@@ -22,7 +22,7 @@ import { discardRows } from "./_evaluate/row_file.ts";
 import { task as evaluateTask } from "./evaluate.ts";
 
 const config = z.strictObject({
-  model: z.enum(baselines.map(({ name }) => name)).describe("what is trained:"),
+  model: z.enum(BASELINES.map(({ name }) => name)).describe("what is trained:"),
   ...TrainingData,
   ...RunOutput,
   evaluate: z.enum(["none", "valid", "test"]).default("none").describe(
@@ -30,7 +30,7 @@ const config = z.strictObject({
   ),
   beams: z.int().min(1).default(50).describe("items of a list of --evaluate; beams of models that search"),
   ...DeviceFlags,
-  ...settingsFlags(baselines, "model"),
+  ...settingsFlags(BASELINES, "model"),
 });
 
 export const task: Task<typeof config> = {
@@ -55,8 +55,8 @@ export async function baseline(
   io: TaskIO,
 ): Promise<EvaluateReport | undefined> {
   const { model, data, out, resume, evaluate, beams, adapter, variant } = flags;
-  const method = baselines.find(({ name }) => name === model)!;
-  const settings = settingsOf(method, baselines, flags, "model") as Record<string, unknown>;
+  const method = BASELINES.find(({ name }) => name === model)!;
+  const settings = settingsOf(method, BASELINES, flags, "model") as Record<string, unknown>;
   const run = new RunDirectory(out);
   await run.check(resume);
   const dataset = await loadDataset(data);

@@ -10,7 +10,7 @@ import type {
   RecommendRequest,
   ScoreUnit,
 } from "../../eval/recommender.ts";
-import { baselines, scoresItems } from "../baselines/by_name.ts";
+import { BASELINES, scoresItems } from "../baselines/by_name.ts";
 import type { ItemScoringMethod, TrainedBaseline } from "../baselines/method.ts";
 import { type CheckpointFolder, checkpointOf, onlyCheckpoint } from "./checkpoints.ts";
 import { checkK } from "./requests.ts";
@@ -25,7 +25,7 @@ const USERS_A_BATCH = 256;
 export const baselineRun: RunKind = {
   name: "baseline run",
   summary: `a run directory of \`genrec baseline\` with ${
-    baselines.filter(scoresItems).map(({ name }) => name).join(", ")
+    BASELINES.filter(scoresItems).map(({ name }) => name).join(", ")
   }`,
   matches: (folder) => methodOf(folder) !== undefined,
   async open(folder, options) {
@@ -53,7 +53,7 @@ export const baselineRun: RunKind = {
 /** The method that scores items by such a folder. */
 function methodOf({ config }: RunFolder): ItemScoringMethod | undefined {
   const name = config.model_type ?? config.model;
-  return baselines.filter(scoresItems).find((method) => method.name === name);
+  return BASELINES.filter(scoresItems).find((method) => method.name === name);
 }
 
 function refuseSearchOptions({ given }: RunFolder, options: OpenRunOptions): void {

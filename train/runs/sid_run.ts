@@ -6,7 +6,7 @@ import { UserError } from "../../base/user_error.ts";
 import { loadDataset } from "../../data/formats/load.ts";
 import { RawIndex } from "../../data/formats/schema.ts";
 import { sidPrompts } from "../../prompts/sids.ts";
-import { baselines } from "../baselines/by_name.ts";
+import { BASELINES } from "../baselines/by_name.ts";
 import { architectureOf, codeSizesOf } from "../run/checkpoint.ts";
 import { savedTextPrompts } from "../sft/text_inputs.ts";
 import { checkpointOf } from "./checkpoints.ts";
@@ -68,7 +68,7 @@ async function openRunDirectory(home: RunFolder, options: OpenRunOptions): Promi
     kind: sidRun.name,
     home,
     weights,
-    model: baselines.find(({ name }) => name === home.config.model)?.name ??
+    model: BASELINES.find(({ name }) => name === home.config.model)?.name ??
       await architectureOf(weights.folder),
     data,
     dataset,

@@ -124,6 +124,21 @@ export const plainWriter: DatasetWriter = {
     },
   },
   {
+    kind: "result format",
+    registry: "data/result_files/registry.ts",
+    line: 'export { plainResults } from "../formats/plain/results.ts";',
+    files: {
+      "data/formats/plain/results.ts": `
+import type { ResultFormat } from "../../result_files/format.ts";
+export const plainResults: ResultFormat = {
+  name: "plain-lists",
+  row: ({ target, predictions }) => ({ wanted: target, got: predictions }),
+  summary: () => [],
+};
+`,
+    },
+  },
+  {
     kind: "embedding provider",
     registry: "embed/registry.ts",
     line: 'export { countingProvider } from "./counting.ts";',

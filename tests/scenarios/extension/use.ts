@@ -48,6 +48,7 @@ const OFFERS = {
   sid: ["pairwise", "--width", "by-row"],
   sft: ["mistral", "ledger"],
   baseline: ["in-order"],
+  evaluate: ["plain-lists"],
   rl: ["even-item", "--even-bonus", "reinforce", "ledger"],
 };
 for (const [task, offers] of Object.entries(OFFERS)) {
@@ -130,6 +131,13 @@ Deno.mkdirSync("wished");
 Deno.writeTextFileSync("wished/wishes.json", "[4, 5]");
 assert.deepEqual(await hits("--run wished --out measured"), { 1: 0, 2: 1 / 3 });
 works("run kind");
+
+await genrec("evaluate --run run --split test --beams 2 --ks 1 --format plain-lists --out listed");
+assert.deepEqual(
+  readJson("listed/plain-lists/final_result.json").map(({ wanted }: { wanted: string }) => wanted),
+  ["<a_1><b_5>", "<a_0><b_0>", "<a_0><b_1>"],
+);
+works("result format");
 
 assert.deepEqual(taskWeights(["last-item=2"]), { "last-item": 2 });
 assert.equal(genrecTemplates.tasks["last-item"].instruction, "Last of");
