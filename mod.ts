@@ -362,6 +362,8 @@ export type {
   TrainedBaseline,
 } from "./train/baselines/method.ts";
 export type { Retrieval } from "./train/encoder_decoder/retrieval.ts";
+export type { Best, TrainingState } from "./models/training/state.ts";
+export type { Stopped } from "./models/training/loop.ts";
 export { loadDecoder, type TrainerState } from "./train/run/checkpoint.ts";
 export { DivergenceError } from "./train/run/divergence.ts";
 export { RunDirectory, type RunFiles } from "./train/run/directory.ts";

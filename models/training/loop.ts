@@ -69,10 +69,12 @@ export interface Training<S extends TrainingState, V extends Validated = Validat
   onValidation?(state: S, found: V | undefined, best: boolean): void;
 }
 
+/** Why a training ended; `early`: validations stopped getting better. */
+export type Stopped = "finished" | "interrupted" | "early";
+
 /** How a training ended. */
 export interface TrainingEnd<S extends TrainingState> {
-  /** Why; `early`: validations stopped getting better. */
-  stopped: "finished" | "interrupted" | "early";
+  stopped: Stopped;
   /** Steps of this call that are kept, those before a resume not counted. */
   steps: number;
   /** Seconds of the whole training, resumed parts included. */

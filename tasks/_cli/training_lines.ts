@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Device } from "../../kernels/gpu/device.ts";
+import type { Stopped } from "../../models/training/loop.ts";
 import { quoted, short } from "./format.ts";
 
 /** How to go on with a run that was stopped. */
@@ -34,7 +35,7 @@ export function sizeLines(
 }
 
 /** How a run ended that was not interrupted. */
-export function endedAs(stopped: "finished" | "early" | "interrupted"): string {
+export function endedAs(stopped: Stopped): string {
   return stopped === "early" ? "Stopped early" : "Finished";
 }
 

@@ -1,3 +1,4 @@
+import type { Stopped } from "../../models/training/loop.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import type { SettingsSchema } from "../../base/settings.ts";
 import type { ScoreUnit } from "../../eval/recommender.ts";
@@ -81,7 +82,7 @@ export interface BaselineEpoch {
 /** How training ended. */
 export interface BaselineResult {
   /** Why; `early`: validations stopped getting better. */
-  stopped: "finished" | "interrupted" | "early";
+  stopped: Stopped;
   /** Steps of this call, those before a resume not counted. */
   steps: number;
   /** NDCG@10 on the valid split of the checkpoint that is kept, and its step; null where there was no validation. */

@@ -7,7 +7,7 @@ import type { Device } from "../../kernels/gpu/device.ts";
 import type { TokenNormalisation } from "../../kernels/trie/log_softmax.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
 import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
-import { train, type Training, type TrainingEnd, type Validated } from "../../models/training/loop.ts";
+import { type Stopped, train, type Training, type Validated } from "../../models/training/loop.ts";
 import { loadTrainer } from "../run/checkpoint.ts";
 import { DivergenceError } from "../run/divergence.ts";
 import { type ObjectiveMethod, policyObjective } from "./objectives/objective.ts";
@@ -76,7 +76,7 @@ export type RlInput<M extends PolicyModel> = RlRunInput & PolicySource<M>;
 /** How a run ended. */
 export interface RlResult {
   /** Why it ended; `early`: validations stopped getting better. */
-  stopped: TrainingEnd<RlState>["stopped"];
+  stopped: Stopped;
   /** Steps of the whole run. */
   steps: number;
   /** Seconds of the whole run, resumed parts included. */

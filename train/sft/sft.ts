@@ -5,7 +5,7 @@ import { LossScaling } from "../../models/optimizer/loss_scaling.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
 import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
 import { learningRateAt, type Schedule, scheduleOf } from "../../models/optimizer/schedule.ts";
-import { train, type Training, type TrainingEnd, type Validated } from "../../models/training/loop.ts";
+import { type Stopped, train, type Training, type Validated } from "../../models/training/loop.ts";
 import { checkpointFiles, freshTrainerState, loadTrainer, type TrainerState } from "../run/checkpoint.ts";
 import { type DivergenceError, notFinite } from "../run/divergence.ts";
 import { failedBatchFiles } from "../run/failed_batch.ts";
@@ -78,7 +78,7 @@ export interface SftResult {
   /** Optimizer steps of this call, those before a resume not counted. */
   steps: number;
   /** Why training ended; `early`: validations stopped getting better. */
-  stopped: TrainingEnd<TrainerState>["stopped"];
+  stopped: Stopped;
   /** The best validation of the whole run; null where there was none. */
   best: TrainerState["best"];
   /** Training time of the whole run, resumed parts included. */
