@@ -25,7 +25,7 @@ export const task: Task<typeof config> = {
   examples: ["build", "build --mode self-extracting --out /tmp/genrec"],
   config,
   async run({ out, mode, timeLimit, level }, io) {
-    const root = fileURLToPath(new URL("..", import.meta.url));
+    const root = fileURLToPath(new URL("../..", import.meta.url));
     if (!existsSync(join(root, "tasks/main.ts"))) {
       throw new UserError(
         "Cannot build from the single file: run `./genrec build` in a clone of the repository",
@@ -67,15 +67,17 @@ async function bundle(root: string, work: string, signal: AbortSignal): Promise<
   const args = ["bundle", "--quiet", "--output", join(work, "tasks/main.js"), "tasks/main.ts"];
   const { success, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: root, signal }).output();
   if (!success) throw new Error(`deno bundle failed: ${new TextDecoder().decode(stderr)}`);
-  Deno.mkdirSync(join(work, "configs"));
   for (const name of configNames(root)) {
+    Deno.mkdirSync(join(work, "configs", dirname(name)), { recursive: true });
     Deno.copyFileSync(join(root, "configs", name), join(work, "configs", name));
   }
 }
 
 function configNames(root: string): string[] {
   const folder = join(root, "configs");
-  return existsSync(folder) ? readdirSync(folder).filter((name) => /\.(ya?ml|json)$/.test(name)).sort() : [];
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => /\.(ya?ml|json)$/.test(name)).sort();
 }
 
 /** Undefined when `out` is written, else why it is not. */

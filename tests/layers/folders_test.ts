@@ -4,8 +4,8 @@ import { filesIn, TOP } from "./imports.ts";
 
 const MAX_FILES = 17;
 
-/** Paths of all files of the rooms, the tests and the docs. */
-const paths = [...TOP, "tests", "docs"].flatMap((folder) => filesIn(folder, ""));
+/** Paths of all files of the rooms, the presets, the docs and the tests. */
+const paths = [...TOP, "configs", "docs", "tests"].flatMap((folder) => filesIn(folder, ""));
 
 /** Folders with more than {@link MAX_FILES} files, and how many they have. */
 function fullFolders(paths: readonly string[]): string[] {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import { parseArgs } from "../../tasks/_cli/cli.ts";
@@ -8,7 +9,10 @@ import { task as rl } from "../../tasks/rl.ts";
 import { task } from "../../tasks/sft.ts";
 
 const folder = fileURLToPath(new URL("../../configs", import.meta.url));
-const names = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) =>
+  name.endsWith(".yaml")
+)
+  .sort();
 
 Deno.test("every preset of configs/ is one of `genrec sft`, of `rl` where it ends in -rl, or of the task that it begins with", () => {
   for (const name of names) {
@@ -31,7 +35,7 @@ Deno.test("every preset of configs/ is one of `genrec sft`, of `rl` where it end
 Deno.test("configs/ has every dataset at every size, all trained alike", () => {
   for (const dataset of ["industrial", "office", "toys"]) {
     for (const size of ["0.5b", "1.5b", "3b"]) {
-      const file = `${folder}/${dataset}-qwen2.5-${size}.yaml`;
+      const file = `${folder}/qwen2.5/${dataset}-${size}.yaml`;
       const { config } = parseArgs(task, ["--config", file, "--data", "d", "--out", "o"])!;
       const { mode, batchSize, learningRate, numTrainEpochs, warmupSteps, dropout, emaDecay } = config;
       assert.deepEqual(
