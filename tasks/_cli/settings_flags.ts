@@ -12,8 +12,6 @@ interface Setting {
   key: string;
   /** What each owner says of it. */
   descriptions: string[];
-  /** Heading that its first owner gives it; undefined: that of its owners. */
-  group?: string;
   /** Types without defaults, one an owner that differs from those before. */
   types: z.ZodType[];
   /** Default by name of the owner, undefined where it must be given. */
@@ -23,15 +21,13 @@ interface Setting {
 /**
  * The settings of all `parts` as fields of a task's schema. Parts share the names of settings that mean the same but not
  * their defaults, so no flag has one: {@link settingsOf} leaves out what is not given, and the help tells whose setting
- * it is and what it defaults to, unless its own `.meta({ group })` puts it elsewhere. `kind` is what a part is called,
- * such as "method".
+ * it is and what it defaults to. `kind` is what a part is called, such as "method".
  */
 export function settingsFlags(parts: readonly Configurable[], kind: string): Record<string, z.ZodType> {
   const groups = new Map<string, Setting[]>();
   for (const setting of collect(parts).values()) {
     const owners = [...setting.defaults.keys()];
-    const group = setting.group ??
-      `Settings of ${owners.length === parts.length ? `every ${kind}` : owners.join(", ")}`;
+    const group = `Settings of ${owners.length === parts.length ? `every ${kind}` : owners.join(", ")}`;
     groups.set(group, [...groups.get(group) ?? [], setting]);
   }
   // What most parts share comes first.
@@ -106,8 +102,7 @@ function collect(parts: readonly Configurable[]): Map<string, Setting> {
     for (const [key, field] of Object.entries(Config.shape as Record<string, z.ZodType>)) {
       let setting = settings.get(key);
       if (setting === undefined) {
-        const group = field.meta()?.group as string | undefined;
-        setting = { key, descriptions: [], group, types: [], defaults: new Map() };
+        setting = { key, descriptions: [], types: [], defaults: new Map() };
         settings.set(key, setting);
       }
       setting.descriptions.push(field.description ?? "");

@@ -1,8 +1,9 @@
 import { z } from "zod";
+import { grouped } from "../../base/fields.ts";
 import { OBJECTIVES } from "../../train/rl/objectives/by_name.ts";
 import { REWARDS, type WeightedReward } from "../../train/rl/rewards/by_name.ts";
 import type { RewardMethod } from "../../train/rl/rewards/reward.ts";
-import { RlSchema } from "../../train/rl/config.ts";
+import { REWARD_HEADING, RlSchema } from "../../train/rl/config.ts";
 import { type Configurable, ownSettings, settingsFlags } from "../_cli/settings_flags.ts";
 
 /** Names that only the registries know. */
@@ -12,7 +13,7 @@ const isConfigurable = (method: RewardMethod): method is RewardMethod & Configur
   method.Config !== undefined;
 
 /** Settings of single rewards, as flags. */
-export const RewardFlags = settingsFlags(REWARDS.filter(isConfigurable), "reward");
+export const RewardFlags = grouped(REWARD_HEADING, settingsFlags(REWARDS.filter(isConfigurable), "reward"));
 
 /** Rewards with their settings out of all flags. Those of rewards that are not among them are left alone. */
 export function configured(

@@ -7,7 +7,7 @@ import { embedItems, task } from "../../tasks/embed.ts";
 import { type Files, minionerecFiles } from "../data/formats/minionerec/fixture.ts";
 import { filesIn, genrec, withData } from "./genrec.ts";
 
-const decoder = fileURLToPath(new URL("../golden/qwen2_embedding", import.meta.url));
+const decoder = fileURLToPath(new URL("../golden/embedding/qwen2_embedding", import.meta.url));
 const STATIC = ["--dim", "2", "--fields", "title,description"];
 /** Titles that share words: the fixture's own have none in common. */
 const items = {

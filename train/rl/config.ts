@@ -26,9 +26,12 @@ import { objectiveMethod } from "./objectives/by_name.ts";
 
 export type { RlConfig };
 
+/** Heading of what rewards are told, those of their own settings included. */
+export const REWARD_HEADING = "What answers are worth";
+
 /** {@link RlConfig} with its checks and defaults. Rewards bring settings of their own beside these. */
 export const RlSchema = z.strictObject({
-  ...grouped("What answers are worth", {
+  ...grouped(REWARD_HEADING, {
     reward: z.array(z.string()).min(1).default(["rule", "ranking"]).describe(
       "rewards that are added up, by name or .ts file, each with a weight such as ranking:0.5",
     ),

@@ -78,12 +78,6 @@ Deno.test("settingsFlags() tells whose setting it is, under which heading, and w
   );
 });
 
-Deno.test("settingsFlags() leaves a setting under the heading that it brings", () => {
-  const own = z.int().default(1).describe("own").meta({ group: "Here" });
-  const { mine } = settingsFlags([lloyd, { name: "other", Config: z.strictObject({ mine: own }) }], "method");
-  assert.deepEqual(mine.meta(), { description: "own", group: "Here", usually: "1" });
-});
-
 Deno.test("ownSettings() takes no notice of what belongs to others", () => {
   assert.deepEqual(ownSettings(lloyd, parse("--beta", "0.5", "--seed", "7"), "method"), {
     iterations: 25,

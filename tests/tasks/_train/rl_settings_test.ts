@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { configured, RewardFlags } from "../../../tasks/_train/rl_settings.ts";
+import { configured, RewardFlags, RlFlags } from "../../../tasks/_train/rl_settings.ts";
 import { parseRewards } from "../../../train/rl/rewards/by_name.ts";
 
 Deno.test("rewards get their own settings as they were written, lists as lists", () => {
@@ -20,4 +20,13 @@ Deno.test("what no reward of the list has is left alone, and what is not said is
   const [rule, collaborative] = configured(parseRewards(["rule", "collaborative"]), { embeddings: "x.npy" });
   assert.deepEqual([rule.config, collaborative.config], [undefined, { collaborative: ["transitions"] }]);
   assert.deepEqual(Object.keys(RewardFlags), ["collaborative", "embeddings"]);
+});
+
+Deno.test("settings of rewards stand in the help where --reward does, with their defaults", () => {
+  const { collaborative } = RewardFlags;
+  assert.deepEqual(collaborative.meta(), {
+    description: "scorers of the reward collaborative: transitions, and run directories of baselines",
+    group: RlFlags.shape.reward.meta()!.group,
+    usually: "transitions",
+  });
 });

@@ -42,7 +42,7 @@ export const collaborative: RewardMethod<CollaborativeRewardConfig> = {
   Config: z.strictObject({
     collaborative: z.array(z.string()).min(1).default(["transitions"]).describe(
       "scorers of the reward collaborative: transitions, and run directories of baselines",
-    ).meta({ group: "What answers are worth" }),
+    ),
   }),
   async create(context, { collaborative: sources }) {
     const scorers: ItemScorer[] = [];

@@ -22,9 +22,7 @@ export const semantic: RewardMethod<SemanticConfig> = {
   name: "semantic",
   summary: "cosine of item embeddings to the nearest target",
   Config: z.strictObject({
-    embeddings: z.string().default("").describe("item embeddings, .npy, of the reward semantic").meta({
-      group: "What answers are worth",
-    }),
+    embeddings: z.string().default("").describe("item embeddings, .npy, of the reward semantic"),
   }),
   files: ({ embeddings }) => embeddings === "" ? [] : [embeddings],
   async create({ dataset }, { embeddings: path }) {
