@@ -83,7 +83,7 @@ Deno.test("evaluate refuses what is no run, or has no such checkpoint", async ()
       dir,
       "evaluate --run data --out eval",
       1,
-      /Cannot open data as a run: it has no config\.json, but .*Expected a run directory of `genrec sft`.*sasrec/,
+      /Cannot open data as a run: it has no config\.json, but .*Expected .*sasrec.*`genrec sft`/,
     );
     await refuses(
       dir,

@@ -28,7 +28,7 @@ export const USUAL_MAX_HISTORY = 10;
 /** One model by itself: a checkpoint folder of a run, or a Hugging Face directory. */
 export const modelDirectory: RunKind = {
   name: "model directory",
-  summary: "a checkpoint folder of such a run, or a Hugging Face directory of a model",
+  summary: "a checkpoint folder of a run, or a Hugging Face directory of a model",
   matches: (folder) => isModel(folder) && !baselineRun.matches(folder),
   open: async (folder, options) => new SidRecommender(await openModelDirectory(folder, options), options),
   openSids: openModelDirectory,

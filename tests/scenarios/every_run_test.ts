@@ -1,0 +1,320 @@
+// Every kind of run that a task trains, tiny and on one shop, serves every command that takes a run.
+import assert from "node:assert/strict";
+import { cpSync, existsSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { z } from "zod";
+import { writeNpy } from "../../base/npy.ts";
+import { UserError } from "../../base/user_error.ts";
+import { parseArgs, type Task } from "../../tasks/_cli/cli.ts";
+import { task as baseline } from "../../tasks/baseline.ts";
+import { task as compare } from "../../tasks/compare.ts";
+import { task as etegrec } from "../../tasks/etegrec.ts";
+import { task as evaluate } from "../../tasks/evaluate.ts";
+import { task as recommend } from "../../tasks/recommend.ts";
+import { task as rl } from "../../tasks/rl.ts";
+import { Device } from "../../kernels/gpu/device.ts";
+import { openRun } from "../../train/runs/open_run.ts";
+import { TINY_FLAGS } from "../tasks/etegrec_toys.ts";
+import { genrec } from "../tasks/genrec.ts";
+import { USERS, withSevenUsers } from "../tasks/seven_users.ts";
+import { collector } from "./text_shop.ts";
+
+const ITEMS = ("--hidden-size 8 --num-train-epochs 1 --tokens-per-batch 32 --max-length 8").split(" ");
+const BLOCKS = [...ITEMS, ..."--num-hidden-layers 1 --num-attention-heads 1".split(" ")];
+const PAIRS = ("--d-model 8 --d-kv 4 --d-ff 8 --num-layers 1 --num-decoder-layers 1 --num-heads 2 " +
+  "--num-train-epochs 1 --tokens-per-batch 32 --eval-beams 4 --max-history 3").split(" ");
+const BASELINES: Record<string, string[]> = {
+  popularity: [],
+  repeat: [],
+  markov: [],
+  transitions: [],
+  sasrec: BLOCKS,
+  gru4rec: ITEMS,
+  caser: ITEMS,
+  hstu: BLOCKS,
+  tiger: PAIRS,
+};
+
+interface Run {
+  /** Folder to name with `--run`. */
+  name: string;
+  kind: string;
+  writesSids: boolean;
+  /** Flags that it needs. */
+  flags?: string[];
+  /** Whether it is the first of its code path, on which everything is tried. */
+  isFirst?: boolean;
+}
+
+const RUNS: Run[] = [
+  ...Object.keys(BASELINES).map((name) => ({
+    name,
+    kind: name === "tiger" ? "SID run" : "baseline run",
+    writesSids: name === "tiger",
+    isFirst: ["popularity", "sasrec", "tiger"].includes(name),
+  })),
+  { name: "run", kind: "SID run", writesSids: true, isFirst: true },
+  { name: "rl", kind: "SID run", writesSids: true },
+  { name: "etegrec/joint", kind: "SID run", writesSids: true },
+  { name: "etegrec", kind: "SID run", writesSids: true },
+  { name: "sasrec/checkpoints/step-1", kind: "baseline run", writesSids: false },
+  { name: "run/checkpoints/step-1", kind: "model directory", writesSids: true },
+  {
+    name: "hf",
+    kind: "model directory",
+    writesSids: true,
+    flags: ["--data", "data", "--sids", "run/index.json"],
+    isFirst: true,
+  },
+];
+
+/** Flags whose values are paths in the shop's folder. */
+const PATHS = ["--run", "--data", "--sids", "--out", "--file", "--merge", "--embeddings"];
+
+/** Runs a task with command line words in this process, paths in `dir`; what it said. */
+async function command<S extends z.ZodObject>(
+  dir: string,
+  task: Task<S>,
+  words: string[],
+): Promise<string[]> {
+  const { io, lines } = collector();
+  const isPath = (word: string, i: number) => PATHS.includes(words[i - 1]) && word !== "synthetic";
+  const paths = words.map((word, i) => isPath(word, i) ? join(dir, word) : word);
+  await task.run(parseArgs(task, paths)!.config, io);
+  return lines;
+}
+
+let trained: Promise<string> | undefined;
+
+/** A folder with `data/` and all runs; tests write into folders of their own. */
+async function shop(): Promise<string> {
+  return await (trained ??= train());
+}
+
+async function train(): Promise<string> {
+  const dir = await Deno.makeTempDir();
+  addEventListener("unload", () => Deno.removeSync(dir, { recursive: true }));
+  await withSevenUsers((source) => Promise.resolve(cpSync(source, dir, { recursive: true })));
+  const config = join(dir, "run/config.json");
+  const settings = JSON.parse(await Deno.readTextFile(config));
+  await Deno.writeTextFile(config, JSON.stringify({ ...settings, data: join(dir, "data") }));
+  for (const [model, flags] of Object.entries(BASELINES)) {
+    const words = ["--model", model, "--data", "data", "--out", model, "--evaluate", "test", "--beams", "3"];
+    await command(dir, baseline, [...words, ...flags]);
+  }
+  await command(dir, rl, [
+    ..."--run run --out rl --max-steps 1 --num-generations 3 --prompts-per-step 2 --eval-samples 1".split(
+      " ",
+    ),
+    ..."--tokens-per-batch 64 --eval-steps 1".split(" "),
+  ]);
+  await Deno.writeFile(join(dir, "text.npy"), writeNpy([4, 2], Float32Array.of(4, 0, 1, 3, 1, 0, 4, 3)));
+  await command(dir, etegrec, [
+    ..."--data data --embeddings text.npy --out etegrec --evaluate test --beams 10".split(" "),
+    ...TINY_FLAGS,
+    ..."--frozen-epochs 0 --finetune-epochs 0".split(" "),
+  ]);
+  cpSync(join(dir, "run/checkpoints/step-1"), join(dir, "hf"), { recursive: true });
+  cpSync(join(dir, "run/vocabulary.json"), join(dir, "hf/vocabulary.json"));
+  return dir;
+}
+
+const read = (...path: string[]) => Deno.readTextFile(join(...path));
+const metricsOf = async (...folder: string[]) => JSON.parse(await read(...folder, "metrics.json"));
+
+/** Metrics without times. */
+function untimed(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value, (key, part) => key === "secondsPerUser" ? undefined : part));
+}
+
+let device: Promise<Device> | undefined;
+
+for (const { name, kind, writesSids, flags = [], isFirst = false } of RUNS) {
+  const label = name.replaceAll("/", "-");
+  const out = (part: string) => `eval/${label}/${part}`;
+  const run = ["--run", name, ...flags, "--beams", "3"];
+  const more = "--mixture 0.3 --baselines --format minionerec".split(" ");
+
+  Deno.test(`${name}: evaluate reports the model, its mixture and baselines, and writes other projects' files`, async () => {
+    const dir = await shop();
+    const said = await command(dir, evaluate, [...run, ...more, "--out", out("whole")]);
+    const whole = await metricsOf(dir, out("whole"));
+    assert.deepEqual([whole.users, Object.keys(whole.hr), whole.lists], [
+      USERS,
+      ["1", "3"],
+      writesSids ? "sids" : "items",
+    ]);
+    assert.deepEqual([whole.mixture.users, Object.keys(whole.baselines)], [
+      USERS,
+      ["popularity", "repeat recent", "transitions"],
+    ]);
+    assert.ok(said.some((line) => line.startsWith("model + 0.3 transitions")), said.join("\n"));
+    const results = JSON.parse(await read(dir, out("whole"), "minionerec/final_result.json"));
+    assert.equal(results.length, USERS);
+  });
+
+  if (isFirst) {
+    Deno.test(`${name}: evaluate in shards, and resumed after it was killed, says the same`, async () => {
+      const dir = await shop();
+      const whole = untimed(await metricsOf(dir, out("whole")));
+      const rows = await read(dir, out("whole"), "predictions.jsonl");
+      for (const shard of ["0/2", "1/2"]) {
+        await command(dir, evaluate, [...run, "--shard", shard, "--out", out(shard[0])]);
+      }
+      const shards = ["--merge", out("0"), "--merge", out("1")];
+      await command(dir, evaluate, [...shards, ...more, "--out", out("merged")]);
+      assert.deepEqual(untimed(await metricsOf(dir, out("merged"))), whole);
+      assert.equal(await read(dir, out("merged"), "predictions.jsonl"), rows);
+
+      // As one that was killed in its fourth row.
+      const stopped = join(dir, out("stopped"));
+      await Deno.mkdir(stopped);
+      const third = rows.split("\n").slice(0, 3).join("\n").length + 1;
+      await Deno.writeTextFile(join(stopped, "predictions.jsonl.partial"), rows.slice(0, third + 9));
+      await Deno.copyFile(join(dir, out("whole"), "metrics.json"), join(stopped, "evaluation.json"));
+      const resumed = await command(dir, evaluate, [...run, ...more, "--resume", "--out", out("stopped")]);
+      assert.match(resumed[0], /^3 of 7 users are there from before/);
+      assert.equal(await read(stopped, "predictions.jsonl"), rows);
+      assert.deepEqual(untimed(await metricsOf(stopped)), whole);
+    });
+  }
+
+  Deno.test(`${name}: recommend lists what it ranks, without what was seen, and of a category`, async () => {
+    const dir = await shop();
+    await Deno.writeTextFile(join(dir, "ann.jsonl"), '{"user": "ann", "history": [1, 3]}\n');
+    const items = async (words: string[]) => {
+      const lists = `lists-${label}.jsonl`;
+      const places = ["--run", name, ...flags, "--file", "ann.jsonl", "--out", lists];
+      await command(dir, recommend, [...places, ...words]);
+      const { recommendations } = JSON.parse(await read(dir, lists));
+      assert.ok(recommendations.every(({ sid }: { sid?: string }) => (sid !== undefined) === writesSids));
+      return recommendations.map(({ item }: { item: number }) => item);
+    };
+    const unseen = await items(["--top", "4", "--exclude-seen"]);
+    assert.deepEqual(unseen.toSorted(), [0, 2]);
+    if (!isFirst) return;
+    assert.deepEqual(await items(["--category", "Rulers"]), [2]);
+    const lines = await command(dir, recommend, ["--run", name, ...flags, "--history", "1,3", "--top", "4"]);
+    const expected = writesSids ? /scores are log-prob[^]*item +SID/ : /within the list[^]*item +score/;
+    assert.match(lines.join("\n"), expected);
+    const all = lines.slice(-4).map((line) => Number(line.trim().split(/ +/)[1]));
+    assert.deepEqual(all.filter((item) => item % 2 === 0), unseen);
+  });
+
+  Deno.test(`${name}: openRun() tells what it is, and lists alike in batches and alone`, async () => {
+    const dir = await shop();
+    const [, data, , sids] = flags;
+    const given = data ? { data: join(dir, data), sids: join(dir, sids) } : {};
+    const recommender = await openRun(join(dir, name), { ...given, device: () => device ??= Device.open() });
+    const { catalogue, provenance, settings, scoreUnit, search } = recommender;
+    assert.deepEqual([provenance.kind, catalogue.items.length, catalogue.names.length], [kind, 4, 4]);
+    assert.deepEqual([catalogue.sids, search, scoreUnit === "log-probability"].map(Boolean), [
+      writesSids,
+      writesSids,
+      writesSids,
+    ]);
+    assert.equal(provenance.manifest === undefined, name === "hf");
+    assert.equal("data" in settings, name !== "hf");
+    const requests = [{ history: [1, 3] }, { history: [0], excluded: new Set([2, 3]) }];
+    const options = { k: 2, allowed: [0, 1, 3] };
+    const lists = await recommender.recommend(requests, options);
+    const alone = [];
+    for (const request of requests) alone.push(...await recommender.recommend([request], options));
+    const itemsOf = (found: typeof lists) => found.map((list) => list.flatMap(({ items }) => items));
+    assert.deepEqual(itemsOf(lists), itemsOf(alone));
+    assert.ok(!itemsOf(lists)[0].includes(2));
+    assert.deepEqual(itemsOf(lists)[1].toSorted(), [0, 1]);
+    assert.ok(lists.every((list) => list.every(({ score }, i) => i === 0 || score <= list[i - 1].score)));
+    assert.ok(await recommender.batchSize(options) >= 1);
+    await assert.rejects(recommender.recommend(requests, { k: 0 }), RangeError);
+    recommender.destroy();
+  });
+}
+
+Deno.test("baseline --evaluate and evaluate --run give the same rows and figures", async () => {
+  const dir = await shop();
+  for (const model of Object.keys(BASELINES)) {
+    const [own, again] = [join(dir, model, "eval-test"), join(dir, "eval", model, "whole")];
+    assert.equal(await read(own, "predictions.jsonl"), await read(again, "predictions.jsonl"), model);
+    const { mixture: _, baselines: __, ...figures } = await metricsOf(again);
+    assert.deepEqual(untimed(await metricsOf(own)), untimed(figures), model);
+    assert.equal(figures.model, model);
+  }
+});
+
+Deno.test("compare tests every kind of run against another", async () => {
+  const dir = await shop();
+  const groups = RUNS.flatMap(({ name }) => {
+    const label = name.replaceAll("/", "-");
+    return existsSync(join(dir, "eval", label))
+      ? ["--group", `${label}=${join(dir, "eval", label, "whole")}`]
+      : [];
+  });
+  assert.equal(groups.length, 2 * RUNS.length, "the tests above wrote the evaluations");
+  const words = ["--baseline", "popularity", "--ks", "1,3", "--out", "compare"];
+  await command(dir, compare, [...groups, ...words]);
+  const { systems } = JSON.parse(await read(dir, "compare/compare.json"));
+  assert.deepEqual(systems.length, RUNS.length);
+});
+
+Deno.test("evaluate and recommend serve a run of a baseline through the command line, --json and --shards too", async () => {
+  const dir = await shop();
+  const words = "evaluate --run sasrec --beams 3 --shards 2 --mixture 0.3 --out processes --json".split(" ");
+  const evaluated = await genrec(dir, words);
+  assert.equal(evaluated.code, 0, evaluated.stderr);
+  const { users, model, mixture } = JSON.parse(evaluated.stdout);
+  assert.deepEqual([users, model, mixture.weight], [USERS, "sasrec", 0.3]);
+  const listed = await genrec(dir, "recommend --run sasrec --history 1,3 --exclude-seen --json".split(" "));
+  assert.equal(listed.code, 0, listed.stderr);
+  const { history, recommendations } = JSON.parse(listed.stdout);
+  assert.deepEqual([history.length, recommendations.length, Object.keys(recommendations[0])], [
+    2,
+    2,
+    ["item", "title", "score"],
+  ]);
+});
+
+Deno.test("openRun() says of other folders what they are and what there is", async () => {
+  const dir = await shop();
+  await Deno.mkdir(join(dir, "sids"), { recursive: true });
+  await Deno.writeTextFile(join(dir, "sids/sid.json"), "{}");
+  await Deno.mkdir(join(dir, "odd"), { recursive: true });
+  await Deno.writeTextFile(join(dir, "odd/config.json"), '{"colour": "red"}');
+  const cases: [name: string, message: RegExp, flags?: string[]][] = [
+    [
+      "data",
+      /data as a run: it has no config\.json, but index\.json, .*Expected .*sasrec.*; a run directory of `genrec sft`/,
+    ],
+    ["odd", /odd as a run: its config\.json has colour\. Expected/],
+    [
+      "sids",
+      /sids: it holds SIDs of `genrec sid`, which name items and rank none\. Train a model .*genrec sft/,
+    ],
+    ["etegrec/tokenizer", /tokenizer stage of `genrec etegrec`, which codes items\. Name a stage after it/],
+    ["text.npy", /text\.npy: .*[Nn]ot a directory/],
+    ["nowhere", /nowhere: there is no such folder/],
+    ["sasrec", /Cannot use --unconstrained with .*sasrec: its model scores items/, ["--unconstrained"]],
+    ["sasrec", /Cannot use --normalisation with .*sasrec/, ["--normalisation", "vocab"]],
+    ["sasrec", /checkpoint step-9 of run .*sasrec: it has step-1/, ["--checkpoint", "step-9"]],
+    ["sasrec", /sasrec with synthetic: it was trained on 4 items, the dataset has 600/, [
+      "--data",
+      "synthetic",
+    ]],
+    ["run", /--unconstrained: its model has no table for each level/, ["--unconstrained"]],
+  ];
+  for (const [name, message, flags = []] of cases) {
+    const words = ["--run", name, ...flags, "--out", "refused"];
+    await assert.rejects(command(dir, evaluate, words), (error: Error) => {
+      assert.ok(error instanceof UserError, `${error.stack}`);
+      assert.match(error.message, message);
+      return true;
+    });
+    assert.ok(!existsSync(join(dir, "refused")), basename(name));
+  }
+  const further = ["--run", "sasrec", "--out", "rl-of-items", "--max-steps", "1"];
+  await assert.rejects(
+    command(dir, rl, further),
+    (error: Error) =>
+      error instanceof UserError && /sasrec: it is a baseline run that writes no SIDs/.test(error.message),
+  );
+});
