@@ -1,4 +1,4 @@
-import type { Corpus, CorpusSample } from "./corpus.ts";
+import type { Corpus, CorpusSample, Interactions } from "./corpus.ts";
 import { type Split, splits } from "./dataset.ts";
 
 /** A figure for each split. */
@@ -16,6 +16,10 @@ export interface DatasetStatistics extends BySplit {
   density: number;
   /** First and last time in the log, UTC. */
   period?: { from: string; to: string };
+  /** Share of interactions in the same second as their user's one before, 0 where no times are known. */
+  sameSecond: number;
+  /** Interactions with the user, item and second of an earlier one; without times none are told. */
+  repeatedInteractions: number;
   /** Items in the history of a sample, over all splits. */
   meanHistory: number;
   /** The same as a distribution. */
@@ -78,6 +82,7 @@ export function statisticsOf(corpus: Corpus): DatasetStatistics {
     ...bySplit((split) => samples[split].length),
     density: interactions.users.length / (users.length * items.length || 1),
     ...period(interactions.times),
+    ...ties(interactions),
     meanHistory: lengths.reduce((sum, length) => sum + length, 0) / (lengths.length || 1),
     /** The same as a distribution. */
     historyQuantiles: {
@@ -118,6 +123,21 @@ function period(times: Float64Array | undefined): Pick<DatasetStatistics, "perio
   if (from > to) return {};
   const text = (seconds: number) => new Date(seconds * 1000).toISOString();
   return { period: { from: text(from), to: text(to) } };
+}
+
+function ties(
+  { users, items, times }: Interactions,
+): Pick<DatasetStatistics, "sameSecond" | "repeatedInteractions"> {
+  let tied = 0, repeated = 0;
+  const bought = new Set<number>();
+  for (let row = 0; times !== undefined && row < users.length; row++) {
+    const isTied = row > 0 && users[row] === users[row - 1] && times[row] === times[row - 1];
+    if (isTied) tied++;
+    else bought.clear();
+    if (isTied && bought.has(items[row])) repeated++;
+    bought.add(items[row]);
+  }
+  return { sameSecond: tied / (users.length || 1), repeatedInteractions: repeated };
 }
 
 function sidStatistics(sids: readonly (readonly string[])[]): SidStatistics {

@@ -41,6 +41,7 @@ async function build(flags: Omit<Config, "check">, io: TaskIO): Promise<void> {
   if (io.json) return console.log(JSON.stringify(manifest, null, 2));
   const { statistics, coverage, badLines, files } = manifest;
   for (const [what, bad] of Object.entries(badLines)) printBadLines(what, bad, io);
+  for (const note of manifest.notes) io.log(note.startsWith("Warning: ") ? note : `Note: ${note}`);
   for (const line of tableLines(statisticsRows(statistics), [0, 1])) io.log(line);
   const shares = Object.entries(coverage).map(([field, count]) =>
     `${field} ${share(count / statistics.items)}`

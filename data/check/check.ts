@@ -2,6 +2,7 @@ import type { Corpus } from "../corpus.ts";
 import { splits } from "../dataset.ts";
 import { findFormat } from "../formats/load.ts";
 import { type DatasetStatistics, statisticsOf } from "../statistics.ts";
+import { percent } from "../../base/round.ts";
 import { UserError } from "../../base/user_error.ts";
 import { checkCatalogue } from "./catalogue.ts";
 import { Findings } from "./findings.ts";
@@ -76,13 +77,20 @@ function report(format: string, { first, count }: Faults, findings: string[], no
   return { format, problems, problemCount: count + findings.length, notes };
 }
 
-function notesOn(corpus: Corpus, { unusedItems, untitledItems, sids }: DatasetStatistics): string[] {
+function notesOn(corpus: Corpus, statistics: DatasetStatistics): string[] {
   const { items, samples, unread } = corpus;
+  const { unusedItems, untitledItems, sids, sameSecond, repeatedInteractions } = statistics;
   const lengths = Object.keys(sids?.lengths ?? {});
   return [
     ...splits.filter((split) => samples[split].length === 0).map((split) => `no ${split} samples`),
     ...(untitledItems === items.length ? ["no item has a title"] : []),
     ...(unusedItems > 0 ? [`${unusedItems} items have no interaction`] : []),
+    ...(sameSecond > 0
+      ? [`same second as the one before: ${percent(sameSecond)} of interactions, in the order of the files`]
+      : []),
+    ...(repeatedInteractions > 0
+      ? [`${repeatedInteractions} interactions repeat the user, item and second of an earlier one`]
+      : []),
     ...(sids && sids.collidingItems > 0 ? [`${sids.collidingItems} items share their SID with another`] : []),
     ...(lengths.length > 1 ? [`SIDs have ${lengths.join(" or ")} tokens`] : []),
     ...unread.map((what) => `not in the dataset: ${what}`),

@@ -13,6 +13,9 @@ import { type Coverage, coverageOf, defineTextFunctions, loadCatalogue, loadTitl
 import { loadReviews } from "./load_reviews.ts";
 import { makeLog, numberLog } from "./log.ts";
 import { type Plan, planOf } from "./plan.ts";
+import { PERIOD } from "./read/time_form.ts";
+import type { ReviewTable } from "./source.ts";
+import { decideTies, handleRepeats } from "./ties.ts";
 import { makeSamples } from "./make_samples.ts";
 import { day, selectLog, type Step } from "./select_log.ts";
 import { sql } from "./read/sql.ts";
@@ -29,6 +32,10 @@ export interface DatasetManifest extends z.output<typeof DatasetJson> {
   coverage: Coverage;
   /** Lines left out of the two kinds of input. */
   badLines: { reviews: BadLines; meta: BadLines };
+  /** How times were written; absent where there are none. */
+  timeForm?: string;
+  /** What the user should know of the data. */
+  notes: string[];
   /** Switches that were on. */
   parity: readonly Parity[];
 }
@@ -84,20 +91,25 @@ async function build(
 ): Promise<DatasetManifest> {
   const { source, items, texts } = plan;
   await defineTextFunctions(engine, texts);
-  const reviews = await loadReviews(engine, plan.reviews.files, plan.reviews.table);
+  const { encoding } = config;
+  const reviews = await loadReviews(engine, plan.reviews.files, plan.reviews.table, encoding);
   // Before bad lines are looked for: a torn gzip file ends in one, and that is not what is wrong with it.
   const hashes = await inputs;
   const badReviews = await findBadLines(engine, reviews);
   checkBadLines(badReviews, config.maxBadLines, "reviews");
   const steps: Step[] = [await rawStep(engine)];
   log(stepLine(steps[0]));
-  const badMeta = await loadTitles(engine, items, texts);
-  checkBadLines(badMeta, config.maxBadLines, "items");
-  await makeLog(engine);
+  const titles = await loadTitles(engine, items, texts);
+  checkBadLines(titles.bad, config.maxBadLines, "items");
+  steps.push(...await makeLog(engine, steps[0].reviews));
+  const repeats = await handleRepeats(engine, config.dropRepeats);
+  steps.push(...repeats.steps);
+  for (const step of steps.slice(1)) log(stepLine(step));
   const selected = await selectLog(engine, plan.selection, (step) => log(stepLine(step)));
   steps.push(...selected.steps);
-  await numberLog(engine);
-  await loadCatalogue(engine, items);
+  const ties = await decideTies(engine, plan.ties);
+  await numberLog(engine, ties);
+  await loadCatalogue(engine, items, titles.raw);
   const coverage = await coverageOf(engine);
   await engine.run(sql`CREATE TABLE user_table AS
     SELECT number AS "user", id, CAST(NULL AS VARCHAR) AS attributes FROM users ORDER BY number`);
@@ -121,7 +133,12 @@ async function build(
     steps,
     statistics,
     coverage,
-    badLines: { reviews: badReviews, meta: badMeta },
+    badLines: { reviews: badReviews, meta: titles.bad },
+    ...reviews.timeForm !== undefined && { timeForm: reviews.timeForm },
+    notes: [
+      ...timeNotes(plan.reviews.table, reviews.timeForm, statistics),
+      ...[repeats.note, ties.note].filter((note) => note !== undefined),
+    ],
     parity: config.parity,
   };
 }
@@ -161,10 +178,28 @@ async function hashAll(files: readonly string[], signal: AbortSignal): Promise<R
 
 async function rawStep(engine: Engine): Promise<Step> {
   const good = sql`FROM reviews WHERE problem IS NULL`;
-  const step = await engine.row<Omit<Step, "step">>(sql`
+  const step = await engine.row<Omit<Step, "step" | "lost">>(sql`
     SELECT count(*) AS reviews, count(DISTINCT "user") AS users, count(DISTINCT item) AS items ${good}`);
   if (step.reviews === 0) throw new UserError(`Cannot make a dataset: the files of --reviews hold no review`);
-  return { step: "read", ...step };
+  return { step: "read", ...step, lost: 0 };
+}
+
+/** How times were read where that was found out, and whether they can be meant. */
+function timeNotes(
+  { time }: ReviewTable,
+  form: string | undefined,
+  { period }: Pick<Statistics, "period">,
+): string[] {
+  if (time === undefined || form === undefined || period === undefined) return [];
+  const [from, to] = [period.from, period.to].map((instant) => instant.slice(0, 10));
+  const read = `times in ${time.column} read as ${form}, from ${from} to ${to}`;
+  const seconds = [period.from, period.to].map((instant) => Date.parse(instant) / 1000);
+  if (seconds[0] < PERIOD.from || seconds[1] > PERIOD.to) {
+    return [
+      `Warning: ${read}: check that they are written so (only their order and --start and --end depend on it)`,
+    ];
+  }
+  return time.unit === "auto" || time.unit === "text" ? [read] : [];
 }
 
 function stepLine({ step, reviews, users, items }: Step): string {

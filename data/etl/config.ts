@@ -2,7 +2,9 @@ import { z } from "zod";
 import { SPLIT_KINDS } from "../corpus.ts";
 import { TITLE_FILTERS } from "./read/clean_text.ts";
 import { SOURCES } from "./by_name.ts";
-import { TIME_UNITS } from "./source.ts";
+import { TIE_RULES } from "./ties.ts";
+import { encodingNamed } from "./read/text_lines.ts";
+import { TIME_UNITS } from "./read/time_form.ts";
 import { parseDate } from "./time_window.ts";
 
 /** What MiniOneRec does where this program does better: for figures that are compared with published ones. */
@@ -20,7 +22,10 @@ export const ColumnFlags = {
   user: column("the user"),
   item: column("the item"),
   time: column("the time"),
-  timeUnit: z.enum(TIME_UNITS).default("auto").describe("generic: how times are written"),
+  timeUnit: z.enum(TIME_UNITS).default("auto").describe(
+    "generic: how times are written; auto finds it out, one form for the whole column",
+  ),
+  timeFormat: z.string().default("").describe("generic: strptime format of times, such as %d.%m.%Y %H:%M"),
   rating: column("the rating"),
   metaItem: column("the item in --meta, where it is not that of --item"),
   title: column("the item's title, in --meta, else in --reviews"),
@@ -59,7 +64,18 @@ export const EtlConfig = z.strictObject({
   split: z.enum(SPLIT_KINDS).default("time").describe(
     "time: all samples by time, 8:1:1; leave-one-out: a user's last is test, the one before valid",
   ),
+  ties: z.enum(TIE_RULES).default("auto").describe(
+    "order of one user's events at the same time: file as they stand; shuffle by a seeded hash of user and item; auto as " +
+      "the file, but shuffle where its order follows from the items:",
+  ),
+  seed: z.int().default(42).describe("seed of --ties shuffle"),
+  dropRepeats: z.boolean().default(false).describe(
+    "leave out lines that repeat the user, item and time of an earlier one",
+  ),
   allowEmpty: z.boolean().default(false).describe("accept an empty valid or test split"),
+  encoding: z.string().default("auto").refine(isEncoding, {
+    error: "expected an encoding such as utf-8, windows-1252, utf-16le or gb18030",
+  }).describe("encoding of text files; auto is that of their byte order mark, else UTF-8"),
   maxBadLines: z.int().min(0).default(0).describe(
     "lines that may be left out as unreadable; all are counted",
   ),
@@ -76,6 +92,14 @@ export const EtlConfig = z.strictObject({
   threads: z.int().min(0).default(0).describe("threads of DuckDB; 0 is one a core"),
 });
 export type EtlConfig = z.output<typeof EtlConfig>;
+
+function isEncoding(label: string): boolean {
+  try {
+    return label === "auto" || encodingNamed(label) !== "";
+  } catch {
+    return false;
+  }
+}
 
 function isDate(text: string): boolean {
   try {

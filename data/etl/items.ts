@@ -9,10 +9,12 @@ import {
   type TitleRules,
 } from "./read/clean_text.ts";
 import type { Engine } from "./read/engine.ts";
+import { loadWhole } from "./load_reviews.ts";
+import { LINE } from "./read/plain_file.ts";
 import { literalToJson } from "./read/python_literal.ts";
-import { numberedLines, tableQuery } from "./read/table_query.ts";
+import { RawTable } from "./read/raw_table.ts";
 import type { ItemTable } from "./source.ts";
-import { type Sql, sql } from "./read/sql.ts";
+import { name, type Sql, sql } from "./read/sql.ts";
 
 /** How the texts of items are cleaned. */
 export interface TextRules extends TitleRules {
@@ -24,11 +26,17 @@ export interface TextRules extends TitleRules {
 export interface ItemFiles {
   files: readonly string[];
   table: ItemTable;
+  /** Label of the Encoding standard, or `auto`. */
+  encoding: string;
 }
 
 /** Gives SQL the functions of texts that the queries here use. */
 export async function defineTextFunctions(engine: Engine, rules: TextRules): Promise<void> {
-  await engine.define("literal_json", 1, (line) => line === null ? null : literalToJson(line));
+  await engine.define("list_json", 1, (cell) => {
+    if (cell === null) return null;
+    const list = cell.trimEnd().endsWith("]") ? literalToJson(cell) : null;
+    return list ?? JSON.stringify(cell);
+  });
   await engine.define("clean_title", 1, (json) => {
     const raw = textsIn(json)[0];
     return raw === undefined ? null : cleanTitle(raw, rules);
@@ -42,37 +50,42 @@ export async function defineTextFunctions(engine: Engine, rules: TextRules): Pro
   );
 }
 
+/** The titles that were found, and what was wrong with the files. */
+export interface LoadedTitles {
+  bad: BadLines;
+  /** The files, to be read again; absent where there are none. */
+  raw?: RawTable;
+}
+
 /**
- * Makes table `titles` (id, title VARCHAR; line BIGINT, place in the files) of the items that may stay: of several lines
- * with one id the last with a title. Without files every reviewed item stays, under its id.
+ * Makes tables `titles` (id, title VARCHAR; line BIGINT, place in the files) of the items that may stay, of several lines
+ * with one id the last with a title, and `known_items` (id) of all that the files name. Without files every reviewed item
+ * stays, under its id.
  */
 export async function loadTitles(
   engine: Engine,
   items: ItemFiles | undefined,
   rules: TextRules,
-): Promise<BadLines> {
+): Promise<LoadedTitles> {
   if (items === undefined) {
     await engine.run(sql`CREATE TABLE titles AS
       SELECT DISTINCT item AS id, item AS title, CAST(NULL AS BIGINT) AS line FROM reviews WHERE problem IS NULL`);
-    return { count: 0, first: [] };
+    await engine.run(sql`CREATE TABLE known_items AS SELECT id FROM titles`);
+    return { bad: { count: 0, first: [] } };
   }
-  const { files, table } = items;
-  const rejects = table.format.kind === "csv" ? "item_rejects" : undefined;
-  const query = async (files: readonly string[], rejects?: string) => {
-    const lines = await itemLines(engine, { files, table }, rejects);
-    return sql`SELECT ${table.id} AS id, ${table.title} AS raw_title,
+  const { files, table, encoding } = items;
+  const raw = await RawTable.open(engine, { files, ...table, as: "JSON", encoding });
+  const query = (lines: Sql) =>
+    sql`SELECT nfc_normalize(${table.id}) AS id, ${table.title} AS raw_title, ${name(LINE)},
       CASE WHEN coalesce(${table.id}, '') = '' THEN 'no id of the item' END AS problem FROM (${lines})`;
-  };
-  await engine.run(sql`CREATE TABLE item_lines AS
-    SELECT id, clean_title(raw_title) AS title, problem FROM (${await query(files, rejects)})`);
-  const reread = (file: string) => query([file]);
-  const bad = await findBadLines(engine, {
-    table: "item_lines",
-    files,
-    format: table.format,
-    rejects,
-    reread,
-  });
+  await loadWhole(
+    engine,
+    raw,
+    "item_lines",
+    (lines) => sql`SELECT id, clean_title(raw_title) AS title, problem, ${name(LINE)} FROM (${query(lines)})`,
+  );
+  const bad = await findBadLines(engine, { table: "item_lines", raw, problems: query });
+  await engine.run(sql`CREATE TABLE known_items AS SELECT DISTINCT id FROM item_lines WHERE problem IS NULL`);
   const keepUntitled = rules.filter === "off";
   await engine.run(sql`CREATE TABLE titles AS
     SELECT item_lines.id, coalesce(title, item_lines.id) AS title, line FROM item_lines JOIN (
@@ -83,6 +96,7 @@ export async function loadTitles(
     await engine.run(sql`INSERT INTO titles
       SELECT DISTINCT item, item, CAST(NULL AS BIGINT) FROM reviews
       WHERE problem IS NULL AND item NOT IN (SELECT id FROM titles)`);
+    await engine.run(sql`INSERT INTO known_items SELECT id FROM titles WHERE line IS NULL`);
   }
   await engine.run(sql`DROP TABLE item_lines`);
   const { usable } = await engine.row<{ usable: number }>(sql`SELECT count(*) AS usable FROM titles`);
@@ -92,21 +106,25 @@ export async function loadTitles(
         `Check --dataset and the columns, or use --title-filter off`,
     );
   }
-  return bad;
+  return { bad, raw };
 }
 
 /**
  * Makes table `catalogue`, the columns of items.parquet, for the numbered `items`: reads the files a second time, so that
  * only the texts of items that stay are ever kept.
  */
-export async function loadCatalogue(engine: Engine, items: ItemFiles | undefined): Promise<void> {
+export async function loadCatalogue(
+  engine: Engine,
+  items: ItemFiles | undefined,
+  raw: RawTable | undefined,
+): Promise<void> {
   await engine.run(
     sql`CREATE TABLE kept AS SELECT number AS item, id, title, line FROM items JOIN titles USING (id)`,
   );
   await engine.run(sql`CREATE TABLE catalogue AS
     SELECT kept.item, kept.id, kept.title,
       description, brand, coalesce(categories, []) AS categories, price, features, attributes
-    FROM kept LEFT JOIN (${items === undefined ? NO_DETAILS : await detailQuery(engine, items)}) USING (line)
+    FROM kept LEFT JOIN (${items && raw ? detailQuery(items.table, raw) : NO_DETAILS}) USING (line)
     ORDER BY kept.item`);
   await engine.run(sql`DROP TABLE kept`);
 }
@@ -126,9 +144,9 @@ const NO_DETAILS = sql`SELECT CAST(NULL AS BIGINT) AS line, CAST(NULL AS VARCHAR
   CAST(NULL AS VARCHAR) AS brand, CAST(NULL AS VARCHAR[]) AS categories, CAST(NULL AS DOUBLE) AS price,
   CAST(NULL AS VARCHAR) AS features, CAST(NULL AS VARCHAR) AS attributes`;
 
-async function detailQuery(engine: Engine, items: ItemFiles): Promise<Sql> {
-  const { description, brand, categories, price, features, attributes } = items.table;
-  const lines = numberedLines(await itemLines(engine, items));
+function detailQuery(table: ItemTable, raw: RawTable): Sql {
+  const { description, brand, categories, price, features, attributes } = table;
+  const lines = sql`SELECT row_number() OVER () - 1 AS line, * FROM (${raw.query()})`;
   // Merging into {} drops what is null.
   const merged = sql`json_merge_patch('{}', ${attributes ?? null})`;
   return sql`SELECT line,
@@ -147,8 +165,4 @@ async function detailQuery(engine: Engine, items: ItemFiles): Promise<Sql> {
 function priceOf(text: Sql): Sql {
   const digits = sql`replace(ltrim(trim(${text}), '$'), ',', '')`;
   return sql`CASE WHEN regexp_full_match(${digits}, '\\d+(\\.\\d*)?|\\.\\d+') THEN TRY_CAST(${digits} AS DOUBLE) END`;
-}
-
-function itemLines(engine: Engine, { files, table }: ItemFiles, rejects?: string): Promise<Sql> {
-  return tableQuery(engine, { files, ...table, as: "JSON", rejects });
 }

@@ -17,11 +17,11 @@ export async function makeSamples(engine: Engine, kind: SplitKind, maxHistory: n
   // Offsets into the walk need no window over users: what reaches back beyond the user's first is cut off.
   const before = Array.from({ length: maxHistory }, (_, i) => sql`lag(item, ${maxHistory - i}) OVER ()`);
   const windows = sql`
-    SELECT rowid AS place, "user", item, time, [${commas(before)}] AS before FROM interactions`;
+    SELECT rowid AS place, "user", item, time, fraction, [${commas(before)}] AS before FROM interactions`;
   const samples = sql`
     SELECT "user", before[greatest(1, ${
     maxHistory + 1
-  } - (place - first)):] AS history, item, time, place, first, length
+  } - (place - first)):] AS history, item, time, fraction, place, first, length
     FROM (${windows}) JOIN spans USING ("user") WHERE place > first`;
   const fromEnd = sql`first + length - 1 - place`;
   if (kind === "leave-one-out") {
@@ -32,7 +32,7 @@ export async function makeSamples(engine: Engine, kind: SplitKind, maxHistory: n
     return;
   }
   await engine.run(sql`CREATE TABLE in_order AS
-    SELECT "user", history, item, time FROM (${samples}) ORDER BY time, place`);
+    SELECT "user", history, item, time FROM (${samples}) ORDER BY time, fraction, place`);
   const { total } = await engine.row<{ total: number }>(sql`SELECT count(*) AS total FROM in_order`);
   const trainEnd = Math.floor(0.8 * total);
   const validEnd = Math.floor(0.9 * total);

@@ -5,12 +5,15 @@ import { ColumnFlags, type EtlConfig } from "./config.ts";
 import type { ItemFiles, TextRules } from "./items.ts";
 import type { Selection } from "./select_log.ts";
 import type { RawSource, ReviewTable, SourceOptions } from "./source.ts";
+import type { TieRule } from "./ties.ts";
 import { parseDate, type TimeWindow } from "./time_window.ts";
 
 /** What a build reads and by which rules, all flags resolved. */
 export interface Plan {
   source: RawSource;
   reviews: { files: readonly string[]; table: ReviewTable };
+  /** How ties in time are put in order. */
+  ties: { rule: TieRule; seed: number; keepsFile: boolean };
   /** Absent where items have no titles. */
   items?: ItemFiles;
   texts: TextRules;
@@ -33,6 +36,7 @@ export function planOf(
   return {
     source,
     reviews: { files: reviewFiles, table },
+    ties: { rule: config.ties, seed: config.seed, keepsFile: source.keepsFileOrder === true },
     items: itemFiles(config, source, options, { reviewFiles, metaFiles }),
     texts: {
       filter: titleFilter === "auto" ? source.titleFilter : titleFilter,
@@ -97,7 +101,7 @@ function dashed(key: string): string {
 
 /** Files of items: `--meta`, else the reviews themselves where the source has its items there. */
 function itemFiles(
-  { titleFilter }: EtlConfig,
+  { titleFilter, encoding }: EtlConfig,
   source: RawSource,
   options: SourceOptions,
   { reviewFiles, metaFiles }: { reviewFiles: readonly string[]; metaFiles: readonly string[] },
@@ -114,7 +118,7 @@ function itemFiles(
   if (table === undefined && metaFiles.length > 0) {
     throw new UserError(`Cannot use --meta ${metaFiles[0]} without a column of titles. Name it with --title`);
   }
-  return table && { files, table };
+  return table && { files, table, encoding };
 }
 
 /** How to read files that must all be of one kind. */

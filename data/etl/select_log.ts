@@ -9,6 +9,8 @@ export interface Step {
   reviews: number;
   users: number;
   items: number;
+  /** Reviews that the step before had and this one has not. */
+  lost: number;
 }
 
 /** Least interactions of a user and of an item. */
@@ -40,8 +42,10 @@ export async function selectLog(
   let { window } = selection;
   for (;;) {
     const steps: Step[] = [];
+    let before = await countTable(engine, "log");
     const note = async (label: string) => {
-      const step = await countLog(engine, label);
+      const step = await countLog(engine, "core", label, before);
+      before = step.reviews;
       onStep(step);
       steps.push(step);
       return step;
@@ -56,9 +60,10 @@ export async function selectLog(
     }
     const emptied = steps.findIndex(({ reviews }) => reviews === 0);
     if (emptied >= 0) {
-      const before = steps[emptied - 1]?.reviews ?? (await countTable(engine, "log"));
       throw new UserError(
-        `Cannot make a dataset: no review is left after ${steps[emptied].step}, ${before} went in. ` +
+        `Cannot make a dataset: no review is left after ${steps[emptied].step}, ${
+          steps[emptied].lost
+        } went in. ` +
           (steps[emptied].step.startsWith("window")
             ? `The reviews are from ${await span(engine)}: choose --start and --end to fit`
             : `Lower --user-k and --item-k${
@@ -98,10 +103,13 @@ function inside({ start, end }: TimeWindow, endInclusive: boolean): Sql {
   return sql`${from} AND ${to}`;
 }
 
-async function countLog(engine: Engine, step: string): Promise<Step> {
-  const counts =
-    sql`SELECT count(*) AS reviews, count(DISTINCT "user") AS users, count(DISTINCT item) AS items FROM core`;
-  return { step, ...await engine.row<Omit<Step, "step">>(counts) };
+/** What a table with columns user and item holds, of the `before` reviews of the step before. */
+export async function countLog(engine: Engine, table: string, step: string, before: number): Promise<Step> {
+  const counts = await engine.row<Omit<Step, "step" | "lost">>(
+    sql`SELECT count(*) AS reviews, count(DISTINCT "user") AS users, count(DISTINCT item) AS items
+      FROM ${name(table)}`,
+  );
+  return { step, ...counts, lost: before - counts.reviews };
 }
 
 async function countTable(engine: Engine, table: string): Promise<number> {

@@ -1,14 +1,16 @@
 import type { TitleFilter } from "./read/clean_text.ts";
+import type { TimeUnit } from "./read/time_form.ts";
 import { type Sql, sql } from "./read/sql.ts";
 
 /** How the lines of a table's files are read. */
 export type TableFormat =
-  /** One JSON object a line. */
+  /** One JSON object a line; other ways to put objects into text are read too. */
   | { kind: "json" }
-  /** One Python dict (or JSON object) a line. */
-  | { kind: "python" }
-  /** Delimited text. `header` is true where the first line names the columns, else the list of their names. */
-  | { kind: "csv"; delimiter: string; header: true | readonly string[]; quote: string; encoding: string }
+  /**
+   * Delimited text. `header` is true where the first line names the columns, else the list of their names; `legacy` is the
+   * encoding of a file that is not UTF-8.
+   */
+  | { kind: "csv"; delimiter: string; header: true | readonly string[]; quote: string; legacy?: string }
   | { kind: "parquet" };
 
 /**
@@ -21,8 +23,8 @@ export interface ReviewTable {
   user: string;
   /** Column of the item's id. */
   item: string;
-  /** Column of the time and SQL that makes unix seconds of it, BIGINT; absent where the source has no times. */
-  time?: { column: string; value: Sql };
+  /** Column of the time and how it is written, `format` as `strptime` has it or ""; absent where the source has no times. */
+  time?: { column: string; unit: TimeUnit; format: string };
   /** Column of the rating, which may be empty; absent where the source has none. */
   rating?: string;
 }
@@ -66,6 +68,7 @@ export interface ColumnMapping {
   item: string;
   time: string;
   timeUnit: TimeUnit;
+  timeFormat: string;
   rating: string;
   metaItem: string;
   title: string;
@@ -75,10 +78,6 @@ export interface ColumnMapping {
   price: string;
   features: string;
 }
-
-/** How a time is written; `auto` tells seconds from milliseconds by size. */
-export const TIME_UNITS = ["auto", "seconds", "milliseconds", "text"] as const;
-export type TimeUnit = typeof TIME_UNITS[number];
 
 /** A kind of raw logs that can be turned into a dataset: one module and one line in the registry. */
 export interface RawSource {
@@ -94,6 +93,8 @@ export interface RawSource {
   titleFilter: TitleFilter;
   /** Whether the user names the columns; items are then in the files of reviews where no others are named. */
   columnsByUser: boolean;
+  /** Whether ties in time stay in the order of the file, as published figures have them. */
+  keepsFileOrder?: boolean;
   /** How a file of reviews is read. Throws `UserError` for a path it cannot read. */
   reviews(path: string, options: SourceOptions): ReviewTable;
   /** How a file of items is read; undefined where the user names no column of titles. */
@@ -103,17 +104,4 @@ export interface RawSource {
 /** A text column read as JSON, as text. */
 export function textOf(column: Sql): Sql {
   return sql`(${column} ->> '$')`;
-}
-
-/** BIGINT seconds out of a text column; NULL where the text is no time. */
-export function secondsOf(column: Sql, unit: TimeUnit): Sql {
-  const number = sql`TRY_CAST(${column} AS DOUBLE)`;
-  const seconds = sql`TRY_CAST(floor(${number}) AS BIGINT)`;
-  const milliseconds = sql`TRY_CAST(floor(${number} / 1000) AS BIGINT)`;
-  const text = sql`TRY_CAST(floor(epoch(TRY_CAST(${column} AS TIMESTAMPTZ))) AS BIGINT)`;
-  if (unit === "seconds") return seconds;
-  if (unit === "milliseconds") return milliseconds;
-  if (unit === "text") return text;
-  // 1e11 s is the year 5138, 1e11 ms is 1973.
-  return sql`CASE WHEN ${number} IS NULL THEN ${text} WHEN abs(${number}) > 1e11 THEN ${milliseconds} ELSE ${seconds} END`;
 }

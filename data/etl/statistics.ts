@@ -12,6 +12,8 @@ export type Statistics = Pick<
   | Split
   | "density"
   | "period"
+  | "sameSecond"
+  | "repeatedInteractions"
   | "meanHistory"
   | "coldTestItems"
   | "coldTargets"
@@ -26,6 +28,10 @@ export async function logStatistics(engine: Engine): Promise<Statistics> {
   const { from, to } = await engine.row<{ from: number | null; to: number | null }>(
     sql`SELECT min(time) AS "from", max(time) AS "to" FROM interactions`,
   );
+  const { timed, seconds, events } = await engine.row<{ timed: number; seconds: number; events: number }>(sql`
+    SELECT coalesce(sum(size), 0)::BIGINT AS timed, count(*) AS seconds, coalesce(sum(items), 0)::BIGINT AS events
+    FROM (SELECT count(*) AS size, count(DISTINCT item) AS items FROM interactions WHERE time IS NOT NULL
+      GROUP BY "user", time)`);
   // A history's items were targets before, but for the oldest: no list need be unfolded.
   const rows = await engine.rows<
     { split: Split; samples: number; items: number; repeated: number; cold: number; coldItems: number }
@@ -49,6 +55,8 @@ export async function logStatistics(engine: Engine): Promise<Statistics> {
     test: of.test?.samples ?? 0,
     density: sizes.interactions / (sizes.users * sizes.items),
     ...from !== null && to !== null && { period: { from: instant(from), to: instant(to) } },
+    sameSecond: (timed - seconds) / (sizes.interactions || 1),
+    repeatedInteractions: timed - events,
     meanHistory: rows.reduce((sum, { items }) => sum + items, 0) / (total || 1),
     coldTestItems: of.test?.coldItems ?? 0,
     coldTargets: { valid: share("valid", "cold"), test: share("test", "cold") },

@@ -10,7 +10,7 @@ export async function writeTables(engine: Engine, folder: string): Promise<Recor
   const tables: Record<string, Sql> = {
     items: sql`SELECT * FROM catalogue`,
     users: sql`SELECT * FROM user_table`,
-    interactions: sql`SELECT * FROM interactions`,
+    interactions: sql`SELECT "user", item, time, rating FROM interactions`,
     ...Object.fromEntries(splits.map((split) => [split, samplesOf(split)])),
   };
   const hashes: Record<string, string> = {};

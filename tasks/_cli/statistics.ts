@@ -1,7 +1,14 @@
 import type { Statistics } from "../../data/etl/statistics.ts";
 import type { DatasetStatistics } from "../../data/statistics.ts";
 
-const SHARES = ["density", "coldTargets", "repeatedTargets", "top1PercentTargets", "top10PercentTargets"];
+const SHARES = [
+  "density",
+  "sameSecond",
+  "coldTargets",
+  "repeatedTargets",
+  "top1PercentTargets",
+  "top10PercentTargets",
+];
 
 /** A dataset's statistics as rows of a table: what, and its value or its values by split. */
 export function statisticsRows(statistics: Statistics | DatasetStatistics): string[][] {

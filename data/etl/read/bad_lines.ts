@@ -1,12 +1,9 @@
-import { createReadStream } from "node:fs";
-import { createInterface } from "node:readline";
-import { createGunzip } from "node:zlib";
 import { UserError } from "../../../base/user_error.ts";
 import type { Engine } from "./engine.ts";
-import { isRemote } from "./input_files.ts";
-import { numberedLines } from "./table_query.ts";
-import type { TableFormat } from "../source.ts";
+import { LINE } from "./plain_file.ts";
+import { printable, type RawTable } from "./raw_table.ts";
 import { name, type Sql, sql } from "./sql.ts";
+import { textLines } from "./text_lines.ts";
 
 /** How many bad lines are shown. */
 export const SHOWN = 5;
@@ -14,8 +11,10 @@ const SHOWN_CHARACTERS = 90;
 
 /** One line that was left out. */
 export interface BadLine {
-  /** Path, and the line from 1 (or the record, where lines cannot be told). */
+  /** Path, and the line from 1 (or the record, where a file has no lines). */
   place: string;
+  /** The line or the record, from 1. */
+  line: number;
   problem: string;
 }
 
@@ -25,29 +24,28 @@ export interface BadLines {
   first: BadLine[];
 }
 
-/** A table of raw lines in which `problem` says what is wrong with a row, and how to read one of its files again. */
+/** A table of raw lines in which `problem` says what is wrong with a row, and where its rows came from. */
 export interface LoadedTable {
   table: string;
-  files: readonly string[];
-  format: TableFormat;
-  /** Where the engine noted lines of the wrong width, if it did. */
-  rejects?: string;
-  /** All rows of one file with `problem`. */
-  reread(file: string): Promise<Sql>;
+  raw: RawTable;
+  /** A query for {@link LINE} and `problem` of the rows of `lines`. */
+  problems(lines: Sql): Sql;
 }
 
 /** Counts the bad lines of a table and finds the first; reads a file a second time only where it has any. */
-export async function findBadLines(engine: Engine, loaded: LoadedTable): Promise<BadLines> {
+export async function findBadLines(engine: Engine, { table, raw, problems }: LoadedTable): Promise<BadLines> {
   const { unusable } = await engine.row<{ unusable: number }>(
-    sql`SELECT count(problem) AS unusable FROM ${name(loaded.table)}`,
+    sql`SELECT count(problem) AS unusable FROM ${name(table)}`,
   );
-  const rejected = await rejectedLines(engine, loaded);
-  const first = rejected.first;
-  for (const file of loaded.files) {
-    if (unusable === 0 || first.length >= SHOWN) break;
-    first.push(...await unusableLines(engine, loaded, file, SHOWN - first.length));
+  let left = unusable;
+  const first: BadLine[] = [];
+  for (const file of raw.files) {
+    const found = left === 0 ? [] : await unusableLines(engine, problems(raw.query(file)), file);
+    const all = [...raw.rejectedOf(file), ...found].sort((a, b) => a.line - b.line);
+    first.push(...all.slice(0, SHOWN - first.length));
+    if (first.length >= SHOWN) left = 0;
   }
-  return { count: unusable + rejected.count, first };
+  return { count: unusable + raw.rejected, first: await withText(raw, first) };
 }
 
 /** Throws `UserError` with the first bad lines where there are more than the user accepts. */
@@ -62,76 +60,47 @@ export function checkBadLines({ count, first }: BadLines, allowed: number, what:
   );
 }
 
-async function rejectedLines(engine: Engine, { rejects }: LoadedTable): Promise<BadLines> {
-  if (rejects === undefined) return { count: 0, first: [] };
-  const lines = sql`SELECT file_path, line, any_value(error_message) AS error_message
-    FROM ${name(rejects)} JOIN ${name(rejects + "_files")} USING (scan_id, file_id) GROUP BY file_path, line`;
-  const { count } = await engine.row<{ count: number }>(sql`SELECT count(*) AS count FROM (${lines})`);
-  const rows = await engine.rows<{ file_path: string; line: number; error_message: string }>(
-    sql`${lines} ORDER BY file_path, line LIMIT ${SHOWN}`,
+async function unusableLines(engine: Engine, query: Sql, file: string): Promise<BadLine[]> {
+  const rows = await engine.rows<{ line: number | null; record: number; problem: string }>(
+    sql`SELECT ${
+      name(LINE)
+    } AS line, record, problem FROM (SELECT row_number() OVER () AS record, * FROM (${query}))
+      WHERE problem IS NOT NULL ORDER BY record LIMIT ${SHOWN}`,
   );
-  return {
-    count,
-    first: rows.map(({ file_path, line, error_message }) => ({
-      place: `${file_path} line ${line}`,
-      problem: error_message.split("\n")[0],
-    })),
-  };
+  return rows.map(({ line, record, problem }) => ({
+    place: line === null ? `${file} record ${record}` : `${file} line ${line}`,
+    line: line ?? record,
+    problem,
+  }));
 }
 
-async function unusableLines(
-  engine: Engine,
-  loaded: LoadedTable,
-  file: string,
-  limit: number,
-): Promise<BadLine[]> {
-  const rows = await engine.rows<{ line: number; problem: string }>(
-    sql`SELECT line, problem FROM (${numberedLines(await loaded.reread(file))}) WHERE problem IS NOT NULL
-      ORDER BY line LIMIT ${limit}`,
-  );
-  const { kind } = loaded.format;
-  const readable = (kind === "json" || kind === "python") && !isRemote(file) && !/\.zst$/i.test(file);
-  if (!readable || rows.length === 0) {
-    return rows.map(({ line, problem }) => ({ place: `${file} record ${line + 1}`, problem }));
+/** Adds the text of each line, where the file has lines. */
+async function withText(raw: RawTable, bad: readonly BadLine[]): Promise<BadLine[]> {
+  const texts = new Map<string, string>();
+  for (const file of raw.files) {
+    const wanted = new Map(
+      bad.map(({ place, line }) => [line, place] as const)
+        .filter(([line, place]) => place === `${file} line ${line}`),
+    );
+    if (wanted.size === 0) continue;
+    let line = 0;
+    const last = Math.max(...wanted.keys());
+    for await (const { lines } of textLines(raw.localOf(file), raw.text)) {
+      for (const text of lines) {
+        const place = wanted.get(++line);
+        if (place !== undefined) texts.set(place, text.trim());
+      }
+      if (line >= last) break;
+    }
   }
-  return await withText(file, new Map(rows.map(({ line, problem }) => [line, problem])), kind);
+  return bad.map(({ place, line, problem }) => {
+    const text = texts.get(place);
+    return { place, line, problem: text === undefined ? problem : `${problem}: ${shortened(text)}` };
+  });
 }
 
-/** Finds lines by their place among those that are not blank, which the engine skips. */
-async function withText(
-  file: string,
-  problems: Map<number, string>,
-  kind: "json" | "python",
-): Promise<BadLine[]> {
-  const bytes = createReadStream(file);
-  const lines = createInterface({ input: /\.gz$/i.test(file) ? bytes.pipe(createGunzip()) : bytes });
-  const found: BadLine[] = [];
-  let line = 0;
-  let place = 0;
-  for await (const text of lines) {
-    line++;
-    if (text.trim() === "") continue;
-    const problem = problems.get(place++);
-    if (problem === undefined) continue;
-    const why = kind === "json" ? notAnObject(text) : undefined;
-    found.push({ place: `${file} line ${line}`, problem: `${why ?? problem}: ${shortened(text)}` });
-    if (found.length === problems.size) break;
-  }
-  bytes.destroy();
-  return found;
-}
-
+/** The beginning of a line, with what a terminal would act on written out. */
 function shortened(line: string): string {
-  return line.length <= SHOWN_CHARACTERS ? line : line.slice(0, SHOWN_CHARACTERS) + "…";
-}
-
-function notAnObject(line: string): string | undefined {
-  try {
-    const value = JSON.parse(line);
-    if (Array.isArray(value)) return "a JSON list, expected one object a line";
-    return typeof value === "object" && value !== null ? undefined : "no JSON object";
-  } catch (error) {
-    if (line.trim() === "[") return "a JSON list, expected one object a line";
-    return `no JSON (${(error as Error).message.replace(/ \(line 1 .*/, "")})`;
-  }
+  const shown = line.length <= SHOWN_CHARACTERS ? line : line.slice(0, SHOWN_CHARACTERS) + "…";
+  return printable(shown);
 }

@@ -22,8 +22,15 @@ export class Engine implements Disposable {
   readonly #connection: DuckDBConnection;
   readonly #signal?: AbortSignal;
   readonly #interrupt: () => void;
+  /** Where other files of the work may go, too. */
+  readonly folder: string;
 
-  private constructor(instance: DuckDBInstance, connection: DuckDBConnection, signal?: AbortSignal) {
+  private constructor(
+    instance: DuckDBInstance,
+    connection: DuckDBConnection,
+    { folder, signal }: Pick<EngineOptions, "folder" | "signal">,
+  ) {
+    this.folder = folder;
     this.#instance = instance;
     this.#connection = connection;
     this.#signal = signal;
@@ -34,7 +41,7 @@ export class Engine implements Disposable {
   static async open({ folder, memory, threads, signal }: EngineOptions): Promise<Engine> {
     const { DuckDBInstance } = await loadDuckDB();
     const instance = await DuckDBInstance.create(":memory:");
-    const engine = new Engine(instance, await instance.connect(), signal);
+    const engine = new Engine(instance, await instance.connect(), { folder, signal });
     await engine.run(sql`SET memory_limit = ${memory}`);
     await engine.run(sql`SET threads = ${threads}`);
     await engine.run(sql`SET temp_directory = ${`${folder}/spill`}`);
@@ -45,6 +52,11 @@ export class Engine implements Disposable {
     await engine.run(sql`ATTACH ${`${folder}/work.duckdb`} AS work (RECOVERY_MODE NO_WAL_WRITES)`);
     await engine.run(sql`USE work`);
     return engine;
+  }
+
+  /** Aborted when the work is to stop. */
+  get signal(): AbortSignal | undefined {
+    return this.#signal;
   }
 
   /** Runs one statement. Throws {@link UserError} when it fails on the user's files, memory or disk. */
@@ -124,11 +136,14 @@ async function loadDuckDB(): Promise<typeof import("@duckdb/node-api")> {
   }
 }
 
+/** Thrown where the engine cannot read a file. */
+export class UnreadableError extends UserError {}
+
 const OUT_OF_MEMORY = /^Out of Memory Error/;
 const OUT_OF_DISK = /No space left|max_temp_directory_size/;
 // What files can cause; anything else is a mistake of ours and keeps its stack.
 const OF_FILES =
-  /^(IO|Invalid Input|Invalid|HTTP|Conversion|CSV|Permission|Not implemented|TProtocol)\b.*Error|^HTTP/i;
+  /^(IO|INTERNAL|Invalid Input|Invalid|HTTP|Conversion|CSV|Permission|Not implemented|TProtocol)\b.*Error|^HTTP/i;
 
 function userError(error: Error): Error {
   const [first] = error.message.split("\n");
@@ -140,6 +155,6 @@ function userError(error: Error): Error {
   if (OUT_OF_MEMORY.test(error.message)) {
     return new UserError(`Cannot go on: ${first}. Give more with --memory, or use fewer --threads`);
   }
-  if (OF_FILES.test(error.message)) return new UserError(`Cannot read the raw files: ${first}`);
+  if (OF_FILES.test(error.message)) return new UnreadableError(`Cannot read the raw files: ${first}`);
   return error;
 }

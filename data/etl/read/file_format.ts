@@ -23,12 +23,12 @@ export function formatOf(path: string): TableFormat {
     default:
       throw new UserError(
         `Cannot read ${path}: expected a name that ends in .json, .jsonl, .csv, .tsv, .inter or .parquet, with or without ` +
-          `.gz. Rename the file`,
+          `.gz or .zst. Rename the file`,
       );
   }
 }
 
 /** Delimited text with a header line and `"` quotes. */
 export function delimited(delimiter: string): TableFormat {
-  return { kind: "csv", delimiter, header: true, quote: '"', encoding: "utf-8" };
+  return { kind: "csv", delimiter, header: true, quote: '"' };
 }

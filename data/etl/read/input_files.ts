@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { createGunzip } from "node:zlib";
 import { UserError } from "../../../base/user_error.ts";
 import type { Engine } from "./engine.ts";
 import { sql } from "./sql.ts";
+import { unpacked } from "./unpack.ts";
 
 const SCHEME = /^([a-z][a-z0-9+]*):\/\//i;
 const AZURE = ["az", "azure", "abfs", "abfss"];
@@ -67,29 +66,11 @@ async function loadExtension(engine: Engine, address: string): Promise<void> {
 }
 
 /**
- * SHA-256 of a local file; a gzip file is unpacked along the way, since DuckDB takes a torn one for a short one.
- * Throws `UserError` where it is torn or damaged.
+ * SHA-256 of a local file, which is unpacked along the way, since DuckDB takes a torn one for a short one. Throws
+ * `UserError` where it is torn or damaged.
  */
 export async function fingerprint(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash("sha256");
-  const bytes = createReadStream(path, { highWaterMark: 1 << 18, signal });
-  bytes.on("data", (chunk) => hash.update(chunk));
-  if (!/\.gz$/i.test(path)) {
-    for await (const _ of bytes);
-    return hash.digest("hex");
-  }
-  const text = createGunzip();
-  bytes.on("error", (error) => text.destroy(error));
-  try {
-    for await (const _ of bytes.pipe(text));
-  } catch (error) {
-    signal?.throwIfAborted();
-    const { code, message } = error as Error & { code?: string };
-    if (!code?.startsWith("Z_")) throw new UserError(`Cannot read ${path}: ${message}`);
-    const what = code === "Z_BUF_ERROR" ? "the file ends too early" : `the file is damaged (${message})`;
-    throw new UserError(`Cannot read ${path} as gzip: ${what}. Download it again and compare its size`);
-  } finally {
-    bytes.destroy();
-  }
+  for await (const _ of unpacked(path, { signal, onBytes: (bytes) => hash.update(bytes) }));
   return hash.digest("hex");
 }

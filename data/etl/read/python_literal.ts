@@ -9,6 +9,8 @@ const TOKEN = new RegExp(
 );
 const WORDS: Record<string, string> = { True: "true", False: "false", None: "null" };
 const MARKS: Record<string, string> = { "(": "[", ")": "]" };
+/** A whole number keeps its digits: ids may have more than a double holds. */
+const WHOLE = /^-?(?:0|[1-9]\d*)$/;
 const ESCAPE = /\\(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|(.))/gs;
 const ESCAPES: Record<string, string> = {
   n: "\n",
@@ -37,7 +39,7 @@ export function literalToJson(text: string): string | null {
       : quoted
       ? toJson(quoted)
       : number
-      ? String(Number(number))
+      ? WHOLE.test(number) ? number : String(Number(number))
       : WORDS[word];
     // Python allows a comma before the end of a list.
     if ((token === "]" || token === "}") && tokens.at(-1) === ",") tokens.pop();

@@ -1,9 +1,9 @@
 import { formatOf } from "../read/file_format.ts";
-import { type RawSource, type TableFormat, textOf } from "../source.ts";
+import { type RawSource, textOf } from "../source.ts";
 import { name, sql } from "../read/sql.ts";
 import { amazon18 } from "./amazon18.ts";
 
-/** Amazon reviews of 2014 (McAuley lab): `reviews_X.json.gz` or `reviews_X_5.json.gz`, and `meta_X.json.gz`. */
+/** Amazon reviews of 2014 (McAuley lab): `reviews_X.json.gz` or `reviews_X_5.json.gz`, and `meta_X.json.gz`, which holds Python dicts. */
 export const amazon14: RawSource = {
   name: "amazon14",
   layout: "--reviews reviews_X_5.json.gz --meta meta_X.json.gz",
@@ -11,9 +11,10 @@ export const amazon14: RawSource = {
   license: "published for research; item text belongs to its sellers",
   titleFilter: "strict",
   columnsByUser: false,
+  keepsFileOrder: true,
   reviews: amazon18.reviews, // the same fields in both years
   items: (path) => ({
-    format: asPrinted(formatOf(path)),
+    format: formatOf(path),
     columns: ["asin", "title", "description", "brand", "categories", "price", "imUrl"],
     required: ["asin", "title"],
     id: textOf(name("asin")),
@@ -25,8 +26,3 @@ export const amazon14: RawSource = {
     attributes: sql`json_object('images', json_array("imUrl"))`,
   }),
 };
-
-/** The metadata of 2014 is Python's print, whatever its name says. */
-function asPrinted(format: TableFormat): TableFormat {
-  return format.kind === "json" ? { kind: "python" } : format;
-}

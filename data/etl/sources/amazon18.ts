@@ -1,5 +1,5 @@
 import { formatOf } from "../read/file_format.ts";
-import { type RawSource, secondsOf, textOf } from "../source.ts";
+import { type RawSource, textOf } from "../source.ts";
 import { name, sql } from "../read/sql.ts";
 
 /** Amazon reviews of 2018 (Ni, Li, McAuley, EMNLP 2019): `X.json.gz` or `X_5.json.gz`, and `meta_X.json.gz`. */
@@ -10,11 +10,12 @@ export const amazon18: RawSource = {
   license: "published for research; item text belongs to its sellers",
   titleFilter: "strict",
   columnsByUser: false,
+  keepsFileOrder: true,
   reviews: (path) => ({
     format: formatOf(path),
     user: "reviewerID",
     item: "asin",
-    time: { column: "unixReviewTime", value: secondsOf(name("unixReviewTime"), "seconds") },
+    time: { column: "unixReviewTime", unit: "seconds", format: "" },
     rating: "overall",
   }),
   items: (path, { categoriesKeyOnly }) => ({

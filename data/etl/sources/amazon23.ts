@@ -1,5 +1,5 @@
 import { formatOf } from "../read/file_format.ts";
-import { type RawSource, secondsOf, textOf } from "../source.ts";
+import { type RawSource, textOf } from "../source.ts";
 import { name, sql } from "../read/sql.ts";
 
 /** Amazon reviews of 2023 (Hou et al., arXiv:2403.03952): `X.jsonl.gz` and `meta_X.jsonl.gz`; variants of a product share an id. */
@@ -10,11 +10,12 @@ export const amazon23: RawSource = {
   license: "published for research; item text belongs to its sellers",
   titleFilter: "nonempty",
   columnsByUser: false,
+  keepsFileOrder: true,
   reviews: (path) => ({
     format: formatOf(path),
     user: "user_id",
     item: "parent_asin",
-    time: { column: "timestamp", value: secondsOf(name("timestamp"), "milliseconds") },
+    time: { column: "timestamp", unit: "milliseconds", format: "" },
     rating: "rating",
   }),
   items: (path) => ({

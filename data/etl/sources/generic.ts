@@ -1,6 +1,6 @@
 import { UserError } from "../../../base/user_error.ts";
 import { formatOf } from "../read/file_format.ts";
-import { type ColumnMapping, type RawSource, secondsOf, textOf } from "../source.ts";
+import { type ColumnMapping, type RawSource, textOf } from "../source.ts";
 import { name } from "../read/sql.ts";
 
 /** Any table of events whose columns the user names; the items are in a second table or in the same one. */
@@ -12,7 +12,7 @@ export const generic: RawSource = {
   titleFilter: "nonempty",
   columnsByUser: true,
   reviews(path, { columns }) {
-    const { user, item, time, timeUnit, rating } = columns;
+    const { user, item, time, timeUnit, timeFormat, rating } = columns;
     for (const role of ["user", "item"] as const) {
       if (columns[role] !== "") continue;
       throw new UserError(`Cannot read ${path}: no column for the ${role}. Name it with --${role}`);
@@ -21,7 +21,7 @@ export const generic: RawSource = {
       format: formatOf(path),
       user,
       item,
-      time: time === "" ? undefined : { column: time, value: secondsOf(name(time), timeUnit) },
+      time: time === "" ? undefined : { column: time, unit: timeUnit, format: timeFormat },
       rating: rating || undefined,
     };
   },

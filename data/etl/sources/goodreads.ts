@@ -14,11 +14,8 @@ export const goodreads: RawSource = {
     format: formatOf(path),
     user: "user_id",
     item: "book_id",
-    time: {
-      column: "date_added",
-      // Such as "Fri Aug 25 13:55:02 -0700 2017".
-      value: sql`TRY_CAST(floor(epoch(try_strptime(date_added, '%a %b %d %H:%M:%S %z %Y'))) AS BIGINT)`,
-    },
+    // Such as "Fri Aug 25 13:55:02 -0700 2017".
+    time: { column: "date_added", unit: "text", format: "%a %b %d %H:%M:%S %z %Y" },
     rating: "rating",
   }),
   items: (path) => ({

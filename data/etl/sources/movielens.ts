@@ -1,6 +1,6 @@
 import { UserError } from "../../../base/user_error.ts";
 import { delimited } from "../read/file_format.ts";
-import { type ItemTable, type RawSource, secondsOf, type TableFormat, textOf } from "../source.ts";
+import { type ItemTable, type RawSource, type TableFormat, textOf } from "../source.ts";
 import { name, sql } from "../read/sql.ts";
 
 const GENRES =
@@ -21,7 +21,7 @@ export const movielens: RawSource = {
     format: layoutOf(path, "u.data", "\t", RATING_COLUMNS),
     user: "userId",
     item: "movieId",
-    time: { column: "timestamp", value: secondsOf(name("timestamp"), "seconds") },
+    time: { column: "timestamp", unit: "seconds", format: "" },
     rating: "rating",
   }),
   items: (path) => {
@@ -44,9 +44,9 @@ function layoutOf(
   oldDelimiter: string,
   columns: readonly string[],
 ): TableFormat {
-  const file = fileName(path).replace(/\.(gz|zst)$/, "");
-  // Written before Unicode; a title may hold a quote.
-  const old = { kind: "csv", header: columns, quote: "", encoding: "latin-1" } as const;
+  const file = fileName(path);
+  // A title may hold a quote. Those up to 1M were written before Unicode, that of 10M is UTF-8.
+  const old = { kind: "csv", header: columns, quote: "", legacy: "latin1" } as const;
   if (file === oldName) return { ...old, delimiter: oldDelimiter };
   if (file.endsWith(".dat")) return { ...old, delimiter: "::" };
   if (file.endsWith(".csv")) return delimited(",");
@@ -55,8 +55,9 @@ function layoutOf(
   );
 }
 
+/** The name that tells the layout, without packing. */
 function fileName(path: string): string {
-  return path.split("/").at(-1)!;
+  return path.split("/").at(-1)!.toLowerCase().replace(/\.(gz|zst)$/, "");
 }
 
 /** The 100K file has a column of 0 or 1 for each genre. */

@@ -1,5 +1,5 @@
 import { formatOf } from "../read/file_format.ts";
-import { type RawSource, secondsOf, textOf } from "../source.ts";
+import { type RawSource, textOf } from "../source.ts";
 import { name, sql } from "../read/sql.ts";
 
 /** The Yelp Open Dataset: reviews of businesses, which are the items. */
@@ -14,7 +14,7 @@ export const yelp: RawSource = {
     format: formatOf(path),
     user: "user_id",
     item: "business_id",
-    time: { column: "date", value: secondsOf(name("date"), "text") },
+    time: { column: "date", unit: "text", format: "" },
     rating: "stars",
   }),
   items: (path) => ({

@@ -33,6 +33,8 @@ Deno.test("checkDataset() counts a sound dataset", async () => {
       valid: 1,
       test: 2,
       density: 8 / 15,
+      sameSecond: 0,
+      repeatedInteractions: 0,
       period: { from: "1970-01-01T00:00:50.000Z", to: "1970-01-01T00:15:00.000Z" },
       // Histories of 1, 2, 1, 2 and 3 items.
       meanHistory: 1.8,

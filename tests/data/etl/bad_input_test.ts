@@ -94,7 +94,7 @@ Deno.test("Python lines that are none and CSV lines of the wrong width are bad l
   await fails(
     { "meta.json": python },
     { dataset: "amazon14" },
-    /1 bad line.*\n {2}meta\.json line 2: no id of the item/,
+    /1 bad line.*\n {2}meta\.json line 2: no Python dict: \{'asin': 'B', 'title': open\('x'\)\}/,
   );
   const csv = "u,i,t\na,x,1\nb\nc,y,2,3\n,z,3\n";
   const columns = { user: "u", item: "i", time: "t", meta: [] };
@@ -103,9 +103,9 @@ Deno.test("Python lines that are none and CSV lines of the wrong width are bad l
     { dataset: "generic", reviews: ["log.csv"], ...columns },
     new RegExp([
       "3 bad lines, expected at most 0\\.",
-      "  log\\.csv line 3: Expected Number of Columns: 3 Found: 1",
-      "  log\\.csv line 4: Expected Number of Columns: 3 Found: 4",
-      "  log\\.csv record 2: no user in u",
+      "  log\\.csv line 3: expected 3 cells as in the header, found 1: b",
+      "  log\\.csv line 4: expected 3 cells as in the header, found 4: c,y,2,3",
+      "  log\\.csv line 5: no user in u: ,z,3",
     ].join("\n")),
   );
 });
@@ -215,7 +215,7 @@ Deno.test("a step that leaves nothing is named with what went in", async () => {
   await fails(
     { "meta.json": jsonLines([{ asin: "X", title: "Item X" }]) },
     {},
-    /no review is left after the title filter, 7 went in/,
+    /no review is left after leaving out 7 of items that --meta does not have: items are called "A" in --reviews and "X" in/,
   );
   await fails(
     { "meta.json": jsonLines([{ asin: "A" }]) },

@@ -62,8 +62,8 @@ Deno.test("selectLog() cuts the window before it takes the core", async () => {
     const window = { start: null, end: seconds("2016-06") };
     const { steps } = await selectLog(engine, { ...everything, window, userK: 2 }, () => {});
     assert.deepEqual(steps, [
-      { step: "window ... to 2016-06-01", reviews: 2, users: 1, items: 1 },
-      { step: "core of 2 a user, 1 an item", reviews: 2, users: 1, items: 1 },
+      { step: "window ... to 2016-06-01", reviews: 2, users: 1, items: 1, lost: 1 },
+      { step: "core of 2 a user, 1 an item", reviews: 2, users: 1, items: 1, lost: 0 },
     ]);
     await assert.rejects(selectLog(engine, { ...everything, window, userK: 3 }, () => {}), {
       name: "UserError",
