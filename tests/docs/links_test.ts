@@ -1,6 +1,6 @@
 // Links and paths of the documentation lead somewhere.
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { anchorOf } from "../../bench/pages/summary.ts";
 import { fencesOf, pages, root } from "./markdown.ts";
@@ -29,6 +29,15 @@ Deno.test("links between pages lead to a file and a heading", () => {
     }
   }
   assert.deepEqual(wrong, []);
+});
+
+Deno.test("docs/adding.md names every registry", () => {
+  const registries = ROOMS.split("|").flatMap((room) =>
+    readdirSync(join(root, room), { recursive: true, encoding: "utf8" })
+      .filter((name) => room !== "tests" && /(^|\/)registry\.ts$/.test(name)).map((name) => `${room}/${name}`)
+  );
+  assert.ok(registries.length > 10);
+  assert.deepEqual(registries.filter((path) => !all["docs/adding.md"].includes(`\`${path}\``)), []);
 });
 
 Deno.test("files and folders that pages name are there", () => {
