@@ -52,7 +52,7 @@ export interface Training<S extends TrainingState, V extends Validated = Validat
   readonly patience: number;
   /** Absent: nothing is kept, and there is no log. */
   readonly store?: TrainingStore<S>;
-  /** Stops the training after the current step. Absent: nothing does. */
+  /** Stops the training after the current step, of several processes in all of them the same. Absent: nothing does. */
   readonly signal?: AbortSignal;
   /** Called once before the first step, when the state is that of the latest checkpoint. */
   onStart?(state: S): void | Promise<void>;

@@ -153,8 +153,12 @@ export class RunDirectory {
             await writeSynced(`${temporary}/${file}`, content);
           }
         }
-        await Deno.remove(target, { recursive: true }).catch(ignoreMissing);
+        // One of the same step makes way first, so that no moment is without either for long.
+        const before = `${target}.old`;
+        await Deno.remove(before, { recursive: true }).catch(ignoreMissing);
+        await Deno.rename(target, before).catch(ignoreMissing);
         await Deno.rename(temporary, target);
+        await Deno.remove(before, { recursive: true }).catch(ignoreMissing);
       });
     }, INTACT);
     return target;

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { UserError } from "../../../base/user_error.ts";
 import { RunDirectory } from "../../../train/run/directory.ts";
-import { writeAtomic } from "../../../base/files/write_atomic.ts";
 
 async function withRun(
   use: (run: RunDirectory) => Promise<void>,
@@ -19,12 +18,13 @@ async function withRun(
 
 const namesIn = (path: string) => [...Deno.readDirSync(path)].map(({ name }) => name).sort();
 
-Deno.test("writeAtomic() on a full disk keeps the old file and leaves no temporary one", async () => {
-  await withRun(async ({ path }) => {
-    await writeAtomic(`${path}/a.json`, "old");
+Deno.test("RunDirectory.write() on a full disk keeps the old file and leaves no temporary one", async () => {
+  await withRun(async (run) => {
+    const { path } = run;
+    await run.write("a.json", "old");
     // Every write to /dev/full fails as on a full disk.
     await Deno.symlink("/dev/full", `${path}/a.json.tmp`);
-    await assert.rejects(() => writeAtomic(`${path}/a.json`, "new"), (error: Error) => {
+    await assert.rejects(() => run.write("a.json", "new"), (error: Error) => {
       assert.ok(error instanceof UserError);
       assert.match(error.message, /Cannot write .*a\.json: .*No space left.*saved before is intact/);
       return true;
@@ -95,5 +95,16 @@ Deno.test("filterLog() drops refused lines and a last one that is cut off", asyn
     await Deno.writeTextFile(`${run.path}/metrics.jsonl`, '{"step":3,"lo', { append: true });
     await run.filterLog(({ step }) => step === 1);
     assert.equal(await run.read("metrics.jsonl"), '{"step":1}\n');
+  });
+});
+
+Deno.test("saveCheckpoint() of a step that has one replaces it, and leaves nothing else", async () => {
+  await withRun(async (run) => {
+    await run.saveCheckpoint(3, { "a.txt": "one", "b.txt": "one" }, false);
+    await run.saveCheckpoint(3, { "a.txt": "two" }, true);
+    const folder = await run.checkpoint("best");
+    assert.deepEqual(namesIn(folder), ["a.txt"]);
+    assert.equal(await Deno.readTextFile(`${folder}/a.txt`), "two");
+    assert.deepEqual(namesIn(`${run.path}/checkpoints`), ["step-3"]);
   });
 });
