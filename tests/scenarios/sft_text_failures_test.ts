@@ -114,7 +114,7 @@ Deno.test("sft refuses tasks, prompts and rows that cannot be used", async () =>
     await refuses(
       dir,
       { tasks: ["next-itm"] },
-      /task "next-itm": .*Expected one of next-item, .*Did you mean next-item\?/,
+      /task "next-itm": .*Expected one of .*next-item, .*Did you mean next-item\?/,
     );
     await refuses(dir, { tasks: ["rows"] }, /train\.json row 1.*output/);
     await refuses(dir, { prompts: join(dir, "mine.json") }, /mine\.json.*"?sytem"?/);

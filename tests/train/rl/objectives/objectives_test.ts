@@ -142,7 +142,7 @@ Deno.test("objectiveMethod() refuses an unknown name with a suggestion", () => {
   assert.throws(() => objectiveMethod("dr_gpro"), {
     name: "UserError",
     message:
-      'Cannot train with loss "dr_gpro": there is no such loss. Expected one of grpo, clipped, dapo, dr-grpo, ' +
-      "gspo, etegrec. Did you mean dr-grpo?",
+      'Cannot train with loss "dr_gpro": there is no such loss. Expected one of clipped, dapo, dr-grpo, etegrec, ' +
+      "grpo, gspo. Did you mean dr-grpo?",
   });
 });
