@@ -81,7 +81,7 @@ export function signedDigits(value: number): string {
 }
 
 /** What a page shows of a cell. */
-export function cellText(cell: Cell, { format }: Column): string {
+export function shownCell(cell: Cell, { format }: Column): string {
   const number = (value: number) => format === "share" ? digits(value) : String(value);
   if (typeof cell === "string") return cell;
   if (typeof cell === "number") return number(cell);
@@ -128,7 +128,7 @@ export function textTable(headings: readonly string[], rows: readonly (readonly 
 export function tableText({ columns, rows }: Table): string {
   return markdownTable(
     columns.map(({ name }) => name),
-    rows.map((cells) => cells.map((cell, i) => cellText(cell, columns[i]))),
+    rows.map((cells) => cells.map((cell, i) => shownCell(cell, columns[i]))),
   );
 }
 

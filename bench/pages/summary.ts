@@ -1,5 +1,5 @@
 /** What BENCHMARKS.md and README.md show of docs/benchmarks/*.json. */
-import { type Cell, cellText, digits, findCell, markdownTable, type Measurements } from "./page.ts";
+import { type Cell, digits, findCell, markdownTable, type Measurements, shownCell } from "./page.ts";
 
 /** The measurements of all pages, by name of the page. */
 export type Pages = Readonly<Record<string, Measurements>>;
@@ -128,7 +128,7 @@ export function benchmarksTable(pages: Pages): string {
     ["row", "figure", "command", "commit", "page"],
     LINES.map(({ row, from: [page, measurement], at, columns, heading, command = 0, commit = 0 }) => {
       const measured = pages[page][measurement];
-      const figures = columns.map((column) => cellText(...findCell(measured, at, column)));
+      const figures = columns.map((column) => shownCell(...findCell(measured, at, column)));
       return [
         row,
         figures.join(", "),

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readPages, renderedFiles } from "../../bench/pages/files.ts";
-import { blocksIn, cellText } from "../../bench/pages/page.ts";
+import { blocksIn, shownCell } from "../../bench/pages/page.ts";
 import type { Pages } from "../../bench/pages/summary.ts";
 import { pages, root } from "./markdown.ts";
 
@@ -24,7 +24,7 @@ function strangers(page: string, text: string, pages: Pages): string[] {
       tables
     )
       .flatMap(({ columns, rows }) =>
-        rows.flatMap((cells) => cells.map((cell, i) => cellText(cell, columns[i])))
+        rows.flatMap((cells) => cells.map((cell, i) => shownCell(cell, columns[i])))
       )
       .flatMap(sharesIn),
   );

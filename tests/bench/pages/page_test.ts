@@ -4,10 +4,10 @@ import { barChart } from "../../../bench/pages/chart.ts";
 import { commandLine, writeMeasurement } from "../../../bench/pages/files.ts";
 import {
   type BenchMeasurement,
-  cellText,
   findCell,
   measurementsJson,
   renderPage,
+  shownCell,
   spreadOf,
   tableText,
   textTable,
@@ -17,19 +17,19 @@ import { anchorOf } from "../../../bench/pages/summary.ts";
 const SHARE = { name: "HR@10", format: "share" } as const;
 
 Deno.test("cellText() writes shares, spreads, differences and intervals as papers do", () => {
-  assert.equal(cellText(0.1532, SHARE), ".1532");
-  assert.equal(cellText(0.15316, SHARE), ".1532");
-  assert.equal(cellText(1, SHARE), "1.0000");
-  assert.equal(cellText({ mean: 0.1532, deviation: 0.0031 }, SHARE), ".1532 +- .0031");
-  assert.equal(cellText({ difference: -0.0583 }, SHARE), "-.0583");
+  assert.equal(shownCell(0.1532, SHARE), ".1532");
+  assert.equal(shownCell(0.15316, SHARE), ".1532");
+  assert.equal(shownCell(1, SHARE), "1.0000");
+  assert.equal(shownCell({ mean: 0.1532, deviation: 0.0031 }, SHARE), ".1532 +- .0031");
+  assert.equal(shownCell({ difference: -0.0583 }, SHARE), "-.0583");
   assert.equal(
-    cellText({ difference: 0.0047, low: -0.0022, high: 0.0072 }, SHARE),
+    shownCell({ difference: 0.0047, low: -0.0022, high: 0.0072 }, SHARE),
     "+.0047 [-.0022, +.0072]",
   );
-  assert.equal(cellText({ low: 0.0709, high: 0.0766 }, SHARE), ".0709-.0766");
-  assert.equal(cellText([0.1542, 0.1498], SHARE), ".1542, .1498");
-  assert.equal(cellText(3, { name: "seeds" }), "3");
-  assert.equal(cellText("71.9 s", SHARE), "71.9 s");
+  assert.equal(shownCell({ low: 0.0709, high: 0.0766 }, SHARE), ".0709-.0766");
+  assert.equal(shownCell([0.1542, 0.1498], SHARE), ".1542, .1498");
+  assert.equal(shownCell(3, { name: "seeds" }), "3");
+  assert.equal(shownCell("71.9 s", SHARE), "71.9 s");
 });
 
 Deno.test("spreadOf() is the mean with the deviation over n - 1, of one value the value", () => {
