@@ -41,7 +41,7 @@ export function toItem(
   const item: Item = { title: title || untitled(number) };
   if (description) item.description = description;
   if (brand) item.brand = brand;
-  if (categories.length > 0) item.categories = categories.join(", ");
+  if (categories.length > 0) item.categories = categories;
   if (features) item.features = features;
   if (price !== undefined) item.price = price;
   const { item_type: type, final_value: value } = attributes ?? {};

@@ -6,8 +6,8 @@ export interface Item {
   description?: string;
   /** Maker. */
   brand?: string;
-  /** Categories, joined by commas. */
-  categories?: string;
+  /** From general to special; names may hold commas. */
+  categories?: string[];
   /** Bullet points, joined. */
   features?: string;
   /** In the currency of the source. */

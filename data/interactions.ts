@@ -7,6 +7,8 @@ export interface Interaction {
   item: number;
   /** Unix seconds. */
   time?: number;
+  /** Nanoseconds beyond them, which are known while a log is put in order. */
+  fraction?: number;
   rating?: number;
 }
 
@@ -28,7 +30,8 @@ export function toColumns(rows: readonly Interaction[]): Interactions {
 /** By user, then time; ties keep their order, rows without a time come first. */
 export function inOrder(rows: readonly Interaction[]): Interaction[] {
   const time = (row: Interaction) => row.time ?? -Number.MAX_VALUE;
-  return rows.toSorted((a, b) => a.user - b.user || time(a) - time(b));
+  const fraction = (row: Interaction) => row.fraction ?? 0;
+  return rows.toSorted((a, b) => a.user - b.user || time(a) - time(b) || fraction(a) - fraction(b));
 }
 
 /** Each user's item numbers in time order, by user number. */

@@ -36,9 +36,10 @@ export function checkEmbeddings({ data, rows, dim }: Embeddings): void {
 /** @throws {UserError} if there are fewer items than codewords. */
 export function checkEnoughItems({ rows }: Embeddings, codebookSize: number): void {
   if (rows >= codebookSize) return;
+  const fitting = 2 ** Math.max(1, Math.floor(Math.log2(rows / 4)));
   throw new UserError(
     `Cannot learn ${codebookSize} codewords from ${rows} items: expected at least as many items as codewords. ` +
-      `Use --codebook-size ${2 ** Math.max(1, Math.floor(Math.log2(rows / 4)))} or less`,
+      (fitting <= rows ? `Use --codebook-size ${fitting} or less` : "Use more items, at least 2"),
   );
 }
 

@@ -13,7 +13,7 @@ import { type Coverage, coverageOf, defineTextFunctions, loadCatalogue, loadTitl
 import { loadReviews } from "./load_reviews.ts";
 import { makeLog, numberLog } from "./log.ts";
 import { type Plan, planOf } from "./plan.ts";
-import { PERIOD } from "./read/time_form.ts";
+import { PERIOD } from "../times.ts";
 import type { ReviewTable } from "./source.ts";
 import { decideTies, handleRepeats } from "./ties.ts";
 import { makeSamples } from "./make_samples.ts";

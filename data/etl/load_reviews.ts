@@ -3,7 +3,8 @@ import { type Engine, UnreadableError } from "./read/engine.ts";
 import { LINE } from "./read/plain_file.ts";
 import { RawTable } from "./read/raw_table.ts";
 import { name, type Sql, sql } from "./read/sql.ts";
-import { chooseForm, givenForm, PERIOD, type TimeForm } from "./read/time_form.ts";
+import { chooseForm, givenForm, type TimeForm } from "./read/time_form.ts";
+import { PERIOD } from "../times.ts";
 import type { ReviewTable } from "./source.ts";
 
 /** Reviews as loaded, and how their times were read. */

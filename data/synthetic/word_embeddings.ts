@@ -44,7 +44,7 @@ export function embeddings(dataset: Pick<Dataset, "items">): { data: Float32Arra
 function terms({ title, brand, categories }: Item): [string, number][] {
   const words = title.toLowerCase().match(/[\p{L}\p{N}.]+/gu) ?? [];
   return [
-    ...(categories ? [[`category ${categories}`, CATEGORY_WEIGHT] as [string, number]] : []),
+    ...(categories ? [[`category ${categories.join(", ")}`, CATEGORY_WEIGHT] as [string, number]] : []),
     ...(brand ? [[`brand ${brand}`, BRAND_WEIGHT] as [string, number]] : []),
     ...words.map((word) => [`word ${word}`, WORD_WEIGHT] as [string, number]),
   ];

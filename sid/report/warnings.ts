@@ -22,8 +22,12 @@ export function sidWarnings(
   for (const { level, used, codebookSize, usage, perplexity } of before.levels.slice(0, unexplained.length)) {
     if (used === 1 && codebookSize > 1) {
       warnings.push(
-        `Level ${level} is dead: every item has the same code there, so it tells nothing apart. The levels before it ` +
-          "left nothing over, or the codebook collapsed. Use fewer --levels, or --method rqkmeans",
+        `Level ${level} is dead: the method gave every item the same code there, so it tells nothing apart` +
+          (after.levels.find((other) => other.level === level)!.used > 1
+            ? " (other codes in the table come from --collisions). "
+            : ". ") +
+          "The levels before it left nothing over, or the codebook of a trained method collapsed. Use fewer --levels, " +
+          "or a smaller codebook in the levels before",
       );
     } else if (usage < LEAST_USAGE) {
       warnings.push(

@@ -63,12 +63,11 @@ export function itemsIn(
   { items }: Pick<Dataset, "items">,
   data: string,
 ): number[] {
-  // Names may hold commas themselves, so a name is looked for between separators.
-  const joined = items.map(({ categories = "" }) => `, ${categories}, `);
   const allowed = new Set<number>();
   for (const category of categories) {
+    const wanted = category.normalize("NFC");
     const members = [...items.keys()].filter((item) =>
-      category !== "" && joined[item].includes(`, ${category}, `)
+      items[item].categories?.some((name) => name.normalize("NFC") === wanted)
     );
     if (members.length === 0) {
       throw new UserError(
@@ -81,7 +80,7 @@ export function itemsIn(
 }
 
 function known(category: string, items: readonly Item[], data: string): string {
-  const names = [...new Set(items.flatMap(({ categories }) => categories?.split(", ") ?? []))].sort();
+  const names = [...new Set(items.flatMap(({ categories }) => categories ?? []))].sort();
   if (names.length === 0) return `the items of ${data} have no categories. Leave --category out`;
   const more = names.length > SHOWN_CATEGORIES ? ` and ${names.length - SHOWN_CATEGORIES} more` : "";
   return `no item of ${data} is in it${didYouMean(category, names)}. There are ${

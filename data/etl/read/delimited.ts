@@ -192,7 +192,7 @@ export class DelimitedReader {
 const QUOTED = "\u0000";
 
 /** The text of a cell: spaces around it are none of it, unless they are quoted. */
-export function cellText(cell: string): string {
+export function trimmedCell(cell: string): string {
   return cell.startsWith(QUOTED) ? cell.slice(1) : cell.trim();
 }
 

@@ -1,6 +1,6 @@
 import type { TableFormat } from "../source.ts";
 import { type BadLine, SHOWN } from "./bad_lines.ts";
-import { cellText, DelimitedReader } from "./delimited.ts";
+import { DelimitedReader, trimmedCell } from "./delimited.ts";
 import { JsonReader } from "./json_values.ts";
 import { textLines, type TextOptions } from "./text_lines.ts";
 
@@ -92,10 +92,10 @@ function delimitedCopy(
   };
   const reader = new DelimitedReader({ delimiter, quote }, ({ line, cells, fault }) => {
     if (fault !== undefined) return reject(line, fault);
-    if (plain.header.length === 0) return setHeader(cells.map(cellText));
+    if (plain.header.length === 0) return setHeader(cells.map(trimmedCell));
     let row = String(line);
     for (const [p, place] of places.entries()) {
-      const text = cellText(cells[place]);
+      const text = trimmedCell(cells[place]);
       if (text.includes("\u0000")) return reject(line, `a NUL byte in ${plain.columns[p]}`);
       row += /["\n\r,]/.test(text) ? `,"${text.replaceAll('"', '""')}"` : `,${text}`;
     }

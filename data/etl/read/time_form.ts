@@ -1,4 +1,5 @@
 import { UserError } from "../../../base/user_error.ts";
+import { type NumberUnit, PERIOD, UNIT_DIGITS } from "../../times.ts";
 import type { Engine } from "./engine.ts";
 import { commas, name, type Sql, sql } from "./sql.ts";
 
@@ -30,16 +31,12 @@ export interface TimeChoice {
   inPeriod: boolean;
 }
 
-/** Times that a log may hold, in seconds: 1990 to 2100. Numbers of other units fall outside. */
-export const PERIOD = { from: 631_152_000, to: 4_102_444_800 };
-
-const EXPONENTS = { seconds: 0, milliseconds: 3, microseconds: 6, nanoseconds: 9 };
 /** Values that a form is chosen by before it is tried on all. */
 const SAMPLE = 2000;
 
 /** Numbers of a unit since 1970. */
-function numberForm(column: Sql, unit: keyof typeof EXPONENTS): TimeForm {
-  const exponent = EXPONENTS[unit];
+function numberForm(column: Sql, unit: NumberUnit): TimeForm {
+  const exponent = UNIT_DIGITS[unit];
   // Decimals, since doubles lose the last digits of nanoseconds; whole numbers need none, and rounding them is wrong.
   const exact = sql`TRY_CAST(${column} AS DECIMAL(38, 9))`;
   const isWhole = sql`regexp_full_match(trim(${column}), '[+-]?\\d{1,18}')`;
@@ -130,7 +127,7 @@ function textForms(column: Sql): TimeForm[] {
 }
 
 function numberForms(column: Sql): TimeForm[] {
-  const units = Object.keys(EXPONENTS) as (keyof typeof EXPONENTS)[];
+  const units = Object.keys(UNIT_DIGITS) as NumberUnit[];
   return [
     compactForm(column, 14, "%Y%m%d%H%M%S"),
     compactForm(column, 12, "%Y%m%d%H%M"),

@@ -74,8 +74,8 @@ export const letterFormat: DatasetFormat = {
       .filter((path) => path !== undefined);
     return {
       name: interPath.match(/([^/]+)\.inter\.json$/)?.[1] ?? folderName(dir),
-      source: "LETTER export of Amazon reviews (McAuley lab)",
-      license: "published for research; item text belongs to its sellers",
+      source: "files in the form of LETTER; where their data comes from they do not say",
+      license: "that of the original data",
       split: "leave-one-out",
       maxHistory: MAX_HISTORY,
       items,

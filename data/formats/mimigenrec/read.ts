@@ -63,8 +63,8 @@ export const mimigenrecFormat: DatasetFormat = {
     }
     const corpus: Corpus = {
       name: reader.source ?? folderName(dir),
-      source: "MIMIGenRec export of Amazon reviews (McAuley lab)",
-      license: "published for research; item text belongs to its sellers",
+      source: "files in the form of MIMIGenRec; where their data comes from they do not say",
+      license: "that of the original data",
       split: "time",
       maxHistory: longestHistory(samples),
       items,

@@ -93,8 +93,8 @@ export const minionerecFormat: DatasetFormat = {
     for (const name of kept) attachments[`minionerec/${name}`] = await readText(`${dir}/${name}`);
     return {
       name: catalogue.name,
-      source: "MiniOneRec export of Amazon reviews (McAuley lab)",
-      license: "published for research; item text belongs to its sellers",
+      source: "files in the form of MiniOneRec; where their data comes from they do not say",
+      license: "that of the original data",
       split: splitKindOf(samples),
       maxHistory: longestHistory(samples),
       items: catalogue.items,

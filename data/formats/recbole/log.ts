@@ -1,7 +1,8 @@
-import { numberCell, readAtomic } from "../recbole_table.ts";
+import { type AtomicFile, numberCell, readAtomic } from "../recbole_table.ts";
 import type { CorpusSample, Interactions, SplitKind } from "../../corpus.ts";
 import { type Split, splits } from "../../dataset.ts";
 import { type OnFault, orFault } from "../../../base/fault.ts";
+import { exactTime, type NumberUnit, unitOf } from "../../times.ts";
 import { badValue } from "../../../base/file_error.ts";
 import { numberOf } from "../../ids.ts";
 import {
@@ -32,15 +33,17 @@ export interface Log {
 
 /**
  * Reads an `.inter` file of RecBole: a line an interaction, `user_id`, `item_id`, and where known `rating`, `timestamp`
- * (Unix seconds, cut to whole ones), `order` (for data without times) and `split`. New item ids are added to `items`.
+ * (Unix time; all of its digits put the log in order, whole seconds are kept), `order` (for data without times) and `split`. New item ids are added to `items`.
  */
 export async function readLog(path: string, items: Map<string, number>, onFault: OnFault): Promise<Log> {
   const file = await readAtomic(path, ["user_id", "item_id"], onFault);
   const users = new Map<string, number>();
   const hasTimes = file.columns.includes("timestamp");
+  const column = hasTimes ? "timestamp" : "order";
+  const unit = hasTimes ? unitOf(numbersOf(file, column)) : "seconds";
   const rows = file.rows.flatMap((row) =>
     orFault(onFault, () => {
-      const time = numberCell(row, hasTimes ? "timestamp" : "order"), rating = numberCell(row, "rating");
+      const hasTime = numberCell(row, column) !== undefined, rating = numberCell(row, "rating");
       const label = row.cells.split ?? "";
       if (label !== "" && label !== NO_SPLIT && !splits.includes(label as Split)) {
         throw badValue({ ...row.place, column: "split" }, `${splits.join(", ")} or ${NO_SPLIT}`, label);
@@ -48,7 +51,7 @@ export async function readLog(path: string, items: Map<string, number>, onFault:
       return {
         user: numberOf(users, row.cells.user_id),
         item: numberOf(items, row.cells.item_id),
-        ...(time !== undefined && { time: Math.floor(time) }),
+        ...(hasTime && at(row.cells[column], unit)),
         ...(rating !== undefined && { rating }),
         label,
       };
@@ -61,10 +64,22 @@ export async function readLog(path: string, items: Map<string, number>, onFault:
     users: [...users.keys()],
     interactions: toColumns(hasTimes ? sorted : sorted.map(({ time: _, ...row }) => row)),
     ...(file.columns.includes("split") && { labels }),
-    unread: file.columns.filter((column) => !KNOWN.includes(column)).map((column) =>
-      `column ${column} of ${path}`
-    ),
+    unread: [
+      ...file.columns.filter((column) => !KNOWN.includes(column)).map((column) =>
+        `column ${column} of ${path}`
+      ),
+      ...(unit === "seconds" ? [] : [`times of ${path} in ${unit}, which are kept in whole seconds`]),
+    ],
   };
+}
+
+function* numbersOf({ rows }: AtomicFile, column: string): Generator<number> {
+  for (const { cells } of rows) if (cells[column]) yield Number(cells[column]);
+}
+
+function at(text: string, unit: NumberUnit): Pick<Interaction, "time" | "fraction"> {
+  const { seconds, nanoseconds } = exactTime(text, unit);
+  return { time: seconds, fraction: nanoseconds };
 }
 
 /** Samples as the labels say, else leave-one-out as RecBole's sequential models split. */

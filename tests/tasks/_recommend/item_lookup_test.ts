@@ -49,16 +49,18 @@ Deno.test("check() names the first item that the dataset does not have", () => {
 
 Deno.test("itemsIn() takes the items of any category, commas in names included", () => {
   const shop = {
-    items: ["Tools, Rulers", "Tools", "Paint, Oil", undefined].map((categories) => ({
+    items: [["Tools", "Rulers"], ["Tools"], ["Paint, Oil"], ["Cafe\u0301"], undefined].map((categories) => ({
       title: "",
       categories,
     })),
   };
   assert.deepEqual(itemsIn(["Tools"], shop, "shop"), [0, 1]);
   assert.deepEqual(itemsIn(["Paint, Oil", "Rulers"], shop, "shop"), [0, 2]);
+  assert.deepEqual(itemsIn(["Caf\u00e9"], shop, "shop"), [3]);
+  refuses(() => itemsIn(["Paint"], shop, "shop"), /category "Paint": no item/);
   refuses(
     () => itemsIn(["tool"], shop, "shop"),
-    /category "tool": no item of shop is in it\. Did you mean Tools\?\. There are Oil, Paint, Rulers, Tools$/,
+    /category "tool": no item of shop is in it\. Did you mean Tools\?\. There are Cafe\u0301, Paint, Oil, Rulers, Tools$/,
   );
   refuses(() => itemsIn([""], shop, "shop"), /category ""/);
   refuses(() => itemsIn(["Tools"], { items }, "shop"), /items of shop have no categories/);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cellText, DelimitedReader, LONGEST_ROW } from "../../../../data/etl/read/delimited.ts";
+import { DelimitedReader, LONGEST_ROW, trimmedCell } from "../../../../data/etl/read/delimited.ts";
 import fc from "../../../property.ts";
 
 /** Rows as `line: cells` and faults as `line! fault`. */
@@ -9,7 +9,7 @@ function read(lines: readonly string[], delimiter = ",", oneLine: number[] = [])
   const reader = new DelimitedReader({ delimiter, quote: '"' }, ({ line, cells, fault }) => {
     if (first) reader.expect(cells.length, oneLine);
     first = false;
-    found.push(fault === undefined ? `${line}: ${cells.map(cellText).join("|")}` : `${line}! ${fault}`);
+    found.push(fault === undefined ? `${line}: ${cells.map(trimmedCell).join("|")}` : `${line}! ${fault}`);
   });
   for (const line of lines) reader.push(line);
   reader.end();
@@ -71,7 +71,7 @@ Deno.test("DelimitedReader gives back every table that is written with quotes", 
     const reader = new DelimitedReader({ delimiter: ",", quote: '"' }, ({ cells, fault }) => {
       assert.equal(fault, undefined);
       reader.expect(3);
-      found.push(cells.map(cellText));
+      found.push(cells.map(trimmedCell));
     });
     for (const line of lines) reader.push(line);
     reader.end();

@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, doesNotMatch, ok, rejects, strictEqual } from "node:assert/strict";
 import { letterFormat } from "../../../../data/formats/letter/read.ts";
 import { loadDataset } from "../../../../data/formats/load.ts";
 import { type Files, minionerecFiles, withFiles } from "../minionerec/fixture.ts";
@@ -20,6 +20,8 @@ Deno.test("letter holds out the last two items of each user", async () => {
     });
     deepStrictEqual(dataset.histories, [{ user: "0", items: [0, 1] }, { user: "7", items: [3] }]);
     strictEqual(dataset.items[2].title, "item 2");
+    // The files do not say whose data they hold, and anyone may write such files.
+    doesNotMatch(`${dataset.source} ${dataset.license}`, /Amazon|McAuley|research/);
   });
 });
 

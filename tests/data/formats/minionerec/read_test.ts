@@ -33,7 +33,7 @@ Deno.test("minionerec reads splits, items, SIDs and rebuilds train histories", a
     deepStrictEqual(dataset.items, [
       { title: "Blue Tape", description: "Sticky. Bob's choice.", brand: "Acme" },
       { title: "Bob's Clamp", description: "[half a list" },
-      { title: "Steel Rule, 30 cm", categories: "Tools, Rulers" },
+      { title: "Steel Rule, 30 cm", categories: ["Tools", "Rulers"] },
       { title: "NA" },
     ]);
     deepStrictEqual(dataset.samples, {

@@ -121,3 +121,29 @@ Deno.test("recbole names file, line and column of what is wrong, and --check lis
     await rejects(loadCorpus(dir), /line 1: expected a column item_id/);
   });
 });
+
+Deno.test("recbole puts the log in order by all digits of its times, in whichever unit they are", async () => {
+  const inter = (times: string[]) =>
+    "user_id:token\titem_id:token\ttimestamp:float\n" +
+    [..."CABED"].map((item, n) => `u\t${item}\t${times[n]}\n`).join("");
+  for (
+    const [times, unread] of [
+      [["1600000000.9", "1600000000.1", "1600000000.5", "1600000002", "1600000001"], false],
+      [["1600000000900", "1600000000100", "1600000000500", "1600000002000", "1600000001000"], true],
+      [[
+        "1600000000000000003",
+        "1600000000000000001",
+        "1600000000000000002",
+        "1600000002000000000",
+        "1600000001000000000",
+      ], true],
+    ] as const
+  ) {
+    await withFiles({ "a.inter": inter([...times]) }, async (dir) => {
+      const { items, interactions, unread: told } = await loadCorpus(dir);
+      strictEqual([...interactions.items].map((item) => items[item].id).join(""), "ABCDE");
+      deepStrictEqual([...interactions.times!], [0, 0, 0, 1, 2].map((n) => 1600000000 + n));
+      strictEqual(told.length === 1, unread);
+    });
+  }
+});
