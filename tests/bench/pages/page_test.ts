@@ -16,7 +16,7 @@ import { anchorOf } from "../../../bench/pages/summary.ts";
 
 const SHARE = { name: "HR@10", format: "share" } as const;
 
-Deno.test("cellText() writes shares, spreads, differences and intervals as papers do", () => {
+Deno.test("shownCell() writes shares, spreads, differences and intervals as papers do", () => {
   assert.equal(shownCell(0.1532, SHARE), ".1532");
   assert.equal(shownCell(0.15316, SHARE), ".1532");
   assert.equal(shownCell(1, SHARE), "1.0000");
