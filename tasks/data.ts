@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { type BadLines, SHOWN } from "../data/etl/read/bad_lines.ts";
+import { SHOWN } from "../data/etl/read/bad_line.ts";
+import type { BadLines } from "../data/etl/read/bad_lines.ts";
 import { checkDataset, MOST_PROBLEMS } from "../data/check/check.ts";
 import { buildDataset } from "../data/etl/build_dataset.ts";
 import { EtlConfig } from "../data/etl/config.ts";

@@ -1,22 +1,12 @@
 import { UserError } from "../../../base/user_error.ts";
+import { type BadLine, SHOWN } from "./bad_line.ts";
 import type { Engine } from "./engine.ts";
 import { LINE } from "./plain_file.ts";
 import { printable, type RawTable } from "./raw_table.ts";
 import { name, type Sql, sql } from "./sql.ts";
 import { textLines } from "./text_lines.ts";
 
-/** How many bad lines are shown. */
-export const SHOWN = 5;
 const SHOWN_CHARACTERS = 90;
-
-/** One line that was left out. */
-export interface BadLine {
-  /** Path, and the line from 1 (or the record, where a file has no lines). */
-  place: string;
-  /** The line or the record, from 1. */
-  line: number;
-  problem: string;
-}
 
 /** Bad lines of one kind of file: how many, and the first of them. */
 export interface BadLines {

@@ -1,5 +1,5 @@
 import type { TableFormat } from "../source.ts";
-import { type BadLine, SHOWN } from "./bad_lines.ts";
+import { type BadLine, SHOWN } from "./bad_line.ts";
 import { DelimitedReader, trimmedCell } from "./delimited.ts";
 import { JsonReader } from "./json_values.ts";
 import { textLines, type TextOptions } from "./text_lines.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { UserError } from "../../../base/user_error.ts";
 import type { TableFormat } from "../source.ts";
-import type { BadLine } from "./bad_lines.ts";
+import type { BadLine } from "./bad_line.ts";
 import type { Engine } from "./engine.ts";
 import { isRemote } from "./input_files.ts";
 import { JsonReader } from "./json_values.ts";
