@@ -199,6 +199,7 @@ export type {
   TextProvider,
 } from "./embed/provider.ts";
 export { type StaticConfig, type StaticEngine, staticProvider } from "./embed/static.ts";
+export { MODEL_TYPES, type ModelType } from "./models/decoder/shapes/by_name.ts";
 export {
   type DecoderConfig,
   parseDecoderConfig,
@@ -231,6 +232,7 @@ export type { Stack, StackAttention, StackDropout } from "./models/encoder_decod
 export type { Visible } from "./models/encoder_decoder/layers.ts";
 export type { AttentionDropout } from "./kernels/relative_attention/relative_attention.ts";
 export {
+  ENCODER_DECODER_TYPE,
   type EncoderDecoderConfig,
   parseEncoderDecoderConfig,
   writeEncoderDecoderConfig,
