@@ -97,7 +97,8 @@ export interface Recommender {
   /** Requests to hand over at once: more of them are split up, fewer leave the device idle. Loads the weights. */
   batchSize(options: RecommendOptions): Promise<number>;
   /**
-   * The best candidates for each request, best first, none twice: `k`, or all there are.
+   * The best candidates for each request, best first, none twice: `k`, or all there are. Calls may overlap: they are
+   * answered one after the other.
    * @throws {RangeError} unless `k` is an integer from 1.
    * @throws {UserError} for a history that names other items, or is empty where the model must read one.
    */

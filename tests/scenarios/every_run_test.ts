@@ -225,6 +225,12 @@ for (const { name, kind, writesSids, flags = [], isFirst = false } of RUNS) {
     assert.ok(!itemsOf(lists)[0].includes(2));
     assert.deepEqual(itemsOf(lists)[1].toSorted(), [0, 1]);
     assert.ok(lists.every((list) => list.every(({ score }, i) => i === 0 || score <= list[i - 1].score)));
+    // Two parts of the catalogue at a time, of which one is kept.
+    const [ofOne, again] = await Promise.all([
+      recommender.recommend(requests, { k: 2, allowed: [1] }),
+      recommender.recommend(requests, options),
+    ]);
+    assert.deepEqual([itemsOf(ofOne), itemsOf(again)], [[[1], [1]], itemsOf(lists)]);
     assert.ok(await recommender.batchSize(options) >= 1);
     await assert.rejects(recommender.recommend(requests, { k: 0 }), RangeError);
     recommender.destroy();

@@ -135,12 +135,11 @@ class BaselineRecommender implements Recommender {
   ): Promise<Candidate[][]> {
     checkK(options);
     const { k, allowed } = options;
-    const trained = await this.#weights.get();
     const among = allowed && new Set(allowed);
     const excluded = requests.reduce((most, { excluded }) => Math.max(most, excluded?.size ?? 0), 0);
-    const lists = await trained.rank(
-      requests.map(({ history }) => history),
-      Math.min(trained.items, among ? trained.items : k + excluded),
+    const count = this.catalogue.items.length;
+    const lists = await this.#weights.use((trained) =>
+      trained.rank(requests.map(({ history }) => history), Math.min(count, among ? count : k + excluded))
     );
     return lists.map(({ items, scores }, i) => {
       const candidates: Candidate[] = [];

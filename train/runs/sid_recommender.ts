@@ -82,11 +82,13 @@ export class SidRecommender implements Recommender {
   }
 
   async batchSize(options: RecommendOptions): Promise<number> {
-    const loaded = await this.#weights.get();
     const beams = beamsOf(options);
-    return this.search.unconstrained
-      ? this.#productSearch(loaded, beams).promptsPerBatch
-      : loaded.searches.of(beams, options.allowed).promptsPerBatch;
+    return await this.#weights.use((loaded) => {
+      const search = this.search.unconstrained
+        ? this.#productSearch(loaded, beams)
+        : loaded.searches.of(beams, options.allowed);
+      return Promise.resolve(search.promptsPerBatch);
+    });
   }
 
   async recommend(
@@ -94,10 +96,11 @@ export class SidRecommender implements Recommender {
     options: RecommendOptions,
   ): Promise<Candidate[][]> {
     checkK(options);
-    const loaded = await this.#weights.get();
-    return this.search.unconstrained
-      ? await this.#writeAny(loaded, requests, options)
-      : await this.#searchCatalogue(loaded, requests, options);
+    return await this.#weights.use((loaded) =>
+      this.search.unconstrained
+        ? this.#writeAny(loaded, requests, options)
+        : this.#searchCatalogue(loaded, requests, options)
+    );
   }
 
   embeddings(): Promise<undefined> {

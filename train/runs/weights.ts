@@ -13,6 +13,7 @@ export class LoadedWeights<T extends Loaded> {
   #loading: Promise<T> | undefined;
   #loaded: T | undefined;
   #own: Device | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
 
   /** `make` loads them on the device, or on what it opens; without either on a device of their own. */
   constructor(device: OpenRunOptions["device"], make: (device: Device) => Promise<T>) {
@@ -23,6 +24,13 @@ export class LoadedWeights<T extends Loaded> {
   /** The weights; what went wrong with them goes wrong each time. */
   get(): Promise<T> {
     return this.#loading ??= this.#load();
+  }
+
+  /** What `work` makes of them. Calls may overlap: one works after the other, since they share buffers. */
+  use<R>(work: (loaded: T) => Promise<R>): Promise<R> {
+    const turn = this.#turn.then(async () => await work(await this.get()));
+    this.#turn = turn.catch(() => {});
+    return turn;
   }
 
   /** Frees what was loaded. */
