@@ -1,5 +1,5 @@
 import { UserError } from "../../base/user_error.ts";
-import { EMBEDDING, HEAD } from "../decoder/blocks.ts";
+import { FINAL_NORM, HEAD } from "../decoder/blocks.ts";
 import type { TensorPlace } from "./weight_files.ts";
 
 /** What transformers puts before the names of a backbone inside a language model. */
@@ -39,13 +39,14 @@ export function nameTensors(found: ReadonlyMap<string, TensorPlace>, folder: str
     }
     named.set(bare, place);
   }
-  const table = EMBEDDING.slice(BACKBONE.length);
-  const tables = [...named.keys()].filter((name) => name === table || name.endsWith(`.${table}`));
-  if (tables.length > 1) {
-    fail(`${tables.join(" and ")} are both a token embedding. Save the language model by itself`);
+  // The last norm, which every model has under the one name, shows what stands in front.
+  const norm = FINAL_NORM.slice(BACKBONE.length);
+  const norms = [...named.keys()].filter((name) => name === norm || name.endsWith(`.${norm}`));
+  if (norms.length > 1) {
+    fail(`${norms.join(" and ")} are both a last norm. Save the language model by itself`);
   }
   // None at all: reading will name what is missing.
-  const front = tables.length === 0 ? "" : tables[0].slice(0, -table.length);
+  const front = norms.length === 0 ? "" : norms[0].slice(0, -norm.length);
   // `model.` of the language model itself, or nothing; all before it is another wrapper's.
   const outer = front.endsWith(BACKBONE) ? front.slice(0, -BACKBONE.length) : front;
   if (!["", "model.", "transformer.", "language_model."].includes(outer)) {
@@ -60,8 +61,8 @@ export function nameTensors(found: ReadonlyMap<string, TensorPlace>, folder: str
     const isBackbone = front === outer && inner !== HEAD && !inner.startsWith(BACKBONE);
     tensors.set(isBackbone ? BACKBONE + inner : inner, place);
   }
-  const first = found.entries().find(([, place]) => place === tensors.get(EMBEDDING))?.[0] ?? "";
-  const standard = [EMBEDDING, table].find((name) => first.endsWith(name));
+  const first = found.entries().find(([, place]) => place === tensors.get(FINAL_NORM))?.[0] ?? "";
+  const standard = [FINAL_NORM, norm].find((name) => first.endsWith(name));
   return { tensors, prefix: standard ? first.slice(0, -standard.length) : "" };
 }
 

@@ -101,11 +101,12 @@ function* found(tokens: Lookup | undefined, text: string): Generator<Span> {
         if (STARTS_WITH_WORD.test(before)) continue;
         if (STARTS_WITH_WORD.test(text.slice(end, end + 2))) continue;
       }
-      // Spaces that the token before has taken stay with it.
+      // Spaces that the token before has taken stay with it; a token of spaces alone may so be gone.
       while (token.lstrip && start > done && SPACE.test(text[start - 1])) start--;
+      if (token.lstrip) start = Math.max(start, done);
       while (token.rstrip && end < text.length && SPACE.test(text[end])) end++;
       if (done < start) yield { start: done, end: start };
-      yield { start, end, token };
+      if (start < end) yield { start, end, token };
       done = end;
     }
   }

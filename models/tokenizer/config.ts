@@ -86,7 +86,7 @@ export function specialTokens(
     );
   };
   const inModel = (id: number | undefined | null) =>
-    typeof id === "number" && id < tokenizer.vocabulary ? id : undefined;
+    typeof id === "number" && id >= 0 && id < tokenizer.vocabulary ? id : undefined;
   const eos = named("eos_token") ?? inModel([model.eos_token_id].flat()[0]);
   if (eos === undefined) {
     throw new UserError(

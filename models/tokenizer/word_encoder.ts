@@ -60,8 +60,8 @@ export class WordEncoder {
         if (this.#words.size === MOST_WORDS) this.#words.clear();
         const { tokens_to_ids, unk_token_id } = this.#library.model!;
         known = this.#library.model!.encode(this.#bytes.pre_tokenize_text(word)).map((token) =>
-          tokens_to_ids.get(token) ?? unk_token_id!
-        );
+          tokens_to_ids.get(token) ?? unk_token_id
+        ).filter((id) => id !== undefined);
         this.#words.set(word, known);
       }
       for (const id of known) ids.push(id);

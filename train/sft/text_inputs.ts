@@ -1,3 +1,5 @@
+import { z } from "zod";
+import { parseJson } from "../../base/json.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { readPreferences } from "../../data/preferences.ts";
 import type { ReadFiles } from "../../base/files/disk.ts";
@@ -6,13 +8,9 @@ import { readText } from "../../base/files/text_file.ts";
 import { UserError } from "../../base/user_error.ts";
 import { type DecoderConfig, readDecoderConfig } from "../../models/decoder/config.ts";
 import { type ModelFile, Pretrained } from "../../models/hugging_face/pretrained.ts";
-import { Tokenizer } from "../../models/tokenizer/tokenizer.ts";
-import {
-  formatTokenizerConfig,
-  parseTokenizerConfig,
-  specialTokens,
-  type TokenizerConfig,
-} from "../../models/tokenizer/config.ts";
+import { readTokenizer } from "../../models/tokenizer/read_tokenizer.ts";
+import type { Tokenizer } from "../../models/tokenizer/tokenizer.ts";
+import { formatTokenizerConfig, type ModelTokens, specialTokens } from "../../models/tokenizer/config.ts";
 import { trimTokenizer } from "../../models/tokenizer/trim.ts";
 import { ItemTexts } from "../../prompts/rows/item_texts.ts";
 import { alignmentTexts } from "../../prompts/rows/task_plan.ts";
@@ -31,6 +29,11 @@ import type { ModelInputs } from "./sid_inputs.ts";
 
 /** Smallest weight of a row, as a share of the mean, where rows weigh as much as their value. */
 const VALUE_FLOOR = 0.1;
+
+const GenerationConfig = z.looseObject({
+  eos_token_id: z.union([z.int(), z.array(z.int())]).nullish(),
+  pad_token_id: z.int().nullish(),
+});
 
 /** What a language model learns, is asked and computes with. */
 export interface TextInputs extends ModelInputs {
@@ -83,6 +86,9 @@ export async function textInputs(
     files,
   );
   const model = await readArchitecture(settings, pretrained, files);
+  const modelTokens = settings.trimVocabulary || !model
+    ? {}
+    : await readModelTokens(settings.model, model, files);
   const templates = await readTemplates(settings.prompts);
   const weights = taskWeights(settings.tasks);
   const rowsPath = `${settings.data}/sft/train.json`;
@@ -93,7 +99,7 @@ export async function textInputs(
     rows: weights.rows && await isFile(rowsPath) ? await readSftRows(rowsPath) : undefined,
   };
   const of = (tokenizer: Tokenizer) => {
-    const special = specialTokens(tokenizer, tokenizerConfig, settings.trimVocabulary ? {} : model);
+    const special = specialTokens(tokenizer, tokenizerConfig, modelTokens);
     const { category } = settings;
     const prompts = new Prompts({ templates, tokenizer, special, tokenizerConfig, category });
     const texts = new ItemTexts(dataset, sids, tokenizer);
@@ -178,38 +184,6 @@ function askedTask(weights: Readonly<Record<string, number>>): string {
   return weights.heterogeneous && !weights["next-item"] ? "heterogeneous" : "next-item";
 }
 
-/**
- * Reads tokenizer.json and, where they are there, tokenizer_config.json and chat_template.jinja of a folder, or of that
- * of the tokenizer.json named.
- */
-export async function readTokenizer(
-  path: string,
-  files: ReadFiles,
-): Promise<{ tokenizer: Tokenizer; tokenizerConfig: TokenizerConfig }> {
-  const folder = path.replace(/\/?tokenizer\.json$/, "") || ".";
-  const names = await files.listFiles(folder);
-  if (!names.includes("tokenizer.json")) {
-    throw new UserError(
-      `Cannot use the tokenizer of ${folder}: it has no tokenizer.json. Expected that of a fast tokenizer: ` +
-        `AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) of Hugging Face transformers writes one`,
-    );
-  }
-  const text = async (name: string) =>
-    names.includes(name) ? new TextDecoder().decode(await files.readFile(`${folder}/${name}`)) : undefined;
-  const source = `${folder}/tokenizer.json`;
-  const tokenizer = new Tokenizer(await files.readFile(source), source);
-  const config = await text("tokenizer_config.json");
-  const tokenizerConfig = config === undefined
-    ? {}
-    : parseTokenizerConfig(config, `${folder}/tokenizer_config.json`);
-  // Newer checkpoints keep the template in a file of its own, which counts where both are there.
-  const chat_template = await text("chat_template.jinja");
-  return {
-    tokenizer,
-    tokenizerConfig: chat_template === undefined ? tokenizerConfig : { ...tokenizerConfig, chat_template },
-  };
-}
-
 /** Templates of a file; ours without one. */
 async function readTemplates(path: string): Promise<Templates> {
   return path === "" ? genrecTemplates : parseTemplates(await readText(path), path);
@@ -276,6 +250,21 @@ async function readArchitecture(
     `Cannot train on sequences of ${maxLength} tokens: the model of ${model} has ${positions} positions. Use ` +
       `--max-length ${positions} or less`,
   );
+}
+
+/** Ids of roles that the model's files give where the tokenizer's give none: those that it generates with count first. */
+async function readModelTokens(
+  folder: string,
+  { eos_token_id, pad_token_id }: DecoderConfig,
+  files: ReadFiles,
+): Promise<ModelTokens> {
+  const name = "generation_config.json", path = `${folder}/${name}`;
+  if (!(await files.listFiles(folder)).includes(name)) return { eos_token_id, pad_token_id };
+  const generation = parseJson(new TextDecoder().decode(await files.readFile(path)), path, GenerationConfig);
+  return {
+    eos_token_id: generation.eos_token_id ?? eos_token_id,
+    pad_token_id: generation.pad_token_id ?? pad_token_id,
+  };
 }
 
 function architecture(

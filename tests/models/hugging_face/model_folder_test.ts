@@ -132,14 +132,14 @@ for (const [prefix, wrap] of wrappers) {
   });
 }
 
-Deno.test("names that no wrapper explains, and two embeddings, are refused", async () => {
+Deno.test("names that no wrapper explains, and two models in one, are refused", async () => {
   const strange = renamed(untied.tensors, (name) => `vision.${name}`);
   await refuses(
     modelFiles({ ...untied, tensors: strange }),
     /tensors are named vision\.model\.\.\.\., expected/,
   );
   const both = new Map([...untied.tensors, ...renamed(untied.tensors, (name) => `teacher.${name}`)]);
-  await refuses(modelFiles({ ...untied, tensors: both }), /are both a token embedding/);
+  await refuses(modelFiles({ ...untied, tensors: both }), /are both a last norm/);
 });
 
 Deno.test("tensors that nothing needs are left, and named", async () => {
