@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { AddedToken, type TokenizerJson } from "./schema.ts";
+import type { AddedToken, TokenizerJson } from "./schema.ts";
 
 /** Names that transformers gives to special tokens, in the order in which it adds those that are not there. */
 const ROLES = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];

@@ -2,6 +2,7 @@ import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { UserError } from "../../base/user_error.ts";
 import { AddedTokens, textMarker, withOrdinaryTokens } from "./added_tokens.ts";
 import { type AddedToken, formatTokenizer, TokenizerJson } from "./schema.ts";
+import { endlessReason } from "./pattern_cost.ts";
 import { WordEncoder } from "./word_encoder.ts";
 
 /** How to turn a text into ids. */
@@ -40,6 +41,7 @@ export class Tokenizer {
     this.#source = source;
     try {
       const value: unknown = JSON.parse(new TextDecoder().decode(json));
+      checkPatterns(value);
       // The second argument is tokenizer_config.json: nothing in it changes ids that tokenizer.json alone gives.
       this.#library = new HuggingFaceTokenizer(value as TokenizerJson, {});
       const { added_tokens, pre_tokenizer } = TokenizerJson.parse(value);
@@ -140,5 +142,16 @@ export class Tokenizer {
     const { ids: whole } = this.#library.encode("a", { add_special_tokens: true });
     const start = whole.findIndex((_, at) => inner.every((id, i) => whole[at + i] === id));
     return [whole.slice(0, start), whole.slice(start + inner.length)];
+  }
+}
+
+/** Throws for a regular expression anywhere in a `tokenizer.json` that could be matched without end. */
+function checkPatterns(value: unknown): void {
+  if (typeof value !== "object" || value === null) return;
+  for (const [key, inner] of Object.entries(value)) {
+    if (key === "vocab" || key === "merges") continue;
+    const reason = key === "Regex" && typeof inner === "string" ? endlessReason(inner) : undefined;
+    if (reason === undefined) checkPatterns(inner);
+    else throw new Error(`matching its pattern ${inner} could take without end, since ${reason}`);
   }
 }

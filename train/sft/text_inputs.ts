@@ -8,7 +8,7 @@ import { readText } from "../../base/files/text_file.ts";
 import { UserError } from "../../base/user_error.ts";
 import { type DecoderConfig, readDecoderConfig } from "../../models/decoder/config.ts";
 import { type ModelFile, Pretrained } from "../../models/hugging_face/pretrained.ts";
-import { readTokenizer } from "../../models/tokenizer/read_tokenizer.ts";
+import { readTokenizer } from "../../models/tokenizer/from_folder.ts";
 import type { Tokenizer } from "../../models/tokenizer/tokenizer.ts";
 import { formatTokenizerConfig, type ModelTokens, specialTokens } from "../../models/tokenizer/config.ts";
 import { trimTokenizer } from "../../models/tokenizer/trim.ts";

@@ -7,7 +7,7 @@ import { Pretrained } from "../../../models/hugging_face/pretrained.ts";
 import { writeSafetensors } from "../../../models/safetensors/safetensors.ts";
 import type { StoredFormat } from "../../../models/safetensors/header.ts";
 import { specialTokens } from "../../../models/tokenizer/config.ts";
-import { readTokenizer } from "../../../models/tokenizer/read_tokenizer.ts";
+import { readTokenizer } from "../../../models/tokenizer/from_folder.ts";
 
 interface Case {
   number: number;
@@ -97,7 +97,7 @@ Deno.test("a directory's weights are those that transformers loads, or are refus
           pretrained = await Pretrained.open(folder, diskFiles);
           logits = await logitsOf(device, pretrained);
         } catch (error) {
-          assert.equal((error as Error).name, "UserError", (error as Error).stack);
+          if ((error as Error).name !== "UserError") throw error;
           // What transformers can read and genrec does not: it says what to do instead.
           if (model.logits !== undefined) assert.match((error as Error).message, /adapter|pickle/);
           return;

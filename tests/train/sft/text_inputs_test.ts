@@ -6,7 +6,8 @@ import { EMBEDDING, HEAD } from "../../../models/decoder/blocks.ts";
 import { readSafetensors, writeSafetensors } from "../../../models/safetensors/safetensors.ts";
 import { Tokenizer } from "../../../models/tokenizer/tokenizer.ts";
 import { type SftConfig, sftConfig } from "../../../train/sft/config.ts";
-import { readTokenizer, savedTextPrompts, taskWeights, textInputs } from "../../../train/sft/text_inputs.ts";
+import { readTokenizer } from "../../../models/tokenizer/from_folder.ts";
+import { savedTextPrompts, taskWeights, textInputs } from "../../../train/sft/text_inputs.ts";
 import { KNOWN, SID_TOKENS, withShop } from "../../scenarios/text_shop.ts";
 
 async function inputsOf(dir: string, settings: Partial<SftConfig> = {}) {
