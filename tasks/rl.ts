@@ -31,7 +31,7 @@ import { RunFlags, RunOutput } from "./_cli/run_flags.ts";
 import { openSidRun } from "../train/runs/open_run.ts";
 import type { SidRun } from "../train/runs/sid_model.ts";
 import { observersOf } from "./_train/observers.ts";
-import { startRun } from "./_train/start_run.ts";
+import { startRun } from "../train/runs/start_run.ts";
 import { StepProgress } from "./_train/step_progress.ts";
 import { endedAs, evaluateLine, goOnLine } from "./_cli/training_lines.ts";
 import { duration } from "./_cli/progress.ts";

@@ -23,7 +23,7 @@ import { checkCost } from "./_train/sft_cost.ts";
 import { type SftInputs, sftInputs } from "./_train/sft_inputs.ts";
 import { SftFlags, sftSettings } from "./_train/sft_settings.ts";
 import { observersOf } from "./_train/observers.ts";
-import { type RunRecord, startRun } from "./_train/start_run.ts";
+import { type RunRecord, startRun } from "../train/runs/start_run.ts";
 import { StepProgress } from "./_train/step_progress.ts";
 import { endedAs, evaluateLine, goOnLine } from "./_cli/training_lines.ts";
 import { duration, type Progress } from "./_cli/progress.ts";

@@ -1,22 +1,43 @@
 // The package as JSR takes it. Both commands need no network.
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
+import manifest from "../deno.json" with { type: "json" };
+import { importsOf, read, root, sources, targetOf, TOP } from "./layers/imports.ts";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
-
-async function deno(...args: string[]): Promise<{ code: number; output: string }> {
+async function deno(...args: string[]): Promise<{ code: number; printed: string; output: string }> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args,
     cwd: root,
     env: { NO_COLOR: "1" },
     stdin: "null",
   }).output();
-  return { code, output: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
+  const printed = new TextDecoder().decode(stdout);
+  return { code, printed, output: printed + new TextDecoder().decode(stderr) };
 }
 
-Deno.test("every name that mod.ts exports is documented, and so is what it refers to", async () => {
-  const { code, output } = await deno("doc", "--lint", "mod.ts");
+/** Every entry of the package: mod.ts, and one a room. */
+const entries = Object.values(manifest.exports).map((path) => path.slice(2));
+
+Deno.test("every name that the package exports is documented, and so is what it refers to", async () => {
+  const { code, output } = await deno("doc", "--lint", ...entries);
   assert.equal(code, 0, output);
+});
+
+Deno.test("every room that programs use is an entry of the package, which no file of ours imports", () => {
+  const rooms = [...TOP, "base/files"].filter((room) => room !== "bench" && room !== "tasks");
+  assert.deepEqual(entries.toSorted(), ["mod.ts", ...rooms.map((room) => `${room}/mod.ts`)].toSorted());
+  const importers = sources.filter((path) => !entries.includes(path)).flatMap((path) =>
+    importsOf(read(path)).filter(({ specifier }) => entries.includes(targetOf(path, specifier) ?? ""))
+      .map(({ specifier }) => `${path} imports ${specifier}: import from the file that defines the name`)
+  );
+  assert.deepEqual(importers, []);
+});
+
+Deno.test("mod.ts has what a program usually needs: at most 85 names", async () => {
+  const { printed } = await deno("doc", "--json", "mod.ts");
+  const [{ symbols }] = Object.values<{ symbols: { name: string }[] }>(JSON.parse(printed).nodes);
+  const names = symbols.map(({ name }) => name);
+  assert.ok(names.includes("openRun"));
+  assert.ok(names.length <= 85, `mod.ts has ${names.length} names: leave the rest to the mod.ts of the room`);
 });
 
 Deno.test("deno publish accepts the package, types and shaders included, no tests and no specs of kernels", async () => {

@@ -47,6 +47,7 @@ export interface TrainingStore<S extends TrainingState> {
 export interface Training<S extends TrainingState, V extends Validated = Validated> {
   /** The state before the first step. With a validation due, there is one before the first step. */
   readonly fresh: S;
+  /** When what happens. */
   readonly plan: Timetable;
   /** Validations without a better one to stop after; 0: never. */
   readonly patience: number;
@@ -74,11 +75,13 @@ export type Stopped = "finished" | "interrupted" | "early";
 
 /** How a training ended. */
 export interface TrainingEnd<S extends TrainingState> {
+  /** Why. */
   stopped: Stopped;
   /** Steps of this call that are kept, those before a resume not counted. */
   steps: number;
   /** Seconds of the whole training, resumed parts included. */
   seconds: number;
+  /** Where it stands. */
   state: S;
 }
 

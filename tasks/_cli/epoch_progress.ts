@@ -4,7 +4,7 @@ import type { RunDirectory } from "../../train/run/directory.ts";
 import type { TaskIO } from "./cli.ts";
 import { short } from "./format.ts";
 import type { RunManifest } from "../../train/run/inputs.ts";
-import { startRun } from "../_train/start_run.ts";
+import { startRun } from "../../train/runs/start_run.ts";
 import { sizeLines } from "./training_lines.ts";
 import type { Progress } from "./progress.ts";
 

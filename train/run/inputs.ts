@@ -36,13 +36,19 @@ export async function loadInputs(
 
 /** What a run was made from: `manifest.json`. */
 export interface RunManifest {
+  /** Name of the command. */
   task: string;
+  /** Seed of everything random. */
   seed: number;
   /** Version of genrec. */
   genrec: string;
+  /** Version of Deno. */
   deno: string;
+  /** Name of the WebGPU adapter. */
   adapter: string;
+  /** Storage of matrices: `texture` or `buffer`. */
   layout: string;
+  /** Number format of matrices: `f32` or `f16`. */
   dtype: string;
   /** Name of the dataset. */
   dataset: string;

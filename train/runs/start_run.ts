@@ -1,10 +1,11 @@
-import type { RunManifest } from "../../train/run/inputs.ts";
-import type { RunDirectory } from "../../train/run/directory.ts";
+import type { RunManifest } from "../run/inputs.ts";
+import type { RunDirectory } from "../run/directory.ts";
 
 /** What a run directory says of how it was made. */
 export interface RunRecord {
   /** Further files, such as the index of the SIDs. */
   texts?: Record<string, string | Uint8Array>;
+  /** What it was made from. */
   manifest: RunManifest;
   /** Its settings; as `config.json` they serve as --config when the run is resumed. */
   config: Record<string, unknown>;

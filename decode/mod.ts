@@ -1,0 +1,13 @@
+/**
+ * Search inside the catalogue: constrained beam search and sampling.
+ * @module
+ */
+
+export { type BeamResult, BeamSearch, beamSearch, type BeamSearchOptions } from "./beam_search.ts";
+export {
+  ConstrainedSampler,
+  type SamplePlace,
+  type SampleResult,
+  type SamplerOptions,
+} from "./constrained_sampler.ts";
+export { DeviceTrie } from "./device_trie.ts";

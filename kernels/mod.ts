@@ -1,0 +1,34 @@
+/**
+ * Kernels on WebGPU: the device, tensors, automatic differentiation and the choice of variants.
+ * @module
+ */
+
+export { ATTENTION, type AttentionPass, type AttentionShape } from "./attention/attention.ts";
+export type { AttentionKernels, AttentionVariant } from "./attention/variant.ts";
+export { Device, type DeviceMemory, type DeviceOptions } from "./gpu/device.ts";
+export { DeviceError } from "./gpu/device_error.ts";
+export type { Dispatch, Kernel } from "./gpu/kernel.ts";
+export type { ProfileRow } from "./gpu/profiler.ts";
+export type { Flat, Layout, Matrix, MatrixDtype, Tensor } from "./gpu/tensor.ts";
+export {
+  type ChoiceStore,
+  type Operation,
+  type PinnedVariant,
+  type Variant,
+  variantOf,
+  type VariantRow,
+  Variants,
+} from "./gpu/variants.ts";
+export type { TunableOperation, Workload } from "./gpu/workload.ts";
+export { MATMUL, type MatmulShape } from "./matmul/matmul.ts";
+export type { MatmulForm, MatmulVariant } from "./matmul/variant.ts";
+export { KL_ESTIMATORS, POLICY_RATIOS, type PolicyObjective } from "./policy/loss.ts";
+export { RECONSTRUCTION_LOSSES, type ReconstructionLoss } from "./quantizer/reconstruction.ts";
+export type { AttentionDropout } from "./relative_attention/relative_attention.ts";
+export type { TokenOccurrences } from "./rows/embedding.ts";
+export type { RowBlock } from "./rows/gather.ts";
+export type { BlockRows } from "./rows/keep_blocks.ts";
+export { Tape } from "./tape.ts";
+export { TOKEN_NORMALISATIONS, type TokenNormalisation, type TrieEdges } from "./trie/log_softmax.ts";
+export type { SampleShape } from "./trie/sample.ts";
+export { parseVariants } from "./variant_names.ts";
