@@ -25,6 +25,20 @@ export function parseJson<T>(text: string, path: string, schema: z.ZodType<T>): 
 }
 
 /**
+ * `JSON.parse` for texts with ids: a whole number that a double would change stays the text of its digits. Throws
+ * `SyntaxError`.
+ */
+export function parseWithDigits(text: string): unknown {
+  return JSON.parse(
+    text,
+    (_key, value, { source }: { source?: string } = {}) =>
+      typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(source ?? "")
+        ? source
+        : value,
+  );
+}
+
+/**
  * The values of an object keyed "0" … "N-1", in that order. Throws `UserError` naming the first key that is
  * missing or is no item number.
  */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseWithDigits } from "../base/json.ts";
 import type { CorpusItem } from "./corpus.ts";
 import { excerpt } from "../base/file_error.ts";
 import { readText } from "../base/files/text_file.ts";
@@ -6,7 +7,9 @@ import { UserError } from "../base/user_error.ts";
 
 const text = z.string().trim();
 const NewItem = z.object({
-  id: z.union([text.min(1), z.number().transform(String)], { error: "expected id, a text or a number" }),
+  id: z.union([text.min(1), z.number().transform(String)], {
+    error: "expected id, a text or a number",
+  }),
   title: text.min(1, { error: "expected title, a text" }),
   description: z.union([text, z.array(text).transform((parts) => parts.join(" "))]).optional(),
   brand: text.optional(),
@@ -82,7 +85,7 @@ export async function readNewItems(
 function parseItem(line: string): CorpusItem | string {
   let value: unknown;
   try {
-    value = JSON.parse(line);
+    value = parseWithDigits(line);
   } catch {
     return `no JSON, ${excerpt(line)}`;
   }

@@ -1,3 +1,4 @@
+import { parseWithDigits } from "../../../base/json.ts";
 import { decodeHTMLStrict } from "entities/decode";
 
 const SILENT = /<(script|style)\b[\s\S]*?<\/\1\s*>|<!--[\s\S]*?-->/gi;
@@ -43,18 +44,11 @@ export function textsIn(json: string | null): string[] {
   if (json === null) return [];
   let value: unknown;
   try {
-    value = JSON.parse(json, digitsKept);
+    value = parseWithDigits(json);
   } catch {
     return [json];
   }
   return [value].flat(Infinity).filter((one) => one !== null && typeof one !== "object").map(String);
-}
-
-/** A number as it is written, where a double would lose digits. */
-function digitsKept(_key: string, value: unknown, { source }: { source?: string } = {}): unknown {
-  return typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(source ?? "")
-    ? source
-    : value;
 }
 
 /** One text out of a JSON value, its parts cleaned and joined; null where nothing is left. */

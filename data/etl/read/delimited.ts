@@ -13,6 +13,11 @@ export interface DelimitedRow {
   /** Its first line, from 1. */
   line: number;
   cells: string[];
+  /**
+   * The line itself, where nothing in it means anything but the delimiter: no quotes, white space or control characters.
+   * `cells` are then left out, which most lines of a log need not be cut into.
+   */
+  bare?: string;
   /** What is wrong; `cells` are then of no use. */
   fault?: string;
 }
@@ -71,6 +76,15 @@ export class DelimitedReader {
   #take(text: string, line: number): void {
     const { delimiter, quote } = this.#dialect;
     if (this.#open) return this.#goOn(this.#open, text);
+    if (BARE.test(text)) {
+      let width = 1;
+      for (let at = text.indexOf(delimiter); at >= 0; at = text.indexOf(delimiter, at + delimiter.length)) {
+        width++;
+      }
+      if (width === this.#width && text.length <= LONGEST_ROW) {
+        return this.#onRow({ line, cells: [], bare: text });
+      }
+    }
     if (quote === "" || !text.includes(quote)) {
       if (text.trim() !== "") this.#finish(text.split(delimiter), line, text.length);
       return;
@@ -187,6 +201,9 @@ export class DelimitedReader {
     }
   }
 }
+
+/** Most lines of a log. */
+const BARE = /^[!#-~]+$/;
 
 /** Marks a cell that was quoted, whose spaces are its own. */
 const QUOTED = "\u0000";

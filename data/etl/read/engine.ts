@@ -155,6 +155,10 @@ function userError(error: Error): Error {
   if (OUT_OF_MEMORY.test(error.message)) {
     return new UserError(`Cannot go on: ${first}. Give more with --memory, or use fewer --threads`);
   }
-  if (OF_FILES.test(error.message)) return new UnreadableError(`Cannot read the raw files: ${first}`);
+  if (OF_FILES.test(error.message)) {
+    return new UnreadableError(
+      `Cannot read the raw files: ${first}. Check that the file is whole and of the kind that its name says`,
+    );
+  }
   return error;
 }

@@ -83,15 +83,22 @@ function delimitedCopy(
   out: string[],
   reject: (line: number, problem: string) => void,
 ): DelimitedReader {
-  let places: number[] = [];
+  let places: number[] = [], takesAll = false;
   const setHeader = (names: readonly string[]) => {
     plain.header = [...names];
-    plain.columns = columns.filter((column) => names.includes(column));
+    plain.columns = [...new Set(names)].filter((column) => columns.includes(column));
+    takesAll = plain.columns.length === names.length;
     places = plain.columns.map((column) => names.indexOf(column));
     reader.expect(names.length, oneLine.map((column) => names.indexOf(column)));
   };
-  const reader = new DelimitedReader({ delimiter, quote }, ({ line, cells, fault }) => {
+  const reader = new DelimitedReader({ delimiter, quote }, (found) => {
+    const { line, bare, fault } = found;
     if (fault !== undefined) return reject(line, fault);
+    if (bare !== undefined && delimiter === "," && takesAll) {
+      out.push(`${line},${bare}\n`);
+      return;
+    }
+    const cells = bare === undefined ? found.cells : bare.split(delimiter);
     if (plain.header.length === 0) return setHeader(cells.map(trimmedCell));
     let row = String(line);
     for (const [p, place] of places.entries()) {

@@ -174,7 +174,7 @@ export class RawTable {
     // One column of whole lines: a separator that text does not hold, and no quotes.
     await this.#engine.run(
       sql`COPY (SELECT line FROM read_csv(${address}, auto_detect = FALSE, header = FALSE,
-      delim = ${"\x01"}, quote = '', escape = '', max_line_size = 67108864, columns = {line: 'VARCHAR'}))
+      delim = ${"\x01"}, quote = '', escape = '', max_line_size = 16000000, buffer_size = 64000000, columns = {line: 'VARCHAR'}))
       TO ${path} (FORMAT csv, HEADER FALSE, DELIMITER ${"\x01"}, QUOTE '', ESCAPE '')`,
     );
     return path;
