@@ -2,11 +2,15 @@ import type { z } from "zod";
 import { badValue } from "./file_error.ts";
 import { UserError } from "./user_error.ts";
 
-/** The value of a JSON text, checked against a schema. Throws `UserError` naming the file and the field. */
+/**
+ * The value of a JSON text, checked against a schema; whole numbers that a double would change are texts. Throws
+ * `UserError` naming the file and the field.
+ */
 export function parseJson<T>(text: string, path: string, schema: z.ZodType<T>): T {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    // A look at every value costs more than the parse, and few files have such numbers.
+    value = /(?:^|[^\d.])\d{16}/.test(text) ? parseWithDigits(text) : JSON.parse(text);
   } catch (error) {
     throw new UserError(
       `Cannot read ${path}: expected JSON, but ${(error as Error).message}. Re-export the file`,

@@ -35,10 +35,11 @@ export function untitled(number: number): string {
 
 /** What training reads of an item. */
 export function toItem(
-  { title, description, brand, categories, price, features, attributes }: CorpusItem,
+  { id, title, description, brand, categories, price, features, attributes }: CorpusItem,
   number: number,
 ) {
   const item: Item = { title: title || untitled(number) };
+  if (id !== String(number)) item.id = id;
   if (description) item.description = description;
   if (brand) item.brand = brand;
   if (categories.length > 0) item.categories = categories;

@@ -1,5 +1,7 @@
 /** One item of the catalogue; its index in `Dataset.items` is its item number. */
 export interface Item {
+  /** Id in the data that it came from, where that is not the item number. */
+  id?: string;
   /** Name shown to people. */
   title: string;
   /** Longer text. */

@@ -8,21 +8,24 @@ import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { RunFlags } from "./_cli/run_flags.ts";
 import { tableLines } from "./_cli/table.ts";
-import { type HistoryRow, readHistories } from "./_recommend/histories.ts";
+import { type HistoryRow, itemsOf, readHistories } from "./_recommend/histories.ts";
 import { ItemFilter } from "./_recommend/item_filter.ts";
 import { ItemLookup, itemsIn } from "./_recommend/item_lookup.ts";
 
 const config = z.strictObject({
   ...RunFlags,
-  history: z.array(z.int().min(0)).default([]).describe("item numbers, oldest first, such as 12,845,77"),
+  history: z.array(z.union([z.int().min(0), z.string()])).default([]).describe(
+    "item numbers or ids of the data, oldest first, such as 12,845,77 or B00AX,B00BY; id:12 is an id whatever the numbers",
+  ),
   titles: z.array(z.string()).default([]).meta({
     description:
-      'the history by whole titles, oldest first, such as "Blue Tape|Steel Rule, 30 cm"; or repeat the flag',
-    separator: "|",
+      'the history by whole titles, oldest first, such as "Blue Tape|Steel Rule, 30 cm"; or repeat the flag, then a | is ' +
+      "part of a title",
+    separator: "\n",
   }),
   file: z.string().default("").describe(
-    'JSON Lines, one user each: {"user": "ann", "history": [12, 845]} or {"titles": ["Blue Tape"]}; the answer is one ' +
-      "line of JSON each",
+    'JSON Lines, one user each: {"user": "ann", "history": [12, "B00AX"]} or {"titles": ["Blue Tape"]}; the answer is one ' +
+      "line of JSON each, with the reason under error where there is none",
   ),
   out: z.string().default("").describe("file for the answers to --file, instead of stdout"),
   top: z.int().min(1).default(10).describe("items to show"),
@@ -39,6 +42,8 @@ const config = z.strictObject({
 
 interface ListedItem {
   item: number;
+  /** Id in the data, where that is not the item number. */
+  id?: string;
   /** Absent where items are scored by themselves. */
   sid?: string;
   title: string;
@@ -109,7 +114,8 @@ interface Work {
 }
 
 function listed({ catalogue: { sids, items } }: Recommender, item: number): ListedItem {
-  return { item, ...(sids && { sid: sids[item].join("") }), title: items[item].title };
+  const { id, title } = items[item];
+  return { item, ...(id !== undefined && { id }), ...(sids && { sid: sids[item].join("") }), title };
 }
 
 interface Recommendation extends ListedItem {
@@ -130,12 +136,21 @@ async function recommend(
 /** Answers `--history` or `--titles` with a table, or with JSON. */
 async function answerOne(work: Work): Promise<void> {
   const { flags, recommender, lookup, filter, io } = work;
-  lookup.check(flags.history, "--history");
-  const history = flags.titles.length > 0
-    ? flags.titles.map((title) => lookup.numberOf(title, "--titles"))
-    : flags.history;
-  const row = { history, place: flags.titles.length > 0 ? "--titles" : "--history" };
-  filter.check(row);
+  const row = flags.titles.length > 0
+    ? { history: titled(flags.titles, lookup), unknown: [], place: "--titles" }
+    : itemsOf(flags.history, "--history", lookup);
+  if (row.unknown.length > 0) throw lookup.unknown(row.unknown, row.place);
+  const fault = filter.faultOf(row);
+  if (fault !== undefined) throw new UserError(fault);
+  for (const name of flags.history) {
+    const rival = lookup.rivalOf(name);
+    if (rival !== undefined) {
+      io.log(
+        `Note: ${name} is taken as an item number; the item with the id ${name} is ${rival}: id:${name}`,
+      );
+    }
+  }
+  const { history } = row;
   const [recommendations] = await recommend(work, [row]);
   const bought = history.map((item) => listed(recommender, item));
   const { provenance: { checkpoint }, search, scoreUnit } = recommender;
@@ -147,41 +162,55 @@ async function answerOne(work: Work): Promise<void> {
   const heading = `History, oldest first${used.length < bought.length ? ` (the last ${used.length})` : ""}:`;
   // Columns of numbers stand at the right, the others at the left.
   const sidOf = ({ sid }: ListedItem) => sid === undefined ? [] : [sid];
-  const texts = search ? [2, 4] : [3];
+  const idOf = ({ item }: ListedItem) => lookup.hasIds ? [lookup.idOf(item) ?? String(item)] : [];
+  const ids = lookup.hasIds ? 1 : 0;
+  const texts = [...(ids ? [2] : []), ...(search ? [2 + ids, 4 + ids] : [3 + ids])];
   const rows = recommendations.map((row, i) => [
     `  ${i + 1}`,
     String(row.item),
+    ...idOf(row),
     ...sidOf(row),
     row.score.toFixed(2),
     row.title,
   ]);
   [
     heading,
-    ...tableLines(used.map((row) => [`  ${row.item}`, ...sidOf(row), row.title]), search ? [1, 2] : [1]),
+    ...tableLines(
+      used.map((row) => [`  ${row.item}`, ...idOf(row), ...sidOf(row), row.title]),
+      [1, 2, 3].slice(0, 1 + ids + (search ? 1 : 0)),
+    ),
     `Recommendations of ${flags.run} (${checkpoint}); scores are ${SCORES[scoreUnit]}:`,
-    ...tableLines([["  ", "item", ...(search ? ["SID"] : []), "score", "title"], ...rows], texts),
+    ...tableLines([
+      ["  ", "item", ...(ids ? ["id"] : []), ...(search ? ["SID"] : []), "score", "title"],
+      ...rows,
+    ], texts),
   ].forEach((line) => io.log(line));
 }
 
 /** Answers the lines of `--file` in order, a batch in memory at a time; all are checked before the model is loaded. */
 async function answerFile(work: Work): Promise<void> {
   const { flags, recommender, lookup, filter, io } = work;
-  let count = 0;
+  let count = 0, unanswered = 0, incomplete = 0, firstFault = "";
   for await (const row of readHistories(flags.file, lookup)) {
-    filter.check(row);
     count++;
+    const fault = filter.faultOf(row);
+    if (fault !== undefined) {
+      unanswered++;
+      firstFault ||= fault;
+    } else if (row.unknown.length > 0) incomplete++;
   }
   if (count === 0) {
     throw new UserError(`Cannot recommend for ${flags.file}: it has no lines. Write one line of JSON a user`);
   }
+  if (unanswered === count) throw new UserError(firstFault);
   await using file = flags.out === "" ? undefined : await LineFile.create(flags.out);
   const batch = await recommender.batchSize({ k: flags.top, beams: flags.beams, allowed: filter.allowed });
   const progress = io.progress(count, "recommend");
   let done = 0;
   const answer = async (rows: HistoryRow[]) => {
-    const lists = await recommend(work, rows);
-    for (const [i, { user, history }] of rows.entries()) {
-      const row = { ...(user !== undefined && { user }), history, recommendations: lists[i] };
+    const known = rows.filter((row) => filter.faultOf(row) === undefined);
+    const lists = known.length > 0 ? await recommend(work, known) : [];
+    for (const row of rows.map((row) => answered(row, lists[known.indexOf(row)], work))) {
       if (file) await file.append(row);
       else console.log(JSON.stringify(row));
     }
@@ -200,7 +229,33 @@ async function answerFile(work: Work): Promise<void> {
   } finally {
     progress.stop();
   }
+  if (unanswered > 0) {
+    io.log(`${unanswered} of ${count} users have no answer, their lines say why under error`);
+  }
+  if (incomplete > 0) io.log(`${incomplete} users have items that are not in the data, listed under unknown`);
   if (!file) return;
   await file.commit();
   io.log(`Wrote ${flags.out}, ${count} users`);
+}
+
+/** The line of a user's answer. */
+function answered(
+  row: HistoryRow,
+  recommendations: Recommendation[] | undefined,
+  { lookup, filter }: Work,
+): Record<string, unknown> {
+  const { user, history, unknown } = row;
+  return {
+    ...(user !== undefined && { user }),
+    history,
+    ...(lookup.hasIds && { historyIds: history.map((item) => lookup.idOf(item) ?? String(item)) }),
+    ...(unknown.length > 0 && { unknown }),
+    ...(recommendations ? { recommendations } : { error: filter.faultOf(row) }),
+  };
+}
+
+/** Items of `--titles`: one flag may hold several between bars, unless it is a title as a whole. */
+function titled(titles: readonly string[], lookup: ItemLookup): number[] {
+  const parts = titles.length > 1 || lookup.hasTitle(titles[0]) ? titles : titles[0].split("|");
+  return parts.map((title) => lookup.numberOf(title.trim(), "--titles"));
 }

@@ -219,6 +219,8 @@ function choicesOf(property: Property): unknown[] {
 
 function placeholder(property: Property): string {
   // The dots also let a list be several words.
+  // Entries that may hold anything stand in a flag each.
+  if (separatorOf(property) === "\n") return "text";
   if (allows(property, "array")) return ["a", "b..."].join(separatorOf(property));
   if (allows(property, "integer") || allows(property, "number")) return "n";
   return choicesOf(property).length ? "choice" : "text";
@@ -237,7 +239,9 @@ function coerce(text: string, property: Property): unknown {
       : text.split(separatorOf(property)).map((part) => coerce(part.trim(), list?.items ?? {}));
   }
   const numeric = allows(property, "number") || allows(property, "integer");
-  if (numeric && text.trim() !== "" && !Number.isNaN(Number(text))) return Number(text);
+  // An id of digits that a number would change stays text, where text may be.
+  const keepsDigits = !allows(property, "string") || String(Number(text)) === text.trim();
+  if (numeric && keepsDigits && text.trim() !== "" && !Number.isNaN(Number(text))) return Number(text);
   if (allows(property, "boolean") && /^(true|false)$/.test(text)) return text === "true";
   if (allows(property, "null") && text === "null") return null;
   return text;

@@ -5,7 +5,7 @@ import type { ItemLookup } from "./item_lookup.ts";
 
 const Row = z.strictObject({
   user: z.union([z.string(), z.number()]).optional(),
-  history: z.array(z.int().min(0)).optional(),
+  history: z.array(z.union([z.int().min(0), z.string()], { error: "item numbers or ids" })).optional(),
   titles: z.array(z.string()).optional(),
 });
 
@@ -13,32 +13,69 @@ const Row = z.strictObject({
 export interface HistoryRow {
   /** As in the file; absent where that says nothing. */
   user?: string | number;
-  /** Item numbers, oldest first; at least one. */
+  /** Item numbers, oldest first. */
   history: number[];
+  /** Entries that are left out of the history, since the data does not have them. */
+  unknown: (string | number)[];
   /** Where it stands, for messages. */
   place: string;
+  /** Why there is nothing to recommend by: nothing in the history, or nothing known. */
+  fault?: string;
 }
 
 /**
- * Reads a JSON Lines file of histories, `{"history": [12, 845]}` or `{"titles": ["Tape", "Glue"]}`, each with a `user`
- * if one likes; one line in memory at a time. Throws {@link UserError} naming the line.
+ * Reads a JSON Lines file of histories, `{"history": [12, "B00X"]}` or `{"titles": ["Tape", "Glue"]}`, each with a `user`
+ * if one likes; one line in memory at a time. Throws {@link UserError} naming a line that is none of these; what is unknown
+ * of a user is told in the row.
  */
 export async function* readHistories(path: string, lookup: ItemLookup): AsyncGenerator<HistoryRow> {
   for await (const { line, value: { user, history, titles } } of readJsonLines(path, Row)) {
     const place = `${path} line ${line}`;
     if ((history === undefined) === (titles === undefined)) {
       throw new UserError(
-        `Cannot read ${place}: expected either history, a list of item numbers, or titles, a list of texts, found ` +
+        `Cannot read ${place}: expected either history, a list of item numbers or ids, or titles, a list of texts, found ` +
           `${history === undefined ? "neither" : "both"}. Fix the line`,
       );
     }
-    const items = history ?? titles!.map((title) => lookup.numberOf(title, place));
-    if (items.length === 0) {
-      throw new UserError(
-        `Cannot read ${place}: expected a history of at least one item, found none. Fix the line`,
-      );
-    }
-    lookup.check(items, place);
-    yield { ...(user !== undefined && { user }), history: items, place };
+    const row = history ? itemsOf(history, place, lookup) : titledItems(titles!, place, lookup);
+    yield { ...(user !== undefined && { user }), ...row };
   }
+}
+
+/** The items that a history names by number or id. */
+export function itemsOf(names: readonly (number | string)[], place: string, lookup: ItemLookup): HistoryRow {
+  const unknown = names.filter((name) => lookup.find(name) === undefined);
+  const history = names.map((name) => lookup.find(name)).filter((item) => item !== undefined);
+  return {
+    history,
+    unknown,
+    place,
+    ...faultOf(history, place, () => lookup.unknown(unknown, place), unknown),
+  };
+}
+
+function titledItems(titles: readonly string[], place: string, lookup: ItemLookup): HistoryRow {
+  const history: number[] = [], unknown: string[] = [];
+  let first: UserError | undefined;
+  for (const title of titles) {
+    try {
+      history.push(lookup.numberOf(title, place));
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      unknown.push(title);
+      first ??= error;
+    }
+  }
+  return { history, unknown, place, ...faultOf(history, place, () => first!, unknown) };
+}
+
+function faultOf(
+  history: readonly number[],
+  place: string,
+  why: () => UserError,
+  unknown: readonly (string | number)[],
+): { fault?: string } {
+  if (history.length > 0) return {};
+  if (unknown.length > 0) return { fault: why().message };
+  return { fault: `Cannot read ${place}: expected a history of at least one item, found none. Fix the line` };
 }

@@ -1,4 +1,3 @@
-import { UserError } from "../../base/user_error.ts";
 import type { HistoryRow } from "./histories.ts";
 
 /** What the flags keep off the lists. */
@@ -23,13 +22,11 @@ export class ItemFilter {
     return new Set(this.#allowed ? history.filter((item) => this.#allowed!.has(item)) : history);
   }
 
-  /** Throws {@link UserError} where nothing is left to recommend. */
-  check({ history, place }: HistoryRow): void {
-    if (this.excluded(history).size < this.#items) return;
-    throw new UserError(
-      `Cannot recommend for ${place}: all ${this.#items} items${
-        this.allowed ? " of --category" : ""
-      } are in the history. Leave --exclude-seen out`,
-    );
+  /** Why nothing can be recommended to somebody: nothing is known of them, or nothing is left. */
+  faultOf({ history, place, fault }: HistoryRow): string | undefined {
+    if (fault !== undefined || this.excluded(history).size < this.#items) return fault;
+    return `Cannot recommend for ${place}: all ${this.#items} items${
+      this.allowed ? " of --category" : ""
+    } are in the history. Leave --exclude-seen out`;
   }
 }

@@ -5,33 +5,74 @@ import { UserError } from "../../base/user_error.ts";
 const SHOWN = 3;
 const SHOWN_CATEGORIES = 10;
 
-/** Items as users name them: by number or title. `data` is what messages call the dataset. */
+/** Texts that look alike are alike: an accent may be one character or two. */
+const spelled = (text: string) => text.trim().normalize("NFC");
+
+/** Items as users name them: by number, id or title. `data` is what messages call the dataset. */
 export class ItemLookup {
   readonly #items: readonly Item[];
   readonly #data: string;
   #byTitle: Map<string, number[]> | undefined;
+  readonly #byId: ReadonlyMap<string, number>;
+  /** Whether the data has ids beside the item numbers. */
+  readonly hasIds: boolean;
 
   constructor({ items }: Pick<Dataset, "items">, data: string) {
     this.#items = items;
     this.#data = data;
+    this.hasIds = items.some(({ id }) => id !== undefined);
+    this.#byId = new Map(items.flatMap(({ id }, item) => id === undefined ? [] : [[spelled(id), item]]));
   }
 
-  /** Throws {@link UserError} for a number that no item has; `place` says where it stands. */
-  check(numbers: readonly number[], place: string): void {
-    const unknown = numbers.find((item) => item >= this.#items.length);
-    if (unknown === undefined) return;
-    throw new UserError(
-      `Cannot recommend for item ${unknown} of ${place}: ${this.#data} has items 0 to ${
+  /** The id of an item in the data; undefined where that is its number. */
+  idOf(item: number): string | undefined {
+    return this.#items[item].id;
+  }
+
+  /**
+   * The item that a history names: a number is an item number, else an id; a text is an id, else an item number;
+   * `id:` before it leaves no choice. Undefined for one that the data does not have.
+   */
+  find(name: number | string): number | undefined {
+    const text = spelled(String(name));
+    const byNumber = /^\d+$/.test(text) && Number(text) < this.#items.length ? Number(text) : undefined;
+    if (text.startsWith("id:") && !this.#byId.has(text)) return this.#byId.get(spelled(text.slice(3)));
+    const byId = this.#byId.get(text);
+    return typeof name === "number" ? byNumber ?? byId : byId ?? byNumber;
+  }
+
+  /** The item that a number means as an id, where that is another than it means as an item number. */
+  rivalOf(name: number | string): number | undefined {
+    const rival = typeof name === "number" ? this.#byId.get(String(name)) : undefined;
+    return rival === this.find(name) ? undefined : rival;
+  }
+
+  /** Whether an item has this very title. */
+  hasTitle(title: string): boolean {
+    return this.#withTitle(title).length > 0;
+  }
+
+  /** What is wrong with names that no item has; `place` says where they stand. */
+  unknown(names: readonly (number | string)[], place: string): UserError {
+    const shown = names.slice(0, SHOWN).join(", ") +
+      (names.length > SHOWN ? ` and ${names.length - SHOWN} more` : "");
+    return new UserError(
+      `Cannot recommend for item ${shown} of ${place}: ${this.#data} has items 0 to ${
         this.#items.length - 1
-      }. ` +
-        "Use item numbers of this dataset",
+      }` +
+        `${this.hasIds ? ` with ids such as ${this.#byId.keys().next().value}` : ""}. ` +
+        `Use item numbers${this.hasIds ? " or ids" : ""} of this dataset`,
     );
+  }
+
+  #withTitle(title: string): number[] {
+    this.#byTitle ??= Map.groupBy(this.#items.keys(), (item) => spelled(this.#items[item].title));
+    return this.#byTitle.get(spelled(title)) ?? [];
   }
 
   /** The item with this very title. Throws {@link UserError} with the nearest where there is none, or several. */
   numberOf(title: string, place: string): number {
-    this.#byTitle ??= Map.groupBy(this.#items.keys(), (item) => this.#items[item].title.trim());
-    const found = this.#byTitle.get(title.trim()) ?? [];
+    const found = this.#withTitle(title);
     if (found.length === 1) return found[0];
     const what = `Cannot recommend for title ${JSON.stringify(title)} of ${place}`;
     if (found.length > 1) {
@@ -43,8 +84,10 @@ export class ItemLookup {
   }
 
   #nearest(title: string): string {
-    const part = title.toLowerCase();
-    const holding = [...this.#items.entries()].filter(([, { title }]) => title.toLowerCase().includes(part));
+    const part = spelled(title).toLowerCase();
+    const holding = [...this.#items.entries()].filter(([, { title }]) =>
+      spelled(title).toLowerCase().includes(part)
+    );
     if (part !== "" && holding.length > 0) {
       const shown = holding.slice(0, SHOWN).map(([item, { title }]) =>
         `${JSON.stringify(title)} (item ${item})`

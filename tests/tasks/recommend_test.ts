@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { UserError } from "../../base/user_error.ts";
 import { parseArgs, UsageError } from "../../tasks/_cli/cli.ts";
 import { task } from "../../tasks/recommend.ts";
+import { withFiles } from "../data/formats/minionerec/fixture.ts";
 import { filesIn, genrec, withRun } from "./genrec.ts";
 import { collector } from "../scenarios/text_shop.ts";
 
@@ -69,11 +70,13 @@ Deno.test("recommend takes titles with commas, one flag each or between bars", a
     "--titles",
     "Blue Tape",
   ])!;
-  assert.deepEqual(config.titles, ["Steel Rule, 30 cm", "NA", "Blue Tape"]);
+  assert.deepEqual(config.titles, ["Steel Rule, 30 cm|NA", "Blue Tape"]);
   await withRun(async (dir) => {
     const lines = await recommend(dir, ["--titles", "Steel Rule, 30 cm|NA", "--top", "4"]);
     assert.deepEqual(lines.slice(1, 3).map((line) => line.trim().split(/ +/)[0]), ["2", "3"]);
     assert.equal(lines.length, 9);
+    const repeated = await recommend(dir, ["--titles", "Steel Rule, 30 cm", "--titles", "NA", "--top", "4"]);
+    assert.deepEqual(repeated.slice(1, 3), lines.slice(1, 3));
   });
 });
 
@@ -133,7 +136,7 @@ Deno.test("recommend --file prints lines of JSON alone where no --out is named",
 Deno.test("recommend refuses before it loads a model, and leaves nothing behind", async () => {
   await withRun(async (dir) => {
     const files = {
-      users: '{"history": [0]}\n{"history": [0, 4]}\n',
+      users: '{"history": [4]}\n{"history": ["B00"]}\n',
       both: '{"history": [0], "titles": ["NA"]}\n',
       none: '{"history": []}\n',
       typo: '{"histroy": [0]}\n',
@@ -150,7 +153,7 @@ Deno.test("recommend refuses before it loads a model, and leaves nothing behind"
       ["", /Expected one of --history, --titles and --file, found none/, UsageError],
       ["--history 1 --titles NA", /Expected one of .*found 2/, UsageError],
       ["--history 1 --out x", /--out without --file/, UsageError],
-      [`--file ${dir}/users --out ${dir}/x`, /item 4 of .*users line 2: .*data has items 0 to 3/],
+      [`--file ${dir}/users --out ${dir}/x`, /item 4 of .*users line 1: .*data has items 0 to 3/],
       [`--file ${dir}/both`, /both line 1: expected either history.*found both/],
       [`--file ${dir}/none`, /none line 1: expected a history of at least one/],
       [`--file ${dir}/typo`, /typo line 1.*histroy/],
@@ -176,4 +179,80 @@ Deno.test("recommend refuses before it loads a model, and leaves nothing behind"
         /Cannot use checkpoint step-\d of run .*: it has none/.test(error.message),
     );
   });
+});
+
+Deno.test("recommend --file answers everyone it can: who is unknown or has seen all gets the reason in the line", async () => {
+  await withRun(async (dir) => {
+    const histories = [
+      '{"user": "ann", "history": [1, "B00"]}',
+      '{"user": "cold", "history": []}',
+      '{"user": "stranger", "history": [99]}',
+      '{"user": 9007199254740993, "titles": ["Blue Tape", "Unheard of"]}',
+      '{"user": "all", "history": [0, 1, 2, 3]}',
+    ];
+    const rows = await answers(dir, histories.join("\n"), "--exclude-seen --top 2");
+    assert.deepEqual(rows.map(({ user, history, unknown }) => [user, history, unknown]), [
+      ["ann", [1], ["B00"]],
+      ["cold", [], undefined],
+      ["stranger", [], [99]],
+      ["9007199254740993", [0], ["Unheard of"]],
+      ["all", [0, 1, 2, 3], undefined],
+    ]);
+    assert.deepEqual(rows.map(({ recommendations }) => recommendations?.length), [
+      2,
+      undefined,
+      undefined,
+      2,
+      undefined,
+    ]);
+    assert.match(rows[1].error, /line 2: expected a history of at least one item/);
+    assert.match(rows[2].error, /item 99 of .* line 3: .*has items 0 to 3/);
+    assert.match(rows[4].error, /all 4 items are in the history/);
+    const [alone] = await answers(dir, '{"user": "ann", "history": [1]}', "--exclude-seen --top 2");
+    assert.deepEqual(rows[0].recommendations, alone.recommendations);
+  });
+});
+
+Deno.test("recommend takes the data's own ids, digits and all, and gives them beside the item numbers", async () => {
+  const ids = ["B000000003", "9007199254740993", "Café", "7"];
+  const inter = ids.flatMap((_, user) => ids.map((__, n) => `u${user}\t${ids[(user + n) % 4]}\t${n}\n`)).join(
+    "",
+  );
+  await withFiles(
+    { "shop/shop.inter": "user_id:token\titem_id:token\ttimestamp:float\n" + inter },
+    async (dir) => {
+      const made = await genrec(dir, "baseline --model transitions --data shop --out run".split(" "));
+      assert.equal(made.code, 0, made.stderr);
+      const ask = async (...words: string[]) => {
+        const { code, stdout, stderr } = await genrec(dir, [
+          "recommend",
+          "--run",
+          "run",
+          "--top",
+          "4",
+          ...words,
+        ]);
+        assert.equal(code, 0, stderr);
+        return stdout;
+      };
+      const table = await ask("--history", "B000000003,9007199254740993,id:7");
+      assert.deepEqual(
+        table.split("\n").slice(1, 4).map((line) => line.trim().split(/ +/).slice(0, 2)),
+        [["0", ids[0]], ["1", ids[1]], ["3", ids[3]]],
+      );
+      const { history, recommendations } = JSON.parse(await ask("--history", "B000000003", "--json"));
+      assert.deepEqual(history.map(({ item, id }: { item: number; id: string }) => [item, id]), [[
+        0,
+        ids[0],
+      ]]);
+      for (const { item, id } of recommendations) assert.equal(id, ids[item]);
+      await Deno.writeTextFile(
+        join(dir, "users.jsonl"),
+        '{"history": ["Cafe\u0301", 9007199254740993]}\n{"history": ["7"]}\n',
+      );
+      const rows = (await ask("--file", "users.jsonl")).trimEnd().split("\n").map((line) => JSON.parse(line));
+      assert.deepEqual(rows.map(({ historyIds }) => historyIds), [["Café", ids[1]], ["7"]]);
+      assert.deepEqual(rows.map(({ history }) => history), [[2, 1], [3]]);
+    },
+  );
 });

@@ -39,12 +39,39 @@ Deno.test("numberOf() refuses shared and unknown titles and shows the nearest", 
   for (const [title, message] of cases) refuses(() => lookup.numberOf(title, "--titles"), message);
 });
 
-Deno.test("check() names the first item that the dataset does not have", () => {
-  lookup.check([0, 7], "--history");
-  refuses(
-    () => lookup.check([0, 8, 9], "a.jsonl line 3"),
-    /item 8 of a\.jsonl line 3: shop has items 0 to 7/,
+Deno.test("find() takes item numbers, and ids where the data has them", () => {
+  assert.deepEqual([0, 7, 8, "7", "8", "B01"].map((name) => lookup.find(name)), [
+    0,
+    7,
+    undefined,
+    7,
+    undefined,
+    undefined,
+  ]);
+  assert.match(
+    lookup.unknown([8, 9], "a.jsonl line 3").message,
+    /item 8, 9 of a\.jsonl line 3: shop has items 0 to 7\. Use/,
   );
+  const ids = ["B00A", "1", "9007199254740993", "Cafe\u0301", undefined];
+  const named = new ItemLookup({ items: ids.map((id) => ({ title: "", ...(id && { id }) })) }, "shop");
+  assert.deepEqual(
+    ["B00A", "9007199254740993", "Caf\u00e9", "id:1", 4, "4", "B00B"].map((name) => named.find(name)),
+    [0, 2, 3, 1, 4, 4, undefined],
+  );
+  // A number is an item number first, a text an id first.
+  const turned = new ItemLookup({ items: [{ title: "", id: "1" }, { title: "", id: "0" }] }, "shop");
+  assert.deepEqual([0, "0", "id:0"].map((name) => turned.find(name)), [0, 1, 1]);
+  assert.deepEqual([turned.rivalOf(0), turned.rivalOf("0"), lookup.rivalOf(0)], [1, undefined, undefined]);
+  assert.match(
+    named.unknown(["x"], "--history").message,
+    /items 0 to 4 with ids such as B00A\. Use item numbers or ids/,
+  );
+});
+
+Deno.test("numberOf() finds a title whichever way its accents are written", () => {
+  const cups = new ItemLookup({ items: [{ title: "Cafe\u0301 Cup" }, { title: "Tape | 3-Pack" }] }, "shop");
+  assert.deepEqual([cups.numberOf("Caf\u00e9 Cup", "x"), cups.hasTitle("Tape | 3-Pack")], [0, true]);
+  refuses(() => cups.numberOf("Caf\u00e9", "x"), /It is part of "Cafe\u0301 Cup" \(item 0\)/);
 });
 
 Deno.test("itemsIn() takes the items of any category, commas in names included", () => {

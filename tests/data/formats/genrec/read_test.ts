@@ -11,7 +11,7 @@ import { written } from "../../convert/written.ts";
 Deno.test("genrec gives training items, samples by user id, and histories in order of time", async () => {
   await written(trickyCorpus(), writer, async (dir) => {
     const { items, samples, histories, sids } = await loadDataset(dir);
-    deepStrictEqual(items[4], { title: "Clamp\\Vise \u00a0 end", categories: ["Tools"], price: 0 });
+    deepStrictEqual(items[4], { id: "B4", title: "Clamp\\Vise \u00a0 end", categories: ["Tools"], price: 0 });
     deepStrictEqual(samples.train[1], { user: "u-a", history: [0, 1], target: 0 });
     deepStrictEqual(histories, [{ user: "u-a", items: [0, 1, 0], times: [0, 0, 1] }]);
     deepStrictEqual(sids?.[1], ["<a_10>", "<b_7>", "<c_1>"]);
