@@ -3,7 +3,8 @@ import type { TaskTemplate, Templates } from "./template.ts";
 
 /**
  * Our own words, those of each task in its file, as few as tell the tasks apart: every token of a prompt costs time in
- * training and serving. SIDs follow one another without commas, since each ends by itself.
+ * training and serving. SIDs follow one another without commas, since each ends by itself. Tasks that a model is asked in
+ * evaluation have one instruction, the others several, dealt out to their rows in turn.
  */
 export const genrecTemplates: Templates = {
   name: "genrec",

@@ -1,5 +1,5 @@
 import { UserError } from "../../base/user_error.ts";
-import { fromNextItem } from "./examples.ts";
+import { fromNextItem } from "./examples/from_dataset.ts";
 import type { AlignmentTask, NextItemTask, TaskInput } from "./task.ts";
 
 const USER_TOKENS = ["[USER_HIGH_RATING]", "[USER_MID_RATING]", "[USER_LOW_RATING]", "[USER_UNKNOWN]"];

@@ -1,11 +1,16 @@
-import { fromSamples, historySids, missingTitles } from "./examples.ts";
+import { fromSamples, historySids, missingTitles } from "./examples/from_dataset.ts";
 import type { AlignmentTask } from "./task.ts";
 
 /** SIDs of a history -> title of the item after it. One row a train sample whose target has a title. */
 export const historyToTitle: AlignmentTask = {
   name: "history-to-title",
   summary: "SIDs of a history -> title of the next item",
-  wording: { instruction: "Title of next item", input: "{history}", output: "{title}", join: "" },
+  wording: {
+    instruction: ["Title of next item", "Name what comes next", "What is the next item called"],
+    input: "{history}",
+    output: "{title}",
+    join: "",
+  },
   question: ["history"],
   answer: ["title"],
   missing: missingTitles,

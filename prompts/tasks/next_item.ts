@@ -1,4 +1,4 @@
-import { fromNextItem, historySids } from "./examples.ts";
+import { fromNextItem, historySids } from "./examples/from_dataset.ts";
 import type { AlignmentTask, NextItemTask } from "./task.ts";
 
 const asNextItem: NextItemTask = {

@@ -1,4 +1,4 @@
-import { fromPreferences, missingPreferences } from "./preference_rows.ts";
+import { fromPreferences, missingPreferences } from "./examples/from_preferences.ts";
 import type { AlignmentTask } from "./task.ts";
 
 /** What somebody wrote of a user's taste -> SID of the item that the user took next. Source: MiniOneRec. */
@@ -6,7 +6,7 @@ export const preferenceToSid: AlignmentTask = {
   name: "preference-to-sid",
   summary: "a user's taste in words -> SID of the next item",
   wording: {
-    instruction: "Next item for taste",
+    instruction: ["Next item for taste", "Which item suits this taste next", "Pick the next item by taste"],
     input: "{preference}\n{history}",
     output: "{sid}",
     join: "",

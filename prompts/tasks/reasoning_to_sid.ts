@@ -1,4 +1,4 @@
-import { fromPreferences, missingPreferences } from "./preference_rows.ts";
+import { fromPreferences, missingPreferences } from "./examples/from_preferences.ts";
 import type { AlignmentTask } from "./task.ts";
 
 /** SIDs of a history -> reasoning in words, then the SID of the next item. Source: MiniOneRec. */
@@ -6,7 +6,11 @@ export const reasoningToSid: AlignmentTask = {
   name: "reasoning-to-sid",
   summary: "SIDs of a history -> reasoning in words and SID of the next item",
   wording: {
-    instruction: "Reasons, then next item",
+    instruction: [
+      "Reasons, then next item",
+      "Say why, then the next item",
+      "Think of reasons, then pick the next item",
+    ],
     input: "{history}",
     output: "{reasoning}\n{sid}",
     join: "",

@@ -1,5 +1,7 @@
 export { descriptionToSid } from "./description_to_sid.ts";
 export { heterogeneous } from "./heterogeneous.ts";
+export { historyToDescription } from "./history_to_description.ts";
+export { historyToPreference } from "./history_to_preference.ts";
 export { historyToTitle } from "./history_to_title.ts";
 export { nextItem } from "./next_item.ts";
 export { preferenceToSid } from "./preference_to_sid.ts";

@@ -1,4 +1,4 @@
-import { fromNextItem, historyTitles, missingTitles } from "./examples.ts";
+import { fromNextItem, historyTitles, missingTitles } from "./examples/from_dataset.ts";
 import type { AlignmentTask, NextItemTask } from "./task.ts";
 
 const asNextItem: NextItemTask = {

@@ -75,7 +75,7 @@ Deno.test("prompts of training, reinforcement, evaluation and recommendation are
 
 Deno.test("no prompt of any task has its answer in it", async () => {
   const { input, prompts } = await workshop();
-  assert.equal(possibleTasks(input, prompts).length, 12);
+  assert.equal(possibleTasks(input, prompts).length, 14);
   checkNoLeaks(input, prompts, 1);
 });
 

@@ -50,6 +50,43 @@ Deno.test("rows say what the samples and the catalogue say", async () => {
   assert.deepEqual(first.history, train[0].history.slice(-4));
 });
 
+Deno.test("the description of the next item and the taste of a user are asked by SIDs alone", async () => {
+  const dataset = smallShop(), bare = dataset.samples.train[0].target;
+  delete dataset.items[bare].description;
+  const { input } = await workshop(dataset);
+  const { samples: { train } } = dataset, { texts: { sids } } = input;
+  const described = rowsOf("history-to-description", input);
+  const without = train.filter(({ target }) => target === bare).length;
+  assert.deepEqual(described.leftOut, { "no description": without });
+  const [{ history, target }] = train.filter(({ target }) => target !== bare);
+  assert.deepEqual(described.rows[0], {
+    question: { history: history.slice(-4).map((item) => sids[item]) },
+    answer: { description: input.texts.description(target) },
+    next: target,
+    history: history.slice(-4),
+  });
+  const latest = train[1].history.slice(-4);
+  assert.deepEqual(rowsOf("history-to-preference", input).rows[1], {
+    question: { history: latest.map((item) => sids[item]) },
+    answer: { preference: "likes kind 1" },
+    history: latest,
+  });
+});
+
+Deno.test("tasks that evaluation asks have one instruction of ours, others several, all different", async () => {
+  const { input, prompts, tokenizer } = await workshop();
+  for (const { name, wording, nextItem } of ALIGNMENT_TASKS.filter(({ wording }) => wording)) {
+    const instructions = [wording!.instruction ?? []].flat();
+    assert.equal(instructions.length, nextItem ? 1 : 3, name);
+    assert.equal(new Set(instructions).size, instructions.length, name);
+  }
+  const task = alignmentTask("sid-to-title"), { rows } = rowsOf("sid-to-title", input);
+  const asked = [0, 1, 2, 3].map((row) =>
+    tokenizer.decode(prompts.prompt(task, rows[0].question, row)!, true).split("\n")[0]
+  );
+  assert.deepEqual(asked, ["Title of", "Name of item", "What is this item called", "Title of"]);
+});
+
 Deno.test("a question with several right answers is asked once for each", async () => {
   const dataset = smallShop();
   dataset.items[7].title = dataset.items[9].title; // two SIDs with one title

@@ -1,6 +1,6 @@
-import type { Preference } from "../../data/preferences.ts";
-import { historySids } from "./examples.ts";
-import type { Example, Examples, TaskInput } from "./task.ts";
+import type { Preference } from "../../../data/preferences.ts";
+import { historySids } from "./from_dataset.ts";
+import type { Example, Examples, TaskInput } from "../task.ts";
 
 /** One row a preference; rows without a history are left out. */
 export function fromPreferences(

@@ -1,5 +1,5 @@
-import type { Sample } from "../../data/dataset.ts";
-import type { Example, Examples, NextItemTask, TaskInput } from "./task.ts";
+import type { Sample } from "../../../data/dataset.ts";
+import type { Example, Examples, NextItemTask, TaskInput } from "../task.ts";
 
 /** One row a train sample for which `make` gives one; the others are counted under `reason`. */
 export function fromSamples(
