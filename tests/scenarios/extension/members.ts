@@ -65,7 +65,7 @@ export const spec: KernelSpec = {
       "data/etl/sources/tills.ts": `
 import { delimited } from "../read/file_format.ts";
 import { name } from "../read/sql.ts";
-import { type RawSource, secondsOf } from "../source.ts";
+import type { RawSource } from "../source.ts";
 export const tills: RawSource = {
   name: "tills",
   layout: "--reviews tills.csv",
@@ -75,7 +75,7 @@ export const tills: RawSource = {
   columnsByUser: false,
   reviews: () => ({
     format: delimited(","), user: "card", item: "article",
-    time: { column: "second", value: secondsOf(name("second"), "seconds") },
+    time: { column: "second", unit: "seconds", format: "" },
   }),
   items: () => undefined,
 };
