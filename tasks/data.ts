@@ -57,7 +57,11 @@ function share(part: number): string {
 
 function printBadLines(what: string, { count, first }: BadLines, io: TaskIO): void {
   if (count === 0) return;
-  io.log(`Left out ${count} bad lines of ${what}${count > SHOWN ? `, the first ${SHOWN}` : ""}:`);
+  io.log(
+    `Left out ${count} bad ${count === 1 ? "line" : "lines"} of ${what}${
+      count > SHOWN ? `, the first ${SHOWN}` : ""
+    }:`,
+  );
   for (const { place, problem } of first) io.log(`  ${place}: ${problem}`);
 }
 

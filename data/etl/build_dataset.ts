@@ -191,7 +191,7 @@ function timeNotes(
   { period }: Pick<Statistics, "period">,
 ): string[] {
   if (time === undefined || form === undefined || period === undefined) return [];
-  const [from, to] = [period.from, period.to].map((instant) => instant.slice(0, 10));
+  const [from, to] = [period.from, period.to].map((instant) => instant.split("T")[0]);
   const read = `times in ${time.column} read as ${form}, from ${from} to ${to}`;
   const seconds = [period.from, period.to].map((instant) => Date.parse(instant) / 1000);
   if (seconds[0] < PERIOD.from || seconds[1] > PERIOD.to) {

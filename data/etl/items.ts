@@ -11,7 +11,7 @@ import {
 import type { Engine } from "./read/engine.ts";
 import { loadWhole } from "./load_reviews.ts";
 import { LINE } from "./read/plain_file.ts";
-import { literalToJson } from "./read/python_literal.ts";
+import { listToJson } from "./read/python_literal.ts";
 import { RawTable } from "./read/raw_table.ts";
 import type { ItemTable } from "./source.ts";
 import { name, type Sql, sql } from "./read/sql.ts";
@@ -34,8 +34,7 @@ export interface ItemFiles {
 export async function defineTextFunctions(engine: Engine, rules: TextRules): Promise<void> {
   await engine.define("list_json", 1, (cell) => {
     if (cell === null) return null;
-    const list = cell.trimEnd().endsWith("]") ? literalToJson(cell) : null;
-    return list ?? JSON.stringify(cell);
+    return cell.trimEnd().endsWith("]") ? listToJson(cell) : JSON.stringify(cell);
   });
   await engine.define("clean_title", 1, (json) => {
     const raw = textsIn(json)[0];

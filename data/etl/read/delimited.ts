@@ -36,7 +36,7 @@ interface OpenRow {
  * opening quote is a fault by itself and reading goes on with the next, so that an open quote eats no rows.
  */
 export class DelimitedReader {
-  readonly #dialect: Dialect;
+  #dialect: Dialect;
   readonly #onRow: (row: DelimitedRow) => void;
   #width = 0;
   #oneLine: readonly number[] = [];
@@ -48,6 +48,11 @@ export class DelimitedReader {
   constructor(dialect: Dialect, onRow: (row: DelimitedRow) => void) {
     this.#dialect = dialect;
     this.#onRow = onRow;
+  }
+
+  /** From now on, cells end at `delimiter`. */
+  endCellsAt(delimiter: string): void {
+    this.#dialect = { ...this.#dialect, delimiter };
   }
 
   /** From now on, each row must have `width` cells, and those of the columns `oneLine` may not go over lines. */

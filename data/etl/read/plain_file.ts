@@ -32,6 +32,7 @@ export interface PlainRequest {
   text: TextOptions;
 }
 
+const OTHER_DELIMITERS = [",", ";", "\t", "|"];
 const FLUSH = 1 << 20;
 
 /** Makes a {@link PlainFile}. Throws `UserError` for a file that is torn or no text. */
@@ -83,7 +84,7 @@ function delimitedCopy(
   out: string[],
   reject: (line: number, problem: string) => void,
 ): DelimitedReader {
-  let places: number[] = [], takesAll = false;
+  let places: number[] = [], takesAll = false, between = delimiter;
   const setHeader = (names: readonly string[]) => {
     plain.header = [...names];
     plain.columns = [...new Set(names)].filter((column) => columns.includes(column));
@@ -94,12 +95,17 @@ function delimitedCopy(
   const reader = new DelimitedReader({ delimiter, quote }, (found) => {
     const { line, bare, fault } = found;
     if (fault !== undefined) return reject(line, fault);
-    if (bare !== undefined && delimiter === "," && takesAll) {
+    if (bare !== undefined && between === "," && takesAll) {
       out.push(`${line},${bare}\n`);
       return;
     }
-    const cells = bare === undefined ? found.cells : bare.split(delimiter);
-    if (plain.header.length === 0) return setHeader(cells.map(trimmedCell));
+    const cells = bare === undefined ? found.cells : bare.split(between);
+    if (plain.header.length === 0) {
+      // Where the columns are not told by what the name of the file says, by what else they may be.
+      const other = cells.length > 1 ? undefined : OTHER_DELIMITERS.find((mark) => cells[0].includes(mark));
+      if (other !== undefined) reader.endCellsAt(between = other);
+      return setHeader((other === undefined ? cells : cells[0].split(other)).map(trimmedCell));
+    }
     let row = String(line);
     for (const [p, place] of places.entries()) {
       const text = trimmedCell(cells[place]);

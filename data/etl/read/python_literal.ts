@@ -49,6 +49,18 @@ export function literalToJson(text: string): string | null {
   return isJson(json) ? json : null;
 }
 
+const QUOTED_TEXT = String.raw`(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")`;
+const NUMPY_LIST = new RegExp(String.raw`^\[\s*${QUOTED_TEXT}(?:\s+${QUOTED_TEXT})*\s*\]$`, "s");
+
+/** JSON of a list as Python, NumPy (no commas) or JSON prints it; any other text as a JSON text. */
+export function listToJson(text: string): string {
+  const isNumpy = NUMPY_LIST.test(text.trim());
+  const list = isNumpy
+    ? text.replace(new RegExp(String.raw`(${QUOTED_TEXT})(?=\s+['"])`, "gs"), "$1,")
+    : text;
+  return literalToJson(list) ?? JSON.stringify(text);
+}
+
 function toJson(quoted: string): string {
   const text = quoted.slice(1, -1).replace(ESCAPE, (_, x, u, long, other) => {
     const hex = x ?? u ?? long;

@@ -184,6 +184,9 @@ Deno.test("names in capitals, packed files under other names, byte order marks a
     ["LOG.CSV.GZ", gzipSync(csv)],
     ["log.csv", zstdCompressSync(csv)],
     ["log.CSV", "\ufeff" + csv],
+    ["log.csv", csv.replaceAll(",", ";")],
+    ["log.csv", csv.replaceAll(",", "\t")],
+    ["log.csv", csv.replaceAll(",", ", ")],
     ["log.jsonl", '\ufeff{"user":"u","item":"A","ts":1600000000}\n{"user":"u","item":"B","ts":1600000001}\n'],
     [
       "LOG.JSON",
@@ -238,4 +241,24 @@ Deno.test("every review is accounted for: lines = bad lines + kept + what each s
     ),
     { numRuns: 8 },
   );
+});
+
+Deno.test("reviews of items that --meta lacks, and of items without a title, are steps of their own", async () => {
+  const log = "user,item,ts\n" + [..."ABCDAABB"].map((item, n) => `u,${item},${1600000000 + n}\n`).join("");
+  await withFiles({ "log.csv": log, "meta.csv": 'item,title\nA,Ant\nB,Bee\nC,""\n' }, async (dir) => {
+    const { manifest, lines } = await build(dir, {
+      ...FLAGS,
+      reviews: ["log.csv"],
+      meta: ["meta.csv"],
+      time: "ts",
+      title: "title",
+    });
+    assert.deepEqual(manifest.steps.map(({ step, reviews, lost }) => [step, reviews, lost]), [
+      ["read", 8, 0],
+      ["items that --meta has", 7, 1],
+      ["title filter", 6, 1],
+      ["1-core", 6, 0],
+    ]);
+    assert.deepEqual(lines[1], "items that --meta has: 7 reviews, 1 users, 3 items");
+  });
 });

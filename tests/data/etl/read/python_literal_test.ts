@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { literalToJson } from "../../../../data/etl/read/python_literal.ts";
+import { listToJson, literalToJson } from "../../../../data/etl/read/python_literal.ts";
 import fc from "../../../property.ts";
 
 /** A value as Python prints it. */
@@ -49,4 +49,13 @@ Deno.test("literalToJson() reads every value back that Python prints", () => {
   fc.assert(fc.property(fc.jsonValue(), (value) => {
     assert.deepEqual(JSON.parse(literalToJson(print(value))!), JSON.parse(JSON.stringify(value)));
   }));
+});
+
+Deno.test("listToJson() reads the prints of Python, NumPy and JSON, and leaves other texts", () => {
+  const wanted = '["A b","it\'s"]';
+  for (const text of [`['A b', "it's"]`, `['A b' "it's"]`, `['A b'\n "it's"]`, '["A b", "it\'s"]']) {
+    assert.deepEqual(JSON.parse(listToJson(text)), JSON.parse(wanted), text);
+  }
+  assert.deepEqual(JSON.parse(listToJson("['A']")), ["A"]);
+  assert.equal(listToJson("[Tape] and ]"), '"[Tape] and ]"');
 });
