@@ -56,7 +56,7 @@ Deno.test("tasks refuse wrong flags and config keys with exit code 2", async () 
     await refuses(dir, "evaluate --run run --split tset --out eval", 2, /--split tset: /);
     await refuses(dir, "evaluate --out eval", 2, /Missing --run: /);
     await refuses(dir, "sid --out sids", 2, /Name --embeddings FILE\.npy or --data DATASET/);
-    await refuses(dir, "recommend --run run --history 1,x", 2, /--history 1,x: /);
+    await refuses(dir, "recommend --run run --top x", 2, /--top x: /);
     await Deno.writeTextFile(join(dir, "eval.yaml"), "run: run\nbeam: 5\n");
     await refuses(
       dir,
@@ -68,7 +68,10 @@ Deno.test("tasks refuse wrong flags and config keys with exit code 2", async () 
 });
 
 Deno.test("recommend refuses an item that the catalogue does not have", async () => {
-  await withRun((dir) => refuses(dir, "recommend --run run --history 1,4", 1, /item 4 .*items 0 to 3/));
+  await withRun(async (dir) => {
+    await refuses(dir, "recommend --run run --history 1,4", 1, /item 4 .*items 0 to 3/);
+    await refuses(dir, "recommend --run run --history 1,x", 1, /item x .*items 0 to 3/);
+  });
 });
 
 Deno.test("evaluate refuses what is no run, or has no such checkpoint", async () => {

@@ -50,11 +50,8 @@ Deno.test("sft refuses a model directory that is incomplete, damaged, or of anot
       /model_type is "gpt2".*"llama"\|"qwen2"\|"qwen3"/,
     );
     await changed("tokenizer.json", () => null, /it has no tokenizer\.json/);
-    await changed(
-      "tokenizer_config.json",
-      () => '{"eos_token":"<end>"}',
-      /<end> its eos_token, but tokenizer\.json/,
-    );
+    // A token in a special role that tokenizer.json lacks is no fault: it is added, as transformers does.
+    await changed("tokenizer_config.json", () => '{"eos_token":', /tokenizer_config\.json.*JSON/);
     const shard = join(model, "model-00001-of-00003.safetensors");
     await Deno.truncate(shard, (await Deno.stat(shard)).size - 5);
     await refuses(dir, {}, /model-00001.*should end at byte \d+, but the file has \d+ bytes/);
