@@ -8,13 +8,16 @@ import { loadIndex, offsetCodes, TOKEN_ORDERS } from "../data/formats/index_file
 import { findFormat } from "../data/formats/load.ts";
 import { sha256 } from "../base/files/sha256.ts";
 import { UserError } from "../base/user_error.ts";
+import { indexPath } from "../train/run/inputs.ts";
 import type { Task } from "./_cli/cli.ts";
 
 const config = z.strictObject({
   from: z.string().describe("dataset of any supported format, recognised by its files, or synthetic"),
   to: z.enum(WRITERS.map(({ name }) => name)).describe("format to write:"),
   out: z.string().describe("folder to write; it must not hold anything yet"),
-  sids: z.string().default("").describe("index.json whose SIDs take the place of the dataset's own"),
+  sids: z.string().default("").describe(
+    "index.json, or folder with one, whose SIDs take the place of the dataset's own",
+  ),
   codeOffset: z.int().min(-1).max(1).default(0).describe(
     "added to every code: 1 counts from 1 as constrained RQ-KMeans and RQ-KMeans+ do, -1 turns that back",
   ),
@@ -32,7 +35,8 @@ export const task: Task<typeof config> = {
   ],
   config,
   async run(flags, io) {
-    const { from, to, out, sids, codeOffset, tokenOrder } = flags;
+    const { from, to, out, codeOffset, tokenOrder } = flags;
+    const sids = flags.sids === "" ? "" : await indexPath(flags.sids, from);
     const writer = datasetWriter(to);
     const format = await findFormat(from);
     const read = await format.read(from);

@@ -31,9 +31,9 @@ export async function loadIdMap(dir: string, name: "user2id" | "item2id"): Promi
   return { path, ids };
 }
 
-/** The text of a `user2id` or `item2id`. */
+/** The text of a `user2id` or `item2id`; white space that would end a column becomes a space. */
 export function* formatIdMap(rows: readonly { id: string }[]): Generator<string> {
-  for (const [number, { id }] of rows.entries()) yield `${id}\t${number}\n`;
+  for (const [number, { id }] of rows.entries()) yield `${id.replace(/[\t\r\n]+/g, " ")}\t${number}\n`;
 }
 
 /** Whether every raw id is its number, so that a map would say nothing. */

@@ -41,7 +41,7 @@ export class Tokenizer {
     this.#source = source;
     try {
       const value: unknown = JSON.parse(new TextDecoder().decode(json));
-      checkPatterns(value);
+      checkPatterns(value, source);
       // The second argument is tokenizer_config.json: nothing in it changes ids that tokenizer.json alone gives.
       this.#library = new HuggingFaceTokenizer(value as TokenizerJson, {});
       const { added_tokens, pre_tokenizer } = TokenizerJson.parse(value);
@@ -52,6 +52,7 @@ export class Tokenizer {
       this.vocabulary = this.#library.model!.vocab.length;
       [this.prefix, this.suffix] = this.#surroundings();
     } catch (error) {
+      if (error instanceof UserError) throw error;
       throw new UserError(
         `Cannot read ${source}: ${
           (error as Error).message
@@ -146,12 +147,17 @@ export class Tokenizer {
 }
 
 /** Throws for a regular expression anywhere in a `tokenizer.json` that could be matched without end. */
-function checkPatterns(value: unknown): void {
+function checkPatterns(value: unknown, source: string): void {
   if (typeof value !== "object" || value === null) return;
   for (const [key, inner] of Object.entries(value)) {
     if (key === "vocab" || key === "merges") continue;
     const reason = key === "Regex" && typeof inner === "string" ? endlessReason(inner) : undefined;
-    if (reason === undefined) checkPatterns(inner);
-    else throw new Error(`matching its pattern ${inner} could take without end, since ${reason}`);
+    if (reason === undefined) checkPatterns(inner, source);
+    else {
+      throw new UserError(
+        `Cannot read ${source}: matching its pattern ${inner} could go on without end, since ${reason}. Use the ` +
+          "tokenizer.json of a checkpoint that you trust",
+      );
+    }
   }
 }

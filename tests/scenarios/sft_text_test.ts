@@ -124,6 +124,8 @@ Deno.test("sft --lora-r stopped and resumed: the same adapter, merged into what 
       ...STATE.slice(1),
       "adapter/adapter_config.json",
       "adapter/adapter_model.safetensors",
+      "adapter/tokenizer.json",
+      "adapter/tokenizer_config.json",
     ];
     assert.deepEqual(filesIn(whole.checkpoint), ["adapter/", ...files, "trainer.json"].sort());
 

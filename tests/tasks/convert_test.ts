@@ -53,6 +53,16 @@ Deno.test("convert puts other SIDs in place, their codes shifted and their token
   });
 });
 
+Deno.test("convert takes a folder with an index.json for --sids, as sft does", async () => {
+  const index = JSON.stringify({ 0: ["<a_2>"], 1: ["<a_10>"], 2: ["<a_9>"], 3: ["<a_0>"] });
+  await withData({ "sids/index.json": index }, async (dir) => {
+    const flags = "--from data --to letter --out out --sids data/sids";
+    const { code, stderr } = await genrec(dir, ["convert", ...flags.split(" ")]);
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(JSON.parse(await Deno.readTextFile(join(dir, "out/index.json"))), JSON.parse(index));
+  });
+});
+
 Deno.test("convert leaves nothing behind when it cannot go on", async () => {
   await withData({}, async (dir) => {
     const convert = (...args: string[]) => genrec(dir, ["convert", ...args]);

@@ -51,7 +51,7 @@ export interface CheckpointParts {
 
 /**
  * Files of a checkpoint: a directory that Hugging Face transformers loads (averaged weights where EMA is on, adapters
- * merged), the adapters alone in `adapter/`, as PEFT loads them, and what training needs to go on
+ * merged), the adapters and the tokenizer in `adapter/`, as PEFT loads them, and what training needs to go on
  * (`trainer.safetensors`, `trainer.json`). The model is read back one tensor at a time.
  * @throws {DivergenceError} for a weight that is not finite.
  */
@@ -85,7 +85,11 @@ export async function* checkpointFiles(
       name,
       (adapters.get(name) ?? adapters.get(EMBEDDING))!,
     ]));
-    for (const { name, bytes } of peftAdapterFiles(lora, adapters, { baseModel, replaced })) {
+    // With the tokenizer beside it, PEFT gives the base model the rows of the new tokens before it loads the tables.
+    const tokenizer = companions.filter(({ name }) => TOKENIZER.test(name));
+    for (
+      const { name, bytes } of [...peftAdapterFiles(lora, adapters, { baseModel, replaced }), ...tokenizer]
+    ) {
       yield { name: `adapter/${name}`, bytes };
     }
   }
@@ -104,6 +108,9 @@ export async function optimizerFile(name: string, optimizer: Optimizer): Promise
   const flats = new Map(arrays.map(([name, data]) => [name, { shape: [data.length], data }]));
   return { name, bytes: writeSafetensors(flats) };
 }
+
+/** Files of a tokenizer. */
+const TOKENIZER = /^(tokenizer|special_tokens_map|added_tokens|chat_template)/;
 
 const isTable = (name: string): boolean => name === EMBEDDING || name === HEAD;
 

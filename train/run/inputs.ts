@@ -25,13 +25,16 @@ export async function loadInputs(
       `Cannot use ${data} without SIDs: it ships none. Make some with \`genrec sid\` and name them with --sids`,
     );
   }
-  let path = sids;
-  for (const place of [sids, join(sids, "index.json"), join(data, sids)]) {
-    if (!await isFile(place)) continue;
-    path = place;
-    break;
-  }
+  const path = await indexPath(sids, data);
   return { dataset, sids: await loadIndex(path, dataset.items.length), sidsFile: path };
+}
+
+/** The index that `--sids` names: a file, a folder with an index.json, or a file in the dataset's directory. */
+export async function indexPath(sids: string, data: string): Promise<string> {
+  for (const place of [sids, join(sids, "index.json"), join(data, sids)]) {
+    if (await isFile(place)) return place;
+  }
+  return sids; // reading it will say that it is not there
 }
 
 /** What a run was made from: `manifest.json`. */

@@ -2,6 +2,7 @@ import type { Corpus, CorpusSample } from "../../corpus.ts";
 import { splits } from "../../dataset.ts";
 import { PAD } from "./read.ts";
 import { interLines } from "../recbole/write.ts";
+import { brokenTexts } from "../../convert/changed_text.ts";
 import type { DatasetWriter, NamedFile } from "../../convert/writer.ts";
 
 /** ETEGRec's files: samples with raw ids, the log with splits, item numbers from 1, counts. */
@@ -34,6 +35,8 @@ export const etegrecWriter: DatasetWriter = {
     };
     yield ["dataset_stats.json", [JSON.stringify(statistics, null, 2) + "\n"]];
   },
+
+  leftOut: (corpus) => brokenTexts(corpus, ["item ids", "user ids"], `${corpus.name}.inter`),
 };
 
 function* sampleLines(samples: readonly CorpusSample[], { users, items }: Corpus): Generator<string> {

@@ -3,6 +3,7 @@ import { formatIndex } from "../index_file.ts";
 import { sequencesOf } from "../../interactions.ts";
 import { formatItems } from "../item_file.ts";
 import { MAX_HISTORY, MIN_ITEMS } from "./read.ts";
+import { brokenTexts } from "../../convert/changed_text.ts";
 import { idMaps } from "../../convert/id_maps.ts";
 import { ITEM_FIELDS, notHeld } from "../../convert/fields.ts";
 import type { DatasetWriter, NamedFile } from "../../convert/writer.ts";
@@ -32,10 +33,13 @@ export const letterWriter: DatasetWriter = {
     yield* idMaps({ items, users: numbered ? [] : kept });
   },
 
-  leftOut({ maxHistory, users, interactions }: Corpus): string[] {
+  leftOut(corpus: Corpus): string[] {
+    const { maxHistory, users, interactions } = corpus;
     const short = sequencesOf(interactions, users.length).filter((list) => list.length < MIN_ITEMS).length;
     return [
       ...(maxHistory === MAX_HISTORY ? [] : [`the history length ${maxHistory}`]),
+      ...brokenTexts(corpus, ["item ids"], "item2id"),
+      ...brokenTexts(corpus, ["user ids"], "user2id"),
       ...(short === 0 ? [] : [`${short} users with fewer than ${MIN_ITEMS} interactions`]),
     ];
   },

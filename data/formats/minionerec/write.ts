@@ -8,6 +8,7 @@ import { formatItems } from "../item_file.ts";
 import { formatListCell } from "../list_cell.ts";
 import { COLUMNS, type RowAttributes } from "./rows.ts";
 import { idMaps } from "../../convert/id_maps.ts";
+import { brokenTexts } from "../../convert/changed_text.ts";
 import { ITEM_FIELDS } from "../../convert/fields.ts";
 import type { DatasetWriter, NamedFile } from "../../convert/writer.ts";
 
@@ -43,7 +44,8 @@ export const minionerecWriter: DatasetWriter = {
     }
   },
 
-  leftOut({ samples, sids }: Corpus): string[] {
+  leftOut(corpus: Corpus): string[] {
+    const { samples, sids } = corpus;
     const hasAttributes = splits.some((split) =>
       samples[split].some(({ attributes }) => attributes !== undefined)
     );
@@ -52,6 +54,9 @@ export const minionerecWriter: DatasetWriter = {
       ...(sids === undefined && hasAttributes
         ? ["sample attributes: there are no CSV splits without SIDs"]
         : []),
+      ...(sids === undefined ? [] : brokenTexts(corpus, ["titles"], "info.txt")),
+      ...brokenTexts(corpus, ["item ids"], "item2id"),
+      ...brokenTexts(corpus, ["user ids"], "user2id"),
       ...empty.map((split) =>
         `rows of ${split}, of which there are none, so that the directory will not load`
       ),

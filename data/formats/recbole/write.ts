@@ -5,6 +5,7 @@ import { purchasesOf, sequencesOf } from "../../interactions.ts";
 import { formatListCell } from "../list_cell.ts";
 import { MAX_ITEM_LIST_LENGTH } from "./read.ts";
 import { NO_SPLIT } from "./log.ts";
+import { brokenTexts } from "../../convert/changed_text.ts";
 import { ITEM_FIELDS } from "../../convert/fields.ts";
 import type { DatasetWriter, NamedFile } from "../../convert/writer.ts";
 
@@ -31,8 +32,11 @@ export const recboleWriter: DatasetWriter = {
     if (users.some(({ attributes }) => attributes !== undefined)) yield [`${name}.user`, userLines(users)];
   },
 
-  leftOut: ({ maxHistory }) =>
-    maxHistory === MAX_ITEM_LIST_LENGTH ? [] : [`the history length ${maxHistory}`],
+  leftOut: (corpus) => [
+    ...corpus.maxHistory === MAX_ITEM_LIST_LENGTH ? [] : [`the history length ${corpus.maxHistory}`],
+    ...brokenTexts(corpus, ["titles", "descriptions", "brands", "features"], `${corpus.name}.item`),
+    ...brokenTexts(corpus, ["item ids", "user ids"], `${corpus.name}.inter`),
+  ],
 };
 
 /**

@@ -204,3 +204,28 @@ Deno.test("genrec gives back any corpus", async () => {
     { numRuns: 25 },
   );
 });
+
+Deno.test("a table of tabs says which texts it changes, and how many", () => {
+  const corpus = trickyCorpus();
+  const [first, second, ...others] = corpus.items;
+  const plain = others.map((item) => ({
+    ...item,
+    title: "nut",
+    description: undefined,
+    features: undefined,
+  }));
+  const items = [
+    { ...first, title: "a\tb", description: "x\ny", features: undefined },
+    { ...second, title: "c\r\nd", description: undefined, features: undefined },
+    ...plain,
+  ];
+  const told = (writer: DatasetWriter) =>
+    writer.leftOut!({ ...corpus, items }).filter((text) => /tabs/.test(text));
+  deepStrictEqual(told(registry.recboleWriter), [
+    "titles with tabs or line ends (2), which become spaces in tricky.item",
+    "descriptions with tabs or line ends (1), which become spaces in tricky.item",
+  ]);
+  deepStrictEqual(told(registry.minionerecWriter), [
+    "titles with tabs or line ends (2), which become spaces in info.txt",
+  ]);
+});

@@ -58,7 +58,7 @@ Deno.test("a tokenizer.json with an endless pattern is refused before any text i
     assert.throws(() => new Tokenizer(bytes, "m/tokenizer.json"), {
       name: "UserError",
       message:
-        /^Cannot read m\/tokenizer\.json: matching its pattern \(\\w\+\)\+\$ could take without end, since a /,
+        /^Cannot read m\/tokenizer\.json: matching its pattern \(\\w\+\)\+\$ could go on without end, since a /,
     });
   }
 });
