@@ -24,8 +24,9 @@ import { type SftInputs, sftInputs } from "./_train/sft_inputs.ts";
 import { SftFlags, sftSettings } from "./_train/sft_settings.ts";
 import { observersOf } from "./_train/observers.ts";
 import { type RunRecord, startRun } from "../train/runs/start_run.ts";
+import { runWeights } from "./_train/run_weights.ts";
 import { StepProgress } from "./_train/step_progress.ts";
-import { endedAs, evaluateLine, goOnLine } from "./_cli/training_lines.ts";
+import { endedAs, evaluateLine, goOnLine, trainOnAdvice } from "./_cli/training_lines.ts";
 import { duration, type Progress } from "./_cli/progress.ts";
 import { settingsDefaults } from "./_cli/settings_flags.ts";
 
@@ -52,6 +53,7 @@ export const task: Task<typeof config> = {
     "sft --data data/minionerec-industrial --config configs/industrial-small.yaml --out runs/industrial",
     "sft --data data/mine --model Qwen2.5-0.5B --lora-r 16 --dry-run --out runs/b",
     "sft --config runs/a/config.json --out runs/a --resume",
+    "sft --data synthetic --sids sids/ --model runs/a --max-steps 500 --out runs/longer",
   ],
   config,
   async run(flags, io) {
@@ -62,10 +64,13 @@ export const task: Task<typeof config> = {
 type Flags = z.output<typeof config>;
 
 /** Trains as the flags say; also the SFT stage of `quickstart`. */
-export async function sft(flags: Flags, io: TaskIO): Promise<void> {
+export async function sft(given: Flags, io: TaskIO): Promise<void> {
+  const from = given.model === "" ? undefined : await runWeights(given.model);
+  const flags = { ...given, model: from?.folder ?? given.model };
   const { data, out, resume, dryRun, memoryLimit } = flags;
+  if (from && !resume) io.log(`Starts from the weights of ${from.folder}`);
   // Keys that are not settings of the training are left out.
-  const settings = sftSettings(z.object(SftFlags.shape).parse(flags), resume);
+  const settings = sftSettings(z.object(SftFlags.shape).parse(flags), { resume, sidsAlone: from?.sidsAlone });
   const run = new RunDirectory(out, settings);
   if (!dryRun) await run.check(resume);
   const work = await openSft(flags, settings, io);
@@ -104,7 +109,7 @@ export async function sft(flags: Flags, io: TaskIO): Promise<void> {
   const ended = endedAs(result.stopped);
   io.log(
     result.steps === 0
-      ? `${ended} before, nothing is left to do.`
+      ? `${ended} before, nothing is left to do. ${trainOnAdvice(out)}`
       : `${ended} after ${result.steps} steps, ${duration(result.seconds)}, ${
         short(result.tokensPerSecond)
       } tokens/s.`,

@@ -15,7 +15,8 @@ export const SINGLE = "model.safetensors";
 /** Where weights in several files are. */
 export const SHARDED = "model.safetensors.index.json";
 
-const ADAPTER = "adapter_config.json";
+/** What an adapter of PEFT is told by. */
+export const ADAPTER_CONFIG = "adapter_config.json";
 // What torch.save() writes: a program for Python's pickle, not only numbers.
 const PICKLED = /^(pytorch_model|model)(-\d+-of-\d+)?\.(bin|pt|pth)$|^consolidated\.\d+\.pth$/;
 const GGUF = /\.gguf$/i;
@@ -32,7 +33,7 @@ export async function checkModelFolder(folder: string, files: ModelFiles): Promi
   const fail = (problem: string): never => {
     throw new UserError(`Cannot load a model from ${folder}: ${problem}`);
   };
-  if (names.includes(ADAPTER)) fail(await adapterProblem(folder, names, files));
+  if (names.includes(ADAPTER_CONFIG)) fail(await adapterProblem(folder, names, files));
   const expected =
     `Expected a Hugging Face directory with config.json and ${SINGLE}, or shards and ${SHARDED}`;
   if (!names.includes("config.json")) fail(`it has no config.json. ${expected}`);
@@ -98,12 +99,12 @@ export async function readPlaces(folder: string, files: ModelFiles): Promise<Map
  * What a folder with an adapter of PEFT is: an adapter alone, or one beside the weights, which transformers would apply.
  */
 async function adapterProblem(folder: string, names: readonly string[], files: ModelFiles): Promise<string> {
-  const path = `${folder}/${ADAPTER}`;
+  const path = `${folder}/${ADAPTER_CONFIG}`;
   const text = new TextDecoder().decode(await files.readFile(path));
   const base = parseJson(text, path, AdapterConfig).base_model_name_or_path ||
     "a base model that it does not name";
   const what = names.includes("config.json")
-    ? `${ADAPTER} says that a PEFT adapter of ${base} stands beside the weights, which the weights alone lack. Move ` +
+    ? `${ADAPTER_CONFIG} says that a PEFT adapter of ${base} stands beside the weights, which the weights alone lack. Move ` +
       "the adapter away to use them without it, or merge it"
     : `it is a PEFT adapter of ${base}, not a model. Merge it`;
   return `${what} first with PEFT: AutoPeftModelForCausalLM.from_pretrained(DIR).merge_and_unload()` +

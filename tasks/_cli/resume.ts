@@ -2,8 +2,12 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { UserError } from "../../base/user_error.ts";
 import type { RunDirectory } from "../../train/run/directory.ts";
+import { trainOnAdvice } from "./training_lines.ts";
 import { quoted } from "./format.ts";
 import type { RunManifest } from "../../train/run/inputs.ts";
+
+/** Settings that say how long a run is. */
+const LENGTH = ["maxSteps", "numTrainEpochs"];
 
 /**
  * Throws {@link UserError} unless `settings`, `texts` (files of the run) and the contents of `files` are those that a run
@@ -23,9 +27,11 @@ export async function checkSame(
     if (JSON.stringify(saved[key]) === JSON.stringify(value)) continue;
     throw new UserError(
       `Cannot resume ${run.path} with ${key} ${JSON.stringify(value)}: it was started with ` +
-        `${JSON.stringify(saved[key])}. Use --config ${
-          quoted(join(run.path, "config.json"))
-        }, or start another run`,
+        `${JSON.stringify(saved[key])}. ${
+          manifest.task === "sft" && LENGTH.includes(key)
+            ? trainOnAdvice(run.path)
+            : `Use --config ${quoted(join(run.path, "config.json"))}, or start another run`
+        }`,
     );
   }
   const decoder = new TextDecoder();

@@ -39,6 +39,11 @@ export function endedAs(stopped: Stopped): string {
   return stopped === "early" ? "Stopped early" : "Finished";
 }
 
+/** How a run that has done its steps is trained on: longer runs have another schedule, so it is a run of its own. */
+export function trainOnAdvice(out: string): string {
+  return `To train on from its weights, start another run with --model ${quoted(out)} and another --out`;
+}
+
 /** How to evaluate a run. */
 export function evaluateLine(out: string, data: string): string {
   const folder = quoted(join(out, "eval"));

@@ -7,6 +7,8 @@ import type { SftConfig } from "../../train/sft/config.ts";
 import { type ModelInputs, sidInputs } from "../../train/sft/sid_inputs.ts";
 import { type TextInputs, textInputs } from "../../train/sft/text_inputs.ts";
 import type { TaskIO } from "../_cli/cli.ts";
+import { Pretrained } from "../../models/hugging_face/pretrained.ts";
+import { checkSameSids, type RunWeights, runWeights } from "./run_weights.ts";
 import { tableLines } from "../_cli/table.ts";
 import type { Progress } from "../_cli/progress.ts";
 
@@ -28,15 +30,10 @@ export async function sftInputs(
   io: TaskIO,
 ): Promise<SftInputs> {
   const { mode, model, tokenizer } = settings;
-  const isText = mode === "tasks" || mode === "auto" && (model !== "" || tokenizer !== "");
-  if (!isText) {
-    checkSidsAlone(settings);
-    const vocabulary = SidVocabulary.fromSids(sids);
-    return {
-      ...sidInputs(dataset, sids, vocabulary, settings),
-      files: { "vocabulary.json": JSON.stringify(vocabulary.toJSON()) + "\n" },
-    };
-  }
+  const from = model === "" ? undefined : await runWeights(model);
+  const isText = mode === "tasks" ||
+    mode === "auto" && (model !== "" && !from?.sidsAlone || tokenizer !== "");
+  if (!isText) return await sidsAloneInputs(dataset, sids, settings, from);
   if (model === "" && tokenizer === "") {
     throw new UserError(
       "Cannot train on text without a tokenizer: --mode tasks needs --model with a Hugging Face directory, or " +
@@ -64,6 +61,35 @@ export async function sftInputs(
       "prompts.json": JSON.stringify(templates, null, 2) + "\n",
       ...Object.fromEntries(inputs.companions.map(({ name, bytes }) => [name, bytes])),
     },
+  };
+}
+
+/** Inputs of a model of SIDs alone, from scratch or with the weights of a run. */
+async function sidsAloneInputs(
+  dataset: Dataset,
+  sids: string[][],
+  settings: SftConfig,
+  from: RunWeights | undefined,
+): Promise<SftInputs> {
+  checkSidsAlone(from?.sidsAlone ? { ...settings, model: "" } : settings);
+  const vocabulary = SidVocabulary.fromSids(sids);
+  const files = { "vocabulary.json": JSON.stringify(vocabulary.toJSON()) + "\n" };
+  const inputs = sidInputs(dataset, sids, vocabulary, settings);
+  if (!from?.sidsAlone) return { ...inputs, files };
+  await checkSameSids(from, sids);
+  const pretrained = await Pretrained.open(from.folder, diskFiles);
+  // Positions are turned, not learned, so that there may be more of them.
+  const positions = Math.max(
+    pretrained.config.max_position_embeddings,
+    inputs.architecture.max_position_embeddings,
+  );
+  return {
+    ...inputs,
+    architecture: { ...pretrained.config, max_position_embeddings: positions },
+    pretrained,
+    firstNewRow: vocabulary.size,
+    frozenRows: 0,
+    files,
   };
 }
 

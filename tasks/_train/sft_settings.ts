@@ -40,10 +40,14 @@ export const SftFlags = z.strictObject(
 );
 
 /**
- * Complete settings of flags. A resumed run's are complete already.
+ * Complete settings of flags. A resumed run's are complete already; one that goes on from a run of `sidsAlone` has the
+ * defaults which that had.
  * @throws {UserError} for a size of the model beside a directory that decides it.
  */
-export function sftSettings(flags: z.output<typeof SftFlags>, resume: boolean): SftConfig {
+export function sftSettings(
+  flags: z.output<typeof SftFlags>,
+  { resume, sidsAlone = false }: { resume: boolean; sidsAlone?: boolean },
+): SftConfig {
   const given = ARCHITECTURE.filter((key) => flags[key] !== undefined);
   if (flags.model !== "" && !resume && given.length > 0) {
     throw new UserError(
@@ -53,7 +57,7 @@ export function sftSettings(flags: z.output<typeof SftFlags>, resume: boolean): 
         "of your own shape with --tokenizer in place of --model",
     );
   }
-  const defaults = flags.model !== "" && !flags.fromScratch ? PRETRAINED : {};
+  const defaults = flags.model !== "" && !flags.fromScratch && !sidsAlone ? PRETRAINED : {};
   const own = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
   return SftSchema.parse({ ...defaults, ...own });
 }

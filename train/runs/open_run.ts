@@ -1,4 +1,6 @@
+import { diskFiles } from "../../base/files/disk.ts";
 import { UserError } from "../../base/user_error.ts";
+import { ADAPTER_CONFIG, checkModelFolder } from "../../models/hugging_face/weight_files.ts";
 import type { Recommender } from "../../eval/recommender.ts";
 import * as registry from "./registry.ts";
 import { readRunFolder, type RunFolder } from "./run_folder.ts";
@@ -15,13 +17,13 @@ const SHOWN = 6;
  * @throws {UserError} for a folder of another kind, and for what is missing, damaged or does not fit.
  */
 export async function openRun(path: string, options: OpenRunOptions = {}): Promise<Recommender> {
-  const folder = await readRunFolder(path);
+  const folder = await readModelFolder(path);
   return await kindOf(folder).open(folder, options);
 }
 
 /** The model of such a folder and how it is asked. Throws as {@link openRun}, and for recommenders without SIDs. */
 export async function openSidRun(path: string, options: OpenRunOptions = {}): Promise<SidRun> {
-  const folder = await readRunFolder(path);
+  const folder = await readModelFolder(path);
   const kind = kindOf(folder);
   if (kind.openSids) return await kind.openSids(folder, options);
   if (kind.summary === undefined) await kind.open(folder, options); // which tells why not
@@ -29,6 +31,13 @@ export async function openSidRun(path: string, options: OpenRunOptions = {}): Pr
     `Cannot go on from ${path}: it is a ${kind.name} that writes no SIDs. Expected a model that does, such as a run of ` +
       "`genrec sft` or of `genrec baseline --model tiger`",
   );
+}
+
+/** Looks into a folder. Throws `UserError` for an adapter of PEFT, which is no model by itself. */
+async function readModelFolder(path: string): Promise<RunFolder> {
+  const folder = await readRunFolder(path);
+  if (folder.names.includes(ADAPTER_CONFIG)) await checkModelFolder(folder.path, diskFiles);
+  return folder;
 }
 
 function kindOf(folder: RunFolder): RunKind {

@@ -1,0 +1,44 @@
+import { isDeepStrictEqual } from "node:util";
+import { join } from "node:path";
+import { readJson } from "../../base/files/json_file.ts";
+import { isFile } from "../../base/files/write_atomic.ts";
+import { numbered } from "../../base/json.ts";
+import { UserError } from "../../base/user_error.ts";
+import { RawIndex } from "../../data/formats/schema.ts";
+import { checkpointOf } from "../../train/runs/checkpoints.ts";
+import { isModel, readRunFolder } from "../../train/runs/run_folder.ts";
+
+/** Weights that a run of `genrec sft` left, to start another run from. */
+export interface RunWeights {
+  /** Folder of the checkpoint. */
+  folder: string;
+  /** Directory of the run. */
+  run: string;
+  /** Whether its model knows SIDs alone, and no words. */
+  sidsAlone: boolean;
+}
+
+/** The best checkpoint of a run directory, or the one named; undefined where `model` is neither. */
+export async function runWeights(model: string): Promise<RunWeights | undefined> {
+  const found = await readRunFolder(model).catch(() => undefined); // opening it as a model will say what is wrong
+  if (found === undefined) return undefined;
+  const { home } = found;
+  const isRun = !isModel(found) && found.names.includes("checkpoints");
+  if (home === undefined && !isRun) return undefined;
+  const run = (home ?? found).path;
+  const folder = home ? found.path : (await checkpointOf(run, "best")).folder;
+  return { folder, run, sidsAlone: !await isFile(join(folder, "tokenizer.json")) };
+}
+
+/** Throws `UserError` unless a run of SIDs alone was trained on these: its tokens mean other items otherwise. */
+export async function checkSameSids(
+  { run }: RunWeights,
+  sids: readonly (readonly string[])[],
+): Promise<void> {
+  const path = join(run, "index.json");
+  if (isDeepStrictEqual(numbered(await readJson(path, RawIndex), path), sids)) return;
+  throw new UserError(
+    `Cannot go on from ${run} with these SIDs: they differ from its index.json, so its tokens would mean other items. ` +
+      `Use --sids ${path} and the data that it was trained on`,
+  );
+}
