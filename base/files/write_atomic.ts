@@ -1,3 +1,4 @@
+import type { PieceFile } from "./pieces.ts";
 import { UserError } from "../user_error.ts";
 
 /**
@@ -27,12 +28,18 @@ export async function leavingNothing(path: string, work: () => Promise<void>): P
   }
 }
 
-/** Writes a file and waits for the disk. */
-export async function writeSynced(path: string, content: string | Uint8Array): Promise<void> {
-  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+/** Writes a file, whole or piece by piece, and waits for the disk. */
+export async function writeSynced(path: string, content: string | Uint8Array | PieceFile): Promise<void> {
   const file = await Deno.open(path, { write: true, create: true, truncate: true });
   try {
-    await writeAll(file, bytes);
+    if (typeof content === "string") await writeAll(file, new TextEncoder().encode(content));
+    else if (content instanceof Uint8Array) await writeAll(file, content);
+    else {
+      for await (const { at, bytes } of content.pieces) {
+        await file.seek(at, Deno.SeekMode.Start);
+        await writeAll(file, bytes);
+      }
+    }
     await file.sync();
   } finally {
     file.close();

@@ -1,3 +1,4 @@
+import { joinPieces, type PieceFile } from "../../base/files/pieces.ts";
 import { UserError } from "../../base/user_error.ts";
 import { type DecoderConfig, writeDecoderConfig } from "../decoder/config.ts";
 import {
@@ -7,7 +8,7 @@ import {
 } from "../encoder_decoder/config.ts";
 import type { ModelFile } from "./pretrained.ts";
 import { SHARDED, SINGLE } from "./weight_files.ts";
-import { SafetensorsWriter, type TensorShape } from "../safetensors/safetensors.ts";
+import { safetensorsPieces, type TensorShape } from "../safetensors/safetensors.ts";
 import { BYTES, sizeOf, type StoredFormat } from "../safetensors/header.ts";
 
 /** How {@link savePretrained} stores a model. */
@@ -22,42 +23,60 @@ export interface SavePretrainedOptions {
 
 const DEFAULT_SHARD_SIZE = 2e9;
 
+/** A file of a model directory, whole or in pieces. */
+export interface SavedFile {
+  /** Name in the directory. */
+  name: string;
+  bytes: Uint8Array<ArrayBuffer> | PieceFile;
+}
+
+/** The files of {@link pretrainedFiles}, each whole. Memory holds one shard and one tensor at a time. Throws as that does. */
+export async function* savePretrained(
+  ...parameters: Parameters<typeof pretrainedFiles>
+): AsyncGenerator<ModelFile> {
+  for await (const { name, bytes } of pretrainedFiles(...parameters)) {
+    yield { name, bytes: bytes instanceof Uint8Array ? bytes : await joinPieces(bytes) };
+  }
+}
+
 /**
  * Files of a directory that Hugging Face transformers (4 and 5) loads as it is: weights in one file or in shards with
  * an index, `companions`, and `config.json` last, so that a directory that was not finished is told by its absence.
- * `shapes` announces the `tensors` in their order. Memory holds one shard and one tensor at a time; each file is to be
- * written before the next is asked for.
+ * `shapes` announces the `tensors` in their order. Weights come in pieces, so that memory holds one tensor at a time; each
+ * file is to be written before the next is asked for.
  * @throws {UserError} for a value that is not finite or too large for the number format.
  * @throws {RangeError} if tensors come in another order or number than was announced, or two files have one name.
  */
-export async function* savePretrained(
+export async function* pretrainedFiles(
   config: DecoderConfig | EncoderDecoderConfig,
   shapes: readonly TensorShape[],
   tensors: AsyncIterable<TensorShape & { data: Float32Array }>,
   { dtype = "F32", maxShardSize = DEFAULT_SHARD_SIZE, companions = [] }: SavePretrainedOptions = {},
-): AsyncGenerator<ModelFile> {
+): AsyncGenerator<SavedFile> {
   const shards = planShards(shapes, dtype, maxShardSize);
   const nameOf = (shard: number) => shards.length === 1 ? SINGLE : shardName(shard, shards.length);
-  let shard = 0;
-  let writer = new SafetensorsWriter(shards[0], { dtype });
-  for await (const { name, data } of tensors) {
-    if (writer.missing === 0) {
-      if (++shard === shards.length) throw new RangeError(`Cannot save tensor ${name}: it was not announced`);
-      writer = new SafetensorsWriter(shards[shard], { dtype });
-    }
-    const bad = data.findIndex((value) => !Number.isFinite(value));
-    if (bad >= 0) {
-      throw new UserError(
-        `Cannot save the model: tensor ${name} holds ${data[bad]} at ${bad}, expected finite numbers. ` +
-          "Go back to an earlier checkpoint",
+  const source = tensors[Symbol.asyncIterator]();
+  for (const [number, shard] of shards.entries()) {
+    let missing = shard.length;
+    const parts = async function* () {
+      for (; missing > 0; missing--) {
+        const { value, done } = await source.next();
+        if (done) {
+          throw new RangeError(`Cannot save the model: tensors of ${nameOf(number)} and later did not come`);
+        }
+        checkFinite(value);
+        yield { name: value.name, data: value.data };
+      }
+    };
+    yield { name: nameOf(number), bytes: safetensorsPieces(shard, parts(), { dtype }) };
+    if (missing > 0) {
+      throw new RangeError(
+        `Cannot save ${nameOf(number)}: it is to be written before the next file is asked for`,
       );
     }
-    writer.add(name, data);
-    if (writer.missing === 0) yield { name: nameOf(shard), bytes: writer.finish() };
   }
-  if (shard < shards.length - 1 || writer.missing > 0) {
-    throw new RangeError(`Cannot save the model: tensors of ${nameOf(shard)} and later did not come`);
-  }
+  const { value: extra, done } = await source.next();
+  if (!done) throw new RangeError(`Cannot save tensor ${extra.name}: it was not announced`);
 
   const taken = new Set(shards.map((_, number) => nameOf(number)));
   if (shards.length > 1) {
@@ -74,6 +93,15 @@ export async function* savePretrained(
     ? writeEncoderDecoderConfig(config, dtype)
     : writeDecoderConfig(config, dtype);
   yield { name: "config.json", bytes: new TextEncoder().encode(text) };
+}
+
+function checkFinite({ name, data }: { name: string; data: Float32Array }): void {
+  const bad = data.findIndex((value) => !Number.isFinite(value));
+  if (bad < 0) return;
+  throw new UserError(
+    `Cannot save the model: tensor ${name} holds ${data[bad]} at ${bad}, expected finite numbers. ` +
+      "Go back to an earlier checkpoint",
+  );
 }
 
 /** Tensors in their order, cut where the next would make a file larger than `maxShardSize` bytes. */

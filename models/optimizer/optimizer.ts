@@ -3,7 +3,7 @@ import { UserError } from "../../base/user_error.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { GRAD_NORM_SCRATCH, gradNorm } from "../../kernels/optimizer/grad_norm.ts";
 import type { Flat } from "../../kernels/gpu/tensor.ts";
-import { lengthOf, readSegments, writeSegments } from "../parameters/flat_segments.ts";
+import { lengthOf, readParts, readSegments, writeSegments } from "../parameters/flat_segments.ts";
 import type { LossScaling } from "./loss_scaling.ts";
 import type { Parameters } from "../parameters/parameters.ts";
 
@@ -22,6 +22,13 @@ export interface OptimizerOptions {
 
 /** Host copies of an optimizer's arrays, by name. */
 export type OptimizerState = Record<string, Float32Array>;
+
+/** Values of one of these arrays from `from` on. */
+export interface StatePart {
+  name: string;
+  from: number;
+  data: Float32Array;
+}
 
 /**
  * AdamW (Loshchilov and Hutter 2019) over all that is trained of a model, clipping and EMA included: three dispatches a
@@ -114,6 +121,21 @@ export class Optimizer {
     const state: OptimizerState = Object.fromEntries(Object.keys(arrays).map((name, i) => [name, data[i]]));
     if (this.#lossScaling) state.lossScale = await this.#lossScaling.state();
     return state;
+  }
+
+  /** What {@link state} gives, in parts, one in memory at a time, and the lengths of the arrays by name. */
+  async readState(): Promise<{ lengths: Map<string, number>; parts: AsyncGenerator<StatePart> }> {
+    const arrays = this.#arrays(), device = this.#device;
+    const lossScale = await this.#lossScaling?.state();
+    const lengths = new Map(Object.entries(arrays).map(([name, flats]) => [name, lengthOf(flats)]));
+    if (lossScale) lengths.set("lossScale", lossScale.length);
+    const parts = (async function* () {
+      for (const [name, flats] of Object.entries(arrays)) {
+        for await (const part of readParts(device, flats)) yield { name, ...part };
+      }
+      if (lossScale) yield { name: "lossScale", from: 0, data: lossScale };
+    })();
+    return { lengths, parts };
   }
 
   /** Puts a state back that was read from `source`. Throws {@link UserError} for arrays of another length. */

@@ -29,6 +29,17 @@ export async function readSegments(
   return copies;
 }
 
+/** Flats, seen as one array, f32, in parts of at most 64 MiB: values from `from` on. */
+export async function* readParts(
+  device: Device,
+  flats: readonly Flat[],
+): AsyncGenerator<{ from: number; data: Float32Array<ArrayBuffer> }> {
+  for (const { flat, start } of piecesOf(device, flats)) {
+    const [data] = await device.read(flat);
+    yield { from: start, data: data as Float32Array<ArrayBuffer> };
+  }
+}
+
 /** Fills flats, seen as one array, with `values`. */
 export function writeSegments(device: Device, flats: readonly Flat[], values: Float32Array): void {
   for (const { flat, start } of piecesOf(device, flats)) {

@@ -1,3 +1,4 @@
+import type { FilePiece, PieceFile } from "../../base/files/pieces.ts";
 import { UserError } from "../../base/user_error.ts";
 import { BYTES, PREFIX_BYTES, readHeader, sizeOf, type StoredFormat } from "./header.ts";
 
@@ -67,17 +68,75 @@ export function writeSafetensors(
   return writer.finish();
 }
 
+/** A part of a tensor: all of it, or values from `from` on. */
+export interface TensorPart {
+  name: string;
+  /** Number of the first value; without it, `data` is the whole tensor. */
+  from?: number;
+  data: Float32Array;
+}
+
+/**
+ * A safetensors file in pieces, so that memory holds one part of a tensor at a time. Parts come in any order, each value
+ * once; those of one tensor after one another. Throws as {@link writeSafetensors}, and `RangeError` for a tensor that was not
+ * announced or did not come.
+ */
+export function safetensorsPieces(
+  shapes: readonly TensorShape[],
+  parts: AsyncIterable<TensorPart>,
+  options: SafetensorsOptions = {},
+): PieceFile {
+  const layout = new SafetensorsLayout(shapes, options);
+  return {
+    size: layout.size,
+    pieces: (async function* () {
+      yield { at: 0, bytes: layout.header };
+      for await (const part of parts) yield layout.piece(part);
+      layout.finish();
+    })(),
+  };
+}
+
 /** A safetensors file that takes its tensors one after the other, so that memory never holds them all twice. */
 export class SafetensorsWriter {
   #bytes: Uint8Array<ArrayBuffer>;
-  #dtype: StoredFormat;
-  /** What is still to come: first byte in the file and number of values. */
-  #places = new Map<string, { position: number; length: number; shape: readonly number[] }>();
+  #layout: SafetensorsLayout;
 
   /** Makes room for tensors of these names and shapes. */
+  constructor(shapes: readonly TensorShape[], options: SafetensorsOptions = {}) {
+    this.#layout = new SafetensorsLayout(shapes, options);
+    this.#bytes = new Uint8Array(this.#layout.size);
+    this.#bytes.set(this.#layout.header);
+  }
+
+  /** Writes one tensor; each comes once, in any order. Throws as {@link writeSafetensors}. */
+  add(name: string, data: Float32Array): void {
+    const { at, bytes } = this.#layout.piece({ name, data });
+    this.#bytes.set(bytes, at);
+  }
+
+  /** Hands over the bytes of the file, once. Throws `RangeError` if a tensor did not come. */
+  finish(): Uint8Array<ArrayBuffer> {
+    this.#layout.finish();
+    const bytes = this.#bytes;
+    this.#bytes = new Uint8Array(0); // what is handed over is no longer kept alive
+    return bytes;
+  }
+}
+
+/** Where the tensors of a file are, sorted by name, and which are still to come. */
+class SafetensorsLayout {
+  /** First bytes of the file. */
+  readonly header: Uint8Array<ArrayBuffer>;
+  /** Bytes of the whole file. */
+  readonly size: number;
+  #dtype: StoredFormat;
+  /** What is still to come: first byte in the file, and number of values. */
+  #places = new Map<string, { position: number; length: number; left: number; shape: readonly number[] }>();
+
   constructor(
     shapes: readonly TensorShape[],
-    { dtype = "F32", metadata = { format: "pt" } }: SafetensorsOptions = {},
+    { dtype = "F32", metadata = { format: "pt" } }: SafetensorsOptions,
   ) {
     this.#dtype = dtype;
     // Joined by hand: an object literal would move names that look like whole numbers to the front.
@@ -87,46 +146,43 @@ export class SafetensorsWriter {
       const begin = end;
       const length = sizeOf(shape);
       end += length * BYTES[dtype];
-      this.#places.set(name, { position: begin, length, shape });
+      this.#places.set(name, { position: begin, length, left: length, shape });
       fields.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [begin, end] })}`);
     }
     const header = new TextEncoder().encode(`{${fields.join(",")}}`);
     const headerBytes = Math.ceil(header.length / 8) * 8;
     const dataStart = PREFIX_BYTES + headerBytes;
-    this.#bytes = new Uint8Array(dataStart + end);
-    new DataView(this.#bytes.buffer).setBigUint64(0, BigInt(headerBytes), true);
-    this.#bytes.fill(" ".charCodeAt(0), PREFIX_BYTES, dataStart);
-    this.#bytes.set(header, PREFIX_BYTES);
+    this.header = new Uint8Array(dataStart);
+    new DataView(this.header.buffer).setBigUint64(0, BigInt(headerBytes), true);
+    this.header.fill(" ".charCodeAt(0), PREFIX_BYTES);
+    this.header.set(header, PREFIX_BYTES);
+    this.size = dataStart + end;
     for (const place of this.#places.values()) place.position += dataStart;
   }
 
-  /** Writes one tensor; each comes once, in any order. Throws as {@link writeSafetensors}. */
-  add(name: string, data: Float32Array): void {
+  /** The bytes of a part, and their place. */
+  piece({ name, from, data }: TensorPart): FilePiece {
     const place = this.#places.get(name);
     if (!place) throw new RangeError(`Cannot write tensor ${name}: it was written before or not announced`);
-    if (place.length !== data.length) {
+    const found = from === undefined ? data.length : from + data.length;
+    if (from === undefined ? found !== place.length : found > place.length || data.length > place.left) {
       throw new RangeError(
         `Cannot write tensor ${name} (${
           place.shape.join(", ")
-        }): it has ${data.length} values, expected ${place.length}`,
+        }): it has ${found} values, expected ${place.length}`,
       );
     }
-    narrow(name, data, this.#dtype, this.#bytes.buffer, place.position);
-    this.#places.delete(name);
+    const bytes = new Uint8Array(data.length * BYTES[this.#dtype]);
+    narrow(name, data, this.#dtype, bytes.buffer, 0);
+    place.left -= data.length;
+    if (place.left === 0) this.#places.delete(name);
+    return { at: place.position + (from ?? 0) * BYTES[this.#dtype], bytes };
   }
 
-  /** Tensors that are still to come. */
-  get missing(): number {
-    return this.#places.size;
-  }
-
-  /** Hands over the bytes of the file, once. Throws `RangeError` if a tensor did not come. */
-  finish(): Uint8Array<ArrayBuffer> {
+  /** Throws `RangeError` if a tensor did not come. */
+  finish(): void {
     const [missing] = this.#places.keys();
     if (missing !== undefined) throw new RangeError(`Cannot finish the file: tensor ${missing} did not come`);
-    const bytes = this.#bytes;
-    this.#bytes = new Uint8Array(0); // what is handed over is no longer kept alive
-    return bytes;
   }
 }
 

@@ -2,7 +2,7 @@ import type { Sample } from "../../data/dataset.ts";
 import { hitsAtK, mean, ndcgAtK } from "../../eval/metrics.ts";
 import { type ItemModel, ItemScores } from "../../models/items/item_model.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
-import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
+import type { SavedFile } from "../../models/hugging_face/save_pretrained.ts";
 import { writeSafetensors } from "../../models/safetensors/safetensors.ts";
 import { learningRateAt, scheduleOf } from "../../models/optimizer/schedule.ts";
 import { trainerFiles, type TrainerState } from "../run/checkpoint.ts";
@@ -100,7 +100,7 @@ async function* checkpointFiles(
   model: ItemModel,
   optimizer: Optimizer,
   state: TrainerState,
-): AsyncGenerator<ModelFile> {
+): AsyncGenerator<SavedFile> {
   const text = (content: string) => new TextEncoder().encode(content);
   const tensors = new Map();
   for await (const { name, ...tensor } of model.parameters.readTensors(optimizer.average)) {

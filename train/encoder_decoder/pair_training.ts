@@ -6,7 +6,7 @@ import { Optimizer } from "../../models/optimizer/optimizer.ts";
 import { partsOf } from "../../models/parameters/parts.ts";
 import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
 import { learningRateAt, scheduleOf } from "../../models/optimizer/schedule.ts";
-import { savePretrained } from "../../models/hugging_face/save_pretrained.ts";
+import { pretrainedFiles, type SavedFile } from "../../models/hugging_face/save_pretrained.ts";
 import type { CodeTokens } from "../../prompts/code_tokens.ts";
 import { buildTrie } from "../../sid/trie.ts";
 import { TermLog } from "../../sid/quantizer/term_log.ts";
@@ -162,9 +162,9 @@ export async function* pairCheckpoint(
     state: TrainerState;
     companions: readonly ModelFile[];
   },
-): AsyncGenerator<ModelFile> {
+): AsyncGenerator<SavedFile> {
   const { parameters, config } = model;
   const shapes = parameters.specs.flatMap(partsOf);
-  yield* savePretrained(config, shapes, parameters.readTensors(optimizer.average), { companions });
+  yield* pretrainedFiles(config, shapes, parameters.readTensors(optimizer.average), { companions });
   yield* trainerFiles(optimizer, state);
 }

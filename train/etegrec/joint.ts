@@ -1,7 +1,7 @@
 import { DeviceTrie } from "../../decode/device_trie.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { EncoderDecoder } from "../../models/encoder_decoder/encoder_decoder.ts";
-import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
+import type { SavedFile } from "../../models/hugging_face/save_pretrained.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
 import { learningRateAt, type Schedule, scheduleOf } from "../../models/optimizer/schedule.ts";
 import type { Embeddings } from "../../sid/embeddings.ts";
@@ -226,7 +226,7 @@ class JointTraining implements EpochTraining {
     }
   }
 
-  async *files(state: TrainerState): AsyncGenerator<ModelFile> {
+  async *files(state: TrainerState): AsyncGenerator<SavedFile> {
     const sids = retrievalFiles(tokenStrings(this.#table), this.#config);
     const companions = [...sids, ...await this.#tokenizer.files()];
     yield* pairCheckpoint({ model: this.#model, optimizer: this.optimizer, state, companions });

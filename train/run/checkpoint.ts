@@ -14,10 +14,10 @@ import { partsOf } from "../../models/parameters/parts.ts";
 import type { TensorMap } from "../../models/parameters/parameters.ts";
 import { peftAdapterFiles } from "../../models/hugging_face/peft_adapter.ts";
 import { type ModelFile, Pretrained } from "../../models/hugging_face/pretrained.ts";
-import { findNonFinite, readSafetensors, writeSafetensors } from "../../models/safetensors/safetensors.ts";
+import { findNonFinite, readSafetensors, safetensorsPieces } from "../../models/safetensors/safetensors.ts";
 import type { TrainingState } from "../../models/training/state.ts";
 import { DivergenceError } from "./divergence.ts";
-import { savePretrained } from "../../models/hugging_face/save_pretrained.ts";
+import { pretrainedFiles, type SavedFile } from "../../models/hugging_face/save_pretrained.ts";
 
 /** Where a run stands, beside its arrays. All that exact resume needs: data order and dropout follow from step and seed. */
 export interface TrainerState extends TrainingState {
@@ -57,7 +57,7 @@ export interface CheckpointParts {
  */
 export async function* checkpointFiles(
   { decoder, optimizer, state, companions, baseModel }: CheckpointParts,
-): AsyncGenerator<ModelFile> {
+): AsyncGenerator<SavedFile> {
   const { parameters, lora } = decoder;
   const adapters: TensorMap = new Map();
   if (lora) {
@@ -69,7 +69,7 @@ export async function* checkpointFiles(
   const tensors = parameters.readTensors(optimizer.average, (name) => !isAdapterTensor(name));
   const own = parameters.specs.flatMap(partsOf).filter(({ name }) => !isAdapterTensor(name));
   try {
-    yield* savePretrained(decoder.config, own, lora ? mergeLora(tensors, adapters, lora) : tensors, {
+    yield* pretrainedFiles(decoder.config, own, lora ? mergeLora(tensors, adapters, lora) : tensors, {
       companions,
     });
   } catch (error) {
@@ -97,16 +97,16 @@ export async function* checkpointFiles(
 }
 
 /** What training needs to go on: `trainer.safetensors` and `trainer.json`, which {@link loadTrainer} reads. */
-export async function* trainerFiles(optimizer: Optimizer, state: TrainerState): AsyncGenerator<ModelFile> {
+export async function* trainerFiles(optimizer: Optimizer, state: TrainerState): AsyncGenerator<SavedFile> {
   yield await optimizerFile("trainer.safetensors", optimizer);
   yield { name: "trainer.json", bytes: new TextEncoder().encode(formatState(state)) };
 }
 
-/** Arrays of an optimizer, which {@link loadOptimizer} reads. */
-export async function optimizerFile(name: string, optimizer: Optimizer): Promise<ModelFile> {
-  const arrays = Object.entries(await optimizer.state());
-  const flats = new Map(arrays.map(([name, data]) => [name, { shape: [data.length], data }]));
-  return { name, bytes: writeSafetensors(flats) };
+/** Arrays of an optimizer, which {@link loadOptimizer} reads; they are read back while the file is written. */
+export async function optimizerFile(name: string, optimizer: Optimizer): Promise<SavedFile> {
+  const { lengths, parts } = await optimizer.readState();
+  const shapes = Array.from(lengths, ([name, length]) => ({ name, shape: [length] }));
+  return { name, bytes: safetensorsPieces(shapes, parts) };
 }
 
 /** Files of a tokenizer. */

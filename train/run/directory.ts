@@ -1,3 +1,4 @@
+import type { PieceFile } from "../../base/files/pieces.ts";
 import {
   attempt,
   diskReason,
@@ -11,7 +12,7 @@ import { UserError } from "../../base/user_error.ts";
 /** Files by name: all at once, or one after the other, so that they are not in memory together. */
 export type RunFiles =
   | Record<string, string | Uint8Array>
-  | AsyncIterable<{ name: string; bytes: string | Uint8Array }>;
+  | AsyncIterable<{ name: string; bytes: string | Uint8Array | PieceFile }>;
 
 /**
  * Files of a run: `config.json` (resolved), `manifest.json` (version, seed, adapter, input hashes, parent run),

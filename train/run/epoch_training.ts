@@ -1,7 +1,7 @@
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { Optimizer } from "../../models/optimizer/optimizer.ts";
 import { type Timetable, train, type Training, type Validated } from "../../models/training/loop.ts";
-import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
+import type { SavedFile } from "../../models/hugging_face/save_pretrained.ts";
 import type { BaselineEpoch, BaselineResult } from "../baselines/method.ts";
 import { freshTrainerState, loadTrainer, type TrainerState } from "./checkpoint.ts";
 import { notFinite } from "./divergence.ts";
@@ -56,7 +56,7 @@ export interface EpochTraining {
   /** Quality on the valid split; undefined where there is none, or `signal` cut it short. */
   validate(): Promise<{ hr10: number; ndcg10: number } | undefined>;
   /** Files of a checkpoint. */
-  files(state: TrainerState): AsyncIterable<ModelFile>;
+  files(state: TrainerState): AsyncIterable<SavedFile>;
   onStep?(step: number): void;
   onEpoch?(epoch: BaselineEpoch): void;
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { writeSynced } from "../../../base/files/write_atomic.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { Decoder } from "../../../models/decoder/decoder.ts";
 import { readSafetensors, writeSafetensors } from "../../../models/safetensors/safetensors.ts";
@@ -32,7 +33,7 @@ async function written(
     const { name, bytes } of checkpointFiles({ state, companions: [], baseModel: "some/base", ...parts })
   ) {
     names.push(name);
-    await Deno.writeFile(join(folder, name), bytes);
+    await writeSynced(join(folder, name), bytes);
   }
   return names;
 }

@@ -5,6 +5,7 @@ import { Decoder } from "../../../models/decoder/decoder.ts";
 import type { EncoderDecoder } from "../../../models/encoder_decoder/encoder_decoder.ts";
 import type { Optimizer } from "../../../models/optimizer/optimizer.ts";
 import { type ModelFile, Pretrained } from "../../../models/hugging_face/pretrained.ts";
+import type { SavedFile } from "../../../models/hugging_face/save_pretrained.ts";
 import { checkpointFiles, loadEncoderDecoder, type TrainerState } from "../../run/checkpoint.ts";
 import { pairCheckpoint } from "../../encoder_decoder/pair_training.ts";
 import type { RlConfig } from "../config.ts";
@@ -24,7 +25,7 @@ export interface PolicySource<M extends PolicyModel> {
   /** Files of a checkpoint. */
   checkpoint(
     parts: { policy: M; optimizer: Optimizer; state: TrainerState; companions: readonly ModelFile[] },
-  ): AsyncIterable<ModelFile>;
+  ): AsyncIterable<SavedFile>;
 }
 
 /** What policies read of the settings. */
