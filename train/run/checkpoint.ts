@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { readJson } from "../../base/files/json_file.ts";
+import type { FilePiece, PieceFile } from "../../base/files/pieces.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { diskFiles } from "../../base/files/disk.ts";
@@ -68,16 +69,12 @@ export async function* checkpointFiles(
   }
   const tensors = parameters.readTensors(optimizer.average, (name) => !isAdapterTensor(name));
   const own = parameters.specs.flatMap(partsOf).filter(({ name }) => !isAdapterTensor(name));
-  try {
-    yield* pretrainedFiles(decoder.config, own, lora ? mergeLora(tensors, adapters, lora) : tensors, {
-      companions,
-    });
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    throw new DivergenceError(
-      `${error.message}. The checkpoints before step ${state.step} are intact. ` +
-        "Start another run with a lower --learning-rate",
-    );
+  const weights = lora ? mergeLora(tensors, adapters, lora) : tensors;
+  for await (const { name, bytes } of pretrainedFiles(decoder.config, own, weights, { companions })) {
+    yield {
+      name,
+      bytes: bytes instanceof Uint8Array ? bytes : { ...bytes, pieces: finitePieces(bytes, state) },
+    };
   }
   if (lora) {
     // PEFT replaces modules, and a tied head is one of its own there.
@@ -94,6 +91,19 @@ export async function* checkpointFiles(
     }
   }
   yield* trainerFiles(optimizer, state);
+}
+
+/** The pieces of a file of weights. Throws {@link DivergenceError} where one is not finite. */
+async function* finitePieces({ pieces }: PieceFile, { step }: TrainerState): AsyncGenerator<FilePiece> {
+  try {
+    yield* pieces;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new DivergenceError(
+      `${error.message}. The checkpoints before step ${step} are intact. ` +
+        "Start another run with a lower --learning-rate",
+    );
+  }
 }
 
 /** What training needs to go on: `trainer.safetensors` and `trainer.json`, which {@link loadTrainer} reads. */

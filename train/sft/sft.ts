@@ -4,6 +4,7 @@ import type { Decoder } from "../../models/decoder/decoder.ts";
 import { LossScaling } from "../../models/optimizer/loss_scaling.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
 import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
+import type { SavedFile } from "../../models/hugging_face/save_pretrained.ts";
 import { learningRateAt, type Schedule, scheduleOf } from "../../models/optimizer/schedule.ts";
 import { type Stopped, train, type Training, type Validated } from "../../models/training/loop.ts";
 import { checkpointFiles, freshTrainerState, loadTrainer, type TrainerState } from "../run/checkpoint.ts";
@@ -212,7 +213,7 @@ class SftTraining implements Training<TrainerState, Measured> {
     return state;
   }
 
-  async #files(state: TrainerState): Promise<AsyncIterable<ModelFile>> {
+  async #files(state: TrainerState): Promise<AsyncIterable<SavedFile>> {
     state.pending = await this.#losses.pending(state.step - this.#logged);
     const { companions = [], config: { model: baseModel } } = this.#input;
     return checkpointFiles({

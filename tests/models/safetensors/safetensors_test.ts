@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { joinPieces } from "../../../base/files/pieces.ts";
 import { readFile } from "node:fs/promises";
 import {
   findNonFinite,
   readSafetensors,
   readSafetensorsMetadata,
+  safetensorsPieces,
   writeSafetensors,
 } from "../../../models/safetensors/safetensors.ts";
 import fc from "../../property.ts";
@@ -145,4 +147,42 @@ Deno.test("findNonFinite() names the first NaN or infinite value", () => {
   assert.equal(findNonFinite(one([1, 2])), undefined);
   assert.deepEqual(findNonFinite(one([1, NaN])), { name: "w", index: 1, value: NaN });
   assert.deepEqual(findNonFinite(one([-Infinity, NaN])), { name: "w", index: 0, value: -Infinity });
+});
+
+Deno.test("safetensorsPieces() gives the bytes of the whole file, tensors in any order and in parts", async () => {
+  const tensors = new Map([
+    ["b", { shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) }],
+    ["a", { shape: [2], data: Float32Array.of(7, 8) }],
+    ["c", { shape: [], data: Float32Array.of(9) }],
+  ]);
+  const shapes = Array.from(tensors, ([name, { shape }]) => ({ name, shape }));
+  const parts = async function* () {
+    yield { name: "c", data: tensors.get("c")!.data };
+    yield { name: "b", from: 0, data: Float32Array.of(1, 2) };
+    yield { name: "b", from: 2, data: Float32Array.of(3, 4, 5, 6) };
+    yield { name: "a", data: tensors.get("a")!.data };
+  };
+  for (const dtype of ["F32", "F16", "BF16"] as const) {
+    const whole = await joinPieces(safetensorsPieces(shapes, parts(), { dtype }));
+    assert.deepEqual(whole, writeSafetensors(tensors, { dtype }));
+  }
+  const bad: [string, { name: string; from?: number; data: Float32Array }[], RegExp][] = [
+    ["a tensor too few", [{ name: "a", data: Float32Array.of(1, 2) }], /tensor b did not come/],
+    ["too short", [{ name: "a", data: Float32Array.of(1) }], /tensor a \(2\): it has 1 values, expected 2/],
+    ["beyond the end", [{ name: "a", from: 1, data: Float32Array.of(1, 2) }], /it has 3 values, expected 2/],
+    [
+      "unknown",
+      [{ name: "x", data: Float32Array.of(1) }],
+      /tensor x: it was written before or not announced/,
+    ],
+  ];
+  for (const [what, parts, message] of bad) {
+    const pieces = safetensorsPieces(
+      shapes,
+      (async function* () {
+        yield* parts;
+      })(),
+    );
+    await assert.rejects(joinPieces(pieces), { name: "RangeError", message }, what);
+  }
 });
