@@ -27,9 +27,12 @@ export async function checkCost(
 ): Promise<void> {
   const plan = trainingPlan(inputs, data, settings, trie);
   const estimate = await estimateTraining(device, plan);
+  // Matrices of a CPU adapter share the memory of the process, which has its data and the library by now.
+  const process = device.isCpu ? Deno.memoryUsage().rss : 0;
   if (dryRun) {
     const rate = TRAINING_SHARE * await productRate(device);
-    formatEstimate(estimate, rate).forEach((line) => io.log(line));
+    const host = device.isCpu ? { process, "writing checkpoints": estimate.saving } : undefined;
+    formatEstimate(estimate, rate, host).forEach((line) => io.log(line));
   }
   const available = memoryLimit > 0
     ? memoryLimit * GIB
@@ -50,7 +53,7 @@ export async function checkCost(
       : architecture;
     const plan = trainingPlan({ ...inputs, architecture: trimmed }, data, config, trie);
     return { ...plan, capacity: capacityOf(data, config.tokensPerBatch) };
-  });
+  }, ({ saving }) => device.isCpu ? saving + (memoryLimit > 0 ? process : 0) : 0);
 }
 
 /** About the tokens that are left of a trimmed vocabulary: all that the sequences have, and every byte. */

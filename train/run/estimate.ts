@@ -50,6 +50,8 @@ export interface TrainingEstimate {
   tokensPerEpoch: number;
   steps: number;
   memory: TrainingMemory;
+  /** Bytes that writing a checkpoint takes beside all that, in the memory of the process. */
+  saving: number;
   /**
    * Floating point operations of the model: two a multiply-add, forward and backward, each once. What activation
    * checkpointing or chunks of logits compute again is not counted, as is usual for model FLOP utilisation.
@@ -92,8 +94,23 @@ export async function estimateTraining(device: Device, plan: TrainingPlan): Prom
       activations: total - before - logits,
       total,
     },
+    saving: savingBytes(decoder),
     flops: { step: flops, run: flops * plan.steps },
   };
+}
+
+// Parts of an optimizer's arrays that are read back at a time, in bytes.
+const STATE_PART = 2 ** 26;
+
+/**
+ * What writing a checkpoint holds at its peak: one tensor, or part of the optimizer's arrays, as the device hands it over, as
+ * a copy, in the shape of the file and as its bytes. Adapters come with the tables that they replace.
+ */
+function savingBytes({ parameters, lora }: Decoder): number {
+  const largest = parameters.specs.reduce((most, { rows, cols }) => Math.max(most, 4 * rows * cols), 0);
+  const tables = parameters.specs.filter(({ table }) => table);
+  const replaced = lora ? tables.reduce((sum, { rows, cols }) => sum + 3 * 4 * rows * cols, 0) : 0;
+  return 4 * Math.max(largest, Math.min(STATE_PART, 4 * parameters.length)) + replaced;
 }
 
 /** What the loss over the vocabulary takes besides its gradient of the hidden rows (R, C). */
@@ -136,8 +153,15 @@ export function epochFlops(
   return flops + 3 * config.num_hidden_layers * 4 * pairs * width;
 }
 
-/** Lines of `--dry-run`: what is estimated, and the time where `flopsPerSecond` is known. */
-export function formatEstimate(estimate: TrainingEstimate, flopsPerSecond?: number): string[] {
+/**
+ * Lines of `--dry-run`: what is estimated, and the time where `flopsPerSecond` is known. `host` is what of the memory of the
+ * process counts where matrices lie in it, by what it is for.
+ */
+export function formatEstimate(
+  estimate: TrainingEstimate,
+  flopsPerSecond?: number,
+  host: Record<string, number> = {},
+): string[] {
   const { parameters, tokensPerEpoch, steps, memory, flops } = estimate;
   const count = (value: number) => value.toLocaleString("en-US");
   const rows: [string, string][] = [
@@ -153,7 +177,8 @@ export function formatEstimate(estimate: TrainingEstimate, flopsPerSecond?: numb
       `about ${formatSeconds(flops.run / flopsPerSecond)} at ${rate}, validations not counted`,
     ]);
   }
-  rows.push(["memory", formatBytes(memory.total)]);
+  const hosted = Object.values(host).reduce((sum, bytes) => sum + bytes, 0);
+  rows.push(["memory", formatBytes(memory.total + hosted)]);
   const names: Record<Exclude<keyof TrainingMemory, "total">, string> = {
     weights: "weights",
     matrices: "frozen or copied weights",
@@ -167,6 +192,7 @@ export function formatEstimate(estimate: TrainingEstimate, flopsPerSecond?: numb
     const bytes = memory[part as keyof TrainingMemory];
     if (bytes > 0) rows.push([`  ${name}`, `  ${formatBytes(bytes)}`]);
   }
+  for (const [name, bytes] of Object.entries(host)) rows.push([`  ${name}`, `  ${formatBytes(bytes)}`]);
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
 }

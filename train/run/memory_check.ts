@@ -65,28 +65,32 @@ export function memoryRemedies(
 
 /**
  * Throws {@link UserError} where a run takes more than `available` bytes, with the three cheapest remedies: the first of
- * `remedies` that are enough, or where none is, those that save most. `planOf` gives the run with other settings.
+ * `remedies` that are enough, or where none is, those that save most. `planOf` gives the run with other settings, `host` what
+ * else counts beside the matrices.
  */
 export async function checkMemory(
   device: Device,
-  { memory }: TrainingEstimate,
+  estimate: TrainingEstimate,
   available: number,
   remedies: readonly Remedy[],
   planOf: (settings: MemorySettings) => TrainingPlan,
+  host: (estimate: TrainingEstimate) => number = () => 0,
 ): Promise<void> {
-  if (memory.total <= available) return;
+  const { memory } = estimate;
+  const taken = memory.total + host(estimate);
+  if (taken <= available) return;
   const enough: { change: string; bytes: number }[] = [];
   const helping: { change: string; bytes: number }[] = [];
   for (const remedy of remedies) {
     if (enough.length === REMEDIES_TOLD) break;
     let last: { change: string; bytes: number } | undefined;
     for (const { change, settings } of remedy) {
-      last = { change, bytes: await bytesOf(device, planOf(settings)) };
+      last = { change, bytes: await bytesOf(device, planOf(settings), host) };
       if (last.bytes <= available) break;
     }
     if (!last) continue;
     if (last.bytes <= available) enough.push(last);
-    else if (last.bytes < memory.total) helping.push(last);
+    else if (last.bytes < taken) helping.push(last);
   }
   const told = (list: typeof enough, word: string) =>
     list.slice(0, REMEDIES_TOLD).map(({ change, bytes }) => `${change} (${formatBytes(bytes)})`).join(word);
@@ -97,15 +101,20 @@ export async function checkMemory(
     : "Take a smaller model or another machine";
   throw new UserError(
     `Cannot train in ${formatBytes(available)} of memory: this run takes ${
-      formatBytes(memory.total)
+      formatBytes(taken)
     }, most of it for ` +
       `${largestParts(memory)}. ${advice}`,
   );
 }
 
-async function bytesOf(device: Device, plan: TrainingPlan): Promise<number> {
+async function bytesOf(
+  device: Device,
+  plan: TrainingPlan,
+  host: (estimate: TrainingEstimate) => number,
+): Promise<number> {
   try {
-    return (await estimateTraining(device, plan)).memory.total;
+    const estimate = await estimateTraining(device, plan);
+    return estimate.memory.total + host(estimate);
   } catch (error) {
     if (error instanceof DeviceError) return Infinity; // beyond a limit of the adapter
     throw error;

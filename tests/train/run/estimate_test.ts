@@ -273,3 +273,18 @@ Deno.test("formatEstimate() lists what is known, and the time with a rate", asyn
   assert.equal(formatEstimate(estimate).length, lines.length - 1);
   assert.deepEqual([0, 1023, 1536, 20 * 2 ** 30].map(formatBytes), ["0 B", "1023 B", "1.5 KiB", "20.0 GiB"]);
 });
+
+Deno.test("what the process and a checkpoint take counts where matrices lie in the memory of the process", async () => {
+  const device = await Device.open();
+  const plan = planOf({});
+  const estimate = await estimateTraining(device, plan);
+  const need = estimate.memory.total + estimate.saving;
+  const host = ({ saving }: { saving: number }) => saving;
+  await checkMemory(device, estimate, need, [], () => plan, host);
+  await assert.rejects(() => checkMemory(device, estimate, need - 1, [], () => plan, host), {
+    message: new RegExp(`this run takes ${formatBytes(need).replace(".", "\\.")}, most of it`),
+  });
+  const lines = formatEstimate(estimate, undefined, { process: 2 ** 30, "writing checkpoints": 2 ** 20 });
+  assert.ok(lines.some((line) => /^ {2}process +1\.0 GiB$/.test(line)), lines.join("\n"));
+  assert.ok(lines.some((line) => /^memory +1\.0 GiB$/.test(line)), lines.join("\n")); // the model is a few KiB
+});
