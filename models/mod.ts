@@ -33,7 +33,12 @@ export type { Visible } from "./encoder_decoder/layers.ts";
 export { peftAdapterFiles, type PeftOptions, readPeftConfig } from "./hugging_face/peft_adapter.ts";
 export { type ModelFile, Pretrained } from "./hugging_face/pretrained.ts";
 export type { ModelFiles } from "./hugging_face/weight_files.ts";
-export { savePretrained, type SavePretrainedOptions } from "./hugging_face/save_pretrained.ts";
+export {
+  pretrainedFiles,
+  type SavedFile,
+  savePretrained,
+  type SavePretrainedOptions,
+} from "./hugging_face/save_pretrained.ts";
 export type { PolicyOptions, PolicyScratch } from "./losses/policy_gradient.ts";
 export {
   createTrieLossScratch,
@@ -42,7 +47,7 @@ export {
   type TrieLossScratch,
 } from "./losses/trie_loss.ts";
 export type { LossOptions, LossRows } from "./losses/vocabulary_loss.ts";
-export { Optimizer, type OptimizerState } from "./optimizer/optimizer.ts";
+export { Optimizer, type OptimizerState, type StatePart } from "./optimizer/optimizer.ts";
 export { type ScheduleName, SCHEDULES } from "./optimizer/schedule.ts";
 export type { ActionValues } from "./packing/packed_groups.ts";
 export {

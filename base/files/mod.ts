@@ -3,4 +3,5 @@
  * @module
  */
 
+export type { FilePiece, PieceFile } from "./pieces.ts";
 export { diskFiles, type ReadFiles } from "./disk.ts";

@@ -2,6 +2,7 @@
 export interface FilePiece {
   /** First byte in the file. */
   at: number;
+  /** Contents. */
   bytes: Uint8Array<ArrayBuffer>;
 }
 

@@ -27,14 +27,18 @@ const DEFAULT_SHARD_SIZE = 2e9;
 export interface SavedFile {
   /** Name in the directory. */
   name: string;
+  /** Contents. */
   bytes: Uint8Array<ArrayBuffer> | PieceFile;
 }
 
 /** The files of {@link pretrainedFiles}, each whole. Memory holds one shard and one tensor at a time. Throws as that does. */
 export async function* savePretrained(
-  ...parameters: Parameters<typeof pretrainedFiles>
+  config: DecoderConfig | EncoderDecoderConfig,
+  shapes: readonly TensorShape[],
+  tensors: AsyncIterable<TensorShape & { data: Float32Array }>,
+  options: SavePretrainedOptions = {},
 ): AsyncGenerator<ModelFile> {
-  for await (const { name, bytes } of pretrainedFiles(...parameters)) {
+  for await (const { name, bytes } of pretrainedFiles(config, shapes, tensors, options)) {
     yield { name, bytes: bytes instanceof Uint8Array ? bytes : await joinPieces(bytes) };
   }
 }

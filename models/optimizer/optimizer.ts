@@ -25,8 +25,11 @@ export type OptimizerState = Record<string, Float32Array>;
 
 /** Values of one of these arrays from `from` on. */
 export interface StatePart {
+  /** Name of the array. */
   name: string;
+  /** Number of the first value. */
   from: number;
+  /** Values. */
   data: Float32Array;
 }
 
