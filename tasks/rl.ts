@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { z } from "zod";
+import { grouped } from "../base/fields.ts";
 import { formatIndex } from "../data/formats/index_file.ts";
 import { DeviceTrie } from "../decode/device_trie.ts";
 import type { Device } from "../kernels/gpu/device.ts";
@@ -13,7 +14,8 @@ import { createRewards, type RewardSet } from "../train/rl/reward_set.ts";
 import { parseRewards, type WeightedReward } from "../train/rl/rewards/by_name.ts";
 import type { Diagnostics } from "../train/rl/diagnostics.ts";
 import { rlExamples, type RlTrainingSet } from "../train/rl/examples/examples.ts";
-import { checkedRl, type RlConfig, RlSchema } from "../train/rl/config.ts";
+import { checkedRl, REWARD_HEADING, type RlConfig, RlSchema } from "../train/rl/config.ts";
+import { REWARD_TIMEOUT } from "../train/rl/rewards/user_reward.ts";
 import { decoderPolicy, encoderDecoderPolicy, type PolicySource } from "../train/rl/policy/policies.ts";
 import type { PolicyModel } from "../train/rl/policy/batch.ts";
 import { loadRlState, type RlState } from "../train/rl/state.ts";
@@ -43,6 +45,11 @@ const config = z.strictObject({
   ...DeviceFlags,
   ...RlFlags.shape,
   ...RewardFlags,
+  ...grouped(REWARD_HEADING, {
+    rewardTimeout: z.number().min(0).default(REWARD_TIMEOUT).describe(
+      "seconds that a .ts reward may go without an answer before the run ends; 0: no limit",
+    ),
+  }),
 });
 
 export const task: Task<typeof config> = {
@@ -105,7 +112,10 @@ export async function rl(flags: Flags, io: TaskIO): Promise<Verdict | undefined>
     if (!(error instanceof DivergenceError)) io.log(goOn);
     else await judge(run, (await loadRlState(await run.checkpoint("latest"))).state, settings, io);
     throw error;
-  }).finally(() => progress.stop());
+  }).finally(() => {
+    progress.stop();
+    work.rewards.close?.();
+  });
 
   if (result.stopped === "interrupted") {
     io.log(`Stopped, ${out} is saved. ${goOn}`);
@@ -136,7 +146,7 @@ interface RlWork extends RlTrainingSet {
 
 /** Reads all that the flags name but the weights, and opens the device. */
 async function openRl(
-  { run: parent, data, sids, prompts: words, maxHistory, checkpoint, adapter, variant }: Flags,
+  { run: parent, data, sids, prompts: words, maxHistory, checkpoint, adapter, variant, rewardTimeout }: Flags,
   settings: RlConfig,
   methods: readonly WeightedReward[],
   io: TaskIO,
@@ -157,6 +167,7 @@ async function openRl(
     itemTokens,
     device: () => Promise.resolve(device),
     warn: (message) => io.log(`Warning: ${message}`),
+    timeout: rewardTimeout,
   });
   const validation = new Validation({
     device,
@@ -189,7 +200,7 @@ function trainerOf<M extends PolicyModel>(source: PolicySource<M>): (input: RlRu
 /** What the run directory says of the run, and the files and settings that a resumed one must find as they were. */
 async function recordOf(
   { source, device, tensors, files }: RlWork,
-  { run: parent, data, sids, prompts: words, maxHistory, checkpoint, adapter, variant }: Flags,
+  { run: parent, data, sids, prompts: words, maxHistory, checkpoint, adapter, variant, rewardTimeout }: Flags,
   settings: RlConfig,
   methods: readonly WeightedReward[],
 ) {
@@ -212,7 +223,7 @@ async function recordOf(
     texts,
     model: JSON.stringify({ ...source.settings, data: source.data, normalisation }, null, 2) + "\n",
     manifest: { ...manifest, parent: { run: parent, checkpoint: basename(folder) } },
-    config: { run: parent, data, ...asked, checkpoint, adapter, variant, ...recorded },
+    config: { run: parent, data, ...asked, checkpoint, adapter, variant, rewardTimeout, ...recorded },
   };
 }
 

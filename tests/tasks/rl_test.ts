@@ -179,7 +179,7 @@ Deno.test("rl shows the example where a user's reward fails, keeps what it has a
     const resume = ["rl", "--config", "rl/config.json", "--out", "rl", "--resume"];
     const failing = await genrec(dir, resume);
     assert.equal(failing.code, 1, failing.stderr);
-    assert.match(failing.stderr, /reward mine\.ts: it failed with: boom\. The example: /);
+    assert.match(failing.stderr, /reward mine\.ts: it failed with: boom, at mine\.ts:1:30\. The example: /);
 
     await Deno.writeTextFile(reward, "export default ({ completions }) => completions.map((_, i) => i);");
     const mended = await genrec(dir, resume);

@@ -15,6 +15,8 @@ export interface Diagnostics {
   hitGroups: number;
   /** Share of groups whose rewards are all equal: they teach nothing. */
   zeroVariance: number;
+  /** Share of groups in which no answer got any reward: all of them 0. */
+  unrewarded: number;
   /**
    * Share of prompts with a target among k answers that the model wrote: the first k of beams, any k of draws (Chen et
    * al. 2021, unbiased; too high where dynamic sampling has picked the draws).
@@ -76,6 +78,7 @@ export class DiagnosticSums {
       this.#add("diversity", new Set(completions.map(({ leaf }) => leaf)).size / completions.length);
       const { mean, std, zeroVariance } = groupStatistics(total);
       this.#add("zeroVariance", zeroVariance ? 1 : 0);
+      this.#add("unrewarded", total.every((value) => value === 0) ? 1 : 0);
       this.#add("reward", mean);
       this.#add("rewardStd", std);
       this.#names.forEach((name, i) => {
@@ -129,6 +132,7 @@ export class DiagnosticSums {
       ),
       hitGroups: ofGroups("hitGroups"),
       zeroVariance: ofGroups("zeroVariance"),
+      unrewarded: ofGroups("unrewarded"),
       passAt: Object.fromEntries(
         PASS_AT.filter((k) => `pass ${k}` in this.#sums).map((k) => [k, ofGroups(`pass ${k}`)]),
       ),

@@ -1,6 +1,7 @@
 import type { Item } from "../../data/dataset.ts";
 import { excerpt } from "../../base/file_error.ts";
 import { UserError } from "../../base/user_error.ts";
+import { LARGEST_REWARD, readList, readValues, tooLarge, UnusableValues } from "./reward_values.ts";
 import { hits } from "./rewards/hits.ts";
 import type { WeightedReward } from "./rewards/by_name.ts";
 import type { Reward, RewardContext, RewardGroup } from "./rewards/reward.ts";
@@ -28,8 +29,13 @@ export interface GroupScore {
 export interface RewardSet {
   /** Names in the order of the list. */
   readonly names: readonly string[];
-  /** Scores a group. Throws `UserError` showing the example if a reward fails or returns what is not a finite number. */
+  /**
+   * Scores a group. Throws `UserError` showing the example if a reward fails, or returns what is no finite number or too
+   * large a one.
+   */
   score(group: RewardGroup): Promise<GroupScore>;
+  /** Ends what rewards have running, such as the workers of a user's files. */
+  close?(): void;
 }
 
 /** Makes the rewards of a list, with their defaults where it has no settings. Throws `UserError` as their `create` does. */
@@ -55,13 +61,18 @@ export async function createRewards(
         values.forEach((value, i) => total[i] += named.weight * value);
         byReward.push(values);
         if (levels === undefined) continue;
-        const own = levelsOf(named, group, context.dataset.items);
+        const own = await levelsOf(named, group, context.dataset.items);
         levels.forEach((row, i) =>
           row.forEach((_, level) => row[level] += named.weight * (own?.[i][level] ?? values[i]))
         );
       }
+      const names = rewards.map(({ name }) => name).join(", ");
+      total.forEach((sum, i) =>
+        checkSum([sum, ...levels?.[i] ?? []], i, names, group, context.dataset.items)
+      );
       return { total, byReward, levels, hits: hits(group) };
     },
+    close: () => rewards.forEach(({ reward }) => reward.close?.()),
   };
 }
 
@@ -72,59 +83,73 @@ interface NamedReward {
 }
 
 async function scored({ name, reward }: NamedReward, group: RewardGroup, items: readonly Item[]) {
-  let values: Float64Array;
   try {
-    values = await reward.score(group);
+    return readValues(await reward.score(copyOf(group)), group.completions.length);
   } catch (error) {
-    throw unusable(name, `it failed with: ${messageOf(error)}`, group, items);
+    throw unusable(name, error, group, items);
   }
-  checkLength(name, "values", values, group.completions.length, group, items);
-  const bad = values.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) throw notFinite(name, values[bad], bad, group, items);
-  return values;
 }
 
-function levelsOf({ name, reward }: NamedReward, group: RewardGroup, items: readonly Item[]) {
+async function levelsOf({ name, reward }: NamedReward, group: RewardGroup, items: readonly Item[]) {
   if (reward.scoreLevels === undefined) return undefined;
-  let levels: Float64Array[];
   try {
-    levels = reward.scoreLevels(group);
+    const count = group.completions.length;
+    const returned = readList(await reward.scoreLevels(copyOf(group)), count);
+    if (returned.length !== count) {
+      throw new UnusableValues(`it returned ${returned.length} lists of levels, expected ${count}`);
+    }
+    return group.completions.map(({ tokens }, i) => {
+      try {
+        return readValues(returned[i], tokens.length, `levels of completion ${i}`);
+      } catch (error) {
+        throw error instanceof UnusableValues && error.place !== undefined
+          ? new UnusableValues(error.message, i)
+          : error;
+      }
+    });
   } catch (error) {
-    throw unusable(name, `it failed with: ${messageOf(error)}`, group, items);
+    throw unusable(name, error, group, items);
   }
-  checkLength(name, "lists of levels", levels, group.completions.length, group, items);
-  for (const [i, { tokens }] of group.completions.entries()) {
-    checkLength(name, `levels of completion ${i}`, levels[i], tokens.length, group, items);
-    const bad = levels[i].find((value) => !Number.isFinite(value));
-    if (bad !== undefined) throw notFinite(name, bad, i, group, items);
-  }
-  return levels;
 }
 
-function checkLength(
-  name: string,
-  what: string,
-  values: ArrayLike<unknown>,
-  expected: number,
+/** A group of its own, so that nothing that a reward does to it is seen by training. */
+function copyOf({ example, completions, ranked }: RewardGroup): RewardGroup {
+  const { prompt, targets, history, task } = example;
+  return {
+    example: { prompt: prompt.slice(), targets: [...targets], history: [...history], task },
+    completions: completions.map(({ tokens, items, logProb }) => ({
+      tokens: tokens.slice(),
+      items: [...items],
+      logProb,
+    })),
+    ranked,
+  };
+}
+
+/** Throws `UserError` where weights make a value too large. */
+function checkSum(
+  sums: Iterable<number>,
+  place: number,
+  names: string,
   group: RewardGroup,
   items: readonly Item[],
 ) {
-  if (values.length === expected) return;
-  throw unusable(name, `it returned ${values.length} ${what}, expected ${expected}`, group, items);
+  for (const sum of sums) {
+    if (!(Math.abs(sum) <= LARGEST_REWARD)) {
+      throw unusable(`${names}, weighted and added up`, tooLarge(sum, place), group, items);
+    }
+  }
 }
 
-function notFinite(name: string, value: number, place: number, group: RewardGroup, items: readonly Item[]) {
-  const item = named(group.completions[place].items[0], items);
-  return unusable(
-    name,
-    `its value of completion ${place} (${item}) is ${value}, expected a finite number`,
-    group,
-    items,
-  );
-}
+function unusable(name: string, error: unknown, group: RewardGroup, items: readonly Item[]) {
+  return new UserError(`Cannot use reward ${name}: ${problem()}. ${describe(group, items)}`);
 
-function unusable(name: string, problem: string, group: RewardGroup, items: readonly Item[]) {
-  return new UserError(`Cannot use reward ${name}: ${problem}. ${describe(group, items)}`);
+  function problem(): string {
+    if (!(error instanceof UnusableValues)) return `it failed with: ${messageOf(error)}`;
+    const { place, message } = error;
+    if (place === undefined) return message;
+    return `its value of completion ${place} (${named(group.completions[place].items[0], items)}) ${message}`;
+  }
 }
 
 /** The prompt of a group in words. */

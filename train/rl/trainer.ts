@@ -13,13 +13,14 @@ import { DivergenceError } from "../run/divergence.ts";
 import { type ObjectiveMethod, policyObjective } from "./objectives/objective.ts";
 import { objectiveMethod } from "./objectives/by_name.ts";
 import type { MetricsObserver } from "../observers/observer.ts";
-import type { RewardSet } from "./reward_set.ts";
+import type { GroupScore, RewardSet } from "./reward_set.ts";
 import { round } from "../../base/round.ts";
 import type { RunDirectory, RunFiles } from "../run/directory.ts";
 import { RunStore } from "../run/store.ts";
 import { optimizerOptions } from "../run/optimizer_options.ts";
 import type { Validation } from "../run/validation.ts";
 import type { RlConfig } from "./config.ts";
+import { groupStatistics } from "./advantages.ts";
 import { type Diagnostics, DiagnosticSums } from "./diagnostics.ts";
 import { RlPlan } from "./plan.ts";
 import { policyGroups } from "./policy/groups.ts";
@@ -143,6 +144,7 @@ class RlTraining<M extends PolicyModel> implements Training<RlState, Measured> {
   #parts: RlParts<M>;
   #objective: ObjectiveMethod;
   #sums: DiagnosticSums;
+  #toldAlike = false;
   /** What the last update will say, until it is taken in. */
   #pending: Promise<UpdateStatistics> | undefined;
 
@@ -181,6 +183,7 @@ class RlTraining<M extends PolicyModel> implements Training<RlState, Measured> {
     await this.#settle(state);
     const scores = await Promise.all(groups.map((group) => rewards.score(group)));
     this.#sums.addGroups(groups.map((group, i) => ({ group, ...scores[i] })));
+    this.#noteAlike(step, scores);
     const learned = policyGroups(groups, scores, rollout, this.#objective, config);
     // A policy that has collapsed has nothing to learn from, and the log should show it.
     this.#pending = learned.length > 0
@@ -237,6 +240,19 @@ class RlTraining<M extends PolicyModel> implements Training<RlState, Measured> {
   destroy(): void {
     const { rollout, update, reference } = this.#parts;
     for (const part of [rollout, update, reference]) part.destroy();
+  }
+
+  /** Says so the first time that a step has nothing to learn from. */
+  #noteAlike(step: number, scores: readonly GroupScore[]): void {
+    if (this.#toldAlike || !scores.every(({ total }) => groupStatistics(total).zeroVariance)) return;
+    this.#toldAlike = true;
+    const unrewarded = scores.filter(({ total }) => total.every((value) => value === 0)).length;
+    this.#input.onNote?.(
+      `Warning: step ${step + 1}: in each of ${scores.length} groups all answers have the same reward` +
+        (unrewarded > 0 ? `, in ${unrewarded} of them none at all` : "") +
+        ". Such groups teach nothing: zeroVariance in metrics.jsonl is their share, unrewarded that of groups of zeros. " +
+        "If this lasts, use more --num-generations, --add-target, or a reward that tells answers apart",
+    );
   }
 
   /** Learning rate of step `step`, from 0. */

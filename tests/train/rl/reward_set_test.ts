@@ -81,7 +81,7 @@ Deno.test("score() shows the example where a reward fails or returns another num
   const short = await setOf({ score: () => Float64Array.of(0) });
   await assert.rejects(short.score(group), {
     name: "UserError",
-    message: `Cannot use reward mine: it returned 1 values, expected 2. ${EXAMPLE}`,
+    message: `Cannot use reward mine: it returned 1 values, expected 2: Float64Array(1) [ 0 ]. ${EXAMPLE}`,
   });
 });
 
@@ -114,7 +114,7 @@ Deno.test("a user's file may export a function, of values now or later, or a who
 Deno.test("a user's file that fails is an error with its name and the example", async () => {
   await withFiles({
     "throws.ts": "export default () => { throw new Error('boom'); };",
-    "nan.ts": "export default () => [1, null];",
+    "nan.ts": "export default () => [1, NaN];",
     "nothing.ts": "export default () => undefined;",
     "no_function.ts": "export default 3;",
     "broken.ts": "export default (group => ;",
@@ -126,12 +126,115 @@ Deno.test("a user's file that fails is an error with its name and the example", 
       assert.equal(error?.name, "UserError", String(error));
       assert.ok(error.message.includes(path(name)) && error.message.includes(message), error.message);
     };
-    await rejects("throws.ts", `it failed with: boom. ${EXAMPLE}`);
+    await rejects("throws.ts", `it failed with: boom, at ${path("throws.ts")}:1:30. ${EXAMPLE}`);
     await rejects("nan.ts", `completion 1 (1 "Item 1") is NaN, expected a finite number. ${EXAMPLE}`);
     await rejects("nothing.ts", "it returned undefined, expected 2 numbers");
     await rejects("no_function.ts", "its default export is 3, expected a function");
     await rejects("broken.ts", "Cannot load reward");
     await rejects("missing.ts", "Cannot load reward");
+  });
+});
+
+Deno.test("score() shows what a user's file returned where it is no list of numbers; true is 1, false 0", async () => {
+  const returned: [code: string, said: string | number[]][] = [
+    ["[true, false]", [1, 0]],
+    ["Float32Array.of(0.5, 2)", [0.5, 2]],
+    ["[0.5, Promise.resolve(1)]", "is Promise { 1 }, expected a finite number: await Promise.all(…) of them"],
+    ["[1, null]", "is null, expected a finite number: 0 where there is nothing to say"],
+    ["[1, , ]", "is undefined, expected a finite number"],
+    ["[1, '0']", 'is "0", expected a finite number: Number(…) makes one of it'],
+    ["[1, 3n]", "is 3n, expected a finite number: Number(…)"],
+    ["BigInt64Array.of(1n, 2n)", "is 1n, expected"],
+    ["[1, [0]]", "is [ 0 ], expected a finite number"],
+    ["[1, { score: 1 }]", "is { score: 1 }, expected a finite number"],
+    ["[1, () => 1]", "is [Function (anonymous)], expected a finite number"],
+    ["[1, Symbol('s')]", "is Symbol(s), expected a finite number"],
+    ["[1, new Date(NaN)]", "is Invalid Date, expected a finite number"],
+    ["[1, NaN]", "is NaN, expected a finite number"],
+    ["[1, -Infinity]", "is -Infinity, expected a finite number"],
+    ["[1, 1e300]", "is 1e+300, expected at most 1.8e+19 in size: the spread of larger ones is infinite"],
+    ["[[1, 0]]", "it returned 1 values, expected 2: [ [ 1, 0 ] ]"],
+    ["[1, 2, 3]", "it returned 3 values, expected 2: [ 1, 2, 3 ]"],
+    ["'10'", 'it returned "10", expected 2 numbers, in a list'],
+    ["null", "it returned null, expected 2 numbers"],
+    ["new Set([0, 1])", "it returned Set(2) { 0, 1 }, expected 2 numbers"],
+    ["new DataView(new ArrayBuffer(2))", "it returned DataView"],
+    ["() => 1", "it returned [Function (anonymous)], expected 2 numbers"],
+  ];
+  const cases = `[${returned.map(([code]) => `() => (${code})`).join(",\n")}]`;
+  await withFiles(
+    {
+      "cases.ts":
+        `const cases: any[] = ${cases};\nexport default ({ example }: any) => cases[example.task]();`,
+    },
+    async (path) => {
+      const rewards = await createRewards(parseRewards([path("cases.ts")]), exampleContext());
+      for (const [task, [code, said]] of returned.entries()) {
+        const asked = { ...group, example: { ...group.example, task } };
+        const found = await rewards.score(asked).then(({ total }) => [...total], (error) => error);
+        if (Array.isArray(said)) assert.deepEqual(found, said, code);
+        else assert.ok(found.name === "UserError" && found.message.includes(said), `${code}: ${found}`);
+      }
+      rewards.close?.();
+    },
+  );
+});
+
+Deno.test("score() refuses sums that weights make too large", async () => {
+  const method = { name: "mine", summary: "", create: () => ({ score: () => Float64Array.of(0, 1e10) }) };
+  const rewards = await createRewards([{ method, weight: 1e10 }], exampleContext());
+  await assert.rejects(
+    rewards.score(group),
+    /reward mine, weighted and added up: its value of completion 1 \(1 "Item 1"\) is 100000000000000000000, expected at most 1\.8e\+19/,
+  );
+});
+
+Deno.test("a user's file that loops for ever, ends the program or fails later is named", async () => {
+  await withFiles({
+    "loops.ts": "export default () => { for (;;); };",
+    "loops_at_once.ts": "for (;;); export default () => [];",
+    "waits.ts": "export default () => new Promise(() => {});",
+    "exits.ts": "export default () => { try { Deno.exit(3); } catch { return [1, 2]; } };",
+    "exits_at_once.ts": "import { exit } from 'node:process'; exit(0); export default () => [];",
+    "later.ts":
+      "export default () => {\n  setTimeout(() => { throw new Error('late'); });\n  return new Promise(() => {});\n};",
+    "rejects.ts":
+      "export default () => { Promise.reject(new Error('lost')); return new Promise(() => {}); };",
+    "imports.ts": "import { f } from './helper.ts';\nexport default () => f();",
+    "helper.ts": "export const f = () => {\n  throw { code: 3 };\n};",
+  }, async (path) => {
+    const failure = async (name: string, timeout: number) => {
+      let rewards: RewardSet | undefined;
+      try {
+        rewards = await createRewards(parseRewards([path(name)]), { ...exampleContext(), timeout });
+        return String(await rewards.score(group));
+      } catch (error) {
+        assert.equal((error as Error).name, "UserError");
+        return (error as Error).message;
+      } finally {
+        rewards?.close?.();
+      }
+    };
+    const expected: [string, RegExp][] = [
+      [
+        "loops.ts",
+        /loops\.ts: .*it has not answered for 5 s: an endless loop/,
+      ],
+      ["loops_at_once.ts", /Cannot load reward .*loops_at_once\.ts: it has not answered for 5 s/],
+      ["waits.ts", /waits\.ts: .* has not answered for 5 s: .*--reward-timeout SECONDS/],
+      ["exits.ts", /exits\.ts: it failed with: it called Deno\.exit\(3\), which would end the training/],
+      [
+        "exits_at_once.ts",
+        /Cannot load reward .*exits_at_once\.ts: it (called Deno\.exit\(0\)|has not answered)/,
+      ],
+      ["later.ts", /failed with: late, at .*later\.ts:2:\d+\. The example/],
+      ["rejects.ts", /failed with: lost, at .*rejects\.ts:1:39\. The example/],
+      ["imports.ts", /failed with: \{ code: 3 \}\. The example/],
+    ];
+    await Promise.all(expected.map(async ([name, message]) => {
+      // Loading takes a while on a busy machine.
+      assert.match(await failure(name, /loops|waits/.test(name) ? 5 : 60), message);
+    }));
   });
 });
 

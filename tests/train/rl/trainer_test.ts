@@ -12,6 +12,7 @@ import {
   bytesOf,
   dataset,
   logOf,
+  rewardsOf,
   tinyDevice,
   tinyParent,
   train,
@@ -356,5 +357,73 @@ Deno.test("the KL divergence of adapters from the model below them is 0 at first
     const { run } = await train(`${folder}/run`, { ...settings, addTarget: true });
     const divergences = (await logOf(run)).filter(({ valid }) => !valid).map(({ kl }) => kl);
     assert.ok(divergences[0] < 1e-6 && divergences.at(-1) > 1e-4, `${divergences}`);
+  });
+});
+
+Deno.test("trainRl() with a reward that changes all that it gets gives the bytes of one that changes nothing", async () => {
+  const values = "completions.map(({ items }) => (items[0] * 7) % 5)";
+  const changes = `
+    const values = ${values};
+    const { dataset, itemTokens } = context;
+    for (const list of [example.history, example.targets, dataset.items, dataset.histories, ...itemTokens]) list.fill?.(0);
+    for (const split of ["train", "valid", "test"]) dataset.samples[split].forEach((sample) => sample.history.length = 0);
+    example.prompt.fill(1);
+    for (const one of completions) {
+      one.items.length = 0;
+      one.tokens.fill(3);
+      one.logProb = 9;
+    }
+    completions.reverse();
+    group.ranked = false;
+    Object.assign(example, { targets: [0], task: 5 });
+    delete group.completions;
+    Array.prototype.map = Float64Array.from = () => [];
+    return values;`;
+  await withFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/plain.ts`, `export default ({ completions }: any) => ${values};`);
+    await Deno.writeTextFile(
+      `${folder}/changes.js`,
+      `const map = Array.prototype.map;
+      export default (group, context) => {
+        Array.prototype.map = map;
+        const { example, completions } = group;
+        ${changes}
+      };`,
+    );
+    const files = ["model.safetensors", "trainer.safetensors"];
+    const outcomes = [];
+    for (const name of ["plain.ts", "changes.js"]) {
+      const settings = { reward: [`${folder}/${name}`, "ranking"], maxSteps: 3, loggingSteps: 1 };
+      const rewards = await rewardsOf(settings.reward);
+      const { run } = await train(`${folder}/${name}-run`, settings, { rewards });
+      rewards.close?.();
+      const { log, ...rest } = await outcome(run, files);
+      outcomes.push({
+        ...rest,
+        log: log.map((line) => JSON.parse(JSON.stringify(line).replaceAll(name, "own"))),
+        state: { ...rest.state, sums: Object.values(rest.state.sums) },
+      });
+    }
+    assert.ok(outcomes[0].log.some(({ gradNorm }) => gradNorm > 0));
+    assert.deepEqual(outcomes[1], outcomes[0]);
+  });
+});
+
+Deno.test("trainRl() warns once of a step whose groups all score alike, and logs groups without any reward", async () => {
+  await withFolder(async (folder) => {
+    const settings = { maxSteps: 3, loggingSteps: 1, evalSamples: 4 };
+    const notes: string[] = [];
+    const onNote = (note: string) => void notes.push(note);
+    const { run } = await train(`${folder}/run`, settings, { rewards: rewardOf(() => 0), onNote });
+    const steps = (await logOf(run)).filter(({ reward }) => reward !== undefined);
+    assert.deepEqual(
+      steps.map(({ unrewarded, zeroVariance }) => [unrewarded, zeroVariance]),
+      Array(3).fill([1, 1]),
+    );
+    assert.equal(notes.length, 1);
+    assert.match(
+      notes[0],
+      /^Warning: step 1: in each of 4 groups all answers have the same reward, in 4 of them none at all\. /,
+    );
   });
 });

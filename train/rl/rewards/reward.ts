@@ -25,10 +25,12 @@ export interface RewardGroup {
 
 /** Values of a reward for a group. */
 export interface Reward {
-  /** (G) one value a completion, finite. May be asynchronous, as a function of a user. */
+  /** (G) one value a completion, finite. May be asynchronous, as a function of a user. Gets a copy of the group. */
   score(group: RewardGroup): Float64Array | Promise<Float64Array>;
   /** (G) lists of D values, one a level of the SID, for advantages a level (HEPO); absent: the whole SID has one. */
-  scoreLevels?(group: RewardGroup): Float64Array[];
+  scoreLevels?(group: RewardGroup): Float64Array[] | Promise<Float64Array[]>;
+  /** Ends what it has running; it is of no use afterwards. */
+  close?(): void;
 }
 
 /** What rewards are made from. */
@@ -41,6 +43,8 @@ export interface RewardContext {
   device(): Promise<Device>;
   /** Tells the user what to look out for. */
   warn(message: string): void;
+  /** Seconds that a user's file may go without an answer; 0: for ever. Default: 60. */
+  timeout?: number;
 }
 
 /** A line of the registry. */

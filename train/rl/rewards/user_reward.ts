@@ -1,14 +1,18 @@
-import { pathToFileURL } from "node:url";
-import { resolve } from "node:path";
-import { excerpt } from "../../../base/file_error.ts";
 import { UserError } from "../../../base/user_error.ts";
-import type { Reward, RewardContext, RewardGroup, RewardMethod } from "./reward.ts";
+import type { RewardContext, RewardGroup, RewardMethod } from "./reward.ts";
+import { UserModule } from "./user_module.ts";
 
-/** What a user's file may export by default: (G) values of a group. `context` has the items' titles. */
+/**
+ * What a user's file may export by default: (G) values of a group, of which true counts as 1 and false as 0. `group` and
+ * `context` are copies; `context` has the items' titles.
+ */
 export type RewardFunction = (
   group: RewardGroup,
   context: RewardContext,
-) => ArrayLike<number> | Promise<ArrayLike<number>>;
+) => ArrayLike<number | boolean> | Promise<ArrayLike<number | boolean>>;
+
+/** Seconds that a user's reward may go without an answer, by default. */
+export const REWARD_TIMEOUT = 60;
 
 /** Whether a reward is named by a file of code. */
 export function isUserReward(name: string): boolean {
@@ -17,46 +21,34 @@ export function isUserReward(name: string): boolean {
 
 /**
  * The reward in a user's file, whose default export is a {@link RewardFunction} or a `RewardMethod`. Its `create` throws
- * `UserError` if the file cannot be loaded or exports neither.
+ * `UserError` if the file cannot be loaded or exports neither. The file runs in a worker, with the training's rights.
  */
 export function userReward(path: string): RewardMethod {
   return {
     name: path,
     summary: `the function of ${path}`,
-    async create(context) {
-      const exported = await load(path);
-      if (isRewardMethod(exported)) return await exported.create(context, exported.Config?.parse({}));
-      if (typeof exported === "function") return ofFunction(exported as RewardFunction, context);
-      throw new UserError(
-        `Cannot use reward ${path}: its default export is ${excerpt(exported)}, expected a function ` +
-          "(group) => numbers, one a completion. Write export default (group) => …",
-      );
-    },
-  };
-}
-
-async function load(path: string): Promise<unknown> {
-  try {
-    return (await import(pathToFileURL(resolve(path)).href)).default;
-  } catch (error) {
-    throw new UserError(`Cannot load reward ${path}: ${messageOf(error)}. Check the path and the code`);
-  }
-}
-
-function isRewardMethod(value: unknown): value is RewardMethod {
-  return typeof value === "object" && value !== null && "create" in value &&
-    typeof value.create === "function";
-}
-
-function ofFunction(score: RewardFunction, context: RewardContext): Reward {
-  return {
-    async score(group) {
-      const values: unknown = await score(group, context);
-      if (!Array.isArray(values) && !(ArrayBuffer.isView(values) && "length" in values)) {
-        throw new TypeError(`it returned ${excerpt(values)}, expected ${group.completions.length} numbers`);
+    async create({ dataset, itemTokens, warn, timeout = REWARD_TIMEOUT }) {
+      const module = new UserModule(path, { timeout, warn });
+      const exported = await module.load({ dataset, itemTokens }).catch((error: Error) => {
+        module.close();
+        throw new UserError(`Cannot load reward ${path}: ${error.message}. Check the path and the code`);
+      });
+      if ("unusable" in exported) {
+        module.close();
+        throw new UserError(
+          `Cannot use reward ${path}: ${exported.unusable}, expected a function (group) => numbers, one a ` +
+            "completion. Write export default (group) => …",
+        );
       }
-      // Anything that is no number, null included, is reported as NaN.
-      return Float64Array.from(values as ArrayLike<unknown>, (v) => typeof v === "number" ? v : NaN);
+      return {
+        score: (group) => module.score("score", group) as Promise<Float64Array>,
+        ...exported.levels &&
+          {
+            scoreLevels: (group: RewardGroup) =>
+              module.score("scoreLevels", group) as Promise<Float64Array[]>,
+          },
+        close: () => module.close(),
+      };
     },
   };
 }
