@@ -8,6 +8,8 @@ import { DivergenceError } from "../train/run/divergence.ts";
 import { runManifest } from "../train/run/inputs.ts";
 import { RunDirectory } from "../train/run/directory.ts";
 import { openRun } from "../train/runs/open_run.ts";
+import { reportTo } from "../train/run/fields.ts";
+import { observersOf } from "./_train/observers.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { RunOutput, TrainingData } from "./_cli/run_flags.ts";
 import { EpochProgress } from "./_cli/epoch_progress.ts";
@@ -29,6 +31,7 @@ const config = z.strictObject({
     "split to rank with the best checkpoint at the end: OUT/eval-SPLIT/metrics.json and predictions.jsonl;",
   ),
   beams: z.int().min(1).default(50).describe("items of a list of --evaluate; beams of models that search"),
+  reportTo,
   ...DeviceFlags,
   ...settingsFlags(BASELINES, "model"),
 });
@@ -54,7 +57,7 @@ export async function baseline(
   flags: z.output<typeof config>,
   io: TaskIO,
 ): Promise<EvaluateReport | undefined> {
-  const { model, data, out, resume, evaluate, beams, adapter, variant } = flags;
+  const { model, data, out, resume, evaluate, beams, reportTo, adapter, variant } = flags;
   const method = BASELINES.find(({ name }) => name === model)!;
   const settings = settingsOf(method, BASELINES, flags, "model") as Record<string, unknown>;
   const run = new RunDirectory(out);
@@ -72,8 +75,11 @@ export async function baseline(
   }
   const goOn = goOnLine("baseline", out);
 
-  const resolved = { model, data, adapter, variant, ...settings };
-  const progress = new EpochProgress({ device, run, resume, manifest, config: resolved, name: model }, io);
+  const resolved = { model, data, reportTo, adapter, variant, ...settings };
+  const progress = new EpochProgress(
+    { device, run, resume, manifest, dataset, config: resolved, name: model },
+    io,
+  );
   const { onStart, onStep, onEpoch } = progress;
   const result = await method.train({
     device,
@@ -81,6 +87,7 @@ export async function baseline(
     run,
     resume,
     signal: io.signal,
+    openObserver: observersOf(out, resolved, io),
     onStart,
     onStep,
     onEpoch,

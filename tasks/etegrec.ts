@@ -6,6 +6,7 @@ import { loadCorpus } from "../data/formats/load.ts";
 import { UserError } from "../base/user_error.ts";
 import { checkedEtegrec, EtegrecSchema } from "../train/etegrec/config.ts";
 import { tokenizerFolder } from "../train/etegrec/item_tokenizer.ts";
+import { reportTo } from "../train/run/fields.ts";
 import { RunDirectory } from "../train/run/directory.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { type EtegrecReport, reportStages } from "./_train/etegrec_report.ts";
@@ -41,6 +42,7 @@ const config = z.strictObject({
     "in these evaluations write any codewords, be they a SID or not, as ETEGRec's code does",
   ),
   limit: z.int().min(0).default(0).describe("evaluate the first so many users alone; 0: all"),
+  reportTo,
   ...DeviceFlags,
   ...EtegrecSchema.shape,
   ...EtegrecRlFlags,
@@ -93,6 +95,7 @@ export async function runEtegrec(flags: Flags, io: TaskIO): Promise<EtegrecRepor
     vectors,
     settings,
     manifest,
+    reportTo: flags.reportTo,
     out,
     from: { data, embeddings, collab, ...(input && { input }) },
     tokenizer,

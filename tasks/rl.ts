@@ -223,6 +223,8 @@ async function recordOf(
     texts,
     model: JSON.stringify({ ...source.settings, data: source.data, normalisation }, null, 2) + "\n",
     manifest: { ...manifest, parent: { run: parent, checkpoint: basename(folder) } },
+    dataset,
+    sids: source.sids,
     config: { run: parent, data, ...asked, checkpoint, adapter, variant, rewardTimeout, ...recorded },
   };
 }

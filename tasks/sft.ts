@@ -173,6 +173,8 @@ async function recordOf(
     files,
     texts: { "index.json": formatIndex(sids), ...inputs.files },
     manifest: await runManifest(device, dataset.name, sources, { task: "sft", seed }),
+    dataset,
+    sids,
     config: { data, sids: index, tune, adapter, variant, ...settings },
   };
 }

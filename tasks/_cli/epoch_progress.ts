@@ -1,3 +1,4 @@
+import type { Dataset } from "../../data/dataset.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { BaselineEpoch, BaselineFacts } from "../../train/baselines/method.ts";
 import type { RunDirectory } from "../../train/run/directory.ts";
@@ -15,6 +16,7 @@ export interface ToldTraining {
   /** Whether the directory is there already. */
   resume: boolean;
   manifest: RunManifest;
+  dataset: Dataset;
   /** `config.json` of the run. */
   config: Record<string, unknown>;
   /** Name of the progress bar. */
@@ -32,9 +34,9 @@ export class EpochProgress {
     this.#io = io;
   }
 
-  readonly onStart = async ({ parameters, sequences, targets, steps, done }: BaselineFacts) => {
-    const { device, run, resume, manifest, config, name } = this.#training;
-    if (!resume) await startRun(run, { manifest, config });
+  readonly onStart = async ({ parameters, sequences, targets, steps, done, sids }: BaselineFacts) => {
+    const { device, run, resume, manifest, dataset, config, name } = this.#training;
+    if (!resume) await startRun(run, { manifest, dataset, sids, config });
     const lines = sizeLines(device, { parameters, steps, done });
     this.#io.log(lines.model);
     this.#io.log(`Data: ${short(sequences)} sequences, ${short(targets)} targets an epoch`);

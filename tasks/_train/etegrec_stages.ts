@@ -25,6 +25,8 @@ import { retrievalFiles } from "../../train/encoder_decoder/retrieval.ts";
 import { isFile } from "../../base/files/write_atomic.ts";
 import { RunDirectory } from "../../train/run/directory.ts";
 import type { TaskIO } from "../_cli/cli.ts";
+import type { ReportTo } from "../../train/observers/open.ts";
+import { observersOf } from "./observers.ts";
 import { EpochProgress } from "../_cli/epoch_progress.ts";
 import type { RunManifest } from "../../train/run/inputs.ts";
 import { endedAs } from "../_cli/training_lines.ts";
@@ -47,6 +49,8 @@ export interface StagesInput {
   vectors: Embeddings;
   settings: EtegrecConfig;
   manifest: RunManifest;
+  /** Where metrics of the stages go besides their `metrics.jsonl`. */
+  reportTo: ReportTo[];
   /** Folder of the stages' folders. */
   out: string;
   /** Where data and vectors came from, for the settings of each stage. */
@@ -214,17 +218,20 @@ export class EtegrecStages {
     name: StageName,
     settings: Record<string, unknown>,
     train: (
-      stage: Pick<BaselineInput, "run" | "resume" | "onStart" | "onStep" | "onEpoch">,
+      stage: Pick<BaselineInput, "run" | "resume" | "openObserver" | "onStart" | "onStep" | "onEpoch">,
     ) => Promise<BaselineResult>,
   ): Promise<BaselineResult> {
-    const { device, manifest, out, from, io } = this.#input;
+    const { device, dataset, manifest, out, from, reportTo, io } = this.#input;
     const run = new RunDirectory(join(out, name));
     const resume = await isFile(`${run.path}/config.json`);
     io.log(`Stage ${name}${resume ? ", continued" : ""}`);
     const config = { stage: name, ...from, ...settings };
-    const progress = new EpochProgress({ device, run, resume, manifest, config, name }, io);
+    const progress = new EpochProgress({ device, run, resume, manifest, dataset, config, name }, io);
     const { onStart, onStep, onEpoch } = progress;
-    const result = await train({ run, resume, onStart, onStep, onEpoch }).finally(() => progress.stop());
+    const openObserver = observersOf(run.path, { ...config, reportTo }, io);
+    const result = await train({ run, resume, openObserver, onStart, onStep, onEpoch }).finally(() =>
+      progress.stop()
+    );
     if (result.stopped === "interrupted") return result;
     const index = await Deno.readTextFile(`${await keptCheckpoint(run)}/index.json`);
     await run.write("index.json", index);

@@ -100,6 +100,7 @@ async function train(): Promise<string> {
   await Deno.writeTextFile(config, JSON.stringify({ ...settings, data: join(dir, "data") }));
   for (const [model, flags] of Object.entries(BASELINES)) {
     const words = ["--model", model, "--data", "data", "--out", model, "--evaluate", "test", "--beams", "3"];
+    words.push("--report-to", "tensorboard");
     await command(dir, baseline, [...words, ...flags]);
   }
   await command(dir, rl, [
@@ -112,7 +113,7 @@ async function train(): Promise<string> {
   await command(dir, etegrec, [
     ..."--data data --embeddings text.npy --out etegrec --evaluate test --beams 10".split(" "),
     ...TINY_FLAGS,
-    ..."--frozen-epochs 0 --finetune-epochs 0".split(" "),
+    ..."--frozen-epochs 0 --finetune-epochs 0 --report-to tensorboard".split(" "),
   ]);
   cpSync(join(dir, "run/checkpoints/step-1"), join(dir, "hf"), { recursive: true });
   cpSync(join(dir, "run/vocabulary.json"), join(dir, "hf/vocabulary.json"));
@@ -236,6 +237,86 @@ for (const { name, kind, writesSids, flags = [], isFirst = false } of RUNS) {
     recommender.destroy();
   });
 }
+
+/** Copies of the shop's dataset whose items are in another order, and one more. */
+async function otherCatalogues(dir: string): Promise<void> {
+  if (existsSync(join(dir, "data-grown"))) return;
+  const items: Record<string, unknown> = JSON.parse(await read(dir, "data/item.json"));
+  const index: Record<string, string[]> = JSON.parse(await read(dir, "data/index.json"));
+  const others = {
+    "data-moved": { items: { ...items, 1: items[3], 3: items[1] }, index },
+    "data-grown": {
+      items: { ...items, 4: { ...items[0] as object, title: "Stapler" } },
+      index: { ...index, 4: ["<a_0>", "<b_2>"] },
+    },
+  };
+  for (const [name, { items, index }] of Object.entries(others)) {
+    cpSync(join(dir, "data"), join(dir, name), { recursive: true });
+    await Deno.writeTextFile(join(dir, name, "item.json"), JSON.stringify(items));
+    await Deno.remove(join(dir, name, "info.txt"));
+    await Deno.writeTextFile(join(dir, name, "index.json"), JSON.stringify(index));
+  }
+}
+
+for (const { name, writesSids } of RUNS.filter(({ flags }) => flags === undefined)) {
+  Deno.test(`${name}: evaluate, recommend and rl refuse a dataset of other items, or in another order`, async () => {
+    const dir = await shop();
+    await otherCatalogues(dir);
+    const refuses = async (words: Promise<unknown>, message: RegExp) =>
+      await assert.rejects(
+        words,
+        (error: Error) => error instanceof UserError && message.test(error.message),
+      );
+    const moved =
+      /on 4 items, the dataset has 4; they are the same in another order and differ first at item 1 .*, and the run's item 1 is item 3 .* here\. Use the dataset .*--data .*data, or train/;
+    const grown = /on 4 items, the dataset has 5; the first new one is item 4 "Stapler"/;
+    for (const [data, message] of [["data-moved", moved], ["data-grown", grown]] as const) {
+      const words = ["--run", name, "--data", data];
+      await refuses(command(dir, evaluate, [...words, "--out", "refused"]), message);
+      await refuses(command(dir, recommend, [...words, "--history", "1"]), message);
+      if (writesSids) {
+        await refuses(command(dir, rl, [...words, "--out", "refused", "--max-steps", "1"]), message);
+      }
+    }
+    assert.ok(!existsSync(join(dir, "refused")));
+  });
+}
+
+Deno.test("a run's index.json that was put in another order is refused, and --sids of a checkpoint folder too", async () => {
+  const dir = await shop();
+  const index: Record<string, string[]> = JSON.parse(await read(dir, "run/index.json"));
+  cpSync(join(dir, "run"), join(dir, "run-moved"), { recursive: true });
+  const moved = JSON.stringify({ ...index, 0: index[1], 1: index[0] });
+  await Deno.writeTextFile(join(dir, "run-moved/index.json"), moved);
+  await Deno.writeTextFile(join(dir, "moved.json"), moved);
+  const sidOf = (item: number) => index[item].join("");
+  for (
+    const words of [
+      ["--run", "run-moved"],
+      ["--run", "run/checkpoints/step-1", "--sids", "moved.json"],
+    ]
+  ) {
+    await assert.rejects(
+      command(dir, evaluate, [...words, "--out", "refused"]),
+      (error: Error) =>
+        error instanceof UserError && /4; they differ first at item 0, which has /.test(error.message) &&
+        error.message.includes(sidOf(1)),
+    );
+  }
+});
+
+Deno.test("baseline and etegrec tell TensorBoard of each epoch and validation", async () => {
+  const dir = await shop();
+  for (const name of ["sasrec", "gru4rec", "caser", "hstu", "tiger", "etegrec/joint"]) {
+    const folder = join(dir, name, "tensorboard");
+    const [file, ...others] = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name);
+    assert.ok(file.startsWith("events.out.tfevents.") && others.length === 0, name);
+    const events = new TextDecoder("latin1").decode(await Deno.readFile(join(folder, file)));
+    for (const tag of ["train/loss", "train/learningRate", "valid/ndcg10"]) {
+      assert.ok(events.includes(tag), `${name}: ${tag}`);
+    }
+  }
+});
 
 Deno.test("baseline --evaluate and evaluate --run give the same rows and figures", async () => {
   const dir = await shop();

@@ -44,6 +44,7 @@ export async function trainItems(
       optimizer,
       run,
       resume: input.resume,
+      openObserver: input.openObserver,
       signal,
       steps,
       patience: config.patience,

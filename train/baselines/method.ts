@@ -3,6 +3,7 @@ import type { Dataset } from "../../data/dataset.ts";
 import type { SettingsSchema } from "../../base/settings.ts";
 import type { ScoreUnit } from "../../eval/recommender.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
+import type { MetricsObserver } from "../observers/observer.ts";
 import type { RunDirectory } from "../run/directory.ts";
 
 /** Items for one history, best first. */
@@ -45,6 +46,8 @@ export interface BaselineInput {
   resume: boolean;
   /** Stops the run; what is lost is less than an epoch. */
   signal: AbortSignal;
+  /** Gets every line of `metrics.jsonl` too. */
+  openObserver?(firstStep: number): Promise<MetricsObserver>;
   /** Called once before the first step: all that the input gets wrong was thrown by then. */
   onStart?(facts: BaselineFacts): void | Promise<void>;
   /** Called as steps are recorded. */
@@ -65,6 +68,8 @@ export interface BaselineFacts {
   steps: number;
   /** Steps that were done before a resume. */
   done: number;
+  /** SIDs that it has from its first step to its last; absent: none. */
+  sids?: string[][];
 }
 
 /** An epoch and its validation: full ranking of the whole catalogue for every sample of the valid split. */

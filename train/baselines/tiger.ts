@@ -45,7 +45,7 @@ export const tiger: BaselineMethod<TigerConfig> = {
         ...input,
         companions: retrievalFiles(sids, config),
         async onStart(facts) {
-          await input.onStart?.(facts);
+          await input.onStart?.({ ...facts, sids });
           await run.write("index.json", formatIndex(sids));
         },
       }, config);

@@ -64,6 +64,7 @@ export async function trainPairs(
       optimizer,
       run,
       resume: input.resume,
+      openObserver: input.openObserver,
       signal,
       steps,
       patience: config.patience,

@@ -106,6 +106,7 @@ class JointTraining implements EpochTraining {
   readonly run: RunDirectory;
   readonly resume: boolean;
   readonly signal: AbortSignal;
+  readonly openObserver: BaselineInput["openObserver"];
   readonly steps: readonly number[];
   readonly patience: number;
   #input: JointInput;
@@ -125,6 +126,7 @@ class JointTraining implements EpochTraining {
     const { device, dataset, run, resume, signal } = input;
     const { shape, parameters } = tokenizer.model;
     this.#input = input;
+    this.openObserver = input.openObserver;
     this.#config = config;
     this.#tokenizer = tokenizer;
     this.#table = table;

@@ -3,6 +3,7 @@ import type { Optimizer } from "../../models/optimizer/optimizer.ts";
 import { type Timetable, train, type Training, type Validated } from "../../models/training/loop.ts";
 import type { SavedFile } from "../../models/hugging_face/save_pretrained.ts";
 import type { BaselineEpoch, BaselineResult } from "../baselines/method.ts";
+import type { MetricsObserver } from "../observers/observer.ts";
 import { freshTrainerState, loadTrainer, type TrainerState } from "./checkpoint.ts";
 import { notFinite } from "./divergence.ts";
 import { round } from "../../base/round.ts";
@@ -41,6 +42,8 @@ export interface EpochTraining {
   steps: readonly number[];
   /** Validations without a better one to stop after; 0: never. */
   patience: number;
+  /** Gets every line of `metrics.jsonl` too. */
+  openObserver?(firstStep: number): Promise<MetricsObserver>;
   /** Called once before the first step, with the steps that were done before a resume. */
   onStart?(done: number): void | Promise<void>;
   /** Puts back from a checkpoint what `files()` wrote beside the arrays of `optimizer`. */
@@ -98,6 +101,7 @@ class Epochs implements Training<TrainerState, Measured>, Timetable {
     this.store = new RunStore({
       run,
       resume,
+      openObserver: training.openObserver,
       load: (folder) => this.#load(folder),
       files: (state) => training.files(state),
     });

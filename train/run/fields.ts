@@ -32,9 +32,14 @@ export const patience = (usual: number) =>
 /** Beams of a validation, `min` at least. */
 export const evalBeams = (min = 1) => count(min).default(20).describe("beams of a validation");
 
+/** Where a run tells about itself. */
+export const reportTo = z.array(z.enum(REPORT_TO)).default(["none"]).describe(
+  "where metrics go besides metrics.jsonl",
+);
+
 /** What a run keeps, and where it tells about itself. */
 export const checkpointFields = {
   saveSteps: count(0).default(0).describe("steps between checkpoints; 0: as --eval-steps"),
   saveTotalLimit: count(0).default(2).describe("checkpoints to keep, the best among them; 0: all"),
-  reportTo: z.array(z.enum(REPORT_TO)).default(["none"]).describe("where metrics go besides metrics.jsonl"),
+  reportTo,
 };

@@ -1,6 +1,5 @@
 import { UserError } from "../../base/user_error.ts";
 import type { Dataset } from "../../data/dataset.ts";
-import { loadDataset } from "../../data/formats/load.ts";
 import type {
   Candidate,
   Catalogue,
@@ -14,6 +13,7 @@ import { BASELINES, scoresItems } from "../baselines/by_name.ts";
 import type { ItemScoringMethod, TrainedBaseline } from "../baselines/method.ts";
 import { type CheckpointFolder, checkpointOf, onlyCheckpoint } from "./checkpoints.ts";
 import { checkK } from "./requests.ts";
+import { runDataset } from "./run_dataset.ts";
 import { isModel, type RunFolder } from "./run_folder.ts";
 import type { OpenRunOptions, RunKind } from "./run_kind.ts";
 import { LoadedWeights } from "./weights.ts";
@@ -43,7 +43,7 @@ export const baselineRun: RunKind = {
       folder,
       method,
       data,
-      dataset: options.dataset ?? await loadDataset(data),
+      dataset: await runDataset(folder, data, options.dataset),
       weights: isModel(folder) ? onlyCheckpoint(folder.path, which) : await checkpointOf(folder.path, which),
       device: options.device,
     });

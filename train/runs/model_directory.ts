@@ -10,6 +10,7 @@ import { savedTextPrompts } from "../sft/text_inputs.ts";
 import { baselineRun } from "./baseline_run.ts";
 import { onlyCheckpoint } from "./checkpoints.ts";
 import { isModel, type RunFolder } from "./run_folder.ts";
+import { checkRunSids, runDataset } from "./run_dataset.ts";
 import type { OpenRunOptions, RunKind } from "./run_kind.ts";
 import {
   codeTokens,
@@ -60,7 +61,12 @@ async function openModelDirectory(home: RunFolder, options: OpenRunOptions): Pro
     return folder === undefined ? "" : `${folder}/${name}`;
   };
   const index = options.sids || await fileOf("index.json");
-  const { dataset, sids, sidsFile = "" } = await loadInputs(data, index, options.dataset);
+  const { dataset, sids, sidsFile = "" } = await loadInputs(
+    data,
+    index,
+    await runDataset(home, data, options.dataset, settings.data),
+  );
+  await checkRunSids(home, sids, sidsFile || data);
   const maxHistory = options.maxHistory || settings.maxHistory;
   return {
     kind: modelDirectory.name,

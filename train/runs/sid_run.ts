@@ -3,7 +3,6 @@ import { readJson } from "../../base/files/json_file.ts";
 import { numbered } from "../../base/json.ts";
 import { isFile } from "../../base/files/write_atomic.ts";
 import { UserError } from "../../base/user_error.ts";
-import { loadDataset } from "../../data/formats/load.ts";
 import { RawIndex } from "../../data/formats/schema.ts";
 import { sidPrompts } from "../../prompts/sids.ts";
 import { BASELINES } from "../baselines/by_name.ts";
@@ -11,6 +10,7 @@ import { architectureOf, codeSizesOf } from "../run/checkpoint.ts";
 import { savedTextPrompts } from "../sft/text_inputs.ts";
 import { checkpointOf } from "./checkpoints.ts";
 import { isModel, type RunFolder } from "./run_folder.ts";
+import { checkRunSids, runDataset } from "./run_dataset.ts";
 import type { OpenRunOptions, RunKind } from "./run_kind.ts";
 import {
   codeTokens,
@@ -43,7 +43,7 @@ async function openRunDirectory(home: RunFolder, options: OpenRunOptions): Promi
   const settings = await runSettings(path);
   const weights = await checkpointOf(path, options.checkpoint ?? "best");
   const data = options.data || settings.data;
-  const dataset = options.dataset ?? await loadDataset(data);
+  const dataset = await runDataset(home, data, options.dataset, settings.data);
   const codeSizes = await codeSizesOf(weights.folder);
   // Tokenizer and recommender that train together have another index at every checkpoint.
   const own = codeSizes && await isFile(`${weights.folder}/index.json`) ? weights.folder : path;
@@ -57,6 +57,7 @@ async function openRunDirectory(home: RunFolder, options: OpenRunOptions): Promi
     );
   }
   const sids = numbered(record, index);
+  await checkRunSids(home, sids, index);
   const { maxHistory } = settings;
   // A run on text keeps its tokenizer and templates, one on SIDs alone its vocabulary or, with a table a level, none.
   const prompts = codeSizes
