@@ -4,7 +4,7 @@ import { isFile } from "../../base/files/write_atomic.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { loadIndex } from "../../data/formats/index_file.ts";
 import { loadDataset } from "../../data/formats/load.ts";
-import { type Catalogue, CATALOGUE_FILE, checkItems, checkSids } from "../run/catalogue.ts";
+import { CATALOGUE_FILE, checkItems, checkTrainedSids, type TrainedCatalogue } from "./catalogue.ts";
 import type { RunFolder } from "./run_folder.ts";
 
 const Hashes = z.string().regex(/^([0-9a-f]{8})*$/);
@@ -39,10 +39,10 @@ export async function checkRunSids(folder: RunFolder, sids: string[][], index: s
   const known = await isFile(kept)
     ? await loadIndex(kept, catalogue.items).catch(() => undefined)
     : undefined;
-  checkSids(catalogue, sids, { run: folder.given, index, known });
+  checkTrainedSids(catalogue, sids, { run: folder.given, index, known });
 }
 
-async function catalogueIn(folder: RunFolder): Promise<Catalogue | undefined> {
+async function catalogueIn(folder: RunFolder): Promise<TrainedCatalogue | undefined> {
   const path = `${(folder.home ?? folder).path}/${CATALOGUE_FILE}`;
   return await isFile(path) ? await readJson(path, CatalogueSchema) : undefined;
 }

@@ -1,6 +1,6 @@
 import { UserError } from "../../../base/user_error.ts";
 import type { RewardContext, RewardGroup, RewardMethod } from "./reward.ts";
-import { UserModule } from "./user_module.ts";
+import { UserModule } from "../user_code/module.ts";
 
 /**
  * What a user's file may export by default: (G) values of a group, of which true counts as 1 and false as 0. `group` and

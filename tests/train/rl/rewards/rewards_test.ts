@@ -75,7 +75,7 @@ Deno.test("prefix of other depths is linear between the values at thirds", async
 
 Deno.test("prefix by level is what could still be earned", async () => {
   const reward = await makeReward("prefix");
-  const levels = reward.scoreLevels!(exampleGroup([0, 1, 2, 3], [0])).map(rounded);
+  const levels = (await reward.scoreLevels!(exampleGroup([0, 1, 2, 3], [0]))).map(rounded);
   assert.deepEqual(levels, [[1, 0.8, 0.5], [0.5, 0.3, 0], [0.2, 0, 0], [0, 0, 0]]);
 });
 

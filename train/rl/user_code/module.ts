@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Dataset } from "../../../data/dataset.ts";
-import type { RewardGroup } from "./reward.ts";
-import source from "./user_reward_worker.js" with { type: "text" };
+import type { RewardGroup } from "../rewards/reward.ts";
+import source from "./worker.js" with { type: "text" };
 
 /** How a module is run. */
 export interface UserModuleOptions {

@@ -1,11 +1,11 @@
 import { UserError } from "../../base/user_error.ts";
 import type { Dataset } from "../../data/dataset.ts";
 
-/** File of a run directory with its {@link Catalogue}. */
+/** File of a run directory with its {@link TrainedCatalogue}. */
 export const CATALOGUE_FILE = "catalogue.json";
 
 /** What a run was trained on, item by item: hashes of 8 hexadecimal digits, one after the other in the order of items. */
-export interface Catalogue {
+export interface TrainedCatalogue {
   /** Number of items. */
   items: number;
   /** Of the ids, where all items have one. */
@@ -17,7 +17,7 @@ export interface Catalogue {
 }
 
 /** What tells the items of a dataset apart, and the SIDs that a run gives them. */
-export function catalogueOf({ items }: Pick<Dataset, "items">, sids?: readonly string[][]): Catalogue {
+export function catalogueOf({ items }: Pick<Dataset, "items">, sids?: readonly string[][]): TrainedCatalogue {
   return {
     items: items.length,
     ...items.every(({ id }) => id !== undefined) && { ids: hashes(items.map(({ id }) => id!)) },
@@ -54,7 +54,7 @@ export interface Compared {
  * some, else by their titles.
  */
 export function checkItems(
-  catalogue: Catalogue,
+  catalogue: TrainedCatalogue,
   { items }: Pick<Dataset, "items">,
   compared: Compared,
 ): void {
@@ -94,8 +94,8 @@ export function checkItems(
  * Throws `UserError` unless SIDs, one an item, are those of a run; `index` is their file, `known` those that the run
  * keeps, for the message.
  */
-export function checkSids(
-  catalogue: Catalogue,
+export function checkTrainedSids(
+  catalogue: TrainedCatalogue,
   sids: readonly string[][],
   { run, index, known = [] }: { run: string; index: string; known?: readonly string[][] },
 ): void {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { catalogueDigest, catalogueOf, checkItems, checkSids } from "../../../train/run/catalogue.ts";
+import { catalogueDigest, catalogueOf, checkItems, checkTrainedSids } from "../../../train/runs/catalogue.ts";
 
 const shop = (titles: string[], ids?: string[]) => ({
   items: titles.map((title, i) => ({ title, ...ids && { id: ids[i] } })),
@@ -45,11 +45,11 @@ Deno.test("checkItems() tells of another order, of new items and of missing ones
   );
 });
 
-Deno.test("checkSids() names the first SID that differs", () => {
+Deno.test("checkTrainedSids() names the first SID that differs", () => {
   const sids = [["<a_1>", "<b_1>"], ["<a_1>", "<b_2>"], ["<a_2>"]];
   const catalogue = catalogueOf(trained, sids);
   const check = (found: string[][], known?: string[][]) => () =>
-    checkSids(catalogue, found, { run: "runs/a", index: "new.json", known });
+    checkTrainedSids(catalogue, found, { run: "runs/a", index: "new.json", known });
   check(sids)();
   assert.throws(check([sids[0], sids[2], sids[1]], sids), {
     name: "UserError",
@@ -62,7 +62,7 @@ Deno.test("checkSids() names the first SID that differs", () => {
     /differ first at item 2, which has none there and another one in training/,
   );
   // Runs whose index moves as they train have none.
-  checkSids(catalogueOf(trained), [["<a_9>"]], { run: "runs/a", index: "new.json" });
+  checkTrainedSids(catalogueOf(trained), [["<a_9>"]], { run: "runs/a", index: "new.json" });
 });
 
 Deno.test("catalogueDigest() follows ids where all items have some, else titles", async () => {
