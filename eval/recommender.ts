@@ -1,4 +1,5 @@
 import type { Asker, Dataset, Item, Sample } from "../data/dataset.ts";
+import type { AskedTexts } from "../prompts/prompts.ts";
 import type { Trie } from "../sid/trie.ts";
 import type { Scorer } from "./count_scorers.ts";
 
@@ -76,6 +77,10 @@ export interface SidSearch {
   readonly normalisation: string;
   /** Whether any codewords may be written, be they a SID or not. */
   readonly unconstrained: boolean;
+  /** Task that is asked: `next-item`, or another one that is answered with a SID alone. */
+  readonly task: string;
+  /** Says that the model has not seen the words in which it is asked. */
+  readonly warning?: string;
 }
 
 /** Something trained that recommends. Weights are loaded once, with the first answer or by {@link Recommender.load}. */
@@ -103,6 +108,8 @@ export interface Recommender {
    * @throws {UserError} for a history that names other items, or is empty where the model must read one.
    */
   recommend(requests: readonly RecommendRequest[], options: RecommendOptions): Promise<Candidate[][]>;
+  /** How a request is put to a model that reads words; absent where none are read. */
+  asked?(request: RecommendRequest): AskedTexts;
   /** Scores of all items (N) for each history, one list at a time; absent where SIDs are searched. */
   scoreItems?(histories: readonly (readonly number[])[]): AsyncIterable<Float32Array>;
   /** Vectors of the items (N, dim), row after row; undefined where items have none. */

@@ -16,12 +16,25 @@ export interface Frame {
 const PROMPT_SLOTS = ["system", "instruction", "input", "message", "eos"];
 const TARGET_SLOTS = ["output", "eos"];
 
-/** The frame that a template file spells out. Throws `UserError` naming the place that is wrong or missing. */
-export function literalFrame({ prompt, target = "{output}{eos}" }: FrameTemplate, source: string): Frame {
+/**
+ * The frame that a template file spells out, with its part for a system where `hasSystem`. Throws `UserError` naming the
+ * place that is wrong or missing.
+ */
+export function literalFrame(
+  { system = "", prompt, target = "{output}{eos}" }: FrameTemplate,
+  source: string,
+  hasSystem: boolean,
+): Frame {
+  const parse = (text: string, field: string) =>
+    parseSlotText(text, PROMPT_SLOTS, `prompts ${source}, frame.${field}`);
+  const before = system === "" ? [] : [parse(system, "system")];
+  if (before.length > 0 && !hasSlot(before[0], "system")) {
+    throw new UserError(
+      `Cannot read prompts ${source}: frame.system lacks {system}. Add it, or leave it out`,
+    );
+  }
   const frame: Frame = {
-    prompt: prompt.map((text, i) =>
-      parseSlotText(text, PROMPT_SLOTS, `prompts ${source}, frame.prompt part ${i}`)
-    ),
+    prompt: [...hasSystem ? before : [], ...prompt.map((text, i) => parse(text, `prompt part ${i}`))],
     target: parseSlotText(target, TARGET_SLOTS, `prompts ${source}, frame.target`),
     addsBos: true,
   };

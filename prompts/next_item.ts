@@ -1,4 +1,5 @@
 import type { Asker } from "../data/dataset.ts";
+import type { AskedTexts } from "./prompts.ts";
 import type { TextPromptsOptions } from "./text_options.ts";
 
 /**
@@ -12,6 +13,8 @@ export interface NextItemPrompts {
   readonly itemTokens: readonly Uint32Array[];
   /** What the model reads before it writes the item after `history` (item numbers, oldest first). */
   prompt(history: readonly number[], asker?: Asker): Uint32Array;
+  /** The same in words; absent where a model knows SIDs alone. */
+  said?(history: readonly number[], asker?: Asker): AskedTexts;
   /** What prompts in words are made with, to ask other tasks in the same words; absent where a model knows SIDs alone. */
   readonly text?: TextPromptsOptions;
 }

@@ -21,6 +21,18 @@ export interface PromptsOptions {
   category?: string;
 }
 
+/** A prompt in words. */
+export interface AskedTexts {
+  /** What the model is told to be; may be empty. */
+  system: string;
+  /** What to do; may be empty. */
+  instruction: string;
+  /** What to do it with. */
+  input: string;
+  /** All of it as the model reads it, special tokens included. */
+  prompt: string;
+}
+
 interface Wording {
   frame: Frame;
   system: SlotText;
@@ -101,10 +113,7 @@ export class Prompts {
     const whole = encode(0);
     if (whole.length <= room) return whole;
     // The fewest entries to drop, by halving: more dropped is never longer.
-    const longest = Object.values(question).reduce(
-      (most, slot) => typeof slot === "string" ? most : Math.max(most, slot.length),
-      0,
-    );
+    const longest = entriesOf(question);
     if (longest < 2) return undefined;
     let low = 1, high = longest - 1;
     if (encode(high).length > room) return undefined;
@@ -114,6 +123,19 @@ export class Prompts {
       else low = middle + 1;
     }
     return encode(low);
+  }
+
+  /** What {@link Prompts.prompt} says: its parts as texts, and the whole as the model reads it. */
+  said(task: AlignmentTask, question: Slots, row = 0, room = Infinity): AskedTexts | undefined {
+    const prompt = this.prompt(task, question, row, room);
+    if (prompt === undefined) return undefined;
+    const wording = this.#wording(task, hasSystem(question));
+    const longest = Math.max(1, entriesOf(question));
+    let dropped = 0;
+    const length = () => this.#encode(wording, this.#promptTexts(wording, question, row, dropped)).length;
+    while (dropped < longest - 1 && length() > prompt.length) dropped++;
+    const { system, instruction, input } = this.#texts(wording, question, row, dropped);
+    return { system, instruction, input, prompt: this.tokenizer.decode(prompt, true) };
   }
 
   /** What the model writes, with the end of the frame. */
@@ -128,20 +150,25 @@ export class Prompts {
   }
 
   #promptTexts(wording: Wording, question: Slots, row: number, dropped: number): string[] {
+    const said = this.#texts(wording, question, row, dropped);
+    return wording.frame.prompt.map((part) => fillSlots(part, (slot) => said[slot]));
+  }
+
+  /** What stands for the places of a frame. */
+  #texts(wording: Wording, question: Slots, row: number, dropped: number): Record<string, string> {
     const { category = "items" } = this.#options;
     const { instructions, entry, join } = wording;
     const fill = (slot: string) =>
       slot === "category" ? category : slotText(question[slot], dropped, entry, join);
     const instruction = fillSlots(instructions[row % instructions.length], fill);
     const input = fillSlots(wording.input, fill);
-    const said: Record<string, string> = {
+    return {
       system: fillSlots(wording.system, fill),
       instruction,
       input,
       message: instruction === "" ? input : `${instruction}\n${input}`,
       eos: this.#eos,
     };
-    return wording.frame.prompt.map((part) => fillSlots(part, (slot) => said[slot]));
   }
 
   #encode({ frame }: Wording, texts: readonly string[]): Uint32Array<ArrayBuffer> {
@@ -185,6 +212,7 @@ export class Prompts {
       parseSlotText(text, slots, `prompts ${name}, tasks.${task.name}.${field}`);
     const asked = [...task.question, "category"];
     const system = template.system ?? common;
+    const isTold = task.name === "rows" ? rowHasSystem : system !== "";
     const [before, after, ...more] = template.entry.split("{}");
     if (after === undefined || more.length > 0) {
       throw new UserError(
@@ -193,9 +221,7 @@ export class Prompts {
       );
     }
     return {
-      frame: frame === "chat"
-        ? this.#chat(task.name === "rows" ? rowHasSystem : system !== "")
-        : literalFrame(frame, name),
+      frame: frame === "chat" ? this.#chat(isTold) : literalFrame(frame, name, isTold),
       system: parse("system", system, asked),
       instructions: [template.instruction].flat().map((text) => parse("instruction", text, asked)),
       input: parse("input", template.input, asked),
@@ -213,6 +239,14 @@ export class Prompts {
         "tokenizer_config.json. Add it there, or use other --prompts",
     );
   }
+}
+
+/** Entries of the longest list of a question. */
+function entriesOf(question: Slots): number {
+  return Object.values(question).reduce(
+    (most, slot) => typeof slot === "string" ? most : Math.max(most, slot.length),
+    0,
+  );
 }
 
 function hasSystem({ system }: Slots): boolean {

@@ -4,16 +4,20 @@ import { UserError } from "../base/user_error.ts";
 
 const text = z.string({ error: "text" });
 
-const TaskTemplateSchema = z.strictObject({
+const WordsSchema = z.strictObject({
   system: text.optional(),
   instruction: z.union([text, z.array(text).min(1)], { error: "text or a list of texts" }).default(""),
   input: text,
   output: text,
   entry: text.default("{}"),
   join: text.default(", "),
+  rows: z.int().optional(),
 });
 
+const TaskTemplateSchema = z.strictObject({ ...WordsSchema.shape, also: z.array(WordsSchema).optional() });
+
 const FrameSchema = z.strictObject({
+  system: text.optional(),
   prompt: z.array(text).min(1),
   target: text.default("{output}{eos}"),
 });
@@ -39,10 +43,19 @@ export interface TaskTemplate {
   entry?: string;
   /** What stands between the entries of a list. Default: `, `. */
   join?: string;
+  /** Rows of a file that have these words, where they were found there; absent for words that somebody chose. */
+  rows?: number;
+  /** Further words that the rows of the file have, for whoever reads: the model is asked in those above. */
+  also?: Omit<TaskTemplate, "also">[];
 }
 
 /** What stands around every task. */
 export interface FrameTemplate {
+  /**
+   * A part before the others where there is a system text, with a place `{system}`. Default: none, so that a system is
+   * said where a part of `prompt` has the place alone.
+   */
+  system?: string;
   /** Parts of the prompt, each turned into tokens by itself, so that no token reaches over their borders. */
   prompt: string[];
   /** The answer and its end. Default: `{output}{eos}`. */
@@ -56,8 +69,9 @@ export interface FrameTemplate {
  * name: mine
  * system: You know this shop.           # {system} of the frame; may be left out
  * frame:                                # or `frame: chat` for the chat template of the checkpoint
+ *   system: "{system}\n"                # a part before those of the prompt, where there is a system; may be left out
  *   prompt:                             # places: {system} {instruction} {input} {message} {eos}
- *     - "{system}\n{instruction}\n"
+ *     - "{instruction}\n"
  *     - "{input}\n"
  *   target: "{output}\n{eos}"           # places: {output} {eos}
  * tasks:
@@ -89,9 +103,13 @@ export interface CompleteTemplates extends Templates {
   /** See {@link Templates}. */
   system: string;
   /** See {@link Templates}. */
-  frame: "chat" | Required<FrameTemplate>;
+  frame: "chat" | Required<Omit<FrameTemplate, "system">> & Pick<FrameTemplate, "system">;
   /** See {@link Templates}. */
-  tasks: Record<string, Required<Omit<TaskTemplate, "system">> & Pick<TaskTemplate, "system">>;
+  tasks: Record<
+    string,
+    & Required<Pick<TaskTemplate, "instruction" | "input" | "output" | "entry" | "join">>
+    & Pick<TaskTemplate, "system" | "rows" | "also">
+  >;
 }
 
 /** Checks templates and fills in defaults. Throws `UserError` naming the field that does not fit. */
@@ -116,4 +134,9 @@ export function parseTemplates(text: string, source: string): CompleteTemplates 
     throw new UserError(`Cannot read prompts ${source}: expected YAML, but ${(error as Error).message}`);
   }
   return completeTemplates(value, source);
+}
+
+/** Whether a system text is said somewhere. */
+export function saysSystem({ frame }: Pick<Templates, "frame">): boolean {
+  return frame === "chat" || [frame.system ?? "", ...frame.prompt].some((part) => part.includes("{system}"));
 }

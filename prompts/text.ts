@@ -1,4 +1,5 @@
 import { UserError } from "../base/user_error.ts";
+import type { Asker } from "../data/dataset.ts";
 import { ALIGNMENT_TASKS, alignmentTask } from "./tasks/by_name.ts";
 import type { TextPromptsOptions } from "./text_options.ts";
 import type { NextItemPrompts } from "./next_item.ts";
@@ -13,31 +14,33 @@ import { sidTokenIds } from "../models/tokenizer/config.ts";
 export function textPrompts(options: TextPromptsOptions): NextItemPrompts {
   const { prompts, texts, maxHistory, maxLength = Infinity, task: name = "next-item" } = options;
   const task = alignmentTask(name);
-  const { nextItem } = task;
-  if (nextItem === undefined) {
+  const asking = task.nextItem ?? task.oneItem;
+  if (asking === undefined) {
     const fit = ALIGNMENT_TASKS.filter(({ nextItem }) => nextItem !== undefined).map(({ name }) => name);
     throw new UserError(
       `Cannot recommend with task ${name}: its answers are not SIDs alone. Use ${fit.join(", ")}`,
     );
   }
   const sidIds = sidTokenIds(prompts.tokenizer, texts.sidTokens);
-  const whole = sidIds.map((_, item) => prompts.target(task, nextItem.answer(options, item)));
+  const whole = sidIds.map((_, item) => prompts.target(task, asking.answer(options, item)));
   const cut = whole.map((tokens, item) => tokens.slice(0, tokens.lastIndexOf(sidIds[item].at(-1)!) + 1));
   const room = maxLength - whole.reduce((most, { length }) => Math.max(most, length), 0);
+  const questionOf = (history: readonly number[], asker?: Asker) =>
+    asking.ask(options, history.slice(-maxHistory), asker);
   return {
     text: options,
     vocabulary: prompts.tokenizer.vocabulary,
     itemTokens: options.end ?? hasPrefix(cut) ? whole : cut,
-    prompt(history, asker) {
-      const question = nextItem.ask(options, history.slice(-maxHistory), asker);
-      const prompt = prompts.prompt(task, question, 0, room);
-      if (prompt !== undefined) return prompt;
-      throw new UserError(
-        `Cannot ask for the next item: even a history of one item has no room in ${maxLength} tokens. ` +
-          "Raise --max-length",
-      );
-    },
+    prompt: (history, asker) =>
+      prompts.prompt(task, questionOf(history, asker), 0, room) ?? noRoom(maxLength),
+    said: (history, asker) => prompts.said(task, questionOf(history, asker), 0, room) ?? noRoom(maxLength),
   };
+}
+
+function noRoom(maxLength: number): never {
+  throw new UserError(
+    `Cannot ask for the next item: even a history of one item has no room in ${maxLength} tokens. Raise --max-length`,
+  );
 }
 
 /** Whether one of the sequences begins another one. */

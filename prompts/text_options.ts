@@ -7,7 +7,7 @@ export interface TextPromptsOptions extends TaskInput {
   prompts: Prompts;
   /** Most tokens of prompt and answer together; the oldest items of a history are left out. Default: no limit. */
   maxLength?: number;
-  /** A task that is answered with a SID alone. Default: next-item. */
+  /** The task that is asked, one that is answered with a SID alone. Default: next-item. */
   task?: string;
   /**
    * Whether the model also writes the end of the frame, as in MiniOneRec's trie. Default: only where one SID begins
@@ -16,4 +16,6 @@ export interface TextPromptsOptions extends TaskInput {
   end?: boolean;
   /** Names of the tasks that the model learned. Default: none is known. */
   trained?: readonly string[];
+  /** Set where the model learned no prompt in the words of `task`. */
+  unseen?: true;
 }

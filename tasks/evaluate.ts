@@ -20,6 +20,10 @@ const config = z.strictObject({
   ...RunFlags,
   run: RunFlags.run.default(""),
   split: z.enum(splits).default("test").describe("samples to rank"),
+  task: z.string().default("").describe(
+    "task to ask, of those that the model learned and that are answered with a SID, such as titles-to-sid; title-to-sid and " +
+      "description-to-sid ask for each item of the catalogue; without it, the next item in the words that it learned",
+  ),
   beams: z.int().min(1).default(50).describe("SIDs or items kept a user"),
   ks: z.array(z.int().min(1)).min(1).default([...DEFAULT_KS]).describe(
     "cut-offs of the metrics; those beyond --beams are left out",

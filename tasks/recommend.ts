@@ -62,7 +62,8 @@ export const task: Task<typeof config> = {
     checkSource(flags);
     const device = async () => (await openDevice(flags)).device;
     const recommender = await openRun(flags.run, { ...flags, device });
-    const { dataset, provenance: { data } } = recommender;
+    const { dataset, provenance: { data }, search } = recommender;
+    if (search?.warning !== undefined) console.error(`Warning: ${search.warning}`);
     const allowed = flags.category.length > 0 ? itemsIn(flags.category, dataset, data) : undefined;
     const work: Work = {
       flags,

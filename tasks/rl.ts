@@ -31,12 +31,13 @@ import { checkSame } from "./_cli/resume.ts";
 import { configured, RewardFlags, RlFlags } from "./_train/rl_settings.ts";
 import { RunFlags, RunOutput } from "./_cli/run_flags.ts";
 import { openSidRun } from "../train/runs/open_run.ts";
-import type { SidRun } from "../train/runs/sid_model.ts";
+import { askedBy, type SidRun } from "../train/runs/sid_model.ts";
 import { observersOf } from "./_train/observers.ts";
 import { startRun } from "../train/runs/start_run.ts";
 import { StepProgress } from "./_train/step_progress.ts";
 import { endedAs, evaluateLine, goOnLine } from "./_cli/training_lines.ts";
 import { duration } from "./_cli/progress.ts";
+import type { TaskReport } from "../prompts/rows/source.ts";
 import { settingsDefaults } from "./_cli/settings_flags.ts";
 
 const config = z.strictObject({
@@ -154,6 +155,8 @@ async function openRl(
   const asked = { sids, prompts: words, maxHistory, data, checkpoint };
   const source = await openSidRun(parent, { ...asked, normalisation: settings.normalisation });
   const { dataset, prompts, normalisation, weights: { folder } } = source;
+  const { warning } = askedBy(source);
+  if (warning !== undefined) io.log(`Warning: ${warning}`);
   const isEncoderDecoder = await codeSizesOf(folder) !== undefined;
   const examples = await rlExamples(source, settings);
   const { device } = await openDevice({ adapter, variant });
@@ -199,7 +202,7 @@ function trainerOf<M extends PolicyModel>(source: PolicySource<M>): (input: RlRu
 
 /** What the run directory says of the run, and the files and settings that a resumed one must find as they were. */
 async function recordOf(
-  { source, device, tensors, files }: RlWork,
+  { source, device, tensors, files, report }: RlWork,
   { run: parent, data, sids, prompts: words, maxHistory, checkpoint, adapter, variant, rewardTimeout }: Flags,
   settings: RlConfig,
   methods: readonly WeightedReward[],
@@ -221,12 +224,26 @@ async function recordOf(
     sources,
     recorded: recorded as Record<string, unknown>,
     texts,
-    model: JSON.stringify({ ...source.settings, data: source.data, normalisation }, null, 2) + "\n",
+    model: JSON.stringify(
+      { ...source.settings, tasks: learned(source, report), data: source.data, normalisation },
+      null,
+      2,
+    ) + "\n",
     manifest: { ...manifest, parent: { run: parent, checkpoint: basename(folder) } },
     dataset,
     sids: source.sids,
     config: { run: parent, data, ...asked, checkpoint, adapter, variant, rewardTimeout, ...recorded },
   };
+}
+
+/** Tasks of a run that learns those of `report` after its own; none where nobody knows its own. */
+function learned(
+  { settings: { tasks }, prompts: { text } }: SidRun,
+  report: readonly TaskReport[],
+): string[] {
+  const { trained = [] } = text ?? {};
+  const more = report.map(({ name }) => name).filter((name) => !trained.includes(name));
+  return trained.length === 0 || more.length === 0 ? tasks : [...trained, ...more];
 }
 
 /** What of the training's input follows from what was read. */

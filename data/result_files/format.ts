@@ -5,6 +5,14 @@ export interface RankedSids {
   target: string;
   /** Best first. */
   predictions: string[];
+  /** What the model was asked, where it reads words. */
+  asked?: {
+    system: string;
+    instruction: string;
+    input: string;
+    /** All of it as the model read it. */
+    prompt: string;
+  };
 }
 
 /** Means over users, keyed by cut-off in ascending order. */

@@ -1,3 +1,4 @@
+import { cleanText } from "../../data/item_text.ts";
 import { fromItems, missingDescriptions } from "./examples/from_dataset.ts";
 import type { AlignmentTask } from "./task.ts";
 
@@ -13,6 +14,11 @@ export const descriptionToSid: AlignmentTask = {
   question: ["description"],
   answer: ["sid"],
   missing: missingDescriptions,
+  oneItem: {
+    knows: ({ description = "" }) => cleanText(description) !== "",
+    ask: ({ texts }, history) => ({ description: texts.description(history.at(-1)!) }),
+    answer: ({ texts }, item) => ({ sid: texts.sids[item] }),
+  },
   examples: (input) =>
     fromItems(input, "description", (description, sid) => ({ question: { description }, answer: { sid } })),
 };

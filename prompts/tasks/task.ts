@@ -1,6 +1,6 @@
 import type { Preference } from "../../data/preferences.ts";
 import type { SftTextRow } from "../../data/formats/mimigenrec/sft_rows.ts";
-import type { Dataset } from "../../data/dataset.ts";
+import type { Dataset, Item } from "../../data/dataset.ts";
 import type { Asker } from "../../data/dataset.ts";
 import type { TaskTemplate } from "../template.ts";
 import type { ItemTexts } from "../rows/item_texts.ts";
@@ -54,6 +54,12 @@ export interface NextItemTask {
   answer(input: TaskInput, item: number): Slots;
 }
 
+/** A task that asks for the SID of an item by what the data says of it. */
+export interface OneItemTask extends NextItemTask {
+  /** Whether the data says it of an item. */
+  knows(item: Item, number: number): boolean;
+}
+
 /** A task of supervised fine-tuning: what is asked, what is answered, and which rows a dataset has for it. */
 export interface AlignmentTask {
   /** As on the command line. */
@@ -72,6 +78,8 @@ export interface AlignmentTask {
   tokens?(input: Pick<TaskInput, "dataset" | "rows">): string[];
   /** Where the next item's SID is all that is asked for. */
   nextItem?: NextItemTask;
+  /** Where the SID of one item is all that is asked for: the question is about the last item of its history. */
+  oneItem?: OneItemTask;
   /** Its rows. */
   examples(input: TaskInput): Examples;
 }

@@ -1,3 +1,4 @@
+import { untitled } from "../../data/corpus_dataset.ts";
 import { fromItems, missingTitles } from "./examples/from_dataset.ts";
 import type { AlignmentTask } from "./task.ts";
 
@@ -13,5 +14,10 @@ export const titleToSid: AlignmentTask = {
   question: ["title"],
   answer: ["sid"],
   missing: missingTitles,
+  oneItem: {
+    knows: ({ title }, number) => title !== untitled(number),
+    ask: ({ texts }, history) => ({ title: texts.title(history.at(-1)!) }),
+    answer: ({ texts }, item) => ({ sid: texts.sids[item] }),
+  },
   examples: (input) => fromItems(input, "title", (title, sid) => ({ question: { title }, answer: { sid } })),
 };

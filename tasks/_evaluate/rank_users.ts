@@ -6,6 +6,9 @@ import type { Dataset, Sample, Split } from "../../data/dataset.ts";
 import { loadDataset } from "../../data/formats/load.ts";
 import type { Prediction } from "../../eval/evaluate.ts";
 import { rankBy, type Recommender } from "../../eval/recommender.ts";
+import { askedSamples } from "../../prompts/asked.ts";
+import { alignmentTask } from "../../prompts/tasks/by_name.ts";
+import { openRun } from "../../train/runs/open_run.ts";
 import { loadInputs } from "../../train/run/inputs.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import { type EvaluateReport, evaluationLines } from "./report_lines.ts";
@@ -17,6 +20,8 @@ import { writeResults } from "./results.ts";
 /** What is evaluated, and where it goes. */
 export interface EvaluateFlags extends MeasureFlags {
   split: Split;
+  /** Task to ask; "": the next item. */
+  task: string;
   /** Candidates a user. */
   beams: number;
   /** `prompts.json` that was named, for the report. */
@@ -40,7 +45,14 @@ export async function evaluateRecommender(
 ): Promise<EvaluateReport> {
   const { dataset, catalogue: { names }, provenance } = recommender;
   const { split, beams, out, limit, shard } = flags;
-  const all = samplesOf(dataset, provenance.data, split, limit);
+  if (flags.task !== "" && !recommender.search) {
+    throw new UserError(
+      `Cannot ask ${provenance.run} for task ${flags.task}: it scores items and reads no text. Leave out --task`,
+    );
+  }
+  const { task = "next-item", warning } = recommender.search ?? {};
+  if (warning !== undefined) io.log(`Warning: ${warning}`);
+  const all = samplesOf(dataset, provenance.data, { split, limit, task });
   const { first, end } = shardRows(shard, all.length);
   const samples = all.slice(first, end);
   const settings = rowSettings(recommender, flags);
@@ -70,12 +82,16 @@ export async function evaluateRecommender(
   if (isWhole) evaluation.secondsPerUser = rows.secondsPerUser;
   const report: EvaluateReport = { ...evaluation, ...settings, model: provenance.model };
   await rows.commit(report);
-  return await told(report, flags, names, io);
+  const asked = recommender.asked && ((row: number) => recommender.asked!(all[row]));
+  return await told(report, flags, { names, asked }, io);
 }
 
 /** Flags of {@link mergeShards}. */
 export interface MergeFlags
-  extends Omit<EvaluateFlags, "split" | "beams" | "limit" | "shard" | "resume" | "prompts"> {
+  extends Omit<EvaluateFlags, "split" | "task" | "beams" | "limit" | "shard" | "resume"> {
+  /** The run, where it was moved; "": as the shards say. Its words alone are read, and for a `format`. */
+  run: string;
+  maxHistory: number;
   /** Folders of all shards. */
   merge: readonly string[];
   /** Dataset directory and index, where they were moved; "": as the shards say. */
@@ -87,11 +103,10 @@ export interface MergeFlags
 export async function mergeShards(flags: MergeFlags, io: TaskIO): Promise<EvaluateReport> {
   const { out } = flags;
   const { settings, model, secondsPerUser, rows } = await openShards(flags.merge);
-  const { split, limit } = settings;
   // Files may have moved since.
   const data = flags.data || settings.data;
   const { dataset, names } = await catalogueOf(data, flags.sids, settings);
-  const samples = samplesOf(dataset, data, split, limit);
+  const samples = samplesOf(dataset, data, settings);
   await checkEnded(out);
   await makeFolder(out);
   await using file = await LineFile.create(join(out, "predictions.jsonl"));
@@ -108,7 +123,29 @@ export async function mergeShards(flags: MergeFlags, io: TaskIO): Promise<Evalua
   const report: EvaluateReport = { ...evaluation, ...settings, model, secondsPerUser };
   await file.commit();
   await writeAtomic(join(out, "metrics.json"), JSON.stringify(report, null, 2) + "\n");
-  return await told(report, flags, names, io);
+  return await told(report, flags, { names, asked: await askedOf(flags, settings, dataset, samples) }, io);
+}
+
+/** What the model of an evaluation was asked, by row; undefined where nobody wants to know, or it reads no words. */
+async function askedOf(
+  { run, format, sids, prompts, maxHistory }: MergeFlags,
+  settings: RowSettings,
+  dataset: Dataset,
+  samples: readonly Sample[],
+): Promise<Wording["asked"]> {
+  if (format === "none") return undefined;
+  const { checkpoint, task, data } = settings;
+  const options = { dataset, data, sids, prompts, maxHistory, checkpoint, task };
+  const recommender = await openRun(run || settings.run, options);
+  recommender.destroy();
+  return recommender.asked && ((row) => recommender.asked!(samples[row]));
+}
+
+/** What result files are worded with. */
+interface Wording {
+  /** What tells items apart (N). */
+  names: readonly string[];
+  asked?: Parameters<typeof writeResults>[4];
 }
 
 function rowSettings(recommender: Recommender, flags: EvaluateFlags): RowSettings {
@@ -127,6 +164,7 @@ function rowSettings(recommender: Recommender, flags: EvaluateFlags): RowSetting
     limit,
     shard,
     unconstrained: search?.unconstrained ?? false,
+    task: search?.task ?? "next-item",
     lists: catalogue.sids ? "sids" : "items",
     scoreUnit,
   };
@@ -152,17 +190,21 @@ async function* written(rows: AsyncIterable<Prediction>, file: LineFile): AsyncG
 async function told(
   report: EvaluateReport,
   { out, format, ks }: Pick<EvaluateFlags, "out" | "format" | "ks">,
-  names: readonly string[],
+  { names, asked }: Wording,
   io: TaskIO,
 ): Promise<EvaluateReport> {
   evaluationLines(report).forEach((line) => io.log(line));
   io.log(`Wrote ${join(out, "metrics.json")} and ${join(out, "predictions.jsonl")}`);
-  if (format !== "none") io.log(`Wrote ${(await writeResults(format, out, names, ks)).join(" and ")}`);
+  if (format !== "none") io.log(`Wrote ${(await writeResults(format, out, names, ks, asked)).join(" and ")}`);
   return report;
 }
 
-function samplesOf({ samples }: Dataset, data: string, split: Split, limit: number): Sample[] {
-  const all = samples[split];
+function samplesOf(
+  dataset: Dataset,
+  data: string,
+  { split, limit, task }: Pick<RowSettings, "split" | "limit" | "task">,
+): Sample[] {
+  const all = askedSamples(alignmentTask(task), dataset, split);
   if (all.length === 0) {
     throw new UserError(`Cannot evaluate on ${data}: its ${split} split is empty. Choose another --split`);
   }

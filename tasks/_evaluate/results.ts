@@ -1,12 +1,14 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { readJsonLines } from "../../base/files/json_lines.ts";
+import type { RankedSids } from "../../data/result_files/format.ts";
 import { resultFormat } from "../../data/result_files/by_name.ts";
 import { DEFAULT_KS, type Rank, rankMetrics } from "../../eval/metrics.ts";
 import { writeAtomic } from "../../base/files/write_atomic.ts";
 import { LineFile, makeFolder } from "../../base/files/line_file.ts";
 
 const Row = z.looseObject({
+  row: z.int().optional(),
   history: z.array(z.int()),
   target: z.int(),
   rank: z.int().nullable(),
@@ -15,13 +17,15 @@ const Row = z.looseObject({
 
 /**
  * Writes the `predictions.jsonl` of an evaluation folder as another project would, into a folder of that project's name
- * beside it: `final_result.json`, streamed, and its metrics. `sids` are the joined SIDs of items (N). Returns the paths.
+ * beside it: `final_result.json`, streamed, and its metrics. `sids` are the joined SIDs of items (N), `asked` what the model read for a row. Returns
+ * the paths.
  */
 export async function writeResults(
   name: string,
   folder: string,
   sids: readonly string[],
   ks: readonly number[] = DEFAULT_KS,
+  asked?: (row: number) => RankedSids["asked"],
 ): Promise<string[]> {
   const format = resultFormat(name);
   const out = join(folder, name);
@@ -34,7 +38,12 @@ export async function writeResults(
     const { history, target, rank, items } = value;
     // Items that share a SID stand together.
     const predictions = items.map((item) => sids[item]).filter((sid, i, all) => sid !== all[i - 1]);
-    const row = format.row({ history: history.map((item) => sids[item]), target: sids[target], predictions });
+    const row = format.row({
+      history: history.map((item) => sids[item]),
+      target: sids[target],
+      predictions,
+      asked: asked?.(value.row ?? ranks.length),
+    });
     await file.write((ranks.length === 0 ? "[\n" : ",\n") + indented(row));
     if (ranks.length === 0) beams = predictions.length;
     ranks.push(rank);

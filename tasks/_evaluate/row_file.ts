@@ -26,6 +26,8 @@ export const RowSettings = z.object({
   limit: z.int(),
   shard: z.string(),
   unconstrained: z.boolean().default(false),
+  /** Task that was asked. */
+  task: z.string().default("next-item"),
   /** What lists are made of. */
   lists: z.enum(["sids", "items"]).default("sids"),
   scoreUnit: z.enum(SCORE_UNITS).default("log-probability"),

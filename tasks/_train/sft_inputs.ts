@@ -47,14 +47,8 @@ export async function sftInputs(
   }).finally(() => progress?.stop());
   inputs.pretrained?.notes.forEach((note) => io.log(`Note: ${note}`));
   reportLines(inputs.source.report).forEach((line) => io.log(line));
-  const { templates, source: { tasks } } = inputs;
-  if (!["next-item", "heterogeneous"].some((task) => tasks.includes(task))) {
-    io.log(
-      `Note: validation and evaluation ask for the next item in the words of ${templates.name}, which ${
-        tasks.join(", ")
-      } may not teach${settings.prompts === "" ? ": see --prompts" : ""}`,
-    );
-  }
+  const { templates } = inputs;
+  askedLines(inputs).forEach((line) => io.log(line));
   return {
     ...inputs,
     files: {
@@ -91,6 +85,29 @@ async function sidsAloneInputs(
     frozenRows: 0,
     files,
   };
+}
+
+/** Says how the model will be asked for the next item, where that is not plain. */
+function askedLines({ templates, prompts, source: { tasks } }: TextInputs): string[] {
+  const { task = "next-item", unseen } = prompts.text ?? {};
+  const words = templates.tasks[task];
+  if (unseen) {
+    return [
+      `Warning: validation and evaluation ask for the next item in the words of ${templates.name}, which ${
+        tasks.join(", ")
+      } do not teach, so their figures mean little. Add next-item to --tasks, or measure by --metric-for-best-model loss`,
+    ];
+  }
+  if (task !== "next-item") {
+    return [`Note: validation and evaluation ask for the next item as ${task}, which is trained`];
+  }
+  if (words.rows === undefined || tasks.includes(task)) return [];
+  const { input, instruction, also = [] } = words;
+  return [
+    `Note: validation and evaluation ask for the next item in the words of ${words.rows} rows: ${
+      JSON.stringify(`${instruction} ${input}`.trim())
+    }` + (also.length > 0 ? `; ${also.length} further wordings of the rows are kept in prompts.json` : ""),
+  ];
 }
 
 // What only means something to a language model must not be passed over in silence.

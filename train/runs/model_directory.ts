@@ -13,6 +13,7 @@ import { isModel, type RunFolder } from "./run_folder.ts";
 import { checkRunSids, runDataset } from "./run_dataset.ts";
 import type { OpenRunOptions, RunKind } from "./run_kind.ts";
 import {
+  checkTask,
   codeTokens,
   DESCRIBING,
   modelSettings,
@@ -68,6 +69,8 @@ async function openModelDirectory(home: RunFolder, options: OpenRunOptions): Pro
   );
   await checkRunSids(home, sids, sidsFile || data);
   const maxHistory = options.maxHistory || settings.maxHistory;
+  const prompts = await modelPrompts();
+  checkTask(path, prompts, options.task);
   return {
     kind: modelDirectory.name,
     home,
@@ -77,7 +80,7 @@ async function openModelDirectory(home: RunFolder, options: OpenRunOptions): Pro
     dataset,
     sids,
     index: sidsFile,
-    prompts: await modelPrompts(),
+    prompts,
     maxHistory,
     normalisation: normalisationOf(options.normalisation, settings),
     settings: { ...settings, data, maxHistory },
@@ -88,7 +91,8 @@ async function openModelDirectory(home: RunFolder, options: OpenRunOptions): Pro
     const codeSizes = await codeSizesOf(path);
     if (codeSizes) return codeTokens(sids, codeSizes, maxHistory, path);
     if (await isFile(`${path}/tokenizer.json`)) {
-      const words = { ...settings, maxHistory, prompts: options.prompts || await fileOf("prompts.json") };
+      const templates = options.prompts || await fileOf("prompts.json");
+      const words = { ...settings, maxHistory, prompts: templates, task: options.task };
       return await savedTextPrompts(dataset, sids, path, words, diskFiles);
     }
     const folder = await folderOf("vocabulary.json");

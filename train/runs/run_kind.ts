@@ -15,8 +15,10 @@ export interface OpenRunOptions {
   checkpoint?: string;
   /** `index.json` of a Hugging Face directory; default: the one in it, or the SIDs that the dataset ships. */
   sids?: string;
-  /** `prompts.json` of a Hugging Face directory; default: the one in it, or the words of genrec. */
+  /** `prompts.json` of a Hugging Face directory; default: the one in it, or the words of genrec (`chat`: those in its chat template). */
   prompts?: string;
+  /** Task to ask, of those that it learned; "" (default): the next item, as it learned to be asked for it. */
+  task?: string;
   /** Items of a prompt of a Hugging Face directory; 0 (default): as trained where a run tells, else 10. */
   maxHistory?: number;
   /** What a token's probability is normalised over where SIDs are searched; `auto` (default): as in training. */

@@ -16,6 +16,8 @@ import { trainedNormalisation } from "../sft/config.ts";
 import type { CheckpointFolder } from "./checkpoints.ts";
 import type { RunFolder } from "./run_folder.ts";
 
+const NEXT_ITEM = "next-item";
+
 const RunConfig = z.looseObject({
   data: z.string(),
   maxHistory: z.int().min(1),
@@ -77,6 +79,26 @@ export async function runSettings(path: string): Promise<RunSettings> {
 /** Settings of a model that no run tells about. */
 export function modelSettings(settings: z.input<typeof RunConfig>): RunSettings {
   return RunConfig.parse(settings);
+}
+
+/** Throws {@link UserError} for a task other than the next item of a run without words, naming `path`. */
+export function checkTask(path: string, { text }: NextItemPrompts, task = ""): void {
+  if (text || task === "" || task === NEXT_ITEM) return;
+  throw new UserError(
+    `Cannot ask ${path} for task ${task}: it knows SIDs alone and reads no text. Use --task ${NEXT_ITEM}, or train a ` +
+      "run with --model or --tokenizer",
+  );
+}
+
+/** As which task a model is asked, and a warning where it has not seen the words of that. */
+export function askedBy({ prompts: { text }, settings, home }: SidRun): { task: string; warning?: string } {
+  const { task = NEXT_ITEM, unseen, prompts } = text ?? {};
+  if (!unseen) return { task };
+  return {
+    task,
+    warning: `${home.given} learned ${settings.tasks.join(", ")} and is asked for ${task} in the words of ` +
+      `${prompts!.name}, which it has not seen: its answers mean little`,
+  };
 }
 
 /** The normalisation that is asked for, or that of the training. */

@@ -20,7 +20,7 @@ import { CodeTokens } from "../../prompts/code_tokens.ts";
 import { formatSid } from "../../sid/tokens.ts";
 import { checkK } from "./requests.ts";
 import type { OpenRunOptions } from "./run_kind.ts";
-import { loadSidModel, type SidRun } from "./sid_model.ts";
+import { askedBy, loadSidModel, type SidRun } from "./sid_model.ts";
 import { LoadedWeights } from "./weights.ts";
 
 /** What answers. */
@@ -39,6 +39,7 @@ export class SidRecommender implements Recommender {
   readonly provenance: Provenance;
   readonly scoreUnit: ScoreUnit = "log-probability";
   readonly search: SidSearch;
+  readonly asked?: Recommender["asked"];
   readonly #run: SidRun;
   readonly #weights: LoadedWeights<Loaded>;
   readonly #lists: SidLists;
@@ -67,7 +68,10 @@ export class SidRecommender implements Recommender {
       index,
       ...(manifest.task !== undefined && { manifest }),
     };
-    this.search = { maxHistory: run.maxHistory, normalisation: run.normalisation, unconstrained };
+    const { maxHistory, normalisation } = run;
+    this.search = { maxHistory, normalisation, unconstrained, ...askedBy(run) };
+    const said = prompts instanceof CodeTokens ? undefined : prompts.said;
+    if (said) this.asked = (request) => said(request.history, request);
     this.#run = run;
     this.#lists = new SidLists(names, dataset.samples.train);
     this.#weights = new LoadedWeights(device, async (device) => {

@@ -13,6 +13,7 @@ import { isModel, type RunFolder } from "./run_folder.ts";
 import { checkRunSids, runDataset } from "./run_dataset.ts";
 import type { OpenRunOptions, RunKind } from "./run_kind.ts";
 import {
+  checkTask,
   codeTokens,
   DESCRIBING,
   normalisationOf,
@@ -59,12 +60,14 @@ async function openRunDirectory(home: RunFolder, options: OpenRunOptions): Promi
   const sids = numbered(record, index);
   await checkRunSids(home, sids, index);
   const { maxHistory } = settings;
+  const words = { prompts: `${path}/prompts.json`, task: options.task };
   // A run on text keeps its tokenizer and templates, one on SIDs alone its vocabulary or, with a table a level, none.
   const prompts = codeSizes
     ? codeTokens(sids, codeSizes, maxHistory, weights.folder)
     : await isFile(`${path}/tokenizer.json`)
-    ? await savedTextPrompts(dataset, sids, path, { ...settings, prompts: `${path}/prompts.json` }, diskFiles)
+    ? await savedTextPrompts(dataset, sids, path, { ...settings, ...words }, diskFiles)
     : sidPrompts(await readVocabulary(path, sids, path), sids, maxHistory);
+  checkTask(given, prompts, options.task);
   return {
     kind: sidRun.name,
     home,

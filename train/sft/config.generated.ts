@@ -17,7 +17,7 @@ export interface SftConfig {
    */
   tasks: string[];
   /**
-   * Template file of other prompts than ours.
+   * Template file of other words than ours, or `chat`: ours in the chat template of the model.
    * @default ""
    */
   prompts: string;

@@ -54,7 +54,9 @@ export const SftSchema = z.strictObject({
     tasks: z.array(z.string()).min(1).default(DEFAULT_TASKS).describe(
       "tasks mode: names, each with a weight such as sid-to-title=0.5",
     ),
-    prompts: z.string().default("").describe("template file of other prompts than ours"),
+    prompts: z.string().default("").describe(
+      "template file of other words than ours, or `chat`: ours in the chat template of the model",
+    ),
     category: z.string().min(1).default("items").describe("what {category} of a template stands for"),
     preferences: z.string().default("").describe(
       "JSON or JSONL of user preferences, for the tasks that need them",

@@ -3,7 +3,7 @@ import { parseJson } from "../../base/json.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { readPreferences } from "../../data/preferences.ts";
 import type { ReadFiles } from "../../base/files/disk.ts";
-import { readSftRows } from "../../data/formats/mimigenrec/sft_rows.ts";
+import { readSftRows, type SftTextRow } from "../../data/formats/mimigenrec/sft_rows.ts";
 import { readText } from "../../base/files/text_file.ts";
 import { UserError } from "../../base/user_error.ts";
 import { type DecoderConfig, readDecoderConfig } from "../../models/decoder/config.ts";
@@ -13,14 +13,16 @@ import type { Tokenizer } from "../../models/tokenizer/tokenizer.ts";
 import { formatTokenizerConfig, type ModelTokens, specialTokens } from "../../models/tokenizer/config.ts";
 import { trimTokenizer } from "../../models/tokenizer/trim.ts";
 import { ItemTexts } from "../../prompts/rows/item_texts.ts";
+import { rowWordings } from "../../prompts/rows/row_wordings.ts";
 import { alignmentTexts } from "../../prompts/rows/task_plan.ts";
 import { alignmentTask, taskTokens } from "../../prompts/tasks/by_name.ts";
 import { type AlignmentSource, alignmentSource } from "../../prompts/rows/source.ts";
 import type { TaskInput } from "../../prompts/tasks/task.ts";
 import type { NextItemPrompts } from "../../prompts/next_item.ts";
-import { genrecTemplates } from "../../prompts/built_in.ts";
+import { askedAs } from "../../prompts/asked.ts";
+import { chatTemplates, genrecTemplates } from "../../prompts/built_in.ts";
 import { Prompts } from "../../prompts/prompts.ts";
-import { parseTemplates, type Templates } from "../../prompts/template.ts";
+import { parseTemplates, saysSystem, type Templates } from "../../prompts/template.ts";
 import { textPrompts } from "../../prompts/text.ts";
 import { scratchConfig } from "./scratch_decoder.ts";
 import type { SftConfig } from "./config.ts";
@@ -89,8 +91,8 @@ export async function textInputs(
   const modelTokens = settings.trimVocabulary || !model
     ? {}
     : await readModelTokens(settings.model, model, files);
-  const templates = await readTemplates(settings.prompts);
   const weights = taskWeights(settings.tasks);
+  const trained = trainedTasks(weights);
   const rowsPath = `${settings.data}/sft/train.json`;
   const more = {
     preferences: settings.preferences
@@ -98,6 +100,7 @@ export async function textInputs(
       : undefined,
     rows: weights.rows && await isFile(rowsPath) ? await readSftRows(rowsPath) : undefined,
   };
+  const templates = withRowWords(await readTemplates(settings.prompts), trained, more.rows, sids, settings);
   const of = (tokenizer: Tokenizer) => {
     const special = specialTokens(tokenizer, tokenizerConfig, modelTokens);
     const { category } = settings;
@@ -140,7 +143,13 @@ export async function textInputs(
   return {
     source,
     templates,
-    prompts: textPrompts({ ...input, prompts, maxLength: settings.maxLength, task: askedTask(weights) }),
+    prompts: textPrompts({
+      ...input,
+      prompts,
+      maxLength: settings.maxLength,
+      trained,
+      ...askedAs(trained, templates),
+    }),
     architecture: architecture(settings, model, tokenizer, special),
     tokenizer,
     companions: [
@@ -156,15 +165,22 @@ export async function textInputs(
   };
 }
 
+/** Settings of {@link savedTextPrompts}. */
+export interface SavedTextSettings
+  extends Pick<SftConfig, "maxHistory" | "maxLength" | "tasks" | "prompts" | "category"> {
+  /** Task to ask; "" or absent: the one that asks for the next item as the model learned it. */
+  task?: string;
+}
+
 /**
  * How a model that was trained on text is asked: with the tokenizer and the templates that its run directory keeps.
- * @throws {UserError} for files that are missing, damaged or do not fit each other.
+ * @throws {UserError} for files that are missing, damaged or do not fit each other, and a task that it did not learn.
  */
 export async function savedTextPrompts(
   dataset: Dataset,
   sids: readonly (readonly string[])[],
   folder: string,
-  settings: Pick<SftConfig, "maxHistory" | "maxLength" | "tasks" | "prompts" | "category">,
+  settings: SavedTextSettings,
   files: ReadFiles,
 ): Promise<NextItemPrompts> {
   const { tokenizer, tokenizerConfig } = await readTokenizer(folder, files);
@@ -174,19 +190,53 @@ export async function savedTextPrompts(
   const prompts = new Prompts({ templates, tokenizer, special, tokenizerConfig, category });
   const { maxHistory, maxLength } = settings;
   const texts = new ItemTexts(dataset, sids, tokenizer);
-  const weights = taskWeights(settings.tasks), task = askedTask(weights);
-  const trained = Object.keys(weights).filter((name) => weights[name] > 0);
-  return textPrompts({ dataset, texts, maxHistory, prompts, maxLength, task, trained });
+  const trained = trainedTasks(taskWeights(settings.tasks));
+  const asked = askedAs(trained, templates, settings.task);
+  return textPrompts({ dataset, texts, maxHistory, prompts, maxLength, trained, ...asked });
 }
 
-// A model that only knows GPR's tokens of kind before each SID is asked with them.
-function askedTask(weights: Readonly<Record<string, number>>): string {
-  return weights.heterogeneous && !weights["next-item"] ? "heterogeneous" : "next-item";
+function trainedTasks(weights: Readonly<Record<string, number>>): string[] {
+  return Object.keys(weights).filter((name) => weights[name] > 0);
 }
 
-/** Templates of a file; ours without one. */
+/** Templates of a file, or the built-in ones of a name; ours without one. */
 async function readTemplates(path: string): Promise<Templates> {
-  return path === "" ? genrecTemplates : parseTemplates(await readText(path), path);
+  if (path === "" || path === genrecTemplates.name) return genrecTemplates;
+  return path === chatTemplates.name ? chatTemplates : parseTemplates(await readText(path), path);
+}
+
+/**
+ * Templates as a run keeps them. Where it learns rows of a file and not next-item itself, the next item is asked for in
+ * the words of those rows. A system text of theirs needs a place in the frame, which ours then has.
+ */
+function withRowWords(
+  templates: Templates,
+  trained: readonly string[],
+  rows: readonly SftTextRow[] | undefined,
+  sids: readonly (readonly string[])[],
+  { prompts }: SftConfig,
+): Templates {
+  const told = rows?.find(({ system }) => system !== "")?.system ??
+    [templates.system, ...Object.values(templates.tasks).map(({ system }) => system)].find((text) => text);
+  const { frame } = templates;
+  const isOurs = prompts === "" || prompts === genrecTemplates.name;
+  if (told !== undefined && !saysSystem(templates) && !isOurs) {
+    throw new UserError(
+      `Cannot word prompts as ${prompts} says: there is a system text ${
+        JSON.stringify(told.slice(0, 60))
+      }, for which its ` +
+        'frame has no place. Add `system: "{system}\\n"` to the frame, or {system} to one of its parts',
+    );
+  }
+  const framed = told === undefined || frame === "chat" || saysSystem(templates)
+    ? templates
+    : { ...templates, frame: { system: "{system}\n", ...frame } };
+  const [first, ...also] = rows === undefined || trained.includes("next-item")
+    ? []
+    : rowWordings(rows, sids.map((sid) => sid.join("")));
+  if (first === undefined) return framed;
+  const words = { ...first, ...(also.length > 0 && { also }) };
+  return { ...framed, tasks: { ...framed.tasks, "next-item": words } };
 }
 
 /** Weights by task from texts such as `sid-to-title=0.5`. Throws {@link UserError} for one that is no such text. */

@@ -2,11 +2,17 @@ import { fill, PROMPTS } from "./write_prompts.ts";
 import { sftRow } from "./rows.ts";
 import type { ResultFormat } from "../../result_files/format.ts";
 
-/** MIMIGenRec's results: rows of `sft/test.json` in our wording with predictions, and metrics to four decimals. */
+/**
+ * MIMIGenRec's results: rows of `sft/test.json` with predictions, as the model was asked (in our wording where
+ * it reads no words), and metrics to four decimals.
+ */
 export const mimigenrecResults: ResultFormat = {
   name: "mimigenrec",
-  row: ({ history, target, predictions }) => ({
-    ...sftRow({ ...PROMPTS.next, input: fill(PROMPTS.next.input, "history", history.join(", ")) }, target),
+  row: ({ history, target, predictions, asked }) => ({
+    ...sftRow(
+      asked ?? { ...PROMPTS.next, input: fill(PROMPTS.next.input, "history", history.join(", ")) },
+      target,
+    ),
     predict: predictions,
   }),
   summary({ hr, ndcg }, rows) {

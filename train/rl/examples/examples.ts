@@ -3,6 +3,7 @@ import { readPreferences } from "../../../data/preferences.ts";
 import type { RlExample, RlExamples } from "../../../data/packing/rl_examples.ts";
 import { readRlRows } from "../../../data/formats/mimigenrec/rl_rows.ts";
 import { UserError } from "../../../base/user_error.ts";
+import { withInstructions } from "../../../prompts/rows/row_wordings.ts";
 import { mixedOrder, rowsPerEpoch } from "../../../prompts/rows/mix.ts";
 import { type AlignmentSource, alignmentSource, type TaskReport } from "../../../prompts/rows/source.ts";
 import type { NextItemPrompts } from "../../../prompts/next_item.ts";
@@ -65,6 +66,7 @@ export async function rlExamples(
         "--rows, or choose other --tasks",
     );
   }
+  const rows = weights.rows ? await wordedRows(rowsPath, text) : undefined;
   const source = alignmentSource({
     ...text,
     maxLength: text.maxLength ?? Infinity,
@@ -72,13 +74,20 @@ export async function rlExamples(
     most: settings.titleHistories > 0
       ? { rows: { "titles-to-sid": settings.titleHistories }, seed: settings.seed }
       : undefined,
-    rows: weights.rows ? await readRlRows(rowsPath, text.texts.sids) : undefined,
+    rows,
     preferences: settings.preferences
       ? await readPreferences(settings.preferences, run.dataset.items.length)
       : undefined,
     onProgress,
   });
   return { examples: textExamples(run, text, source, settings), report: [...source.report] };
+}
+
+/** Rows of a file, in the words of the rows that the model learned where it asks for the same. */
+async function wordedRows(path: string, { prompts, texts: { sids } }: TextPromptsOptions) {
+  const rows = await readRlRows(path, sids);
+  const { "next-item": words } = prompts.templates.tasks;
+  return words?.rows === undefined ? rows : withInstructions(rows, [words, ...words.also ?? []], sids);
 }
 
 function textExamples(

@@ -1,0 +1,57 @@
+import { UserError } from "../base/user_error.ts";
+import type { Dataset, Sample, Split } from "../data/dataset.ts";
+import type { AlignmentTask } from "./tasks/task.ts";
+import { ALIGNMENT_TASKS, alignmentTask } from "./tasks/by_name.ts";
+import type { Templates } from "./template.ts";
+
+/** As which task a model is asked. */
+export interface Asked {
+  /** Name of a task that is answered with a SID alone. */
+  task: string;
+  /** Set where the model learned no prompt in the words of the task: what it then says means little. */
+  unseen?: true;
+}
+
+const NEXT_ITEM = "next-item";
+
+/**
+ * As which task a model that learned `trained` is asked: the next item where it learned that, be it in the words of the
+ * rows of a file, else the first of its tasks that asks for the next item in another way, such as by titles. A model
+ * that learned none of them is asked for the next item in words that it has not seen. Nothing known of its training
+ * (no names) says nothing against a task.
+ * @throws {UserError} for a `wanted` task that has other answers, or that the model did not learn.
+ */
+export function askedAs(trained: readonly string[], templates: Templates, wanted = ""): Asked {
+  const words = templates.tasks[NEXT_ITEM];
+  const isRows = trained.includes("rows") && words?.rows !== undefined;
+  const seen = (task: string) =>
+    trained.length === 0 || trained.includes(task) || task === NEXT_ITEM && isRows;
+  if (wanted === "") {
+    const others = ALIGNMENT_TASKS.filter(({ nextItem }) => nextItem !== undefined).map(({ name }) => name);
+    const task = [NEXT_ITEM, ...others].find(seen);
+    return task === undefined ? { task: NEXT_ITEM, unseen: true } : { task };
+  }
+  const task = wanted === "rows" && isRows ? NEXT_ITEM : alignmentTask(wanted).name;
+  if (isRanked(task) && seen(task)) return { task };
+  const possible = ALIGNMENT_TASKS.map(({ name }) => name).filter((name) => isRanked(name) && seen(name));
+  throw new UserError(
+    `Cannot ask for task ${wanted}: ${
+      !isRanked(task)
+        ? "its answers are not SIDs alone"
+        : `the model learned ${trained.join(", ")}, and has not seen its words`
+    }. ${possible.length === 0 ? "Leave it out" : `Expected ${possible.join(", ")}`}`,
+  );
+}
+
+/** Questions of a task: the samples of a split, or for a task about one item the items that it can be asked about. */
+export function askedSamples({ oneItem }: AlignmentTask, dataset: Dataset, split: Split): Sample[] {
+  if (oneItem === undefined) return dataset.samples[split];
+  return dataset.items.flatMap((item, number) =>
+    oneItem.knows(item, number) ? { user: `item ${number}`, history: [number], target: number } : []
+  );
+}
+
+function isRanked(name: string): boolean {
+  const { nextItem, oneItem } = alignmentTask(name);
+  return (nextItem ?? oneItem) !== undefined;
+}

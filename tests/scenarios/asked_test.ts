@@ -1,0 +1,212 @@
+// A run is asked in the words that it was trained in: by validation, reinforcement, evaluation and recommendation.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { task as evaluate } from "../../tasks/evaluate.ts";
+import { task as rl } from "../../tasks/rl.ts";
+import { rlExamples } from "../../train/rl/examples/examples.ts";
+import { RlExampleSchema } from "../../train/rl/examples/settings.ts";
+import { openSidRun } from "../../train/runs/open_run.ts";
+import { saveModel } from "../golden/decoder/saved_models.ts";
+import { withFiles } from "../data/formats/minionerec/fixture.ts";
+import { collector, train } from "./text_shop.ts";
+
+const ITEMS = 40;
+const SYSTEM = "Shop.", INSTRUCTION = "What next?";
+const sid = (item: number) => `<a_${item % 8}><b_${Math.floor(item / 8)}>`;
+const next = (item: number) => (item + 1) % ITEMS;
+
+/** Histories of items that each follow from the one before, by the item asked for. */
+function histories(length: number): { history: number[]; target: number }[] {
+  return Array.from({ length: ITEMS }, (_, first) => {
+    const items = [first];
+    while (items.length <= length) items.push(next(items.at(-1)!));
+    return { history: items.slice(0, -1), target: items.at(-1)! };
+  });
+}
+
+const input = (history: readonly number[]) => `Took ${history.map(sid).join(", ")} so far.`;
+
+/** A directory as MIMIGenRec writes it; its test rows are worded otherwise, as there. */
+function mimigenrecFiles(): Record<string, string> {
+  const rows = (samples: ReturnType<typeof histories>, words = input) =>
+    samples.map(({ history, target }) => ({
+      system: SYSTEM,
+      instruction: INSTRUCTION,
+      input: words(history),
+      output: sid(target),
+    }));
+  const rlRows = histories(2).map(({ history, target }, index) => ({
+    data_source: "shop",
+    prompt: [{ role: "system", content: SYSTEM }, { role: "user", content: input(history) }],
+    ability: "seq_rec",
+    reward_model: { style: "rule", ground_truth: sid(target) },
+    extra_info: { split: "train", index, task: "task1_sid_sft" },
+  }));
+  const items = Array.from({ length: ITEMS }, (_, item) => item);
+  const tokens = (item: number) => sid(item).match(/<.*?>/g)!;
+  const files = {
+    "id2sid.json": Object.fromEntries(items.map((item) => [item, tokens(item)])),
+    "new_tokens.json": [...new Set(items.flatMap(tokens))].sort(),
+    "item.json": Object.fromEntries(items.map((item) => [item, { title: `T${item}`, description: "" }])),
+    "sft/train.json": rows([...histories(1), ...histories(2)]),
+    "sft/valid.json": rows(histories(2).slice(0, 20)),
+    "sft/test.json": rows(histories(2).slice(20), (history) => `Next after ${history.map(sid).join(", ")}`),
+    "rl/train.json": rlRows,
+  };
+  return Object.fromEntries(
+    Object.entries(files).map(([name, value]) => [`data/${name}`, JSON.stringify(value)]),
+  );
+}
+
+const CHAT =
+  "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}" +
+  "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+
+const SETTINGS = {
+  hiddenSize: 32,
+  intermediateSize: 64,
+  numHiddenLayers: 1,
+  numAttentionHeads: 2,
+  numKeyValueHeads: 2,
+  tokensPerBatch: 2048,
+  maxSteps: 150,
+  numTrainEpochs: 200,
+  learningRate: 0.01,
+  labelSmoothing: 0,
+  dropout: 0,
+  evalSteps: 150,
+  evalSamples: 20,
+  evalBeams: 10,
+};
+
+/** Runs `use` in a folder with the data and a run that was trained on `tasks`. */
+async function withRows(
+  tasks: string[],
+  settings: Record<string, unknown>,
+  use: (dir: string, trained: Awaited<ReturnType<typeof train>>) => Promise<void>,
+): Promise<void> {
+  await withFiles(mimigenrecFiles(), async (dir) => {
+    await Deno.mkdir(join(dir, "model"));
+    for (const { name, bytes } of await saveModel("qwen2")) {
+      await Deno.writeFile(join(dir, "model", name), bytes);
+    }
+    const tokenizer = join(dir, "model"), path = join(tokenizer, "tokenizer_config.json");
+    const config = JSON.parse(await Deno.readTextFile(path));
+    await Deno.writeTextFile(path, JSON.stringify({ ...config, chat_template: CHAT }));
+    await use(dir, await train(dir, { tokenizer, tasks, ...SETTINGS, ...settings }));
+  });
+}
+
+async function evaluated(dir: string, flags: Record<string, unknown> = {}) {
+  const out = join(dir, "eval"), { io, lines } = collector();
+  await evaluate.run(
+    evaluate.config.parse({ run: join(dir, "run"), out, beams: 10, ks: [1, 10], ...flags }),
+    io,
+  );
+  return { ...JSON.parse(await Deno.readTextFile(join(out, "metrics.json"))), lines };
+}
+
+/** What the run in a folder reads before it writes the item after `history`. */
+async function asked(run: string, history: number[], task = ""): Promise<string> {
+  const { prompts } = await openSidRun(run, { task });
+  return prompts.text!.prompts.tokenizer.decode(prompts.prompt(history), true);
+}
+
+const SHORT = { maxSteps: 2, evalSteps: 2, evalSamples: 2 };
+
+Deno.test("a run on titles alone is asked by titles, and for what it did not learn not at all", async () => {
+  await withRows(["titles-to-sid", "title-to-sid"], SHORT, async (dir, { lines }) => {
+    const run = join(dir, "run");
+    assert.match(lines.join("\n"), /Note: validation and evaluation ask for the next item as titles-to-sid/);
+    assert.equal(await asked(run, [3, 4]), "Next item after titles\nT3\nT4\n");
+    assert.equal(await asked(run, [3, 4], "title-to-sid"), "Item titled\nT4\n");
+
+    const own = await evaluated(dir, { format: "minionerec" });
+    assert.deepEqual([own.task, own.users], ["titles-to-sid", 20]);
+    const [result] = JSON.parse(await Deno.readTextFile(join(dir, "eval/minionerec/final_result.json")));
+    assert.equal(result.input, "Next item after titles\nT20\nT21\n");
+
+    // Titles are those of the catalogue, whatever the split.
+    const items = await evaluated(dir, { task: "title-to-sid" });
+    assert.deepEqual([items.task, items.users], ["title-to-sid", ITEMS]);
+    const message = /task next-item: the model learned titles-to-sid, title-to-sid, .*Expected title/;
+    await assert.rejects(() => asked(run, [3], "next-item"), { name: "UserError", message });
+    await assert.rejects(() => asked(run, [3], "sid-to-title"), /its answers are not SIDs alone/);
+  });
+});
+
+Deno.test("rows in the chat template of a model are asked there, and a mix that asks for no item says so", async () => {
+  await withRows(["rows"], { ...SHORT, prompts: "chat", maxLength: 200 }, async (dir) => {
+    const [row] = histories(2);
+    assert.equal(
+      await asked(join(dir, "run"), row.history),
+      `<|im_start|>system\n${SYSTEM}<|im_end|>\n<|im_start|>user\n${INSTRUCTION}\n${
+        input(row.history)
+      }<|im_end|>\n` +
+        "<|im_start|>assistant\n",
+    );
+  });
+  await withRows(["sid-to-title"], SHORT, async (_dir, { lines }) => {
+    assert.match(lines.join("\n"), /Warning: .* which sid-to-title do not teach.*Add next-item to --tasks/);
+  });
+});
+
+Deno.test("a run on rows of a file is asked in their words everywhere, and knows far more in them than in others", async () => {
+  await withRows(["rows"], {}, async (dir, { metrics, lines }) => {
+    const run = join(dir, "run");
+    assert.match(lines.join("\n"), /in the words of 80 rows: "What next\? Took \{history\} so far\."/);
+    const [row] = histories(2);
+    const words = `${SYSTEM}\n${INSTRUCTION}\n${input(row.history)}\n`;
+    assert.equal(await asked(run, row.history), words);
+
+    const own = await evaluated(dir, { format: "mimigenrec" });
+    assert.equal(own.task, "next-item");
+    assert.deepEqual([own.hr[1] > 0.7, own.hr[10]], [true, 1], JSON.stringify(own.hr));
+    const [{ valid }] = metrics.filter(({ valid }) => valid);
+    assert.ok(valid.hr10 === 1 && valid.ndcg10 > 0.85, JSON.stringify(valid));
+
+    // Result files say what was asked: for test too the words of training, not those of its file.
+    const [result] = JSON.parse(await Deno.readTextFile(join(dir, "eval/mimigenrec/final_result.json")));
+    const { history, target } = histories(2)[20];
+    const { predict, ...question } = result;
+    assert.deepEqual(question, {
+      system: SYSTEM,
+      instruction: INSTRUCTION,
+      input: input(history),
+      output: sid(target),
+    });
+    assert.equal(predict.length, 10);
+
+    // Reinforcement measures itself in the same words, and its rows get the instruction of those of training.
+    const out = join(dir, "rl"), { io } = collector();
+    const small = { maxSteps: 1, evalSteps: 1, evalSamples: 20, numGenerations: 4, promptsPerStep: 4 };
+    await rl.run(rl.config.parse({ run, out, ...small }), io);
+    const { before } = JSON.parse(await Deno.readTextFile(join(out, "verdict.json")));
+    assert.ok(Math.abs(before - valid.ndcg10) < 0.02, `${before}`);
+    assert.equal(await asked(out, row.history), words);
+    const { examples, report } = await rlExamples(await openSidRun(run), RlExampleSchema.parse({}));
+    assert.deepEqual(report.map(({ name, rows }) => [name, rows]), [["rows", ITEMS]]);
+    assert.ok(
+      Array.from({ length: ITEMS }, (_, i) => examples.make(i).prompt.join()).includes(
+        (await openSidRun(run)).prompts.prompt(row.history).join(),
+      ),
+    );
+
+    const kept = JSON.parse(await Deno.readTextFile(join(run, "prompts.json")));
+    // As a run of before kept it.
+    const { "next-item": _, ...tasks } = kept.tasks;
+    await Deno.writeTextFile(
+      join(run, "prompts.json"),
+      JSON.stringify({
+        ...kept,
+        tasks: {
+          ...tasks,
+          "next-item": { instruction: "Next item", input: "{history}", output: "{sid}", join: "" },
+        },
+      }),
+    );
+    const others = await evaluated(dir);
+    assert.ok(others.hr[1] < 0.4 && others.ndcg[10] < own.ndcg[10] - 0.3, JSON.stringify(others.hr));
+    assert.match(others.lines.join("\n"), /Warning: .* learned rows and is asked for next-item .* not seen/);
+  });
+});
