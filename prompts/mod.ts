@@ -5,7 +5,7 @@
 
 export { genrecTemplates } from "./built_in.ts";
 export type { NextItemPrompts } from "./next_item.ts";
-export { Prompts, type PromptsOptions } from "./prompts.ts";
+export { type AskedTexts, Prompts, type PromptsOptions } from "./prompts.ts";
 export { ItemTexts } from "./rows/item_texts.ts";
 export type { TaskRange } from "./rows/mix.ts";
 export {
@@ -21,7 +21,15 @@ export {
 export type { TaskPlanOptions } from "./rows/task_plan.ts";
 export { sidPrompts } from "./sids.ts";
 export { ALIGNMENT_TASKS, alignmentTask } from "./tasks/by_name.ts";
-export type { AlignmentTask, Example, Examples, NextItemTask, Slots, TaskInput } from "./tasks/task.ts";
+export type {
+  AlignmentTask,
+  Example,
+  Examples,
+  NextItemTask,
+  OneItemTask,
+  Slots,
+  TaskInput,
+} from "./tasks/task.ts";
 export {
   type CompleteTemplates,
   type FrameTemplate,
