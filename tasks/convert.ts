@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { datasetWriter, WRITERS } from "../data/convert/by_name.ts";
+import { count, seed } from "../base/fields.ts";
+import { chooseSamples } from "../data/convert/choose_samples.ts";
 import { notHeld } from "../data/convert/fields.ts";
 import { replaceSids } from "../data/convert/replace_sids.ts";
 import { writeFolder } from "../data/convert/write_folder.ts";
@@ -24,6 +26,14 @@ const config = z.strictObject({
   tokenOrder: z.enum(TOKEN_ORDERS).default("text").describe(
     "order of new_tokens.json: text as released checkpoints have it, or number",
   ),
+  keepLongestOnly: z.boolean().default(false).describe(
+    "keep of each user's train samples only the one with the longest history",
+  ),
+  maxTrainSamples: count(0).default(0).describe("most train samples, drawn by the seed; 0: all"),
+  maxValidSamples: count(0).default(0).describe("most valid samples, drawn by the seed; 0: all"),
+  maxTestSamples: count(0).default(0).describe("most test samples, drawn by the seed; 0: all"),
+  shuffle: z.boolean().default(false).describe("put train samples in an order drawn by the seed"),
+  seed,
 });
 
 export const task: Task<typeof config> = {
@@ -31,6 +41,7 @@ export const task: Task<typeof config> = {
   summary: "write a dataset in another format",
   examples: [
     "convert --from minionerec/ --to genrec --out data/industrial",
+    "convert --from minionerec/ --to genrec --keep-longest-only --max-valid-samples 1000 --out data/small",
     "convert --from data/industrial --to mimigenrec --sids sids/index.json --out industrial-mimigenrec",
   ],
   config,
@@ -40,7 +51,13 @@ export const task: Task<typeof config> = {
     const writer = datasetWriter(to);
     const format = await findFormat(from);
     const read = await format.read(from);
-    const { corpus, dropped } = await withSids(read, sids, codeOffset);
+    const chosen = chooseSamples(read, {
+      keepLongestOnly: flags.keepLongestOnly,
+      most: { train: flags.maxTrainSamples, valid: flags.maxValidSamples, test: flags.maxTestSamples },
+      shuffle: flags.shuffle,
+      seed: flags.seed,
+    });
+    const { corpus, dropped } = await withSids(chosen, sids, codeOffset);
     const notCarried = [
       ...notHeld(corpus, writer.holds, to),
       ...dropped.map((path) => `${path}, which names the SIDs before`),

@@ -5,13 +5,13 @@ import { splits } from "../data/dataset.ts";
 import { loadCorpus } from "../data/formats/load.ts";
 import { UserError } from "../base/user_error.ts";
 import { checkedEtegrec, EtegrecSchema } from "../train/etegrec/config.ts";
-import { tokenizerFolder } from "../train/etegrec/item_tokenizer.ts";
 import { reportTo } from "../train/run/fields.ts";
 import { RunDirectory } from "../train/run/directory.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { type EtegrecReport, reportStages } from "./_train/etegrec_report.ts";
 import { EtegrecRlFlags, reinforce } from "./_train/etegrec_rl.ts";
 import { betterStage, EtegrecStages, keptCheckpoint } from "./_train/etegrec_stages.ts";
+import { tokenizerWeights } from "./_train/named_tokenizer.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { runManifest } from "../train/run/inputs.ts";
 import { INPUTS, loadItemVectors } from "./_train/item_vectors.ts";
@@ -33,7 +33,9 @@ const config = z.strictObject({
   resume: z.boolean().default(false).describe(
     "continue in --out from the latest checkpoint; its settings are --config OUT/config.json",
   ),
-  tokenizer: z.string().default("").describe("tokenizer stage of another run, in place of pretraining one"),
+  tokenizer: z.string().default("").describe(
+    "tokenizer stage of another run, or folder of `genrec sid --method rqvae`, in place of pretraining one",
+  ),
   evaluate: z.array(z.enum(splits)).default(["valid", "test"]).describe(
     "splits to rank at the end with the best checkpoint of each stage",
   ),
@@ -86,7 +88,7 @@ export async function runEtegrec(flags: Flags, io: TaskIO): Promise<EtegrecRepor
   const sources = [
     ...dataset.files,
     ...files,
-    ...tokenizer ? [`${await tokenizerFolder(tokenizer)}/rqvae.safetensors`] : [],
+    ...tokenizer ? [await tokenizerWeights(tokenizer)] : [],
   ];
   const manifest = await runManifest(device, dataset.name, sources, { task: "etegrec", seed: settings.seed });
   const stages = new EtegrecStages({

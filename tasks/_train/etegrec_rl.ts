@@ -1,28 +1,42 @@
 import { join } from "node:path";
-import type { z } from "zod";
+import { z } from "zod";
 import { count, grouped } from "../../base/fields.ts";
 import { loadRlState } from "../../train/rl/state.ts";
+import { rlExampleFields } from "../../train/rl/examples/settings.ts";
 import { isFile } from "../../base/files/write_atomic.ts";
 import { RunDirectory } from "../../train/run/directory.ts";
+import { loraFields, maxSteps } from "../../train/run/fields.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import type { DeviceChoice } from "../_cli/open_device.ts";
-import { RlFlags } from "./rl_settings.ts";
+import { RewardFlags, RlFlags } from "./rl_settings.ts";
 import type { StageOutcome } from "./etegrec_stages.ts";
 import { rl, task as rlTask } from "../rl.ts";
 
-const { reward, loss, numGenerations, promptsPerStep, learningRate } = RlFlags.shape;
+/** Settings of `genrec rl` that the stages before decide, or that language models alone have. */
+const LEFT_OUT = new Set([
+  ...Object.keys({ ...rlExampleFields, ...loraFields, maxSteps }),
+  ...["seed", "evalSamples", "evalBeams", "gradientCheckpointing", "reportTo", "embeddings"],
+]);
 
-/** Settings of the last stage: those of `genrec rl` that matter most. */
-export const EtegrecRlFlags = grouped("Reinforcement learning at the end", {
-  rlSteps: count(0).default(0).describe("steps of GRPO on the best stage before it, by draws; 0: none"),
-  rlReward: reward,
-  rlLoss: loss,
-  rlNumGenerations: numGenerations,
-  rlPromptsPerStep: promptsPerStep,
-  rlLearningRate: learningRate,
-});
+/** Those of the last stage, by its flags: `rlBeta` is `beta` of `genrec rl`. */
+const KEYS = new Map(
+  ["targets", ...Object.keys({ ...RlFlags.shape, ...RewardFlags }).filter((key) => !LEFT_OUT.has(key))]
+    .map((key) => [`rl${key[0].toUpperCase()}${key.slice(1)}`, key]),
+);
+
+const fields: Record<string, z.ZodType> = { ...RlFlags.shape, ...RewardFlags };
+
+/** Settings of the last stage: those of `genrec rl`, each with `rl` before its name. */
+export const EtegrecRlFlags: Record<string, z.ZodType> & { rlSteps: z.ZodDefault<z.ZodInt> } = grouped(
+  "Reinforcement learning at the end",
+  {
+    rlSteps: count(0).default(0).describe("steps of GRPO on the best stage before it; 0: none"),
+    ...Object.fromEntries([...KEYS].map(([flag, key]) => [flag, fields[key]])),
+    rlRollout: RlFlags.shape.rollout.unwrap().default("sample").describe(fields.rollout.description!),
+  },
+);
 /** {@link EtegrecRlFlags} with all values. */
-export type EtegrecRlSettings = z.output<z.ZodObject<typeof EtegrecRlFlags>>;
+export type EtegrecRlSettings = Record<string, unknown> & { rlSteps: number };
 
 /** What the last stage goes on from. */
 export interface EtegrecRlInput {
@@ -54,12 +68,7 @@ export async function reinforce(
     resume,
     ...device,
     embeddings,
-    rollout: "sample",
-    reward: settings.rlReward,
-    loss: settings.rlLoss,
-    numGenerations: settings.rlNumGenerations,
-    promptsPerStep: settings.rlPromptsPerStep,
-    learningRate: settings.rlLearningRate,
+    ...Object.fromEntries([...KEYS].map(([flag, key]) => [key, settings[flag]])),
     maxSteps: settings.rlSteps,
     ...shared,
   };

@@ -16,12 +16,12 @@ import {
   readItemTokenizer,
   type StoredItemTokenizer,
   tokenizerFiles,
-  tokenizerFolder,
 } from "../../train/etegrec/item_tokenizer.ts";
 import { pretrainingConfig } from "../../train/etegrec/item_tokenizer_config.ts";
 import { encoderDecoderConfig, type PairTrainingConfig } from "../../train/encoder_decoder/pair_config.ts";
 import { trainPairs } from "../../train/encoder_decoder/pair_training.ts";
 import { retrievalFiles } from "../../train/encoder_decoder/retrieval.ts";
+import { readNamedTokenizer } from "./named_tokenizer.ts";
 import { isFile } from "../../base/files/write_atomic.ts";
 import { RunDirectory } from "../../train/run/directory.ts";
 import type { TaskIO } from "../_cli/cli.ts";
@@ -152,7 +152,7 @@ export class EtegrecStages {
   async #loadTokenizer(): Promise<StoredItemTokenizer> {
     const { vectors, settings } = this.#input;
     const path = this.#tokenizerPath;
-    const stored = await readItemTokenizer(await tokenizerFolder(path));
+    const stored = await readNamedTokenizer(path, vectors);
     checkTokenizer(stored, path, {
       width: vectors.dim,
       levels: settings.tokenizerLevels,
@@ -222,7 +222,7 @@ export class EtegrecStages {
     ) => Promise<BaselineResult>,
   ): Promise<BaselineResult> {
     const { device, dataset, manifest, out, from, reportTo, io } = this.#input;
-    const run = new RunDirectory(join(out, name));
+    const run = new RunDirectory(join(out, name), this.#input.settings);
     const resume = await isFile(`${run.path}/config.json`);
     io.log(`Stage ${name}${resume ? ", continued" : ""}`);
     const config = { stage: name, ...from, ...settings };

@@ -19,6 +19,12 @@ Deno.test("convert writes any dataset in another format and says what is not car
       sids: "",
       codeOffset: 0,
       tokenOrder: "text",
+      keepLongestOnly: false,
+      maxTrainSamples: 0,
+      maxValidSamples: 0,
+      maxTestSamples: 0,
+      shuffle: false,
+      seed: 42,
     });
     assert.deepEqual(Object.keys(inputs).length, 6);
     assert.match(inputs["data/item.json"], /^[0-9a-f]{64}$/);

@@ -97,3 +97,48 @@ Deno.test("genrec etegrec trains all stages on ETEGRec's own files and reports o
     }
   });
 });
+
+Deno.test("etegrec --tokenizer takes a folder of genrec sid, and refuses one without an autoencoder or of other vectors", async () => {
+  await withToys(async (dir) => {
+    const rows = ["--data", "toys", "--embeddings", "collab.npy", "--levels", "2", "--codebook-size", "3"];
+    const vae = ["--latent-dim", "4", "--layers", "4", "--epochs", "2", "--no-unit-length"];
+    const sid = async (out: string, ...flags: string[]) => {
+      const { code, stderr } = await genrec(dir, ["sid", ...rows, "--out", out, ...flags]);
+      assert.equal(code, 0, stderr);
+    };
+    await sid("vae", "--method", "rqvae", ...vae);
+    await sid("kmeans", "--method", "rqkmeans");
+    const etegrec = (out: string, tokenizer: string, ...flags: string[]) =>
+      genrec(dir, [
+        ...["etegrec", "--data", "toys", "--out", out, "--tokenizer", tokenizer, ...TINY_FLAGS],
+        ...[
+          "--finetune-epochs",
+          "0",
+          "--beams",
+          "10",
+          "--evaluate",
+          "test",
+          "--save-total-limit",
+          "0",
+          ...flags,
+        ],
+      ]);
+    const made = await etegrec("run", "vae", "--collab", "vae/items.npy", "--num-train-epochs", "4");
+    assert.equal(made.code, 0, made.stderr);
+    assert.ok(!/Stage tokenizer/.test(made.stdout));
+    const checkpoints = filesIn(join(dir, "run/joint/checkpoints"))!.filter((name) =>
+      /^step-\d+\/$/.test(name)
+    );
+    assert.equal(checkpoints.length, 4, checkpoints.join(" "));
+    for (
+      const [tokenizer, vectors, message] of [
+        ["kmeans", "collab.npy", /are of method rqkmeans, .* expected rqvae, rqvae-v2, letter/],
+        ["vae", "text.npy", /4 vectors of 2 numbers are given, its SIDs were made of 4 of 4/],
+      ] as const
+    ) {
+      const { code, stderr } = await etegrec("no", tokenizer, "--collab", vectors);
+      assert.equal(code, 1, stderr);
+      assert.match(stderr, message);
+    }
+  });
+});

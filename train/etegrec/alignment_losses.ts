@@ -7,6 +7,7 @@ import { symmetricKl, symmetricKlBackward } from "../../kernels/quantizer/symmet
 import { Tape } from "../../kernels/tape.ts";
 import { expectShape, type Flat, groupsOf, type Matrix } from "../../kernels/gpu/tensor.ts";
 import { EXCLUDED, InfoNce, unitGain, unitRows } from "../../models/losses/contrastive.ts";
+import type { AlignmentWeights } from "./config.ts";
 import type { Parameters } from "../../models/parameters/parameters.ts";
 import { type QuantizedLatents, ResidualQuantizer } from "../../models/quantizer/residual.ts";
 
@@ -20,10 +21,6 @@ export interface AlignmentLossesConfig {
   latentWidth: number;
   /** Numbers of an item's vector, W. */
   itemWidth: number;
-  /** Weight μ of sequence-item alignment, above 0. */
-  siaWeight: number;
-  /** Weight λ of preference-semantic alignment, above 0. */
-  psaWeight: number;
   /** Temperature of preference-semantic alignment; the released code has 0.07. */
   temperature: number;
   /**
@@ -116,18 +113,18 @@ export class AlignmentLosses {
 
   /**
    * Uploads which rows count, from the target items of the batch, at most N; rows after them are padding. Before the
-   * work of a step is recorded. Returns |U|, how many count.
+   * work of a step is recorded; `sia` and `psa` are μ and λ of the step. Returns |U|, how many count.
    */
-  setTargets(targets: ArrayLike<number>): number {
-    const { rows, codebookSizes, itemWidth, siaWeight, psaWeight } = this.#config;
+  setTargets(targets: ArrayLike<number>, { sia, psa }: AlignmentWeights): number {
+    const { rows, codebookSizes, itemWidth } = this.#config;
     const counts = firstOccurrences(targets, rows);
     const distinct = counts.filter((first) => first).length;
     const write = (flat: Flat, weight: number) =>
       this.#device.write(flat, Float32Array.from(counts, (first) => first ? weight / distinct : 0));
     write(this.rowWeights, 1);
     write(this.itemWeights, 1 / itemWidth);
-    write(this.#weights.sia, siaWeight / codebookSizes.length);
-    write(this.#weights.psa, psaWeight);
+    write(this.#weights.sia, sia / codebookSizes.length);
+    write(this.#weights.psa, psa);
     this.#device.write(this.#keyBias, Float32Array.from(counts, (first) => first ? 0 : EXCLUDED));
     return distinct;
   }

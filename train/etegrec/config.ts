@@ -2,6 +2,7 @@ import { z } from "zod";
 import { count, grouped, positive, weight } from "../../base/fields.ts";
 import { UserError } from "../../base/user_error.ts";
 import { encoderDecoderFields, pairTrainingFields } from "../encoder_decoder/pair_config.ts";
+import { checkpointFields } from "../run/fields.ts";
 import { tokenizerFields } from "./item_tokenizer_config.ts";
 
 /** How items with equal codes get SIDs of their own in a {@link EtegrecConfig}. */
@@ -29,8 +30,18 @@ export const EtegrecSchema = z.strictObject({
     warmEpochs: count(0).default(4).describe("first epochs without the alignment losses"),
     evalEpochs: count().default(2).describe("epochs between validations: a divisor or multiple of --cycle"),
     tokenizerLearningRate: positive.default(1e-4).describe("peak learning rate of the tokenizer"),
-    siaWeight: weight.default(3e-4).describe("weight of sequence-item alignment, the paper's mu"),
-    psaWeight: weight.default(1e-4).describe("weight of preference-semantic alignment, the paper's lambda"),
+    siaWeight: weight.default(1e-4).describe(
+      "weight of sequence-item alignment, the paper's mu, in epochs of the recommender",
+    ),
+    psaWeight: weight.default(3e-4).describe(
+      "weight of preference-semantic alignment, the paper's lambda, in epochs of the recommender",
+    ),
+    tokenizerSiaWeight: weight.optional().describe(
+      "the former in epochs of the tokenizer (default: --sia-weight);",
+    ),
+    tokenizerPsaWeight: weight.optional().describe(
+      "the latter in epochs of the tokenizer (default: --psa-weight);",
+    ),
     siaSign: z.enum(SIA_SIGNS).default("near").describe(
       "codes that sequence-item alignment weighs most: near ones as the paper says, or far ones as its code does;",
     ),
@@ -47,6 +58,9 @@ export const EtegrecSchema = z.strictObject({
     ),
     finetuneEpochs: count(0).default(10).describe("epochs after joint training, on SIDs that stay; 0: none"),
     finetuneLearningRate: positive.default(5e-4).describe("peak learning rate of these"),
+    saveTotalLimit: checkpointFields.saveTotalLimit.describe(
+      "checkpoints that each stage keeps, its best among them; 0: all",
+    ),
   }),
 });
 
@@ -73,6 +87,27 @@ export function checkedEtegrec(config: EtegrecConfig): EtegrecConfig {
     );
   }
   return config;
+}
+
+/** Weights of the alignment losses. */
+export interface AlignmentWeights {
+  /** Of sequence-item alignment, the paper's mu. */
+  sia: number;
+  /** Of preference-semantic alignment, the paper's lambda. */
+  psa: number;
+}
+
+/** Weights of the alignment losses in epochs of the one or the other. */
+export function alignmentWeights(
+  { siaWeight, psaWeight, tokenizerSiaWeight = siaWeight, tokenizerPsaWeight = psaWeight }: Pick<
+    EtegrecConfig,
+    "siaWeight" | "psaWeight" | "tokenizerSiaWeight" | "tokenizerPsaWeight"
+  >,
+  phase: "tokenizer" | "recommender",
+): AlignmentWeights {
+  return phase === "tokenizer"
+    ? { sia: tokenizerSiaWeight, psa: tokenizerPsaWeight }
+    : { sia: siaWeight, psa: psaWeight };
 }
 
 /** Whether an epoch (from 0) trains the tokenizer. */

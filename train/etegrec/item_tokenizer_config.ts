@@ -18,6 +18,16 @@ export const tokenizerFields = {
   tokenizerResidualGradients: quantizerFields.residualGradients,
   tokenizerReconstructionLoss: quantizerFields.reconstructionLoss,
   tokenizerKeep: quantizerFields.keep,
+  tokenizerWarmupEpochs: quantizerFields.warmupEpochs,
+  tokenizerWeightDecay: quantizerFields.weightDecay,
+  tokenizerDropout: quantizerFields.dropout,
+  tokenizerQuantLossWeight: quantizerFields.quantLossWeight,
+  tokenizerSinkhornEpsilons: quantizerFields.sinkhornEpsilons,
+  tokenizerSinkhornIterations: quantizerFields.sinkhornIterations,
+  tokenizerCodebookStart: quantizerFields.codebookStart,
+  tokenizerStartIterations: quantizerFields.startIterations,
+  tokenizerResetDeadCodes: quantizerFields.resetDeadCodes,
+  tokenizerPatience: quantizerFields.patience,
 };
 /** {@link tokenizerFields} with all values. */
 export type TokenizerSettings = z.output<z.ZodObject<typeof tokenizerFields>>;
@@ -38,6 +48,16 @@ export function pretrainingConfig(settings: TokenizerSettings, seed: number): Rq
     residualGradients: settings.tokenizerResidualGradients,
     reconstructionLoss: settings.tokenizerReconstructionLoss,
     keep: settings.tokenizerKeep,
+    warmupEpochs: settings.tokenizerWarmupEpochs,
+    weightDecay: settings.tokenizerWeightDecay,
+    dropout: settings.tokenizerDropout,
+    quantLossWeight: settings.tokenizerQuantLossWeight,
+    sinkhornEpsilons: settings.tokenizerSinkhornEpsilons,
+    sinkhornIterations: settings.tokenizerSinkhornIterations,
+    codebookStart: settings.tokenizerCodebookStart,
+    startIterations: settings.tokenizerStartIterations,
+    resetDeadCodes: settings.tokenizerResetDeadCodes,
+    patience: settings.tokenizerPatience,
     seed,
   });
 }

@@ -24,7 +24,7 @@ import {
 } from "../encoder_decoder/pair_training.ts";
 import { round } from "../../base/round.ts";
 import { changedItems, type CodeTable, codeTable, type Conflicts, tokenStrings } from "./code_table.ts";
-import { type EtegrecConfig, trainsTokenizer } from "./config.ts";
+import { alignmentWeights, type EtegrecConfig, trainsTokenizer } from "./config.ts";
 import { adapterSpecs, JointStep } from "./joint_step.ts";
 import { ItemTokenizer, type StoredItemTokenizer } from "./item_tokenizer.ts";
 
@@ -191,8 +191,10 @@ class JointTraining implements EpochTraining {
   }
 
   step(_: number, { epoch, i }: EpochPlace, learningRate: number): void {
-    const { warmEpochs, siaWeight, psaWeight } = this.#config;
     const { tokens } = this.#table;
+    const phase = this.#schedules.phaseOf(epoch);
+    const weights = alignmentWeights(this.#config, phase);
+    const aligned = epoch >= this.#config.warmEpochs && (weights.sia > 0 || weights.psa > 0);
     if (i === 0) this.#step.resize(encoderRows(this.#data, tokens, epoch));
     const batch = {
       step: this.#schedules.stepOf(epoch, i),
@@ -200,9 +202,9 @@ class JointTraining implements EpochTraining {
       itemTokens: tokens.itemTokens,
       trie: this.#trie,
       learningRate,
-      aligned: epoch >= warmEpochs && (siaWeight > 0 || psaWeight > 0),
+      weights: aligned ? weights : undefined,
     };
-    if (this.#schedules.phaseOf(epoch) === "tokenizer") {
+    if (phase === "tokenizer") {
       this.#step.trainTokenizer(batch, this.#logs.tokenizer);
     } else this.#step.trainRecommender(batch, this.#logs.recommender);
   }

@@ -16,7 +16,7 @@ import { pickRows } from "../../sid/embeddings.ts";
 import type { TermLog } from "../../sid/quantizer/term_log.ts";
 import { type ItemGroup, pairGroups } from "../encoder_decoder/pair_data.ts";
 import { PairStep } from "../encoder_decoder/pair_step.ts";
-import type { EtegrecConfig } from "./config.ts";
+import type { AlignmentWeights, EtegrecConfig } from "./config.ts";
 import type { ItemTokenizer } from "./item_tokenizer.ts";
 
 const ENCODER_ADAPTER = "enc_adapter";
@@ -39,8 +39,6 @@ export type JointStepConfig = Pick<
   | "labelSmoothing"
   | "trieLossWeight"
   | "seed"
-  | "siaWeight"
-  | "psaWeight"
   | "siaSign"
   | "temperature"
   | "tokenizerBeta"
@@ -70,8 +68,8 @@ export interface JointBatch {
   /** The same as a trie. */
   trie: DeviceTrie;
   learningRate: number;
-  /** Whether the alignment losses take part. */
-  aligned: boolean;
+  /** Weights of the alignment losses where they take part. */
+  weights?: AlignmentWeights;
 }
 
 /** Targets of a batch as the tokenizer says them. */
@@ -111,8 +109,6 @@ export class JointStep {
       codebookSizes,
       latentWidth,
       itemWidth: width,
-      siaWeight: config.siaWeight,
-      psaWeight: config.psaWeight,
       temperature: config.temperature,
       siaSign: config.siaSign === "near" ? -1 : 1,
       residualGradients: config.tokenizerResidualGradients,
@@ -131,29 +127,29 @@ export class JointStep {
 
   /** The recommender learns; logs `next item`, `sia` and `psa`. */
   trainRecommender(
-    { step, groups, itemTokens, trie, learningRate, aligned }: JointBatch,
+    { step, groups, itemTokens, trie, learningRate, weights }: JointBatch,
     log: TermLog,
   ): void {
-    if (aligned) this.#writeTargets(groups);
+    if (weights) this.#writeTargets(groups, weights);
     const pairs = pairGroups(groups, itemTokens);
     this.#pairs.run(step, pairs, trie, learningRate, log, ({ tape, packed, encoded, states }) => {
-      if (!aligned) return;
+      if (!weights) return;
       const targets = this.#code(new Tape(this.#device, false), 0);
       tape.constant(targets.latents);
       tape.constant(targets.reconstructions);
-      this.#align(tape, targets, this.#adapted(tape, packed, encoded, states), true);
+      this.#align(tape, targets, this.#adapted(tape, packed, encoded, states), weights, true);
     });
-    if (aligned) this.#logAlignment(log);
+    if (weights) this.#logAlignment(log, weights);
   }
 
   /** The tokenizer learns; logs `reconstruction`, `quantization`, `sia` and `psa`. */
-  trainTokenizer({ step, groups, itemTokens, learningRate, aligned }: JointBatch, log: TermLog): void {
+  trainTokenizer({ step, groups, itemTokens, learningRate, weights }: JointBatch, log: TermLog): void {
     const { recommender, tokenizer: { model }, tokenizerOptimizer: optimizer } = this.#parts;
     optimizer.prepare(step, learningRate);
     log.begin();
-    this.#writeTargets(groups);
+    this.#writeTargets(groups, weights ?? { sia: 0, psa: 0 });
     // Weights of next items play no part here.
-    if (aligned) this.#pairs.buffer.write(pairGroups(groups, itemTokens), 1);
+    if (weights) this.#pairs.buffer.write(pairGroups(groups, itemTokens), 1);
     model.parameters.clearGradients();
     this.#device.scope(() => {
       const tape = new Tape(this.#device, true);
@@ -172,7 +168,7 @@ export class JointStep {
       quantized.distances.forEach((distances, level) =>
         log.add(`quantization ${level + 1}`, distances, this.#targets.rows, quantized.distanceWeight)
       );
-      if (aligned) {
+      if (weights) {
         const silent = new Tape(this.#device, false);
         const { packed } = this.#pairs.buffer;
         const encoded = recommender.encode(silent, packed.encoder);
@@ -180,11 +176,11 @@ export class JointStep {
         const adapted = this.#adapted(silent, packed, encoded, states);
         tape.constant(adapted.sequences);
         tape.constant(adapted.preferences);
-        this.#align(tape, targets, adapted, false);
+        this.#align(tape, targets, adapted, weights, false);
       }
       tape.backward();
     });
-    if (aligned) this.#logAlignment(log);
+    if (weights) this.#logAlignment(log, weights);
     optimizer.step();
     this.#device.submit();
   }
@@ -201,12 +197,12 @@ export class JointStep {
     return new PairStep({ model, optimizer, capacity, tokensPerItem, inputs }, this.#config);
   }
 
-  #writeTargets(groups: readonly ItemGroup[]): void {
+  #writeTargets(groups: readonly ItemGroup[], weights: AlignmentWeights): void {
     const { inputs: { data, dim } } = this.#parts.tokenizer;
     const items = groups.flatMap(({ targets }) => targets.map(({ item }) => item));
     const vectors = new Float32Array(this.#targets.rows * dim);
     vectors.set(pickRows(data, Uint32Array.from(items), dim));
-    this.#alignment.setTargets(items);
+    this.#alignment.setTargets(items, weights);
     this.#device.write(this.#targets, vectors);
   }
 
@@ -239,19 +235,18 @@ export class JointStep {
     tape: Tape,
     { latents, quantized, reconstructions }: CodedTargets,
     { sequences, preferences }: { sequences: Matrix; preferences: Matrix },
+    { sia, psa }: AlignmentWeights,
     frozen: boolean,
   ): void {
-    const { siaWeight, psaWeight } = this.#config;
     const { parameters } = this.#parts.tokenizer.model;
-    if (siaWeight > 0) this.#alignment.sia(tape, parameters, { sequences, latents, quantized, frozen });
-    if (psaWeight > 0) this.#alignment.psa(tape, reconstructions, preferences);
+    if (sia > 0) this.#alignment.sia(tape, parameters, { sequences, latents, quantized, frozen });
+    if (psa > 0) this.#alignment.psa(tape, reconstructions, preferences);
   }
 
-  #logAlignment(log: TermLog): void {
-    const { siaWeight, psaWeight } = this.#config;
+  #logAlignment(log: TermLog, { sia, psa }: AlignmentWeights): void {
     const { siaLosses, psaLosses } = this.#alignment;
     const rows = this.#targets.rows;
-    if (siaWeight > 0) siaLosses.forEach((loss, level) => log.add(`sia ${level + 1}`, loss, rows));
-    if (psaWeight > 0) psaLosses.forEach((loss, way) => log.add(`psa ${way + 1}`, loss, rows));
+    if (sia > 0) siaLosses.forEach((loss, level) => log.add(`sia ${level + 1}`, loss, rows));
+    if (psa > 0) psaLosses.forEach((loss, way) => log.add(`psa ${way + 1}`, loss, rows));
   }
 }

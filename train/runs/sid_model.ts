@@ -7,6 +7,7 @@ import type { Device } from "../../kernels/gpu/device.ts";
 import { TOKEN_NORMALISATIONS, type TokenNormalisation } from "../../kernels/trie/log_softmax.ts";
 import type { Decoder } from "../../models/decoder/decoder.ts";
 import type { EncoderDecoder } from "../../models/encoder_decoder/encoder_decoder.ts";
+import { TEXT_TOKENS } from "../../prompts/rows/item_texts.ts";
 import { CodeTokens } from "../../prompts/code_tokens.ts";
 import type { NextItemPrompts } from "../../prompts/next_item.ts";
 import { SidVocabulary } from "../../sid/tokens.ts";
@@ -24,6 +25,8 @@ const RunConfig = z.looseObject({
   maxLength: z.int().default(512),
   tasks: z.array(z.string()).default([]),
   category: z.string().default("items"),
+  maxTitleTokens: z.int().default(TEXT_TOKENS.title),
+  maxDescriptionTokens: z.int().default(TEXT_TOKENS.description),
   trieLossWeight: z.number().default(0),
   /** Of what RL made; other runs tell by their loss. */
   normalisation: z.enum(TOKEN_NORMALISATIONS).optional(),

@@ -32,6 +32,21 @@ export interface SftConfig {
    */
   preferences: string;
   /**
+   * Tasks mode: most rows of tasks, drawn by the seed, such as titles-to-sid=10000; none: all.
+   * @default []
+   */
+  taskRows: string[];
+  /**
+   * Tasks mode: longer titles are cut.
+   * @default 64
+   */
+  maxTitleTokens: number;
+  /**
+   * Tasks mode: longer descriptions are cut.
+   * @default 128
+   */
+  maxDescriptionTokens: number;
+  /**
    * Tasks mode: longest sequence in tokens.
    * @default 512
    */
@@ -41,11 +56,8 @@ export interface SftConfig {
    * @default "truncate"
    */
   longSequences: "truncate" | "skip" | "error";
-  /**
-   * Mean over target tokens, or over rows.
-   * @default "token"
-   */
-  lossNormalisation: "token" | "sample";
+  /** Mean over target tokens, or over rows (default: token, with --value-aware sample). */
+  lossNormalisation?: "token" | "sample";
   /**
    * Tasks mode: loss weight of the SIDs in the history of next-item rows; the answer has 1.
    * @default 0

@@ -23,6 +23,7 @@ import {
   maxSteps,
   patience,
 } from "../run/fields.ts";
+import { TEXT_TOKENS } from "../../prompts/rows/item_texts.ts";
 import type { SftConfig } from "./config.generated.ts";
 
 export type { SftConfig };
@@ -61,12 +62,19 @@ export const SftSchema = z.strictObject({
     preferences: z.string().default("").describe(
       "JSON or JSONL of user preferences, for the tasks that need them",
     ),
+    taskRows: z.array(z.string()).default([]).describe(
+      "tasks mode: most rows of tasks, drawn by the seed, such as titles-to-sid=10000; none: all",
+    ),
+    maxTitleTokens: count().default(TEXT_TOKENS.title).describe("tasks mode: longer titles are cut"),
+    maxDescriptionTokens: count().default(TEXT_TOKENS.description).describe(
+      "tasks mode: longer descriptions are cut",
+    ),
     maxLength: count(8).default(512).describe("tasks mode: longest sequence in tokens"),
     longSequences: z.enum(["truncate", "skip", "error"]).default("truncate").describe(
       "longer sequences: drop the oldest items of the history, leave them out, or stop",
     ),
-    lossNormalisation: z.enum(["token", "sample"]).default("token").describe(
-      "mean over target tokens, or over rows",
+    lossNormalisation: z.enum(["token", "sample"]).optional().describe(
+      "mean over target tokens, or over rows (default: token, with --value-aware sample);",
     ),
     historyLossWeight: share.default(0).describe(
       "tasks mode: loss weight of the SIDs in the history of next-item rows; the answer has 1",

@@ -93,6 +93,7 @@ export async function textInputs(
     : await readModelTokens(settings.model, model, files);
   const weights = taskWeights(settings.tasks);
   const trained = trainedTasks(weights);
+  const most = { rows: rowCounts(settings.taskRows, weights), seed: settings.seed };
   const rowsPath = `${settings.data}/sft/train.json`;
   const more = {
     preferences: settings.preferences
@@ -105,7 +106,7 @@ export async function textInputs(
     const special = specialTokens(tokenizer, tokenizerConfig, modelTokens);
     const { category } = settings;
     const prompts = new Prompts({ templates, tokenizer, special, tokenizerConfig, category });
-    const texts = new ItemTexts(dataset, sids, tokenizer);
+    const texts = new ItemTexts(dataset, sids, tokenizer, textTokens(settings));
     const input: TaskInput = { dataset, texts, maxHistory: settings.maxHistory, ...more };
     return { prompts, input, special };
   };
@@ -115,7 +116,7 @@ export async function textInputs(
   let tokenizer = base.withTokens(own).withTokens(sids.flat());
   if (settings.trimVocabulary) {
     const { prompts, input } = of(tokenizer);
-    const texts = alignmentTexts({ ...input, prompts, tasks: weights });
+    const texts = alignmentTexts({ ...input, prompts, tasks: weights, most });
     tokenizer = trimTokenizer(tokenizer, texts, settings.trimMinCount).tokenizer;
   }
 
@@ -133,6 +134,7 @@ export async function textInputs(
     ...input,
     prompts,
     tasks: weights,
+    most,
     maxLength: settings.maxLength,
     longSequences: settings.longSequences,
     lossNormalisation: settings.lossNormalisation,
@@ -166,8 +168,11 @@ export async function textInputs(
 }
 
 /** Settings of {@link savedTextPrompts}. */
-export interface SavedTextSettings
-  extends Pick<SftConfig, "maxHistory" | "maxLength" | "tasks" | "prompts" | "category"> {
+export interface SavedTextSettings extends
+  Pick<
+    SftConfig,
+    "maxHistory" | "maxLength" | "tasks" | "prompts" | "category" | "maxTitleTokens" | "maxDescriptionTokens"
+  > {
   /** Task to ask; "" or absent: the one that asks for the next item as the model learned it. */
   task?: string;
 }
@@ -189,7 +194,7 @@ export async function savedTextPrompts(
   const { category } = settings;
   const prompts = new Prompts({ templates, tokenizer, special, tokenizerConfig, category });
   const { maxHistory, maxLength } = settings;
-  const texts = new ItemTexts(dataset, sids, tokenizer);
+  const texts = new ItemTexts(dataset, sids, tokenizer, textTokens(settings));
   const trained = trainedTasks(taskWeights(settings.tasks));
   const asked = askedAs(trained, templates, settings.task);
   return textPrompts({ dataset, texts, maxHistory, prompts, maxLength, trained, ...asked });
@@ -255,6 +260,32 @@ export function taskWeights(tasks: readonly string[]): Record<string, number> {
     weights[alignmentTask(match[1]).name] = Number(match[2] ?? 1);
   }
   return weights;
+}
+
+/** Most rows by task from texts such as `titles-to-sid=10000`. Throws {@link UserError} for others, and tasks not trained on. */
+export function rowCounts(
+  texts: readonly string[],
+  tasks: Readonly<Record<string, number>>,
+): Record<string, number> {
+  return Object.fromEntries(texts.map((text) => {
+    const [, name, rows] = /^([a-z-]+)=([1-9]\d*)$/.exec(text) ?? [];
+    if (name !== undefined && Object.hasOwn(tasks, name)) return [name, Number(rows)];
+    throw new UserError(
+      `Cannot draw rows of ${JSON.stringify(text)}: expected one of the tasks ${
+        Object.keys(tasks).join(", ")
+      } and a ` +
+        "number, such as next-item=10000",
+    );
+  }));
+}
+
+function textTokens(
+  { maxTitleTokens: title, maxDescriptionTokens: description }: Pick<
+    SftConfig,
+    "maxTitleTokens" | "maxDescriptionTokens"
+  >,
+) {
+  return { title, description };
 }
 
 /** A name on the hub is the most likely slip. */

@@ -25,6 +25,8 @@ interface Expected {
 
 interface Golden extends Omit<AlignmentLossesConfig, "siaSign" | "residualGradients"> {
   targets: number[];
+  siaWeight: number;
+  psaWeight: number;
   beta: number;
   quantLossWeight: number;
   inputs: Record<string, number[]>;
@@ -64,7 +66,7 @@ async function run(
   }));
   parameters.load(codebooks, "golden");
   const quantizer = new ResidualQuantizer(device, codebookSizes, rows);
-  losses.setTargets(items);
+  losses.setTargets(items, { sia: golden.siaWeight, psa: golden.psaWeight });
   const upload = (name: Leaf, width: number) => device.upload(Float32Array.from(inputs[name]), rows, width);
   const leaf = {
     sequences: upload("sequences", latentWidth),
@@ -219,7 +221,7 @@ Deno.test("ResidualQuantizer with a loss weight of 0 leaves codebooks and latent
 Deno.test("AlignmentLosses.setTargets() counts each target once, and no padding", async () => {
   const device = await Device.open();
   const losses = new AlignmentLosses(device, { ...golden, siaSign: -1, residualGradients: true });
-  assert.equal(losses.setTargets(targets), 5);
+  assert.equal(losses.setTargets(targets, { sia: golden.siaWeight, psa: golden.psaWeight }), 5);
   const [weights, items] = await device.read(losses.rowWeights, losses.itemWeights);
   const expected = [1, 1, 0, 1, 1, 0, 1, 0, 0];
   weights.forEach((weight, row) => assert.equal(weight, Math.fround(expected[row] / 5)));

@@ -7,7 +7,7 @@ import { readSafetensors, writeSafetensors } from "../../../models/safetensors/s
 import { Tokenizer } from "../../../models/tokenizer/tokenizer.ts";
 import { type SftConfig, sftConfig } from "../../../train/sft/config.ts";
 import { readTokenizer } from "../../../models/tokenizer/from_folder.ts";
-import { savedTextPrompts, taskWeights, textInputs } from "../../../train/sft/text_inputs.ts";
+import { rowCounts, savedTextPrompts, taskWeights, textInputs } from "../../../train/sft/text_inputs.ts";
 import { KNOWN, SID_TOKENS, withShop } from "../../scenarios/text_shop.ts";
 
 async function inputsOf(dir: string, settings: Partial<SftConfig> = {}) {
@@ -115,4 +115,16 @@ Deno.test("taskWeights() reads names with weights and refuses what is neither", 
     assert.throws(() => taskWeights(tasks), /expected each name once, with a weight or without/);
   }
   assert.throws(() => taskWeights(["titles-to-sids"]), /no such task.*Did you mean titles-to-sid\?/);
+});
+
+Deno.test("rowCounts() reads a number of rows for tasks that are trained on", () => {
+  const tasks = { "next-item": 1, "titles-to-sid": 0.5 };
+  assert.deepEqual(rowCounts(["titles-to-sid=10000"], tasks), { "titles-to-sid": 10_000 });
+  assert.deepEqual(rowCounts([], tasks), {});
+  for (const text of ["title-to-sid=5", "next-item", "next-item=0", "next-item=half"]) {
+    assert.throws(() => rowCounts([text], tasks), {
+      name: "UserError",
+      message: /expected one of the tasks next-item, titles-to-sid and a number/,
+    });
+  }
 });
