@@ -32,7 +32,7 @@ export const SftFlags = z.strictObject(
         : key in architectureFields
         ? "with --model the model's"
         : undefined;
-      if (pretrained === undefined) return [key, field];
+      if (pretrained === undefined || !(field instanceof z.ZodDefault)) return [key, field];
       const description = `${field.description}; default ${field.def.defaultValue}, ${pretrained}`;
       return [key, field.unwrap().optional().meta({ ...field.meta(), description })];
     }),

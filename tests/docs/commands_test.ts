@@ -18,6 +18,9 @@ const TOUR = [
   "docs/reinforcement.md",
   "docs/baselines.md",
   "docs/evaluation.md",
+  "docs/coming_from_minionerec.md",
+  "docs/coming_from_mimigenrec.md",
+  "docs/coming_from_etegrec.md",
   "README.md",
 ];
 
@@ -42,8 +45,8 @@ const TINY: Partial<Record<TaskName, (words: readonly string[]) => string>> = {
     "--num-train-epochs 2 --cycle 2 --finetune-epochs 1 --limit 12 --beams 10",
   data: (words) => words.includes("--check") || words.includes("--user-k") ? "" : "--user-k 2 --item-k 2",
   sid: (words) =>
-    words.includes("letter")
-      ? "--epochs 1 --layers 16 --latent-dim 8 --codebook-size 16"
+    words.includes("letter") || words.includes("rqvae")
+      ? `--epochs 1 --layers 16 --latent-dim 8 --codebook-size ${words.includes("letter") ? 16 : 8}`
       : words.includes("--inspect") || words.includes("--add")
       ? ""
       : `--iterations 2 --starts 1 ` +
@@ -145,7 +148,9 @@ Deno.test("every flag that a page names is a flag", async () => {
 Deno.test("every command of the tour runs", async (t) => {
   const folder = Deno.makeTempDirSync({ prefix: "genrec-docs-" });
   try {
-    writeFewUsers(join(folder, "few"), await loadDataset("synthetic"));
+    const synthetic = await loadDataset("synthetic");
+    writeFewUsers(join(folder, "few"), synthetic);
+    writeRawLogs(join(folder, "raw"), synthetic);
     for (const page of TOUR) {
       await t.step(page, async () => {
         const own = fences.filter((fence) => fence.page === page);
@@ -242,6 +247,36 @@ function writeFewUsers(folder: string, { items, histories }: Dataset): void {
   for (const [name, content] of Object.entries(contents)) {
     writeFile(join(folder, name), JSON.stringify(content));
   }
+}
+
+/** Logs of sixty users of the built-in data as Amazon's of 2018 are, from December 2016 on. */
+function writeRawLogs(folder: string, { items, histories }: Dataset): void {
+  const few = histories.filter(({ items }) => items.length > 3).slice(0, 60);
+  const id = (item: number) => `B${String(item).padStart(4, "0")}`;
+  const reviews = few.flatMap(({ user, items: bought }) =>
+    bought.map((item, i) => ({
+      reviewerID: `A${user}`,
+      asin: id(item),
+      overall: 5,
+      unixReviewTime: 1_480_550_400 + 86_400 * i,
+      reviewText: "Good.",
+      summary: "Good",
+    }))
+  );
+  const meta = items.map(({ title, brand = "", categories = [] }, item) => ({
+    asin: id(item),
+    title,
+    description: [title],
+    brand,
+    category: categories,
+    categories,
+    price: "$1.00",
+    feature: [],
+    imageURLHighRes: [],
+  }));
+  const lines = (rows: readonly unknown[]) => rows.map((row) => JSON.stringify(row) + "\n").join("");
+  writeFile(join(folder, "Industrial_and_Scientific_5.json"), lines(reviews));
+  writeFile(join(folder, "meta_Industrial_and_Scientific.json"), lines(meta));
 }
 
 function writeFile(path: string, text: string): void {
