@@ -52,6 +52,9 @@ const config = z.strictObject({
   shards: z.int().min(0).default(0).describe(
     "start so many processes on this machine, a shard each, and merge what they write; 0: this process alone",
   ),
+  shardAdapters: z.array(z.string()).default([]).describe(
+    "adapters of these processes in turn, each as --adapter has them, such as 0,1; none: --adapter for all",
+  ),
   merge: z.array(z.string()).default([]).describe("make one evaluation of the folders of all shards"),
   compare: z.array(z.string()).default([]).describe(
     "paired test of two or more evaluations, by their folders: the first one is the baseline; --out takes compare.json",
@@ -113,12 +116,12 @@ export async function evaluate(flags: Flags, io: TaskIO): Promise<EvaluateReport
 
 /** Evaluates in processes of their own; their folders are gone once there is a whole. */
 async function evaluateInShards(flags: Flags, io: TaskIO): Promise<EvaluateReport> {
-  const { shards, shard, mixture: _, baselines: __, format: ___, ...shared } = flags;
+  const { shards, shardAdapters, shard, mixture: _, baselines: __, format: ___, ...shared } = flags;
   if (shard !== "") {
     throw new UserError(`Cannot use --shards ${shards} with --shard ${shard}: expected one of them`);
   }
   await checkEnded(flags.out);
-  const merge = await evaluateShards(shared, shards, io);
+  const merge = await evaluateShards(shared, shards, shardAdapters, io);
   const report = await mergeShards({ ...flags, merge }, io);
   for (const folder of merge) await Deno.remove(folder, { recursive: true });
   return report;

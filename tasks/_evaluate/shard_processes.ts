@@ -3,13 +3,14 @@ import { UserError } from "../../base/user_error.ts";
 import { flagOf, type TaskIO } from "../_cli/cli.ts";
 
 /**
- * Runs `genrec evaluate` with these flags in `count` processes, a shard each, in `OUT/shard-0` and so on. Resolves to
- * these folders. When one fails or `io.signal` aborts, the others are told to stop; their rows stay.
+ * Runs `genrec evaluate` with these flags in `count` processes, a shard each, in `OUT/shard-0` and so on; `adapters`, if
+ * any, are theirs in turn. Resolves to these folders. When one fails or `io.signal` aborts, the others are told to stop; their rows stay.
  * @throws {UserError} with the last words of a process that failed.
  */
 export async function evaluateShards(
   flags: Record<string, unknown> & { out: string },
   count: number,
+  adapters: readonly string[],
   io: TaskIO,
 ): Promise<string[]> {
   const shared = Object.entries(flags).flatMap(([key, value]) => argumentsOf(flagOf(key), value));
@@ -23,6 +24,7 @@ export async function evaluateShards(
         "evaluate",
         ...shared,
         ...["--shard", `${i}/${count}`, "--out", out],
+        ...(adapters.length > 0 ? ["--adapter", adapters[i % adapters.length]] : []),
       ],
       stdin: "null",
       stdout: "null",

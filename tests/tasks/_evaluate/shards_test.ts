@@ -133,7 +133,12 @@ Deno.test("evaluate --shards starts processes, merges what they wrote, and passe
       /error: Cannot evaluate shard [01]\/2: Cannot open run nowhere: there is no such folder/,
     );
 
-    const { code, stderr } = await genrec(dir, [...shards, "run"]);
+    // The second shard alone has the adapter that there is not.
+    const lost = await genrec(dir, [...shards, "run", "--shard-adapters", "0,no such adapter"]);
+    assert.equal(lost.code, 1);
+    assert.match(lost.stderr, /error: Cannot evaluate shard 1\/2: .*no such adapter/);
+
+    const { code, stderr } = await genrec(dir, [...shards, "run", "--shard-adapters", "0", "--resume"]);
     assert.equal(code, 0, stderr);
     assert.equal(await Deno.readTextFile(join(dir, "eval/predictions.jsonl")), predictions);
     assert.deepEqual(filesIn(join(dir, "eval")), EVALUATION);
