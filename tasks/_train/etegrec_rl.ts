@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { z } from "zod";
+import type { z } from "zod";
 import { count, grouped } from "../../base/fields.ts";
 import { loadRlState } from "../../train/rl/state.ts";
 import { rlExampleFields } from "../../train/rl/examples/settings.ts";

@@ -245,7 +245,7 @@ export interface RlConfig extends RlExampleSettings {
    */
   loggingSteps: number;
   /**
-   * Steps between validations.
+   * Steps between validations, or a share of all such as 0.1.
    * @default 50
    */
   evalSteps: number;
@@ -265,7 +265,7 @@ export interface RlConfig extends RlExampleSettings {
    */
   patience: number;
   /**
-   * Steps between checkpoints; 0: as --eval-steps.
+   * Steps between checkpoints, or a share of all such as 0.05; 0: as --eval-steps.
    * @default 0
    */
   saveSteps: number;

@@ -19,6 +19,7 @@ import {
   loraFields,
   maxSteps,
   patience,
+  stepsOrShare,
 } from "../run/fields.ts";
 import type { RlConfig } from "./config.generated.ts";
 import { rlExampleFields } from "./examples/settings.ts";
@@ -102,7 +103,9 @@ export const RlSchema = z.strictObject({
   ...grouped("What of the model is trained", loraFields),
   ...grouped("Validation and checkpoints", {
     loggingSteps: loggingSteps(10),
-    evalSteps: count().default(50).describe("steps between validations"),
+    evalSteps: stepsOrShare().gt(0).default(50).describe(
+      "steps between validations, or a share of all such as 0.1",
+    ),
     // One at least, since step 0 is in the race.
     evalSamples: count().default(1000).describe("valid samples of a validation"),
     evalBeams: evalBeams(10),

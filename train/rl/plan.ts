@@ -2,6 +2,7 @@ import type { RlExample, RlExamples } from "../../data/packing/rl_examples.ts";
 import { UserError } from "../../base/user_error.ts";
 import { learningRateAt, type Schedule, scheduleOf } from "../../models/optimizer/schedule.ts";
 import type { Timetable } from "../../models/training/loop.ts";
+import { stepsOf } from "../run/fields.ts";
 import type { RlConfig } from "./config.ts";
 
 /** What each step asks, and how fast it learns: fixed by examples and settings, whatever was interrupted. */
@@ -42,12 +43,12 @@ export class RlPlan implements Timetable {
 
   /** Whether a validation follows after `steps` steps. */
   isEvaluation(steps: number): boolean {
-    return steps % this.#config.evalSteps === 0;
+    return steps % stepsOf(this.#config.evalSteps, this.total) === 0;
   }
 
   /** Whether a checkpoint follows after `steps` steps. */
   isSave(steps: number): boolean {
-    return steps % (this.#config.saveSteps || this.#config.evalSteps) === 0;
+    return steps % stepsOf(this.#config.saveSteps || this.#config.evalSteps, this.total) === 0;
   }
 
   /** Learning rate of step `step`, from 0. */

@@ -37,9 +37,23 @@ export const reportTo = z.array(z.enum(REPORT_TO)).default(["none"]).describe(
   "where metrics go besides metrics.jsonl",
 );
 
+/** Steps between two events of a run, or below 1 a share of all of its steps. */
+export const stepsOrShare = (): z.ZodNumber =>
+  z.number().min(0).refine(
+    (value) => value < 1 || Number.isInteger(value),
+    "expected whole steps, or a share of all of them below 1",
+  );
+
+/** What {@link stepsOrShare} means in a run of `total` steps: one at least, and 0 stays 0. */
+export function stepsOf(value: number, total: number): number {
+  return value > 0 && value < 1 ? Math.max(1, Math.ceil(value * total)) : value;
+}
+
 /** What a run keeps, and where it tells about itself. */
 export const checkpointFields = {
-  saveSteps: count(0).default(0).describe("steps between checkpoints; 0: as --eval-steps"),
+  saveSteps: stepsOrShare().default(0).describe(
+    "steps between checkpoints, or a share of all such as 0.05; 0: as --eval-steps",
+  ),
   saveTotalLimit: count(0).default(2).describe("checkpoints to keep, the best among them; 0: all"),
   reportTo,
 };

@@ -1,4 +1,5 @@
 import type { Timetable } from "../../models/training/loop.ts";
+import { stepsOf } from "./fields.ts";
 import type { MicroBatch, PackedData } from "./packed_data.ts";
 
 /** When a run logs, evaluates and saves, and where it ends. */
@@ -7,9 +8,9 @@ export interface StepPlanOptions {
   numTrainEpochs: number;
   /** 0: by epochs alone. */
   maxSteps: number;
-  /** 0: after each epoch. */
+  /** Below 1 a share of all steps; 0: after each epoch. */
   evalSteps: number;
-  /** 0: as `evalSteps`. */
+  /** Below 1 a share of all steps; 0: as `evalSteps`. */
   saveSteps: number;
 }
 
@@ -59,12 +60,12 @@ export class StepPlan implements Timetable {
 
   /** Whether a validation follows after `steps` steps. */
   isEvaluation(steps: number): boolean {
-    return this.#isDue(steps, this.#options.evalSteps);
+    return this.#isDue(steps, stepsOf(this.#options.evalSteps, this.total));
   }
 
   /** Whether a checkpoint follows after `steps` steps. */
   isSave(steps: number): boolean {
-    return this.#isDue(steps, this.#options.saveSteps || this.#options.evalSteps);
+    return this.#isDue(steps, stepsOf(this.#options.saveSteps || this.#options.evalSteps, this.total));
   }
 
   #isDue(steps: number, every: number): boolean {

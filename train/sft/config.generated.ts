@@ -301,7 +301,7 @@ export interface SftConfig {
    */
   loggingSteps: number;
   /**
-   * Steps between validations; 0: after each epoch.
+   * Steps between validations, or a share of all such as 0.05; 0: after each epoch.
    * @default 0
    */
   evalSteps: number;
@@ -326,7 +326,7 @@ export interface SftConfig {
    */
   patience: number;
   /**
-   * Steps between checkpoints; 0: as --eval-steps.
+   * Steps between checkpoints, or a share of all such as 0.05; 0: as --eval-steps.
    * @default 0
    */
   saveSteps: number;

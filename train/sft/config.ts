@@ -22,6 +22,7 @@ import {
   loraFields,
   maxSteps,
   patience,
+  stepsOrShare,
 } from "../run/fields.ts";
 import { TEXT_TOKENS } from "../../prompts/rows/item_texts.ts";
 import type { SftConfig } from "./config.generated.ts";
@@ -139,7 +140,9 @@ export const SftSchema = z.strictObject({
   }),
   ...grouped("Validation and checkpoints", {
     loggingSteps: loggingSteps(20),
-    evalSteps: count(0).default(0).describe("steps between validations; 0: after each epoch"),
+    evalSteps: stepsOrShare().default(0).describe(
+      "steps between validations, or a share of all such as 0.05; 0: after each epoch",
+    ),
     evalSamples: count(0).default(500).describe("valid samples of a validation; 0: no validation"),
     evalBeams: evalBeams(),
     metricForBestModel: z.enum(["ndcg10", "loss"]).default("ndcg10").describe(

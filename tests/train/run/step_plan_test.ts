@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import type { MicroBatch, PackedData } from "../../../train/run/packed_data.ts";
+import { rlConfig } from "../../../train/rl/config.ts";
+import { sftConfig } from "../../../train/sft/config.ts";
 import { StepPlan } from "../../../train/run/step_plan.ts";
 
 /** Epochs of 3, 4, 3, 4 … steps; a micro batch names its epoch and step. */
@@ -40,4 +42,18 @@ Deno.test("StepPlan logs, evaluates and saves after each epoch, or every so many
   assert.deepEqual(due((steps) => saving.isSave(steps)), [5, 10]);
   assert.deepEqual(due((steps) => saving.isLog(steps)), [3, 6, 9]);
   assert.deepEqual(due((steps) => saving.isOver(steps)), [10]);
+});
+
+Deno.test("StepPlan takes a share of all steps, as LlamaFactory's files have it, rounded up", () => {
+  const due = (is: (steps: number) => boolean) => Array.from({ length: 10 }, (_, i) => i + 1).filter(is);
+  const shares = plan({ evalSteps: 0.25, saveSteps: 0.5 });
+  assert.deepEqual(due((steps) => shares.isEvaluation(steps)), [3, 6, 9]);
+  assert.deepEqual(due((steps) => shares.isSave(steps)), [5, 10]);
+  assert.deepEqual(due((steps) => plan({ evalSteps: 0.001 }).isEvaluation(steps)).length, 10);
+  assert.equal(sftConfig({ evalSteps: 0.05, saveSteps: 20 }).evalSteps, 0.05);
+  assert.throws(
+    () => sftConfig({ evalSteps: 2.5 }),
+    /evalSteps: expected whole steps, or a share of all of them/,
+  );
+  assert.throws(() => rlConfig({ evalSteps: 0 }), /evalSteps/);
 });
