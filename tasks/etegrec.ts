@@ -34,7 +34,7 @@ const config = z.strictObject({
     "continue in --out from the latest checkpoint; its settings are --config OUT/config.json",
   ),
   tokenizer: z.string().default("").describe(
-    "tokenizer stage of another run, or folder of `genrec sid --method rqvae`, in place of pretraining one",
+    "tokenizer stage of another run, folder of `genrec sid --method rqvae`, or .pth of a published RQ-VAE, in place of pretraining one",
   ),
   evaluate: z.array(z.enum(splits)).default(["valid", "test"]).describe(
     "splits to rank at the end with the best checkpoint of each stage",

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { loadCorpus } from "../../data/formats/load.ts";
 import { UserError } from "../../base/user_error.ts";
+import { readSafetensors } from "../../models/safetensors/safetensors.ts";
+import { torchFile } from "../models/torch/state_dict_file.ts";
 import { loadItemVectors, type VectorFlags } from "../../tasks/_train/item_vectors.ts";
 import { filesIn, genrec } from "./genrec.ts";
 import { ROWS, TINY_FLAGS, withToys } from "./etegrec_toys.ts";
@@ -130,6 +132,21 @@ Deno.test("etegrec --tokenizer takes a folder of genrec sid, and refuses one wit
       /^step-\d+\/$/.test(name)
     );
     assert.equal(checkpoints.length, 4, checkpoints.join(" "));
+
+    // A checkpoint of torch with these weights.
+    const tensors = readSafetensors(await Deno.readFile(join(dir, "vae/codebooks.safetensors")));
+    const stored = Object.fromEntries(
+      [...tensors].filter(([name]) => !name.startsWith("input")).map(
+        ([name, { shape, data }]) => [
+          name.replace(/^codebook\.(\d+)$/, "rq.vq_layers.$1.embedding.weight"),
+          { shape: name.endsWith("bias") ? [shape[1]] : shape, data: [...data] },
+        ],
+      ),
+    );
+    await Deno.writeFile(join(dir, "rqvae.pth"), torchFile(stored));
+    const published = await etegrec("published", "rqvae.pth", "--collab", "collab.npy");
+    assert.equal(published.code, 0, published.stderr);
+
     for (
       const [tokenizer, vectors, message] of [
         ["kmeans", "collab.npy", /are of method rqkmeans, .* expected rqvae, rqvae-v2, letter/],
