@@ -115,6 +115,7 @@ Deno.test("rl sharpens a run of tiger, and evaluate serves what came of it", asy
     assert.deepEqual(names, [
       "best",
       "checkpoints",
+      "catalogue.json",
       "config.json",
       "index.json",
       "latest",

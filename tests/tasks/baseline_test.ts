@@ -14,7 +14,7 @@ Deno.test("genrec baseline writes a run, its embeddings and, where asked, a repo
     assert.doesNotMatch(first.stdout, /test/);
     assert.deepEqual(
       filesIn(join(dir, "run"))!.filter((name) => !name.startsWith("checkpoints/")),
-      ["best", "config.json", "embeddings.npy", "latest", "manifest.json", "metrics.jsonl"],
+      ["best", "catalogue.json", "config.json", "embeddings.npy", "latest", "manifest.json", "metrics.jsonl"],
     );
     const { rows, dim } = readMatrix(await Deno.readFile(join(dir, "run/embeddings.npy")));
     assert.deepEqual([rows, dim], [4, 8]);
