@@ -11,7 +11,12 @@ const EXCERPT = 60;
 
 /** A value as it goes into a message: JSON, cut to 60 characters. */
 export function excerpt(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  let text: string;
+  try {
+    text = JSON.stringify(value) ?? String(value);
+  } catch {
+    return "a value without end, or nested too deeply";
+  }
   return text.length <= EXCERPT ? text : text.slice(0, EXCERPT) + "…";
 }
 

@@ -16,7 +16,7 @@ export function parseJson<T>(text: string, path: string, schema: z.ZodType<T>): 
       `Cannot read ${path}: expected JSON, but ${(error as Error).message}. Re-export the file`,
     );
   }
-  const result = schema.safeParse(value);
+  const result = checked(schema, value, path);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const found = issue.path.reduce<unknown>(
@@ -26,6 +26,31 @@ export function parseJson<T>(text: string, path: string, schema: z.ZodType<T>): 
   const field = issue.path.map((key) => typeof key === "number" ? `[${key}]` : `["${String(key)}"]`).join("");
   const expected = issue.message.replace(/^Invalid input: expected /, "").replace(/, received.*$/, "");
   throw badValue({ path: field === "" ? path : `${path} at ${field}` }, expected, found);
+}
+
+/** `safeParse`, which runs out of stack on values that are nested thousands of levels deep. */
+function checked<T>(schema: z.ZodType<T>, value: unknown, path: string) {
+  try {
+    return schema.safeParse(value);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw badValue({ path }, "less nesting", value);
+  }
+}
+
+/** First key that a JSON object's own level holds twice: `JSON.parse` would keep the last one silently. */
+export function repeatedKey(json: string): string | undefined {
+  const seen = new Set<string>();
+  let depth = 0;
+  for (const [token] of json.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"(?:\s*:)?|[[\]{}]/g)) {
+    if (token === "{" || token === "[") depth++;
+    else if (token === "}" || token === "]") depth--;
+    else if (depth === 1 && token.endsWith(":")) {
+      const key: string = JSON.parse(token.slice(0, -1));
+      if (seen.has(key)) return key;
+      seen.add(key);
+    }
+  }
 }
 
 /**

@@ -278,6 +278,7 @@ export async function evaluateSplit(options: EvaluateOptions): Promise<Evaluatio
   const measurement = new Measurement(options);
   for await (const prediction of made ?? []) {
     checkMade(prediction, firstRow + measurement.users, samples[measurement.users], split);
+    checkRanks(prediction, options);
     measurement.add(prediction);
   }
   const before = measurement.users;
@@ -314,6 +315,20 @@ function checkMade(found: Prediction, row: number, expected: Sample | undefined,
         : `row ${row} of split ${split}, user ${expected.user}, target ${expected.target}, with the same history`) +
       ". It was made with other data: evaluate again",
   );
+}
+
+/** Throws {@link UserError} for a rank or an item that no list of this evaluation can hold. */
+function checkRanks({ row, rank, items }: Prediction, { sids, beams }: EvaluateOptions): void {
+  const fail = (what: string, expected: string) => {
+    throw new UserError(
+      `Cannot use a prediction of row ${row}: it has ${what}, expected ${expected}. Its file is damaged: evaluate again`,
+    );
+  };
+  if (rank !== null && (rank < 0 || rank >= beams)) {
+    fail(`rank ${rank}`, `one from 0 to ${beams - 1}, or null`);
+  }
+  const item = items.find((item) => item < 0 || item >= sids.length);
+  if (item !== undefined) fail(`item ${item}`, `item numbers from 0 to ${sids.length - 1}`);
 }
 
 /** Means and intervals of ranks (users), where a hit counts 1 / sharing (users). */

@@ -9,7 +9,7 @@ export interface CodeToken {
   codeword: number;
 }
 
-const TOKEN = /^<([a-z])_(0|[1-9][0-9]*)>$/;
+const TOKEN = /^<([a-z])_(0|[1-9][0-9]{0,5})>$/;
 const FIRST_LETTER = "a".charCodeAt(0);
 const MAX_LEVELS = 26;
 
@@ -26,7 +26,7 @@ export function parseToken(token: string): CodeToken {
     throw new UserError(
       `Cannot read SID token ${
         JSON.stringify(token)
-      }: expected a level letter and a codeword such as "<a_12>"`,
+      }: expected a level letter and a codeword below 1,000,000 such as "<a_12>"`,
     );
   }
   return { level: match[1].charCodeAt(0) - FIRST_LETTER, codeword: Number(match[2]) };

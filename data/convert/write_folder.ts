@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import { isInside } from "../../base/files/file_name.ts";
 import { OutputFolder } from "../../base/files/output_folder.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { NamedFile } from "./writer.ts";
@@ -12,6 +13,13 @@ export async function writeFolder(out: string, files: Iterable<NamedFile>): Prom
   const written: string[] = [];
   try {
     for (const [name, content] of files) {
+      if (!isInside(name)) {
+        throw new UserError(
+          `Cannot write ${out}: its file ${
+            JSON.stringify(name)
+          } would not be inside of it. Rename it in the dataset`,
+        );
+      }
       const path = `${folder.path}/${name}`;
       await Deno.mkdir(dirname(path), { recursive: true });
       await writeFile(path, content instanceof Uint8Array ? [content] : encoded(content));

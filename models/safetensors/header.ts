@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { ReadFiles } from "../../base/files/disk.ts";
+import { repeatedKey } from "../../base/json.ts";
 import { UserError } from "../../base/user_error.ts";
 
 /** Number formats that are read and written: single, half and brain precision. */
@@ -133,7 +134,7 @@ function readEntry(name: string, value: unknown, fail: (problem: string) => neve
     return fail(`tensor ${name}, field ${path.join(".") || "(whole)"}: ${message}`);
   }
   const { dtype, shape, data_offsets: [begin, end] } = parsed.data;
-  if (!(dtype in BYTES)) {
+  if (!Object.hasOwn(BYTES, dtype)) {
     return fail(
       `tensor ${name} has number format ${dtype}, expected one of ${Object.keys(BYTES).join(", ")}`,
     );
@@ -145,21 +146,6 @@ function readEntry(name: string, value: unknown, fail: (problem: string) => neve
     );
   }
   return { name, dtype: dtype as StoredFormat, shape, begin, end };
-}
-
-/** First key that a JSON object's own level holds twice: `JSON.parse` would keep the last one silently. */
-function repeatedKey(json: string): string | undefined {
-  const seen = new Set<string>();
-  let depth = 0;
-  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"(?:\s*:)?|[[\]{}]/g)) {
-    if (token === "{" || token === "[") depth++;
-    else if (token === "}" || token === "]") depth--;
-    else if (depth === 1 && token.endsWith(":")) {
-      const key: string = JSON.parse(token.slice(0, -1));
-      if (seen.has(key)) return key;
-      seen.add(key);
-    }
-  }
 }
 
 /** Reads no more of a file than its header. Throws {@link UserError} as {@link readHeader}. */

@@ -61,12 +61,18 @@ export const task: Task<typeof config> = {
   },
 };
 
-/** Lays out in `work` what the executable needs: tasks/main.js and configs/, as relative as in the repository. */
+/** The worker is found beside the code that starts it, under the name that it has there. */
+const WORKER = "tasks/worker.ts";
+const BUNDLES = [["tasks/main.ts", "tasks/main.js"], ["base/files/parquet/worker.ts", WORKER]];
+
+/** Lays out in `work` what the executable needs: tasks/main.js, its worker and configs/, as relative as in the repository. */
 async function bundle(root: string, work: string, signal: AbortSignal): Promise<void> {
   Deno.mkdirSync(join(work, "tasks"));
-  const args = ["bundle", "--quiet", "--output", join(work, "tasks/main.js"), "tasks/main.ts"];
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: root, signal }).output();
-  if (!success) throw new Error(`deno bundle failed: ${new TextDecoder().decode(stderr)}`);
+  for (const [from, to] of BUNDLES) {
+    const args = ["bundle", "--quiet", "--output", join(work, to), from];
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: root, signal }).output();
+    if (!success) throw new Error(`deno bundle failed: ${new TextDecoder().decode(stderr)}`);
+  }
   for (const name of configNames(root)) {
     Deno.mkdirSync(join(work, "configs", dirname(name)), { recursive: true });
     Deno.copyFileSync(join(root, "configs", name), join(work, "configs", name));
@@ -93,6 +99,8 @@ async function compile(
     "--allow-all",
     "--no-config",
     "--no-check",
+    "--include",
+    WORKER,
     ...configs,
     "--output",
     out,
@@ -117,6 +125,7 @@ function payload(work: string): TarEntry[] {
   return [
     { path: "deno", mode: 0o755, bytes: Deno.readFileSync(Deno.execPath()) },
     file("tasks/main.js"),
+    file(WORKER),
     ...configNames(work).map((name) => file(`configs/${name}`)),
   ];
 }

@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import { Command, CommanderError, Option } from "commander";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
@@ -287,7 +287,10 @@ function readConfig(
       `Cannot read config ${file}: extends is ${JSON.stringify(base)}, expected a file name`,
     );
   }
-  return { ...readConfig(join(dirname(file), base), task, keys, [...below, file]), ...own };
+  return {
+    ...readConfig(isAbsolute(base) ? base : join(dirname(file), base), task, keys, [...below, file]),
+    ...own,
+  };
 }
 
 function taskIO(json: boolean, signal: AbortSignal): TaskIO {

@@ -25,11 +25,11 @@ const Metrics = z.object({
 });
 
 const Row = z.object({
-  row: z.int().optional(),
+  row: z.int().min(0).optional(),
   user: z.string(),
-  target: z.int(),
-  rank: z.int().nullable(),
-  sharing: z.int().default(1),
+  target: z.int().min(0),
+  rank: z.int().min(0).nullable(),
+  sharing: z.int().min(1).default(1),
 });
 
 /** A folder of `genrec evaluate` or of `genrec baseline --evaluate`: what it says, and of each user. */

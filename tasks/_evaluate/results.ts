@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { badValue } from "../../base/file_error.ts";
 import { readJsonLines } from "../../base/files/json_lines.ts";
 import type { RankedSids } from "../../data/result_files/format.ts";
 import { resultFormat } from "../../data/result_files/by_name.ts";
@@ -8,11 +9,11 @@ import { writeAtomic } from "../../base/files/write_atomic.ts";
 import { LineFile, makeFolder } from "../../base/files/line_file.ts";
 
 const Row = z.looseObject({
-  row: z.int().optional(),
-  history: z.array(z.int()),
-  target: z.int(),
-  rank: z.int().nullable(),
-  items: z.array(z.int()),
+  row: z.int().min(0).optional(),
+  history: z.array(z.int().min(0)),
+  target: z.int().min(0),
+  rank: z.int().min(0).nullable(),
+  items: z.array(z.int().min(0)),
 });
 
 /**
@@ -34,8 +35,13 @@ export async function writeResults(
   await using file = await LineFile.create(path);
   const ranks: Rank[] = [];
   let beams = 0;
-  for await (const { value } of readJsonLines(join(folder, "predictions.jsonl"), Row)) {
+  const rows = join(folder, "predictions.jsonl");
+  for await (const { line, value } of readJsonLines(rows, Row)) {
     const { history, target, rank, items } = value;
+    const unknown = [...history, target, ...items].find((item) => item >= sids.length);
+    if (unknown !== undefined) {
+      throw badValue({ path: rows, line }, `items from 0 to ${sids.length - 1}`, unknown, "Evaluate again");
+    }
     // Items that share a SID stand together.
     const predictions = items.map((item) => sids[item]).filter((sid, i, all) => sid !== all[i - 1]);
     const row = format.row({

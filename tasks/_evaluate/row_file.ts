@@ -36,16 +36,17 @@ export type RowSettings = z.output<typeof RowSettings>;
 
 const SavedSettings = RowSettings.extend({ secondsPerUser: z.number().default(0) });
 
+const count = z.int().min(0);
 const Row: z.ZodType<Prediction> = z.object({
-  row: z.int(),
+  row: count,
   user: z.string(),
-  history: z.array(z.int()),
-  target: z.int(),
-  rank: z.int().nullable(),
-  sharing: z.int().optional(),
-  invalid: z.int().optional(),
-  duplicates: z.int().optional(),
-  items: z.array(z.int()),
+  history: z.array(count),
+  target: count,
+  rank: count.nullable(),
+  sharing: z.int().min(1).optional(),
+  invalid: count.optional(),
+  duplicates: count.optional(),
+  items: z.array(count),
   titles: z.array(z.string()),
   scores: z.array(z.number()),
 });

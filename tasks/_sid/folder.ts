@@ -9,7 +9,7 @@ import {
   newTokens,
   TOKEN_ORDERS,
 } from "../../data/formats/index_file.ts";
-import { badValue } from "../../base/file_error.ts";
+import { parseJson } from "../../base/json.ts";
 import { TEXT_FIELDS } from "../../data/item_text.ts";
 import { readJson } from "../../base/files/json_file.ts";
 import { readMatrix, readNpy, writeNpy } from "../../base/npy.ts";
@@ -17,10 +17,16 @@ import { diskFiles } from "../../base/files/disk.ts";
 import { readText } from "../../base/files/text_file.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { TensorMap } from "../../models/parameters/parameters.ts";
-import { readSafetensors, writeSafetensors } from "../../models/safetensors/safetensors.ts";
+import {
+  findNonFinite,
+  readSafetensors,
+  type StoredTensor,
+  writeSafetensors,
+} from "../../models/safetensors/safetensors.ts";
 import { COLLISION_POLICIES } from "../../sid/collisions/by_name.ts";
 import type { Embeddings } from "../../sid/embeddings.ts";
 import { htmlReport, type SidReportFile } from "../../sid/report/html.ts";
+import { codebookName } from "../../sid/kmeans/residuals.ts";
 import type { SidModel } from "../../sid/method.ts";
 import type { Placement } from "../../sid/methods/place_new.ts";
 import { isFile, writeAtomic } from "../../base/files/write_atomic.ts";
@@ -101,6 +107,16 @@ export interface AddedItem extends CorpusItem {
   how: Placement;
 }
 
+/** {@link AddedItem} as far as a file can be trusted to hold one. */
+const Added: z.ZodType<AddedItem> = z.looseObject({
+  item: count,
+  id: z.string(),
+  title: z.string(),
+  categories: z.array(z.string()),
+  sid: z.string(),
+  how: z.enum(["coded", "moved", "extended", "shared"]),
+});
+
 /** A catalogue with SIDs and all that made them: what the folder holds. */
 export interface StoredSids {
   recipe: Recipe;
@@ -133,7 +149,9 @@ export async function readSids(folder: string): Promise<StoredSids> {
   if (shape.join() !== [items, recipe.codebookSizes.length].join()) {
     throw mismatch(path(FILES.codes), `is (${shape.join(", ")})`, items);
   }
+  checkCodes(data, recipe.codebookSizes, path(FILES.codes));
   const tensors = readSafetensors(await bytes(FILES.codebooks), path(FILES.codebooks));
+  checkCodebooks(tensors, recipe.codebookSizes, path(FILES.codebooks));
   return {
     recipe,
     tokens: await loadIndex(path(FILES.index), items),
@@ -182,17 +200,49 @@ export async function writeSids(
   for (const [name, content] of files) await writeAtomic(join(folder, name), content);
 }
 
+/** Throws {@link UserError} for a codeword (N, L) that its level does not have. */
+function checkCodes(codes: Float32Array, sizes: readonly number[], path: string): void {
+  const bad = codes.findIndex((code, at) =>
+    !Number.isInteger(code) || code < 0 || code >= sizes[at % sizes.length]
+  );
+  if (bad < 0) return;
+  const level = bad % sizes.length, row = Math.floor(bad / sizes.length);
+  throw new UserError(
+    `Cannot use ${path}: row ${row} has codeword ${codes[bad]} on level ${level + 1}, expected 0 to ` +
+      `${sizes[level] - 1}. The file is damaged, make the SIDs again`,
+  );
+}
+
+/** Throws {@link UserError} for values that are not finite, and codebooks of other sizes than the recipe says. */
+function checkCodebooks(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  sizes: readonly number[],
+  path: string,
+): void {
+  const bad = findNonFinite(tensors);
+  if (bad !== undefined) {
+    throw new UserError(
+      `Cannot use ${path}: tensor ${bad.name} holds ${bad.value} at ${bad.index}, expected finite numbers. The file is ` +
+        "damaged, make the SIDs again",
+    );
+  }
+  for (const [level, size] of sizes.entries()) {
+    const shape = tensors.get(codebookName(level))?.shape;
+    if (shape === undefined || shape.length === 2 && shape[0] === size) continue;
+    throw new UserError(
+      `Cannot use ${path}: tensor ${codebookName(level)} is (${
+        shape.join(", ")
+      }), expected ${size} rows as in ` +
+        `${FILES.recipe}. The files of the folder are of different runs, make the SIDs again`,
+    );
+  }
+}
+
 async function readAdded(path: string, count: number): Promise<AddedItem[]> {
   if (count === 0) return [];
   const lines = (await readText(path)).trimEnd().split("\n");
   if (lines.length !== count) throw mismatch(path, `has ${lines.length} lines`, count);
-  return lines.map((line, index) => {
-    try {
-      return JSON.parse(line);
-    } catch {
-      throw badValue({ path, line: index + 1 }, "JSON", line, "Add the items again");
-    }
-  });
+  return lines.map((line, index) => parseJson(line, `${path} line ${index + 1}`, Added));
 }
 
 function mismatch(path: string, found: string, items: number): UserError {

@@ -145,6 +145,8 @@ Deno.test("evaluateSplit() goes on from rows made before, to the same metrics", 
     });
   await refuses(rows.slice(1), /row 1, user y.*expected row 0 of split test, user x, target 1/);
   await refuses([rows[0], { ...rows[1], target: 2 }], /row 1, user y, target 2: expected .* target 5/);
+  await refuses([{ ...rows[0], rank: -3 }], /row 0: it has rank -3, expected one from 0 to \d+, or null/);
+  await refuses([{ ...rows[0], items: [2, 6] }], /row 0: it has item 6, expected item numbers from 0 to 5/);
   await refuses([...rows, rows[2]], /row 2, user z.*expected no more than 3 rows/);
 });
 

@@ -1,3 +1,4 @@
+import { checkFileName } from "../../base/files/file_name.ts";
 import type { PieceFile } from "../../base/files/pieces.ts";
 import {
   attempt,
@@ -114,8 +115,10 @@ export class RunDirectory {
 
   /** Directory of a checkpoint; `which` is "latest", "best" or a name such as "step-400". */
   async checkpoint(which: string): Promise<string> {
-    if (which !== "latest" && which !== "best") return `${this.path}/checkpoints/${which}`;
-    return `${this.path}/checkpoints/${(await this.read(which)).trim()}`;
+    const isPointer = which === "latest" || which === "best";
+    const name = isPointer ? (await this.read(which)).trim() : which;
+    const whose = isPointer ? `in ${this.path}/${which}` : "the name of a checkpoint";
+    return `${this.path}/checkpoints/${checkFileName(name, whose)}`;
   }
 
   /** Writes a checkpoint directory whole or not at all, then points `latest` (and `best`) to it and drops others. */

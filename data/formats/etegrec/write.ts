@@ -1,8 +1,9 @@
 import type { Corpus, CorpusSample } from "../../corpus.ts";
 import { splits } from "../../dataset.ts";
 import { PAD } from "./read.ts";
-import { interLines } from "../recbole/write.ts";
+import { interLines, NAME } from "../recbole/write.ts";
 import { brokenTexts } from "../../convert/changed_text.ts";
+import { checkFileName } from "../../../base/files/file_name.ts";
 import type { DatasetWriter, NamedFile } from "../../convert/writer.ts";
 
 /** ETEGRec's files: samples with raw ids, the log with splits, item numbers from 1, counts. */
@@ -19,7 +20,8 @@ export const etegrecWriter: DatasetWriter = {
   ],
 
   *files(corpus: Corpus): Generator<NamedFile> {
-    const { name, items, users, interactions, samples } = corpus;
+    const { items, users, interactions, samples } = corpus;
+    const name = checkFileName(corpus.name, NAME);
     for (const split of splits) yield [`${name}.${split}.jsonl`, sampleLines(samples[split], corpus)];
     yield [`${name}.inter`, interLines(corpus)];
     const numbers = items.map(({ id }, item) => [id, item + 1]);

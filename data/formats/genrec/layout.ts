@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { SPLIT_KINDS } from "../../corpus.ts";
-import type { TableType } from "../../../base/files/parquet_file.ts";
+import type { TableType } from "../../../base/files/parquet/table.ts";
 
 /** The file that says what a directory is. */
 export const DATASET_JSON = "dataset.json";

@@ -3,6 +3,7 @@ import type { Attributes, Corpus, CorpusItem, CorpusSample, CorpusUser, Interact
 import { type Split, splits } from "../../dataset.ts";
 import { failAtOnce, type OnFault, orFault } from "../../../base/fault.ts";
 import { badValue } from "../../../base/file_error.ts";
+import { isInside } from "../../../base/files/file_name.ts";
 import { fileNamed, filesBelow, findFile, otherFiles } from "../../../base/files/find_file.ts";
 import type { DatasetFormat } from "../format.ts";
 import {
@@ -16,7 +17,8 @@ import {
 } from "./layout.ts";
 import { loadIndex } from "../index_file.ts";
 import { readJson } from "../../../base/files/json_file.ts";
-import { readParquet } from "../../../base/files/parquet_file.ts";
+import { changed, ParquetReader } from "../../../base/files/parquet/read.ts";
+import type { ParquetTable, TableType } from "../../../base/files/parquet/table.ts";
 import { sha256 } from "../../../base/files/sha256.ts";
 import type { DatasetStatistics } from "../../statistics.ts";
 import { readText } from "../../../base/files/text_file.ts";
@@ -38,21 +40,31 @@ export const genrecFormat: DatasetFormat = {
   },
 
   async read(dir: string, onFault: OnFault = failAtOnce): Promise<Corpus> {
-    const { name, source, license, split, maxHistory } = await readJson(
+    const { name, source, license, split, maxHistory, files: hashes } = await readJson(
       `${dir}/${DATASET_JSON}`,
       DatasetJson,
     );
-    const items = await readItems(`${dir}/items.parquet`, onFault);
-    const users = await readUsers(`${dir}/users.parquet`, onFault);
+    using tables = new Tables(dir, hashes, onFault);
+    const items = readItems(await tables.read("items", ITEM_TABLE), onFault);
+    const users = readUsers(await tables.read("users", USER_TABLE), onFault);
     const sizes = { items: items.length, users: users.length };
-    const interactions = await readInteractions(`${dir}/interactions.parquet`, sizes, onFault);
+    const interactions = readInteractions(
+      await tables.read("interactions", INTERACTION_TABLE),
+      sizes,
+      onFault,
+    );
     const samples: Record<Split, CorpusSample[]> = { train: [], valid: [], test: [] };
-    for (const split of splits) samples[split] = await readSamples(`${dir}/${split}.parquet`, sizes, onFault);
+    for (const split of splits) {
+      samples[split] = readSamples(await tables.read(split, SAMPLE_TABLE), sizes, onFault);
+    }
     const indexPath = await findFile(dir, INDEX);
     const sids = indexPath === undefined ? undefined : await loadIndex(indexPath, items.length);
 
-    const tables = ["items", "users", "interactions", ...splits].map((table) => `${dir}/${table}.parquet`);
-    const files = [`${dir}/${DATASET_JSON}`, ...tables, ...(indexPath === undefined ? [] : [indexPath])];
+    const files = [
+      `${dir}/${DATASET_JSON}`,
+      ...tables.paths,
+      ...(indexPath === undefined ? [] : [indexPath]),
+    ];
     const attachments: Record<string, string> = {};
     for (const path of await filesBelow(`${dir}/${ATTACHMENTS}`)) {
       attachments[path] = await readText(`${dir}/${ATTACHMENTS}/${path}`);
@@ -79,15 +91,19 @@ export const genrecFormat: DatasetFormat = {
     const path = `${dir}/${DATASET_JSON}`;
     const { files, statistics } = await readJson(path, DatasetJson);
     for (const [file, stated] of Object.entries(files)) {
+      if (TABLES.includes(file)) continue; // read() compares those before it decodes them
+      if (!isInside(file)) {
+        onFault(badValue({ path: `${path} at ["files"]` }, "paths inside the directory", file));
+        continue;
+      }
       const found = await sha256(`${dir}/${file}`).catch(() => undefined);
       if (found === stated) continue;
       onFault(
-        new UserError(
-          found === undefined
-            ? `Cannot read ${dir}/${file}: expected the file that ${DATASET_JSON} lists, found nothing. Make the dataset again`
-            : `Cannot trust ${dir}/${file}: expected the SHA-256 ${stated} of ${DATASET_JSON}, found ${found}. ` +
-              "It was changed since, make the dataset again",
-        ),
+        found === undefined
+          ? new UserError(
+            `Cannot read ${dir}/${file}: expected the file that ${DATASET_JSON} lists, found nothing. Make the dataset again`,
+          )
+          : changed(`${dir}/${file}`, stated, found, DATASET_JSON),
       );
     }
     for (const count of COUNTS) {
@@ -100,6 +116,32 @@ export const genrecFormat: DatasetFormat = {
   },
 };
 
+const TABLES = ["items", "users", "interactions", ...splits].map((table) => `${table}.parquet`);
+
+/** A table and where it is. */
+type Read<T extends TableType> = ParquetTable<T> & { path: string };
+
+/** The tables of a directory, each compared with its hash in `dataset.json` before it is decoded. */
+class Tables implements Disposable {
+  readonly paths: string[];
+  readonly #reader = new ParquetReader();
+
+  constructor(readonly dir: string, readonly hashes: Record<string, string>, readonly onFault: OnFault) {
+    this.paths = TABLES.map((file) => `${dir}/${file}`);
+  }
+
+  async read<const T extends TableType>(name: string, type: T): Promise<Read<T>> {
+    const file = `${name}.parquet`, path = `${this.dir}/${file}`, { onFault } = this;
+    const sha256 = Object.hasOwn(this.hashes, file) ? this.hashes[file] : undefined;
+    const stated = sha256 === undefined ? undefined : { sha256, by: DATASET_JSON, onFault };
+    return { ...await this.#reader.read(path, type, stated), path };
+  }
+
+  [Symbol.dispose](): void {
+    this.#reader[Symbol.dispose]();
+  }
+}
+
 /** The number in each row must be the row's own. */
 function checkNumbers(path: string, column: string, numbers: readonly number[], onFault: OnFault) {
   const row = numbers.findIndex((number, row) => number !== row);
@@ -108,8 +150,7 @@ function checkNumbers(path: string, column: string, numbers: readonly number[], 
   onFault(badValue({ path, column }, `${row} in row ${row}`, numbers[row], fix));
 }
 
-async function readItems(path: string, onFault: OnFault): Promise<CorpusItem[]> {
-  const table = await readParquet(path, ITEM_TABLE);
+function readItems({ path, ...table }: Read<typeof ITEM_TABLE>, onFault: OnFault): CorpusItem[] {
   checkNumbers(path, "item", table.item, onFault);
   return table.id.map((id, row) => {
     const item: CorpusItem = { id, title: table.title[row] ?? "", categories: table.categories[row] ?? [] };
@@ -124,8 +165,7 @@ async function readItems(path: string, onFault: OnFault): Promise<CorpusItem[]> 
   });
 }
 
-async function readUsers(path: string, onFault: OnFault): Promise<CorpusUser[]> {
-  const table = await readParquet(path, USER_TABLE);
+function readUsers({ path, ...table }: Read<typeof USER_TABLE>, onFault: OnFault): CorpusUser[] {
   checkNumbers(path, "user", table.user, onFault);
   return table.id.map((id, row) => {
     const attributes = orFault(onFault, () => attributesIn(path, row, table.attributes[row]));
@@ -138,8 +178,11 @@ interface Sizes {
   users: number;
 }
 
-async function readInteractions(path: string, sizes: Sizes, onFault: OnFault): Promise<Interactions> {
-  const table = await readParquet(path, INTERACTION_TABLE);
+function readInteractions(
+  { path, ...table }: Read<typeof INTERACTION_TABLE>,
+  sizes: Sizes,
+  onFault: OnFault,
+): Interactions {
   const rows: number[] = [];
   for (const [row, user] of table.user.entries()) {
     const sound = orFault(onFault, () => {
@@ -160,8 +203,11 @@ async function readInteractions(path: string, sizes: Sizes, onFault: OnFault): P
   };
 }
 
-async function readSamples(path: string, sizes: Sizes, onFault: OnFault): Promise<CorpusSample[]> {
-  const table = await readParquet(path, SAMPLE_TABLE);
+function readSamples(
+  { path, ...table }: Read<typeof SAMPLE_TABLE>,
+  sizes: Sizes,
+  onFault: OnFault,
+): CorpusSample[] {
   return table.user.flatMap((user, row) =>
     orFault(onFault, () => {
       const history = table.history[row], target = table.item[row];

@@ -11,7 +11,7 @@ import {
   USER_TABLE,
 } from "./layout.ts";
 import { formatIndex } from "../index_file.ts";
-import { formatParquet } from "../../../base/files/parquet_writer.ts";
+import { formatParquet } from "../../../base/files/parquet/write.ts";
 import { statisticsOf } from "../../statistics.ts";
 import { ALL_FIELDS } from "../../convert/fields.ts";
 import type { DatasetWriteOptions, DatasetWriter, NamedFile } from "../../convert/writer.ts";

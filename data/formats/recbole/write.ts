@@ -7,7 +7,11 @@ import { MAX_ITEM_LIST_LENGTH } from "./read.ts";
 import { NO_SPLIT } from "./log.ts";
 import { brokenTexts } from "../../convert/changed_text.ts";
 import { ITEM_FIELDS } from "../../convert/fields.ts";
+import { checkFileName } from "../../../base/files/file_name.ts";
 import type { DatasetWriter, NamedFile } from "../../convert/writer.ts";
+
+/** Whose name the files have, for messages. */
+export const NAME = "the dataset's name";
 
 /** RecBole's atomic files, named after the dataset, as is the folder that RecBole looks for. */
 export const recboleWriter: DatasetWriter = {
@@ -24,7 +28,8 @@ export const recboleWriter: DatasetWriter = {
   ],
 
   *files(corpus: Corpus): Generator<NamedFile> {
-    const { name, items, users } = corpus;
+    const { items, users } = corpus;
+    const name = checkFileName(corpus.name, NAME);
     yield [`${name}.inter`, interLines(corpus)];
     if (items.some(({ title, attributes }) => title !== "" || attributes !== undefined)) {
       yield [`${name}.item`, itemLines(items)];

@@ -1,9 +1,10 @@
 // Every format with data that breaks careless writers.
-import { deepStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
+import { deepStrictEqual, ok, rejects, strictEqual, throws } from "node:assert/strict";
 import type { Attributes, Corpus, CorpusItem } from "../../../data/corpus.ts";
 import { notHeld } from "../../../data/convert/fields.ts";
 import * as registry from "../../../data/convert/registry.ts";
 import { replaceSids } from "../../../data/convert/replace_sids.ts";
+import { writeFolder } from "../../../data/convert/write_folder.ts";
 import type { DatasetWriter } from "../../../data/convert/writer.ts";
 import { checkDataset } from "../../../data/check/check.ts";
 import { toColumns } from "../../../data/interactions.ts";
@@ -11,6 +12,7 @@ import { loadCorpus } from "../../../data/formats/load.ts";
 import { filesIn } from "../../tasks/genrec.ts";
 import { trickyCorpus } from "./tricky_corpus.ts";
 import { content, PLAIN, written } from "./written.ts";
+import { UserError } from "../../../base/user_error.ts";
 import fc from "../../property.ts";
 
 const writers: DatasetWriter[] = Object.values(registry);
@@ -228,4 +230,32 @@ Deno.test("a table of tabs says which texts it changes, and how many", () => {
   deepStrictEqual(told(registry.minionerecWriter), [
     "titles with tabs or line ends (2), which become spaces in info.txt",
   ]);
+});
+
+for (const writer of writers) {
+  Deno.test(`${writer.name} writes nothing outside of its folder, whatever the dataset is called`, async () => {
+    const corpus = { ...trickyCorpus(), name: "../../pwn" };
+    const root = await Deno.makeTempDir();
+    try {
+      await writeFolder(`${root}/a/b/out`, writer.files(corpus, PLAIN)).catch((error) => {
+        ok(error instanceof UserError && /"\.\.\/\.\.\/pwn" as a file name/.test(error.message), `${error}`);
+      });
+      deepStrictEqual(filesIn(root)!.filter((name) => name.includes("pwn")), []);
+    } finally {
+      await Deno.remove(root, { recursive: true });
+    }
+  });
+}
+
+Deno.test("writeFolder() refuses a file that would not be inside of the folder, and leaves nothing", async () => {
+  const root = await Deno.makeTempDir();
+  try {
+    await rejects(
+      writeFolder(`${root}/out`, [["a", ["1"]], ["x/../../b", ["2"]]]),
+      /would not be inside of it/,
+    );
+    deepStrictEqual(filesIn(root), []);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
 });

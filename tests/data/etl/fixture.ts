@@ -10,7 +10,7 @@ import { EtlConfig } from "../../../data/etl/config.ts";
 import { Engine } from "../../../data/etl/read/engine.ts";
 import { commas, type Sql, sql } from "../../../data/etl/read/sql.ts";
 import { type Split, splits } from "../../../data/dataset.ts";
-import { readParquet } from "../../../base/files/parquet_file.ts";
+import { readParquet } from "../../../base/files/parquet/read.ts";
 
 /** Runs `use` with an engine on a folder that is removed afterwards. */
 export async function withEngine(use: (engine: Engine) => Promise<void>): Promise<void> {

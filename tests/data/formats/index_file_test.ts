@@ -35,6 +35,14 @@ Deno.test("loadIndex() gives back what formatIndex() wrote", async () => {
   await withIndex(formatIndex(sids), async (path) => deepStrictEqual(await loadIndex(path, 2), sids));
 });
 
+Deno.test("loadIndex() refuses a key that stands twice, and codewords that would take a table of millions of rows", async () => {
+  await refuses('{"0": ["<a_0>"], "0": ["<a_1>"]}', 1, /expected each key once, found "0"/);
+  await refuses('{"0": ["<a_400000000>"]}', 1, /a token such as <a_12>, its codeword below 1,000,000, found/);
+  await withIndex('{"0": ["<a_999999>"]}', async (path) => {
+    deepStrictEqual(await loadIndex(path, 1), [["<a_999999>"]]);
+  });
+});
+
 Deno.test("loadIndex() reads keys in any order", async () => {
   await withIndex('{"1": ["<a_1>"], "0": ["<a_0>"]}', async (path) => {
     deepStrictEqual(await loadIndex(path, 2), [["<a_0>"], ["<a_1>"]]);
@@ -48,7 +56,7 @@ Deno.test("loadIndex() names the count, key or token that is wrong", async () =>
   await refuses(
     '{"0": ["<a_1>", "b_2"]}',
     1,
-    /at \["0"\]\[1\]: expected a token such as <a_12>, found "b_2"/,
+    /at \["0"\]\[1\]: expected a token such as <a_12>, its codeword below 1,000,000, found "b_2"/,
   );
   await refuses('{"0": []}', 1, /at \["0"\]: expected at least one token, found \[\]/);
   await refuses('{"0": "<a_1>"}', 1, /at \["0"\]: expected array, found "<a_1>"/);

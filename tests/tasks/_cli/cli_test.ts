@@ -71,6 +71,8 @@ Deno.test("parseArgs() takes what a config file extends, from beside it, below t
     Deno.writeTextFileSync(own, `extends: ./${basename(base)}\ndata: d\nmaxSteps: 7\n`);
     const found = parse("--config", own);
     assert.deepEqual([found.data, found.maxSteps, found.schedule], ["d", 7, "cosine"]);
+    Deno.writeTextFileSync(own, `extends: ${base}\ndata: d\nmaxSteps: 7\n`); // a whole path
+    assert.deepEqual(parse("--config", own).schedule, "cosine");
     Deno.writeTextFileSync(own, `extends: ${basename(own)}\n`);
     assert.throws(() => parse("--config", own), /Cannot read config .*: it extends itself/);
     Deno.writeTextFileSync(own, "extends: [1]\n");

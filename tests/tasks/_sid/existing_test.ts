@@ -176,3 +176,27 @@ Deno.test("sid --add and --inspect refuse a folder whose files are of different 
     );
   });
 });
+
+Deno.test("sid --add refuses codebooks that are not numbers and codewords that no level has", async () => {
+  await withSynthetic([], async (dir) => {
+    const sids = join(dir, "sids"), fresh = join(dir, "new.jsonl"), out = join(dir, "out");
+    Deno.writeTextFileSync(fresh, jsonl({ id: "n1", title: "a new item" }));
+    const add = ["--add", fresh, "--sids", sids, "--data", "synthetic", "--out", out];
+    const codes = join(sids, "codes.npy"), sound = Deno.readFileSync(codes);
+    for (const codeword of [99999, -7]) {
+      const bytes = sound.slice();
+      new DataView(bytes.buffer).setInt32(bytes.length - 4, codeword, true);
+      Deno.writeFileSync(codes, bytes);
+      await fails(
+        add,
+        new RegExp(`codes\\.npy: row 599 has codeword ${codeword} on level 3, expected 0 to 15`),
+      );
+    }
+    Deno.writeFileSync(codes, sound);
+    const books = join(sids, "codebooks.safetensors"), damaged = Deno.readFileSync(books);
+    new DataView(damaged.buffer).setFloat32(damaged.length - 4, NaN, true);
+    Deno.writeFileSync(books, damaged);
+    await fails(add, /codebooks\.safetensors: tensor \S+ holds NaN at \d+, expected finite numbers/);
+    assert.equal(filesIn(out), undefined);
+  });
+});

@@ -55,6 +55,12 @@ Deno.test("saveCheckpoint() keeps the latest and the best alone by default, and 
     await run.saveCheckpoint(4, { a: "4" }, false);
     assert.deepEqual(namesIn(`${run.path}/checkpoints`), ["step-1", "step-4"]);
     assert.equal(await run.checkpoint("best"), `${run.path}/checkpoints/step-1`);
+    await Deno.writeTextFile(`${run.path}/best`, "../../other\n");
+    await assert.rejects(
+      run.checkpoint("best"),
+      /Cannot use "..\/..\/other" as a file name, which is in .*\/best: expected a plain name/,
+    );
+    await assert.rejects(run.checkpoint("../x"), /as a file name, which is the name of a checkpoint/);
   });
 });
 

@@ -3,8 +3,9 @@ import { checkDataset } from "../../../../data/check/check.ts";
 import { genrecWriter as writer } from "../../../../data/formats/genrec/write.ts";
 import { INTERACTION_TABLE, ITEM_TABLE, SAMPLE_TABLE } from "../../../../data/formats/genrec/layout.ts";
 import { loadCorpus, loadDataset } from "../../../../data/formats/load.ts";
-import { type ParquetTable, readParquet, type TableType } from "../../../../base/files/parquet_file.ts";
-import { formatParquet } from "../../../../base/files/parquet_writer.ts";
+import { readParquet } from "../../../../base/files/parquet/read.ts";
+import type { ParquetTable, TableType } from "../../../../base/files/parquet/table.ts";
+import { formatParquet } from "../../../../base/files/parquet/write.ts";
 import { trickyCorpus } from "../../convert/tricky_corpus.ts";
 import { written } from "../../convert/written.ts";
 
@@ -32,6 +33,12 @@ Deno.test("genrec under leave-one-out trains on all that is not held out, sample
   });
 });
 
+/** Takes the hashes out of a dataset.json, as for a dataset that is foreign or was changed on purpose. */
+async function forgetHashes(dir: string) {
+  const manifest = JSON.parse(await Deno.readTextFile(`${dir}/dataset.json`));
+  await Deno.writeTextFile(`${dir}/dataset.json`, JSON.stringify({ ...manifest, files: {} }));
+}
+
 /** Loads the tricky dataset with one table changed; the message, without the directory. */
 async function refuses<const T extends TableType>(
   table: string,
@@ -44,6 +51,7 @@ async function refuses<const T extends TableType>(
     const cells = await readParquet(path, type);
     change(cells);
     await Deno.writeFile(path, formatParquet(type, cells));
+    await forgetHashes(dir);
     await rejects(loadCorpus(dir), message);
     const { problems } = await checkDataset(dir);
     deepStrictEqual(
@@ -113,5 +121,17 @@ Deno.test("genrec refuses another version and another dataset.json", async () =>
       await Deno.writeTextFile(path, text.replace(from, to));
       await rejects(loadCorpus(dir), message);
     }
+  });
+});
+
+Deno.test("genrec refuses a table that is not the one that dataset.json states, before it is decoded", async () => {
+  await written(trickyCorpus(), writer, async (dir) => {
+    await Deno.writeTextFile(`${dir}/users.parquet`, "PAR1, and no more");
+    await rejects(
+      loadDataset(dir),
+      /UserError: Cannot trust .*users\.parquet: expected the SHA-256 [0-9a-f]{64} of dataset\.json, found [0-9a-f]{64}\./,
+    );
+    const { problems } = await checkDataset(dir);
+    deepStrictEqual(problems.map((text) => text.slice(0, 12)), ["Cannot trust", "Cannot read "]);
   });
 });

@@ -1,34 +1,9 @@
 import { parquetMetadata, parquetRead, parquetSchema, type SchemaTree } from "hyparquet";
-import { badValue, type Place } from "../file_error.ts";
-import { diskFiles } from "./disk.ts";
-import { UserError } from "../user_error.ts";
+import { badValue, type Place } from "../../file_error.ts";
+import type { ColumnType, ParquetTable, TableType } from "./table.ts";
+import { UserError } from "../../user_error.ts";
 
-interface Cells {
-  integer: number;
-  /** 64 bits in the file. */
-  long: number;
-  number: number;
-  text: string;
-  integers: number[];
-  texts: string[];
-}
-
-/** What a column holds. */
-export interface ColumnType {
-  kind: keyof Cells;
-  /** Whether cells may be null; such a column may be missing, too. */
-  nullable?: boolean;
-}
-
-/** Columns of a table by name. */
-export type TableType = Record<string, ColumnType>;
-
-type Cell<C extends ColumnType> = Cells[C["kind"]] | (C["nullable"] extends true ? null : never);
-
-/** The cells of a table, column by column. */
-export type ParquetTable<T extends TableType> = { [Column in keyof T]: Cell<T[Column]>[] };
-
-const PHYSICAL: Record<keyof Cells, string[]> = {
+const PHYSICAL: Record<ColumnType["kind"], string[]> = {
   integer: ["INT32", "INT64"],
   long: ["INT32", "INT64"],
   number: ["DOUBLE", "FLOAT", "INT32", "INT64"],
@@ -38,21 +13,21 @@ const PHYSICAL: Record<keyof Cells, string[]> = {
 };
 
 /**
- * Reads the columns of `type` from a Parquet file; further columns are ignored. Throws `UserError` for a file that is
- * no Parquet, a column that is missing or holds something else, and a null where none may be.
+ * The columns of `type` in the bytes of a Parquet file. Of damaged bytes it may take forever and fail after it ended, so that
+ * nothing but the worker calls it. Throws `UserError` as `readParquet`.
  */
-export async function readParquet<const T extends TableType>(
+export async function decodeParquet<const T extends TableType>(
+  file: ArrayBuffer,
   path: string,
   type: T,
 ): Promise<ParquetTable<T>> {
-  const file = (await diskFiles.readFile(path)).buffer;
   const table: Record<string, unknown[]> = {};
   try {
     const metadata = parquetMetadata(file);
     const found = new Map(parquetSchema(metadata).children.map((column) => [column.element.name, column]));
     const rows = Number(metadata.num_rows);
     const columns = Object.keys(type).filter((name) => checkColumn(path, name, type[name], found));
-    for (const name of Object.keys(type)) table[name] = columns.includes(name) ? [] : Array(rows).fill(null);
+    for (const name of columns) table[name] = [];
     // What the callback throws would be lost, so cells are looked at afterwards.
     await parquetRead({
       file,
@@ -63,17 +38,26 @@ export async function readParquet<const T extends TableType>(
         for (const [i, value] of columnData.entries()) cells[rowStart + i] = value;
       },
     });
-    for (const name of columns) convert(table[name], type[name], { path, column: name });
+    for (const name of columns) {
+      if (table[name].length !== rows) {
+        throw badValue({ path, column: name }, `${rows} rows as the file says`, table[name].length, REMEDY);
+      }
+      convert(table[name], type[name], { path, column: name });
+    }
+    for (const name of Object.keys(type)) table[name] ??= Array(rows).fill(null);
   } catch (error) {
     if (error instanceof UserError) throw error;
-    throw new UserError(
-      `Cannot read ${path}: expected a Parquet file, but ${
-        (error as Error).message
-      }. Write the dataset again`,
-    );
+    throw notParquet(path, (error as Error).message);
   }
   return table as ParquetTable<T>;
 }
+
+/** The error for a file that is no Parquet, or damaged. */
+export function notParquet(path: string, problem: string): UserError {
+  return new UserError(`Cannot read ${path}: expected a Parquet file, but ${problem}. ${REMEDY}`);
+}
+
+const REMEDY = "Write the dataset again";
 
 /** Whether the column is there. */
 function checkColumn(
@@ -85,7 +69,7 @@ function checkColumn(
   const column = found.get(name);
   if (column === undefined) {
     if (nullable) return false;
-    throw badValue({ path }, `a column ${name}`, [...found.keys()], "Write the dataset again");
+    throw badValue({ path }, `a column ${name}`, [...found.keys()], REMEDY);
   }
   const isList = kind === "integers" || kind === "texts";
   let leaf = column;
@@ -96,7 +80,7 @@ function checkColumn(
       { path, column: name },
       isList ? `lists of ${kind}` : `${kind}`,
       isList ? `${column.children.length > 0 ? "lists of " : ""}${physical}` : physical,
-      "Write the dataset again",
+      REMEDY,
     );
   }
   return true;

@@ -1,6 +1,6 @@
 import { parquetWriteBuffer } from "hyparquet-writer";
 import type { SchemaElement } from "hyparquet";
-import type { ColumnType, ParquetTable, TableType } from "./parquet_file.ts";
+import type { ColumnType, ParquetTable, TableType } from "./table.ts";
 
 const INTEGER = { type: "INT32" } as const;
 const TEXT = { type: "BYTE_ARRAY", converted_type: "UTF8" } as const;

@@ -1,0 +1,141 @@
+import { createHash } from "node:crypto";
+import { failAtOnce, type OnFault } from "../../fault.ts";
+import { diskFiles } from "../disk.ts";
+import { notParquet } from "./decode.ts";
+import type { ParquetTable, TableType } from "./table.ts";
+import type { DecodeReply, DecodeRequest, PackedColumn } from "./worker.ts";
+import { UserError } from "../../user_error.ts";
+
+/** What a table should be, where a manifest says so. */
+export interface Stated {
+  /** SHA-256 of the file. */
+  sha256: string;
+  /** What states it, for messages. */
+  by: string;
+  /** Gets a hash that differs; the table is read all the same, for a short time, where this does not throw. */
+  onFault?: OnFault;
+}
+
+/** Seconds to decode a table: at least so many, and per MiB. About ten times what a slow machine needs. */
+const PATIENCE = { least: 8, perMib: 0.5 };
+/** The same for a table that is known to have changed. */
+const HASTE = { least: 1, perMib: 0.1 };
+
+const MIB = 2 ** 20;
+/** Memory that decoding may take: at least so many bytes, and for each byte of the file. */
+const MEMORY = { least: 1024 * MIB, perByte: 64 };
+const WATCH_MS = 50;
+
+/**
+ * Reads Parquet files with a worker, which it ends when a file takes longer, or more memory, than any sound one: damaged
+ * bytes can keep a decoder busy for ever. One worker reads file after file.
+ */
+export class ParquetReader implements Disposable {
+  #worker: Worker | undefined;
+  #starting: Promise<Worker> | undefined;
+
+  /**
+   * Reads the columns of `type`; further columns are ignored. Throws `UserError` for a file that is no Parquet, damaged, or
+   * not the one `stated`, a column that is missing or holds something else, and a null where none may be.
+   */
+  async read<const T extends TableType>(path: string, type: T, stated?: Stated): Promise<ParquetTable<T>> {
+    const bytes = await diskFiles.readFile(path);
+    const isSound = stated === undefined || checkHash(path, bytes, stated);
+    const { least, perMib } = isSound ? PATIENCE : HASTE;
+    const seconds = least + perMib * bytes.length / MIB;
+    const packed = await this.#decode({ file: bytes.buffer, path, type }, seconds);
+    return Object.fromEntries(
+      Object.entries(packed).map(([name, column]) => [name, unpack(column)]),
+    ) as ParquetTable<T>;
+  }
+
+  async #decode(request: DecodeRequest, seconds: number): Promise<Record<string, PackedColumn>> {
+    const { path, file } = request;
+    const most = MEMORY.least + MEMORY.perByte * file.byteLength;
+    const before = Deno.memoryUsage().rss;
+    let watch: ReturnType<typeof setInterval> | undefined;
+    const worker = await (this.#starting ??= this.#start());
+    try {
+      return await new Promise((resolve, reject) => {
+        let ticks = 0; // of this thread, which a busy machine slows down as it does the worker
+        watch = setInterval(() => {
+          if (++ticks * WATCH_MS >= seconds * 1000) {
+            reject(notParquet(path, `it is damaged: it was not decoded within ${seconds.toFixed(1)} s`));
+          } else if (Deno.memoryUsage().rss - before >= most) {
+            reject(
+              notParquet(path, `it is damaged: decoding it took more than ${Math.round(most / MIB)} MiB`),
+            );
+          }
+        }, WATCH_MS);
+        worker.onmessage = ({ data }: MessageEvent<DecodeReply>) => {
+          if ("table" in data) resolve(data.table);
+          else if ("problem" in data) reject(new UserError(data.problem));
+        };
+        worker.onmessageerror = () => reject(notParquet(path, "its tables cannot be handed over"));
+        worker.onerror = (event) => {
+          event.preventDefault();
+          reject(notParquet(path, event.message));
+        };
+        worker.postMessage(request, [file]);
+      });
+    } catch (error) {
+      this[Symbol.dispose](); // what a decoder failed at may fail once more, later
+      throw error;
+    } finally {
+      clearInterval(watch);
+    }
+  }
+
+  #start(): Promise<Worker> {
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+    this.#worker = worker;
+    return new Promise((resolve, reject) => {
+      worker.onmessage = () => resolve(worker);
+      worker.onerror = (event) => {
+        event.preventDefault();
+        this[Symbol.dispose]();
+        reject(new Error(`Cannot start the reader of Parquet files: ${event.message}`));
+      };
+    });
+  }
+
+  /** Ends the worker; the next file gets another. */
+  [Symbol.dispose](): void {
+    this.#worker?.terminate();
+    this.#worker = this.#starting = undefined;
+  }
+}
+
+/** Reads one file. Throws as {@link ParquetReader.read}. */
+export async function readParquet<const T extends TableType>(
+  path: string,
+  type: T,
+): Promise<ParquetTable<T>> {
+  using reader = new ParquetReader();
+  return await reader.read(path, type);
+}
+
+/** Whether the bytes are those that are stated; told to `onFault` where not. */
+function checkHash(path: string, bytes: Uint8Array, { sha256, by, onFault = failAtOnce }: Stated): boolean {
+  const found = createHash("sha256").update(bytes).digest("hex");
+  if (found === sha256) return true;
+  onFault(changed(path, sha256, found, by));
+  return false;
+}
+
+/** The error for a file that is not the one a manifest states. */
+export function changed(path: string, stated: string, found: string, by: string): UserError {
+  return new UserError(
+    `Cannot trust ${path}: expected the SHA-256 ${stated} of ${by}, found ${found}. It was changed or damaged since: ` +
+      `make the dataset again, or take it out of "files" in ${by} where the change was meant`,
+  );
+}
+
+function unpack(column: PackedColumn): unknown[] {
+  if ("cells" in column) return column.cells;
+  const cells: unknown[] = Array.from(column.numbers);
+  column.nulls?.forEach((isNull, row) => {
+    if (isNull) cells[row] = null;
+  });
+  return cells;
+}

@@ -1,0 +1,57 @@
+// Decodes tables apart from the program, which can end it: damaged bytes can keep the decoder busy for ever.
+import { decodeParquet } from "./decode.ts";
+import type { TableType } from "./table.ts";
+import { UserError } from "../../user_error.ts";
+
+/** What the worker is asked. */
+export interface DecodeRequest {
+  file: ArrayBuffer;
+  path: string;
+  type: TableType;
+}
+
+/** A column on its way: numbers as one buffer, `nulls` where there are any. */
+export type PackedColumn =
+  | { cells: unknown[] }
+  | { numbers: Float64Array<ArrayBuffer>; nulls?: Uint8Array<ArrayBuffer> };
+
+/** What the worker answers: first that it is there. */
+export type DecodeReply = { ready: true } | { table: Record<string, PackedColumn> } | { problem: string };
+
+/** What a worker's scope has beyond a window's, which the types of a package may not name. */
+interface WorkerScope {
+  onmessage: (event: MessageEvent<DecodeRequest>) => Promise<void>;
+  postMessage(message: DecodeReply, transfer: ArrayBuffer[]): void;
+}
+const scope = globalThis as unknown as WorkerScope;
+
+scope.onmessage = async ({ data: { file, path, type } }) => {
+  try {
+    const table = await decodeParquet(file, path, type);
+    const packed: Record<string, PackedColumn> = {};
+    const buffers: ArrayBuffer[] = [];
+    for (const [name, { kind }] of Object.entries(type)) {
+      const cells: unknown[] = table[name];
+      if (kind !== "integer" && kind !== "long" && kind !== "number") {
+        packed[name] = { cells };
+        continue;
+      }
+      const numbers = Float64Array.from(cells as (number | null)[], (cell) => cell ?? 0);
+      const nulls = cells.includes(null)
+        ? Uint8Array.from(cells, (cell) => cell === null ? 1 : 0)
+        : undefined;
+      packed[name] = { numbers, ...(nulls && { nulls }) };
+      buffers.push(numbers.buffer, ...(nulls ? [nulls.buffer] : []));
+    }
+    reply({ table: packed }, buffers);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    reply({ problem: error.message });
+  }
+};
+
+function reply(message: DecodeReply, transfer: ArrayBuffer[] = []): void {
+  scope.postMessage(message, transfer);
+}
+
+reply({ ready: true });

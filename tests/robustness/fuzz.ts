@@ -1,0 +1,83 @@
+// Damages files of every format, so many of each, and reads them: deno run -A --no-check tests/robustness/fuzz.ts 10000 [FILTER]
+import { basename } from "node:path";
+import { ParquetReader } from "../../base/files/parquet/read.ts";
+import { UserError } from "../../base/user_error.ts";
+import { UsageError } from "../../tasks/_cli/cli.ts";
+import fc from "../property.ts";
+import { mutate, type Mutation, mutations } from "./mutate.ts";
+import { type Subject, subjects } from "./subjects.ts";
+
+const DEADLINE_MS = 15_000;
+
+/** What a reader did that it should not. */
+export interface Failure {
+  file: string;
+  what: readonly Mutation[];
+  problem: string;
+}
+
+/** Reads `each` damaged files of every subject that `filter` is in the name of, and tells `done` after each subject. */
+export async function fuzz(
+  each: (subjects: number) => number,
+  filter = "",
+  done: (name: string, runs: number, failures: readonly Failure[]) => void = () => {},
+): Promise<Failure[]> {
+  const root = await Deno.makeTempDir();
+  const failures: Failure[] = [];
+  const onRejection = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    failures.push({ file: "", what: [], problem: `unhandled rejection: ${event.reason}` });
+  };
+  globalThis.addEventListener("unhandledrejection", onRejection);
+  try {
+    using reader = new ParquetReader();
+    const all = (await subjects(root, reader)).filter((subject) => nameOf(subject).includes(filter));
+    for (const subject of all) {
+      const before = failures.length, runs = each(all.length);
+      await fuzzOne(subject, runs, failures);
+      done(nameOf(subject), runs, failures.slice(before));
+    }
+    return failures;
+  } finally {
+    globalThis.removeEventListener("unhandledrejection", onRejection);
+    await Deno.remove(root, { recursive: true });
+  }
+}
+
+const nameOf = ({ folder, file }: Subject) => `${basename(folder)}/${file}`;
+
+async function fuzzOne(subject: Subject, runs: number, failures: Failure[]): Promise<void> {
+  const path = `${subject.folder}/${subject.file}`, sound = await Deno.readFile(path);
+  for (const what of fc.sample(mutations, runs)) {
+    await Deno.writeFile(path, mutate(sound, what));
+    const problem = await problemOf(subject);
+    if (problem !== undefined) failures.push({ file: nameOf(subject), what, problem });
+  }
+  await Deno.writeFile(path, sound);
+}
+
+/** Why the end of a reading is none that it may have: a value, or an error for people. */
+async function problemOf({ read, folder }: Subject): Promise<string | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(() => resolve(`no end within ${DEADLINE_MS / 1000} s`), DEADLINE_MS);
+  });
+  const ended = (async () => {
+    try {
+      await read(folder);
+    } catch (error) {
+      if (error instanceof UserError || error instanceof UsageError) return;
+      return error instanceof Error ? error.stack ?? error.message : String(error);
+    }
+  })();
+  return await Promise.race([ended, late]).finally(() => clearTimeout(timer));
+}
+
+if (import.meta.main) {
+  const [count = "1000", filter] = Deno.args;
+  const failures = await fuzz(() => Number(count), filter, (name, runs, failed) => {
+    console.log(`${name}: ${runs} damaged files, ${failed.length} failures`);
+    for (const { what, problem } of failed.slice(0, 3)) console.log(JSON.stringify(what), problem);
+  });
+  Deno.exit(failures.length === 0 ? 0 : 1);
+}
