@@ -9,6 +9,7 @@ import { rankBy, type Recommender } from "../../eval/recommender.ts";
 import { askedSamples } from "../../prompts/asked.ts";
 import { alignmentTask } from "../../prompts/tasks/by_name.ts";
 import { openRun } from "../../train/runs/open_run.ts";
+import { isModel, readRunFolder } from "../../train/runs/run_folder.ts";
 import { loadInputs } from "../../train/run/inputs.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import { type EvaluateReport, evaluationLines } from "./report_lines.ts";
@@ -128,15 +129,23 @@ export async function mergeShards(flags: MergeFlags, io: TaskIO): Promise<Evalua
 
 /** What the model of an evaluation was asked, by row; undefined where nobody wants to know, or it reads no words. */
 async function askedOf(
-  { run, format, sids, prompts, maxHistory }: MergeFlags,
+  { run, format, ...flags }: MergeFlags,
   settings: RowSettings,
   dataset: Dataset,
   samples: readonly Sample[],
 ): Promise<Wording["asked"]> {
   if (format === "none") return undefined;
   const { checkpoint, task, data } = settings;
-  const options = { dataset, data, sids, prompts, maxHistory, checkpoint, task };
-  const recommender = await openRun(run || settings.run, options);
+  const path = run || settings.run;
+  // A run knows how it is asked; of a model the shards tell what they were told.
+  const words = isModel(await readRunFolder(path))
+    ? {
+      sids: flags.sids || settings.index,
+      prompts: flags.prompts || settings.prompts,
+      maxHistory: flags.maxHistory || settings.maxHistory,
+    }
+    : {};
+  const recommender = await openRun(path, { ...words, dataset, data, checkpoint, task });
   recommender.destroy();
   return recommender.asked && ((row) => recommender.asked!(samples[row]));
 }

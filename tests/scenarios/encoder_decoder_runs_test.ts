@@ -114,8 +114,8 @@ Deno.test("rl sharpens a run of tiger, and evaluate serves what came of it", asy
     const names = [...Deno.readDirSync(join(dir, "rl"))].map(({ name }) => name).sort();
     assert.deepEqual(names, [
       "best",
-      "checkpoints",
       "catalogue.json",
+      "checkpoints",
       "config.json",
       "index.json",
       "latest",

@@ -101,7 +101,12 @@ Deno.test("evaluate refuses what is no run, or has no such checkpoint", async ()
 
 Deno.test("evaluate refuses a dataset of other size than the run's", async () => {
   await withRun((dir) =>
-    refuses(dir, "evaluate --run run --data synthetic --out eval", 1, /SIDs of 4 items, the dataset 600/)
+    refuses(
+      dir,
+      "evaluate --run run --data synthetic --out eval",
+      1,
+      /trained on 4 items, the dataset has 600/,
+    )
   );
 });
 
@@ -111,6 +116,14 @@ Deno.test("evaluate refuses a run whose index, vocabulary and checkpoint do not 
     const indexPath = join(dir, "run/index.json");
     const index = await Deno.readTextFile(indexPath);
     await Deno.writeTextFile(indexPath, index.replace("<a_2>", "<a_3>"));
+    await refuses(
+      dir,
+      "evaluate --run run --out eval",
+      1,
+      /differ first at item 2, which has <a_3><b_2> there/,
+    );
+    // A run from before has no catalogue.json: its vocabulary tells.
+    await Deno.remove(join(dir, "run/catalogue.json"));
     await refuses(dir, "evaluate --run run --out eval", 1, /differ first at <a_3> and <a_2>/);
 
     // Both of another catalogue: only the size of the model tells.

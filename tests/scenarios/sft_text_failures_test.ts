@@ -177,6 +177,8 @@ Deno.test("evaluate refuses an index whose tokens the run's tokenizer lacks; sft
 
     const index = join(run.path, "index.json");
     await Deno.writeTextFile(index, (await Deno.readTextFile(index)).replace("<a_2>", "<a_9>"));
+    // A run from before has no catalogue.json, which would tell first.
+    await Deno.remove(join(run.path, "catalogue.json"));
     const flags = evaluate.config.parse({ run: run.path, out: join(dir, "eval") });
     await assert.rejects(
       () => evaluate.run(flags, collector().io),

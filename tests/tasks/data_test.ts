@@ -43,7 +43,7 @@ Deno.test("data says on success which bad lines it left out", async () => {
   await withLogs(async (dir) => {
     const { code, stdout } = await genrec(dir, ["data", ...FLAGS, "--allow-empty", "--max-bad-lines", "1"]);
     assert.equal(code, 0);
-    assert.match(stdout, /^Left out 1 bad lines of reviews:\n {2}reviews\.json line 8: no JSON/m);
+    assert.match(stdout, /^Left out 1 bad line of reviews:\n {2}reviews\.json line 8: no JSON/m);
   }, changes);
 });
 

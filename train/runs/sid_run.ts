@@ -58,7 +58,7 @@ async function openRunDirectory(home: RunFolder, options: OpenRunOptions): Promi
     );
   }
   const sids = numbered(record, index);
-  await checkRunSids(home, sids, index);
+  if (own === path) await checkRunSids(home, sids, index);
   const { maxHistory } = settings;
   const words = { prompts: `${path}/prompts.json`, task: options.task };
   // A run on text keeps its tokenizer and templates, one on SIDs alone its vocabulary or, with a table a level, none.

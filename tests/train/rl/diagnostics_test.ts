@@ -70,6 +70,7 @@ Deno.test("DiagnosticSums.take() has means over groups, tokens and steps", () =>
     rewards: { own: { mean: 2, std: Number((2 * (Math.sqrt(4 / 3) + 2) / 3).toFixed(4)) } },
     hitGroups: 0.6667,
     zeroVariance: 0.3333,
+    unrewarded: 0,
     // Ranked: the hit is second. Drawn: none, and two of four.
     passAt: { 1: 0.1667, 2: 0.6111, 4: 0.6667 },
     diversity: 0.8333,
