@@ -8,10 +8,10 @@ import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { RunFlags } from "./_cli/run_flags.ts";
 import { compareFolders } from "./_evaluate/compare_folders.ts";
-import { evaluateShards } from "./_evaluate/shard_processes.ts";
+import { evaluateShards, shardFolders } from "./_evaluate/shard_processes.ts";
 import { evaluateRecommender, mergeShards } from "./_evaluate/rank_users.ts";
 import type { EvaluateReport } from "./_evaluate/report_lines.ts";
-import { checkEnded } from "./_evaluate/row_file.ts";
+import { checkEnded, checkOurs, removeEvaluation } from "./_evaluate/row_file.ts";
 import { SHARD } from "./_evaluate/shards.ts";
 import { RESULT_FORMATS } from "../data/result_files/by_name.ts";
 import { scoreFiles } from "./_evaluate/score.ts";
@@ -121,8 +121,9 @@ async function evaluateInShards(flags: Flags, io: TaskIO): Promise<EvaluateRepor
     throw new UserError(`Cannot use --shards ${shards} with --shard ${shard}: expected one of them`);
   }
   await checkEnded(flags.out);
+  for (const folder of shardFolders(flags.out, shards)) await checkOurs(folder, flags.resume);
   const merge = await evaluateShards(shared, shards, shardAdapters, io);
   const report = await mergeShards({ ...flags, merge }, io);
-  for (const folder of merge) await Deno.remove(folder, { recursive: true });
+  for (const folder of merge) await removeEvaluation(folder);
   return report;
 }

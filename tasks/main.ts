@@ -2,7 +2,7 @@ import manifest from "../deno.json" with { type: "json" };
 import { reportError, runTask, UsageError } from "./_cli/cli.ts";
 import { settleDevices } from "./_cli/open_devices.ts";
 import { didYouMean } from "../base/did_you_mean.ts";
-import { loadTask, registry, type TaskName } from "./registry.ts";
+import { giveUpRights, loadTask, registry, type TaskName } from "./registry.ts";
 
 const HELP = `genrec ${manifest.version}: generative recommendation on WebGPU
 
@@ -27,6 +27,8 @@ export async function main(args: string[]): Promise<number> {
     return reportError(new UsageError(`Unknown task ${name}${hint || ". See `genrec --help`"}`));
   }
   try {
+    // Not of a program that calls this, such as a test: it would lose them too.
+    if (import.meta.main) giveUpRights(name as TaskName, rest);
     return await runTask(await loadTask(name as TaskName), rest);
   } catch (error) {
     return reportError(error);

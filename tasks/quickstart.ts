@@ -6,6 +6,7 @@ import manifest from "../deno.json" with { type: "json" };
 import type { Dataset } from "../data/dataset.ts";
 import { loadDataset } from "../data/formats/load.ts";
 import { readText } from "../base/files/text_file.ts";
+import { OutputLock } from "../base/files/output/lock.ts";
 import { UserError } from "../base/user_error.ts";
 import type { Evaluation, Prediction } from "../eval/evaluate.ts";
 import { writeAtomic } from "../base/files/write_atomic.ts";
@@ -132,7 +133,7 @@ async function claim({ out, steps, seed, limit, force }: Flags): Promise<boolean
     );
   }
   if (exists) {
-    for (const name of ["eval", "sft", "rl", "sids", "sft.yaml", "rl.yaml"]) {
+    for (const name of ["eval", "sft", "rl", "sids", "sft.yaml", "rl.yaml", "sft.done", "rl.done"]) {
       const path = join(out, name);
       if (existsSync(path)) await Deno.remove(path, { recursive: true });
     }
@@ -203,6 +204,7 @@ async function trainingStage(
   await writeAtomic(file, stringify(settings));
   byHand(io, `${basename(folder)} --config ${file}`);
   if (existsSync(done)) return io.log(`Already in ${folder}`);
+  await using _lock = await OutputLock.take(folder, "quickstart");
   const resume = existsSync(join(folder, "latest"));
   // A run that stopped before its first checkpoint has nothing to go on from.
   if (!resume && existsSync(folder)) await Deno.remove(folder, { recursive: true });

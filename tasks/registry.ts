@@ -1,33 +1,47 @@
 import type { Task } from "./_cli/cli.ts";
 
-/** A command: what the list of all says of it, and its module. */
+/**
+ * Rights of Deno that few tasks need; files, environment and facts of the machine all do. What is not named is given up
+ * before a task is loaded, so that neither its packages nor a user's code have it. Native packages are beyond that.
+ */
+const RIGHTS = ["net", "run", "ffi"] as const;
+type Right = typeof RIGHTS[number];
+
+/** A command: what the list of all says of it, its module, and what it needs. */
 interface Entry {
   summary: string;
   load(): Promise<{ task: Task }>;
+  needs: Right[];
 }
 
-const entry = (summary: string, load: Entry["load"]): Entry => ({ summary, load });
+const entry = (summary: string, load: Entry["load"], needs: Right[] = []): Entry => ({
+  summary,
+  load,
+  needs,
+});
 
 /**
  * One line a task, in the order of a user's work. Not `export { x } from` as in other registries: all tasks load in
- * 0.7 s, this list in 0.4 s, and `doctor` has to start where what others import cannot be loaded.
+ * 0.7 s, this list in 0.4 s, and `doctor` has to start where what others import cannot be loaded. Net is for W&B and
+ * remote files and models, run for processes of its own, ffi for DuckDB and ONNX Runtime; who gives up any may not look
+ * into /proc, as `doctor` does.
  */
 export const registry = {
-  doctor: entry("what this machine has and lacks", () => import("./doctor.ts")),
+  doctor: entry("what this machine has and lacks", () => import("./doctor.ts"), [...RIGHTS]),
   quickstart: entry("all stages on the built-in data", () => import("./quickstart.ts")),
-  data: entry("turn raw logs into a dataset, or check one", () => import("./data.ts")),
-  embed: entry("turn item texts or histories into vectors", () => import("./embed.ts")),
-  sid: entry("turn item embeddings into semantic IDs", () => import("./sid.ts")),
-  sft: entry("train a decoder on next-item prediction", () => import("./sft.ts")),
-  baseline: entry("train a recommender to compare with", () => import("./baseline.ts")),
-  etegrec: entry("train a tokenizer and a recommender together", () => import("./etegrec.ts")),
-  rl: entry("sharpen the ranking of a trained model with GRPO", () => import("./rl.ts")),
-  evaluate: entry("rank a split with anything trained, and score it", () => import("./evaluate.ts")),
+  data: entry("turn raw logs into a dataset, or check one", () => import("./data.ts"), ["net", "ffi"]),
+  embed: entry("turn item texts or histories into vectors", () => import("./embed.ts"), ["net", "ffi"]),
+  sid: entry("turn item embeddings into semantic IDs", () => import("./sid.ts"), ["net"]),
+  sft: entry("train a decoder on next-item prediction", () => import("./sft.ts"), ["net"]),
+  baseline: entry("train a recommender to compare with", () => import("./baseline.ts"), ["net"]),
+  etegrec: entry("train a tokenizer and a recommender together", () => import("./etegrec.ts"), ["net"]),
+  rl: entry("sharpen the ranking of a trained model with GRPO", () => import("./rl.ts"), ["net"]),
+  evaluate: entry("rank a split with anything trained, and score it", () => import("./evaluate.ts"), ["run"]),
   compare: entry("a table of systems over seeds, with paired tests", () => import("./compare.ts")),
   recommend: entry("what to show a user with this history", () => import("./recommend.ts")),
   convert: entry("write a dataset in another format", () => import("./convert.ts")),
-  bench: entry("speed beside other libraries on this adapter", () => import("./bench.ts")),
-  build: entry("one executable file with all commands", () => import("./_build/build.ts")),
+  bench: entry("speed beside other libraries on this adapter", () => import("./bench.ts"), [...RIGHTS]),
+  build: entry("one executable file with all commands", () => import("./_build/build.ts"), ["run"]),
 };
 
 /** Name of a task. */
@@ -36,4 +50,16 @@ export type TaskName = keyof typeof registry;
 /** Imports a task with all that it needs. */
 export async function loadTask(name: TaskName): Promise<Task> {
   return (await registry[name].load()).task;
+}
+
+/**
+ * Gives up what a task does not need, for the rest of the process. Not where the user names something in /dev, /proc or
+ * /sys, such as /dev/shm or what `<(command)` stands for: Deno opens these for programs with all rights alone.
+ */
+export function giveUpRights(name: TaskName, args: readonly string[]): void {
+  const places = [Deno.cwd(), ...["HOME", "TMPDIR", "GENREC_CACHE"].map((name) => Deno.env.get(name) ?? "")];
+  if ([...places, ...args].some((text) => /(^|[=,])\/(dev|proc|sys)(\/|$)/.test(text))) return;
+  for (const right of RIGHTS) {
+    if (!registry[name].needs.includes(right)) Deno.permissions.revokeSync({ name: right });
+  }
 }

@@ -80,6 +80,7 @@ export async function rl(flags: Flags, io: TaskIO): Promise<Verdict | undefined>
   const run = new RunDirectory(out, settings);
   await run.check(resume);
   const work = await openRl(flags, settings, methods, io);
+  io.signal.throwIfAborted(); // nothing is there to be saved
   const { sources, recorded, texts, model, ...record } = await recordOf(work, flags, settings, methods);
   if (resume) await checkSame(run, recorded, texts, sources, record.manifest, settingsDefaults(RlSchema));
   for (const { name, rows, tokens } of work.report) {

@@ -74,6 +74,7 @@ export async function sft(given: Flags, io: TaskIO): Promise<void> {
   const run = new RunDirectory(out, settings);
   if (!dryRun) await run.check(resume);
   const work = await openSft(flags, settings, io);
+  io.signal.throwIfAborted(); // nothing is there to be saved
   const limits = { dryRun, memoryLimit, trie: work.trie?.host };
   await checkCost(work.device, work.inputs, work.packed, settings, limits, io);
   if (dryRun) return;
@@ -190,6 +191,7 @@ function inputOf(
   let loading: Progress | undefined;
   const makeDecoder = () =>
     sftDecoder(device, inputs, settings, (done, total) => {
+      io.signal.throwIfAborted();
       loading ??= io.progress(total, "weights");
       loading.update(done);
     }).finally(() => loading?.stop());

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { registry } from "../tasks/registry.ts";
+import { withFiles } from "./data/formats/minionerec/fixture.ts";
 
 const launcher = fileURLToPath(new URL("../genrec", import.meta.url));
 
@@ -132,6 +134,73 @@ Deno.test("genrec keeps the user's folder for relative paths", async () => {
   const { code, stderr } = await machine.run(["doctor", "--config", "mine.yaml"], { cwd: machine.home });
   assert.equal(code, 2);
   assert.match(stderr, /Unknown key colour in mine\.yaml line 1/);
+});
+
+/** A folder where anybody may write, with somebody's program in the place of a home that the launcher would make. */
+function plantedHome(machine: Machine, mode: number): string {
+  const temporary = join(machine.folder, "tmp");
+  const planted = join(temporary, `genrec-${Deno.uid()}`);
+  for (const bin of [".deno/bin", ".cache/genrec/deno/bin"]) {
+    Deno.mkdirSync(join(planted, bin), { recursive: true });
+    Deno.writeTextFileSync(join(planted, bin, "deno"), "#!/bin/sh\necho deno 2.99.0\necho PLANTED\n", {
+      mode: 0o755,
+    });
+  }
+  Deno.chmodSync(temporary, 0o1777);
+  Deno.chmodSync(planted, mode);
+  return temporary;
+}
+
+Deno.test("genrec runs nothing from a home in TMPDIR that others own or can write to", async () => {
+  for (const mode of [0o700, 0o770, 0o707]) {
+    using machine = new Machine();
+    const TMPDIR = plantedHome(machine, mode);
+    if (mode === 0o700) {
+      if (Deno.uid() !== 0) continue; // only root can give a folder away
+      Deno.chownSync(join(TMPDIR, "genrec-0"), 65534, 65534);
+    }
+    const { code, stdout, stderr } = await machine.run(["--version"], { env: { HOME: "", TMPDIR } });
+    assert.equal(code, 1);
+    assert.equal(stdout, "");
+    assert.match(
+      stderr,
+      /cannot use .*\/genrec-\d+: it belongs to somebody else, or others can write to it\. Remove/,
+    );
+  }
+});
+
+Deno.test("genrec runs nothing from a cache that others own or anybody can write to", async () => {
+  using machine = new Machine();
+  const cache = join(plantedHome(machine, 0o700), `genrec-${Deno.uid()}`, ".cache/genrec");
+  Deno.chmodSync(cache, 0o777);
+  const { code, stdout, stderr } = await machine.run(["--version"], { env: { GENREC_CACHE: cache } });
+  assert.deepEqual([code, stdout], [1, ""]);
+  assert.match(
+    stderr,
+    /cannot use .*: it belongs to somebody else, or anybody can write to it\. Set GENREC_CACHE/,
+  );
+});
+
+Deno.test("genrec installs no Deno whose SHA-256 is another than the pinned one", async () => {
+  using machine = new Machine();
+  const planted = "#!/bin/sh\necho deno 2.99.0 PLANTED\n";
+  Deno.writeTextFileSync(join(machine.folder, "planted"), planted, { mode: 0o755 });
+  for (const name of ["sha256sum"]) {
+    const path = ["/usr/bin", "/bin"].map((folder) => join(folder, name)).find((path) => existsSync(path));
+    if (path === undefined) return console.log("skipped: this machine has no sha256sum");
+    Deno.symlinkSync(path, join(machine.bin, name));
+  }
+  machine.script(
+    "npm",
+    `mkdir -p node_modules/@deno/here && mv "${machine.folder}/planted" node_modules/@deno/here/deno`,
+  );
+  // An archive as gzip reads it.
+  machine.script("curl", `for last; do :; done; gzip -c "${machine.folder}/planted" >"$last"`);
+  const { code, stdout, stderr } = await machine.run(["--version"]);
+  assert.deepEqual([code, stdout], [1, ""]);
+  assert.match(stderr, /cannot install Deno/);
+  const log = Deno.readTextFileSync(join(machine.home, ".cache/genrec/install.log"));
+  assert.equal(log.match(/has SHA-256 [0-9a-f]{64}, expected [0-9a-f]{64}/g)?.length, 2);
 });
 
 /** No driver in sight, apt as root; apt-get fails before `apt-get update`, as on a fresh Debian. */
@@ -271,5 +340,62 @@ Deno.test("every shell script is valid for a plain POSIX shell", async () => {
     const { success, stderr } = await new Deno.Command("sh", { args: ["-n", file] }).output();
     assert.ok(success, new TextDecoder().decode(stderr));
     assert.doesNotMatch(Deno.readTextFileSync(file), /\[\[|\blocal |<<<|\bsource /);
+  }
+});
+
+const path = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url));
+
+/** What a process may do after it gave up what a task does not need: the answers to four tries. */
+async function triedAs(task: string, args: string[] = []): Promise<string[]> {
+  const program = `import { giveUpRights } from ${
+    JSON.stringify(new URL("../tasks/registry.ts", import.meta.url).href)
+  };
+giveUpRights(...JSON.parse(Deno.args[0]));
+const tries = {
+  net: () => Deno.listen({ port: 0 }).close(),
+  run: () => new Deno.Command(Deno.execPath(), { args: ["--version"] }).outputSync(),
+  ffi: () => Deno.dlopen("libc.so.6", {}).close(),
+  files: () => Deno.writeTextFileSync("written", Deno.env.get("HOME") ?? ""),
+};
+const done = [];
+for (const [name, go] of Object.entries(tries)) {
+  try { go(); done.push(name); } catch (error) { if (error.name !== "NotCapable") throw error; }
+}
+console.log(done.join(" "));`;
+  let said = "";
+  await withFiles({ "tries.ts": program }, async (dir) => {
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-prompt", "--no-check", "--config", path("deno.json"), `${dir}/tries.ts`]
+        .concat(
+          JSON.stringify([task, args]),
+        ),
+      cwd: dir,
+      env: { NO_COLOR: "1" },
+    }).output();
+    said = new TextDecoder().decode(stdout).trim();
+    assert.notEqual(said, "", new TextDecoder().decode(stderr));
+  });
+  return said.split(" ");
+}
+
+Deno.test("a task that needs neither net nor processes nor native code is refused them, and keeps files", {
+  ignore: Deno.build.os !== "linux",
+}, async () => {
+  assert.deepEqual(await triedAs("recommend"), ["files"]);
+  assert.deepEqual(await triedAs("evaluate"), ["run", "files"]);
+  assert.deepEqual(await triedAs("rl"), ["net", "files"]);
+  assert.deepEqual(await triedAs("data"), ["net", "ffi", "files"]);
+  assert.deepEqual(await triedAs("bench"), ["net", "run", "ffi", "files"]);
+  // Deno opens such a file for programs with all rights alone.
+  assert.deepEqual(await triedAs("recommend", ["--file", "/dev/stdin"]), ["net", "run", "ffi", "files"]);
+});
+
+Deno.test("every way to start a task says that Deno may not ask for rights that the task gave up", async () => {
+  const { tasks } = JSON.parse(await Deno.readTextFile(path("deno.json")));
+  for (const name of Object.keys(registry)) {
+    assert.equal(tasks[name], `deno run -A --no-prompt tasks/main.ts ${name}`);
+  }
+  for (const file of ["genrec", "tasks/_build/self_extracting.sh"]) {
+    assert.match(await Deno.readTextFile(path(file)), /^ *exec .* run -A --no-prompt /m);
   }
 });

@@ -97,7 +97,7 @@ Deno.test("every task loads under its own name, and `deno task` runs those that 
   assert.ok(own.length > 10, `only ${own.length} tasks in deno.json`);
   for (const [name, command] of own) {
     assert.ok(names.includes(name as TaskName), `deno.json names ${name}, which is no task`);
-    assert.equal(command, `deno run -A tasks/main.ts ${name}`);
+    assert.equal(command, `deno run -A --no-prompt tasks/main.ts ${name}`);
   }
 });
 

@@ -1,34 +1,47 @@
 import { basename, dirname, join, resolve } from "node:path";
 import { UserError } from "../user_error.ts";
+import { OutputLock } from "./output/lock.ts";
+import { putInPlace, recoverFolder, removeFolder } from "./output/put_in_place.ts";
 
 /**
  * A folder that appears under its name when it is whole: made beside it, renamed by `publish()`, and gone with all that
- * is in it when disposed before.
+ * is in it when disposed before. What a killed process left beside it is gone when the next one starts.
  */
 export class OutputFolder implements AsyncDisposable {
   /** Where to write. */
   readonly path: string;
   readonly #target: string;
+  readonly #lock: OutputLock;
 
-  private constructor(path: string, target: string) {
+  private constructor(path: string, target: string, lock: OutputLock) {
     this.path = path;
     this.#target = target;
+    this.#lock = lock;
   }
 
-  /** Throws `UserError` where `target` is a file, or holds anything and may not be replaced. */
+  /**
+   * Throws `UserError` where another process writes `target`, or it is a file, or holds anything and may not be replaced.
+   */
   static async create(target: string, mayReplace = false): Promise<OutputFolder> {
-    if (!mayReplace && await isOccupied(target)) {
-      throw new UserError(
-        `Cannot write folder ${target}: it holds files already. Remove it, or name another --out`,
-      );
-    }
     const full = resolve(target);
+    const lock = await OutputLock.take(full);
     try {
+      await recoverOutput(full);
+      if (!mayReplace && await isOccupied(target)) {
+        throw new UserError(
+          `Cannot write folder ${target}: it holds files already. Remove it, or name another --out`,
+        );
+      }
+      const { fresh } = besideOf(full);
       await Deno.mkdir(dirname(full), { recursive: true });
-      const path = await Deno.makeTempDir({ dir: dirname(full), prefix: `.${basename(full)}-` });
-      await Deno.chmod(path, 0o777 & ~Deno.umask());
-      return new OutputFolder(path, full);
+      // Of a process that was killed: whoever lives holds the lock.
+      await removeFolder(fresh);
+      await Deno.mkdir(fresh, { mode: 0o700 });
+      await Deno.chmod(fresh, 0o777 & ~Deno.umask());
+      return new OutputFolder(fresh, full, lock);
     } catch (error) {
+      await lock[Symbol.asyncDispose]();
+      if (error instanceof UserError) throw error;
       throw new UserError(`Cannot write ${target}: ${(error as Error).message}. Name another --out`);
     }
   }
@@ -40,20 +53,25 @@ export class OutputFolder implements AsyncDisposable {
       using file = await Deno.open(join(this.path, name));
       await file.sync();
     }
-    const old = `${this.path}-old`;
-    const replaced = await Deno.rename(this.#target, old).then(() => true, (error) => {
-      if (error instanceof Deno.errors.NotFound) return false;
-      throw error;
-    });
-    await Deno.rename(this.path, this.#target);
-    if (replaced) await Deno.remove(old, { recursive: true });
+    await putInPlace(this.path, this.#target, besideOf(this.#target).aside);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.path, { recursive: true }).catch((error) => {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    });
+    await removeFolder(this.path);
+    await this.#lock[Symbol.asyncDispose]();
   }
+}
+
+/** Puts back the folder that a process was killed in replacing, where its file system cannot replace in one step. */
+export async function recoverOutput(target: string): Promise<void> {
+  await recoverFolder(target, besideOf(target).aside);
+}
+
+/** Where a folder is made, and where the one before makes way to; by names that only we use. */
+function besideOf(target: string): { fresh: string; aside: string } {
+  const full = resolve(target);
+  const name = join(dirname(full), `.${basename(full)}.genrec`);
+  return { fresh: `${name}-new`, aside: `${name}-old` };
 }
 
 async function isOccupied(path: string): Promise<boolean> {

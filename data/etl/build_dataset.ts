@@ -2,7 +2,7 @@ import { basename, join, resolve } from "node:path";
 import type { z } from "zod";
 import { splits } from "../dataset.ts";
 import { DATASET_JSON, DatasetJson } from "../formats/genrec/layout.ts";
-import { OutputFolder } from "../../base/files/output_folder.ts";
+import { OutputFolder, recoverOutput } from "../../base/files/output_folder.ts";
 import { UserError } from "../../base/user_error.ts";
 import { type BadLines, checkBadLines, findBadLines } from "./read/bad_lines.ts";
 import type { EtlConfig, Parity } from "./config.ts";
@@ -145,6 +145,7 @@ async function build(
 
 /** Whether a dataset of ours is there and `force` says that it may go. */
 async function mayReplace({ out, force }: EtlConfig): Promise<boolean> {
+  await recoverOutput(out);
   const manifest = await Deno.readTextFile(join(out, DATASET_JSON)).then(JSON.parse).catch(() => undefined);
   const isDataset = DatasetJson.shape.format.safeParse(manifest?.format).success;
   if (!isDataset || force) return isDataset;

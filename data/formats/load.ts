@@ -3,6 +3,7 @@ import { toDataset } from "../corpus_dataset.ts";
 import type { Dataset } from "../dataset.ts";
 import type { DatasetFormat } from "./format.ts";
 import * as registry from "./registry.ts";
+import { recoverOutput } from "../../base/files/output_folder.ts";
 import { UserError } from "../../base/user_error.ts";
 
 const formats: Record<string, DatasetFormat> = registry;
@@ -22,6 +23,7 @@ export async function loadCorpus(dir: string): Promise<Corpus> {
 
 /** The format that a dataset directory has. Throws `UserError` when it has none. */
 export async function findFormat(dir: string): Promise<DatasetFormat> {
+  await recoverOutput(dir);
   for (const format of Object.values(formats)) {
     if (await format.recognises(dir)) return format;
   }

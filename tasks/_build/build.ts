@@ -97,6 +97,7 @@ async function compile(
   const args = [
     "compile",
     "--allow-all",
+    "--no-prompt",
     "--no-config",
     "--no-check",
     "--include",

@@ -11,12 +11,26 @@ case $0 in
   */*) self=$0 ;;
   *) self=$(command -v -- "$0") ;;
 esac
+# Whether a folder is this user's or root's, and no link; -O is in all shells that are installed as sh.
+# shellcheck disable=SC3067
+is_ours() { [ -d "$1" ] && [ ! -L "$1" ] && { [ -O "$1" ] || [ -n "$(find "$1" -prune -user 0)" ]; }; }
+
 if [ -z "${HOME:-}" ] || ! [ -w "$HOME" ]; then
   HOME=${TMPDIR:-/tmp}/genrec-$(id -u)
-  mkdir -p "$HOME" && chmod 700 "$HOME" || fail "cannot write to a home or to $HOME. Set HOME to a folder that can be written"
+  # One that somebody else made, in a place where anybody can, may hold programs of theirs.
+  if ! mkdir -m 700 "$HOME" 2>/dev/null; then
+    [ -e "$HOME" ] || fail "cannot write to a home or to $HOME. Set HOME to a folder that can be written"
+    is_ours "$HOME" && [ -z "$(find "$HOME" -prune '(' -perm -020 -o -perm -002 ')')" ] ||
+      fail "cannot use $HOME: it belongs to somebody else, or others can write to it. Remove it, or set HOME to a folder of yours"
+  fi
   export HOME
 fi
 cache=${GENREC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/genrec}
+if [ -d "$cache" ]; then
+  real_cache=$(CDPATH='' cd "$cache" && pwd -P)
+  is_ours "$real_cache" && [ -z "$(find "$real_cache" -prune -perm -002)" ] ||
+    fail "cannot use $cache: it belongs to somebody else, or anybody can write to it. Set GENREC_CACHE to a folder of yours"
+fi
 app=$cache/app/$id
 
 ready() { [ -x "$app/deno" ] && [ -f "$app/tasks/main.js" ]; }
@@ -52,5 +66,5 @@ fi
 if [ -z "${XDG_RUNTIME_DIR:-}" ] && mkdir -p "$cache/run" && chmod 700 "$cache/run"; then
   export XDG_RUNTIME_DIR="$cache/run"
 fi
-exec "$app/deno" run -A --no-config --no-lock "$app/tasks/main.js" "$@"
+exec "$app/deno" run -A --no-prompt --no-config --no-lock "$app/tasks/main.js" "$@"
 # The payload follows.

@@ -3,11 +3,15 @@ import { Command, CommanderError, Option } from "commander";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { didYouMean } from "../../base/did_you_mean.ts";
+import { OutputLock } from "../../base/files/output/lock.ts";
 import { UserError } from "../../base/user_error.ts";
 import { DeviceError } from "../../kernels/gpu/device_error.ts";
 import { type Progress, startProgress } from "./progress.ts";
 
-/** One command: its flags, `--help` and `--config` keys are the fields of `config`, a flat `z.strictObject`. `config`, `extends` and `json` are taken. */
+/**
+ * One command: its flags, `--help` and `--config` keys are the fields of `config`, a flat `z.strictObject`. `config`,
+ * `extends` and `json` are taken. What `out` names is locked while it runs, unless `dryRun` is set.
+ */
 export interface Task<S extends z.ZodObject = z.ZodObject> {
   name: string;
   /** One line for `genrec --help`. */
@@ -23,7 +27,7 @@ export interface TaskIO {
   /** A line for people: stdout, or stderr under `--json`, where stdout is the task's JSON alone. */
   log(line: string): void;
   progress(total: number, label: string): Progress;
-  /** Aborted by Ctrl-C and SIGTERM; the task saves and returns. A second Ctrl-C ends the process at once. */
+  /** Aborted by Ctrl-C, SIGTERM and SIGHUP; the task saves and returns. A second one ends the process at once. */
   signal: AbortSignal;
   json: boolean;
 }
@@ -61,7 +65,13 @@ export async function runTask(task: Task, args: string[]): Promise<number> {
   try {
     const parsed = parseArgs(task, args);
     if (!parsed) return 0;
-    return await withSignals((signal) => task.run(parsed.config, taskIO(parsed.json, signal)));
+    const { out, dryRun } = parsed.config as { out?: unknown; dryRun?: unknown };
+    return await withSignals(async (signal) => {
+      await using _lock = typeof out === "string" && out !== "" && dryRun !== true
+        ? await OutputLock.take(out, task.name)
+        : undefined;
+      await task.run(parsed.config, taskIO(parsed.json, signal));
+    });
   } catch (error) {
     return reportError(error);
   }
@@ -293,6 +303,18 @@ function readConfig(
   };
 }
 
+/** Whether the terminal closed. */
+let isHungUp = false;
+
+/** Writes to a terminal: one that closed refuses, and a task still has to save. */
+function unlessHungUp(write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    if (!isHungUp) throw error;
+  }
+}
+
 function taskIO(json: boolean, signal: AbortSignal): TaskIO {
   const isTerminal = Deno.stderr.isTerminal();
   return {
@@ -300,14 +322,40 @@ function taskIO(json: boolean, signal: AbortSignal): TaskIO {
     signal,
     log(line) {
       // Clears what is left of a progress bar in this row.
-      if (isTerminal) Deno.stderr.writeSync(new TextEncoder().encode("\r\x1b[K"));
-      json ? console.error(line) : console.log(line);
+      unlessHungUp(() => {
+        if (isTerminal) Deno.stderr.writeSync(new TextEncoder().encode("\r\x1b[K"));
+        json ? console.error(line) : console.log(line);
+      });
     },
     progress(total, label) {
-      const write = (text: string) => void Deno.stderr.writeSync(new TextEncoder().encode(text));
+      const write = (text: string) =>
+        unlessHungUp(() => Deno.stderr.writeSync(new TextEncoder().encode(text)));
       return startProgress(total, label, { isTerminal, write, now: () => performance.now() });
     },
   };
+}
+
+/** Signals that stop a task, how they are called, and what the process exits with: 128 and the signal's number. */
+const STOPPING: [Deno.Signal, string, number][] = [
+  ["SIGINT", "Ctrl-C", 130],
+  ["SIGTERM", "SIGTERM", 143],
+  // Of a terminal that closed.
+  ["SIGHUP", "SIGHUP", 129],
+];
+
+// Asked at once: who has given up a right of Deno may not look into /proc.
+const hangUpIsIgnored = isHangUpIgnored();
+
+/** Whether this process was started to live on when its terminal closes, as by nohup. */
+function isHangUpIgnored(): boolean {
+  // Others do not tell; nohup takes the output away from the terminal.
+  if (Deno.build.os !== "linux") return !Deno.stdout.isTerminal() && !Deno.stderr.isTerminal();
+  try {
+    const ignored = /^SigIgn:\s*([0-9a-f]+)$/m.exec(Deno.readTextFileSync("/proc/self/status"))?.[1] ?? "0";
+    return (BigInt(`0x${ignored}`) & 1n) === 1n; // bit n - 1 is signal n, SIGHUP is 1
+  } catch {
+    return false;
+  }
 }
 
 async function withSignals(run: (signal: AbortSignal) => Promise<void>): Promise<number> {
@@ -316,13 +364,15 @@ async function withSignals(run: (signal: AbortSignal) => Promise<void>): Promise
   const stop = (name: string, exitCode: number) => () => {
     if (controller.signal.aborted) Deno.exit(exitCode);
     code = exitCode;
-    console.error(`\n${name}: stopping after this step. Once more to stop at once`);
+    isHungUp ||= name === "SIGHUP";
+    unlessHungUp(() => console.error(`\n${name}: stopping after this step. Once more to stop at once`));
     controller.abort(new UserError(`stopped by ${name}`));
   };
-  const onInterrupt = stop("Ctrl-C", 130);
-  const onTerminate = stop("SIGTERM", 143);
-  Deno.addSignalListener("SIGINT", onInterrupt);
-  Deno.addSignalListener("SIGTERM", onTerminate);
+  const listeners = STOPPING.map(([signal, name, exitCode]) =>
+    // Deno, as soon as it listens to another signal, would end the process at one that is ignored.
+    [signal, signal === "SIGHUP" && hangUpIsIgnored ? () => {} : stop(name, exitCode)] as const
+  );
+  for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
   try {
     await run(controller.signal);
   } catch (error) {
@@ -330,8 +380,7 @@ async function withSignals(run: (signal: AbortSignal) => Promise<void>): Promise
     const gaveUp = error === controller.signal.reason || (error as Error)?.name === "AbortError";
     if (!controller.signal.aborted || !gaveUp) throw error;
   } finally {
-    Deno.removeSignalListener("SIGINT", onInterrupt);
-    Deno.removeSignalListener("SIGTERM", onTerminate);
+    for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
   }
   return code;
 }

@@ -1,8 +1,8 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import manifest from "../../deno.json" with { type: "json" };
-import { cacheFolder } from "../../base/files/cache_folder.ts";
+import { cacheFolder, claimCache } from "../../base/files/cache_folder.ts";
 import { Device, type DeviceOptions } from "../../kernels/gpu/device.ts";
 import type { ChoiceStore } from "../../kernels/gpu/variants.ts";
 import { parseVariants } from "../../kernels/variant_names.ts";
@@ -42,8 +42,9 @@ function choiceStore(): ChoiceStore {
   const path = join(cacheFolder(), "variants.json");
   const prefix = `${manifest.version} deno ${Deno.version.deno} | `;
   let choices: Record<string, string> = {};
+  const isOurs = claimCache();
   try {
-    choices = JSON.parse(readFileSync(path, "utf8"));
+    if (isOurs) choices = JSON.parse(readFileSync(path, "utf8"));
   } catch {
     // Nothing tuned yet.
   }
@@ -51,8 +52,8 @@ function choiceStore(): ChoiceStore {
     get: (key) => choices[prefix + key],
     set(key, value) {
       choices[prefix + key] = value;
+      if (!isOurs) return;
       try {
-        mkdirSync(cacheFolder(), { recursive: true });
         writeFileSync(path, JSON.stringify(choices, null, 1));
       } catch {
         // Tuned again next time.

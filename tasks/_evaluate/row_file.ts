@@ -79,6 +79,40 @@ export async function checkEnded(out: string): Promise<void> {
   );
 }
 
+/**
+ * Throws {@link UserError} if a folder that is removed at the end holds what is not of its evaluation: anything at all,
+ * or with `resume`, files of other names.
+ */
+export async function checkOurs(out: string, resume: boolean): Promise<void> {
+  const ours = resume ? Object.values(pathsOf(out)) : [];
+  for (const name of await namesIn(out)) {
+    if (ours.includes(join(out, name))) continue;
+    throw new UserError(
+      `Cannot evaluate in ${out}, which is removed at the end: it holds ${name}. Move it away` +
+        `${
+          resume ? "" : ", go on with --resume where it is of an evaluation that did not end"
+        }, or name another --out`,
+    );
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return (await Array.fromAsync(Deno.readDir(folder), ({ name }) => name)).sort();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw new UserError(`Cannot read ${folder}: ${(error as Error).message}. Name another --out`);
+  }
+}
+
+/** Removes the files of an evaluation, and its folder where it holds nothing else. */
+export async function removeEvaluation(out: string): Promise<void> {
+  for (const path of Object.values(pathsOf(out))) {
+    if (await isFile(path)) await Deno.remove(path);
+  }
+  await Deno.remove(out).catch(() => {}); // refused where somebody else put something there
+}
+
 /** Removes the rows of an evaluation that did not end. */
 export async function discardRows(out: string): Promise<void> {
   const { partial, saved } = pathsOf(out);

@@ -14,9 +14,9 @@ export async function evaluateShards(
   io: TaskIO,
 ): Promise<string[]> {
   const shared = Object.entries(flags).flatMap(([key, value]) => argumentsOf(flagOf(key), value));
-  const folders = Array.from({ length: count }, (_, i) => join(flags.out, `shard-${i}`));
+  const folders = shardFolders(flags.out, count);
   // An executable file of `genrec build` is genrec itself.
-  const program = Deno.build.standalone ? [] : ["run", "-A", Deno.mainModule];
+  const program = Deno.build.standalone ? [] : ["run", "-A", "--no-prompt", Deno.mainModule];
   const processes = folders.map((out, i) =>
     new Deno.Command(Deno.execPath(), {
       args: [
@@ -60,6 +60,11 @@ export async function evaluateShards(
     progress.stop();
   }
   return folders;
+}
+
+/** Folders of the shards of an evaluation. */
+export function shardFolders(out: string, count: number): string[] {
+  return Array.from({ length: count }, (_, i) => join(out, `shard-${i}`));
 }
 
 /** Words of a command line for the value of a flag; none for one that is off or empty. */

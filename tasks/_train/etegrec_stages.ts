@@ -22,6 +22,7 @@ import { encoderDecoderConfig, type PairTrainingConfig } from "../../train/encod
 import { trainPairs } from "../../train/encoder_decoder/pair_training.ts";
 import { retrievalFiles } from "../../train/encoder_decoder/retrieval.ts";
 import { readNamedTokenizer } from "./named_tokenizer.ts";
+import { OutputLock } from "../../base/files/output/lock.ts";
 import { isFile } from "../../base/files/write_atomic.ts";
 import { RunDirectory } from "../../train/run/directory.ts";
 import type { TaskIO } from "../_cli/cli.ts";
@@ -118,6 +119,7 @@ export class EtegrecStages {
     const { device, vectors, settings, tokenizer, from, manifest, io } = this.#input;
     if (tokenizer !== "") return await this.#loadTokenizer();
     const run = new RunDirectory(this.#tokenizerPath);
+    await using _lock = await OutputLock.take(run.path, "etegrec");
     if (await run.hasCheckpoint()) return await this.#loadTokenizer();
     io.log("Stage tokenizer: an RQ-VAE of the item vectors");
     const config = pretrainingConfig(settings, settings.seed);
@@ -223,6 +225,7 @@ export class EtegrecStages {
   ): Promise<BaselineResult> {
     const { device, dataset, manifest, out, from, reportTo, io } = this.#input;
     const run = new RunDirectory(join(out, name), this.#input.settings);
+    await using _lock = await OutputLock.take(run.path, "etegrec");
     const resume = await isFile(`${run.path}/config.json`);
     io.log(`Stage ${name}${resume ? ", continued" : ""}`);
     const config = { stage: name, ...from, ...settings };

@@ -1,5 +1,6 @@
 import { checkFileName } from "../../base/files/file_name.ts";
 import type { PieceFile } from "../../base/files/pieces.ts";
+import { putInPlace, recoverFolder, removeFolder } from "../../base/files/output/put_in_place.ts";
 import {
   attempt,
   diskReason,
@@ -24,6 +25,8 @@ export class RunDirectory {
   /** The directory's path, as given. */
   readonly path: string;
   #saveTotalLimit: number;
+  /** Which folder it is, from when it was made or first written to. */
+  #inode: number | null = null;
 
   /**
    * Names the folder; nothing is read or made yet. `saveTotalLimit` is the number of checkpoints to keep: the latest
@@ -45,6 +48,7 @@ export class RunDirectory {
     if (!exists && resume) {
       throw new UserError(`Cannot resume ${this.path}: it holds no run. Start one without --resume`);
     }
+    if (exists) await this.#checkThere(`resume ${this.path}`);
   }
 
   /** Makes the directory, checked as by `check()`. */
@@ -55,10 +59,24 @@ export class RunDirectory {
       () => Deno.mkdir(`${this.path}/checkpoints`, { recursive: true }),
       INTACT,
     );
+    await this.#checkThere("make it");
+  }
+
+  /** Throws {@link UserError} where the directory went, or another came in its place, since it was first written to. */
+  async #checkThere(what: string): Promise<void> {
+    const stat = await Deno.stat(this.path).catch(() => undefined);
+    if (stat && (this.#inode ??= stat.ino) === stat.ino) return;
+    throw new UserError(
+      `Cannot ${what}: ${this.path} was ${
+        stat ? "replaced" : "deleted or moved"
+      } while the run was writing it. ` +
+        "Start again, and leave the folder alone until it ends",
+    );
   }
 
   /** Writes a file whole or not at all. */
   async write(name: string, content: string | Uint8Array): Promise<void> {
+    await this.#checkThere(`write ${this.path}/${name}`);
     await writeAtomic(`${this.path}/${name}`, content, INTACT);
   }
 
@@ -88,6 +106,7 @@ export class RunDirectory {
   /** Appends one line to `metrics.jsonl`. */
   async log(entry: Record<string, unknown>): Promise<void> {
     const line = new TextEncoder().encode(JSON.stringify(entry) + "\n");
+    await this.#checkThere("write metrics.jsonl");
     await attempt(
       "write metrics.jsonl",
       () => Deno.writeFile(`${this.path}/metrics.jsonl`, line, { append: true }),
@@ -118,7 +137,9 @@ export class RunDirectory {
     const isPointer = which === "latest" || which === "best";
     const name = isPointer ? (await this.read(which)).trim() : which;
     const whose = isPointer ? `in ${this.path}/${which}` : "the name of a checkpoint";
-    return `${this.path}/checkpoints/${checkFileName(name, whose)}`;
+    const folder = `${this.path}/checkpoints/${checkFileName(name, whose)}`;
+    await recoverFolder(folder, `${folder}.old`);
+    return folder;
   }
 
   /** Writes a checkpoint directory whole or not at all, then points `latest` (and `best`) to it and drops others. */
@@ -142,10 +163,11 @@ export class RunDirectory {
   async #saveFolder(name: string, files: RunFiles): Promise<string> {
     const target = `${this.path}/${name}`;
     const temporary = `${target}.tmp`;
+    await this.#checkThere(`save ${target}`);
     await attempt(`save ${target}`, async () => {
-      await Deno.remove(temporary, { recursive: true }).catch(ignoreMissing);
+      await removeFolder(temporary);
       await leavingNothing(temporary, async () => {
-        await Deno.mkdir(temporary, { recursive: true });
+        await Deno.mkdir(temporary); // not what is around it, which somebody may have deleted
         if (Symbol.asyncIterator in files) {
           for await (const { name, bytes } of files) {
             const folder = name.split("/").slice(0, -1).join("/");
@@ -157,12 +179,7 @@ export class RunDirectory {
             await writeSynced(`${temporary}/${file}`, content);
           }
         }
-        // One of the same step makes way first, so that no moment is without either for long.
-        const before = `${target}.old`;
-        await Deno.remove(before, { recursive: true }).catch(ignoreMissing);
-        await Deno.rename(target, before).catch(ignoreMissing);
-        await Deno.rename(temporary, target);
-        await Deno.remove(before, { recursive: true }).catch(ignoreMissing);
+        await putInPlace(temporary, target, `${target}.old`);
       });
     }, INTACT);
     return target;
@@ -178,14 +195,13 @@ export class RunDirectory {
       if (this.#saveTotalLimit === 0 || keep.size < this.#saveTotalLimit) keep.add(name);
     }
     for (const name of found) {
-      if (!keep.has(name)) await Deno.remove(`${this.path}/checkpoints/${name}`, { recursive: true });
+      // What is not of a checkpoint is not ours.
+      if (!keep.has(name) && /^step-\d+(\.tmp|\.old)?$/.test(name)) {
+        await Deno.remove(`${this.path}/checkpoints/${name}`, { recursive: true });
+      }
     }
   }
 }
 
 /** What to do when the disk refuses a checkpoint. */
 const INTACT = "What was saved before is intact";
-
-function ignoreMissing(error: unknown): void {
-  if (!(error instanceof Deno.errors.NotFound)) throw error;
-}

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { OutputFolder } from "../../../base/files/output_folder.ts";
 import { withFiles } from "../../data/formats/minionerec/fixture.ts";
 
@@ -26,7 +27,7 @@ Deno.test("OutputFolder leaves nothing behind when it is not published", async (
     {
       await using folder = await OutputFolder.create(`${dir}/out`, true);
       await Deno.writeTextFile(`${folder.path}/new`, "");
-      assert.equal(names(dir).length, 2);
+      assert.deepEqual(names(dir), [".out.genrec-new", ".out.lock", "out"]);
     }
     assert.deepEqual([names(dir), names(`${dir}/out`)], [["out"], ["old"]]);
   });
@@ -47,5 +48,42 @@ Deno.test("OutputFolder never takes the place of a file", async () => {
   await withFiles({ out: "text" }, async (dir) => {
     await assert.rejects(publish(dir), /^UserError: Cannot write folder .*out: it holds files already/);
     assert.equal(await Deno.readTextFile(`${dir}/out`), "text");
+  });
+});
+
+Deno.test("OutputFolder removes what a killed process left beside it, and nothing else", async () => {
+  await withFiles({ ".out-mine/precious": "", ".out.genrec-new/work/spill": "" }, async (dir) => {
+    await publish(dir);
+    assert.deepEqual([names(dir), names(`${dir}/out`)], [[".out-mine", "out"], ["new"]]);
+  });
+});
+
+Deno.test("OutputFolder puts back the folder that a process was killed in replacing", async () => {
+  await withFiles({ ".out.genrec-old/old": "", ".out.genrec-new/new": "" }, async (dir) => {
+    await assert.rejects(publish(dir), /it holds files already/);
+    assert.deepEqual(names(`${dir}/out`), ["old"]);
+    await publish(dir, true);
+    assert.deepEqual([names(dir), names(`${dir}/out`)], [["out"], ["new"]]);
+  });
+});
+
+Deno.test("two processes that make the same folder: the second is refused", async () => {
+  await withFiles({}, async (dir) => {
+    await using first = await OutputFolder.create(`${dir}/out`);
+    const config = fileURLToPath(new URL("../../../deno.json", import.meta.url));
+    const program = `import { OutputFolder } from ${
+      JSON.stringify(new URL("../../../base/files/output_folder.ts", import.meta.url).href)
+    };
+await OutputFolder.create(Deno.args[0]).catch(({ message }) => console.log(message));`;
+    await Deno.writeTextFile(`${dir}/second.ts`, program);
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", "--config", config, `${dir}/second.ts`, `${dir}/out`],
+      env: { NO_COLOR: "1" },
+    }).output();
+    const said = new TextDecoder().decode(stdout);
+    assert.match(said, new RegExp(`^Cannot write .*/out: another program \\(process ${Deno.pid} on`));
+    await Deno.writeTextFile(`${first.path}/new`, "");
+    await first.publish();
+    assert.deepEqual(names(`${dir}/out`), ["new"]);
   });
 });

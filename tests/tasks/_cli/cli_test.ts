@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { UserError } from "../../../base/user_error.ts";
 import { parseArgs, type Task, UsageError } from "../../../tasks/_cli/cli.ts";
-import { cacheFolder } from "../../../base/files/cache_folder.ts";
+import { cacheFolder, claimCache } from "../../../base/files/cache_folder.ts";
 import { didYouMean, editDistance } from "../../../base/did_you_mean.ts";
 import { duration, startProgress } from "../../../tasks/_cli/progress.ts";
 
@@ -207,7 +207,8 @@ Deno.test("doctor --json prints one JSON value and finds that 1 + 1 is 2", async
   assert.equal(JSON.parse(stdout).onePlusOne, 2);
 });
 
-Deno.test("Ctrl-C lets a task finish its step, then exits with 130", async () => {
+/** Sends a signal to a task in the middle of its work; what it prints, and how it ends. */
+async function stopped(signal: Deno.Signal, before: string[] = []) {
   const file = join(Deno.makeTempDirSync(), "task.ts");
   const url = new URL("../../../tasks/_cli/cli.ts", import.meta.url).href;
   const config = fileURLToPath(new URL("../../../deno.json", import.meta.url));
@@ -217,24 +218,58 @@ Deno.test("Ctrl-C lets a task finish its step, then exits with 130", async () =>
      import { z } from "zod";
      const run = async (_, io) => {
        console.log("started");
-       while (!io.signal.aborted) await new Promise((done) => setTimeout(done, 10));
+       for (let i = 0; i < 150 && !io.signal.aborted; i++) await new Promise((done) => setTimeout(done, 10));
        console.log("saved");
      };
      Deno.exit(await runTask({ name: "t", summary: "", config: z.strictObject({}), run }, []));`,
   );
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "--config", config, file],
+  const [program, ...args] = [...before, Deno.execPath()];
+  const child = new Deno.Command(program, {
+    args: [...args, "run", "-A", "--no-check", "--config", config, file],
     stdout: "piped",
     stderr: "piped",
   }).spawn();
   const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   while (!text.includes("started")) text += (await reader.read()).value ?? assert.fail(`ended: ${text}`);
-  child.kill("SIGINT");
+  child.kill(signal);
   for (let part = await reader.read(); !part.done; part = await reader.read()) text += part.value;
   const [{ code }, stderr] = await Promise.all([child.status, new Response(child.stderr).text()]);
-  assert.equal(text, "started\nsaved\n");
-  assert.equal(code, 130);
-  assert.match(stderr, /Ctrl-C: stopping after this step/);
   Deno.removeSync(file);
+  return { code, text, stderr };
+}
+
+Deno.test("claimCache() makes a cache that nobody else may write to, and takes none that anybody may", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    assert.equal(claimCache(join(folder, "a/b")), true);
+    assert.equal(Deno.statSync(join(folder, "a/b")).mode! & 0o777, 0o700);
+    Deno.chmodSync(join(folder, "a/b"), 0o777);
+    assert.equal(claimCache(join(folder, "a/b")), false);
+    Deno.writeTextFileSync(join(folder, "file"), "");
+    assert.equal(claimCache(join(folder, "file")), false);
+    if (Deno.uid() === 0) {
+      Deno.mkdirSync(join(folder, "foreign"));
+      Deno.chownSync(join(folder, "foreign"), 65534, 65534);
+      assert.equal(claimCache(join(folder, "foreign")), false);
+    }
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("Ctrl-C, SIGTERM and SIGHUP let a task finish its step, then exit with 128 and the signal's number", async () => {
+  const cases = [["SIGINT", 130, "Ctrl-C"], ["SIGTERM", 143, "SIGTERM"], ["SIGHUP", 129, "SIGHUP"]] as const;
+  for (const [signal, expected, name] of cases) {
+    const { code, text, stderr } = await stopped(signal);
+    assert.deepEqual({ code, text }, { code: expected, text: "started\nsaved\n" });
+    assert.match(stderr, new RegExp(`${name}: stopping after this step`));
+  }
+});
+
+Deno.test("SIGHUP does not stop a task that was started with nohup", {
+  ignore: Deno.build.os !== "linux",
+}, async () => {
+  const { code, text } = await stopped("SIGHUP", ["nohup"]);
+  assert.deepEqual({ code, text }, { code: 0, text: "started\nsaved\n" });
 });

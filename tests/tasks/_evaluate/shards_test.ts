@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { cpSync } from "node:fs";
 import { join } from "node:path";
+import { OutputLock } from "../../../base/files/output/lock.ts";
 import { UserError } from "../../../base/user_error.ts";
 import type { EvaluateReport } from "../../../tasks/_evaluate/report_lines.ts";
 import { shardRows } from "../../../tasks/_evaluate/shards.ts";
@@ -142,5 +143,38 @@ Deno.test("evaluate --shards starts processes, merges what they wrote, and passe
     assert.equal(code, 0, stderr);
     assert.equal(await Deno.readTextFile(join(dir, "eval/predictions.jsonl")), predictions);
     assert.deepEqual(filesIn(join(dir, "eval")), EVALUATION);
+  });
+});
+
+Deno.test("evaluate --shards refuses a folder in the way of a shard, whatever it holds, and deletes nothing", async () => {
+  await withSevenUsers(async (dir) => {
+    const shards = "evaluate --run run --data data --out eval --beams 3 --shards 2".split(" ");
+    for (const [more, name] of [[[], "metrics.json"], [["--resume"], "notes.txt"]] as const) {
+      await Deno.mkdir(join(dir, "eval/shard-1"), { recursive: true });
+      await Deno.writeTextFile(join(dir, "eval/shard-1", name), "precious");
+      const { code, stderr } = await genrec(dir, [...shards, ...more]);
+      assert.equal(code, 1);
+      assert.match(
+        stderr,
+        new RegExp(
+          `error: Cannot evaluate in eval/shard-1, which is removed at the end: it holds ${name}\\. Move it`,
+        ),
+      );
+      assert.equal(await Deno.readTextFile(join(dir, "eval/shard-1", name)), "precious");
+      await Deno.remove(join(dir, "eval"), { recursive: true });
+    }
+  });
+});
+
+Deno.test("of two evaluations into one folder the second is refused and names the first", async () => {
+  await withSevenUsers(async (dir) => {
+    await using _first = await OutputLock.take(join(dir, "eval"), "evaluate");
+    const { code, stderr } = await genrec(
+      dir,
+      "evaluate --run run --data data --out eval --resume".split(" "),
+    );
+    assert.equal(code, 1);
+    assert.match(stderr, new RegExp(`Cannot write eval: .genrec evaluate. \\(process ${Deno.pid} on`));
+    assert.equal(filesIn(join(dir, "eval")), undefined);
   });
 });

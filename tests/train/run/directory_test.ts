@@ -114,3 +114,42 @@ Deno.test("saveCheckpoint() of a step that has one replaces it, and leaves nothi
     assert.deepEqual(namesIn(`${run.path}/checkpoints`), ["step-3"]);
   });
 });
+
+Deno.test("a run whose folder is deleted, moved or replaced while it is written stops", async () => {
+  await withRun(async (run) => {
+    await run.saveCheckpoint(1, { a: "1" }, true);
+    await Deno.rename(run.path, `${run.path}.moved`);
+    const deleted = {
+      name: "UserError",
+      message: new RegExp(`: ${run.path} was deleted or moved while the run was writing it\\. Start again`),
+    };
+    await assert.rejects(run.log({ step: 1 }), deleted);
+    await assert.rejects(run.saveCheckpoint(2, { a: "2" }, true), deleted);
+    await assert.rejects(run.write("config.json", "{}"), deleted);
+    await Deno.mkdir(run.path);
+    await assert.rejects(
+      run.saveCheckpoint(2, { a: "2" }, true),
+      /was replaced while the run was writing it/,
+    );
+    assert.deepEqual(namesIn(run.path), []);
+    await Deno.remove(`${run.path}.moved`, { recursive: true });
+  });
+});
+
+Deno.test("checkpoint() puts back the folder that a process was killed in replacing", async () => {
+  await withRun(async (run) => {
+    await run.saveCheckpoint(1, { a: "1" }, true);
+    await Deno.rename(`${run.path}/checkpoints/step-1`, `${run.path}/checkpoints/step-1.old`);
+    const resumed = new RunDirectory(run.path);
+    assert.equal(await Deno.readTextFile(`${await resumed.checkpoint("latest")}/a`), "1");
+    assert.deepEqual(namesIn(`${run.path}/checkpoints`), ["step-1"]);
+  });
+});
+
+Deno.test("saveCheckpoint() drops no file of checkpoints/ that is not of a checkpoint", async () => {
+  await withRun(async (run) => {
+    await Deno.writeTextFile(`${run.path}/checkpoints/notes.txt`, "mine");
+    await run.saveCheckpoint(1, { a: "1" }, true);
+    assert.deepEqual(namesIn(`${run.path}/checkpoints`), ["notes.txt", "step-1"]);
+  });
+});
