@@ -23,7 +23,8 @@ from transformers import (
     Qwen3Model,
 )
 
-from make_decoder import randomise, rounded
+sys.path.append(str(pathlib.Path(__file__).parent.parent / "decoder"))
+from make_decoder import randomise, rounded  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
 END = "<|endoftext|>"

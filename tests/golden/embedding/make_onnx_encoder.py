@@ -5,13 +5,15 @@ Run in this folder: python make_onnx_encoder.py
 
 import json
 import pathlib
+import sys
 import shutil
 
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-from make_decoder import randomise, rounded
+sys.path.append(str(pathlib.Path(__file__).parent.parent / "decoder"))
+from make_decoder import randomise, rounded  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
 TEXTS = [
