@@ -11,16 +11,22 @@ case $0 in
   */*) self=$0 ;;
   *) self=$(command -v -- "$0") ;;
 esac
-# Whether a folder is this user's or root's, and no link; -O is in all shells that are installed as sh.
+# Whether a folder is this user's or root's, and no link; -O is in all shells that are installed as sh. `ls -ldn` begins
+# with its mode, links and owner; `find` is not everywhere.
 # shellcheck disable=SC3067
-is_ours() { [ -d "$1" ] && [ ! -L "$1" ] && { [ -O "$1" ] || [ -n "$(find "$1" -prune -user 0)" ]; }; }
+is_ours() { [ -d "$1" ] && [ ! -L "$1" ] && { [ -O "$1" ] || is_of_root $(ls -ldn "$1"); }; }
+is_of_root() { [ "${3:-}" = 0 ]; }
+
+# Whether the mode of a folder lets others write to it, or its group.
+anybody_writes() { case $(ls -ldn "$1") in ????????w*) true ;; *) false ;; esac; }
+group_writes() { case $(ls -ldn "$1") in ?????w*) true ;; *) false ;; esac; }
 
 if [ -z "${HOME:-}" ] || ! [ -w "$HOME" ]; then
   HOME=${TMPDIR:-/tmp}/genrec-$(id -u)
   # One that somebody else made, in a place where anybody can, may hold programs of theirs.
   if ! mkdir -m 700 "$HOME" 2>/dev/null; then
     [ -e "$HOME" ] || fail "cannot write to a home or to $HOME. Set HOME to a folder that can be written"
-    is_ours "$HOME" && [ -z "$(find "$HOME" -prune '(' -perm -020 -o -perm -002 ')')" ] ||
+    is_ours "$HOME" && ! anybody_writes "$HOME" && ! group_writes "$HOME" ||
       fail "cannot use $HOME: it belongs to somebody else, or others can write to it. Remove it, or set HOME to a folder of yours"
   fi
   export HOME
@@ -28,7 +34,7 @@ fi
 cache=${GENREC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/genrec}
 if [ -d "$cache" ]; then
   real_cache=$(CDPATH='' cd "$cache" && pwd -P)
-  is_ours "$real_cache" && [ -z "$(find "$real_cache" -prune -perm -002)" ] ||
+  is_ours "$real_cache" && ! anybody_writes "$real_cache" ||
     fail "cannot use $cache: it belongs to somebody else, or anybody can write to it. Set GENREC_CACHE to a folder of yours"
 fi
 app=$cache/app/$id

@@ -10,7 +10,7 @@ const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const encode = (text: string) => new TextEncoder().encode(text);
 
 /** All that the executable may call on a bare machine: no deno, node or curl. */
-const TOOLS = "sh chmod gzip id ln mkdir rm sha256sum tail tar wc";
+const TOOLS = "sh chmod gzip id ln mkdir rm sha256sum tail tar wc ls";
 
 /** Command lines that the executable must run outside the repository, in order, in one folder. */
 const COMMANDS: { args: string[]; check(stdout: string): void }[] = [
