@@ -34,8 +34,14 @@ export interface Sample {
   contextToken?: string;
 }
 
-/** What the data knows of who asks, beside the history. */
-export type Asker = Pick<Sample, "userToken" | "contextToken">;
+/** What is known of who asks, beside the history. */
+export interface Asker extends Pick<Sample, "userToken" | "contextToken"> {
+  /** What somebody wrote of the user's taste, for tasks that ask by it. */
+  preference?: string;
+}
+
+/** Names of what {@link Asker} holds and no dataset does: a task that asks by it is told it. */
+export type Told = "preference";
 
 /** Name of a split. */
 export type Split = "train" | "valid" | "test";

@@ -2,9 +2,12 @@ import { z } from "zod";
 import { badValue } from "../base/file_error.ts";
 import { readText } from "../base/files/text_file.ts";
 import { UserError } from "../base/user_error.ts";
+import type { Split } from "./dataset.ts";
 
 /** What somebody wrote of one user: what the user likes, and why the target follows from the history. */
 export interface Preference {
+  /** User id as in the file; absent where it has none. */
+  user?: string;
   /** Taste or reasoning in words. */
   text: string;
   /** Item numbers, oldest first. */
@@ -24,11 +27,16 @@ const Row = z.object({
 });
 
 /**
- * The train rows of a preference file, a JSON array or one JSON object a line: `{ user, split, user_preference, context:
- * { history_items, target_item } }`. Rows of other splits and empty texts are left out. Source: MiniOneRec.
+ * The rows of one split in a preference file, a JSON array or one JSON object a line: `{ user, split, user_preference,
+ * context: { history_items, target_item } }`. Rows of other splits (without the field: train) and empty texts are left
+ * out. Source: MiniOneRec.
  * Throws `UserError` naming file, row (from 0) and field, or an item that the catalogue does not have.
  */
-export async function readPreferences(path: string, itemCount: number): Promise<Preference[]> {
+export async function readPreferences(
+  path: string,
+  itemCount: number,
+  wanted: Split = "train",
+): Promise<Preference[]> {
   const preferences: Preference[] = [];
   for (const [number, value] of parseRows(await readText(path), path).entries()) {
     const parsed = Row.safeParse(value);
@@ -42,13 +50,15 @@ export async function readPreferences(path: string, itemCount: number): Promise<
       const expected = message.replace(/^Invalid input: expected /, "").replace(/, received.*$/, "");
       throw badValue({ path: place, ...(keys.length > 0 && { column: keys.join(".") }) }, expected, found);
     }
-    const { split, user_preference, context: { history_items: history, target_item: target } } = parsed.data;
+    const { user, split, user_preference, context: { history_items: history, target_item: target } } =
+      parsed.data;
     const unknown = [...history, target].find((item) => item >= itemCount);
     if (unknown !== undefined) {
       throw badValue({ path: place, column: "context" }, `item numbers from 0 to ${itemCount - 1}`, unknown);
     }
     const text = user_preference.trim();
-    if (split === "train" && text !== "") preferences.push({ text, history, target });
+    if (split !== wanted || text === "") continue;
+    preferences.push({ ...(user !== undefined && { user: String(user) }), text, history, target });
   }
   return preferences;
 }

@@ -1,6 +1,6 @@
 import { UserError } from "../base/user_error.ts";
 import type { Dataset, Sample, Split } from "../data/dataset.ts";
-import type { AlignmentTask } from "./tasks/task.ts";
+import { type AlignmentTask, sidQuestion } from "./tasks/task.ts";
 import { ALIGNMENT_TASKS, alignmentTask } from "./tasks/by_name.ts";
 import type { Templates } from "./template.ts";
 
@@ -52,6 +52,5 @@ export function askedSamples({ oneItem }: AlignmentTask, dataset: Dataset, split
 }
 
 function isRanked(name: string): boolean {
-  const { nextItem, oneItem } = alignmentTask(name);
-  return (nextItem ?? oneItem) !== undefined;
+  return sidQuestion(alignmentTask(name)) !== undefined;
 }

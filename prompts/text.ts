@@ -3,6 +3,7 @@ import type { Asker } from "../data/dataset.ts";
 import { ALIGNMENT_TASKS, alignmentTask } from "./tasks/by_name.ts";
 import type { TextPromptsOptions } from "./text_options.ts";
 import type { NextItemPrompts } from "./next_item.ts";
+import { sidQuestion } from "./tasks/task.ts";
 import { sidTokenIds } from "../models/tokenizer/config.ts";
 
 /**
@@ -14,9 +15,9 @@ import { sidTokenIds } from "../models/tokenizer/config.ts";
 export function textPrompts(options: TextPromptsOptions): NextItemPrompts {
   const { prompts, texts, maxHistory, maxLength = Infinity, task: name = "next-item" } = options;
   const task = alignmentTask(name);
-  const asking = task.nextItem ?? task.oneItem;
+  const asking = sidQuestion(task);
   if (asking === undefined) {
-    const fit = ALIGNMENT_TASKS.filter(({ nextItem }) => nextItem !== undefined).map(({ name }) => name);
+    const fit = ALIGNMENT_TASKS.filter((task) => sidQuestion(task) !== undefined).map(({ name }) => name);
     throw new UserError(
       `Cannot recommend with task ${name}: its answers are not SIDs alone. Use ${fit.join(", ")}`,
     );

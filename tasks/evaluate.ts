@@ -6,7 +6,7 @@ import { DEFAULT_KS } from "../eval/metrics.ts";
 import { openRun } from "../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
-import { RunFlags } from "./_cli/run_flags.ts";
+import { AskedTask, RunFlags } from "./_cli/run_flags.ts";
 import { compareFolders } from "./_evaluate/compare_folders.ts";
 import { evaluateShards, shardFolders } from "./_evaluate/shard_processes.ts";
 import { evaluateRecommender, mergeShards } from "./_evaluate/rank_users.ts";
@@ -20,9 +20,9 @@ const config = z.strictObject({
   ...RunFlags,
   run: RunFlags.run.default(""),
   split: z.enum(splits).default("test").describe("samples to rank"),
-  task: z.string().default("").describe(
-    "task to ask, of those that the model learned and that are answered with a SID, such as titles-to-sid; title-to-sid and " +
-      "description-to-sid ask for each item of the catalogue; without it, the next item in the words that it learned",
+  ...AskedTask,
+  preferences: z.string().default("").describe(
+    "JSON or JSONL of user preferences, whose rows of --split are asked in task preference-to-sid",
   ),
   beams: z.int().min(1).default(50).describe("SIDs or items kept a user"),
   ks: z.array(z.int().min(1)).min(1).default([...DEFAULT_KS]).describe(

@@ -6,14 +6,16 @@ import type { Recommender, ScoreUnit } from "../eval/recommender.ts";
 import { openRun } from "../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
-import { RunFlags } from "./_cli/run_flags.ts";
+import { AskedTask, checkAsked, RunFlags } from "./_cli/run_flags.ts";
 import { tableLines } from "./_cli/table.ts";
 import { type HistoryRow, itemsOf, readHistories } from "./_recommend/histories.ts";
 import { ItemFilter } from "./_recommend/item_filter.ts";
 import { ItemLookup, itemsIn } from "./_recommend/item_lookup.ts";
+import { toldFault } from "./_recommend/told.ts";
 
 const config = z.strictObject({
   ...RunFlags,
+  ...AskedTask,
   history: z.array(z.union([z.int().min(0), z.string()])).default([]).describe(
     "item numbers or ids of the data, oldest first, such as 12,845,77 or B00AX,B00BY; id:12 is an id whatever the numbers",
   ),
@@ -23,8 +25,12 @@ const config = z.strictObject({
       "part of a title",
     separator: "\n",
   }),
+  preference: z.string().default("").describe(
+    'the user\'s taste in words, such as "light tools", for task preference-to-sid',
+  ),
   file: z.string().default("").describe(
-    'JSON Lines, one user each: {"user": "ann", "history": [12, "B00AX"]} or {"titles": ["Blue Tape"]}; the answer is one ' +
+    'JSON Lines, one user each: {"user": "ann", "history": [12, "B00AX"]} or {"titles": ["Blue Tape"]}, with "preference" ' +
+      "where the task asks by one; the answer is one " +
       "line of JSON each, with the reason under error where there is none",
   ),
   out: z.string().default("").describe("file for the answers to --file, instead of stdout"),
@@ -56,6 +62,7 @@ export const task: Task<typeof config> = {
     "recommend --run runs/a --history 12,845,77 --top 10",
     "recommend --run runs/a --history 12,845 --exclude-seen --category Tools",
     "recommend --run runs/a --file histories.jsonl --out lists.jsonl",
+    "recommend --run runs/a --history 12,845 --task titles-to-sid",
   ],
   config,
   async run(flags, io) {
@@ -63,6 +70,7 @@ export const task: Task<typeof config> = {
     const device = async () => (await openDevice(flags)).device;
     const recommender = await openRun(flags.run, { ...flags, device });
     const { dataset, provenance: { data }, search } = recommender;
+    checkAsked(recommender, flags.task);
     if (search?.warning !== undefined) console.error(`Warning: ${search.warning}`);
     const allowed = flags.category.length > 0 ? itemsIn(flags.category, dataset, data) : undefined;
     const work: Work = {
@@ -90,13 +98,18 @@ const SCORES: Record<ScoreUnit, string> = {
   weight: "weights of counts, comparable within the list",
 };
 
-function checkSource({ history, titles, file, out }: Flags): void {
+function checkSource({ history, titles, preference, file, out }: Flags): void {
   const given = [history.length > 0, titles.length > 0, file !== ""].filter(Boolean).length;
   if (given !== 1) {
     throw new UsageError(
       `Expected one of --history, --titles and --file, found ${
         given || "none"
       }. See \`genrec recommend --help\``,
+    );
+  }
+  if (preference !== "" && file !== "") {
+    throw new UsageError(
+      "Cannot use --preference with --file: each line of the file has its own, under preference",
     );
   }
   if (out !== "" && file === "") {
@@ -114,6 +127,11 @@ interface Work {
   io: TaskIO;
 }
 
+/** Why somebody gets no answer; undefined where nothing speaks against one. */
+function faultOf({ filter, recommender: { search } }: Work, row: HistoryRow): string | undefined {
+  return filter.faultOf(row) ?? toldFault(search?.task ?? "next-item", row);
+}
+
 function listed({ catalogue: { sids, items } }: Recommender, item: number): ListedItem {
   const { id, title } = items[item];
   return { item, ...(id !== undefined && { id }), ...(sids && { sid: sids[item].join("") }), title };
@@ -127,7 +145,11 @@ async function recommend(
   { flags: { top, beams }, recommender, filter }: Work,
   rows: readonly HistoryRow[],
 ): Promise<Recommendation[][]> {
-  const requests = rows.map(({ history }) => ({ history, excluded: filter.excluded(history) }));
+  const requests = rows.map(({ history, preference }) => ({
+    history,
+    preference,
+    excluded: filter.excluded(history),
+  }));
   const lists = await recommender.recommend(requests, { k: top, beams, allowed: filter.allowed });
   return lists.map((candidates) =>
     listedItems(candidates, top).map(({ item, score }) => ({ ...listed(recommender, item), score }))
@@ -136,12 +158,13 @@ async function recommend(
 
 /** Answers `--history` or `--titles` with a table, or with JSON. */
 async function answerOne(work: Work): Promise<void> {
-  const { flags, recommender, lookup, filter, io } = work;
-  const row = flags.titles.length > 0
-    ? { history: titled(flags.titles, lookup), unknown: [], place: "--titles" }
-    : itemsOf(flags.history, "--history", lookup);
+  const { flags, recommender, lookup, io } = work;
+  const { preference } = flags;
+  const row: HistoryRow = flags.titles.length > 0
+    ? { history: titled(flags.titles, lookup), unknown: [], place: "--titles", preference }
+    : { ...itemsOf(flags.history, "--history", lookup), preference };
   if (row.unknown.length > 0) throw lookup.unknown(row.unknown, row.place);
-  const fault = filter.faultOf(row);
+  const fault = faultOf(work, row);
   if (fault !== undefined) throw new UserError(fault);
   for (const name of flags.history) {
     const rival = lookup.rivalOf(name);
@@ -194,7 +217,7 @@ async function answerFile(work: Work): Promise<void> {
   let count = 0, unanswered = 0, incomplete = 0, firstFault = "";
   for await (const row of readHistories(flags.file, lookup)) {
     count++;
-    const fault = filter.faultOf(row);
+    const fault = faultOf(work, row);
     if (fault !== undefined) {
       unanswered++;
       firstFault ||= fault;
@@ -209,7 +232,7 @@ async function answerFile(work: Work): Promise<void> {
   const progress = io.progress(count, "recommend");
   let done = 0;
   const answer = async (rows: HistoryRow[]) => {
-    const known = rows.filter((row) => filter.faultOf(row) === undefined);
+    const known = rows.filter((row) => faultOf(work, row) === undefined);
     const lists = known.length > 0 ? await recommend(work, known) : [];
     for (const row of rows.map((row) => answered(row, lists[known.indexOf(row)], work))) {
       if (file) await file.append(row);
@@ -243,15 +266,15 @@ async function answerFile(work: Work): Promise<void> {
 function answered(
   row: HistoryRow,
   recommendations: Recommendation[] | undefined,
-  { lookup, filter }: Work,
+  work: Work,
 ): Record<string, unknown> {
-  const { user, history, unknown } = row;
+  const { user, history, unknown } = row, { lookup } = work;
   return {
     ...(user !== undefined && { user }),
     history,
     ...(lookup.hasIds && { historyIds: history.map((item) => lookup.idOf(item) ?? String(item)) }),
     ...(unknown.length > 0 && { unknown }),
-    ...(recommendations ? { recommendations } : { error: filter.faultOf(row) }),
+    ...(recommendations ? { recommendations } : { error: faultOf(work, row) }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { historySids } from "./examples/from_dataset.ts";
 import { fromPreferences, missingPreferences } from "./examples/from_preferences.ts";
 import type { AlignmentTask } from "./task.ts";
 
@@ -14,6 +15,14 @@ export const preferenceToSid: AlignmentTask = {
   question: ["preference", "history"],
   answer: ["sid"],
   missing: missingPreferences,
+  told: {
+    needs: "preference",
+    ask: (input, history, { preference = "" } = {}) => ({
+      preference: input.texts.asText(preference),
+      history: historySids(input, history),
+    }),
+    answer: ({ texts }, item) => ({ sid: texts.sids[item] }),
+  },
   examples: (input) =>
     fromPreferences(input, ({ text, target }, history) => ({
       question: { preference: text, history },

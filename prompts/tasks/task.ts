@@ -1,7 +1,7 @@
 import type { Preference } from "../../data/preferences.ts";
 import type { SftTextRow } from "../../data/formats/mimigenrec/sft_rows.ts";
 import type { Dataset, Item } from "../../data/dataset.ts";
-import type { Asker } from "../../data/dataset.ts";
+import type { Asker, Told } from "../../data/dataset.ts";
 import type { TaskTemplate } from "../template.ts";
 import type { ItemTexts } from "../rows/item_texts.ts";
 
@@ -60,6 +60,12 @@ export interface OneItemTask extends NextItemTask {
   knows(item: Item, number: number): boolean;
 }
 
+/** A task that asks for the SID of the next item by more than the data knows of who asks. */
+export interface ToldTask extends NextItemTask {
+  /** What it is told; without it {@link NextItemTask.ask} has nothing to ask by. */
+  needs: Told;
+}
+
 /** A task of supervised fine-tuning: what is asked, what is answered, and which rows a dataset has for it. */
 export interface AlignmentTask {
   /** As on the command line. */
@@ -80,6 +86,13 @@ export interface AlignmentTask {
   nextItem?: NextItemTask;
   /** Where the SID of one item is all that is asked for: the question is about the last item of its history. */
   oneItem?: OneItemTask;
+  /** Where the next item's SID is all that is asked for, by what no dataset holds. */
+  told?: ToldTask;
   /** Its rows. */
   examples(input: TaskInput): Examples;
+}
+
+/** How a task asks for the SID of an item; undefined where its answers are others. */
+export function sidQuestion({ nextItem, oneItem, told }: AlignmentTask): NextItemTask | undefined {
+  return nextItem ?? oneItem ?? told;
 }

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { UserError } from "../../base/user_error.ts";
+import type { Recommender } from "../../eval/recommender.ts";
 import { TOKEN_NORMALISATIONS } from "../../kernels/trie/log_softmax.ts";
 import { USUAL_MAX_HISTORY } from "../../train/runs/model_directory.ts";
 
@@ -14,6 +16,23 @@ export const RunOutput = {
 export const TrainingData = {
   data: z.string().describe("dataset directory, ours or foreign, or `synthetic`"),
 };
+
+/** What a run is asked, where it can be asked several things. */
+export const AskedTask = {
+  task: z.string().default("").describe(
+    "task to ask, of those that the model learned and that are answered with a SID, such as titles-to-sid; title-to-sid and " +
+      "description-to-sid ask for an item itself, the last one of a history; without it, the next item in the words that " +
+      "it learned",
+  ),
+};
+
+/** Throws `UserError` where a task is named for what reads no text. */
+export function checkAsked({ search, provenance: { run } }: Recommender, task: string): void {
+  if (task === "" || search) return;
+  throw new UserError(
+    `Cannot ask ${run} for task ${task}: it scores items and reads no text. Leave out --task`,
+  );
+}
 
 /** Flags of the tasks that read a run directory, or the directory of a model. */
 export const RunFlags = {

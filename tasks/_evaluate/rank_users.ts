@@ -1,17 +1,16 @@
 import { join } from "node:path";
 import { writeAtomic } from "../../base/files/write_atomic.ts";
 import { LineFile, makeFolder } from "../../base/files/line_file.ts";
-import { UserError } from "../../base/user_error.ts";
-import type { Dataset, Sample, Split } from "../../data/dataset.ts";
+import type { Dataset, Sample } from "../../data/dataset.ts";
 import { loadDataset } from "../../data/formats/load.ts";
 import type { Prediction } from "../../eval/evaluate.ts";
 import { rankBy, type Recommender } from "../../eval/recommender.ts";
-import { askedSamples } from "../../prompts/asked.ts";
-import { alignmentTask } from "../../prompts/tasks/by_name.ts";
 import { openRun } from "../../train/runs/open_run.ts";
 import { isModel, readRunFolder } from "../../train/runs/run_folder.ts";
 import { loadInputs } from "../../train/run/inputs.ts";
 import type { TaskIO } from "../_cli/cli.ts";
+import { checkAsked } from "../_cli/run_flags.ts";
+import { type AskedChoice, samplesToAsk } from "./asked_samples.ts";
 import { type EvaluateReport, evaluationLines } from "./report_lines.ts";
 import { checkEnded, RowFile, type RowSettings } from "./row_file.ts";
 import { openShards, shardRows } from "./shards.ts";
@@ -19,18 +18,13 @@ import { type MeasureFlags, measureRecommender } from "./measure.ts";
 import { writeResults } from "./results.ts";
 
 /** What is evaluated, and where it goes. */
-export interface EvaluateFlags extends MeasureFlags {
-  split: Split;
-  /** Task to ask; "": the next item. */
-  task: string;
+export interface EvaluateFlags extends MeasureFlags, AskedChoice {
   /** Candidates a user. */
   beams: number;
   /** `prompts.json` that was named, for the report. */
   prompts: string;
   /** Folder to write. */
   out: string;
-  /** The first so many users alone; 0: all. */
-  limit: number;
   /** Part of the users, such as 0/4; "": all. */
   shard: string;
   resume: boolean;
@@ -45,15 +39,11 @@ export async function evaluateRecommender(
   io: TaskIO,
 ): Promise<EvaluateReport> {
   const { dataset, catalogue: { names }, provenance } = recommender;
-  const { split, beams, out, limit, shard } = flags;
-  if (flags.task !== "" && !recommender.search) {
-    throw new UserError(
-      `Cannot ask ${provenance.run} for task ${flags.task}: it scores items and reads no text. Leave out --task`,
-    );
-  }
+  const { beams, out, shard } = flags;
+  checkAsked(recommender, flags.task);
   const { task = "next-item", warning } = recommender.search ?? {};
   if (warning !== undefined) io.log(`Warning: ${warning}`);
-  const all = samplesOf(dataset, provenance.data, { split, limit, task });
+  const all = await samplesToAsk(dataset, provenance.data, { ...flags, task });
   const { first, end } = shardRows(shard, all.length);
   const samples = all.slice(first, end);
   const settings = rowSettings(recommender, flags);
@@ -107,7 +97,8 @@ export async function mergeShards(flags: MergeFlags, io: TaskIO): Promise<Evalua
   // Files may have moved since.
   const data = flags.data || settings.data;
   const { dataset, names } = await catalogueOf(data, flags.sids, settings);
-  const samples = samplesOf(dataset, data, settings);
+  const preferences = flags.preferences || settings.preferences;
+  const samples = await samplesToAsk(dataset, data, { ...settings, preferences });
   await checkEnded(out);
   await makeFolder(out);
   await using file = await LineFile.create(join(out, "predictions.jsonl"));
@@ -159,7 +150,7 @@ interface Wording {
 
 function rowSettings(recommender: Recommender, flags: EvaluateFlags): RowSettings {
   const { catalogue, provenance: { run, data, index, checkpoint }, scoreUnit, search } = recommender;
-  const { prompts, split, beams, limit, shard } = flags;
+  const { prompts, split, preferences, beams, limit, shard } = flags;
   return {
     run,
     data,
@@ -169,6 +160,7 @@ function rowSettings(recommender: Recommender, flags: EvaluateFlags): RowSetting
     checkpoint,
     ...(search && { normalisation: search.normalisation }),
     split,
+    preferences,
     beams,
     limit,
     shard,
@@ -206,16 +198,4 @@ async function told(
   io.log(`Wrote ${join(out, "metrics.json")} and ${join(out, "predictions.jsonl")}`);
   if (format !== "none") io.log(`Wrote ${(await writeResults(format, out, names, ks, asked)).join(" and ")}`);
   return report;
-}
-
-function samplesOf(
-  dataset: Dataset,
-  data: string,
-  { split, limit, task }: Pick<RowSettings, "split" | "limit" | "task">,
-): Sample[] {
-  const all = askedSamples(alignmentTask(task), dataset, split);
-  if (all.length === 0) {
-    throw new UserError(`Cannot evaluate on ${data}: its ${split} split is empty. Choose another --split`);
-  }
-  return limit > 0 ? all.slice(0, limit) : all;
 }

@@ -22,6 +22,8 @@ export const RowSettings = z.object({
   /** Absent where no SIDs are searched. */
   normalisation: z.string().optional(),
   split: z.enum(splits),
+  /** File of what the task was told; "": none. */
+  preferences: z.string().default(""),
   beams: z.int(),
   limit: z.int(),
   shard: z.string(),

@@ -1,16 +1,18 @@
 import { z } from "zod";
 import { readJsonLines } from "../../base/files/json_lines.ts";
 import { UserError } from "../../base/user_error.ts";
+import type { Asker, Told } from "../../data/dataset.ts";
 import type { ItemLookup } from "./item_lookup.ts";
 
 const Row = z.strictObject({
   user: z.union([z.string(), z.number()]).optional(),
   history: z.array(z.union([z.int().min(0), z.string()], { error: "item numbers or ids" })).optional(),
   titles: z.array(z.string()).optional(),
+  preference: z.string().optional(),
 });
 
 /** Somebody to recommend to. */
-export interface HistoryRow {
+export interface HistoryRow extends Pick<Asker, Told> {
   /** As in the file; absent where that says nothing. */
   user?: string | number;
   /** Item numbers, oldest first. */
@@ -25,11 +27,11 @@ export interface HistoryRow {
 
 /**
  * Reads a JSON Lines file of histories, `{"history": [12, "B00X"]}` or `{"titles": ["Tape", "Glue"]}`, each with a `user`
- * if one likes; one line in memory at a time. Throws {@link UserError} naming a line that is none of these; what is unknown
+ * if one likes, and what a task is told, such as `preference`; one line in memory at a time. Throws {@link UserError} naming a line that is none of these; what is unknown
  * of a user is told in the row.
  */
 export async function* readHistories(path: string, lookup: ItemLookup): AsyncGenerator<HistoryRow> {
-  for await (const { line, value: { user, history, titles } } of readJsonLines(path, Row)) {
+  for await (const { line, value: { user, history, titles, ...told } } of readJsonLines(path, Row)) {
     const place = `${path} line ${line}`;
     if ((history === undefined) === (titles === undefined)) {
       throw new UserError(
@@ -38,7 +40,7 @@ export async function* readHistories(path: string, lookup: ItemLookup): AsyncGen
       );
     }
     const row = history ? itemsOf(history, place, lookup) : titledItems(titles!, place, lookup);
-    yield { ...(user !== undefined && { user }), ...row };
+    yield { ...(user !== undefined && { user }), ...row, ...told };
   }
 }
 

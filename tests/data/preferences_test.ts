@@ -18,8 +18,14 @@ const row = (change: object = {}) => ({
 
 Deno.test("preferences are read from JSON and from JSON lines, train rows with a text alone", async () => {
   const rows = [row(), row({ split: "test" }), row({ user_preference: " " })];
-  const expected = [{ text: "likes blue", history: [0, 2], target: 1 }];
+  const expected = [{ user: "A1", text: "likes blue", history: [0, 2], target: 1 }];
   assert.deepEqual(await readPreferences(await written(JSON.stringify(rows)), 3), expected);
+  const tested = [row({ user: 7, split: "test" }), row({ user: undefined, split: "test" }), row()];
+  const [{ text, history, target }] = expected;
+  assert.deepEqual(await readPreferences(await written(JSON.stringify(tested)), 3, "test"), [
+    { user: "7", text, history, target },
+    { text, history, target },
+  ]);
   const lines = rows.map((row) => JSON.stringify(row)).join("\n") + "\n";
   assert.deepEqual(await readPreferences(await written(lines), 3), expected);
 });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { task as evaluate } from "../../tasks/evaluate.ts";
+import { task as recommend } from "../../tasks/recommend.ts";
 import { task as rl } from "../../tasks/rl.ts";
 import { rlExamples } from "../../train/rl/examples/examples.ts";
 import { RlExampleSchema } from "../../train/rl/examples/settings.ts";
@@ -132,6 +133,51 @@ Deno.test("a run on titles alone is asked by titles, and for what it did not lea
     const message = /task next-item: the model learned titles-to-sid, title-to-sid, .*Expected title/;
     await assert.rejects(() => asked(run, [3], "next-item"), { name: "UserError", message });
     await assert.rejects(() => asked(run, [3], "sid-to-title"), /its answers are not SIDs alone/);
+  });
+});
+
+Deno.test("a run on tastes is asked by them, those of a file or of one user, and not without", async () => {
+  const rows = [["train", 0], ["train", 1], ["test", 5], ["test", 9], ["valid", 3]] as const;
+  const preferences = await Deno.makeTempFile({ suffix: ".jsonl" });
+  const lines = rows.map(([split, item]) => ({
+    user: `u${item}`,
+    split,
+    user_preference: `likes T${item}`,
+    context: { history_items: [item], target_item: next(item) },
+  }));
+  await Deno.writeTextFile(preferences, lines.map((line) => JSON.stringify(line)).join("\n"));
+  await withRows(["preference-to-sid", "next-item"], { ...SHORT, preferences }, async (dir) => {
+    const run = join(dir, "run"), task = "preference-to-sid";
+    const own = await evaluated(dir, { task, preferences, format: "minionerec" });
+    assert.deepEqual([own.task, own.users], [task, 2]);
+    const results = JSON.parse(await Deno.readTextFile(join(dir, "eval/minionerec/final_result.json")));
+    assert.deepEqual(results.map(({ input }: { input: string }) => input), [
+      `Next item for taste\nlikes T5\n${sid(5)}\n`,
+      `Next item for taste\nlikes T9\n${sid(9)}\n`,
+    ]);
+    await assert.rejects(() => evaluated(dir, { task }), /without preferences: expected a file/);
+    await assert.rejects(() => evaluated(dir, { preferences }), /task next-item: it asks by no preference/);
+
+    const recommended = async (flags: Record<string, unknown>) => {
+      const { io, lines } = collector();
+      await recommend.run(recommend.config.parse({ run, top: 3, beams: 3, ...flags }), io);
+      return lines.join("\n");
+    };
+    const light = await recommended({ history: [5], task, preference: "light tools" });
+    assert.match(light, /Recommendations of .*\n.*\n +1 /);
+    assert.notEqual(light, await recommended({ history: [5], task, preference: "heavy saws" }));
+    assert.notEqual(light, await recommended({ history: [5] }));
+    await assert.rejects(() => recommended({ history: [5], task }), /Add --preference with one history/);
+    await assert.rejects(
+      () => recommended({ history: [5], preference: "light" }),
+      /Cannot use the preference of --history with task next-item.* Leave it out, or use --task preference-to-sid/,
+    );
+    const file = join(dir, "users.jsonl"), out = join(dir, "lists.jsonl");
+    await Deno.writeTextFile(file, '{"history":[5],"preference":"light tools"}\n{"history":[5]}\n');
+    await recommended({ file, out, task });
+    const [told, untold] = (await Deno.readTextFile(out)).trim().split("\n").map((line) => JSON.parse(line));
+    assert.equal(told.recommendations.length, 3);
+    assert.match(untold.error, /users.jsonl line 2: task preference-to-sid asks by a preference, found none/);
   });
 });
 
