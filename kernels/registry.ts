@@ -19,6 +19,7 @@ export { spec as gru } from "./sequence/gru_spec.ts";
 export { spec as intervalMean } from "./relative_attention/interval_mean_spec.ts";
 export { spec as keepBlocks } from "./rows/keep_blocks_spec.ts";
 export { spec as layerNorm } from "./norm/layer_spec.ts";
+export { spec as listwiseSoftmax } from "./loss/listwise_softmax_spec.ts";
 export { spec as lossScale } from "./optimizer/loss_scale_spec.ts";
 export { matmulAtSpec, matmulBtSpec, matmulSpec } from "./matmul/matmul_spec.ts";
 export { spec as multiply } from "./elementwise/multiply_spec.ts";

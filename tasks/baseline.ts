@@ -3,6 +3,7 @@ import { z } from "zod";
 import { writeNpy } from "../base/npy.ts";
 import { UserError } from "../base/user_error.ts";
 import { loadDataset } from "../data/formats/load.ts";
+import { holdOut } from "../data/holdout.ts";
 import { BASELINES } from "../train/baselines/by_name.ts";
 import { DivergenceError } from "../train/run/divergence.ts";
 import { runManifest } from "../train/run/inputs.ts";
@@ -57,12 +58,12 @@ export async function baseline(
   flags: z.output<typeof config>,
   io: TaskIO,
 ): Promise<EvaluateReport | undefined> {
-  const { model, data, out, resume, evaluate, beams, reportTo, adapter, variant } = flags;
+  const { model, data, holdoutRows, out, resume, evaluate, beams, reportTo, adapter, variant } = flags;
   const method = BASELINES.find(({ name }) => name === model)!;
   const settings = settingsOf(method, BASELINES, flags, "model") as Record<string, unknown>;
   const run = new RunDirectory(out);
   await run.check(resume);
-  const dataset = await loadDataset(data);
+  const dataset = holdOut(await loadDataset(data), holdoutRows);
   if (evaluate !== "none" && dataset.samples[evaluate].length === 0) {
     throw new UserError(`Cannot evaluate on ${data}: its ${evaluate} split is empty. Leave out --evaluate`);
   }
@@ -70,12 +71,12 @@ export async function baseline(
   const seed = typeof settings.seed === "number" ? settings.seed : 0;
   const manifest = await runManifest(device, dataset.name, dataset.files, { task: "baseline", seed });
   if (resume) {
-    const defaults = settingsDefaults(method.Config);
-    await checkSame(run, { model, ...settings }, {}, dataset.files, manifest, defaults);
+    const defaults = { holdoutRows: 0, ...settingsDefaults(method.Config) };
+    await checkSame(run, { model, holdoutRows, ...settings }, {}, dataset.files, manifest, defaults);
   }
   const goOn = goOnLine("baseline", out);
 
-  const resolved = { model, data, reportTo, adapter, variant, ...settings };
+  const resolved = { model, data, holdoutRows, reportTo, adapter, variant, ...settings };
   const progress = new EpochProgress(
     { device, run, resume, manifest, dataset, config: resolved, name: model },
     io,

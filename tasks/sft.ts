@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { formatIndex } from "../data/formats/index_file.ts";
 import type { Dataset } from "../data/dataset.ts";
+import { loadDataset } from "../data/formats/load.ts";
+import { holdOut } from "../data/holdout.ts";
 import { DeviceTrie } from "../decode/device_trie.ts";
 import { buildTrie } from "../sid/trie.ts";
 import { RunDirectory } from "../train/run/directory.ts";
@@ -67,7 +69,7 @@ type Flags = z.output<typeof config>;
 export async function sft(given: Flags, io: TaskIO): Promise<void> {
   const from = given.model === "" ? undefined : await runWeights(given.model);
   const flags = { ...given, model: from?.folder ?? given.model };
-  const { data, out, resume, dryRun, memoryLimit } = flags;
+  const { data, holdoutRows, out, resume, dryRun, memoryLimit } = flags;
   if (from && !resume) io.log(`Starts from the weights of ${from.folder}`);
   // Keys that are not settings of the training are left out.
   const settings = sftSettings(z.object(SftFlags.shape).parse(flags), { resume, sidsAlone: from?.sidsAlone });
@@ -81,7 +83,8 @@ export async function sft(given: Flags, io: TaskIO): Promise<void> {
   const { files, ...record } = await recordOf(work, flags, settings);
   if (resume) {
     const { texts, manifest } = record;
-    await checkSame(run, { ...settings }, texts, files, manifest, settingsDefaults(SftSchema));
+    const defaults = { holdoutRows: 0, ...settingsDefaults(SftSchema) };
+    await checkSame(run, { holdoutRows, ...settings }, texts, files, manifest, defaults);
   }
   const goOn = goOnLine("sft", out);
   const progress = new StepProgress(io);
@@ -135,11 +138,12 @@ interface SftWork {
 
 /** Reads all that the flags name but the weights, and opens the device. */
 async function openSft(
-  { data, sids: index, adapter, variant }: Flags,
+  { data, holdoutRows, sids: index, adapter, variant }: Flags,
   settings: SftConfig,
   io: TaskIO,
 ): Promise<SftWork> {
-  const { dataset, sids, sidsFile } = await loadInputs(data, index);
+  const part = holdOut(await loadDataset(data), holdoutRows);
+  const { dataset, sids, sidsFile } = await loadInputs(data, index, part);
   const inputs = await sftInputs(dataset, sids, data, settings, io);
   const { source, prompts } = inputs;
   const packed = new PackedData(source, settings, settings.seed);
@@ -164,7 +168,7 @@ async function openSft(
 /** What the run directory says of the run, and the files that a resumed one must find as they were. */
 async function recordOf(
   { device, dataset, sids, sidsFile, inputs }: SftWork,
-  { data, sids: index, tune, adapter, variant }: Flags,
+  { data, holdoutRows, sids: index, tune, adapter, variant }: Flags,
   settings: SftConfig,
 ): Promise<Required<RunRecord> & { files: string[] }> {
   const { preferences, seed } = settings;
@@ -176,7 +180,7 @@ async function recordOf(
     manifest: await runManifest(device, dataset.name, sources, { task: "sft", seed }),
     dataset,
     sids,
-    config: { data, sids: index, tune, adapter, variant, ...settings },
+    config: { data, holdoutRows, sids: index, tune, adapter, variant, ...settings },
   };
 }
 

@@ -1,4 +1,4 @@
-import { activation, activationBackward } from "../../kernels/elementwise/activation.ts";
+import { activation, activationBackward, type ActivationName } from "../../kernels/elementwise/activation.ts";
 import { batchMoments, batchNorm, batchNormBackward, runningMoments } from "../../kernels/norm/batch.ts";
 import type { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
@@ -97,11 +97,16 @@ function normalizeBatch(tape: Tape, parameters: Parameters, x: Matrix, name: str
 
 /** max(x, 0), elementwise. */
 export function relu(tape: Tape, x: Matrix): Matrix {
+  return activate(tape, x, "relu");
+}
+
+/** An activation by its name, elementwise. */
+export function activate(tape: Tape, x: Matrix, name: ActivationName): Matrix {
   const { device } = tape;
-  const y = activation(device, x, "relu");
+  const y = activation(device, x, name);
   tape.record(() => {
     const dy = tape.gradient(y);
-    if (dy) tape.accumulate(x, activationBackward(device, x, dy, "relu"));
+    if (dy) tape.accumulate(x, activationBackward(device, x, dy, name));
   });
   return y;
 }

@@ -22,6 +22,7 @@ export const ROOMS = [
   "prompts",
   "decode",
   "eval",
+  "rank",
   "train",
   "bench",
   "tasks",

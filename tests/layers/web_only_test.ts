@@ -2,7 +2,18 @@ import assert from "node:assert/strict";
 import { importsOf, read, roomOf, sources, targetOf, withoutComments } from "./imports.ts";
 
 /** Rooms that run in browsers: nothing that they load may need Deno or Node. */
-const WEB_ONLY = ["base", "kernels/gpu", "kernels", "models", "embed", "sid", "prompts", "decode", "eval"];
+const WEB_ONLY = [
+  "base",
+  "kernels/gpu",
+  "kernels",
+  "models",
+  "embed",
+  "sid",
+  "prompts",
+  "decode",
+  "eval",
+  "rank",
+];
 
 /** Text of a file, or undefined where there is none. */
 type Reader = (path: string) => string | undefined;

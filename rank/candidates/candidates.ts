@@ -1,0 +1,49 @@
+import type { PurchaseCounts } from "../counts/purchases.ts";
+
+/** What a run listed for a history: items, best first, and their scores. */
+export interface RunList {
+  /** Item numbers, each once. */
+  readonly items: readonly number[];
+  /** As long, descending. */
+  readonly scores: readonly number[];
+}
+
+/** Whom candidates are for. */
+export interface CandidateRequest {
+  /** Item numbers, oldest first; items outside of the catalogue are none of them. */
+  readonly history: readonly number[];
+  /** What each run listed. */
+  readonly lists: readonly RunList[];
+}
+
+/** How candidates are made. */
+export interface CandidateOptions {
+  /** The most that counts propose. */
+  readonly countCandidates: number;
+}
+
+/** A line of the registry: where items that are ranked come from. */
+export interface CandidateGenerator {
+  /** Name for `--candidates`. */
+  readonly name: string;
+  /** One line for help texts. */
+  readonly summary: string;
+  /** Items for one request, in any order; what others proposed before may be among them. */
+  propose(request: CandidateRequest, counts: PurchaseCounts, options: CandidateOptions): Iterable<number>;
+}
+
+/** What all generators propose, each item once, in the order of the generators; `isAllowed` leaves others out. */
+export function candidatesOf(
+  generators: readonly CandidateGenerator[],
+  request: CandidateRequest,
+  counts: PurchaseCounts,
+  options: CandidateOptions & { isAllowed?(item: number): boolean },
+): number[] {
+  const found = new Set<number>();
+  for (const generator of generators) {
+    for (const item of generator.propose(request, counts, options)) {
+      if (options.isAllowed?.(item) ?? true) found.add(item);
+    }
+  }
+  return [...found];
+}

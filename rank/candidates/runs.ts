@@ -1,0 +1,8 @@
+import type { CandidateGenerator } from "./candidates.ts";
+
+/** What the runs list. */
+export const runCandidates: CandidateGenerator = {
+  name: "runs",
+  summary: "the lists of the runs",
+  propose: ({ lists }) => lists.flatMap(({ items }) => items),
+};

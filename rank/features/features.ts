@@ -1,0 +1,45 @@
+import type { SparseRows } from "../../kernels/matmul/sparse.ts";
+import type { ScoreUnit } from "../../eval/recommender.ts";
+import type { CandidateRequest } from "../candidates/candidates.ts";
+import type { PurchaseCounts } from "../counts/purchases.ts";
+
+/** What features are computed from, beside the request. */
+export interface FeatureSources {
+  /** Counts of the train split. */
+  readonly counts: PurchaseCounts;
+  /** The runs whose lists requests bring, in their order. */
+  readonly runs: readonly { readonly name: string; readonly scoreUnit: ScoreUnit }[];
+  /** Items that a run lists, the most. */
+  readonly listLength: number;
+  /** Weighted terms of the titles, rows of length 1; absent where items have no titles. */
+  readonly texts?: SparseRows;
+}
+
+/** One number of a candidate. */
+export interface FeatureColumn {
+  /** Told apart by it within its group. */
+  readonly name: string;
+  /** Any number. Others, from 0 on, such as counts, also come as their log and as whether they are 0. */
+  readonly signed?: boolean;
+}
+
+/** Puts the value of a column of its group for the candidate at `place` of the list. */
+export type PutFeature = (place: number, column: number, value: number) => void;
+
+/** A group of features, ready for requests. */
+export interface OpenFeatures {
+  /** What it puts, in order. */
+  readonly columns: readonly FeatureColumn[];
+  /** Puts every column of every candidate once. */
+  write(request: CandidateRequest, items: readonly number[], put: PutFeature): void;
+}
+
+/** A line of the registry: what is known of a candidate beside a history. */
+export interface FeatureGroup {
+  /** Name for `--features`. */
+  readonly name: string;
+  /** One line for help texts. */
+  readonly summary: string;
+  /** The group over these sources; where one is missing, why it cannot be. */
+  open(sources: FeatureSources): OpenFeatures | { readonly missing: string };
+}

@@ -1,0 +1,1 @@
+export { softmaxLoss } from "./softmax.ts";
