@@ -12,18 +12,18 @@ export interface Asked {
   unseen?: true;
 }
 
-const NEXT_ITEM = "next-item";
+const NEXT_ITEM = "next-item", ROWS = "rows";
 
 /**
  * As which task a model that learned `trained` is asked: the next item where it learned that, be it in the words of the
  * rows of a file, else the first of its tasks that asks for the next item in another way, such as by titles. A model
  * that learned none of them is asked for the next item in words that it has not seen. Nothing known of its training
  * (no names) says nothing against a task.
+ * In the words of the rows of a file any model is asked; one that learned no rows may not have seen them.
  * @throws {UserError} for a `wanted` task that has other answers, or that the model did not learn.
  */
 export function askedAs(trained: readonly string[], templates: Templates, wanted = ""): Asked {
-  const words = templates.tasks[NEXT_ITEM];
-  const isRows = trained.includes("rows") && words?.rows !== undefined;
+  const isRows = trained.includes(ROWS) && templates.tasks[NEXT_ITEM]?.rows !== undefined;
   const seen = (task: string) =>
     trained.length === 0 || trained.includes(task) || task === NEXT_ITEM && isRows;
   if (wanted === "") {
@@ -31,8 +31,10 @@ export function askedAs(trained: readonly string[], templates: Templates, wanted
     const task = [NEXT_ITEM, ...others].find(seen);
     return task === undefined ? { task: NEXT_ITEM, unseen: true } : { task };
   }
-  const task = wanted === "rows" && isRows ? NEXT_ITEM : alignmentTask(wanted).name;
+  const task = alignmentTask(wanted).name;
   if (isRanked(task) && seen(task)) return { task };
+  // The words are those of a file: who learned a task may have learned it in them.
+  if (task === ROWS) return { task, unseen: true };
   const possible = ALIGNMENT_TASKS.map(({ name }) => name).filter((name) => isRanked(name) && seen(name));
   throw new UserError(
     `Cannot ask for task ${wanted}: ${

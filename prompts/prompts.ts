@@ -5,7 +5,13 @@ import { alignmentTask } from "./tasks/by_name.ts";
 import type { AlignmentTask, Example, Slots } from "./tasks/task.ts";
 import { chatFrame, type Frame, literalFrame } from "./frame.ts";
 import { fillSlots, parseSlotText, type SlotText } from "./slot_text.ts";
-import { type CompleteTemplates, completeTemplates, type Templates } from "./template.ts";
+import {
+  type CompleteTemplates,
+  completeTemplates,
+  saysSystem,
+  SYSTEM_PART,
+  type Templates,
+} from "./template.ts";
 
 /** What prompts are made with. */
 export interface PromptsOptions {
@@ -213,6 +219,8 @@ export class Prompts {
     const asked = [...task.question, "category"];
     const system = template.system ?? common;
     const isTold = task.name === "rows" ? rowHasSystem : system !== "";
+    // What a row of a file says first is not left out where the frame was made for other tasks.
+    const needsPlace = task.name === "rows" && isTold && !saysSystem(this.#complete);
     const [before, after, ...more] = template.entry.split("{}");
     if (after === undefined || more.length > 0) {
       throw new UserError(
@@ -221,7 +229,9 @@ export class Prompts {
       );
     }
     return {
-      frame: frame === "chat" ? this.#chat(isTold) : literalFrame(frame, name, isTold),
+      frame: frame === "chat"
+        ? this.#chat(isTold)
+        : literalFrame(needsPlace ? { ...frame, system: SYSTEM_PART } : frame, name, isTold),
       system: parse("system", system, asked),
       instructions: [template.instruction].flat().map((text) => parse("instruction", text, asked)),
       input: parse("input", template.input, asked),

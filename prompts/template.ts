@@ -136,6 +136,9 @@ export function parseTemplates(text: string, source: string): CompleteTemplates 
   return completeTemplates(value, source);
 }
 
+/** Part of a frame that says a system text first of all, where the frame has no place for one. */
+export const SYSTEM_PART = "{system}\n";
+
 /** Whether a system text is said somewhere. */
 export function saysSystem({ frame }: Pick<Templates, "frame">): boolean {
   return frame === "chat" || [frame.system ?? "", ...frame.prompt].some((part) => part.includes("{system}"));

@@ -23,7 +23,11 @@ export function textPrompts(options: TextPromptsOptions): NextItemPrompts {
     );
   }
   const sidIds = sidTokenIds(prompts.tokenizer, texts.sidTokens);
-  const whole = sidIds.map((_, item) => prompts.target(task, asking.answer(options, item)));
+  // What was learned of rows is written as their answers were, quotation marks and all.
+  const isLearned = name === "rows" && prompts.templates.tasks["next-item"]?.rows !== undefined;
+  const written = isLearned ? alignmentTask("next-item") : task;
+  const answerOf = (item: number) => sidQuestion(written)!.answer(options, item);
+  const whole = sidIds.map((_, item) => prompts.target(written, answerOf(item)));
   const cut = whole.map((tokens, item) => tokens.slice(0, tokens.lastIndexOf(sidIds[item].at(-1)!) + 1));
   const room = maxLength - whole.reduce((most, { length }) => Math.max(most, length), 0);
   const questionOf = (history: readonly number[], asker?: Asker) =>
@@ -40,7 +44,8 @@ export function textPrompts(options: TextPromptsOptions): NextItemPrompts {
 
 function noRoom(maxLength: number): never {
   throw new UserError(
-    `Cannot ask for the next item: even a history of one item has no room in ${maxLength} tokens. Raise --max-length`,
+    `Cannot ask for the next item: even a history of one item, or a question without one, has no room in ${maxLength} ` +
+      "tokens, the --max-length of the training. Raise it there",
   );
 }
 

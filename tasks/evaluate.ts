@@ -24,6 +24,10 @@ const config = z.strictObject({
   preferences: z.string().default("").describe(
     "JSON or JSONL of user preferences, whose rows of --split are asked in task preference-to-sid",
   ),
+  rows: z.string().default("").describe(
+    "file of rows, of sft or of rl as MIMIGenRec has them, that task rows asks word for word; without it, the rows of " +
+      "--split in the dataset's sft/ or rl/",
+  ),
   beams: z.int().min(1).default(50).describe("SIDs or items kept a user"),
   ks: z.array(z.int().min(1)).min(1).default([...DEFAULT_KS]).describe(
     "cut-offs of the metrics; those beyond --beams are left out",

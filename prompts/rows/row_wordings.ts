@@ -21,6 +21,8 @@ export interface LocatedHistory {
 
 /** Words of fewer rows than this share are no template, such as those with a user's name in them. */
 const SMALLEST_SHARE = 0.01;
+/** What stands before, an answer, and what stands after it. */
+const ANSWER = /^([\s"']*)(.*?)([\s"']*)$/s;
 const TOKENS = /(?:<[a-z]_\d+>)+/g;
 const TOKEN = /<[a-z]_\d+>/g;
 
@@ -33,7 +35,7 @@ const TOKEN = /<[a-z]_\d+>/g;
 export function rowWordings(rows: readonly SftTextRow[], sids: readonly string[]): RowWording[] {
   const known = new Set(sids);
   const found = rows.flatMap(({ system, instruction, input, output }) => {
-    const answer = /^([\s"']*)(.*?)([\s"']*)$/s.exec(output)!;
+    const answer = ANSWER.exec(output)!;
     const located = known.has(answer[2]) ? locateHistory(input, known) : undefined;
     if (located === undefined) return [];
     const words = {
@@ -82,6 +84,12 @@ export function withInstructions(
     const instruction = located && instructions.get(inputOf(located));
     return instruction === undefined ? row : { ...row, instruction };
   });
+}
+
+/** The SID that an answer is, but for spaces and quotation marks around it; undefined where it is something else. */
+export function answeredSid(output: string, known: ReadonlySet<string>): string | undefined {
+  const [, , sid] = ANSWER.exec(output)!;
+  return known.has(sid) ? sid : undefined;
 }
 
 /** The one history of `known` SIDs in a text; undefined where it holds none, others, or several lists. */

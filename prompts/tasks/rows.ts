@@ -15,6 +15,11 @@ export const rows: AlignmentTask = {
       rows.flatMap(({ instruction, input, output }) => `${instruction} ${input} ${output}`.match(SID) ?? []),
     ),
   ],
+  told: {
+    needs: "row",
+    ask: (_input, _history, { row = { system: "", instruction: "", input: "" } } = {}) => row,
+    answer: ({ texts }, item) => ({ output: texts.sids[item] }),
+  },
   examples: ({ rows = [] }) => ({
     count: rows.length,
     example(i) {

@@ -43,7 +43,7 @@ export async function evaluateRecommender(
   checkAsked(recommender, flags.task);
   const { task = "next-item", warning } = recommender.search ?? {};
   if (warning !== undefined) io.log(`Warning: ${warning}`);
-  const all = await samplesToAsk(dataset, provenance.data, { ...flags, task });
+  const all = await samplesToAsk({ dataset, data: provenance.data, names }, { ...flags, task }, io.log);
   const { first, end } = shardRows(shard, all.length);
   const samples = all.slice(first, end);
   const settings = rowSettings(recommender, flags);
@@ -97,8 +97,11 @@ export async function mergeShards(flags: MergeFlags, io: TaskIO): Promise<Evalua
   // Files may have moved since.
   const data = flags.data || settings.data;
   const { dataset, names } = await catalogueOf(data, flags.sids, settings);
-  const preferences = flags.preferences || settings.preferences;
-  const samples = await samplesToAsk(dataset, data, { ...settings, preferences });
+  const samples = await samplesToAsk({ dataset, data, names }, {
+    ...settings,
+    preferences: flags.preferences || settings.preferences,
+    rows: flags.rows || settings.rows,
+  }, io.log);
   await checkEnded(out);
   await makeFolder(out);
   await using file = await LineFile.create(join(out, "predictions.jsonl"));
@@ -150,7 +153,7 @@ interface Wording {
 
 function rowSettings(recommender: Recommender, flags: EvaluateFlags): RowSettings {
   const { catalogue, provenance: { run, data, index, checkpoint }, scoreUnit, search } = recommender;
-  const { prompts, split, preferences, beams, limit, shard } = flags;
+  const { prompts, split, preferences, rows, beams, limit, shard } = flags;
   return {
     run,
     data,
@@ -161,6 +164,7 @@ function rowSettings(recommender: Recommender, flags: EvaluateFlags): RowSetting
     ...(search && { normalisation: search.normalisation }),
     split,
     preferences,
+    rows,
     beams,
     limit,
     shard,

@@ -24,6 +24,8 @@ export const RowSettings = z.object({
   split: z.enum(splits),
   /** File of what the task was told; "": none. */
   preferences: z.string().default(""),
+  /** File of the questions that were asked word for word; "": that of the dataset, or none. */
+  rows: z.string().default(""),
   beams: z.int(),
   limit: z.int(),
   shard: z.string(),

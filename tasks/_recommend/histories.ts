@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { readJsonLines } from "../../base/files/json_lines.ts";
 import { UserError } from "../../base/user_error.ts";
-import type { Asker, Told } from "../../data/dataset.ts";
+import type { Asker } from "../../data/dataset.ts";
 import type { ItemLookup } from "./item_lookup.ts";
 
 const Row = z.strictObject({
@@ -12,7 +12,7 @@ const Row = z.strictObject({
 });
 
 /** Somebody to recommend to. */
-export interface HistoryRow extends Pick<Asker, Told> {
+export interface HistoryRow extends Pick<Asker, "preference"> {
   /** As in the file; absent where that says nothing. */
   user?: string | number;
   /** Item numbers, oldest first. */

@@ -3,7 +3,7 @@ import { UserError } from "../../base/user_error.ts";
 import { ALIGNMENT_TASKS, alignmentTask } from "../../prompts/tasks/by_name.ts";
 import type { HistoryRow } from "./histories.ts";
 
-const TOLD: readonly Told[] = ["preference"];
+const TOLD = ["preference"] as const satisfies readonly Told[];
 
 /**
  * Why a task cannot be asked for somebody: it is not told what it asks by. Undefined where it is. Throws {@link UserError}
@@ -18,6 +18,11 @@ export function toldFault(task: string, row: HistoryRow): string | undefined {
       throw new UserError(
         `Cannot use the ${name} of ${row.place} with task ${task}: it asks by no ${name}. Leave it out, or use --task ` +
           others.join(" or "),
+      );
+    }
+    if (needs === "row") {
+      throw new UserError(
+        `Cannot recommend with task ${task}: it asks in the words of the rows of a file. Use genrec evaluate --task ${task}`,
       );
     }
     if (!isTold && name === needs) {

@@ -133,6 +133,19 @@ Deno.test("a run on titles alone is asked by titles, and for what it did not lea
     const message = /task next-item: the model learned titles-to-sid, title-to-sid, .*Expected title/;
     await assert.rejects(() => asked(run, [3], "next-item"), { name: "UserError", message });
     await assert.rejects(() => asked(run, [3], "sid-to-title"), /its answers are not SIDs alone/);
+
+    // Rows of a file, system text and all, of which those that ask for titles are no questions of ours.
+    const path = join(dir, "rows.json"), rows = { system: SYSTEM, instruction: "", input: "Which is T5?" };
+    await Deno.writeTextFile(
+      path,
+      JSON.stringify([{ ...rows, output: `"${sid(5)}"` }, { ...rows, output: "T5" }]),
+    );
+    const worded = await evaluated(dir, { task: "rows", rows: path, format: "minionerec" });
+    assert.equal(worded.users, 1);
+    assert.match(worded.lines.join("\n"), /Warning: .* and no rows.*\nNote: 1 of 2 rows of .* left out/);
+    const [said] = JSON.parse(await Deno.readTextFile(join(dir, "eval/minionerec/final_result.json")));
+    assert.equal(said.input, `${SYSTEM}\n\nWhich is T5?\n`);
+    await assert.rejects(() => evaluated(dir, { rows: path }), /Cannot use --rows with task titles-to-sid/);
   });
 });
 
@@ -223,6 +236,23 @@ Deno.test("a run on rows of a file is asked in their words everywhere, and knows
       output: sid(target),
     });
     assert.equal(predict.length, 10);
+
+    // The rows of test in their own words, which differ, and rows in the words of training.
+    const tested = await evaluated(dir, { task: "rows", format: "mimigenrec" });
+    assert.deepEqual([tested.task, tested.users], ["rows", 20]);
+    const [{ system, instruction, input: said, output }] = JSON.parse(
+      await Deno.readTextFile(join(dir, "eval/mimigenrec/final_result.json")),
+    );
+    assert.deepEqual({ system, instruction, input: said, output }, {
+      ...question,
+      input: `Next after ${history.map(sid).join(", ")}`,
+    });
+    const valid20 = await evaluated(dir, { task: "rows", rows: join(dir, "data/sft/valid.json") });
+    assert.deepEqual(
+      [valid20.hr, valid20.ndcg],
+      await evaluated(dir, { split: "valid" }).then(({ hr, ndcg }) => [hr, ndcg]),
+    );
+    assert.doesNotMatch(tested.lines.join("\n"), /Warning|left out/);
 
     // Reinforcement measures itself in the same words, and its rows get the instruction of those of training.
     const out = join(dir, "rl"), { io } = collector();

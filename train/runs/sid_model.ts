@@ -99,8 +99,13 @@ export function askedBy({ prompts: { text }, settings, home }: SidRun): { task: 
   if (!unseen) return { task };
   return {
     task,
-    warning: `${home.given} learned ${settings.tasks.join(", ")} and is asked for ${task} in the words of ` +
-      `${prompts!.name}, which it has not seen: its answers mean little`,
+    warning: task === "rows"
+      ? `${home.given} learned ${
+        settings.tasks.join(", ")
+      } and no rows: where it has not seen the words of these ` +
+        "rows, its answers mean little"
+      : `${home.given} learned ${settings.tasks.join(", ")} and is asked for ${task} in the words of ` +
+        `${prompts!.name}, which it has not seen: its answers mean little`,
   };
 }
 

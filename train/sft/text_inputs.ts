@@ -22,7 +22,7 @@ import type { NextItemPrompts } from "../../prompts/next_item.ts";
 import { askedAs } from "../../prompts/asked.ts";
 import { chatTemplates, genrecTemplates } from "../../prompts/built_in.ts";
 import { Prompts } from "../../prompts/prompts.ts";
-import { parseTemplates, saysSystem, type Templates } from "../../prompts/template.ts";
+import { parseTemplates, saysSystem, SYSTEM_PART, type Templates } from "../../prompts/template.ts";
 import { textPrompts } from "../../prompts/text.ts";
 import { scratchConfig } from "./scratch_decoder.ts";
 import type { SftConfig } from "./config.ts";
@@ -235,7 +235,7 @@ function withRowWords(
   }
   const framed = told === undefined || frame === "chat" || saysSystem(templates)
     ? templates
-    : { ...templates, frame: { system: "{system}\n", ...frame } };
+    : { ...templates, frame: { system: SYSTEM_PART, ...frame } };
   const [first, ...also] = rows === undefined || trained.includes("next-item")
     ? []
     : rowWordings(rows, sids.map((sid) => sid.join("")));
