@@ -9,7 +9,7 @@ import { DivergenceError } from "../train/run/divergence.ts";
 import { runManifest } from "../train/run/inputs.ts";
 import { RunDirectory } from "../train/run/directory.ts";
 import { openRun } from "../train/runs/open_run.ts";
-import { reportTo } from "../train/run/fields.ts";
+import { reportFields } from "../train/run/fields.ts";
 import { observersOf } from "./_train/observers.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { RunOutput, TrainingData } from "./_cli/run_flags.ts";
@@ -32,7 +32,7 @@ const config = z.strictObject({
     "split to rank with the best checkpoint at the end: OUT/eval-SPLIT/metrics.json and predictions.jsonl;",
   ),
   beams: z.int().min(1).default(50).describe("items of a list of --evaluate; beams of models that search"),
-  reportTo,
+  ...reportFields,
   ...DeviceFlags,
   ...settingsFlags(BASELINES, "model"),
 });
@@ -58,7 +58,8 @@ export async function baseline(
   flags: z.output<typeof config>,
   io: TaskIO,
 ): Promise<EvaluateReport | undefined> {
-  const { model, data, holdoutRows, out, resume, evaluate, beams, reportTo, adapter, variant } = flags;
+  const { model, data, holdoutRows, out, resume, evaluate, beams, reportTo, wandbProject, adapter, variant } =
+    flags;
   const method = BASELINES.find(({ name }) => name === model)!;
   const settings = settingsOf(method, BASELINES, flags, "model") as Record<string, unknown>;
   const run = new RunDirectory(out);
@@ -76,7 +77,7 @@ export async function baseline(
   }
   const goOn = goOnLine("baseline", out);
 
-  const resolved = { model, data, holdoutRows, reportTo, adapter, variant, ...settings };
+  const resolved = { model, data, holdoutRows, reportTo, wandbProject, adapter, variant, ...settings };
   const progress = new EpochProgress(
     { device, run, resume, manifest, dataset, config: resolved, name: model },
     io,

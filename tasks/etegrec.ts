@@ -5,7 +5,7 @@ import { splits } from "../data/dataset.ts";
 import { loadCorpus } from "../data/formats/load.ts";
 import { UserError } from "../base/user_error.ts";
 import { checkedEtegrec, EtegrecSchema } from "../train/etegrec/config.ts";
-import { reportTo } from "../train/run/fields.ts";
+import { reportFields } from "../train/run/fields.ts";
 import { RunDirectory } from "../train/run/directory.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { type EtegrecReport, reportStages } from "./_train/etegrec_report.ts";
@@ -44,7 +44,7 @@ const config = z.strictObject({
     "in these evaluations write any codewords, be they a SID or not, as ETEGRec's code does",
   ),
   limit: z.int().min(0).default(0).describe("evaluate the first so many users alone; 0: all"),
-  reportTo,
+  ...reportFields,
   ...DeviceFlags,
   ...EtegrecSchema.shape,
   ...EtegrecRlFlags,
@@ -91,13 +91,14 @@ export async function runEtegrec(flags: Flags, io: TaskIO): Promise<EtegrecRepor
     ...tokenizer ? [await tokenizerWeights(tokenizer)] : [],
   ];
   const manifest = await runManifest(device, dataset.name, sources, { task: "etegrec", seed: settings.seed });
+  const reports = { reportTo: flags.reportTo, wandbProject: flags.wandbProject };
   const stages = new EtegrecStages({
     device,
     dataset,
     vectors,
     settings,
     manifest,
-    reportTo: flags.reportTo,
+    reports,
     out,
     from: { data, embeddings, collab, ...(input && { input }) },
     tokenizer,
@@ -132,6 +133,7 @@ export async function runEtegrec(flags: Flags, io: TaskIO): Promise<EtegrecRepor
       stage: best,
       settings: flags,
       shared: { evalSamples, evalBeams, seed },
+      reports,
       embeddings: embeddings || collab,
       device: { adapter: flags.adapter, variant: flags.variant },
     }, io);

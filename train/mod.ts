@@ -14,7 +14,13 @@ export type {
   TrainedBaseline,
 } from "./baselines/method.ts";
 export type { Retrieval } from "./encoder_decoder/retrieval.ts";
-export type { MetricsObserver, ObserverContext } from "./observers/observer.ts";
+export type {
+  LoggedLine,
+  MetricsObserver,
+  ObserverContext,
+  ReportStart,
+  StartReports,
+} from "./observers/observer.ts";
 export { openObservers, type ReportTo } from "./observers/open.ts";
 export { ADVANTAGE_SCALES, type AdvantageScale } from "./rl/advantages.ts";
 export { type RlConfig, rlConfig } from "./rl/config.ts";

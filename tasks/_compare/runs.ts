@@ -72,6 +72,7 @@ const PLACES = [
   "tune",
   "dryRun",
   "reportTo",
+  "wandbProject",
 ];
 
 /** SIDs belong to a system; two of them on one dataset may have others. */

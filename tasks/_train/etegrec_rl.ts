@@ -5,7 +5,7 @@ import { loadRlState } from "../../train/rl/state.ts";
 import { rlExampleFields } from "../../train/rl/examples/settings.ts";
 import { isFile } from "../../base/files/write_atomic.ts";
 import { RunDirectory } from "../../train/run/directory.ts";
-import { loraFields, maxSteps } from "../../train/run/fields.ts";
+import { loraFields, maxSteps, reportFields, type ReportSettings } from "../../train/run/fields.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import type { DeviceChoice } from "../_cli/open_device.ts";
 import { RewardFlags, RlFlags } from "./rl_settings.ts";
@@ -15,7 +15,14 @@ import { rl, task as rlTask } from "../rl.ts";
 /** Settings of `genrec rl` that the stages before decide, or that language models alone have. */
 const LEFT_OUT = new Set([
   ...Object.keys({ ...rlExampleFields, ...loraFields, maxSteps }),
-  ...["seed", "evalSamples", "evalBeams", "gradientCheckpointing", "reportTo", "embeddings"],
+  ...[
+    "seed",
+    "evalSamples",
+    "evalBeams",
+    "gradientCheckpointing",
+    ...Object.keys(reportFields),
+    "embeddings",
+  ],
 ]);
 
 /** Those of the last stage, by its flags: `rlBeta` is `beta` of `genrec rl`. */
@@ -46,6 +53,8 @@ export interface EtegrecRlInput {
   settings: EtegrecRlSettings;
   /** Settings of validations, and the seed: those of the stages before. */
   shared: { evalSamples: number; evalBeams: number; seed: number };
+  /** Where its metrics go. */
+  reports: ReportSettings;
   /** Item vectors of the reward `semantic`. */
   embeddings: string;
   /** What it runs on. */
@@ -54,7 +63,7 @@ export interface EtegrecRlInput {
 
 /** GRPO in `OUT/rl`, as `genrec rl` does it. Undefined where it was interrupted. */
 export async function reinforce(
-  { out, stage, settings, shared, embeddings, device }: EtegrecRlInput,
+  { out, stage, settings, shared, reports, embeddings, device }: EtegrecRlInput,
   io: TaskIO,
 ): Promise<StageOutcome | undefined> {
   const folder = join(out, "rl");
@@ -71,6 +80,7 @@ export async function reinforce(
     ...Object.fromEntries([...KEYS].map(([flag, key]) => [key, settings[flag]])),
     maxSteps: settings.rlSteps,
     ...shared,
+    ...reports,
   };
   const told = await rl(rlTask.config.parse(flags) as Parameters<typeof rl>[0], io);
   if (!told) return undefined;

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Dataset } from "../../data/dataset.ts";
 import { formatIndex } from "../../data/formats/index_file.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
@@ -26,7 +26,7 @@ import { OutputLock } from "../../base/files/output/lock.ts";
 import { isFile } from "../../base/files/write_atomic.ts";
 import { RunDirectory } from "../../train/run/directory.ts";
 import type { TaskIO } from "../_cli/cli.ts";
-import type { ReportTo } from "../../train/observers/open.ts";
+import type { ReportSettings } from "../../train/run/fields.ts";
 import { observersOf } from "./observers.ts";
 import { EpochProgress } from "../_cli/epoch_progress.ts";
 import type { RunManifest } from "../../train/run/inputs.ts";
@@ -51,7 +51,7 @@ export interface StagesInput {
   settings: EtegrecConfig;
   manifest: RunManifest;
   /** Where metrics of the stages go besides their `metrics.jsonl`. */
-  reportTo: ReportTo[];
+  reports: ReportSettings;
   /** Folder of the stages' folders. */
   out: string;
   /** Where data and vectors came from, for the settings of each stage. */
@@ -223,7 +223,7 @@ export class EtegrecStages {
       stage: Pick<BaselineInput, "run" | "resume" | "openObserver" | "onStart" | "onStep" | "onEpoch">,
     ) => Promise<BaselineResult>,
   ): Promise<BaselineResult> {
-    const { device, dataset, manifest, out, from, reportTo, io } = this.#input;
+    const { device, dataset, manifest, out, from, reports, io } = this.#input;
     const run = new RunDirectory(join(out, name), this.#input.settings);
     await using _lock = await OutputLock.take(run.path, "etegrec");
     const resume = await isFile(`${run.path}/config.json`);
@@ -231,7 +231,7 @@ export class EtegrecStages {
     const config = { stage: name, ...from, ...settings };
     const progress = new EpochProgress({ device, run, resume, manifest, dataset, config, name }, io);
     const { onStart, onStep, onEpoch } = progress;
-    const openObserver = observersOf(run.path, { ...config, reportTo }, io);
+    const openObserver = observersOf(run.path, { ...config, ...reports }, io, `${basename(out)} ${name}`);
     const result = await train({ run, resume, openObserver, onStart, onStep, onEpoch }).finally(() =>
       progress.stop()
     );

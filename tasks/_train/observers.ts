@@ -1,20 +1,23 @@
 import { basename } from "node:path";
-import type { MetricsObserver } from "../../train/observers/observer.ts";
-import { openObservers, type ReportTo } from "../../train/observers/open.ts";
+import type { StartReports } from "../../train/observers/observer.ts";
+import { openObservers } from "../../train/observers/open.ts";
+import type { ReportSettings } from "../../train/run/fields.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 
-/** Opens what the settings of a run in `out` report to. */
+/** Opens what the settings of a run in `out` report to; `name` is what they call it. */
 export function observersOf(
   out: string,
-  settings: { reportTo: ReportTo[] },
+  settings: ReportSettings,
   io: TaskIO,
-): (firstStep: number) => Promise<MetricsObserver> {
-  return (firstStep) =>
+  name = basename(out),
+): StartReports {
+  return (start) =>
     openObservers(settings.reportTo, {
       directory: out,
-      name: basename(out),
+      name,
       config: { ...settings },
-      firstStep,
-      warn: io.log,
+      project: settings.wandbProject,
+      ...start,
+      tell: io.log,
     });
 }

@@ -129,6 +129,7 @@ async function trainCounts(method: CountMethod, input: BaselineInput): Promise<B
   const store = new RunStore({
     run,
     resume,
+    openObserver: input.openObserver,
     load: () => Promise.resolve(fresh),
     files: () => countFiles({ model_type: method.name, num_items: items }, counts),
   });

@@ -3,7 +3,7 @@ import type { Dataset } from "../../data/dataset.ts";
 import type { SettingsSchema } from "../../base/settings.ts";
 import type { ScoreUnit } from "../../eval/recommender.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
-import type { MetricsObserver } from "../observers/observer.ts";
+import type { StartReports } from "../observers/observer.ts";
 import type { RunDirectory } from "../run/directory.ts";
 
 /** Items for one history, best first. */
@@ -47,7 +47,7 @@ export interface BaselineInput {
   /** Stops the run; what is lost is less than an epoch. */
   signal: AbortSignal;
   /** Gets every line of `metrics.jsonl` too. */
-  openObserver?(firstStep: number): Promise<MetricsObserver>;
+  openObserver?: StartReports;
   /** Called once before the first step: all that the input gets wrong was thrown by then. */
   onStart?(facts: BaselineFacts): void | Promise<void>;
   /** Called as steps are recorded. */

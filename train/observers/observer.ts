@@ -6,10 +6,21 @@ export interface ObserverContext {
   name: string;
   /** Its settings, resolved. */
   config: Record<string, unknown>;
+  /** Project that it belongs to, for observers that have some; "": their own default. */
+  project: string;
   /** Optimizer steps that stand: 0, or the step resumed from. What was logged for later steps is void. */
   firstStep: number;
-  /** Tells the user of what the run can do without, in one line. */
-  warn(message: string): void;
+  /** Lines of the log that stand, oldest first: none of a new run. */
+  standing: readonly LoggedLine[];
+  /** Tells the user something, in one line. */
+  tell(message: string): void;
+}
+
+/** The metrics of a line of the log. */
+export interface LoggedLine {
+  step: number;
+  /** By name: see {@link scalarsOf}. */
+  values: Record<string, number>;
 }
 
 /** Where the metrics of a run go besides `metrics.jsonl`. */
@@ -19,6 +30,12 @@ export interface MetricsObserver {
   /** Sends what is left; the observer is of no use afterwards. */
   close(): Promise<void> | void;
 }
+
+/** Where a training is that starts to report: on all of its lines before, and those to come. */
+export type ReportStart = Pick<ObserverContext, "firstStep" | "standing">;
+
+/** Opens what a training reports to. */
+export type StartReports = (start: ReportStart) => Promise<MetricsObserver>;
 
 /** Starts an observer. */
 export type OpenObserver = (context: ObserverContext) => Promise<MetricsObserver> | MetricsObserver;

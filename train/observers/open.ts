@@ -23,7 +23,7 @@ export async function openObservers(
       await work();
     } catch (error) {
       open.delete(name);
-      context.warn(`No metrics to ${name}: ${(error as Error).message}`);
+      context.tell(`No metrics to ${name}: ${(error as Error).message}`);
     }
   };
   for (const name of new Set(names)) {

@@ -1,75 +1,81 @@
-import { basename } from "node:path";
+import { writeAtomic } from "../../base/files/write_atomic.ts";
 import type { MetricsObserver, ObserverContext } from "./observer.ts";
-import source from "./wandb_worker.js" with { type: "text" };
-
-// Not in the import map, since Deno fetches all of the map at the first start of any command.
-const LIBRARY = "npm:@wandb/sdk@0.5.1";
+import { join } from "./protobuf.ts";
+import { WandbClient, type WandbService } from "./wandb_client.ts";
+import { WandbFile } from "./wandb_file.ts";
+import { WandbHistory, type WandbLine, wandbRun } from "./wandb_run.ts";
 
 /** Settings of the observer that tests change. */
-export interface WandbOptions {
-  /** Module to load the SDK from. */
-  library?: string;
-  /** Its key; without one nothing is sent. Default: `WANDB_API_KEY`. */
-  apiKey?: string;
-  /** Milliseconds that `close()` waits for what is still on its way. */
-  patience?: number;
+export interface WandbOptions extends Partial<WandbService> {
+  /** online, offline or disabled. Default: `WANDB_MODE`. */
+  mode?: string;
+  /** Milliseconds since 1970. */
+  now?: () => number;
 }
 
-type Reply = { url: string } | { finished: true } | { failed: string };
-
 /**
- * Sends metrics to Weights & Biases by its JavaScript SDK, fetched when first asked for. Reads `WANDB_API_KEY`,
- * `WANDB_PROJECT`, `WANDB_ENTITY` and `WANDB_BASE_URL`. Training never waits for it, and a failure is a warning. The SDK
- * cannot continue a run, so the parts of a resumed one are runs of their own.
+ * Sends metrics to Weights & Biases, or with `WANDB_MODE=offline` writes them into a folder of the run for `wandb sync`.
+ * Reads `WANDB_API_KEY`, `WANDB_PROJECT`, `WANDB_ENTITY` and `WANDB_BASE_URL`. A resumed run goes on as the one that it
+ * was, by the id in its directory, and what was logged before is told again. Training never waits for the service.
  */
-export function openWandb(
-  { directory, name, config, firstStep, warn }: ObserverContext,
-  { library = LIBRARY, apiKey = Deno.env.get("WANDB_API_KEY") ?? "", patience = 15000 }: WandbOptions = {},
-): MetricsObserver {
-  if (apiKey === "") throw new Error("there is no API key. Set WANDB_API_KEY");
-  const worker = new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })), {
-    type: "module",
-    name: "wandb",
-  });
-  let failed = false;
-  let finished = () => {};
-  const done = new Promise<void>((resolve) => finished = resolve);
-  const fail = (reason: string) => {
-    if (!failed) warn(`No metrics to wandb: ${reason}`);
-    failed = true;
-    worker.terminate();
-    finished();
-  };
-  worker.onmessage = ({ data }: MessageEvent<Reply>) => {
-    if ("failed" in data) fail(data.failed);
-    if ("finished" in data) finished();
-  };
-  worker.onerror = (event) => {
-    event.preventDefault();
-    fail(event.message);
-  };
-  const part = firstStep > 0 ? ` from step ${firstStep}` : "";
-  worker.postMessage({
-    library,
-    options: {
-      project: Deno.env.get("WANDB_PROJECT") ?? "genrec",
-      entity: Deno.env.get("WANDB_ENTITY"),
-      name: `${name || basename(directory)}${part}`,
-      config,
-      settings: { apiKey, silent: true },
-    },
-  });
+export async function openWandb(
+  context: ObserverContext,
+  options: WandbOptions = {},
+): Promise<MetricsObserver> {
+  const { mode = Deno.env.get("WANDB_MODE") || "online", now = Date.now } = options;
+  // WANDB_MODE=dryrun is what offline was called before.
+  if (mode === "offline" || mode === "dryrun") return await openOffline(context, now);
+  if (mode === "disabled") return { log() {}, close() {} };
+  if (mode !== "online") throw new Error(`WANDB_MODE is ${mode}, expected online, offline or disabled`);
+  const apiKey = options.apiKey ?? Deno.env.get("WANDB_API_KEY") ?? "";
+  if (apiKey === "") {
+    throw new Error("there is no API key. Set WANDB_API_KEY, or WANDB_MODE=offline, which needs none");
+  }
+  const { tell, standing } = context;
+  const run = await wandbRun(context, now);
+  const history = new WandbHistory(run);
+  const client = new WandbClient(
+    run,
+    { ...options, apiKey },
+    (url) => tell(`Metrics go to ${url}`),
+    (reason) => tell(`No metrics to wandb: ${reason}`),
+  );
+  const send = (lines: WandbLine[]) => lines.forEach((line) => client.send(line));
+  for (const line of standing) send(history.add(line));
   return {
-    log(step, values) {
-      if (!failed) worker.postMessage({ step, values });
-    },
+    log: (step, values) => send(history.add({ step, values }, now() / 1000)),
     async close() {
-      if (failed) return;
-      worker.postMessage({ finish: true });
-      const timer = setTimeout(() => fail(`it did not answer for ${patience / 1000} s`), patience);
-      await done;
-      clearTimeout(timer);
-      worker.terminate();
+      send(history.end());
+      await client.finish();
+    },
+  };
+}
+
+/** One folder a run over all resumptions, written anew with what stands of the log, then line by line. */
+async function openOffline(context: ObserverContext, now: () => number): Promise<MetricsObserver> {
+  const { directory, standing, tell } = context;
+  const run = await wandbRun(context, now);
+  const history = new WandbHistory(run);
+  const file = new WandbFile();
+  // 20260131_235959, as W&B names its folders.
+  const [date, time] = new Date(1000 * run.startedAt).toISOString().replace(/[-:]/g, "").split(/[T.]/);
+  const folder = `${directory}/wandb/offline-run-${date}_${time}-${run.id}`;
+  const path = `${folder}/run-${run.id}.wandb`;
+  await Deno.mkdir(`${folder}/files`, { recursive: true }); // where `wandb sync` writes
+  // What it has sent already, it would not send again.
+  for await (const { name } of Deno.readDir(folder)) {
+    if (/\.sync(ed|state)$/.test(name)) await Deno.remove(`${folder}/${name}`);
+  }
+  const framed = (lines: WandbLine[]) => lines.map((line) => file.line(line));
+  const start = file.start(run);
+  const before = standing.flatMap((line) => framed(history.add(line)));
+  await writeAtomic(path, join([start, ...before]));
+  const append = (parts: Uint8Array[]) => Deno.writeFile(path, join(parts), { append: true, create: false });
+  return {
+    log: (step, values) => append(framed(history.add({ step, values }, now() / 1000))),
+    async close() {
+      await append([...framed(history.end()), file.end(history.seconds)]);
+      tell(`Metrics for W&B are in ${folder}. Send them with: wandb sync ${folder}`);
     },
   };
 }

@@ -279,4 +279,9 @@ export interface RlConfig extends RlExampleSettings {
    * @default ["none"]
    */
   reportTo: ReportTo[];
+  /**
+   * Project of --report-to wandb; without it, that of WANDB_PROJECT, or genrec.
+   * @default ""
+   */
+  wandbProject: string;
 }

@@ -12,7 +12,7 @@ import { loadTrainer } from "../run/checkpoint.ts";
 import { DivergenceError } from "../run/divergence.ts";
 import { type ObjectiveMethod, policyObjective } from "./objectives/objective.ts";
 import { objectiveMethod } from "./objectives/by_name.ts";
-import type { MetricsObserver } from "../observers/observer.ts";
+import type { StartReports } from "../observers/observer.ts";
 import type { GroupScore, RewardSet } from "./reward_set.ts";
 import { round } from "../../base/round.ts";
 import type { RunDirectory, RunFiles } from "../run/directory.ts";
@@ -56,7 +56,7 @@ export interface RlRunInput {
   /** Continue from the latest checkpoint of `run`. */
   resume: boolean;
   /** Gets every line of `metrics.jsonl` too. */
-  openObserver?(firstStep: number): Promise<MetricsObserver>;
+  openObserver?: StartReports;
   /** Files that go with every checkpoint, such as those of the tokenizer. */
   companions: readonly ModelFile[];
   /** Stops the run after the current step, with a checkpoint. */

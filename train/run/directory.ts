@@ -114,6 +114,12 @@ export class RunDirectory {
     );
   }
 
+  /** Lines of `metrics.jsonl`, none where there is no such file. */
+  async logged(): Promise<Record<string, unknown>[]> {
+    if (!await isFile(`${this.path}/metrics.jsonl`)) return [];
+    return (await this.read("metrics.jsonl")).split("\n").filter(Boolean).map((line) => JSON.parse(line));
+  }
+
   /** Drops the log lines that `keep` refuses: a resumed run writes them again. */
   async filterLog(keep: (entry: Record<string, unknown>) => boolean): Promise<void> {
     if (!await isFile(`${this.path}/metrics.jsonl`)) return;

@@ -3,7 +3,7 @@ import type { Optimizer } from "../../models/optimizer/optimizer.ts";
 import { type Timetable, train, type Training, type Validated } from "../../models/training/loop.ts";
 import type { SavedFile } from "../../models/hugging_face/save_pretrained.ts";
 import type { BaselineEpoch, BaselineResult } from "../baselines/method.ts";
-import type { MetricsObserver } from "../observers/observer.ts";
+import type { StartReports } from "../observers/observer.ts";
 import { freshTrainerState, loadTrainer, type TrainerState } from "./checkpoint.ts";
 import { notFinite } from "./divergence.ts";
 import { round } from "../../base/round.ts";
@@ -43,7 +43,7 @@ export interface EpochTraining {
   /** Validations without a better one to stop after; 0: never. */
   patience: number;
   /** Gets every line of `metrics.jsonl` too. */
-  openObserver?(firstStep: number): Promise<MetricsObserver>;
+  openObserver?: StartReports;
   /** Called once before the first step, with the steps that were done before a resume. */
   onStart?(done: number): void | Promise<void>;
   /** Puts back from a checkpoint what `files()` wrote beside the arrays of `optimizer`. */

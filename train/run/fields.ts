@@ -33,9 +33,14 @@ export const patience = (usual: number) =>
 export const evalBeams = (min = 1) => count(min).default(20).describe("beams of a validation");
 
 /** Where a run tells about itself. */
-export const reportTo = z.array(z.enum(REPORT_TO)).default(["none"]).describe(
-  "where metrics go besides metrics.jsonl",
-);
+export const reportFields = {
+  reportTo: z.array(z.enum(REPORT_TO)).default(["none"]).describe("where metrics go besides metrics.jsonl;"),
+  wandbProject: z.string().default("").describe(
+    "project of --report-to wandb; without it, that of WANDB_PROJECT, or genrec",
+  ),
+};
+/** {@link reportFields} with all values. */
+export type ReportSettings = z.output<z.ZodObject<typeof reportFields>>;
 
 /** Steps between two events of a run, or below 1 a share of all of its steps. */
 export const stepsOrShare = (): z.ZodNumber =>
@@ -55,5 +60,5 @@ export const checkpointFields = {
     "steps between checkpoints, or a share of all such as 0.05; 0: as --eval-steps",
   ),
   saveTotalLimit: count(0).default(2).describe("checkpoints to keep, the best among them; 0: all"),
-  reportTo,
+  ...reportFields,
 };

@@ -1,6 +1,6 @@
 import type { TrainingState } from "../../models/training/state.ts";
 import type { TrainingStore } from "../../models/training/loop.ts";
-import { type MetricsObserver, scalarsOf } from "../observers/observer.ts";
+import { type MetricsObserver, scalarsOf, type StartReports } from "../observers/observer.ts";
 import type { RunDirectory, RunFiles } from "./directory.ts";
 
 /** What is kept of a training, and where. */
@@ -13,7 +13,7 @@ export interface RunStoreParts<S extends TrainingState> {
   /** Files of a checkpoint. */
   files(state: S): RunFiles | Promise<RunFiles>;
   /** Gets every line of `metrics.jsonl` too. */
-  openObserver?(firstStep: number): Promise<MetricsObserver>;
+  openObserver?: StartReports;
 }
 
 /** A run directory as a training sees it. */
@@ -42,7 +42,11 @@ export class RunStore<S extends TrainingState> implements TrainingStore<S> {
   }
 
   async open(steps: number): Promise<void> {
-    this.#observer = await this.#parts.openObserver?.(steps);
+    const { run, openObserver } = this.#parts;
+    if (!openObserver) return;
+    const lines = await run.logged();
+    const standing = lines.map(({ step, ...line }) => ({ step: Number(step), values: scalarsOf(line) }));
+    this.#observer = await openObserver({ firstStep: steps, standing });
   }
 
   async log(step: number, line: Record<string, unknown>): Promise<void> {

@@ -340,4 +340,9 @@ export interface SftConfig {
    * @default ["none"]
    */
   reportTo: ReportTo[];
+  /**
+   * Project of --report-to wandb; without it, that of WANDB_PROJECT, or genrec.
+   * @default ""
+   */
+  wandbProject: string;
 }

@@ -12,7 +12,7 @@ import { type DivergenceError, notFinite } from "../run/divergence.ts";
 import { failedBatchFiles } from "../run/failed_batch.ts";
 import { LossLog } from "../run/loss_log.ts";
 import { optimizerOptions } from "../run/optimizer_options.ts";
-import type { MetricsObserver } from "../observers/observer.ts";
+import type { StartReports } from "../observers/observer.ts";
 import type { PackedData } from "../run/packed_data.ts";
 import { round } from "../../base/round.ts";
 import type { RunDirectory } from "../run/directory.ts";
@@ -43,7 +43,7 @@ export interface SftInput {
   /** Chooses kernels once the shapes of a step are known, before the first step. */
   tune?: () => Promise<void>;
   /** Gets every line of `metrics.jsonl` too. */
-  openObserver?(firstStep: number): Promise<MetricsObserver>;
+  openObserver?: StartReports;
   /** Text of token ids, for the sequences of a step that failed. */
   decode?(tokens: Uint32Array): string;
   /** Files that go with every checkpoint, such as those of the tokenizer. */

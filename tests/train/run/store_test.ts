@@ -13,10 +13,10 @@ function storeIn(path: string, seen: unknown[] = []) {
     resume: true,
     load: async (folder) => JSON.parse(await Deno.readTextFile(`${folder}/state.json`)),
     files: (state) => ({ "state.json": JSON.stringify(state) }),
-    openObserver: (firstStep) =>
+    openObserver: ({ firstStep, standing }) =>
       Promise.resolve({
         log: (step, values) => void seen.push([step, values]),
-        close: () => void seen.push(`closed, ${firstStep} steps done`),
+        close: () => void seen.push(`closed, ${firstStep} steps done before`, ...standing),
       }),
   });
   return { run, store };
@@ -73,6 +73,13 @@ Deno.test("RunStore passes every line on to an observer, which it closes", async
     await store.open(7);
     await store.log(8, { loss: 0.5, valid: { hr10: 0.25 } });
     await store.close();
-    assert.deepEqual(seen, [[8, { "train/loss": 0.5, "valid/hr10": 0.25 }], "closed, 7 steps done"]);
+    assert.deepEqual(seen, [[8, { "train/loss": 0.5, "valid/hr10": 0.25 }], "closed, 7 steps done before"]);
+    // One that goes on is told what stands.
+    await store.open(8);
+    await store.close();
+    assert.deepEqual(seen.slice(2), ["closed, 8 steps done before", {
+      step: 8,
+      values: { "train/loss": 0.5, "valid/hr10": 0.25 },
+    }]);
   });
 });
