@@ -68,9 +68,12 @@ type Flags = z.output<typeof config>;
 /** Trains as the flags say; also the SFT stage of `quickstart`. */
 export async function sft(given: Flags, io: TaskIO): Promise<void> {
   const from = given.model === "" ? undefined : await runWeights(given.model);
-  const flags = { ...given, model: from?.folder ?? given.model };
+  // A resumed run knows its words.
+  const words = given.resume || given.prompts !== "" ? undefined : from?.words;
+  const flags = { ...given, model: from?.folder ?? given.model, ...words };
   const { data, holdoutRows, out, resume, dryRun, memoryLimit } = flags;
   if (from && !resume) io.log(`Starts from the weights of ${from.folder}`);
+  if (words) io.log(`Takes its words from ${words.prompts}; --prompts names others, such as genrec`);
   // Keys that are not settings of the training are left out.
   const settings = sftSettings(z.object(SftFlags.shape).parse(flags), { resume, sidsAlone: from?.sidsAlone });
   const run = new RunDirectory(out, settings);

@@ -7,6 +7,7 @@ import { UserError } from "../../base/user_error.ts";
 import { RawIndex } from "../../data/formats/schema.ts";
 import { checkpointOf } from "../../train/runs/checkpoints.ts";
 import { isModel, readRunFolder } from "../../train/runs/run_folder.ts";
+import { runSettings } from "../../train/runs/sid_model.ts";
 
 /** Weights that a run of `genrec sft` left, to start another run from. */
 export interface RunWeights {
@@ -16,6 +17,8 @@ export interface RunWeights {
   run: string;
   /** Whether its model knows SIDs alone, and no words. */
   sidsAlone: boolean;
+  /** How it is asked: its templates, and what they call the items; absent where it reads no words, or kept none. */
+  words?: { prompts: string; category: string };
 }
 
 /** The best checkpoint of a run directory, or the one named; undefined where `model` is neither. */
@@ -27,7 +30,13 @@ export async function runWeights(model: string): Promise<RunWeights | undefined>
   if (home === undefined && !isRun) return undefined;
   const run = (home ?? found).path;
   const folder = home ? found.path : (await checkpointOf(run, "best")).folder;
-  return { folder, run, sidsAlone: !await isFile(join(folder, "tokenizer.json")) };
+  const prompts = join(run, "prompts.json");
+  return {
+    folder,
+    run,
+    sidsAlone: !await isFile(join(folder, "tokenizer.json")),
+    ...(await isFile(prompts) && { words: { prompts, category: (await runSettings(run)).category } }),
+  };
 }
 
 /** Throws `UserError` unless a run of SIDs alone was trained on these: its tokens mean other items otherwise. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { task as evaluate } from "../../tasks/evaluate.ts";
 import { task as recommend } from "../../tasks/recommend.ts";
 import { task as rl } from "../../tasks/rl.ts";
+import { task as sft } from "../../tasks/sft.ts";
 import { rlExamples } from "../../train/rl/examples/examples.ts";
 import { RlExampleSchema } from "../../train/rl/examples/settings.ts";
 import { openSidRun } from "../../train/runs/open_run.ts";
@@ -268,6 +269,21 @@ Deno.test("a run on rows of a file is asked in their words everywhere, and knows
         (await openSidRun(run)).prompts.prompt(row.history).join(),
       ),
     );
+
+    // A run that goes on from it is asked in its words too, unless it is told others.
+    const more = async (flags: Record<string, unknown>) => {
+      const { io, lines } = collector(), out = join(dir, "more");
+      const { maxSteps, evalSteps } = SHORT;
+      const given = { data: join(dir, "data"), model: run, tasks: ["next-item"], out, maxSteps, evalSteps };
+      await sft.run(sft.config.parse({ ...given, evalSamples: 2, dropout: 0, maxLength: 96, ...flags }), io);
+      const said = await asked(out, row.history);
+      await Deno.remove(out, { recursive: true });
+      return { said, lines: lines.join("\n") };
+    };
+    const next = await more({});
+    assert.equal(next.said, words);
+    assert.ok(next.lines.includes(`Takes its words from ${run}/prompts.json; --prompts names others`));
+    assert.equal((await more({ prompts: "genrec" })).said, `Next item\n${row.history.map(sid).join("")}\n`);
 
     const kept = JSON.parse(await Deno.readTextFile(join(run, "prompts.json")));
     // As a run of before kept it.

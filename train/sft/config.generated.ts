@@ -17,7 +17,8 @@ export interface SftConfig {
    */
   tasks: string[];
   /**
-   * Template file of other words than ours, or `chat`: ours in the chat template of the model.
+   * Template file of other words, `genrec`: ours, or `chat`: ours in the chat template of the model;
+   * without it, those of the run that --model names, else ours.
    * @default ""
    */
   prompts: string;

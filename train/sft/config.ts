@@ -57,7 +57,8 @@ export const SftSchema = z.strictObject({
       "tasks mode: names, each with a weight such as sid-to-title=0.5",
     ),
     prompts: z.string().default("").describe(
-      "template file of other words than ours, or `chat`: ours in the chat template of the model",
+      "template file of other words, `genrec`: ours, or `chat`: ours in the chat template of the model; without it, " +
+        "those of the run that --model names, else ours",
     ),
     category: z.string().min(1).default("items").describe("what {category} of a template stands for"),
     preferences: z.string().default("").describe(

@@ -224,7 +224,7 @@ function withRowWords(
   const told = rows?.find(({ system }) => system !== "")?.system ??
     [templates.system, ...Object.values(templates.tasks).map(({ system }) => system)].find((text) => text);
   const { frame } = templates;
-  const isOurs = prompts === "" || prompts === genrecTemplates.name;
+  const isOurs = JSON.stringify(frame) === JSON.stringify(genrecTemplates.frame);
   if (told !== undefined && !saysSystem(templates) && !isOurs) {
     throw new UserError(
       `Cannot word prompts as ${prompts} says: there is a system text ${

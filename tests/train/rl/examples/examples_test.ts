@@ -261,6 +261,13 @@ Deno.test("rows of MIMIGenRec are asked word for word in the chat template, each
     },
     { text: '<user>Which is "Ball"?<|endoftext|><assistant>', targets: [5], history: [], task: 1 },
   ]);
+  // A frame without a place for a system says it first of all.
+  const plain = textPrompts({ ...input, prompts: promptsOf(tokenizer), trained: ["next-item"] });
+  const { examples: worded } = await make({ ...run, prompts: plain }, { tasks: ["rows"] });
+  assert.deepEqual(all(worded).map(({ prompt }) => tokenizer.decode(prompt, true)), [
+    `Help.\n\nAfter ${sid(7)}, ${sid(9)}?\n`,
+    '\nWhich is "Ball"?\n',
+  ]);
   const mixed = await make(run, { tasks: ["next-item", "rows"] });
   assert.deepEqual(mixed.examples.tasks, ["next-item", "seq_rec", "title_desc2sid"]);
   assert.equal(mixed.examples.make(mixed.examples.count - 1).task, 2);
