@@ -91,7 +91,10 @@ export interface Kill {
   fault: string;
 }
 
-/** Runs everything once, then kills it `kills` times in all, in turn. */
+/** How often a trial may end before its moment, which brings the next moment forward. */
+const MOST_LATE = 20;
+
+/** Runs everything once, then kills it `kills` times in all, in turn: ends before a moment came do not count. */
 export async function killTasks(
   { kills, seed, names, log }: {
     kills: number;
@@ -126,14 +129,21 @@ export async function killTasks(
     for (let i = 0; i < kills; i++) {
       const subject = subjects[i % subjects.length];
       const { files, seconds } = made.get(subject.name)!;
-      const kill = await trial(join(folder, "trial"), subject, files, random.uniform() * seconds);
-      done.push(kill);
-      const state = kill.tooLate ? "had ended" : "killed";
-      log(
-        `${i + 1} ${kill.task}: ${state} after ${kill.after.toFixed(2)} s, ${
-          kill.fault || "as it should be"
-        }`,
-      );
+      let latest = seconds;
+      for (let late = 0;; late++) {
+        const after = random.uniform() * latest;
+        const kill = await trial(join(folder, "trial"), subject, files, after);
+        done.push(kill);
+        const state = kill.tooLate ? "had ended" : "killed";
+        log(
+          `${i + 1} ${kill.task}: ${state} after ${after.toFixed(2)} s, ${kill.fault || "as it should be"}`,
+        );
+        if (!kill.tooLate) break;
+        if (late === MOST_LATE) {
+          throw new Error(`${subject.name} cannot be killed: it ends within ${after} s`);
+        }
+        latest = after;
+      }
     }
     return done;
   } finally {

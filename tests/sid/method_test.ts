@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { PhiloxStream } from "../../base/philox.ts";
 import { UserError } from "../../base/user_error.ts";
 import { Device } from "../../kernels/gpu/device.ts";
-import type { SidInput, SidMethod, SidProgress } from "../../sid/method.ts";
+import type { SidFit, SidInput, SidMethod, SidProgress } from "../../sid/method.ts";
 import * as registry from "../../sid/methods/registry.ts";
 
 const methods = Object.values(registry) as unknown as SidMethod[];
@@ -20,9 +20,10 @@ const QUICK: Record<string, Record<string, unknown>> = {
     latentDim: 8,
     startIterations: 10,
   },
-  rqkmeans: { starts: 2 },
-  "rqkmeans-balanced": { starts: 1 },
-  rvq: { starts: 1, rounds: 3, beam: 4 },
+  rqkmeans: { starts: 2, iterations: 6 },
+  "rqkmeans-balanced": { starts: 1, iterations: 6 },
+  "rqkmeans-constrained": { iterations: 6 },
+  rvq: { starts: 1, iterations: 6, rounds: 3, beam: 4 },
   opq: { starts: 1, rotations: 2, levels: 3, productLevels: 1, iterations: 5 },
 };
 
@@ -51,11 +52,18 @@ function vectors(rows: number, dim: number) {
 }
 
 for (const method of methods) {
+  const items = input(300, 18), config = settings(method);
+  const progress: SidProgress[] = [];
+  let made: Promise<{ device: Device; fit: SidFit }> | undefined;
+  // One for all tests that only look at it.
+  const fitted = () =>
+    made ??= Device.open().then(async (device) => ({
+      device,
+      fit: await method.fit(device, items, config, (state) => progress.push({ ...state })),
+    }));
+
   Deno.test(`${method.name}: the same seed gives the same SIDs, the error falls with every level`, async () => {
-    const items = input(300, 18);
-    const config = settings(method);
-    const progress: SidProgress[] = [];
-    const once = await method.fit(await Device.open(), items, config, (state) => progress.push({ ...state }));
+    const { fit: once } = await fitted();
     const twice = await method.fit(await Device.open(), items, config);
     assert.deepEqual(twice, once);
     assert.equal(once.codes.length, 300 * once.levels);
@@ -71,59 +79,48 @@ for (const method of methods) {
   });
 
   Deno.test(`${method.name}: encode() does not depend on the items beside`, async () => {
-    const device = await Device.open();
-    const config = settings(method);
-    const items = input(200, 18);
-    const { model, levels } = await method.fit(device, items, config);
+    const { device, fit: { model, levels } } = await fitted();
     const all = await method.encode(device, items.embeddings, model, config);
-    const half = { data: items.embeddings.data.slice(0, 100 * 18), rows: 100, dim: 18 };
+    const half = { data: items.embeddings.data.slice(0, 150 * 18), rows: 150, dim: 18 };
     const some = await method.encode(device, half, model, config);
-    assert.deepEqual(some.codes, all.codes.slice(0, 100 * levels));
+    assert.deepEqual(some.codes, all.codes.slice(0, 150 * levels));
   });
 
   Deno.test(`${method.name}: another seed gives other SIDs`, async () => {
-    const device = await Device.open();
-    const items = input(200, 18);
-    const [one, other] = [1, 2].map((seed) => settings(method, seed));
-    assert.notDeepEqual(
-      (await method.fit(device, items, one)).codes,
-      (await method.fit(device, items, other)).codes,
-    );
+    const { device, fit } = await fitted();
+    assert.notDeepEqual((await method.fit(device, items, settings(method, 1))).codes, fit.codes);
   });
 
   Deno.test(`${method.name}: fit() and encode() leave no memory behind`, async () => {
     const device = await Device.open();
-    const items = input(100, 18);
-    const config = settings(method);
-    const { model } = await method.fit(device, items, config);
-    await method.encode(device, items.embeddings, model, config);
+    const few = input(100, 18);
+    const { model } = await method.fit(device, few, config);
+    await method.encode(device, few.embeddings, model, config);
     device.trim();
     const { buffers, textures } = device.memory;
     assert.deepEqual({ buffers, textures }, { buffers: 0, textures: 0 });
   });
 
   Deno.test(`${method.name}: fit() names the items whose embeddings are not finite`, async () => {
-    const items = input(100, 18);
-    items.embeddings.data[3 * 18 + 2] = NaN;
-    items.embeddings.data[50 * 18] = -Infinity;
-    items.embeddings.data[99 * 18 + 6] = 1e30;
+    const bad = input(100, 18);
+    bad.embeddings.data[3 * 18 + 2] = NaN;
+    bad.embeddings.data[50 * 18] = -Infinity;
+    bad.embeddings.data[99 * 18 + 6] = 1e30;
     await assert.rejects(
-      method.fit(await Device.open(), items, settings(method)),
+      method.fit(await Device.open(), bad, config),
       (error) => error instanceof UserError && /items 3, 50, 99 hold NaN/.test(error.message),
     );
   });
 
   Deno.test(`${method.name}: fit() refuses fewer items than codewords`, async () => {
     await assert.rejects(
-      method.fit(await Device.open(), input(3, 18), settings(method)),
+      method.fit(await Device.open(), input(3, 18), config),
       (error) => error instanceof UserError && /codewords from 3 items/.test(error.message),
     );
   });
 
   Deno.test(`${method.name}: encode() refuses embeddings of another width`, async () => {
-    const device = await Device.open();
-    const config = settings(method);
-    const { model } = await method.fit(device, input(100, 18), config);
+    const { device, fit: { model } } = await fitted();
     await assert.rejects(
       method.encode(device, vectors(20, 7), model, config),
       (error) => error instanceof UserError && /width 7/.test(error.message) && /18/.test(error.message),

@@ -11,10 +11,12 @@ function fails(args: string[], message: RegExp) {
   return assert.rejects(sid(...args), (error) => error instanceof UserError && message.test(error.message));
 }
 
+const QUICK = ["--codebook-size", "16", "--starts", "1", "--iterations", "4"];
+
 /** Runs `use` with SIDs of the synthetic dataset, made of its words, in `sids/`. */
 function withSynthetic(flags: string[], use: (dir: string) => Promise<void>) {
   return withMatrices({}, {}, async (dir) => {
-    await sid("--data", "synthetic", "--codebook-size", "16", "--out", join(dir, "sids"), ...flags);
+    await sid("--data", "synthetic", ...QUICK, "--out", join(dir, "sids"), ...flags);
     await use(dir);
   });
 }
@@ -104,8 +106,7 @@ Deno.test("sid --add embeds with the provider of the id list, in the space of th
       path("items.npy"),
       "--data",
       "synthetic",
-      "--codebook-size",
-      "16",
+      ...QUICK,
       "--out",
       path("sids"),
     );
