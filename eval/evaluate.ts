@@ -16,11 +16,11 @@ import type { Ranked, RankSamples } from "./recommender.ts";
 import { boughtInTrain, rowsOf, type Slicing } from "./slices.ts";
 
 /** Every {@link Credit}. */
-export const CREDITS = ["string", "group"] as const satisfies readonly Credit[];
+export const CREDITS = ["group", "string"] as const satisfies readonly Credit[];
 
 /**
- * What a hit on a SID counts: 1 whoever shares it (`string`, as in MiniOneRec), or 1 / (items that share it), the
- * expected value of drawing one of them (`group`).
+ * What a hit on a SID counts: 1 / (items that share it), the expected value of drawing one of them (`group`), or 1
+ * whoever shares it (`string`, as in MiniOneRec, which counts items that no list could tell apart as found).
  */
 export type Credit = "string" | "group";
 
@@ -38,7 +38,7 @@ export interface MeasurementOptions {
   beams: number;
   /** Cut-offs; default {@link DEFAULT_KS}. */
   ks?: readonly number[];
-  /** What a hit counts in `hr` and `ndcg`; default `string`. */
+  /** What a hit counts in `hr` and `ndcg`; default `group`. */
   credit?: Credit;
   /** Groups of users to report on their own, such as `SLICINGS`; default: none. */
   slices?: readonly Slicing[];
@@ -228,7 +228,7 @@ export class Measurement {
 
   /** Metrics of the rows so far, of which there is one at least. */
   evaluation(secondsPerUser: number): Evaluation {
-    const { split, beams, credit = "string", slices = [], seed } = this.#options;
+    const { split, beams, credit = "group", slices = [], seed } = this.#options;
     const ks = this.#ks;
     const sharing = Float64Array.from(this.#sharing);
     const counted = credit === "group" ? sharing : new Float64Array(sharing.length).fill(1);

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../base/user_error.ts";
-import { CREDITS } from "../eval/evaluate.ts";
+import { credit } from "./_evaluate/credit_flag.ts";
 import { writeAtomic } from "../base/files/write_atomic.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { groupNamed, openGroups } from "./_compare/run_groups.ts";
@@ -22,9 +22,7 @@ const config = z.strictObject({
   ks: z.array(z.int().min(1)).min(1).default([1, 5, 10]).describe(
     "cut-offs of the metrics; those beyond the beams are left out",
   ),
-  credit: z.enum(CREDITS).default("string").describe(
-    "what a hit on a SID counts: string: 1, whoever shares it; group: 1 / (items that share it)",
-  ),
+  credit,
   seed: z.int().min(0).default(42).describe("seed of the bootstrap intervals and of the paired tests"),
   out: z.string().describe("folder to write: compare.json, compare.md, compare.html"),
 });

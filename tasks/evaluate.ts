@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { UserError } from "../base/user_error.ts";
 import { splits } from "../data/dataset.ts";
-import { CREDITS } from "../eval/evaluate.ts";
+import { credit } from "./_evaluate/credit_flag.ts";
 import { DEFAULT_KS } from "../eval/metrics.ts";
 import { openRun } from "../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
@@ -32,10 +32,7 @@ const config = z.strictObject({
   ks: z.array(z.int().min(1)).min(1).default([...DEFAULT_KS]).describe(
     "cut-offs of the metrics; those beyond --beams are left out",
   ),
-  credit: z.enum(CREDITS).default("string").describe(
-    "what a hit on a SID counts in hr and ndcg: string: 1, whoever shares it, as in MiniOneRec; group: 1 / (items that " +
-      "share it)",
-  ),
+  credit,
   out: z.string().default("").describe("folder to write: metrics.json, predictions.jsonl"),
   unconstrained: z.boolean().default(false).describe(
     "write any codewords, be they a SID or not, as TIGER and ETEGRec were evaluated; for models with a table a level",

@@ -51,7 +51,7 @@ export async function readEvaluation(folder: string, credit: Credit): Promise<Ev
     if (value.row === undefined && credit === "group") {
       throw new UserError(
         `Cannot compare ${folder} with --credit group: its predictions.jsonl does not tell how many items share a SID. ` +
-          "Evaluate it again",
+          "Evaluate it again, or use --credit string",
       );
     }
     users.push(value.user);

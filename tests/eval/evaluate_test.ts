@@ -50,8 +50,11 @@ Deno.test("evaluateSplit() gives the reference's metrics for ranks 0, 3 and a mi
   assert.ok(evaluation.secondsPerUser >= 0);
 });
 
-Deno.test("evaluateSplit() counts a hit on a shared SID whole by SID and 1 / 2 by item", async () => {
-  const evaluation = await evaluateSplit(options({ x: list("ab"), y: list("ba") }, { x: 1, y: 0 }));
+Deno.test("evaluateSplit() with credit string counts a hit on a shared SID whole, and 1 / 2 by item", async () => {
+  const evaluation = await evaluateSplit({
+    ...options({ x: list("ab"), y: list("ba") }, { x: 1, y: 0 }),
+    credit: "string",
+  });
   assert.equal(evaluation.hr[3], 1);
   assert.equal(evaluation.hrItem[3], 0.75); // (1 / 2 + 1) / 2
   const second = 1 / Math.log2(3);
@@ -64,7 +67,7 @@ Deno.test("evaluateSplit() counts invalid and repeated predictions, which keep t
   assert.equal(evaluation.invalid, 2);
   assert.equal(evaluation.duplicates, 2);
   assert.equal(evaluation.hr[3], 0);
-  assert.equal(evaluation.hr[5], 0.5); // "b" is fifth
+  assert.equal(evaluation.hr[5], 0.25); // "b" is fifth, and stands for two items
 });
 
 Deno.test("evaluateSplit() passes on predictions in order, items of a SID by popularity", async () => {
@@ -104,11 +107,10 @@ Deno.test("evaluateSplit() passes on predictions in order, items of a SID by pop
   assert.deepEqual(done, [2, 3]);
 });
 
-Deno.test("evaluateSplit() gives hits on a shared SID half under credit group", async () => {
-  const { credit, hr, ndcg, hrItem, ci95, mrr } = await evaluateSplit({
-    ...options({ x: list("ab"), y: list("ba") }, { x: 1, y: 0 }),
-    credit: "group",
-  });
+Deno.test("evaluateSplit() gives hits on a shared SID half, unless it is told otherwise", async () => {
+  const { credit, hr, ndcg, hrItem, ci95, mrr } = await evaluateSplit(
+    options({ x: list("ab"), y: list("ba") }, { x: 1, y: 0 }),
+  );
   assert.deepEqual([credit, hr[3], hrItem[3]], ["group", 0.75, 0.75]);
   assert.ok(Math.abs(ndcg[3] - 0.75 / Math.log2(3)) < 1e-12);
   assert.deepEqual(ci95.hr[3], [0.5, 1]);
@@ -159,6 +161,7 @@ Deno.test("evaluateSplit() counts what it shows of the catalogue, and users by s
     ...options({ x: list("cb"), y: list("ca"), z: list("ca") }, { x: 1, y: 5, z: 0 }),
     slices: SLICINGS,
     ks: [1, 2],
+    credit: "string",
   });
   // First places: item 3 alone. The first two: 3, 2 and twice 3, 0.
   assert.equal(evaluation.coverage[1], 1 / 6);

@@ -45,7 +45,7 @@ Deno.test("evaluate --compare pairs users, by slices too, and says in words what
     await withRanks(dir, "eval", "good", new Array(USERS).fill(0));
     await withRanks(dir, "eval", "half", [0, null, null, 0, null, null, null]);
 
-    const { report, lines } = await compared(dir, ["bad", "good", "half"]);
+    const { report, lines } = await compared(dir, ["bad", "good", "half"], { credit: "string" });
     assert.deepEqual([report.split, report.users, report.baseline.folder], ["test", USERS, join(dir, "bad")]);
     const [good, half] = report.comparisons;
     const { difference, ci95, p } = good.ndcg[3];
@@ -65,7 +65,7 @@ Deno.test("evaluate --compare pairs users, by slices too, and says in words what
     assert.equal(repeatedTarget.repeated.users, 3);
 
     // Targets that share a SID, item 2's and item 3's, count half.
-    const grouped = await compared(dir, ["bad", "good"], { credit: "group", ks: [1, 40] });
+    const grouped = await compared(dir, ["bad", "good"], { ks: [1, 40] });
     assert.equal(grouped.report.comparisons[0].hr[1].value, (4 + 3 / 2) / 7);
     assert.deepEqual(Object.keys(grouped.report.comparisons[0].hr), ["1"]);
   });

@@ -112,14 +112,14 @@ Deno.test("evaluate that is stopped keeps its rows; --resume needs no model wher
     const { report } = await evaluated(dir, "eval", { resume: true });
     assert.deepEqual(filesIn(join(dir, "eval")), EVALUATION);
     // Of a whole evaluation too: other cut-offs from the same rows.
-    const other = await evaluated(dir, "eval", { resume: true, ks: [2], credit: "group" });
-    assert.deepEqual([Object.keys(other.report.hr), other.report.credit], [["2"], "group"]);
+    const other = await evaluated(dir, "eval", { resume: true, ks: [2], credit: "string" });
+    assert.deepEqual([Object.keys(other.report.hr), other.report.credit], [["2"], "string"]);
     assert.equal(other.report.secondsPerUser, report.secondsPerUser);
 
     cpSync(join(dir, "weights"), weights);
-    const fresh = await evaluated(dir, "fresh", { ks: [2], credit: "group" });
+    const fresh = await evaluated(dir, "fresh", { ks: [2], credit: "string" });
     assert.deepEqual(untimed(other.report), untimed(fresh.report));
-    assert.equal(fresh.report.hrItem[2], fresh.report.hr[2]);
+    assert.ok(fresh.report.hrItem[2] <= fresh.report.hr[2]);
   });
 });
 
