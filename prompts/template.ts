@@ -1,6 +1,6 @@
-import { parse } from "yaml";
 import { z } from "zod";
 import { UserError } from "../base/user_error.ts";
+import { readYaml } from "../base/yaml.ts";
 
 const text = z.string({ error: "text" });
 
@@ -127,13 +127,7 @@ export function completeTemplates(templates: unknown, source: string): CompleteT
 
 /** Reads a template file in YAML or JSON. Throws `UserError` naming file and field. */
 export function parseTemplates(text: string, source: string): CompleteTemplates {
-  let value: unknown;
-  try {
-    value = parse(text);
-  } catch (error) {
-    throw new UserError(`Cannot read prompts ${source}: expected YAML, but ${(error as Error).message}`);
-  }
-  return completeTemplates(value, source);
+  return completeTemplates(readYaml(text, `prompts ${source}`), source);
 }
 
 /** Part of a frame that says a system text first of all, where the frame has no place for one. */

@@ -1,5 +1,6 @@
 import { basename, dirname, join, resolve } from "node:path";
 import { UserError } from "../user_error.ts";
+import { refuseLinked } from "./output/link.ts";
 import { OutputLock } from "./output/lock.ts";
 import { putInPlace, recoverFolder, removeFolder } from "./output/put_in_place.ts";
 
@@ -20,10 +21,12 @@ export class OutputFolder implements AsyncDisposable {
   }
 
   /**
-   * Throws `UserError` where another process writes `target`, or it is a file, or holds anything and may not be replaced.
+   * Throws `UserError` where another process writes `target`, or it is a file or a link, or holds anything and may not be
+   * replaced.
    */
   static async create(target: string, mayReplace = false): Promise<OutputFolder> {
     const full = resolve(target);
+    await refuseLinked(target);
     const lock = await OutputLock.take(full);
     try {
       await recoverOutput(full);

@@ -1,10 +1,10 @@
 import { dirname, isAbsolute, join } from "node:path";
 import { Command, CommanderError, Option } from "commander";
-import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { didYouMean } from "../../base/did_you_mean.ts";
 import { OutputLock } from "../../base/files/output/lock.ts";
 import { UserError } from "../../base/user_error.ts";
+import { readYaml } from "../../base/yaml.ts";
 import { DeviceError } from "../../kernels/gpu/device_error.ts";
 import { type Progress, startProgress } from "./progress.ts";
 
@@ -273,12 +273,7 @@ function readConfig(
   } catch (error) {
     throw new UserError(`Cannot read config ${file}: ${(error as Error).message}. Check the path`);
   }
-  let content: unknown;
-  try {
-    content = parseYaml(text);
-  } catch (error) {
-    throw new UserError(`Cannot read config ${file} as YAML: ${(error as Error).message.trim()}`);
-  }
+  const content = readYaml(text, `config ${file}`);
   if (content === null) return {};
   if (typeof content !== "object" || Array.isArray(content)) {
     throw new UserError(`Cannot read config ${file}: expected lines such as \`maxSteps: 100\``);

@@ -202,7 +202,7 @@ Deno.test("templates that would put the answer into the prompt, or that are inco
   }
   assert.throws(() => parseTemplates("a: [", "my.yaml"), {
     name: "UserError",
-    message: /my\.yaml: expected YAML/,
+    message: /^Cannot read prompts my\.yaml as YAML: .* at line 1, column 5/,
   });
   assert.throws(
     () =>

@@ -2,12 +2,24 @@ import { hostname } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { UserError } from "../../user_error.ts";
+import { refuseLinked } from "./link.ts";
 
 /** What a lock file says of the process that holds it. */
 const Holder = z.object({ pid: z.int(), host: z.string(), since: z.string(), task: z.string() });
 
 /** Paths that this process has locked. */
 const held = new Set<string>();
+
+/** A process that ends without its last steps, as at a second Ctrl-C, takes its lock files with it. */
+function removeHeld(): void {
+  for (const path of held) {
+    try {
+      Deno.removeSync(path);
+    } catch {
+      // The folder around may be gone.
+    }
+  }
+}
 
 /**
  * The right to write a file or folder, which one process has at a time. It is a lock of the system on `.NAME.lock`
@@ -29,11 +41,13 @@ export class OutputLock implements AsyncDisposable {
 
   /**
    * Locks what `task` writes; once more within a process does nothing. Throws `UserError` naming the process that is
-   * writing it.
+   * writing it, and for a link to a file or to nothing.
    */
   static async take(output: string, task = ""): Promise<OutputLock> {
+    await refuseLinked(output, { mayBeFolder: true });
     const path = await lockFileOf(output);
     if (held.has(path)) return new OutputLock(path);
+    addEventListener("unload", removeHeld); // once, however often
     held.add(path);
     let isLocked = false;
     try {

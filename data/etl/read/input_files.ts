@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto";
+import { diskFiles } from "../../../base/files/disk.ts";
+import { LFS_BYTES } from "../../../base/files/lfs_pointer.ts";
 import { UserError } from "../../../base/user_error.ts";
 import type { Engine } from "./engine.ts";
 import { sql } from "./sql.ts";
@@ -45,9 +47,15 @@ export async function resolveFiles(
     if (found.length === 0) {
       throw new UserError(`Cannot read ${flag} ${pattern}: no such file. Check the path`);
     }
+    for (const file of found) await refusePointer(file);
     files.push(...found);
   }
   return files;
+}
+
+/** Throws `UserError` for a pointer of Git LFS, whose lines would be bad ones, and of which DuckDB says other things. */
+async function refusePointer(path: string): Promise<void> {
+  await diskFiles.readRange(path, 0, Math.min(await diskFiles.fileSize(path), LFS_BYTES));
 }
 
 async function loadExtension(engine: Engine, address: string): Promise<void> {

@@ -51,6 +51,21 @@ Deno.test("OutputFolder never takes the place of a file", async () => {
   });
 });
 
+Deno.test("OutputFolder replaces neither a link nor what it points to", async () => {
+  await withFiles({ "elsewhere/precious": "" }, async (dir) => {
+    await Deno.symlink(`${dir}/elsewhere`, `${dir}/out`);
+    for (const mayReplace of [false, true]) {
+      await assert.rejects(publish(dir, mayReplace), {
+        name: "UserError",
+        message:
+          `Cannot write ${dir}/out: it is a link to ${dir}/elsewhere, which is not replaced by way of it. ` +
+          `Name ${dir}/elsewhere itself, or remove the link`,
+      });
+    }
+    assert.deepEqual([names(dir), names(`${dir}/elsewhere`)], [["elsewhere", "out"], ["precious"]]);
+  });
+});
+
 Deno.test("OutputFolder removes what a killed process left beside it, and nothing else", async () => {
   await withFiles({ ".out-mine/precious": "", ".out.genrec-new/work/spill": "" }, async (dir) => {
     await publish(dir);

@@ -143,6 +143,17 @@ Deno.test("files that are missing, empty or folders are named with their flag", 
   await fails({ "reviews.json": "\n\n" }, {}, "Cannot make a dataset: the files of --reviews hold no review");
 });
 
+Deno.test("a pointer of Git LFS in place of raw data is called one, whatever reads the file", async () => {
+  const pointer = "version https://git-lfs.github.com/spec/v1\n" +
+    `oid sha256:${"4f1b".repeat(16)}\nsize 988097824\n`;
+  const message = (name: string) =>
+    new RegExp(`^Cannot read ${name}: it is a Git LFS pointer, .* run \`git lfs pull\` in its repository`);
+  for (const name of ["log.parquet", "log.json.gz", "log.csv"]) {
+    await fails({ [name]: pointer }, { reviews: [name] }, message(name));
+    await fails({ [name]: pointer }, { meta: ["log*"] }, message(name));
+  }
+});
+
 Deno.test("a file of an unknown kind, or of another source's columns, is told apart from bad lines", async () => {
   await fails(
     { "reviews.xlsx": "x" },

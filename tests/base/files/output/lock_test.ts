@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { OutputLock } from "../../../../base/files/output/lock.ts";
 import { filesIn } from "../../../tasks/genrec.ts";
 import { withFiles } from "../../../data/formats/minionerec/fixture.ts";
@@ -82,5 +83,36 @@ Deno.test("OutputLock.take() writes to no file that a link in its place names", 
       message: `Cannot lock ${dir}/.a.lock: it is no file, expected one or none. Remove it`,
     });
     assert.equal(await Deno.readTextFile(`${dir}/precious`), "mine");
+  });
+});
+
+Deno.test("OutputLock.take() refuses an output that is a link to a file or to nothing, and takes a folder's", async () => {
+  await withFiles({ "big/items.npy": "mine", "big/run/config.json": "{}" }, async (dir) => {
+    const links: [string, string][] = [["items.npy", "items.npy"], ["new", "nothing"], ["run", "run"]];
+    for (const [name, target] of links) await Deno.symlink(`${dir}/big/${target}`, `${dir}/${name}`);
+    for (const [name, target] of links.slice(0, 2)) {
+      await assert.rejects(OutputLock.take(`${dir}/${name}`, "embed"), {
+        name: "UserError",
+        message: new RegExp(`^Cannot write ${dir}/${name}: it is a link to ${dir}/big/${target}, `),
+      });
+    }
+    await using _lock = await OutputLock.take(`${dir}/run/`, "sft");
+    assert.deepEqual(filesIn(`${dir}/big`), [".run.lock", "items.npy", "run/", "run/config.json"]);
+  });
+});
+
+Deno.test("a process that exits without its last steps leaves no lock file", async () => {
+  await withFiles({}, async (dir) => {
+    const program = `import { OutputLock } from ${JSON.stringify(module)};
+await OutputLock.take(${JSON.stringify(`${dir}/a`)}, "sft");
+await Deno.stat(${JSON.stringify(`${dir}/.a.lock`)});
+Deno.exit(130);`;
+    await Deno.writeTextFile(`${dir}/exits.ts`, program);
+    const config = fileURLToPath(new URL("../../../../deno.json", import.meta.url));
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", "--config", config, `${dir}/exits.ts`],
+    }).output();
+    assert.equal(code, 130, new TextDecoder().decode(stderr));
+    assert.deepEqual(filesIn(dir), ["exits.ts"]);
   });
 });
