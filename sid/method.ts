@@ -1,6 +1,8 @@
 import type { SettingsSchema } from "../base/settings.ts";
 import type { Device } from "../kernels/gpu/device.ts";
 import type { TensorMap } from "../models/parameters/parameters.ts";
+import type { TrainingStore } from "../models/training/loop.ts";
+import type { TrainingState } from "../models/training/state.ts";
 import type { LastLevel } from "./collisions/policy.ts";
 import type { Embeddings } from "./embeddings.ts";
 
@@ -60,17 +62,30 @@ export interface SidProgress {
   state: string;
 }
 
+/** What a fit that trains leaves behind, so that one that was stopped goes on as if it had not been. */
+export interface KeptFit {
+  /** Files that hold all it goes on from. */
+  files(state: TrainingState): Promise<Record<string, Uint8Array>>;
+  /** Goes on from the files in a folder; `read` reads one. Throws `UserError` for files that are damaged. */
+  load(folder: string, read: (path: string) => Promise<Uint8Array<ArrayBuffer>>): Promise<TrainingState>;
+}
+
+/** Opens where a fit is kept and logged. */
+export type OpenFitStore = (kept: KeptFit) => TrainingStore<TrainingState>;
+
 /** A way to make SIDs of item embeddings: one module and one line in `registry.ts`. */
 export interface SidMethod<C = unknown> {
   /** Name on the command line. */
   readonly name: string;
   /** Settings with defaults and descriptions. */
   readonly Config: SettingsSchema<C>;
+  /** Whether it trains step by step, so that it can be logged, stopped and gone on with. */
+  readonly trains?: boolean;
   /** Inputs that it cannot do without, besides the embeddings. */
   readonly needs?: readonly SidExtraInput[];
   /**
    * Learns codebooks and codes the items with them. The same input, settings and adapter give the same bytes.
-   * May be stopped by throwing from `onProgress`.
+   * May be stopped by throwing from `onProgress`. One that trains is kept in what `openStore` opens, if anything.
    * @throws {UserError} if the input cannot be coded: fewer items than codewords, numbers that are not finite.
    */
   fit(
@@ -78,6 +93,7 @@ export interface SidMethod<C = unknown> {
     input: SidInput,
     config: C,
     onProgress?: (progress: SidProgress) => void,
+    openStore?: OpenFitStore,
   ): Promise<SidFit>;
   /**
    * Codes items, such as new ones, with what `fit` learned; nothing is learned from them. Methods that balance or

@@ -32,8 +32,9 @@ const Config = z.strictObject({
 export const letter: SidMethod<LetterConfig> = {
   name: "letter",
   Config,
+  trains: true,
   needs: ["collaborative"],
-  async fit(device, input, config, onProgress) {
+  async fit(device, input, config, onProgress, openStore) {
     const codebookSizes = new Array<number>(config.levels).fill(config.codebookSize);
     const collaborative = collaborativeOf(input);
     checkEnoughItems(input.embeddings, config.codebookSize);
@@ -46,13 +47,15 @@ export const letter: SidMethod<LetterConfig> = {
     const hooks: QuantizerHooks = {
       parameters: aligned?.parameters,
       beforeEpoch: (epoch, model) => spread?.beforeEpoch(epoch, model),
+      state: () => spread?.state() ?? [],
+      restore: (state) => spread?.restore(state),
       extraLoss(tape, step) {
         aligned?.loss(tape, step);
         spread?.loss(tape, step);
       },
     };
     try {
-      return await fitQuantizer(device, input, codebookSizes, config, { hooks, onProgress });
+      return await fitQuantizer(device, input, codebookSizes, config, { hooks, onProgress, openStore });
     } finally {
       aligned?.destroy();
       spread?.destroy();

@@ -3,7 +3,7 @@ import type { Device } from "../../kernels/gpu/device.ts";
 import type { TensorMap } from "../../models/parameters/parameters.ts";
 import type { RqVaeShape } from "../../models/quantizer/rq_vae.ts";
 import { checkEmbeddings, checkEnoughItems, type Embeddings } from "../embeddings.ts";
-import type { SidFit, SidInput, SidMethod, SidProgress } from "../method.ts";
+import type { OpenFitStore, SidFit, SidInput, SidMethod, SidProgress } from "../method.ts";
 import { codebookSize, levels } from "../fields.ts";
 import { learningRate } from "../../models/optimizer/fields.ts";
 import type { RqKmeansPlusConfig } from "../settings.generated.ts";
@@ -35,6 +35,7 @@ const Config = z.strictObject({
 export const rqKmeansPlus: SidMethod<RqKmeansPlusConfig> = {
   name: "rqkmeans-plus",
   Config,
+  trains: true,
   fit,
   encode: (device, embeddings, model, config) => encodeQuantizer(device, embeddings, model, config, true),
 };
@@ -44,12 +45,12 @@ async function fit(
   { embeddings }: SidInput,
   config: RqKmeansPlusConfig,
   onProgress?: (progress: SidProgress) => void,
+  openStore?: OpenFitStore,
 ): Promise<SidFit> {
   checkEmbeddings(embeddings);
   checkEnoughItems(embeddings, config.codebookSize);
   const normalizer = fitNormalizer(embeddings, config.normalize);
   const data = normalize(embeddings, normalizer);
-  const codebooks = await startCodebooks(device, data, config);
   const shape = plusShape(embeddings.dim, config);
   const training = {
     ...config,
@@ -58,8 +59,9 @@ async function fit(
     startIterations: 1,
   };
   const trained = await trainQuantizer(device, data, shape, training, {
-    initial: (fresh) => new Map([...fresh, ...codebooks]),
+    initial: async (fresh) => new Map([...fresh, ...await startCodebooks(device, data, config)]),
     onProgress,
+    openStore,
   });
   const fitted = fittedQuantizer(trained, config, shape.codebookSizes, normalizer);
   return { ...await rqKmeansPlus.encode(device, embeddings, fitted.model, config), ...fitted };

@@ -39,9 +39,10 @@ const Config = z.strictObject({
 export const rqVae: SidMethod<RqVaeConfig> = {
   name: "rqvae",
   Config,
-  fit(device, input, config, onProgress) {
+  trains: true,
+  fit(device, input, config, onProgress, openStore) {
     const codebookSizes = new Array<number>(config.levels).fill(config.codebookSize);
-    return fitQuantizer(device, input, codebookSizes, config, { onProgress });
+    return fitQuantizer(device, input, codebookSizes, config, { onProgress, openStore });
   },
   encode: encodeQuantizer,
 };

@@ -35,8 +35,9 @@ const Config = z.strictObject({
 export const rqVaeV2: SidMethod<RqVaeV2Config> = {
   name: "rqvae-v2",
   Config,
+  trains: true,
   needs: ["histories"],
-  async fit(device, input, config, onProgress) {
+  async fit(device, input, config, onProgress, openStore) {
     if (!input.histories) {
       throw new UserError("Cannot learn rqvae-v2 SIDs without histories. Name the dataset of the items");
     }
@@ -53,7 +54,7 @@ export const rqVaeV2: SidMethod<RqVaeV2Config> = {
           : undefined,
         ...contrast.hooks,
       };
-      return await fitQuantizer(device, input, sizes, config, { hooks, onProgress });
+      return await fitQuantizer(device, input, sizes, config, { hooks, onProgress, openStore });
     } finally {
       contrast.destroy();
     }

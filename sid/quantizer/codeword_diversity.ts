@@ -87,6 +87,16 @@ export class CodewordDiversity {
     });
   }
 
+  /** Clusters of the codewords by level, as last found. */
+  state(): number[][] {
+    return this.#levels.map(({ clusters }) => [...clusters]);
+  }
+
+  /** Puts back what {@link state} gave. */
+  restore(state: readonly number[][]): void {
+    this.#levels.forEach((level, l) => level.clusters = Uint32Array.from(state[l]));
+  }
+
   /** Adds the loss of a batch. */
   loss(tape: Tape, { items, model: { parameters }, quantized, log }: QuantizerStep): void {
     const device = this.#device;

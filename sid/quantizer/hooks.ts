@@ -34,6 +34,10 @@ export interface QuantizerHooks {
    * `groups`, there after the first evaluation, should share a batch. Default: `items`, shuffled.
    */
   batches?(epoch: number, items: Uint32Array, groups?: readonly string[]): Uint32Array[];
+  /** What work of earlier epochs left, for a training that goes on with {@link restore}. */
+  state?(): number[][];
+  /** Puts back what {@link state} gave. */
+  restore?(state: readonly number[][]): void;
   /** Called before each epoch, for work on the host such as clustering codewords anew. */
   beforeEpoch?(epoch: number, model: RqVae): Promise<void> | void;
   /**

@@ -1,3 +1,4 @@
+import { round } from "../../base/round.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
@@ -5,15 +6,22 @@ import { learningRateAt, type Schedule, scheduleOf } from "../../models/optimize
 import type { TensorMap } from "../../models/parameters/parameters.ts";
 import { RqVae, type RqVaeShape } from "../../models/quantizer/rq_vae.ts";
 import { freshState, type TrainingState } from "../../models/training/state.ts";
-import { type Timetable, train, type Training, type Validated } from "../../models/training/loop.ts";
+import {
+  type Timetable,
+  train,
+  type Training,
+  type TrainingStore,
+  type Validated,
+} from "../../models/training/loop.ts";
 import { type Embeddings, pickRows } from "../embeddings.ts";
-import type { SidProgress } from "../method.ts";
+import type { OpenFitStore, SidProgress } from "../method.ts";
 import { shuffledBatches, splitItems } from "./item_batches.ts";
 import { kmeansCodebooks, reviveCodewords } from "./codebooks.ts";
 import { codeRows, latentsOf } from "./codes.ts";
 import { CRITERIA, type Criterion, type QuantizerConfig } from "./config.ts";
 import { codePaths, evaluateCodes, isBetter, type QuantizerEvaluation } from "./evaluation.ts";
 import type { QuantizerHooks } from "./hooks.ts";
+import { type Kept, progressFiles, type QuantizerProgress, readProgress } from "./kept_state.ts";
 import { AutoencoderStep } from "./step.ts";
 import { TermLog } from "./term_log.ts";
 
@@ -21,8 +29,10 @@ import { TermLog } from "./term_log.ts";
 export interface QuantizerOptions {
   hooks?: QuantizerHooks;
   /** Replaces fresh weights, codebooks included: then there is no k-means start. */
-  initial?(fresh: TensorMap): TensorMap;
+  initial?(fresh: TensorMap): TensorMap | Promise<TensorMap>;
   onProgress?(progress: SidProgress): void;
+  /** Where it is kept and logged. Default: nowhere. */
+  openStore?: OpenFitStore;
 }
 
 /** What training gave. */
@@ -71,17 +81,12 @@ export async function trainQuantizer(
   }
 }
 
-/** An evaluation, and the weights that it was of. */
-interface Kept {
-  evaluation: QuantizerEvaluation;
-  tensors: TensorMap;
-}
-
 /** What is a quantiser's own in {@link train}. It is measured by whole epochs, the fewest collisions being the best. */
 class QuantizerTraining implements Training<TrainingState>, Timetable {
   readonly fresh = freshState();
   readonly plan = this;
   readonly patience: number;
+  readonly store?: TrainingStore<TrainingState>;
   #device: Device;
   #data: Embeddings;
   #config: QuantizerConfig;
@@ -100,7 +105,7 @@ class QuantizerTraining implements Training<TrainingState>, Timetable {
   #batches: Uint32Array[] = [];
   #done = 0;
   /** Losses of the steps since the last evaluation. */
-  #losses: number[] = [];
+  #losses = new Map<string, number[]>();
   /** Codes of every item at the last evaluation. */
   #paths: string[] | undefined;
   #best: Partial<Record<Criterion, Kept>> = {};
@@ -145,6 +150,10 @@ class QuantizerTraining implements Training<TrainingState>, Timetable {
       hooks,
       log: this.#log,
     }, config);
+    this.store = options.openStore?.({
+      files: async (state) => progressFiles(await this.#progress(state)),
+      load: async (folder, read) => this.#goOn(await readProgress(folder, read), folder),
+    });
   }
 
   /** What it has given once it has ended. */
@@ -177,17 +186,19 @@ class QuantizerTraining implements Training<TrainingState>, Timetable {
     return this.#isBetweenEpochs && this.#epochsDone % this.#config.evalEpochs === 0;
   }
 
+  /** At evaluations, where nothing is pending: losses are read, and codewords revived. */
   isSave(): boolean {
-    return false;
+    return this.isEvaluation();
   }
 
-  /** Fresh weights, and codebooks from k-means. */
-  async onStart(): Promise<void> {
+  /** Fresh weights, and codebooks from k-means, for one that does not go on. */
+  async onStart({ step }: TrainingState): Promise<void> {
+    if (step > 0) return this.#tell(this.#epochsDone);
     const { initial } = this.#options;
     const { codebookStart, seed, startIterations: iterations } = this.#config;
     const { codebookSizes, latentWidth } = this.#model.shape;
     const fresh = this.#model.initial(seed);
-    this.#model.load(initial?.(fresh) ?? fresh, "fresh weights");
+    this.#model.load(await initial?.(fresh) ?? fresh, "fresh weights");
     if (initial || codebookStart === "uniform") return;
     const some = codebookStart === "kmeans" ? this.#rows.items : this.#batchesOf(0)[0];
     const start = {
@@ -219,12 +230,22 @@ class QuantizerTraining implements Training<TrainingState>, Timetable {
     this.#tell(this.#epoch);
   }
 
-  async validate(): Promise<Validated> {
+  async validate({ step, seconds }: TrainingState): Promise<Validated> {
     await this.#readLosses();
     const { codebookSizes } = this.#model.shape;
-    const loss = this.#losses.slice(-this.#stepsPerEpoch).reduce((sum, value) => sum + value, 0) /
-      this.#stepsPerEpoch;
-    this.#losses = [];
+    const ofEpoch = (losses: number[]) =>
+      losses.slice(-this.#stepsPerEpoch).reduce((sum, value) => sum + value, 0) / this.#stepsPerEpoch;
+    const loss = ofEpoch(totals(this.#losses));
+    await this.store?.log(step, {
+      epoch: this.#epochsDone,
+      loss: round(loss, 5),
+      ...Object.fromEntries(
+        Array.from(this.#losses, ([term, losses]) => [term, round(ofEpoch(losses), 5)]),
+      ),
+      learningRate: learningRateAt(step - 1, this.#schedule),
+      seconds: round(seconds, 1),
+    });
+    this.#losses.clear();
     const coded = await codeRows(this.#model, this.#data);
     const facts = { epoch: this.#epochsDone, loss };
     const evaluation = evaluateCodes(coded, codebookSizes, facts, this.#rows.unseen);
@@ -234,9 +255,8 @@ class QuantizerTraining implements Training<TrainingState>, Timetable {
     if (resetDeadCodes && !this.isOver() && evaluation.usage.some((share) => share < 1)) {
       this.#revived += await revive(this.#model, this.#optimizer, this.#data, coded.codes, this.#rows.items);
     }
-    const { collisionRate } = evaluation;
-    this.#told = `loss ${loss.toPrecision(4)}, collisions ${(100 * collisionRate).toFixed(2)} %`;
-    return { score: -collisionRate, valid: evaluation };
+    this.#told = toldOf(evaluation);
+    return { score: -evaluation.collisionRate, valid: evaluation };
   }
 
   onValidation(): void {
@@ -267,13 +287,41 @@ class QuantizerTraining implements Training<TrainingState>, Timetable {
   }
 
   async #readLosses(): Promise<void> {
-    this.#losses.push(...totals(await this.#log.read()));
-    const loss = this.#losses.at(-1)!;
-    if (Number.isFinite(loss)) return;
+    const read = await this.#log.read();
+    for (const [term, losses] of read) {
+      this.#losses.set(term, [...this.#losses.get(term) ?? [], ...losses]);
+    }
+    const loss = totals(read).at(-1);
+    if (loss === undefined || Number.isFinite(loss)) return;
     throw new UserError(
       `Cannot train the quantiser: the loss is ${loss} in epoch ${this.#epoch + 1}, expected a finite one. ` +
         "Use a lower --learning-rate, or --normalize center",
     );
+  }
+
+  async #progress(state: TrainingState): Promise<QuantizerProgress> {
+    return {
+      state,
+      epochs: this.#epochsDone,
+      revived: this.#revived,
+      paths: this.#paths,
+      hooks: this.#options.hooks?.state?.() ?? [],
+      best: this.#best as Record<Criterion, Kept>,
+      optimizer: await this.#optimizer.state(),
+    };
+  }
+
+  #goOn(progress: QuantizerProgress, folder: string): TrainingState {
+    const { state, epochs, revived, paths, hooks, best, optimizer } = progress;
+    this.#epoch = epochs - 1;
+    this.#revived = revived;
+    this.#paths = paths;
+    this.#best = { ...best };
+    this.#options.hooks?.restore?.(hooks);
+    this.#optimizer.restore(optimizer, folder);
+    const last = CRITERIA.map((criterion) => best[criterion].evaluation).sort((a, b) => b.epoch - a.epoch)[0];
+    this.#told = toldOf(last);
+    return state;
   }
 
   /** Keeps the weights where they are the best so far by any criterion. */
@@ -286,6 +334,11 @@ class QuantizerTraining implements Training<TrainingState>, Timetable {
     const tensors = await this.#model.tensors();
     for (const criterion of improved) this.#best[criterion] = { evaluation, tensors };
   }
+}
+
+/** An evaluation in short, for people. */
+function toldOf({ loss, collisionRate }: QuantizerEvaluation): string {
+  return `loss ${loss.toPrecision(4)}, collisions ${(100 * collisionRate).toFixed(2)} %`;
 }
 
 /** Loss of each step: its terms added up. */

@@ -4,9 +4,8 @@ import type { Stopped } from "../../models/training/loop.ts";
 import { quoted, short } from "./format.ts";
 
 /** How to go on with a run that was stopped. */
-export function goOnLine(task: string, out: string): string {
-  const config = quoted(join(out, "config.json"));
-  return `Continue with: genrec ${task} --config ${config} --out ${quoted(out)} --resume`;
+export function goOnLine(task: string, out: string, config = join(out, "config.json")): string {
+  return `Continue with: genrec ${task} --config ${quoted(config)} --out ${quoted(out)} --resume`;
 }
 
 /** How much is about to be trained, and how long. */

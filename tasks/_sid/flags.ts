@@ -1,12 +1,20 @@
 import { z } from "zod";
 import { grouped } from "../../base/fields.ts";
 import { INDEX_STYLES, TOKEN_ORDERS } from "../../data/formats/index_file.ts";
+import { reportFields } from "../../train/run/fields.ts";
+import { CRITERIA } from "../../sid/quantizer/config.ts";
 import { COLLISION_POLICIES } from "../../sid/collisions/by_name.ts";
 import { SID_METHODS, sidMethod } from "../../sid/methods/by_name.ts";
 import { DeviceFlags } from "../_cli/open_device.ts";
 import { settingsFlags } from "../_cli/settings_flags.ts";
 
 const aligning = SID_METHODS.filter(({ needs }) => needs?.includes("collaborative")).map(({ name }) => name);
+
+/** Weights that a method with training keeps: the best ones by each criterion. */
+export const CHECKPOINTS = CRITERIA.map((criterion) => `best-${criterion}` as const);
+
+/** Methods that train step by step. */
+const training = SID_METHODS.filter(({ trains }) => trains).map(({ name }) => name).join(", ");
 
 const fields = {
   ...grouped("Input", {
@@ -47,9 +55,18 @@ const fields = {
       "items with equal codes:",
     ),
   }),
+  ...grouped(`Training of ${training}`, {
+    resume: z.boolean().default(false).describe(
+      "go on with the training in --out that was stopped; its settings are --config OUT/training/config.json",
+    ),
+    ...reportFields,
+  }),
   ...grouped("With SIDs that are there already (--sids)", {
     sids: z.string().default("").describe(
-      "folder that an earlier `genrec sid` wrote, for --inspect and --add",
+      "folder that an earlier `genrec sid` wrote, for --inspect, --add and --checkpoint",
+    ),
+    checkpoint: z.enum(CHECKPOINTS).optional().describe(
+      "write the SIDs of these weights of the training, which is not done again;",
     ),
     inspect: z.string().default("").describe(
       "print the neighbours of this item: its number, its id or a part of its title",
@@ -78,20 +95,38 @@ export type SidFlags = z.output<z.ZodObject<typeof fields>> & Record<string, unk
 
 type Given = Pick<
   SidFlags,
-  "embeddings" | "data" | "collab" | "out" | "method" | "fuse" | "sids" | "inspect" | "add"
+  | "embeddings"
+  | "data"
+  | "collab"
+  | "out"
+  | "method"
+  | "fuse"
+  | "sids"
+  | "inspect"
+  | "add"
+  | "checkpoint"
+  | "resume"
+  | "reportTo"
 >;
 
 function usageProblem(
-  { embeddings, data, collab, out, method, fuse, sids, inspect, add }: Given,
+  { embeddings, data, collab, out, method, fuse, sids, inspect, add, checkpoint, resume, reportTo }: Given,
 ): string | undefined {
-  if (inspect && add) return "Cannot use --inspect and --add together: run them one after the other";
-  if ((inspect || add) && !sids) {
-    return `Missing --sids: the folder whose SIDs --${inspect ? "inspect" : "add"} uses`;
+  const modes = Object.entries({ inspect, add, checkpoint }).flatMap(([name, value]) => value ? [name] : []);
+  const [mode, other] = modes;
+  if (other) return `Cannot use --${mode} and --${other} together: run them one after the other`;
+  if (mode && !sids) return `Missing --sids: the folder whose SIDs --${mode} uses`;
+  if (!mode && sids) {
+    return `Cannot use --sids alone: add --inspect ITEM, --add FILE.jsonl or --checkpoint ${CHECKPOINTS[0]}`;
   }
-  if (!inspect && !add && sids) return "Cannot use --sids alone: add --inspect ITEM or --add FILE.jsonl";
+  const kept = resume ? "--resume" : reportTo.some((name) => name !== "none") ? "--report-to" : undefined;
+  if (kept && mode) return `Cannot use ${kept} with --${mode}: nothing is trained`;
+  if (kept && !sidMethod(method).trains) {
+    return `Cannot use ${kept} with ${method}: it has no training to log or go on with, as ${training} have`;
+  }
   if (inspect) return undefined;
   if (!out) return "Missing --out: the folder to write";
-  if (add) return undefined;
+  if (mode) return undefined;
   if (!embeddings && !data) {
     return "Name --embeddings FILE.npy or --data DATASET, or both: nothing to make SIDs of" +
       (collab ? ". Collaborative vectors alone are --embeddings too" : "");

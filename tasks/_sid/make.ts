@@ -1,17 +1,25 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import manifest from "../../deno.json" with { type: "json" };
 import { collisionPolicy } from "../../sid/collisions/by_name.ts";
+import type { Corpus } from "../../data/corpus.ts";
+import type { Device } from "../../kernels/gpu/device.ts";
+import { runManifest } from "../../train/run/inputs.ts";
 import type { SidReportFile } from "../../sid/report/html.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import { openDevice } from "../_cli/open_device.ts";
-import { settingsOf } from "../_cli/settings_flags.ts";
+import { settingsDefaults, settingsOf } from "../_cli/settings_flags.ts";
+import { goOnLine } from "../_cli/training_lines.ts";
 import { SID_METHODS, sidMethod } from "../../sid/methods/by_name.ts";
 import type { SidFlags } from "./flags.ts";
 import { FILES, type StoredSids, writeSids } from "./folder.ts";
-import { loadInput } from "./inputs.ts";
+import { type LoadedInput, loadInput } from "./inputs.ts";
+import { KeptTraining } from "./kept_training.ts";
 import { namesOf } from "./names.ts";
 import { printReport } from "./print.ts";
 import { makeReport, tokensOf } from "./report.ts";
+
+/** Folder of SIDs with the log of their training. */
+const TRAINING = "training";
 
 /** Makes SIDs as the flags say; also the SID stage of `quickstart`. */
 export async function makeSids(flags: SidFlags, io: TaskIO): Promise<SidReportFile> {
@@ -22,11 +30,17 @@ export async function makeSids(flags: SidFlags, io: TaskIO): Promise<SidReportFi
   const { rows } = input.embeddings;
 
   const { device } = await openDevice(flags);
+  const training = method.trains
+    ? await openTraining(flags, settings, { corpus, device, recipe })
+    : undefined;
   let progress: ReturnType<TaskIO["progress"]> | undefined;
   const fit = await method.fit(device, input, settings, ({ done, total, state }) => {
     io.signal.throwIfAborted();
     progress ??= io.progress(total, flags.method);
     progress.update(done, state);
+  }, training?.openStore(io)).catch(async (error) => {
+    if (await training?.isSaved()) io.log(goOnLine("sid", out, join(out, TRAINING, "config.json")));
+    throw error;
   }).finally(() => progress?.stop());
   const { sids } = collisionPolicy(collisions).resolve(
     { data: fit.codes, rows, levels: fit.levels },
@@ -58,6 +72,7 @@ export async function makeSids(flags: SidFlags, io: TaskIO): Promise<SidReportFi
   };
   const report = makeReport(stored, corpus && namesOf(corpus), { zeroRows, notes: fit.notes ?? {} });
   await writeSids(out, stored, report, fit.checkpoints);
+  await training?.end();
   if (io.json) console.log(JSON.stringify(report, null, 2));
   else {
     printReport(report, io);
@@ -69,4 +84,23 @@ export async function makeSids(flags: SidFlags, io: TaskIO): Promise<SidReportFi
     );
   }
   return report;
+}
+
+/** Where the training of the flags is kept. */
+async function openTraining(
+  { out, resume, reportTo, wandbProject, sids: _, inspect: _i, add: _a, ...flags }: SidFlags,
+  settings: unknown,
+  { corpus, device, recipe }: { corpus: Corpus | undefined; device: Device } & Pick<LoadedInput, "recipe">,
+): Promise<KeptTraining> {
+  const { method, embeddings, collab, fuse, textWeight, collabWeight, unitLength } = flags;
+  const files = [...embeddings ? [embeddings] : [], ...collab ? [collab] : [], ...corpus?.files ?? []];
+  const { seed } = settings as { seed: number };
+  return await KeptTraining.open(join(out, TRAINING), {
+    settings: { method, ...settings as object, ...fuse && { fuse }, textWeight, collabWeight, unitLength },
+    defaults: settingsDefaults(sidMethod(method).Config),
+    config: { ...flags, reportTo, wandbProject },
+    manifest: await runManifest(device, corpus?.name ?? recipe.parts[0].from, files, { task: "sid", seed }),
+    reports: { reportTo, wandbProject },
+    name: basename(out),
+  }, resume);
 }

@@ -27,6 +27,9 @@ import { isFile } from "../../base/files/write_atomic.ts";
 import { RunDirectory } from "../../train/run/directory.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import type { ReportSettings } from "../../train/run/fields.ts";
+import { settingsDefaults } from "../_cli/settings_flags.ts";
+import { KeptTraining } from "../_sid/kept_training.ts";
+import { startRun } from "../../train/runs/start_run.ts";
 import { observersOf } from "./observers.ts";
 import { EpochProgress } from "../_cli/epoch_progress.ts";
 import type { RunManifest } from "../../train/run/inputs.ts";
@@ -116,7 +119,7 @@ export class EtegrecStages {
 
   /** The tokenizer of another run, or that of this one, trained where there is none yet. */
   async #pretrain(): Promise<StoredItemTokenizer> {
-    const { device, vectors, settings, tokenizer, from, manifest, io } = this.#input;
+    const { device, dataset, vectors, settings, tokenizer, from, manifest, reports, out, io } = this.#input;
     if (tokenizer !== "") return await this.#loadTokenizer();
     const run = new RunDirectory(this.#tokenizerPath);
     await using _lock = await OutputLock.take(run.path, "etegrec");
@@ -124,25 +127,38 @@ export class EtegrecStages {
     io.log("Stage tokenizer: an RQ-VAE of the item vectors");
     const config = pretrainingConfig(settings, settings.seed);
     const startedAt = performance.now();
+    const path = join(run.path, "training");
+    const resolved = { ...from, ...config };
+    const resume = await new RunDirectory(path).hasCheckpoint();
+    if (resume) io.log("It goes on where it was stopped");
+    const training = await KeptTraining.open(path, {
+      settings: { ...config },
+      defaults: settingsDefaults(rqVae.Config),
+      config: resolved,
+      manifest,
+      reports,
+      name: `${basename(out)} tokenizer`,
+    }, resume);
     let progress: Progress | undefined;
     const fit = await rqVae.fit(device, { embeddings: vectors }, config, ({ done, total, state }) => {
       io.signal.throwIfAborted();
       progress ??= io.progress(total, "tokenizer");
       progress.update(done, state);
-    }).finally(() => progress?.stop());
+    }, training.openStore(io)).finally(() => progress?.stop());
     const { model: { codebookSizes, tensors }, notes } = fit;
     const stored = { codebookSizes, tensors, normalize: config.normalize };
     const table = await this.#codes(stored);
     const { largest, share, distinct } = table.conflicts;
     const seconds = Math.round((performance.now() - startedAt) / 100) / 10;
     // Without a checkpoint the folder is what a stopped run left: the same is made anew.
-    await Deno.mkdir(`${run.path}/checkpoints`, { recursive: true });
-    await run.write("manifest.json", JSON.stringify(manifest, null, 2) + "\n");
-    await run.write("config.json", JSON.stringify({ ...from, ...config }, null, 2) + "\n");
-    await run.write("index.json", formatIndex(tokenStrings(table)));
+    const sids = tokenStrings(table);
+    const texts = { "index.json": formatIndex(sids) };
+    await Deno.remove(join(run.path, "config.json")).catch(() => {});
+    await startRun(run, { texts, manifest, dataset, sids, config: resolved });
     await run.log({ step: config.epochs, seconds, ...table.conflicts, ...notes });
     const files = tokenizerFiles(stored).map(({ name, bytes }) => [name, bytes]);
     await run.saveCheckpoint(config.epochs, Object.fromEntries(files), true);
+    await training.end();
     io.log(
       `Codes of ${vectors.rows} items: ${distinct} different paths, ${
         (100 * share).toFixed(1)
