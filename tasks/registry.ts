@@ -2,7 +2,9 @@ import type { Task } from "./_cli/cli.ts";
 
 /**
  * Rights of Deno that few tasks need; files, environment and facts of the machine all do. What is not named is given up
- * before a task is loaded, so that neither its packages nor a user's code have it. Native packages are beyond that.
+ * before a task is loaded, so that neither its packages nor a user's code have it. Native packages are beyond that. Files
+ * and environment stay whole: of a right to all, Deno takes no single path or variable back (revoke() of a path answers
+ * "granted"), and of one that was given up it gives none again without asking a terminal.
  */
 const RIGHTS = ["net", "run", "ffi"] as const;
 type Right = typeof RIGHTS[number];
