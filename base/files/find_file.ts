@@ -1,3 +1,4 @@
+import { basename, dirname } from "node:path";
 import { badValue } from "../file_error.ts";
 import { UserError } from "../user_error.ts";
 
@@ -47,19 +48,30 @@ async function namesIn(path: string): Promise<string[]> {
   return names.sort();
 }
 
+/** All files with this role in the earliest folder that has any, as paths, in order of name. */
+export async function filesOf(dir: string, role: FileRole): Promise<string[]> {
+  for (const folder of role.folders) {
+    const path = folder === "" ? dir : `${dir}/${folder}`;
+    const found = (await namesIn(path)).filter((name) => role.fits(name, folder));
+    if (found.length > 0) return found.map((name) => `${path}/${name}`);
+  }
+  return [];
+}
+
 /**
  * The one file with this role, or undefined. The earliest folder with a match counts. Throws `UserError` when
  * two files of a folder fit, since either could be meant.
  */
 export async function findFile(dir: string, role: FileRole): Promise<string | undefined> {
-  for (const folder of role.folders) {
-    const path = folder === "" ? dir : `${dir}/${folder}`;
-    const found = (await namesIn(path)).filter((name) => role.fits(name, folder));
-    if (found.length > 1) {
-      throw badValue({ path }, `one file ${role.layout}`, found, "Keep one dataset a directory");
-    }
-    if (found.length === 1) return `${path}/${found[0]}`;
-  }
+  const found = await filesOf(dir, role);
+  if (found.length <= 1) return found[0];
+  const path = dirname(found[0]);
+  throw badValue(
+    { path },
+    `one file ${role.layout}`,
+    found.map((file) => basename(file)),
+    "Keep one dataset a directory",
+  );
 }
 
 /** `findFile` for a file that must be there. */

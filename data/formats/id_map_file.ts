@@ -1,5 +1,5 @@
 import { badValue } from "../../base/file_error.ts";
-import { fileEnding, findFile } from "../../base/files/find_file.ts";
+import { fileEnding, type FileRole, findFile } from "../../base/files/find_file.ts";
 import { readText } from "../../base/files/text_file.ts";
 
 /** Raw ids by number. */
@@ -9,10 +9,15 @@ export interface IdMap {
 }
 
 /**
- * Reads a directory's `user2id` or `item2id`, raw id ⇥ number a line without header; undefined where it has none.
+ * Reads a directory's `user2id` or `item2id`, raw id ⇥ number a line without header; undefined where it has none. Of
+ * several datasets in a directory, `narrow` leaves the files of one.
  */
-export async function loadIdMap(dir: string, name: "user2id" | "item2id"): Promise<IdMap | undefined> {
-  const path = await findFile(dir, fileEnding(name));
+export async function loadIdMap(
+  dir: string,
+  name: "user2id" | "item2id",
+  narrow: (role: FileRole) => FileRole = (role) => role,
+): Promise<IdMap | undefined> {
+  const path = await findFile(dir, narrow(fileEnding(name)));
   if (path === undefined) return;
   const lines = (await readText(path)).split(/\r?\n/).filter((line) => line !== "");
   const ids: string[] = [];

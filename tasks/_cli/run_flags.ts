@@ -14,7 +14,9 @@ export const RunOutput = {
 
 /** What a training reads. */
 export const TrainingData = {
-  data: z.string().describe("dataset directory, ours or foreign, or `synthetic`"),
+  data: z.string().describe(
+    "dataset directory, ours or foreign, DIR:CATEGORY where one has several, or `synthetic`",
+  ),
   holdoutRows: z.int().min(0).default(0).describe(
     "train on all but the last so many train targets, which stand in for the valid split, so that `genrec rank` can learn from them; 0: on all",
   ),

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import type { Corpus, CorpusItem, CorpusSample, CorpusUser } from "../../corpus.ts";
 import { readCsv } from "../../../base/files/csv_file.ts";
 import { type Split, splits } from "../../dataset.ts";
@@ -6,6 +7,7 @@ import { badValue } from "../../../base/file_error.ts";
 import {
   fileEnding,
   type FileRole,
+  filesOf,
   findFile,
   folderName,
   otherFiles,
@@ -18,6 +20,7 @@ import { type InfoItem, loadInfo } from "../info_file.ts";
 import { itemNumber, loadSampleTable } from "../inter_table.ts";
 import { interactionsOf, longestHistory, splitKindOf } from "../../interactions.ts";
 import { loadItems } from "../item_file.ts";
+import { type NarrowRoles, rolesIn, treeOf } from "./categories.ts";
 import { COLUMNS, toSample } from "./rows.ts";
 import { readText } from "../../../base/files/text_file.ts";
 import { UserError } from "../../../base/user_error.ts";
@@ -57,19 +60,29 @@ export const minionerecFormat: DatasetFormat = {
   layout:
     "train, valid and test .csv, index.json, item.json, info.txt; or train, valid and test .inter, item.json",
 
-  async recognises(dir: string): Promise<boolean> {
-    const found = await Promise.all([...splits.map(splitRole), INFO].map((role) => findFile(dir, role)));
-    if (found.some((path) => path !== undefined)) return true;
-    return await findFile(dir, interRole("train")) !== undefined && await findFile(dir, ITEMS) !== undefined;
+  async recognises(data: string): Promise<boolean> {
+    const { dir } = await treeOf(data);
+    const has = async (role: FileRole) => (await filesOf(dir, role)).length > 0;
+    const found = await Promise.all([...splits.map(splitRole), INFO].map(has));
+    return found.includes(true) || await has(interRole("train")) && await has(ITEMS);
   },
 
-  async read(dir: string, onFault: OnFault = failAtOnce): Promise<Corpus> {
-    const asCsv = await findFile(dir, splitRole("train")) !== undefined ||
-      await findFile(dir, interRole("train")) === undefined;
+  async read(data: string, onFault: OnFault = failAtOnce): Promise<Corpus> {
+    const tree = await treeOf(data), { dir } = tree;
+    const roles = await rolesIn(tree, [
+      ...splits.map(splitRole),
+      ...splits.map(interRole),
+      ITEMS,
+      INDEX,
+      INFO,
+    ]);
+    const { narrow, isOurs } = roles;
+    const asCsv = await findFile(dir, narrow(splitRole("train"))) !== undefined ||
+      await findFile(dir, narrow(interRole("train"))) === undefined;
     const role = asCsv ? splitRole : interRole;
-    const paths = await Promise.all(splits.map((split) => requireFile(dir, role(split))));
-    const catalogue = await loadCatalogue(dir, asCsv);
-    const users = await loadUsers(dir);
+    const paths = await Promise.all(splits.map((split) => requireFile(dir, narrow(role(split)))));
+    const catalogue = await loadCatalogue(dir, asCsv, roles);
+    const users = await loadUsers(dir, roles);
     const samples: Record<Split, CorpusSample[]> = { train: [], valid: [], test: [] };
     for (const [s, split] of splits.entries()) {
       samples[split] = asCsv
@@ -87,7 +100,7 @@ export const minionerecFormat: DatasetFormat = {
       }
     }
     const files = [...paths, ...catalogue.files, ...users.files];
-    const others = await otherFiles(dir, files);
+    const others = (await otherFiles(dir, files)).filter((name) => isOurs(basename(name)));
     const kept = others.filter((name) => KEPT_AS_TEXT.test(name));
     const attachments: Record<string, string> = {};
     for (const name of kept) attachments[`minionerec/${name}`] = await readText(`${dir}/${name}`);
@@ -129,8 +142,8 @@ interface Users {
 }
 
 /** Users by first appearance, under their id in the splits; with a `user2id`, as that numbers and names them. */
-async function loadUsers(dir: string): Promise<Users> {
-  const map = await loadIdMap(dir, "user2id");
+async function loadUsers(dir: string, { narrow }: NarrowRoles): Promise<Users> {
+  const map = await loadIdMap(dir, "user2id", narrow);
   const list = map?.ids.map((id) => ({ id })) ?? [];
   const numbers = new Map<string, number>();
   return {
@@ -166,10 +179,14 @@ interface Catalogue {
 }
 
 /** Items and SIDs. The info file alone has both; with the other two present it must agree with them. */
-async function loadCatalogue(dir: string, needsSids: boolean): Promise<Catalogue> {
-  const infoPath = await findFile(dir, INFO);
-  const itemPath = await (infoPath === undefined ? requireFile : findFile)(dir, ITEMS);
-  const indexPath = await (infoPath === undefined && needsSids ? requireFile : findFile)(dir, INDEX);
+async function loadCatalogue(
+  dir: string,
+  needsSids: boolean,
+  { narrow }: NarrowRoles,
+): Promise<Catalogue> {
+  const infoPath = await findFile(dir, narrow(INFO));
+  const itemPath = await (infoPath === undefined ? requireFile : findFile)(dir, narrow(ITEMS));
+  const indexPath = await (infoPath === undefined && needsSids ? requireFile : findFile)(dir, narrow(INDEX));
   const info = infoPath === undefined ? undefined : await loadInfo(infoPath);
   const items = itemPath === undefined
     ? info!.map(({ title }, item) => ({ id: String(item), title, categories: [] }))
@@ -185,7 +202,7 @@ async function loadCatalogue(dir: string, needsSids: boolean): Promise<Catalogue
         `Use files of one export`,
     );
   }
-  const map = await loadIdMap(dir, "item2id");
+  const map = await loadIdMap(dir, "item2id", narrow);
   if (map !== undefined) {
     if (map.ids.length !== items.length) {
       throw badValue(
