@@ -169,6 +169,7 @@ async function openRl(
   const rewards = await createRewards(methods, {
     dataset,
     itemTokens,
+    texts: examples.examples.texts,
     device: () => Promise.resolve(device),
     warn: (message) => io.log(`Warning: ${message}`),
     timeout: rewardTimeout,

@@ -11,6 +11,8 @@ export interface RlExample {
   history: readonly number[];
   /** Place of its task in {@link RlExamples.tasks}. */
   task: number;
+  /** Place of its answers in {@link RlExamples.texts}; absent where it is answered with a SID. */
+  text?: number;
 }
 
 /** Examples to learn from, made one at a time. */
@@ -19,6 +21,11 @@ export interface RlExamples {
   readonly count: number;
   /** Names of the tasks that they belong to. */
   readonly tasks: readonly string[];
+  /**
+   * Texts that examples are answered with, (N) token ids each: what the model writes for each item, empty for items that
+   * have no such text. Absent: all are answered with SIDs.
+   */
+  readonly texts?: readonly (readonly Uint32Array[])[];
   /** Example `i`: the same whenever it is asked for. */
   make(i: number): RlExample;
   /** The examples of an epoch in training order. */

@@ -34,6 +34,8 @@ export interface AlignmentOptions extends TaskPlanOptions {
    * item of a history is a next item too, so a row teaches more. Default: 0, the answer alone.
    */
   historyLossWeight?: number;
+  /** Tokens that prompts leave room for by the name of the task, where others than the answer of the row may follow. */
+  roomForAnswers?: Readonly<Record<string, number>>;
   /** Called after each thousand rows. */
   onProgress?(done: number, total: number): void;
 }
@@ -101,7 +103,7 @@ export function alignmentSource(options: AlignmentOptions): AlignmentSource {
       truncated: 0,
       leftOut: { ...examples.leftOut },
     };
-    const targets = new TargetTokens(prompts, task, options.texts.sids);
+    const targets = new TargetTokens(prompts, task, options.texts.sids, options.roomForAnswers?.[task.name]);
     for (let i = 0; i < examples.count; i++) {
       if (++done % PROGRESS_EVERY === 0 || done === total) options.onProgress?.(done, total);
       const { question, answer, next } = examples.example(i);
@@ -188,12 +190,12 @@ class TargetTokens {
   #prompts: Prompts;
   #task: AlignmentTask;
   #known = new Map<string, Uint32Array>();
-  #longestSid: number;
+  #longest: number;
 
-  constructor(prompts: Prompts, task: AlignmentTask, sids: readonly string[]) {
+  constructor(prompts: Prompts, task: AlignmentTask, sids: readonly string[], longest = 0) {
     this.#prompts = prompts;
     this.#task = task;
-    this.#longestSid = isSidAlone(task) ? longestTarget(prompts, task, sids) : 0;
+    this.#longest = Math.max(longest, isSidAlone(task) ? longestTarget(prompts, task, sids) : 0);
   }
 
   /** The tokens, and how many a prompt may have: the same before every SID, since whoever asks does not know it yet. */
@@ -204,7 +206,7 @@ class TargetTokens {
       target = this.#prompts.target(this.#task, answer);
       if (sid !== undefined) this.#known.set(sid, target);
     }
-    return { target, room: maxLength - Math.max(target.length, this.#longestSid) };
+    return { target, room: maxLength - Math.max(target.length, this.#longest) };
   }
 }
 

@@ -114,9 +114,9 @@ async function levelsOf({ name, reward }: NamedReward, group: RewardGroup, items
 
 /** A group of its own, so that nothing that a reward does to it is seen by training. */
 function copyOf({ example, completions, ranked }: RewardGroup): RewardGroup {
-  const { prompt, targets, history, task } = example;
+  const { prompt, targets, history } = example;
   return {
-    example: { prompt: prompt.slice(), targets: [...targets], history: [...history], task },
+    example: { ...example, prompt: prompt.slice(), targets: [...targets], history: [...history] },
     completions: completions.map(({ tokens, items, logProb }) => ({
       tokens: tokens.slice(),
       items: [...items],

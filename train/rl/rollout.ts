@@ -9,14 +9,15 @@ import type { Device } from "../../kernels/gpu/device.ts";
 import type { TokenNormalisation } from "../../kernels/trie/log_softmax.ts";
 import type { DecodeModel } from "../../models/decoder/decode.ts";
 import type { Completion } from "./rewards/reward.ts";
+import type { AnswerKind, AnswerTries } from "./answer_tries.ts";
 import { drawsForGroup, dynamicSample } from "./dynamic_sampling.ts";
 import type { RlConfig } from "./config.ts";
 
-/** An answer with its place in the trie. */
+/** An answer with its place in the tries. */
 export interface Answer extends Completion {
-  /** Leaf of the trie. */
+  /** Leaf of the trie of its kind. */
   leaf: number;
-  /** u32 (D): node before each token. */
+  /** u32 (D): node of the trie of all answers before each token. */
   nodes: Uint32Array;
 }
 
@@ -48,111 +49,149 @@ interface Written {
   scores: number[];
 }
 
-/** Makes groups of answers, all of them SIDs of the catalogue; prompts are computed once whatever the group size. */
+/** Answers of one kind, and what writes them. */
+interface Writer {
+  kind: AnswerKind;
+  search: BeamSearch | ConstrainedSampler;
+  write(prompts: Uint32Array[], step: number, first: number): Promise<Written[]>;
+  /** What is known of its leaves. */
+  answers: Map<number, Omit<Answer, "logProb">>;
+}
+
+/** Makes groups of answers, all of them in the tries; prompts are computed once whatever the group size. */
 export class Rollout {
   #config: RolloutConfig;
-  #trie: DeviceTrie;
-  #itemTokens: readonly Uint32Array[];
-  #search: BeamSearch | ConstrainedSampler;
-  #write: (prompts: Uint32Array[], step: number, first: number) => Promise<Written[]>;
-  #answers = new Map<number, Omit<Answer, "logProb">>();
+  #tries: AnswerTries;
+  #writers: readonly Writer[];
   /** Place of each item by popularity. */
   #places: Uint32Array;
 
   /**
-   * `train` tells which of the items that share a SID is listed first. `normalisation` is that of beam scores.
-   * @throws {UserError} for a group that is larger than the catalogue, where answers are all different.
+   * `train` tells which of the items that share an answer is listed first. `normalisation` is that of beam scores. `tries`
+   * stay the caller's.
+   * @throws {UserError} for a group that is larger than there are answers, where all are to be different.
    */
   constructor(
     device: Device,
     model: DecodeModel,
-    trie: DeviceTrie,
-    itemTokens: readonly Uint32Array[],
+    tries: AnswerTries,
     train: readonly Sample[],
     normalisation: TokenNormalisation,
     config: RolloutConfig,
   ) {
-    const { rollout, numGenerations, dynamicSampling, replacement, temperature, topK, topP, seed } = config;
     this.#config = config;
-    this.#trie = trie;
-    this.#itemTokens = itemTokens;
-    const { leafCount } = trie.host;
-    if ((rollout === "beam" || !replacement) && numGenerations > leafCount) {
-      throw new UserError(
-        `Cannot make groups of ${numGenerations} different answers: the catalogue has ${leafCount} SIDs. ` +
-          `Use --num-generations ${leafCount} or fewer, or --rollout sample`,
-      );
-    }
-    if (rollout === "beam") {
-      const search = new BeamSearch(device, model, trie, { beams: numGenerations, normalisation });
-      this.#search = search;
-      this.#write = (prompts) => search.run(prompts);
-    } else {
-      const samples = dynamicSampling ? drawsForGroup(numGenerations) : numGenerations;
-      const sampler = new ConstrainedSampler(device, model, trie, {
-        samples,
-        temperature,
-        topK,
-        topP,
-        replacement,
-      });
-      this.#search = sampler;
-      this.#write = (prompts, step, firstPrompt) => sampler.run(prompts, { seed, step, firstPrompt });
-    }
-    this.#places = new Uint32Array(itemTokens.length);
-    popularityScorer(train, itemTokens.length).rank([], itemTokens.length).items
+    this.#tries = tries;
+    for (const kind of tries.kinds) checkGroupSize(kind, kind === tries.kinds[0] ? "SIDs" : "texts", config);
+    this.#writers = tries.kinds.map((kind) => ({
+      kind,
+      ...writerOf(device, model, kind.trie, normalisation, config),
+      answers: new Map(),
+    }));
+    const items = tries.kinds[0].itemTokens.length;
+    this.#places = new Uint32Array(items);
+    popularityScorer(train, items).rank([], items).items
       .forEach((item, place) => this.#places[item] = place);
   }
 
   /** A group for each example of step `step`. */
   async run(examples: readonly RlExample[], step: number): Promise<AnswerGroup[]> {
-    const { numGenerations, dynamicSampling, addTarget, rollout } = this.#config;
     const groups: AnswerGroup[] = [];
-    for (let start = 0; start < examples.length; start += this.#search.promptsPerBatch) {
-      const batch = examples.slice(start, start + this.#search.promptsPerBatch);
-      const written = await this.#write(batch.map(({ prompt }) => prompt), step, start);
-      batch.forEach((example, i) => {
-        const { leaves, scores } = written[i];
-        const targets = example.targets.map((item) => this.leafOf(item));
-        const scoreOf = new Map(leaves.map((leaf, place) => [leaf, scores[place]]));
-        const kept = dynamicSampling ? dynamicSample(leaves, targets, numGenerations) : [...leaves];
-        if (addTarget && !kept.some((leaf) => targets.includes(leaf))) kept[kept.length - 1] = targets[0];
-        groups.push({
-          example,
-          // A target that was added was not written, so it ranks last.
-          completions: kept.map((leaf) => ({
-            ...this.answer(leaf),
-            logProb: scoreOf.get(leaf) ?? -Infinity,
-          })),
-          ranked: rollout === "beam",
-        });
-      });
+    const byKind = Map.groupBy(
+      examples.keys(),
+      (i) => this.#tries.kinds.indexOf(this.#tries.of(examples[i])),
+    );
+    let first = 0;
+    for (const [kind, members] of [...byKind].sort(([a], [b]) => a - b)) {
+      const { search, write } = this.#writers[kind];
+      for (let start = 0; start < members.length; start += search.promptsPerBatch) {
+        const batch = members.slice(start, start + search.promptsPerBatch);
+        const written = await write(batch.map((i) => examples[i].prompt), step, first + start);
+        batch.forEach((i, b) => groups[i] = this.#group(examples[i], written[b]));
+      }
+      first += members.length;
     }
     return groups;
   }
 
-  /** Leaf of an item's SID. */
-  leafOf(item: number): number {
-    return this.#trie.host.walk(this.#itemTokens[item])!;
+  /** The answer that means an item. */
+  answerFor(example: RlExample, item: number): Omit<Answer, "logProb"> {
+    const { kind } = this.#writerFor(example);
+    return this.#answer(example, kind.trie.host.walk(kind.itemTokens[item])!);
+  }
+
+  /** Gives the memory of the searches back. */
+  destroy(): void {
+    for (const { search } of this.#writers) search.destroy();
+  }
+
+  #group(example: RlExample, { leaves, scores }: Written): AnswerGroup {
+    const { numGenerations, dynamicSampling, addTarget, rollout } = this.#config;
+    const targets = example.targets.map((item) => this.answerFor(example, item).leaf);
+    const scoreOf = new Map(leaves.map((leaf, place) => [leaf, scores[place]]));
+    const kept = dynamicSampling ? dynamicSample(leaves, targets, numGenerations) : [...leaves];
+    if (addTarget && !kept.some((leaf) => targets.includes(leaf))) kept[kept.length - 1] = targets[0];
+    return {
+      example,
+      // A target that was added was not written, so it ranks last.
+      completions: kept.map((leaf) => ({
+        ...this.#answer(example, leaf),
+        logProb: scoreOf.get(leaf) ?? -Infinity,
+      })),
+      ranked: rollout === "beam",
+    };
+  }
+
+  #writerFor(example: RlExample): Writer {
+    return this.#writers[this.#tries.kinds.indexOf(this.#tries.of(example))];
   }
 
   /** What there is to know of a leaf. */
-  answer(leaf: number): Omit<Answer, "logProb"> {
-    let answer = this.#answers.get(leaf);
+  #answer(example: RlExample, leaf: number): Omit<Answer, "logProb"> {
+    const { kind: { trie, itemTokens, root }, answers } = this.#writerFor(example);
+    let answer = answers.get(leaf);
     if (answer) return answer;
-    const { host } = this.#trie;
-    const items = [...host.itemsOf(leaf)].sort((a, b) => this.#places[a] - this.#places[b]);
-    const tokens = this.#itemTokens[items[0]];
+    const items = [...trie.host.itemsOf(leaf)].sort((a, b) => this.#places[a] - this.#places[b]);
+    const tokens = itemTokens[items[0]];
     const nodes = new Uint32Array(tokens.length);
+    nodes[0] = root;
     for (let i = 1; i < tokens.length; i++) {
-      nodes[i] = host.walk(tokens.subarray(i - 1, i), nodes[i - 1])!;
+      nodes[i] = this.#tries.all.host.walk(tokens.subarray(i - 1, i), nodes[i - 1])!;
     }
-    this.#answers.set(leaf, answer = { leaf, items, tokens, nodes });
+    answers.set(leaf, answer = { leaf, items, tokens, nodes });
     return answer;
   }
+}
 
-  /** Gives the memory of the search back. */
-  destroy(): void {
-    this.#search.destroy();
+function checkGroupSize(
+  { trie: { host: { leafCount } } }: AnswerKind,
+  what: string,
+  { rollout, replacement, numGenerations }: RolloutConfig,
+): void {
+  if (rollout !== "beam" && replacement || numGenerations <= leafCount) return;
+  throw new UserError(
+    `Cannot make groups of ${numGenerations} different answers: the catalogue has ${leafCount} ${what}. ` +
+      `Use --num-generations ${leafCount} or fewer, or --rollout sample`,
+  );
+}
+
+function writerOf(
+  device: Device,
+  model: DecodeModel,
+  trie: DeviceTrie,
+  normalisation: TokenNormalisation,
+  { rollout, numGenerations, dynamicSampling, replacement, temperature, topK, topP, seed }: RolloutConfig,
+): Pick<Writer, "search" | "write"> {
+  if (rollout === "beam") {
+    const search = new BeamSearch(device, model, trie, { beams: numGenerations, normalisation });
+    return { search, write: (prompts) => search.run(prompts) };
   }
+  const samples = dynamicSampling ? drawsForGroup(numGenerations) : numGenerations;
+  const search = new ConstrainedSampler(device, model, trie, {
+    samples,
+    temperature,
+    topK,
+    topP,
+    replacement,
+  });
+  return { search, write: (prompts, step, firstPrompt) => search.run(prompts, { seed, step, firstPrompt }) };
 }

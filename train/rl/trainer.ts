@@ -19,6 +19,7 @@ import type { RunDirectory, RunFiles } from "../run/directory.ts";
 import { RunStore } from "../run/store.ts";
 import { optimizerOptions } from "../run/optimizer_options.ts";
 import type { Validation } from "../run/validation.ts";
+import { AnswerTries } from "./answer_tries.ts";
 import type { RlConfig } from "./config.ts";
 import { groupStatistics } from "./advantages.ts";
 import { type Diagnostics, DiagnosticSums } from "./diagnostics.ts";
@@ -109,21 +110,23 @@ interface RlParts<M extends PolicyModel> {
   rollout: Rollout;
   optimizer: Optimizer;
   update: PolicyUpdate<M>;
+  tries: AnswerTries;
 }
 
 /** Checks what can be checked before anything is written, and makes the parts. */
 async function openParts<M extends PolicyModel>(input: RlInput<M>): Promise<RlParts<M>> {
   const { device, config, examples, trie, itemTokens, train, normalisation } = input;
+  const tries = new AnswerTries(device, { trie, itemTokens }, examples.texts);
   const plan = new RlPlan(examples, config);
   const answers = config.numGenerations + (config.sftLossWeight > 0 ? 1 : 0);
   const policy = await input.makePolicy();
-  const rollout = new Rollout(device, policy, trie, itemTokens, train, normalisation, config);
+  const rollout = new Rollout(device, policy, tries, train, normalisation, config);
   // After the rollout, whose check of the group size names the catalogue.
-  checkPrompts(input, answers);
+  checkPrompts(input, tries, answers);
   const reference = await input.makeReference(policy);
   const optimizer = new Optimizer(policy.parameters, optimizerOptions(config));
-  const update = policyUpdate(input, { policy, reference, optimizer }, answers);
-  return { plan, policy, reference, rollout, optimizer, update };
+  const update = policyUpdate(input, { policy, reference, optimizer, tries }, answers);
+  return { plan, policy, reference, rollout, optimizer, update, tries };
 }
 
 /** A validation, as the loop sees it. */
@@ -238,8 +241,8 @@ class RlTraining<M extends PolicyModel> implements Training<RlState, Measured> {
 
   /** Frees what the run made beside policy and optimizer. */
   destroy(): void {
-    const { rollout, update, reference } = this.#parts;
-    for (const part of [rollout, update, reference]) part.destroy();
+    const { rollout, update, reference, tries } = this.#parts;
+    for (const part of [rollout, update, reference, tries]) part.destroy();
   }
 
   /** Says so the first time that a step has nothing to learn from. */
@@ -308,14 +311,14 @@ class RlTraining<M extends PolicyModel> implements Training<RlState, Measured> {
 }
 
 function policyUpdate<M extends PolicyModel>(
-  { device, config, trie, normalisation, packing }: RlInput<M>,
-  { policy, reference, optimizer }: Pick<RlParts<M>, "policy" | "reference" | "optimizer">,
+  { device, config, normalisation, packing }: RlInput<M>,
+  { policy, reference, optimizer, tries }: Pick<RlParts<M>, "policy" | "reference" | "optimizer" | "tries">,
   answers: number,
 ): PolicyUpdate<M> {
   const { loss, beta, klEstimator, tokensPerBatch, promptsPerStep: prompts } = config;
-  const { maxDepth } = trie.host;
+  const { all: trie, longest } = tries;
   const method = objectiveMethod(loss);
-  const objective = policyObjective(method, beta, maxDepth);
+  const objective = policyObjective(method, beta, longest);
   return new PolicyUpdate(
     {
       device,
@@ -324,7 +327,7 @@ function policyUpdate<M extends PolicyModel>(
       reference,
       trie,
       packing,
-      capacity: packing.capacityOf(maxDepth, { tokensPerBatch, prompts, answers }),
+      capacity: packing.capacityOf(longest, { tokensPerBatch, prompts, answers }),
     },
     {
       ...config,
@@ -337,22 +340,25 @@ function policyUpdate<M extends PolicyModel>(
 
 /** Throws {@link UserError} unless every prompt fits a micro batch with its answers. */
 function checkPrompts(
-  { examples, trie, packing, config: { tokensPerBatch } }:
-    & Pick<
-      RlRunInput,
-      "examples" | "trie" | "config"
-    >
+  { examples, packing, config: { tokensPerBatch } }:
+    & Pick<RlRunInput, "examples" | "config">
     & { packing: Pick<PolicyPacking<unknown>, "sizeOf"> },
+  tries: AnswerTries,
   answers: number,
 ): void {
-  let longest = 0;
-  for (let i = 0; i < examples.count; i++) longest = Math.max(longest, examples.make(i).prompt.length);
-  const answer = new Uint32Array(trie.host.maxDepth);
-  const completions = Array<Uint32Array>(answers).fill(answer);
-  const { tokens } = packing.sizeOf({ prompt: new Uint32Array(longest), completions, nodes: completions });
-  if (tokens <= tokensPerBatch) return;
-  throw new UserError(
-    `Cannot train: prompts have up to ${longest} tokens, with their answers ${tokens}, expected at most ` +
-      `${tokensPerBatch}. Raise --tokens-per-batch, or lower --num-generations`,
-  );
+  const longest = new Map(tries.kinds.map((kind) => [kind, 0]));
+  for (let i = 0; i < examples.count; i++) {
+    const example = examples.make(i), kind = tries.of(example);
+    longest.set(kind, Math.max(longest.get(kind)!, example.prompt.length));
+  }
+  for (const [{ trie }, prompt] of longest) {
+    const answer = new Uint32Array(trie.host.maxDepth);
+    const completions = Array<Uint32Array>(answers).fill(answer);
+    const { tokens } = packing.sizeOf({ prompt: new Uint32Array(prompt), completions, nodes: completions });
+    if (prompt === 0 || tokens <= tokensPerBatch) continue;
+    throw new UserError(
+      `Cannot train: prompts have up to ${prompt} tokens, with their answers ${tokens}, expected at most ` +
+        `${tokensPerBatch}. Raise --tokens-per-batch, or lower --num-generations`,
+    );
+  }
 }

@@ -3,6 +3,7 @@ import type { Sample } from "../../../data/dataset.ts";
 import type { RlExample } from "../../../data/packing/rl_examples.ts";
 import { DeviceTrie } from "../../../decode/device_trie.ts";
 import { buildTrie } from "../../../sid/trie.ts";
+import { AnswerTries } from "../../../train/rl/answer_tries.ts";
 import { rlConfig } from "../../../train/rl/config.ts";
 import { Rollout, type RolloutConfig } from "../../../train/rl/rollout.ts";
 import { sharedDevice, tinyConfig, tinyDecoder } from "../../models/decoder/tiny.ts";
@@ -19,14 +20,28 @@ const example = (target: number, ...prompt: number[]): RlExample => ({
 });
 const examples = [example(5, 1, 10, 13), example(2, 1, 11)];
 
-async function groupsOf(settings: Partial<RolloutConfig>, step = 0, asked = examples) {
+async function groupsOf(
+  settings: Partial<RolloutConfig>,
+  step = 0,
+  asked = examples,
+  texts: readonly (readonly Uint32Array[])[] = [],
+) {
   const device = await sharedDevice("texture");
   const decoder = tinyDecoder(device, tinyConfig(20, true));
   const trie = new DeviceTrie(device, buildTrie(itemTokens));
+  const tries = new AnswerTries(device, { trie, itemTokens }, texts);
   const config = rlConfig(settings);
-  const rollout = new Rollout(device, decoder, trie, itemTokens, train, "vocab", config);
+  const rollout = new Rollout(
+    device,
+    decoder,
+    tries,
+    train,
+    "vocab",
+    config,
+  );
   const groups = await rollout.run(asked, step);
   rollout.destroy();
+  tries.destroy();
   trie.destroy();
   decoder.destroy();
   return groups;
@@ -78,4 +93,64 @@ Deno.test("Rollout refuses groups of different answers that are larger than the 
     refused,
   );
   assert.equal((await groupsOf({ numGenerations: 6, rollout: "sample" }))[0].completions.length, 6);
+});
+
+/** Titles of the items: 0 and 3 have the same one, 2 none. Token 2 ends them. */
+const titles = [[5, 6, 2], [5, 2], [], [5, 6, 2], [7, 8, 9, 2], [7, 2]].map((tokens) =>
+  Uint32Array.from(tokens)
+);
+
+Deno.test("AnswerTries holds SIDs and texts below a root each, and SIDs alone as they are", async () => {
+  const device = await sharedDevice("texture");
+  const sids = { trie: new DeviceTrie(device, buildTrie(itemTokens)), itemTokens };
+  const alone = new AnswerTries(device, sids);
+  assert.deepEqual([alone.all, alone.kinds[0].root, alone.longest], [sids.trie, 0, 2]);
+  const tries = new AnswerTries(device, sids, [titles]);
+  assert.deepEqual([tries.kinds.map(({ trie }) => trie.host.leafCount), tries.longest], [[5, 4], 4]);
+  const { host } = tries.all, [ofSids, ofTitles] = tries.kinds.map(({ root }) => root);
+  assert.deepEqual([...host.tokensAfter(ofSids)], [10, 11, 12]);
+  assert.deepEqual([...host.tokensAfter(ofTitles)], [5, 7]);
+  assert.deepEqual([...host.tokensAfter(host.walk([7], ofTitles)!)], [2, 8]);
+  assert.equal(tries.of({ text: 0 }).itemTokens, titles);
+  assert.equal(tries.of({}).itemTokens, itemTokens);
+  tries.destroy();
+  sids.trie.destroy();
+});
+
+Deno.test("Rollout writes texts where an example is answered with one, and the same SIDs as without such examples", async () => {
+  const asked = [{ ...example(3, 1, 12), text: 0 }, ...examples, { ...example(1, 1), text: 0 }];
+  for (
+    const settings of [{ numGenerations: 4 }, {
+      numGenerations: 4,
+      rollout: "sample",
+      replacement: false,
+    }] as const
+  ) {
+    const [alone, all] = [await groupsOf(settings, 1), await groupsOf(settings, 1, asked, [titles])];
+    assert.deepEqual(all.map(({ example }) => example), asked);
+    const leaves = (groups: typeof all) =>
+      groups.map(({ completions }) => completions.map(({ leaf }) => leaf));
+    assert.deepEqual(leaves(all.slice(1, 3)), leaves(alone));
+    for (const { completions } of [all[0], all[3]]) {
+      // All four titles, each with the items that have it, the one that sells first.
+      assert.deepEqual(completions.map(({ items }) => items.toSorted().join()).sort(), [
+        "0,3",
+        "1",
+        "4",
+        "5",
+      ]);
+      for (const { items, tokens, nodes } of completions) {
+        assert.deepEqual(tokens, titles[items[0]]);
+        assert.equal(nodes.length, tokens.length);
+        assert.ok(nodes.every((node, i) => i === 0 || node > nodes[i - 1]));
+      }
+      assert.equal(new Set(completions.map(({ nodes }) => nodes[0])).size, 1);
+    }
+    assert.ok(all[0].completions[0].nodes[0] !== all[1].completions[0].nodes[0]);
+  }
+  const small = [{ ...examples[0], text: 0 }];
+  await assert.rejects(() => groupsOf({ numGenerations: 5 }, 0, small, [titles]), {
+    name: "UserError",
+    message: /groups of 5 different answers: the catalogue has 4 texts/,
+  });
 });

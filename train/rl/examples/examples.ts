@@ -3,6 +3,7 @@ import { readPreferences } from "../../../data/preferences.ts";
 import type { RlExample, RlExamples } from "../../../data/packing/rl_examples.ts";
 import { readRlRows } from "../../../data/formats/mimigenrec/rl_rows.ts";
 import { UserError } from "../../../base/user_error.ts";
+import { alignmentTask } from "../../../prompts/tasks/by_name.ts";
 import { withInstructions } from "../../../prompts/rows/row_wordings.ts";
 import { mixedOrder, rowsPerEpoch } from "../../../prompts/rows/mix.ts";
 import { type AlignmentSource, alignmentSource, type TaskReport } from "../../../prompts/rows/source.ts";
@@ -13,6 +14,7 @@ import { taskWeights } from "../../sft/text_inputs.ts";
 import type { RlExampleSettings } from "./settings.ts";
 import { AnswerItems, sharedTargets } from "./targets.ts";
 import { checkTasks, defaultTasks } from "./tasks.ts";
+import { isAnsweredWithText, textAnswers } from "./text_answers.ts";
 
 /** As much of a trained run as its examples are made from. */
 export interface RlRun {
@@ -67,6 +69,10 @@ export async function rlExamples(
     );
   }
   const rows = weights.rows ? await wordedRows(rowsPath, text) : undefined;
+  const texts = new Map(
+    Object.keys(weights).map(alignmentTask).filter(isAnsweredWithText)
+      .map((task) => [task.name, textAnswers(task, text)]),
+  );
   const source = alignmentSource({
     ...text,
     maxLength: text.maxLength ?? Infinity,
@@ -75,12 +81,17 @@ export async function rlExamples(
       ? { rows: { "titles-to-sid": settings.titleHistories }, seed: settings.seed }
       : undefined,
     rows,
+    roomForAnswers: Object.fromEntries([...texts].map(([name, tokens]) => [name, longestOf(tokens)])),
     preferences: settings.preferences
       ? await readPreferences(settings.preferences, run.dataset.items.length)
       : undefined,
     onProgress,
   });
-  return { examples: textExamples(run, text, source, settings), report: [...source.report] };
+  return { examples: textExamples(run, text, source, settings, texts), report: [...source.report] };
+}
+
+function longestOf(tokens: readonly Uint32Array[]): number {
+  return tokens.reduce((most, { length }) => Math.max(most, length), 0);
 }
 
 /** Rows of a file, in the words of the rows that the model learned where it asks for the same. */
@@ -95,10 +106,13 @@ function textExamples(
   { prompts }: TextPromptsOptions,
   source: AlignmentSource,
   { targets: which }: RlExampleSettings,
+  answers: ReadonlyMap<string, Uint32Array[]>,
 ): RlExamples {
   const items = new AnswerItems(itemTokens);
+  const texts = [...answers].map(([name, tokens]) => ({ name, tokens, items: new AnswerItems(tokens) }));
+  const textOf = source.tasks.map((name) => texts.findIndex((text) => text.name === name));
   const own = Array.from({ length: source.count }, (_, i) => {
-    const found = items.of(source.target(i));
+    const found = (texts[textOf[source.taskOf(i)]]?.items ?? items).of(source.target(i));
     if (found !== undefined) return found;
     throw new UserError(
       `Cannot reinforce task ${source.tasks[source.taskOf(i)]}: prompts ${prompts.name} word its answer ` +
@@ -123,12 +137,17 @@ function textExamples(
   return {
     count: source.count,
     tasks,
-    make: (i): RlExample => ({
-      prompt: source.prompt(i),
-      targets: targets[i],
-      history: source.example(i).history ?? [],
-      task: taskOf(i),
-    }),
+    ...(texts.length > 0 && { texts: texts.map(({ tokens }) => tokens) }),
+    make: (i): RlExample => {
+      const text = textOf[source.taskOf(i)];
+      return {
+        prompt: source.prompt(i),
+        targets: targets[i],
+        history: source.example(i).history ?? [],
+        task: taskOf(i),
+        ...(text >= 0 && { text }),
+      };
+    },
     order: (epoch, seed) => source.order(epoch, seed),
   };
 }

@@ -3,14 +3,16 @@ export class AnswerItems {
   #items = new Map<string, number[]>();
   #lengths: number[];
 
-  /** `itemTokens[i]` is what the model writes for item i. */
+  /** `itemTokens[i]` is what the model writes for item i, nothing for one that is no answer. */
   constructor(itemTokens: readonly Uint32Array[]) {
     for (const [item, tokens] of itemTokens.entries()) {
+      if (tokens.length === 0) continue;
       const key = tokens.join(), items = this.#items.get(key);
       if (items) items.push(item);
       else this.#items.set(key, [item]);
     }
-    this.#lengths = [...new Set(itemTokens.map(({ length }) => length))].sort((a, b) => b - a);
+    this.#lengths = [...new Set(itemTokens.map(({ length }) => length))].filter((length) => length > 0)
+      .sort((a, b) => b - a);
   }
 
   /** Item numbers, ascending; undefined unless the answer begins with what the model writes for an item. */

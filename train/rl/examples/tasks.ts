@@ -3,14 +3,15 @@ import { ALIGNMENT_TASKS, alignmentTask } from "../../../prompts/tasks/by_name.t
 import { isSidAlone } from "../../../prompts/rows/source.ts";
 import type { AlignmentTask } from "../../../prompts/tasks/task.ts";
 import type { TextPromptsOptions } from "../../../prompts/text_options.ts";
+import { isAnsweredWithText } from "./text_answers.ts";
 
 const NEXT_ITEM = "next-item";
 // Reinforced by MiniOneRec.
 const TEXT_TASKS = ["title-to-sid", "description-to-sid", "titles-to-sid"];
 
-/** Tasks of reinforcement: what is right must be a SID. Those of `rows` are checked row by row. */
-function isAnsweredWithSid(task: AlignmentTask): boolean {
-  return isSidAlone(task) || task.name === "rows";
+/** Tasks of reinforcement: what is right must be a SID, or a text of the catalogue. Those of `rows` are checked row by row. */
+function isRewarded(task: AlignmentTask): boolean {
+  return isSidAlone(task) || isAnsweredWithText(task) || task.name === "rows";
 }
 
 /**
@@ -36,13 +37,14 @@ function hasTexts(name: string): boolean {
   return [...question, ...answer].some((slot) => ["title", "titles", "description"].includes(slot));
 }
 
-/** Throws `UserError` for a task that is answered with more than a SID, or that a model of SIDs alone cannot be asked. */
+/** Throws `UserError` for a task that is answered with other than a SID or a text of the catalogue, or that a model of SIDs alone cannot be asked. */
 export function checkTasks(names: readonly string[], text: TextPromptsOptions | undefined): void {
-  const possible = ALIGNMENT_TASKS.filter(isAnsweredWithSid).map(({ name }) => name);
+  const possible = ALIGNMENT_TASKS.filter(isRewarded).map(({ name }) => name);
   for (const name of names) {
-    if (!isAnsweredWithSid(alignmentTask(name))) {
+    if (!isRewarded(alignmentTask(name))) {
       throw new UserError(
-        `Cannot reinforce task ${name}: its answers are not SIDs alone, so none of them is known to be right. ` +
+        `Cannot reinforce task ${name}: its answers are neither SIDs nor texts of the catalogue, so none of them is known to ` +
+          `be right. ` +
           `Expected one of ${possible.join(", ")}`,
       );
     }

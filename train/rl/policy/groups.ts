@@ -13,7 +13,7 @@ import type { AnswerGroup, Rollout } from "../rollout.ts";
 export function policyGroups(
   groups: readonly AnswerGroup[],
   scores: readonly GroupScore[],
-  rollout: Pick<Rollout, "leafOf" | "answer">,
+  rollout: Pick<Rollout, "answerFor">,
   { advantageScale, advantageEpsilon, reduction }: ObjectiveMethod,
   { advantages: level, skipZeroVariance, sftLossWeight }: Pick<
     RlConfig,
@@ -50,7 +50,9 @@ export function policyGroups(
       weights,
       supervised: completions.map(() => 0),
     };
-    if (sftLossWeight > 0) addTarget(group, completions, example.targets[0], groups.length);
+    if (sftLossWeight > 0) {
+      addTarget(group, completions, rollout.answerFor(example, example.targets[0]), groups.length);
+    }
     result.push(group);
   });
 
@@ -61,13 +63,11 @@ export function policyGroups(
       advantages: Float64Array[];
     },
     answers: AnswerGroup["completions"],
-    target: number,
+    { leaf, tokens, nodes }: ReturnType<Rollout["answerFor"]>,
     prompts: number,
   ): void {
-    const leaf = rollout.leafOf(target);
     let place = answers.findIndex((answer) => answer.leaf === leaf);
     if (place < 0) {
-      const { tokens, nodes } = rollout.answer(leaf);
       place = group.completions.push(tokens) - 1;
       group.nodes.push(nodes);
       group.advantages.push(new Float64Array(tokens.length));

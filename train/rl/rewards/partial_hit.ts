@@ -8,11 +8,11 @@ import { sharedLevels } from "./shared_levels.ts";
 export const partialHit: RewardMethod = {
   name: "partial-hit",
   summary: "1, 10, 100 for 1, 2, 3 right levels",
-  create: ({ itemTokens }) => ({
+  create: (context) => ({
     score: ({ completions, example }) =>
       Float64Array.from(completions, (completion) => {
         const shared = Math.max(
-          ...sharedLevels(completion, example.targets, itemTokens).map(({ shared }) => shared),
+          ...sharedLevels(completion, example, context).map(({ shared }) => shared),
         );
         return shared === 0 ? 0 : 10 ** (shared - 1);
       }),

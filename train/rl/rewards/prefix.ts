@@ -1,3 +1,4 @@
+import type { RlExample } from "../../../data/packing/rl_examples.ts";
 import type { Completion, Reward, RewardMethod } from "./reward.ts";
 import { sharedLevels } from "./shared_levels.ts";
 
@@ -22,17 +23,17 @@ export const prefix: RewardMethod = {
   name: "prefix",
   aliases: ["hepo"],
   summary: "0, 0.2, 0.5, 1 for 0 to 3 right levels of 3 (HEPO); values by level",
-  create({ itemTokens }): Reward {
-    const nearest = (completion: Completion, targets: readonly number[]) =>
-      sharedLevels(completion, targets, itemTokens)
+  create(context): Reward {
+    const nearest = (completion: Completion, example: RlExample) =>
+      sharedLevels(completion, example, context)
         .map(({ shared, depth }) => ({ shared, depth, value: prefixValue(shared, depth) }))
         .reduce((best, match) => match.value > best.value ? match : best);
     return {
       score: ({ completions, example }) =>
-        Float64Array.from(completions, (completion) => nearest(completion, example.targets).value),
+        Float64Array.from(completions, (completion) => nearest(completion, example).value),
       scoreLevels: ({ completions, example }) =>
         completions.map((completion) => {
-          const { shared, depth, value } = nearest(completion, example.targets);
+          const { shared, depth, value } = nearest(completion, example);
           return Float64Array.from(
             completion.tokens,
             (_, level) => value - prefixValue(Math.min(shared, level), depth),

@@ -37,8 +37,10 @@ export interface Reward {
 export interface RewardContext {
   /** Dataset of the run. */
   dataset: Dataset;
-  /** What the model writes for each item, index = item number. */
+  /** What the model writes for each item where it answers with a SID, index = item number. */
   itemTokens: readonly Uint32Array[];
+  /** The same where it answers with a text, by {@link RlExample.text}; absent: no example is. */
+  texts?: readonly (readonly Uint32Array[])[];
   /** The device of the run, for rewards that compute on one. */
   device(): Promise<Device>;
   /** Tells the user what to look out for. */

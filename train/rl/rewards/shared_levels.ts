@@ -1,3 +1,4 @@
+import type { RlExample } from "../../../data/packing/rl_examples.ts";
 import type { Completion, RewardContext } from "./reward.ts";
 
 /** How far a completion agrees with a target. */
@@ -8,14 +9,15 @@ export interface SharedLevels {
   depth: number;
 }
 
-/** The levels that a completion shares with the SID of each target. */
+/** The levels that a completion shares with the SID of each target, or with its text the tokens. */
 export function sharedLevels(
   { tokens }: Completion,
-  targets: readonly number[],
-  itemTokens: RewardContext["itemTokens"],
+  { targets, text }: RlExample,
+  { itemTokens, texts = [] }: Pick<RewardContext, "itemTokens" | "texts">,
 ): SharedLevels[] {
+  const written = text === undefined ? itemTokens : texts[text];
   return targets.map((target) => {
-    const sid = itemTokens[target];
+    const sid = written[target];
     const differs = tokens.findIndex((token, level) => token !== sid[level]);
     return { shared: differs < 0 ? tokens.length : differs, depth: Math.max(tokens.length, sid.length) };
   });

@@ -27,9 +27,9 @@ export function userReward(path: string): RewardMethod {
   return {
     name: path,
     summary: `the function of ${path}`,
-    async create({ dataset, itemTokens, warn, timeout = REWARD_TIMEOUT }) {
+    async create({ dataset, itemTokens, texts, warn, timeout = REWARD_TIMEOUT }) {
       const module = new UserModule(path, { timeout, warn });
-      const exported = await module.load({ dataset, itemTokens }).catch((error: Error) => {
+      const exported = await module.load({ dataset, itemTokens, texts }).catch((error: Error) => {
         module.close();
         throw new UserError(`Cannot load reward ${path}: ${error.message}. Check the path and the code`);
       });

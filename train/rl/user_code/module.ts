@@ -16,6 +16,7 @@ export interface UserModuleOptions {
 export interface UserContext {
   dataset: Dataset;
   itemTokens: readonly Uint32Array[];
+  texts?: readonly (readonly Uint32Array[])[];
 }
 
 /** What was thrown in the module. */
@@ -77,9 +78,10 @@ export class UserModule {
   }
 
   /** Loads the file, which gets a copy of the context; what it exports. Throws what it throws. */
-  async load({ dataset, itemTokens }: UserContext): Promise<Exported> {
+  async load({ dataset, itemTokens, texts = [] }: UserContext): Promise<Exported> {
     // Views of a long buffer would be copied with all of it.
-    const context = { dataset, itemTokens: itemTokens.map((tokens) => tokens.slice()) };
+    const copied = (lists: readonly Uint32Array[]) => lists.map((tokens) => tokens.slice());
+    const context = { dataset, itemTokens: copied(itemTokens), texts: texts.map(copied) };
     return await this.#call("load", { url: this.#url, context }) as Exported;
   }
 

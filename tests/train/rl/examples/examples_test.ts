@@ -176,6 +176,29 @@ Deno.test("rows with one prompt keep their own targets, or share all of them", a
   assert.deepEqual(all(text.examples).map(({ targets }) => targets), shared);
 });
 
+Deno.test("tasks that are answered with a title or a description are right with the items that have it", async () => {
+  const run = await textRun(), { texts } = run.prompts.text!;
+  const title = (item: number) => texts.title(item), description = (item: number) => texts.description(item);
+  const of = { "sid-to-title": title, "history-to-title": title, "history-to-description": description };
+  const names = Object.keys(of) as (keyof typeof of)[];
+  const { examples } = await make(run, { tasks: [...names, "next-item"] });
+  assert.deepEqual(examples.tasks, [...names, "next-item"]);
+  assert.equal(examples.texts!.length, 3);
+  const written = (tokens: Uint32Array) => run.tokenizer.decode(tokens, true);
+  for (const { text, task, targets, prompt } of all(examples)) {
+    assert.equal(text, task === 3 ? undefined : task);
+    if (text === undefined) continue;
+    const answers = examples.texts![text], [first] = targets, said = of[names[task]];
+    assert.equal(written(answers[first]), `${said(first)}<|endoftext|>`);
+    assert.deepEqual(targets, [...answers.keys()].filter((item) => said(item) === said(first)));
+    const longest = Math.max(...answers.map(({ length }) => length));
+    assert.ok(prompt.length + longest <= 200);
+  }
+  // Texts that one has not are no answers.
+  const none = run.dataset.items.findIndex((_, item) => description(item) === "");
+  assert.ok(none < 0 || examples.texts![2][none].length === 0);
+});
+
 Deno.test("tasks that a run cannot be asked are refused", async () => {
   const text = await textRun(), sids = sidRun(), empty = smallShop();
   empty.samples.train = [];
@@ -195,8 +218,8 @@ Deno.test("tasks that a run cannot be asked are refused", async () => {
     [sidRun(empty), {}, /its train split has no rows/],
     [
       text,
-      { tasks: ["sid-to-title"] },
-      /its answers are not SIDs alone.*Expected one of .*next-item, /,
+      { tasks: ["history-to-preference"] },
+      /its answers are neither SIDs nor texts of the catalogue.*Expected one of .*next-item, /,
     ],
     [text, { tasks: ["title-to-sids"] }, /no such task.*Did you mean title-to-sid\?/],
     [

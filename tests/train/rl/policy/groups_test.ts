@@ -9,7 +9,7 @@ const answer = (leaf: number): Answer => {
   const tokens = leaf === 3 ? Uint32Array.of(13) : Uint32Array.of(10, leaf);
   return { leaf, items: [leaf], tokens, nodes: tokens.map((_, place) => place), logProb: 0 };
 };
-const rollout = { leafOf: (item: number) => item, answer };
+const rollout = { answerFor: (_example: unknown, item: number) => answer(item) };
 
 const groupOf = (target: number, leaves: number[]): AnswerGroup => ({
   example: { prompt: Uint32Array.of(1, target), targets: [target], history: [], task: 0 },
