@@ -173,7 +173,7 @@ async function openRl(
     device: () => Promise.resolve(device),
     warn: (message) => io.log(`Warning: ${message}`),
     timeout: rewardTimeout,
-  });
+  }, settings.rewardNormalisation);
   const validation = new Validation({
     device,
     dataset: dataset.name,

@@ -74,6 +74,63 @@ export function levelAdvantages(
   return advantages;
 }
 
+/** Answers to a prompt, as {@link siblingAdvantages} reads them. */
+export interface AnswerTree {
+  /** (G) tokens of each answer (D), first ones first. */
+  answers: readonly ArrayLike<number>[];
+  /** (G) what each answer is worth by level (D). */
+  values: readonly Float64Array[];
+}
+
+/**
+ * Advantages by level among siblings: a token is worth the mean over the answers that go on from it, and is compared with
+ * the other tokens that the group wrote after the same prefix. What a prefix decided is not credited again to what
+ * follows it, and a prefix that all answers share gets 0 (Sibling-GRPO of V-STAR, arXiv:2602.10699). Computed as by
+ * {@link groupAdvantages}, each set of siblings a group.
+ */
+export function siblingAdvantages(
+  groups: readonly AnswerTree[],
+  options: AdvantageOptions,
+): Float64Array[][] {
+  const advantages = groups.map(({ values }) => values.map((row) => new Float64Array(row.length)));
+  const families = groups.flatMap((group, g) => familiesOf(group).map((children) => ({ g, children })));
+  const worths = families.map(({ g, children }) =>
+    Float64Array.from(
+      children,
+      ({ level, members }) => meanOf(Float64Array.from(members, (i) => groups[g].values[i][level])),
+    )
+  );
+  groupAdvantages(worths, options).forEach((ofFamily, f) => {
+    const { g, children } = families[f];
+    children.forEach(({ level, members }, c) =>
+      members.forEach((i) => advantages[g][i][level] = ofFamily[c])
+    );
+  });
+  return advantages;
+}
+
+/** A token after a prefix, and the answers that have it there. */
+interface Child {
+  level: number;
+  members: number[];
+}
+
+/** Tokens that follow the same prefix, for each prefix of a group. */
+function familiesOf({ answers }: AnswerTree): Child[][] {
+  const families = new Map<string, Map<number, Child>>();
+  for (const [i, tokens] of answers.entries()) {
+    for (let level = 0; level < tokens.length; level++) {
+      const prefix = Array.prototype.slice.call(tokens, 0, level).join(",");
+      const family = families.get(prefix) ?? new Map<number, Child>();
+      families.set(prefix, family);
+      const child = family.get(tokens[level]);
+      if (child) child.members.push(i);
+      else family.set(tokens[level], { level, members: [i] });
+    }
+  }
+  return [...families.values()].map((family) => [...family.values()]);
+}
+
 /** Standard deviation of all numbers, whose mean is 0 since that of each list is. */
 function stdAround0(lists: readonly Float64Array[]): number {
   const count = lists.reduce((sum, { length }) => sum + length, 0);

@@ -50,10 +50,17 @@ export interface RlConfig extends RlExampleSettings {
    */
   skipZeroVariance: boolean;
   /**
-   * One advantage a SID, or one a level where rewards tell them apart (HEPO).
+   * What rewards are before they are weighted and added up: none: as they are; group: each divided by its
+   * own spread in the group (GDPO), so that none drowns another.
+   * @default "none"
+   */
+  rewardNormalisation: "none" | "group";
+  /**
+   * sid: one advantage a SID; level: one a level where rewards tell them apart (HEPO); sibling: one a
+   * token, among the tokens that follow the same prefix (V-STAR).
    * @default "sid"
    */
-  advantages: "sid" | "level";
+  advantages: "sid" | "level" | "sibling";
   /**
    * Objective of the update.
    * @default "grpo"
@@ -109,6 +116,12 @@ export interface RlConfig extends RlExampleSettings {
    * @default 10
    */
   maxKl: number;
+  /**
+   * Steps in a row without two answers of different reward in any group after which the run stops; 0:
+   * never.
+   * @default 25
+   */
+  collapseSteps: number;
   /**
    * Answers of a prompt: the best ones of a beam search, or draws from the model.
    * @default "beam"

@@ -37,8 +37,13 @@ export const RlSchema = z.strictObject({
       "rewards that are added up, by name or .ts file, each with a weight such as ranking:0.5",
     ),
     skipZeroVariance: z.boolean().default(true).describe("leave groups of equal rewards out of the update"),
-    advantages: z.enum(["sid", "level"]).default("sid").describe(
-      "one advantage a SID, or one a level where rewards tell them apart (HEPO)",
+    rewardNormalisation: z.enum(["none", "group"]).default("none").describe(
+      "what rewards are before they are weighted and added up: none: as they are; group: each divided by its own spread " +
+        "in the group (GDPO), so that none drowns another",
+    ),
+    advantages: z.enum(["sid", "level", "sibling"]).default("sid").describe(
+      "sid: one advantage a SID; level: one a level where rewards tell them apart (HEPO); sibling: one a token, among the " +
+        "tokens that follow the same prefix (V-STAR)",
     ),
   }),
   ...grouped("The objective", {
@@ -61,6 +66,9 @@ export const RlSchema = z.strictObject({
       "mean KL a token beyond which the learning rate is halved; 0: never",
     ),
     maxKl: positive.default(10).describe("mean KL a token beyond which the run stops"),
+    collapseSteps: count(0).default(25).describe(
+      "steps in a row without two answers of different reward in any group after which the run stops; 0: never",
+    ),
   }),
   ...grouped("How it answers", {
     rollout: z.enum(["beam", "sample"]).default("beam").describe(
@@ -162,7 +170,7 @@ function checkRollout({ rollout, replacement, topK, topP, temperature, dynamicSa
   }
 }
 
-function checkObjective({ loss, numIterations, advantages }: RlConfig): void {
+function checkObjective({ loss, numIterations, advantages, rewardNormalisation }: RlConfig): void {
   const { objective } = objectiveMethod(loss);
   if (numIterations > 1 && objective.clipHigh === Infinity) {
     throw new UserError(
@@ -170,9 +178,15 @@ function checkObjective({ loss, numIterations, advantages }: RlConfig): void {
         "rollout do. Use --loss clipped, or --num-iterations 1",
     );
   }
-  if (advantages === "level" && objective.ratio !== "token") {
+  if (advantages === "level" && rewardNormalisation !== "none") {
     throw new UserError(
-      `Cannot use --advantages level with --loss ${loss}, which has one ratio a SID: expected one a token. ` +
+      "Cannot use --reward-normalisation group with --advantages level, which normalises what rewards say of each level. " +
+        "Use --advantages sid or sibling, or leave out --reward-normalisation",
+    );
+  }
+  if (advantages !== "sid" && objective.ratio !== "token") {
+    throw new UserError(
+      `Cannot use --advantages ${advantages} with --loss ${loss}, which has one ratio a SID: expected one a token. ` +
         "Use --loss clipped or grpo, or --advantages sid",
     );
   }

@@ -1,6 +1,7 @@
 import type { Item } from "../../data/dataset.ts";
 import { excerpt } from "../../base/file_error.ts";
 import { UserError } from "../../base/user_error.ts";
+import { groupAdvantages } from "./advantages.ts";
 import { LARGEST_REWARD, readList, readValues, tooLarge, UnusableValues } from "./reward_values.ts";
 import { hits } from "./rewards/hits.ts";
 import type { WeightedReward } from "./rewards/by_name.ts";
@@ -14,6 +15,8 @@ const SHOWN_ITEMS = 5;
 export interface GroupScore {
   /** (G) weighted sum of the rewards. */
   total: Float64Array;
+  /** (G) weighted sum of rewards that are normalised by themselves, where advantages are computed of that. */
+  normalised?: Float64Array;
   /** (G) values of each reward in the order of the list, without its weight. */
   byReward: Float64Array[];
   /**
@@ -42,6 +45,7 @@ export interface RewardSet {
 export async function createRewards(
   list: readonly WeightedReward[],
   context: RewardContext,
+  normalisation: RewardNormalisation = "none",
 ): Promise<RewardSet> {
   const rewards: NamedReward[] = [];
   for (const { method, weight, config = method.Config?.parse({}) } of list) {
@@ -70,10 +74,20 @@ export async function createRewards(
       total.forEach((sum, i) =>
         checkSum([sum, ...levels?.[i] ?? []], i, names, group, context.dataset.items)
       );
-      return { total, byReward, levels, hits: hits(group) };
+      const normalised = normalisation === "group" ? decoupled(byReward, rewards) : undefined;
+      return { total, ...(normalised && { normalised }), byReward, levels, hits: hits(group) };
     },
     close: () => rewards.forEach(({ reward }) => reward.close?.()),
   };
+}
+
+/** What happens to rewards before they are weighted and added up. */
+export type RewardNormalisation = "none" | "group";
+
+/** Weighted sum of rewards (G), each of them less its mean and over its spread in the group (GDPO, arXiv:2601.05242). */
+function decoupled(byReward: readonly Float64Array[], rewards: readonly NamedReward[]): Float64Array {
+  const own = groupAdvantages(byReward, { scale: "group" });
+  return byReward[0].map((_, i) => rewards.reduce((sum, { weight }, r) => sum + weight * own[r][i], 0));
 }
 
 interface NamedReward {

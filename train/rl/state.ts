@@ -13,6 +13,8 @@ export interface RlState extends TrainingState {
   bestRanks: number[];
   /** What the schedule's learning rate is multiplied by: halved wherever the KL divergence was too large. */
   learningRateScale: number;
+  /** Steps in a row that had nothing to learn from. */
+  alikeSteps: number;
   /** Sums since the last line of the log: see `DiagnosticSums`. */
   sums: Record<string, number>;
 }
@@ -24,6 +26,7 @@ const State = z.strictObject({
   firstRanks: z.array(z.int()),
   bestRanks: z.array(z.int()),
   learningRateScale: z.number(),
+  alikeSteps: z.int().min(0).default(0),
   seconds: z.number(),
   validationDue: z.boolean(),
   sums: z.record(z.string(), z.number()),
@@ -38,6 +41,7 @@ export function freshRlState(): RlState {
     firstRanks: [],
     bestRanks: [],
     learningRateScale: 1,
+    alikeSteps: 0,
     seconds: 0,
     validationDue: true,
     sums: {},

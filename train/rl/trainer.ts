@@ -147,7 +147,6 @@ class RlTraining<M extends PolicyModel> implements Training<RlState, Measured> {
   #parts: RlParts<M>;
   #objective: ObjectiveMethod;
   #sums: DiagnosticSums;
-  #toldAlike = false;
   /** What the last update will say, until it is taken in. */
   #pending: Promise<UpdateStatistics> | undefined;
 
@@ -186,7 +185,7 @@ class RlTraining<M extends PolicyModel> implements Training<RlState, Measured> {
     await this.#settle(state);
     const scores = await Promise.all(groups.map((group) => rewards.score(group)));
     this.#sums.addGroups(groups.map((group, i) => ({ group, ...scores[i] })));
-    this.#noteAlike(step, scores);
+    await this.#checkAlike(state, scores);
     const learned = policyGroups(groups, scores, rollout, this.#objective, config);
     // A policy that has collapsed has nothing to learn from, and the log should show it.
     this.#pending = learned.length > 0
@@ -245,10 +244,28 @@ class RlTraining<M extends PolicyModel> implements Training<RlState, Measured> {
     for (const part of [rollout, update, reference, tries]) part.destroy();
   }
 
-  /** Says so the first time that a step has nothing to learn from. */
-  #noteAlike(step: number, scores: readonly GroupScore[]): void {
-    if (this.#toldAlike || !scores.every(({ total }) => groupStatistics(total).zeroVariance)) return;
-    this.#toldAlike = true;
+  /**
+   * Says so when a step has nothing to learn from, after one that had. Throws {@link DivergenceError} where too many
+   * steps in a row have not.
+   */
+  async #checkAlike(state: RlState, scores: readonly GroupScore[]): Promise<void> {
+    const { step, best } = state;
+    const { collapseSteps } = this.#input.config;
+    const alike = scores.every(({ total, normalised = total }) => groupStatistics(normalised).zeroVariance);
+    state.alikeSteps = alike ? state.alikeSteps + 1 : 0;
+    if (!alike) return;
+    if (collapseSteps > 0 && state.alikeSteps >= collapseSteps) {
+      await this.store.log(step, { stopped: { alikeSteps: state.alikeSteps } });
+      throw new DivergenceError(
+        `Training stopped at step ${
+          step + 1
+        }: in ${state.alikeSteps} steps in a row the answers of each group had one and ` +
+          "the same reward, so there is nothing to learn from (--collapse-steps). " +
+          (best ? `The best checkpoint so far, of step ${best.step}, is kept. ` : "") +
+          "Start another run with more --num-generations, --add-target, a higher --beta, or a reward that tells answers apart",
+      );
+    }
+    if (state.alikeSteps > 1) return;
     const unrewarded = scores.filter(({ total }) => total.every((value) => value === 0)).length;
     this.#input.onNote?.(
       `Warning: step ${step + 1}: in each of ${scores.length} groups all answers have the same reward` +

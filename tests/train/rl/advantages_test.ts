@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { groupAdvantages, groupStatistics, levelAdvantages } from "../../../train/rl/advantages.ts";
+import {
+  groupAdvantages,
+  groupStatistics,
+  levelAdvantages,
+  siblingAdvantages,
+} from "../../../train/rl/advantages.ts";
 import fc from "../../property.ts";
 
 function near(actual: ArrayLike<number>, expected: number[], tolerance = 5e-6) {
@@ -70,4 +75,35 @@ Deno.test("levelAdvantages() compare completions at each level alone", () => {
   near(advantages[2], [-0.4], 1e-12);
   const [scaled] = levelAdvantages([levels], { scale: "group", epsilon: 0 });
   near(scaled[0], [0.6 / Math.sqrt(0.28), Math.SQRT1_2], 1e-12);
+});
+
+Deno.test("siblingAdvantages() compare tokens after the same prefix, by the mean of the answers that go on from them", () => {
+  const answers = [[1, 5, 7], [1, 5, 8], [1, 6, 7], [2, 5, 7]];
+  const values = [1, 0, 0, 0].map((reward) => new Float64Array(3).fill(reward));
+  const [advantages] = siblingAdvantages([{ answers, values }], { scale: "none" });
+  // After nothing: 1 is worth 1/3, 2 nothing. After 1: 5 is worth 1/2, 6 nothing. After 1, 5: 7 is worth 1, 8 nothing.
+  near(advantages[0], [1 / 6, 1 / 4, 1 / 2], 1e-12);
+  near(advantages[1], [1 / 6, 1 / 4, -1 / 2], 1e-12);
+  // Without siblings there is nothing to learn: 7 after 1, 6.
+  near(advantages[2], [1 / 6, -1 / 4, 0], 1e-12);
+  near(advantages[3], [-1 / 6, 0, 0], 1e-12);
+});
+
+Deno.test("siblingAdvantages() of answers that differ in their first token alone are those of the group", () => {
+  const rewards = [0, 1, 0.5, 0];
+  const values = rewards.map((reward) => new Float64Array(2).fill(reward));
+  const [advantages] = siblingAdvantages([{ answers: [[1, 0], [2, 0], [3, 0], [4, 0]], values }], {
+    scale: "group",
+  });
+  const expected = one(rewards, "group");
+  advantages.forEach((row, i) => near(row, [expected[i], 0], 1e-12));
+});
+
+Deno.test("siblingAdvantages() of a shared prefix and of equal rewards are exactly 0", () => {
+  const equal = { answers: [[1, 2], [1, 3]], values: [Float64Array.of(.1, .1), Float64Array.of(.1, .1)] };
+  const shared = { answers: [[1, 2], [1, 3]], values: [Float64Array.of(1, 1), Float64Array.of(0, 0)] };
+  const [none, some] = siblingAdvantages([equal, shared], { scale: "group" });
+  assert.deepEqual(none.flatMap((row) => [...row]), [0, 0, 0, 0]);
+  assert.deepEqual(some.map(([first]) => first), [0, 0]);
+  assert.ok(some[0][1] > 0 && some[1][1] < 0);
 });

@@ -16,6 +16,22 @@ const setOf = (reward: Reward): Promise<RewardSet> =>
     exampleContext(),
   );
 
+Deno.test("rewards that are normalised by themselves are added up by their weights, whatever their size", async () => {
+  const reward = (name: string, values: number[]) => ({
+    method: { name, summary: "", create: () => ({ score: () => Float64Array.from(values) }) },
+    weight: name === "small" ? 2 : 1,
+  });
+  const list = [reward("large", [1000, 0]), reward("small", [0, 0.01]), reward("alike", [5, 5])];
+  const own = await createRewards(list, exampleContext(), "group");
+  const { total, normalised } = await own.score(group);
+  assert.deepEqual([...total], [1005, 5.02]);
+  // Two values, the same distance from their mean: +- 1 / sqrt(2), but for the 1e-4 beside the spread.
+  const [first, second] = normalised!;
+  assert.ok(Math.abs(first - (1 - 2 * 0.986) / Math.SQRT2) < 1e-3, `${first}`);
+  assert.equal(first, -second);
+  assert.equal((await (await createRewards(list, exampleContext())).score(group)).normalised, undefined);
+});
+
 const parsed = (list: string) =>
   parseRewards(list.split(",")).map(({ method, weight }) => [method.name, weight]);
 

@@ -243,6 +243,32 @@ Deno.test("trainRl() of a policy whose rewards are all equal still measures it, 
   });
 });
 
+Deno.test("trainRl() stops where no group has told answers apart for too long, resumed or not, and keeps its checkpoint", async () => {
+  await withFolder(async (folder) => {
+    const settings = { maxSteps: 6, evalSteps: 2, loggingSteps: 1, evalSamples: 4, collapseSteps: 3 };
+    const rewards = rewardOf(() => 1);
+    const stops = (out: string, more: Partial<RlRunInput>) =>
+      assert.rejects(() => train(out, settings, { rewards, ...more }), (error) => {
+        assert.ok(error instanceof DivergenceError, `${error}`);
+        assert.match(
+          error.message,
+          /stopped at step 3: in 3 steps in a row .* one and the same reward.*--collapse-steps/,
+        );
+        return true;
+      });
+    await stops(`${folder}/whole`, {});
+    const abort = new AbortController();
+    await train(`${folder}/parts`, settings, {
+      rewards,
+      signal: abort.signal,
+      onValidation: (step) => step === 2 && abort.abort(),
+    });
+    await stops(`${folder}/parts`, { resume: true });
+    const { run } = await train(`${folder}/never`, { ...settings, collapseSteps: 0 }, { rewards });
+    assert.equal((await logOf(run)).filter(({ zeroVariance }) => zeroVariance === 1).length, 6);
+  });
+});
+
 Deno.test("trainRl() with addTarget has the target in every group", async () => {
   await withFolder(async (folder) => {
     const settings = { addTarget: true, reward: ["rule"], maxSteps: 2, evalSamples: 4 };

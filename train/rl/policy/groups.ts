@@ -1,4 +1,4 @@
-import { groupAdvantages, levelAdvantages } from "../advantages.ts";
+import { type AdvantageOptions, groupAdvantages, levelAdvantages, siblingAdvantages } from "../advantages.ts";
 import { actionWeights, type ObjectiveMethod } from "../objectives/objective.ts";
 import type { GroupScore } from "../reward_set.ts";
 import type { RlConfig } from "../config.ts";
@@ -15,23 +15,13 @@ export function policyGroups(
   scores: readonly GroupScore[],
   rollout: Pick<Rollout, "answerFor">,
   { advantageScale, advantageEpsilon, reduction }: ObjectiveMethod,
-  { advantages: level, skipZeroVariance, sftLossWeight }: Pick<
+  { advantages: unit, skipZeroVariance, sftLossWeight }: Pick<
     RlConfig,
     "advantages" | "skipZeroVariance" | "sftLossWeight"
   >,
 ): PolicyGroup[] {
   const options = { scale: advantageScale, epsilon: advantageEpsilon };
-  const byLevel = level === "level"
-    ? levelAdvantages(
-      groups.map(({ completions }, g) =>
-        scores[g].levels ??
-          completions.map(({ tokens }, i) => new Float64Array(tokens.length).fill(scores[g].total[i]))
-      ),
-      options,
-    )
-    : groupAdvantages(scores.map(({ total }) => total), options).map((values, g) =>
-      groups[g].completions.map(({ tokens }, i) => new Float64Array(tokens.length).fill(values[i]))
-    );
+  const byLevel = advantagesBy[unit](groups, scores, options);
   const lengths = groups.flatMap(({ completions }) => completions.map(({ tokens }) => tokens.length));
   const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
   const shares = actionWeights(reduction, lengths, longest);
@@ -77,4 +67,35 @@ export function policyGroups(
     group.supervised[place] = sftLossWeight / (prompts * group.completions[place].length);
   }
   return result;
+}
+
+type AdvantagesOf = (
+  groups: readonly AnswerGroup[],
+  scores: readonly GroupScore[],
+  options: AdvantageOptions,
+) => Float64Array[][];
+
+/** Advantages of each token of each answer of each group, by what they are computed for. */
+const advantagesBy: Record<RlConfig["advantages"], AdvantagesOf> = {
+  sid: (groups, scores, options) =>
+    groupAdvantages(scores.map(({ total, normalised = total }) => normalised), options).map((values, g) =>
+      groups[g].completions.map(({ tokens }, i) => new Float64Array(tokens.length).fill(values[i]))
+    ),
+  level: (groups, scores, options) =>
+    levelAdvantages(groups.map((group, g) => worths(group, scores[g])), options),
+  sibling: (groups, scores, options) =>
+    siblingAdvantages(
+      groups.map((group, g) => ({
+        answers: group.completions.map(({ tokens }) => tokens),
+        values: worths(group, scores[g]),
+      })),
+      options,
+    ),
+};
+
+/** What answers (G) are worth by level; at every level the same where rewards do not tell them apart. */
+function worths({ completions }: AnswerGroup, { levels, total, normalised }: GroupScore): Float64Array[] {
+  if (levels && !normalised) return levels;
+  const values = normalised ?? total;
+  return completions.map(({ tokens }, i) => new Float64Array(tokens.length).fill(values[i]));
 }

@@ -54,6 +54,17 @@ Deno.test("policyGroups() gives every level its own advantage where rewards have
   assert.deepEqual(advantages, [[0, one], [0, -one]]);
 });
 
+Deno.test("policyGroups() compares tokens with their siblings, and what was normalised goes before totals", () => {
+  const sibling = { ...settings, advantages: "sibling" as const };
+  const rows = (score: GroupScore) =>
+    policyGroups([groups[0]], [score], rollout, grpo, sibling)[0].advantages.map((
+      values,
+    ) => [...values as Float64Array]);
+  // Both answers begin alike.
+  assert.deepEqual(rows(scoreOf([1, 0])), [[0, one], [0, -one]]);
+  assert.deepEqual(rows({ ...scoreOf([1, 0]), normalised: Float64Array.of(0, 1) }), [[0, -one], [0, one]]);
+});
+
 Deno.test("policyGroups() adds the cross-entropy of the target at the answer that is it, or at one more", () => {
   const weighed = { ...settings, sftLossWeight: 0.6 };
   const [found, added] = policyGroups(groups, scores, rollout, grpo, weighed);
