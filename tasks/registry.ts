@@ -38,6 +38,7 @@ export const registry = {
   baseline: entry("train a recommender to compare with", () => import("./baseline.ts"), ["net"]),
   etegrec: entry("train a tokenizer and a recommender together", () => import("./etegrec.ts"), ["net"]),
   rl: entry("sharpen the ranking of a trained model with GRPO", () => import("./rl.ts"), ["net"]),
+  rank: entry("learn to order the candidates of trained runs", () => import("./rank.ts"), ["net"]),
   evaluate: entry("rank a split with anything trained, and score it", () => import("./evaluate.ts"), ["run"]),
   compare: entry("a table of systems over seeds, with paired tests", () => import("./compare.ts")),
   recommend: entry("what to show a user with this history", () => import("./recommend.ts")),

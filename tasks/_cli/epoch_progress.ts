@@ -17,6 +17,8 @@ export interface ToldTraining {
   resume: boolean;
   manifest: RunManifest;
   dataset: Dataset;
+  /** Further files of the run. */
+  texts?: Record<string, string | Uint8Array>;
   /** `config.json` of the run. */
   config: Record<string, unknown>;
   /** Name of the progress bar. */
@@ -35,8 +37,8 @@ export class EpochProgress {
   }
 
   readonly onStart = async ({ parameters, sequences, targets, steps, done, sids }: BaselineFacts) => {
-    const { device, run, resume, manifest, dataset, config, name } = this.#training;
-    if (!resume) await startRun(run, { manifest, dataset, sids, config });
+    const { device, run, resume, manifest, dataset, texts, config, name } = this.#training;
+    if (!resume) await startRun(run, { manifest, dataset, sids, texts, config });
     const lines = sizeLines(device, { parameters, steps, done });
     this.#io.log(lines.model);
     this.#io.log(`Data: ${short(sequences)} sequences, ${short(targets)} targets an epoch`);

@@ -11,6 +11,7 @@ import { task as compare } from "../../tasks/compare.ts";
 import { task as etegrec } from "../../tasks/etegrec.ts";
 import { task as evaluate } from "../../tasks/evaluate.ts";
 import { task as recommend } from "../../tasks/recommend.ts";
+import { task as rank } from "../../tasks/rank.ts";
 import { task as rl } from "../../tasks/rl.ts";
 import { Device } from "../../kernels/gpu/device.ts";
 import { openRun } from "../../train/runs/open_run.ts";
@@ -57,6 +58,8 @@ const RUNS: Run[] = [
   { name: "rl", kind: "SID run", writesSids: true },
   { name: "etegrec/joint", kind: "SID run", writesSids: true },
   { name: "etegrec", kind: "SID run", writesSids: true },
+  { name: "rank", kind: "rank run", writesSids: false, isFirst: true },
+  { name: "rank/checkpoints/step-2", kind: "rank run", writesSids: false },
   { name: "sasrec/checkpoints/step-1", kind: "baseline run", writesSids: false },
   { name: "run/checkpoints/step-1", kind: "model directory", writesSids: true },
   {
@@ -69,7 +72,7 @@ const RUNS: Run[] = [
 ];
 
 /** Flags whose values are paths in the shop's folder. */
-const PATHS = ["--run", "--data", "--sids", "--out", "--file", "--merge", "--embeddings"];
+const PATHS = ["--run", "--runs", "--data", "--sids", "--out", "--file", "--merge", "--embeddings"];
 
 /** Runs a task with command line words in this process, paths in `dir`; what it said. */
 async function command<S extends z.ZodObject>(
@@ -114,6 +117,10 @@ async function train(): Promise<string> {
     ..."--data data --embeddings text.npy --out etegrec --evaluate test --beams 10".split(" "),
     ...TINY_FLAGS,
     ..."--frozen-epochs 0 --finetune-epochs 0 --report-to tensorboard".split(" "),
+  ]);
+  await command(dir, rank, [
+    ..."--data data --runs run --runs sasrec --train-on valid --out rank --num-train-epochs 2".split(" "),
+    ..."--hidden-size 4 --num-rankers 2 --report-to tensorboard".split(" "),
   ]);
   cpSync(join(dir, "run/checkpoints/step-1"), join(dir, "hf"), { recursive: true });
   cpSync(join(dir, "run/vocabulary.json"), join(dir, "hf/vocabulary.json"));

@@ -57,6 +57,8 @@ export interface RunManifest {
   dataset: string;
   /** SHA-256 of each file read. */
   inputs: Record<string, string>;
+  /** Rows that a ranker learned from; absent of other models. */
+  learnedFrom?: string;
   /** Number of items, and SHA-256 of their ids, of their titles without ids; absent in older runs. */
   catalogue?: { items: number; sha256: string };
 }

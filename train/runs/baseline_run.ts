@@ -12,7 +12,7 @@ import type {
 import { BASELINES, scoresItems } from "../baselines/by_name.ts";
 import type { ItemScoringMethod, TrainedBaseline } from "../baselines/method.ts";
 import { type CheckpointFolder, checkpointOf, onlyCheckpoint } from "./checkpoints.ts";
-import { checkK } from "./requests.ts";
+import { checkK, refuseSearchOptions } from "./requests.ts";
 import { runDataset } from "./run_dataset.ts";
 import { isModel, type RunFolder } from "./run_folder.ts";
 import type { OpenRunOptions, RunKind } from "./run_kind.ts";
@@ -54,25 +54,6 @@ export const baselineRun: RunKind = {
 function methodOf({ config }: RunFolder): ItemScoringMethod | undefined {
   const name = config.model_type ?? config.model;
   return BASELINES.filter(scoresItems).find((method) => method.name === name);
-}
-
-function refuseSearchOptions({ given }: RunFolder, options: OpenRunOptions): void {
-  const { sids, prompts, maxHistory, normalisation = "auto", unconstrained } = options;
-  const flag = sids
-    ? "--sids"
-    : prompts
-    ? "--prompts"
-    : maxHistory
-    ? "--max-history"
-    : normalisation !== "auto"
-    ? "--normalisation"
-    : unconstrained
-    ? "--unconstrained"
-    : undefined;
-  if (flag === undefined) return;
-  throw new UserError(
-    `Cannot use ${flag} with ${given}: its model scores items and searches no SIDs. Leave it out`,
-  );
 }
 
 interface BaselineParts {

@@ -9,6 +9,7 @@ import { loadInputs } from "../run/inputs.ts";
 import { savedTextPrompts } from "../sft/text_inputs.ts";
 import { baselineRun } from "./baseline_run.ts";
 import { onlyCheckpoint } from "./checkpoints.ts";
+import { rankRun } from "../rank/recommender.ts";
 import { isModel, type RunFolder } from "./run_folder.ts";
 import { checkRunSids, runDataset } from "./run_dataset.ts";
 import type { OpenRunOptions, RunKind } from "./run_kind.ts";
@@ -31,7 +32,7 @@ export const USUAL_MAX_HISTORY = 10;
 export const modelDirectory: RunKind = {
   name: "model directory",
   summary: "a checkpoint folder of a run, or a Hugging Face directory of a model",
-  matches: (folder) => isModel(folder) && !baselineRun.matches(folder),
+  matches: (folder) => isModel(folder) && !baselineRun.matches(folder) && !rankRun.matches(folder),
   open: async (folder, options) => new SidRecommender(await openModelDirectory(folder, options), options),
   openSids: openModelDirectory,
 };

@@ -18,7 +18,7 @@ const SHOWN = 6;
  */
 export async function openRun(path: string, options: OpenRunOptions = {}): Promise<Recommender> {
   const folder = await readModelFolder(path);
-  return await kindOf(folder).open(folder, options);
+  return await kindOf(folder).open(folder, options, openRun);
 }
 
 /** The model of such a folder and how it is asked. Throws as {@link openRun}, and for recommenders without SIDs. */
@@ -26,7 +26,7 @@ export async function openSidRun(path: string, options: OpenRunOptions = {}): Pr
   const folder = await readModelFolder(path);
   const kind = kindOf(folder);
   if (kind.openSids) return await kind.openSids(folder, options);
-  if (kind.summary === undefined) await kind.open(folder, options); // which tells why not
+  if (kind.summary === undefined) await kind.open(folder, options, openRun); // which tells why not
   throw new UserError(
     `Cannot go on from ${path}: it is a ${kind.name} that writes no SIDs. Expected a model that does, such as a run of ` +
       "`genrec sft` or of `genrec baseline --model tiger`",

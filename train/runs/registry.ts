@@ -3,3 +3,4 @@ export { baselineRun } from "./baseline_run.ts";
 export { etegrecFolder } from "./etegrec_folder.ts";
 export { modelDirectory } from "./model_directory.ts";
 export { sidFolder } from "./sid_folder.ts";
+export { rankRun } from "../rank/recommender.ts";

@@ -29,6 +29,9 @@ export interface OpenRunOptions {
   device?: Device | (() => Promise<Device>);
 }
 
+/** Opens another folder, whatever its kind: for runs that are made of others. */
+export type OpenOther = (path: string, options: OpenRunOptions) => Promise<Recommender>;
+
 /** A line of the registry: a kind of folder that a task writes, and how it becomes a recommender. */
 export interface RunKind {
   /** Name in reports, such as `baseline run`. */
@@ -38,7 +41,7 @@ export interface RunKind {
   /** Whether a folder is of this kind; kinds exclude each other. */
   matches(folder: RunFolder): boolean;
   /** Reads all but the weights. Throws `UserError` for what is missing, damaged or does not fit. */
-  open(folder: RunFolder, options: OpenRunOptions): Promise<Recommender>;
+  open(folder: RunFolder, options: OpenRunOptions, openOther: OpenOther): Promise<Recommender>;
   /** The model behind it, for training that goes on from it; absent where it writes no SIDs. Throws as `open()`. */
   openSids?(folder: RunFolder, options: OpenRunOptions): Promise<SidRun>;
 }

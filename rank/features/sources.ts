@@ -1,0 +1,31 @@
+import { untitled } from "../../data/corpus_dataset.ts";
+import type { Item } from "../../data/dataset.ts";
+import { tfidf } from "../../embed/text/tfidf.ts";
+import type { SparseRows } from "../../kernels/matmul/sparse.ts";
+import type { Recommender } from "../../eval/recommender.ts";
+import type { PurchaseCounts } from "../counts/purchases.ts";
+import type { FeatureSources } from "./features.ts";
+
+/** How titles are compared: by their words. */
+const TERMS = { hashBits: 17, letters: 0, seed: 0 };
+
+/** Weighted words of the titles (N, terms), rows of length 1; undefined where no item has a title. */
+export function titleTerms(items: readonly Item[]): SparseRows | undefined {
+  const hasTitles = items.some(({ title }, item) => title !== untitled(item));
+  return hasTitles ? tfidf(items.map(({ title }) => title), TERMS) : undefined;
+}
+
+/** What features of the lists of `runs` are computed from. */
+export function featureSources(
+  counts: PurchaseCounts,
+  texts: SparseRows | undefined,
+  runs: readonly Pick<Recommender, "scoreUnit">[],
+  listLength: number,
+): FeatureSources {
+  return {
+    counts,
+    runs: runs.map(({ scoreUnit }, i) => ({ name: `run${i + 1}`, scoreUnit })),
+    listLength,
+    ...texts && { texts },
+  };
+}

@@ -1,0 +1,282 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { leavingNothing } from "../base/files/write_atomic.ts";
+import { UserError } from "../base/user_error.ts";
+import type { Dataset, Sample } from "../data/dataset.ts";
+import { loadDataset } from "../data/formats/load.ts";
+import { holdOut } from "../data/holdout.ts";
+import type { Device } from "../kernels/gpu/device.ts";
+import { titleTerms } from "../rank/features/sources.ts";
+import type { TargetLists } from "../rank/lists/lists.ts";
+import { checkTrainedOn, checkWhole, heldOutRows, type RankedRun } from "../train/rank/check_runs.ts";
+import { type RankConfig, RankSchema } from "../train/rank/config.ts";
+import { copyRun } from "../train/rank/copy_run.ts";
+import { listsOf, type RankedSplit, rankedSplit, rankingBytes } from "../train/rank/lists.ts";
+import { savedFiles, SOURCES_FOLDER } from "../train/rank/saved.ts";
+import { trainRanker } from "../train/rank/training.ts";
+import { DivergenceError } from "../train/run/divergence.ts";
+import { RunDirectory } from "../train/run/directory.ts";
+import { formatBytes } from "../train/run/estimate.ts";
+import { reportTo } from "../train/run/fields.ts";
+import { type RunManifest, runManifest } from "../train/run/inputs.ts";
+import { openRun } from "../train/runs/open_run.ts";
+import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
+import { EpochProgress } from "./_cli/epoch_progress.ts";
+import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
+import { duration } from "./_cli/progress.ts";
+import { checkSame } from "./_cli/resume.ts";
+import { RunOutput } from "./_cli/run_flags.ts";
+import { settingsDefaults } from "./_cli/settings_flags.ts";
+import { endedAs, evaluateLine, goOnLine } from "./_cli/training_lines.ts";
+import { observersOf } from "./_train/observers.ts";
+
+/** What a ranker learns from. */
+const TRAIN_ON = ["holdout", "valid"] as const;
+
+const config = z.strictObject({
+  data: z.string().describe("dataset directory, ours or foreign, or `synthetic`"),
+  runs: z.array(z.string()).min(1).describe("runs whose lists are ranked, trained on the whole train split"),
+  foldRuns: z.array(z.string()).default([]).describe(
+    "the same models trained with --holdout-rows, in the order of --runs: the ranker learns from the rows that they left out",
+  ),
+  trainOn: z.enum(TRAIN_ON).default("holdout").describe(
+    "rows that the ranker learns from: the train targets that --fold-runs left out, with valid to choose the best epoch; or " +
+      "valid, with --runs alone and the last epoch kept",
+  ),
+  ...RunOutput,
+  memoryLimit: z.number().min(0).default(0).describe(
+    "GiB that counts and lists may take; 0: what the machine has free",
+  ),
+  reportTo,
+  ...DeviceFlags,
+  ...RankSchema.shape,
+});
+
+export const task: Task<typeof config> = {
+  name: "rank",
+  summary: "learn to order the candidates of trained runs",
+  examples: [
+    "rank --data data/mine --runs runs/a,runs/sasrec --fold-runs runs/a-fold,runs/sasrec-fold --out runs/rank",
+    "rank --data data/mine --runs runs/a,runs/sasrec --train-on valid --out runs/rank-valid",
+    "rank --config runs/rank/config.json --out runs/rank --resume",
+  ],
+  config,
+  async run(flags, io) {
+    await rank(flags, io);
+  },
+};
+
+type RankFlags = z.output<typeof config>;
+
+/** Trains a ranker as the flags say. */
+export async function rank(flags: RankFlags, io: TaskIO): Promise<void> {
+  const { data, out, resume, trainOn, runs, foldRuns, reportTo, adapter, variant } = flags;
+  // Keys that are not settings of the training are left out.
+  const settings = z.object(RankSchema.shape).parse(flags);
+  checkFolds(flags);
+  const run = new RunDirectory(out);
+  await run.check(resume);
+  const dataset = await loadDataset(data);
+  if (dataset.samples.valid.length === 0) {
+    const use = trainOn === "valid" ? "learn from" : "choose the best epoch by";
+    throw new UserError(
+      `Cannot rank ${data}: its valid split is empty, there is nothing to ${use}. Use other data`,
+    );
+  }
+  const { device } = await openDevice({ adapter, variant });
+  const manifest = await runManifest(device, dataset.name, dataset.files, {
+    task: "rank",
+    seed: settings.seed,
+  });
+  const opened: RankedRun[] = [];
+  try {
+    const whole = await openAll(runs, dataset, data, device, opened);
+    const folds = await openAll(foldRuns, dataset, data, device, opened);
+    checkTrainedOn(opened, dataset, data, dataset.files.map((path) => manifest.inputs[path]));
+    await checkWhole(whole);
+    const held = trainOn === "holdout" ? await heldOutRows(folds, whole) : 0;
+    const recommenders = (of: RankedRun[]) => of.map(({ recommender }) => recommender);
+    const part = trainOn === "holdout" ? holdOut(dataset, held) : undefined;
+    const texts = titleTerms(dataset.items);
+    checkMemory(
+      rankingBytes(part ? [dataset, part] : [dataset], texts, recommenders(whole), settings),
+      flags,
+      io,
+    );
+
+    const final = rankedSplit(dataset, texts, recommenders(whole), settings);
+    for (const { group, why } of final.maker.features.missing) {
+      io.log(`Without the features ${group}: ${why}`);
+    }
+    const valid = await told(final, dataset.samples.valid, "valid lists", io);
+    const learned = part
+      ? await told(
+        rankedSplit(part, texts, recommenders(folds), settings),
+        part.samples.valid,
+        "train lists",
+        io,
+      )
+      : valid;
+    io.log(
+      `Lists: ${learned.samples} to learn from, ${shareOf(learned)} with their target among the candidates`,
+    );
+
+    const { columns } = final.maker.features;
+    const files = savedFiles({ counts: final.counts, columns, standardisation: learned.standardisation });
+    const resolved = {
+      data,
+      runs,
+      foldRuns,
+      trainOn,
+      reportTo,
+      adapter,
+      variant,
+      ...settings,
+    };
+    const learnedFrom = part ? `the last ${held} train targets` : "valid";
+    await trainRun({
+      flags,
+      settings,
+      resolved,
+      run,
+      device,
+      dataset,
+      manifest: { ...manifest, learnedFrom },
+      files,
+      learned,
+      valid,
+      columns,
+    }, io);
+  } finally {
+    for (const { recommender } of opened) recommender.destroy();
+  }
+}
+
+/** A ranker that is ready to be trained. */
+interface RankWork {
+  flags: RankFlags;
+  settings: RankConfig;
+  /** `config.json` of the run. */
+  resolved: Record<string, unknown>;
+  run: RunDirectory;
+  device: Device;
+  dataset: Dataset;
+  manifest: RunManifest;
+  /** Files of the run beside its weights. */
+  files: Record<string, string | Uint8Array>;
+  learned: TargetLists;
+  valid: TargetLists;
+  columns: RankedSplit["maker"]["features"]["columns"];
+}
+
+async function trainRun(work: RankWork, io: TaskIO): Promise<void> {
+  const { flags, settings, resolved, run, device, dataset, manifest, files, learned, valid, columns } = work;
+  const { data, out, resume, runs, trainOn } = flags;
+  if (resume) {
+    await checkSame(
+      run,
+      { trainOn, ...settings },
+      files,
+      dataset.files,
+      manifest,
+      settingsDefaults(RankSchema),
+    );
+  }
+  const goOn = goOnLine("rank", out);
+  const progress = new EpochProgress(
+    { device, run, resume, manifest, dataset, texts: files, config: resolved, name: "rank" },
+    io,
+  );
+  const result = await trainRanker({
+    device,
+    lists: learned,
+    valid: trainOn === "valid" ? undefined : valid,
+    columns,
+    run,
+    resume,
+    signal: io.signal,
+    openObserver: observersOf(out, flags, io),
+    async onStart(facts) {
+      if (!resume) {
+        // Before config.json is there: a folder with it is a run.
+        const folder = join(out, SOURCES_FOLDER);
+        await leavingNothing(folder, async () => {
+          for (const [i, source] of runs.entries()) await copyRun(source, join(folder, String(i + 1)));
+        });
+      }
+      await progress.onStart(facts);
+    },
+    onStep: progress.onStep,
+    onEpoch: progress.onEpoch,
+  }, settings).catch(async (error) => {
+    if (!(error instanceof DivergenceError) && await run.hasCheckpoint()) io.log(goOn);
+    throw error;
+  }).finally(() => progress.stop());
+
+  if (result.stopped === "interrupted") {
+    io.log(`Stopped, ${out} is saved up to its last whole epoch. ${goOn}`);
+    return;
+  }
+  const steps = result.steps === 0 ? "before, nothing is left to train" : `after ${result.steps} steps`;
+  io.log(`${endedAs(result.stopped)} ${steps}, ${duration(result.seconds)}.`);
+  if (result.best) io.log(`Kept step ${result.best.step}: valid NDCG@10 ${result.best.score.toFixed(4)}`);
+  if (trainOn === "valid") io.log("It learned from the valid split: only its test figures mean anything");
+  io.log(evaluateLine(out, data));
+}
+
+function checkFolds({ trainOn, foldRuns }: RankFlags): void {
+  if (trainOn === "holdout" && foldRuns.length === 0) {
+    throw new UsageError(
+      `Missing --fold-runs: ${config.shape.foldRuns.description}. Or use --train-on valid`,
+    );
+  }
+  if (trainOn === "valid" && foldRuns.length > 0) {
+    throw new UsageError("Cannot use --fold-runs with --train-on valid: expected one of them");
+  }
+}
+
+async function openAll(
+  paths: readonly string[],
+  dataset: Dataset,
+  data: string,
+  device: Device,
+  opened: RankedRun[],
+): Promise<RankedRun[]> {
+  const found: RankedRun[] = [];
+  for (const run of paths) found.push({ run, recommender: await openRun(run, { dataset, data, device }) });
+  opened.push(...found);
+  return found;
+}
+
+async function told(
+  split: RankedSplit,
+  samples: readonly Sample[],
+  label: string,
+  io: TaskIO,
+): Promise<TargetLists> {
+  const progress = io.progress(samples.length, label);
+  return await listsOf(split, samples, (done) => {
+    progress.update(done);
+    io.signal.throwIfAborted();
+  }).finally(() => progress.stop());
+}
+
+const shareOf = ({ targets, samples }: TargetLists) => `${(100 * targets.length / samples).toFixed(1)} %`;
+
+/** Says what counts and lists take, and throws `UserError` where that is more than there is. */
+function checkMemory(
+  { counts, lists }: ReturnType<typeof rankingBytes>,
+  { memoryLimit }: RankFlags,
+  io: TaskIO,
+): void {
+  const available = memoryLimit > 0 ? memoryLimit * 1024 ** 3 : Deno.systemMemoryInfo().available;
+  const needed = `counts ${formatBytes(counts)}, lists up to ${formatBytes(lists)}`;
+  io.log(`Memory beside the runs: ${needed}`);
+  if (counts + lists <= available) return;
+  throw new UserError(
+    `Cannot rank in ${
+      formatBytes(available)
+    } of memory: ${needed}. Use a lower --list-length, or --fold-runs with fewer ` +
+      "--holdout-rows",
+  );
+}

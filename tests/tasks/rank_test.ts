@@ -1,0 +1,195 @@
+import assert from "node:assert/strict";
+import { cpSync, existsSync } from "node:fs";
+import { join } from "node:path";
+import type { z } from "zod";
+import { UserError } from "../../base/user_error.ts";
+import { parseArgs, type Task, UsageError } from "../../tasks/_cli/cli.ts";
+import { task as baseline } from "../../tasks/baseline.ts";
+import { task as evaluate } from "../../tasks/evaluate.ts";
+import { task as rank } from "../../tasks/rank.ts";
+import { task as recommend } from "../../tasks/recommend.ts";
+import { minionerecFiles, withFiles } from "../data/formats/minionerec/fixture.ts";
+import { collector } from "../scenarios/text_shop.ts";
+import { filesIn } from "./genrec.ts";
+
+const PATHS = ["--run", "--runs", "--fold-runs", "--data", "--out", "--config"];
+
+/** Runs a task in this process, paths in `dir`; what it said. */
+async function command<S extends z.ZodObject>(dir: string, task: Task<S>, words: string): Promise<string[]> {
+  const { io, lines } = collector();
+  const paths = words.split(" ").map((word, i, all) =>
+    PATHS.includes(all[i - 1]) && word !== "synthetic"
+      ? word.split(",").map((path) => join(dir, path)).join()
+      : word
+  );
+  await task.run(parseArgs(task, paths)!.config, io);
+  return lines;
+}
+
+const TINY = "--hidden-size 4 --num-rankers 2 --num-train-epochs 2 --list-length 4";
+
+/** Runs `use` in a folder with `data/` and the runs a and b, and the same ones without the last train target. */
+async function withRuns(use: (dir: string) => Promise<void>): Promise<void> {
+  const files = Object.entries(minionerecFiles()).map(([name, text]) => [`data/${name}`, text]);
+  await withFiles(Object.fromEntries(files), async (dir) => {
+    for (const [run, model] of [["a", "transitions"], ["b", "popularity"]]) {
+      await command(dir, baseline, `--model ${model} --data data --out ${run}`);
+      await command(dir, baseline, `--model ${model} --data data --holdout-rows 1 --out ${run}-fold`);
+    }
+    await use(dir);
+  });
+}
+
+Deno.test("genrec rank learns from the rows that folds left out, and its run stands alone", async () => {
+  await withRuns(async (dir) => {
+    const said = await command(
+      dir,
+      rank,
+      `--data data --runs a,b --fold-runs a-fold,b-fold --out rank ${TINY}`,
+    );
+    assert.match(said[0], /^Memory beside the runs: counts [\d.]+ KiB, lists up to [\d.]+ KiB$/);
+    assert.ok(
+      said.includes("Lists: 1 to learn from, 100.0 % with their target among the candidates"),
+      said.join("\n"),
+    );
+    assert.ok(said.some((line) => /^epoch 2: loss [\d.]+, valid HR@10 1.0000/.test(line)), said.join("\n"));
+    const folder = join(dir, "rank");
+    assert.deepEqual(filesIn(folder)!.filter((name) => !/^(checkpoints|sources)\/./.test(name)), [
+      "best",
+      "catalogue.json",
+      "checkpoints/",
+      "config.json",
+      "counts.safetensors",
+      "features.json",
+      "latest",
+      "manifest.json",
+      "metrics.jsonl",
+      "sources/",
+    ]);
+    const { learnedFrom } = JSON.parse(await Deno.readTextFile(join(folder, "manifest.json")));
+    assert.equal(learnedFrom, "the last 1 train targets");
+    // What training goes on from is not copied.
+    assert.ok(!filesIn(join(folder, "sources"))!.some((name) => /trainer|metrics/.test(name)));
+
+    for (const run of ["a", "b", "a-fold", "b-fold"]) await Deno.remove(join(dir, run), { recursive: true });
+    await command(dir, evaluate, "--run rank --beams 4 --out eval");
+    const { users, model, lists } = JSON.parse(await Deno.readTextFile(join(dir, "eval/metrics.json")));
+    assert.deepEqual([users, model, lists], [1, "rank", "items"]);
+    await assert.rejects(
+      command(dir, recommend, "--run rank --history 1,3 --top 5"),
+      /Cannot list 5 items with .*rank: it ranks the first 4 of each run\. Ask for 4 or less/,
+    );
+  });
+});
+
+Deno.test("genrec rank --train-on valid needs no folds, says what its figures mean, and goes on with --resume", async () => {
+  await withRuns(async (dir) => {
+    const said = await command(dir, rank, `--data data --runs a --train-on valid --out rank ${TINY}`);
+    assert.ok(
+      said.includes("It learned from the valid split: only its test figures mean anything"),
+      said.join("\n"),
+    );
+    assert.ok(!said.some((line) => /valid HR/.test(line)));
+    const again = await command(dir, rank, "--config rank/config.json --out rank --resume");
+    assert.ok(again.some((line) => /nothing is left to train/.test(line)), again.join("\n"));
+    await assert.rejects(
+      command(dir, rank, "--config rank/config.json --out rank --resume --hidden-size 8"),
+      /Cannot resume .*rank with hiddenSize 8: it was started with 4/,
+    );
+    await command(dir, evaluate, "--run rank --beams 4 --out eval");
+    const { model } = JSON.parse(await Deno.readTextFile(join(dir, "eval/metrics.json")));
+    assert.equal(model, "rank, learned from valid");
+  });
+});
+
+Deno.test("items without titles are ranked without them, which is said", async () => {
+  const files = minionerecFiles();
+  const items = Object.keys(JSON.parse(files["item.json"]));
+  files["item.json"] = JSON.stringify(Object.fromEntries(items.map((item) => [item, { title: "" }])));
+  await withRuns(async (dir) => {
+    await Deno.writeTextFile(join(dir, "data/item.json"), files["item.json"]);
+    await Deno.remove(join(dir, "data/info.txt"));
+    await command(dir, baseline, "--model transitions --data data --out plain");
+    const said = await command(dir, rank, `--data data --runs plain --train-on valid --out rank ${TINY}`);
+    assert.ok(said.includes("Without the features texts: items have no titles"), said.join("\n"));
+  });
+});
+
+Deno.test("genrec rank refuses runs that would teach it wrong, and leaves nothing behind", async () => {
+  await withRuns(async (dir) => {
+    cpSync(join(dir, "data"), join(dir, "other"), { recursive: true });
+    const train = await Deno.readTextFile(join(dir, "data/train.csv"));
+    await Deno.writeTextFile(join(dir, "other/train.csv"), train.split("\n").toSpliced(1, 1).join("\n"));
+    await Deno.mkdir(join(dir, "no-valid"));
+    const log = [["x", 1, "train"], ["y", 2, "train"], ["x", 3, "test"]];
+    const rows = log.map(([item, time, split]) => `ann\t${item}\t${time}\t${split}\n`).join("");
+    await Deno.writeTextFile(
+      join(dir, "no-valid/no-valid.inter"),
+      `user_id:token\titem_id:token\ttimestamp:float\tsplit:token\n${rows}`,
+    );
+    await command(dir, baseline, "--model transitions --data data --holdout-rows 2 --out a-less");
+    const cases: [words: string, type: new (message: string) => Error, message: RegExp][] = [
+      ["--data data --runs a", UsageError, /^Missing --fold-runs: .*Or use --train-on valid$/],
+      [
+        "--data data --runs a --fold-runs a-fold --train-on valid",
+        UsageError,
+        /Cannot use --fold-runs with --train-on/,
+      ],
+      [
+        "--data data --runs a --fold-runs a",
+        UserError,
+        /from .*a: it was trained on the whole train split, so its lists/,
+      ],
+      [
+        "--data data --runs a-fold --fold-runs a-fold",
+        UserError,
+        /a-fold: it was trained on all but the last 1 train/,
+      ],
+      [
+        "--data data --runs a,b --fold-runs a-fold",
+        UserError,
+        /rank 2 --runs from 1 --fold-runs: expected one each/,
+      ],
+      [
+        "--data data --runs a,b --fold-runs b-fold,a-fold",
+        UserError,
+        /a \(transitions\) from .*b-fold \(popularity\)/,
+      ],
+      [
+        "--data data --runs a,b --fold-runs a-less,b-fold",
+        UserError,
+        /b-fold: it left out the last 1 .*a-less the last 2/,
+      ],
+      [
+        "--data other --runs a --train-on valid",
+        UserError,
+        /a on .*other: it was trained on other files, of the dataset/,
+      ],
+      [
+        "--data no-valid --runs a --train-on valid",
+        UserError,
+        /its valid split is empty, there is nothing to learn from/,
+      ],
+      [
+        "--data synthetic --runs a --train-on valid",
+        UserError,
+        /a with .*: it was trained on 4 items, the dataset has/,
+      ],
+      ["--data data --runs nowhere --train-on valid", UserError, /nowhere: there is no such folder/],
+      ["--data data --runs data --train-on valid", UserError, /data as a run: it has no config\.json/],
+      [
+        "--data data --runs a --train-on valid --memory-limit 0.000001",
+        UserError,
+        /Cannot rank in 1\.0 KiB of memory/,
+      ],
+    ];
+    for (const [words, type, message] of cases) {
+      await assert.rejects(command(dir, rank, `${words} --out rank ${TINY}`), (error: Error) => {
+        assert.ok(error instanceof type, `${words}: ${error.stack}`);
+        assert.match(error.message, message);
+        return true;
+      });
+      assert.ok(!existsSync(join(dir, "rank")), words);
+    }
+  });
+});

@@ -1,0 +1,78 @@
+import type { Dataset, Sample } from "../../data/dataset.ts";
+import type { Recommender } from "../../eval/recommender.ts";
+import type { SparseRows } from "../../kernels/matmul/sparse.ts";
+import { CANDIDATE_GENERATORS } from "../../rank/candidates/by_name.ts";
+import { countingBytes, countTrain, type PurchaseCounts } from "../../rank/counts/purchases.ts";
+import { FEATURE_GROUPS } from "../../rank/features/by_name.ts";
+import { FeatureColumns } from "../../rank/features/columns.ts";
+import { featureSources } from "../../rank/features/sources.ts";
+import { collectLists, type TargetLists } from "../../rank/lists/lists.ts";
+import { ListMaker } from "../../rank/lists/make.ts";
+import type { RankConfig } from "./config.ts";
+
+/** Runs over a train split, and what is known of it. */
+export interface RankedSplit {
+  readonly counts: PurchaseCounts;
+  readonly runs: readonly Recommender[];
+  readonly maker: ListMaker;
+  readonly listLength: number;
+}
+
+/** Settings of candidates and features. */
+type ListSettings = Pick<RankConfig, "candidates" | "features" | "listLength" | "countCandidates">;
+
+/** Counts a train split and readies candidates and features for the lists of runs that were trained on it. */
+export function rankedSplit(
+  dataset: Dataset,
+  texts: SparseRows | undefined,
+  runs: readonly Recommender[],
+  settings: ListSettings,
+): RankedSplit {
+  const counts = countTrain(dataset);
+  return { counts, runs, maker: listMaker(counts, texts, runs, settings), listLength: settings.listLength };
+}
+
+/** Candidates and features of these settings over counts of a train split. */
+export function listMaker(
+  counts: PurchaseCounts,
+  texts: SparseRows | undefined,
+  runs: readonly Recommender[],
+  { candidates, features, listLength, countCandidates }: ListSettings,
+): ListMaker {
+  return new ListMaker({
+    sources: featureSources(counts, texts, runs, listLength),
+    generators: CANDIDATE_GENERATORS.filter(({ name }) => candidates.includes(name)),
+    groups: FEATURE_GROUPS.filter(({ name }) => features.includes(name)),
+    options: { countCandidates },
+  });
+}
+
+/** Lists for samples that come after a train split. */
+export function listsOf(
+  { maker, runs, listLength }: RankedSplit,
+  samples: readonly Sample[],
+  onProgress?: (done: number) => void,
+): Promise<TargetLists> {
+  return collectLists(maker, samples, { runs, listLength, onProgress });
+}
+
+/** Most bytes of the counts of these splits, and of the lists of their valid samples, known before either is made. */
+export function rankingBytes(
+  splits: readonly Dataset[],
+  texts: SparseRows | undefined,
+  runs: readonly Recommender[],
+  { features, listLength, countCandidates }: ListSettings,
+): { counts: number; lists: number } {
+  const nothing = countTrain({ items: [], samples: { train: [], valid: [], test: [] }, histories: [] });
+  const groups = FEATURE_GROUPS.filter(({ name }) => features.includes(name));
+  const { columns } = new FeatureColumns(groups, featureSources(nothing, texts, runs, listLength));
+  const most = runs.length * listLength + countCandidates;
+  const candidates = splits.reduce(
+    (sum, { samples: { valid } }) => valid.reduce((own, { history }) => own + most + history.length, sum),
+    0,
+  );
+  return {
+    counts: splits.reduce((sum, split) => sum + countingBytes(split), 0),
+    lists: 4 * columns.length * candidates,
+  };
+}

@@ -1,0 +1,192 @@
+import { UserError } from "../../base/user_error.ts";
+import { hitsAtK, mean, ndcgAtK, type Rank } from "../../eval/metrics.ts";
+import type { Device } from "../../kernels/gpu/device.ts";
+import { Tape } from "../../kernels/tape.ts";
+import type { SavedFile } from "../../models/hugging_face/save_pretrained.ts";
+import { Optimizer } from "../../models/optimizer/optimizer.ts";
+import { learningRateAt, scheduleOf } from "../../models/optimizer/schedule.ts";
+import { writeSafetensors } from "../../models/safetensors/safetensors.ts";
+import type { FeatureColumn } from "../../rank/features/features.ts";
+import { inputCount } from "../../rank/features/standardise.ts";
+import type { TargetLists } from "../../rank/lists/lists.ts";
+import { RANKING_LOSSES } from "../../rank/losses/by_name.ts";
+import { RankNetwork } from "../../rank/network/network.ts";
+import type { BaselineFacts, BaselineInput, BaselineResult } from "../baselines/method.ts";
+import { trainerFiles, type TrainerState } from "../run/checkpoint.ts";
+import { trainEpochs } from "../run/epoch_training.ts";
+import { optimizerOptions } from "../run/optimizer_options.ts";
+import { ListBatchBuffer } from "./batch_buffer.ts";
+import type { RankConfig } from "./config.ts";
+import { epochBatches, listBatches, listCapacity } from "./list_batches.ts";
+import { RankStep } from "./step.ts";
+
+/** What a ranker is trained on, and where it is kept. */
+export interface RankTrainingInput extends Omit<BaselineInput, "dataset"> {
+  /** Lists to learn from; their moments standardise the inputs of all. */
+  lists: TargetLists;
+  /** Lists that choose the best epoch; absent: the last one is kept. */
+  valid?: TargetLists;
+  /** Columns of both. */
+  columns: readonly FeatureColumn[];
+}
+
+/**
+ * Trains a ranker by whole epochs: a list is learned from where its target is among the candidates.
+ * @throws {UserError} where no list has its target.
+ * @throws {DivergenceError} when losses or gradients are not finite.
+ */
+export async function trainRanker(input: RankTrainingInput, config: RankConfig): Promise<BaselineResult> {
+  const { device, lists, valid, columns, run, signal } = input;
+  const { standardisation } = lists;
+  const { seed, dropout, hiddenSize, numRankers } = config;
+  const count = lists.targets.length;
+  if (count === 0) {
+    throw new UserError(
+      `Cannot learn to rank: the target is among the candidates of none of ${lists.samples} histories. Use longer lists ` +
+        "(--list-length), or better runs",
+    );
+  }
+  const batches = Array.from(
+    { length: config.numTrainEpochs },
+    (_, epoch) => () => epochBatches(lists, config.batchSize, seed, epoch),
+  );
+  const steps = batches.map((of) => of().length);
+  const totalSteps = steps.reduce((sum, length) => sum + length, 0);
+  const schedule = scheduleOf(config, totalSteps);
+  const network = new RankNetwork(device, {
+    model_type: "rank",
+    num_inputs: inputCount(columns),
+    hidden_size: hiddenSize,
+    num_rankers: numRankers,
+  });
+  network.initialize(seed);
+  const optimizer = new Optimizer(network.parameters, optimizerOptions(config));
+  const capacity = listCapacity(lists, config.batchSize);
+  const loss = RANKING_LOSSES.find(({ name }) => name === config.loss)!;
+  const step = new RankStep({
+    network,
+    optimizer,
+    loss,
+    lists,
+    columns,
+    standardisation,
+    capacity,
+    steps: Math.max(...steps),
+    dropout,
+    seed,
+  });
+  const validation = valid && new RankValidation(device, network, valid, { columns, standardisation });
+  let current: { epoch: number; batches: number[][] } | undefined;
+  try {
+    return await trainEpochs({
+      device,
+      optimizer,
+      run,
+      resume: input.resume,
+      openObserver: input.openObserver,
+      signal,
+      steps,
+      patience: config.patience,
+      onStart: (done) => input.onStart?.(factsOf(network, lists, totalSteps, done)),
+      learningRate: (step) => learningRateAt(step, schedule),
+      step(number, { epoch, i }, learningRate) {
+        if (current?.epoch !== epoch) current = { epoch, batches: batches[epoch]() };
+        step.run(number, i, current.batches[i], learningRate);
+      },
+      async losses(steps) {
+        const [sums] = await device.read(step.sums);
+        const own = sums.subarray(0, steps * numRankers);
+        const loss = own.reduce((sum, value) => sum + value, 0) / own.length;
+        return { loss, bad: !Number.isFinite(loss) };
+      },
+      validate: async () => await validation?.measure(signal),
+      files: (state) => checkpointFiles(network, optimizer, state),
+      onStep: input.onStep,
+      onEpoch: input.onEpoch,
+    });
+  } finally {
+    await device.settle(); // of a stopped run, work is in flight
+    validation?.destroy();
+    for (const part of [step, optimizer, network]) part.destroy();
+  }
+}
+
+function factsOf(
+  { parameters }: RankNetwork,
+  { offsets, targets }: TargetLists,
+  steps: number,
+  done: number,
+): BaselineFacts {
+  return { parameters: parameters.count, sequences: targets.length, targets: offsets.at(-1)!, steps, done };
+}
+
+/** HR@10 and NDCG@10 over all samples; one whose target is no candidate is a miss. */
+class RankValidation {
+  readonly #network: RankNetwork;
+  readonly #lists: TargetLists;
+  readonly #inputs: Pick<RankTrainingInput, "columns"> & Pick<TargetLists, "standardisation">;
+  readonly #buffer: ListBatchBuffer;
+  readonly #most: number;
+
+  constructor(
+    device: Device,
+    network: RankNetwork,
+    lists: TargetLists,
+    inputs: Pick<RankTrainingInput, "columns"> & Pick<TargetLists, "standardisation">,
+  ) {
+    this.#network = network;
+    this.#lists = lists;
+    this.#inputs = inputs;
+    this.#most = Math.max(1, lists.targets.length);
+    this.#buffer = new ListBatchBuffer(device, listCapacity(lists, this.#most), network.shape.num_inputs);
+  }
+
+  /** Undefined where `signal` cut it short. */
+  async measure(signal: AbortSignal): Promise<{ hr10: number; ndcg10: number } | undefined> {
+    const { device } = this.#network;
+    const { columns, standardisation } = this.#inputs;
+    const { samples, offsets, targets } = this.#lists;
+    const ranks: Rank[] = new Array(samples - targets.length).fill(null);
+    for (const members of listBatches(this.#lists, targets.keys(), this.#most)) {
+      if (signal.aborted) return undefined;
+      const starts = this.#buffer.write(this.#lists, members, columns, standardisation);
+      const parts = await device.scope(() =>
+        device.read(...this.#network.scores(new Tape(device, false), this.#buffer.inputs))
+      );
+      const scores = parts[0].map((_, row) => parts.reduce((sum, part) => sum + part[row], 0));
+      members.forEach((list, i) => {
+        ranks.push(placeOf(scores.subarray(starts[i], starts[i + 1]), targets[list] - offsets[list]));
+      });
+    }
+    return { hr10: mean(hitsAtK(ranks, 10)), ndcg10: mean(ndcgAtK(ranks, 10)) };
+  }
+
+  destroy(): void {
+    this.#buffer.destroy();
+  }
+}
+
+/** Place of an element by its value, the largest first, from 0; equal ones in their order. */
+function placeOf(values: Float32Array, at: number): number {
+  let place = 0;
+  for (let other = 0; other < values.length; other++) {
+    if (values[other] > values[at] || values[other] === values[at] && other < at) place++;
+  }
+  return place;
+}
+
+/** `config.json`, `model.safetensors` (averaged weights where EMA is on), and what training needs to go on. */
+async function* checkpointFiles(
+  network: RankNetwork,
+  optimizer: Optimizer,
+  state: TrainerState,
+): AsyncGenerator<SavedFile> {
+  const tensors = new Map();
+  for await (const { name, ...tensor } of network.parameters.readTensors(optimizer.average)) {
+    tensors.set(name, tensor);
+  }
+  const shape = JSON.stringify(network.shape, null, 2) + "\n";
+  yield { name: "config.json", bytes: new TextEncoder().encode(shape) };
+  yield { name: "model.safetensors", bytes: writeSafetensors(tensors) };
+  yield* trainerFiles(optimizer, state);
+}
