@@ -12,7 +12,7 @@ import { describeVariants } from "../kernels/variant_names.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { cacheFolder } from "../base/files/cache_folder.ts";
-import wgsl from "./doctor.wgsl" with { type: "text" };
+import wgsl from "./_doctor/probe.wgsl" with { type: "text" };
 
 const LIMITS = {
   maxBufferSize: "buffer",
@@ -195,7 +195,7 @@ async function keepsFloat16(adapter: string): Promise<boolean> {
 async function onePlusOne(adapter: GPUAdapter): Promise<number> {
   const device = await adapter.requestDevice();
   device.pushErrorScope("validation");
-  const module = device.createShaderModule({ label: "tasks/doctor.wgsl", code: wgsl });
+  const module = device.createShaderModule({ label: "tasks/_doctor/probe.wgsl", code: wgsl });
   const storage = (type: GPUBufferBindingType, binding: number) => (
     { binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } }
   );

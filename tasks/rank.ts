@@ -17,7 +17,7 @@ import { trainRanker } from "../train/rank/training.ts";
 import { DivergenceError } from "../train/run/divergence.ts";
 import { RunDirectory } from "../train/run/directory.ts";
 import { formatBytes } from "../train/run/estimate.ts";
-import { reportTo } from "../train/run/fields.ts";
+import { reportFields } from "../train/run/fields.ts";
 import { type RunManifest, runManifest } from "../train/run/inputs.ts";
 import { openRun } from "../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
@@ -47,7 +47,7 @@ const config = z.strictObject({
   memoryLimit: z.number().min(0).default(0).describe(
     "GiB that counts and lists may take; 0: what the machine has free",
   ),
-  reportTo,
+  ...reportFields,
   ...DeviceFlags,
   ...RankSchema.shape,
 });
@@ -70,7 +70,7 @@ type RankFlags = z.output<typeof config>;
 
 /** Trains a ranker as the flags say. */
 export async function rank(flags: RankFlags, io: TaskIO): Promise<void> {
-  const { data, out, resume, trainOn, runs, foldRuns, reportTo, adapter, variant } = flags;
+  const { data, out, resume, trainOn, runs, foldRuns, reportTo, wandbProject, adapter, variant } = flags;
   // Keys that are not settings of the training are left out.
   const settings = z.object(RankSchema.shape).parse(flags);
   checkFolds(flags);
@@ -129,6 +129,7 @@ export async function rank(flags: RankFlags, io: TaskIO): Promise<void> {
       foldRuns,
       trainOn,
       reportTo,
+      wandbProject,
       adapter,
       variant,
       ...settings,

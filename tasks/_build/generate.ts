@@ -32,7 +32,7 @@ async function formatted(text: string, extension: string): Promise<string> {
 }
 
 if (import.meta.main) {
-  await Deno.mkdir(new URL("../../docs/settings", import.meta.url), { recursive: true });
+  await Deno.mkdir(new URL("../../docs/settings/training", import.meta.url), { recursive: true });
   for (const [path, text] of await generated()) {
     await Deno.writeTextFile(new URL(`../../${path}`, import.meta.url), text);
     console.log(`Wrote ${path}`);

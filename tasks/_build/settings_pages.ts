@@ -8,12 +8,19 @@ const NOTE = "<!-- Generated from the schemas by `deno task generate`: change th
 export async function settingsPages(): Promise<Map<string, string>> {
   const names = Object.keys(registry) as TaskName[];
   const tasks = await Promise.all(names.map(loadTask));
-  const pages = tasks.map((task) => [`${FOLDER}/${task.name}.md`, settingsPage(task)] as const);
+  const pages = tasks.map((task) => [`${FOLDER}/${pageOf(task)}`, settingsPage(task)] as const);
   return new Map([[`${FOLDER}/README.md`, indexPage(tasks)], ...pages]);
 }
 
+/** File of a task's page; trainings, which report their metrics, have a folder of their own. */
+function pageOf({ name, config }: Task): string {
+  return "reportTo" in config.shape ? `training/${name}.md` : `${name}.md`;
+}
+
 function indexPage(tasks: readonly Task[]): string {
-  const rows = tasks.map(({ name, summary }) => `| [${name}](${name}.md) | ${cell(summary)} |\n`);
+  const rows = tasks.map((task) => ({ ...task, page: pageOf(task) })).map(({ name, summary, page }) =>
+    `| [${name}](${page}) | ${cell(summary)} |\n`
+  );
   return `${NOTE}
 # Settings
 

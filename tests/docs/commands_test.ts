@@ -18,9 +18,9 @@ const TOUR = [
   "docs/reinforcement.md",
   "docs/baselines.md",
   "docs/evaluation.md",
-  "docs/coming_from_minionerec.md",
-  "docs/coming_from_mimigenrec.md",
-  "docs/coming_from_etegrec.md",
+  "docs/coming_from/minionerec.md",
+  "docs/coming_from/mimigenrec.md",
+  "docs/coming_from/etegrec.md",
   "README.md",
 ];
 

@@ -4,7 +4,7 @@ import { UserError } from "../../base/user_error.ts";
 import { parseArgs, UsageError } from "../../tasks/_cli/cli.ts";
 import { compare, task } from "../../tasks/compare.ts";
 import { withFiles } from "../data/formats/minionerec/fixture.ts";
-import { writeRun, type Written } from "./compare_folders.ts";
+import { writeRun, type Written } from "./_compare/folders.ts";
 import { collector } from "../scenarios/text_shop.ts";
 
 async function compared(dir: string, flags: Record<string, unknown>) {

@@ -1,6 +1,6 @@
 // Run directories with evaluations, written by hand: their figures can be checked by hand too.
 import { join } from "node:path";
-import { writeSafetensors } from "../../models/safetensors/safetensors.ts";
+import { writeSafetensors } from "../../../models/safetensors/safetensors.ts";
 
 /** What a run and its evaluation say. */
 export interface Written {
