@@ -27,6 +27,7 @@ export const ColumnFlags = {
   ),
   timeFormat: z.string().default("").describe("generic: strptime format of times, such as %d.%m.%Y %H:%M"),
   rating: column("the rating"),
+  context: column("where the user was, such as search or home page: GPR's context token"),
   metaItem: column("the item in --meta, where it is not that of --item"),
   title: column("the item's title, in --meta, else in --reviews"),
   text: column("the item's description"),

@@ -3,7 +3,7 @@ import { sql } from "./read/sql.ts";
 
 /**
  * Adds to users and items what MiniOneRec's GPR variant derives, from the real ratings, prices and brands (its random
- * context tokens are left out: they carry no information).
+ * context tokens are left out: they carry no information; those of a column are `--context`).
  *
  * Users: `user_token` by mean rating r: `[USER_HIGH_RATING]` for r > 4.5, `[USER_MID_RATING]` for r > 3.5, else
  * `[USER_LOW_RATING]`. Items: `item_type` "I" (ad) where price > 50 or a brand is known, else "O" (organic);

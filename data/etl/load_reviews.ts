@@ -15,7 +15,7 @@ export interface LoadedReviews extends LoadedTable {
 
 /**
  * Makes table `reviews` (user, item VARCHAR; time BIGINT seconds; fraction INTEGER nanoseconds beyond them; rating DOUBLE;
- * problem VARCHAR, NULL for a good line), its rowid the place in the input. All files are read as `table` says.
+ * context VARCHAR, a token; problem VARCHAR, NULL for a good line), its rowid the place in the input. All files are read as `table` says.
  */
 export async function loadReviews(
   engine: Engine,
@@ -23,8 +23,10 @@ export async function loadReviews(
   table: ReviewTable,
   encoding: string,
 ): Promise<LoadedReviews> {
-  const { format, user, item, time, rating } = table;
-  const columns = [...new Set([user, item, time?.column, rating])].filter((column) => column !== undefined);
+  const { format, user, item, time, rating, context } = table;
+  const columns = [...new Set([user, item, time?.column, rating, context])].filter((column) =>
+    column !== undefined
+  );
   const raw = await RawTable.open(engine, {
     files,
     format,
@@ -80,6 +82,12 @@ export async function loadWhole(
   await load();
 }
 
+/** GPR's token of a context: `home page` is [CTX_HOME_PAGE], a token in brackets itself. */
+const CONTEXT_TOKEN = sql`CASE
+  WHEN regexp_full_match(context_text, '\\[[A-Z][A-Z0-9_]*\\]') THEN context_text
+  WHEN regexp_full_match(context_text, '[A-Za-z0-9]+([ _-]+[A-Za-z0-9]+)*')
+  THEN '[CTX_' || upper(regexp_replace(context_text, '[ _-]+', '_', 'g')) || ']' END`;
+
 /** The last second that a JavaScript date can be. */
 const LATEST = 8.64e12;
 const TIME_TEXT = "time_text";
@@ -93,19 +101,22 @@ interface KnownTimes {
 
 /** Reviews out of raw lines; where the form of times is still open, their text is in `time_text`. */
 function reviewQuery(
-  { user, item, time, rating }: ReviewTable,
+  { user, item, time, rating, context }: ReviewTable,
   known: KnownTimes | undefined,
   lines: Sql,
 ): Sql {
   const ratingProblem = rating &&
     sql`WHEN rating_text <> '' AND NOT coalesce(isfinite(rating), FALSE) THEN ${`no number in ${rating}`}`;
+  const contextProblem = context &&
+    sql`WHEN context_text <> '' AND context IS NULL THEN ${`no name of a context in ${context}, such as search or home page`}`;
   const isOpen = time !== undefined && known === undefined;
   return sql`
-    SELECT "user", item, ${isOpen ? sql`time_text,` : sql``} time, fraction, rating, CASE
+    SELECT "user", item, ${isOpen ? sql`time_text,` : sql``} time, fraction, rating, context, CASE
       WHEN "user" IS NULL THEN ${`no user in ${user}`}
       WHEN item IS NULL THEN ${`no item in ${item}`}
       ${time && known ? timeProblem(time.column, known) : sql``}
       ${ratingProblem || sql``}
+      ${contextProblem || sql``}
     END AS problem, ${name(LINE)}
     FROM (
       SELECT *, ${known?.form.seconds ?? sql`CAST(NULL AS BIGINT)`} AS time,
@@ -116,7 +127,9 @@ function reviewQuery(
         nullif(nfc_normalize(${name(item)}), '') AS item,
         ${time ? name(time.column) : sql`CAST(NULL AS VARCHAR)`} AS time_text,
         ${rating ? name(rating) : sql`CAST(NULL AS VARCHAR)`} AS rating_text,
-        TRY_CAST(rating_text AS DOUBLE) AS rating
+        TRY_CAST(rating_text AS DOUBLE) AS rating,
+        ${context ? sql`trim(${name(context)})` : sql`CAST(NULL AS VARCHAR)`} AS context_text,
+        ${CONTEXT_TOKEN} AS context
       FROM (${lines}))
     )`;
 }

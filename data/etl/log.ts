@@ -6,7 +6,7 @@ import type { Ties } from "./ties.ts";
 
 /**
  * Makes tables `user_keys`, `item_keys` (key INTEGER, id VARCHAR) and `log` (ord BIGINT, place in the input; user, item
- * INTEGER keys; time; fraction; rating) of the good lines of `reviews` whose item has a title in `titles`, then drops
+ * INTEGER keys; time; fraction; rating; context) of the good lines of `reviews` whose item has a title in `titles`, then drops
  * `reviews`. Returns what steps on the way left, of `good` lines. Keys are numbers for working; what the dataset calls users
  * and items is decided in {@link numberLog}.
  */
@@ -32,7 +32,7 @@ export async function makeLog(engine: Engine, good: number): Promise<Step[]> {
     SELECT (row_number() OVER () - 1)::INTEGER AS key, item AS id
     FROM (SELECT DISTINCT item FROM reviews SEMI JOIN titles ON item = id WHERE problem IS NULL)`);
   await engine.run(sql`CREATE TABLE log AS
-    SELECT reviews.rowid AS ord, user_keys.key AS "user", item_keys.key AS item, time, fraction, rating
+    SELECT reviews.rowid AS ord, user_keys.key AS "user", item_keys.key AS item, time, fraction, rating, context
     FROM reviews JOIN item_keys ON item = item_keys.id JOIN user_keys ON "user" = user_keys.id
     WHERE problem IS NULL`);
   await engine.run(sql`DROP VIEW kept_reviews`);
@@ -59,7 +59,7 @@ async function nothingLeft(engine: Engine, { step, lost }: Step): Promise<UserEr
 /**
  * Numbers what `core` left. Users by first appearance in the input; items by first appearance in the walk over users in
  * that order, each in time order to the nanosecond, ties by their key, then in input order. Makes `interactions` (user, item
- * INTEGER from 0; time; fraction; rating)
+ * INTEGER from 0; time; fraction; rating; context)
  * in walk order, `users` and `items` (number INTEGER, id VARCHAR), and drops `core`.
  * Source: MiniOneRec (arXiv:2510.24431), its Amazon preprocessing.
  */
@@ -71,13 +71,13 @@ export async function numberLog(engine: Engine, { key }: Ties = {}): Promise<voi
     JOIN (SELECT key AS "user", id AS user_id FROM user_keys) AS users USING ("user")
     JOIN (SELECT key AS item, id AS item_id FROM item_keys) AS items USING (item)`;
   await engine.run(sql`CREATE TABLE walk AS
-    SELECT number AS "user", item, time, fraction, rating FROM core ${ids} JOIN user_numbers ON core."user" = key
+    SELECT number AS "user", item, time, fraction, rating, context FROM core ${ids} JOIN user_numbers ON core."user" = key
     ORDER BY number, time, fraction, ${key === undefined ? sql`` : sql`${key},`} ord`);
   await engine.run(sql`DROP TABLE core`);
   await engine.run(sql`CREATE TABLE item_numbers AS
     SELECT item AS key, (row_number() OVER (ORDER BY min(rowid)) - 1)::INTEGER AS number FROM walk GROUP BY item`);
   await engine.run(sql`CREATE TABLE interactions AS
-    SELECT "user", number AS item, time, fraction, rating FROM walk JOIN item_numbers ON item = key ORDER BY walk.rowid`);
+    SELECT "user", number AS item, time, fraction, rating, context FROM walk JOIN item_numbers ON item = key ORDER BY walk.rowid`);
   await engine.run(sql`DROP TABLE walk`);
   await engine.run(sql`CREATE TABLE users AS
     SELECT number, id FROM user_numbers JOIN user_keys USING (key) ORDER BY number`);

@@ -27,6 +27,8 @@ export interface ReviewTable {
   time?: { column: string; unit: TimeUnit; format: string };
   /** Column of the rating, which may be empty; absent where the source has none. */
   rating?: string;
+  /** Column of where the user was, which may be empty; absent where the source has none. */
+  context?: string;
 }
 
 /**
@@ -70,6 +72,7 @@ export interface ColumnMapping {
   timeUnit: TimeUnit;
   timeFormat: string;
   rating: string;
+  context: string;
   metaItem: string;
   title: string;
   text: string;

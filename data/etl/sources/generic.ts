@@ -12,7 +12,7 @@ export const generic: RawSource = {
   titleFilter: "nonempty",
   columnsByUser: true,
   reviews(path, { columns }) {
-    const { user, item, time, timeUnit, timeFormat, rating } = columns;
+    const { user, item, time, timeUnit, timeFormat, rating, context } = columns;
     for (const role of ["user", "item"] as const) {
       if (columns[role] !== "") continue;
       throw new UserError(`Cannot read ${path}: no column for the ${role}. Name it with --${role}`);
@@ -23,6 +23,7 @@ export const generic: RawSource = {
       item,
       time: time === "" ? undefined : { column: time, unit: timeUnit, format: timeFormat },
       rating: rating || undefined,
+      context: context || undefined,
     };
   },
   items(path, { columns }) {

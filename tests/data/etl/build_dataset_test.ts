@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { checkDataset } from "../../../data/check/check.ts";
 import { splits } from "../../../data/dataset.ts";
+import type { EtlConfig } from "../../../data/etl/config.ts";
 import { loadDataset } from "../../../data/formats/load.ts";
 import { withFiles } from "../formats/minionerec/fixture.ts";
 import { realData } from "../downloaded.ts";
@@ -178,6 +179,34 @@ Deno.test("buildDataset() parity switches change titles, descriptions, categorie
       assert.equal(inclusive.manifest.statistics.interactions, 4);
     },
   );
+});
+
+Deno.test("buildDataset() --context gives each sample the token of where its target was bought", async () => {
+  const places = ["search", "", "Home page", "[MY_FEED]", "browse-2"];
+  const log = "u,i,t,where\n" +
+    places.map((place, n) => `ann,${n % 3},2024-01-0${n + 1},${place}\n`).join("");
+  const flags: Partial<EtlConfig> = {
+    ...{ dataset: "generic", reviews: ["log.csv"], user: "u", item: "i", time: "t", context: "where" },
+    ...{ userK: 1, itemK: 1, titleFilter: "off", split: "leave-one-out" },
+  };
+  await withFiles({ "log.csv": log }, async (dir) => {
+    await build(dir, flags);
+    const { samples } = await readTables(dir);
+    assert.deepEqual(splits.flatMap((split) => samples[split].attributes), [
+      null,
+      '{"e_token":"[CTX_HOME_PAGE]"}',
+      '{"e_token":"[MY_FEED]"}',
+      '{"e_token":"[CTX_BROWSE_2]"}',
+    ]);
+    const { samples: { test } } = await loadDataset(`${dir}/out`);
+    assert.deepEqual(test.map(({ contextToken }) => contextToken), ["[CTX_BROWSE_2]"]);
+  });
+  await withFiles({ "log.csv": log.replace("search", "поиск") }, async (dir) => {
+    await assert.rejects(
+      build(dir, flags),
+      /log\.csv line 2: no name of a context in where, such as search or home page/,
+    );
+  });
 });
 
 Deno.test("buildDataset() --gpr gives the user token, item type and value of the spec's figures", async () => {

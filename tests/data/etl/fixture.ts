@@ -36,7 +36,7 @@ export async function insertLog(engine: Engine, reviews: readonly Review[]): Pro
   await engine.replace(
     "log",
     sql`SELECT ord::BIGINT AS ord, "user"::INTEGER AS "user", item::INTEGER AS item, time::BIGINT AS time,
-      0::INTEGER AS fraction, rating::DOUBLE AS rating
+      0::INTEGER AS fraction, rating::DOUBLE AS rating, CAST(NULL AS VARCHAR) AS context
     FROM (VALUES ${
       commas([...rows, sql`(-1, 0, 0, 0, 0)`])
     }) AS reviews(ord, "user", item, time, rating) WHERE ord >= 0`,

@@ -78,7 +78,8 @@ Deno.test("makeSamples() keeps the order of a log that fills several row groups 
     await engine.replace(
       "log",
       sql`SELECT ord, (ord % 4001)::INTEGER AS "user", (hash(ord) % 997)::INTEGER AS item,
-        (hash(-ord) % 1000)::BIGINT AS time, 0::INTEGER AS fraction, 5.0::DOUBLE AS rating FROM range(140000) AS places(ord)`,
+        (hash(-ord) % 1000)::BIGINT AS time, 0::INTEGER AS fraction, 5.0::DOUBLE AS rating,
+        CAST(NULL AS VARCHAR) AS context FROM range(140000) AS places(ord)`,
     );
     const reviews = await engine.rows<{ user: number; item: number; time: number }>(
       sql`SELECT "user", item, time FROM log ORDER BY ord`,
