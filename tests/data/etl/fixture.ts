@@ -9,8 +9,7 @@ import { buildDataset, type DatasetManifest } from "../../../data/etl/build_data
 import { EtlConfig } from "../../../data/etl/config.ts";
 import { Engine } from "../../../data/etl/read/engine.ts";
 import { commas, type Sql, sql } from "../../../data/etl/read/sql.ts";
-import { type Split, splits } from "../../../data/dataset.ts";
-import { readParquet } from "../../../base/files/parquet/read.ts";
+import { ParquetReader } from "../../../base/files/parquet/read.ts";
 
 /** Runs `use` with an engine on a folder that is removed afterwards. */
 export async function withEngine(use: (engine: Engine) => Promise<void>): Promise<void> {
@@ -63,17 +62,17 @@ export async function build(
 
 /** The tables of `out/` in a folder, column by column. */
 export async function readTables(dir: string) {
+  using reader = new ParquetReader(); // one worker for all
   const table = (name: string) => `${dir}/out/${name}.parquet`;
-  const samples = await Promise.all(splits.map((split) => readParquet(table(split), SAMPLE_TABLE)));
-  return {
-    items: await readParquet(table("items"), ITEM_TABLE),
-    users: await readParquet(table("users"), USER_TABLE),
-    interactions: await readParquet(table("interactions"), INTERACTION_TABLE),
-    samples: Object.fromEntries(splits.map((split, s) => [split, samples[s]])) as Record<
-      Split,
-      typeof samples[0]
-    >,
-  };
+  const items = await reader.read(table("items"), ITEM_TABLE);
+  const users = await reader.read(table("users"), USER_TABLE);
+  const interactions = await reader.read(table("interactions"), INTERACTION_TABLE);
+  const [train, valid, test] = [
+    await reader.read(table("train"), SAMPLE_TABLE),
+    await reader.read(table("valid"), SAMPLE_TABLE),
+    await reader.read(table("test"), SAMPLE_TABLE),
+  ];
+  return { items, users, interactions, samples: { train, valid, test } };
 }
 
 /** Samples of a split as [user, history, target]. */
