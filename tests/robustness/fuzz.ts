@@ -1,7 +1,11 @@
-// Damages files of every format, so many of each, and reads them: deno run -A --no-check tests/robustness/fuzz.ts 10000 [FILTER]
+// Damages files of every format, so many of each, and reads them:
+//     deno run -A tests/robustness/fuzz.ts 10000 [FILTER] [--out docs/benchmarks]
 import { basename } from "node:path";
+import { parseArgs } from "node:util";
 import { ParquetReader } from "../../base/files/parquet/read.ts";
 import { UserError } from "../../base/user_error.ts";
+import { commandLine, conditionsNow, writeOut } from "../../bench/pages/files.ts";
+import type { Table } from "../../bench/pages/page.ts";
 import { UsageError } from "../../tasks/_cli/cli.ts";
 import fc from "../property.ts";
 import { mutate, type Mutation, mutations } from "./mutate.ts";
@@ -73,11 +77,38 @@ async function problemOf({ read, folder }: Subject): Promise<string | undefined>
   return await Promise.race([ended, late]).finally(() => clearTimeout(timer));
 }
 
+/** Damaged files and failures of each kind of file, a kind a row, in the order in which they were read. */
+export function fuzzTable(subjects: readonly { name: string; runs: number; failed: number }[]): Table {
+  const kinds = new Map<string, [string, number, number, number]>();
+  for (const { name, runs, failed } of subjects) {
+    const kind = name.endsWith(".parquet") ? "Parquet tables of genrec" : name.split("/")[0];
+    const [, files, damaged, failures] = kinds.get(kind) ?? [kind, 0, 0, 0];
+    kinds.set(kind, [kind, files + 1, damaged + runs, failures + failed]);
+  }
+  const columns = ["files of", "files", "damaged and read", "without a proper end"];
+  return { columns: columns.map((name) => ({ name })), rows: [...kinds.values()] };
+}
+
 if (import.meta.main) {
-  const [count = "1000", filter] = Deno.args;
+  const { values: { out }, positionals: [count = "1000", filter] } = parseArgs({
+    options: {
+      out: { type: "string", default: "" },
+    },
+    allowPositionals: true,
+  });
+  const done: { name: string; runs: number; failed: number }[] = [];
   const failures = await fuzz(() => Number(count), filter, (name, runs, failed) => {
+    done.push({ name, runs, failed: failed.length });
     console.log(`${name}: ${runs} damaged files, ${failed.length} failures`);
     for (const { what, problem } of failed.slice(0, 3)) console.log(JSON.stringify(what), problem);
+  });
+  await writeOut(out, "data", {
+    damaged: {
+      command: [commandLine("tests/robustness/fuzz.ts")],
+      ...await conditionsNow(),
+      tables: [fuzzTable(done)],
+      raw: done,
+    },
   });
   Deno.exit(failures.length === 0 ? 0 : 1);
 }
