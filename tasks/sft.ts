@@ -26,7 +26,7 @@ import { type SftInputs, sftInputs } from "./_train/sft_inputs.ts";
 import { SftFlags, sftSettings } from "./_train/sft_settings.ts";
 import { observersOf } from "./_train/observers.ts";
 import { type RunRecord, startRun } from "../train/runs/start_run.ts";
-import { runWeights } from "./_train/run_weights.ts";
+import { checkHeldOut, runWeights } from "./_train/run_weights.ts";
 import { StepProgress } from "./_train/step_progress.ts";
 import { endedAs, evaluateLine, goOnLine, trainOnAdvice } from "./_cli/training_lines.ts";
 import { duration, type Progress } from "./_cli/progress.ts";
@@ -72,6 +72,7 @@ export async function sft(given: Flags, io: TaskIO): Promise<void> {
   const words = given.resume || given.prompts !== "" ? undefined : from?.words;
   const flags = { ...given, model: from?.folder ?? given.model, ...words };
   const { data, holdoutRows, out, resume, dryRun, memoryLimit } = flags;
+  if (from) await checkHeldOut(from, holdoutRows);
   if (from && !resume) io.log(`Starts from the weights of ${from.folder}`);
   if (words) io.log(`Takes its words from ${words.prompts}; --prompts names others, such as genrec`);
   // Keys that are not settings of the training are left out.

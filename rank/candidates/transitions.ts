@@ -1,3 +1,5 @@
+import type { PurchaseCounts } from "../counts/purchases.ts";
+import type { SparseCounts } from "../counts/sparse.ts";
 import type { CandidateGenerator } from "./candidates.ts";
 
 /** What an entry at a distance of 1, 2 and 3 purchases counts. */
@@ -12,11 +14,15 @@ const TOGETHER = 0.01;
 export const transitionCandidates: CandidateGenerator = {
   name: "transitions",
   summary: "what was bought after the items of the history, the first --count-candidates of them",
-  propose({ history }, { lags, together }, { countCandidates }) {
-    const scores = new Map<number, number>();
-    const add = ({ offsets, columns, values }: typeof together, item: number, weight: number) => {
+  propose({ history }, counts, { countCandidates }) {
+    const { lags, together } = counts;
+    const sums = scratchOf(counts);
+    const touched: number[] = [];
+    const add = ({ offsets, columns, values }: SparseCounts, item: number, weight: number) => {
       for (let at = offsets[item]; at < offsets[item + 1]; at++) {
-        scores.set(columns[at], (scores.get(columns[at]) ?? 0) + weight * values[at]);
+        const column = columns[at];
+        if (sums[column] === 0) touched.push(column);
+        sums[column] += weight * values[at];
       }
     };
     for (const [lag, weight] of WEIGHTS.entries()) {
@@ -24,8 +30,31 @@ export const transitionCandidates: CandidateGenerator = {
       if (item !== undefined) add(lags[lag], item, weight / (lags[lag].rowSums[item] + 1));
     }
     for (const item of history) add(together, item, TOGETHER);
-    return [...scores].sort(([a, x], [b, y]) => y - x || a - b).slice(0, countCandidates).map(([item]) =>
-      item
-    );
+    const best = highest(touched, sums, countCandidates);
+    for (const item of touched) sums[item] = 0;
+    return best;
   },
 };
+
+/** Sums (N) by the counts that they are of, all 0 between two requests. */
+const scratches = new WeakMap<PurchaseCounts, Float64Array>();
+
+function scratchOf(counts: PurchaseCounts): Float64Array {
+  let scratch = scratches.get(counts);
+  if (!scratch) scratches.set(counts, scratch = new Float64Array(counts.bought.length));
+  return scratch;
+}
+
+/** The `most` items of the highest sums, in their order: rows of bestsellers are long, so not all of them are sorted. */
+function highest(items: readonly number[], sums: Float64Array, most: number): number[] {
+  const isBefore = (a: number, b: number) => sums[a] > sums[b] || sums[a] === sums[b] && a < b;
+  const best: number[] = [];
+  for (const item of items) {
+    if (best.length === most && (most === 0 || !isBefore(item, best[most - 1]))) continue;
+    if (best.length === most) best.pop();
+    let at = best.length;
+    while (at > 0 && isBefore(item, best[at - 1])) at--;
+    best.splice(at, 0, item);
+  }
+  return best;
+}

@@ -6,7 +6,7 @@ import { numbered } from "../../base/json.ts";
 import { UserError } from "../../base/user_error.ts";
 import { RawIndex } from "../../data/formats/schema.ts";
 import { checkpointOf } from "../../train/runs/checkpoints.ts";
-import { isModel, readRunFolder } from "../../train/runs/run_folder.ts";
+import { holdoutRowsOf, isModel, readRunFolder } from "../../train/runs/run_folder.ts";
 import { runSettings } from "../../train/runs/sid_model.ts";
 
 /** Weights that a run of `genrec sft` left, to start another run from. */
@@ -37,6 +37,17 @@ export async function runWeights(model: string): Promise<RunWeights | undefined>
     sidsAlone: !await isFile(join(folder, "tokenizer.json")),
     ...(await isFile(prompts) && { words: { prompts, category: (await runSettings(run)).category } }),
   };
+}
+
+/** Throws `UserError` where a run knows train targets that the one that goes on from it is to leave out. */
+export async function checkHeldOut({ run }: RunWeights, holdoutRows: number): Promise<void> {
+  const rows = holdoutRowsOf(await readRunFolder(run));
+  if (rows >= holdoutRows) return;
+  throw new UserError(
+    `Cannot leave out the last ${holdoutRows} train targets with the weights of ${run}: it was trained on ${
+      rows === 0 ? "all" : `all but the last ${rows}`
+    }. Start from weights that have not seen them, or use --holdout-rows ${rows}`,
+  );
 }
 
 /** Throws `UserError` unless a run of SIDs alone was trained on these: its tokens mean other items otherwise. */

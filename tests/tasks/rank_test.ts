@@ -8,9 +8,10 @@ import { task as baseline } from "../../tasks/baseline.ts";
 import { task as evaluate } from "../../tasks/evaluate.ts";
 import { task as rank } from "../../tasks/rank.ts";
 import { task as recommend } from "../../tasks/recommend.ts";
+import { task as sft } from "../../tasks/sft.ts";
 import { minionerecFiles, withFiles } from "../data/formats/minionerec/fixture.ts";
 import { collector } from "../scenarios/text_shop.ts";
-import { filesIn } from "./genrec.ts";
+import { filesIn, TINY_SFT } from "./genrec.ts";
 
 const PATHS = ["--run", "--runs", "--fold-runs", "--data", "--out", "--config"];
 
@@ -112,6 +113,19 @@ Deno.test("items without titles are ranked without them, which is said", async (
     await command(dir, baseline, "--model transitions --data data --out plain");
     const said = await command(dir, rank, `--data data --runs plain --train-on valid --out rank ${TINY}`);
     assert.ok(said.includes("Without the features texts: items have no titles"), said.join("\n"));
+  });
+});
+
+Deno.test("a training that leaves out rows does not go on from weights that know them", async () => {
+  await withRuns(async (dir) => {
+    const tiny = TINY_SFT.slice(TINY_SFT.indexOf("--max-steps")).join(" ");
+    await command(dir, sft, `--data data --out c ${tiny}`);
+    const { length } = filesIn(dir)!;
+    await assert.rejects(
+      command(dir, sft, `--data data --model ${join(dir, "c")} --holdout-rows 1 --max-steps 1 --out c-fold`),
+      /Cannot leave out the last 1 train targets with the weights of .*c: it was trained on all\. Start from weights/,
+    );
+    assert.equal(filesIn(dir)!.length, length);
   });
 });
 

@@ -1,7 +1,7 @@
 import { UserError } from "../../base/user_error.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import type { Recommender } from "../../eval/recommender.ts";
-import { readRunFolder } from "../runs/run_folder.ts";
+import { holdoutRowsOf, readRunFolder } from "../runs/run_folder.ts";
 
 /** A run to rank, with what its folder says of its training. */
 export interface RankedRun {
@@ -41,7 +41,7 @@ export function checkTrainedOn(
 /** Throws {@link UserError} unless runs were trained on the whole train split. */
 export async function checkWhole(runs: readonly RankedRun[]): Promise<void> {
   for (const { run } of runs) {
-    const rows = await holdoutRowsOf(run);
+    const rows = holdoutRowsOf(await readRunFolder(run));
     if (rows === 0) continue;
     throw new UserError(
       `Cannot rank with ${run}: it was trained on all but the last ${rows} train targets, which valid and test histories go ` +
@@ -60,9 +60,9 @@ export async function heldOutRows(folds: readonly RankedRun[], runs: readonly Ra
       `Cannot learn to rank ${runs.length} --runs from ${folds.length} --fold-runs: expected one each, in the same order`,
     );
   }
-  const first = await holdoutRowsOf(folds[0].run);
+  const first = holdoutRowsOf(await readRunFolder(folds[0].run));
   for (const [i, { run, recommender }] of folds.entries()) {
-    const rows = await holdoutRowsOf(run);
+    const rows = holdoutRowsOf(await readRunFolder(run));
     if (rows === 0) {
       throw new UserError(
         `Cannot learn to rank from ${run}: it was trained on the whole train split, so its lists know the targets that the ` +
@@ -88,9 +88,4 @@ export async function heldOutRows(folds: readonly RankedRun[], runs: readonly Ra
     }
   }
   return first;
-}
-
-async function holdoutRowsOf(run: string): Promise<number> {
-  const folder = await readRunFolder(run);
-  return Number((folder.home ?? folder).config.holdoutRows ?? 0);
 }

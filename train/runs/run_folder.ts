@@ -38,6 +38,11 @@ export async function readRunFolder(given: string): Promise<RunFolder> {
   };
 }
 
+/** Train targets that the training of a run left out, the last ones: see `holdOut()`. */
+export function holdoutRowsOf({ config, home }: RunFolder): number {
+  return Number((home ?? { config }).config.holdoutRows ?? 0);
+}
+
 /** Whether its config.json is a model's. */
 export function isModel({ config }: RunFolder): boolean {
   return config.model_type !== undefined;

@@ -314,6 +314,63 @@ export const inOrder: ItemScoringMethod<Record<string, never>> = {
     },
   },
   {
+    kind: "candidates",
+    registry: "rank/candidates/registry.ts",
+    line: 'export { topShelf } from "./top_shelf.ts";',
+    files: {
+      "rank/candidates/top_shelf.ts": `
+import type { CandidateGenerator } from "./candidates.ts";
+export const topShelf: CandidateGenerator = {
+  name: "top-shelf",
+  summary: "the last three items of the catalogue",
+  propose: (_request, { bought }) => [bought.length - 3, bought.length - 2, bought.length - 1],
+};
+`,
+    },
+  },
+  {
+    kind: "features",
+    registry: "rank/features/registry.ts",
+    line: 'export { shelfFeatures } from "./shelf.ts";',
+    files: {
+      "rank/features/shelf.ts": `
+import type { FeatureGroup } from "./features.ts";
+export const shelfFeatures: FeatureGroup = {
+  name: "shelf",
+  summary: "on which shelf of two items it stands",
+  open: () => ({
+    columns: [{ name: "number" }],
+    write: (_request, items, put) => items.forEach((item, i) => put(i, 0, Math.floor(item / 2))),
+  }),
+};
+`,
+    },
+  },
+  {
+    kind: "ranking loss",
+    registry: "rank/losses/registry.ts",
+    line: 'export { halfLoss } from "./half.ts";',
+    files: {
+      "rank/losses/half.ts": `
+import { scale } from "../../kernels/elementwise/add.ts";
+import type { RankingLoss } from "./losses.ts";
+import { softmaxLoss } from "./softmax.ts";
+export const halfLoss: RankingLoss = {
+  name: "half",
+  summary: "softmax of half the scores",
+  record(tape, scores, lists, listLoss) {
+    const half = scale(tape.device, scores, 0.5);
+    tape.record(() => {
+      const gradient = tape.gradient(half);
+      if (gradient) tape.accumulate(scores, scale(tape.device, gradient, 0.5));
+    });
+    softmaxLoss.record(tape, half, lists, listLoss);
+  },
+};
+`,
+    },
+  },
+  {
     kind: "run kind",
     registry: "train/runs/registry.ts",
     line: 'export { wishList } from "./wish_list.ts";',

@@ -48,6 +48,7 @@ const OFFERS = {
   sid: ["pairwise", "--width", "by-row"],
   sft: ["mistral", "ledger"],
   baseline: ["in-order"],
+  rank: ["top-shelf", "shelf", "half"],
   evaluate: ["plain-lists"],
   rl: ["even-item", "--even-bonus", "reinforce", "ledger"],
 };
@@ -127,6 +128,16 @@ const hits = async (words: string) => {
 await genrec("baseline --data shop --model in-order --out ordered");
 assert.deepEqual(await hits("--run ordered --out measured"), { 1: 1 / 3, 2: 2 / 3 });
 works("baseline");
+
+await genrec(
+  "rank --data shop --runs ordered --train-on valid --candidates top-shelf --features shelf --loss half --out ranked " +
+    "--num-train-epochs 1 --list-length 2",
+);
+const { columns, mean: moments } = readJson("ranked/features.json");
+// Items 3, 4 and 5 stand on the shelves 1, 2 and 2.
+assert.deepEqual([columns, Math.round(3 * moments[0])], [[{ name: "shelf.number" }], 5]);
+assert.equal(readJson("ranked/config.json").loss, "half");
+for (const kind of ["candidates", "features", "ranking loss"]) works(kind);
 Deno.mkdirSync("wished");
 Deno.writeTextFileSync("wished/wishes.json", "[4, 5]");
 assert.deepEqual(await hits("--run wished --out measured"), { 1: 0, 2: 1 / 3 });
