@@ -5,7 +5,15 @@ import { partsOf } from "../parameters/parts.ts";
 import { type StoredTensor, widen } from "../safetensors/safetensors.ts";
 import { BYTES } from "../safetensors/header.ts";
 import { nameTensors, unusedNote } from "./tensor_names.ts";
-import { checkModelFolder, type ModelFiles, readPlaces, type TensorPlace } from "./weight_files.ts";
+import { mergedData } from "../parameters/merge_lora.ts";
+import { type AdapterBeside, readAdapterBeside } from "./adapter_beside.ts";
+import {
+  ADAPTER_CONFIG,
+  checkModelFolder,
+  type ModelFiles,
+  readPlaces,
+  type TensorPlace,
+} from "./weight_files.ts";
 
 /** A file of a model directory. */
 export interface ModelFile {
@@ -37,6 +45,7 @@ export class Pretrained {
   readonly notes: readonly string[];
   #files: ModelFiles;
   #tensors: ReadonlyMap<string, TensorPlace>;
+  #adapter: AdapterBeside | undefined;
 
   private constructor(
     folder: string,
@@ -44,17 +53,19 @@ export class Pretrained {
     notes: readonly string[],
     files: ModelFiles,
     tensors: ReadonlyMap<string, TensorPlace>,
+    adapter?: AdapterBeside,
   ) {
     this.folder = folder;
     this.config = config;
     this.notes = notes;
     this.#files = files;
     this.#tensors = tensors;
+    this.#adapter = adapter;
   }
 
   /**
    * Reads the config and the headers of all shards, and compares the two.
-   * @throws {UserError} if the directory lacks them or holds an adapter, the architecture cannot be used, a file is
+   * @throws {UserError} if the directory lacks them or holds an adapter that cannot be added, the architecture cannot be used, a file is
    * damaged, or a tensor of the backbone is missing or has another shape than the config asks for.
    */
   static async open(folder: string, files: ModelFiles): Promise<Pretrained> {
@@ -63,6 +74,17 @@ export class Pretrained {
     const config = readDecoderConfig(new TextDecoder().decode(await files.readFile(path)), path);
     const { tensors, prefix } = nameTensors(await readPlaces(folder, files), folder);
     const notes: string[] = [];
+    const adapter = await readAdapterBeside(folder, files, tensors, config.tie_word_embeddings);
+    if (adapter) {
+      for (const [name, place] of adapter.replaced) tensors.set(name, place);
+      notes.push(
+        `the PEFT adapter beside the weights of ${folder} is added to ${adapter.factors.size} of them` +
+          `${
+            adapter.replaced.size > 0 ? ` and replaces ${[...adapter.replaced.keys()].join(", ")}` : ""
+          }, as transformers ` +
+          "does",
+      );
+    }
     if (prefix !== "") {
       notes.push(
         `the tensors of ${folder} are those of a wrapped model, read without ${prefix} before their names`,
@@ -83,12 +105,19 @@ export class Pretrained {
     const needed = new Set([EMBEDDING, HEAD, ...blockSpecs(meant).flatMap(partsOf).map(({ name }) => name)]);
     const unused = unusedNote([...tensors.keys()].filter((name) => !needed.has(name)));
     if (unused !== undefined) notes.push(`of ${folder}, ${unused}`);
-    return new Pretrained(folder, meant, notes, files, tensors);
+    return new Pretrained(folder, meant, notes, files, tensors, adapter);
   }
 
   /** Reads a tensor, widened to single precision. Throws `UserError` if there is none or its file is cut off. */
   async read(name: string): Promise<StoredTensor> {
-    const { path, dtype, shape, begin, end } = this.#place(name);
+    const tensor = await this.#readAt(this.#place(name));
+    const factors = this.#adapter?.factors.get(name);
+    if (!factors) return tensor;
+    const [a, b] = [await this.#readAt(factors.a), await this.#readAt(factors.b)];
+    return { ...tensor, data: mergedData({ name, ...tensor }, a, b, this.#adapter!) };
+  }
+
+  async #readAt({ path, dtype, shape, begin, end }: TensorPlace): Promise<StoredTensor> {
     const { buffer } = await this.#files.readRange(path, begin, end);
     return { dtype, shape: [...shape], data: widen(buffer, dtype) };
   }
@@ -107,7 +136,10 @@ export class Pretrained {
 
   /** Paths of the files that its weights and config are read from. */
   get paths(): string[] {
-    return [`${this.folder}/config.json`, ...new Set([...this.#tensors.values()].map(({ path }) => path))];
+    const factors = [...this.#adapter?.factors.values() ?? []].flatMap(({ a, b }) => [a, b]);
+    const files = new Set([...this.#tensors.values(), ...factors].map(({ path }) => path));
+    const configs = ["config.json", ...this.#adapter ? [ADAPTER_CONFIG] : []];
+    return [...configs.map((name) => `${this.folder}/${name}`), ...files];
   }
 
   /** Files that go with the model: those of the tokenizer, the licence, and what transformers generates with. */

@@ -33,7 +33,10 @@ export async function checkModelFolder(folder: string, files: ModelFiles): Promi
   const fail = (problem: string): never => {
     throw new UserError(`Cannot load a model from ${folder}: ${problem}`);
   };
-  if (names.includes(ADAPTER_CONFIG)) fail(await adapterProblem(folder, names, files));
+  // Beside the weights it is applied.
+  if (names.includes(ADAPTER_CONFIG) && !names.includes("config.json")) {
+    fail(await adapterProblem(folder, files));
+  }
   const expected =
     `Expected a Hugging Face directory with config.json and ${SINGLE}, or shards and ${SHARDED}`;
   if (!names.includes("config.json")) fail(`it has no config.json. ${expected}`);
@@ -95,20 +98,14 @@ export async function readPlaces(folder: string, files: ModelFiles): Promise<Map
   return tensors;
 }
 
-/**
- * What a folder with an adapter of PEFT is: an adapter alone, or one beside the weights, which transformers would apply.
- */
-async function adapterProblem(folder: string, names: readonly string[], files: ModelFiles): Promise<string> {
+/** What a folder with an adapter of PEFT alone is. */
+async function adapterProblem(folder: string, files: ModelFiles): Promise<string> {
   const path = `${folder}/${ADAPTER_CONFIG}`;
   const text = new TextDecoder().decode(await files.readFile(path));
   const base = parseJson(text, path, AdapterConfig).base_model_name_or_path ||
     "a base model that it does not name";
-  const what = names.includes("config.json")
-    ? `${ADAPTER_CONFIG} says that a PEFT adapter of ${base} stands beside the weights, which the weights alone lack. Move ` +
-      "the adapter away to use them without it, or merge it"
-    : `it is a PEFT adapter of ${base}, not a model. Merge it`;
-  return `${what} first with PEFT: AutoPeftModelForCausalLM.from_pretrained(DIR).merge_and_unload()` +
-    ".save_pretrained(NEW), and save the tokenizer there too";
+  return `it is a PEFT adapter of ${base}, not a model. Put it beside the weights of that model, or merge it with PEFT ` +
+    "first: AutoPeftModelForCausalLM.from_pretrained(DIR).merge_and_unload().save_pretrained(NEW), and save the tokenizer there too";
 }
 
 async function placesOf(path: string, files: ModelFiles): Promise<TensorPlace[]> {

@@ -31,13 +31,16 @@ export async function* mergeLora(
   if (left) throw new UserError(`Cannot merge adapter ${left}: the model has no such weight`);
 }
 
-/** W (out, in) + scale * B (out, r) A (r, in), summed in double precision. */
-function mergedData(
+/**
+ * W (out, in) + scale * B (out, r) A (r, in), summed in double precision.
+ * @throws {UserError} for factors of other shapes.
+ */
+export function mergedData(
   { name, shape, data }: NamedTensor,
   a: HostTensor,
   b: HostTensor,
-  { scale }: Lora,
-): Float32Array {
+  { scale }: Pick<Lora, "scale">,
+): Float32Array<ArrayBuffer> {
   const [rows, cols] = shape;
   const [r] = a.shape;
   if (a.shape.join() !== [r, cols].join() || b.shape.join() !== [rows, r].join()) {
@@ -48,7 +51,7 @@ function mergedData(
         "Expected the adapters of this model",
     );
   }
-  const merged = data.slice();
+  const merged = Float32Array.from(data);
   const sum = new Float64Array(cols);
   for (let row = 0; row < rows; row++) {
     sum.fill(0);

@@ -8,6 +8,7 @@ import { readSafetensors } from "../../models/safetensors/safetensors.ts";
 import { collisionPolicy } from "../../sid/collisions/by_name.ts";
 import { sidMethod } from "../../sid/methods/by_name.ts";
 import type { SidReportFile } from "../../sid/report/html.ts";
+import { catalogueOf } from "../../train/runs/catalogue/catalogue.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import { openDevice } from "../_cli/open_device.ts";
 import { CHECKPOINTS, type SidFlags } from "./flags.ts";
@@ -66,7 +67,7 @@ export async function exportCheckpoint(
     zeroRows: {},
     notes: { exported: `${checkpoint} of ${from}` },
   });
-  await writeSids(out, exported, report, checkpoints);
+  await writeSids(out, exported, report, checkpoints, items && catalogueOf({ items }));
   if (io.json) console.log(JSON.stringify(report, null, 2));
   else {
     printReport(report, io);

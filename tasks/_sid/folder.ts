@@ -31,6 +31,7 @@ import type { SidModel } from "../../sid/method.ts";
 import type { Placement } from "../../sid/methods/place_new.ts";
 import { isFile, writeAtomic } from "../../base/files/write_atomic.ts";
 import { makeFolder } from "../../base/files/line_file.ts";
+import { CATALOGUE_FILE, type TrainedCatalogue } from "../../train/runs/catalogue/catalogue.ts";
 import { DIALECTS } from "../embed.ts";
 import { SID_METHODS } from "../../sid/methods/by_name.ts";
 
@@ -167,13 +168,14 @@ export async function readSids(folder: string): Promise<StoredSids> {
 
 /**
  * Writes a catalogue and its report, each file whole or not at all; the index, which training reads, comes last.
- * `checkpoints` are other weights by name, a file each.
+ * `checkpoints` are other weights by name, a file each; `catalogue` tells the items apart that the SIDs were made for.
  */
 export async function writeSids(
   folder: string,
   stored: StoredSids,
   report: SidReportFile,
   checkpoints: Record<string, TensorMap> = {},
+  catalogue?: TrainedCatalogue,
 ): Promise<void> {
   const { recipe, tokens, coded, embeddings: { rows, dim, data }, model, added } = stored;
   const files: [name: string, content: string | Uint8Array][] = [
@@ -184,6 +186,7 @@ export async function writeSids(
       `${name}.safetensors`,
       writeSafetensors(tensors, { metadata: { method: recipe.method } }),
     ]),
+    ...catalogue ? [[CATALOGUE_FILE, JSON.stringify(catalogue, null, 2) + "\n"] as [string, string]] : [],
     [FILES.report, JSON.stringify(report, null, 2) + "\n"],
     [FILES.page, htmlReport(report)],
     [FILES.newTokens, formatNewTokens(newTokens(tokens, recipe.tokenOrder))],

@@ -3,6 +3,7 @@ import manifest from "../../deno.json" with { type: "json" };
 import { collisionPolicy } from "../../sid/collisions/by_name.ts";
 import type { Corpus } from "../../data/corpus.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
+import { catalogueOf } from "../../train/runs/catalogue/catalogue.ts";
 import { runManifest } from "../../train/run/inputs.ts";
 import type { SidReportFile } from "../../sid/report/html.ts";
 import type { TaskIO } from "../_cli/cli.ts";
@@ -71,7 +72,7 @@ export async function makeSids(flags: SidFlags, io: TaskIO): Promise<SidReportFi
     added: [],
   };
   const report = makeReport(stored, corpus && namesOf(corpus), { zeroRows, notes: fit.notes ?? {} });
-  await writeSids(out, stored, report, fit.checkpoints);
+  await writeSids(out, stored, report, fit.checkpoints, corpus && catalogueOf(corpus));
   await training?.end();
   if (io.json) console.log(JSON.stringify(report, null, 2));
   else {

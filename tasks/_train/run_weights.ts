@@ -1,10 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import { join } from "node:path";
-import { readJson } from "../../base/files/json_file.ts";
 import { isFile } from "../../base/files/write_atomic.ts";
-import { numbered } from "../../base/json.ts";
 import { UserError } from "../../base/user_error.ts";
-import { RawIndex } from "../../data/formats/schema.ts";
+import type { Dataset } from "../../data/dataset.ts";
+import { loadInputs } from "../../train/run/inputs.ts";
 import { checkpointOf } from "../../train/runs/checkpoints.ts";
 import { holdoutRowsOf, isModel, readRunFolder } from "../../train/runs/run_folder.ts";
 import { runSettings } from "../../train/runs/sid_model.ts";
@@ -50,13 +49,17 @@ export async function checkHeldOut({ run }: RunWeights, holdoutRows: number): Pr
   );
 }
 
-/** Throws `UserError` unless a run of SIDs alone was trained on these: its tokens mean other items otherwise. */
+/**
+ * Throws `UserError` unless a run of SIDs alone was trained on these of a dataset: its tokens mean other items otherwise.
+ */
 export async function checkSameSids(
   { run }: RunWeights,
+  dataset: Dataset,
   sids: readonly (readonly string[])[],
 ): Promise<void> {
   const path = join(run, "index.json");
-  if (isDeepStrictEqual(numbered(await readJson(path, RawIndex), path), sids)) return;
+  const trained = await loadInputs(dataset.name, path, dataset);
+  if (isDeepStrictEqual(trained.sids, sids)) return;
   throw new UserError(
     `Cannot go on from ${run} with these SIDs: they differ from its index.json, so its tokens would mean other items. ` +
       `Use --sids ${path} and the data that it was trained on`,

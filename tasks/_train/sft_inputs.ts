@@ -70,7 +70,7 @@ async function sidsAloneInputs(
   const files = { "vocabulary.json": JSON.stringify(vocabulary.toJSON()) + "\n" };
   const inputs = sidInputs(dataset, sids, vocabulary, settings);
   if (!from?.sidsAlone) return { ...inputs, files };
-  await checkSameSids(from, sids);
+  await checkSameSids(from, dataset, sids);
   const pretrained = await Pretrained.open(from.folder, diskFiles);
   // Positions are turned, not learned, so that there may be more of them.
   const positions = Math.max(

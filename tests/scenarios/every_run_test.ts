@@ -14,6 +14,9 @@ import { task as recommend } from "../../tasks/recommend.ts";
 import { task as rank } from "../../tasks/rank.ts";
 import { task as rl } from "../../tasks/rl.ts";
 import { Device } from "../../kernels/gpu/device.ts";
+import type { Dataset, Sample } from "../../data/dataset.ts";
+import { loadDataset } from "../../data/formats/load.ts";
+import { catalogueOf } from "../../train/runs/catalogue/catalogue.ts";
 import { openRun } from "../../train/runs/open_run.ts";
 import { TINY_FLAGS } from "../tasks/etegrec_toys.ts";
 import { genrec } from "../tasks/genrec.ts";
@@ -286,6 +289,76 @@ for (const { name, writesSids } of RUNS.filter(({ flags }) => flags === undefine
       }
     }
     assert.ok(!existsSync(join(dir, "refused")));
+  });
+}
+
+/** The shop's dataset with ids, and the same with its items in another order: item `order[i]` of the one is item i there. */
+async function withIds(dir: string, order: readonly number[]): Promise<{ plain: Dataset; moved: Dataset }> {
+  const loaded = await loadDataset(join(dir, "data"));
+  const plain = { ...loaded, items: loaded.items.map((item, i) => ({ ...item, id: `id-${i}` })) };
+  const numbers = (items: readonly number[]) => items.map((item) => order.indexOf(item));
+  const rows = (samples: Sample[]) =>
+    samples.map((sample) => ({
+      ...sample,
+      history: numbers(sample.history),
+      target: order.indexOf(sample.target),
+    }));
+  const { train, valid, test } = plain.samples;
+  const moved = {
+    ...plain,
+    items: order.map((item) => plain.items[item]),
+    samples: { train: rows(train), valid: rows(valid), test: rows(test) },
+    histories: plain.histories.map((history) => ({ ...history, items: numbers(history.items) })),
+    ...plain.sids && { sids: order.map((item) => plain.sids![item]) },
+  };
+  return { plain, moved };
+}
+
+for (const name of ["run", "etegrec/joint", "tiger", "sasrec", "transitions", "run/checkpoints/step-1"]) {
+  Deno.test(`${name}: a dataset in another order is taken by its ids`, async () => {
+    const dir = await shop();
+    const { plain, moved } = await withIds(dir, [2, 0, 3, 1]);
+    // The run of a dataset with ids.
+    const copy = join(dir, "ids", name.split("/")[0]);
+    const root = join(copy, ...name === "etegrec/joint" ? ["joint"] : []);
+    cpSync(join(dir, name.split("/")[0]), copy, { recursive: true });
+    const known = JSON.parse(await read(root, "catalogue.json"));
+    await Deno.writeTextFile(
+      join(root, "catalogue.json"),
+      JSON.stringify({ ...known, ids: catalogueOf(plain).ids }),
+    );
+    const lists = async (dataset: Dataset, history: number[]) => {
+      const ids = dataset.items.map(({ id }) => id!);
+      const recommender = await openRun(join(dir, "ids", name), {
+        dataset,
+        device: () => device ??= Device.open(),
+      });
+      const [list] = await recommender.recommend(
+        [{
+          history: history.map((item) => ids.indexOf(`id-${item}`)),
+          excluded: new Set([ids.indexOf("id-1")]),
+        }],
+        { k: 3 },
+      );
+      const scores = recommender.scoreItems
+        ? Object.fromEntries(
+          [...(await Array.fromAsync(recommender.scoreItems([[ids.indexOf("id-3")]])))[0]].map((
+            score,
+            item,
+          ) => [ids[item], score]),
+        )
+        : undefined;
+      const vectors = await recommender.embeddings();
+      const first = vectors?.data.slice(
+        ids.indexOf("id-2") * vectors.dim,
+        (ids.indexOf("id-2") + 1) * vectors.dim,
+      );
+      recommender.destroy();
+      return { items: list.flatMap(({ items }) => items.map((item) => ids[item])), scores, first };
+    };
+    for (const history of [[1, 3], [0]]) {
+      assert.deepEqual(await lists(moved, history), await lists(plain, history));
+    }
   });
 }
 

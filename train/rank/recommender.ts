@@ -52,7 +52,13 @@ export const rankRun: RunKind = {
     const home = folder.home ?? folder;
     const settings = Settings.parse(home.config);
     const data = options.data || options.dataset?.name || settings.data;
-    const dataset = await runDataset(folder, data, options.dataset);
+    const { dataset, order } = await runDataset(folder, data, options.dataset);
+    if (order) {
+      throw new UserError(
+        `Cannot use ${folder.given} with ${data}: its items are in another order, and a ranker keeps counts by their ` +
+          `numbers. Use the dataset that it was trained on, --data ${settings.data}`,
+      );
+    }
     const which = options.checkpoint ?? "best";
     const weights = isModel(folder)
       ? onlyCheckpoint(folder.path, which)

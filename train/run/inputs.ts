@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import manifest from "../../deno.json" with { type: "json" };
 import { sha256 } from "../../base/files/sha256.ts";
 import { isFile } from "../../base/files/write_atomic.ts";
@@ -6,12 +6,16 @@ import { UserError } from "../../base/user_error.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { loadIndex } from "../../data/formats/index_file.ts";
 import { loadDataset } from "../../data/formats/load.ts";
+import { CATALOGUE_FILE, CatalogueSchema, sidOrder } from "../runs/catalogue/catalogue.ts";
+import { asOrdered } from "../runs/catalogue/item_order.ts";
+import { readJson } from "../../base/files/json_file.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 
 /**
  * A dataset with the SIDs to use: those of `sids`, else the published ones. `sids` is an index file, the folder of an
- * index.json, or the name of a file in the dataset's directory; `sidsFile` is what it turned out to be. A dataset that
- * was `loaded` before is not read again.
+ * index.json, or the name of a file in the dataset's directory; `sidsFile` is what it turned out to be. By the
+ * catalogue beside it, if any, its SIDs are brought into the order of the dataset. A dataset that was `loaded` before is
+ * not read again.
  */
 export async function loadInputs(
   data: string,
@@ -26,7 +30,13 @@ export async function loadInputs(
     );
   }
   const path = await indexPath(sids, data);
-  return { dataset, sids: await loadIndex(path, dataset.items.length), sidsFile: path };
+  const index = await loadIndex(path, dataset.items.length);
+  // Where the items are known that the index was made for, another order of them is no matter.
+  const catalogue = join(dirname(path), CATALOGUE_FILE);
+  const order = await isFile(catalogue)
+    ? sidOrder(await readJson(catalogue, CatalogueSchema), dataset, { run: path, data, trainedOn: "" })
+    : undefined;
+  return { dataset, sids: asOrdered(index, order), sidsFile: path };
 }
 
 /** The index that `--sids` names: a file, a folder with an index.json, or a file in the dataset's directory. */

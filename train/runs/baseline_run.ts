@@ -12,8 +12,9 @@ import type {
 import { BASELINES, scoresItems } from "../baselines/by_name.ts";
 import type { ItemScoringMethod, TrainedBaseline } from "../baselines/method.ts";
 import { type CheckpointFolder, checkpointOf, onlyCheckpoint } from "./checkpoints.ts";
+import { reorderedBaseline } from "./catalogue/item_order.ts";
 import { checkK, refuseSearchOptions } from "./requests.ts";
-import { runDataset } from "./run_dataset.ts";
+import { type RunDataset, runDataset } from "./run_dataset.ts";
 import { isModel, type RunFolder } from "./run_folder.ts";
 import type { OpenRunOptions, RunKind } from "./run_kind.ts";
 import { LoadedWeights } from "./weights.ts";
@@ -43,7 +44,7 @@ export const baselineRun: RunKind = {
       folder,
       method,
       data,
-      dataset: await runDataset(folder, data, options.dataset),
+      ...await runDataset(folder, data, options.dataset),
       weights: isModel(folder) ? onlyCheckpoint(folder.path, which) : await checkpointOf(folder.path, which),
       device: options.device,
     });
@@ -56,11 +57,10 @@ function methodOf({ config }: RunFolder): ItemScoringMethod | undefined {
   return BASELINES.filter(scoresItems).find((method) => method.name === name);
 }
 
-interface BaselineParts {
+interface BaselineParts extends RunDataset {
   folder: RunFolder;
   method: ItemScoringMethod;
   data: string;
-  dataset: Dataset;
   weights: CheckpointFolder;
   device: OpenRunOptions["device"];
 }
@@ -74,7 +74,7 @@ class BaselineRecommender implements Recommender {
   readonly scoreUnit: ScoreUnit;
   readonly #weights: LoadedWeights<TrainedBaseline>;
 
-  constructor({ folder, method, data, dataset, weights, device }: BaselineParts) {
+  constructor({ folder, method, data, dataset, order, weights, device }: BaselineParts) {
     const { items } = dataset;
     const { config, manifest } = folder.home ?? folder;
     this.catalogue = { items, names: items.map((_, item) => String(item)) };
@@ -92,7 +92,7 @@ class BaselineRecommender implements Recommender {
     this.scoreUnit = method.scoreUnit;
     this.#weights = new LoadedWeights(device, async (device) => {
       const trained = await method.load(device, weights.folder);
-      if (trained.items === items.length) return trained;
+      if (trained.items === items.length) return order ? reorderedBaseline(trained, order) : trained;
       trained.destroy();
       throw new UserError(
         `Cannot use ${folder.given} with ${data}: it was trained on ${trained.items} items, the dataset has ` +

@@ -1,4 +1,5 @@
 import { diskFiles } from "../../base/files/disk.ts";
+import { loadIndex } from "../../data/formats/index_file.ts";
 import { isFile } from "../../base/files/write_atomic.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { NextItemPrompts } from "../../prompts/next_item.ts";
@@ -11,7 +12,7 @@ import { baselineRun } from "./baseline_run.ts";
 import { onlyCheckpoint } from "./checkpoints.ts";
 import { rankRun } from "../rank/recommender.ts";
 import { isModel, type RunFolder } from "./run_folder.ts";
-import { checkRunSids, runDataset } from "./run_dataset.ts";
+import { runDataset, runSids } from "./run_dataset.ts";
 import type { OpenRunOptions, RunKind } from "./run_kind.ts";
 import {
   checkTask,
@@ -63,12 +64,12 @@ async function openModelDirectory(home: RunFolder, options: OpenRunOptions): Pro
     return folder === undefined ? "" : `${folder}/${name}`;
   };
   const index = options.sids || await fileOf("index.json");
-  const { dataset, sids, sidsFile = "" } = await loadInputs(
-    data,
-    index,
-    await runDataset(home, data, options.dataset, settings.data),
-  );
-  await checkRunSids(home, sids, sidsFile || data);
+  const { dataset: loaded, order } = await runDataset(home, data, options.dataset, settings.data);
+  const isOwn = index !== "" && !options.sids;
+  const { dataset, sids: found, sidsFile = "" } = isOwn
+    ? { dataset: loaded, sids: await loadIndex(index, loaded.items.length), sidsFile: index }
+    : await loadInputs(data, index, loaded);
+  const sids = await runSids(home, found, sidsFile || data, { order, isOwn });
   const maxHistory = options.maxHistory || settings.maxHistory;
   const prompts = await modelPrompts();
   checkTask(path, prompts, options.task);

@@ -1,45 +1,61 @@
-import { z } from "zod";
 import { readJson } from "../../base/files/json_file.ts";
 import { isFile } from "../../base/files/write_atomic.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { loadIndex } from "../../data/formats/index_file.ts";
 import { loadDataset } from "../../data/formats/load.ts";
-import { CATALOGUE_FILE, checkItems, checkTrainedSids, type TrainedCatalogue } from "./catalogue.ts";
+import {
+  areTrainedSids,
+  CATALOGUE_FILE,
+  CatalogueSchema,
+  checkTrainedSids,
+  itemOrder,
+  type TrainedCatalogue,
+} from "./catalogue/catalogue.ts";
+import { asOrdered, inverseOf } from "./catalogue/item_order.ts";
 import type { RunFolder } from "./run_folder.ts";
 
-const Hashes = z.string().regex(/^([0-9a-f]{8})*$/);
-const CatalogueSchema = z.looseObject({
-  items: z.int(),
-  ids: Hashes.optional(),
-  titles: Hashes,
-  sids: Hashes.optional(),
-});
+/** A dataset that a run is used with. */
+export interface RunDataset {
+  dataset: Dataset;
+  /** For each of its items the number in the run, where the run has them in another order. */
+  order?: number[];
+}
 
 /**
  * The dataset that a run is to be used with: `loaded`, or that of `data`. Throws `UserError` unless its items are those
- * that the run was trained on (from `trainedOn`), in their order; runs from before catalogues were kept are not compared.
+ * that the run was trained on (from `trainedOn`); runs from before catalogues were kept are not compared.
  */
 export async function runDataset(
   folder: RunFolder,
   data: string,
   loaded?: Dataset,
   trainedOn = String((folder.home ?? folder).config.data || ""),
-): Promise<Dataset> {
+): Promise<RunDataset> {
   const dataset = loaded ?? await loadDataset(data);
   const catalogue = await catalogueIn(folder);
-  if (catalogue) checkItems(catalogue, dataset, { run: folder.given, data, trainedOn });
-  return dataset;
+  if (!catalogue) return { dataset };
+  return { dataset, order: itemOrder(catalogue, dataset, { run: folder.given, data, trainedOn }) };
 }
 
-/** Throws `UserError` unless SIDs out of the file `index` are those that the run was trained with. */
-export async function checkRunSids(folder: RunFolder, sids: string[][], index: string): Promise<void> {
+/**
+ * SIDs out of the file `index`, those of the run's items, in the order of the dataset. Throws `UserError` unless they are
+ * those that the run was trained with. `isOwn`: whether the run's own file has them, else they may be in either order.
+ */
+export async function runSids(
+  folder: RunFolder,
+  sids: string[][],
+  index: string,
+  { order, isOwn }: Pick<RunDataset, "order"> & { isOwn: boolean },
+): Promise<string[][]> {
   const catalogue = await catalogueIn(folder);
-  if (catalogue?.sids === undefined) return;
+  if (catalogue?.sids === undefined) return isOwn ? asOrdered(sids, order) : sids;
+  if (!isOwn && order && areTrainedSids(catalogue, asOrdered(sids, inverseOf(order)))) return sids;
   const kept = `${(folder.home ?? folder).path}/index.json`;
   const known = await isFile(kept)
     ? await loadIndex(kept, catalogue.items).catch(() => undefined)
     : undefined;
   checkTrainedSids(catalogue, sids, { run: folder.given, index, known });
+  return asOrdered(sids, order);
 }
 
 async function catalogueIn(folder: RunFolder): Promise<TrainedCatalogue | undefined> {

@@ -10,7 +10,8 @@ import { architectureOf, codeSizesOf } from "../run/checkpoint.ts";
 import { savedTextPrompts } from "../sft/text_inputs.ts";
 import { checkpointOf } from "./checkpoints.ts";
 import { isModel, type RunFolder } from "./run_folder.ts";
-import { checkRunSids, runDataset } from "./run_dataset.ts";
+import { asOrdered } from "./catalogue/item_order.ts";
+import { runDataset, runSids } from "./run_dataset.ts";
 import type { OpenRunOptions, RunKind } from "./run_kind.ts";
 import {
   checkTask,
@@ -44,7 +45,7 @@ async function openRunDirectory(home: RunFolder, options: OpenRunOptions): Promi
   const settings = await runSettings(path);
   const weights = await checkpointOf(path, options.checkpoint ?? "best");
   const data = options.data || settings.data;
-  const dataset = await runDataset(home, data, options.dataset, settings.data);
+  const { dataset, order } = await runDataset(home, data, options.dataset, settings.data);
   const codeSizes = await codeSizesOf(weights.folder);
   // Tokenizer and recommender that train together have another index at every checkpoint.
   const own = codeSizes && await isFile(`${weights.folder}/index.json`) ? weights.folder : path;
@@ -57,8 +58,11 @@ async function openRunDirectory(home: RunFolder, options: OpenRunOptions): Promi
         `${dataset.items.length}, expected as many. The run was trained on --data ${settings.data}`,
     );
   }
-  const sids = numbered(record, index);
-  if (own === path) await checkRunSids(home, sids, index);
+  const known = numbered(record, index);
+  // What moves as it trains is no longer what it was at the start.
+  const sids = own === path
+    ? await runSids(home, known, index, { order, isOwn: true })
+    : asOrdered(known, order);
   const { maxHistory } = settings;
   const words = { prompts: `${path}/prompts.json`, task: options.task };
   // A run on text keeps its tokenizer and templates, one on SIDs alone its vocabulary or, with a table a level, none.

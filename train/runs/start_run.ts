@@ -1,5 +1,5 @@
 import type { Dataset } from "../../data/dataset.ts";
-import { CATALOGUE_FILE, catalogueDigest, catalogueOf } from "./catalogue.ts";
+import { CATALOGUE_FILE, catalogueDigest, catalogueOf } from "./catalogue/catalogue.ts";
 import type { RunManifest } from "../run/inputs.ts";
 import type { RunDirectory } from "../run/directory.ts";
 

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { diskFiles } from "../../../base/files/disk.ts";
+import { Device } from "../../../kernels/gpu/device.ts";
+import { Decoder } from "../../../models/decoder/decoder.ts";
 import { Pretrained } from "../../../models/hugging_face/pretrained.ts";
 import { readSafetensors, writeSafetensors } from "../../../models/safetensors/safetensors.ts";
 import { memoryFiles } from "../memory_files.ts";
@@ -73,7 +75,88 @@ Deno.test("an adapter of PEFT is called one, with its base model and the way to 
     "adapter_model.safetensors": new Uint8Array(8),
   };
   await refuses(adapter, /it is a PEFT adapter of Qwen\/Qwen3-0\.6B, not a model/, /merge_and_unload/);
-  await refuses(modelFiles(tied, adapter), /a PEFT adapter of Qwen\/Qwen3-0\.6B stands beside/, /merge_and/);
+});
+
+/** Files of an adapter of some weights of `tied`. */
+async function adapterFiles(config: Record<string, unknown> = {}, more: Tensors = new Map()): Promise<Files> {
+  const folder = fileURLToPath(new URL("../../golden/decoder/lora/some", import.meta.url));
+  const own = JSON.parse(await Deno.readTextFile(`${folder}/adapter_config.json`));
+  const tensors = readSafetensors(await diskFiles.readFile(`${folder}/adapter_model.safetensors`));
+  return {
+    "adapter_config.json": bytesOf({ ...own, ...config }),
+    "adapter_model.safetensors": writeSafetensors(new Map([...tensors, ...more])),
+  };
+}
+
+for (const name of ["all", "some"]) {
+  Deno.test(`an adapter of PEFT beside the weights is added to them, as transformers does: ${name}`, async () => {
+    const at = (file: string) => fileURLToPath(new URL(`../../golden/decoder/${file}`, import.meta.url));
+    const files: Files = modelFiles(tied);
+    for (const file of ["adapter_config.json", "adapter_model.safetensors"]) {
+      files[file] = await diskFiles.readFile(at(`lora/${name}/${file}`));
+    }
+    const pretrained = await open(files);
+    assert.match(
+      pretrained.notes[0],
+      /^the PEFT adapter beside the weights of m is added to \d+ of them, as/,
+    );
+    assert.ok(pretrained.paths.includes("m/adapter_model.safetensors"));
+    const device = await Device.open();
+    const decoder = await Decoder.load(device, pretrained, pretrained.config);
+    const { lastLogits } = JSON.parse(await Deno.readTextFile(at(`lora/${name}/golden.json`)));
+    const { sequences } = JSON.parse(await Deno.readTextFile(at("qwen2/golden.json")));
+    for (const [i, { tokens }] of sequences.entries()) {
+      const session = decoder.start([Uint32Array.from(tokens)], 1, 1);
+      const [logits] = await device.scope(() => device.read(decoder.logits(session.hidden)));
+      session.close();
+      lastLogits[i].forEach((value: number, token: number) =>
+        assert.ok(
+          Math.abs(logits[token] - value) < 1e-4,
+          `logit ${token} of ${i} is ${logits[token]}, not ${value}`,
+        )
+      );
+    }
+    decoder.destroy();
+  });
+}
+
+Deno.test("an adapter beside the weights may bring tables of its own, and is refused where it fits none", async () => {
+  const table = tied.tensors.get(EMBEDDING)!;
+  const other = { ...table, data: table.data.map((value) => value + 1) };
+  const own = (name: string) => `base_model.model.${name}`;
+  const both = new Map([[own(EMBEDDING), other], [own(HEAD), table]]);
+  const pretrained = await open(modelFiles(tied, await adapterFiles({}, both)));
+  assert.match(
+    pretrained.notes[0],
+    /and replaces model\.embed_tokens\.weight, lm_head\.weight, as transformers does/,
+  );
+  assert.deepEqual((await pretrained.read(EMBEDDING)).data, other.data);
+  assert.deepEqual((await pretrained.read(HEAD)).data, table.data);
+  assert.equal(pretrained.config.tie_word_embeddings, false);
+
+  const refusesWith = async (message: RegExp, config: Record<string, unknown>, more: Tensors = new Map()) =>
+    await refuses(modelFiles(tied, await adapterFiles(config, more)), message);
+  await refusesWith(/ties, its adapter has one alone/, {}, new Map([[own(EMBEDDING), other]]));
+  await refusesWith(/use_dora is true, which is not supported/, { use_dora: true });
+  await refusesWith(/expected one of|expected "LORA"/, { peft_type: "IA3" });
+  await refusesWith(/expected \[5,32\]/, { r: 5 });
+  const factor = (name: string) => own(`${name}.lora_A.weight`);
+  await refusesWith(
+    /belongs to no weight of the model/,
+    {},
+    new Map([[factor("model.layers.9.self_attn.q_proj"), table]]),
+  );
+  await refusesWith(/neither a factor of LoRA nor a weight/, {}, new Map([["base_model.extra", table]]));
+  await refusesWith(
+    /an adapter of lm_head\.weight|belongs to no weight/,
+    {},
+    new Map([[factor("lm_head"), table]]),
+  );
+  const { "adapter_model.safetensors": _, ...bare } = await adapterFiles();
+  await refuses(
+    modelFiles(tied, bare),
+    /stands beside the weights, but there is no adapter_model\.safetensors/,
+  );
 });
 
 Deno.test("adapters among the tensors of a model are refused, not passed over", async () => {

@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { catalogueDigest, catalogueOf, checkItems, checkTrainedSids } from "../../../train/runs/catalogue.ts";
+import { loadInputs } from "../../../../train/run/inputs.ts";
+import {
+  catalogueDigest,
+  catalogueOf,
+  checkTrainedSids,
+  itemOrder,
+  sidOrder,
+} from "../../../../train/runs/catalogue/catalogue.ts";
 
 const shop = (titles: string[], ids?: string[]) => ({
   items: titles.map((title, i) => ({ title, ...ids && { id: ids[i] } })),
@@ -8,13 +15,13 @@ const COMPARED = { run: "runs/a", data: "other", trainedOn: "shop" };
 const trained = shop(["Pen", "Ruler", "Lamp"], ["A", "B", "C"]);
 const refusal = (run: typeof trained, now: typeof trained) => {
   try {
-    checkItems(catalogueOf(run), now, COMPARED);
+    assert.equal(itemOrder(catalogueOf(run), now, COMPARED), undefined);
   } catch (error) {
     return (error as Error).message;
   }
 };
 
-Deno.test("checkItems() takes the same items in the same order, by ids where both sides have some, else by titles", () => {
+Deno.test("itemOrder() takes the same items in the same order, by ids where both sides have some, else by titles", () => {
   assert.equal(refusal(trained, trained), undefined);
   assert.equal(refusal(trained, shop(["Pen", "A ruler", "Lamp"], ["A", "B", "C"])), undefined);
   assert.equal(refusal(trained, shop(["Pen", "Ruler", "Lamp"])), undefined);
@@ -28,11 +35,11 @@ Deno.test("checkItems() takes the same items in the same order, by ids where bot
   );
 });
 
-Deno.test("checkItems() tells of another order, of new items and of missing ones, and what to do", () => {
+Deno.test("itemOrder() tells of another order, of new items and of missing ones, and what to do", () => {
   assert.equal(
-    refusal(trained, shop(["Pen", "Lamp", "Ruler"], ["A", "C", "B"])),
+    refusal(trained, shop(["Pen", "Lamp", "Ruler"])),
     "Cannot use runs/a with other: it was trained on 3 items, the dataset has 3; they are the same in another order and " +
-      'differ first at item 1 "Lamp" (C), and the run\'s item 1 is item 2 "Ruler" (B) here. Use the dataset that it was ' +
+      'differ first at item 1 "Lamp", and the run\'s item 1 is item 2 "Ruler" here. Use the dataset that it was ' +
       "trained on, --data shop, or train another run on this one",
   );
   assert.match(
@@ -43,6 +50,22 @@ Deno.test("checkItems() tells of another order, of new items and of missing ones
     refusal(trained, shop(["Pen"]))!,
     /3 items, the dataset has 1; those from item 1 on are missing\./,
   );
+});
+
+Deno.test("itemOrder() gives the numbers in the run of the same items in another order, where ids tell them", () => {
+  const now = shop(["Lamp", "A pen", "Ruler"], ["C", "A", "B"]);
+  assert.deepEqual(itemOrder(catalogueOf(trained), now, COMPARED), [2, 0, 1]);
+  // With one id twice nobody can tell.
+  assert.match(refusal(trained, shop(["Lamp", "Pen", "Pen"], ["C", "A", "A"]))!, /differ first at item 0/);
+});
+
+Deno.test("sidOrder() follows ids that both sides have, and takes items of other ids by their numbers", () => {
+  const order = (titles: string[], ids?: string[]) =>
+    sidOrder(catalogueOf(trained), shop(titles, ids), COMPARED);
+  assert.deepEqual(order(["Lamp", "Pen", "Ruler"], ["C", "A", "B"]), [2, 0, 1]);
+  assert.equal(order(["Lamp", "Pen", "Ruler"], ["0", "1", "2"]), undefined);
+  assert.equal(order(["Lamp", "Pen", "Ruler"]), undefined);
+  assert.throws(() => order(["Lamp", "Pen", "Ink"], ["C", "A", "D"]), /they differ first at item 0 "Lamp"/);
 });
 
 Deno.test("checkTrainedSids() names the first SID that differs", () => {
@@ -74,4 +97,19 @@ Deno.test("catalogueDigest() follows ids where all items have some, else titles"
   const { items, sha256 } = await catalogueDigest(shop(["Pen"], ["A"]));
   // printf '["A"]' | sha256sum
   assert.deepEqual([items, sha256], [1, "d2a4b37cac0a57e42b1fe002a68c2449a7e41646eec1a92a0f0acd39fae589ce"]);
+});
+
+Deno.test("loadInputs() takes SIDs with a catalogue beside them by its ids", async () => {
+  const folder = await Deno.makeTempDir();
+  const sids = { 0: ["<a_1>"], 1: ["<a_2>"], 2: ["<a_3>"] };
+  await Deno.writeTextFile(`${folder}/index.json`, JSON.stringify(sids));
+  await Deno.writeTextFile(`${folder}/catalogue.json`, JSON.stringify(catalogueOf(trained)));
+  const names = { name: "toys", source: "", license: "", histories: [], files: [] };
+  const rest = { ...names, samples: { train: [], valid: [], test: [] } };
+  const read = async (ids: string[]) =>
+    (await loadInputs("toys", folder, { ...rest, ...shop(["Lamp", "Pen", "Ruler"], ids) })).sids;
+  assert.deepEqual(await read(["C", "A", "B"]), [["<a_3>"], ["<a_1>"], ["<a_2>"]]);
+  assert.deepEqual(await read(["7", "8", "9"]), [["<a_1>"], ["<a_2>"], ["<a_3>"]]);
+  await assert.rejects(read(["C", "A", "D"]), /Cannot use .*index\.json with toys/);
+  await Deno.remove(folder, { recursive: true });
 });

@@ -1,8 +1,19 @@
-import { UserError } from "../../base/user_error.ts";
-import type { Dataset } from "../../data/dataset.ts";
+import { z } from "zod";
+import { UserError } from "../../../base/user_error.ts";
+import type { Dataset } from "../../../data/dataset.ts";
 
 /** File of a run directory with its {@link TrainedCatalogue}. */
 export const CATALOGUE_FILE = "catalogue.json";
+
+const Hashes = z.string().regex(/^([0-9a-f]{8})*$/);
+
+/** A {@link TrainedCatalogue} in a file. */
+export const CatalogueSchema: z.ZodType<TrainedCatalogue> = z.looseObject({
+  items: z.int(),
+  ids: Hashes.optional(),
+  titles: Hashes,
+  sids: Hashes.optional(),
+});
 
 /** What a run was trained on, item by item: hashes of 8 hexadecimal digits, one after the other in the order of items. */
 export interface TrainedCatalogue {
@@ -50,18 +61,21 @@ export interface Compared {
 }
 
 /**
- * Throws `UserError` unless the items of a dataset are those of a run in the same order: by their ids where both have
- * some, else by their titles.
+ * For each item of a dataset its number in a run, where ids tell that they are the same items in another order;
+ * undefined where they are in the same one, by their ids where both have some, else by their titles.
+ * @throws {UserError} for other items, and another order of items without ids.
  */
-export function checkItems(
+export function itemOrder(
   catalogue: TrainedCatalogue,
   { items }: Pick<Dataset, "items">,
   compared: Compared,
-): void {
+): number[] | undefined {
   const own = catalogueOf({ items });
   const key = catalogue.ids && own.ids ? "ids" : "titles";
-  if (catalogue[key] === own[key]) return;
+  if (catalogue[key] === own[key]) return undefined;
   const expected = split(catalogue[key]!), found = split(own[key]!);
+  const order = key === "ids" ? orderOf(expected, found) : undefined;
+  if (order) return order;
   const at = firstDifference(expected, found);
   const named = (item: number) =>
     `item ${item} ${JSON.stringify(items[item].title)}${
@@ -91,6 +105,36 @@ export function checkItems(
 }
 
 /**
+ * The same for SIDs that were made for items, not trained on: those of other ids are taken by their numbers, as long as
+ * no id is the same, since formats have ids of their own.
+ */
+export function sidOrder(
+  catalogue: TrainedCatalogue,
+  dataset: Pick<Dataset, "items">,
+  compared: Compared,
+): number[] | undefined {
+  const { ids } = catalogueOf(dataset);
+  if (catalogue.ids === undefined || ids === undefined) return undefined;
+  const known = new Set(split(catalogue.ids));
+  return split(ids).some((hash) => known.has(hash)) ? itemOrder(catalogue, dataset, compared) : undefined;
+}
+
+/** Place of every value of `found` in `expected`, where these are the same values in another order. */
+function orderOf(expected: readonly string[], found: readonly string[]): number[] | undefined {
+  const places = new Map(expected.map((hash, item) => [hash, item]));
+  // Of two ids with one hash nobody can tell which is which.
+  const isClear = places.size === expected.length && new Set(found).size === expected.length;
+  return isClear && found.length === expected.length && found.every((hash) => places.has(hash))
+    ? found.map((hash) => places.get(hash)!)
+    : undefined;
+}
+
+/** Whether SIDs, one an item, are those of a run, as far as it keeps them. */
+export function areTrainedSids({ sids: trained }: TrainedCatalogue, sids: readonly string[][]): boolean {
+  return trained === undefined || catalogueOf({ items: [] }, sids).sids === trained;
+}
+
+/**
  * Throws `UserError` unless SIDs, one an item, are those of a run; `index` is their file, `known` those that the run
  * keeps, for the message.
  */
@@ -99,9 +143,8 @@ export function checkTrainedSids(
   sids: readonly string[][],
   { run, index, known = [] }: { run: string; index: string; known?: readonly string[][] },
 ): void {
-  if (catalogue.sids === undefined) return;
-  const found = split(catalogueOf({ items: [] }, sids).sids!), expected = split(catalogue.sids);
-  if (found.length === expected.length && found.every((hash, item) => hash === expected[item])) return;
+  if (areTrainedSids(catalogue, sids)) return;
+  const found = split(catalogueOf({ items: [] }, sids).sids!), expected = split(catalogue.sids!);
   const at = firstDifference(expected, found);
   const kept = known[at]?.join("");
   const trained = kept !== undefined && hash(known[at].join(" ")) === expected[at] ? kept : "another one";

@@ -1,0 +1,85 @@
+import { UserError } from "../../base/user_error.ts";
+import { EMBEDDING, HEAD } from "../decoder/blocks.ts";
+import { adapterNames, isAdapterTensor, peftName } from "../parameters/lora.ts";
+import { readFileHeader } from "../safetensors/header.ts";
+import { readPeftConfig } from "./peft_adapter.ts";
+import { ADAPTER_CONFIG, type ModelFiles, type TensorPlace } from "./weight_files.ts";
+
+const WEIGHTS = "adapter_model.safetensors";
+
+/** An adapter of PEFT that stands beside the weights of a model. */
+export interface AdapterBeside {
+  /** Factor of B A. */
+  scale: number;
+  /** A and B by the name of the weight that they are added to. */
+  factors: ReadonlyMap<string, { a: TensorPlace; b: TensorPlace }>;
+  /** Weights that it has of its own, in place of the model's: PEFT's `modules_to_save`. */
+  replaced: ReadonlyMap<string, TensorPlace>;
+}
+
+/**
+ * The adapter beside the tensors of a model, which transformers adds to them; undefined where there is none. `tied`:
+ * whether the model's head is its embedding.
+ * @throws {UserError} for an adapter of another kind, and tensors that fit no weight of the model.
+ */
+export async function readAdapterBeside(
+  folder: string,
+  files: ModelFiles,
+  model: ReadonlyMap<string, TensorPlace>,
+  tied: boolean,
+): Promise<AdapterBeside | undefined> {
+  const names = await files.listFiles(folder);
+  if (!names.includes(ADAPTER_CONFIG)) return undefined;
+  const fail = (problem: string): never => {
+    throw new UserError(
+      `Cannot load a model from ${folder}: ${problem}. Merge the adapter with PEFT first, or move ${ADAPTER_CONFIG} away ` +
+        "to use the weights without it",
+    );
+  };
+  if (!names.includes(WEIGHTS)) {
+    fail(`${ADAPTER_CONFIG} says that a PEFT adapter stands beside the weights, but there is no ${WEIGHTS}`);
+  }
+  const path = `${folder}/${ADAPTER_CONFIG}`;
+  const { r, alpha, rankStabilised } = readPeftConfig(
+    new TextDecoder().decode(await files.readFile(path)),
+    path,
+  );
+  const file = `${folder}/${WEIGHTS}`;
+  const { entries } = await readFileHeader(file, files);
+  const places = new Map(entries.map((entry) => [entry.name, { ...entry, path: file }]));
+  const factors = new Map<string, { a: TensorPlace; b: TensorPlace }>();
+  const replaced = new Map<string, TensorPlace>();
+  // A tied head is a module of its own to PEFT.
+  for (const name of new Set([...model.keys(), HEAD])) {
+    const own = places.get(peftName(name));
+    if (own) replaced.set(name, own);
+    places.delete(peftName(name));
+  }
+  if (tied && replaced.has(EMBEDDING) !== replaced.has(HEAD)) {
+    fail(`of ${EMBEDDING} and ${HEAD}, which config.json ties, its adapter has one alone`);
+  }
+  for (const [name, { shape: [rows, cols] }] of model) {
+    const { a: aName, b: bName } = adapterNames(name);
+    const [a, b] = [places.get(aName), places.get(bName)];
+    if (!a && !b) continue;
+    if (name === EMBEDDING || name === HEAD) fail(`it has an adapter of ${name}, which is not supported`);
+    if (!a || !b) return fail(`of ${aName} and ${bName} one is missing`);
+    if (a.shape.join() !== [r, cols].join() || b.shape.join() !== [rows, r].join()) {
+      fail(
+        `${aName} has shape [${a.shape}] and ${bName} [${b.shape}], expected [${r},${cols}] and [${rows},${r}]`,
+      );
+    }
+    factors.set(name, { a, b });
+    places.delete(aName);
+    places.delete(bName);
+  }
+  const [left] = places.keys();
+  if (left !== undefined) {
+    fail(
+      isAdapterTensor(left)
+        ? `${left} of its adapter belongs to no weight of the model`
+        : `${left} of its adapter is neither a factor of LoRA nor a weight of the model`,
+    );
+  }
+  return { scale: alpha / (rankStabilised ? Math.sqrt(r) : r), factors, replaced };
+}
