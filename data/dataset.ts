@@ -38,12 +38,16 @@ export interface Sample {
 export interface Asker extends Pick<Sample, "userToken" | "contextToken"> {
   /** What somebody wrote of the user's taste, for tasks that ask by it. */
   preference?: string;
+  /** Why the next item follows, in words: what a model writes before the SID, or has written. */
+  reasoning?: string;
+  /** What the user says after the question. */
+  turn?: string;
   /** The whole question as a file words it, for tasks that ask in its words. */
   row?: { readonly system: string; readonly instruction: string; readonly input: string };
 }
 
 /** Names of what {@link Asker} holds and no dataset does: a task that asks by it is told it. */
-export type Told = "preference" | "row";
+export type Told = "preference" | "row" | "reasoning";
 
 /** Name of a split. */
 export type Split = "train" | "valid" | "test";

@@ -21,6 +21,7 @@ export {
   type Sample,
   type Split,
   splits,
+  type Told,
   type UserHistory,
 } from "./dataset.ts";
 export {

@@ -11,3 +11,4 @@ export {
   type SamplerOptions,
 } from "./constrained_sampler.ts";
 export { DeviceTrie } from "./device_trie.ts";
+export { TextWriter, type TextWriterOptions } from "./text_writer.ts";

@@ -88,6 +88,8 @@ export interface Prediction {
   titles: string[];
   /** Scores of their SIDs, descending. */
   scores: number[];
+  /** What the model wrote before the SIDs; absent where it writes no reasons. */
+  reasoning?: string;
 }
 
 /** Means over users with their 95 % bootstrap intervals, keyed by cut-off. */
@@ -206,6 +208,7 @@ export class Measurement {
       items,
       titles: items.map((item) => catalogue[item].title),
       scores,
+      ...list.reasoning !== undefined && { reasoning: list.reasoning },
     };
   }
 

@@ -54,6 +54,7 @@ export {
   rankByCounts,
   type Ranked,
   type RankSamples,
+  type ReasonSettings,
   type Recommender,
   type RecommendOptions,
   type RecommendRequest,

@@ -79,8 +79,20 @@ export interface SidSearch {
   readonly unconstrained: boolean;
   /** Task that is asked: `next-item`, or another one that is answered with a SID alone. */
   readonly task: string;
+  /** How reasons are written before a SID; absent where none are. */
+  readonly reasons?: ReasonSettings;
   /** Says that the model has not seen the words in which it is asked. */
   readonly warning?: string;
+}
+
+/** How a model writes reasons. */
+export interface ReasonSettings {
+  /** Most tokens. */
+  readonly maxNewTokens: number;
+  /** Divides the logits that tokens are drawn by; 0: always the most probable one. */
+  readonly temperature: number;
+  /** Seed of the draws. */
+  readonly seed: number;
 }
 
 /** Something trained that recommends. Weights are loaded once, with the first answer or by {@link Recommender.load}. */
@@ -108,6 +120,11 @@ export interface Recommender {
    * @throws {UserError} for a history that names other items, or is empty where the model must read one.
    */
   recommend(requests: readonly RecommendRequest[], options: RecommendOptions): Promise<Candidate[][]>;
+  /**
+   * Why the next item follows, in the words of the model, for requests that are then to be answered with them: see
+   * {@link Asker.reasoning}. A request without is answered with what is written here. Absent where none are written.
+   */
+  reason?(requests: readonly RecommendRequest[]): Promise<string[]>;
   /** How a request is put to a model that reads words; absent where none are read. */
   asked?(request: RecommendRequest): AskedTexts;
   /** Scores of all items (N) for each history, one list at a time; absent where SIDs are searched. */
@@ -124,6 +141,8 @@ export interface Ranked {
   sids: string[];
   /** As long as `sids`, descending. */
   scores: number[];
+  /** What the model wrote before; absent where it writes no reasons. */
+  reasoning?: string;
 }
 
 /** Ranks names for a batch of samples; looks at their histories only. */
@@ -131,11 +150,23 @@ export type RankSamples = (samples: readonly Sample[]) => Promise<Ranked[]>;
 
 /** The best `k` candidates of a recommender by their names. */
 export function rankBy(recommender: Recommender, k: number): RankSamples {
-  return async (samples) =>
-    (await recommender.recommend(samples, { k })).map((candidates) => ({
+  return async (samples) => {
+    const requests = await withReasons(recommender, samples);
+    return (await recommender.recommend(requests, { k })).map((candidates, i) => ({
       sids: candidates.map(({ name }) => name),
       scores: candidates.map(({ score }) => score),
+      ...(requests[i].reasoning !== undefined && { reasoning: requests[i].reasoning }),
     }));
+  };
+}
+
+/** Requests with the reasons that the model writes for them, where it writes any. */
+export async function withReasons(
+  recommender: Recommender,
+  requests: readonly RecommendRequest[],
+): Promise<readonly RecommendRequest[]> {
+  const reasons = await recommender.reason?.(requests);
+  return reasons ? requests.map((request, i) => ({ ...request, reasoning: reasons[i] })) : requests;
 }
 
 /** The best `k` items of counts by the names of items (N); scores of items that share a name are added up. */

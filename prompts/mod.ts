@@ -4,7 +4,7 @@
  */
 
 export { genrecTemplates } from "./built_in.ts";
-export type { NextItemPrompts } from "./next_item.ts";
+export type { NextItemPrompts, WrittenReasons } from "./next_item.ts";
 export { type AskedTexts, Prompts, type PromptsOptions } from "./prompts.ts";
 export { ItemTexts } from "./rows/item_texts.ts";
 export type { TaskRange } from "./rows/mix.ts";
@@ -29,6 +29,7 @@ export type {
   OneItemTask,
   Slots,
   TaskInput,
+  ToldTask,
 } from "./tasks/task.ts";
 export {
   type CompleteTemplates,

@@ -70,6 +70,8 @@ export class Prompts {
   readonly name: string;
   /** The templates as given: what a run keeps as `prompts.json`. */
   readonly templates: Templates;
+  /** Token that ends an answer. */
+  readonly eosId: number;
   #options: PromptsOptions;
   #complete: CompleteTemplates;
   #wordings = new Map<string, Wording>();
@@ -87,6 +89,7 @@ export class Prompts {
     this.#complete = completeTemplates(options.templates, options.templates.name);
     this.name = this.#complete.name;
     const { bos, eos } = options.special;
+    this.eosId = eos;
     this.#eos = this.tokenizer.decode([eos], true);
     this.#bos = bos === undefined ? "" : this.tokenizer.decode([bos], true);
     for (const name of Object.keys(this.#complete.tasks)) this.#wording(alignmentTask(name), false);
@@ -104,7 +107,7 @@ export class Prompts {
   }
 
   /**
-   * What the model reads. Of several instructions, row `row` has its own. Where the prompt has more than `room` tokens, the
+   * What the model reads. What the user says after the question, `turn`, follows the input in a line of its own. Of several instructions, row `row` has its own. Where the prompt has more than `room` tokens, the
    * oldest entries of its lists are left out, all but the latest; undefined where that is not enough.
    */
   prompt(
@@ -167,7 +170,8 @@ export class Prompts {
     const fill = (slot: string) =>
       slot === "category" ? category : slotText(question[slot], dropped, entry, join);
     const instruction = fillSlots(instructions[row % instructions.length], fill);
-    const input = fillSlots(wording.input, fill);
+    const asked = fillSlots(wording.input, fill);
+    const input = question.turn === undefined ? asked : `${asked}\n${question.turn}`;
     return {
       system: fillSlots(wording.system, fill),
       instruction,

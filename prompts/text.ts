@@ -2,9 +2,12 @@ import { UserError } from "../base/user_error.ts";
 import type { Asker } from "../data/dataset.ts";
 import { ALIGNMENT_TASKS, alignmentTask } from "./tasks/by_name.ts";
 import type { TextPromptsOptions } from "./text_options.ts";
-import type { NextItemPrompts } from "./next_item.ts";
-import { sidQuestion } from "./tasks/task.ts";
+import type { NextItemPrompts, WrittenReasons } from "./next_item.ts";
+import { type AlignmentTask, type NextItemTask, sidQuestion, type Slots } from "./tasks/task.ts";
 import { sidTokenIds } from "../models/tokenizer/config.ts";
+
+/** Tokens of reasons by default, where half of the context is no less. */
+export const REASON_TOKENS = 128;
 
 /**
  * Prompts for evaluation, reinforcement and recommendation: the very tokens that the rows of the same task are trained
@@ -19,7 +22,7 @@ export function textPrompts(options: TextPromptsOptions): NextItemPrompts {
   if (asking === undefined) {
     const fit = ALIGNMENT_TASKS.filter((task) => sidQuestion(task) !== undefined).map(({ name }) => name);
     throw new UserError(
-      `Cannot recommend with task ${name}: its answers are not SIDs alone. Use ${fit.join(", ")}`,
+      `Cannot recommend with task ${name}: its answers are not SIDs. Use ${fit.join(", ")}`,
     );
   }
   const sidIds = sidTokenIds(prompts.tokenizer, texts.sidTokens);
@@ -28,24 +31,80 @@ export function textPrompts(options: TextPromptsOptions): NextItemPrompts {
   const written = isLearned ? alignmentTask("next-item") : task;
   const answerOf = (item: number) => sidQuestion(written)!.answer(options, item);
   const whole = sidIds.map((_, item) => prompts.target(written, answerOf(item)));
-  const cut = whole.map((tokens, item) => tokens.slice(0, tokens.lastIndexOf(sidIds[item].at(-1)!) + 1));
-  const room = maxLength - whole.reduce((most, { length }) => Math.max(most, length), 0);
-  const questionOf = (history: readonly number[], asker?: Asker) =>
-    asking.ask(options, history.slice(-maxHistory), asker);
+  const reasoned = task.told?.needs === "reasoning"
+    ? new Reasoned(task, asking, options, whole[0], sidIds)
+    : undefined;
+  const start = reasoned?.marker.length ?? 0;
+  const answers = whole.map((tokens) => tokens.subarray(start));
+  const cut = answers.map((tokens, item) => tokens.slice(0, tokens.lastIndexOf(sidIds[item].at(-1)!) + 1));
+  const longest = answers.reduce((most, { length }) => Math.max(most, length), 0);
+  const room = maxLength - longest - (reasoned?.most ?? 0);
+  const questionOf = (history: readonly number[], asker?: Asker): Slots => {
+    const question = asking.ask(options, history.slice(-maxHistory), asker);
+    return asker?.turn ? { ...question, turn: texts.asText(asker.turn) } : question;
+  };
   return {
     text: options,
+    ...(reasoned && { reasons: reasoned }),
     vocabulary: prompts.tokenizer.vocabulary,
-    itemTokens: options.end ?? hasPrefix(cut) ? whole : cut,
-    prompt: (history, asker) =>
-      prompts.prompt(task, questionOf(history, asker), 0, room) ?? noRoom(maxLength),
+    itemTokens: options.end ?? hasPrefix(cut) ? answers : cut,
+    prompt(history, asker) {
+      const prompt = prompts.prompt(task, questionOf(history, asker), 0, room) ?? noRoom(maxLength);
+      return asker?.reasoning === undefined || reasoned === undefined
+        ? prompt
+        : Uint32Array.of(...prompt, ...reasoned.before(asker));
+    },
     said: (history, asker) => prompts.said(task, questionOf(history, asker), 0, room) ?? noRoom(maxLength),
   };
+}
+
+/** Answers that begin with reasons: what stands before the SID is part of what the model has read. */
+class Reasoned implements WrittenReasons {
+  readonly most: number;
+  readonly stop: ReadonlySet<number>;
+  /** Tokens between reasons and SID. */
+  readonly marker: Uint32Array;
+  #task: AlignmentTask;
+  #asking: NextItemTask;
+  #options: TextPromptsOptions;
+  #sidStart: (tokens: Uint32Array) => number;
+
+  /** `whole` is an answer without reasons, `sidIds` are the tokens of all SIDs. */
+  constructor(
+    task: AlignmentTask,
+    asking: NextItemTask,
+    options: TextPromptsOptions,
+    whole: Uint32Array,
+    sidIds: readonly Uint32Array[],
+  ) {
+    const { prompts, maxLength = Infinity, maxNewTokens = 0 } = options;
+    const sidTokens = new Set(sidIds.flatMap((ids) => [...ids]));
+    this.#task = task;
+    this.#asking = asking;
+    this.#options = options;
+    this.#sidStart = (tokens) => tokens.findIndex((token) => sidTokens.has(token));
+    this.most = maxNewTokens || Math.min(REASON_TOKENS, Math.max(1, Math.floor(maxLength / 2)));
+    this.stop = new Set([...sidTokens, prompts.eosId]);
+    this.marker = whole.slice(0, this.#sidStart(whole));
+  }
+
+  text(tokens: Uint32Array): string {
+    return this.#options.prompts.tokenizer.decode(tokens, true).trim();
+  }
+
+  /** Reasons and marker as an answer has them, tokens that reach over their border too. */
+  before(asker: Asker): Uint32Array {
+    const answer = this.#options.prompts.target(this.#task, this.#asking.answer(this.#options, 0, asker));
+    const lead = answer.subarray(0, this.#sidStart(answer));
+    if (lead.length <= this.most) return lead;
+    return Uint32Array.of(...lead.subarray(0, Math.max(0, this.most - this.marker.length)), ...this.marker);
+  }
 }
 
 function noRoom(maxLength: number): never {
   throw new UserError(
     `Cannot ask for the next item: even a history of one item, or a question without one, has no room in ${maxLength} ` +
-      "tokens, the --max-length of the training. Raise it there",
+      "tokens, the --max-length of the training. Raise it there, or lower --max-new-tokens where reasons are written",
   );
 }
 

@@ -14,6 +14,8 @@ export interface TextPromptsOptions extends TaskInput {
    * another, since after a whole SID nothing else can follow.
    */
   end?: boolean;
+  /** Most tokens of the reasons that a model writes before a SID; prompts of such tasks leave room for them. 0 (default): 128, at most half of `maxLength`. */
+  maxNewTokens?: number;
   /** Names of the tasks that the model learned. Default: none is known. */
   trained?: readonly string[];
   /** Set where the model learned no prompt in the words of `task`. */

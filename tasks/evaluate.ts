@@ -6,7 +6,7 @@ import { DEFAULT_KS } from "../eval/metrics.ts";
 import { openRun } from "../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
-import { AskedTask, RunFlags } from "./_cli/run_flags.ts";
+import { AskedTask, ReasonFlags, RunFlags } from "./_cli/run_flags.ts";
 import { compareFolders } from "./_evaluate/compare_folders.ts";
 import { evaluateShards, shardFolders } from "./_evaluate/shard_processes.ts";
 import { evaluateRecommender, mergeShards } from "./_evaluate/rank_users.ts";
@@ -21,6 +21,7 @@ const config = z.strictObject({
   run: RunFlags.run.default(""),
   split: z.enum(splits).default("test").describe("samples to rank"),
   ...AskedTask,
+  ...ReasonFlags,
   preferences: z.string().default("").describe(
     "JSON or JSONL of user preferences, whose rows of --split are asked in task preference-to-sid",
   ),
@@ -42,7 +43,9 @@ const config = z.strictObject({
     "also report the model mixed with transition counts, which have this share; 0: no mixture",
   ),
   baselines: z.boolean().default(false).describe("also report popularity, repeat recent and transitions"),
-  seed: z.int().min(0).default(42).describe("seed of the bootstrap intervals and of the paired test"),
+  seed: z.int().min(0).default(42).describe(
+    "seed of the bootstrap intervals, of the paired test, and of reasons that are drawn",
+  ),
   resume: z.boolean().default(false).describe(
     "keep the rows that an earlier evaluation with these flags left in --out, and rank the others",
   ),

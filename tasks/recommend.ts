@@ -2,11 +2,11 @@ import { z } from "zod";
 import { LineFile } from "../base/files/line_file.ts";
 import { UserError } from "../base/user_error.ts";
 import { listedItems } from "../eval/item_lists.ts";
-import type { Recommender, ScoreUnit } from "../eval/recommender.ts";
+import { type Recommender, type RecommendRequest, type ScoreUnit, withReasons } from "../eval/recommender.ts";
 import { openRun } from "../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
-import { AskedTask, checkAsked, RunFlags } from "./_cli/run_flags.ts";
+import { AskedTask, checkAsked, ReasonFlags, RunFlags } from "./_cli/run_flags.ts";
 import { tableLines } from "./_cli/table.ts";
 import { type HistoryRow, itemsOf, readHistories } from "./_recommend/histories.ts";
 import { ItemFilter } from "./_recommend/item_filter.ts";
@@ -16,6 +16,8 @@ import { toldFault } from "./_recommend/told.ts";
 const config = z.strictObject({
   ...RunFlags,
   ...AskedTask,
+  ...ReasonFlags,
+  seed: z.int().min(0).default(42).describe("seed of reasons that are drawn"),
   history: z.array(z.union([z.int().min(0), z.string()])).default([]).describe(
     "item numbers or ids of the data, oldest first, such as 12,845,77 or B00AX,B00BY; id:12 is an id whatever the numbers",
   ),
@@ -25,13 +27,16 @@ const config = z.strictObject({
       "part of a title",
     separator: "\n",
   }),
+  say: z.string().default("").describe(
+    'what the user says after the question, such as "something lighter", in the words and the frame of the run',
+  ),
   preference: z.string().default("").describe(
     'the user\'s taste in words, such as "light tools", for task preference-to-sid',
   ),
   file: z.string().default("").describe(
     'JSON Lines, one user each: {"user": "ann", "history": [12, "B00AX"]} or {"titles": ["Blue Tape"]}, with "preference" ' +
-      "where the task asks by one; the answer is one " +
-      "line of JSON each, with the reason under error where there is none",
+      'where the task asks by one, and "say"; the answer is one line of JSON each, with the reason under error where there ' +
+      "is none",
   ),
   out: z.string().default("").describe("file for the answers to --file, instead of stdout"),
   top: z.int().min(1).default(10).describe("items to show"),
@@ -91,6 +96,10 @@ export const task: Task<typeof config> = {
 
 type Flags = z.output<typeof config>;
 
+const TURN_NOTE =
+  "Note: no task of genrec teaches what to do with a turn of the user: how far the model follows it is up " +
+  "to what it was trained on before";
+
 /** What the scores of a table are. */
 const SCORES: Record<ScoreUnit, string> = {
   "log-probability": "log-probabilities",
@@ -98,7 +107,7 @@ const SCORES: Record<ScoreUnit, string> = {
   weight: "weights of counts, comparable within the list",
 };
 
-function checkSource({ history, titles, preference, file, out }: Flags): void {
+function checkSource({ history, titles, preference, say, file, out }: Flags): void {
   const given = [history.length > 0, titles.length > 0, file !== ""].filter(Boolean).length;
   if (given !== 1) {
     throw new UsageError(
@@ -107,9 +116,10 @@ function checkSource({ history, titles, preference, file, out }: Flags): void {
       }. See \`genrec recommend --help\``,
     );
   }
-  if (preference !== "" && file !== "") {
+  for (const [name, text] of Object.entries({ preference, say })) {
+    if (text === "" || file === "") continue;
     throw new UsageError(
-      "Cannot use --preference with --file: each line of the file has its own, under preference",
+      `Cannot use --${name} with --file: each line of the file has its own, under ${name}`,
     );
   }
   if (out !== "" && file === "") {
@@ -127,9 +137,9 @@ interface Work {
   io: TaskIO;
 }
 
-/** Why somebody gets no answer; undefined where nothing speaks against one. */
-function faultOf({ filter, recommender: { search } }: Work, row: HistoryRow): string | undefined {
-  return filter.faultOf(row) ?? toldFault(search?.task ?? "next-item", row);
+/** Why somebody gets no answer; undefined where nothing speaks against one. Throws as {@link toldFault}. */
+function faultOf({ filter, recommender }: Work, row: HistoryRow): string | undefined {
+  return filter.faultOf(row) ?? toldFault(recommender, row);
 }
 
 function listed({ catalogue: { sids, items } }: Recommender, item: number): ListedItem {
@@ -141,28 +151,44 @@ interface Recommendation extends ListedItem {
   score: number;
 }
 
+/** What somebody is answered. */
+interface Recommended {
+  /** Why, in the words of the model; absent where it writes no reasons. */
+  reasoning?: string;
+  recommendations: Recommendation[];
+}
+
 async function recommend(
   { flags: { top, beams }, recommender, filter }: Work,
   rows: readonly HistoryRow[],
-): Promise<Recommendation[][]> {
-  const requests = rows.map(({ history, preference }) => ({
-    history,
-    preference,
-    excluded: filter.excluded(history),
-  }));
-  const lists = await recommender.recommend(requests, { k: top, beams, allowed: filter.allowed });
-  return lists.map((candidates) =>
-    listedItems(candidates, top).map(({ item, score }) => ({ ...listed(recommender, item), score }))
+): Promise<Recommended[]> {
+  const requests: readonly RecommendRequest[] = await withReasons(
+    recommender,
+    rows.map(({ history, preference, turn }) => ({
+      history,
+      preference,
+      turn,
+      excluded: filter.excluded(history),
+    })),
   );
+  const lists = await recommender.recommend(requests, { k: top, beams, allowed: filter.allowed });
+  return lists.map((candidates, i) => {
+    const { reasoning } = requests[i];
+    const recommendations = listedItems(candidates, top).map(({ item, score }) => ({
+      ...listed(recommender, item),
+      score,
+    }));
+    return { ...(reasoning !== undefined && { reasoning }), recommendations };
+  });
 }
 
 /** Answers `--history` or `--titles` with a table, or with JSON. */
 async function answerOne(work: Work): Promise<void> {
   const { flags, recommender, lookup, io } = work;
-  const { preference } = flags;
+  const { preference, say: turn } = flags;
   const row: HistoryRow = flags.titles.length > 0
-    ? { history: titled(flags.titles, lookup), unknown: [], place: "--titles", preference }
-    : { ...itemsOf(flags.history, "--history", lookup), preference };
+    ? { history: titled(flags.titles, lookup), unknown: [], place: "--titles", preference, turn }
+    : { ...itemsOf(flags.history, "--history", lookup), preference, turn };
   if (row.unknown.length > 0) throw lookup.unknown(row.unknown, row.place);
   const fault = faultOf(work, row);
   if (fault !== undefined) throw new UserError(fault);
@@ -175,11 +201,13 @@ async function answerOne(work: Work): Promise<void> {
     }
   }
   const { history } = row;
-  const [recommendations] = await recommend(work, [row]);
+  const [{ reasoning, recommendations }] = await recommend(work, [row]);
+  if (turn) console.error(TURN_NOTE);
   const bought = history.map((item) => listed(recommender, item));
   const { provenance: { checkpoint }, search, scoreUnit } = recommender;
   if (io.json) {
-    console.log(JSON.stringify({ run: flags.run, checkpoint, history: bought, recommendations }, null, 2));
+    const answer = { ...(reasoning !== undefined && { reasoning }), recommendations };
+    console.log(JSON.stringify({ run: flags.run, checkpoint, history: bought, ...answer }, null, 2));
     return;
   }
   const used = search ? bought.slice(-search.maxHistory) : bought;
@@ -203,6 +231,7 @@ async function answerOne(work: Work): Promise<void> {
       used.map((row) => [`  ${row.item}`, ...idOf(row), ...sidOf(row), row.title]),
       [1, 2, 3].slice(0, 1 + ids + (search ? 1 : 0)),
     ),
+    ...(reasoning === undefined ? [] : [`Reasons of the model: ${reasoning}`]),
     `Recommendations of ${flags.run} (${checkpoint}); scores are ${SCORES[scoreUnit]}:`,
     ...tableLines([
       ["  ", "item", ...(ids ? ["id"] : []), ...(search ? ["SID"] : []), "score", "title"],
@@ -214,15 +243,17 @@ async function answerOne(work: Work): Promise<void> {
 /** Answers the lines of `--file` in order, a batch in memory at a time; all are checked before the model is loaded. */
 async function answerFile(work: Work): Promise<void> {
   const { flags, recommender, lookup, filter, io } = work;
-  let count = 0, unanswered = 0, incomplete = 0, firstFault = "";
+  let count = 0, unanswered = 0, incomplete = 0, turns = 0, firstFault = "";
   for await (const row of readHistories(flags.file, lookup)) {
     count++;
+    if (row.turn) turns++;
     const fault = faultOf(work, row);
     if (fault !== undefined) {
       unanswered++;
       firstFault ||= fault;
     } else if (row.unknown.length > 0) incomplete++;
   }
+  if (turns > 0) console.error(TURN_NOTE);
   if (count === 0) {
     throw new UserError(`Cannot recommend for ${flags.file}: it has no lines. Write one line of JSON a user`);
   }
@@ -265,7 +296,7 @@ async function answerFile(work: Work): Promise<void> {
 /** The line of a user's answer. */
 function answered(
   row: HistoryRow,
-  recommendations: Recommendation[] | undefined,
+  answer: Recommended | undefined,
   work: Work,
 ): Record<string, unknown> {
   const { user, history, unknown } = row, { lookup } = work;
@@ -274,7 +305,7 @@ function answered(
     history,
     ...(lookup.hasIds && { historyIds: history.map((item) => lookup.idOf(item) ?? String(item)) }),
     ...(unknown.length > 0 && { unknown }),
-    ...(recommendations ? { recommendations } : { error: faultOf(work, row) }),
+    ...(answer ?? { error: faultOf(work, row) }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { historySids } from "./examples/from_dataset.ts";
 import { fromPreferences, missingPreferences } from "./examples/from_preferences.ts";
 import type { AlignmentTask } from "./task.ts";
 
@@ -18,6 +19,14 @@ export const reasoningToSid: AlignmentTask = {
   question: ["history"],
   answer: ["reasoning", "sid"],
   missing: missingPreferences,
+  told: {
+    needs: "reasoning",
+    ask: (input, history) => ({ history: historySids(input, history) }),
+    answer: ({ texts }, item, { reasoning = "" } = {}) => ({
+      reasoning: texts.asText(reasoning),
+      sid: texts.sids[item],
+    }),
+  },
   examples: (input) =>
     fromPreferences(input, ({ text, target }, history) => ({
       question: { history },

@@ -51,7 +51,7 @@ export interface NextItemTask {
   /** The question after a history (item numbers, oldest first). */
   ask(input: TaskInput, history: readonly number[], asker?: Asker): Slots;
   /** The answer that means an item. */
-  answer(input: TaskInput, item: number): Slots;
+  answer(input: TaskInput, item: number, asker?: Asker): Slots;
 }
 
 /** A task that asks for the SID of an item by what the data says of it. */
@@ -62,7 +62,7 @@ export interface OneItemTask extends NextItemTask {
 
 /** A task that asks for the SID of the next item by more than the data knows of who asks. */
 export interface ToldTask extends NextItemTask {
-  /** What it is told; without it {@link NextItemTask.ask} has nothing to ask by. */
+  /** What it is told: by whoever asks, or `reasoning` by the model, which writes it before the SID. */
   needs: Told;
 }
 

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { UserError } from "../../base/user_error.ts";
 import type { Recommender } from "../../eval/recommender.ts";
 import { TOKEN_NORMALISATIONS } from "../../kernels/trie/log_softmax.ts";
+import { REASON_TOKENS } from "../../prompts/text.ts";
 import { USUAL_MAX_HISTORY } from "../../train/runs/model_directory.ts";
 
 /** Where a training writes, and whether it goes on. */
@@ -28,6 +29,17 @@ export const AskedTask = {
     "task to ask, of those that the model learned and that are answered with a SID, such as titles-to-sid; title-to-sid and " +
       "description-to-sid ask for an item itself, the last one of a history; without it, the next item in the words that " +
       "it learned",
+  ),
+};
+
+/** How a run writes reasons before a SID. */
+export const ReasonFlags = {
+  maxNewTokens: z.int().min(0).default(0).describe(
+    `most tokens of the reasons that are written before the SID, in task reasoning-to-sid; 0: ${REASON_TOKENS}, at most ` +
+      "half of the --max-length of the training",
+  ),
+  temperature: z.number().min(0).default(0).describe(
+    "of the tokens of these reasons; 0: always the most probable one",
   ),
 };
 

@@ -170,6 +170,8 @@ function rowSettings(recommender: Recommender, flags: EvaluateFlags): RowSetting
     shard,
     unconstrained: search?.unconstrained ?? false,
     task: search?.task ?? "next-item",
+    ...(search?.reasons &&
+      { maxNewTokens: search.reasons.maxNewTokens, temperature: search.reasons.temperature }),
     lists: catalogue.sids ? "sids" : "items",
     scoreUnit,
   };

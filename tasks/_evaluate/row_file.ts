@@ -32,6 +32,9 @@ export const RowSettings = z.object({
   unconstrained: z.boolean().default(false),
   /** Task that was asked. */
   task: z.string().default("next-item"),
+  /** How reasons were written; absent where none were. */
+  maxNewTokens: z.int().optional(),
+  temperature: z.number().optional(),
   /** What lists are made of. */
   lists: z.enum(["sids", "items"]).default("sids"),
   scoreUnit: z.enum(SCORE_UNITS).default("log-probability"),
@@ -53,6 +56,7 @@ const Row: z.ZodType<Prediction> = z.object({
   items: z.array(count),
   titles: z.array(z.string()),
   scores: z.array(z.number()),
+  reasoning: z.string().optional(),
 });
 
 /** Rows of the predictions.jsonl of a folder, one in memory at a time. */

@@ -9,10 +9,11 @@ const Row = z.strictObject({
   history: z.array(z.union([z.int().min(0), z.string()], { error: "item numbers or ids" })).optional(),
   titles: z.array(z.string()).optional(),
   preference: z.string().optional(),
+  say: z.string().optional(),
 });
 
 /** Somebody to recommend to. */
-export interface HistoryRow extends Pick<Asker, "preference"> {
+export interface HistoryRow extends Pick<Asker, "preference" | "turn"> {
   /** As in the file; absent where that says nothing. */
   user?: string | number;
   /** Item numbers, oldest first. */
@@ -31,7 +32,9 @@ export interface HistoryRow extends Pick<Asker, "preference"> {
  * of a user is told in the row.
  */
 export async function* readHistories(path: string, lookup: ItemLookup): AsyncGenerator<HistoryRow> {
-  for await (const { line, value: { user, history, titles, ...told } } of readJsonLines(path, Row)) {
+  for await (
+    const { line, value: { user, history, titles, say: turn, ...told } } of readJsonLines(path, Row)
+  ) {
     const place = `${path} line ${line}`;
     if ((history === undefined) === (titles === undefined)) {
       throw new UserError(
@@ -40,7 +43,7 @@ export async function* readHistories(path: string, lookup: ItemLookup): AsyncGen
       );
     }
     const row = history ? itemsOf(history, place, lookup) : titledItems(titles!, place, lookup);
-    yield { ...(user !== undefined && { user }), ...row, ...told };
+    yield { ...(user !== undefined && { user }), ...row, ...told, ...(turn !== undefined && { turn }) };
   }
 }
 

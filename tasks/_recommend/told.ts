@@ -1,16 +1,34 @@
 import type { Told } from "../../data/dataset.ts";
 import { UserError } from "../../base/user_error.ts";
+import type { Recommender } from "../../eval/recommender.ts";
 import { ALIGNMENT_TASKS, alignmentTask } from "../../prompts/tasks/by_name.ts";
 import type { HistoryRow } from "./histories.ts";
 
 const TOLD = ["preference"] as const satisfies readonly Told[];
 
 /**
- * Why a task cannot be asked for somebody: it is not told what it asks by. Undefined where it is. Throws {@link UserError}
- * where it is told what it does not ask by.
+ * Why a run cannot be asked for somebody: its task is not told what it asks by. Undefined where it is. Throws
+ * {@link UserError} for a task that nobody can be told for here, and for what the run does not read.
  */
-export function toldFault(task: string, row: HistoryRow): string | undefined {
+export function toldFault(
+  { search, asked, provenance: { run } }: Pick<Recommender, "search" | "asked" | "provenance">,
+  row: HistoryRow,
+): string | undefined {
+  const { task = "next-item" } = search ?? {};
+  if (row.turn && !asked) {
+    throw new UserError(
+      `Cannot say ${
+        JSON.stringify(row.turn)
+      } of ${row.place} to ${run}: it reads no text. Leave it out, or train a run ` +
+        "with --model or --tokenizer",
+    );
+  }
   const needs = alignmentTask(task).told?.needs;
+  if (needs === "row") {
+    throw new UserError(
+      `Cannot recommend with task ${task}: it asks in the words of the rows of a file. Use genrec evaluate --task ${task}`,
+    );
+  }
   for (const name of TOLD) {
     const isTold = (row[name] ?? "").trim() !== "";
     if (isTold && name !== needs) {
@@ -18,11 +36,6 @@ export function toldFault(task: string, row: HistoryRow): string | undefined {
       throw new UserError(
         `Cannot use the ${name} of ${row.place} with task ${task}: it asks by no ${name}. Leave it out, or use --task ` +
           others.join(" or "),
-      );
-    }
-    if (needs === "row") {
-      throw new UserError(
-        `Cannot recommend with task ${task}: it asks in the words of the rows of a file. Use genrec evaluate --task ${task}`,
       );
     }
     if (!isTold && name === needs) {

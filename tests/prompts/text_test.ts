@@ -135,7 +135,7 @@ Deno.test("tasks without a SID for an answer, unknown indexes and no room are re
     });
   refused(
     { task: "sid-to-title" },
-    /its answers are not SIDs alone. Use description-to-sid, heterogeneous, next-item, preference-to-sid/,
+    /its answers are not SIDs. Use description-to-sid, heterogeneous, next-item, preference-to-sid/,
   );
   refused({ maxLength: 8 }, /has no room in 8 tokens/);
   const { tokenizer } = prompts;

@@ -94,7 +94,8 @@ async function openModelDirectory(home: RunFolder, options: OpenRunOptions): Pro
     if (codeSizes) return codeTokens(sids, codeSizes, maxHistory, path);
     if (await isFile(`${path}/tokenizer.json`)) {
       const templates = options.prompts || await fileOf("prompts.json");
-      const words = { ...settings, maxHistory, prompts: templates, task: options.task };
+      const { task, maxNewTokens } = options;
+      const words = { ...settings, maxHistory, prompts: templates, task, maxNewTokens };
       return await savedTextPrompts(dataset, sids, path, words, diskFiles);
     }
     const folder = await folderOf("vocabulary.json");

@@ -19,6 +19,12 @@ export interface OpenRunOptions {
   prompts?: string;
   /** Task to ask, of those that it learned; "" (default): the next item, as it learned to be asked for it. */
   task?: string;
+  /** Most tokens of reasons that are written before a SID, in tasks that have them. 0 (default): 128, at most half of what it was trained with. */
+  maxNewTokens?: number;
+  /** Divides the logits that tokens of reasons are drawn by; 0 (default): always the most probable one. */
+  temperature?: number;
+  /** Seed of these draws. Default: 42. */
+  seed?: number;
   /** Items of a prompt of a Hugging Face directory; 0 (default): as trained where a run tells, else 10. */
   maxHistory?: number;
   /** What a token's probability is normalised over where SIDs are searched; `auto` (default): as in training. */

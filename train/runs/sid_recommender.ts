@@ -2,6 +2,7 @@ import { UserError } from "../../base/user_error.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import type { BeamResult } from "../../decode/beam_search.ts";
 import { BeamSearches } from "../../decode/beam_searches.ts";
+import { TextWriter } from "../../decode/text_writer.ts";
 import { ProductSearch } from "../../decode/product_search.ts";
 import { beamsFor, SidLists } from "../../eval/item_lists.ts";
 import type {
@@ -17,6 +18,7 @@ import type {
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { DecodeModel } from "../../models/decoder/decode.ts";
 import { CodeTokens } from "../../prompts/code_tokens.ts";
+import type { NextItemPrompts, WrittenReasons } from "../../prompts/next_item.ts";
 import { formatSid } from "../../sid/tokens.ts";
 import { checkK } from "./requests.ts";
 import type { OpenRunOptions } from "./run_kind.ts";
@@ -40,13 +42,15 @@ export class SidRecommender implements Recommender {
   readonly scoreUnit: ScoreUnit = "log-probability";
   readonly search: SidSearch;
   readonly asked?: Recommender["asked"];
+  readonly reason?: Recommender["reason"];
   readonly #run: SidRun;
   readonly #weights: LoadedWeights<Loaded>;
   readonly #lists: SidLists;
   #members: Map<string, number[]> | undefined;
 
   /** Throws {@link UserError} for an unconstrained search of a model without a table for each level. */
-  constructor(run: SidRun, { unconstrained = false, device }: OpenRunOptions) {
+  constructor(run: SidRun, options: OpenRunOptions) {
+    const { unconstrained = false, device, temperature = 0, seed = 42 } = options;
     const { kind, model, home, weights, data, dataset, sids, index, prompts } = run;
     if (unconstrained && !(prompts instanceof CodeTokens)) {
       throw new UserError(
@@ -69,7 +73,10 @@ export class SidRecommender implements Recommender {
       ...(manifest.task !== undefined && { manifest }),
     };
     const { maxHistory, normalisation } = run;
-    this.search = { maxHistory, normalisation, unconstrained, ...askedBy(run) };
+    const written = prompts instanceof CodeTokens ? undefined : prompts.reasons;
+    const reasons = written && { maxNewTokens: written.most, temperature, seed };
+    this.search = { maxHistory, normalisation, unconstrained, ...(reasons && { reasons }), ...askedBy(run) };
+    if (reasons) this.reason = (requests) => this.#weights.use((loaded) => this.#write(loaded, requests));
     const said = prompts instanceof CodeTokens ? undefined : prompts.said;
     if (said) this.asked = (request) => said(request.history, request);
     this.#run = run;
@@ -100,10 +107,10 @@ export class SidRecommender implements Recommender {
     options: RecommendOptions,
   ): Promise<Candidate[][]> {
     checkK(options);
-    return await this.#weights.use((loaded) =>
+    return await this.#weights.use(async (loaded) =>
       this.search.unconstrained
-        ? this.#writeAny(loaded, requests, options)
-        : this.#searchCatalogue(loaded, requests, options)
+        ? await this.#writeAny(loaded, requests, options)
+        : await this.#searchCatalogue(loaded, await this.#reasoned(loaded, requests), options)
     );
   }
 
@@ -169,6 +176,28 @@ export class SidRecommender implements Recommender {
   #productSearch({ device, model, searches }: Loaded, beams: number): ProductSearch {
     const { sizes } = this.#run.prompts as CodeTokens;
     return new ProductSearch(device, model, searches.trie, { beams, sizes });
+  }
+
+  /** Requests with reasons, where the task has them: those that came with some keep them. */
+  async #reasoned(
+    loaded: Loaded,
+    requests: readonly RecommendRequest[],
+  ): Promise<readonly RecommendRequest[]> {
+    const without = this.search.reasons ? requests.filter(({ reasoning }) => reasoning === undefined) : [];
+    if (without.length === 0) return requests;
+    const written = await this.#write(loaded, without);
+    return requests.map((request) => {
+      const place = without.indexOf(request);
+      return place < 0 ? request : { ...request, reasoning: written[place] };
+    });
+  }
+
+  /** What the model writes before it names an item. */
+  async #write({ device, model }: Loaded, requests: readonly RecommendRequest[]): Promise<string[]> {
+    const { reasons } = this.#run.prompts as NextItemPrompts & { reasons: WrittenReasons };
+    const writer = new TextWriter(device, model, { ...this.search.reasons!, stop: reasons.stop });
+    const asked = requests.map(({ reasoning: _, ...request }) => this.#promptOf(request));
+    return (await writer.run(asked)).map((tokens) => reasons.text(tokens));
   }
 
   #promptOf(request: RecommendRequest): Uint32Array {

@@ -64,7 +64,8 @@ async function openRunDirectory(home: RunFolder, options: OpenRunOptions): Promi
     ? await runSids(home, known, index, { order, isOwn: true })
     : asOrdered(known, order);
   const { maxHistory } = settings;
-  const words = { prompts: `${path}/prompts.json`, task: options.task };
+  const { task, maxNewTokens } = options;
+  const words = { prompts: `${path}/prompts.json`, task, maxNewTokens };
   // A run on text keeps its tokenizer and templates, one on SIDs alone its vocabulary or, with a table a level, none.
   const prompts = codeSizes
     ? codeTokens(sids, codeSizes, maxHistory, weights.folder)

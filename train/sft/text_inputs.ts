@@ -175,6 +175,8 @@ export interface SavedTextSettings extends
   > {
   /** Task to ask; "" or absent: the one that asks for the next item as the model learned it. */
   task?: string;
+  /** Most tokens of reasons before a SID, in tasks that have them. */
+  maxNewTokens?: number;
 }
 
 /**
@@ -193,11 +195,11 @@ export async function savedTextPrompts(
   const special = specialTokens(tokenizer, tokenizerConfig);
   const { category } = settings;
   const prompts = new Prompts({ templates, tokenizer, special, tokenizerConfig, category });
-  const { maxHistory, maxLength } = settings;
+  const { maxHistory, maxLength, maxNewTokens } = settings;
   const texts = new ItemTexts(dataset, sids, tokenizer, textTokens(settings));
   const trained = trainedTasks(taskWeights(settings.tasks));
   const asked = askedAs(trained, templates, settings.task);
-  return textPrompts({ dataset, texts, maxHistory, prompts, maxLength, trained, ...asked });
+  return textPrompts({ dataset, texts, maxHistory, prompts, maxLength, maxNewTokens, trained, ...asked });
 }
 
 function trainedTasks(weights: Readonly<Record<string, number>>): string[] {

@@ -1,0 +1,84 @@
+// Reasons in words before a SID, as MiniOneRec's "Think" models give them, and what a user says in a turn.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { task as recommend } from "../../tasks/recommend.ts";
+import { openRun, openSidRun } from "../../train/runs/open_run.ts";
+import { evaluated, ITEMS, next, SHORT, sid, withRows } from "./rows_shop.ts";
+import { collector } from "./text_shop.ts";
+
+/** A file in which each item leads to the next one, since its number is one more. */
+async function reasonsFile(): Promise<string> {
+  const path = await Deno.makeTempFile({ suffix: ".json" });
+  const rows = Array.from({ length: ITEMS }, (_, item) => ({
+    user: item,
+    user_preference: `Has ${item}.\nSo ${next(item)}`,
+    context: { history_items: [item], target_item: next(item) },
+  }));
+  await Deno.writeTextFile(path, JSON.stringify(rows));
+  return path;
+}
+
+async function recommended(run: string, flags: Record<string, unknown>) {
+  const { io, lines } = collector();
+  await recommend.run(recommend.config.parse({ run, top: 3, beams: 3, ...flags }), io);
+  return lines;
+}
+
+const task = "reasoning-to-sid";
+
+Deno.test("a run on reasons writes them before the SID, and the SID follows from what it wrote", async () => {
+  const preferences = await reasonsFile();
+  const settings = { preferences, maxSteps: 120, evalSteps: 120, evalSamples: 2 };
+  await withRows([task, "next-item"], settings, async (dir) => {
+    const run = join(dir, "run"), maxNewTokens = 24;
+    const { prompts } = await openSidRun(run, { task });
+    const said = (asker?: Parameters<typeof prompts.prompt>[1]) =>
+      prompts.text!.prompts.tokenizer.decode(prompts.prompt([7], asker), true);
+    assert.equal(said(), `Reasons, then next item\n${sid(7)}\n`);
+    assert.equal(said({ reasoning: "Has 7.\nSo 8" }), `${said()}Has 7.\nSo 8\n`);
+
+    const recommender = await openRun(run, { task, maxNewTokens }), k = { k: ITEMS };
+    const requests = [{ history: [7] }, { history: [20] }, { history: [33] }];
+    const reasons = await recommender.reason!(requests);
+    for (const reason of reasons) assert.match(reason, /^Has \d+\.\nSo \d+$/);
+    const lists = await recommender.recommend(requests, k);
+    const told = requests.map((request, i) => ({ ...request, reasoning: reasons[i] }));
+    assert.deepEqual(await recommender.recommend(told, k), lists);
+    const scoreOf = async (item: number, reasoning: string) =>
+      (await recommender.recommend([{ history: [7], reasoning }], k))[0]
+        .find(({ items }) => items[0] === item)!.score;
+    const right = await scoreOf(8, "Has 7.\nSo 8"), wrong = await scoreOf(8, "Has 30.\nSo 31");
+    assert.ok(right > wrong, `${right} ${wrong}`);
+    recommender.destroy();
+
+    const own = await evaluated(dir, { task, split: "valid", maxNewTokens, limit: 4 });
+    assert.deepEqual([own.task, own.users, own.maxNewTokens, own.temperature], [task, 4, maxNewTokens, 0]);
+    const rows = (await Deno.readTextFile(join(dir, "eval/predictions.jsonl"))).trim().split("\n");
+    for (const row of rows) assert.match(JSON.parse(row).reasoning, /^Has /);
+
+    const lines = await recommended(run, { history: [7], task, maxNewTokens });
+    assert.ok(lines.includes(`Reasons of the model: ${reasons[0]}`), lines.join("\n"));
+    const draw = (seed: number) =>
+      recommended(run, { history: [7], task, maxNewTokens: 8, temperature: 5, seed });
+    assert.deepEqual(await draw(1), await draw(1));
+    assert.notDeepEqual(await draw(1), await draw(2));
+  });
+});
+
+Deno.test("what a user says follows the question, in the words and the frame of the run", async () => {
+  await withRows(["titles-to-sid"], { ...SHORT, prompts: "chat", maxLength: 200 }, async (dir) => {
+    const run = join(dir, "run");
+    const { prompts } = await openSidRun(run);
+    const said = prompts.text!.prompts.tokenizer.decode(
+      prompts.prompt([7], { turn: "something lighter" }),
+      true,
+    );
+    assert.equal(
+      said,
+      "<|im_start|>user\nNext item after titles\nT7\nsomething lighter<|im_end|>\n<|im_start|>assistant\n",
+    );
+    const plain = await recommended(run, { history: [7] });
+    assert.notDeepEqual(await recommended(run, { history: [7], say: "something lighter" }), plain);
+    assert.deepEqual(await recommended(run, { history: [7], say: "" }), plain);
+  });
+});
