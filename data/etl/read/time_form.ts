@@ -22,6 +22,8 @@ export interface TimeForm {
   seconds: Sql;
   /** INTEGER nanoseconds beyond `seconds`: events within a second keep their order. */
   nanoseconds: Sql;
+  /** What every text of this form holds, as any letter stands for all; absent where nothing is for certain. */
+  marks?: readonly string[];
 }
 
 /** The form that a column turned out to have. */
@@ -97,6 +99,7 @@ function formatForm(column: Sql, format: string): TimeForm {
     name: format,
     seconds: secondsIn(sql`try_strptime(${text}, ${format})`),
     nanoseconds: fractionOf(column),
+    marks: [...format.replace(/%[bBap]/g, "A").replace(/%./g, "").replace(/\s/g, "")],
   };
 }
 
@@ -163,14 +166,15 @@ export async function chooseForm(
     sql`SELECT ${cell} FROM (SELECT *, row_number() OVER () AS place FROM (${given}))
       WHERE place % ${step} = 0 OR place <= ${SAMPLE}`,
   );
-  const forms = unit === "text" ? textForms(cell) : [...numberForms(cell), ...textForms(cell)];
+  const all = unit === "text" ? textForms(cell) : [...numberForms(cell), ...textForms(cell)];
+  const forms = await possible(engine, cell, all);
   const sampled = await fits(engine, "time_sample", forms);
   const { size } = await engine.row<{ size: number }>(sql`SELECT count(*) AS size FROM time_sample`);
   const most = Math.max(...sampled);
   // A value out of the ordinary must not shut a form out before all values were seen.
   const likely = forms.filter((_, f) => sampled[f] > 0 && sampled[f] >= most - size / 10);
-  const all = likely.length === 0 ? [] : await fits(engine, table, likely);
-  const best = Math.max(0, ...all);
+  const read = likely.length === 0 ? [] : await fits(engine, table, likely);
+  const best = Math.max(0, ...read);
   if (best < count / 2) {
     const numbers = await engine.row<{ read: number }>(
       sql`SELECT count(${seconds.form.seconds}) AS read FROM time_sample`,
@@ -184,9 +188,18 @@ export async function chooseForm(
         "Say how with --time-format, such as '%d.%m.%Y %H:%M'",
     );
   }
-  const [chosen, ...rivals] = likely.filter((_, f) => all[f] === best);
+  const [chosen, ...rivals] = likely.filter((_, f) => read[f] === best);
   for (const rival of rivals) await refuseAmbiguous(engine, { table, cell, label }, chosen, rival);
   return { form: chosen, inPeriod: true };
+}
+
+/** The forms whose marks are in the sample: most are not, and each costs the engine milliseconds. */
+async function possible(engine: Engine, cell: Sql, forms: readonly TimeForm[]): Promise<TimeForm[]> {
+  const rows = await engine.rows<{ char: string }>(
+    sql`SELECT DISTINCT unnest(string_split(${cell}, '')) AS char FROM time_sample`,
+  );
+  const found = new Set(rows.map(({ char }) => /[a-z]/i.test(char) ? "A" : char));
+  return forms.filter(({ marks = [] }) => marks.every((mark) => found.has(mark)));
 }
 
 /** How many values of a table each form puts into the period. */
