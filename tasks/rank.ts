@@ -12,7 +12,7 @@ import { checkTrainedOn, checkWhole, heldOutRows, type RankedRun } from "../trai
 import { type RankConfig, RankSchema } from "../train/rank/config.ts";
 import { copyRun } from "../train/rank/copy_run.ts";
 import { listsOf, type RankedSplit, rankedSplit, rankingBytes } from "../train/rank/lists.ts";
-import { savedFiles, SOURCES_FOLDER } from "../train/rank/saved.ts";
+import { FEATURES_FILE, savedFiles, SOURCES_FOLDER } from "../train/rank/saved.ts";
 import { trainRanker } from "../train/rank/training.ts";
 import { DivergenceError } from "../train/run/divergence.ts";
 import { RunDirectory } from "../train/run/directory.ts";
@@ -174,14 +174,15 @@ async function trainRun(work: RankWork, io: TaskIO): Promise<void> {
   const { flags, settings, resolved, run, device, dataset, manifest, files, learned, valid, columns } = work;
   const { data, out, resume, runs, trainOn } = flags;
   if (resume) {
-    await checkSame(
-      run,
-      { trainOn, ...settings },
-      files,
-      dataset.files,
-      manifest,
-      settingsDefaults(RankSchema),
-    );
+    const defaults = settingsDefaults(RankSchema);
+    await checkSame(run, { trainOn, ...settings }, {}, dataset.files, manifest, defaults);
+    if (await run.read(FEATURES_FILE) !== files[FEATURES_FILE]) {
+      throw new UserError(
+        `Cannot resume ${out}: the lists of its runs differ from those that it was started with. Put back ${
+          [...runs, ...flags.foldRuns].join(", ")
+        } as they were and use the same adapter, or start another run`,
+      );
+    }
   }
   const goOn = goOnLine("rank", out);
   const progress = new EpochProgress(

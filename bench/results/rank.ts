@@ -10,6 +10,7 @@
  * arm is trained on them as `genrec rank` does, valid choosing its epoch, and read once on test. Prints the table, and with
  * `--out` writes it into the page of Industrial there.
  */
+import process from "node:process";
 import { parseArgs } from "node:util";
 import { loadDataset } from "../../data/formats/load.ts";
 import { holdOut } from "../../data/holdout.ts";
@@ -20,11 +21,12 @@ import { FEATURE_GROUPS } from "../../rank/features/by_name.ts";
 import type { FeatureColumn } from "../../rank/features/features.ts";
 import { titleTerms } from "../../rank/features/sources.ts";
 import { type Standardisation, standardise } from "../../rank/features/standardise.ts";
+import { askRuns } from "../../rank/lists/ask_runs.ts";
 import type { TargetLists } from "../../rank/lists/lists.ts";
 import { HostScores } from "../../rank/network/host_scores.ts";
 import { heldOutRows, type RankedRun } from "../../train/rank/check_runs.ts";
 import { type RankConfig, RankSchema } from "../../train/rank/config.ts";
-import { listsOf, rankedSplit } from "../../train/rank/lists.ts";
+import { listsOf, type RankedSplit, rankedSplit } from "../../train/rank/lists.ts";
 import { readRankWeights } from "../../train/rank/saved.ts";
 import { trainRanker } from "../../train/rank/training.ts";
 import { RunDirectory } from "../../train/run/directory.ts";
@@ -75,6 +77,8 @@ const wanted = Object.keys(ARMS).filter((name) =>
 );
 const seeds = values.seeds.split(",").map(Number);
 const found = new Map<string, Figures[]>();
+/** Processor time a user, a seed. */
+const milliseconds: number[] = [];
 const add = (row: string, figures: Figures) => found.set(row, [...found.get(row) ?? [], figures]);
 
 for (const seed of seeds) {
@@ -105,7 +109,7 @@ for (const seed of seeds) {
     const learned = from === "valid" ? lists.valid : lists.holdout;
     const standardisation = ablated(columns, learned.standardisation, without);
     const config = { ...settings, ...own };
-    const figures = await trainedFigures(
+    const { figures, host } = await trained(
       { ...learned, standardisation },
       from === "valid" ? undefined : lists.valid,
       lists.test,
@@ -114,6 +118,7 @@ for (const seed of seeds) {
     );
     console.error(`seed ${seed}, ${name}: ${figures.map((value) => value.toFixed(4)).join(" ")}`);
     add(name, figures);
+    if (name === "ranker") milliseconds.push(await timeAUser(split, learned.standardisation, host));
   }
   for (const { recommender } of [...whole, ...folds]) recommender.destroy();
 }
@@ -132,6 +137,11 @@ await writeOut(values.out, "industrial", {
     ...await conditionsNow(device.info.description),
     seeds,
     tables: [table],
+    remarks: milliseconds.length === 0 ? [] : [
+      `Candidates, features and scores take ${
+        (milliseconds.reduce((a, b) => a + b) / milliseconds.length).toFixed(1)
+      } ms of processor time a user, beside the lists of the runs.`,
+    ],
   },
 });
 
@@ -160,13 +170,13 @@ async function ranksOf(recommender: Recommender): Promise<Rank[]> {
   return ranks;
 }
 
-async function trainedFigures(
+async function trained(
   learned: TargetLists,
   valid: TargetLists | undefined,
   test: TargetLists,
   columns: readonly FeatureColumn[],
   config: RankConfig,
-): Promise<Figures> {
+): Promise<{ figures: Figures; host: HostScores }> {
   const folder = await Deno.makeTempDir();
   try {
     const run = new RunDirectory(folder);
@@ -190,10 +200,33 @@ async function trainedFigures(
         ),
       );
     }
-    return figuresOf(ranks);
+    return { figures: figuresOf(ranks), host };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** Milliseconds of processor time that candidates, features and scores take a user, the lists of the runs being there. */
+async function timeAUser(
+  { maker, runs, listLength }: RankedSplit,
+  standardisation: Standardisation,
+  host: HostScores,
+): Promise<number> {
+  const samples = dataset.samples.test.slice(0, 500);
+  const asked = await askRuns(runs, samples, { k: listLength, beams: listLength });
+  const rank = () => {
+    for (const [i, { history }] of samples.entries()) {
+      const { items, raw } = maker.make({ history, lists: asked[i] });
+      const x = new Float32Array(items.length * standardisation.mean.length);
+      standardise(maker.features.columns, standardisation, raw, x);
+      host.of(x);
+    }
+  };
+  rank(); // compiled by then
+  const before = process.cpuUsage();
+  rank();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000 / samples.length;
 }
 
 function figuresOf(ranks: readonly Rank[]): Figures {

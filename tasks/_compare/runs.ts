@@ -135,8 +135,8 @@ async function settingsOf(config: Config): Promise<Record<string, SettingValue>>
   const place = seed === undefined ? undefined : new RegExp(`(?<!\\d)${seed}(?!\\d)`, "g");
   const own = Object.entries(config).filter(([key]) => !places.includes(key)).map(([key, value]) => {
     const text = JSON.stringify(value);
-    const isPath = place !== undefined && typeof value === "string";
-    return [key, { value: text, seedless: isPath ? text.replace(place, "SEED") : text }];
+    const isPath = [value].flat().every((part) => typeof part === "string");
+    return [key, { value: text, seedless: place && isPath ? text.replace(place, "SEED") : text }];
   });
   const inherited = parent === undefined ? {} : await settingsOf(parent.config);
   const below = Object.entries(inherited).map(([key, value]) => [`run.${key}`, value]);

@@ -132,12 +132,15 @@ Deno.test("compare takes groups by folder and by pattern, and runs in place of f
 Deno.test("compare refuses what is no other seed of the same system, naming the setting", async () => {
   await withFiles({}, async (dir) => {
     const ranks = [0, null];
-    const first = await writeRun(dir, "a-42", { ranks, config: { sids: "sids/rq-42/index.json" } });
+    const first = await writeRun(dir, "a-42", {
+      ranks,
+      config: { sids: "sids/rq-42/index.json", runs: ["runs/b-42"] },
+    });
     const cases: [string, Omit<Written, "ranks">, RegExp][] = [
       ["other-43", { config: { learningRate: 0.2 } }, /seeds of a: learningRate is 0\.2 and 0\.1/],
       [
         "same-42",
-        { seed: 42, config: { sids: "sids/rq-42/index.json" } },
+        { seed: 42, config: { sids: "sids/rq-42/index.json", runs: ["runs/b-42"] } },
         /two seeds of a: both have seed 42/,
       ],
       // A seed that was used again, with other settings.
@@ -156,11 +159,16 @@ Deno.test("compare refuses what is no other seed of the same system, naming the 
       ["model-43", { config: { model_type: "qwen2" } }, /learningRate is none and 0\.1/],
     ];
     for (const [name, written, message] of cases) {
-      const config = { sids: "sids/rq-43/index.json", ...written.config };
+      const config = { sids: "sids/rq-43/index.json", runs: ["runs/b-43"], ...written.config };
       const folder = await writeRun(dir, name, { seed: 43, ranks, ...written, config });
       await refuses(dir, { group: [`a=${first}`, folder], baseline: "a" }, message);
     }
-    const config = { sids: "sids/rq-43/index.json", adapter: "1", variant: "matmul=shared" };
+    const config = {
+      sids: "sids/rq-43/index.json",
+      runs: ["runs/b-43"],
+      adapter: "1",
+      variant: "matmul=shared",
+    };
     const good = await writeRun(dir, "a-43", { seed: 43, ranks, config });
     const { report } = await compared(dir, { group: [`a=${first}`, good], baseline: "a" });
     assert.deepEqual(report.systems.map(({ evaluations }) => evaluations.length), [2]);

@@ -98,6 +98,11 @@ Deno.test("genrec rank --train-on valid needs no folds, says what its figures me
       /Cannot resume .*rank with hiddenSize 8: it was started with 4/,
     );
     await command(dir, evaluate, "--run rank --beams 4 --out eval");
+    cpSync(join(dir, "b"), join(dir, "a"), { recursive: true });
+    await assert.rejects(
+      command(dir, rank, "--config rank/config.json --out rank --resume"),
+      /Cannot resume .*rank: the lists of its runs differ from those that it was started with\. Put back .*a as they were/,
+    );
     const { model } = JSON.parse(await Deno.readTextFile(join(dir, "eval/metrics.json")));
     assert.equal(model, "rank, learned from valid");
   });

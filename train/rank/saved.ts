@@ -10,7 +10,7 @@ import { rankerNames, type RankShape, RankShapeSchema } from "../../rank/network
 /** File of a run with the counts of its train split. */
 const COUNTS_FILE = "counts.safetensors";
 /** File of a run with the names of its features, and the moments of its inputs. */
-const FEATURES_FILE = "features.json";
+export const FEATURES_FILE = "features.json";
 /** Folder of a run with the runs that it ranks. */
 export const SOURCES_FOLDER = "sources";
 
