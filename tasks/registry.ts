@@ -30,10 +30,15 @@ const entry = (summary: string, load: Entry["load"], needs: Right[] = []): Entry
  */
 export const registry = {
   doctor: entry("what this machine has and lacks", () => import("./doctor.ts"), [...RIGHTS]),
-  quickstart: entry("all stages on the built-in data", () => import("./quickstart.ts")),
+  quickstart: entry("all stages on the built-in data", () => import("./_stages/quickstart.ts")),
   data: entry("turn raw logs into a dataset, or check one", () => import("./data.ts"), ["net", "ffi"]),
   embed: entry("turn item texts or histories into vectors", () => import("./embed.ts"), ["net", "ffi"]),
   sid: entry("turn item embeddings into semantic IDs", () => import("./sid.ts"), ["net"]),
+  train: entry(
+    "from a dataset to a ranked recommender, settings by its size",
+    () => import("./_stages/train.ts"),
+    ["net"],
+  ),
   sft: entry("train a decoder on next-item prediction", () => import("./sft.ts"), ["net"]),
   baseline: entry("train a recommender to compare with", () => import("./baseline.ts"), ["net"]),
   etegrec: entry("train a tokenizer and a recommender together", () => import("./etegrec.ts"), ["net"]),

@@ -11,7 +11,7 @@ import type { TaskIO } from "../_cli/cli.ts";
 
 const GIB = 1024 ** 3;
 /** What training reaches of the rate of a product: 20 of 45 GFLOP/s on a CPU adapter (docs/benchmarks/kernels.md). */
-const TRAINING_SHARE = 0.45;
+export const TRAINING_SHARE = 0.45;
 
 /**
  * Estimates what a run takes, prints it for a dry run, and refuses a run for which there is not enough memory. Matrices
@@ -73,7 +73,7 @@ function capacityOf({ capacity }: PackedData, tokens: number) {
 }
 
 /** Floating point operations a second of a product of two square matrices, measured in a fraction of a second. */
-async function productRate(device: Device): Promise<number> {
+export async function productRate(device: Device): Promise<number> {
   const width = 1024, times = 3;
   const a = device.createMatrix(width, width);
   const run = (count: number) =>

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { parseArgs } from "../../tasks/_cli/cli.ts";
-import { task } from "../../tasks/quickstart.ts";
-import { withFiles } from "../data/formats/minionerec/fixture.ts";
-import { collector } from "../scenarios/text_shop.ts";
-import { filesIn, genrec, spawn } from "./genrec.ts";
+import { parseArgs } from "../../../tasks/_cli/cli.ts";
+import { task } from "../../../tasks/_stages/quickstart.ts";
+import { withFiles } from "../../data/formats/minionerec/fixture.ts";
+import { collector } from "../../scenarios/text_shop.ts";
+import { filesIn, genrec, spawn } from "../genrec.ts";
 
 const ARGS = "quickstart --out quick --steps 30 --limit 40".split(" ");
 
@@ -90,7 +90,7 @@ Deno.test("quickstart refuses a folder that holds other files, even with --force
   await withFiles({ "mine/photo.jpg": "" }, async (dir) => {
     const { code, stderr } = await genrec(dir, ["quickstart", "--out", "mine", "--force"]);
     assert.equal(code, 1);
-    assert.match(stderr, /Cannot use mine: it holds files that are no quickstart's/);
+    assert.match(stderr, /Cannot use mine: it holds files that are no `genrec quickstart`'s/);
     assert.deepEqual(filesIn(dir), ["mine/", "mine/photo.jpg"]);
   });
 });

@@ -1,26 +1,23 @@
-import { existsSync, readdirSync } from "node:fs";
-import { basename, join } from "node:path";
-import { stringify } from "yaml";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { z } from "zod";
-import manifest from "../deno.json" with { type: "json" };
-import type { Dataset } from "../data/dataset.ts";
-import { loadDataset } from "../data/formats/load.ts";
-import { readText } from "../base/files/text_file.ts";
-import { OutputLock } from "../base/files/output/lock.ts";
-import { UserError } from "../base/user_error.ts";
-import type { Evaluation, Prediction } from "../eval/evaluate.ts";
-import { writeAtomic } from "../base/files/write_atomic.ts";
-import type { Task, TaskIO } from "./_cli/cli.ts";
-import type { EvaluateReport } from "./_evaluate/report_lines.ts";
-import { DeviceFlags } from "./_cli/open_device.ts";
-import { makeFolder } from "../base/files/line_file.ts";
-import { evaluate, task as evaluateTask } from "./evaluate.ts";
-import { duration } from "./_cli/progress.ts";
-import { rl, task as rlTask } from "./rl.ts";
-import { sft, task as sftTask } from "./sft.ts";
-import { makeSids } from "./_sid/make.ts";
-import { task as sidTask } from "./sid.ts";
-import { tableLines } from "./_cli/table.ts";
+import manifest from "../../deno.json" with { type: "json" };
+import type { Dataset } from "../../data/dataset.ts";
+import { loadDataset } from "../../data/formats/load.ts";
+import { readText } from "../../base/files/text_file.ts";
+import type { Evaluation, Prediction } from "../../eval/evaluate.ts";
+import type { Task, TaskIO } from "../_cli/cli.ts";
+import type { EvaluateReport } from "../_evaluate/report_lines.ts";
+import { DeviceFlags } from "../_cli/open_device.ts";
+import { evaluate, task as evaluateTask } from "../evaluate.ts";
+import { duration } from "../_cli/progress.ts";
+import { rl, task as rlTask } from "../rl.ts";
+import { sft, task as sftTask } from "../sft.ts";
+import { makeSids } from "../_sid/make.ts";
+import { task as sidTask } from "../sid.ts";
+import { tableLines } from "../_cli/table.ts";
+import { claimFolder } from "./claim.ts";
+import { byHand, runStages, type Stage, trainingStage } from "./stages.ts";
 
 const DATA = "synthetic";
 
@@ -85,62 +82,41 @@ async function quickstart(flags: Flags, io: TaskIO): Promise<void> {
     "genrec learns from purchase histories which item a customer buys next. Six stages, all in " + out + ":",
   );
 
-  const stages: [title: string, run: (stage: TaskIO) => Promise<void>][] = [
-    ["Data: a made-up shop", (stage) => describeData(dataset, stage)],
-    [
-      "Semantic IDs: each item becomes three tokens, similar items share the first ones",
-      (stage) => sids(flags, stage),
-    ],
-    [
-      "Training: a small language model learns to write the next item's tokens",
-      (stage) => train(flags, stage),
-    ],
-    [
-      "Reinforcement: its own answers are rewarded where they name the item bought next",
-      (stage) => reinforce(flags, stage),
-    ],
-    [
-      "Evaluation: later purchases that the model has never seen, before and after reinforcement",
-      (stage) => test(flags, stage),
-    ],
-    ["Recommendations: three of those customers", (stage) => show(flags, dataset, stage)],
+  const stages: Stage[] = [
+    { title: "Data: a made-up shop", run: (stage) => describeData(dataset, stage) },
+    {
+      title: "Semantic IDs: each item becomes three tokens, similar items share the first ones",
+      run: (stage) => sids(flags, stage),
+    },
+    {
+      title: "Training: a small language model learns to write the next item's tokens",
+      run: (stage) => train(flags, stage),
+    },
+    {
+      title: "Reinforcement: its own answers are rewarded where they name the item bought next",
+      run: (stage) => reinforce(flags, stage),
+    },
+    {
+      title: "Evaluation: later purchases that the model has never seen, before and after reinforcement",
+      run: (stage) => test(flags, stage),
+    },
+    { title: "Recommendations: three of those customers", run: (stage) => show(flags, dataset, stage) },
   ];
-  const stage: TaskIO = { ...io, json: false, log: (line) => io.log("    " + line) };
-  for (const [i, [title, run]] of stages.entries()) {
-    io.log(`${i + 1}. ${title}`);
-    await run(stage);
-    if (io.signal.aborted) return io.log("Stopped. The same command goes on from here.");
-  }
+  if (!await runStages(stages, io)) return;
   const reports = { before: await readReport(out, "sft"), after: await readReport(out, "rl") };
   if (io.json) console.log(JSON.stringify(reports, null, 2));
   summary(reports, dataset, out, (performance.now() - started) / 1000).forEach((line) => io.log(line));
 }
 
-/** Whether the folder is new. Throws {@link UserError} if it holds anything but a quickstart of these settings. */
-async function claim({ out, steps, seed, limit, force }: Flags): Promise<boolean> {
-  const marker = join(out, "quickstart.json");
-  const settings = JSON.stringify({ genrec: manifest.version, steps, seed, limit });
-  const exists = existsSync(marker);
-  if (!exists && existsSync(out) && readdirSync(out).length > 0) {
-    throw new UserError(`Cannot use ${out}: it holds files that are no quickstart's. Name another --out`);
-  }
-  if (exists && !force) {
-    const found = (await readText(marker)).trim();
-    if (found === settings) return false;
-    throw new UserError(
-      `Cannot go on in ${out}: it holds a quickstart of ${found}, these are ${settings}. Use --force to start over, ` +
-        "or name another --out",
-    );
-  }
-  if (exists) {
-    for (const name of ["eval", "sft", "rl", "sids", "sft.yaml", "rl.yaml", "sft.done", "rl.done"]) {
-      const path = join(out, name);
-      if (existsSync(path)) await Deno.remove(path, { recursive: true });
-    }
-  }
-  await makeFolder(out);
-  await writeAtomic(marker, settings + "\n");
-  return true;
+/** Whether the folder is new. */
+function claim({ out, steps, seed, limit, force }: Flags): Promise<boolean> {
+  return claimFolder({
+    out,
+    task: "quickstart",
+    settings: { genrec: manifest.version, steps, seed, limit },
+    parts: ["eval", "sft", "rl", "sids", "sft.yaml", "rl.yaml", "sft.done", "rl.done"],
+    force,
+  });
 }
 
 function describeData({ items, samples, histories }: Dataset, io: TaskIO): Promise<void> {
@@ -174,6 +150,7 @@ async function train({ out, steps, seed, adapter, variant }: Flags, io: TaskIO):
     seed,
   };
   await trainingStage(
+    "sft",
     folder,
     settings,
     io,
@@ -186,30 +163,12 @@ async function reinforce({ out, steps, seed, adapter, variant }: Flags, io: Task
   const maxSteps = steps > 0 ? Math.ceil(steps / 10) : REINFORCEMENT.maxSteps;
   const settings = { run: join(out, "sft"), out: folder, ...REINFORCEMENT, maxSteps, seed };
   await trainingStage(
+    "rl",
     folder,
     settings,
     io,
     (resume) => rl(rlTask.config.parse({ ...settings, resume, adapter, variant }) as Rl, io),
   );
-}
-
-/** A training in `folder` that goes on where it was stopped, with its settings in `folder`.yaml for doing it by hand. */
-async function trainingStage(
-  folder: string,
-  settings: Record<string, unknown>,
-  io: TaskIO,
-  run: (resume: boolean) => Promise<unknown>,
-): Promise<void> {
-  const file = `${folder}.yaml`, done = `${folder}.done`;
-  await writeAtomic(file, stringify(settings));
-  byHand(io, `${basename(folder)} --config ${file}`);
-  if (existsSync(done)) return io.log(`Already in ${folder}`);
-  await using _lock = await OutputLock.take(folder, "quickstart");
-  const resume = existsSync(join(folder, "latest"));
-  // A run that stopped before its first checkpoint has nothing to go on from.
-  if (!resume && existsSync(folder)) await Deno.remove(folder, { recursive: true });
-  await run(resume);
-  if (!io.signal.aborted) await writeAtomic(done, "");
 }
 
 async function test({ out, limit, adapter, variant }: Flags, io: TaskIO): Promise<void> {
@@ -284,10 +243,6 @@ function summary(
     "    ./genrec sft --help, ./genrec rl --help                        all settings of the training",
     "    docs/data.md                                                   the files to bring",
   ];
-}
-
-function byHand(io: TaskIO, line: string): void {
-  io.log(`By hand: ./genrec ${line}`);
 }
 
 async function readReport(out: string, name: "sft" | "rl"): Promise<EvaluateReport> {

@@ -1,0 +1,171 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Dataset } from "../../data/dataset.ts";
+import type { Preset } from "../../train/pipeline/preset.ts";
+import { RANK_FOLDER } from "../../train/pipeline/train_folder.ts";
+import type { TaskIO } from "../_cli/cli.ts";
+import { makeSids } from "../_sid/make.ts";
+import { baseline, task as baselineTask } from "../baseline.ts";
+import { evaluate, task as evaluateTask } from "../evaluate.ts";
+import { rank, task as rankTask } from "../rank.ts";
+import { sft, task as sftTask } from "../sft.ts";
+import { task as sidTask } from "../sid.ts";
+import { byHand, type Stage, trainingStage } from "./stages.ts";
+
+/** What the stages of `genrec train` share. */
+export interface Pipeline {
+  data: string;
+  /** Folder that all stages write into. */
+  out: string;
+  /** Index of other SIDs than the dataset's own; "": those, or made ones. */
+  sids: string;
+  /** Baseline over item numbers. */
+  items: string;
+  seed: number;
+  adapter: string;
+  variant: string;
+  dataset: Dataset;
+  preset: Preset;
+  /** SIDs that the decoder searches at a time, and items of every list. */
+  beams: number;
+}
+
+/** Folders and files that the stages write into `out`. */
+export const PARTS = ["earlier", "sids", "items", "decoder", RANK_FOLDER, "eval-test"].flatMap((name) => [
+  name,
+  `${name}.yaml`,
+  `${name}.done`,
+]);
+
+/** The stages of `genrec train`, each of which a command does by hand as well. */
+export function pipelineStages(pipeline: Pipeline): Stage[] {
+  const { dataset, preset } = pipeline;
+  const earlier = `all but the last ${preset.holdoutRows} train targets`;
+  const making = needsSids(pipeline);
+  return [
+    {
+      title: `${pipeline.items} on ${earlier}`,
+      run: (io) => trainItems(pipeline, "earlier/items", preset.holdoutRows, io),
+    },
+    ...making
+      ? [{
+        title: `Semantic IDs of ${hasTexts(dataset) ? "titles and " : ""}what was bought together`,
+        run: (io: TaskIO) => makeIndex(pipeline, io),
+      }]
+      : [],
+    {
+      title: `A decoder on ${earlier}`,
+      run: (io) => trainDecoder(pipeline, "earlier/decoder", preset.holdoutRows, io),
+    },
+    { title: `${pipeline.items} on all of train`, run: (io) => trainItems(pipeline, "items", 0, io) },
+    { title: "A decoder on all of train", run: (io) => trainDecoder(pipeline, "decoder", 0, io) },
+    {
+      title:
+        `A ranker of what they list, which learns from the ${preset.holdoutRows} targets that they had not seen`,
+      run: (io) => trainRanker(pipeline, io),
+    },
+    { title: "Evaluation on test, beside counts", run: (io) => test(pipeline, io) },
+  ];
+}
+
+/** Whether SIDs are made: none were named, and the dataset has none. */
+export function needsSids({ sids, dataset }: Pick<Pipeline, "sids" | "dataset">): boolean {
+  return sids === "make" || sids === "" && dataset.sids === undefined;
+}
+
+function hasTexts({ items }: Dataset): boolean {
+  return items.some(({ title }) => title !== "");
+}
+
+/** What every stage is told of the device. */
+const deviceOf = ({ adapter, variant }: Pipeline) => ({ adapter, variant });
+
+async function trainItems(pipeline: Pipeline, name: string, holdoutRows: number, io: TaskIO): Promise<void> {
+  const { data, out, items, seed, preset } = pipeline;
+  const folder = join(out, name);
+  const settings = { model: items, data, holdoutRows, out: folder, ...preset.items, seed };
+  await trainingStage(
+    "baseline",
+    folder,
+    settings,
+    io,
+    (resume) =>
+      baseline(baselineTask.config.parse({ ...settings, resume, ...deviceOf(pipeline) }) as Baseline, io),
+  );
+}
+
+async function makeIndex(pipeline: Pipeline, io: TaskIO): Promise<void> {
+  const { data, out, seed, preset, dataset } = pipeline;
+  const folder = join(out, "sids");
+  const vectors = join(out, "earlier/items/embeddings.npy");
+  const settings = {
+    data,
+    ...hasTexts(dataset) ? { collab: vectors } : { embeddings: vectors },
+    codebookSize: preset.codebookSize,
+    seed,
+    out: folder,
+  };
+  await trainingStage(
+    "sid",
+    folder,
+    settings,
+    io,
+    () => makeSids(sidTask.config.parse({ ...settings, ...deviceOf(pipeline) }) as Sid, io),
+  );
+}
+
+async function trainDecoder(
+  pipeline: Pipeline,
+  name: string,
+  holdoutRows: number,
+  io: TaskIO,
+): Promise<void> {
+  const { data, out, seed, preset } = pipeline;
+  const folder = join(out, name);
+  const sids = needsSids(pipeline) ? join(out, "sids") : pipeline.sids;
+  const settings = { data, sids, holdoutRows, out: folder, ...preset.decoder, seed };
+  await trainingStage(
+    "sft",
+    folder,
+    settings,
+    io,
+    (resume) => sft(sftTask.config.parse({ ...settings, resume, ...deviceOf(pipeline) }) as Sft, io),
+  );
+}
+
+async function trainRanker(pipeline: Pipeline, io: TaskIO): Promise<void> {
+  const { data, out, seed, beams, preset } = pipeline;
+  const folder = join(out, RANK_FOLDER);
+  const settings = {
+    data,
+    runs: ["decoder", "items"].map((name) => join(out, name)),
+    foldRuns: ["earlier/decoder", "earlier/items"].map((name) => join(out, name)),
+    listLength: beams,
+    ...preset.ranker,
+    out: folder,
+    seed,
+  };
+  await trainingStage(
+    "rank",
+    folder,
+    settings,
+    io,
+    (resume) => rank(rankTask.config.parse({ ...settings, resume, ...deviceOf(pipeline) }) as Rank, io),
+  );
+}
+
+async function test(pipeline: Pipeline, io: TaskIO): Promise<void> {
+  const { data, out, beams } = pipeline;
+  const folder = join(out, "eval-test");
+  const run = join(out, RANK_FOLDER);
+  byHand(io, `evaluate --run ${out} --data ${data} --beams ${beams} --baselines --out ${folder}`);
+  if (existsSync(join(folder, "metrics.json"))) return io.log(`Already in ${folder}`);
+  const flags = { run, data, out: folder, beams, baselines: true, resume: true, ...deviceOf(pipeline) };
+  await evaluate(evaluateTask.config.parse(flags) as Evaluate, io);
+}
+
+type Baseline = Parameters<typeof baseline>[0];
+type Sid = Parameters<typeof makeSids>[0];
+type Sft = Parameters<typeof sft>[0];
+type Rank = Parameters<typeof rank>[0];
+type Evaluate = Parameters<typeof evaluate>[0];

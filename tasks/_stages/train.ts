@@ -1,0 +1,155 @@
+import { join } from "node:path";
+import { z } from "zod";
+import manifest from "../../deno.json" with { type: "json" };
+import { readText } from "../../base/files/text_file.ts";
+import { UserError } from "../../base/user_error.ts";
+import type { Dataset } from "../../data/dataset.ts";
+import { loadDataset } from "../../data/formats/load.ts";
+import type { Evaluation } from "../../eval/evaluate.ts";
+import { type Preset, presetFor, quickly, sizeOf } from "../../train/pipeline/preset.ts";
+import { formatBytes } from "../../train/run/estimate.ts";
+import { SftSchema } from "../../train/sft/config.ts";
+import type { Task, TaskIO } from "../_cli/cli.ts";
+import { figure, range } from "../_cli/format.ts";
+import { DeviceFlags, openDevice } from "../_cli/open_device.ts";
+import { duration } from "../_cli/progress.ts";
+import { tableLines } from "../_cli/table.ts";
+import type { EvaluateReport } from "../_evaluate/report_lines.ts";
+import { claimFolder } from "./claim.ts";
+import { pipelineCost } from "./cost.ts";
+import { needsSids, PARTS, pipelineStages } from "./pipeline.ts";
+import { runStages } from "./stages.ts";
+
+/** Models over item numbers. */
+const ITEM_MODELS = ["gru4rec", "sasrec", "hstu", "caser"] as const;
+/** Items of a list of the evaluation. */
+const LISTED = 50;
+/** Fewest train targets: an eighth of them teaches the ranker. */
+const LEAST_TARGETS = 400;
+
+const config = z.strictObject({
+  data: z.string().describe("dataset directory, ours or foreign, or `synthetic`"),
+  out: z.string().describe("folder to write; it opens as a run"),
+  sids: z.string().default("").describe(
+    "index.json of other SIDs than the dataset's own; `make`: make them even where it has some",
+  ),
+  items: z.enum(ITEM_MODELS).default("gru4rec").describe(
+    "model over item numbers that the decoder is joined with;",
+  ),
+  seed: z.int().min(0).default(42).describe("seed of everything random"),
+  quick: z.boolean().default(false).describe(
+    "one epoch of everything: shows that it runs, not how good it gets",
+  ),
+  dryRun: z.boolean().default(false).describe("say what is chosen and what it takes, and train nothing"),
+  force: z.boolean().default(false).describe("delete what an earlier training left in --out"),
+  ...DeviceFlags,
+});
+type Flags = z.output<typeof config>;
+
+export const task: Task<typeof config> = {
+  name: "train",
+  summary: "from a dataset to a ranked recommender, settings by its size",
+  examples: [
+    "train --data data/mine --out runs/mine",
+    "train --data data/mine --out runs/mine --dry-run",
+    "recommend --run runs/mine --history 12,45,77",
+  ],
+  config,
+  run: train,
+};
+
+async function train(flags: Flags, io: TaskIO): Promise<void> {
+  const started = performance.now();
+  const { data, out, dryRun } = flags;
+  const dataset = await loadDataset(data);
+  checkSplits(dataset, data);
+  const preset = flags.quick ? quickly(presetFor(sizeOf(dataset))) : presetFor(sizeOf(dataset));
+  const fresh = dryRun || await claim(flags);
+  if (!fresh) io.log(`${out} holds an earlier training: what it finished is kept. --force starts over.`);
+  describe(flags, dataset, preset, io);
+  if (fresh) await describeCost(flags, dataset, preset, io);
+  if (dryRun) return;
+  const pipeline = { ...flags, dataset, preset, beams: LISTED };
+  if (!await runStages(pipelineStages(pipeline), io)) return;
+  const report: EvaluateReport = JSON.parse(await readText(join(out, "eval-test", "metrics.json")));
+  if (io.json) console.log(JSON.stringify(report, null, 2));
+  summary(report, out, (performance.now() - started) / 1000).forEach((line) => io.log(line));
+}
+
+/** Throws {@link UserError} for splits that a pipeline cannot do without. */
+function checkSplits({ samples }: Dataset, data: string): void {
+  for (const split of ["valid", "test"] as const) {
+    if (samples[split].length > 0) continue;
+    throw new UserError(
+      `Cannot train on ${data}: its ${split} split is empty. valid chooses checkpoints, test tells what is reached: ` +
+        "split the data again with `genrec data`, or train the parts by hand with `genrec sft`",
+    );
+  }
+  if (samples.train.length >= LEAST_TARGETS) return;
+  throw new UserError(
+    `Cannot train on ${data}: it has ${samples.train.length} train targets, expected ${LEAST_TARGETS} or more, since the ` +
+      "last eighth teaches the ranker. With so few, use `genrec baseline --model transitions`",
+  );
+}
+
+/** Whether the folder is new. */
+function claim({ data, out, sids, items, seed, quick, force }: Flags): Promise<boolean> {
+  return claimFolder({
+    out,
+    task: "train",
+    settings: { genrec: manifest.version, data, sids, items, seed, quick },
+    parts: PARTS,
+    force,
+  });
+}
+
+/** Says what was found and what is chosen for it. */
+function describe(
+  flags: Flags,
+  dataset: Dataset,
+  { decoder, items, codebookSize }: Preset,
+  io: TaskIO,
+): void {
+  const { train, valid, test } = dataset.samples;
+  const { hiddenSize, numHiddenLayers, numTrainEpochs, dropout, learningRate } = SftSchema.parse(decoder);
+  io.log(
+    `${dataset.items.length} items; ${train.length} targets to train on, ${valid.length} to validate, ` +
+      `${test.length} to test`,
+  );
+  io.log(
+    `For this size: a decoder of width ${hiddenSize} and ${numHiddenLayers} layers, ${numTrainEpochs} epochs at ` +
+      `${learningRate} with dropout ${dropout}; ${flags.items} for ${items.numTrainEpochs} epochs` +
+      (needsSids({ ...flags, dataset }) ? `; SIDs of 3 levels with ${codebookSize} codewords` : ""),
+  );
+}
+
+async function describeCost(flags: Flags, dataset: Dataset, preset: Preset, io: TaskIO): Promise<void> {
+  const { device } = await openDevice(flags);
+  const settings = SftSchema.parse(preset.decoder);
+  const { seconds, bytes } = await pipelineCost(device, dataset, { preset, settings, beams: LISTED });
+  const { description, device: model, vendor } = device.info;
+  io.log(
+    `Takes about ${duration(seconds)} on ${description || model || vendor} where nothing else runs, and ` +
+      formatBytes(bytes),
+  );
+}
+
+function summary(report: EvaluateReport, out: string, seconds: number): string[] {
+  const row = (name: string, { hr, ndcg, ci95 }: Evaluation) => [
+    name,
+    ...[hr[5], ndcg[5], hr[10], ndcg[10]].map(figure),
+    range(ci95.ndcg[10]),
+  ];
+  const table = tableLines([
+    [`test, ${report.users} users`, "HR@5", "NDCG@5", "HR@10", "NDCG@10", "95 % of NDCG@10"],
+    row("this recommender", report),
+    ...Object.entries(report.baselines ?? {}).map(([name, figures]) => row(name, figures)),
+  ]);
+  return [
+    `Done in ${duration(seconds)}:`,
+    ...table.map((line) => `    ${line}`),
+    "Next:",
+    `    ./genrec recommend --run ${out} --history 12,45,77     any history you like`,
+    `    ./genrec compare --evals ${join(out, "eval-test")},…     beside other runs`,
+  ];
+}

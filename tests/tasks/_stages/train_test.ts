@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Corpus } from "../../../data/corpus.ts";
+import { writeFolder } from "../../../data/convert/write_folder.ts";
+import { genrecWriter } from "../../../data/formats/genrec/write.ts";
+import { syntheticCorpus } from "../../../data/synthetic/shop.ts";
+import type { EvaluateReport } from "../../../tasks/_evaluate/report_lines.ts";
+import { parseArgs } from "../../../tasks/_cli/cli.ts";
+import { task as recommend } from "../../../tasks/recommend.ts";
+import { task } from "../../../tasks/_stages/train.ts";
+import { collector } from "../../scenarios/text_shop.ts";
+import { withFiles } from "../../data/formats/minionerec/fixture.ts";
+import { filesIn } from "../genrec.ts";
+
+/** Some 500 train targets of 60 items, without SIDs. */
+const shop = () => syntheticCorpus({ items: 60, users: 90 });
+
+/** Runs `use` in a folder with the dataset in `data/`. */
+async function withCorpus(corpus: Corpus, use: (dir: string) => Promise<void>): Promise<void> {
+  await withFiles({}, async (dir) => {
+    const origin = { settings: {}, inputs: {} };
+    await writeFolder(join(dir, "data"), genrecWriter.files(corpus, { tokenOrder: "text", origin }));
+    await use(dir);
+  });
+}
+
+/** Trains in this process; what it said. */
+async function train(dir: string, words = "", { io, lines } = collector()): Promise<string[]> {
+  const args = [
+    "--data",
+    join(dir, "data"),
+    "--out",
+    join(dir, "run"),
+    "--quick",
+    ...words.split(" ").filter(Boolean),
+  ];
+  await task.run(parseArgs(task, args)!.config, io);
+  return lines;
+}
+
+Deno.test("train makes a ranked recommender of a dataset without SIDs, and goes on where it was stopped", async () => {
+  await withCorpus(shop(), async (dir) => {
+    const folder = join(dir, "run");
+    const said = await train(dir, "--dry-run");
+    assert.match(
+      said.join("\n"),
+      /60 items; \d+ targets to train on, .*\nFor this size: a decoder of width 128 .*gru4rec .*SIDs of 3/,
+    );
+    assert.match(said.at(-1)!, /^Takes about \d+s on .+, and [\d.]+ [MG]iB$/);
+    assert.ok(!existsSync(folder));
+
+    // Stopped while the first decoder is trained.
+    const stopped = await train(dir, "", collector((label) => label.startsWith("sft")));
+    assert.equal(stopped.at(-1), "Stopped. The same command goes on from here.");
+    assert.ok(existsSync(join(folder, "sids.done")) && !existsSync(join(folder, "earlier/decoder.done")));
+    const early = { io: collector().io, words: ["--run", folder, "--history", "1"] };
+    await assert.rejects(async () => recommend.run(parseArgs(recommend, early.words)!.config, early.io), {
+      name: "UserError",
+      message: /Cannot recommend with .*run: its ranker is not there yet/,
+    });
+
+    const lines = await train(dir);
+    assert.equal(
+      lines[0],
+      `${folder} holds an earlier training: what it finished is kept. --force starts over.`,
+    );
+    const report: EvaluateReport = JSON.parse(
+      await Deno.readTextFile(join(folder, "eval-test/metrics.json")),
+    );
+    assert.deepEqual(Object.keys(report.baselines!), ["popularity", "repeat recent", "transitions"]);
+    const row = lines.find((line) => line.trim().startsWith("this recommender"))!;
+    assert.ok(row.includes(report.ndcg[10].toFixed(4)), row);
+    for (const name of ["earlier/items", "earlier/decoder", "items", "decoder", "rank"]) {
+      assert.ok(filesIn(folder)!.includes(`${name}.done`), name);
+    }
+
+    const { io, lines: list } = collector();
+    await recommend.run(
+      parseArgs(recommend, ["--run", folder, "--history", "1,2", "--top", "3"])!.config,
+      io,
+    );
+    assert.match(list.join("\n"), /\n +1 .*\n +2 .*\n +3 /);
+
+    // Nothing is done again.
+    const { mtime } = await Deno.stat(join(folder, "eval-test/metrics.json"));
+    await train(dir);
+    assert.deepEqual((await Deno.stat(join(folder, "eval-test/metrics.json"))).mtime, mtime);
+    await assert.rejects(() => train(dir, "--seed 7"), /Cannot go on in .*"seed":42.*"seed":7.* Use --force/);
+  });
+});
+
+Deno.test("train refuses data that it could not be honest about, and writes nothing", async () => {
+  const corpus = shop();
+  const { samples } = corpus;
+  const refuses = (changed: Partial<typeof samples>, message: RegExp) =>
+    withCorpus({ ...corpus, samples: { ...samples, ...changed } }, async (dir) => {
+      await assert.rejects(() => train(dir), { name: "UserError", message });
+      assert.ok(!existsSync(join(dir, "run")));
+    });
+  await refuses({ valid: [] }, /Cannot train on .*: its valid split is empty/);
+  await refuses({ test: [] }, /its test split is empty/);
+  await refuses({ train: samples.train.slice(0, 300) }, /it has 300 train targets, expected 400 or more/);
+});

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { BASELINES } from "../../../train/baselines/by_name.ts";
+import { presetFor } from "../../../train/pipeline/preset.ts";
+import { SftSchema } from "../../../train/sft/config.ts";
+
+const SIZES = [400, 1_000, 3_600, 9_400, 36_000, 130_000, 1_000_000];
+
+Deno.test("presetFor() gives settings that the tasks take, at every size", () => {
+  const { Config } = BASELINES.find(({ name }) => name === "gru4rec")!;
+  for (const targets of SIZES) {
+    const { decoder, items, holdoutRows, codebookSize } = presetFor({ targets, items: targets / 4 });
+    SftSchema.parse(decoder);
+    Config.parse(items);
+    assert.equal(holdoutRows, Math.floor(targets / 8));
+    assert.ok(codebookSize ** 3 > targets / 4, `${codebookSize}`);
+  }
+});
+
+Deno.test("presetFor() makes more steps of an epoch and more epochs of less data", () => {
+  const steps = SIZES.map((targets) => {
+    const { decoder } = presetFor({ targets, items: 5_000 });
+    return { epochs: decoder.numTrainEpochs!, tokens: decoder.tokensPerBatch! };
+  });
+  for (const [i, { epochs, tokens }] of steps.slice(1).entries()) {
+    assert.ok(epochs <= steps[i].epochs && tokens >= steps[i].tokens, `${SIZES[i + 1]}`);
+  }
+  // Tokens of a SID and of an item, about four: never so few steps that nothing is learned.
+  for (const [i, { epochs, tokens }] of steps.entries()) {
+    assert.ok(4 * SIZES[i] * epochs / tokens > 300, `${SIZES[i]}`);
+  }
+});
+
+Deno.test("presetFor() of Industrial's size has the settings that were chosen on it", () => {
+  const { decoder } = presetFor({ targets: 36_259, items: 3_686 });
+  const { hiddenSize, numTrainEpochs, tokensPerBatch, learningRate, dropout } = decoder;
+  assert.deepEqual([hiddenSize, numTrainEpochs, tokensPerBatch, learningRate, dropout], [
+    128,
+    20,
+    2048,
+    .004,
+    .3,
+  ]);
+});

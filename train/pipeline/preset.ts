@@ -1,0 +1,92 @@
+import type { Dataset } from "../../data/dataset.ts";
+import type { ItemTrainingConfig } from "../baselines/item_config.ts";
+import type { RankConfig } from "../rank/config.ts";
+import type { SftConfig } from "../sft/config.ts";
+
+/** What a preset is chosen by. */
+export interface DataSize {
+  /** Targets of the train split. */
+  targets: number;
+  /** Items of the catalogue. */
+  items: number;
+}
+
+/** Settings of a whole pipeline that depend on the size of the data; all else is as the tasks have it. */
+export interface Preset {
+  /** Train targets that the ranker learns from: the last ones, which the models before it are not shown. */
+  holdoutRows: number;
+  /** Codewords of a level, where SIDs are made. */
+  codebookSize: number;
+  /** Of the decoder. */
+  decoder: Partial<SftConfig>;
+  /** Of the model over item numbers, whose lists the ranker has too. */
+  items: Partial<ItemTrainingConfig>;
+  /** Of the ranker. */
+  ranker: Partial<RankConfig>;
+}
+
+/** Size of a dataset. */
+export function sizeOf({ samples, items }: Pick<Dataset, "samples" | "items">): DataSize {
+  return { targets: samples.train.length, items: items.length };
+}
+
+/** Train targets of the data on which the decoder's settings were chosen (configs/industrial-small.yaml). */
+const TUNED_ON = 36_000;
+
+/**
+ * The preset for data of a size. Fewer targets are gone through more often, in smaller steps: in
+ * as many passes a model would have made too few steps to know anything. More of them are seen less often, and need less
+ * noise (docs/experiments.md).
+ */
+export function presetFor({ targets, items }: DataSize): Preset {
+  const scale = targets / TUNED_ON;
+  const hiddenSize = scale > 16 ? 256 : 128;
+  const epochs = (usual: number, most: number) =>
+    clamp(Math.round(usual / Math.sqrt(scale)), usual / 2, most);
+  return {
+    holdoutRows: Math.floor(targets / 8),
+    codebookSize: powerOfTwo(Math.sqrt(items), 16, 256),
+    decoder: {
+      hiddenSize,
+      intermediateSize: 2 * hiddenSize,
+      tieWordEmbeddings: false,
+      modelType: "qwen2",
+      numTrainEpochs: epochs(20, 60),
+      tokensPerBatch: powerOfTwo(2048 * Math.sqrt(scale), 256, 4096),
+      learningRate: 4e-3,
+      warmupSteps: 65,
+      weightDecay: 0.1,
+      adamBeta2: 0.98,
+      dropout: scale > 2 ? 0.1 : 0.3,
+      emaDecay: 0.998,
+      evalSteps: 0.1,
+      evalSamples: 1500,
+      evalBeams: 20,
+    },
+    items: {
+      numTrainEpochs: epochs(8, 24),
+      tokensPerBatch: powerOfTwo(256 * Math.sqrt(scale), 128, 1024),
+    },
+    ranker: {},
+  };
+}
+
+/** A preset with one epoch of everything. */
+export function quickly(preset: Preset): Preset {
+  const { decoder, items, ranker } = preset;
+  return {
+    ...preset,
+    decoder: { ...decoder, numTrainEpochs: 1, evalSteps: 1, evalBeams: 10 },
+    items: { ...items, numTrainEpochs: 1 },
+    ranker: { ...ranker, numTrainEpochs: 1, numRankers: 1 },
+  };
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.max(least, Math.min(most, value));
+}
+
+/** The power of two nearest to a value, by its logarithm. */
+function powerOfTwo(value: number, least: number, most: number): number {
+  return clamp(2 ** Math.round(Math.log2(value)), least, most);
+}
