@@ -10,7 +10,7 @@ import { evaluate, task as evaluateTask } from "../evaluate.ts";
 import { rank, task as rankTask } from "../rank.ts";
 import { sft, task as sftTask } from "../sft.ts";
 import { task as sidTask } from "../sid.ts";
-import { byHand, type Stage, trainingStage } from "./stages.ts";
+import { byHand, type PipelineStage, trainingStage } from "./stages.ts";
 
 /** What the stages of `genrec train` share. */
 export interface Pipeline {
@@ -38,7 +38,7 @@ export const PARTS = ["earlier", "sids", "items", "decoder", RANK_FOLDER, "eval-
 ]);
 
 /** The stages of `genrec train`, each of which a command does by hand as well. */
-export function pipelineStages(pipeline: Pipeline): Stage[] {
+export function pipelineStages(pipeline: Pipeline): PipelineStage[] {
   const { dataset, preset } = pipeline;
   const earlier = `all but the last ${preset.holdoutRows} train targets`;
   const making = needsSids(pipeline);

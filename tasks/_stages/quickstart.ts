@@ -17,7 +17,7 @@ import { makeSids } from "../_sid/make.ts";
 import { task as sidTask } from "../sid.ts";
 import { tableLines } from "../_cli/table.ts";
 import { claimFolder } from "./claim.ts";
-import { byHand, runStages, type Stage, trainingStage } from "./stages.ts";
+import { byHand, type PipelineStage, runStages, trainingStage } from "./stages.ts";
 
 const DATA = "synthetic";
 
@@ -82,7 +82,7 @@ async function quickstart(flags: Flags, io: TaskIO): Promise<void> {
     "genrec learns from purchase histories which item a customer buys next. Six stages, all in " + out + ":",
   );
 
-  const stages: Stage[] = [
+  const stages: PipelineStage[] = [
     { title: "Data: a made-up shop", run: (stage) => describeData(dataset, stage) },
     {
       title: "Semantic IDs: each item becomes three tokens, similar items share the first ones",

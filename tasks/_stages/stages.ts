@@ -7,7 +7,7 @@ import { writeAtomic } from "../../base/files/write_atomic.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 
 /** One of the tasks that a task of several runs, after one another. */
-export interface Stage {
+export interface PipelineStage {
   /** What it does, in the user's words. */
   readonly title: string;
   /** Does it, or what an earlier run left of it. */
@@ -15,7 +15,7 @@ export interface Stage {
 }
 
 /** Runs stages in order, with a number before each title. False where the user stopped one; the same command goes on. */
-export async function runStages(stages: readonly Stage[], io: TaskIO): Promise<boolean> {
+export async function runStages(stages: readonly PipelineStage[], io: TaskIO): Promise<boolean> {
   const inner: TaskIO = { ...io, json: false, log: (line) => io.log("    " + line) };
   for (const [i, { title, run }] of stages.entries()) {
     io.log(`${i + 1}. ${title}`);

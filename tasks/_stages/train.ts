@@ -6,7 +6,7 @@ import { UserError } from "../../base/user_error.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { loadDataset } from "../../data/formats/load.ts";
 import type { Evaluation } from "../../eval/evaluate.ts";
-import { type Preset, presetFor, quickly, sizeOf } from "../../train/pipeline/preset.ts";
+import { dataSizeOf, type Preset, presetFor, quickly } from "../../train/pipeline/preset.ts";
 import { formatBytes } from "../../train/run/estimate.ts";
 import { SftSchema } from "../../train/sft/config.ts";
 import type { Task, TaskIO } from "../_cli/cli.ts";
@@ -63,7 +63,7 @@ async function train(flags: Flags, io: TaskIO): Promise<void> {
   const { data, out, dryRun } = flags;
   const dataset = await loadDataset(data);
   checkSplits(dataset, data);
-  const preset = flags.quick ? quickly(presetFor(sizeOf(dataset))) : presetFor(sizeOf(dataset));
+  const preset = flags.quick ? quickly(presetFor(dataSizeOf(dataset))) : presetFor(dataSizeOf(dataset));
   const fresh = dryRun || await claim(flags);
   if (!fresh) io.log(`${out} holds an earlier training: what it finished is kept. --force starts over.`);
   describe(flags, dataset, preset, io);

@@ -26,7 +26,7 @@ export interface Preset {
 }
 
 /** Size of a dataset. */
-export function sizeOf({ samples, items }: Pick<Dataset, "samples" | "items">): DataSize {
+export function dataSizeOf({ samples, items }: Pick<Dataset, "samples" | "items">): DataSize {
   return { targets: samples.train.length, items: items.length };
 }
 

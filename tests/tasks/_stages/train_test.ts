@@ -55,10 +55,13 @@ Deno.test("train makes a ranked recommender of a dataset without SIDs, and goes 
     assert.equal(stopped.at(-1), "Stopped. The same command goes on from here.");
     assert.ok(existsSync(join(folder, "sids.done")) && !existsSync(join(folder, "earlier/decoder.done")));
     const early = { io: collector().io, words: ["--run", folder, "--history", "1"] };
-    await assert.rejects(async () => recommend.run(parseArgs(recommend, early.words)!.config, early.io), {
-      name: "UserError",
-      message: /Cannot recommend with .*run: its ranker is not there yet/,
-    });
+    await assert.rejects(
+      () => recommend.run(parseArgs(recommend, early.words)!.config, early.io) as Promise<void>,
+      {
+        name: "UserError",
+        message: /Cannot recommend with .*run: its ranker is not there yet/,
+      },
+    );
 
     const lines = await train(dir);
     assert.equal(
