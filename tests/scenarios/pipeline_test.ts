@@ -35,7 +35,7 @@ Deno.test("three commands lead from raw logs to semantic IDs that training takes
     const commands = [
       "data --dataset amazon18 --reviews reviews.json.gz --meta meta.json.gz --out shop",
       "embed --data shop --out items.npy",
-      "sid --embeddings items.npy --data shop --codebook-size 16 --out sids",
+      "sid --embeddings items.npy --data shop --codebook-size 16 --starts 1 --iterations 4 --out sids",
       "data --check shop",
       "convert --from shop --to minionerec --sids sids/index.json --out theirs",
       "sft --data shop --sids sids --out run --max-steps 1 --hidden-size 32 --num-hidden-layers 1 --eval-samples 0",

@@ -12,7 +12,7 @@ const embeddings = {
 };
 
 Deno.test("opq.fit() learns orthonormal axes, as many as its parts share evenly", async () => {
-  const config = opq.Config.parse({ codebookSize: 16, starts: 1, rotations: 3 });
+  const config = opq.Config.parse({ codebookSize: 16, starts: 1, iterations: 5, rotations: 3 });
   const { model, codes } = await opq.fit(await Device.open(), { embeddings }, config);
   const { data: axes, shape } = model.tensors.get("rotation")!;
   assert.deepEqual(shape, [9, 8]);
@@ -31,7 +31,11 @@ Deno.test("opq.fit() learns orthonormal axes, as many as its parts share evenly"
 Deno.test("opq.fit() with a learned rotation ends below the error of the one it starts from", async () => {
   const device = await Device.open();
   const fit = (rotations: number) =>
-    opq.fit(device, { embeddings }, opq.Config.parse({ codebookSize: 16, starts: 1, rotations }));
+    opq.fit(
+      device,
+      { embeddings },
+      opq.Config.parse({ codebookSize: 16, starts: 1, iterations: 10, rotations }),
+    );
   const fixed = await fit(0);
   const learned = await fit(8);
   assert.ok(learned.errors[3] < fixed.errors[3], `${learned.errors} against ${fixed.errors}`);
@@ -39,7 +43,7 @@ Deno.test("opq.fit() with a learned rotation ends below the error of the one it 
 
 Deno.test("opq.encode() codes the items as fit() did", async () => {
   const device = await Device.open();
-  const config = opq.Config.parse({ codebookSize: 16, starts: 1, rotations: 2 });
+  const config = opq.Config.parse({ codebookSize: 16, starts: 1, iterations: 5, rotations: 2 });
   const { model, ...coded } = await opq.fit(device, { embeddings }, config);
   assert.deepEqual(await opq.encode(device, embeddings, model, config), coded);
 });

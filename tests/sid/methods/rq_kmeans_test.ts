@@ -35,7 +35,7 @@ Deno.test("rqKmeans.encode() codes the items as fit() did", async () => {
     dim: 7,
   };
   const device = await Device.open();
-  const config = rqKmeans.Config.parse({ codebookSize: 16 });
+  const config = rqKmeans.Config.parse({ codebookSize: 16, starts: 1, iterations: 5 });
   const { model, ...coded } = await rqKmeans.fit(device, { embeddings }, config);
   assert.deepEqual(await rqKmeans.encode(device, embeddings, model, config), coded);
 });

@@ -13,7 +13,7 @@ const embeddings = {
 
 Deno.test("rvq.fit() ends well below the error of residual k-means with the same codebooks", async () => {
   const device = await Device.open();
-  const settings = { codebookSize: 16, starts: 1 };
+  const settings = { codebookSize: 16, starts: 1, iterations: 12 };
   const plain = await rqKmeans.fit(device, { embeddings }, rqKmeans.Config.parse(settings));
   const refined = await rvq.fit(device, { embeddings }, rvq.Config.parse(settings));
   assert.ok(refined.errors[2] < 0.95 * plain.errors[2], `${refined.errors} against ${plain.errors}`);
@@ -21,7 +21,7 @@ Deno.test("rvq.fit() ends well below the error of residual k-means with the same
 
 Deno.test("rvq.encode() codes the items as fit() did", async () => {
   const device = await Device.open();
-  const config = rvq.Config.parse({ codebookSize: 16, starts: 1, rounds: 2, beam: 4 });
+  const config = rvq.Config.parse({ codebookSize: 16, starts: 1, iterations: 5, rounds: 2, beam: 4 });
   const { model, ...coded } = await rvq.fit(device, { embeddings }, config);
   assert.deepEqual(await rvq.encode(device, embeddings, model, config), coded);
 });

@@ -23,7 +23,7 @@ const COMMANDS: { args: string[]; check(stdout: string): void }[] = [
     check: (stdout) => assert.match(stdout, /^Usage: genrec <task>/m),
   },
   {
-    args: "sid --data synthetic --codebook-size 32 --out sids --json".split(" "),
+    args: "sid --data synthetic --codebook-size 32 --starts 1 --iterations 4 --out sids --json".split(" "),
     check: (stdout) => assert.equal(JSON.parse(stdout).distinct, 600),
   },
   {
