@@ -99,7 +99,7 @@ for (const size of values.sizes.split(",")) {
   const log = new TermLog(device, 1000);
   let done = 0;
   const ourSteps = async (step: PairStep, count: number): Promise<number[]> => {
-    for (let i = 0; i < count; i++) step.run(done++, groups, trie, learningRate, log);
+    for (let i = 0; i < count; i++) step.run(done++, [groups], trie, learningRate, log);
     return (await log.read()).get("next item")!;
   };
   const config = { dropout: 0, labelSmoothing: 0, trieLossWeight: 0, seed: SEED };

@@ -36,7 +36,8 @@ export const pairTrainingFields = {
   trieLossWeight: share.default(0).describe(
     "share of the loss over the codewords that may follow in the catalogue, not all of a level",
   ),
-  tokensPerBatch: count().default(1024).describe("encoder tokens of an optimizer step"),
+  tokensPerBatch: count().default(1024).describe("encoder tokens of a micro batch"),
+  gradientAccumulationSteps: count().default(1).describe("micro batches of an optimizer step"),
   evalSamples: count(0).default(2000).describe("samples of the valid split to rank after an epoch; 0: none"),
   evalBeams: evalBeams(),
   normalisation: z.enum(TOKEN_NORMALISATIONS).default("vocab").describe(

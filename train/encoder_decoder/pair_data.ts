@@ -23,8 +23,10 @@ export interface PairDataOptions {
   causal: boolean;
   /** Items that a target is predicted from at most. */
   maxHistory: number;
-  /** Items that the encoder reads in a step. */
+  /** Items that the encoder reads in a micro batch. */
   itemsPerBatch: number;
+  /** Micro batches of a step; the last of an epoch may have fewer. Default: 1. */
+  accumulation?: number;
 }
 
 /**
@@ -32,14 +34,15 @@ export interface PairDataOptions {
  * What a step holds depends on the seed alone, so a resumed run sees the same data.
  */
 export class PairData {
-  /** Items that the encoder reads in a step, and targets, at most. */
+  /** Items that the encoder reads in a micro batch, and targets, at most. */
   readonly capacity: { items: number; pairs: number };
   /** Groups of an epoch, items that they read, and targets. */
   readonly epoch: { groups: number; items: number; targets: number };
   #groups: readonly ItemGroup[];
   #sizes: { tokens: number; targets: number }[];
   #seed: number;
-  #plan: { epoch: number; steps: number[][] } | undefined;
+  #accumulation: number;
+  #plan: { epoch: number; batches: number[][] } | undefined;
 
   /** @throws {UserError} where nothing is left to train on, and for a history that no step can hold. */
   constructor(dataset: Dataset, options: PairDataOptions, seed: number) {
@@ -52,6 +55,7 @@ export class PairData {
       );
     }
     this.#seed = seed;
+    this.#accumulation = options.accumulation ?? 1;
     this.#groups = groups;
     this.#sizes = groups.map(({ history, targets }) => ({ tokens: history.length, targets: targets.length }));
     const items = this.#sizes.reduce((sum, { tokens }) => sum + tokens, 0);
@@ -67,20 +71,22 @@ export class PairData {
 
   /** Steps of epoch `epoch`. */
   steps(epoch: number): number {
-    return this.#planOf(epoch).length;
+    return Math.ceil(this.#planOf(epoch).length / this.#accumulation);
   }
 
-  /** What step `step` (from 0) of epoch `epoch` learns. */
-  groups(epoch: number, step: number): ItemGroup[] {
-    return this.#planOf(epoch)[step].map((group) => this.#groups[group]);
+  /** What step `step` (from 0) of epoch `epoch` learns, by micro batch. */
+  groups(epoch: number, step: number): ItemGroup[][] {
+    const first = step * this.#accumulation;
+    return this.#planOf(epoch).slice(first, first + this.#accumulation)
+      .map((batch) => batch.map((group) => this.#groups[group]));
   }
 
-  /** Most tokens that the encoder reads in a step of epoch `epoch`, where items have these SIDs. */
+  /** Most tokens that the encoder reads in a micro batch of epoch `epoch`, where items have these SIDs. */
   mostTokens(epoch: number, itemTokens: readonly Uint32Array[]): number {
     let most = 0;
-    for (const step of this.#planOf(epoch)) {
+    for (const batch of this.#planOf(epoch)) {
       let tokens = 0;
-      for (const group of step) {
+      for (const group of batch) {
         for (const item of this.#groups[group].history) tokens += itemTokens[item].length;
       }
       most = Math.max(most, tokens);
@@ -92,9 +98,9 @@ export class PairData {
     if (this.#plan?.epoch !== epoch) {
       const order = shuffledOrder(this.#groups.length, this.#seed, epoch);
       const capacity = { tokens: this.capacity.items, rows: this.capacity.pairs };
-      this.#plan = { epoch, steps: planBatches(this.#sizes, capacity, order) };
+      this.#plan = { epoch, batches: planBatches(this.#sizes, capacity, order) };
     }
-    return this.#plan.steps;
+    return this.#plan.batches;
   }
 }
 

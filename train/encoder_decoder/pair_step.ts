@@ -17,15 +17,25 @@ export interface PairForward {
   states: Matrix;
 }
 
+/** Losses beside the next item's, in every micro batch `i` of a step. */
+export interface ExtraPairLoss {
+  /** Uploads what the loss reads, before the work of the micro batch is recorded. */
+  prepare(i: number): void;
+  /** Adds the loss by `tape.record()`, between forward and backward pass. */
+  add(forward: PairForward): void;
+  /** Logs it. */
+  log(): void;
+}
+
 /** What a step computes with. */
 export interface PairStepParts {
   model: EncoderDecoder;
   optimizer: Optimizer;
-  /** Items and targets of a step at most: see `PairData`. */
+  /** Items and targets of a micro batch at most: see `PairData`. */
   capacity: { items: number; pairs: number };
   /** Tokens of the longest SID. */
   tokensPerItem: number;
-  /** Tokens that the encoder reads in a step at most. Default: those of as many of the longest SIDs as there are items. */
+  /** Tokens that the encoder reads in a micro batch at most. Default: those of as many of the longest SIDs as there are items. */
   inputs?: number;
 }
 
@@ -59,38 +69,43 @@ export class PairStep {
   }
 
   /**
-   * Step `step` of the run. Its loss, the mean over target tokens, is in `log` as `next item`; `extraLoss` adds losses
-   * by `tape.record()` between forward and backward pass, and logs them. `trie` holds the SIDs as they are now.
+   * Step `step` of the run, on the gradients of its micro batches. Its loss, the mean over their target tokens, is in
+   * `log` as `next item`, a share each micro batch. `trie` holds the SIDs as they are now.
    */
   run(
     step: number,
-    groups: readonly PairGroup[],
+    micro: readonly (readonly PairGroup[])[],
     trie: DeviceTrie,
     learningRate: number,
     log: TermLog,
-    extraLoss?: (forward: PairForward) => void,
+    extra?: ExtraPairLoss,
   ): void {
     const { model, optimizer } = this.#parts;
     const { device, parameters } = model;
     const { dropout: rate, labelSmoothing, seed } = this.#config;
-    optimizer.prepare(step, learningRate);
-    log.begin();
-    device.write(this.#dropoutSeed, new Uint32Array([seed, 0, step, 0]));
-    const places = this.buffer.write(groups, 1 / weightOf(groups));
-    this.#trieLoss?.write(trie, groups, places);
-    parameters.clearGradients();
+    const weight = micro.reduce((sum, groups) => sum + weightOf(groups), 0);
     const { packed } = this.buffer;
-    device.scope(() => {
-      const tape = new Tape(device, true);
-      const dropout = rate > 0 ? { rate, seed: this.#dropoutSeed } : undefined;
-      const encoded = model.encode(tape, packed.encoder, dropout);
-      const states = model.decode(tape, packed, encoded, dropout);
-      if (this.#trieLoss) this.#trieLoss.loss(tape, trie, states, labelSmoothing);
-      else model.loss(tape, packed, states, { labelSmoothing });
-      extraLoss?.({ tape, packed, encoded, states });
-      tape.backward();
+    optimizer.prepare(step, learningRate);
+    parameters.clearGradients();
+    micro.forEach((groups, i) => {
+      log.begin();
+      extra?.prepare(i);
+      device.write(this.#dropoutSeed, new Uint32Array([seed, i, step, 0]));
+      const places = this.buffer.write(groups, 1 / weight);
+      this.#trieLoss?.write(trie, groups, places);
+      device.scope(() => {
+        const tape = new Tape(device, true);
+        const dropout = rate > 0 ? { rate, seed: this.#dropoutSeed } : undefined;
+        const encoded = model.encode(tape, packed.encoder, dropout);
+        const states = model.decode(tape, packed, encoded, dropout);
+        if (this.#trieLoss) this.#trieLoss.loss(tape, trie, states, labelSmoothing);
+        else model.loss(tape, packed, states, { labelSmoothing });
+        extra?.add({ tape, packed, encoded, states });
+        tape.backward();
+      });
+      log.add("next item", packed.rowLoss, packed.rowLoss.length);
+      extra?.log();
     });
-    log.add("next item", packed.rowLoss, packed.rowLoss.length);
     optimizer.step();
     device.submit();
   }

@@ -48,7 +48,7 @@ export async function trainPairs(
   const totalSteps = steps.reduce((sum, count) => sum + count, 0);
   const schedule = scheduleOf(config, totalSteps);
   const optimizer = new Optimizer(model.parameters, optimizerOptions(config));
-  const log = new TermLog(device, Math.max(...steps));
+  const log = new TermLog(device, Math.max(...steps) * config.gradientAccumulationSteps);
   const training = new PairStep({
     model,
     optimizer,
@@ -77,9 +77,11 @@ export async function trainPairs(
           done,
         }),
       learningRate: (step) => learningRateAt(step, schedule),
-      step: (step, { epoch, i }, learningRate) =>
-        training.run(step, pairGroups(data.groups(epoch, i), tokens.itemTokens), trie, learningRate, log),
-      losses: () => meanLosses(log),
+      step(step, { epoch, i }, learningRate) {
+        const micro = data.groups(epoch, i).map((groups) => pairGroups(groups, tokens.itemTokens));
+        training.run(step, micro, trie, learningRate, log);
+      },
+      losses: (steps) => meanLosses(log, steps),
       validate: async () => await validation?.quality(model, signal),
       files: (state) => pairCheckpoint({ model, optimizer, state, companions: input.companions ?? [] }),
       onStep: input.onStep,
@@ -97,18 +99,21 @@ export function openPairData(
   model: EncoderDecoder,
   tokens: CodeTokens,
   dataset: Dataset,
-  { maxHistory, tokensPerBatch, seed }: Pick<PairTrainingConfig, "maxHistory" | "tokensPerBatch" | "seed">,
+  { maxHistory, tokensPerBatch, gradientAccumulationSteps: accumulation, seed }: Pick<
+    PairTrainingConfig,
+    "maxHistory" | "tokensPerBatch" | "gradientAccumulationSteps" | "seed"
+  >,
 ): PairData {
   const total = tokens.itemTokens.reduce((sum, { length }) => sum + length, 0);
   // By the mean length: where few items of equal codes have one more, that of the longest would leave batches short.
   const itemsPerBatch = Math.floor(tokensPerBatch * tokens.itemTokens.length / total);
-  return new PairData(dataset, { causal: model.causal, maxHistory, itemsPerBatch }, seed);
+  return new PairData(dataset, { causal: model.causal, maxHistory, itemsPerBatch, accumulation }, seed);
 }
 
 // So that few sizes of matrices exist.
 const ROW_BLOCK = 64;
 
-/** Rows of the encoder in the longest step of an epoch, in whole blocks. */
+/** Rows of the encoder in the longest micro batch of an epoch, in whole blocks. */
 export function encoderRows(data: PairData, { itemTokens }: CodeTokens, epoch: number): number {
   return Math.ceil(data.mostTokens(epoch, itemTokens) / ROW_BLOCK) * ROW_BLOCK;
 }
@@ -138,14 +143,18 @@ export function pairValidation(
   });
 }
 
-/** Means over the logged steps: of every term, and of their sum. Waits for the device. */
+/**
+ * Means over so many steps, whose micro batches have logged their shares: of every term, and of their sum. Waits for the
+ * device.
+ */
 export async function meanLosses(
   log: TermLog,
+  steps: number,
 ): Promise<{ loss: number; terms: Record<string, number>; bad: boolean }> {
   const byTerm = await log.read();
   const means = Array.from(
     byTerm,
-    ([term, losses]) => [term, losses.reduce((sum, loss) => sum + loss, 0) / losses.length] as const,
+    ([term, losses]) => [term, losses.reduce((sum, loss) => sum + loss, 0) / steps] as const,
   );
   const loss = means.reduce((sum, [, mean]) => sum + mean, 0);
   // One term is the loss.

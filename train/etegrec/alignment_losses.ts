@@ -72,7 +72,7 @@ export function firstOccurrences(targets: ArrayLike<number>, rows: number): bool
  * `residualGradients`, as of v = z - codewords, and without have none, as of residuals of straight-through codewords.
  */
 export class AlignmentLosses {
-  /** Weight of each row in means over distinct targets, f32 (N): 1 / |U| or 0. For `QuantizeOptions.weights`. */
+  /** Weight of each row in means over distinct targets, f32 (N): 1 / |U| times the share of the step, or 0. For `QuantizeOptions.weights`. */
   readonly rowWeights: Flat;
   /** The same for means over the numbers of their vectors: 1 / (|U| W) or 0. For `reconstruction()`. */
   readonly itemWeights: Flat;
@@ -113,14 +113,15 @@ export class AlignmentLosses {
 
   /**
    * Uploads which rows count, from the target items of the batch, at most N; rows after them are padding. Before the
-   * work of a step is recorded; `sia` and `psa` are μ and λ of the step. Returns |U|, how many count.
+   * work of a micro batch is recorded; `sia` and `psa` are μ and λ of the step, of which it makes up a `share`. Returns |U|,
+   * how many count.
    */
-  setTargets(targets: ArrayLike<number>, { sia, psa }: AlignmentWeights): number {
+  setTargets(targets: ArrayLike<number>, { sia, psa }: AlignmentWeights, share = 1): number {
     const { rows, codebookSizes, itemWidth } = this.#config;
     const counts = firstOccurrences(targets, rows);
     const distinct = counts.filter((first) => first).length;
     const write = (flat: Flat, weight: number) =>
-      this.#device.write(flat, Float32Array.from(counts, (first) => first ? weight / distinct : 0));
+      this.#device.write(flat, Float32Array.from(counts, (first) => first ? share * weight / distinct : 0));
     write(this.rowWeights, 1);
     write(this.itemWeights, 1 / itemWidth);
     write(this.#weights.sia, sia / codebookSizes.length);

@@ -143,7 +143,7 @@ class JointTraining implements EpochTraining {
       recommender: new Optimizer(this.#model.parameters, options),
       tokenizer: new Optimizer(parameters, { ...options, emaDecay: 0 }),
     };
-    const most = Math.max(...this.steps);
+    const most = Math.max(...this.steps) * config.gradientAccumulationSteps;
     this.#logs = { recommender: new TermLog(device, most), tokenizer: new TermLog(device, most) };
     this.#step = new JointStep(
       {
@@ -198,7 +198,7 @@ class JointTraining implements EpochTraining {
     if (i === 0) this.#step.resize(encoderRows(this.#data, tokens, epoch));
     const batch = {
       step: this.#schedules.stepOf(epoch, i),
-      groups: this.#data.groups(epoch, i),
+      micro: this.#data.groups(epoch, i),
       itemTokens: tokens.itemTokens,
       trie: this.#trie,
       learningRate,
@@ -209,9 +209,9 @@ class JointTraining implements EpochTraining {
     } else this.#step.trainRecommender(batch, this.#logs.recommender);
   }
 
-  async losses(_: number, epoch: number): Promise<EpochLosses> {
+  async losses(steps: number, epoch: number): Promise<EpochLosses> {
     const phase = this.#schedules.phaseOf(epoch);
-    const { terms, ...losses } = await meanLosses(this.#logs[phase]);
+    const { terms, ...losses } = await meanLosses(this.#logs[phase], steps);
     const codes = phase === "tokenizer" && !losses.bad ? await this.#refreshCodes(epoch) : {};
     return { ...losses, terms: { phase, ...terms, ...codes } };
   }

@@ -52,7 +52,7 @@ export interface JointStepParts {
   recommenderOptimizer: Optimizer;
   tokenizer: ItemTokenizer;
   tokenizerOptimizer: Optimizer;
-  /** Items and targets of a step at most: see `PairData`. */
+  /** Items and targets of a micro batch at most: see `PairData`. */
   capacity: { items: number; pairs: number };
   /** Tokens of the longest SID. */
   tokensPerItem: number;
@@ -62,7 +62,8 @@ export interface JointStepParts {
 export interface JointBatch {
   /** Steps of its phase before it. */
   step: number;
-  groups: readonly ItemGroup[];
+  /** What it learns, by micro batch. */
+  micro: readonly (readonly ItemGroup[])[];
   /** SIDs as they are now, in the recommender's ids. */
   itemTokens: readonly Uint32Array[];
   /** The same as a trie. */
@@ -127,30 +128,51 @@ export class JointStep {
 
   /** The recommender learns; logs `next item`, `sia` and `psa`. */
   trainRecommender(
-    { step, groups, itemTokens, trie, learningRate, weights }: JointBatch,
+    { step, micro, itemTokens, trie, learningRate, weights }: JointBatch,
     log: TermLog,
   ): void {
-    if (weights) this.#writeTargets(groups, weights);
-    const pairs = pairGroups(groups, itemTokens);
-    this.#pairs.run(step, pairs, trie, learningRate, log, ({ tape, packed, encoded, states }) => {
-      if (!weights) return;
-      const targets = this.#code(new Tape(this.#device, false), 0);
-      tape.constant(targets.latents);
-      tape.constant(targets.reconstructions);
-      this.#align(tape, targets, this.#adapted(tape, packed, encoded, states), weights, true);
-    });
-    if (weights) this.#logAlignment(log, weights);
+    const pairs = micro.map((groups) => pairGroups(groups, itemTokens));
+    const shares = sharesOf(micro);
+    this.#pairs.run(
+      step,
+      pairs,
+      trie,
+      learningRate,
+      log,
+      weights && {
+        prepare: (i) => this.#writeTargets(micro[i], weights, shares[i]),
+        add: ({ tape, packed, encoded, states }) => {
+          const targets = this.#code(new Tape(this.#device, false), 0);
+          tape.constant(targets.latents);
+          tape.constant(targets.reconstructions);
+          this.#align(tape, targets, this.#adapted(tape, packed, encoded, states), weights, true);
+        },
+        log: () => this.#logAlignment(log, weights),
+      },
+    );
   }
 
   /** The tokenizer learns; logs `reconstruction`, `quantization`, `sia` and `psa`. */
-  trainTokenizer({ step, groups, itemTokens, learningRate, weights }: JointBatch, log: TermLog): void {
-    const { recommender, tokenizer: { model }, tokenizerOptimizer: optimizer } = this.#parts;
+  trainTokenizer({ step, micro, itemTokens, learningRate, weights }: JointBatch, log: TermLog): void {
+    const { tokenizer: { model }, tokenizerOptimizer: optimizer } = this.#parts;
     optimizer.prepare(step, learningRate);
-    log.begin();
-    this.#writeTargets(groups, weights ?? { sia: 0, psa: 0 });
-    // Weights of next items play no part here.
-    if (weights) this.#pairs.buffer.write(pairGroups(groups, itemTokens), 1);
     model.parameters.clearGradients();
+    const shares = sharesOf(micro);
+    micro.forEach((groups, i) => {
+      log.begin();
+      this.#writeTargets(groups, weights ?? { sia: 0, psa: 0 }, shares[i]);
+      // Weights of next items play no part here.
+      if (weights) this.#pairs.buffer.write(pairGroups(groups, itemTokens), 1);
+      this.#learnCodes(weights, log);
+      if (weights) this.#logAlignment(log, weights);
+    });
+    optimizer.step();
+    this.#device.submit();
+  }
+
+  /** Gradients of the tokenizer on the targets that were written. */
+  #learnCodes(weights: AlignmentWeights | undefined, log: TermLog): void {
+    const { recommender } = this.#parts;
     this.#device.scope(() => {
       const tape = new Tape(this.#device, true);
       const targets = this.#code(tape, 1);
@@ -180,9 +202,6 @@ export class JointStep {
       }
       tape.backward();
     });
-    if (weights) this.#logAlignment(log, weights);
-    optimizer.step();
-    this.#device.submit();
   }
 
   /** Frees its arrays. */
@@ -197,12 +216,12 @@ export class JointStep {
     return new PairStep({ model, optimizer, capacity, tokensPerItem, inputs }, this.#config);
   }
 
-  #writeTargets(groups: readonly ItemGroup[], weights: AlignmentWeights): void {
+  #writeTargets(groups: readonly ItemGroup[], weights: AlignmentWeights, share: number): void {
     const { inputs: { data, dim } } = this.#parts.tokenizer;
     const items = groups.flatMap(({ targets }) => targets.map(({ item }) => item));
     const vectors = new Float32Array(this.#targets.rows * dim);
     vectors.set(pickRows(data, Uint32Array.from(items), dim));
-    this.#alignment.setTargets(items, weights);
+    this.#alignment.setTargets(items, weights, share);
     this.#device.write(this.#targets, vectors);
   }
 
@@ -249,4 +268,11 @@ export class JointStep {
     if (sia > 0) siaLosses.forEach((loss, level) => log.add(`sia ${level + 1}`, loss, rows));
     if (psa > 0) psaLosses.forEach((loss, way) => log.add(`psa ${way + 1}`, loss, rows));
   }
+}
+
+/** Which share of a step's targets each micro batch has. */
+function sharesOf(micro: readonly (readonly ItemGroup[])[]): number[] {
+  const counts = micro.map((groups) => groups.reduce((sum, { targets }) => sum + targets.length, 0));
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  return counts.map((count) => count / total);
 }

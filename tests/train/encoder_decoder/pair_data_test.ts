@@ -7,7 +7,7 @@ import { type ItemGroup, PairData, pairGroups } from "../../../train/encoder_dec
 const shop = syntheticDataset({ seed: 1, items: 60, users: 80 });
 
 function groupsOf(data: PairData, epoch: number): ItemGroup[] {
-  return Array.from({ length: data.steps(epoch) }, (_, step) => data.groups(epoch, step)).flat();
+  return Array.from({ length: data.steps(epoch) }, (_, step) => data.groups(epoch, step)).flat(2);
 }
 
 /** What a group teaches: "history -> target". */
@@ -25,6 +25,18 @@ Deno.test("an epoch of pairs has each train sample once, in another order each t
   assert.deepEqual(second.toSorted(), expected.toSorted());
   assert.notDeepEqual(first, second);
   assert.equal(data.epoch.targets, expected.length);
+});
+
+Deno.test("a step has so many micro batches, the last one of an epoch the rest", () => {
+  const options = { causal: false, maxHistory: 3, itemsPerBatch: 16 };
+  const single = new PairData(shop, options, 5),
+    data = new PairData(shop, { ...options, accumulation: 4 }, 5);
+  const batches = single.steps(0);
+  assert.ok(batches % 4 > 0, `${batches} batches`);
+  assert.equal(data.steps(0), Math.ceil(batches / 4));
+  assert.equal(data.groups(0, 0).length, 4);
+  assert.equal(data.groups(0, data.steps(0) - 1).length, batches % 4);
+  assert.deepEqual(groupsOf(data, 0), groupsOf(single, 0));
 });
 
 Deno.test("a causal epoch has each item of a history but the first as a target once, after what fits before it", () => {
@@ -49,7 +61,7 @@ Deno.test("steps stay within their capacity, and seed and epoch alone tell what 
     const make = (seed: number) => new PairData(shop, { causal, maxHistory: 8, itemsPerBatch: 24 }, seed);
     const data = make(3);
     for (let step = 0; step < data.steps(1); step++) {
-      const groups = data.groups(1, step);
+      const [groups] = data.groups(1, step);
       const items = groups.reduce((sum, { history }) => sum + history.length, 0);
       const pairs = groups.reduce((sum, { targets }) => sum + targets.length, 0);
       assert.ok(

@@ -131,6 +131,22 @@ Deno.test("trainJoint() takes turns, and stopped amid an epoch of either phase i
   });
 });
 
+Deno.test("trainJoint() with accumulation takes fewer steps, and its losses are means over them", async () => {
+  await withFolder(async (folder) => {
+    const settings = { numTrainEpochs: 2, warmEpochs: 0, dropout: 0 };
+    const single = await train(`${folder}/single`, settings);
+    const two = await train(`${folder}/two`, { ...settings, gradientAccumulationSteps: 2 });
+    assert.equal(two.result.steps, 2 * Math.ceil(single.result.steps / 4));
+    const [one, other] = await Promise.all([single, two].map(({ run }) => linesOf(run)));
+    // Before the tokenizer has moved far, both see the same items.
+    const terms = ["reconstruction", "quantization 1", "sia 1"];
+    for (const term of terms) {
+      const [a, b] = [one[0][term], other[0][term]] as number[];
+      assert.ok(b > 0.5 * a && b < 2 * a, `${term}: ${a} and ${b}`);
+    }
+  });
+});
+
 Deno.test("trainJoint() logs each phase with its losses, its own learning rate and the SIDs that changed", async () => {
   await withFolder(async (folder) => {
     const told: number[][] = [];
