@@ -22,6 +22,7 @@ import { loadInputs, runManifest } from "../train/run/inputs.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { checkSame } from "./_cli/resume.ts";
 import { checkCost } from "./_train/sft_cost.ts";
+import { fromLlamaFactory } from "./_train/llama_factory.ts";
 import { type SftInputs, sftInputs } from "./_train/sft_inputs.ts";
 import { SftFlags, sftSettings } from "./_train/sft_settings.ts";
 import { observersOf } from "./_train/observers.ts";
@@ -54,10 +55,12 @@ export const task: Task<typeof config> = {
     "sft --data synthetic --sids sids/ --out runs/a",
     "sft --data data/minionerec-industrial --config configs/industrial-small.yaml --out runs/industrial",
     "sft --data data/mine --model Qwen2.5-0.5B --lora-r 16 --dry-run --out runs/b",
+    "sft --config examples/train_full/mine.yaml --out runs/c",
     "sft --config runs/a/config.json --out runs/a --resume",
     "sft --data synthetic --sids sids/ --model runs/a --max-steps 500 --out runs/longer",
   ],
   config,
+  translate: fromLlamaFactory,
   async run(flags, io) {
     await sft(flags, io);
   },

@@ -19,7 +19,23 @@ export interface Task<S extends z.ZodObject = z.ZodObject> {
   /** Command lines without the program's name, such as `sft --data builtin --out runs/a`. */
   examples?: string[];
   config: S;
+  /**
+   * What a `--config` file that another program is told by means here; undefined for any other file. `keys` are those of
+   * `config`. Throws `UserError` for what has no meaning here.
+   */
+  translate?(
+    content: Readonly<Record<string, unknown>>,
+    file: string,
+    keys: readonly string[],
+  ): ForeignConfig | undefined;
   run(config: z.output<S>, io: TaskIO): Promise<void>;
+}
+
+/** The settings that another program's file stands for. */
+export interface ForeignConfig {
+  settings: Record<string, unknown>;
+  /** Lines about what was made of it. */
+  notes: string[];
 }
 
 /** What a task may use of the terminal, besides stdout under `--json`. */
@@ -58,6 +74,8 @@ const separatorOf = ({ separator = "," }: Property) => separator;
 interface Parsed<S extends z.ZodObject> {
   config: z.output<S>;
   json: boolean;
+  /** What the config file says that a user should know. */
+  notes: string[];
 }
 
 /** Runs `task` with command line words `args`; resolves to the exit code. */
@@ -70,7 +88,9 @@ export async function runTask(task: Task, args: string[]): Promise<number> {
       await using _lock = typeof out === "string" && out !== "" && dryRun !== true
         ? await OutputLock.take(out, task.name)
         : undefined;
-      await task.run(parsed.config, taskIO(parsed.json, signal));
+      const io = taskIO(parsed.json, signal);
+      parsed.notes.forEach((note) => io.log(note));
+      await task.run(parsed.config, io);
     });
   } catch (error) {
     return reportError(error);
@@ -108,7 +128,8 @@ export function parseArgs<S extends z.ZodObject>(task: Task<S>, args: string[]):
   }
   const options = command.opts() as Record<string, unknown>;
   const file = options.config as string | undefined;
-  const fromFile = file === undefined ? {} : readConfig(file, task.name, Object.keys(properties));
+  const notes: string[] = [];
+  const fromFile = file === undefined ? {} : readConfig(file, task, Object.keys(properties), notes);
   const fromFlags: Record<string, unknown> = {};
   for (const [key, property] of Object.entries(properties)) {
     const value = options[key];
@@ -125,7 +146,7 @@ export function parseArgs<S extends z.ZodObject>(task: Task<S>, args: string[]):
     });
     throw new UsageError(`${lines.join("\n")}. See \`genrec ${task.name} --help\``);
   }
-  return { config: result.data, json: options.json === true };
+  return { config: result.data, json: options.json === true, notes };
 }
 
 function propertiesOf(schema: z.ZodObject): Record<string, Property> {
@@ -260,8 +281,9 @@ function coerce(text: string, property: Property): unknown {
 /** Values of a config file, over those of the file beside it that its key `extends` names. */
 function readConfig(
   file: string,
-  task: string,
+  task: Pick<Task, "name" | "translate">,
   keys: string[],
+  notes: string[],
   below: string[] = [],
 ): Record<string, unknown> {
   if (below.includes(file)) {
@@ -278,12 +300,17 @@ function readConfig(
   if (typeof content !== "object" || Array.isArray(content)) {
     throw new UserError(`Cannot read config ${file}: expected lines such as \`maxSteps: 100\``);
   }
+  const foreign = task.translate?.(content as Record<string, unknown>, file, keys);
+  if (foreign) {
+    notes.push(...foreign.notes);
+    return foreign.settings;
+  }
   const { extends: base, ...own } = content as Record<string, unknown>;
   for (const key of Object.keys(own)) {
     if (keys.includes(key)) continue;
     const line = text.split("\n").findIndex((row) => row.trimStart().startsWith(key)) + 1;
     throw new UsageError(
-      `Unknown key ${key} in ${file} line ${line} for genrec ${task}${didYouMean(key, keys)}`,
+      `Unknown key ${key} in ${file} line ${line} for genrec ${task.name}${didYouMean(key, keys)}`,
     );
   }
   if (base === undefined) return own;
@@ -293,7 +320,7 @@ function readConfig(
     );
   }
   return {
-    ...readConfig(isAbsolute(base) ? base : join(dirname(file), base), task, keys, [...below, file]),
+    ...readConfig(isAbsolute(base) ? base : join(dirname(file), base), task, keys, notes, [...below, file]),
     ...own,
   };
 }

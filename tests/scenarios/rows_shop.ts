@@ -75,22 +75,29 @@ export const SETTINGS = {
   evalBeams: 10,
 };
 
+/** Runs `use` in a folder with the data and a model that has a chat template. */
+export async function withRowsData(use: (dir: string) => Promise<void>): Promise<void> {
+  await withFiles(mimigenrecFiles(), async (dir) => {
+    await Deno.mkdir(join(dir, "model"));
+    for (const { name, bytes } of await saveModel("qwen2")) {
+      await Deno.writeFile(join(dir, "model", name), bytes);
+    }
+    const path = join(dir, "model/tokenizer_config.json");
+    const config = JSON.parse(await Deno.readTextFile(path));
+    await Deno.writeTextFile(path, JSON.stringify({ ...config, chat_template: CHAT }));
+    await use(dir);
+  });
+}
+
 /** Runs `use` in a folder with the data and a run that was trained on `tasks`. */
 export async function withRows(
   tasks: string[],
   settings: Record<string, unknown>,
   use: (dir: string, trained: Awaited<ReturnType<typeof train>>) => Promise<void>,
 ): Promise<void> {
-  await withFiles(mimigenrecFiles(), async (dir) => {
-    await Deno.mkdir(join(dir, "model"));
-    for (const { name, bytes } of await saveModel("qwen2")) {
-      await Deno.writeFile(join(dir, "model", name), bytes);
-    }
-    const tokenizer = join(dir, "model"), path = join(tokenizer, "tokenizer_config.json");
-    const config = JSON.parse(await Deno.readTextFile(path));
-    await Deno.writeTextFile(path, JSON.stringify({ ...config, chat_template: CHAT }));
-    await use(dir, await train(dir, { tokenizer, tasks, ...SETTINGS, ...settings }));
-  });
+  await withRowsData(async (dir) =>
+    await use(dir, await train(dir, { tokenizer: join(dir, "model"), tasks, ...SETTINGS, ...settings }))
+  );
 }
 
 export async function evaluated(dir: string, flags: Record<string, unknown> = {}) {
