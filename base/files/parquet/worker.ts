@@ -1,5 +1,5 @@
 // Decodes tables apart from the program, which can end it: damaged bytes can keep the decoder busy for ever.
-import { decodeParquet } from "./decode.ts";
+import { decodeParquet, notParquet } from "./decode.ts";
 import type { TableType } from "./table.ts";
 import { UserError } from "../../user_error.ts";
 
@@ -45,13 +45,16 @@ scope.onmessage = async ({ data: { file, path, type } }) => {
     }
     reply({ table: packed }, buffers);
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    reply({ problem: error.message });
+    const told = error instanceof UserError ? error : notParquet(path, (error as Error).message);
+    reply({ problem: told.message });
   }
 };
 
 function reply(message: DecodeReply, transfer: ArrayBuffer[] = []): void {
   scope.postMessage(message, transfer);
 }
+
+// Where one column throws while others are read, hyparquet forgets them: theirs is the same file's damage, which was told.
+globalThis.addEventListener("unhandledrejection", (event) => event.preventDefault());
 
 reply({ ready: true });

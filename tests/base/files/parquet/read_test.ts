@@ -92,6 +92,51 @@ Deno.test("readParquet() refuses files that are cut off or no Parquet", async ()
   }
 });
 
+Deno.test("a file whose columns fail one after the other is told once, and its reader lives on", async () => {
+  const type = {
+    integer: TYPE.integer,
+    texts: { kind: "texts" },
+    text: TYPE.text,
+    integers: TYPE.integers,
+  } as const;
+  const sound = formatParquet(type, {
+    integer: [1, 2, 3],
+    texts: [["a"], [], ["b", "c"]],
+    text: ["NA", "", null],
+    integers: [[1], [2, 3], []],
+  });
+  const bytes = sound.slice();
+  // A page of the texts, and the path of the last column, which throws before anything waits for the texts.
+  bytes[Math.floor(0.0942525863647461 * bytes.length)] ^= 253;
+  bytes[Math.floor(0.8485498428344727 * bytes.length)] ^= 199;
+  const worker = new Worker(new URL("../../../../base/files/parquet/worker.ts", import.meta.url), {
+    type: "module",
+  });
+  const replies: string[] = [], errors: string[] = [];
+  worker.onmessage = ({ data }) => replies.push(data.problem ?? Object.keys(data)[0]);
+  worker.onerror = (event) => {
+    event.preventDefault();
+    errors.push(event.message);
+  };
+  const until = async (count: number) => {
+    while (replies.length + errors.length < count) await new Promise((resume) => setTimeout(resume, 5));
+  };
+  try {
+    await until(1);
+    worker.postMessage({ file: bytes.buffer, path: "t.parquet", type });
+    await until(2);
+    worker.postMessage({ file: sound.slice().buffer, path: "t.parquet", type });
+    await until(3);
+  } finally {
+    worker.terminate();
+  }
+  deepStrictEqual([replies.length, errors], [3, []]);
+  ok(
+    /^Cannot read t\.parquet: expected a Parquet file, but parquet schema element not found/.test(replies[1]),
+  );
+  deepStrictEqual(replies[2], "table");
+});
+
 // The byte that makes a length of a page header run over its end: hyparquet 1.31 reads it without end.
 Deno.test("readParquet() ends with an error, and the program lives on, where a byte of a file is damaged", async () => {
   const sound = formatParquet(TYPE, TABLE);
