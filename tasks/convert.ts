@@ -9,6 +9,8 @@ import type { Corpus } from "../data/corpus.ts";
 import { loadIndex, offsetCodes, TOKEN_ORDERS } from "../data/formats/index_file.ts";
 import { findFormat } from "../data/formats/load.ts";
 import { sha256 } from "../base/files/sha256.ts";
+import { didYouMean } from "../base/did_you_mean.ts";
+import type { DatasetWriter, RowChoice } from "../data/convert/writer.ts";
 import { UserError } from "../base/user_error.ts";
 import { indexPath } from "../train/run/inputs.ts";
 import type { Task } from "./_cli/cli.ts";
@@ -32,6 +34,12 @@ const config = z.strictObject({
   maxTrainSamples: count(0).default(0).describe("most train samples, drawn by the seed; 0: all"),
   maxValidSamples: count(0).default(0).describe("most valid samples, drawn by the seed; 0: all"),
   maxTestSamples: count(0).default(0).describe("most test samples, drawn by the seed; 0: all"),
+  rowTasks: z.array(z.string()).default([]).describe(
+    "mimigenrec: tasks whose rows are written, such as next-item or titles-to-sid; none: all",
+  ),
+  titleHistories: count(0).default(0).describe(
+    "mimigenrec: most rows of titles-to-sid, drawn by the seed; 0: all",
+  ),
   shuffle: z.boolean().default(false).describe("put train samples in an order drawn by the seed"),
   seed,
 });
@@ -49,6 +57,7 @@ export const task: Task<typeof config> = {
     const { from, to, out, codeOffset, tokenOrder } = flags;
     const sids = flags.sids === "" ? "" : await indexPath(flags.sids, from);
     const writer = datasetWriter(to);
+    const rows = rowChoice(flags, writer);
     const format = await findFormat(from);
     const read = await format.read(from);
     const chosen = chooseSamples(read, {
@@ -69,13 +78,30 @@ export const task: Task<typeof config> = {
       inputs[path] = await sha256(path);
     }
     const { out: _, ...settings } = flags;
-    const options = { tokenOrder, origin: { settings: { task: "convert", ...settings }, inputs } };
+    const options = { tokenOrder, rows, origin: { settings: { task: "convert", ...settings }, inputs } };
     const files = await writeFolder(out, writer.files(corpus, options));
     if (io.json) console.log(JSON.stringify({ from: format.name, to, out, files, notCarried }, null, 2));
     io.log(`Wrote ${format.name} dataset ${from} as ${to}: ${files.join(", ")} in ${out}`);
     io.log(notCarried.length === 0 ? "Nothing was left out" : `Not carried: ${notCarried.join("; ")}`);
   },
 };
+
+/** Which rows the flags ask for; undefined where they say nothing. Throws `UserError` for those that a format has not. */
+function rowChoice(
+  { rowTasks: tasks, titleHistories, seed }: z.output<typeof config>,
+  { name, rowTasks: known = [] }: DatasetWriter,
+): RowChoice | undefined {
+  if (tasks.length === 0 && titleHistories === 0) return undefined;
+  const flag = tasks.length > 0 ? "--row-tasks" : "--title-histories";
+  if (known.length === 0) {
+    throw new UserError(`Cannot use ${flag} with --to ${name}: it has no rows of tasks. Leave it out`);
+  }
+  const other = tasks.find((task) => !known.includes(task));
+  if (other === undefined) return { tasks, titleHistories, seed };
+  throw new UserError(
+    `Cannot write rows of task ${other} as ${name}: expected ${known.join(", ")}${didYouMean(other, known)}`,
+  );
+}
 
 /** The corpus under the SIDs that the flags ask for. */
 async function withSids(

@@ -1,6 +1,7 @@
 import { PhiloxStream } from "../../base/philox.ts";
 import { shuffledOrder } from "../../base/shuffle.ts";
 import { UserError } from "../../base/user_error.ts";
+import { drawInOrder } from "./draw.ts";
 import type { Corpus, CorpusSample } from "../corpus.ts";
 import { type Split, splits } from "../dataset.ts";
 
@@ -29,7 +30,7 @@ export function chooseSamples(
   const { samples } = corpus;
   const chosen = Object.fromEntries(splits.map((split) => {
     const own = keepLongestOnly && split === "train" ? longestOnly(samples.train) : samples[split];
-    const drawn = draw(own, most[split], new PhiloxStream(seed, `samples of ${split}`));
+    const drawn = drawInOrder(own, most[split], new PhiloxStream(seed, `samples of ${split}`));
     return [split, drawn];
   })) as Record<Split, CorpusSample[]>;
   if (shuffle) {
@@ -54,14 +55,4 @@ function longestOnly(samples: readonly CorpusSample[]): CorpusSample[] {
   }
   const kept = new Set(longest.values());
   return samples.filter((sample) => kept.has(sample));
-}
-
-function draw(samples: readonly CorpusSample[], most: number, random: PhiloxStream): CorpusSample[] {
-  if (most === 0 || samples.length <= most) return [...samples];
-  const places = Uint32Array.from(samples, (_, i) => i);
-  for (let i = 0; i < most; i++) {
-    const other = i + random.below(samples.length - i);
-    [places[i], places[other]] = [places[other], places[i]];
-  }
-  return Array.from(places.subarray(0, most).sort(), (place) => samples[place]);
 }

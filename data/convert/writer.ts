@@ -8,10 +8,22 @@ export type FileContent = Uint8Array | Iterable<string>;
 /** Path inside the directory, and content. */
 export type NamedFile = [path: string, content: FileContent];
 
+/** Which rows of tasks are written. */
+export interface RowChoice {
+  /** Names of {@link DatasetWriter.rowTasks}; none: all. */
+  tasks: readonly string[];
+  /** Most rows that ask for the next item by the titles of a history; of more, so many are drawn. 0: all. */
+  titleHistories: number;
+  /** Of the draw. */
+  seed: number;
+}
+
 /** What the user decides about the files. */
 export interface DatasetWriteOptions {
   /** Order of `new_tokens.json`. */
   tokenOrder: TokenOrder;
+  /** Which rows of tasks are written, for formats that have some; absent: all. */
+  rows?: RowChoice;
   /** What the files are made with, for formats that say so: settings, and SHA-256 of what was read, by path. */
   origin: { settings: Record<string, unknown>; inputs: Record<string, string> };
 }
@@ -22,6 +34,8 @@ export interface DatasetWriter {
   name: string;
   /** Parts of a corpus that its files hold. */
   holds: readonly Field[];
+  /** Tasks of which it writes rows in words; absent: of none. */
+  rowTasks?: readonly string[];
   /**
    * The files of a dataset, made as they are asked for. Throws `UserError` where the corpus lacks what the format
    * cannot do without.

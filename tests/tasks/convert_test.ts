@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { parseArgs } from "../../tasks/_cli/cli.ts";
+import { task } from "../../tasks/convert.ts";
+import { collector } from "../scenarios/text_shop.ts";
 import { filesIn, genrec, withData } from "./genrec.ts";
 
 Deno.test("convert writes any dataset in another format and says what is not carried", async () => {
@@ -23,6 +26,8 @@ Deno.test("convert writes any dataset in another format and says what is not car
       maxTrainSamples: 0,
       maxValidSamples: 0,
       maxTestSamples: 0,
+      rowTasks: [],
+      titleHistories: 0,
       shuffle: false,
       seed: 42,
     });
@@ -98,5 +103,43 @@ Deno.test("convert leaves nothing behind when it cannot go on", async () => {
       assert.match(result.stderr, message);
       assert.deepEqual(filesIn(dir)!.filter((name) => /^x|tmp/.test(name)), []);
     }
+  });
+});
+
+Deno.test("convert --row-tasks writes the rows of these tasks alone, and --title-histories so many by titles", async () => {
+  await withData({}, async (dir) => {
+    const rows = async (out: string, ...flags: string[]) => {
+      const { io } = collector(), path = join(dir, out);
+      const words = ["--from", join(dir, "data"), "--to", "mimigenrec", "--out", path, ...flags];
+      await task.run(parseArgs(task, words)!.config, io);
+      const counts = async (file: string, of: (row: { ability: string; instruction: string }) => string) => {
+        const text = await Deno.readTextFile(join(path, file)).catch(() => "[]");
+        return Object.fromEntries(
+          [...Map.groupBy(JSON.parse(text) as { ability: string; instruction: string }[], of)]
+            .map(([name, { length }]) => [name, length]),
+        );
+      };
+      return [
+        await counts("rl/train.json", ({ ability }) => ability),
+        Object.values(await counts("sft/train.json", ({ instruction }) => instruction)).length,
+        filesIn(path)!.includes("sft/test.json"),
+      ];
+    };
+    const [whole] = await rows("whole");
+    const { seq_title2sid: byTitles, seq_rec: next, title_desc2sid: byTexts } = whole as Record<
+      string,
+      number
+    >;
+    assert.ok(byTitles > 1 && next > 1 && byTexts > 1, JSON.stringify(whole));
+    assert.deepEqual(await rows("1", "--row-tasks", "next-item"), [{ seq_rec: next }, 1, true]);
+    assert.deepEqual(await rows("4", "--row-tasks", "titles-to-sid", "--title-histories", "1"), [
+      { seq_title2sid: 1 },
+      0,
+      false,
+    ]);
+    assert.deepEqual(await rows("2", "--row-tasks", "sid-to-title"), [{}, 1, false]);
+    const drawn = await rows("drawn", "--title-histories", "1");
+    assert.deepEqual(drawn[0], { seq_rec: next, seq_title2sid: 1, title_desc2sid: byTexts });
+    await assert.rejects(() => rows("5", "--row-tasks", "titel-to-sid"), /Did you mean title-to-sid\?/);
   });
 });

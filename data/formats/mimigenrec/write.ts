@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { UserError } from "../../../base/user_error.ts";
 import type { Corpus } from "../../corpus.ts";
 import { type Split, splits } from "../../dataset.ts";
 import { formatIndex, formatNewTokens, newTokens } from "../index_file.ts";
@@ -15,12 +16,12 @@ import {
   STAGES,
 } from "./rows.ts";
 import { fill, PROMPTS, type Wording } from "./write_prompts.ts";
-import { datasetInfo, otherRows } from "./write_tasks.ts";
+import { datasetInfo, isWritten, otherRows } from "./write_tasks.ts";
 import { needSids } from "../../convert/need_sids.ts";
 import { ITEM_FIELDS } from "../../convert/fields.ts";
-import type { DatasetWriteOptions, DatasetWriter, NamedFile } from "../../convert/writer.ts";
+import type { DatasetWriteOptions, DatasetWriter, NamedFile, RowChoice } from "../../convert/writer.ts";
 
-const PREFIX = "mimigenrec";
+const PREFIX = "mimigenrec", NEXT_ITEM = "next-item";
 
 /**
  * MIMIGenRec's files, and `item.json`, which it ignores here and reading back needs. The wording is our own unless the
@@ -36,15 +37,31 @@ export const mimigenrecWriter: DatasetWriter = {
     "the order of samples",
   ],
 
-  *files(corpus: Corpus, { tokenOrder }: DatasetWriteOptions): Generator<NamedFile> {
+  rowTasks: [
+    NEXT_ITEM,
+    "sid-to-title",
+    "title-to-sid",
+    "history-to-title",
+    "titles-to-sid",
+    "description-to-sid",
+  ],
+
+  *files(corpus: Corpus, { tokenOrder, rows: choice }: DatasetWriteOptions): Generator<NamedFile> {
     const { items, attachments } = corpus;
+    const kept = Object.keys(attachments).find((path) => path.startsWith(`${PREFIX}/other/`));
+    if (choice !== undefined && kept !== undefined) {
+      throw new UserError(
+        `Cannot choose rows of ${corpus.name}: it has rows that are kept as text (${kept}). Choose from the dataset that ` +
+          "its rows were made of",
+      );
+    }
     const sids = needSids(corpus, "mimigenrec");
     yield ["id2sid.json", [formatIndex(sids, "indent4")]];
     yield ["new_tokens.json", [formatNewTokens(newTokens(sids, tokenOrder))]];
     if (items.some(({ title }) => title !== "")) yield ["item.json", [formatItems(items)]];
     for (const stage of STAGES) {
       for (const split of splits) {
-        const rows = rowsOf(corpus, sids, stage, split);
+        const rows = rowsOf(corpus, sids, stage, split, choice);
         if (rows.length > 0) yield [`${stage}/${split}.json`, jsonLines(rows)];
       }
     }
@@ -54,13 +71,20 @@ export const mimigenrecWriter: DatasetWriter = {
   leftOut: () => ["who a sample's user is"],
 };
 
-function rowsOf(corpus: Corpus, sids: string[][], stage: Stage, split: Split): (SftRow | RlRow)[] {
+function rowsOf(
+  corpus: Corpus,
+  sids: string[][],
+  stage: Stage,
+  split: Split,
+  choice?: RowChoice,
+): (SftRow | RlRow)[] {
   const kept = corpus.attachments[`${PREFIX}/other/${stage}/${split}.json`];
   const others = kept === undefined
-    ? otherRows(corpus, stage, split).toArray()
+    ? otherRows(corpus, stage, split, choice).toArray()
     : z.array(z.union([SftRow, RlRow])).parse(JSON.parse(kept));
   const wordings: Wording[] = JSON.parse(corpus.attachments[`${PREFIX}/wordings.json`] ?? "[]");
-  const placed = corpus.samples[split].flatMap(({ history, target, attributes }, place) => {
+  const asked = choice === undefined || isWritten(NEXT_ITEM, choice) ? corpus.samples[split] : [];
+  const placed = asked.flatMap(({ history, target, attributes }, place) => {
     const rows = attributes?.mimigenrec as SampleRows | undefined;
     const found: RowPlace | null | undefined = rows?.[stage];
     if (found === null) return [];

@@ -1,3 +1,6 @@
+import { PhiloxStream } from "../../../base/philox.ts";
+import { drawInOrder } from "../../convert/draw.ts";
+import type { RowChoice } from "../../convert/writer.ts";
 import type { Corpus, CorpusItem } from "../../corpus.ts";
 import type { Split } from "../../dataset.ts";
 import { type RlRow, rlRow, type RlTask, type SftRow, sftRow, type Stage } from "./rows.ts";
@@ -9,19 +12,37 @@ const BY_TEXT: RlTask = { ability: "title_desc2sid", task: "task5_title_desc2sid
 /**
  * Train rows that tie SIDs to texts, as MIMIGenRec mixes them in: for SFT title of a SID, SID of a title, and title of
  * the next item; for RL the next item by titles, and SIDs of titles and descriptions. None where items have no titles,
- * and none in valid and test. All samples are used; MIMIGenRec draws 10,000 for the histories of titles.
+ * and none in valid and test. Without a choice all samples are used; MIMIGenRec draws 10,000 histories of titles.
  */
-export function* otherRows(corpus: Corpus, stage: Stage, split: Split): Generator<SftRow | RlRow> {
+export function* otherRows(
+  corpus: Corpus,
+  stage: Stage,
+  split: Split,
+  choice: RowChoice = ALL_ROWS,
+): Generator<SftRow | RlRow> {
   if (split !== "train" || corpus.sids === undefined) return;
-  yield* stage === "sft" ? sftRows(corpus, corpus.sids) : rlRows(corpus, corpus.sids);
+  yield* stage === "sft" ? sftRows(corpus, corpus.sids, choice) : rlRows(corpus, corpus.sids, choice);
 }
 
-function* sftRows({ items, samples }: Corpus, sids: string[][]): Generator<SftRow> {
+/** Every row of every task. */
+const ALL_ROWS: RowChoice = { tasks: [], titleHistories: 0, seed: 0 };
+
+/** Whether rows of a task are written. */
+export function isWritten(name: string, { tasks }: RowChoice): boolean {
+  return tasks.length === 0 || tasks.includes(name);
+}
+
+function* sftRows({ items, samples }: Corpus, sids: string[][], choice: RowChoice): Generator<SftRow> {
   for (const [item, { title }] of firstWith(items, ({ title }) => title)) {
     const { titleOf, codeOf } = PROMPTS, sid = sids[item].join("");
-    yield sftRow({ ...titleOf, input: fill(titleOf.input, "sid", sid) }, title);
-    yield sftRow({ ...codeOf, input: fill(codeOf.input, "title", title) }, sid);
+    if (isWritten("sid-to-title", choice)) {
+      yield sftRow({ ...titleOf, input: fill(titleOf.input, "sid", sid) }, title);
+    }
+    if (isWritten("title-to-sid", choice)) {
+      yield sftRow({ ...codeOf, input: fill(codeOf.input, "title", title) }, sid);
+    }
   }
+  if (!isWritten("history-to-title", choice)) return;
   for (const { history, target } of samples.train) {
     const { title } = items[target];
     if (title === "") continue;
@@ -30,10 +51,17 @@ function* sftRows({ items, samples }: Corpus, sids: string[][]): Generator<SftRo
   }
 }
 
-function* rlRows({ name: source, items, samples }: Corpus, sids: string[][]): Generator<RlRow> {
+function* rlRows(
+  { name: source, items, samples }: Corpus,
+  sids: string[][],
+  choice: RowChoice,
+): Generator<RlRow> {
   let index = 0;
-  for (const { history, target } of samples.train) {
-    if (history.some((item) => items[item].title === "")) continue;
+  const titled = isWritten("titles-to-sid", choice)
+    ? samples.train.filter(({ history }) => history.every((item) => items[item].title !== ""))
+    : [];
+  const random = new PhiloxStream(choice.seed, "rows of titles-to-sid");
+  for (const { history, target } of drawInOrder(titled, choice.titleHistories, random)) {
     const titles = history.map((item) => `"${items[item].title}"`).join(", ");
     const input = fill(PROMPTS.nextByTitles.input, "titles", titles);
     const wording = { ...PROMPTS.nextByTitles, input };
@@ -41,14 +69,15 @@ function* rlRows({ name: source, items, samples }: Corpus, sids: string[][]): Ge
   }
   index = 0;
   const questions = [
-    { prompt: PROMPTS.codeOf, place: "title", text: ({ title }: CorpusItem) => title },
+    { name: "title-to-sid", prompt: PROMPTS.codeOf, place: "title", text: ({ title }: CorpusItem) => title },
     {
+      name: "description-to-sid",
       prompt: PROMPTS.codeOfDescription,
       place: "description",
       text: (item: CorpusItem) => item.description ?? "",
     },
   ];
-  for (const { prompt, place, text } of questions) {
+  for (const { prompt, place, text } of questions.filter(({ name }) => isWritten(name, choice))) {
     for (const [item, row] of firstWith(items, text)) {
       const wording = { system: prompt.system, input: fill(prompt.input, place, text(row)) };
       yield rlRow(wording, sids[item].join(""), { ...BY_TEXT, source, split: "train", index: index++ });
