@@ -71,21 +71,32 @@ export interface TransitionCounts {
   weights: Float32Array;
 }
 
+/** Which transitions count. */
+export interface TransitionOptions {
+  /** The latest item of a history alone. Default: all of its items. */
+  firstOrder?: boolean;
+  /** What a transition from the target back to an item of the history counts, of one forth. Default: 0. */
+  backwards?: number;
+}
+
 /**
  * Counts transitions of `samples`, in time order. Each sample adds 1 / distance to the entry of a history item and its
- * target, distance 1 for the latest; with `firstOrder` the latest item alone counts.
+ * target, distance 1 for the latest.
  */
 export function countTransitions(
   samples: readonly Sample[],
   itemCount: number,
-  firstOrder: boolean,
+  { firstOrder = false, backwards = 0 }: TransitionOptions = {},
 ): TransitionCounts {
+  const add = (from: number, to: number, weight: number) =>
+    rows[from].set(to, (rows[from].get(to) ?? 0) + weight);
   const rows = Array.from({ length: itemCount }, () => new Map<number, number>());
   for (const { history, target } of samples) {
     const oldest = firstOrder ? Math.max(0, history.length - 1) : 0;
     for (let i = history.length - 1; i >= oldest; i--) {
-      const row = rows[history[i]];
-      row.set(target, (row.get(target) ?? 0) + 1 / (history.length - i));
+      const weight = 1 / (history.length - i);
+      add(history[i], target, weight);
+      if (backwards > 0) add(target, history[i], backwards * weight);
     }
   }
   const offsets = new Uint32Array(itemCount + 1);
@@ -103,12 +114,12 @@ export function countTransitions(
  * of count / sqrt(row sum) / distance. Ties and leftovers: the history, latest first, then popularity.
  */
 export function transitionScorer(samples: readonly Sample[], itemCount: number): Scorer {
-  return transitionsOf(countTransitions(samples, itemCount, false));
+  return transitionsOf(countTransitions(samples, itemCount));
 }
 
 /** {@link transitionScorer} of counts. */
 export function transitionsOf(counts: TransitionCounts): Scorer {
-  return scorerOf("transitions", counts, Infinity, Math.sqrt);
+  return scorerOf("transitions", counts, { scale: Math.sqrt, divisor: (distance) => distance });
 }
 
 /**
@@ -116,20 +127,53 @@ export function transitionsOf(counts: TransitionCounts): Scorer {
  * {@link transitionScorer}.
  */
 export function markovChainScorer(samples: readonly Sample[], itemCount: number): Scorer {
-  return markovChainOf(countTransitions(samples, itemCount, true));
+  return markovChainOf(countTransitions(samples, itemCount, { firstOrder: true }));
 }
 
 /** {@link markovChainScorer} of counts. */
 export function markovChainOf(counts: TransitionCounts): Scorer {
-  return scorerOf("markov", counts, 1, (rowSum) => rowSum);
+  return scorerOf("markov", counts, { scale: (rowSum) => rowSum, divisor: (distance) => distance, reach: 1 });
 }
 
-/** Scores by the latest `reach` items of a history, each row divided by `scale` of its sum. */
+/** {@link sequentialRulesOf} of what `samples` count. */
+export function sequentialRulesScorer(samples: readonly Sample[], itemCount: number): Scorer {
+  return sequentialRulesOf(countTransitions(samples, itemCount, SEQUENTIAL_RULES));
+}
+
+/** What {@link sequentialRulesOf} reads: a transition back counts half. */
+export const SEQUENTIAL_RULES: TransitionOptions = { backwards: 0.5 };
+
+/**
+ * Sequential rules in both directions (after SR of Ludewig & Jannach 2018, arXiv:1803.09587, which has the forward ones):
+ * a target's score is the sum over the history of count / (row sum + 5)^.25 / 2^(distance - 1), and .3 / distance where it
+ * is in the history itself. `counts` have {@link SEQUENTIAL_RULES}. The four numbers were chosen on the valid splits of
+ * two data sets and of parts of one (docs/experiments.md). Ties and leftovers as in {@link transitionScorer}.
+ */
+export function sequentialRulesOf(counts: TransitionCounts): Scorer {
+  return scorerOf("sequential-rules", counts, {
+    scale: (rowSum) => (rowSum + 5) ** 0.25,
+    divisor: (distance) => 2 ** (distance - 1),
+    own: 0.3,
+  });
+}
+
+/** How a history becomes scores. */
+interface ScoringOptions {
+  /** What a row is divided by, of its sum. */
+  scale(rowSum: number): number;
+  /** What the row of an item of the history is divided by, of its distance from 1. */
+  divisor(distance: number): number;
+  /** Latest items of a history that count. Default: all. */
+  reach?: number;
+  /** What an item of the history gets, over its distance. Default: 0. */
+  own?: number;
+}
+
+/** Scores by the rows of the items of a history. */
 function scorerOf(
   name: string,
   { bought, offsets, targets, weights }: TransitionCounts,
-  reach: number,
-  scale: (rowSum: number) => number,
+  { scale, divisor, reach = Infinity, own = 0 }: ScoringOptions,
 ): Scorer {
   const order = byCount(bought);
   const scales = Float64Array.from(bought, (_, item) => {
@@ -143,7 +187,9 @@ function scorerOf(
       const scores = new Map<number, number>();
       for (let i = history.length - 1; i >= Math.max(0, history.length - reach); i--) {
         const item = history[i];
-        const weight = 1 / scales[item] / (history.length - i);
+        const distance = history.length - i;
+        const weight = 1 / scales[item] / divisor(distance);
+        if (own > 0) scores.set(item, (scores.get(item) ?? 0) + own / distance);
         for (let e = offsets[item]; e < offsets[item + 1]; e++) {
           scores.set(targets[e], (scores.get(targets[e]) ?? 0) + weights[e] * weight);
         }

@@ -7,6 +7,7 @@ import {
   popularityScorer,
   repeatRecentScorer,
   type Scorer,
+  sequentialRulesScorer,
   transitionScorer,
 } from "../../eval/count_scorers.ts";
 import { rankMetrics } from "../../eval/metrics.ts";
@@ -47,6 +48,21 @@ Deno.test("transitionScorer() breaks ties by the history, then popularity, and k
   }));
   deepStrictEqual(transitionScorer(samples, 6).rank([1, 0], 5).items, [1, 3, 2, 0, 4]);
   deepStrictEqual(transitionScorer(samples, 6).rank([5], 3).items, [5, 0, 3]);
+});
+
+Deno.test("sequentialRulesScorer() counts transitions back by half, and the items of the history again", () => {
+  // count[0] = {1: 1, 2: 1/2}, count[1] = {2: 1, 0: 1/2, 3: 1/2}, row sums 1.5 and 2.
+  const { items, scores } = sequentialRulesScorer(train, 5).rank([0, 1], 5);
+  const [first, second] = [1.5, 2].map((sum) => (sum + 5) ** 0.25);
+  const expected = [
+    [2, 0.5 / first / 2 + 1 / second],
+    [1, 1 / first / 2 + 0.3],
+    [0, 0.5 / second + 0.3 / 2],
+    [3, 0.5 / second],
+    [4, 0],
+  ];
+  deepStrictEqual(items, expected.map(([item]) => item));
+  for (const [i, score] of scores.entries()) ok(Math.abs(score - expected[i][1]) < 1e-12, `${scores}`);
 });
 
 Deno.test("markovChainScorer() gives the share of purchases after the latest item, and breaks ties as transitionScorer() does", () => {

@@ -31,6 +31,7 @@ const BASELINES: Record<string, string[]> = {
   popularity: [],
   repeat: [],
   markov: [],
+  "sequential-rules": [],
   transitions: [],
   sasrec: BLOCKS,
   gru4rec: ITEMS,

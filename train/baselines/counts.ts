@@ -10,6 +10,8 @@ import {
   purchaseCounts,
   repeatRecentOf,
   type Scorer,
+  SEQUENTIAL_RULES,
+  sequentialRulesOf,
   type TransitionCounts,
   transitionsOf,
 } from "../../eval/count_scorers.ts";
@@ -56,7 +58,7 @@ export const repeat: ItemScoringMethod<Record<string, never>> = countBaseline({
 export const transitions: ItemScoringMethod<Record<string, never>> = countBaseline({
   name: "transitions",
   summary: "what was bought after the items of the history, late ones counting more",
-  count: (samples, items) => transitionFiles(countTransitions(samples, items, false)),
+  count: (samples, items) => transitionFiles(countTransitions(samples, items)),
   scorer: (counts) => transitionsOf(transitionsIn(counts)),
 });
 
@@ -64,8 +66,16 @@ export const transitions: ItemScoringMethod<Record<string, never>> = countBaseli
 export const markov: ItemScoringMethod<Record<string, never>> = countBaseline({
   name: "markov",
   summary: "what was bought right after the latest item (first-order Markov chain)",
-  count: (samples, items) => transitionFiles(countTransitions(samples, items, true)),
+  count: (samples, items) => transitionFiles(countTransitions(samples, items, { firstOrder: true })),
   scorer: (counts) => markovChainOf(transitionsIn(counts)),
+});
+
+/** Both directions of what was bought together: see `sequentialRulesOf()` of the evaluation. */
+export const sequentialRules: ItemScoringMethod<Record<string, never>> = countBaseline({
+  name: "sequential-rules",
+  summary: "what was bought after and before the items of the history, and these items again",
+  count: (samples, items) => transitionFiles(countTransitions(samples, items, SEQUENTIAL_RULES)),
+  scorer: (counts) => sequentialRulesOf(transitionsIn(counts)),
 });
 
 // Offsets may pass 2^24, where single precision ends; lengths of rows do not.

@@ -1,4 +1,4 @@
-export { markov, popularity, repeat, transitions } from "./counts.ts";
+export { markov, popularity, repeat, sequentialRules, transitions } from "./counts.ts";
 export { sasrec } from "./sasrec.ts";
 export { gru4rec } from "./gru4rec.ts";
 export { caser } from "./caser.ts";

@@ -5,11 +5,12 @@ import {
   markovChainScorer,
   popularityScorer as bestsellers,
   repeatRecentScorer,
+  sequentialRulesScorer,
   transitionScorer as weighted,
 } from "../../../eval/count_scorers.ts";
 import { mean, ndcgAtK } from "../../../eval/metrics.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
-import { markov, popularity, repeat, transitions } from "../../../train/baselines/counts.ts";
+import { markov, popularity, repeat, sequentialRules, transitions } from "../../../train/baselines/counts.ts";
 import type { BaselineEpoch, BaselineInput } from "../../../train/baselines/method.ts";
 import { RunDirectory } from "../../../train/run/directory.ts";
 
@@ -19,6 +20,7 @@ const pairs = [
   [repeat, repeatRecentScorer],
   [transitions, weighted],
   [markov, markovChainScorer],
+  [sequentialRules, sequentialRulesScorer],
 ] as const;
 
 async function train(method: typeof popularity, out: string, more: Partial<BaselineInput> = {}) {
