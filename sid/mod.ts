@@ -9,6 +9,8 @@ export type { CodeChange, Codes, CollisionPolicy, LastLevel, ResolvedCodes } fro
 export type { Embeddings } from "./embeddings.ts";
 export { concatenate, type Part as EmbeddingPart } from "./fuse.ts";
 export type {
+  KeptFit,
+  OpenFitStore,
   SidCodes,
   SidExtraInput,
   SidFit,

@@ -44,7 +44,7 @@ export {
   type PolicySource,
 } from "./rl/policy/policies.ts";
 export { adapterFreeReference, frozenReference, type ReferencePolicy } from "./rl/policy/reference.ts";
-export { createRewards, type GroupScore, type RewardSet } from "./rl/reward_set.ts";
+export { createRewards, type GroupScore, type RewardNormalisation, type RewardSet } from "./rl/reward_set.ts";
 export { parseRewards, rewardMethod, REWARDS, type WeightedReward } from "./rl/rewards/by_name.ts";
 export type { Completion, Reward, RewardContext, RewardGroup, RewardMethod } from "./rl/rewards/reward.ts";
 export type { RewardFunction } from "./rl/rewards/user_reward.ts";

@@ -18,6 +18,7 @@ export interface ObserverContext {
 
 /** The metrics of a line of the log. */
 export interface LoggedLine {
+  /** Optimizer steps done. */
   step: number;
   /** By name: see {@link scalarsOf}. */
   values: Record<string, number>;
