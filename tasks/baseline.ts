@@ -7,6 +7,8 @@ import { holdOut } from "../data/holdout.ts";
 import { BASELINES } from "../train/baselines/by_name.ts";
 import { DivergenceError } from "../train/run/divergence.ts";
 import { runManifest } from "../train/run/inputs.ts";
+import { formatBytes } from "../train/run/estimate.ts";
+import { rehearsedMemory } from "../kernels/gpu/rehearsal.ts";
 import { RunDirectory } from "../train/run/directory.ts";
 import { openRun } from "../train/runs/open_run.ts";
 import { reportFields } from "../train/run/fields.ts";
@@ -78,6 +80,11 @@ export async function baseline(
   const goOn = goOnLine("baseline", out);
 
   const resolved = { model, data, holdoutRows, reportTo, wandbProject, adapter, variant, ...settings };
+  const memory = await rehearsedMemory(device, (rehearsal, onStep) => {
+    const { signal } = io;
+    return method.train({ device: rehearsal, dataset, run, resume: false, signal, onStep }, settings);
+  });
+  if (memory > 0) io.log(`Memory: ${formatBytes(memory)} for the training, validations not counted`);
   const progress = new EpochProgress(
     { device, run, resume, manifest, dataset, config: resolved, name: model },
     io,

@@ -1,6 +1,6 @@
 import { findAdapter, isCpuAdapter } from "./adapters.ts";
 import { Bindings } from "./bindings.ts";
-import { DeviceError } from "./device_error.ts";
+import { DeviceError, noRoom } from "./device_error.ts";
 import type { Dispatch, Kernel } from "./kernel.ts";
 import { Profiler, type ProfileRow } from "./profiler.ts";
 import { Pool } from "./pool.ts";
@@ -70,6 +70,8 @@ export class Device {
   readonly variants: Variants;
   /** Bytes held now, and their peak. */
   readonly memory: DeviceMemory = { buffers: 0, textures: 0, peak: 0 };
+  /** Bytes that it may hold; what would take more is refused, since the system would end the process. Default: no limit. */
+  memoryLimit = Infinity;
   /** Dispatches, submits and allocations so far: what a steady step may not add to is tested with these. */
   readonly counters = { dispatches: 0, submits: 0, allocations: 0, bindGroups: 0, pipelines: 0 };
 
@@ -199,6 +201,7 @@ export class Device {
           "Use a smaller batch, or --variant buffer",
       );
     }
+    this.#checkRoom(rows * groups * 16, `a matrix (${rows}, ${cols})`);
     const texture = this.gpu.createTexture({
       size: [Math.max(groups, 1), Math.max(rows, 1)],
       format: "rgba32float",
@@ -415,6 +418,7 @@ export class Device {
         `Cannot allocate ${what}: ${size} bytes, this adapter allows ${this.limits.maxBufferSize} a buffer`,
       );
     }
+    this.#checkRoom(size, what);
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const buffer = this.gpu.createBuffer({ size, usage });
     this.counters.allocations++;
@@ -443,6 +447,11 @@ export class Device {
   // Queue writes happen before everything that is submitted later, so recorded work goes first.
   #flush(): void {
     if (this.#encoder) this.submit();
+  }
+
+  #checkRoom(bytes: number, what: string): void {
+    const held = this.memory.buffers + this.memory.textures;
+    if (held + bytes > this.memoryLimit) throw noRoom(what, bytes, held, this.memoryLimit);
   }
 
   #notePeak(): void {

@@ -42,3 +42,27 @@ function rehearsalBuffer(size: number) {
 
 /** Whatever is asked of it or called on it is this same object. */
 const inert: object = new Proxy(() => inert, { get: (_target, name) => name === "then" ? undefined : inert });
+
+/** Ends a training that was only to be counted. */
+class Rehearsed extends Error {}
+
+/**
+ * Bytes that a training holds on a device by the end of its first step, counted by its own code on one that allocates
+ * nothing. `train` calls `onStep` once the step is recorded, and writes nothing before.
+ * @throws {DeviceError} for more than the limits of the device, and its `memoryLimit`.
+ */
+export async function rehearsedMemory(
+  device: Device,
+  train: (rehearsal: Device, onStep: () => never) => Promise<unknown>,
+): Promise<number> {
+  const rehearsal = await openRehearsal(device, device.dtype === "f16" ? "float16" : "float32");
+  rehearsal.memoryLimit = device.memoryLimit;
+  try {
+    await train(rehearsal, () => {
+      throw new Rehearsed();
+    });
+  } catch (error) {
+    if (!(error instanceof Rehearsed)) throw error;
+  }
+  return rehearsal.memory.peak;
+}

@@ -103,8 +103,25 @@ export function reportError(error: unknown): number {
     console.error(`error: ${error.message}`);
     return error instanceof UsageError ? 2 : 1;
   }
+  if (isOutOfMemory(error)) {
+    console.error(
+      `error: Cannot go on: there is not enough memory (${
+        (error as Error).message
+      }). Use a smaller model, smaller ` +
+        "batches, SIDs with fewer codewords, or another machine",
+    );
+    return 1;
+  }
   console.error(error);
   return 1;
+}
+
+/** Whether the engine refused to allocate an array, for want of memory or since none may be so long. */
+function isOutOfMemory(error: unknown): boolean {
+  return error instanceof RangeError &&
+    /^(Array buffer allocation failed|Invalid typed array length: \d|Invalid array buffer length)/.test(
+      error.message,
+    );
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Dataset } from "../../data/dataset.ts";
+import { formatIndex } from "../../data/formats/index_file.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { BaselineEpoch, BaselineFacts } from "../../train/baselines/method.ts";
 import type { RunDirectory } from "../../train/run/directory.ts";
@@ -38,7 +39,10 @@ export class EpochProgress {
 
   readonly onStart = async ({ parameters, sequences, targets, steps, done, sids }: BaselineFacts) => {
     const { device, run, resume, manifest, dataset, texts, config, name } = this.#training;
-    if (!resume) await startRun(run, { manifest, dataset, sids, texts, config });
+    const index = sids && { "index.json": formatIndex(sids) };
+    if (!resume) {
+      await startRun(run, { manifest, dataset, sids, texts: { ...texts, ...index }, config });
+    }
     const lines = sizeLines(device, { parameters, steps, done });
     this.#io.log(lines.model);
     this.#io.log(`Data: ${short(sequences)} sequences, ${short(targets)} targets an epoch`);

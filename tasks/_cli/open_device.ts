@@ -32,6 +32,8 @@ export async function openDevice(
 ): Promise<{ device: Device; store: ChoiceStore }> {
   const device = await Device.open({ adapter, ...storage, ...parseVariants(variant) });
   remember(device);
+  // Matrices of a CPU adapter lie in the memory of the machine; a GPU tells of its own when it is full.
+  if (device.isCpu) device.memoryLimit = Deno.systemMemoryInfo().available;
   const store = choiceStore();
   device.variants.useStore(store);
   return { device, store };

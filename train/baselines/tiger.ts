@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { formatIndex, loadIndex } from "../../data/formats/index_file.ts";
+import { loadIndex } from "../../data/formats/index_file.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { EncoderDecoder } from "../../models/encoder_decoder/encoder_decoder.ts";
@@ -35,7 +35,7 @@ export const tiger: BaselineMethod<TigerConfig> = {
   Config,
   scoreUnit: "log-probability",
   async train(input, config) {
-    const { device, dataset, run } = input;
+    const { device, dataset } = input;
     const sids = await sidsOf(dataset, config.sids);
     const tokens = CodeTokens.fromSids(sids, config);
     const model = new EncoderDecoder(device, encoderDecoderConfig(config, tokens.sizes));
@@ -44,10 +44,7 @@ export const tiger: BaselineMethod<TigerConfig> = {
       return await trainPairs(model, tokens, {
         ...input,
         companions: retrievalFiles(sids, config),
-        async onStart(facts) {
-          await input.onStart?.({ ...facts, sids });
-          await run.write("index.json", formatIndex(sids));
-        },
+        onStart: (facts) => input.onStart?.({ ...facts, sids }),
       }, config);
     } finally {
       model.destroy();

@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { UserError } from "../../../base/user_error.ts";
-import { parseArgs, type Task, UsageError } from "../../../tasks/_cli/cli.ts";
+import { parseArgs, reportError, type Task, UsageError } from "../../../tasks/_cli/cli.ts";
 import { cacheFolder, claimCache } from "../../../base/files/cache_folder.ts";
 import { didYouMean, editDistance } from "../../../base/did_you_mean.ts";
 import { duration, startProgress } from "../../../tasks/_cli/progress.ts";
@@ -272,4 +272,26 @@ Deno.test("SIGHUP does not stop a task that was started with nohup", {
 }, async () => {
   const { code, text } = await stopped("SIGHUP", ["nohup"]);
   assert.deepEqual({ code, text }, { code: 0, text: "started\nsaved\n" });
+});
+
+Deno.test("reportError() tells of too little memory in one line", () => {
+  const printed: unknown[] = [];
+  const { error } = console;
+  console.error = (message: unknown) => void printed.push(message);
+  try {
+    for (const length of [2 ** 40, 2 ** 53]) {
+      try {
+        new Float32Array(length);
+        assert.fail("so long an array cannot be");
+      } catch (error) {
+        assert.equal(reportError(error), 1);
+      }
+    }
+  } finally {
+    console.error = error;
+  }
+  assert.equal(printed.length, 2);
+  for (const line of printed) {
+    assert.match(String(line), /^error: Cannot go on: there is not enough memory \(/);
+  }
 });
