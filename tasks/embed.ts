@@ -6,7 +6,7 @@ import { toDataset } from "../data/corpus_dataset.ts";
 import { idListPath, rowsOfItems } from "../data/formats/id_list.ts";
 import { itemText, minionerecText, TEXT_FIELDS } from "../data/item_text.ts";
 import { loadCorpus } from "../data/formats/load.ts";
-import { nonFiniteRows, writeNpy } from "../base/npy.ts";
+import { nonFiniteRows, readMatrix, writeNpy } from "../base/npy.ts";
 import { diskFiles } from "../base/files/disk.ts";
 import { sha256 } from "../base/files/sha256.ts";
 import { UserError } from "../base/user_error.ts";
@@ -16,6 +16,7 @@ import { writeAtomic } from "../base/files/write_atomic.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { makeFolder } from "../base/files/line_file.ts";
+import { runShards, shardFlags, shardRows } from "./_cli/shard_processes.ts";
 import { PartialRows, removePartial } from "./_cli/partial_rows.ts";
 import { settingsFlags, settingsOf } from "./_cli/settings_flags.ts";
 
@@ -35,6 +36,7 @@ const config = z.strictObject({
   dialect: z.enum(DIALECTS).default("genrec").describe(
     "how texts are written; minionerec has its own fields and drops long ones:",
   ),
+  ...shardFlags("texts"),
   saveEvery: z.int().min(1).default(256).describe("texts between two saves of work that can go on later"),
   ...DeviceFlags,
   ...settingsFlags(PROVIDERS, "provider"),
@@ -47,6 +49,7 @@ export const task: Task<typeof config> = {
   examples: [
     "embed --data data/mine --out items.npy",
     "embed --data data/mine --provider collaborative --out collab.npy",
+    "embed --data data/mine --provider transformers --shards 2 --shard-adapters 0,1 --out items.npy",
     "embed --data data/mine --provider npy --from theirs.npy --out items.npy",
   ],
   config,
@@ -79,6 +82,7 @@ export async function embedItems(flags: Flags, io: TaskIO): Promise<void> {
     progress.update(done);
   };
   const texts = provider.input === "text" ? textsOf(corpus, flags) : undefined;
+  checkShards(flags, provider.input);
   let vectors: ItemVectors;
   try {
     if (provider.input === "file") {
@@ -87,7 +91,12 @@ export async function embedItems(flags: Flags, io: TaskIO): Promise<void> {
       const histories = toDataset(corpus).histories.map(({ items }) => items);
       vectors = await provider.embed(context, { items: ids.length, histories }, providerConfig, onProgress);
     } else {
-      vectors = await embedTexts(provider, context, providerConfig, texts!, flags, io, onProgress);
+      const rows = shardRows(flags.shard, ids.length, { work: "embed", what: "texts" });
+      const some = { ...texts!, texts: texts!.texts.slice(rows.first, rows.end) };
+      vectors = flags.shards > 0
+        ? await embedInShards(flags, io)
+        : await embedTexts(provider, context, providerConfig, some, flags, io, onProgress);
+      if (flags.shard !== "") return await writeShard(vectors, flags, io);
     }
   } finally {
     progress?.stop();
@@ -115,11 +124,56 @@ export async function embedItems(flags: Flags, io: TaskIO): Promise<void> {
   await writeAtomic(out, writeNpy([ids.length, dim], data));
   await writeAtomic(idListPath(out), JSON.stringify({ ...summary, ids }, null, 1) + "\n");
   await removePartial(out);
+  for (const path of shardFiles(flags)) await Deno.remove(path);
   if (io.json) console.log(JSON.stringify(summary, null, 2));
   if (zeros.length > 0) {
     io.log(`${name} says nothing about ${zeros.length} items, their vectors are 0: ${listed(zeros)}`);
   }
   io.log(`Wrote ${out} (${ids.length}, ${dim}) and ${idListPath(out)}`);
+}
+
+/** Throws {@link UserError} for shards of what cannot be divided, or of a shard. */
+function checkShards({ shard, shards, provider }: Flags, input: string): void {
+  if (shard === "" && shards === 0) return;
+  const flag = shard === "" ? `--shards ${shards}` : `--shard ${shard}`;
+  if (shard !== "" && shards > 0) {
+    throw new UserError(`Cannot use --shards ${shards} with --shard ${shard}: expected one of them`);
+  }
+  if (input === "text") return;
+  throw new UserError(
+    `Cannot use ${flag} with provider ${provider}: it reads no texts that could be divided. Leave it out`,
+  );
+}
+
+/** Files that the processes of `--shards` write, which are gone once there is a whole. */
+function shardFiles({ out, shards }: Pick<Flags, "out" | "shards">): string[] {
+  return Array.from({ length: shards }, (_, i) => out.replace(/\.npy$/, `.shard-${i}.npy`));
+}
+
+/** Embeds in processes of their own, and puts their rows together. */
+async function embedInShards(flags: Flags, io: TaskIO): Promise<ItemVectors> {
+  const { out: _, shards: __, shard: ___, shardAdapters, ...shared } = flags;
+  const outs = shardFiles(flags);
+  await runShards({ task: task.name, flags: shared, outs, adapters: shardAdapters }, io);
+  const parts = [];
+  for (const path of outs) parts.push(readMatrix(await diskFiles.readFile(path), path));
+  const [{ dim }] = parts;
+  const data = new Float32Array(parts.reduce((sum, { rows }) => sum + rows * dim, 0));
+  let at = 0;
+  for (const part of parts) {
+    data.set(part.data, at);
+    at += part.data.length;
+  }
+  return { dim, data };
+}
+
+/** Writes the vectors of a shard alone, for the process that asked for it. */
+async function writeShard({ dim, data }: ItemVectors, { out, shard }: Flags, io: TaskIO): Promise<void> {
+  const rows = data.length / dim;
+  await makeFolder(dirname(out));
+  await writeAtomic(out, writeNpy([rows, dim], data));
+  await removePartial(out);
+  io.log(`Wrote ${out} (${rows}, ${dim}), shard ${shard}`);
 }
 
 /** Texts of items as the flags say. Throws {@link UserError} where no item has any. */
@@ -152,13 +206,18 @@ async function embedTexts(
   context: EmbeddingContext,
   providerConfig: unknown,
   { texts }: Texts,
-  { out, saveEvery }: Flags,
+  { out, saveEvery, shard }: Flags,
   io: TaskIO,
   onProgress: (done: number, total: number) => void,
 ): Promise<ItemVectors> {
   const embedder = await provider.open(context, providerConfig);
   const { dim } = embedder;
   try {
+    if (embedder.wholeCorpus && shard !== "") {
+      throw new UserError(
+        `Cannot embed a shard with provider ${provider.name}: its vectors depend on all texts. Leave out --shards`,
+      );
+    }
     if (embedder.wholeCorpus) return { dim, data: await embedder.embed(texts, onProgress) };
     const hash = createHash("sha256").update(JSON.stringify(texts)).digest("hex");
     const what = JSON.stringify({ provider: provider.name, settings: providerConfig, texts: hash, dim });

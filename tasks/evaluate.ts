@@ -8,11 +8,11 @@ import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { AskedTask, ReasonFlags, RunFlags } from "./_cli/run_flags.ts";
 import { compareFolders } from "./_evaluate/compare_folders.ts";
-import { evaluateShards, shardFolders } from "./_evaluate/shard_processes.ts";
+import { runShards, shardFlags } from "./_cli/shard_processes.ts";
 import { evaluateRecommender, mergeShards } from "./_evaluate/rank_users.ts";
 import type { EvaluateReport } from "./_evaluate/report_lines.ts";
 import { checkEnded, checkOurs, removeEvaluation } from "./_evaluate/row_file.ts";
-import { SHARD } from "./_evaluate/shards.ts";
+import { shardFolders } from "./_evaluate/shards.ts";
 import { RESULT_FORMATS } from "../data/result_files/by_name.ts";
 import { scoreFiles } from "./_evaluate/score.ts";
 
@@ -49,16 +49,7 @@ const config = z.strictObject({
   resume: z.boolean().default(false).describe(
     "keep the rows that an earlier evaluation with these flags left in --out, and rank the others",
   ),
-  shard: z.string().regex(SHARD, { error: "expected a shard such as 0/4, the first of four" }).default("")
-    .describe(
-      "this part of the users alone, such as 0/4, 1/4, 2/4 and 3/4; --merge makes the whole",
-    ),
-  shards: z.int().min(0).default(0).describe(
-    "start so many processes on this machine, a shard each, and merge what they write; 0: this process alone",
-  ),
-  shardAdapters: z.array(z.string()).default([]).describe(
-    "adapters of these processes in turn, each as --adapter has them, such as 0,1; none: --adapter for all",
-  ),
+  ...shardFlags("users, of which --merge makes the whole"),
   merge: z.array(z.string()).default([]).describe("make one evaluation of the folders of all shards"),
   compare: z.array(z.string()).default([]).describe(
     "paired test of two or more evaluations, by their folders: the first one is the baseline; --out takes compare.json",
@@ -126,7 +117,8 @@ async function evaluateInShards(flags: Flags, io: TaskIO): Promise<EvaluateRepor
   }
   await checkEnded(flags.out);
   for (const folder of shardFolders(flags.out, shards)) await checkOurs(folder, flags.resume);
-  const merge = await evaluateShards(shared, shards, shardAdapters, io);
+  const merge = shardFolders(flags.out, shards);
+  await runShards({ task: task.name, flags: shared, outs: merge, adapters: shardAdapters }, io);
   const report = await mergeShards({ ...flags, merge }, io);
   for (const folder of merge) await removeEvaluation(folder);
   return report;

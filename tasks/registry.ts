@@ -32,7 +32,7 @@ export const registry = {
   doctor: entry("what this machine has and lacks", () => import("./doctor.ts"), [...RIGHTS]),
   quickstart: entry("all stages on the built-in data", () => import("./_stages/quickstart.ts")),
   data: entry("turn raw logs into a dataset, or check one", () => import("./data.ts"), ["net", "ffi"]),
-  embed: entry("turn item texts or histories into vectors", () => import("./embed.ts"), ["net", "ffi"]),
+  embed: entry("turn item texts or histories into vectors", () => import("./embed.ts"), [...RIGHTS]),
   sid: entry("turn item embeddings into semantic IDs", () => import("./sid.ts"), ["net"]),
   train: entry(
     "from a dataset to a ranked recommender, settings by its size",

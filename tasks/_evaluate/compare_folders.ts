@@ -7,7 +7,7 @@ import { boughtInTrain, SLICINGS } from "../../eval/slices.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import { interval, pValue, signed, verdictOf } from "../_cli/difference.ts";
 import { shownKs } from "./report_lines.ts";
-import { shardRows } from "./shards.ts";
+import { userRows } from "./shards.ts";
 import { checkPaired, type EvaluationFolder, readEvaluation } from "./evaluation_folder.ts";
 import { writeReport } from "../../base/files/line_file.ts";
 import { tableLines } from "../_cli/table.ts";
@@ -89,7 +89,7 @@ async function slicesOf({ folder, metrics, users, targets }: EvaluationFolder, g
   const data = given || metrics.data;
   const { items, samples } = await loadDataset(data);
   const all = metrics.limit > 0 ? samples[metrics.split].slice(0, metrics.limit) : samples[metrics.split];
-  const { first, end } = shardRows(metrics.shard, all.length);
+  const { first, end } = userRows(metrics.shard, all.length);
   const own = all.slice(first, end);
   const differs = ({ user, target }: Sample, row: number) => user !== users[row] || target !== targets[row];
   if (own.length !== users.length || own.some(differs)) {

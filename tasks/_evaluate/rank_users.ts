@@ -13,7 +13,7 @@ import { checkAsked } from "../_cli/run_flags.ts";
 import { type AskedChoice, samplesToAsk } from "./asked_samples.ts";
 import { type EvaluateReport, evaluationLines } from "./report_lines.ts";
 import { checkEnded, RowFile, type RowSettings } from "./row_file.ts";
-import { openShards, shardRows } from "./shards.ts";
+import { openShards, userRows } from "./shards.ts";
 import { type MeasureFlags, measureRecommender } from "./measure.ts";
 import { writeResults } from "./results.ts";
 
@@ -44,7 +44,7 @@ export async function evaluateRecommender(
   const { task = "next-item", warning } = recommender.search ?? {};
   if (warning !== undefined) io.log(`Warning: ${warning}`);
   const all = await samplesToAsk({ dataset, data: provenance.data, names }, { ...flags, task }, io.log);
-  const { first, end } = shardRows(shard, all.length);
+  const { first, end } = userRows(shard, all.length);
   const samples = all.slice(first, end);
   const settings = rowSettings(recommender, flags);
   await using rows = await RowFile.open(out, settings, flags.resume);

@@ -3,22 +3,17 @@ import { z } from "zod";
 import { readJson } from "../../base/files/json_file.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Prediction } from "../../eval/evaluate.ts";
+import { shardRows } from "../_cli/shard_processes.ts";
 import { checkSameSettings, readRows, RowSettings } from "./row_file.ts";
 
-/** Form of `--shard`; "" is no shard. */
-export const SHARD = /^(?:(\d+)\/([1-9]\d*))?$/;
+/** Rows that `--shard` means: all without one. Throws {@link UserError} for a shard without users. */
+export function userRows(shard: string, total: number): { first: number; end: number } {
+  return shardRows(shard, total, { work: "evaluate", what: "users" });
+}
 
-/** Rows `first` to `end` (not included) of `total` that `--shard` means: all without one. */
-export function shardRows(shard: string, total: number): { first: number; end: number } {
-  if (shard === "") return { first: 0, end: total };
-  const [, i, n] = SHARD.exec(shard)!.map(Number);
-  if (i >= n) {
-    throw new UserError(`Cannot evaluate shard ${shard}: expected one from 0/${n} to ${n - 1}/${n}`);
-  }
-  const first = Math.floor(i * total / n);
-  const end = Math.floor((i + 1) * total / n);
-  if (first < end) return { first, end };
-  throw new UserError(`Cannot evaluate shard ${shard}: it has none of ${total} users. Use fewer shards`);
+/** Folders of the shards of an evaluation. */
+export function shardFolders(out: string, count: number): string[] {
+  return Array.from({ length: count }, (_, i) => join(out, `shard-${i}`));
 }
 
 /** Evaluations of parts of a split that make a whole. */

@@ -194,3 +194,41 @@ Deno.test("embed that was stopped goes on where it was, and begins anew with oth
     assert.notDeepEqual(other.bytes, whole.bytes);
   });
 });
+
+Deno.test("embed --shards makes the vectors of one process, and says why one failed", async () => {
+  await withData(items, async (dir) => {
+    // What is off must be off in every process.
+    const flags = ["--provider", "decoder", "--model", decoder, "--no-normalize"];
+    const { rows, dim, data } = readMatrix(await embed(dir, flags));
+    const command = ["embed", "--data", "data", "--out", "parts.npy", "--shards", "2", ...flags];
+    const lost = await genrec(dir, [...command, "--shard-adapters", "0,no such adapter"]);
+    assert.deepEqual(
+      [lost.code, /Cannot embed shard 1\/2: .*no such adapter/.test(lost.stderr)],
+      [1, true],
+      lost.stderr,
+    );
+    assert.ok(!filesIn(dir)!.includes("parts.npy"));
+    const { code, stderr } = await genrec(dir, command);
+    assert.equal(code, 0, stderr);
+    const parts = readMatrix(await Deno.readFile(join(dir, "parts.npy")));
+    assert.deepEqual([parts.rows, parts.dim], [rows, dim]);
+    parts.data.forEach((value, i) =>
+      assert.ok(Math.abs(value - data[i]) < 1e-5, `${i}: ${value}, not ${data[i]}`)
+    );
+    assert.deepEqual(filesIn(dir)!.filter((name) => name.startsWith("parts")), [
+      "parts.ids.json",
+      "parts.npy",
+    ]);
+    const fails = (flags: string[], message: RegExp) => assert.rejects(embed(dir, flags), message);
+    await fails(
+      ["--shard", "0/2"],
+      /Cannot embed a shard with provider static: its vectors depend on all texts/,
+    );
+    await fails(
+      ["--provider", "collaborative", "--shards", "2"],
+      /Cannot use --shards 2 with provider collaborative/,
+    );
+    await fails([...flags, "--shards", "2", "--shard", "0/2"], /Cannot use --shards 2 with --shard 0\/2/);
+    await fails([...flags, "--shard", "2/2"], /Cannot embed shard 2\/2: expected one from 0\/2 to 1\/2/);
+  });
+});

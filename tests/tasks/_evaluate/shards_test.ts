@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { OutputLock } from "../../../base/files/output/lock.ts";
 import { UserError } from "../../../base/user_error.ts";
 import type { EvaluateReport } from "../../../tasks/_evaluate/report_lines.ts";
-import { shardRows } from "../../../tasks/_evaluate/shards.ts";
+import { userRows } from "../../../tasks/_evaluate/shards.ts";
 import { task } from "../../../tasks/evaluate.ts";
 import fc from "../../property.ts";
 import { filesIn, genrec } from "../genrec.ts";
@@ -26,18 +26,18 @@ async function refuses(settings: Record<string, unknown>, message: RegExp): Prom
   );
 }
 
-Deno.test("shardRows() divides rows among shards, each once", () => {
+Deno.test("userRows() divides rows among shards, each once", () => {
   fc.assert(fc.property(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 40 }), (total, n) => {
     fc.pre(n <= total);
-    const parts = Array.from({ length: n }, (_, i) => shardRows(`${i}/${n}`, total));
+    const parts = Array.from({ length: n }, (_, i) => userRows(`${i}/${n}`, total));
     assert.equal(parts[0].first, 0);
     assert.equal(parts.at(-1)!.end, total);
     parts.slice(1).forEach(({ first }, i) => assert.equal(first, parts[i].end));
   }));
-  assert.deepEqual(shardRows("", 7), { first: 0, end: 7 });
-  assert.deepEqual(shardRows("1/3", 7), { first: 2, end: 4 });
-  assert.throws(() => shardRows("3/3", 7), /shard 3\/3: expected one from 0\/3 to 2\/3/);
-  assert.throws(() => shardRows("0/9", 7), /it has none of 7 users/);
+  assert.deepEqual(userRows("", 7), { first: 0, end: 7 });
+  assert.deepEqual(userRows("1/3", 7), { first: 2, end: 4 });
+  assert.throws(() => userRows("3/3", 7), /shard 3\/3: expected one from 0\/3 to 2\/3/);
+  assert.throws(() => userRows("0/9", 7), /it has none of 7 users/);
 });
 
 Deno.test("evaluate --merge gives the bytes of one process, and refuses what is no whole", async () => {
