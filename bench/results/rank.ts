@@ -4,18 +4,23 @@
  *
  *     deno run -A bench/results/rank.ts --data DIR --runs "runs/industrial/seed-{seed},runs/sasrec-{seed}" \
  *       --fold-runs "runs/industrial-fold/seed-{seed},runs/sasrec-fold-{seed}" [--seeds 42,43,44] [--arms all] \
- *       [--out docs/benchmarks]
+ *       [--lists runs/rank-lists] [--out docs/benchmarks]
  *
- * Runs are those of `genrec sft` and `genrec baseline`, folds the same with --holdout-rows. Lists are made once a seed; each
- * arm is trained on them as `genrec rank` does, valid choosing its epoch, and read once on test. Prints the table, and with
+ * Runs are those of `genrec sft` and `genrec baseline`, folds the same with --holdout-rows. What runs list and arms reached is
+ * kept in `--lists`, and not made again; each arm is trained on it as `genrec rank` does, valid choosing its epoch, and read once
+ * on test. Prints the table, and with
  * `--out` writes it into the page of Industrial there.
  */
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { writeAtomic } from "../../base/files/write_atomic.ts";
+import type { Sample } from "../../data/dataset.ts";
 import { loadDataset } from "../../data/formats/load.ts";
 import { holdOut } from "../../data/holdout.ts";
 import { hitsAtK, mean, ndcgAtK, type Rank } from "../../eval/metrics.ts";
 import type { Recommender } from "../../eval/recommender.ts";
+import type { RunList } from "../../rank/candidates/candidates.ts";
 import { Device } from "../../kernels/gpu/device.ts";
 import { FEATURE_GROUPS } from "../../rank/features/by_name.ts";
 import type { FeatureColumn } from "../../rank/features/features.ts";
@@ -31,6 +36,7 @@ import { readRankWeights } from "../../train/rank/saved.ts";
 import { trainRanker } from "../../train/rank/training.ts";
 import { RunDirectory } from "../../train/run/directory.ts";
 import { openRun } from "../../train/runs/open_run.ts";
+import { exists } from "./command.ts";
 import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
 import { type Cell, spreadOf, type Table, tableText } from "../pages/page.ts";
 
@@ -40,6 +46,7 @@ const { values } = parseArgs({
     runs: { type: "string", default: "runs/industrial/seed-{seed},runs/sasrec-{seed}" },
     "fold-runs": { type: "string", default: "runs/industrial-fold/seed-{seed},runs/sasrec-fold-{seed}" },
     seeds: { type: "string", default: "42" },
+    lists: { type: "string", default: "runs/rank-lists" },
     arms: { type: "string", default: "all" },
     out: { type: "string", default: "" },
   },
@@ -56,7 +63,7 @@ interface Arm {
 
 const ARMS: Record<string, Arm> = {
   "ranker": {},
-  "ranker, learned from valid": { from: "valid" },
+  "ranker learned from valid": { from: "valid" },
   "linear": { settings: { hiddenSize: 0 } },
   "one network": { settings: { numRankers: 1 } },
   ...Object.fromEntries(FEATURE_GROUPS.map(({ name }) => [`without ${name}`, { without: name }])),
@@ -68,6 +75,11 @@ const CUTS = [["HR@5", hitsAtK, 5], ["NDCG@5", ndcgAtK, 5], ["HR@10", hitsAtK, 1
   10,
 ]] as const;
 type Figures = number[];
+/** What is kept of an arm. */
+interface Measured {
+  figures: Figures;
+  milliseconds: number;
+}
 
 const device = await Device.open();
 const dataset = await loadDataset(values.data);
@@ -78,7 +90,7 @@ const wanted = Object.keys(ARMS).filter((name) =>
 const seeds = values.seeds.split(",").map(Number);
 const found = new Map<string, Figures[]>();
 /** Processor time a user, a seed. */
-const milliseconds: number[] = [];
+const times: number[] = [];
 const add = (row: string, figures: Figures) => found.set(row, [...found.get(row) ?? [], figures]);
 
 for (const seed of seeds) {
@@ -92,16 +104,31 @@ for (const seed of seeds) {
   const settings = RankSchema.parse({ seed });
   const whole = await open(values.runs), folds = await open(values["fold-runs"]);
   const part = holdOut(dataset, await heldOutRows(folds, whole));
-  const recommenders = (of: RankedRun[]) => of.map(({ recommender }) => recommender);
-  const split = rankedSplit(dataset, texts, recommenders(whole), settings);
+  const { listLength } = settings;
+  const kept = async (of: RankedRun[], samples: readonly Sample[], name: string) =>
+    await Promise.all(
+      of.map(({ recommender }, i) =>
+        keptLists(recommender, samples, listLength, join(values.lists, `${name}-${i + 1}-seed-${seed}.json`))
+      ),
+    );
+  const asked = {
+    holdout: await kept(folds, part.samples.valid, "holdout"),
+    valid: await kept(whole, dataset.samples.valid, "valid"),
+    test: await kept(whole, dataset.samples.test, "test"),
+  };
+  const split = rankedSplit(dataset, texts, asked.valid, settings);
   const lists = {
-    holdout: await listsOf(rankedSplit(part, texts, recommenders(folds), settings), part.samples.valid),
+    holdout: await listsOf(rankedSplit(part, texts, asked.holdout, settings), part.samples.valid),
     valid: await listsOf(split, dataset.samples.valid),
-    test: await listsOf(split, dataset.samples.test),
+    test: await listsOf({ ...split, runs: asked.test }, dataset.samples.test),
   };
   const { columns } = split.maker.features;
-  for (const recommender of recommenders(whole)) {
-    add(`${recommender.provenance.model} alone`, figuresOf(await ranksOf(recommender)));
+  for (const [i, { recommender: { provenance } }] of whole.entries()) {
+    const ranks = asked.test[i].lists.map(({ items }, row) => {
+      const rank = items.indexOf(dataset.samples.test[row].target);
+      return rank < 0 ? null : rank;
+    });
+    add(`${provenance.model} alone`, figuresOf(ranks));
   }
   add("target among the candidates", Array(CUTS.length).fill(lists.test.targets.length / lists.test.samples));
   for (const name of wanted) {
@@ -109,16 +136,22 @@ for (const seed of seeds) {
     const learned = from === "valid" ? lists.valid : lists.holdout;
     const standardisation = ablated(columns, learned.standardisation, without);
     const config = { ...settings, ...own };
-    const { figures, host } = await trained(
-      { ...learned, standardisation },
-      from === "valid" ? undefined : lists.valid,
-      lists.test,
-      columns,
-      config,
-    );
+    const kept = join(values.lists, `${name.replaceAll(" ", "-")}-seed-${seed}.json`);
+    if (!await exists(kept)) {
+      const { figures, host } = await trained(
+        { ...learned, standardisation },
+        from === "valid" ? undefined : lists.valid,
+        lists.test,
+        columns,
+        config,
+      );
+      const milliseconds = timeAUser(split, asked.test, learned.standardisation, host);
+      await writeAtomic(kept, JSON.stringify({ figures, milliseconds }));
+    }
+    const { figures, milliseconds }: Measured = JSON.parse(await Deno.readTextFile(kept));
     console.error(`seed ${seed}, ${name}: ${figures.map((value) => value.toFixed(4)).join(" ")}`);
     add(name, figures);
-    if (name === "ranker") milliseconds.push(await timeAUser(split, learned.standardisation, host));
+    if (name === "ranker") times.push(milliseconds);
   }
   for (const { recommender } of [...whole, ...folds]) recommender.destroy();
 }
@@ -137,9 +170,9 @@ await writeOut(values.out, "industrial", {
     ...await conditionsNow(device.info.description),
     seeds,
     tables: [table],
-    remarks: milliseconds.length === 0 ? [] : [
+    remarks: times.length === 0 ? [] : [
       `Candidates, features and scores take ${
-        (milliseconds.reduce((a, b) => a + b) / milliseconds.length).toFixed(1)
+        (times.reduce((a, b) => a + b) / times.length).toFixed(1)
       } ms of processor time a user, beside the lists of the runs.`,
     ],
   },
@@ -155,19 +188,39 @@ function ablated(
   return { mean, deviation: deviation.map((value, i) => groups[i] === without ? 0 : value) };
 }
 
-async function ranksOf(recommender: Recommender): Promise<Rank[]> {
-  const { test } = dataset.samples;
-  const ranks: Rank[] = [];
-  const options = { k: 10, beams: 50 };
-  const batch = await recommender.batchSize(options);
-  for (let start = 0; start < test.length; start += batch) {
-    const some = test.slice(start, start + batch);
-    for (const [i, list] of (await recommender.recommend(some, options)).entries()) {
-      const rank = list.flatMap(({ items }) => items).indexOf(some[i].target);
-      ranks.push(rank < 0 ? null : rank);
+/** A run whose lists are known, which gives them in their order, once. */
+type Replayed = Recommender & { lists: RunList[] };
+
+/** The lists of a run for these samples, out of the file `path`, which is made where it is not there. */
+async function keptLists(
+  run: Recommender,
+  samples: readonly Sample[],
+  k: number,
+  path: string,
+): Promise<Replayed> {
+  let lists: RunList[] = [];
+  if (await exists(path)) {
+    lists = JSON.parse(await Deno.readTextFile(path));
+  } else {
+    const options = { k, beams: k };
+    const batch = await run.batchSize(options);
+    for (let start = 0; start < samples.length; start += batch) {
+      lists.push(...(await askRuns([run], samples.slice(start, start + batch), options)).flat());
     }
+    await Deno.mkdir(dirname(path), { recursive: true });
+    await writeAtomic(path, JSON.stringify(lists));
   }
-  return ranks;
+  let next = 0;
+  const replayed: Pick<Recommender, "scoreUnit" | "batchSize" | "recommend"> = {
+    scoreUnit: run.scoreUnit,
+    batchSize: () => Promise.resolve(samples.length),
+    recommend: (requests) =>
+      Promise.resolve(requests.map(() => {
+        const { items, scores } = lists[next++];
+        return items.map((item, i) => ({ name: String(item), items: [item], score: scores[i] }));
+      })),
+  };
+  return { ...replayed, lists } as Replayed;
 }
 
 async function trained(
@@ -207,16 +260,16 @@ async function trained(
 }
 
 /** Milliseconds of processor time that candidates, features and scores take a user, the lists of the runs being there. */
-async function timeAUser(
-  { maker, runs, listLength }: RankedSplit,
+function timeAUser(
+  { maker }: RankedSplit,
+  runs: readonly Replayed[],
   standardisation: Standardisation,
   host: HostScores,
-): Promise<number> {
+): number {
   const samples = dataset.samples.test.slice(0, 500);
-  const asked = await askRuns(runs, samples, { k: listLength, beams: listLength });
   const rank = () => {
     for (const [i, { history }] of samples.entries()) {
-      const { items, raw } = maker.make({ history, lists: asked[i] });
+      const { items, raw } = maker.make({ history, lists: runs.map(({ lists }) => lists[i]) });
       const x = new Float32Array(items.length * standardisation.mean.length);
       standardise(maker.features.columns, standardisation, raw, x);
       host.of(x);
