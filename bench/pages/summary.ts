@@ -47,6 +47,13 @@ const LINES: Line[] = [
   },
   { row: "the same, reinforced", at: "reinforced, 3 seeds", ...REINFORCED },
   { row: "and mixed with counts", at: "after, mixed with counts", ...REINFORCED },
+  {
+    row: "decoder and SASRec, ranked, one seed",
+    from: ["industrial", "rank"],
+    at: "ranker",
+    columns: TOP10,
+    heading: "A ranker over the runs",
+  },
   { row: "Industrial: SASRec", at: "SASRec", ...BASELINES },
   { row: "Industrial: TIGER", at: "TIGER", ...BASELINES, command: 1, commit: 1 },
   {
