@@ -71,7 +71,7 @@ export class Device {
   /** Bytes held now, and their peak. */
   readonly memory: DeviceMemory = { buffers: 0, textures: 0, peak: 0 };
   /** Bytes that it may hold; what would take more is refused, since the system would end the process. Default: no limit. */
-  memoryLimit = Infinity;
+  memoryLimit: number = Infinity;
   /** Dispatches, submits and allocations so far: what a steady step may not add to is tested with these. */
   readonly counters = { dispatches: 0, submits: 0, allocations: 0, bindGroups: 0, pipelines: 0 };
 
