@@ -80,9 +80,13 @@ export async function baseline(
   const goOn = goOnLine("baseline", out);
 
   const resolved = { model, data, holdoutRows, reportTo, wandbProject, adapter, variant, ...settings };
-  const memory = await rehearsedMemory(device, (rehearsal, onStep) => {
+  const memory = await rehearsedMemory(device, (rehearsal, stop) => {
+    const unwritten = new RunDirectory(out, { onWrite: stop });
     const { signal } = io;
-    return method.train({ device: rehearsal, dataset, run, resume: false, signal, onStep }, settings);
+    return method.train(
+      { device: rehearsal, dataset, run: unwritten, resume: false, signal, onStep: stop },
+      settings,
+    );
   });
   if (memory > 0) io.log(`Memory: ${formatBytes(memory)} for the training, validations not counted`);
   const progress = new EpochProgress(

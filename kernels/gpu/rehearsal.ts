@@ -48,12 +48,12 @@ class Rehearsed extends Error {}
 
 /**
  * Bytes that a training holds on a device by the end of its first step, counted by its own code on one that allocates
- * nothing. `train` calls `onStep` once the step is recorded, and writes nothing before.
+ * nothing. `train` calls `stop`, which throws, once the step is recorded, or before it would write anything.
  * @throws {DeviceError} for more than the limits of the device, and its `memoryLimit`.
  */
 export async function rehearsedMemory(
   device: Device,
-  train: (rehearsal: Device, onStep: () => never) => Promise<unknown>,
+  train: (rehearsal: Device, stop: () => never) => Promise<unknown>,
 ): Promise<number> {
   const rehearsal = await openRehearsal(device, device.dtype === "f16" ? "float16" : "float32");
   rehearsal.memoryLimit = device.memoryLimit;

@@ -71,7 +71,10 @@ Deno.test("genrec etegrec trains all stages on ETEGRec's own files and reports o
         ...["finetune/", "frozen/", "joint/", "tokenizer/"].flatMap((stage) => [
           stage,
           ...["best", "checkpoints/", "config.json"].map((name) => stage + name),
-          ...stage === "tokenizer/" ? [] : [`${stage}catalogue.json`, `${stage}eval-test/`],
+          `${stage}catalogue.json`,
+          ...stage === "tokenizer/"
+            ? ["training/", "training/manifest.json", "training/metrics.jsonl"].map((name) => stage + name)
+            : [`${stage}eval-test/`],
           ...["index.json", "latest", "manifest.json", "metrics.jsonl"].map((name) => stage + name),
         ]),
         "index.json",

@@ -25,16 +25,22 @@ export class RunDirectory {
   /** The directory's path, as given. */
   readonly path: string;
   #saveTotalLimit: number;
+  #onWrite: (() => void) | undefined;
   /** Which folder it is, from when it was made or first written to. */
   #inode: number | null = null;
 
   /**
    * Names the folder; nothing is read or made yet. `saveTotalLimit` is the number of checkpoints to keep: the latest
-   * ones, and the best whatever its age (both of them with 1); 0 keeps all. Default: 2.
+   * ones, and the best whatever its age (both of them with 1); 0 keeps all. Default: 2. `onWrite` is called before
+   * anything is written into the folder, and throws where nothing may be.
    */
-  constructor(path: string, { saveTotalLimit = 2 }: { saveTotalLimit?: number } = {}) {
+  constructor(
+    path: string,
+    { saveTotalLimit = 2, onWrite }: { saveTotalLimit?: number; onWrite?: () => void } = {},
+  ) {
     this.path = path;
     this.#saveTotalLimit = saveTotalLimit;
+    this.#onWrite = onWrite;
   }
 
   /** Throws {@link UserError} if the directory already holds a run, or with `resume` if it holds none. */
@@ -64,6 +70,7 @@ export class RunDirectory {
 
   /** Throws {@link UserError} where the directory went, or another came in its place, since it was first written to. */
   async #checkThere(what: string): Promise<void> {
+    this.#onWrite?.();
     const stat = await Deno.stat(this.path).catch(() => undefined);
     if (stat && (this.#inode ??= stat.ino) === stat.ino) return;
     throw new UserError(
