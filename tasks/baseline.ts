@@ -17,10 +17,9 @@ import type { Task, TaskIO } from "./_cli/cli.ts";
 import { RunOutput, TrainingData } from "./_cli/run_flags.ts";
 import { EpochProgress } from "./_cli/epoch_progress.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
-import { duration } from "./_cli/progress.ts";
 import { checkSame } from "./_cli/resume.ts";
 import { settingsDefaults, settingsFlags, settingsOf } from "./_cli/settings_flags.ts";
-import { endedAs, goOnLine } from "./_cli/training_lines.ts";
+import { goOnLine } from "./_cli/training_lines.ts";
 import { type EvaluateFlags, evaluateRecommender } from "./_evaluate/rank_users.ts";
 import type { EvaluateReport } from "./_evaluate/report_lines.ts";
 import { discardRows } from "./_evaluate/row_file.ts";
@@ -113,15 +112,7 @@ export async function baseline(
     io.log(`Stopped, ${out} is saved up to its last whole epoch. ${goOn}`);
     return undefined;
   }
-  const ended = endedAs(result.stopped);
-  io.log(
-    result.steps === 0
-      ? `${ended} before, nothing is left to train.`
-      : `${ended} after ${result.steps} steps, ${duration(result.seconds)}.`,
-  );
-  if (result.best) {
-    io.log(`Kept step ${result.best.step}: valid NDCG@10 ${result.best.score.toFixed(4)}`);
-  }
+  progress.ended(result);
   const recommender = await openRun(out, { dataset, data, device });
   try {
     const vectors = await recommender.embeddings();

@@ -23,11 +23,10 @@ import { openRun } from "../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { EpochProgress } from "./_cli/epoch_progress.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
-import { duration } from "./_cli/progress.ts";
 import { checkSame } from "./_cli/resume.ts";
 import { RunOutput } from "./_cli/run_flags.ts";
 import { settingsDefaults } from "./_cli/settings_flags.ts";
-import { endedAs, evaluateLine, goOnLine } from "./_cli/training_lines.ts";
+import { evaluateLine, goOnLine } from "./_cli/training_lines.ts";
 import { observersOf } from "./_train/observers.ts";
 
 /** What a ranker learns from. */
@@ -219,9 +218,7 @@ async function trainRun(work: RankWork, io: TaskIO): Promise<void> {
     io.log(`Stopped, ${out} is saved up to its last whole epoch. ${goOn}`);
     return;
   }
-  const steps = result.steps === 0 ? "before, nothing is left to train" : `after ${result.steps} steps`;
-  io.log(`${endedAs(result.stopped)} ${steps}, ${duration(result.seconds)}.`);
-  if (result.best) io.log(`Kept step ${result.best.step}: valid NDCG@10 ${result.best.score.toFixed(4)}`);
+  progress.ended(result);
   if (trainOn === "valid") io.log("It learned from the valid split: only its test figures mean anything");
   io.log(evaluateLine(out, data));
 }

@@ -1,14 +1,14 @@
 import type { Dataset } from "../../data/dataset.ts";
 import { formatIndex } from "../../data/formats/index_file.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
-import type { BaselineEpoch, BaselineFacts } from "../../train/baselines/method.ts";
+import type { BaselineEpoch, BaselineFacts, BaselineResult } from "../../train/baselines/method.ts";
 import type { RunDirectory } from "../../train/run/directory.ts";
 import type { TaskIO } from "./cli.ts";
 import { short } from "./format.ts";
 import type { RunManifest } from "../../train/run/inputs.ts";
 import { startRun } from "../../train/runs/start_run.ts";
-import { sizeLines } from "./training_lines.ts";
-import type { Progress } from "./progress.ts";
+import { endedAs, sizeLines } from "./training_lines.ts";
+import { duration, type Progress } from "./progress.ts";
 
 /** A training by epochs, to the extent that people are told of it. */
 export interface ToldTraining {
@@ -60,6 +60,15 @@ export class EpochProgress {
     ];
     if (facts.length > 0) this.#io.log(`epoch ${epoch}: ${facts.join(", ")}`);
   };
+
+  /** Says how a run ended that was not interrupted, and what it kept. */
+  ended({ stopped, steps, seconds, best }: BaselineResult): void {
+    const after = steps === 0
+      ? "before, nothing is left to train"
+      : `after ${steps} steps, ${duration(seconds)}`;
+    this.#io.log(`${endedAs(stopped)} ${after}.`);
+    if (best) this.#io.log(`Kept step ${best.step}: valid NDCG@10 ${best.score.toFixed(4)}`);
+  }
 
   /** Ends the bar. */
   stop(): void {

@@ -4,6 +4,7 @@ import manifest from "../../deno.json" with { type: "json" };
 import { readText } from "../../base/files/text_file.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Dataset } from "../../data/dataset.ts";
+import { adapterName } from "../../kernels/gpu/adapters.ts";
 import { loadDataset } from "../../data/formats/load.ts";
 import type { Evaluation } from "../../eval/evaluate.ts";
 import { dataSizeOf, type Preset, presetFor, quickly } from "../../train/pipeline/preset.ts";
@@ -127,9 +128,8 @@ async function describeCost(flags: Flags, dataset: Dataset, preset: Preset, io: 
   const { device } = await openDevice(flags);
   const settings = SftSchema.parse(preset.decoder);
   const { seconds, bytes } = await pipelineCost(device, dataset, { preset, settings, beams: LISTED });
-  const { description, device: model, vendor } = device.info;
   io.log(
-    `Takes about ${duration(seconds)} on ${description || model || vendor} where nothing else runs, and ` +
+    `Takes about ${duration(seconds)} on ${adapterName(device.info)} where nothing else runs, and ` +
       formatBytes(bytes),
   );
 }

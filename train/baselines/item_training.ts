@@ -4,9 +4,8 @@ import { type ItemModel, ItemScores } from "../../models/items/item_model.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
 import type { SavedFile } from "../../models/hugging_face/save_pretrained.ts";
 import { writeSafetensors } from "../../models/safetensors/safetensors.ts";
-import { learningRateAt, scheduleOf } from "../../models/optimizer/schedule.ts";
 import { trainerFiles, type TrainerState } from "../run/checkpoint.ts";
-import { trainEpochs } from "../run/epoch_training.ts";
+import { epochRun, trainEpochs } from "../run/epoch_training.ts";
 import { LossLog } from "../run/loss_log.ts";
 import { PackedData } from "../run/packed_data.ts";
 import { optimizerOptions } from "../run/optimizer_options.ts";
@@ -24,7 +23,7 @@ export async function trainItems(
   input: BaselineInput,
   config: ItemTrainingConfig,
 ): Promise<BaselineResult> {
-  const { device, dataset, run, signal } = input;
+  const { device, dataset, signal } = input;
   const source = itemSequences(dataset, config.maxLength, config.targets);
   const data = new PackedData(
     source,
@@ -33,21 +32,14 @@ export async function trainItems(
   );
   const steps = Array.from({ length: config.numTrainEpochs }, (_, epoch) => data.steps(epoch));
   const totalSteps = steps.reduce((sum, count) => sum + count, 0);
-  const schedule = scheduleOf(config, totalSteps);
   const optimizer = new Optimizer(model.parameters, optimizerOptions(config));
   const log = new LossLog(device, source.tasks, Math.max(...steps), data.capacity.rows);
   const training = new ItemStep(model, optimizer, data, config);
   const scores = new ItemScores(model);
   try {
     return await trainEpochs({
-      device,
+      ...epochRun(input, config, steps),
       optimizer,
-      run,
-      resume: input.resume,
-      openObserver: input.openObserver,
-      signal,
-      steps,
-      patience: config.patience,
       onStart: (done) =>
         input.onStart?.({
           parameters: model.parameters.count,
@@ -56,7 +48,6 @@ export async function trainItems(
           steps: totalSteps,
           done,
         }),
-      learningRate: (step) => learningRateAt(step, schedule),
       step: (step, { epoch, i }, learningRate) =>
         training.run(step, data.microBatches(epoch, i), learningRate, log, i),
       async losses(steps) {
@@ -66,8 +57,6 @@ export async function trainItems(
       },
       validate: () => validate(scores, dataset.samples.valid, signal),
       files: (state) => checkpointFiles(model, optimizer, state),
-      onStep: input.onStep,
-      onEpoch: input.onEpoch,
     });
   } finally {
     await device.settle(); // of a stopped run, work is in flight

@@ -5,14 +5,13 @@ import type { EncoderDecoder } from "../../models/encoder_decoder/encoder_decode
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
 import { partsOf } from "../../models/parameters/parts.ts";
 import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
-import { learningRateAt, scheduleOf } from "../../models/optimizer/schedule.ts";
 import { pretrainedFiles, type SavedFile } from "../../models/hugging_face/save_pretrained.ts";
 import type { CodeTokens } from "../../prompts/code_tokens.ts";
 import { buildTrie } from "../../sid/trie.ts";
 import { TermLog } from "../../sid/quantizer/term_log.ts";
 import type { BaselineInput, BaselineResult } from "../baselines/method.ts";
 import { trainerFiles, type TrainerState } from "../run/checkpoint.ts";
-import { trainEpochs } from "../run/epoch_training.ts";
+import { epochRun, trainEpochs } from "../run/epoch_training.ts";
 import { optimizerOptions } from "../run/optimizer_options.ts";
 import { round } from "../../base/round.ts";
 import { Validation } from "../run/validation.ts";
@@ -37,7 +36,7 @@ export async function trainPairs(
   input: PairTrainingInput,
   config: PairTrainingConfig,
 ): Promise<BaselineResult> {
-  const { device, dataset, run, signal } = input;
+  const { device, dataset, signal } = input;
   const data = openPairData(model, tokens, dataset, config);
   // Both at once, since an epoch is planned for either.
   const plans = Array.from({ length: config.numTrainEpochs }, (_, epoch) => ({
@@ -46,7 +45,6 @@ export async function trainPairs(
   }));
   const steps = plans.map(({ steps }) => steps);
   const totalSteps = steps.reduce((sum, count) => sum + count, 0);
-  const schedule = scheduleOf(config, totalSteps);
   const optimizer = new Optimizer(model.parameters, optimizerOptions(config));
   const log = new TermLog(device, Math.max(...steps) * config.gradientAccumulationSteps);
   const training = new PairStep({
@@ -60,14 +58,8 @@ export async function trainPairs(
   const trie = new DeviceTrie(device, buildTrie(tokens.itemTokens));
   try {
     return await trainEpochs({
-      device,
+      ...epochRun(input, config, steps),
       optimizer,
-      run,
-      resume: input.resume,
-      openObserver: input.openObserver,
-      signal,
-      steps,
-      patience: config.patience,
       onStart: (done) =>
         input.onStart?.({
           parameters: model.parameters.count,
@@ -76,7 +68,6 @@ export async function trainPairs(
           steps: totalSteps,
           done,
         }),
-      learningRate: (step) => learningRateAt(step, schedule),
       step(step, { epoch, i }, learningRate) {
         const micro = data.groups(epoch, i).map((groups) => pairGroups(groups, tokens.itemTokens));
         training.run(step, micro, trie, learningRate, log);
@@ -84,8 +75,6 @@ export async function trainPairs(
       losses: (steps) => meanLosses(log, steps),
       validate: async () => await validation?.quality(model, signal),
       files: (state) => pairCheckpoint({ model, optimizer, state, companions: input.companions ?? [] }),
-      onStep: input.onStep,
-      onEpoch: input.onEpoch,
     });
   } finally {
     await device.settle(); // of a stopped run, work is in flight

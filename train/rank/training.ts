@@ -4,7 +4,6 @@ import type { Device } from "../../kernels/gpu/device.ts";
 import { Tape } from "../../kernels/tape.ts";
 import type { SavedFile } from "../../models/hugging_face/save_pretrained.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
-import { learningRateAt, scheduleOf } from "../../models/optimizer/schedule.ts";
 import { writeSafetensors } from "../../models/safetensors/safetensors.ts";
 import type { FeatureColumn } from "../../rank/features/features.ts";
 import { inputCount } from "../../rank/features/standardise.ts";
@@ -13,7 +12,7 @@ import { RANKING_LOSSES } from "../../rank/losses/by_name.ts";
 import { RankNetwork } from "../../rank/network/network.ts";
 import type { BaselineFacts, BaselineInput, BaselineResult } from "../baselines/method.ts";
 import { trainerFiles, type TrainerState } from "../run/checkpoint.ts";
-import { trainEpochs } from "../run/epoch_training.ts";
+import { epochRun, trainEpochs } from "../run/epoch_training.ts";
 import { optimizerOptions } from "../run/optimizer_options.ts";
 import { ListBatchBuffer } from "./batch_buffer.ts";
 import type { RankConfig } from "./config.ts";
@@ -36,7 +35,7 @@ export interface RankTrainingInput extends Omit<BaselineInput, "dataset"> {
  * @throws {DivergenceError} when losses or gradients are not finite.
  */
 export async function trainRanker(input: RankTrainingInput, config: RankConfig): Promise<BaselineResult> {
-  const { device, lists, valid, columns, run, signal } = input;
+  const { device, lists, valid, columns, signal } = input;
   const { standardisation } = lists;
   const { seed, dropout, hiddenSize, numRankers } = config;
   const count = lists.targets.length;
@@ -52,7 +51,6 @@ export async function trainRanker(input: RankTrainingInput, config: RankConfig):
   );
   const steps = batches.map((of) => of().length);
   const totalSteps = steps.reduce((sum, length) => sum + length, 0);
-  const schedule = scheduleOf(config, totalSteps);
   const network = new RankNetwork(device, {
     model_type: "rank",
     num_inputs: inputCount(columns),
@@ -79,16 +77,9 @@ export async function trainRanker(input: RankTrainingInput, config: RankConfig):
   let current: { epoch: number; batches: number[][] } | undefined;
   try {
     return await trainEpochs({
-      device,
+      ...epochRun(input, config, steps),
       optimizer,
-      run,
-      resume: input.resume,
-      openObserver: input.openObserver,
-      signal,
-      steps,
-      patience: config.patience,
       onStart: (done) => input.onStart?.(factsOf(network, lists, totalSteps, done)),
-      learningRate: (step) => learningRateAt(step, schedule),
       step(number, { epoch, i }, learningRate) {
         if (current?.epoch !== epoch) current = { epoch, batches: batches[epoch]() };
         step.run(number, i, current.batches[i], learningRate);
@@ -101,8 +92,6 @@ export async function trainRanker(input: RankTrainingInput, config: RankConfig):
       },
       validate: async () => await validation?.measure(signal),
       files: (state) => checkpointFiles(network, optimizer, state),
-      onStep: input.onStep,
-      onEpoch: input.onEpoch,
     });
   } finally {
     await device.settle(); // of a stopped run, work is in flight

@@ -2,9 +2,11 @@ import type { Device } from "../../kernels/gpu/device.ts";
 import type { Optimizer } from "../../models/optimizer/optimizer.ts";
 import { type Timetable, train, type Training, type Validated } from "../../models/training/loop.ts";
 import type { SavedFile } from "../../models/hugging_face/save_pretrained.ts";
-import type { BaselineEpoch, BaselineResult } from "../baselines/method.ts";
+import { learningRateAt, scheduleOf } from "../../models/optimizer/schedule.ts";
+import type { BaselineEpoch, BaselineInput, BaselineResult } from "../baselines/method.ts";
 import type { StartReports } from "../observers/observer.ts";
 import { freshTrainerState, loadTrainer, type TrainerState } from "./checkpoint.ts";
+import type { EpochConfig } from "./epoch_config.ts";
 import { notFinite } from "./divergence.ts";
 import { round } from "../../base/round.ts";
 import type { RunDirectory } from "./directory.ts";
@@ -62,6 +64,27 @@ export interface EpochTraining {
   files(state: TrainerState): AsyncIterable<SavedFile>;
   onStep?(step: number): void;
   onEpoch?(epoch: BaselineEpoch): void;
+}
+
+/** What a training with one schedule takes over from its input and settings; `steps` of each epoch. */
+export function epochRun(
+  { device, run, resume, signal, openObserver, onStep, onEpoch }: Omit<BaselineInput, "dataset">,
+  config: EpochConfig,
+  steps: readonly number[],
+) {
+  const schedule = scheduleOf(config, steps.reduce((sum, count) => sum + count, 0));
+  return {
+    device,
+    run,
+    resume,
+    signal,
+    openObserver,
+    onStep,
+    onEpoch,
+    steps,
+    patience: config.patience,
+    learningRate: (step) => learningRateAt(step, schedule),
+  } satisfies Partial<EpochTraining>;
 }
 
 /** A validation, as the loop sees it. */
