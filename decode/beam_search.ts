@@ -12,6 +12,7 @@ import {
 } from "../kernels/trie/topk.ts";
 import { type DecodeModel, MOST_LOGITS } from "../models/decoder/decode.ts";
 import type { DeviceTrie } from "./device_trie.ts";
+import { type PromptTokens, Repetition } from "./repetition.ts";
 import { appendedTokens, childLogProbs, cutOf, expectTokens, mostBeams } from "./trie_decoding.ts";
 
 /** How to search. */
@@ -20,6 +21,11 @@ export interface BeamSearchOptions {
   beams: number;
   /** What a token's probability is normalised over; a SID's score is the sum of its tokens' log-probabilities. */
   normalisation: TokenNormalisation;
+  /**
+   * Factor of the log-probabilities of tokens that a beam has read or written, as `repetition_penalty` of transformers:
+   * above 1 they get less probable; all are normalised anew. Above 0; default 1: none.
+   */
+  repetitionPenalty?: number;
 }
 
 /** The best SIDs of one prompt, best first, none twice. */
@@ -44,18 +50,19 @@ export class BeamSearch {
   #device: Device;
   #model: DecodeModel;
   #normalisation: TokenNormalisation;
+  #repetition: Repetition | undefined;
   #states = new Map<number, TrieBeams>();
 
   /**
    * Prepares searches of `model`; memory for beams comes with the first batch.
-   * @throws {RangeError} if beams are no integer from 1.
+   * @throws {RangeError} if beams are no integer from 1, or the repetition penalty is not above 0.
    * @throws {UserError} if the trie holds tokens that the model does not have.
    */
   constructor(
     device: Device,
     model: DecodeModel,
     trie: DeviceTrie,
-    { beams, normalisation }: BeamSearchOptions,
+    { beams, normalisation, repetitionPenalty = 1 }: BeamSearchOptions,
   ) {
     if (!Number.isInteger(beams) || beams < 1) {
       throw new RangeError(`Cannot search with ${beams} beams: expected an integer of 1 or more`);
@@ -66,7 +73,10 @@ export class BeamSearch {
     this.#normalisation = normalisation;
     this.trie = trie;
     this.beams = Math.min(beams, trie.host.leafCount);
-    const logits = normalisation === "vocab" ? Math.min(MOST_LOGITS, model.vocabulary + 3) : 0;
+    if (repetitionPenalty !== 1) this.#repetition = new Repetition(device, model, trie, repetitionPenalty);
+    const logits = normalisation === "vocab" || this.#repetition
+      ? Math.min(MOST_LOGITS, model.vocabulary + 3)
+      : 0;
     this.promptsPerBatch = Math.max(1, Math.floor(mostBeams(device, trie, logits) / this.beams));
   }
 
@@ -76,8 +86,10 @@ export class BeamSearch {
     const cut = cutOf(prompts);
     if (cut) return [...await this.run(prompts.slice(0, cut)), ...await this.run(prompts.slice(cut))];
     const state = this.#state(prompts.length);
-    this.#device.scope(() => this.#search(prompts, state));
+    const seen = this.#repetition?.read(prompts, this.beams);
+    this.#device.scope(() => this.#search(prompts, state, seen));
     const [nodes, scores] = await this.#device.read(state.nodes, state.scores);
+    if (seen) this.#repetition!.release(seen);
     const leaves = new Uint32Array(nodes.buffer, nodes.byteOffset, nodes.length);
     return prompts.map((_, prompt) => this.#result(prompt, leaves, scores));
   }
@@ -86,9 +98,10 @@ export class BeamSearch {
   destroy(): void {
     for (const state of this.#states.values()) destroyTrieBeams(this.#device, state);
     this.#states.clear();
+    this.#repetition?.destroy();
   }
 
-  #search(prompts: Uint32Array[], state: TrieBeams): void {
+  #search(prompts: Uint32Array[], state: TrieBeams, seen: PromptTokens | undefined): void {
     const device = this.#device;
     const { maxDepth } = this.trie.host;
     device.clear(state.nodes); // every beam at the root
@@ -98,11 +111,8 @@ export class BeamSearch {
         device.scope(() => {
           const first = depth === 0;
           const hidden = first ? session.hidden : session.step(state.tokens, state.parents);
-          const logProbs = this.#logProbs(hidden, {
-            trie: this.trie,
-            nodes: state.nodes,
-            capacity: this.trie.fanOuts[depth],
-          });
+          const rows = { trie: this.trie, nodes: state.nodes, capacity: this.trie.fanOuts[depth] };
+          const logProbs = seen ? this.#penalised(hidden, rows, seen, first) : this.#logProbs(hidden, rows);
           trieTopK(device, logProbs, this.trie, state, first);
         });
       }
@@ -124,6 +134,18 @@ export class BeamSearch {
       }
     }
     return childLogProbs(device, this.#model, this.trie, hidden, rows, sum);
+  }
+
+  #penalised(hidden: Matrix, rows: TrieRows, seen: PromptTokens, first: boolean): Matrix {
+    const device = this.#device;
+    let vocabularySum: Matrix | undefined;
+    for (const logits of this.#model.logitParts(hidden)) {
+      vocabularySum = logSumExp(device, logits, vocabularySum);
+      device.release(logits);
+    }
+    const logProbs = childLogProbs(device, this.#model, this.trie, hidden, rows, vocabularySum);
+    const at = { hidden, rows, vocabularySum: vocabularySum!, first };
+    return this.#repetition!.apply(logProbs, at, seen, this.#normalisation);
   }
 
   #result(prompt: number, leaves: Uint32Array, scores: Float32Array): BeamResult {

@@ -1,8 +1,7 @@
 import type { Device } from "../kernels/gpu/device.ts";
-import type { TokenNormalisation } from "../kernels/trie/log_softmax.ts";
 import type { DecodeModel } from "../models/decoder/decode.ts";
 import { buildTrie } from "../sid/trie.ts";
-import { BeamSearch } from "./beam_search.ts";
+import { BeamSearch, type BeamSearchOptions } from "./beam_search.ts";
 import { DeviceTrie } from "./device_trie.ts";
 
 /** A catalogue, or a part of it, with its searches by beams. */
@@ -21,7 +20,7 @@ export class BeamSearches {
   readonly #device: Device;
   readonly #model: DecodeModel;
   readonly #itemTokens: readonly Uint32Array[];
-  readonly #normalisation: TokenNormalisation;
+  readonly #options: Omit<BeamSearchOptions, "beams">;
   #whole: Part | undefined;
   #part: Part | undefined;
 
@@ -30,12 +29,12 @@ export class BeamSearches {
     device: Device,
     model: DecodeModel,
     itemTokens: readonly Uint32Array[],
-    normalisation: TokenNormalisation,
+    options: Omit<BeamSearchOptions, "beams">,
   ) {
     this.#device = device;
     this.#model = model;
     this.#itemTokens = itemTokens;
-    this.#normalisation = normalisation;
+    this.#options = options;
   }
 
   /** The search that keeps so many beams, over all items or those of `items`. Throws as {@link BeamSearch} does. */
@@ -43,7 +42,7 @@ export class BeamSearches {
     const { trie, searches } = this.#partOf(items);
     let search = searches.get(beams);
     if (!search) {
-      search = new BeamSearch(this.#device, this.#model, trie, { beams, normalisation: this.#normalisation });
+      search = new BeamSearch(this.#device, this.#model, trie, { beams, ...this.#options });
       searches.set(beams, search);
     }
     return search;

@@ -75,6 +75,8 @@ export interface SidSearch {
   readonly maxHistory: number;
   /** What a token's probability is normalised over: `vocab` or `children`. */
   readonly normalisation: string;
+  /** Factor of the log-probabilities of tokens that were read or written before, as in transformers; 1: none. */
+  readonly repetitionPenalty: number;
   /** Whether any codewords may be written, be they a SID or not. */
   readonly unconstrained: boolean;
   /** Task that is asked: `next-item`, or another one that is answered with a SID alone. */

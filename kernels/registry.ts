@@ -32,6 +32,7 @@ export { spec as refresh } from "./rows/refresh_spec.ts";
 export { relativeAttentionSpec } from "./relative_attention/relative_attention_spec.ts";
 export { spec as rmsNorm } from "./norm/rms_spec.ts";
 export { rmsNormGainSpec } from "./norm/rms_spec.ts";
+export { spec as repetitionPenalty } from "./penalty/repetition_spec.ts";
 export { spec as robustLoss } from "./loss/robust_spec.ts";
 export { spec as rotary } from "./elementwise/rotary_spec.ts";
 export { spec as sampledBce } from "./loss/sampled_bce_spec.ts";

@@ -6,7 +6,7 @@ import { DEFAULT_KS } from "../eval/metrics.ts";
 import { openRun } from "../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
-import { AskedTask, ReasonFlags, RunFlags } from "./_cli/run_flags.ts";
+import { AskedTask, ReasonFlags, RunFlags, SearchFlags } from "./_cli/run_flags.ts";
 import { compareFolders } from "./_evaluate/compare_folders.ts";
 import { runShards, shardFlags } from "./_cli/shard_processes.ts";
 import { evaluateRecommender, mergeShards } from "./_evaluate/rank_users.ts";
@@ -22,12 +22,16 @@ const config = z.strictObject({
   split: z.enum(splits).default("test").describe("samples to rank"),
   ...AskedTask,
   ...ReasonFlags,
+  ...SearchFlags,
   preferences: z.string().default("").describe(
     "JSON or JSONL of user preferences, whose rows of --split are asked in task preference-to-sid",
   ),
   rows: z.string().default("").describe(
     "file of rows, of sft or of rl as MIMIGenRec has them, that task rows asks word for word; without it, the rows of " +
       "--split in the dataset's sft/ or rl/",
+  ),
+  rowLineEnds: z.int().min(1).default(1).describe(
+    "line ends between instruction and input of such a row: 1 as in training, 2 as evaluate.py of MIMIGenRec asks",
   ),
   beams: z.int().min(1).default(50).describe("SIDs or items kept a user"),
   ks: z.array(z.int().min(1)).min(1).default([...DEFAULT_KS]).describe(

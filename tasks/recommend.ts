@@ -6,7 +6,7 @@ import { type Recommender, type RecommendRequest, type ScoreUnit, withReasons } 
 import { openRun } from "../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
-import { AskedTask, checkAsked, ReasonFlags, RunFlags } from "./_cli/run_flags.ts";
+import { AskedTask, checkAsked, ReasonFlags, RunFlags, SearchFlags } from "./_cli/run_flags.ts";
 import { tableLines } from "./_cli/table.ts";
 import { type HistoryRow, itemsOf, readHistories } from "./_recommend/histories.ts";
 import { ItemFilter } from "./_recommend/item_filter.ts";
@@ -17,6 +17,7 @@ const config = z.strictObject({
   ...RunFlags,
   ...AskedTask,
   ...ReasonFlags,
+  ...SearchFlags,
   seed: z.int().min(0).default(42).describe("seed of reasons that are drawn"),
   history: z.array(z.union([z.int().min(0), z.string()])).default([]).describe(
     "item numbers or ids of the data, oldest first, such as 12,845,77 or B00AX,B00BY; id:12 is an id whatever the numbers",

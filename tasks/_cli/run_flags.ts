@@ -32,6 +32,14 @@ export const AskedTask = {
   ),
 };
 
+/** How a run searches SIDs, beyond how it was trained. */
+export const SearchFlags = {
+  repetitionPenalty: z.number().gt(0).default(1).describe(
+    "factor of the log-probabilities of tokens that were read or written before, as repetition_penalty of transformers has " +
+      "it in beam search: above 1 they get less probable; MIMIGenRec evaluates with 1.1; 1: none",
+  ),
+};
+
 /** How a run writes reasons before a SID. */
 export const ReasonFlags = {
   maxNewTokens: z.int().min(0).default(0).describe(

@@ -15,6 +15,8 @@ export interface AskedChoice {
   preferences: string;
   /** File of questions as they are worded there; "": that of the dataset. */
   rows: string;
+  /** Line ends between instruction and input of such a question; the words of the task have one. */
+  rowLineEnds: number;
   /** The first so many alone; 0: all. */
   limit: number;
 }
@@ -41,10 +43,11 @@ export async function samplesToAsk(
   choice: AskedChoice,
   note: (line: string) => void,
 ): Promise<AskedSample[]> {
-  const { split, task: name, preferences, rows, limit } = choice;
+  const { split, task: name, preferences, rows, rowLineEnds, limit } = choice;
   const task = alignmentTask(name), needs = task.told?.needs;
-  refuseUnread("preferences", preferences, "preference", name);
-  refuseUnread("rows", rows, "row", name);
+  refuseUnread("preferences", preferences !== "", "preference", name);
+  refuseUnread("rows", rows !== "", "row", name);
+  refuseUnread("row-line-ends", rowLineEnds !== 1, "row", name);
   const all = needs === "preference"
     ? await preferenceSamples(catalogue, choice)
     : needs === "row"
@@ -58,8 +61,8 @@ export async function samplesToAsk(
   return limit > 0 ? all.slice(0, limit) : all;
 }
 
-function refuseUnread(flag: string, path: string, told: Told, name: string): void {
-  if (path === "" || alignmentTask(name).told?.needs === told) return;
+function refuseUnread(flag: string, isGiven: boolean, told: Told, name: string): void {
+  if (!isGiven || alignmentTask(name).told?.needs === told) return;
   const others = ALIGNMENT_TASKS.filter((task) => task.told?.needs === told).map(({ name }) => name);
   throw new UserError(
     `Cannot use --${flag} with task ${name}: it asks by no ${told}. Leave it out, or use --task ${
@@ -97,7 +100,7 @@ async function preferenceSamples(
 /** Rows whose answer is a SID alone; their history is the one list of SIDs that the input holds, else empty. */
 async function rowSamples(
   { data, names }: AskedCatalogue,
-  { rows, split }: AskedChoice,
+  { rows, rowLineEnds, split }: AskedChoice,
   note: (line: string) => void,
 ): Promise<AskedSample[]> {
   const path = rows || await rowsFile(data, split);
@@ -111,7 +114,11 @@ async function rowSamples(
       const sid = answeredSid(output, known);
       if (sid === undefined) return [];
       const history = (locateHistory(input, known)?.sids ?? []).map((sid) => numbers.get(sid)!);
-      const row = { system, instruction, input };
+      const row = {
+        system,
+        instruction,
+        input: instruction === "" ? input : "\n".repeat(rowLineEnds - 1) + input,
+      };
       return [{ user: `row ${place}`, history, target: numbers.get(sid)!, row }];
     },
   );

@@ -21,6 +21,7 @@ const Metrics = z.object({
   shard: z.string().default(""),
   secondsPerUser: z.number(),
   normalisation: z.string().optional(),
+  repetitionPenalty: z.number().default(1),
   maxHistory: z.int().optional(),
 });
 

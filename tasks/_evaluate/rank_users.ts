@@ -79,7 +79,7 @@ export async function evaluateRecommender(
 
 /** Flags of {@link mergeShards}. */
 export interface MergeFlags
-  extends Omit<EvaluateFlags, "split" | "task" | "beams" | "limit" | "shard" | "resume"> {
+  extends Omit<EvaluateFlags, "split" | "task" | "rowLineEnds" | "beams" | "limit" | "shard" | "resume"> {
   /** The run, where it was moved; "": as the shards say. Its words alone are read, and for a `format`. */
   run: string;
   maxHistory: number;
@@ -153,7 +153,7 @@ interface Wording {
 
 function rowSettings(recommender: Recommender, flags: EvaluateFlags): RowSettings {
   const { catalogue, provenance: { run, data, index, checkpoint }, scoreUnit, search } = recommender;
-  const { prompts, split, preferences, rows, beams, limit, shard } = flags;
+  const { prompts, split, preferences, rows, rowLineEnds, beams, limit, shard } = flags;
   return {
     run,
     data,
@@ -162,9 +162,11 @@ function rowSettings(recommender: Recommender, flags: EvaluateFlags): RowSetting
     ...(search && { maxHistory: search.maxHistory }),
     checkpoint,
     ...(search && { normalisation: search.normalisation }),
+    repetitionPenalty: search?.repetitionPenalty ?? 1,
     split,
     preferences,
     rows,
+    rowLineEnds,
     beams,
     limit,
     shard,

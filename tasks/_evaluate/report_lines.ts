@@ -51,9 +51,9 @@ export function evaluationLines(report: EvaluateReport): string[] {
     `The first ${last} places show ${(100 * report.coverage[last]).toFixed(1)} % of the catalogue, Gini ${
       figure(report.gini[last])
     } (0: all items alike); MRR ${figure(report.mrr)}`,
-    `${beams} ${unit}, ${invalid} invalid, ${duplicates} duplicates, ${
-      (1000 * secondsPerUser).toFixed(1)
-    } ms a user`,
+    `${beams} ${unit}, ${
+      report.repetitionPenalty === 1 ? "" : `repetition penalty ${report.repetitionPenalty}, `
+    }${invalid} invalid, ${duplicates} duplicates, ${(1000 * secondsPerUser).toFixed(1)} ms a user`,
   ];
 }
 

@@ -21,11 +21,14 @@ export const RowSettings = z.object({
   checkpoint: z.string(),
   /** Absent where no SIDs are searched. */
   normalisation: z.string().optional(),
+  repetitionPenalty: z.number().default(1),
   split: z.enum(splits),
   /** File of what the task was told; "": none. */
   preferences: z.string().default(""),
   /** File of the questions that were asked word for word; "": that of the dataset, or none. */
   rows: z.string().default(""),
+  /** Line ends between instruction and input of such a question. */
+  rowLineEnds: z.int().default(1),
   beams: z.int(),
   limit: z.int(),
   shard: z.string(),

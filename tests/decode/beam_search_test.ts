@@ -82,6 +82,34 @@ for (const layout of ["texture", "buffer"] as Layout[]) {
       }
     });
 
+    Deno.test(`beamSearch() with a repetition penalty equals that of transformers over all SIDs, ${normalisation}, ${layout}`, async () => {
+      const device = await Device.open({ layout });
+      const model = FakeModel.random(device, VOCABULARY, 9);
+      // In the last one a token of the first level may follow itself.
+      const tries = [TRIES[0], TRIES[4], ["repeats", [[4, 4], [4, 9], [9, 4]]] as [string, number[][]]];
+      for (const [name, sids] of tries) {
+        for (const repetitionPenalty of [1.1, 3, 0.5]) {
+          await withTrie(device, sids, async (trie, host) => {
+            const options = { beams: 80, normalisation, repetitionPenalty };
+            const results = await beamSearch(device, model, trie, PROMPTS, options);
+            results.forEach((result, u) => {
+              const logitsAfter = (path: number[]) => model.logitsAfter(path);
+              const of = (penalty: number) =>
+                bruteForce(host, PROMPTS[u], normalisation, logitsAfter, penalty);
+              assert.equal(result.leaves.length, host.leafCount, name);
+              assertExact(result, of(repetitionPenalty));
+              if (u === 0) {
+                assert.notDeepEqual(
+                  of(1).map(({ score }) => score),
+                  of(repetitionPenalty).map(({ score }) => score),
+                );
+              }
+            });
+          });
+        }
+      }
+    });
+
     Deno.test(`beamSearch() with few beams gives different SIDs with their true scores, ${normalisation}, ${layout}`, async () => {
       const device = await Device.open({ layout });
       const model = FakeModel.random(device, VOCABULARY, 6);
@@ -219,6 +247,14 @@ Deno.test("BeamSearch refuses 0 beams, foreign tokens and logits that are not fi
       beamSearch(device, broken, trie, [Uint32Array.of(0)], { beams: 2, normalisation: "children" }),
       /found 0 of 2, so the model's logits are not finite/,
     );
+  });
+  await withTrie(device, [[3, 9], [4, 9]], async (trie) => {
+    for (const repetitionPenalty of [0, -1, NaN, Infinity]) {
+      await assert.rejects(
+        beamSearch(device, model, trie, PROMPTS, { beams: 2, normalisation: "vocab", repetitionPenalty }),
+        { name: "RangeError", message: /repetition penalty of .*: expected a number above 0, 1 for none/ },
+      );
+    }
   });
   await withTrie(device, [[3, VOCABULARY]], async (trie) => {
     await assert.rejects(

@@ -7,7 +7,9 @@ const SIDS = [[1, 4, 7], [1, 5, 8], [2, 5, 7], [3, 4, 9]].map((sid) => Uint32Arr
 
 Deno.test("BeamSearches makes a search once for its beams and items, and keeps the last part of the catalogue", async () => {
   const device = await Device.open();
-  const searches = new BeamSearches(device, FakeModel.random(device, 10, 3), SIDS, "vocab");
+  const searches = new BeamSearches(device, FakeModel.random(device, 10, 3), SIDS, {
+    normalisation: "vocab",
+  });
   const whole = searches.of(2);
   assert.equal(searches.of(2), whole);
   assert.notEqual(searches.of(3), whole);

@@ -10,6 +10,7 @@ export function bruteForce(
   prompt: ArrayLike<number>,
   normalisation: TokenNormalisation,
   logitsAfter: LogitsAfter,
+  repetitionPenalty = 1,
 ): { leaf: number; score: number }[] {
   const found: { leaf: number; score: number }[] = [];
   const visit = (node: number, path: number[], score: number) => {
@@ -17,7 +18,7 @@ export function bruteForce(
       found.push({ leaf: node, score });
       return;
     }
-    const logits = logitsAfter(path);
+    const logits = penalised(logitsAfter(path), path, repetitionPenalty);
     const children = [...trie.tokensAfter(node)];
     const tokens = normalisation === "vocab" ? Array.from(logits, (_, token) => token) : children;
     const total = Math.log(tokens.reduce((sum, token) => sum + Math.exp(logits[token]), 0));
@@ -27,4 +28,13 @@ export function bruteForce(
   };
   visit(0, Array.from(prompt), 0);
   return found.sort((a, b) => b.score - a.score);
+}
+
+/** Log-probabilities (V) as RepetitionPenaltyLogitsProcessor of transformers leaves them for beam search. */
+function penalised(logits: ArrayLike<number>, path: readonly number[], penalty: number): ArrayLike<number> {
+  if (penalty === 1) return logits;
+  const total = Math.log(Array.from(logits).reduce((sum, logit) => sum + Math.exp(logit), 0));
+  const scores = Array.from(logits, (logit) => logit - total);
+  for (const token of new Set(path)) scores[token] *= scores[token] < 0 ? penalty : 1 / penalty;
+  return scores;
 }

@@ -52,6 +52,18 @@ Deno.test("a run on titles alone is asked by titles, and for what it did not lea
     assert.match(worded.lines.join("\n"), /Warning: .* and no rows.*\nNote: 1 of 2 rows of .* left out/);
     const [said] = JSON.parse(await Deno.readTextFile(join(dir, "eval/minionerec/final_result.json")));
     assert.equal(said.input, `${SYSTEM}\n\nWhich is T5?\n`);
+    // As evaluate.py of MIMIGenRec asks, which has two line ends and a penalty.
+    await Deno.writeTextFile(path, JSON.stringify([{ ...rows, instruction: "Look.", output: sid(5) }]));
+    const theirs = { task: "rows", rows: path, rowLineEnds: 2, repetitionPenalty: 1.1, format: "minionerec" };
+    const { repetitionPenalty, rowLineEnds, lines: told } = await evaluated(dir, theirs);
+    assert.deepEqual([repetitionPenalty, rowLineEnds], [1.1, 2]);
+    assert.match(told.join("\n"), /repetition penalty 1\.1/);
+    const [two] = JSON.parse(await Deno.readTextFile(join(dir, "eval/minionerec/final_result.json")));
+    assert.equal(two.input, `${SYSTEM}\nLook.\n\nWhich is T5?\n`);
+    await assert.rejects(
+      () => evaluated(dir, { rowLineEnds: 2 }),
+      /Cannot use --row-line-ends with task titles-to-sid/,
+    );
     await assert.rejects(() => evaluated(dir, { rows: path }), /Cannot use --rows with task titles-to-sid/);
   });
 });

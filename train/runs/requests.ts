@@ -11,7 +11,7 @@ export function checkK({ k }: RecommendOptions): void {
 
 /** Throws {@link UserError} where a run that scores items is to be opened as one that searches SIDs. */
 export function refuseSearchOptions({ given }: RunFolder, options: OpenRunOptions): void {
-  const { sids, prompts, maxHistory, normalisation = "auto", unconstrained } = options;
+  const { sids, prompts, maxHistory, normalisation = "auto", repetitionPenalty = 1, unconstrained } = options;
   const flag = sids
     ? "--sids"
     : prompts
@@ -20,6 +20,8 @@ export function refuseSearchOptions({ given }: RunFolder, options: OpenRunOption
     ? "--max-history"
     : normalisation !== "auto"
     ? "--normalisation"
+    : repetitionPenalty !== 1
+    ? "--repetition-penalty"
     : unconstrained
     ? "--unconstrained"
     : undefined;

@@ -29,6 +29,8 @@ export interface OpenRunOptions {
   maxHistory?: number;
   /** What a token's probability is normalised over where SIDs are searched; `auto` (default): as in training. */
   normalisation?: TokenNormalisation | "auto";
+  /** Factor of the log-probabilities of tokens that were read or written before, as in transformers. Default: 1, none. */
+  repetitionPenalty?: number;
   /** Write any codewords, be they a SID or not; for models with a table for each level. Default: false. */
   unconstrained?: boolean;
   /** Device for the weights, or what opens one when they are loaded; default: `Device.open()`. */

@@ -51,11 +51,18 @@ export class SidRecommender implements Recommender {
   /** Throws {@link UserError} for an unconstrained search of a model without a table for each level. */
   constructor(run: SidRun, options: OpenRunOptions) {
     const { unconstrained = false, device, temperature = 0, seed = 42 } = options;
+    const { repetitionPenalty = 1 } = options;
     const { kind, model, home, weights, data, dataset, sids, index, prompts } = run;
     if (unconstrained && !(prompts instanceof CodeTokens)) {
       throw new UserError(
         `Cannot search ${home.given} with --unconstrained: its model has no table for each level of the SIDs, ` +
           "expected a run of `genrec etegrec` or of `genrec baseline --model tiger`. Leave it out",
+      );
+    }
+    if (repetitionPenalty !== 1 && prompts instanceof CodeTokens) {
+      throw new UserError(
+        `Cannot search ${home.given} with --repetition-penalty ${repetitionPenalty}: its model has a table for each level ` +
+          "of the SIDs, so that no token can be repeated, expected a decoder, such as a run of `genrec sft`. Leave it out",
       );
     }
     const { config, manifest } = home.home ?? home;
@@ -75,7 +82,8 @@ export class SidRecommender implements Recommender {
     const { maxHistory, normalisation } = run;
     const written = prompts instanceof CodeTokens ? undefined : prompts.reasons;
     const reasons = written && { maxNewTokens: written.most, temperature, seed };
-    this.search = { maxHistory, normalisation, unconstrained, ...(reasons && { reasons }), ...askedBy(run) };
+    const searched = { normalisation, repetitionPenalty };
+    this.search = { maxHistory, ...searched, unconstrained, ...(reasons && { reasons }), ...askedBy(run) };
     if (reasons) this.reason = (requests) => this.#weights.use((loaded) => this.#write(loaded, requests));
     const said = prompts instanceof CodeTokens ? undefined : prompts.said;
     if (said) this.asked = (request) => said(request.history, request);
@@ -83,7 +91,7 @@ export class SidRecommender implements Recommender {
     this.#lists = new SidLists(names, dataset.samples.train);
     this.#weights = new LoadedWeights(device, async (device) => {
       const model = await loadSidModel(device, run);
-      const searches = new BeamSearches(device, model, prompts.itemTokens, run.normalisation);
+      const searches = new BeamSearches(device, model, prompts.itemTokens, searched);
       return { device, model, searches, destroy: () => (searches.destroy(), model.destroy()) };
     });
   }
