@@ -34,14 +34,24 @@ export interface Sample {
   contextToken?: string;
 }
 
+/** What a user says in a dialogue, and what came of it. */
+export interface Turn {
+  /** What the user says. */
+  said: string;
+  /** Number of the item that was recommended then. */
+  answered?: number;
+  /** Why, where the model wrote reasons before it. */
+  reasoning?: string;
+}
+
 /** What is known of who asks, beside the history. */
 export interface Asker extends Pick<Sample, "userToken" | "contextToken"> {
   /** What somebody wrote of the user's taste, for tasks that ask by it. */
   preference?: string;
   /** Why the next item follows, in words: what a model writes before the SID, or has written. */
   reasoning?: string;
-  /** What the user says after the question. */
-  turn?: string;
+  /** What the user says after the question, turn by turn: all but the last have an answer. */
+  turns?: readonly Turn[];
   /** The whole question as a file words it, for tasks that ask in its words. */
   row?: { readonly system: string; readonly instruction: string; readonly input: string };
 }

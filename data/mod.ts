@@ -22,6 +22,7 @@ export {
   type Split,
   splits,
   type Told,
+  type Turn,
   type UserHistory,
 } from "./dataset.ts";
 export {

@@ -9,6 +9,8 @@ export interface Frame {
   prompt: readonly SlotText[];
   /** The answer and its end. */
   target: SlotText;
+  /** What follows an answer where the user says more, up to the next answer; undefined where nothing may. */
+  followUp: readonly SlotText[] | undefined;
   /** Whether BOS stands before the prompt where the tokenizer has one: a chat template writes its own. */
   addsBos: boolean;
 }
@@ -33,8 +35,13 @@ export function literalFrame(
       `Cannot read prompts ${source}: frame.system lacks {system}. Add it, or leave it out`,
     );
   }
+  const parts = prompt.map((text, i) => parse(text, `prompt part ${i}`));
   const frame: Frame = {
-    prompt: [...hasSystem ? before : [], ...prompt.map((text, i) => parse(text, `prompt part ${i}`))],
+    prompt: [...hasSystem ? before : [], ...parts],
+    // What the task is was said before.
+    followUp: parts.filter((part) =>
+      hasSlot(part, "input", "message") || !hasSlot(part, "system", "instruction")
+    ),
     target: parseSlotText(target, TARGET_SLOTS, `prompts ${source}, frame.target`),
     addsBos: true,
   };
@@ -54,8 +61,13 @@ function hasSlot(text: SlotText, ...names: string[]): boolean {
 }
 
 // Characters for private use stand for what is said, so that a template is rendered once and not for each row.
-const MARKS = { system: "\ue000s\ue001", message: "\ue000m\ue001", output: "\ue000o\ue001" };
-const MARK = /\ue000[smo]\ue001/;
+const MARKS = {
+  system: "\ue000s\ue001",
+  message: "\ue000m\ue001",
+  output: "\ue000o\ue001",
+  said: "\ue000u\ue001",
+};
+const MARK = /\ue000[smou]\ue001/;
 
 /** Texts of the tokens that chat templates name. */
 export interface ChatTokens {
@@ -81,6 +93,7 @@ export function chatFrame(template: string, hasSystem: boolean, { bos = "", eos 
     { role: "user", content: MARKS.message },
   ];
   const answered = [...question, { role: "assistant", content: MARKS.output }];
+  const said = [...answered, { role: "user", content: MARKS.said }];
   const render = (messages: typeof question, add_generation_prompt: boolean) =>
     new Template(CLOCK + template).render({
       messages,
@@ -94,12 +107,17 @@ export function chatFrame(template: string, hasSystem: boolean, { bos = "", eos 
       `Cannot use the chat template of this checkpoint: ${problem}. Use --prompts with a frame of its own`,
     );
   };
-  let prompt: string, whole: string;
+  let prompt: string, whole: string, more = "";
   try {
     prompt = render(question, true);
     whole = render(answered, false);
   } catch (error) {
     return fail(`it fails with ${(error as Error).message}`);
+  }
+  try {
+    more = render(said, true);
+  } catch {
+    // A template for one turn alone, which is said where more are asked for.
   }
   if (!whole.startsWith(prompt)) fail("an answer does not begin where it asks for one");
   const promptParts = parts(prompt), targetParts = parts(whole.slice(prompt.length));
@@ -107,15 +125,23 @@ export function chatFrame(template: string, hasSystem: boolean, { bos = "", eos 
   if (slots(promptParts) !== expected || slots(targetParts) !== "output") {
     fail("it leaves out or repeats what is said");
   }
-  return { prompt: [promptParts], target: targetParts, addsBos: false };
+  // Some templates word an answer otherwise once there is more.
+  const followUp = more.startsWith(whole) ? parts(more.slice(whole.length)) : [];
+  const goesOn = slots(followUp) === "message";
+  return {
+    prompt: [promptParts],
+    target: targetParts,
+    followUp: goesOn ? [followUp] : undefined,
+    addsBos: false,
+  };
 }
 
 function parts(text: string): SlotText {
   const names = Object.entries(MARKS);
   const pieces = text.split(new RegExp(`(${MARK.source})`));
   return pieces.filter((piece) => piece !== "").map((piece) => {
-    const name = names.find(([, mark]) => mark === piece);
-    return name === undefined ? piece : { slot: name[0] };
+    const name = names.find(([, mark]) => mark === piece)?.[0];
+    return name === undefined ? piece : { slot: name === "said" ? "message" : name };
   });
 }
 

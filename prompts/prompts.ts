@@ -107,8 +107,9 @@ export class Prompts {
   }
 
   /**
-   * What the model reads. What the user says after the question, `turn`, follows the input in a line of its own. Of several instructions, row `row` has its own. Where the prompt has more than `room` tokens, the
-   * oldest entries of its lists are left out, all but the latest; undefined where that is not enough.
+   * What the model reads. What the user says after the question, `turn`, follows the input in a line of its own. Of
+   * several instructions, row `row` has its own. Where the prompt has more than `room` tokens, the oldest entries of its
+   * lists are left out, all but the latest; undefined where that is not enough.
    */
   prompt(
     task: AlignmentTask,
@@ -118,7 +119,7 @@ export class Prompts {
   ): Uint32Array<ArrayBuffer> | undefined {
     const wording = this.#wording(task, hasSystem(question));
     const encode = (dropped: number) =>
-      this.#encode(wording, this.#promptTexts(wording, question, row, dropped));
+      this.#encode(wording.frame, this.#promptTexts(wording, question, row, dropped));
     const whole = encode(0);
     if (whole.length <= room) return whole;
     // The fewest entries to drop, by halving: more dropped is never longer.
@@ -141,10 +142,35 @@ export class Prompts {
     const wording = this.#wording(task, hasSystem(question));
     const longest = Math.max(1, entriesOf(question));
     let dropped = 0;
-    const length = () => this.#encode(wording, this.#promptTexts(wording, question, row, dropped)).length;
+    const length = () =>
+      this.#encode(wording.frame, this.#promptTexts(wording, question, row, dropped)).length;
     while (dropped < longest - 1 && length() > prompt.length) dropped++;
     const { system, instruction, input } = this.#texts(wording, question, row, dropped);
     return { system, instruction, input, prompt: this.tokenizer.decode(prompt, true) };
+  }
+
+  /**
+   * What follows an answer where the user then says `turn`: the frame around it, without system and instruction, which
+   * were said before.
+   * @throws {UserError} for a chat template that has no way to go on after an answer.
+   */
+  followUp(task: AlignmentTask, { turn }: { turn: string }): Uint32Array<ArrayBuffer> {
+    const { frame } = this.#wording(task, false);
+    if (frame.followUp === undefined) {
+      throw new UserError(
+        `Cannot ask with prompts ${this.name} in several turns: the chat template of this checkpoint words an answer in ` +
+          "another way once more is said. Say one turn alone",
+      );
+    }
+    const said: Record<string, string> = {
+      system: "",
+      instruction: "",
+      input: turn,
+      message: turn,
+      eos: this.#eos,
+    };
+    const texts = frame.followUp.map((part) => fillSlots(part, (slot) => said[slot]));
+    return this.#encode({ ...frame, addsBos: false }, texts);
   }
 
   /** What the model writes, with the end of the frame. */
@@ -181,7 +207,7 @@ export class Prompts {
     };
   }
 
-  #encode({ frame }: Wording, texts: readonly string[]): Uint32Array<ArrayBuffer> {
+  #encode(frame: Frame, texts: readonly string[]): Uint32Array<ArrayBuffer> {
     const { bos } = this.#options.special;
     const parts = texts.map((text) => this.tokenizer.encode(text, { addSpecialTokens: false }));
     const start = frame.addsBos && bos !== undefined ? 1 : 0;

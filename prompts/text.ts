@@ -41,20 +41,44 @@ export function textPrompts(options: TextPromptsOptions): NextItemPrompts {
   const room = maxLength - longest - (reasoned?.most ?? 0);
   const questionOf = (history: readonly number[], asker?: Asker): Slots => {
     const question = asking.ask(options, history.slice(-maxHistory), asker);
-    return asker?.turn ? { ...question, turn: texts.asText(asker.turn) } : question;
+    const [first] = asker?.turns ?? [];
+    return first ? { ...question, turn: texts.asText(first.said) } : question;
   };
+  // Each answer as it was given, and what the user said to it.
+  const dialogueOf = ({ turns = [] }: Asker): Uint32Array =>
+    Uint32Array.from(
+      turns.slice(1).flatMap(({ said }, i) => {
+        const { answered, reasoning } = turns[i];
+        if (answered === undefined) {
+          throw new RangeError(
+            `Turn ${i} of ${turns.length} has no answer: expected one of all but the last`,
+          );
+        }
+        const answer = sidQuestion(written)!.answer(options, answered, { reasoning });
+        return [
+          ...prompts.target(written, answer),
+          ...prompts.followUp(task, { turn: texts.asText(said) }),
+        ];
+      }),
+    );
   return {
     text: options,
     ...(reasoned && { reasons: reasoned }),
     vocabulary: prompts.tokenizer.vocabulary,
     itemTokens: options.end ?? hasPrefix(cut) ? answers : cut,
-    prompt(history, asker) {
-      const prompt = prompts.prompt(task, questionOf(history, asker), 0, room) ?? noRoom(maxLength);
-      return asker?.reasoning === undefined || reasoned === undefined
-        ? prompt
-        : Uint32Array.of(...prompt, ...reasoned.before(asker));
+    prompt(history, asker = {}) {
+      const dialogue = dialogueOf(asker);
+      const prompt = prompts.prompt(task, questionOf(history, asker), 0, room - dialogue.length) ??
+        noRoom(maxLength);
+      const before = asker.reasoning === undefined ? undefined : reasoned?.before(asker);
+      return Uint32Array.of(...prompt, ...dialogue, ...before ?? []);
     },
-    said: (history, asker) => prompts.said(task, questionOf(history, asker), 0, room) ?? noRoom(maxLength),
+    said(history, asker = {}) {
+      const dialogue = dialogueOf(asker);
+      const said = prompts.said(task, questionOf(history, asker), 0, room - dialogue.length) ??
+        noRoom(maxLength);
+      return { ...said, prompt: said.prompt + prompts.tokenizer.decode(dialogue, true) };
+    },
   };
 }
 
@@ -104,7 +128,7 @@ class Reasoned implements WrittenReasons {
 function noRoom(maxLength: number): never {
   throw new UserError(
     `Cannot ask for the next item: even a history of one item, or a question without one, has no room in ${maxLength} ` +
-      "tokens, the --max-length of the training. Raise it there, or lower --max-new-tokens where reasons are written",
+      "tokens, the --max-length of the training. Raise it there, lower --max-new-tokens where reasons are written, or say fewer turns",
   );
 }
 

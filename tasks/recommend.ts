@@ -8,7 +8,8 @@ import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { AskedTask, checkAsked, ReasonFlags, RunFlags, SearchFlags } from "./_cli/run_flags.ts";
 import { tableLines } from "./_cli/table.ts";
-import { type HistoryRow, itemsOf, readHistories } from "./_recommend/histories.ts";
+import { withTurns } from "./_recommend/dialogue.ts";
+import { type HistoryRow, itemsOf, readHistories, saidBy } from "./_recommend/histories.ts";
 import { ItemFilter } from "./_recommend/item_filter.ts";
 import { ItemLookup, itemsIn } from "./_recommend/item_lookup.ts";
 import { toldFault } from "./_recommend/told.ts";
@@ -28,15 +29,18 @@ const config = z.strictObject({
       "part of a title",
     separator: "\n",
   }),
-  say: z.string().default("").describe(
-    'what the user says after the question, such as "something lighter", in the words and the frame of the run',
-  ),
+  say: z.array(z.string()).default([]).meta({
+    description:
+      'what the user says after the question, such as "something lighter", in the words and the frame of the run; ' +
+      "repeat the flag for several turns, each of which but the last is answered with the best item before the next is said",
+    separator: "\n",
+  }),
   preference: z.string().default("").describe(
     'the user\'s taste in words, such as "light tools", for task preference-to-sid',
   ),
   file: z.string().default("").describe(
     'JSON Lines, one user each: {"user": "ann", "history": [12, "B00AX"]} or {"titles": ["Blue Tape"]}, with "preference" ' +
-      'where the task asks by one, and "say"; the answer is one line of JSON each, with the reason under error where there ' +
+      'where the task asks by one, and "say", a text or several turns; the answer is one line of JSON each, with the reason under error where there ' +
       "is none",
   ),
   out: z.string().default("").describe("file for the answers to --file, instead of stdout"),
@@ -117,8 +121,8 @@ function checkSource({ history, titles, preference, say, file, out }: Flags): vo
       }. See \`genrec recommend --help\``,
     );
   }
-  for (const [name, text] of Object.entries({ preference, say })) {
-    if (text === "" || file === "") continue;
+  for (const [name, told] of Object.entries({ preference, say })) {
+    if (told.length === 0 || file === "") continue;
     throw new UsageError(
       `Cannot use --${name} with --file: each line of the file has its own, under ${name}`,
     );
@@ -154,6 +158,8 @@ interface Recommendation extends ListedItem {
 
 /** What somebody is answered. */
 interface Recommended {
+  /** What the user said before, and the item that it was answered with; absent where nothing. */
+  turns?: { say: string; answer: ListedItem }[];
   /** Why, in the words of the model; absent where it writes no reasons. */
   reasoning?: string;
   recommendations: Recommendation[];
@@ -163,33 +169,53 @@ async function recommend(
   { flags: { top, beams }, recommender, filter }: Work,
   rows: readonly HistoryRow[],
 ): Promise<Recommended[]> {
-  const requests: readonly RecommendRequest[] = await withReasons(
-    recommender,
-    rows.map(({ history, preference, turn }) => ({
+  const ask = async (asked: readonly RecommendRequest[]) => {
+    const requests = await withReasons(recommender, asked);
+    return {
+      requests,
+      lists: await recommender.recommend(requests, { k: top, beams, allowed: filter.allowed }),
+    };
+  };
+  const asked = await withTurns(
+    rows.map(({ history, preference }): RecommendRequest => ({
       history,
       preference,
-      turn,
       excluded: filter.excluded(history),
     })),
+    rows.map(({ say = [] }) => say),
+    async (turn) => {
+      const { requests, lists } = await ask(turn);
+      return lists.map((candidates, i) => ({
+        item: listedItems(candidates, 1)[0].item,
+        reasoning: requests[i].reasoning,
+      }));
+    },
   );
-  const lists = await recommender.recommend(requests, { k: top, beams, allowed: filter.allowed });
+  const { requests, lists } = await ask(asked);
   return lists.map((candidates, i) => {
-    const { reasoning } = requests[i];
+    const { reasoning, turns = [] } = requests[i];
+    const before = turns.flatMap(({ said: say, answered }) =>
+      answered === undefined ? [] : { say, answer: listed(recommender, answered) }
+    );
     const recommendations = listedItems(candidates, top).map(({ item, score }) => ({
       ...listed(recommender, item),
       score,
     }));
-    return { ...(reasoning !== undefined && { reasoning }), recommendations };
+    return {
+      ...(before.length > 0 && { turns: before }),
+      ...(reasoning !== undefined && { reasoning }),
+      recommendations,
+    };
   });
 }
 
 /** Answers `--history` or `--titles` with a table, or with JSON. */
 async function answerOne(work: Work): Promise<void> {
   const { flags, recommender, lookup, io } = work;
-  const { preference, say: turn } = flags;
+  const { preference } = flags, told = { preference, ...saidBy(flags.say) };
   const row: HistoryRow = flags.titles.length > 0
-    ? { history: titled(flags.titles, lookup), unknown: [], place: "--titles", preference, turn }
-    : { ...itemsOf(flags.history, "--history", lookup), preference, turn };
+    ? { history: titled(flags.titles, lookup), unknown: [], place: "--titles", ...told }
+    : { ...itemsOf(flags.history, "--history", lookup), ...told };
   if (row.unknown.length > 0) throw lookup.unknown(row.unknown, row.place);
   const fault = faultOf(work, row);
   if (fault !== undefined) throw new UserError(fault);
@@ -202,12 +228,12 @@ async function answerOne(work: Work): Promise<void> {
     }
   }
   const { history } = row;
-  const [{ reasoning, recommendations }] = await recommend(work, [row]);
-  if (turn) console.error(TURN_NOTE);
+  const [answer] = await recommend(work, [row]);
+  const { turns = [], reasoning, recommendations } = answer;
+  if (row.say) console.error(TURN_NOTE);
   const bought = history.map((item) => listed(recommender, item));
   const { provenance: { checkpoint }, search, scoreUnit } = recommender;
   if (io.json) {
-    const answer = { ...(reasoning !== undefined && { reasoning }), recommendations };
     console.log(JSON.stringify({ run: flags.run, checkpoint, history: bought, ...answer }, null, 2));
     return;
   }
@@ -232,6 +258,11 @@ async function answerOne(work: Work): Promise<void> {
       used.map((row) => [`  ${row.item}`, ...idOf(row), ...sidOf(row), row.title]),
       [1, 2, 3].slice(0, 1 + ids + (search ? 1 : 0)),
     ),
+    ...turns.flatMap(({ say, answer }) => [
+      `User: ${say}`,
+      `Answer: ${[answer.item, ...idOf(answer), ...sidOf(answer), answer.title].join("  ")}`,
+    ]),
+    ...(row.say && turns.length > 0 ? [`User: ${row.say.at(-1)}`] : []),
     ...(reasoning === undefined ? [] : [`Reasons of the model: ${reasoning}`]),
     `Recommendations of ${flags.run} (${checkpoint}); scores are ${SCORES[scoreUnit]}:`,
     ...tableLines([
@@ -247,7 +278,7 @@ async function answerFile(work: Work): Promise<void> {
   let count = 0, unanswered = 0, incomplete = 0, turns = 0, firstFault = "";
   for await (const row of readHistories(flags.file, lookup)) {
     count++;
-    if (row.turn) turns++;
+    if (row.say) turns++;
     const fault = faultOf(work, row);
     if (fault !== undefined) {
       unanswered++;

@@ -9,15 +9,17 @@ const Row = z.strictObject({
   history: z.array(z.union([z.int().min(0), z.string()], { error: "item numbers or ids" })).optional(),
   titles: z.array(z.string()).optional(),
   preference: z.string().optional(),
-  say: z.string().optional(),
+  say: z.union([z.string(), z.array(z.string())], { error: "text or a list of texts" }).optional(),
 });
 
 /** Somebody to recommend to. */
-export interface HistoryRow extends Pick<Asker, "preference" | "turn"> {
+export interface HistoryRow extends Pick<Asker, "preference"> {
   /** As in the file; absent where that says nothing. */
   user?: string | number;
   /** Item numbers, oldest first. */
   history: number[];
+  /** What the user says after the question, turn by turn; absent where nothing. */
+  say?: readonly string[];
   /** Entries that are left out of the history, since the data does not have them. */
   unknown: (string | number)[];
   /** Where it stands, for messages. */
@@ -28,12 +30,12 @@ export interface HistoryRow extends Pick<Asker, "preference" | "turn"> {
 
 /**
  * Reads a JSON Lines file of histories, `{"history": [12, "B00X"]}` or `{"titles": ["Tape", "Glue"]}`, each with a `user`
- * if one likes, and what a task is told, such as `preference`; one line in memory at a time. Throws {@link UserError} naming a line that is none of these; what is unknown
- * of a user is told in the row.
+ * if one likes, and what a task is told, such as `preference`; one line in memory at a time. Throws {@link UserError} naming a line that
+ * is none of these; what is unknown of a user is told in the row.
  */
 export async function* readHistories(path: string, lookup: ItemLookup): AsyncGenerator<HistoryRow> {
   for await (
-    const { line, value: { user, history, titles, say: turn, ...told } } of readJsonLines(path, Row)
+    const { line, value: { user, history, titles, say = [], ...told } } of readJsonLines(path, Row)
   ) {
     const place = `${path} line ${line}`;
     if ((history === undefined) === (titles === undefined)) {
@@ -43,8 +45,14 @@ export async function* readHistories(path: string, lookup: ItemLookup): AsyncGen
       );
     }
     const row = history ? itemsOf(history, place, lookup) : titledItems(titles!, place, lookup);
-    yield { ...(user !== undefined && { user }), ...row, ...told, ...(turn !== undefined && { turn }) };
+    yield { ...(user !== undefined && { user }), ...row, ...told, ...saidBy([say].flat()) };
   }
+}
+
+/** What a user says, turn by turn; empty texts are no turn. */
+export function saidBy(texts: readonly string[]): Pick<HistoryRow, "say"> {
+  const say = texts.filter((text) => text.trim() !== "");
+  return say.length > 0 ? { say } : {};
 }
 
 /** The items that a history names by number or id. */

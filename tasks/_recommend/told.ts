@@ -15,10 +15,10 @@ export function toldFault(
   row: HistoryRow,
 ): string | undefined {
   const { task = "next-item" } = search ?? {};
-  if (row.turn && !asked) {
+  if (row.say && !asked) {
     throw new UserError(
       `Cannot say ${
-        JSON.stringify(row.turn)
+        JSON.stringify(row.say[0])
       } of ${row.place} to ${run}: it reads no text. Leave it out, or train a run ` +
         "with --model or --tokenizer",
     );

@@ -211,6 +211,30 @@ Deno.test("templates that would put the answer into the prompt, or that are inco
   );
 });
 
+Deno.test("a dialogue goes on in the frame, without system and instruction, where a chat template can", async () => {
+  const tokenizer = await tinyTokenizer();
+  const text = (templates: Templates, chat_template?: string) => {
+    const prompts = promptsOf(tokenizer, { templates, tokenizerConfig: { chat_template } });
+    return tokenizer.decode(prompts.followUp(nextItem, { turn: "and red" }), true);
+  };
+  assert.equal(text(genrecTemplates), "and red\n");
+  const turns = "{% for m in messages %}{{ m.role[0] }}:{{ m.content }}|{% endfor %}";
+  const ask = "{% if add_generation_prompt %}a:{% endif %}";
+  assert.equal(text(chatTemplates, turns + ask), "u:and red|a:");
+  const answeredOtherwise = turns.replace("|", "{{ '!' if loop.last and m.role == 'assistant' }}|");
+  for (
+    const template of [
+      answeredOtherwise + ask,
+      `{% if messages[2] %}{{ raise_exception('no') }}{% endif %}` + turns + ask,
+    ]
+  ) {
+    assert.throws(() => text(chatTemplates, template), {
+      name: "UserError",
+      message: /in several turns: the chat template .* Say one turn alone/,
+    });
+  }
+});
+
 Deno.test("chat templates that change what is said are refused", async () => {
   const tokenizer = await tinyTokenizer();
   const templates: [string, RegExp][] = [

@@ -70,15 +70,53 @@ Deno.test("what a user says follows the question, in the words and the frame of 
     const run = join(dir, "run");
     const { prompts } = await openSidRun(run);
     const said = prompts.text!.prompts.tokenizer.decode(
-      prompts.prompt([7], { turn: "something lighter" }),
+      prompts.prompt([7], { turns: [{ said: "something lighter" }] }),
       true,
     );
     assert.equal(
       said,
       "<|im_start|>user\nNext item after titles\nT7\nsomething lighter<|im_end|>\n<|im_start|>assistant\n",
     );
+    const lighter = "Next item after titles\nT7\nsomething lighter<|im_end|>\n<|im_start|>assistant\n";
+    const [first] = (await openRun(run).then((run) =>
+      run.recommend([{ history: [7], turns: [{ said: "something lighter" }] }], { k: 1 })
+    ))[0];
+    const answered = first.items[0], turns = [{ said: "something lighter", answered }, { said: "and red" }];
+    assert.equal(
+      prompts.text!.prompts.tokenizer.decode(prompts.prompt([7], { turns }), true),
+      `<|im_start|>user\n${lighter}${sid(answered)}<|im_end|>\n<|im_start|>user\nand red<|im_end|>\n` +
+        "<|im_start|>assistant\n",
+    );
+    assert.throws(() =>
+      prompts.prompt([7], { turns: [{ said: "a" }, { said: "b" }] }), /Turn 0 of 2 has no answer/);
+    const dialogue = await recommended(run, { history: [7], say: ["something lighter", "and red"] });
+    const shown = dialogue.join("\n");
+    assert.ok(shown.includes(`User: something lighter\nAnswer: ${answered}  ${sid(answered)}`), shown);
+    assert.match(shown, /\nUser: and red\nRecommendations of /);
+    const file = join(dir, "users.jsonl"), out = join(dir, "lists.jsonl");
+    const say = ["something lighter", "and red"];
+    await Deno.writeTextFile(
+      file,
+      [{ history: [7], say }, { history: [7] }, { history: [7], say: say[0] }].map((row) =>
+        JSON.stringify(row)
+      )
+        .join("\n"),
+    );
+    await recommended(run, { file, out });
+    const [both, none, one] = (await Deno.readTextFile(out)).trim().split("\n").map((line) =>
+      JSON.parse(line)
+    );
+    assert.deepEqual(
+      both.turns.map(({ say, answer }: { say: string; answer: { item: number } }) => [say, answer.item]),
+      [
+        ["something lighter", answered],
+      ],
+    );
+    assert.equal(one.recommendations[0].item, answered);
+    assert.deepEqual([none.turns, one.turns], [undefined, undefined]);
+    assert.notDeepEqual(both.recommendations, one.recommendations);
     const plain = await recommended(run, { history: [7] });
-    assert.notDeepEqual(await recommended(run, { history: [7], say: "something lighter" }), plain);
-    assert.deepEqual(await recommended(run, { history: [7], say: "" }), plain);
+    assert.notDeepEqual(await recommended(run, { history: [7], say: ["something lighter"] }), plain);
+    assert.deepEqual(await recommended(run, { history: [7], say: [""] }), plain);
   });
 });
