@@ -11,6 +11,18 @@ export const weight: z.ZodNumber = z.number().min(0);
 /** Any number above 0. */
 export const positive: z.ZodNumber = z.number().positive();
 
+/** So many steps of a run, or below 1 a share of all of its steps. */
+export const stepsOrShare = (): z.ZodNumber =>
+  z.number().min(0).refine(
+    (value) => value < 1 || Number.isInteger(value),
+    "expected whole steps, or a share of all of them below 1",
+  );
+
+/** What {@link stepsOrShare} means in a run of `total` steps: one at least, and 0 stays 0. */
+export function stepsOf(value: number, total: number): number {
+  return value > 0 && value < 1 ? Math.max(1, Math.ceil(value * total)) : value;
+}
+
 /** Seed of a program's random numbers. */
 export const seed = count(0).default(42).describe("seed of everything random");
 

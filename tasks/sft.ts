@@ -178,8 +178,13 @@ async function recordOf(
   { data, holdoutRows, sids: index, tune, adapter, variant }: Flags,
   settings: SftConfig,
 ): Promise<Required<RunRecord> & { files: string[] }> {
-  const { preferences, seed } = settings;
-  const files = [...dataset.files, ...inputs.pretrained?.paths ?? [], ...preferences ? [preferences] : []];
+  const { preferences, rows, seed } = settings;
+  const files = [
+    ...dataset.files,
+    ...inputs.pretrained?.paths ?? [],
+    ...preferences ? [preferences] : [],
+    ...rows,
+  ];
   const sources = [...files, ...sidsFile ? [sidsFile] : []];
   return {
     files,

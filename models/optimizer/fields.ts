@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { count, decay, positive, weight } from "../../base/fields.ts";
+import { decay, positive, stepsOrShare, weight } from "../../base/fields.ts";
 import { SCHEDULES } from "./schedule.ts";
 
 /** Peak learning rate; `usual` where none is given. */
@@ -9,7 +9,8 @@ export const learningRate = (usual: number) => positive.default(usual).describe(
 export const lrSchedulerType = z.enum(SCHEDULES).default("cosine").describe("decay of the learning rate");
 
 /** Steps before the peak. */
-export const warmupSteps = (usual: number) => count(0).default(usual).describe("steps of linear warmup");
+export const warmupSteps = (usual: number) =>
+  stepsOrShare().default(usual).describe("steps of linear warmup, or a share of all such as 0.03");
 
 /** Weight decay of AdamW. */
 export const weightDecay = (usual: number) =>

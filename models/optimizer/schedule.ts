@@ -1,3 +1,5 @@
+import { stepsOf } from "../../base/fields.ts";
+
 /** Shapes of the learning rate over a run, by the names of Hugging Face's `lr_scheduler_type`. */
 export const SCHEDULES = ["constant", "linear", "cosine"] as const;
 /** Name of a shape of the learning rate. */
@@ -18,6 +20,7 @@ export interface Schedule {
 export interface ScheduleSettings {
   lrSchedulerType: ScheduleName;
   learningRate: number;
+  /** Steps, or below 1 a share of all of them, rounded up. */
   warmupSteps: number;
   /** Default: 0. */
   minLearningRateRatio?: number;
@@ -28,7 +31,7 @@ export function scheduleOf(
   { lrSchedulerType: name, learningRate, warmupSteps, minLearningRateRatio: minRatio = 0 }: ScheduleSettings,
   totalSteps: number,
 ): Schedule {
-  return { name, learningRate, warmupSteps, totalSteps, minRatio };
+  return { name, learningRate, warmupSteps: stepsOf(warmupSteps, totalSteps), totalSteps, minRatio };
 }
 
 /** Learning rate of `step` (0-based): linear warmup from 1 / warmupSteps, then the decay to minRatio * learningRate. */

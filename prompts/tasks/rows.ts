@@ -9,7 +9,9 @@ export const rows: AlignmentTask = {
   question: ["system", "instruction", "input"],
   answer: ["output"],
   missing: ({ rows }) =>
-    rows?.length ? undefined : "rows in sft/train.json of its directory, as MIMIGenRec lays it out",
+    rows?.length
+      ? undefined
+      : "rows in sft/train.json of its directory, as MIMIGenRec lays it out (or --rows FILE)",
   tokens: ({ rows = [] }) => [
     ...new Set(
       rows.flatMap(({ instruction, input, output }) => `${instruction} ${input} ${output}`.match(SID) ?? []),

@@ -14,7 +14,6 @@ const SAME: Readonly<Record<string, string>> = {
   cutoff_len: "maxLength",
   learning_rate: "learningRate",
   num_train_epochs: "numTrainEpochs",
-  warmup_steps: "warmupSteps",
   weight_decay: "weightDecay",
   max_grad_norm: "maxGradNorm",
   adam_beta1: "adamBeta1",
@@ -92,7 +91,8 @@ const WITHOUT_EFFECT = [
 /** Keys whose meaning is had in another way. */
 const INSTEAD: Readonly<Record<string, string>> = {
   val_size: "The valid split of the dataset is measured: leave it out",
-  warmup_ratio: "Use warmup_steps",
+  interleave_probs: "Rows of all datasets are shuffled together: leave it out",
+  freeze_trainable_layers: "Single layers cannot be trained alone: use finetuning_type full or lora",
   resume_from_checkpoint: "Leave it out, and go on with --resume and the config.json of the run",
   adapter_name_or_path: "Name a directory with the adapter beside its weights as model_name_or_path",
   quantization_bit: "Weights are trained in float32: leave it out",
@@ -161,7 +161,9 @@ type Rule = (value: unknown, all: Readonly<Record<string, unknown>>, file: strin
 const RULES: Readonly<Record<string, Rule>> = {
   stage: (value, _all, file) => only("stage", value, ["sft"], file, "Reinforcement is genrec rl"),
   finetuning_type(value, { lora_rank: rank = LORA_RANK, lora_alpha: alpha = 2 * Number(rank) }, file) {
-    const instead = "Use one of them; --freeze llm trains the rows of new tokens alone";
+    const instead =
+      "Use one of them. freeze trains the last layers there, which genrec cannot alone; leave the key out and " +
+      "add freeze: llm to train the rows of new tokens alone";
     only("finetuning_type", value, ["full", "lora"], file, instead);
     return value === "full" ? {} : { loraR: rank, loraAlpha: alpha };
   },
@@ -171,7 +173,25 @@ const RULES: Readonly<Record<string, Rule>> = {
   use_rslora: (value) => ({ useRslora: value }),
   lora_target: (value) => ({ loraTargetModules: listOf(value) }),
   max_steps: (value) => ({ maxSteps: Number(value) > 0 ? value : 0 }),
-  max_samples: (value) => ({ taskRows: [`rows=${value}`] }),
+  max_samples(value, { dataset = "" }, file) {
+    const { length } = listOf(dataset);
+    if (length < 2) return { taskRows: [`rows=${value}`] };
+    throw new UserError(
+      `Cannot use max_samples ${value} of ${file}: it counts for each of ${length} datasets there. Use taskRows: ` +
+        `[rows=${length * Number(value)}], which draws as many rows of all together`,
+    );
+  },
+  // A number of steps goes before a share of them.
+  warmup_steps: (value, { warmup_ratio: share }) => Number(value) > 0 || !share ? { warmupSteps: value } : {},
+  warmup_ratio: (value, { warmup_steps: steps }) => Number(steps ?? 0) > 0 ? {} : { warmupSteps: value },
+  mix_strategy: (value, _all, file) =>
+    only(
+      "mix_strategy",
+      value,
+      ["concat"],
+      file,
+      "Rows of all datasets are shuffled together, each once an epoch",
+    ),
   lr_scheduler_type: (value) => ({ lrSchedulerType: value === "constant_with_warmup" ? "constant" : value }),
   eval_strategy: (value) => value === "no" ? { evalSamples: 0 } : value === "epoch" ? { evalSteps: 0 } : {},
   metric_for_best_model: (value, _all, file) =>
@@ -217,14 +237,18 @@ function unknownKey(key: string, value: unknown, file: string): UserError {
 function datasetOf(
   { dataset, eval_dataset: measured, dataset_dir: folder = "data" }: Readonly<Record<string, unknown>>,
   file: string,
-): { data?: string } {
+): { data?: string; rows?: string[] } {
   if (dataset === undefined) return {};
   const path = `${folder}/dataset_info.json`;
   const info = readInfo(path, file);
-  const data = directoryOf(dataset, "train", info, `${folder}`, { file, path });
-  if (measured === undefined) return { data };
+  const [first, ...more] = listOf(dataset);
+  const data = directoryOf(first, "train", info, `${folder}`, { file, path });
+  const found = more.length === 0
+    ? { data }
+    : { data, rows: [first, ...more].map((name) => rowsOf(name, info, `${folder}`, { file, path })) };
+  if (measured === undefined) return found;
   const other = directoryOf(measured, "valid", info, `${folder}`, { file, path });
-  if (other === data) return { data };
+  if (other === data) return found;
   throw new UserError(
     `Cannot use eval_dataset ${
       JSON.stringify(measured)
@@ -248,18 +272,48 @@ function readInfo(path: string, file: string): z.output<typeof DatasetInfo> {
   return parseJson(text, path, DatasetInfo);
 }
 
+/** Files that a message names. */
+interface Named {
+  /** The training file. */
+  file: string;
+  /** `dataset_info.json`. */
+  path: string;
+}
+
+type Info = z.output<typeof DatasetInfo>;
+
+/** The directory of a dataset whose rows lie where MIMIGenRec has them. */
 function directoryOf(
   names: unknown,
   split: "train" | "valid",
-  info: z.output<typeof DatasetInfo>,
+  info: Info,
   folder: string,
-  { file, path }: { file: string; path: string },
+  named: Named,
 ): string {
-  const fail = (problem: string): never => {
-    throw new UserError(`Cannot use dataset ${JSON.stringify(names)} of ${file}: ${problem}`);
-  };
   const [name, ...more] = listOf(names);
-  if (more.length > 0) fail("it names several. Name one, or join their rows in one file");
+  if (more.length > 0) throw badDataset(names, named, "it names several to measure. Name one");
+  const rows = rowsOf(name, info, folder, named), end = `/sft/${split}.json`;
+  if (rows.endsWith(end)) return rows.slice(0, -end.length);
+  throw badDataset(
+    names,
+    named,
+    `${named.path} has its rows in ${
+      info[name].file_name
+    }, expected DIR${end} beside DIR/id2sid.json, as MIMIGenRec lays ` +
+      "it out. Move the file, and name its SIDs there; of several datasets the first one has them",
+  );
+}
+
+function badDataset(name: unknown, { file }: Named, problem: string): UserError {
+  return new UserError(`Cannot use dataset ${JSON.stringify(name)} of ${file}: ${problem}`);
+}
+
+/** The file of a dataset's rows, which are to have the fields of Alpaca. */
+function rowsOf(name: string, info: Info, folder: string, named: Named): string {
+  const { path } = named;
+  const fail = (problem: string): never => {
+    throw badDataset(name, named, problem);
+  };
   const entry = Object.hasOwn(info, name) ? info[name] : undefined;
   if (entry === undefined) {
     return fail(
@@ -276,13 +330,5 @@ function directoryOf(
       }. Rename the column in its rows`,
     );
   }
-  const end = `/sft/${split}.json`;
-  const whole = `${folder}/${rows ?? ""}`;
-  if (whole.endsWith(end)) return whole.slice(0, -end.length);
-  return fail(
-    `${path} has its rows in ${
-      rows ?? "no file_name"
-    }, expected DIR${end} beside DIR/id2sid.json, as MIMIGenRec lays it ` +
-      "out. Move the file, and name its SIDs there",
-  );
+  return rows === undefined ? fail(`${path} names no file_name of its rows. Add one`) : `${folder}/${rows}`;
 }

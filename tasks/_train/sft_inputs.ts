@@ -118,6 +118,7 @@ function checkSidsAlone(settings: SftConfig): void {
     ["--from-scratch", settings.fromScratch],
     ["--trim-vocabulary", settings.trimVocabulary],
     ["--prompts", settings.prompts !== ""],
+    ["--rows", settings.rows.length > 0],
     ["--preferences", settings.preferences !== ""],
     ["--value-aware", settings.valueAware],
   ];

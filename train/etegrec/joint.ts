@@ -58,7 +58,9 @@ export class PhaseSchedules {
       tokenizer: scheduleOf({
         ...config,
         learningRate: config.tokenizerLearningRate,
-        warmupSteps: Math.floor(config.warmupSteps / config.cycle),
+        warmupSteps: config.warmupSteps < 1
+          ? config.warmupSteps
+          : Math.floor(config.warmupSteps / config.cycle),
       }, totals.tokenizer),
       recommender: scheduleOf(config, totals.recommender),
     };

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { count, decay, grouped, positive, seed, share, weight } from "../../base/fields.ts";
+import { count, decay, grouped, positive, seed, share, stepsOrShare, weight } from "../../base/fields.ts";
 import { UserError } from "../../base/user_error.ts";
 import { TOKEN_NORMALISATIONS } from "../../kernels/trie/log_softmax.ts";
 import {
@@ -19,7 +19,6 @@ import {
   loraFields,
   maxSteps,
   patience,
-  stepsOrShare,
 } from "../run/fields.ts";
 import type { RlConfig } from "./config.generated.ts";
 import { rlExampleFields } from "./examples/settings.ts";

@@ -1,8 +1,8 @@
 import type { RlExample, RlExamples } from "../../data/packing/rl_examples.ts";
+import { stepsOf } from "../../base/fields.ts";
 import { UserError } from "../../base/user_error.ts";
 import { learningRateAt, type Schedule, scheduleOf } from "../../models/optimizer/schedule.ts";
 import type { Timetable } from "../../models/training/loop.ts";
-import { stepsOf } from "../run/fields.ts";
 import type { RlConfig } from "./config.ts";
 
 /** What each step asks, and how fast it learns: fixed by examples and settings, whatever was interrupted. */

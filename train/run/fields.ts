@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { count, positive } from "../../base/fields.ts";
+import { count, positive, stepsOrShare } from "../../base/fields.ts";
 import { REPORT_TO } from "../observers/open.ts";
 
 /** End of a run that is counted in steps. */
@@ -41,18 +41,6 @@ export const reportFields = {
 };
 /** {@link reportFields} with all values. */
 export type ReportSettings = z.output<z.ZodObject<typeof reportFields>>;
-
-/** Steps between two events of a run, or below 1 a share of all of its steps. */
-export const stepsOrShare = (): z.ZodNumber =>
-  z.number().min(0).refine(
-    (value) => value < 1 || Number.isInteger(value),
-    "expected whole steps, or a share of all of them below 1",
-  );
-
-/** What {@link stepsOrShare} means in a run of `total` steps: one at least, and 0 stays 0. */
-export function stepsOf(value: number, total: number): number {
-  return value > 0 && value < 1 ? Math.max(1, Math.ceil(value * total)) : value;
-}
 
 /** What a run keeps, and where it tells about itself. */
 export const checkpointFields = {

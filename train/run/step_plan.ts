@@ -1,5 +1,5 @@
 import type { Timetable } from "../../models/training/loop.ts";
-import { stepsOf } from "./fields.ts";
+import { stepsOf } from "../../base/fields.ts";
 import type { MicroBatch, PackedData } from "./packed_data.ts";
 
 /** When a run logs, evaluates and saves, and where it ends. */

@@ -33,6 +33,12 @@ export interface SftConfig {
    */
   preferences: string;
   /**
+   * Tasks mode: files of rows for task rows, one after another; without them, sft/train.json of the
+   * dataset.
+   * @default []
+   */
+  rows: string[];
+  /**
    * Tasks mode: most rows of tasks, drawn by the seed, such as titles-to-sid=10000; none: all.
    * @default []
    */
@@ -212,7 +218,7 @@ export interface SftConfig {
    */
   lrSchedulerType: ScheduleName;
   /**
-   * Steps of linear warmup.
+   * Steps of linear warmup, or a share of all such as 0.03.
    * @default 100
    */
   warmupSteps: number;

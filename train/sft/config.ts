@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { count, decay, grouped, seed, share, weight } from "../../base/fields.ts";
+import { count, decay, grouped, seed, share, stepsOrShare, weight } from "../../base/fields.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { TokenNormalisation } from "../../kernels/trie/log_softmax.ts";
 import { MODEL_TYPES } from "../../models/decoder/shapes/by_name.ts";
@@ -22,7 +22,6 @@ import {
   loraFields,
   maxSteps,
   patience,
-  stepsOrShare,
 } from "../run/fields.ts";
 import { TEXT_TOKENS } from "../../prompts/rows/item_texts.ts";
 import type { SftConfig } from "./config.generated.ts";
@@ -63,6 +62,9 @@ export const SftSchema = z.strictObject({
     category: z.string().min(1).default("items").describe("what {category} of a template stands for"),
     preferences: z.string().default("").describe(
       "JSON or JSONL of user preferences, for the tasks that need them",
+    ),
+    rows: z.array(z.string()).default([]).describe(
+      "tasks mode: files of rows for task rows, one after another; without them, sft/train.json of the dataset",
     ),
     taskRows: z.array(z.string()).default([]).describe(
       "tasks mode: most rows of tasks, drawn by the seed, such as titles-to-sid=10000; none: all",

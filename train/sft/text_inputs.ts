@@ -94,12 +94,11 @@ export async function textInputs(
   const weights = taskWeights(settings.tasks);
   const trained = trainedTasks(weights);
   const most = { rows: rowCounts(settings.taskRows, weights), seed: settings.seed };
-  const rowsPath = `${settings.data}/sft/train.json`;
   const more = {
     preferences: settings.preferences
       ? await readPreferences(settings.preferences, dataset.items.length)
       : undefined,
-    rows: weights.rows && await isFile(rowsPath) ? await readSftRows(rowsPath) : undefined,
+    rows: weights.rows ? await rowsOf(settings) : noRows(settings),
   };
   const templates = withRowWords(await readTemplates(settings.prompts), trained, more.rows, sids, settings);
   const of = (tokenizer: Tokenizer) => {
@@ -210,6 +209,22 @@ function trainedTasks(weights: Readonly<Record<string, number>>): string[] {
 async function readTemplates(path: string): Promise<Templates> {
   if (path === "" || path === genrecTemplates.name) return genrecTemplates;
   return path === chatTemplates.name ? chatTemplates : parseTemplates(await readText(path), path);
+}
+
+/** The rows that are taken as they are, file after file; undefined where there are none. */
+async function rowsOf({ rows, data }: SftConfig & { data: string }): Promise<SftTextRow[] | undefined> {
+  const own = `${data}/sft/train.json`;
+  const paths = rows.length > 0 ? rows : await isFile(own) ? [own] : undefined;
+  return paths && (await Promise.all(paths.map(readSftRows))).flat();
+}
+
+function noRows({ rows }: SftConfig): undefined {
+  if (rows.length === 0) return;
+  throw new UserError(
+    `Cannot use --rows ${
+      rows.join(" ")
+    } without task rows: none of --tasks trains on them. Add rows to --tasks`,
+  );
 }
 
 /**

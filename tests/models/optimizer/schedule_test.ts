@@ -28,6 +28,8 @@ Deno.test("learningRateAt() stays at the peak when constant", () => {
 Deno.test("scheduleOf() takes what settings say, and ends at 0 where they name no floor", () => {
   const settings = { lrSchedulerType: "linear", learningRate: 2, warmupSteps: 1 } as const;
   assert.deepEqual([0, 1, 2, 3].map((step) => learningRateAt(step, scheduleOf(settings, 3))), [2, 2, 1, 0]);
+  // A share of the steps, rounded up.
+  assert.equal(scheduleOf({ ...settings, warmupSteps: 0.3 }, 4).warmupSteps, 2);
   const floored = scheduleOf({ ...settings, minLearningRateRatio: 0.25 }, 3);
   assert.deepEqual([0, 1, 2, 3].map((step) => learningRateAt(step, floored)), [2, 2, 1.25, 0.5]);
 });

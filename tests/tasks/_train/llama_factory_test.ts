@@ -131,16 +131,56 @@ Deno.test("sft reads a training file of LlamaFactory: its keys, its defaults, it
   ]);
 });
 
+Deno.test("several datasets of LlamaFactory are trained on together, and warmup_ratio is a share of the steps", async () => {
+  const { config } = await parsed(
+    `${
+      YAML.replace("dataset: shop_train", "dataset: shop_train, loose").replace(
+        "warmup_steps: 20",
+        "warmup_ratio: 0.03",
+      )
+    }` +
+      "mix_strategy: concat",
+    "--out",
+    "o",
+  );
+  const { data, rows, warmupSteps } = config;
+  assert.deepEqual([data, rows.map((path) => path.replace(/^.*?(shop|rows)/, "$1")), warmupSteps], [
+    "shop",
+    ["shop/sft/train.json", "rows.json"],
+    0.03,
+  ]);
+  // Steps go before a share, as in Hugging Face's schedules.
+  assert.equal((await parsed(`${YAML}warmup_ratio: 0.5`, "--out", "o")).config.warmupSteps, 20);
+  assert.equal(
+    (await parsed("stage: sft\ndataset: shop_train\nwarmup_ratio: 0.5\nwarmup_steps: 0", "--out", "o")).config
+      .warmupSteps,
+    0.5,
+  );
+});
+
 Deno.test("what a file of LlamaFactory says that has no meaning here is named, with what to use instead", async () => {
   const cases: [string, RegExp][] = [
     ["stage: dpo", /Cannot use stage "dpo" of .*expected sft\. Reinforcement is genrec rl/],
-    ["finetuning_type: freeze", /finetuning_type "freeze".*expected full or lora\. .*--freeze llm/],
+    ["finetuning_type: freeze", /finetuning_type "freeze".*expected full or lora\. .*freezes?.* freeze: llm/],
     ["stage: sft\nval_size: 0.1", /Cannot use val_size 0\.1 .*: The valid split of the dataset is measured/],
-    ["stage: sft\nwarmup_ratio: 0.1", /warmup_ratio 0\.1 .*: Use warmup_steps/],
+    [
+      "stage: sft\ninterleave_probs: 0.5,0.5",
+      /interleave_probs "0\.5,0\.5" .*: Rows of all datasets are shuffled/,
+    ],
+    [
+      "stage: sft\nmix_strategy: interleave_over",
+      /mix_strategy "interleave_over" .*: expected concat\. Rows of all/,
+    ],
+    [
+      "stage: sft\ndataset: shop_train,loose\nmax_samples: 50",
+      /max_samples 50 .*each of 2 datasets there\. Use taskRows: \[rows=100\]/,
+    ],
     ["stage: sft\nlearning_rat: 1", /learning_rat 1 .*Did you mean learning_rate\?/],
     ["stage: sft\nmetric_for_best_model: rouge", /expected loss or eval_loss/],
     ["stage: sft\ndataset: shop_trains", /dataset_info\.json has shop_train, .*Did you mean/],
-    ["stage: sft\ndataset: shop_train,chats", /it names several/],
+    ["stage: sft\ndataset: shop_train,chats", /dataset "chats" .* has its rows as sharegpt/],
+    ["stage: sft\ndataset: loose,shop_train", /of several datasets the first one has them/],
+    ["stage: sft\ndataset: shop_train\neval_dataset: shop_valid,loose", /it names several to measure/],
     ["stage: sft\ndataset: chats", /has its rows as sharegpt, expected alpaca/],
     ["stage: sft\ndataset: texts", /takes query from column "text", expected input\. Rename/],
     [
@@ -162,14 +202,19 @@ Deno.test("what a file of LlamaFactory says that has no meaning here is named, w
 
 Deno.test("sft trains as a file of LlamaFactory says, and the run is asked in the chat of its rows", async () => {
   await withRowsData(async (dir) => {
-    const info = { shop: { file_name: "data/sft/train.json", columns: COLUMNS } };
+    const info = {
+      shop: { file_name: "data/sft/train.json", columns: COLUMNS },
+      more: { file_name: "more.json" },
+    };
+    const more = [1, 2, 3].map((item) => ({ input: `Which is T${item}?`, output: sid(item) }));
+    await Deno.writeTextFile(join(dir, "more.json"), JSON.stringify(more));
     await Deno.writeTextFile(join(dir, "dataset_info.json"), JSON.stringify(info));
     const path = join(dir, "train.yaml"), out = join(dir, "run");
     const lines = [
       `model_name_or_path: ${dir}/model`,
       "finetuning_type: full",
       `dataset_dir: ${dir}`,
-      "dataset: shop",
+      "dataset: shop,more",
       `output_dir: ${out}`,
       "cutoff_len: 128",
       "max_steps: 2",
@@ -177,8 +222,14 @@ Deno.test("sft trains as a file of LlamaFactory says, and the run is asked in th
       "eval_strategy: no",
     ];
     await Deno.writeTextFile(path, lines.join("\n"));
-    const { io } = collector();
+    const { io, lines: told } = collector();
     await sft.run(parseArgs(sft, ["--config", path])!.config, io);
+    assert.match(told.join("\n"), /rows +83 /); // 80 of the first, 3 of the other
+    const { config } = parseArgs(sft, ["--config", path])!, out2 = join(dir, "other");
+    await assert.rejects(() => sft.run({ ...config, out: out2, tasks: ["next-item"] }, io), {
+      name: "UserError",
+      message: /Cannot use --rows .* without task rows: .* Add rows to --tasks/,
+    });
     assert.equal(
       await asked(out, [3, 4]),
       `<|im_start|>system\nShop.<|im_end|>\n<|im_start|>user\nWhat next?\nTook ${sid(3)}, ${
