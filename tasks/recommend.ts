@@ -1,14 +1,20 @@
 import { z } from "zod";
 import { LineFile } from "../base/files/line_file.ts";
 import { UserError } from "../base/user_error.ts";
-import { listedItems } from "../eval/item_lists.ts";
-import { type Recommender, type RecommendRequest, type ScoreUnit, withReasons } from "../eval/recommender.ts";
+import type { Recommender, ScoreUnit } from "../eval/recommender.ts";
 import { openRun } from "../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { AskedTask, checkAsked, ReasonFlags, RunFlags, SearchFlags } from "./_cli/run_flags.ts";
 import { tableLines } from "./_cli/table.ts";
-import { withTurns } from "./_recommend/dialogue.ts";
+import {
+  answerLine,
+  dialogueOf,
+  type ListedItem,
+  listedItem,
+  type Recommended,
+  recommendItems,
+} from "./_recommend/answer.ts";
 import { type HistoryRow, itemsOf, readHistories, saidBy } from "./_recommend/histories.ts";
 import { ItemFilter } from "./_recommend/item_filter.ts";
 import { ItemLookup, itemsIn } from "./_recommend/item_lookup.ts";
@@ -55,15 +61,6 @@ const config = z.strictObject({
   }),
   ...DeviceFlags,
 });
-
-interface ListedItem {
-  item: number;
-  /** Id in the data, where that is not the item number. */
-  id?: string;
-  /** Absent where items are scored by themselves. */
-  sid?: string;
-  title: string;
-}
 
 export const task: Task<typeof config> = {
   name: "recommend",
@@ -147,66 +144,13 @@ function faultOf({ filter, recommender }: Work, row: HistoryRow): string | undef
   return filter.faultOf(row) ?? toldFault(recommender, row);
 }
 
-function listed({ catalogue: { sids, items } }: Recommender, item: number): ListedItem {
-  const { id, title } = items[item];
-  return { item, ...(id !== undefined && { id }), ...(sids && { sid: sids[item].join("") }), title };
-}
-
-interface Recommendation extends ListedItem {
-  score: number;
-}
-
-/** What somebody is answered. */
-interface Recommended {
-  /** What the user said before, and the item that it was answered with; absent where nothing. */
-  turns?: { say: string; answer: ListedItem }[];
-  /** Why, in the words of the model; absent where it writes no reasons. */
-  reasoning?: string;
-  recommendations: Recommendation[];
-}
-
-async function recommend(
+/** Answers to some of the rows, in their order. */
+async function answerRows(
   { flags: { top, beams }, recommender, filter }: Work,
   rows: readonly HistoryRow[],
 ): Promise<Recommended[]> {
-  const ask = async (asked: readonly RecommendRequest[]) => {
-    const requests = await withReasons(recommender, asked);
-    return {
-      requests,
-      lists: await recommender.recommend(requests, { k: top, beams, allowed: filter.allowed }),
-    };
-  };
-  const asked = await withTurns(
-    rows.map(({ history, preference }): RecommendRequest => ({
-      history,
-      preference,
-      excluded: filter.excluded(history),
-    })),
-    rows.map(({ say = [] }) => say),
-    async (turn) => {
-      const { requests, lists } = await ask(turn);
-      return lists.map((candidates, i) => ({
-        item: listedItems(candidates, 1)[0].item,
-        reasoning: requests[i].reasoning,
-      }));
-    },
-  );
-  const { requests, lists } = await ask(asked);
-  return lists.map((candidates, i) => {
-    const { reasoning, turns = [] } = requests[i];
-    const before = turns.flatMap(({ said: say, answered }) =>
-      answered === undefined ? [] : { say, answer: listed(recommender, answered) }
-    );
-    const recommendations = listedItems(candidates, top).map(({ item, score }) => ({
-      ...listed(recommender, item),
-      score,
-    }));
-    return {
-      ...(before.length > 0 && { turns: before }),
-      ...(reasoning !== undefined && { reasoning }),
-      recommendations,
-    };
-  });
+  const asked = rows.map((row) => dialogueOf(row, filter.excluded(row.history)));
+  return await recommendItems(recommender, asked, { top, beams, allowed: filter.allowed });
 }
 
 /** Answers `--history` or `--titles` with a table, or with JSON. */
@@ -228,10 +172,10 @@ async function answerOne(work: Work): Promise<void> {
     }
   }
   const { history } = row;
-  const [answer] = await recommend(work, [row]);
+  const [answer] = await answerRows(work, [row]);
   const { turns = [], reasoning, recommendations } = answer;
   if (row.say) console.error(TURN_NOTE);
-  const bought = history.map((item) => listed(recommender, item));
+  const bought = history.map((item) => listedItem(recommender, item));
   const { provenance: { checkpoint }, search, scoreUnit } = recommender;
   if (io.json) {
     console.log(JSON.stringify({ run: flags.run, checkpoint, history: bought, ...answer }, null, 2));
@@ -296,8 +240,12 @@ async function answerFile(work: Work): Promise<void> {
   let done = 0;
   const answer = async (rows: HistoryRow[]) => {
     const known = rows.filter((row) => faultOf(work, row) === undefined);
-    const lists = known.length > 0 ? await recommend(work, known) : [];
-    for (const row of rows.map((row) => answered(row, lists[known.indexOf(row)], work))) {
+    const lists = known.length > 0 ? await answerRows(work, known) : [];
+    for (
+      const row of rows.map((row) =>
+        answerLine(row, lists[known.indexOf(row)] ?? { error: faultOf(work, row)! }, lookup)
+      )
+    ) {
       if (file) await file.append(row);
       else console.log(JSON.stringify(row));
     }
@@ -323,22 +271,6 @@ async function answerFile(work: Work): Promise<void> {
   if (!file) return;
   await file.commit();
   io.log(`Wrote ${flags.out}, ${count} users`);
-}
-
-/** The line of a user's answer. */
-function answered(
-  row: HistoryRow,
-  answer: Recommended | undefined,
-  work: Work,
-): Record<string, unknown> {
-  const { user, history, unknown } = row, { lookup } = work;
-  return {
-    ...(user !== undefined && { user }),
-    history,
-    ...(lookup.hasIds && { historyIds: history.map((item) => lookup.idOf(item) ?? String(item)) }),
-    ...(unknown.length > 0 && { unknown }),
-    ...(answer ?? { error: faultOf(work, row) }),
-  };
 }
 
 /** Items of `--titles`: one flag may hold several between bars, unless it is a title as a whole. */

@@ -47,6 +47,7 @@ export const registry = {
   evaluate: entry("rank a split with anything trained, and score it", () => import("./evaluate.ts"), ["run"]),
   compare: entry("a table of systems over seeds, with paired tests", () => import("./compare.ts")),
   recommend: entry("what to show a user with this history", () => import("./recommend.ts")),
+  serve: entry("answer requests for recommendations over HTTP", () => import("./serve.ts"), ["net"]),
   convert: entry("write a dataset in another format", () => import("./convert.ts")),
   bench: entry("speed beside other libraries on this adapter", () => import("./bench.ts"), [...RIGHTS]),
   build: entry("one executable file with all commands", () => import("./_build/build.ts"), ["run"]),

@@ -72,5 +72,5 @@ fi
 if [ -z "${XDG_RUNTIME_DIR:-}" ] && mkdir -p "$cache/run" && chmod 700 "$cache/run"; then
   export XDG_RUNTIME_DIR="$cache/run"
 fi
-exec "$app/deno" run -A --no-prompt --no-config --no-lock "$app/tasks/main.js" "$@"
+exec "$app/deno" run -A --no-prompt --no-config --no-lock --unstable-no-legacy-abort "$app/tasks/main.js" "$@"
 # The payload follows.

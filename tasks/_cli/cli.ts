@@ -19,6 +19,8 @@ export interface Task<S extends z.ZodObject = z.ZodObject> {
   /** Command lines without the program's name, such as `sft --data builtin --out runs/a`. */
   examples?: string[];
   config: S;
+  /** Set where it goes on until it is told to stop: then that is no failure, and SIGHUP is the task's own. */
+  isService?: true;
   /**
    * What a `--config` file that another program is told by means here; undefined for any other file. `keys` are those of
    * `config`. Throws `UserError` for what has no meaning here.
@@ -84,7 +86,7 @@ export async function runTask(task: Task, args: string[]): Promise<number> {
     const parsed = parseArgs(task, args);
     if (!parsed) return 0;
     const { out, dryRun } = parsed.config as { out?: unknown; dryRun?: unknown };
-    return await withSignals(async (signal) => {
+    return await withSignals(task.isService ?? false, async (signal) => {
       await using _lock = typeof out === "string" && out !== "" && dryRun !== true
         ? await OutputLock.take(out, task.name)
         : undefined;
@@ -397,17 +399,26 @@ function isHangUpIgnored(): boolean {
   }
 }
 
-async function withSignals(run: (signal: AbortSignal) => Promise<void>): Promise<number> {
+async function withSignals(
+  isService: boolean,
+  run: (signal: AbortSignal) => Promise<void>,
+): Promise<number> {
   const controller = new AbortController();
   let code = 0;
   const stop = (name: string, exitCode: number) => () => {
     if (controller.signal.aborted) Deno.exit(exitCode);
-    code = exitCode;
+    if (!isService) code = exitCode;
     isHungUp ||= name === "SIGHUP";
-    unlessHungUp(() => console.error(`\n${name}: stopping after this step. Once more to stop at once`));
+    unlessHungUp(() =>
+      console.error(
+        `\n${name}: stopping after ${isService ? "what was asked" : "this step"}. Once more to stop at once`,
+      )
+    );
     controller.abort(new UserError(`stopped by ${name}`));
   };
-  const listeners = STOPPING.map(([signal, name, exitCode]) =>
+  const listeners = STOPPING.filter(([signal]) => !isService || signal !== "SIGHUP").map((
+    [signal, name, exitCode],
+  ) =>
     // Deno, as soon as it listens to another signal, would end the process at one that is ignored.
     [signal, signal === "SIGHUP" && hangUpIsIgnored ? () => {} : stop(name, exitCode)] as const
   );

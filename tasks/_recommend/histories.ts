@@ -67,7 +67,8 @@ export function itemsOf(names: readonly (number | string)[], place: string, look
   };
 }
 
-function titledItems(titles: readonly string[], place: string, lookup: ItemLookup): HistoryRow {
+/** The items that a history names by their whole titles. */
+export function titledItems(titles: readonly string[], place: string, lookup: ItemLookup): HistoryRow {
   const history: number[] = [], unknown: string[] = [];
   let first: UserError | undefined;
   for (const title of titles) {
@@ -90,5 +91,5 @@ function faultOf(
 ): { fault?: string } {
   if (history.length > 0) return {};
   if (unknown.length > 0) return { fault: why().message };
-  return { fault: `Cannot read ${place}: expected a history of at least one item, found none. Fix the line` };
+  return { fault: `Cannot read ${place}: expected a history of at least one item, found none. Add one` };
 }

@@ -40,7 +40,7 @@ export function toldFault(
     }
     if (!isTold && name === needs) {
       return `Cannot recommend for ${row.place}: task ${task} asks by a ${name}, found none. Add --${name} with one ` +
-        `history, the field ${name} to a line of --file`;
+        `history, the field ${name} to a line of --file or a request`;
     }
   }
 }

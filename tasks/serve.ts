@@ -1,0 +1,59 @@
+import { z } from "zod";
+import { count } from "../base/fields.ts";
+import { type Task, UsageError } from "./_cli/cli.ts";
+import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
+import { AskedTask, ReasonFlags, RunFlags, SearchFlags } from "./_cli/run_flags.ts";
+import { serveApp } from "./_serve/app.ts";
+import { JsonLog } from "./_serve/json_log.ts";
+import { listen } from "./_serve/listen.ts";
+import { Service } from "./_serve/service.ts";
+import { LimitFlags, ServerFlags } from "./_serve/settings.ts";
+
+const config = z.strictObject({
+  ...RunFlags,
+  ...AskedTask,
+  ...ReasonFlags,
+  ...SearchFlags,
+  seed: z.int().min(0).default(42).describe("seed of reasons that are drawn"),
+  beams: count().default(50).describe(
+    "SIDs that a search keeps; more where more items are asked for, or left out",
+  ),
+  ...ServerFlags,
+  ...LimitFlags,
+  ...DeviceFlags,
+});
+
+export const task: Task<typeof config> = {
+  name: "serve",
+  summary: "answer requests for recommendations over HTTP",
+  examples: [
+    "serve --run runs/a",
+    "serve --run runs/a --port 8080 --token-file tokens.txt",
+  ],
+  config,
+  isService: true,
+  async run(flags, io) {
+    if (flags.maxUsers > flags.maxQueue) {
+      throw new UsageError(
+        `Cannot use --max-users ${flags.maxUsers}: more than the ${flags.maxQueue} of --max-queue never find a place`,
+      );
+    }
+    const log = new JsonLog((line) => console.log(line));
+    const service = await Service.open(flags, log, async () => (await openDevice(flags)).device);
+    const server = listen(flags, serveApp(service).fetch);
+    const reload = () => void service.reload().catch(() => {}); // the log has it
+    Deno.addSignalListener("SIGHUP", reload);
+    try {
+      await service.load();
+      log.write("info", "serving", { url: server.url, run: flags.run });
+      if (!io.signal.aborted) {
+        await new Promise((stop) => io.signal.addEventListener("abort", stop, { once: true }));
+      }
+    } finally {
+      service.isDraining = true;
+      await server.drain(flags.drain);
+      Deno.removeSignalListener("SIGHUP", reload);
+    }
+    log.write("info", "stopped");
+  },
+};
