@@ -99,6 +99,7 @@ async function compile(
     "--allow-all",
     "--no-prompt",
     "--no-config",
+    "--unstable-no-legacy-abort",
     "--no-check",
     "--include",
     WORKER,

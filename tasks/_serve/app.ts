@@ -10,13 +10,14 @@ import { Problem, problemAnswer, type ProblemStatus } from "./problem.ts";
 import { readBody } from "./read_body.ts";
 import { addHealthRoutes } from "./routes/health.ts";
 import { addItemRoutes } from "./routes/items.ts";
+import { addPageRoutes, isPage } from "./routes/pages.ts";
 import { addRecommendRoute } from "./routes/recommend.ts";
 import { addReloadRoute } from "./routes/reload.ts";
 import type { Service } from "./service.ts";
 import { traceOf, traceparentOf } from "./trace.ts";
 
-/** What is answered to whom it may, whoever asks: probes, and pages that hold no data. */
-const OPEN = new Set(["/healthz", "/readyz", "/openapi.json"]);
+/** What is answered whoever asks, besides pages: what holds nothing of run and data. */
+const OPEN = new Set(["/", "/healthz", "/readyz", "/openapi.json"]);
 
 /** Everything that a server answers. */
 export function serveApp(service: Service): OpenAPIHono<ServeEnv> {
@@ -46,7 +47,7 @@ export function serveApp(service: Service): OpenAPIHono<ServeEnv> {
         ? new Problem(405, `Cannot ${c.req.method} ${c.req.path}: expected ${methods.join(" or ")}`, {
           Allow: methods.join(", "),
         })
-        : new Problem(404, `Cannot find ${c.req.path}. See /openapi.json`),
+        : new Problem(404, `Cannot find ${c.req.path}. See /docs`),
     );
   });
   app.use(observed(app, service));
@@ -60,6 +61,7 @@ export function serveApp(service: Service): OpenAPIHono<ServeEnv> {
   addItemRoutes(app, service);
   addRecommendRoute(app, service);
   addReloadRoute(app, service);
+  addPageRoutes(app);
   if (service.tokens) {
     app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
   }
@@ -144,7 +146,10 @@ const secured = secureHeaders({
 /** Lets in who bears a token, where there are any. */
 function admitted(service: Service) {
   return createMiddleware<ServeEnv>(async (c, next) => {
-    if (service.tokens && !OPEN.has(c.req.path) && !service.tokens.admits(c.req.header("Authorization"))) {
+    if (
+      service.tokens && !OPEN.has(c.req.path) && !isPage(c.req.path) &&
+      !service.tokens.admits(c.req.header("Authorization"))
+    ) {
       throw new Problem(
         401,
         "Cannot let you in: expected the header `Authorization: Bearer TOKEN` with a known token",

@@ -150,6 +150,51 @@ Deno.test("answers carry the caller's trace, headers for browsers, and no origin
   ]);
 });
 
+Deno.test("the page of requests is whole: it loads what this server has, and no script stands in it", async () => {
+  const { ask } = await shared;
+  const page = await ask("/docs");
+  assert.deepEqual([page.status, page.headers.get("Content-Type")], [200, "text/html; charset=utf-8"]);
+  const named = [...page.body.matchAll(/(?:src|href)="(\/[^"]*)"/g)].map(([, path]) => path);
+  assert.deepEqual(named.toSorted(), ["/docs/script.js", "/docs/style.css", "/openapi.json"]);
+  for (const path of named) assert.equal((await ask(path)).status, 200, path);
+  assert.doesNotMatch(page.body, /<script>|\son\w+=|https?:/);
+  assert.doesNotMatch((await ask("/docs/script.js")).body, /innerHTML|\beval\(|https?:/);
+  const root = await ask("/");
+  assert.deepEqual([root.status, root.headers.get("Location")], [302, "/docs"]);
+});
+
+Deno.test("openapi.json tells every request with its fields, defaults and answers", async () => {
+  const { ask } = await shared;
+  const { paths, components: { schemas } } = (await ask("/openapi.json")).body;
+  assert.deepEqual(Object.keys(paths).toSorted(), [
+    "/healthz",
+    "/items",
+    "/items/{id}",
+    "/metrics",
+    "/readyz",
+    "/recommend",
+  ]);
+  const { properties } = schemas.RecommendRequest;
+  assert.deepEqual([properties.top.default, properties.top.maximum, properties.users.maxItems], [
+    10,
+    100,
+    64,
+  ]);
+  assert.ok(Object.values(properties).every((field) => (field as { description?: string }).description));
+  assert.deepEqual(Object.keys(paths["/recommend"].post.responses), [
+    "200",
+    "400",
+    "401",
+    "408",
+    "413",
+    "415",
+    "422",
+    "429",
+    "503",
+    "504",
+  ]);
+});
+
 Deno.test("requests beyond the queue are sent away with the time to come back, those that wait are answered", async () => {
   const { ask, service } = await tinyService({ maxQueue: 2, maxUsers: 2 });
   const gate = Promise.withResolvers<void>();
