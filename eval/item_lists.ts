@@ -12,19 +12,22 @@ export interface ScoredItem {
   score: number;
 }
 
+/** All `count` items from the most to the least bought; `train` is in time order. */
+export function popularItems(train: readonly Sample[], count: number): number[] {
+  return popularityScorer(train, count).rank([], count).items;
+}
+
 /** Turns leaves of tries into candidates. */
 export class SidLists {
   readonly #names: readonly string[];
   /** (N): 0 for the most popular item. */
   readonly #places: Uint32Array;
 
-  /** `names` are joined SIDs (N). `train` is in time order: items of one SID are listed by how often they occur there. */
-  constructor(names: readonly string[], train: readonly Sample[]) {
+  /** `names` are joined SIDs (N). Items of one SID are listed in the order of `popular`, which has all (N). */
+  constructor(names: readonly string[], popular: readonly number[]) {
     this.#names = names;
     this.#places = new Uint32Array(names.length);
-    popularityScorer(train, names.length).rank([], names.length).items.forEach((item, place) =>
-      this.#places[item] = place
-    );
+    popular.forEach((item, place) => this.#places[item] = place);
   }
 
   /** The best `k` SIDs of a search that have other items than those in `without`. */

@@ -31,6 +31,12 @@ export interface RecommendOptions {
   allowed?: readonly number[];
 }
 
+/** Throws {@link RangeError} unless there is something to list. */
+export function checkK({ k }: RecommendOptions): void {
+  if (Number.isInteger(k) && k >= 1) return;
+  throw new RangeError(`Cannot list ${k} candidates: expected an integer of 1 or more`);
+}
+
 /** What a recommender tells apart: an item, or a SID with all items that share it. */
 export interface Candidate {
   /** Its name in {@link Catalogue.names}; a search that is not bound to the catalogue may write others. */

@@ -49,6 +49,9 @@ export const registry = {
   recommend: entry("what to show a user with this history", () => import("./recommend.ts")),
   serve: entry("answer requests for recommendations over HTTP", () => import("./serve.ts"), ["net"]),
   convert: entry("write a dataset in another format", () => import("./convert.ts")),
+  export: entry("a run as a site that recommends in the browser", () => import("./_export/export.ts"), [
+    "run",
+  ]),
   bench: entry("speed beside other libraries on this adapter", () => import("./bench.ts"), [...RIGHTS]),
   build: entry("one executable file with all commands", () => import("./_build/build.ts"), ["run"]),
 };

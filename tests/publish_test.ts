@@ -23,7 +23,7 @@ Deno.test("every name that the package exports is documented, and so is what it 
 });
 
 Deno.test("every room that programs use is an entry of the package, which no file of ours imports", () => {
-  const rooms = [...TOP, "base/files"].filter((room) => room !== "bench" && room !== "tasks");
+  const rooms = [...TOP, "base/files"].filter((room) => !["web", "bench", "tasks"].includes(room));
   assert.deepEqual(entries.toSorted(), ["mod.ts", ...rooms.map((room) => `${room}/mod.ts`)].toSorted());
   const importers = sources.filter((path) => !entries.includes(path)).flatMap((path) =>
     importsOf(read(path)).filter(({ specifier }) => entries.includes(targetOf(path, specifier) ?? ""))
@@ -50,7 +50,7 @@ Deno.test("deno publish accepts the package, types and shaders included, no test
   for (const wanted of ["mod.ts", "kernels/matmul/tiles.wgsl", "train/sft/sft.ts"]) {
     assert.ok(files.includes(wanted), `${wanted} is not published:\n${output}`);
   }
-  assert.deepEqual(files.filter((path) => /^(tests|tasks|bench|runs|dist)\//.test(path)), []);
+  assert.deepEqual(files.filter((path) => /^(tests|tasks|web|bench|runs|dist)\//.test(path)), []);
   assert.deepEqual(
     files.filter((path) => /_spec\.ts$/.test(path) || path === "kernels/registry.ts"),
     [],

@@ -57,12 +57,33 @@ export async function findAdapter(wanted: string, gpu: GPU | undefined = navigat
 }
 
 /** What an adapter calls itself. */
-export function adapterName({ description, device }: GPUAdapterInfo): string {
-  return description || device || "unnamed adapter";
+export function adapterName({ description, device, vendor, architecture }: GPUAdapterInfo): string {
+  // Browsers hide the first two.
+  return description || device || `${vendor} ${architecture}`.trim() || "unnamed adapter";
 }
 
 /** True for llvmpipe, lavapipe, SwiftShader and their like. */
 export function isCpuAdapter(info: GPUAdapterInfo): boolean {
   const fallback = (info as { isFallbackAdapter?: boolean }).isFallbackAdapter === true;
-  return fallback || /llvmpipe|lavapipe|swiftshader|basic render/i.test(`${info.description} ${info.device}`);
+  return fallback ||
+    /llvmpipe|lavapipe|swiftshader|basic render/i.test(
+      `${info.description} ${info.device} ${info.architecture}`,
+    );
+}
+
+/** The limits that kernels want as far as an adapter allows. */
+export function adapterLimits(limits: GPUSupportedLimits): Record<string, number> {
+  const wanted = [
+    "maxBufferSize",
+    "maxStorageBufferBindingSize",
+    "maxStorageBuffersPerShaderStage",
+    "maxStorageTexturesPerShaderStage",
+    "maxTextureDimension2D",
+    "maxComputeWorkgroupStorageSize",
+    "maxComputeInvocationsPerWorkgroup",
+    "maxComputeWorkgroupSizeX",
+    "minStorageBufferOffsetAlignment",
+  ] as const;
+  // Some versions of Deno report BigInt.
+  return Object.fromEntries(wanted.map((name) => [name, Number(limits[name])]));
 }

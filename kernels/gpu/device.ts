@@ -1,4 +1,4 @@
-import { findAdapter, isCpuAdapter } from "./adapters.ts";
+import { adapterLimits, findAdapter, isCpuAdapter } from "./adapters.ts";
 import { Bindings } from "./bindings.ts";
 import { DeviceError, noRoom } from "./device_error.ts";
 import type { Dispatch, Kernel } from "./kernel.ts";
@@ -20,7 +20,10 @@ import {
 
 /** Settings of {@link Device.open}; all have defaults. */
 export interface DeviceOptions {
-  /** Home of matrices. Default: textures on CPU adapters, where their reads are 2-3 times faster; buffers on GPUs. */
+  /**
+   * Home of matrices. Default: textures on CPU adapters, where their reads are 2-3 times faster; buffers on GPUs and in
+   * browsers, which allow a shader too few textures.
+   */
   layout?: Layout;
   /**
    * What matrices are stored as. "float16" halves their bytes; it wants the buffer layout, which it then is by default.
@@ -46,6 +49,8 @@ export interface DeviceMemory {
 }
 
 const MAX_GRID = 32768;
+/** Most that a kernel reads and writes. */
+const STORAGE_TEXTURES = 8;
 
 /**
  * A WebGPU device with its caches: pipelines by kernel, uniforms by content, bind groups by operands, matrices by
@@ -126,16 +131,17 @@ export class Device {
       requiredLimits: adapterLimits(adapter.limits),
     });
     const half = options.dtype === "float16";
-    const layout = options.layout ?? (cpu && !half ? "texture" : "buffer");
+    const hasTextures = gpu.limits.maxStorageTexturesPerShaderStage >= STORAGE_TEXTURES;
+    const layout = options.layout ?? (cpu && !half && hasTextures ? "texture" : "buffer");
     if (layout === "texture" && half) {
       throw new DeviceError(
         "Cannot keep float16 matrices in textures: kernels cannot read textures of float16. Use --variant buffer, or float32",
       );
     }
-    if (layout === "texture" && gpu.limits.maxStorageTexturesPerShaderStage < 8) {
+    if (layout === "texture" && !hasTextures) {
       throw new DeviceError(
         `Cannot keep matrices in textures: this adapter allows ${gpu.limits.maxStorageTexturesPerShaderStage} ` +
-          "storage textures a stage, 8 are needed. Use --variant buffer",
+          `storage textures a stage, ${STORAGE_TEXTURES} are needed. Use --variant buffer`,
       );
     }
     return new Device(adapter, gpu, layout, half ? "f16" : "f32", options.variants);
@@ -464,22 +470,6 @@ export class Device {
     this.#error = undefined;
     throw error;
   }
-}
-
-function adapterLimits(limits: GPUSupportedLimits): Record<string, number> {
-  const wanted = [
-    "maxBufferSize",
-    "maxStorageBufferBindingSize",
-    "maxStorageBuffersPerShaderStage",
-    "maxStorageTexturesPerShaderStage",
-    "maxTextureDimension2D",
-    "maxComputeWorkgroupStorageSize",
-    "maxComputeInvocationsPerWorkgroup",
-    "maxComputeWorkgroupSizeX",
-    "minStorageBufferOffsetAlignment",
-  ] as const;
-  // Some versions of Deno report BigInt.
-  return Object.fromEntries(wanted.map((name) => [name, Number(limits[name])]));
 }
 
 function grid(kernel: Kernel, [x, y]: readonly [number, number?]): [number, number] {

@@ -8,6 +8,8 @@ struct Params {
 
 // 1 where there is neither addend, activation nor padding lane. A constant, because the unused code costs registers.
 override PLAIN: u32 = 0;
+// 0 where there is no activation: its code, once a row of every block, is most of what some compilers wait for.
+override ACTIVATES: u32 = 1;
 
 const NONE = 0u;
 const RELU = 1u;
@@ -30,7 +32,7 @@ fn column_mask(group: u32) -> vec4f {
 fn finish(row: u32, group: u32, value: vec4f) {
   var v = value;
   if (params.added != 0) { v += load2(select(row, 0, params.added == 1), group); }
-  if (params.activation != NONE) { v = activate(v); }
+  if (ACTIVATES != 0 && params.activation != NONE) { v = activate(v); }
   store0(row, group, v * column_mask(group));
 }
 

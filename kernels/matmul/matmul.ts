@@ -3,7 +3,8 @@ import type { Kernel } from "../gpu/kernel.ts";
 import { expectLength, expectShape, type Flat, groupsOf, type Matrix, shapeOf } from "../gpu/tensor.ts";
 import { bucket } from "../gpu/variants.ts";
 import { noiseMatrix, type TunableOperation } from "../gpu/workload.ts";
-import { sharedLargeVariant, sharedSmallVariant, sharedVariant } from "./shared.ts";
+import { blockVariant } from "./block.ts";
+import { sharedLargeVariant, sharedSmallVariant, sharedVariant } from "./shared/shared.ts";
 import { tilesVariant } from "./tiles.ts";
 import type { MatmulForm, MatmulVariant } from "./variant.ts";
 
@@ -29,7 +30,7 @@ const FORMS: readonly MatmulForm[] = ["ab", "abt", "atb"];
 /** The three products: barrier-free tiles on CPU adapters, tiles in workgroup memory on GPUs. */
 export const MATMUL: TunableOperation<MatmulVariant, MatmulShape> = {
   name: "matmul",
-  variants: [tilesVariant, sharedVariant, sharedSmallVariant, sharedLargeVariant],
+  variants: [tilesVariant, blockVariant, sharedVariant, sharedSmallVariant, sharedLargeVariant],
   defaultOf: (isCpu) => isCpu ? tilesVariant : sharedVariant,
   classOf: ({ form, rows, cols, inner }) =>
     ((FORMS.indexOf(form) * 32 + bucket(rows)) * 32 + bucket(cols)) * 32 + bucket(inner),
@@ -122,7 +123,7 @@ function product(
   const kernel = form === "ab" ? variant.matmul : variant.matmulBt;
   const added = bias ?? addend;
   const plain = !added && activation === "none" && cols % 4 === 0;
-  device.run(plain ? plainOf(kernel) : kernel, {
+  device.run(activation !== "none" ? kernel : plain ? PLAIN.of(kernel) : ADDING.of(kernel), {
     inputs: [a, b, added ?? b], // without a bias the third operand is bound but not read
     outputs: [c],
     u32: [a.rows, cols, a.cols, bias ? 1 : addend ? 2 : 0, ACTIVATIONS.indexOf(activation), bRow, bGroup],
@@ -131,13 +132,24 @@ function product(
   return c;
 }
 
-const plainKernels = new Map<Kernel, Kernel>();
+/** Kernels with other constants, made once. */
+class Specialised {
+  readonly #constants: Readonly<Record<string, number>>;
+  readonly #made = new Map<Kernel, Kernel>();
 
-// The same kernel without an epilogue, which costs registers even where it does nothing.
-function plainOf(kernel: Kernel): Kernel {
-  const known = plainKernels.get(kernel);
-  if (known) return known;
-  const plain = { ...kernel, constants: { ...kernel.constants, PLAIN: 1 } };
-  plainKernels.set(kernel, plain);
-  return plain;
+  constructor(constants: Readonly<Record<string, number>>) {
+    this.#constants = constants;
+  }
+
+  of(kernel: Kernel): Kernel {
+    const known = this.#made.get(kernel);
+    if (known) return known;
+    const made = { ...kernel, constants: { ...kernel.constants, ...this.#constants } };
+    this.#made.set(kernel, made);
+    return made;
+  }
 }
+
+// The same kernels without an epilogue or a part of it, which costs registers and compile time even where it does nothing.
+const PLAIN = new Specialised({ PLAIN: 1 });
+const ADDING = new Specialised({ ACTIVATES: 0 });

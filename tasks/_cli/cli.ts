@@ -67,6 +67,8 @@ type Property = {
   group?: string;
   /** Default as `--help` shows it, where the schema has none: it depends on other flags. From `.meta({ usually })`. */
   usually?: string;
+  /** Whether it is a word after the task's name, not a flag. From `.meta({ positional: true })`. */
+  positional?: boolean;
   /** What stands between the entries of a list, where they may hold commas. From `.meta({ separator })`. */
   separator?: string;
 };
@@ -146,22 +148,27 @@ export function parseArgs<S extends z.ZodObject>(task: Task<S>, args: string[]):
     throw new UsageError(`${words.join(". ")}${rest.length ? "" : `. See \`genrec ${task.name} --help\``}`);
   }
   const options = command.opts() as Record<string, unknown>;
+  const words = [...command.args];
   const file = options.config as string | undefined;
   const notes: string[] = [];
   const fromFile = file === undefined ? {} : readConfig(file, task, Object.keys(properties), notes);
   const fromFlags: Record<string, unknown> = {};
   for (const [key, property] of Object.entries(properties)) {
-    const value = options[key];
+    const value = property.positional ? words.shift() : options[key];
     if (value !== undefined) fromFlags[key] = typeof value === "string" ? coerce(value, property) : value;
   }
   const result = task.config.safeParse({ ...fromFile, ...fromFlags });
   if (!result.success) {
     const lines = result.error.issues.map((issue) => {
       const key = String(issue.path[0] ?? "");
-      if (key in fromFlags) return `Cannot use ${flagOf(key)} ${options[key]}: ${issue.message}`;
+      if (key in fromFlags) {
+        return `Cannot use ${wordOf(key, properties[key])} ${
+          options[key] ?? fromFlags[key]
+        }: ${issue.message}`;
+      }
       if (key in fromFile) return `Cannot use ${key} in ${file}: ${issue.message}`;
       if (issue.code === "custom" || !key) return issue.message;
-      return `Missing ${flagOf(key)}: ${properties[key]?.description ?? issue.message}`;
+      return `Missing ${wordOf(key, properties[key])}: ${properties[key]?.description ?? issue.message}`;
     });
     throw new UsageError(`${lines.join("\n")}. See \`genrec ${task.name} --help\``);
   }
@@ -182,6 +189,10 @@ function commandOf(task: Task, properties: Record<string, Property>): Command {
   for (const [key, property] of Object.entries(properties)) {
     const flag = flagOf(key);
     const text = describe(property);
+    if (property.positional) {
+      command.argument(`[${key}]`, text);
+      continue;
+    }
     const option = (flags: string) => {
       const made = new Option(flags, text);
       if (allows(property, "array")) {
@@ -213,6 +224,11 @@ export function flagOf(key: string): string {
   return "--" + key.replace(/[A-Z]/g, (letter) => "-" + letter.toLowerCase());
 }
 
+/** A setting as a command line has it: its flag, or the place of its word. */
+function wordOf(key: string, property?: Property): string {
+  return property?.positional ? `<${key}>` : flagOf(key);
+}
+
 /** A setting of a task, as the help and the docs show it. */
 export interface TaskSetting {
   /** Key in a `--config` file. */
@@ -234,7 +250,7 @@ export function settingsOfTask({ config }: Pick<Task, "config">): TaskSetting[] 
     [key, property],
   ) => ({
     key,
-    flag: flagOf(key),
+    flag: wordOf(key, property),
     group: property.group,
     text: textOf(property),
     usual: usualOf(property),

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { UserError } from "../../base/user_error.ts";
+import { ItemSearch } from "../../eval/item_search.ts";
 import type { Recommender } from "../../eval/recommender.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { openRun } from "../../train/runs/open_run.ts";
@@ -9,7 +10,6 @@ import { type Dialogue, type Recommended, recommendItems } from "../_recommend/a
 import { ItemLookup, itemsIn } from "../_recommend/item_lookup.ts";
 import { toldFault } from "../_recommend/told.ts";
 import type { BatchGroup } from "./batcher.ts";
-import { ItemSearch } from "./item_search.ts";
 import { NeighbourIndex } from "./neighbours.ts";
 
 /** Choices of items that are kept, those that were asked for last. */

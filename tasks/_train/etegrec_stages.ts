@@ -1,12 +1,13 @@
 import { basename, join } from "node:path";
+import { diskFiles } from "../../base/files/disk.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { formatIndex } from "../../data/formats/index_file.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { EncoderDecoder } from "../../models/encoder_decoder/encoder_decoder.ts";
+import { loadEncoderDecoder } from "../../models/encoder_decoder/load.ts";
 import type { Embeddings } from "../../sid/embeddings.ts";
 import { rqVae } from "../../sid/methods/rq_vae.ts";
 import type { BaselineInput, BaselineResult } from "../../train/baselines/method.ts";
-import { loadEncoderDecoder } from "../../train/run/checkpoint.ts";
 import { type CodeTable, codeTable, tokenStrings } from "../../train/etegrec/code_table.ts";
 import type { EtegrecConfig } from "../../train/etegrec/config.ts";
 import { trainJoint } from "../../train/etegrec/joint.ts";
@@ -213,7 +214,7 @@ export class EtegrecStages {
     return await this.#stage("finetune", { ...config, run: joint }, async (stage) => {
       const folder = await keptCheckpoint(new RunDirectory(joint));
       const table = await this.#codes(await readItemTokenizer(folder));
-      const model = await loadEncoderDecoder(device, folder);
+      const model = await loadEncoderDecoder(device, folder, diskFiles);
       return await trained(model, () =>
         trainPairs(model, table.tokens, {
           ...stage,

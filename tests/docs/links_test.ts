@@ -6,7 +6,8 @@ import { anchorOf } from "../../bench/pages/summary.ts";
 import { fencesOf, pages, root } from "./markdown.ts";
 
 const all = pages();
-const ROOMS = "base|bench|configs|data|decode|docs|embed|eval|kernels|models|prompts|sid|tasks|tests|train";
+const ROOMS =
+  "base|bench|configs|data|decode|docs|embed|eval|kernels|models|prompts|sid|tasks|tests|train|web";
 
 /** Headings of a page as GitHub anchors; what stands in blocks is none. */
 function anchorsOf(page: string): string[] {

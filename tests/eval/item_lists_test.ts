@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Sample } from "../../data/dataset.ts";
-import { beamsFor, listedItems, SidLists } from "../../eval/item_lists.ts";
+import { beamsFor, listedItems, popularItems, SidLists } from "../../eval/item_lists.ts";
 import { buildTrie } from "../../sid/trie.ts";
 import fc from "../property.ts";
 
@@ -10,7 +10,7 @@ Deno.test("list() gives the SIDs of a search in order, with their items by popul
   // Items 0, 2 and 4 share a SID; 4 is bought most, then 2.
   const sids = [[1], [2], [1], [3], [1]].map((sid) => Uint32Array.from(sid));
   const trie = buildTrie(sids);
-  const lists = new SidLists(["x", "y", "x", "z", "x"], [4, 2, 4].map(bought));
+  const lists = new SidLists(["x", "y", "x", "z", "x"], popularItems([4, 2, 4].map(bought), 5));
   const search = { leaves: [2, 1, 3].map((token) => trie.walk([token])!), scores: [-1, -2, -3] };
   const items = (top: number, without?: number[]) =>
     listedItems(lists.list(trie, search, top, without && new Set(without)), top).map(({ item }) => item);
@@ -40,7 +40,7 @@ Deno.test("beamsFor() leaves enough SIDs for the top, whichever items are taken 
         beamsFor(2, top, without.size),
       );
       const search = { leaves, scores: leaves.map(() => 0) };
-      const lists = new SidLists(tokens.map(String), []);
+      const lists = new SidLists(tokens.map(String), [...tokens.keys()]);
       const listed = listedItems(lists.list(trie, search, top, without), top);
       assert.equal(listed.length, Math.min(top, tokens.length - without.size));
       assert.ok(listed.every(({ item }) => !without.has(item)));

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { autotune, pickFastest, slope } from "../../kernels/autotune.ts";
 import { Device } from "../../kernels/gpu/device.ts";
 import { MATMUL } from "../../kernels/matmul/matmul.ts";
-import { sharedVariant } from "../../kernels/matmul/shared.ts";
+import { sharedVariant } from "../../kernels/matmul/shared/shared.ts";
 import { describeVariants } from "../../kernels/variant_names.ts";
 
 Deno.test("slope() is 2 ms when one call waits 13 ms and eleven wait 33 ms", () => {

@@ -24,6 +24,7 @@ export const ROOMS = [
   "eval",
   "rank",
   "train",
+  "web",
   "bench",
   "tasks",
 ];

@@ -13,6 +13,7 @@ const WEB_ONLY = [
   "decode",
   "eval",
   "rank",
+  "web",
 ];
 
 /** Text of a file, or undefined where there is none. */

@@ -2,14 +2,15 @@ import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { UserError } from "../../base/user_error.ts";
 import type { Dataset } from "../../data/dataset.ts";
-import type {
-  Candidate,
-  Catalogue,
-  Provenance,
-  Recommender,
-  RecommendOptions,
-  RecommendRequest,
-  ScoreUnit,
+import {
+  type Candidate,
+  type Catalogue,
+  checkK,
+  type Provenance,
+  type Recommender,
+  type RecommendOptions,
+  type RecommendRequest,
+  type ScoreUnit,
 } from "../../eval/recommender.ts";
 import { Device } from "../../kernels/gpu/device.ts";
 import { titleTerms } from "../../rank/features/sources.ts";
@@ -21,7 +22,7 @@ import { RankSchema } from "./config.ts";
 import { listMaker } from "./lists.ts";
 import { readRankWeights, readSaved, type SavedRanker, SOURCES_FOLDER } from "./saved.ts";
 import { type CheckpointFolder, checkpointOf, onlyCheckpoint } from "../runs/checkpoints.ts";
-import { checkK, refuseSearchOptions } from "../runs/requests.ts";
+import { refuseSearchOptions } from "../runs/requests.ts";
 import { runDataset } from "../runs/run_dataset.ts";
 import { isModel, type RunFolder } from "../runs/run_folder.ts";
 import type { OpenRunOptions, RunKind } from "../runs/run_kind.ts";

@@ -6,7 +6,8 @@ import type { Device } from "../../kernels/gpu/device.ts";
 import { diskFiles } from "../../base/files/disk.ts";
 import { Decoder } from "../../models/decoder/decoder.ts";
 import { EMBEDDING, HEAD } from "../../models/decoder/blocks.ts";
-import { EncoderDecoder, type EncoderDecoderOptions } from "../../models/encoder_decoder/encoder_decoder.ts";
+import type { EncoderDecoder } from "../../models/encoder_decoder/encoder_decoder.ts";
+import { loadEncoderDecoder } from "../../models/encoder_decoder/load.ts";
 import { ENCODER_DECODER_TYPE, parseEncoderDecoderConfig } from "../../models/encoder_decoder/config.ts";
 import { isAdapterTensor } from "../../models/parameters/lora.ts";
 import { mergeLora } from "../../models/parameters/merge_lora.ts";
@@ -138,7 +139,7 @@ export async function loadDecoder(device: Device, directory: string): Promise<De
 /** A model whose answers are searched for, whatever its architecture. Throws as the two ways to load one do. */
 export async function loadModel(device: Device, directory: string): Promise<Decoder | EncoderDecoder> {
   return await codeSizesOf(directory)
-    ? loadEncoderDecoder(device, directory)
+    ? loadEncoderDecoder(device, directory, diskFiles)
     : loadDecoder(device, directory);
 }
 
@@ -162,24 +163,6 @@ export async function codeSizesOf(directory: string): Promise<number[] | undefin
     `Cannot use ${path}: it is a T5 of words, expected one of SIDs, with code_sizes. Train one with ` +
       "`genrec baseline --model tiger`",
   );
-}
-
-/** Loads an encoder-decoder that a training saved. Throws {@link UserError} for files that are missing or damaged. */
-export async function loadEncoderDecoder(
-  device: Device,
-  directory: string,
-  options?: EncoderDecoderOptions,
-): Promise<EncoderDecoder> {
-  const path = `${directory}/config.json`;
-  const config = parseEncoderDecoderConfig(await readJson(path, z.unknown()), path);
-  const weights = `${directory}/model.safetensors`;
-  const tensors = readSafetensors(await diskFiles.readFile(weights), weights);
-  const read = (name: string) => {
-    const tensor = tensors.get(name);
-    if (tensor) return Promise.resolve(tensor);
-    return Promise.reject(new UserError(`Cannot use ${weights}: it has no tensor ${name}, expected one`));
-  };
-  return await EncoderDecoder.load(device, { folder: directory, read }, config, options);
 }
 
 /** Optimizer arrays and position of a checkpoint. Throws {@link UserError} for files that are cut off or not finite. */

@@ -1,23 +1,24 @@
 import { UserError } from "../../base/user_error.ts";
 import type { Dataset } from "../../data/dataset.ts";
-import type {
-  Candidate,
-  Catalogue,
-  Provenance,
-  Recommender,
-  RecommendOptions,
-  RecommendRequest,
-  ScoreUnit,
+import { LoadedWeights } from "../../eval/loaded_weights.ts";
+import {
+  type Candidate,
+  type Catalogue,
+  checkK,
+  type Provenance,
+  type Recommender,
+  type RecommendOptions,
+  type RecommendRequest,
+  type ScoreUnit,
 } from "../../eval/recommender.ts";
 import { BASELINES, scoresItems } from "../baselines/by_name.ts";
 import type { ItemScoringMethod, TrainedBaseline } from "../baselines/method.ts";
 import { type CheckpointFolder, checkpointOf, onlyCheckpoint } from "./checkpoints.ts";
 import { reorderedBaseline } from "./catalogue/item_order.ts";
-import { checkK, refuseSearchOptions } from "./requests.ts";
+import { refuseSearchOptions } from "./requests.ts";
 import { type RunDataset, runDataset } from "./run_dataset.ts";
 import { isModel, type RunFolder } from "./run_folder.ts";
 import type { OpenRunOptions, RunKind } from "./run_kind.ts";
-import { LoadedWeights } from "./weights.ts";
 
 /** Requests that are ranked together. */
 const USERS_A_BATCH = 256;

@@ -5,7 +5,7 @@ import { UserError } from "../../base/user_error.ts";
 import { readRunFolder, type RunFolder } from "./run_folder.ts";
 import type { OpenRunOptions, RunKind } from "./run_kind.ts";
 import type { SidRun } from "./sid_model.ts";
-import { SidRecommender } from "./sid_recommender.ts";
+import { sidRecommender } from "./sid_recommender.ts";
 import { sidRun } from "./sid_run.ts";
 
 /** Folders of `genrec etegrec`, which stand for the stage that it kept, and its tokenizer, which recommends nothing. */
@@ -13,7 +13,7 @@ export const etegrecFolder: RunKind = {
   name: "ETEGRec folder",
   summary: "the folder of `genrec etegrec`",
   matches: ({ manifest, config }) => manifest.task === "etegrec" && config.stage === undefined,
-  open: async (folder, options) => new SidRecommender(await openKept(folder, options), options),
+  open: async (folder, options) => sidRecommender(await openKept(folder, options), options),
   openSids: openKept,
 };
 

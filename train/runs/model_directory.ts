@@ -24,7 +24,7 @@ import {
   runSettings,
   type SidRun,
 } from "./sid_model.ts";
-import { SidRecommender } from "./sid_recommender.ts";
+import { sidRecommender } from "./sid_recommender.ts";
 
 /** Items of a prompt where nothing tells: the default of the training. */
 export const USUAL_MAX_HISTORY = 10;
@@ -34,7 +34,7 @@ export const modelDirectory: RunKind = {
   name: "model directory",
   summary: "a checkpoint folder of a run, or a Hugging Face directory of a model",
   matches: (folder) => isModel(folder) && !baselineRun.matches(folder) && !rankRun.matches(folder),
-  open: async (folder, options) => new SidRecommender(await openModelDirectory(folder, options), options),
+  open: async (folder, options) => sidRecommender(await openModelDirectory(folder, options), options),
   openSids: openModelDirectory,
 };
 

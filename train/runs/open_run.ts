@@ -21,14 +21,21 @@ export async function openRun(path: string, options: OpenRunOptions = {}): Promi
   return await kindOf(folder).open(folder, options, openRun);
 }
 
-/** The model of such a folder and how it is asked. Throws as {@link openRun}, and for recommenders without SIDs. */
-export async function openSidRun(path: string, options: OpenRunOptions = {}): Promise<SidRun> {
+/**
+ * The model of such a folder and how it is asked. Throws as {@link openRun}, and for recommenders without SIDs; `use` is
+ * what is to be done with it, for that message.
+ */
+export async function openSidRun(
+  path: string,
+  options: OpenRunOptions = {},
+  use = "go on from",
+): Promise<SidRun> {
   const folder = await readModelFolder(path);
   const kind = kindOf(folder);
   if (kind.openSids) return await kind.openSids(folder, options);
   if (kind.summary === undefined) await kind.open(folder, options, openRun); // which tells why not
   throw new UserError(
-    `Cannot go on from ${path}: it is a ${kind.name} that writes no SIDs. Expected a model that does, such as a run of ` +
+    `Cannot ${use} ${path}: it is a ${kind.name} that writes no SIDs. Expected a model that does, such as a run of ` +
       "`genrec sft` or of `genrec baseline --model tiger`",
   );
 }

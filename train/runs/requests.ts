@@ -1,13 +1,6 @@
 import { UserError } from "../../base/user_error.ts";
-import type { RecommendOptions } from "../../eval/recommender.ts";
 import type { RunFolder } from "./run_folder.ts";
 import type { OpenRunOptions } from "./run_kind.ts";
-
-/** Throws {@link RangeError} unless there is something to list. */
-export function checkK({ k }: RecommendOptions): void {
-  if (Number.isInteger(k) && k >= 1) return;
-  throw new RangeError(`Cannot list ${k} candidates: expected an integer of 1 or more`);
-}
 
 /** Throws {@link UserError} where a run that scores items is to be opened as one that searches SIDs. */
 export function refuseSearchOptions({ given }: RunFolder, options: OpenRunOptions): void {

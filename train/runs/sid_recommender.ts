@@ -1,76 +1,16 @@
-import { UserError } from "../../base/user_error.ts";
-import type { Dataset } from "../../data/dataset.ts";
-import type { BeamResult } from "../../decode/beam_search.ts";
-import { BeamSearches } from "../../decode/beam_searches.ts";
-import { TextWriter } from "../../decode/text_writer.ts";
-import { ProductSearch } from "../../decode/product_search.ts";
-import { beamsFor, SidLists } from "../../eval/item_lists.ts";
-import type {
-  Candidate,
-  Catalogue,
-  Provenance,
-  Recommender,
-  RecommendOptions,
-  RecommendRequest,
-  ScoreUnit,
-  SidSearch,
-} from "../../eval/recommender.ts";
-import type { Device } from "../../kernels/gpu/device.ts";
-import type { DecodeModel } from "../../models/decoder/decode.ts";
-import { CodeTokens } from "../../prompts/code_tokens.ts";
-import type { NextItemPrompts, WrittenReasons } from "../../prompts/next_item.ts";
-import { formatSid } from "../../sid/tokens.ts";
-import { checkK } from "./requests.ts";
+import { SidRecommender } from "../../eval/sid_recommender.ts";
 import type { OpenRunOptions } from "./run_kind.ts";
 import { askedBy, loadSidModel, type SidRun } from "./sid_model.ts";
-import { LoadedWeights } from "./weights.ts";
 
-/** What answers. */
-interface Loaded {
-  device: Device;
-  model: DecodeModel;
-  searches: BeamSearches;
-  destroy(): void;
-}
-
-/** A model that writes SIDs: candidates are SIDs, found by beam search, with their log-probabilities. */
-export class SidRecommender implements Recommender {
-  readonly catalogue: Catalogue;
-  readonly dataset: Dataset;
-  readonly settings: Readonly<Record<string, unknown>>;
-  readonly provenance: Provenance;
-  readonly scoreUnit: ScoreUnit = "log-probability";
-  readonly search: SidSearch;
-  readonly asked?: Recommender["asked"];
-  readonly reason?: Recommender["reason"];
-  readonly #run: SidRun;
-  readonly #weights: LoadedWeights<Loaded>;
-  readonly #lists: SidLists;
-  #members: Map<string, number[]> | undefined;
-
-  /** Throws {@link UserError} for an unconstrained search of a model without a table for each level. */
-  constructor(run: SidRun, options: OpenRunOptions) {
-    const { unconstrained = false, device, temperature = 0, seed = 42 } = options;
-    const { repetitionPenalty = 1 } = options;
-    const { kind, model, home, weights, data, dataset, sids, index, prompts } = run;
-    if (unconstrained && !(prompts instanceof CodeTokens)) {
-      throw new UserError(
-        `Cannot search ${home.given} with --unconstrained: its model has no table for each level of the SIDs, ` +
-          "expected a run of `genrec etegrec` or of `genrec baseline --model tiger`. Leave it out",
-      );
-    }
-    if (repetitionPenalty !== 1 && prompts instanceof CodeTokens) {
-      throw new UserError(
-        `Cannot search ${home.given} with --repetition-penalty ${repetitionPenalty}: its model has a table for each level ` +
-          "of the SIDs, so that no token can be repeated, expected a decoder, such as a run of `genrec sft`. Leave it out",
-      );
-    }
-    const { config, manifest } = home.home ?? home;
-    const names = sids.map((sid) => sid.join(""));
-    this.catalogue = { items: dataset.items, names, sids };
-    this.dataset = dataset;
-    this.settings = config.model_type === undefined ? config : {};
-    this.provenance = {
+/** A run that writes SIDs as a recommender. Throws as {@link SidRecommender} does. */
+export function sidRecommender(run: SidRun, options: OpenRunOptions): SidRecommender {
+  const { kind, model, home, weights, data, index } = run;
+  const { config, manifest } = home.home ?? home;
+  return new SidRecommender({
+    ...run,
+    asked: askedBy(run),
+    settings: config.model_type === undefined ? config : {},
+    provenance: {
       kind,
       model,
       run: home.given,
@@ -78,141 +18,7 @@ export class SidRecommender implements Recommender {
       data,
       index,
       ...(manifest.task !== undefined && { manifest }),
-    };
-    const { maxHistory, normalisation } = run;
-    const written = prompts instanceof CodeTokens ? undefined : prompts.reasons;
-    const reasons = written && { maxNewTokens: written.most, temperature, seed };
-    const searched = { normalisation, repetitionPenalty };
-    this.search = { maxHistory, ...searched, unconstrained, ...(reasons && { reasons }), ...askedBy(run) };
-    if (reasons) this.reason = (requests) => this.#weights.use((loaded) => this.#write(loaded, requests));
-    const said = prompts instanceof CodeTokens ? undefined : prompts.said;
-    if (said) this.asked = (request) => said(request.history, request);
-    this.#run = run;
-    this.#lists = new SidLists(names, dataset.samples.train);
-    this.#weights = new LoadedWeights(device, async (device) => {
-      const model = await loadSidModel(device, run);
-      const searches = new BeamSearches(device, model, prompts.itemTokens, searched);
-      return { device, model, searches, destroy: () => (searches.destroy(), model.destroy()) };
-    });
-  }
-
-  async load(): Promise<void> {
-    await this.#weights.get();
-  }
-
-  async batchSize(options: RecommendOptions): Promise<number> {
-    const beams = beamsOf(options);
-    return await this.#weights.use((loaded) => {
-      const search = this.search.unconstrained
-        ? this.#productSearch(loaded, beams)
-        : loaded.searches.of(beams, options.allowed);
-      return Promise.resolve(search.promptsPerBatch);
-    });
-  }
-
-  async recommend(
-    requests: readonly RecommendRequest[],
-    options: RecommendOptions,
-  ): Promise<Candidate[][]> {
-    checkK(options);
-    return await this.#weights.use(async (loaded) =>
-      this.search.unconstrained
-        ? await this.#writeAny(loaded, requests, options)
-        : await this.#searchCatalogue(loaded, await this.#reasoned(loaded, requests), options)
-    );
-  }
-
-  embeddings(): Promise<undefined> {
-    return Promise.resolve(undefined);
-  }
-
-  destroy(): void {
-    this.#weights.destroy();
-  }
-
-  async #searchCatalogue(
-    { searches }: Loaded,
-    requests: readonly RecommendRequest[],
-    options: RecommendOptions,
-  ): Promise<Candidate[][]> {
-    const { k, allowed } = options;
-    const beams = beamsOf(options);
-    const among = allowed && new Set(allowed);
-    const without = requests.map(({ excluded = new Set<number>() }) =>
-      among ? new Set([...excluded].filter((item) => among.has(item))) : excluded
-    );
-    const widths = Map.groupBy(requests.keys(), (i) => beamsFor(beams, k, without[i].size));
-    const found: BeamResult[] = [];
-    for (const [width, members] of widths) {
-      const search = searches.of(width, allowed);
-      for (let start = 0; start < members.length; start += search.promptsPerBatch) {
-        const batch = members.slice(start, start + search.promptsPerBatch);
-        const results = await search.run(batch.map((i) => this.#promptOf(requests[i])));
-        batch.forEach((i, b) => found[i] = results[b]);
-      }
-    }
-    const trie = searches.of(beams, allowed).trie.host;
-    return found.map((result, i) => this.#lists.list(trie, result, k, without[i]));
-  }
-
-  async #writeAny(
-    loaded: Loaded,
-    requests: readonly RecommendRequest[],
-    options: RecommendOptions,
-  ): Promise<Candidate[][]> {
-    if (options.allowed || requests.some(({ excluded }) => excluded && excluded.size > 0)) {
-      throw new RangeError(
-        "Cannot leave out items of an unconstrained search: expected neither allowed nor excluded",
-      );
-    }
-    const { names } = this.catalogue;
-    this.#members ??= Map.groupBy(this.#lists.inOrder([...names.keys()]), (item) => names[item]);
-    const search = this.#productSearch(loaded, beamsOf(options));
-    const lists = [];
-    for (let start = 0; start < requests.length; start += search.promptsPerBatch) {
-      const batch = requests.slice(start, start + search.promptsPerBatch);
-      lists.push(...await search.run(batch.map((request) => this.#promptOf(request))));
-    }
-    return lists.map(({ codes, scores }) =>
-      codes.slice(0, options.k).map((written, i) => {
-        const name = formatSid(written).join("");
-        return { name, items: this.#members!.get(name) ?? [], score: scores[i] };
-      })
-    );
-  }
-
-  #productSearch({ device, model, searches }: Loaded, beams: number): ProductSearch {
-    const { sizes } = this.#run.prompts as CodeTokens;
-    return new ProductSearch(device, model, searches.trie, { beams, sizes });
-  }
-
-  /** Requests with reasons, where the task has them: those that came with some keep them. */
-  async #reasoned(
-    loaded: Loaded,
-    requests: readonly RecommendRequest[],
-  ): Promise<readonly RecommendRequest[]> {
-    const without = this.search.reasons ? requests.filter(({ reasoning }) => reasoning === undefined) : [];
-    if (without.length === 0) return requests;
-    const written = await this.#write(loaded, without);
-    return requests.map((request) => {
-      const place = without.indexOf(request);
-      return place < 0 ? request : { ...request, reasoning: written[place] };
-    });
-  }
-
-  /** What the model writes before it names an item. */
-  async #write({ device, model }: Loaded, requests: readonly RecommendRequest[]): Promise<string[]> {
-    const { reasons } = this.#run.prompts as NextItemPrompts & { reasons: WrittenReasons };
-    const writer = new TextWriter(device, model, { ...this.search.reasons!, stop: reasons.stop });
-    const asked = requests.map(({ reasoning: _, ...request }) => this.#promptOf(request));
-    return (await writer.run(asked)).map((tokens) => reasons.text(tokens));
-  }
-
-  #promptOf(request: RecommendRequest): Uint32Array {
-    return this.#run.prompts.prompt(request.history, request);
-  }
-}
-
-function beamsOf({ k, beams = k }: RecommendOptions): number {
-  return Math.max(beams, k);
+    },
+    load: (device) => loadSidModel(device, run),
+  }, options);
 }

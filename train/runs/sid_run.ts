@@ -22,7 +22,7 @@ import {
   runSettings,
   type SidRun,
 } from "./sid_model.ts";
-import { SidRecommender } from "./sid_recommender.ts";
+import { sidRecommender } from "./sid_recommender.ts";
 
 /** Runs whose model writes SIDs: decoders over words or SIDs, and encoder-decoders. */
 export const sidRun: RunKind = {
@@ -35,7 +35,7 @@ export const sidRun: RunKind = {
     const isRun = !isModel(folder) && (names.includes("model.json") || config.maxHistory !== undefined);
     return isRun && (manifest.task !== "etegrec" || config.stage !== undefined);
   },
-  open: async (folder, options) => new SidRecommender(await openRunDirectory(folder, options), options),
+  open: async (folder, options) => sidRecommender(await openRunDirectory(folder, options), options),
   openSids: openRunDirectory,
 };
 

@@ -4,7 +4,7 @@ import { attentionSpec, packedIntervals } from "../../../kernels/attention/atten
 import { Device } from "../../../kernels/gpu/device.ts";
 import { DeviceError } from "../../../kernels/gpu/device_error.ts";
 import { MATMUL, matmul, matmulBt } from "../../../kernels/matmul/matmul.ts";
-import { sharedSmallVariant, sharedVariant } from "../../../kernels/matmul/shared.ts";
+import { sharedSmallVariant, sharedVariant } from "../../../kernels/matmul/shared/shared.ts";
 import { tilesVariant } from "../../../kernels/matmul/tiles.ts";
 import { rowsVariant } from "../../../kernels/attention/registers.ts";
 import { sharedAttentionVariant } from "../../../kernels/attention/shared.ts";
@@ -201,7 +201,7 @@ Deno.test("parseVariants() reads pairs, and names alone for every operation that
 
 Deno.test("parseVariants() names the known variants when one is unknown", () => {
   const known =
-    "matmul=tiles|shared|shared-small|shared-large, attention=rows|pairs|shared, layout=texture|buffer";
+    "matmul=tiles|block|shared|shared-small|shared-large, attention=rows|pairs|shared, layout=texture|buffer";
   for (const text of ["fast", "matmul=rows", "softmax=tiles", "matmul="]) {
     assert.throws(() => parseVariants(text), (error: Error) => {
       assert.ok(error instanceof DeviceError);

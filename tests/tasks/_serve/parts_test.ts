@@ -1,20 +1,8 @@
 import assert from "node:assert/strict";
-import { ItemSearch } from "../../../tasks/_serve/item_search.ts";
 import { Counter, Histogram, prometheusText } from "../../../tasks/_serve/metrics.ts";
 import { NeighbourIndex } from "../../../tasks/_serve/neighbours.ts";
 import { traceOf } from "../../../tasks/_serve/trace.ts";
 import type { Recommender } from "../../../eval/recommender.ts";
-
-Deno.test("ItemSearch finds the id, then titles that start so, then those with every word", () => {
-  const items = [{ title: "Red tape" }, { title: "Tape, blue" }, { id: "tape", title: "Glue" }, {
-    title: "Saw",
-  }];
-  const search = new ItemSearch(items);
-  assert.deepEqual(search.find("Tape"), [2, 1, 0]);
-  assert.deepEqual(search.find("tape RED"), [0]);
-  assert.deepEqual(search.find(""), [0, 1, 2, 3]);
-  assert.deepEqual(search.find("3"), [3]);
-});
 
 Deno.test("neighbours are those of like vectors, of the same first codes, or of the same users", () => {
   const of = (parts: object) => parts as unknown as Recommender;

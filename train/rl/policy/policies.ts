@@ -3,10 +3,11 @@ import { UserError } from "../../../base/user_error.ts";
 import type { Device } from "../../../kernels/gpu/device.ts";
 import { Decoder } from "../../../models/decoder/decoder.ts";
 import type { EncoderDecoder } from "../../../models/encoder_decoder/encoder_decoder.ts";
+import { loadEncoderDecoder } from "../../../models/encoder_decoder/load.ts";
 import type { Optimizer } from "../../../models/optimizer/optimizer.ts";
 import { type ModelFile, Pretrained } from "../../../models/hugging_face/pretrained.ts";
 import type { SavedFile } from "../../../models/hugging_face/save_pretrained.ts";
-import { checkpointFiles, loadEncoderDecoder, type TrainerState } from "../../run/checkpoint.ts";
+import { checkpointFiles, type TrainerState } from "../../run/checkpoint.ts";
 import { pairCheckpoint } from "../../encoder_decoder/pair_training.ts";
 import type { RlConfig } from "../config.ts";
 import { pairPacking } from "./pair_batch.ts";
@@ -79,9 +80,12 @@ export function encoderDecoderPolicy(
     );
   }
   return {
-    makePolicy: () => loadEncoderDecoder(device, folder),
+    makePolicy: () => loadEncoderDecoder(device, folder, diskFiles),
     makeReference: async (policy) =>
-      frozenReference(await loadEncoderDecoder(device, folder, { trainable: () => false }), policy),
+      frozenReference(
+        await loadEncoderDecoder(device, folder, diskFiles, { trainable: () => false }),
+        policy,
+      ),
     packing: pairPacking,
     checkpoint: ({ policy: model, ...parts }) => pairCheckpoint({ model, ...parts }),
   };

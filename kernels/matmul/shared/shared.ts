@@ -1,10 +1,10 @@
-import type { Kernel } from "../gpu/kernel.ts";
-import type { MatmulForm, MatmulVariant } from "./variant.ts";
-import epilogueAt from "./at_epilogue.wgsl" with { type: "text" };
-import epilogue from "./epilogue.wgsl" with { type: "text" };
+import type { Kernel } from "../../gpu/kernel.ts";
+import type { MatmulForm, MatmulVariant } from "../variant.ts";
+import epilogueAt from "../at_epilogue.wgsl" with { type: "text" };
+import epilogue from "../epilogue.wgsl" with { type: "text" };
 import shared from "./shared.wgsl" with { type: "text" };
-import sharedAt from "./shared_at.wgsl" with { type: "text" };
-import sharedTile from "./shared_tile.wgsl" with { type: "text" };
+import sharedAt from "./at.wgsl" with { type: "text" };
+import sharedTile from "./tile.wgsl" with { type: "text" };
 
 /** 64 x 64 results a workgroup of 256 invocations, 8 KiB of workgroup memory: the shape that suits most GPUs. */
 export const sharedVariant: MatmulVariant = variantOf("shared", 16, 1);
@@ -27,7 +27,7 @@ function variantOf(name: string, side: number, blocks: number): MatmulVariant {
     };
     return form === "atb"
       ? {
-        label: "kernels/matmul/shared_at.wgsl",
+        label: "kernels/matmul/shared/at.wgsl",
         code: epilogueAt + sharedTile + sharedAt,
         entry: "matmul_shared_at",
         inputs: 2,
@@ -37,7 +37,7 @@ function variantOf(name: string, side: number, blocks: number): MatmulVariant {
         constants,
       }
       : {
-        label: "kernels/matmul/shared.wgsl",
+        label: "kernels/matmul/shared/shared.wgsl",
         code: epilogue + sharedTile + shared,
         entry: "matmul_shared",
         inputs: 3,

@@ -1,4 +1,4 @@
-import type { Item } from "../../data/dataset.ts";
+import type { Item } from "../data/dataset.ts";
 
 const plain = (text: string) => text.normalize("NFC").toLowerCase();
 
@@ -6,8 +6,11 @@ const plain = (text: string) => text.normalize("NFC").toLowerCase();
 export class ItemSearch {
   readonly #titles: readonly string[];
   readonly #ids: readonly string[];
+  readonly #order: readonly number[];
 
-  constructor(items: readonly Item[]) {
+  /** `order` has all item numbers, in the order in which those that fit alike are listed. Default: as they are. */
+  constructor(items: readonly Pick<Item, "id" | "title">[], order: readonly number[] = [...items.keys()]) {
+    this.#order = order;
     this.#titles = items.map(({ title }) => plain(title));
     this.#ids = items.map(({ id }, item) => plain(id ?? String(item)));
   }
@@ -20,7 +23,8 @@ export class ItemSearch {
     const asked = plain(query).trim();
     const words = asked.split(/\s+/);
     const places: number[][] = [[], [], []];
-    for (const [item, title] of this.#titles.entries()) {
+    for (const item of this.#order) {
+      const title = this.#titles[item];
       if (this.#ids[item] === asked) places[0].push(item);
       else if (title.startsWith(asked)) places[1].push(item);
       else if (words.every((word) => title.includes(word))) places[2].push(item);

@@ -1,5 +1,7 @@
-import { Device } from "../../kernels/gpu/device.ts";
-import type { OpenRunOptions } from "./run_kind.ts";
+import { Device } from "../kernels/gpu/device.ts";
+
+/** A device, or what opens one when weights are loaded; default: `Device.open()`. */
+export type WeightsDevice = Device | (() => Promise<Device>) | undefined;
 
 /** Something on a device. */
 interface Loaded {
@@ -8,7 +10,7 @@ interface Loaded {
 
 /** Weights of a recommender, which are loaded once, when they are first asked for. */
 export class LoadedWeights<T extends Loaded> {
-  readonly #device: OpenRunOptions["device"];
+  readonly #device: WeightsDevice;
   readonly #make: (device: Device) => Promise<T>;
   #loading: Promise<T> | undefined;
   #loaded: T | undefined;
@@ -16,7 +18,7 @@ export class LoadedWeights<T extends Loaded> {
   #turn: Promise<unknown> = Promise.resolve();
 
   /** `make` loads them on the device, or on what it opens; without either on a device of their own. */
-  constructor(device: OpenRunOptions["device"], make: (device: Device) => Promise<T>) {
+  constructor(device: WeightsDevice, make: (device: Device) => Promise<T>) {
     this.#device = device;
     this.#make = make;
   }

@@ -1,0 +1,31 @@
+// The worker of a page: everything that computes, so that the page stays responsive.
+import { UserError } from "../../base/user_error.ts";
+import { DeviceError } from "../../kernels/gpu/device_error.ts";
+import { PageEngine } from "./engine.ts";
+import type { PageQuestion, WorkerAnswer } from "./messages.ts";
+
+const engine = new PageEngine();
+// deno-lint-ignore no-explicit-any -- the scope of a worker, whose type the page's has no name for
+const scope = self as any as {
+  postMessage(answer: WorkerAnswer): void;
+  onmessage: (event: MessageEvent) => void;
+};
+
+scope.onmessage = async ({ data }: MessageEvent<PageQuestion>) => {
+  const { id } = data;
+  try {
+    scope.postMessage({ id, answer: await answerTo(data) });
+  } catch (error) {
+    if (!(error instanceof UserError || error instanceof DeviceError)) console.error(error);
+    scope.postMessage({ id, error: error instanceof Error ? error.message : String(error) });
+  }
+};
+
+function answerTo(question: PageQuestion): Promise<unknown> {
+  switch (question.kind) {
+    case "open":
+      return engine.open(question.base);
+    case "recommend":
+      return engine.recommend(question);
+  }
+}
