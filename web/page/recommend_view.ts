@@ -1,5 +1,6 @@
 /// <reference lib="dom" />
 import { type ArrowTemplate, html, reactive } from "@arrow-js/core";
+import { ItemSearch } from "../../eval/item_search.ts";
 import type { ListedItems, Opened } from "../worker/messages.ts";
 import { KeptHistory } from "./kept_history.ts";
 import type { WorkerClient } from "./worker_client.ts";
