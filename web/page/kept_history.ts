@@ -1,10 +1,12 @@
+import { dom } from "./dom.ts";
+
 /** The history that a page shows, kept over a reload as far as the browser lets it. */
 export class KeptHistory {
   readonly #key: string;
 
   /** `name` tells models of one host apart. */
   constructor(name: string) {
-    this.#key = `genrec history ${location.pathname} ${name}`;
+    this.#key = `genrec history ${dom.location.pathname} ${name}`;
   }
 
   /** Item numbers below `count`; none where nothing is kept. */

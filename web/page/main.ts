@@ -1,10 +1,11 @@
-/// <reference lib="dom" />
 // The page of a site: finds WebGPU, starts the worker and shows what it answers.
 import { html, reactive } from "@arrow-js/core";
+import { dom } from "./dom.ts";
 import { recommendView } from "./recommend_view.ts";
 import { WorkerClient } from "./worker_client.ts";
 
-const page = document.getElementById("page")!;
+const { document, location } = dom;
+const page = document.getElementById("page");
 page.replaceChildren();
 
 /** What stands in the page. */
@@ -37,15 +38,15 @@ async function start(): Promise<void> {
   const opened = await worker.ask("open", { base: new URL("./", location.href).href });
   const { name, titles, adapter, milliseconds } = opened;
   document.title = `${name}: recommendations`;
-  document.getElementById("name")!.textContent = name;
+  document.getElementById("name").textContent = name;
   const seconds = (milliseconds / 1000).toFixed(1);
   state.status = `${titles.length} items. Model loaded in ${seconds} s, computes on ${adapter}`;
-  recommendView(worker, opened)(document.getElementById("views")!);
+  recommendView(worker, opened)(document.getElementById("views") as never);
 }
 
 /** Throws with what to do where the browser has no WebGPU. */
 async function expectWebGpu(): Promise<void> {
-  if (!isSecureContext) {
+  if (!dom.isSecureContext) {
     throw new Error(
       "The browser gives WebGPU to pages over HTTPS and on localhost alone, and this one came over HTTP from another " +
         "machine. Open it over HTTPS",

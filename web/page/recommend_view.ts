@@ -1,7 +1,7 @@
-/// <reference lib="dom" />
 import { type ArrowTemplate, html, reactive } from "@arrow-js/core";
 import { ItemSearch } from "../../eval/item_search.ts";
 import type { ListedItems, Opened } from "../worker/messages.ts";
+import type { PageEvent } from "./dom.ts";
 import { KeptHistory } from "./kept_history.ts";
 import type { WorkerClient } from "./worker_client.ts";
 
@@ -67,14 +67,14 @@ export function recommendView(worker: WorkerClient, opened: Opened): ArrowTempla
   }
   const add = (item: number) => change([...state.history, item]);
   const removeAt = (place: number) => change(state.history.filter((_, i) => i !== place));
-  const onKey = (event: Event) => {
-    if ((event as KeyboardEvent).key !== "Enter") return;
+  const onKey = (event: PageEvent) => {
+    if (event.key !== "Enter") return;
     const [first] = search.find(state.query);
     if (first === undefined) return;
     event.preventDefault();
     add(first);
     state.query = "";
-    (event.target as HTMLInputElement).select();
+    event.target.select();
   };
 
   if (state.history.length > 0) recommend();
@@ -100,7 +100,7 @@ export function recommendView(worker: WorkerClient, opened: Opened): ArrowTempla
             `}
         <h3><label for="search">Find an item</label></h3>
         <input id="search" type="search" autocomplete="off" placeholder="words of a title"
-          @input="${(event: Event) => state.query = (event.target as HTMLInputElement).value}"
+          @input="${(event: PageEvent) => state.query = event.target.value}"
           @keydown="${onKey}">
         <p class="quiet" role="status">${() => foundNote(state.query, search)}</p>
         <ul class="items" id="found">${() =>
@@ -111,8 +111,8 @@ export function recommendView(worker: WorkerClient, opened: Opened): ArrowTempla
       <section aria-live="polite" aria-busy="${() => String(state.isAsking)}">
         <h2>Next, says the model</h2>
         <p class="quiet"><label><input type="checkbox" id="exclude-seen" checked
-          @change="${(event: Event) => {
-            state.excludeSeen = (event.target as HTMLInputElement).checked;
+          @change="${(event: PageEvent) => {
+            state.excludeSeen = event.target.checked;
             recommend();
           }}"> leave out what was bought</label> <span id="time">${() => state.note}</span></p>
         ${() => state.error && html`<p class="fault" role="alert">${() => state.error}</p>`}
