@@ -23,6 +23,9 @@ const config = z.strictObject({
   ...DeviceFlags,
 });
 
+/** How long requests are still taken after a signal: those that were sent before it are on their way. */
+const GRACE_MS = 500;
+
 export const task: Task<typeof config> = {
   name: "serve",
   summary: "answer requests for recommendations over HTTP",
@@ -51,6 +54,8 @@ export const task: Task<typeof config> = {
       }
     } finally {
       service.isDraining = true;
+      await new Promise((resume) => setTimeout(resume, GRACE_MS));
+      service.isClosed = true;
       await server.drain(flags.drain);
       Deno.removeSignalListener("SIGHUP", reload);
     }

@@ -102,6 +102,7 @@ function observed(app: OpenAPIHono<ServeEnv>, service: Service) {
     const start = performance.now();
     const trace = traceOf(c.req.header("traceparent"));
     c.set("trace", trace);
+    c.set("isLate", service.isClosed);
     c.set("deadline", start + 1000 * service.settings.deadline);
     await next();
     c.header("traceparent", traceparentOf(trace));
@@ -167,6 +168,12 @@ function bounded(service: Service) {
   return createMiddleware<ServeEnv>(async (c, next) => {
     const { raw } = c.req;
     if (raw.body) {
+      if (c.get("isLate")) {
+        throw new Problem(503, "Cannot answer: the server ends. Try again", {
+          "Retry-After": "1",
+          Connection: "close",
+        });
+      }
       const body = await readBody(raw, service.settings.maxBody, c.get("deadline") - performance.now());
       c.req.raw = new Request(raw, { body });
     }

@@ -4,6 +4,8 @@ import type { Trace } from "./trace.ts";
 export interface ServeEnv {
   Variables: {
     trace: Trace;
+    /** Whether it came when none were taken any more. */
+    isLate: boolean;
     /** Users that it asks for. */
     users?: number;
     /** Until when it is to be answered, on the clock of `performance.now()`. */

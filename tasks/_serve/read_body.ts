@@ -35,7 +35,9 @@ export async function readBody(
     }
   } catch (error) {
     reader.cancel().catch(() => {});
-    throw error;
+    throw error instanceof Problem
+      ? error
+      : new Problem(400, "Cannot read the body: it broke off. Send it again", { Connection: "close" });
   } finally {
     clearTimeout(timer);
     late.catch(() => {});

@@ -33,9 +33,11 @@ export class Service {
   #current: OpenedRun | undefined;
   #tokens: Tokens | undefined;
   #isReloading = false;
-  #isReady = false;
-  /** Whether no requests are taken any more. */
+  #isLoaded = false;
+  /** Whether it is to end: nobody should send requests any more. */
   isDraining = false;
+  /** Whether no requests are taken any more. */
+  isClosed = false;
 
   private constructor(settings: ServeSettings, log: JsonLog, device: () => Promise<Device>) {
     this.settings = settings;
@@ -64,15 +66,20 @@ export class Service {
     return service;
   }
 
-  /** Loads the weights; from then on it {@link isReady}. Throws for what is damaged. */
+  /** Loads the weights; from then on it {@link isLoaded}. Throws for what is damaged. */
   async load(): Promise<void> {
     await this.batcher.inTurn(() => this.#current!.load());
-    this.#isReady = true;
+    this.#isLoaded = true;
   }
 
-  /** Whether it can recommend, and takes requests. */
+  /** Whether it can recommend. */
+  get isLoaded(): boolean {
+    return this.#isLoaded;
+  }
+
+  /** Whether requests should be sent to it. */
   get isReady(): boolean {
-    return this.#isReady && !this.isDraining;
+    return this.#isLoaded && !this.isDraining;
   }
 
   /** Who may ask; undefined: anybody. */
@@ -97,7 +104,7 @@ export class Service {
    * that was there. Throws, and leaves all as it was, for what cannot be served and while another reload goes on.
    */
   async reload(): Promise<OpenedRun> {
-    if (this.#isReloading || !this.#isReady) {
+    if (this.#isReloading || !this.#isLoaded) {
       throw new UserError("Cannot reload: a run is being loaded already. Try again when it is served");
     }
     this.#isReloading = true;

@@ -43,8 +43,8 @@ export function addItemRoutes(app: OpenAPIHono<ServeEnv>, service: Service): voi
   });
   app.openapi(one, (c) => {
     const { id } = c.req.valid("param");
-    if (!service.isReady) {
-      throw new Problem(503, "Cannot say what is near an item: no run is served now. Try again", {
+    if (!service.isLoaded) {
+      throw new Problem(503, "Cannot say what is near an item: the run is being loaded. Try again", {
         "Retry-After": "1",
       });
     }

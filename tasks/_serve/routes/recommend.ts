@@ -24,8 +24,8 @@ export function addRecommendRoute(app: OpenAPIHono<ServeEnv>, service: Service):
     },
   });
   app.openapi(route, async (c) => {
-    if (!service.isReady) {
-      throw new Problem(503, "Cannot recommend: no run is served now. Try again", { "Retry-After": "1" });
+    if (!service.isLoaded) {
+      throw new Problem(503, "Cannot recommend: the run is being loaded. Try again", { "Retry-After": "1" });
     }
     const body = c.req.valid("json");
     const askers = askersOf(body);
