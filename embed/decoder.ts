@@ -39,6 +39,7 @@ const ROW_BLOCK = 128;
 export const decoderProvider: TextProvider<SentenceConfig> = {
   input: "text",
   name: "decoder",
+  onDevice: true,
   Config: z.strictObject(sentenceFields),
   async open(context, config) {
     const { model } = config;

@@ -96,6 +96,11 @@ export interface SidMethod<C = unknown> {
     openStore?: OpenFitStore,
   ): Promise<SidFit>;
   /**
+   * A fit that holds as much on the device, where `fit` works long on the host before it reports for the first time: what
+   * memory is counted by.
+   */
+  readonly rehearse?: SidMethod<C>["fit"];
+  /**
    * Codes items, such as new ones, with what `fit` learned; nothing is learned from them. Methods that balance or
    * bound their clusters do so in `fit` alone: here every item gets its nearest codewords.
    * @throws {UserError} if the embeddings have another width than those of `fit`, or numbers that are not finite.

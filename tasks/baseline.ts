@@ -7,8 +7,6 @@ import { holdOut } from "../data/holdout.ts";
 import { BASELINES } from "../train/baselines/by_name.ts";
 import { DivergenceError } from "../train/run/divergence.ts";
 import { runManifest } from "../train/run/inputs.ts";
-import { formatBytes } from "../train/run/estimate.ts";
-import { rehearsedMemory } from "../kernels/gpu/rehearsal.ts";
 import { RunDirectory } from "../train/run/directory.ts";
 import { openRun } from "../train/runs/open_run.ts";
 import { reportFields } from "../train/run/fields.ts";
@@ -16,6 +14,7 @@ import { observersOf } from "./_train/observers.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { RunOutput, TrainingData } from "./_cli/run_flags.ts";
 import { EpochProgress } from "./_cli/epoch_progress.ts";
+import { tellRehearsed } from "./_cli/memory.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { checkSame } from "./_cli/resume.ts";
 import { settingsDefaults, settingsFlags, settingsOf } from "./_cli/settings_flags.ts";
@@ -79,15 +78,19 @@ export async function baseline(
   const goOn = goOnLine("baseline", out);
 
   const resolved = { model, data, holdoutRows, reportTo, wandbProject, adapter, variant, ...settings };
-  const memory = await rehearsedMemory(device, (rehearsal, stop) => {
-    const unwritten = new RunDirectory(out, { onWrite: stop });
-    const { signal } = io;
-    return method.train(
-      { device: rehearsal, dataset, run: unwritten, resume: false, signal, onStep: stop },
-      settings,
-    );
-  });
-  if (memory > 0) io.log(`Memory: ${formatBytes(memory)} for the training, validations not counted`);
+  await tellRehearsed(
+    device,
+    (rehearsal, stop) => {
+      const unwritten = new RunDirectory(out, { onWrite: stop });
+      const { signal } = io;
+      return method.train(
+        { device: rehearsal, dataset, run: unwritten, resume: false, signal, onStep: stop },
+        settings,
+      );
+    },
+    "the training, validations not counted",
+    io,
+  );
   const progress = new EpochProgress(
     { device, run, resume, manifest, dataset, config: resolved, name: model },
     io,

@@ -12,8 +12,11 @@ import { sha256 } from "../base/files/sha256.ts";
 import { UserError } from "../base/user_error.ts";
 import { embeddingProvider, PROVIDERS } from "../embed/by_name.ts";
 import type { EmbeddingContext, ItemVectors, TextProvider } from "../embed/provider.ts";
+import type { Device } from "../kernels/gpu/device.ts";
+import type { Layout } from "../kernels/gpu/tensor.ts";
 import { writeAtomic } from "../base/files/write_atomic.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
+import { tellAsked } from "./_cli/memory.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { makeFolder } from "../base/files/line_file.ts";
 import { runShards, shardFlags, shardRows } from "./_cli/shard_processes.ts";
@@ -70,9 +73,14 @@ export async function embedItems(flags: Flags, io: TaskIO): Promise<void> {
   rowsOfItems(ids, ids, flags.data);
   const provider = embeddingProvider(name);
   const providerConfig = settingsOf(provider, PROVIDERS, flags, "provider");
+  const devices = new Map<Layout | undefined, Promise<Device>>();
   const context: EmbeddingContext = {
     ...diskFiles,
-    device: async (layout) => (await openDevice(flags, { layout })).device,
+    device(layout) {
+      const known = devices.get(layout) ?? openDevice(flags, { layout }).then(({ device }) => device);
+      devices.set(layout, known);
+      return known;
+    },
   };
 
   let progress: ReturnType<TaskIO["progress"]> | undefined;
@@ -210,6 +218,7 @@ async function embedTexts(
   io: TaskIO,
   onProgress: (done: number, total: number) => void,
 ): Promise<ItemVectors> {
+  if (provider.onDevice) await tellTexts(provider, context, providerConfig, { texts, saveEvery }, io);
   const embedder = await provider.open(context, providerConfig);
   const { dim } = embedder;
   try {
@@ -238,6 +247,27 @@ async function embedTexts(
   } finally {
     embedder.close();
   }
+}
+
+/** Says what the model and the longest texts of those that go together take. */
+async function tellTexts(
+  provider: TextProvider,
+  context: EmbeddingContext,
+  providerConfig: unknown,
+  { texts, saveEvery }: { texts: readonly string[]; saveEvery: number },
+  io: TaskIO,
+): Promise<void> {
+  const longest = texts.toSorted((a, b) => b.length - a.length).slice(0, saveEvery);
+  await tellAsked(
+    context.device,
+    async (device) => {
+      const counting = await provider.open({ ...context, device }, providerConfig);
+      await counting.embed(longest);
+      counting.close();
+    },
+    "the model and its texts",
+    io,
+  );
 }
 
 function checkFinite({ dim, data }: ItemVectors, ids: string[], provider: string): void {

@@ -3,8 +3,11 @@ import { UserError } from "../base/user_error.ts";
 import { splits } from "../data/dataset.ts";
 import { credit } from "./_evaluate/credit_flag.ts";
 import { DEFAULT_KS } from "../eval/metrics.ts";
+import type { Recommender } from "../eval/recommender.ts";
+import type { Device } from "../kernels/gpu/device.ts";
 import { openRun } from "../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
+import { tellAsked } from "./_cli/memory.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { AskedTask, ReasonFlags, RunFlags, SearchFlags } from "./_cli/run_flags.ts";
 import { compareFolders } from "./_evaluate/compare_folders.ts";
@@ -104,10 +107,23 @@ function modeOf(flags: Flags): (flags: Flags, io: TaskIO) => Promise<unknown> {
 
 /** Evaluates as the flags say; also the evaluation stage of `quickstart`. */
 export async function evaluate(flags: Flags, io: TaskIO): Promise<EvaluateReport> {
-  const device = async () => (await openDevice(flags)).device;
+  let opened: Promise<Device> | undefined;
+  const device = () => opened ??= openDevice(flags).then(({ device }) => device);
   const recommender = await openRun(flags.run, { ...flags, device });
+  const { dataset } = recommender;
+  const rehearse = (work: (again: Recommender) => Promise<void>) =>
+    tellAsked(
+      device,
+      async (device) => {
+        const again = await openRun(flags.run, { ...flags, dataset, device });
+        await work(again);
+        again.destroy();
+      },
+      "the evaluation",
+      io,
+    );
   try {
-    return await evaluateRecommender(recommender, flags, io);
+    return await evaluateRecommender(recommender, flags, io, rehearse);
   } finally {
     recommender.destroy();
   }

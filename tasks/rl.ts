@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import { z } from "zod";
 import { grouped } from "../base/fields.ts";
 import { formatIndex } from "../data/formats/index_file.ts";
+import type { TokenNormalisation } from "../kernels/trie/log_softmax.ts";
 import { DeviceTrie } from "../decode/device_trie.ts";
 import type { Device } from "../kernels/gpu/device.ts";
 import { type ModelFile, Pretrained } from "../models/hugging_face/pretrained.ts";
@@ -19,11 +20,13 @@ import { REWARD_TIMEOUT } from "../train/rl/rewards/user_reward.ts";
 import { decoderPolicy, encoderDecoderPolicy, type PolicySource } from "../train/rl/policy/policies.ts";
 import type { PolicyModel } from "../train/rl/policy/batch.ts";
 import { loadRlState, type RlState } from "../train/rl/state.ts";
+import { rehearseRl } from "../train/rl/rehearsal.ts";
 import { type RlResult, type RlRunInput, trainRl } from "../train/rl/trainer.ts";
 import { type Verdict, verdict } from "../train/rl/verdict.ts";
 import { RunDirectory } from "../train/run/directory.ts";
 import { Validation } from "../train/run/validation.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
+import { tellRehearsed } from "./_cli/memory.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { runManifest } from "../train/run/inputs.ts";
 import { short } from "./_cli/format.ts";
@@ -88,13 +91,20 @@ export async function rl(flags: Flags, io: TaskIO): Promise<Verdict | undefined>
     io.log(`Examples: ${short(rows)} of ${name}, ${mean} tokens on average`);
   }
 
+  const input = { ...inputOf(work, settings), run, resume, signal: io.signal };
+  await tellRehearsed(
+    work.device,
+    (device) => {
+      const { trie, validation, rehearse } = work.partsOf(device);
+      return rehearse({ ...input, device, trie, validation });
+    },
+    "the training, rewards not counted",
+    io,
+  );
   const goOn = goOnLine("rl", out);
   const progress = new StepProgress(io);
   const result = await work.train({
-    ...inputOf(work, settings),
-    run,
-    resume,
-    signal: io.signal,
+    ...input,
     openObserver: observersOf(out, settings, io),
     async onStart(size) {
       if (!resume) await startRun(run, { ...record, texts: { ...texts, "model.json": model } });
@@ -129,17 +139,28 @@ export async function rl(flags: Flags, io: TaskIO): Promise<Verdict | undefined>
   return told;
 }
 
+/** Training of one architecture or the other. */
+interface Trainer {
+  train(input: RlRunInput): Promise<RlResult>;
+  /** Holds what a step of it holds. */
+  rehearse(input: RlRunInput): Promise<void>;
+}
+
+/** What of the work lies on a device. */
+interface RlParts extends Trainer {
+  trie: DeviceTrie;
+  validation: Validation;
+}
+
 /** What is trained, on what, and how it is measured. */
-interface RlWork extends RlTrainingSet {
+interface RlWork extends RlTrainingSet, RlParts {
   source: SidRun;
   device: Device;
   /** Files of the weights. */
   tensors: string[];
-  /** Training of the one architecture or the other. */
-  train(input: RlRunInput): Promise<RlResult>;
-  trie: DeviceTrie;
+  /** The same on another device. */
+  partsOf(device: Device): RlParts;
   rewards: RewardSet;
-  validation: Validation;
   /** Files that go with every checkpoint. */
   companions: ModelFile[];
   /** Files of the run that is trained on, by name: its vocabulary, or tokenizer and templates. */
@@ -154,18 +175,33 @@ async function openRl(
   io: TaskIO,
 ): Promise<RlWork> {
   const asked = { sids, prompts: words, maxHistory, data, checkpoint };
-  const source = await openSidRun(parent, { ...asked, normalisation: settings.normalisation });
-  const { dataset, prompts, normalisation, weights: { folder } } = source;
-  const { warning } = askedBy(source);
+  const opened = await openSidRun(parent, { ...asked, normalisation: settings.normalisation });
+  const { dataset, prompts, weights: { folder } } = opened;
+  const { warning } = askedBy(opened);
   if (warning !== undefined) io.log(`Warning: ${warning}`);
   const isEncoderDecoder = await codeSizesOf(folder) !== undefined;
-  const examples = await rlExamples(source, settings);
+  const examples = await rlExamples(opened, settings);
+  const source = { ...opened, normalisation: normalisationFor(opened, examples, settings, io) };
+  const { normalisation } = source;
   const { device } = await openDevice({ adapter, variant });
-  const train = isEncoderDecoder
-    ? trainerOf(encoderDecoderPolicy(device, folder, settings))
-    : trainerOf(decoderPolicy(device, folder, settings));
   const { itemTokens } = prompts;
-  const trie = new DeviceTrie(device, buildTrie(itemTokens));
+  const partsOf = (device: Device) => ({
+    ...isEncoderDecoder
+      ? trainerOf(encoderDecoderPolicy(device, folder, settings))
+      : trainerOf(decoderPolicy(device, folder, settings)),
+    trie: new DeviceTrie(device, buildTrie(itemTokens)),
+    validation: new Validation({
+      device,
+      dataset: dataset.name,
+      valid: dataset.samples.valid,
+      prompts,
+      samples: settings.evalSamples,
+      beams: settings.evalBeams,
+      normalisation,
+      tokensPerBatch: settings.tokensPerBatch,
+      seed: settings.seed,
+    }),
+  });
   const rewards = await createRewards(methods, {
     dataset,
     itemTokens,
@@ -174,17 +210,6 @@ async function openRl(
     warn: (message) => io.log(`Warning: ${message}`),
     timeout: rewardTimeout,
   }, settings.rewardNormalisation);
-  const validation = new Validation({
-    device,
-    dataset: dataset.name,
-    valid: dataset.samples.valid,
-    prompts,
-    samples: settings.evalSamples,
-    beams: settings.evalBeams,
-    normalisation,
-    tokensPerBatch: settings.tokensPerBatch,
-    seed: settings.seed,
-  });
   const read = async (path: string) => [basename(path), await Deno.readFile(path)] as const;
   const files = Object.fromEntries(await Promise.all(source.describedBy.map(read)));
   const companions = isEncoderDecoder
@@ -194,12 +219,34 @@ async function openRl(
   const tensors = isEncoderDecoder
     ? [`${folder}/model.safetensors`]
     : [...(await Pretrained.open(folder, diskFiles)).paths];
-  return { ...examples, source, device, tensors, train, trie, rewards, validation, companions, files };
+  return { ...examples, source, device, tensors, partsOf, ...partsOf(device), rewards, companions, files };
+}
+
+/**
+ * What probabilities are normalised over: of answers in words, unless another is asked for, the tokens that may follow.
+ * Over the vocabulary the update would move what a model writes outside the texts of the catalogue, which no answer shows.
+ */
+function normalisationFor(
+  { normalisation }: SidRun,
+  { examples: { texts } }: RlTrainingSet,
+  settings: RlConfig,
+  io: TaskIO,
+): TokenNormalisation {
+  if (texts === undefined || settings.normalisation !== "auto" || normalisation === "children") {
+    return normalisation;
+  }
+  io.log(
+    "Note: --normalisation children, since answers in words drift with vocab; --normalisation vocab takes it nonetheless",
+  );
+  return "children";
 }
 
 /** Training of one architecture or the other. */
-function trainerOf<M extends PolicyModel>(source: PolicySource<M>): (input: RlRunInput) => Promise<RlResult> {
-  return (input) => trainRl({ ...input, ...source });
+function trainerOf<M extends PolicyModel>(source: PolicySource<M>): Trainer {
+  return {
+    train: (input) => trainRl({ ...input, ...source }),
+    rehearse: (input) => rehearseRl({ ...input, ...source }),
+  };
 }
 
 /** What the run directory says of the run, and the files and settings that a resumed one must find as they were. */

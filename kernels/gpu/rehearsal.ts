@@ -43,20 +43,26 @@ function rehearsalBuffer(size: number) {
 /** Whatever is asked of it or called on it is this same object. */
 const inert: object = new Proxy(() => inert, { get: (_target, name) => name === "then" ? undefined : inert });
 
+/** A rehearsal with the storage of `device`, which also refuses more than its `memoryLimit`. */
+export async function openCounting(device: Device): Promise<Device> {
+  const rehearsal = await openRehearsal(device, device.dtype === "f16" ? "float16" : "float32");
+  rehearsal.memoryLimit = device.memoryLimit;
+  return rehearsal;
+}
+
 /** Ends a training that was only to be counted. */
 class Rehearsed extends Error {}
 
 /**
  * Bytes that a training holds on a device by the end of its first step, counted by its own code on one that allocates
- * nothing. `train` calls `stop`, which throws, once the step is recorded, or before it would write anything.
+ * nothing. `train` calls `stop`, which throws, once the step is recorded, or before it would write anything; or it ends.
  * @throws {DeviceError} for more than the limits of the device, and its `memoryLimit`.
  */
 export async function rehearsedMemory(
   device: Device,
   train: (rehearsal: Device, stop: () => never) => Promise<unknown>,
 ): Promise<number> {
-  const rehearsal = await openRehearsal(device, device.dtype === "f16" ? "float16" : "float32");
-  rehearsal.memoryLimit = device.memoryLimit;
+  const rehearsal = await openCounting(device);
   try {
     await train(rehearsal, () => {
       throw new Rehearsed();

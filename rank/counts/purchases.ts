@@ -1,5 +1,5 @@
 import type { Dataset, Sample } from "../../data/dataset.ts";
-import { type SparseCounts, sparseCounts, sumCounts } from "./sparse.ts";
+import { reorderedTable, type SparseCounts, sparseCounts, sumCounts } from "./sparse.ts";
 
 /** Distances between two purchases of a user that are counted one by one. */
 export const LAGS = 5;
@@ -87,6 +87,21 @@ export function countsFrom(
   const [bought, recent, repeats] = vectors as Float32Array[];
   const [together, ...lags] = tables as SparseCounts[];
   return { lags, together, bought, recent, repeats };
+}
+
+/** Counts of items in another order: item i of the result is item `order[i]` of `counts`. */
+export function reorderedCounts(
+  { lags, together, bought, recent, repeats }: PurchaseCounts,
+  order: readonly number[],
+): PurchaseCounts {
+  const vector = (values: Float32Array) => Float32Array.from(order, (item) => values[item]);
+  return {
+    lags: lags.map((table) => reorderedTable(table, order)),
+    together: reorderedTable(together, order),
+    bought: vector(bought),
+    recent: vector(recent),
+    repeats: vector(repeats),
+  };
 }
 
 const TABLES = ["together", ...Array.from({ length: LAGS }, (_, lag) => `lag.${lag + 1}`)];

@@ -87,3 +87,28 @@ export function countAt({ offsets, columns, values }: SparseCounts, row: number,
   }
   return low < offsets[row + 1] && columns[low] === column ? values[low] : 0;
 }
+
+/** The matrix with its rows and columns in another order: item i of the result is item `order[i]` of `table`. */
+export function reorderedTable(
+  { offsets, columns, values }: SparseCounts,
+  order: readonly number[],
+): SparseCounts {
+  const places = new Uint32Array(order.length);
+  order.forEach((item, place) => places[item] = place);
+  const moved = {
+    offsets: new Uint32Array(offsets.length),
+    columns: new Uint32Array(columns.length),
+    values: new Float32Array(values.length),
+  };
+  let length = 0;
+  order.forEach((item, row) => {
+    const entries = Array.from({ length: offsets[item + 1] - offsets[item] }, (_, i) => offsets[item] + i)
+      .sort((a, b) => places[columns[a]] - places[columns[b]]);
+    for (const at of entries) {
+      moved.columns[length] = places[columns[at]];
+      moved.values[length++] = values[at];
+    }
+    moved.offsets[row + 1] = length;
+  });
+  return sparseCounts(moved.offsets, moved.columns, moved.values);
+}

@@ -8,7 +8,7 @@ import { kmeansPlusPlus } from "../kmeans/start.ts";
 import type { SidMethod } from "../method.ts";
 import type { RqKmeansConstrainedConfig } from "../settings.generated.ts";
 import { encodeResidual, fitResidual } from "../kmeans/residuals.ts";
-import { residualKmeansFields } from "./rq_kmeans.ts";
+import { residualKmeansFields, rqKmeans } from "./rq_kmeans.ts";
 
 export type { RqKmeansConstrainedConfig };
 
@@ -38,6 +38,8 @@ export const rqKmeansConstrained: SidMethod<RqKmeansConstrainedConfig> = {
       }, onProgress);
     });
   },
+  rehearse: (device, input, { minSize: _min, maxSize: _max, ...config }, onProgress) =>
+    rqKmeans.fit(device, input, config, onProgress),
   encode: encodeResidual,
 };
 

@@ -37,6 +37,8 @@ export const rqKmeansPlus: SidMethod<RqKmeansPlusConfig> = {
   Config,
   trains: true,
   fit,
+  rehearse: (device, input, config, onProgress) =>
+    fit(device, input, { ...config, start: "rqkmeans" }, onProgress),
   encode: (device, embeddings, model, config) => encodeQuantizer(device, embeddings, model, config, true),
 };
 

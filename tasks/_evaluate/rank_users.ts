@@ -32,11 +32,15 @@ export interface EvaluateFlags extends MeasureFlags, AskedChoice {
   format: string;
 }
 
-/** Ranks a split, writes metrics.json and predictions.jsonl, and tells. Weights are loaded where rows are missing alone. */
+/**
+ * Ranks a split, writes metrics.json and predictions.jsonl, and tells. Weights are loaded where rows are missing alone;
+ * `rehearse` then says before what they and a batch take, with the same recommender on a device that computes nothing.
+ */
 export async function evaluateRecommender(
   recommender: Recommender,
   flags: EvaluateFlags,
   io: TaskIO,
+  rehearse?: (work: (again: Recommender) => Promise<void>) => Promise<void>,
 ): Promise<EvaluateReport> {
   const { dataset, catalogue: { names }, provenance } = recommender;
   const { beams, out, shard } = flags;
@@ -50,6 +54,13 @@ export async function evaluateRecommender(
   await using rows = await RowFile.open(out, settings, flags.resume);
   if (rows.found > 0) io.log(`${rows.found} of ${samples.length} users are there from before`);
   const isWhole = rows.found >= samples.length;
+  if (!isWhole) {
+    await rehearse?.(async (again) => {
+      const batch = await again.batchSize({ k: beams });
+      const longest = samples.toSorted((a, b) => b.history.length - a.history.length).slice(0, batch);
+      await rankBy(again, beams)(longest);
+    });
+  }
   const ranker = isWhole ? undefined : {
     batch: await recommender.batchSize({ k: beams }),
     recommend: rankBy(recommender, beams),

@@ -7,6 +7,7 @@ import { catalogueOf } from "../../train/runs/catalogue/catalogue.ts";
 import { runManifest } from "../../train/run/inputs.ts";
 import type { SidReportFile } from "../../sid/report/html.ts";
 import type { TaskIO } from "../_cli/cli.ts";
+import { tellRehearsed } from "../_cli/memory.ts";
 import { openDevice } from "../_cli/open_device.ts";
 import { settingsDefaults, settingsOf } from "../_cli/settings_flags.ts";
 import { goOnLine } from "../_cli/training_lines.ts";
@@ -31,6 +32,9 @@ export async function makeSids(flags: SidFlags, io: TaskIO): Promise<SidReportFi
   const { rows } = input.embeddings;
 
   const { device } = await openDevice(flags);
+  const { fit: whole, rehearse = whole } = method;
+  const counted = (counting: Device, stop: () => never) => rehearse(counting, input, settings, stop);
+  await tellRehearsed(device, counted, `the fit of ${rows} items`, io);
   const training = method.trains
     ? await openTraining(flags, settings, { corpus, device, recipe })
     : undefined;

@@ -27,6 +27,7 @@ import { OutputLock } from "../../base/files/output/lock.ts";
 import { isFile } from "../../base/files/write_atomic.ts";
 import { RunDirectory } from "../../train/run/directory.ts";
 import type { TaskIO } from "../_cli/cli.ts";
+import { tellRehearsed } from "../_cli/memory.ts";
 import type { ReportSettings } from "../../train/run/fields.ts";
 import { settingsDefaults } from "../_cli/settings_flags.ts";
 import { KeptTraining } from "../_sid/kept_training.ts";
@@ -80,7 +81,7 @@ export class EtegrecStages {
 
   /** Trains what is not trained yet. Undefined where the run was interrupted. */
   async train(): Promise<Map<StageName, StageOutcome> | undefined> {
-    const { settings, dataset, device, vectors, io } = this.#input;
+    const { settings, dataset, vectors, io } = this.#input;
     const { signal } = io;
     const tokenizer = await this.#pretrain();
     const trained = new Map<StageName, StageOutcome>();
@@ -90,17 +91,18 @@ export class EtegrecStages {
     };
     if (settings.frozenEpochs > 0 && ended("frozen", await this.#frozen(tokenizer))) return undefined;
 
+    const codes = await this.#codes(tokenizer);
     const joint = await this.#stage(
       "joint",
       { ...settings, run: this.#tokenizerPath },
       (stage) =>
         trainJoint({
           ...stage,
-          device,
           dataset,
           vectors,
           signal,
           start: tokenizer,
+          codes,
           onCodes: (epoch, changed, { largest, share, distinct }) =>
             io.log(
               `epoch ${epoch}: ${changed} items have another SID; ${distinct} different paths of codes, ${
@@ -140,6 +142,9 @@ export class EtegrecStages {
       reports,
       name: `${basename(out)} tokenizer`,
     }, resume);
+    const counted = (counting: Device, stop: () => never) =>
+      rqVae.fit(counting, { embeddings: vectors }, config, stop);
+    await tellRehearsed(device, counted, `the fit of ${vectors.rows} items`, io);
     let progress: Progress | undefined;
     const fit = await rqVae.fit(device, { embeddings: vectors }, config, ({ done, total, state }) => {
       io.signal.throwIfAborted();
@@ -183,17 +188,16 @@ export class EtegrecStages {
 
   /** A recommender from scratch on the SIDs of the pretrained tokenizer. */
   async #frozen(tokenizer: StoredItemTokenizer): Promise<BaselineResult> {
-    const { settings, device, dataset, io } = this.#input;
+    const { settings, dataset, io } = this.#input;
     const config = { ...settings, numTrainEpochs: settings.frozenEpochs };
     return await this.#stage("frozen", { ...config, run: this.#tokenizerPath }, async (stage) => {
       const table = await this.#codes(tokenizer);
-      const model = new EncoderDecoder(device, encoderDecoderConfig(settings, table.tokens.sizes));
+      const model = new EncoderDecoder(stage.device, encoderDecoderConfig(settings, table.tokens.sizes));
       model.initialize(settings.seed, settings.initializerRange);
       const sids = tokenStrings(table);
       return await trained(model, () =>
         trainPairs(model, table.tokens, {
           ...stage,
-          device,
           dataset,
           signal: io.signal,
           companions: retrievalFiles(sids, config),
@@ -203,7 +207,7 @@ export class EtegrecStages {
 
   /** The best recommender of joint training, on its SIDs. */
   async #finetune(): Promise<BaselineResult> {
-    const { settings, device, dataset, io } = this.#input;
+    const { settings, dataset, io } = this.#input;
     const config: PairTrainingConfig = {
       ...settings,
       numTrainEpochs: settings.finetuneEpochs,
@@ -214,11 +218,10 @@ export class EtegrecStages {
     return await this.#stage("finetune", { ...config, run: joint }, async (stage) => {
       const folder = await keptCheckpoint(new RunDirectory(joint));
       const table = await this.#codes(await readItemTokenizer(folder));
-      const model = await loadEncoderDecoder(device, folder, diskFiles);
+      const model = await loadEncoderDecoder(stage.device, folder, diskFiles);
       return await trained(model, () =>
         trainPairs(model, table.tokens, {
           ...stage,
-          device,
           dataset,
           signal: io.signal,
           companions: retrievalFiles(tokenStrings(table), config),
@@ -237,7 +240,10 @@ export class EtegrecStages {
     name: StageName,
     settings: Record<string, unknown>,
     train: (
-      stage: Pick<BaselineInput, "run" | "resume" | "openObserver" | "onStart" | "onStep" | "onEpoch">,
+      stage: Pick<
+        BaselineInput,
+        "device" | "run" | "resume" | "openObserver" | "onStart" | "onStep" | "onEpoch"
+      >,
     ) => Promise<BaselineResult>,
   ): Promise<BaselineResult> {
     const { device, dataset, manifest, out, from, reports, io } = this.#input;
@@ -245,11 +251,18 @@ export class EtegrecStages {
     await using _lock = await OutputLock.take(run.path, "etegrec");
     const resume = await isFile(`${run.path}/config.json`);
     io.log(`Stage ${name}${resume ? ", continued" : ""}`);
+    await tellRehearsed(
+      device,
+      (device, stop) =>
+        train({ device, run: new RunDirectory(run.path, { onWrite: stop }), resume: false, onStep: stop }),
+      "the training, validations not counted",
+      io,
+    );
     const config = { stage: name, ...from, ...settings };
     const progress = new EpochProgress({ device, run, resume, manifest, dataset, config, name }, io);
     const { onStart, onStep, onEpoch } = progress;
     const openObserver = observersOf(run.path, { ...config, ...reports }, io, `${basename(out)} ${name}`);
-    const result = await train({ run, resume, openObserver, onStart, onStep, onEpoch }).finally(() =>
+    const result = await train({ device, run, resume, openObserver, onStart, onStep, onEpoch }).finally(() =>
       progress.stop()
     );
     if (result.stopped === "interrupted") return result;

@@ -8,6 +8,7 @@ import { memorySettings, trainingPlan, withMemorySettings } from "../../train/sf
 import type { DecoderInputs } from "../../train/sft/decoder.ts";
 import type { SftConfig } from "../../train/sft/config.ts";
 import type { TaskIO } from "../_cli/cli.ts";
+import { tellMemory } from "../_cli/memory.ts";
 
 const GIB = 1024 ** 3;
 /** What training reaches of the rate of a product: 20 of 45 GFLOP/s on a CPU adapter (docs/benchmarks/kernels.md). */
@@ -33,6 +34,15 @@ export async function checkCost(
     const rate = TRAINING_SHARE * await productRate(device);
     const host = device.isCpu ? { process, "writing checkpoints": estimate.saving } : undefined;
     formatEstimate(estimate, rate, host).forEach((line) => io.log(line));
+  }
+  const { memory: { total }, saving } = estimate;
+  if (!dryRun) {
+    tellMemory(
+      device,
+      total + (device.isCpu ? saving : 0),
+      "the training and its checkpoints, validations not counted",
+      io,
+    );
   }
   const available = memoryLimit > 0
     ? memoryLimit * GIB

@@ -229,7 +229,9 @@ async function withIds(dir: string, order: readonly number[]): Promise<{ plain: 
   return { plain, moved };
 }
 
-for (const name of ["run", "etegrec/joint", "tiger", "sasrec", "transitions", "run/checkpoints/step-1"]) {
+for (
+  const name of ["run", "etegrec/joint", "tiger", "sasrec", "transitions", "rank", "run/checkpoints/step-1"]
+) {
   Deno.test(`${name}: a dataset in another order is taken by its ids`, async () => {
     const dir = await shop();
     const { plain, moved } = await withIds(dir, [2, 0, 3, 1]);
@@ -237,11 +239,19 @@ for (const name of ["run", "etegrec/joint", "tiger", "sasrec", "transitions", "r
     const copy = join(dir, "ids", name.split("/")[0]);
     const root = join(copy, ...name === "etegrec/joint" ? ["joint"] : []);
     cpSync(join(dir, name.split("/")[0]), copy, { recursive: true });
-    const known = JSON.parse(await read(root, "catalogue.json"));
-    await Deno.writeTextFile(
-      join(root, "catalogue.json"),
-      JSON.stringify({ ...known, ids: catalogueOf(plain).ids }),
-    );
+    // A ranker keeps the runs that it ranks.
+    for (
+      const folder of [
+        root,
+        ...name === "rank" ? ["sources/1", "sources/2"].map((part) => join(root, part)) : [],
+      ]
+    ) {
+      const known = JSON.parse(await read(folder, "catalogue.json"));
+      await Deno.writeTextFile(
+        join(folder, "catalogue.json"),
+        JSON.stringify({ ...known, ids: catalogueOf(plain).ids }),
+      );
+    }
     const lists = async (dataset: Dataset, history: number[]) => {
       const ids = dataset.items.map(({ id }) => id!);
       const recommender = await openRun(join(dir, "ids", name), {

@@ -15,7 +15,6 @@ Deno.test("rl of titles rewards the title that is right, and the model writes it
         out,
         tasks: ["sid-to-title"],
         rollout: "sample",
-        normalisation: "children",
         reward: ["rule", "prefix"],
         numGenerations: 8,
         promptsPerStep: 8,
@@ -39,7 +38,11 @@ Deno.test("rl of titles rewards the title that is right, and the model writes it
       prefix: prefix.mean,
     }));
     const last = later.at(-1)!;
-    assert.match(lines.join("\n"), /Examples: 40 of sid-to-title/);
+    assert.match(
+      lines.join("\n"),
+      /Note: --normalisation children, since answers in words .*\n.*Examples: 40 of sid-to-title/,
+    );
+    assert.equal(JSON.parse(await Deno.readTextFile(join(out, "model.json"))).normalisation, "children");
     assert.ok(first.rule > 1 / ITEMS && last.rule > first.rule + 0.05, JSON.stringify([first, last]));
     // All titles begin alike, so a wrong one is worth something too, and a right one is worth 1.
     assert.ok(first.prefix > first.rule && last.prefix > last.rule && last.prefix < 1);

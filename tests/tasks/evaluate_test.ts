@@ -15,7 +15,10 @@ Deno.test("evaluate writes metrics.json and one prediction a user", async () => 
   await withRun(async (dir) => {
     const { stdout, metrics, predictions } = await evaluate(dir, "--beams", "50");
     assert.deepEqual(filesIn(join(dir, "eval")), ["metrics.json", "predictions.jsonl"]);
-    assert.match(stdout, /^test, 1 users +HR@1 +HR@5 +HR@10/);
+    assert.match(
+      stdout,
+      /^Memory: about [\d.]+ MiB: [\d.]+ KiB for the evaluation, .* of the process\ntest, 1 users +HR@1 +HR@5 +HR@10/,
+    );
     const { split, users, beams, invalid, duplicates, checkpoint, hr, ndcg } = metrics;
     assert.deepEqual({ split, users, beams, invalid, duplicates, checkpoint }, {
       split: "test",

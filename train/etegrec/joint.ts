@@ -34,6 +34,8 @@ export interface JointInput extends BaselineInput {
   vectors: Embeddings;
   /** The tokenizer before it. */
   start: StoredItemTokenizer;
+  /** What it says of the items; default: made of it. */
+  codes?: CodeTable;
   /** Called after an epoch of the tokenizer has given items other SIDs. */
   onCodes?(epoch: number, changed: number, conflicts: Conflicts): void;
 }
@@ -90,7 +92,8 @@ export class PhaseSchedules {
  */
 export async function trainJoint(input: JointInput, config: EtegrecConfig): Promise<BaselineResult> {
   const tokenizer = new ItemTokenizer(input.device, input.vectors, input.start);
-  const training = new JointTraining(input, config, tokenizer, await codeTable(tokenizer, config));
+  const table = input.codes ?? await codeTable(tokenizer, config);
+  const training = new JointTraining(input, config, tokenizer, table);
   try {
     return await trainEpochs(training);
   } finally {

@@ -1,3 +1,4 @@
+import { reorderedCounts } from "../../rank/counts/purchases.ts";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { UserError } from "../../base/user_error.ts";
@@ -54,12 +55,6 @@ export const rankRun: RunKind = {
     const settings = Settings.parse(home.config);
     const data = options.data || options.dataset?.name || settings.data;
     const { dataset, order } = await runDataset(folder, data, options.dataset);
-    if (order) {
-      throw new UserError(
-        `Cannot use ${folder.given} with ${data}: its items are in another order, and a ranker keeps counts by their ` +
-          `numbers. Use the dataset that it was trained on, --data ${settings.data}`,
-      );
-    }
     const which = options.checkpoint ?? "best";
     const weights = isModel(folder)
       ? onlyCheckpoint(folder.path, which)
@@ -71,7 +66,8 @@ export const rankRun: RunKind = {
         await openOther(`${home.path}/${SOURCES_FOLDER}/${i + 1}`, { data, dataset, device: device.open }),
       );
     }
-    const saved = await readSaved(home.path, dataset.items.length);
+    const kept = await readSaved(home.path, dataset.items.length);
+    const saved = order ? { ...kept, counts: reorderedCounts(kept.counts, order) } : kept;
     const { listLength } = settings;
     const maker = listMaker(saved.counts, titleTerms(dataset.items), runs, settings);
     if (!isDeepStrictEqual(maker.features.columns, saved.columns)) {

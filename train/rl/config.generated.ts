@@ -67,7 +67,8 @@ export interface RlConfig extends RlExampleSettings {
    */
   loss: string;
   /**
-   * What probabilities of the update are normalised over; auto: as the run was trained.
+   * What probabilities of the update are normalised over; auto: as the run was trained, of answers in words
+   * over those that may follow.
    * @default "auto"
    */
   normalisation: "auto" | "vocab" | "children";

@@ -48,7 +48,7 @@ export const RlSchema = z.strictObject({
   ...grouped("The objective", {
     loss: z.string().default("grpo").describe("objective of the update"),
     normalisation: z.enum(["auto", ...TOKEN_NORMALISATIONS]).default("auto").describe(
-      "what probabilities of the update are normalised over; auto: as the run was trained",
+      "what probabilities of the update are normalised over; auto: as the run was trained, of answers in words over those that may follow",
     ),
     numIterations: count().default(1).describe("updates that learn from one rollout"),
     beta: weight.default(0.001).describe("weight of the KL divergence from the reference"),

@@ -44,7 +44,8 @@ export type RolloutConfig = Pick<
   | "seed"
 >;
 
-interface Written {
+/** Answers to one prompt, as leaves of their trie. */
+export interface Written {
   leaves: number[];
   scores: number[];
 }
@@ -95,7 +96,13 @@ export class Rollout {
 
   /** A group for each example of step `step`. */
   async run(examples: readonly RlExample[], step: number): Promise<AnswerGroup[]> {
-    const groups: AnswerGroup[] = [];
+    const written = await this.write(examples, step);
+    return examples.map((example, i) => this.#group(example, written[i]));
+  }
+
+  /** What the model writes for each example of step `step`. */
+  async write(examples: readonly RlExample[], step: number): Promise<Written[]> {
+    const all: Written[] = [];
     const byKind = Map.groupBy(
       examples.keys(),
       (i) => this.#tries.kinds.indexOf(this.#tries.of(examples[i])),
@@ -106,11 +113,11 @@ export class Rollout {
       for (let start = 0; start < members.length; start += search.promptsPerBatch) {
         const batch = members.slice(start, start + search.promptsPerBatch);
         const written = await write(batch.map((i) => examples[i].prompt), step, first + start);
-        batch.forEach((i, b) => groups[i] = this.#group(examples[i], written[b]));
+        batch.forEach((i, b) => all[i] = written[b]);
       }
       first += members.length;
     }
-    return groups;
+    return all;
   }
 
   /** The answer that means an item. */

@@ -103,7 +103,7 @@ export async function trainRl<M extends PolicyModel>(input: RlInput<M>): Promise
 }
 
 /** What a run computes with. */
-interface RlParts<M extends PolicyModel> {
+export interface RlParts<M extends PolicyModel> {
   plan: RlPlan;
   policy: M;
   reference: ReferencePolicy<M>;
@@ -114,7 +114,7 @@ interface RlParts<M extends PolicyModel> {
 }
 
 /** Checks what can be checked before anything is written, and makes the parts. */
-async function openParts<M extends PolicyModel>(input: RlInput<M>): Promise<RlParts<M>> {
+export async function openParts<M extends PolicyModel>(input: RlInput<M>): Promise<RlParts<M>> {
   const { device, config, examples, trie, itemTokens, train, normalisation } = input;
   const tries = new AnswerTries(device, { trie, itemTokens }, examples.texts);
   const plan = new RlPlan(examples, config);

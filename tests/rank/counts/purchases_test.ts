@@ -3,7 +3,13 @@ import { chainHistories } from "../../../data/histories.ts";
 import { syntheticDataset } from "../../../data/synthetic/shop.ts";
 import { holdOut } from "../../../data/holdout.ts";
 import { countAt } from "../../../rank/counts/sparse.ts";
-import { countingBytes, countsFrom, countTensors, countTrain } from "../../../rank/counts/purchases.ts";
+import {
+  countingBytes,
+  countsFrom,
+  countTensors,
+  countTrain,
+  reorderedCounts,
+} from "../../../rank/counts/purchases.ts";
 
 const items = Array.from({ length: 4 }, (_, item) => ({ title: `thing ${item}` }));
 const train = [
@@ -51,6 +57,27 @@ Deno.test("counts survive a file, and tensors that do not go together are none",
   assert.deepEqual(countsFrom(tensors, 60), counts);
   assert.equal(countsFrom(tensors, 61), undefined);
   assert.equal(countsFrom(new Map([...tensors].slice(1)), 60), undefined);
+});
+
+Deno.test("counts in another order of items are those of a dataset in that order", () => {
+  const dataset = syntheticDataset({ seed: 1, items: 60, users: 80 });
+  const order = dataset.items.map((_, i) => (7 * i + 3) % 60),
+    places = order.map((_, item) => order.indexOf(item));
+  const moved = dataset.samples.train.map(({ history, target, ...sample }) => ({
+    ...sample,
+    history: history.map((item) => places[item]),
+    target: places[target],
+  }));
+  const there = {
+    items: order.map((item) => dataset.items[item]),
+    samples: { ...dataset.samples, train: moved },
+    histories: dataset.histories.map((history) => ({
+      ...history,
+      items: history.items.map((item) => places[item]),
+    })),
+  };
+  assert.notDeepEqual(countTrain(there), countTrain(dataset));
+  assert.deepEqual(reorderedCounts(countTrain(dataset), order), countTrain(there));
 });
 
 Deno.test("the memory of counts is known before, and linear in the pairs of the train split", () => {

@@ -40,7 +40,7 @@ const { source, prompts, architecture } = sidInputs(dataset, sids, vocabulary, s
 /** Token ids of each item. */
 export const itemTokens = prompts.itemTokens;
 
-const SMALL: Partial<RlConfig> = {
+export const SMALL: Partial<RlConfig> = {
   reward: ["rule", "ranking"],
   numGenerations: 6,
   promptsPerStep: 4,
@@ -114,32 +114,32 @@ export async function train(
   settings: Partial<RlConfig> = {},
   more: Partial<RlRunInput> = {},
 ) {
-  const device = await tinyDevice();
-  const folder = await tinyParent();
   const config = rlConfig({ ...SMALL, ...settings });
   const run = new RunDirectory(out, config);
   if (!more.resume) {
     await run.create(false);
     await run.write("config.json", "{}");
   }
-  const result = await trainRl({
+  const result = await trainRl({ ...await inputOn(await tinyDevice(), config), run, resume: false, ...more });
+  return { run, result };
+}
+
+/** What is trained on a device, but for where it is kept. */
+export async function inputOn(device: Device, config: RlConfig) {
+  return {
     device,
-    ...decoderPolicy(device, folder, config),
+    ...decoderPolicy(device, await tinyParent(), config),
     examples: (await rlExamples({ data: "", dataset, prompts, maxHistory: sft.maxHistory }, config)).examples,
     rewards: await rewardsOf(config.reward),
     trie: new DeviceTrie(device, buildTrie(itemTokens)),
     itemTokens,
     train: dataset.samples.train,
     validation: new Validation(validationOptions(device, config)),
-    normalisation: "vocab",
+    normalisation: "vocab" as const,
     config,
-    run,
-    resume: false,
     companions: [],
     signal: new AbortController().signal,
-    ...more,
-  });
-  return { run, result };
+  };
 }
 
 /** What runs are validated with. */

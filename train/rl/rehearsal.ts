@@ -1,0 +1,39 @@
+import type { RlExample } from "../../data/packing/rl_examples.ts";
+import type { PolicyGroup, PolicyModel } from "./policy/batch.ts";
+import { openParts, type RlInput } from "./trainer.ts";
+
+/**
+ * Records a rollout and an update of the longest prompts, and a validation, so that the memory of `input.device` holds
+ * what a step holds; for a device that computes nothing. Rewards are not asked.
+ */
+export async function rehearseRl<M extends PolicyModel>(input: RlInput<M>): Promise<void> {
+  const { examples, config: { promptsPerStep, numGenerations }, itemTokens, validation, signal } = input;
+  const parts = await openParts(input);
+  try {
+    const { rollout, update, policy } = parts;
+    const lengths = Uint32Array.from({ length: examples.count }, (_, i) => examples.make(i).prompt.length);
+    const longest = [...lengths.keys()].sort((a, b) => lengths[b] - lengths[a]).slice(0, promptsPerStep)
+      .map((i) => examples.make(i));
+    await validation.ranks(policy, signal);
+    await rollout.write(longest, 0);
+    const groupOf = (example: RlExample): PolicyGroup => {
+      // Any answers: what they are decides about no size but their length.
+      const written = itemTokens.flatMap((_, item) => {
+        const answered = example.text === undefined || examples.texts![example.text][item].length > 0;
+        return answered ? [item] : [];
+      }).slice(0, numGenerations).map((item) => rollout.answerFor(example, item));
+      return {
+        prompt: example.prompt,
+        completions: written.map(({ tokens }) => tokens),
+        nodes: written.map(({ nodes }) => nodes),
+        advantages: written.map(({ tokens }) => new Float64Array(tokens.length)),
+        weights: written.map(() => 1),
+        supervised: written.map(() => 0),
+      };
+    };
+    await update.run(0, longest.map(groupOf), 0);
+  } finally {
+    const { rollout, update, reference, tries } = parts;
+    for (const part of [rollout, update, reference, tries]) part.destroy();
+  }
+}
