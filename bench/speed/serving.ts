@@ -125,8 +125,8 @@ const conditions = await conditionsNow(
   (await Device.open()).info.description,
 );
 console.log(tableText(table));
-await writeOut(values.out, "serving", {
-  speed: { command: [commandLine("bench/speed/serving.ts")], ...conditions, tables: [table], raw: all },
+await writeOut(values.out, "industrial", {
+  serving: { command: [commandLine("bench/speed/serving.ts")], ...conditions, tables: [table], raw: all },
 });
 Deno.exit(
   all.every(({ long, half, together, alone }) =>

@@ -15,6 +15,7 @@ import { catalogueOf } from "../../train/runs/catalogue/catalogue.ts";
 import { openRun, openSidRun } from "../../train/runs/open_run.ts";
 import { MemoryFiles } from "../../web/site/memory_files.ts";
 import { openSiteModel } from "../../web/site/open_model.ts";
+import { served } from "../tasks/_serve/tiny_service.ts";
 import { genrec } from "../tasks/genrec.ts";
 import { USERS } from "../tasks/seven_users.ts";
 import { BASELINES, command, RUNS, shop } from "./every_run_shop.ts";
@@ -160,6 +161,31 @@ for (const { name, writesSids } of RUNS.filter(({ flags }) => flags === undefine
     const options = { k: 3, beams: 4 };
     assert.deepEqual(await recommender.recommend(requests, options), await run.recommend(requests, options));
     for (const opened of [recommender, run]) opened.destroy();
+  });
+}
+
+for (const { name, writesSids, flags = [] } of RUNS.filter(({ isFirst }) => isFirst)) {
+  Deno.test(`${name}: serve answers what the run lists, and what is near an item`, async () => {
+    const dir = await shop();
+    const [, data, , sids] = flags;
+    const given = data ? { data: join(dir, data), sids: join(dir, sids) } : {};
+    const run = await openRun(join(dir, name), { ...given, device: () => device ??= Device.open() });
+    const lists = await run.recommend(USED.map((history) => ({ history })), { k: 3, beams: 4 });
+    const vectors = await run.embeddings();
+    run.destroy();
+    const { ask, service } = await served({ run: join(dir, name), ...given, beams: 4 });
+    const { status, body } = await ask("/recommend", { users: USED.map((history) => ({ history })), top: 3 });
+    assert.deepEqual([status, body.scoreUnit === "log-probability"], [200, writesSids]);
+    for (const [i, { recommendations }] of body.answers.entries()) {
+      const found = recommendations.map(({ item, score }: { item: number; score: number }) => [item, score]);
+      assert.deepEqual(
+        found,
+        lists[i].flatMap(({ items, score }) => items.map((item) => [item, score])).slice(0, 3),
+      );
+    }
+    const by = vectors ? "item vectors" : writesSids ? "SID" : "bought together";
+    assert.equal((await ask("/items/1")).body.neighbours.by, by);
+    await service.withRun((opened) => Promise.resolve(opened.destroy()));
   });
 }
 

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { parseArgs } from "../../tasks/_cli/cli.ts";
+import { task as serve } from "../../tasks/serve.ts";
+import { fencesOf, pages } from "../docs/markdown.ts";
 import { tinyRun } from "./_serve/tiny_service.ts";
 import { genrec, spawn } from "./genrec.ts";
 
@@ -53,11 +56,11 @@ Deno.test("serve answers over HTTP, reloads on SIGHUP, and on SIGTERM answers wh
 Deno.test("serve says what it cannot listen on or serve", async () => {
   const dir = await tinyRun();
   const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const serve = (words: string) => genrec(dir, `serve --run run --data data ${words}`.split(" "));
+  const started = (words: string) => genrec(dir, `serve --run run --data data ${words}`.split(" "));
   const [port, run, users] = await Promise.all([
-    serve(`--port ${taken.addr.port}`),
+    started(`--port ${taken.addr.port}`),
     genrec(dir, ["serve", "--run", join(dir, "data")]),
-    serve("--max-users 9 --max-queue 8"),
+    started("--max-users 9 --max-queue 8"),
   ]);
   taken.close();
   assert.deepEqual([
@@ -69,4 +72,25 @@ Deno.test("serve says what it cannot listen on or serve", async () => {
   ]);
   assert.deepEqual([run.code, /Cannot open/.test(run.stderr)], [1, true], run.stderr);
   assert.deepEqual([users.code, /Cannot use --max-users 9/.test(users.stderr)], [2, true]);
+});
+
+Deno.test("the unit and the container file of docs/serving.md start serve with flags that there are", () => {
+  const fences = fencesOf("docs/serving.md", pages()["docs/serving.md"]);
+  const textOf = (name: string) => fences.find(({ info }) => info.endsWith(name))!.text;
+  const [, started] = /^ExecStart=\/usr\/local\/bin\/genrec serve (.*)$/m.exec(textOf("genrec.service"))!;
+  const unit = parseArgs(serve, started.split(" "))!.config;
+  assert.deepEqual([unit.run, unit.host, unit.tokenFile], [
+    "/srv/genrec/run",
+    "127.0.0.1",
+    "${CREDENTIALS_DIRECTORY}/tokens",
+  ]);
+  const [[program, task, ...entry], more] = ["ENTRYPOINT", "CMD"].map((name) =>
+    JSON.parse(new RegExp(`^${name} (.*)$`, "m").exec(textOf("Containerfile"))![1])
+  );
+  assert.deepEqual([program, task], ["genrec", "serve"]);
+  const container = parseArgs(serve, [...entry, ...more])!.config;
+  assert.deepEqual([container.host, container.tokenFile], ["0.0.0.0", "/run/secrets/tokens"]);
+  // The service manager waits longer than requests get.
+  const patience = Number(/^TimeoutStopSec=(\d+)$/m.exec(textOf("genrec.service"))![1]);
+  assert.ok(patience > unit.drain);
 });

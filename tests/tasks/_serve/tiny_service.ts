@@ -12,9 +12,7 @@ import { collector } from "../../scenarios/text_shop.ts";
 import { TINY_SFT } from "../genrec.ts";
 
 /** A served run. */
-export interface TinyService {
-  /** Folder with `data/` and `run/`. */
-  dir: string;
+export interface ServedRun {
   service: Service;
   /** Events of the log. */
   events: Record<string, unknown>[];
@@ -24,6 +22,12 @@ export interface TinyService {
     body?: unknown,
     init?: RequestInit,
   ): Promise<{ status: number; body: Body; headers: Headers }>;
+}
+
+/** The tiny run, served. */
+export interface TinyService extends ServedRun {
+  /** Folder with `data/` and `run/`. */
+  dir: string;
 }
 
 // deno-lint-ignore no-explicit-any -- what tests look at
@@ -47,17 +51,23 @@ export function tinyRun(): Promise<string> {
   })();
 }
 
-/** Serves a run, the tiny one unless `settings` name another. */
+/** Serves the tiny run. */
 export async function tinyService(settings: Partial<ServeSettings> = {}): Promise<TinyService> {
-  const dir = await tinyRun(), events: Record<string, unknown>[] = [];
+  const dir = await tinyRun();
+  return { dir, ...await served({ run: join(dir, "run"), data: join(dir, "data"), beams: 4, ...settings }) };
+}
+
+/** Serves a run. */
+export async function served(settings: Partial<ServeSettings>): Promise<ServedRun> {
+  const events: Record<string, unknown>[] = [];
   const service = await Service.open(
-    serve.config.parse({ run: join(dir, "run"), data: join(dir, "data"), beams: 4, ...settings }),
+    serve.config.parse(settings),
     new JsonLog((line) => events.push(JSON.parse(line))),
     () => device ??= Device.open(),
   );
   await service.load();
   const app = serveApp(service);
-  const ask: TinyService["ask"] = async (path, body, init = {}) => {
+  const ask: ServedRun["ask"] = async (path, body, init = {}) => {
     const response = await app.fetch(
       new Request(`http://genrec${path}`, {
         ...body !== undefined && {
@@ -72,5 +82,5 @@ export async function tinyService(settings: Partial<ServeSettings> = {}): Promis
     const isJson = response.headers.get("Content-Type")?.includes("json");
     return { status: response.status, body: isJson ? JSON.parse(text) : text, headers: response.headers };
   };
-  return { dir, service, events, ask };
+  return { service, events, ask };
 }
