@@ -1,6 +1,6 @@
 import type { Device } from "../kernels/gpu/device.ts";
 import { logSumExp } from "../kernels/reduce/log_sum_exp.ts";
-import type { Matrix } from "../kernels/gpu/tensor.ts";
+import type { Flat, Matrix } from "../kernels/gpu/tensor.ts";
 import { type TokenNormalisation, trieLogSoftmax, type TrieRows } from "../kernels/trie/log_softmax.ts";
 import {
   createTrieBeams,
@@ -34,6 +34,13 @@ export interface BeamResult {
   leaves: number[];
   /** Log-probabilities, as long as `leaves`. */
   scores: number[];
+}
+
+/** A search with what it kept on its way. */
+export interface TracedBeams {
+  result: BeamResult;
+  /** After each token, best first: trie nodes of the prefixes that are no whole SIDs, and their log-probabilities. */
+  kept: { nodes: number[]; scores: number[] }[];
 }
 
 /**
@@ -90,8 +97,40 @@ export class BeamSearch {
     this.#device.scope(() => this.#search(prompts, state, seen));
     const [nodes, scores] = await this.#device.read(state.nodes, state.scores);
     if (seen) this.#repetition!.release(seen);
-    const leaves = new Uint32Array(nodes.buffer, nodes.byteOffset, nodes.length);
+    const leaves = wholeNumbers(nodes);
     return prompts.map((_, prompt) => this.#result(prompt, leaves, scores));
+  }
+
+  /** The best SIDs for one prompt, and the prefixes that the search kept after each token. Throws as {@link run}. */
+  async trace(prompt: Uint32Array): Promise<TracedBeams> {
+    const device = this.#device;
+    const state = this.#state(1);
+    const seen = this.#repetition?.read([prompt], this.beams);
+    const copies: Flat[] = [];
+    const keep = (flat: Flat) => {
+      const copy = device.createFlat(flat.dtype, flat.length);
+      device.copy(flat, copy);
+      copies.push(copy);
+    };
+    device.scope(() =>
+      this.#search([prompt], state, seen, () => {
+        keep(state.nodes);
+        keep(state.scores);
+      })
+    );
+    const [leaves, scores, ...read] = await device.read(state.nodes, state.scores, ...copies);
+    if (seen) this.#repetition!.release(seen);
+    copies.forEach((copy) => device.destroy(copy));
+    const kept = [];
+    for (let step = 0; step < read.length; step += 2) {
+      const nodes = wholeNumbers(read[step]);
+      const alive = [...nodes.keys()].filter((beam) => nodes[beam] !== DEAD);
+      kept.push({
+        nodes: alive.map((beam) => nodes[beam]),
+        scores: alive.map((beam) => read[step + 1][beam]),
+      });
+    }
+    return { result: this.#result(0, wholeNumbers(leaves), scores), kept };
   }
 
   /** Gives the memory of the beams back; the trie and the model stay. */
@@ -101,7 +140,13 @@ export class BeamSearch {
     this.#repetition?.destroy();
   }
 
-  #search(prompts: Uint32Array[], state: TrieBeams, seen: PromptTokens | undefined): void {
+  /** `onToken` is called when the beams have one more token. */
+  #search(
+    prompts: Uint32Array[],
+    state: TrieBeams,
+    seen: PromptTokens | undefined,
+    onToken?: () => void,
+  ): void {
     const device = this.#device;
     const { maxDepth } = this.trie.host;
     device.clear(state.nodes); // every beam at the root
@@ -115,6 +160,7 @@ export class BeamSearch {
           const logProbs = seen ? this.#penalised(hidden, rows, seen, first) : this.#logProbs(hidden, rows);
           trieTopK(device, logProbs, this.trie, state, first);
         });
+        onToken?.();
       }
       trieFinished(device, state);
     } finally {
@@ -170,6 +216,11 @@ export class BeamSearch {
     if (!state) this.#states.set(prompts, state = createTrieBeams(this.#device, prompts, this.beams));
     return state;
   }
+}
+
+/** What was read of a flat of u32. */
+function wholeNumbers(read: Float32Array): Uint32Array {
+  return new Uint32Array(read.buffer, read.byteOffset, read.length);
 }
 
 /** One search of {@link BeamSearch}: `prompts` of token ids -> the best SIDs of each. */

@@ -135,12 +135,37 @@ export interface Recommender {
   reason?(requests: readonly RecommendRequest[]): Promise<string[]>;
   /** How a request is put to a model that reads words; absent where none are read. */
   asked?(request: RecommendRequest): AskedTexts;
+  /** The search behind one list, token by token; absent where no SIDs are searched within the catalogue. */
+  trace?(request: RecommendRequest, options: RecommendOptions): Promise<SearchTrace>;
+  /** What moved the items of one list; absent where no features are weighed. */
+  explain?(request: RecommendRequest, options: RecommendOptions): Promise<ListExplanation>;
   /** Scores of all items (N) for each history, one list at a time; absent where SIDs are searched. */
   scoreItems?(histories: readonly (readonly number[])[]): AsyncIterable<Float32Array>;
   /** Vectors of the items (N, dim), row after row; undefined where items have none. */
   embeddings(): Promise<{ dim: number; data: Float32Array } | undefined>;
   /** Frees everything on the device. */
   destroy(): void;
+}
+
+/** A search of SIDs and what it kept on its way. */
+export interface SearchTrace {
+  /** As {@link Recommender.recommend} lists them. */
+  candidates: Candidate[];
+  /** After each token, best first: the beginnings of SIDs that the search went on with. */
+  kept: { prefix: readonly string[]; score: number }[][];
+}
+
+/** What moved the items of a list. */
+export interface ListExplanation {
+  /** Names of the features (F). */
+  features: readonly string[];
+  /** Best first. */
+  items: {
+    item: number;
+    score: number;
+    /** (F): by how much the score would fall if the item had the list's mean of a feature. */
+    effects: number[];
+  }[];
 }
 
 /** Predictions for one user, best first. */

@@ -21,6 +21,7 @@ import {
   type RecommendOptions,
   type RecommendRequest,
   type ScoreUnit,
+  type SearchTrace,
   type SidSearch,
 } from "./recommender.ts";
 
@@ -84,6 +85,7 @@ export class SidRecommender implements Recommender {
   readonly search: SidSearch;
   readonly asked?: Recommender["asked"];
   readonly reason?: Recommender["reason"];
+  readonly trace?: Recommender["trace"];
   readonly #prompts: NextItemPrompts;
   readonly #weights: LoadedWeights<Loaded>;
   readonly #lists: SidLists;
@@ -118,6 +120,9 @@ export class SidRecommender implements Recommender {
     if (reasons) this.reason = (requests) => this.#weights.use((loaded) => this.#write(loaded, requests));
     const said = prompts instanceof CodeTokens ? undefined : prompts.said;
     if (said) this.asked = (request) => said(request.history, request);
+    if (!unconstrained) {
+      this.trace = (request, options) => this.#weights.use((loaded) => this.#trace(loaded, request, options));
+    }
     this.#prompts = prompts;
     this.#lists = new SidLists(names, parts.popular ?? popularItems(dataset.samples.train, names.length));
     this.#weights = new LoadedWeights(device, async (device) => {
@@ -184,6 +189,27 @@ export class SidRecommender implements Recommender {
     }
     const trie = searches.of(beams, allowed).trie.host;
     return found.map((result, i) => this.#lists.list(trie, result, k, without[i]));
+  }
+
+  async #trace(loaded: Loaded, request: RecommendRequest, options: RecommendOptions): Promise<SearchTrace> {
+    checkK(options);
+    const { k, allowed } = options;
+    const [reasoned] = await this.#reasoned(loaded, [request]);
+    const among = allowed && new Set(allowed);
+    const without = [...request.excluded ?? []].filter((item) => among?.has(item) ?? true);
+    const search = loaded.searches.of(beamsFor(beamsOf(options), k, without.length), allowed);
+    const { result, kept } = await search.trace(this.#promptOf(reasoned));
+    const trie = search.trie.host;
+    const sids = this.catalogue.sids!;
+    return {
+      candidates: this.#lists.list(trie, result, k, new Set(without)),
+      kept: kept.map(({ nodes, scores }) =>
+        nodes.map((node, i) => ({
+          prefix: sids[trie.firstItemBelow(node)].slice(0, trie.depths[node]),
+          score: scores[i],
+        }))
+      ).filter(({ length }) => length > 0),
+    };
   }
 
   async #writeAny(

@@ -68,6 +68,13 @@ export class Trie {
     return this.items.subarray(this.itemOffsets[node], this.itemOffsets[node + 1]);
   }
 
+  /** An item whose SID goes through this node. */
+  firstItemBelow(node: number): number {
+    let leaf = node;
+    while (!this.isLeaf(leaf)) leaf = this.childNodes[this.childOffsets[leaf]];
+    return this.itemsOf(leaf)[0];
+  }
+
   /** Token ids allowed after this node, ascending; empty for a leaf. A view, not a copy. */
   tokensAfter(node: number): Uint32Array {
     return this.childTokens.subarray(this.childOffsets[node], this.childOffsets[node + 1]);

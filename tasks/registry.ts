@@ -47,7 +47,15 @@ export const registry = {
   evaluate: entry("rank a split with anything trained, and score it", () => import("./evaluate.ts"), ["run"]),
   compare: entry("a table of systems over seeds, with paired tests", () => import("./compare.ts")),
   recommend: entry("what to show a user with this history", () => import("./recommend.ts")),
-  serve: entry("answer requests for recommendations over HTTP", () => import("./serve.ts"), ["net"]),
+  serve: entry("answer requests for recommendations over HTTP", () => import("./serve.ts"), ["net", "run"]),
+  studio: entry(
+    "a page of runs side by side, while they train and after",
+    () => import("./_studio/studio.ts"),
+    [
+      "net",
+      "run",
+    ],
+  ),
   convert: entry("write a dataset in another format", () => import("./convert.ts")),
   export: entry("a run as a site that recommends in the browser", () => import("./_export/export.ts"), [
     "run",

@@ -1,7 +1,7 @@
 import { details, escapeHtml, htmlPage, section, table, tiles, withThousands } from "../../base/html_page.ts";
 import { percent } from "../../base/round.ts";
 import type { CatalogueReport, CollisionGroup, NamedItem, NeighbourExample } from "./catalogue.ts";
-import { CODES_LISTED, hueOf, itemMap, plainSid, purityBars, usageCurve } from "./html_charts.ts";
+import { codeColour, CODES_LISTED, itemMap, plainSid, purityBars, usageCurve } from "./html_charts.ts";
 import css from "./html.css" with { type: "text" };
 
 /** The report of a catalogue with how it was made: `sid.report.json`. */
@@ -96,7 +96,7 @@ function map(report: SidReportFile): string {
   const [first, second] = map.explained;
   const legend = clusters.slice(0, CODES_LISTED).map(({ token, items, words }, rank) => {
     const name = `<span class="quiet">${escapeHtml(words.join(", "))}</span>`;
-    return `<li><span class="dot" style="--hue:${hueOf(rank)}"></span><code>${plainSid(token)}</code> ` +
+    return `<li>${dot(codeColour(rank))}<code>${plainSid(token)}</code> ` +
       `${withThousands(items)} items ${name}</li>`;
   });
   const more = clusters.length > CODES_LISTED
@@ -111,6 +111,11 @@ function map(report: SidReportFile): string {
       `${more}`,
     `${itemMap(report)}<ul class="legend">${legend.join("")}</ul>`,
   );
+}
+
+/** A mark of a colour. */
+function dot(colour: string): string {
+  return `<svg class="dot" viewBox="0 0 10 10" aria-hidden="true"><circle cx="5" cy="5" r="5" fill="${colour}"/></svg>`;
 }
 
 function purity({ purity }: SidReportFile): string {

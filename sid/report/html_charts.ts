@@ -13,6 +13,11 @@ export function hueOf(rank: number): number {
   return Math.round(rank * 137.508) % 360;
 }
 
+/** Colour of the `rank`-th first code, as light as the page wants. An attribute and not a style: strict policies refuse these. */
+export function codeColour(rank: number): string {
+  return `oklch(var(--lightness) var(--chroma) ${hueOf(rank)})`;
+}
+
 const CURVE = { width: 320, height: 120, left: 34, bottom: 18, top: 6 };
 
 /** Items by codeword of one level, most first, beside the height that even use would give. `counts` are those used. */
@@ -63,9 +68,26 @@ export const CODES_LISTED = 24;
 const MAJOR_SIZE = 26;
 const MINOR_SIZE = 12;
 
-/** Items in the plane, coloured by first code, the largest codes named. */
-export function itemMap({ map, clusters }: Pick<CatalogueReport, "map" | "clusters">): string {
+/** Places of the items on the map, from 0 to 1 from the left and from the top. */
+export function mapPlaces({ x, y }: CatalogueReport["map"]): { left: number; top: number }[] {
+  const place = scaler(x, y);
+  return x.map((_, i) => {
+    const [across, down] = place(x[i], y[i]);
+    return { left: across / MAP.width, top: down / MAP.height };
+  });
+}
+
+/** Items in the plane, coloured by first code, the largest codes named. `marked` is an item with a ring around it. */
+export function itemMap(
+  { map, clusters }: Pick<CatalogueReport, "map" | "clusters">,
+  marked?: number,
+): string {
   const place = scaler(map.x, map.y);
+  const ring = (at: number): string => {
+    if (at < 0) return "";
+    const [x, y] = place(map.x[at], map.y[at]);
+    return `<circle class="marked" cx="${x.toFixed(0)}" cy="${y.toFixed(0)}" r="12"/>`;
+  };
   const points = new Map<string, [number, number][]>();
   map.items.forEach((_, i) => {
     const group = points.get(map.tokens[i]);
@@ -77,13 +99,13 @@ export function itemMap({ map, clusters }: Pick<CatalogueReport, "map" | "cluste
     const dots = (points.get(token) ?? []).map(([x, y]) => `M${x.toFixed(0)} ${y.toFixed(0)}h0`).join("");
     const name = escapeHtml(`${plainSid(token)}: ${items} items ${words.join(", ")}`.trim());
     const kind = rank < CODES_LISTED ? "" : ' class="faint"';
-    return dots && `<path${kind} style="--hue:${hueOf(rank)}" d="${dots}"><title>${name}</title></path>`;
+    return dots && `<path${kind} stroke="${codeColour(rank)}" d="${dots}"><title>${name}</title></path>`;
   });
   return `<svg class="map" viewBox="0 0 ${MAP.width} ${MAP.height}" role="img" ` +
     `aria-label="Items in two dimensions, coloured by first code"><g class="dots">${
       paths.reverse().join("")
     }</g>` +
-    `${mapLabels(clusters, points)}</svg>`;
+    `${mapLabels(clusters, points)}${ring(map.items.indexOf(marked ?? -1))}</svg>`;
 }
 
 /** One scale for both axes would waste the page; each fills its side. */

@@ -1,4 +1,5 @@
 import type { Embeddings } from "../embeddings.ts";
+import { PrefixTree } from "../prefix_tree.ts";
 
 /** An item beside another one. */
 export interface Neighbour {
@@ -22,25 +23,18 @@ export interface PrefixNeighbours {
 export class PrefixIndex {
   readonly #sids: readonly (readonly string[])[];
   readonly #embeddings: Embeddings;
-  readonly #itemsByPrefix = new Map<string, number[]>();
+  readonly #tree: PrefixTree;
 
   /** `sids[i]` are the tokens of item `i`, row `i` of the embeddings (N, D) is what they describe. */
   constructor(sids: readonly (readonly string[])[], embeddings: Embeddings) {
     this.#sids = sids;
     this.#embeddings = embeddings;
-    sids.forEach((sid, item) => {
-      for (let length = 1; length <= sid.length; length++) {
-        const key = keyOf(sid, length);
-        const items = this.#itemsByPrefix.get(key);
-        if (items === undefined) this.#itemsByPrefix.set(key, [item]);
-        else items.push(item);
-      }
-    });
+    this.#tree = new PrefixTree(sids);
   }
 
   /** Items whose SIDs begin with the first `length` tokens of this item's, itself included, ascending. */
   itemsWith(item: number, length: number): readonly number[] {
-    return this.#itemsByPrefix.get(keyOf(this.#sids[item], length)) ?? [];
+    return this.#tree.itemsWith(this.#sids[item].slice(0, length));
   }
 
   /**
@@ -68,8 +62,4 @@ export class PrefixIndex {
     for (let i = 0; i < dim; i++) squares += (data[a * dim + i] - data[b * dim + i]) ** 2;
     return Math.sqrt(squares);
   }
-}
-
-function keyOf(sid: readonly string[], length: number): string {
-  return sid.slice(0, length).join("");
 }

@@ -67,7 +67,7 @@ type Property = {
   group?: string;
   /** Default as `--help` shows it, where the schema has none: it depends on other flags. From `.meta({ usually })`. */
   usually?: string;
-  /** Whether it is a word after the task's name, not a flag. From `.meta({ positional: true })`. */
+  /** Whether it is a word after the task's name, or a list of such words, not a flag. From `.meta({ positional: true })`. */
   positional?: boolean;
   /** What stands between the entries of a list, where they may hold commas. From `.meta({ separator })`. */
   separator?: string;
@@ -154,7 +154,7 @@ export function parseArgs<S extends z.ZodObject>(task: Task<S>, args: string[]):
   const fromFile = file === undefined ? {} : readConfig(file, task, Object.keys(properties), notes);
   const fromFlags: Record<string, unknown> = {};
   for (const [key, property] of Object.entries(properties)) {
-    const value = property.positional ? words.shift() : options[key];
+    const value = property.positional ? wordsOf(property, words) : options[key];
     if (value !== undefined) fromFlags[key] = typeof value === "string" ? coerce(value, property) : value;
   }
   const result = task.config.safeParse({ ...fromFile, ...fromFlags });
@@ -175,6 +175,12 @@ export function parseArgs<S extends z.ZodObject>(task: Task<S>, args: string[]):
   return { config: result.data, json: options.json === true, notes };
 }
 
+/** Takes what a positional setting stands for: the next word, or all that are left. Undefined where none is. */
+function wordsOf(property: Property, words: string[]): string | string[] | undefined {
+  if (!allows(property, "array")) return words.shift();
+  return words.length > 0 ? words.splice(0) : undefined;
+}
+
 function propertiesOf(schema: z.ZodObject): Record<string, Property> {
   const { properties = {} } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
   return properties as Record<string, Property>;
@@ -190,7 +196,7 @@ function commandOf(task: Task, properties: Record<string, Property>): Command {
     const flag = flagOf(key);
     const text = describe(property);
     if (property.positional) {
-      command.argument(`[${key}]`, text);
+      command.argument(allows(property, "array") ? `[${key}...]` : `[${key}]`, text);
       continue;
     }
     const option = (flags: string) => {

@@ -18,27 +18,36 @@ export interface IntervalRow {
   kind: string;
 }
 
+/** Height of a row, as the style has it. */
+const ROW = 32;
+
 /** Values with their intervals, a row each on one scale; `zero` keeps 0 in sight and marks it. */
 export function intervalChart(title: string, rows: readonly IntervalRow[], zero: boolean): string {
   const values = rows.flatMap(({ value, ci95, dots }) => [value, ...ci95 ?? [], ...dots]);
   if (zero) values.push(0);
   const scale = niceScale(Math.min(...values), Math.max(...values));
   const at = (value: number) => `${(100 * (value - scale.low) / (scale.high - scale.low)).toFixed(2)}%`;
-  const grid = scale.ticks.map((tick) => `<s style="left:${at(tick)}"></s>`).join("");
+  // SVG and not styles: a page with a strict policy for styles shows it too.
+  const upright = (kind: string, value: number, from: number, to: number) =>
+    `<line class="${kind}" x1="${at(value)}" x2="${at(value)}" y1="${from}" y2="${to}"/>`;
+  const grid = scale.ticks.map((tick) => upright("axis", tick, 0, ROW)).join("");
   const lines = rows.map(({ name, value, ci95, dots, text, kind }) => {
-    const [low, high] = ci95 ?? [value, value];
-    const bar = ci95 === null ? "" : `<i style="left:${at(low)};right:calc(100% - ${at(high)})"></i>`;
-    return `<span class="name">${escapeHtml(name)}</span><div class="row ${kind}">${grid}` +
-      `${zero ? `<s class="zero" style="left:${at(0)}"></s>` : ""}${bar}` +
-      dots.map((dot) => `<em style="left:${at(dot)}"></em>`).join("") +
-      `<b style="left:${at(value)}"></b></div><span class="figure">${escapeHtml(text)}</span>`;
+    const bar = ci95 === null
+      ? ""
+      : `<line class="bar" x1="${at(ci95[0])}" x2="${at(ci95[1])}" y1="${ROW / 2}" y2="${ROW / 2}"/>`;
+    return `<span class="name">${
+      escapeHtml(name)
+    }</span><svg class="row ${kind}" aria-hidden="true">${grid}` +
+      `${zero ? upright("zero", 0, 0, ROW) : ""}${bar}` +
+      dots.map((dot) => `<circle cx="${at(dot)}" cy="${ROW / 2}" r="4"/>`).join("") +
+      `${upright("middle", value, 6, ROW - 6)}</svg><span class="figure">${escapeHtml(text)}</span>`;
   });
   const ticks = scale.ticks.map((tick) =>
-    `<span style="left:${at(tick)}">${tick.toFixed(scale.digits)}</span>`
+    `<text x="${at(tick)}" y="14">${tick.toFixed(scale.digits)}</text>`
   );
   return `<figure class="intervals"><figcaption>${escapeHtml(title)}</figcaption><div class="grid">${
     lines.join("")
-  }<span></span><div class="ticks">${ticks.join("")}</div><span></span></div></figure>`;
+  }<span></span><svg class="ticks" aria-hidden="true">${ticks.join("")}</svg><span></span></div></figure>`;
 }
 
 /** About four round numbers that enclose both ends; `digits` are those that tell them apart. */

@@ -18,13 +18,20 @@ export function comparePage(report: SystemsReport): string {
   const title = `Comparison of ${report.systems.length} systems`;
   return htmlPage(title, css, [
     `<header><h1>${title}</h1><p class="quiet">${escapeHtml(subject(report))}</p></header>`,
+    ...compareSections(report),
+  ]);
+}
+
+/** What the page says below its head, part by part: the studio shows it too. */
+export function compareSections(report: SystemsReport): string[] {
+  return [
     tiles(facts(report)),
     section("How to read it", "", list(report.notes)),
     quality(report),
     differences(report),
     costs(report),
     section("Evaluations", "", details("What each of them gave", asHtml(evaluationsTable(report)))),
-  ]);
+  ];
 }
 
 function bestFirst(report: SystemsReport): SystemResult[] {

@@ -20,6 +20,6 @@ export async function webSite(
     ["style.css", encode(sharedCss + pageCss)],
     [SITE_FILE, encode(formatSite({ genrec: manifest.version, model }))],
     ...Array.from(files, ([name, bytes]) => [`${MODEL_FOLDER}/${name}`, bytes] as const),
-    ...await pageScripts(signal),
+    ...await pageScripts(["page.js", "worker.js"], signal),
   ]);
 }

@@ -3,8 +3,9 @@ import { cors } from "hono/cors";
 import { createMiddleware } from "hono/factory";
 import { HTTPException } from "hono/http-exception";
 import { routePath } from "hono/route";
-import { secureHeaders } from "hono/secure-headers";
 import manifest from "../../deno.json" with { type: "json" };
+import { addStudioRoutes } from "../_studio/routes.ts";
+import { servedStudio } from "../_studio/served.ts";
 import type { ServeEnv } from "./env.ts";
 import { Problem, problemAnswer, type ProblemStatus } from "./problem.ts";
 import { readBody } from "./read_body.ts";
@@ -13,6 +14,7 @@ import { addItemRoutes } from "./routes/items.ts";
 import { addPageRoutes, isPage } from "./routes/pages.ts";
 import { addRecommendRoute } from "./routes/recommend.ts";
 import { addReloadRoute } from "./routes/reload.ts";
+import { secured } from "./secured.ts";
 import type { Service } from "./service.ts";
 import { traceOf, traceparentOf } from "./trace.ts";
 
@@ -61,6 +63,7 @@ export function serveApp(service: Service): OpenAPIHono<ServeEnv> {
   addItemRoutes(app, service);
   addRecommendRoute(app, service);
   addReloadRoute(app, service);
+  addStudioRoutes(app, servedStudio(service));
   addPageRoutes(app);
   if (service.tokens) {
     app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
@@ -127,22 +130,6 @@ function observed(app: OpenAPIHono<ServeEnv>, service: Service) {
     });
   });
 }
-
-const secured = secureHeaders({
-  contentSecurityPolicy: {
-    defaultSrc: ["'none'"],
-    scriptSrc: ["'self'"],
-    styleSrc: ["'self'"],
-    connectSrc: ["'self'"],
-    imgSrc: ["'self'", "data:"],
-    baseUri: ["'none'"],
-    formAction: ["'none'"],
-    frameAncestors: ["'none'"],
-  },
-  xFrameOptions: "DENY",
-  // It speaks HTTP; who stands before it with a certificate says this.
-  strictTransportSecurity: false,
-});
 
 /** Lets in who bears a token, where there are any. */
 function admitted(service: Service) {

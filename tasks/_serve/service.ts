@@ -29,7 +29,8 @@ export class Service {
   readonly #batchSizes = new Histogram("genrec_batch_users", "Users that were searched together.", SIZES);
   readonly #batchSeconds = new Histogram("genrec_batch_seconds", "Seconds of a search.", SECONDS);
   readonly #reloads = new Counter("genrec_reloads_total", "Reloads by result.");
-  readonly #device: () => Promise<Device>;
+  /** Opens the device, once. */
+  readonly device: () => Promise<Device>;
   #current: OpenedRun | undefined;
   #tokens: Tokens | undefined;
   #isReloading = false;
@@ -42,7 +43,7 @@ export class Service {
   private constructor(settings: ServeSettings, log: JsonLog, device: () => Promise<Device>) {
     this.settings = settings;
     this.log = log;
-    this.#device = device;
+    this.device = device;
     this.batcher = new Batcher({
       maxWaiting: settings.maxQueue,
       onBatch: (size, seconds) => {
@@ -158,7 +159,7 @@ export class Service {
   }
 
   #open(): Promise<OpenedRun> {
-    return OpenedRun.open(this.settings, this.#device);
+    return OpenedRun.open(this.settings, this.device);
   }
 
   /** Gives back what a run that is served no more holds on the device, after its last request. */

@@ -82,6 +82,41 @@ for (const layout of ["texture", "buffer"] as Layout[]) {
       }
     });
 
+    Deno.test(`BeamSearch.trace() keeps every beginning with the probability of what follows it, ${normalisation}, ${layout}`, async () => {
+      const device = await Device.open({ layout });
+      const model = FakeModel.random(device, VOCABULARY, 5);
+      for (const [name, sids] of TRIES) {
+        await withTrie(device, sids, async (trie, host) => {
+          const wide = new BeamSearch(device, model, trie, { beams: 80, normalisation });
+          for (const prompt of PROMPTS) {
+            const { result, kept } = await wide.trace(prompt);
+            assert.deepEqual(result, (await wide.run([prompt]))[0], name);
+            const scores = new Map(result.leaves.map((leaf, i) => [leaf, result.scores[i]]));
+            kept.forEach(({ nodes, scores: own }, step) => {
+              const inner = Array.from({ length: host.nodeCount }, (_, node) => node)
+                .filter((node) => host.depths[node] === step + 1 && !host.isLeaf(node));
+              assert.deepEqual(nodes.toSorted((a, b) => a - b), inner, name);
+              nodes.forEach((node, i) => scores.set(node, own[i]));
+            });
+            if (normalisation !== "children") continue;
+            // Whatever follows a beginning has its probability all together.
+            for (const { nodes, scores: own } of kept) {
+              nodes.forEach((node, i) => {
+                const after = host.childNodes.subarray(host.childOffsets[node], host.childOffsets[node + 1]);
+                const sum = Array.from(after).reduce((sum, child) => sum + Math.exp(scores.get(child)!), 0);
+                assertClose(Math.log(sum), own[i]);
+              });
+            }
+          }
+          wide.destroy();
+          const narrow = new BeamSearch(device, model, trie, { beams: 2, normalisation });
+          const { kept } = await narrow.trace(PROMPTS[0]);
+          assert.ok(kept.every(({ nodes }) => nodes.length <= 2));
+          narrow.destroy();
+        });
+      }
+    });
+
     Deno.test(`beamSearch() with a repetition penalty equals that of transformers over all SIDs, ${normalisation}, ${layout}`, async () => {
       const device = await Device.open({ layout });
       const model = FakeModel.random(device, VOCABULARY, 9);

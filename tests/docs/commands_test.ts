@@ -18,7 +18,7 @@ const TOUR = [
   "docs/reinforcement.md",
   "docs/baselines.md",
   "docs/evaluation.md",
-  "docs/browser.md",
+  "docs/guides/browser.md",
   "docs/coming_from/minionerec.md",
   "docs/coming_from/mimigenrec.md",
   "docs/coming_from/etegrec.md",

@@ -87,12 +87,13 @@ Deno.test("intervalChart() puts bars and marks where their values are", () => {
     { name: "a", value: 0.15, ci95: [0.1, 0.2], dots: [0.12], text: "", kind: "" },
     { name: "b", value: 0.3, ci95: null, dots: [], text: "", kind: "base" },
   ], true);
-  assert.match(chart, /<i style="left:33\.33%;right:calc\(100% - 66\.67%\)"><\/i>/);
-  assert.match(chart, /<em style="left:40\.00%"><\/em><b style="left:50\.00%"><\/b>/);
+  assert.match(chart, /<line class="bar" x1="33\.33%" x2="66\.67%"/);
+  assert.match(chart, /<circle cx="40\.00%"[^>]*\/><line class="middle" x1="50\.00%"/);
   assert.match(
     chart,
-    /class="row base">.*<s class="zero" style="left:0\.00%"><\/s><b style="left:100\.00%">/,
+    /class="row base".*<line class="zero" x1="0\.00%"[^>]*><line class="middle" x1="100\.00%"/,
   );
+  assert.doesNotMatch(chart, /style=/, "strict policies refuse styles in the page");
 });
 
 Deno.test("niceScale() encloses its values in two to six steps that their digits tell apart", () => {

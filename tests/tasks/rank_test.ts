@@ -9,6 +9,7 @@ import { task as evaluate } from "../../tasks/evaluate.ts";
 import { task as rank } from "../../tasks/rank.ts";
 import { task as recommend } from "../../tasks/recommend.ts";
 import { task as sft } from "../../tasks/sft.ts";
+import { openRun } from "../../train/runs/open_run.ts";
 import { minionerecFiles, withFiles } from "../data/formats/minionerec/fixture.ts";
 import { collector } from "../scenarios/text_shop.ts";
 import { filesIn, TINY_SFT } from "./genrec.ts";
@@ -76,6 +77,18 @@ Deno.test("genrec rank learns from the rows that folds left out, and its run sta
     await command(dir, evaluate, "--run rank --beams 4 --out eval");
     const { users, model, lists } = JSON.parse(await Deno.readTextFile(join(dir, "eval/metrics.json")));
     assert.deepEqual([users, model, lists], [1, "rank", "items"]);
+    const run = await openRun(folder, { data: join(dir, "data") });
+    const request = { history: [1, 3] };
+    const { features, items } = await run.explain!(request, { k: 3 });
+    const [listed] = await run.recommend([request], { k: 3 });
+    assert.deepEqual(
+      items.map(({ item, score }) => [item, score]),
+      listed.map(({ items: [item], score }) => [item, score]),
+    );
+    assert.ok(features.includes("transitions.lag1.share"), features.join());
+    assert.ok(items.every(({ effects }) => effects.length === features.length));
+    assert.ok(items[0].effects.some((effect) => effect !== 0));
+    run.destroy();
     await assert.rejects(
       command(dir, recommend, "--run rank --history 1,3 --top 5"),
       /Cannot list 5 items with .*rank: it ranks the first 4 of each run\. Ask for 4 or less/,

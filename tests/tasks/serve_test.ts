@@ -74,8 +74,8 @@ Deno.test("serve says what it cannot listen on or serve", async () => {
   assert.deepEqual([users.code, /Cannot use --max-users 9/.test(users.stderr)], [2, true]);
 });
 
-Deno.test("the unit and the container file of docs/serving.md start serve with flags that there are", () => {
-  const fences = fencesOf("docs/serving.md", pages()["docs/serving.md"]);
+Deno.test("the unit and the container file of docs/guides/serving.md start serve with flags that there are", () => {
+  const fences = fencesOf("docs/guides/serving.md", pages()["docs/guides/serving.md"]);
   const textOf = (name: string) => fences.find(({ info }) => info.endsWith(name))!.text;
   const [, started] = /^ExecStart=\/usr\/local\/bin\/genrec serve (.*)$/m.exec(textOf("genrec.service"))!;
   const unit = parseArgs(serve, started.split(" "))!.config;

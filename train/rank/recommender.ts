@@ -7,6 +7,7 @@ import {
   type Candidate,
   type Catalogue,
   checkK,
+  type ListExplanation,
   type Provenance,
   type Recommender,
   type RecommendOptions,
@@ -15,6 +16,7 @@ import {
 } from "../../eval/recommender.ts";
 import { Device } from "../../kernels/gpu/device.ts";
 import { titleTerms } from "../../rank/features/sources.ts";
+import { featureEffects } from "../../rank/features/effects.ts";
 import { standardise } from "../../rank/features/standardise.ts";
 import { askRuns } from "../../rank/lists/ask_runs.ts";
 import type { ListMaker } from "../../rank/lists/make.ts";
@@ -154,18 +156,41 @@ class RankRecommender implements Recommender {
   }
 
   async recommend(requests: readonly RecommendRequest[], options: RecommendOptions): Promise<Candidate[][]> {
+    const scores = await this.#loaded();
+    const lists = await this.#inputs(requests, options);
+    return lists.map(({ items, inputs }) => best(items, scores.of(inputs), options.k));
+  }
+
+  async explain(request: RecommendRequest, options: RecommendOptions): Promise<ListExplanation> {
+    const { columns } = this.#parts.saved;
+    const scores = await this.#loaded();
+    const [{ items, inputs }] = await this.#inputs([request], options);
+    const all = scores.of(inputs);
+    const effects = featureEffects(columns, inputs, items.length, (changed) => scores.of(changed));
+    const places = new Map(items.map((item, place) => [item, place]));
+    return {
+      features: columns.map(({ name }) => name),
+      items: best(items, all, options.k).map(({ items: [item], score }) => ({
+        item,
+        score,
+        effects: effects[places.get(item)!],
+      })),
+    };
+  }
+
+  /** Candidates of each request, and what the network reads of them (items, F). */
+  async #inputs(requests: readonly RecommendRequest[], options: RecommendOptions) {
     checkK(options);
     const { maker, saved, runs } = this.#parts;
-    const { k, allowed } = options;
+    const { allowed } = options;
     const among = allowed && new Set(allowed);
-    const scores = await this.#loaded();
     const lists = await askRuns(runs, requests, this.#runOptions(options));
     return requests.map(({ history, excluded }, i) => {
       const isAllowed = (item: number) => !excluded?.has(item) && (among?.has(item) ?? true);
       const { items, raw } = maker.make({ history, lists: lists[i] }, isAllowed);
       const inputs = new Float32Array(items.length * saved.standardisation.mean.length);
       standardise(saved.columns, saved.standardisation, raw, inputs);
-      return best(items, scores.of(inputs), k);
+      return { items, inputs };
     });
   }
 

@@ -84,6 +84,11 @@ export class PackedData {
     return this.#planOf(epoch).length;
   }
 
+  /** Packed tokens of optimizer step `step` (from 0) of epoch `epoch`. */
+  tokens(epoch: number, step: number): number {
+    return this.#planOf(epoch)[step].flat().reduce((sum, i) => sum + this.#sizes[i].tokens, 0);
+  }
+
   /** Micro batches of optimizer step `step` (from 0) of epoch `epoch`. */
   microBatches(epoch: number, step: number): MicroBatch[] {
     return this.#planOf(epoch)[step].map((members) => {

@@ -41,6 +41,16 @@ export class StepPlan implements Timetable {
     return this.#data.microBatches(epoch, step - this.#startOf(epoch));
   }
 
+  /** Packed tokens of the steps from `first` up to, not including, `end`. */
+  tokens(first: number, end: number): number {
+    let sum = 0;
+    for (let step = first; step < end; step++) {
+      const epoch = this.#epochOf(step);
+      sum += this.#data.tokens(epoch, step - this.#startOf(epoch));
+    }
+    return sum;
+  }
+
   /** Epochs done after `steps` steps, such as 1.5. */
   epochAt(steps: number): number {
     const epoch = this.#epochOf(steps - 1);

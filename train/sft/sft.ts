@@ -179,6 +179,7 @@ class SftTraining implements Training<TrainerState, Measured> {
     if (firstBad !== undefined || (this.#scaling ? this.#scaling.hasDiverged(norm) : norm[2] !== 0)) {
       throw await this.#failure(firstBad === undefined ? step - 1 : this.#logged + firstBad, loss, norm[0]);
     }
+    const tokens = this.plan.tokens(this.#logged, step);
     this.#logged = step;
     const byName = Object.entries(byTask).map(([name, value]) => [name, round(value, 5)]);
     await this.store.log(step, {
@@ -187,6 +188,7 @@ class SftTraining implements Training<TrainerState, Measured> {
       ...(source.tasks.length > 1 ? { taskLoss: Object.fromEntries(byName) } : {}),
       gradNorm: round(norm[0], 4),
       learningRate: learningRateAt(step - 1, this.#schedule),
+      tokens,
       seconds: round(seconds, 1),
     });
     onStep?.(step, `loss ${loss.toFixed(3)}`);

@@ -5,8 +5,15 @@ export interface PageElement {
   textContent: string;
   value: string;
   checked: boolean;
+  innerHTML: string;
+  hidden: boolean;
+  readonly clientWidth: number;
   select(): void;
-  replaceChildren(): void;
+  getBoundingClientRect(): { left: number; top: number; width: number; height: number };
+  replaceChildren(...children: PageElement[]): void;
+  append(...children: PageElement[]): void;
+  remove(): void;
+  setAttribute(name: string, value: string): void;
 }
 
 /** An event of the page. */
@@ -14,12 +21,22 @@ export interface PageEvent {
   readonly target: PageElement;
   /** Of the keyboard: the key's name. */
   readonly key: string;
+  /** Of the pointer: its place in the window. */
+  readonly clientX: number;
+  readonly clientY: number;
   preventDefault(): void;
 }
 
 /** The page and its window. */
 export const dom = globalThis as unknown as {
-  readonly document: { title: string; getElementById(id: string): PageElement };
-  readonly location: { readonly href: string; readonly pathname: string };
+  readonly document: {
+    title: string;
+    readonly documentElement: PageElement;
+    getElementById(id: string): PageElement;
+    createElement(name: string): PageElement;
+  };
+  readonly location: { readonly href: string; readonly pathname: string; readonly hash: string };
+  getComputedStyle(element: PageElement): { getPropertyValue(name: string): string };
+  matchMedia(query: string): EventTarget;
   readonly isSecureContext: boolean;
 };

@@ -7,5 +7,6 @@ export interface ServedPage {
 /** A file of a page. */
 export interface PageFile {
   type: "text/html" | "text/css" | "text/javascript";
-  text: string;
+  /** What it holds; a function where it is made when it is asked for first. */
+  text: string | (() => Promise<string>);
 }

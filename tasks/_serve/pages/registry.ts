@@ -1,1 +1,2 @@
 export { explorer } from "./explorer.ts";
+export { studio } from "./studio.ts";
