@@ -59,9 +59,9 @@ export function serveApp(service: Service): OpenAPIHono<ServeEnv> {
     app.use(cors({ origin: corsOrigin, allowHeaders: ["Authorization", "Content-Type"] }));
   }
   app.use(admitted(service), bounded(service));
-  addHealthRoutes(app, service);
-  addItemRoutes(app, service);
   addRecommendRoute(app, service);
+  addItemRoutes(app, service);
+  addHealthRoutes(app, service);
   addReloadRoute(app, service);
   addStudioRoutes(app, servedStudio(service));
   addPageRoutes(app);

@@ -45,7 +45,7 @@ function request(api, path, method, operation) {
     }),
   }));
   const schema = resolved(api, operation.requestBody?.content["application/json"].schema);
-  const body = schema && element("textarea", { rows: 8, spellcheck: false, value: exampleOf(schema) });
+  const body = schema && element("textarea", { rows: 12, spellcheck: false, value: exampleOf(schema) });
   const status = element("p", { role: "status", className: "quiet" }),
     answer = element("pre", { hidden: true, tabIndex: 0 });
   const form = element(
