@@ -7,7 +7,7 @@ import { JsonLog } from "../../../tasks/_serve/json_log.ts";
 import { type ServeSettings, Service } from "../../../tasks/_serve/service.ts";
 import { task as serve } from "../../../tasks/serve.ts";
 import { task as sft } from "../../../tasks/sft.ts";
-import { minionerecFiles } from "../../data/formats/minionerec/fixture.ts";
+import { type Files, minionerecFiles } from "../../data/formats/minionerec/fixture.ts";
 import { collector } from "../../scenarios/text_shop.ts";
 import { TINY_SFT } from "../genrec.ts";
 
@@ -41,14 +41,19 @@ export function tinyRun(): Promise<string> {
   return made ??= (async () => {
     const dir = await Deno.makeTempDir();
     addEventListener("unload", () => Deno.removeSync(dir, { recursive: true }));
-    await Deno.mkdir(join(dir, "data"));
-    for (const [name, text] of Object.entries(minionerecFiles())) {
-      await Deno.writeTextFile(join(dir, "data", name), text);
-    }
-    const [, ...words] = TINY_SFT.map((word) => ["data", "run"].includes(word) ? join(dir, word) : word);
-    await sft.run(parseArgs(sft, words)!.config, collector().io);
+    await trainTiny(dir, minionerecFiles());
     return dir;
   })();
+}
+
+/** Puts `data/` with these files, and a run of two steps in `run/`, into a folder. */
+export async function trainTiny(dir: string, files: Files): Promise<void> {
+  await Deno.mkdir(join(dir, "data"));
+  for (const [name, text] of Object.entries(files)) {
+    await Deno.writeTextFile(join(dir, "data", name), text);
+  }
+  const [, ...words] = TINY_SFT.map((word) => ["data", "run"].includes(word) ? join(dir, word) : word);
+  await sft.run(parseArgs(sft, words)!.config, collector().io);
 }
 
 /** Serves the tiny run. */
