@@ -4,10 +4,16 @@ import pairsBackwardCode from "./pairs_backward.wgsl" with { type: "text" };
 import pairsCode from "./pairs.wgsl" with { type: "text" };
 import rowsBackwardCode from "./attention_backward.wgsl" with { type: "text" };
 import rowsCode from "./attention.wgsl" with { type: "text" };
-import headCode from "./head.wgsl" with { type: "text" };
+import head from "./head.wgsl" with { type: "text" };
 import intervalsCode from "./intervals.wgsl" with { type: "text" };
 
 type Source = Pick<Kernel, "label" | "code">;
+
+/** head.wgsl for heads of `headDim` numbers. */
+export function headCode(headDim: number): string {
+  const blocks = Math.ceil(headDim / 16);
+  return head.replace(/^.*\/\/ BLOCKS > (\d)\n/gm, (line, least) => blocks > Number(least) ? line : "");
+}
 
 // Barrier-free kernels that keep whole heads in registers: what CPU adapters want.
 function registerVariant(
@@ -22,13 +28,13 @@ function registerVariant(
     kernels(headDim) {
       const known = made.get(headDim);
       if (known) return known;
-      const constants = { GROUPS: headDim / 4, BLOCKS: Math.ceil(headDim / 16) };
-      const common = { workgroup: [8, 1] as const, constants };
+      const common = { workgroup: [8, 1] as const, constants: { GROUPS: headDim / 4 } };
+      const withHead = ({ label, code }: Source) => ({ ...common, label, code: headCode(headDim) + code });
       const flats = ["read", "read"] as const;
       const kernels: AttentionKernels = {
-        forward: { ...common, ...forward, entry: "attention", inputs: 3, outputs: 2, flats: ["read"] },
-        dq: { ...common, ...backward, entry: "attention_dq", inputs: 4, outputs: 2, flats },
-        dkv: { ...common, ...backward, entry: "attention_dkv", inputs: 3, outputs: 1, flats },
+        forward: { ...withHead(forward), entry: "attention", inputs: 3, outputs: 2, flats: ["read"] },
+        dq: { ...withHead(backward), entry: "attention_dq", inputs: 4, outputs: 2, flats },
+        dkv: { ...withHead(backward), entry: "attention_dkv", inputs: 3, outputs: 1, flats },
       };
       made.set(headDim, kernels);
       return kernels;
@@ -41,17 +47,17 @@ function registerVariant(
 export const rowsVariant: AttentionVariant = registerVariant(
   "rows",
   1,
-  { label: "kernels/attention/attention.wgsl", code: headCode + rowsCode },
-  { label: "kernels/attention/attention_backward.wgsl", code: headCode + rowsBackwardCode },
+  { label: "kernels/attention/attention.wgsl", code: rowsCode },
+  { label: "kernels/attention/attention_backward.wgsl", code: rowsBackwardCode },
 );
 
 /** Two neighbouring rows an invocation: half the loads of keys and values. */
 export const pairsVariant: AttentionVariant = registerVariant(
   "pairs",
   2,
-  { label: "kernels/attention/pairs.wgsl", code: headCode + intervalsCode + pairsCode },
+  { label: "kernels/attention/pairs.wgsl", code: intervalsCode + pairsCode },
   {
     label: "kernels/attention/pairs_backward.wgsl",
-    code: headCode + intervalsCode + pairsBackwardCode,
+    code: intervalsCode + pairsBackwardCode,
   },
 );

@@ -4,7 +4,7 @@ import type { Device } from "../gpu/device.ts";
 import type { PackedSequences } from "../sequence/gru.ts";
 import type { Kernel } from "../gpu/kernel.ts";
 import { expectLength, expectShape, type Flat, groupsOf, type Matrix } from "../gpu/tensor.ts";
-import headCode from "../attention/head.wgsl" with { type: "text" };
+import { headCode } from "../attention/registers.ts";
 import attentionCode from "./pointwise_attention.wgsl" with { type: "text" };
 
 interface Kernels {
@@ -20,10 +20,10 @@ function kernelsOf(headDim: number): Kernels {
   if (known) return known;
   const common = {
     label: "kernels/relative_attention/pointwise_attention.wgsl",
-    code: headCode + attentionCode,
+    code: headCode(headDim) + attentionCode,
     flats: ["read", "read"],
     workgroup: [8, 1],
-    constants: { GROUPS: headDim / 4, BLOCKS: Math.ceil(headDim / 16) },
+    constants: { GROUPS: headDim / 4 },
   } as const;
   const kernels = {
     forward: { ...common, entry: "pointwise_attention", inputs: 2, outputs: 1 },

@@ -11,7 +11,7 @@ import dropoutCode from "./attention_dropout.wgsl" with { type: "text" };
 import philoxCode from "../random/philox.wgsl" with { type: "text" };
 import distanceCode from "../clustering/distance.wgsl" with { type: "text" };
 import forwardCode from "./relative_attention.wgsl" with { type: "text" };
-import headCode from "../attention/head.wgsl" with { type: "text" };
+import { headCode } from "../attention/registers.ts";
 import intervalsCode from "../attention/intervals.wgsl" with { type: "text" };
 
 /** Bias of relative positions (Shaw et al. 2018; Raffel et al. 2020, arXiv:1910.10683, section 2.1). */
@@ -68,15 +68,16 @@ interface Kernels {
 }
 
 const made = new Map<number, Kernels>();
-const prelude = headCode + intervalsCode + distanceCode + philoxCode + dropoutCode;
+const afterHead = intervalsCode + distanceCode + philoxCode + dropoutCode;
 
 // Kernels by head width and use of dropout, the same object at each call so that pipelines are cached.
 function kernelsOf(headDim: number, dropout: boolean): Kernels {
   const key = 2 * headDim + Number(dropout);
   const known = made.get(key);
   if (known) return known;
-  const constants = { GROUPS: headDim / 4, BLOCKS: Math.ceil(headDim / 16), DROPOUT: Number(dropout) };
+  const constants = { GROUPS: headDim / 4, DROPOUT: Number(dropout) };
   const common = { workgroup: [8, 1] as const, constants };
+  const prelude = headCode(headDim) + afterHead;
   const backward = {
     ...common,
     label: "kernels/relative_attention/relative_attention_backward.wgsl",

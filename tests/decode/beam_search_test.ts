@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../shared_device.ts";
 import { packBatch } from "../../data/packing/batches.ts";
 import { UserError } from "../../base/user_error.ts";
 import { BeamSearch, beamSearch } from "../../decode/beam_search.ts";
@@ -68,7 +69,7 @@ async function withTrie(
 for (const layout of ["texture", "buffer"] as Layout[]) {
   for (const normalisation of TOKEN_NORMALISATIONS) {
     Deno.test(`beamSearch() equals scoring all SIDs, ${normalisation}, ${layout}`, async () => {
-      const device = await Device.open({ layout });
+      const device = await sharedDevice(layout);
       const model = FakeModel.random(device, VOCABULARY, 5);
       for (const [name, sids] of TRIES) {
         await withTrie(device, sids, async (trie, host) => {
@@ -146,7 +147,7 @@ for (const layout of ["texture", "buffer"] as Layout[]) {
     });
 
     Deno.test(`beamSearch() with few beams gives different SIDs with their true scores, ${normalisation}, ${layout}`, async () => {
-      const device = await Device.open({ layout });
+      const device = await sharedDevice(layout);
       const model = FakeModel.random(device, VOCABULARY, 6);
       await withTrie(device, catalogue(200, 3), async (trie, host) => {
         for (const beams of [1, 3, 10]) {
@@ -166,7 +167,7 @@ for (const layout of ["texture", "buffer"] as Layout[]) {
 }
 
 Deno.test("beamSearch() ranks a2 b first over the vocabulary, a1 b first over the children", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   // p(a1) = .3, p(a2) = .2, p(b | a1) = .1, p(b | a2) = .9; tokens: 0 prompt, 1 a1, 2 a2, 3 b, 4 another.
   const probabilities = [
     [1e-9, .3, .2, 1e-9, .5],
@@ -265,7 +266,7 @@ Deno.test("BeamSearch computes a prompt once whatever the beams, and allocates n
 });
 
 Deno.test("BeamSearch refuses 0 beams, foreign tokens and logits that are not finite", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const model = FakeModel.random(device, VOCABULARY, 8);
   await withTrie(device, [[3, 9], [4, 9]], async (trie) => {
     for (const beams of [0, -1, 1.5, NaN]) {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../shared_device.ts";
 import { UserError } from "../../base/user_error.ts";
 import { beamSearch } from "../../decode/beam_search.ts";
 import {
@@ -7,7 +8,7 @@ import {
   type SamplerOptions,
 } from "../../decode/constrained_sampler.ts";
 import { DeviceTrie } from "../../decode/device_trie.ts";
-import { Device } from "../../kernels/gpu/device.ts";
+import type { Device } from "../../kernels/gpu/device.ts";
 import type { Layout } from "../../kernels/gpu/tensor.ts";
 import { readDecoderConfig } from "../../models/decoder/config.ts";
 import { Decoder } from "../../models/decoder/decoder.ts";
@@ -34,22 +35,13 @@ const SIDS = [
 const PROMPT = Uint32Array.of(1, 5, 9);
 const SETTINGS = { samples: 1, temperature: 1, topK: 0, topP: 1 };
 
-// One device a layout for all tests: most of their time would go into compiling the same kernels.
-const devices = new Map<Layout, Promise<Device>>();
-
-function deviceOf(layout: Layout): Promise<Device> {
-  let device = devices.get(layout);
-  if (!device) devices.set(layout, device = Device.open({ layout }));
-  return device;
-}
-
 /** Draws with a trie and a model that live as long as `work`. */
 async function withSampler<T>(
   options: Partial<SamplerOptions> & { replacement: boolean },
   work: (sampler: ConstrainedSampler, model: FakeModel, host: Trie, device: Device) => Promise<T>,
   { sids = SIDS, layout = "texture" as Layout } = {},
 ): Promise<T> {
-  const device = await deviceOf(layout);
+  const device = await sharedDevice(layout);
   const host = buildTrie(sids);
   const trie = new DeviceTrie(device, host);
   const model = FakeModel.random(device, VOCABULARY, 11);
@@ -273,7 +265,7 @@ for (const replacement of [true, false]) {
 }
 
 Deno.test("ConstrainedSampler with a decoder gives SIDs the scores that beam search gives them", async () => {
-  const device = await deviceOf("texture");
+  const device = await sharedDevice("texture");
   const folder = new URL("../golden/decoder/qwen3/", import.meta.url);
   const decoder = new Decoder(
     device,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../shared_device.ts";
 import { TextWriter, type TextWriterOptions } from "../../decode/text_writer.ts";
-import { sharedDevice, tinyConfig, tinyDecoder } from "../models/decoder/tiny.ts";
+import { tinyConfig, tinyDecoder } from "../models/decoder/tiny.ts";
 import { FakeModel } from "./fake_model.ts";
 
 const device = await sharedDevice("texture");

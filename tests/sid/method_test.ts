@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../shared_device.ts";
 import { PhiloxStream } from "../../base/philox.ts";
 import { UserError } from "../../base/user_error.ts";
-import { Device } from "../../kernels/gpu/device.ts";
+import type { Device } from "../../kernels/gpu/device.ts";
 import type { SidFit, SidInput, SidMethod, SidProgress } from "../../sid/method.ts";
 import * as registry from "../../sid/methods/registry.ts";
 
@@ -57,14 +58,14 @@ for (const method of methods) {
   let made: Promise<{ device: Device; fit: SidFit }> | undefined;
   // One for all tests that only look at it.
   const fitted = () =>
-    made ??= Device.open().then(async (device) => ({
+    made ??= sharedDevice().then(async (device) => ({
       device,
       fit: await method.fit(device, items, config, (state) => progress.push({ ...state })),
     }));
 
   Deno.test(`${method.name}: the same seed gives the same SIDs, the error falls with every level`, async () => {
     const { fit: once } = await fitted();
-    const twice = await method.fit(await Device.open(), items, config);
+    const twice = await method.fit(await sharedDevice(), items, config);
     assert.deepEqual(twice, once);
     assert.equal(once.codes.length, 300 * once.levels);
     const { codebookSizes } = once.model;
@@ -92,7 +93,7 @@ for (const method of methods) {
   });
 
   Deno.test(`${method.name}: fit() and encode() leave no memory behind`, async () => {
-    const device = await Device.open();
+    const { device } = await fitted();
     const few = input(100, 18);
     const { model } = await method.fit(device, few, config);
     await method.encode(device, few.embeddings, model, config);
@@ -107,14 +108,14 @@ for (const method of methods) {
     bad.embeddings.data[50 * 18] = -Infinity;
     bad.embeddings.data[99 * 18 + 6] = 1e30;
     await assert.rejects(
-      method.fit(await Device.open(), bad, config),
+      method.fit(await sharedDevice(), bad, config),
       (error) => error instanceof UserError && /items 3, 50, 99 hold NaN/.test(error.message),
     );
   });
 
   Deno.test(`${method.name}: fit() refuses fewer items than codewords`, async () => {
     await assert.rejects(
-      method.fit(await Device.open(), input(3, 18), config),
+      method.fit(await sharedDevice(), input(3, 18), config),
       (error) => error instanceof UserError && /codewords from 3 items/.test(error.message),
     );
   });

@@ -40,10 +40,10 @@ export class Engine implements Disposable {
 
   static async open({ folder, memory, threads, signal }: EngineOptions): Promise<Engine> {
     const { DuckDBInstance } = await loadDuckDB();
-    const instance = await DuckDBInstance.create(":memory:");
+    // Here, since it starts a thread a core before it could be told otherwise.
+    const instance = await DuckDBInstance.create(":memory:", { threads: String(threads) });
     const engine = new Engine(instance, await instance.connect(), { folder, signal });
     await engine.run(sql`SET memory_limit = ${memory}`);
-    await engine.run(sql`SET threads = ${threads}`);
     await engine.run(sql`SET temp_directory = ${`${folder}/spill`}`);
     await engine.run(sql`SET TimeZone = 'UTC'`);
     // Rows keep the order of the files: what comes first decides numbers and ties.

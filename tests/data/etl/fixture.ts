@@ -51,7 +51,7 @@ export async function build(
   const inside = (paths: string[] = []) =>
     paths.map((path) => /^\/|:\/\//.test(path) ? path : `${dir}/${path}`);
   const config = EtlConfig.parse({
-    threads: 2,
+    threads: 1, // logs of a few lines are read by one; the others would only wait
     ...flags,
     reviews: inside(flags.reviews),
     meta: inside(flags.meta),

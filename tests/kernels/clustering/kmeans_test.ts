@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { Device } from "../../../kernels/gpu/device.ts";
+import { sharedDevice } from "../../shared_device.ts";
 import { kmeansStart } from "../../../kernels/clustering/kmeans.ts";
 
 /** Rows that kmeansStart() chooses among points on a line. */
 async function choose(line: number[], uniforms: number[]): Promise<number[]> {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const points = device.upload(Float32Array.from(line), line.length, 1);
   const state = {
     chosen: device.createFlat("u32", uniforms.length + 1),

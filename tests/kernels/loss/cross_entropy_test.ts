@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import {
   crossEntropyBackward,
   crossEntropyChunk,
   crossEntropyRows,
 } from "../../../kernels/loss/cross_entropy.ts";
-import { Device } from "../../../kernels/gpu/device.ts";
 
 /** Loss and gradient of rows of three logits, in one chunk of two columns and one of one. */
 async function run(logits: number[][], targets: number[], weights: number[], smoothing = 0) {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const rows = logits.length;
   const flats = {
     targets: device.createFlat("u32", Uint32Array.from(targets)),

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { Device } from "../../../kernels/gpu/device.ts";
+import { sharedDevice } from "../../shared_device.ts";
 import { listwiseSoftmax, listwiseSoftmaxBackward } from "../../../kernels/loss/listwise_softmax.ts";
 import { NO_ROW } from "../../../kernels/rows/gather.ts";
 
 async function run(scores: number[], offsets: number[], targets: number[], weights: number[]) {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const lists = {
     offsets: device.createFlat("u32", Uint32Array.from(offsets)),
     targets: device.createFlat("u32", Uint32Array.from(targets)),

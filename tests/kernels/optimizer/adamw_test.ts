@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import golden from "../../golden/optimizer/adamw.json" with { type: "json" };
 import { adamw } from "../../../kernels/optimizer/adamw.ts";
-import { Device } from "../../../kernels/gpu/device.ts";
+import type { Device } from "../../../kernels/gpu/device.ts";
 import { GRAD_NORM_SCRATCH, gradNorm } from "../../../kernels/optimizer/grad_norm.ts";
 import type { Flat } from "../../../kernels/gpu/tensor.ts";
 
 const LENGTH = 10; // weight (7), bias (3)
 
 Deno.test("gradNorm() and adamw() follow torch for five steps, clipped and not", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const flats = stateOf(device, [...golden.initial.weight, ...golden.initial.bias]);
   for (const [i, step] of golden.steps.entries()) {
     device.write(flats.gradients, Float32Array.of(...step.gradients.weight, ...step.gradients.bias));
@@ -36,7 +37,7 @@ Deno.test("gradNorm() and adamw() follow torch for five steps, clipped and not",
 
 for (const bad of [NaN, Infinity, -Infinity, 1e30]) {
   Deno.test(`adamw() changes nothing where a gradient is ${bad}`, async () => {
-    const device = await Device.open();
+    const device = await sharedDevice();
     const flats = stateOf(device, Array.from({ length: LENGTH }, (_, i) => i));
     device.write(flats.gradients, new Float32Array(LENGTH).fill(1).with(8, bad));
     device.write(flats.hyper, Float32Array.of(0.1, 10, 20, 0.5));

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Device } from "../../../kernels/gpu/device.ts";
+import { sharedDevice } from "../../shared_device.ts";
 import { POLICY_STATISTICS, policyLoss, type PolicyObjective } from "../../../kernels/policy/loss.ts";
 
 const NO_ACTION = 0xffffffff;
@@ -16,7 +16,7 @@ interface Action {
 
 /** Loss of completions of up to `depth` actions each. Old and reference are the policy where nothing is said. */
 async function run(completions: Action[][], objective: Partial<PolicyObjective>) {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const depth = Math.max(...completions.map((actions) => actions.length));
   const actions = completions.flat();
   const flat = (of: (action: Action) => number) => device.createFlat("f32", Float32Array.from(actions, of));

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { Device } from "../../../kernels/gpu/device.ts";
+import { sharedDevice } from "../../shared_device.ts";
 import { dropout } from "../../../kernels/random/dropout.ts";
 
 Deno.test("dropout() drops a tenth, keeps the mean and repeats itself for the same seed and stream", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const seed = device.createFlat("u32", new Uint32Array([1, 2, 3, 0]));
   const x = device.upload(new Float32Array(200 * 100).fill(1), 200, 100);
   await device.scope(async () => {
@@ -23,7 +23,7 @@ Deno.test("dropout() drops a tenth, keeps the mean and repeats itself for the sa
 });
 
 Deno.test("dropout() throws on a rate of 1", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const seed = device.createFlat("u32", 4);
   const x = device.createMatrix(2, 4);
   device.scope(() =>

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import { philox4x32 as philoxOfData } from "../../../base/philox.ts";
-import { Device } from "../../../kernels/gpu/device.ts";
 import { randomUniform } from "../../../kernels/random/philox.ts";
 import { philox4x32Reference } from "../../../kernels/random/philox_spec.ts";
 
@@ -31,7 +31,7 @@ Deno.test("philox4x32Reference() equals the generator of the data layer", () => 
 });
 
 Deno.test("randomUniform() has the bits of philox4x32Reference(), a mean of 1/2 and other numbers in every step", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const seed = device.createFlat("u32", new Uint32Array([0xdeadbeef, 42, 3, 0]));
   const out = device.createFlat("f32", 4096);
   randomUniform(device, seed, 5, out);
@@ -50,7 +50,7 @@ Deno.test("randomUniform() has the bits of philox4x32Reference(), a mean of 1/2 
 });
 
 Deno.test("randomUniform() refuses a result that is not whole groups of four", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const seed = device.createFlat("u32", 4);
   assert.throws(() => randomUniform(device, seed, 0, device.createFlat("f32", 6)), /6 elements/);
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import { packBatch } from "../../../data/packing/batches.ts";
-import { Device } from "../../../kernels/gpu/device.ts";
+import type { Device } from "../../../kernels/gpu/device.ts";
 import type { Layout } from "../../../kernels/gpu/tensor.ts";
 import { Tape } from "../../../kernels/tape.ts";
 import { readDecoderConfig } from "../../../models/decoder/config.ts";
@@ -51,7 +52,7 @@ for (const [family, layouts, chunks] of FAMILIES) {
   for (const layout of layouts) {
     for (const chunk of chunks) {
       Deno.test(`decoder loss and gradients equal transformers' ${family}, ${layout}, chunks of ${chunk}`, async () => {
-        const device = await Device.open({ layout });
+        const device = await sharedDevice(layout);
         const { decoder, golden, gradients } = await load(device, family);
         const rows = 25;
         const batch = packed(device, golden);
@@ -84,7 +85,7 @@ for (const [family, layouts, chunks] of FAMILIES) {
 for (const family of ["qwen2", "qwen3"]) {
   for (const layout of ["texture", "buffer"] as Layout[]) {
     Deno.test(`decoding session gives transformers' ${family} logits at every prefix, ${layout}`, async () => {
-      const device = await Device.open({ layout });
+      const device = await sharedDevice(layout);
       const { decoder, golden } = await load(device, family);
       // Prompt: all but the last three tokens. Three steps follow, two beams of which the second is the true one.
       const usable = golden.sequences.filter(({ tokens }) => tokens.length > 4);

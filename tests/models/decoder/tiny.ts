@@ -1,7 +1,6 @@
 import { packBatch } from "../../../data/packing/batches.ts";
 import { PhiloxStream } from "../../../base/philox.ts";
-import { Device } from "../../../kernels/gpu/device.ts";
-import type { Layout } from "../../../kernels/gpu/tensor.ts";
+import type { Device } from "../../../kernels/gpu/device.ts";
 import { Tape } from "../../../kernels/tape.ts";
 import { type DecoderConfig, parseDecoderConfig } from "../../../models/decoder/config.ts";
 import { Decoder, type DecoderOptions } from "../../../models/decoder/decoder.ts";
@@ -22,15 +21,6 @@ export function tinyConfig(vocabulary: number, tied: boolean): DecoderConfig {
     max_position_embeddings: 24,
     tie_word_embeddings: tied,
   }, "a test");
-}
-
-const devices = new Map<Layout, Promise<Device>>();
-
-/** One device for all tests of a file: pipelines are compiled once. */
-export function sharedDevice(layout: Layout): Promise<Device> {
-  let device = devices.get(layout);
-  if (!device) devices.set(layout, device = Device.open({ layout }));
-  return device;
 }
 
 /** Runs `make` while the device has smaller limits than its own: what a model meets that is larger than them. */

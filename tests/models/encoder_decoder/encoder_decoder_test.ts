@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import { UserError } from "../../../base/user_error.ts";
 import { BeamSearch, beamSearch } from "../../../decode/beam_search.ts";
 import { DeviceTrie } from "../../../decode/device_trie.ts";
@@ -105,7 +106,7 @@ for (const family of FAMILIES) {
 }
 
 Deno.test("packed pairs have the loss and gradients of each pair by itself, summed", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const model = loadT5(device, "codes");
   const pairs = pairsOf(t5Golden.codes).map(({ input, completions: [{ targets }] }, i) => ({
     input,
@@ -147,7 +148,7 @@ Deno.test("beamSearch() with an encoder-decoder of code tables equals its loss o
 });
 
 Deno.test("gradients of an encoder-decoder with dropout are those of what it dropped", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const model = loadT5(device, "t5_v1_1");
   const { parameters } = model;
   const pairs = pairsOf(t5Golden.t5_v1_1);
@@ -171,7 +172,7 @@ Deno.test("gradients of an encoder-decoder with dropout are those of what it dro
 });
 
 Deno.test("a causal encoder runs once for completions of several parts of its input", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const config = parseEncoderDecoderConfig({ ...t5Golden.codes.config as object, causal_encoder: true });
   const model = new EncoderDecoder(device, config);
   model.initialize(5, 0.3);
@@ -246,7 +247,7 @@ Deno.test("a steady step and search of an encoder-decoder take no new memory", a
 });
 
 Deno.test("an encoder-decoder that is saved and loaded again has the same weights", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const model = loadT5(device, "t5_v1_1");
   const shapes = model.parameters.specs.flatMap(partsOf);
   const files = await Array.fromAsync(savePretrained(model.config, shapes, model.parameters.readTensors()));
@@ -285,7 +286,7 @@ Deno.test("parseEncoderDecoderConfig() names every field that cannot be used", (
 });
 
 Deno.test("pairs that do not fit, and targets of another level, are refused", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const model = loadT5(device, "codes");
   const buffer = new PackedPairsBuffer(device, { inputs: 8, pairs: 1, depth: 4 }, model);
   const completion = { targets: Uint32Array.of(1, 6, 13) };

@@ -1,7 +1,8 @@
 // Compares a model over item numbers with golden numbers: scores, both losses and their gradients.
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import { packBatch } from "../../../data/packing/batches.ts";
-import { Device } from "../../../kernels/gpu/device.ts";
+import type { Device } from "../../../kernels/gpu/device.ts";
 import { Tape } from "../../../kernels/tape.ts";
 import type { Layout } from "../../../kernels/gpu/tensor.ts";
 import {
@@ -60,7 +61,7 @@ export function testGolden<S>(
 ): void {
   for (const layout of layouts) {
     Deno.test(`${name} scores, losses and gradients equal the formulas of its source, ${layout} layout`, async () => {
-      const device = await Device.open({ layout });
+      const device = await sharedDevice(layout);
       const model = loadGolden(create(device, golden.shape), golden);
       for (const [i, scores] of (await scoresOf(model, golden.histories)).entries()) {
         assertClose(scores, golden.scores[i], 2e-5, `scores of history ${i}`);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import { UserError } from "../../../base/user_error.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { Sasrec, SasrecShape } from "../../../models/items/sasrec.ts";
@@ -36,7 +37,7 @@ Deno.test("Sasrec of the references has as many numbers as theirs, without the r
 });
 
 Deno.test("ItemScores gives the same bytes alone and among others, and reads the latest maxLength items", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const model = loadGolden(create(device, golden.shape), golden);
   const long = [5, 5, ...golden.histories[0]];
   // More tokens than one batch holds.
@@ -50,7 +51,7 @@ Deno.test("ItemScores gives the same bytes alone and among others, and reads the
 });
 
 Deno.test("ItemScores refuses empty histories and items that the model does not have", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const model = loadGolden(create(device, golden.shape), golden);
   await device.settle();
   await assert.rejects(
@@ -64,7 +65,7 @@ Deno.test("ItemScores refuses empty histories and items that the model does not 
 });
 
 Deno.test("Sasrec refuses heads that kernels cannot compute", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   assert.throws(
     () => new Sasrec(device, { ...golden.shape, num_attention_heads: 3 }),
     /heads would be 2.66\d* wide, expected a multiple of 4/,

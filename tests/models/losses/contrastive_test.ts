@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Device } from "../../../kernels/gpu/device.ts";
+import { sharedDevice } from "../../shared_device.ts";
 import { noise } from "../../../kernels/gpu/spec.ts";
 import { Tape } from "../../../kernels/tape.ts";
 import type { Layout } from "../../../kernels/gpu/tensor.ts";
@@ -66,7 +66,7 @@ const sum = (values: number[]) => values.reduce((total, value) => total + value,
 
 for (const layout of ["texture", "buffer"] as Layout[]) {
   Deno.test(`InfoNce equals its float64 reference and central differences, ${layout}`, async () => {
-    const device = await Device.open({ layout });
+    const device = await sharedDevice(layout);
     const anchors = rowsOf(1, ANCHORS), keys = rowsOf(2, KEYS);
     const targets = [3, 0, 6, 6, 1], weights = [0.5, 0.25, 0, 1, 2];
     const nobody = 4, barred = [[0, 1], [3, 0]];
@@ -98,7 +98,7 @@ for (const layout of ["texture", "buffer"] as Layout[]) {
   });
 
   Deno.test(`InfoNce of the cosines of rows with each other equals its reference, ${layout}`, async () => {
-    const device = await Device.open({ layout });
+    const device = await sharedDevice(layout);
     const rows = rowsOf(3, KEYS), temperature = 0.2;
     rows.fill(0, 4 * WIDTH, 5 * WIDTH);
     const targets = [1, 0, 3, 2, 0, 6, 5], weights = [1, 1, 1, 1, 0, 1, 1].map((weight) => weight / 6);
@@ -132,7 +132,7 @@ for (const layout of ["texture", "buffer"] as Layout[]) {
 }
 
 Deno.test("InfoNce spares itself the gradient of constant keys, and 0 weights cost nothing", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const nce = new InfoNce(device, { anchors: ANCHORS, keys: KEYS, width: WIDTH });
   const [losses, gradient] = await device.scope(async () => {
     const tape = new Tape(device, true);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { noise } from "../../../kernels/gpu/spec.ts";
 import { Tape } from "../../../kernels/tape.ts";
@@ -123,7 +124,7 @@ for (const layout of ["texture", "buffer"] as const) {
     const settings = layout === "texture" ? [[8192, 0, 1], [16, 64, 0.7]] : [[16, 64, 0.7]];
     for (const [chunk, frozenRows, temperature] of settings) {
       Deno.test(`actionLogProbs() and its gradients equal double precision: ${normalisation}, chunks of ${chunk}, ${layout}`, async () => {
-        const device = await Device.open({ layout });
+        const device = await sharedDevice(layout);
         const inputs = uploads(device, frozenRows);
         const settings = { normalisation, chunk, temperature };
         const { logProbs, entropy, dHidden, dHead } = await run(device, inputs, settings);
@@ -148,7 +149,7 @@ for (const layout of ["texture", "buffer"] as const) {
 }
 
 Deno.test("actionLogProbs() gives rows without actions a gradient of exactly 0, whatever they hold", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const inputs = uploads(device, 0);
   const empty = CHOSEN.flatMap((chosen, row) => chosen.length === 0 ? [row] : []);
   for (const row of empty) inputs.hidden.fill(1e30, row * WIDTH, (row + 1) * WIDTH);
@@ -181,7 +182,7 @@ Deno.test("actionLogProbs() keeps no logits where nothing is recorded", async ()
 });
 
 Deno.test("actionLogProbs() refuses a temperature of 0", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const { hidden, parameters, trie, actions } = uploads(device, 0);
   const scratch = createPolicyScratch(device, ROWS, COEFFICIENTS.length);
   device.scope(() => {

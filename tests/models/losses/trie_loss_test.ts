@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { Tape } from "../../../kernels/tape.ts";
 import { Parameters, type TensorMap } from "../../../models/parameters/parameters.ts";
@@ -114,7 +115,7 @@ function assertClose(actual: ArrayLike<number>, expected: ArrayLike<number>, wha
 for (const layout of ["texture", "buffer"] as const) {
   for (const [share, labelSmoothing, frozenRows, chunk] of [[1, 0, 0, 8192], [0.6, 0.1, 64, 16]]) {
     Deno.test(`trieAwareLoss() and its gradients equal double precision: share ${share}, chunks of ${chunk}, ${layout}`, async () => {
-      const device = await Device.open({ layout });
+      const device = await sharedDevice(layout);
       const inputs = uploads(device, frozenRows, 5);
       const { hidden, head } = inputs;
       const settings = { share, labelSmoothing, chunk };

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import { packBatch } from "../../../data/packing/batches.ts";
 import type { CompletionGroup } from "../../../data/packing/group_batches.ts";
 import type { TokenNormalisation } from "../../../kernels/trie/log_softmax.ts";
 import type { Decoder } from "../../../models/decoder/decoder.ts";
 import { PackedTokensBuffer } from "../../../models/packing/packed_tokens.ts";
-import { sharedDevice, tinyConfig, tinyDecoder } from "../decoder/tiny.ts";
+import { tinyConfig, tinyDecoder } from "../decoder/tiny.ts";
 import { groupOf, probabilities, treeProbabilities, VOCABULARY } from "./tiny_groups.ts";
 
 const groups = [groupOf([1, 12, 14, 11, 13, 18], [0, 1, 4, 1]), groupOf([1, 10], [5, 2, 3])];

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import { UserError } from "../../../base/user_error.ts";
 import { Decoder, type DecoderLoadOptions } from "../../../models/decoder/decoder.ts";
 import type { TensorMap } from "../../../models/parameters/parameters.ts";
 import type { StoredTensor } from "../../../models/safetensors/safetensors.ts";
-import { sharedDevice, tensorsOf, tinyConfig, tinyTensors, withLimits } from "../decoder/tiny.ts";
+import { tensorsOf, tinyConfig, tinyTensors, withLimits } from "../decoder/tiny.ts";
 
 const TABLES = ["model.embed_tokens.weight", "lm_head.weight"];
 

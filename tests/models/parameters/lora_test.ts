@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import { packBatch } from "../../../data/packing/batches.ts";
 import { PhiloxStream } from "../../../base/philox.ts";
 import { UserError } from "../../../base/user_error.ts";
-import { Device } from "../../../kernels/gpu/device.ts";
 import { Tape } from "../../../kernels/tape.ts";
 import { type DecoderConfig, readDecoderConfig } from "../../../models/decoder/config.ts";
 import { Decoder } from "../../../models/decoder/decoder.ts";
@@ -66,7 +66,7 @@ function assertClose(
 for (const layout of ["texture", "buffer"] as const) {
   for (const name of ["all", "some"]) {
     Deno.test(`adapters give PEFT's logits, loss and gradients: ${name}, ${layout}`, async () => {
-      const device = await Device.open({ layout });
+      const device = await sharedDevice(layout);
       const base = await readBase();
       const lora = readPeftConfig(await readText(`lora/${name}/adapter_config.json`));
       const adapters = await readTensors(`lora/${name}/adapter_model.safetensors`);
@@ -111,7 +111,7 @@ for (const layout of ["texture", "buffer"] as const) {
 }
 
 Deno.test("an adapter that we exported is what PEFT loaded, with its logits; merging gives the same", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const base = await readBase();
   const read: { sha256: Record<string, string>; lastLogits: number[] } = JSON.parse(
     await readText("lora/exported.json"),
@@ -139,7 +139,7 @@ Deno.test("an adapter that we exported is what PEFT loaded, with its logits; mer
 });
 
 Deno.test("Decoder.load() starts adapters that change nothing yet, beside new rows that are trained", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const base = await readBase();
   const source = {
     folder: "qwen2",
@@ -234,7 +234,7 @@ Deno.test("readPeftConfig() names what it cannot use", async () => {
 
 for (const layout of ["texture", "buffer"] as const) {
   Deno.test(`dropout of adapters is that of their input: gradients match central differences, ${layout}`, async () => {
-    const device = await Device.open({ layout });
+    const device = await sharedDevice(layout);
     const spec = product(6, 8);
     const lora = new Lora([spec], { ...OPTIONS, r: 4, dropout: 0.4 });
     const parameters = new Parameters(device, [{ ...spec, frozenRows: 6 }, ...lora.specs]);

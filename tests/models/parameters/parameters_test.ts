@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import { BeamSearch } from "../../../decode/beam_search.ts";
 import { DeviceTrie } from "../../../decode/device_trie.ts";
 import type { Layout } from "../../../kernels/gpu/tensor.ts";
@@ -11,7 +12,6 @@ import type { ParameterSpec } from "../../../models/parameters/spec.ts";
 import { buildTrie } from "../../../sid/trie.ts";
 import fc from "../../property.ts";
 import {
-  sharedDevice,
   tensorsOf,
   tinyConfig,
   tinyDecoder,

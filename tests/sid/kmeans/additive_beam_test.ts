@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import { PhiloxStream } from "../../../base/philox.ts";
-import { Device } from "../../../kernels/gpu/device.ts";
 import { beamCodes } from "../../../sid/kmeans/additive_beam.ts";
 
 const DIM = 3;
@@ -20,7 +20,7 @@ function errorOf(item: number, codes: ArrayLike<number>): number {
 }
 
 Deno.test("beamCodes() finds the best of all codes where the beam holds every beginning", async () => {
-  const codes = await beamCodes(await Device.open(), items, codebooks, 20);
+  const codes = await beamCodes(await sharedDevice(), items, codebooks, 20);
   for (let item = 0; item < items.rows; item++) {
     let least = Infinity;
     for (let a = 0; a < 4; a++) {
@@ -33,7 +33,7 @@ Deno.test("beamCodes() finds the best of all codes where the beam holds every be
 });
 
 Deno.test("beamCodes() with a beam of 1 is greedy", async () => {
-  const codes = await beamCodes(await Device.open(), items, codebooks, 1);
+  const codes = await beamCodes(await sharedDevice(), items, codebooks, 1);
   for (let item = 0; item < items.rows; item++) {
     const left = items.data.slice(item * DIM, (item + 1) * DIM);
     codebooks.forEach((codebook, level) => {

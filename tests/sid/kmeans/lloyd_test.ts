@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import golden from "../../golden/clustering/kmeans.json" with { type: "json" };
-import { Device } from "../../../kernels/gpu/device.ts";
+import type { Device } from "../../../kernels/gpu/device.ts";
 import { fillEmpty, lloyd } from "../../../sid/kmeans/lloyd.ts";
 import { PointBlocks } from "../../../sid/kmeans/point_blocks.ts";
 
@@ -15,7 +16,7 @@ async function run(device: Device, iterations: number) {
 }
 
 Deno.test("lloyd() follows scikit-learn for six iterations from the same centres", async () => {
-  const result = await run(await Device.open(), golden.iterations);
+  const result = await run(await sharedDevice(), golden.iterations);
   assert.equal(result.iterations, golden.iterations);
   assert.deepEqual([...result.labels], golden.labels);
   const expected = golden.centres.flat();
@@ -26,7 +27,7 @@ Deno.test("lloyd() follows scikit-learn for six iterations from the same centres
 });
 
 Deno.test("lloyd() gives the same clusters when the points come in blocks of 64", async () => {
-  const device = await Device.open({ layout: "texture" });
+  const device = await sharedDevice("texture");
   const { minStorageBufferOffsetAlignment, maxBufferSize, maxStorageBufferBindingSize } = device.limits;
   const limits = { minStorageBufferOffsetAlignment, maxBufferSize, maxStorageBufferBindingSize };
   (device as { limits: unknown }).limits = { ...limits, maxTextureDimension2D: 64 };
@@ -35,9 +36,9 @@ Deno.test("lloyd() gives the same clusters when the points come in blocks of 64"
 });
 
 Deno.test("lloyd() ends early at a fixed point, with labels of the centres it returns", async () => {
-  const result = await run(await Device.open(), 100);
+  const result = await run(await sharedDevice(), 100);
   assert.ok(result.iterations < 100);
-  const again = await run(await Device.open(), 100);
+  const again = await run(await sharedDevice(), 100);
   assert.deepEqual(again.centres, result.centres);
   for (let n = 0; n < result.labels.length; n++) {
     const squared = golden.init.map((_, k) => {
@@ -50,7 +51,7 @@ Deno.test("lloyd() ends early at a fixed point, with labels of the centres it re
 });
 
 Deno.test("lloyd() refills a cluster that starts out of reach", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const blocks = new PointBlocks(device, 4, 1, 3);
   blocks.write(Float32Array.of(0, 1, 10, 50));
   const { centres, labels, inertia } = await lloyd(device, blocks, Float32Array.of(0, 900, 10), 3, {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import { PhiloxStream } from "../../../base/philox.ts";
-import { Device } from "../../../kernels/gpu/device.ts";
 import { orthonormalize, principalAxes } from "../../../sid/kmeans/principal_axes.ts";
 import { allocatedAxes, procrustes } from "../../../sid/kmeans/rotation.ts";
 
@@ -16,14 +16,14 @@ const points = {
 };
 
 Deno.test("principalAxes() finds mean, axes and variances of normal vectors", async () => {
-  const { mean, axes, variances } = await principalAxes(await Device.open(), points, 3, 1);
+  const { mean, axes, variances } = await principalAxes(await sharedDevice(), points, 3, 1);
   mean.forEach((value) => assert.ok(Math.abs(value - 5) < 0.3, `mean ${value}`));
   [16, 9, 4].forEach((variance, r) => assert.ok(Math.abs(variances[r] / variance - 1) < 0.1, `${variances}`));
   [1, 3, 0].forEach((d, r) => assert.ok(Math.abs(axes[d * 3 + r]) > 0.99, `axis ${r}`));
 });
 
 Deno.test("allocatedAxes() gives parts variances of about equal product: largest with least", async () => {
-  const { axes } = await allocatedAxes(await Device.open(), points, 4, 2, 1);
+  const { axes } = await allocatedAxes(await sharedDevice(), points, 4, 2, 1);
   const along = [0, 1, 2, 3].map((column) =>
     DEVIATIONS.findIndex((_, d) => Math.abs(axes[d * 4 + column]) > 0.9)
   );

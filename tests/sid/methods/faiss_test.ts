@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import { join } from "node:path";
 import constrained from "../../golden/clustering/constrained_kmeans.json" with { type: "json" };
 import faiss from "../../golden/clustering/faiss.json" with { type: "json" };
 import { readMatrix } from "../../../base/npy.ts";
-import { Device } from "../../../kernels/gpu/device.ts";
 import type { Embeddings } from "../../../sid/embeddings.ts";
 import { rqKmeans, type RqKmeansConfig } from "../../../sid/methods/rq_kmeans.ts";
 import { realData } from "../../data/downloaded.ts";
 
 async function error(embeddings: Embeddings, settings: Partial<RqKmeansConfig>): Promise<number> {
   const config = rqKmeans.Config.parse(settings);
-  const { errors } = await rqKmeans.fit(await Device.open(), { embeddings }, config);
+  const { errors } = await rqKmeans.fit(await sharedDevice(), { embeddings }, config);
   return errors[2];
 }
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import { PhiloxStream } from "../../../base/philox.ts";
 import { UserError } from "../../../base/user_error.ts";
-import { Device } from "../../../kernels/gpu/device.ts";
+import type { Device } from "../../../kernels/gpu/device.ts";
 import { noise } from "../../../kernels/gpu/spec.ts";
 import { Tape } from "../../../kernels/tape.ts";
 import { ResidualQuantizer } from "../../../models/quantizer/residual.ts";
@@ -81,7 +82,7 @@ function difference(loss: (at: Float64Array) => number, at: ArrayLike<number>, i
 }
 
 Deno.test("CollaborativeAlignment is InfoNCE of codes and mapped vectors, without items that nobody bought", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const vectors = numbers(3, ROWS * WIDE);
   vectors.fill(0, 2 * WIDE, 3 * WIDE);
   const config = { alignmentWeight: 0.5, temperature: 0.3, latentDim: LATENT, batchSize: ROWS };
@@ -111,7 +112,7 @@ Deno.test("CollaborativeAlignment is InfoNCE of codes and mapped vectors, withou
 });
 
 Deno.test("CodewordDiversity is the mean over levels and items of InfoNCE between codewords", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   // One cluster of all codewords: each may be drawn to any other.
   const config = { diversityWeight: 0.5, clusters: 1, clusterEpochs: 1, latentDim: LATENT, seed: 42 };
   const spread = new CodewordDiversity(device, shape.codebookSizes, config);
@@ -188,7 +189,7 @@ function sharedPrefixes({ codes, levels }: SidCodes): number {
 }
 
 Deno.test("letter gives items that are bought alike the same first code more often than without alignment", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const items = input();
   const share = async (alignmentWeight: number) =>
     sharedPrefixes(await letter.fit(device, items, quick({ alignmentWeight })));
@@ -197,7 +198,7 @@ Deno.test("letter gives items that are bought alike the same first code more oft
 });
 
 Deno.test("letter codes items by their embeddings alone, also those that nobody bought", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const items = input();
   items.collaborative.data.fill(0, 0, 20 * DIM);
   const config = quick({ epochs: 2, evalEpochs: 2 });
@@ -206,7 +207,7 @@ Deno.test("letter codes items by their embeddings alone, also those that nobody 
 });
 
 Deno.test("letter asks for collaborative embeddings of the same items, some of them bought", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const { embeddings } = input();
   const refused = (collaborative: SidInput["collaborative"], message: RegExp) =>
     assert.rejects(

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import { PhiloxStream } from "../../../base/philox.ts";
 import { UserError } from "../../../base/user_error.ts";
-import { Device } from "../../../kernels/gpu/device.ts";
 import { opq } from "../../../sid/methods/opq.ts";
 
 const random = new PhiloxStream(7, "test embeddings");
@@ -13,7 +13,7 @@ const embeddings = {
 
 Deno.test("opq.fit() learns orthonormal axes, as many as its parts share evenly", async () => {
   const config = opq.Config.parse({ codebookSize: 16, starts: 1, iterations: 5, rotations: 3 });
-  const { model, codes } = await opq.fit(await Device.open(), { embeddings }, config);
+  const { model, codes } = await opq.fit(await sharedDevice(), { embeddings }, config);
   const { data: axes, shape } = model.tensors.get("rotation")!;
   assert.deepEqual(shape, [9, 8]);
   for (let i = 0; i < 8; i++) {
@@ -29,7 +29,7 @@ Deno.test("opq.fit() learns orthonormal axes, as many as its parts share evenly"
 });
 
 Deno.test("opq.fit() with a learned rotation ends below the error of the one it starts from", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const fit = (rotations: number) =>
     opq.fit(
       device,
@@ -42,7 +42,7 @@ Deno.test("opq.fit() with a learned rotation ends below the error of the one it 
 });
 
 Deno.test("opq.encode() codes the items as fit() did", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const config = opq.Config.parse({ codebookSize: 16, starts: 1, iterations: 5, rotations: 2 });
   const { model, ...coded } = await opq.fit(device, { embeddings }, config);
   assert.deepEqual(await opq.encode(device, embeddings, model, config), coded);
@@ -52,7 +52,7 @@ Deno.test("opq.fit() refuses more parts than dimensions", async () => {
   const narrow = { data: new Float32Array(40), rows: 20, dim: 2 };
   const config = opq.Config.parse({ codebookSize: 16, starts: 1, productLevels: 3 });
   await assert.rejects(
-    async () => opq.fit(await Device.open(), { embeddings: narrow }, config),
+    async () => opq.fit(await sharedDevice(), { embeddings: narrow }, config),
     (error) => error instanceof UserError && /width 2.* into 3 parts.*--product-levels 2/.test(error.message),
   );
 });

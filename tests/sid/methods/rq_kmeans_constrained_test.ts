@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import golden from "../../golden/clustering/constrained_kmeans.json" with { type: "json" };
 import { PhiloxStream } from "../../../base/philox.ts";
 import { UserError } from "../../../base/user_error.ts";
-import { Device } from "../../../kernels/gpu/device.ts";
 import { constrainedKmeans } from "../../../sid/assignment/constrained_kmeans.ts";
 import { kmeansPlusPlus } from "../../../sid/kmeans/start.ts";
 import { rqKmeansConstrained, sizeBounds } from "../../../sid/methods/rq_kmeans_constrained.ts";
@@ -16,7 +16,7 @@ const vectors = (rows: number, dim: number) => {
 Deno.test("constrainedKmeans() costs at most 1 % more than the k-means-constrained package at equal bounds", async () => {
   const points = { data: Float32Array.from(golden.points.flat()), rows: golden.points.length, dim: 8 };
   const { min, max, clusters } = golden;
-  const device = await Device.open();
+  const device = await sharedDevice();
   const start = await kmeansPlusPlus(device, points.data, points, clusters, 42, 0);
   const errors: number[] = [];
   const { labels, inertia } = await constrainedKmeans(
@@ -36,7 +36,7 @@ Deno.test("constrainedKmeans() costs at most 1 % more than the k-means-constrain
 Deno.test("rqKmeansConstrained.fit() puts floor(N / K) - 1 to floor(N / K) + 1 items on every codeword of every level", async () => {
   const embeddings = vectors(203, 5);
   const config = rqKmeansConstrained.Config.parse({ codebookSize: 16 });
-  const { codes, levels } = await rqKmeansConstrained.fit(await Device.open(), { embeddings }, config);
+  const { codes, levels } = await rqKmeansConstrained.fit(await sharedDevice(), { embeddings }, config);
   for (let level = 0; level < levels; level++) {
     const counts = new Array(16).fill(0);
     for (let item = 0; item < 203; item++) counts[codes[item * levels + level]]++;
@@ -56,7 +56,7 @@ Deno.test("sizeBounds() can always hold all items, unless told otherwise", () =>
 Deno.test("rqKmeansConstrained.fit() refuses bounds that no clustering keeps to, before any work", async () => {
   const config = rqKmeansConstrained.Config.parse({ codebookSize: 16, minSize: 7 });
   await assert.rejects(
-    async () => rqKmeansConstrained.fit(await Device.open(), { embeddings: vectors(100, 4) }, config),
+    async () => rqKmeansConstrained.fit(await sharedDevice(), { embeddings: vectors(100, 4) }, config),
     (error) =>
       error instanceof UserError &&
       /100 items on 16 codewords of 7 to 7 .* 112 to 112\. Use --min-size 6 or less/.test(error.message),

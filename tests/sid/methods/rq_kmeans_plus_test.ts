@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import { PhiloxStream } from "../../../base/philox.ts";
-import { Device } from "../../../kernels/gpu/device.ts";
 import { RqVae } from "../../../models/quantizer/rq_vae.ts";
 import { codeRows, latentsOf } from "../../../sid/quantizer/codes.ts";
 import { encodeResidual } from "../../../sid/kmeans/residuals.ts";
@@ -23,7 +23,7 @@ const config = rqKmeansPlus.Config.parse({
 
 for (const start of ["rqkmeans", "rqkmeans-constrained"] as const) {
   Deno.test(`rqKmeansPlus starts with latents that are the input and the nearest codewords of ${start}`, async () => {
-    const device = await Device.open();
+    const device = await sharedDevice();
     const data = vectors(200, 18);
     const codebooks = await startCodebooks(device, data, { ...config, start });
     const model = new RqVae(device, plusShape(data.dim, config));
@@ -35,7 +35,7 @@ for (const start of ["rqkmeans", "rqkmeans-constrained"] as const) {
 }
 
 Deno.test("rqKmeansPlus.fit() moves latents off the input, and the loss falls", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const embeddings = vectors(200, 18);
   const { model, notes } = await rqKmeansPlus.fit(device, { embeddings }, config);
   const last = model.tensors.get("encoder.1.weight")!.data;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import { PhiloxStream } from "../../../base/philox.ts";
 import { UserError } from "../../../base/user_error.ts";
-import { Device } from "../../../kernels/gpu/device.ts";
 import type { SidCodes, SidInput } from "../../../sid/method.ts";
 import { codebookSizes, rqVaeV2 } from "../../../sid/methods/rq_vae_v2.ts";
 
@@ -55,7 +55,7 @@ Deno.test("rqvae-v2 codebooks shrink by the resolution decay, to no less than 2"
 });
 
 Deno.test("rqvae-v2 gives items that are bought in a row the same first code more often than without contrast", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const items = input();
   const share = async (contrastWeight: number) =>
     sharedPrefixes(items, await rqVaeV2.fit(device, items, quick({ contrastWeight })));
@@ -64,7 +64,7 @@ Deno.test("rqvae-v2 gives items that are bought in a row the same first code mor
 });
 
 Deno.test("rqvae-v2 reads more out of the first code alone with progressive masking, less out of all", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const settings = { codebookSize: 8, epochs: 120, evalEpochs: 120, learningRate: 0.01, contrastWeight: 0 };
   const errors = async (progressiveMasking: boolean) => {
     const fits: SidCodes[] = [];
@@ -84,7 +84,7 @@ Deno.test("rqvae-v2 reads more out of the first code alone with progressive mask
 Deno.test("rqvae-v2 asks for histories", async () => {
   const { embeddings } = input();
   await assert.rejects(
-    rqVaeV2.fit(await Device.open(), { embeddings }, quick({})),
+    rqVaeV2.fit(await sharedDevice(), { embeddings }, quick({})),
     (error) => error instanceof UserError && /without histories/.test(error.message),
   );
 });

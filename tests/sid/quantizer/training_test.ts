@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import { PhiloxStream } from "../../../base/philox.ts";
 import { UserError } from "../../../base/user_error.ts";
-import { Device } from "../../../kernels/gpu/device.ts";
 import type { ReconstructionLoss } from "../../../kernels/quantizer/reconstruction.ts";
 import { Tape } from "../../../kernels/tape.ts";
 import type { Layout } from "../../../kernels/gpu/tensor.ts";
@@ -82,7 +82,7 @@ for (const layout of ["texture", "buffer"] as Layout[]) {
     const caseShape = { ...shape, batchNorm };
 
     Deno.test(`RqVae has the losses, codes and gradients of torch: ${title}`, async () => {
-      const device = await Device.open({ layout });
+      const device = await sharedDevice(layout);
       const model = new RqVae(device, caseShape);
       model.load(initialTensors(expected), "golden");
       const quantizer = new ResidualQuantizer(device, golden.codebookSizes, data.rows);
@@ -137,7 +137,7 @@ for (const layout of ["texture", "buffer"] as Layout[]) {
         uniquenessWeight: 0,
         lrSchedulerType: "constant",
       });
-      const device = await Device.open({ layout });
+      const device = await sharedDevice(layout);
       const { checkpoints: { loss: tensors }, kept } = await trainQuantizer(device, data, caseShape, config, {
         initial: () => initialTensors(expected),
       });
@@ -184,7 +184,7 @@ const quick = (settings: Record<string, unknown>) =>
   });
 
 Deno.test("trainQuantizer() revives codewords that nothing uses", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const far = (fresh: TensorMap) => {
     fresh.get("codebook.0")!.data.fill(100, 2 * 8); // all but two codewords lie far from every latent
     return fresh;
@@ -203,7 +203,7 @@ Deno.test("trainQuantizer() revives codewords that nothing uses", async () => {
 Deno.test("trainQuantizer() stops early when collisions no longer fall", async () => {
   const config = quick({ epochs: 100, evalEpochs: 1, patience: 2, learningRate: 1e-9 });
   const { epochs, stopped, kept } = await trainQuantizer(
-    await Device.open(),
+    await sharedDevice(),
     clusters(200, 8),
     small,
     config,
@@ -214,7 +214,7 @@ Deno.test("trainQuantizer() stops early when collisions no longer fall", async (
 });
 
 Deno.test("trainQuantizer() keeps the best epoch by each criterion", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   for (const keep of ["loss", "collision", "gini"] as const) {
     const config = quick({ epochs: 12, evalEpochs: 2, keep, learningRate: 0.01 });
     const { kept, best, checkpoints } = await trainQuantizer(device, clusters(200, 8), small, config);
@@ -231,7 +231,7 @@ Deno.test("trainQuantizer() does not train on items that are held out", async ()
   const extraLoss = (_tape: Tape, { items }: QuantizerStep) => items.forEach((item) => seen.add(item));
   const config = quick({ holdOut: 0.25 });
   const options = { hooks: { extraLoss } };
-  const { kept } = await trainQuantizer(await Device.open(), clusters(200, 8), small, config, options);
+  const { kept } = await trainQuantizer(await sharedDevice(), clusters(200, 8), small, config, options);
   assert.equal(seen.size, 150);
   assert.equal(kept.unseen!.items, 50);
   assert.ok(kept.unseen!.reconstruction > kept.reconstruction);
@@ -249,7 +249,7 @@ Deno.test("trainQuantizer() hooks choose batches and levels, and see every step 
     },
   };
   const config = quick({ epochs: 2, evalEpochs: 2 });
-  await trainQuantizer(await Device.open(), clusters(100, 8), small, config, { hooks });
+  await trainQuantizer(await sharedDevice(), clusters(100, 8), small, config, { hooks });
   assert.deepEqual(epochs, [0, 1]);
   assert.deepEqual(calls, [
     { step: 0, epoch: 0, items: 10, levels: 1 },
@@ -269,7 +269,7 @@ Deno.test("trainQuantizer() adds the gradients of a hook's loss, and its logged 
       log("pull", ones, 4, 250);
     },
   };
-  const device = await Device.open();
+  const device = await sharedDevice();
   const ones = device.createFlat("f32", new Float32Array(4).fill(1));
   const config = quick({ epochs: 1, learningRate: 0.01, codebookStart: "uniform" });
   const start = (fresh: TensorMap) => {
@@ -294,7 +294,7 @@ Deno.test("trainQuantizer() refuses to go on from a loss that is not finite", as
   const huge = clusters(100, 8);
   huge.data.fill(1e19);
   await assert.rejects(
-    trainQuantizer(await Device.open(), huge, small, quick({ codebookStart: "uniform" })),
+    trainQuantizer(await sharedDevice(), huge, small, quick({ codebookStart: "uniform" })),
     (error) => error instanceof UserError && /loss is (NaN|Infinity) in epoch/.test(error.message),
   );
 });
@@ -305,7 +305,7 @@ Deno.test("trainQuantizer() gives near twins codes of their own with the uniquen
   const twins = points.map((value) => value + 0.1 * random.normal());
   const pairs = { data: Float32Array.of(...points, ...twins), rows: 120, dim: 8 };
   const roomy = { ...small, layers: [32], codebookSizes: [16, 16, 16] };
-  const device = await Device.open();
+  const device = await sharedDevice();
   const rate = async (uniquenessWeight: number) => {
     const config = quick({
       epochs: 80,
@@ -334,7 +334,7 @@ Deno.test("trainQuantizer() with Sinkhorn spreads every batch over the codewords
       sinkhornEpsilons,
       codebookStart: "uniform",
     });
-    await trainQuantizer(await Device.open(), clusters(60, 8), small, config, { hooks: { extraLoss } });
+    await trainQuantizer(await sharedDevice(), clusters(60, 8), small, config, { hooks: { extraLoss } });
     return new Set(await labels).size;
   };
   assert.equal(await used([0.01, 0]), 12);
@@ -343,7 +343,7 @@ Deno.test("trainQuantizer() with Sinkhorn spreads every batch over the codewords
 
 Deno.test("trainQuantizer() refuses Sinkhorn epsilons of another number than the levels", async () => {
   await assert.rejects(
-    trainQuantizer(await Device.open(), clusters(60, 8), small, quick({ sinkhornEpsilons: [0.003] })),
+    trainQuantizer(await sharedDevice(), clusters(60, 8), small, quick({ sinkhornEpsilons: [0.003] })),
     (error) => error instanceof UserError && /train 2 levels with 1 numbers/.test(error.message),
   );
 });

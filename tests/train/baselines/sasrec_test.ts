@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import { syntheticDataset } from "../../../data/synthetic/shop.ts";
 import { ndcgAtK } from "../../../eval/metrics.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
@@ -62,7 +63,7 @@ async function filesOf(run: RunDirectory): Promise<unknown[]> {
 for (const loss of ["softmax", "bce"] as const) {
   Deno.test(`sasrec learns, and resumed after a stop amid an epoch it gives the same bytes, ${loss}`, async () => {
     await withFolder(async (folder) => {
-      const device = await Device.open();
+      const device = await sharedDevice();
       const settings = { loss, emaDecay: loss === "softmax" ? 0.9 : 0 };
       const whole = await train(device, `${folder}/whole`, settings);
       assert.equal(whole.result.stopped, "finished");
@@ -90,7 +91,7 @@ for (const loss of ["softmax", "bce"] as const) {
 
 Deno.test("sasrec's robust term is in either loss, and changes what is learnt", async () => {
   await withFolder(async (folder) => {
-    const device = await Device.open();
+    const device = await sharedDevice();
     const trained = async (name: string, settings: Partial<SasrecConfig>) => {
       const { run } = await train(device, `${folder}/${name}`, { numTrainEpochs: 1, ...settings });
       const { loss } = (await linesOf(run)).find(({ loss }) => loss !== undefined)!;
@@ -118,7 +119,7 @@ Deno.test("sasrec's robust term is in either loss, and changes what is learnt", 
 
 Deno.test("sasrec as the references train it learns, in steps of so many rows, and its run ranks", async () => {
   await withFolder(async (folder) => {
-    const device = await Device.open();
+    const device = await sharedDevice();
     const settings = {
       block: "reference",
       numAttentionHeads: 1,
@@ -216,7 +217,7 @@ Deno.test("a run of sasrec ranks histories longer than its table, and refuses we
 
 Deno.test("sasrec stops after `patience` epochs without a better validation, and says where numbers broke", async () => {
   await withFolder(async (folder) => {
-    const device = await Device.open();
+    const device = await sharedDevice();
     const settings = { learningRate: 1e-12, numTrainEpochs: 9, patience: 2 };
     const { result } = await train(device, `${folder}/early`, settings);
     assert.equal(result.stopped, "early");

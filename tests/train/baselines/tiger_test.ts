@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import type { Dataset } from "../../../data/dataset.ts";
 import { syntheticDataset } from "../../../data/synthetic/shop.ts";
 import { UserError } from "../../../base/user_error.ts";
 import { mean, ndcgAtK } from "../../../eval/metrics.ts";
-import { Device } from "../../../kernels/gpu/device.ts";
 import { formatSid } from "../../../sid/tokens.ts";
 import type { BaselineEpoch, BaselineInput } from "../../../train/baselines/method.ts";
 import { tiger, type TigerConfig } from "../../../train/baselines/tiger.ts";
@@ -43,7 +43,7 @@ const config: TigerConfig = tiger.Config.parse({
 });
 
 async function train(folder: string, more: Partial<BaselineInput> = {}) {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const run = new RunDirectory(folder);
   await run.create(more.resume ?? false);
   await run.write("config.json", JSON.stringify({ model: "tiger", data: "shop", ...config }));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import { z } from "zod";
 import { DeviceTrie } from "../../../decode/device_trie.ts";
-import { Device } from "../../../kernels/gpu/device.ts";
 import { EncoderDecoder } from "../../../models/encoder_decoder/encoder_decoder.ts";
 import { Optimizer } from "../../../models/optimizer/optimizer.ts";
 import type { PairGroup } from "../../../models/packing/packed_pairs.ts";
@@ -24,7 +24,7 @@ const groups = [group([0, 1], 2), group([3], 3), group([2, 5], 4), group([4, 1, 
 
 /** Weights after a step on these micro batches, and the loss that it logged. */
 async function stepOn(micro: PairGroup[][], trieLossWeight: number) {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const sizes = { dModel: 16, dKv: 8, dFf: 16, numLayers: 1, numDecoderLayers: 1, numHeads: 2 };
   const settings = z.object(encoderDecoderFields).parse(sizes);
   const model = new EncoderDecoder(device, encoderDecoderConfig({ ...settings, dropout: 0 }, tokens.sizes));

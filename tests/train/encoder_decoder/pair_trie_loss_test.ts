@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import { z } from "zod";
 import { BeamSearch } from "../../../decode/beam_search.ts";
 import { DeviceTrie } from "../../../decode/device_trie.ts";
-import { Device } from "../../../kernels/gpu/device.ts";
 import { Tape } from "../../../kernels/tape.ts";
 import { EncoderDecoder } from "../../../models/encoder_decoder/encoder_decoder.ts";
 import { PackedPairsBuffer, type PairGroup } from "../../../models/packing/packed_pairs.ts";
@@ -26,7 +26,7 @@ const sizes = {
 };
 
 async function opened(share: number) {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const settings = z.object(encoderDecoderFields).parse(sizes);
   const model = new EncoderDecoder(device, encoderDecoderConfig({ ...settings, dropout: 0 }, tokens.sizes));
   model.initialize(3, 0.5);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { Device } from "../../../kernels/gpu/device.ts";
+import { sharedDevice } from "../../shared_device.ts";
+import type { Device } from "../../../kernels/gpu/device.ts";
 import { Tape } from "../../../kernels/tape.ts";
 import type { Flat, Layout, Matrix } from "../../../kernels/gpu/tensor.ts";
 import {
@@ -130,7 +131,7 @@ const isSilent = (values: ArrayLike<number> | undefined) =>
 
 for (const layout of ["texture", "buffer"] as Layout[]) {
   Deno.test(`AlignmentLosses has the losses and gradients of torch, ${layout}`, async (t) => {
-    const device = await Device.open({ layout });
+    const device = await sharedDevice(layout);
     for (const { siaSign, residualGradients, loss, gradients } of golden.sia) {
       const title = `sequence-item, sign ${siaSign}, residual gradients ${residualGradients}`;
       await t.step(title, async () => {
@@ -155,7 +156,7 @@ for (const layout of ["texture", "buffer"] as Layout[]) {
   });
 
   Deno.test(`ResidualQuantizer with weights of rows has the loss and gradients of torch, ${layout}`, async () => {
-    const device = await Device.open({ layout });
+    const device = await sharedDevice(layout);
     for (const { residualGradients, loss, gradients } of golden.quantization) {
       let factor = 0;
       const actual = await run(device, { residualGradients }, ({ losses, quantize }) => {
@@ -170,7 +171,7 @@ for (const layout of ["texture", "buffer"] as Layout[]) {
 }
 
 Deno.test("AlignmentLosses.sia() spares a frozen tokenizer", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const { loss, gradients } = golden.sia[0];
   const actual = await run(device, {}, sia({ frozen: true }));
   assertLoss(actual.loss, loss);
@@ -180,7 +181,7 @@ Deno.test("AlignmentLosses.sia() spares a frozen tokenizer", async () => {
 });
 
 Deno.test("AlignmentLosses gives constants no gradient, and the rest the same", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const { sequences: _, ...others } = golden.sia[0].gradients;
   const actual = await run(device, {}, (step) => {
     step.tape.constant(step.leaf.sequences);
@@ -198,7 +199,7 @@ Deno.test("AlignmentLosses gives constants no gradient, and the rest the same", 
 });
 
 Deno.test("AlignmentLosses is 0 for histories that lie where their targets do, and for a single target", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const same = { ...golden.inputs, sequences: golden.inputs.latents };
   const aligned = await run(device, {}, sia(), same);
   assert.ok(Math.abs(aligned.loss) < 1e-6);
@@ -212,14 +213,14 @@ Deno.test("AlignmentLosses is 0 for histories that lie where their targets do, a
 });
 
 Deno.test("ResidualQuantizer with a loss weight of 0 leaves codebooks and latents alone", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const { gradients } = await run(device, {}, ({ quantize }) => quantize().distances);
   assert.equal(gradients.latents, undefined);
   for (const level of codebookSizes.keys()) assert.ok(isSilent(gradients[`codebook.${level}`]));
 });
 
 Deno.test("AlignmentLosses.setTargets() counts each target once, and no padding", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const losses = new AlignmentLosses(device, { ...golden, siaSign: -1, residualGradients: true });
   assert.equal(losses.setTargets(targets, { sia: golden.siaWeight, psa: golden.psaWeight }), 5);
   const [weights, items] = await device.read(losses.rowWeights, losses.itemWeights);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import type { Sample } from "../../../data/dataset.ts";
 import type { RlExample } from "../../../data/packing/rl_examples.ts";
 import { DeviceTrie } from "../../../decode/device_trie.ts";
@@ -6,7 +7,7 @@ import { buildTrie } from "../../../sid/trie.ts";
 import { AnswerTries } from "../../../train/rl/answer_tries.ts";
 import { rlConfig } from "../../../train/rl/config.ts";
 import { Rollout, type RolloutConfig } from "../../../train/rl/rollout.ts";
-import { sharedDevice, tinyConfig, tinyDecoder } from "../../models/decoder/tiny.ts";
+import { tinyConfig, tinyDecoder } from "../../models/decoder/tiny.ts";
 
 /** Items 1 and 4 share a SID; 4 sells better. */
 const itemTokens = [[10, 13], [10, 14], [11, 13], [11, 15], [10, 14], [12, 16]]

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import { join } from "node:path";
 import { joinPieces } from "../../../base/files/pieces.ts";
 import { writeSynced } from "../../../base/files/write_atomic.ts";
-import { Device } from "../../../kernels/gpu/device.ts";
 import { Decoder } from "../../../models/decoder/decoder.ts";
 import { readSafetensors, writeSafetensors } from "../../../models/safetensors/safetensors.ts";
 import {
@@ -41,7 +41,7 @@ async function written(
 
 Deno.test("a checkpoint holds the averaged weights as a model, and all that training goes on from", async () => {
   const folder = await Deno.makeTempDir();
-  const device = await Device.open();
+  const device = await sharedDevice();
   const decoder = tinyDecoder(device, tinyConfig(12, true));
   const training = new TinyTraining(decoder, TOKENS, 0.9);
   for (let step = 0; step < 3; step++) await training.run(true);
@@ -69,7 +69,7 @@ Deno.test("a checkpoint holds the averaged weights as a model, and all that trai
 
 Deno.test("a checkpoint of adapters holds them alone besides the merged model", async () => {
   const folder = await Deno.makeTempDir();
-  const device = await Device.open();
+  const device = await sharedDevice();
   const lora = { r: 2, alpha: 4, dropout: 0, targetModules: ["q_proj"], rankStabilised: false };
   const decoder = new Decoder(device, tinyConfig(12, true), { lora, frozenRows: 8 });
   const tensors = new Map([...tinyTensors(decoder.config), ...decoder.lora!.initial(1)]);
@@ -89,7 +89,7 @@ Deno.test("a checkpoint of adapters holds them alone besides the merged model", 
 });
 
 Deno.test("a weight that is not finite is refused as divergence, before the checkpoint is whole", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const decoder = tinyDecoder(device, tinyConfig(12, true));
   const { optimizer } = new TinyTraining(decoder, TOKENS);
   const arrays = await optimizer.state();

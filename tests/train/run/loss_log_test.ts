@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { LossLog } from "../../../train/run/loss_log.ts";
 import type { MicroBatch } from "../../../train/run/packed_data.ts";
@@ -63,7 +64,7 @@ Deno.test("LossLog tells the mean over steps, and each task's over its own weigh
 });
 
 Deno.test("LossLog restored in another process tells the same", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const whole = new LossLog(device, ["a", "b"], 4, ROWS);
   step(device, whole, 0, ...first);
   const pending = JSON.parse(JSON.stringify(await whole.pending(1)));
@@ -77,7 +78,7 @@ Deno.test("LossLog restored in another process tells the same", async () => {
 });
 
 Deno.test("LossLog names the first step that is not finite", async () => {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const log = new LossLog(device, ["a", "b"], 4, ROWS);
   step(device, log, 0, ...first);
   step(device, log, 1, second[0], [[NaN, 1]]);

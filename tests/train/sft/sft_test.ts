@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../shared_device.ts";
 import { syntheticDataset } from "../../../data/synthetic/shop.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { SidVocabulary } from "../../../sid/tokens.ts";
@@ -81,7 +82,7 @@ async function validations(run: RunDirectory): Promise<unknown[]> {
 for (const mode of ["histories", "samples"] as const) {
   Deno.test(`trainSft() learns and gives the same bytes for the same seed, ${mode}`, async () => {
     const folder = await Deno.makeTempDir();
-    const device = await Device.open();
+    const device = await sharedDevice();
     const settings = { mode, maxSteps: 60, numTrainEpochs: 60, gradientAccumulationSteps: 2, dropout: 0 };
     const first = await train(device, `${folder}/a`, settings);
     const second = await train(device, `${folder}/b`, settings);
@@ -102,7 +103,7 @@ for (const mode of ["histories", "samples"] as const) {
 
 Deno.test("trainSft() stopped and resumed equals one that was not, bytes and log", async () => {
   const folder = await Deno.makeTempDir();
-  const device = await Device.open();
+  const device = await sharedDevice();
   const settings = { maxSteps: 30, numTrainEpochs: 30, evalSteps: 7 };
   const whole = await train(device, `${folder}/whole`, settings);
   assert.equal(whole.result.stopped, "finished");
@@ -126,7 +127,7 @@ Deno.test("trainSft() stopped and resumed equals one that was not, bytes and log
 
 Deno.test("trainSft() stopped before a validation that is due catches up on it when resumed", async () => {
   const folder = await Deno.makeTempDir();
-  const device = await Device.open();
+  const device = await sharedDevice();
   const settings = { maxSteps: 14, numTrainEpochs: 30, evalSteps: 7, loggingSteps: 7 };
   const whole = await train(device, `${folder}/whole`, settings);
   for (const stopAt of [7, 14]) {
@@ -150,7 +151,7 @@ Deno.test("trainSft() stopped before a validation that is due catches up on it w
 
 Deno.test("trainSft() stops early, keeps the best and the latest checkpoint, and both load", async () => {
   const folder = await Deno.makeTempDir();
-  const device = await Device.open();
+  const device = await sharedDevice();
   // No step size, no progress: the first validation stays the best.
   const settings = { learningRate: 1e-12, numTrainEpochs: 50, evalSteps: 2, patience: 2 };
   const { run, result } = await train(device, `${folder}/run`, settings);

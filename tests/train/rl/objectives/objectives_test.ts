@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Device } from "../../../../kernels/gpu/device.ts";
+import { sharedDevice } from "../../../shared_device.ts";
 import { POLICY_STATISTICS, policyLoss } from "../../../../kernels/policy/loss.ts";
 import {
   actionWeights,
@@ -68,7 +68,7 @@ const LOSSES: Record<string, (step: Scored[]) => number> = {
 
 /** Loss and dLoss/dLogProb of the kernel with the registry's settings. */
 async function ofKernel(method: ObjectiveMethod, step: Scored[]) {
-  const device = await Device.open();
+  const device = await sharedDevice();
   const lengths = step.map(({ now }) => now.length);
   const depth = Math.max(...lengths);
   const weights = actionWeights(method.reduction, lengths, MAX_LENGTH);

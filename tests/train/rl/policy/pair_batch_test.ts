@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../../shared_device.ts";
 import { beamSearch } from "../../../../decode/beam_search.ts";
 import { DeviceTrie } from "../../../../decode/device_trie.ts";
 import { Device } from "../../../../kernels/gpu/device.ts";

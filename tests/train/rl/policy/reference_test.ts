@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../../shared_device.ts";
 import { readSafetensors } from "../../../../models/safetensors/safetensors.ts";
 import { adapterFreeReference, frozenReference } from "../../../../train/rl/policy/reference.ts";
-import { sharedDevice, tensorsOf, tinyConfig, tinyDecoder } from "../../../models/decoder/tiny.ts";
+import { tensorsOf, tinyConfig, tinyDecoder } from "../../../models/decoder/tiny.ts";
 
 Deno.test("frozenReference() moves by alpha towards the policy, and is put back from its state", async () => {
   const device = await sharedDevice("texture");

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { sharedDevice } from "../../../shared_device.ts";
 import type { Decoder } from "../../../../models/decoder/decoder.ts";
 import { Optimizer } from "../../../../models/optimizer/optimizer.ts";
 import type { PolicyGroup } from "../../../../train/rl/policy/batch.ts";
@@ -11,7 +12,7 @@ import {
   type UpdateStatistics,
 } from "../../../../train/rl/policy/update.ts";
 import { treePacking } from "../../../../train/rl/policy/tree_batch.ts";
-import { sharedDevice, tensorsOf, tinyConfig, tinyDecoder } from "../../../models/decoder/tiny.ts";
+import { tensorsOf, tinyConfig, tinyDecoder } from "../../../models/decoder/tiny.ts";
 import {
   capacityOf,
   groupOf,
