@@ -120,7 +120,11 @@ export async function soak({ run, data, seconds, seed = 42 }: SoakOptions): Prom
     }
   };
   const slow = async () => {
-    while (!isOver()) await dripped(port, below(2) === 0, note, result.faults, () => isGone || isOver());
+    while (!isOver()) {
+      const before = server;
+      const mayGo = () => isGone || server !== before || isOver();
+      await dripped(port, below(2) === 0, note, result.faults, mayGo);
+    }
   };
   const trouble = async () => {
     for (let turn = 0; !isOver(); turn++) {
@@ -188,7 +192,7 @@ async function dripped(
   isHeadWhole: boolean,
   note: (client: string, status: number | "hung up") => void,
   faults: string[],
-  isEnough: () => boolean,
+  mayGo: () => boolean,
 ): Promise<void> {
   let connection: Deno.TcpConn;
   try {
@@ -212,7 +216,7 @@ async function dripped(
     ]);
     if (answer === 0 || answer === null) {
       note("slow", "hung up");
-      if (isHeadWhole && answer === 0 && !isEnough()) {
+      if (isHeadWhole && answer === 0 && !mayGo()) {
         faults.push("slow: no answer to a body that does not come");
       }
       return;

@@ -4,6 +4,9 @@ import { buildTrie } from "../sid/trie.ts";
 import { BeamSearch, type BeamSearchOptions } from "./beam_search.ts";
 import { DeviceTrie } from "./device_trie.ts";
 
+/** Parts of a catalogue that are kept, those asked for last: a server is asked for one category after the other. */
+const KEPT_PARTS = 8;
+
 /** A catalogue, or a part of it, with its searches by beams. */
 interface Part {
   /** Item numbers; undefined: all. */
@@ -14,7 +17,7 @@ interface Part {
 
 /**
  * Beam searches of one model over a catalogue and parts of it, made when they are asked for and kept: those of the whole
- * catalogue, and of the part that was asked for last.
+ * catalogue, and of the parts that were asked for last.
  */
 export class BeamSearches {
   readonly #device: Device;
@@ -22,7 +25,8 @@ export class BeamSearches {
   readonly #itemTokens: readonly Uint32Array[];
   readonly #options: Omit<BeamSearchOptions, "beams">;
   #whole: Part | undefined;
-  #part: Part | undefined;
+  /** The one that was asked for last at the end. */
+  #parts: Part[] = [];
 
   /** `itemTokens` are what the model writes for each item (N). The model stays the caller's. */
   constructor(
@@ -55,15 +59,18 @@ export class BeamSearches {
 
   /** Frees searches and tries. */
   destroy(): void {
-    for (const part of [this.#whole, this.#part]) part && destroyPart(part);
-    this.#whole = this.#part = undefined;
+    for (const part of [this.#whole, ...this.#parts]) part && destroyPart(part);
+    this.#whole = undefined;
+    this.#parts = [];
   }
 
   #partOf(items: readonly number[] | undefined): Part {
     if (items === undefined) return this.#whole ??= this.#make(undefined);
-    if (this.#part && isSame(this.#part.items!, items)) return this.#part;
-    if (this.#part) destroyPart(this.#part);
-    return this.#part = this.#make([...items]);
+    const known = this.#parts.find((part) => isSame(part.items!, items));
+    const part = known ?? this.#make([...items]);
+    this.#parts = [...this.#parts.filter((other) => other !== part), part];
+    if (this.#parts.length > KEPT_PARTS) destroyPart(this.#parts.shift()!);
+    return part;
   }
 
   #make(items: readonly number[] | undefined): Part {

@@ -42,10 +42,14 @@ export const task: Task<typeof config> = {
       );
     }
     const log = new JsonLog((line) => console.log(line));
-    const service = await Service.open(flags, log, async () => (await openDevice(flags)).device);
-    const server = listen(flags, serveApp(service).fetch);
-    const reload = () => void service.reload().catch(() => {}); // the log has it
+    if (flags.tokenFile === "" && !/^(127\.|localhost$|::1$)/.test(flags.host)) {
+      log.write("warning", `whoever reaches ${flags.host} may ask: name a --token-file`);
+    }
+    let service: Service | undefined = undefined;
+    const reload = () => void service?.reload().catch(() => {}); // the log has it
     Deno.addSignalListener("SIGHUP", reload);
+    service = await Service.open(flags, log, async () => (await openDevice(flags)).device);
+    const server = listen(flags, serveApp(service).fetch);
     try {
       await service.load();
       log.write("info", "serving", { url: server.url, run: flags.run });

@@ -106,6 +106,7 @@ export class Service {
    */
   async reload(): Promise<OpenedRun> {
     if (this.#isReloading || !this.#isLoaded) {
+      this.log.write("warning", "reload refused, a run is being loaded already");
       throw new UserError("Cannot reload: a run is being loaded already. Try again when it is served");
     }
     this.#isReloading = true;
