@@ -12,6 +12,7 @@ import { namelessItems, storedItems } from "./stored_items.ts";
 import { sidMethod } from "../../sid/methods/by_name.ts";
 import type { SidFlags } from "./flags.ts";
 import { type AddedItem, FILES, readSids, type StoredSids, writeSids } from "./folder.ts";
+import { catalogueOf } from "../../train/runs/catalogue/catalogue.ts";
 import { namesOf } from "./names.ts";
 import { newVectors } from "./new_vectors.ts";
 import { makeReport, tokensOf } from "./report.ts";
@@ -19,7 +20,7 @@ import { makeReport, tokensOf } from "./report.ts";
 /** Gives SIDs to new items with the codebooks that are there, and writes the longer catalogue. */
 export async function addItems(flags: SidFlags, io: TaskIO): Promise<void> {
   const stored = await readSids(flags.sids);
-  const items = await storedItems(flags.data, stored);
+  const items = await storedItems(flags, stored);
   const known = new Set([...items ?? [], ...stored.added].map(({ id }) => id));
   const fresh = await readNewItems(flags.add, flags.maxBadLines, known);
   const vectors = await newVectors({ stored, items, fresh }, flags, io);
@@ -53,7 +54,14 @@ export async function addItems(flags: SidFlags, io: TaskIO): Promise<void> {
     added: [...stored.added, ...added],
   };
   const names = namesOf({ items: items ?? namelessItems(recipe.learnedFrom) }, longer.added);
-  await writeSids(flags.out, longer, makeReport(longer, names, { zeroRows: {}, notes: {} }));
+  const report = makeReport(longer, names, { zeroRows: {}, notes: {} });
+  await writeSids(
+    flags.out,
+    longer,
+    report,
+    undefined,
+    items && catalogueOf({ items: [...items, ...longer.added] }),
+  );
 
   const old = new Set(tokens.flat());
   const unknown = newTokens(newSids, recipe.tokenOrder).filter((token) => !old.has(token));

@@ -61,7 +61,7 @@ export async function exportCheckpoint(
     coded: Int32Array.from(coded.codes),
     model,
   };
-  const items = await storedItems(data, stored);
+  const items = await storedItems({ data, sids: from }, stored);
   const names = items && namesOf({ items });
   const report = makeReport(exported, names, {
     zeroRows: {},

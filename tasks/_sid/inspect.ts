@@ -10,7 +10,7 @@ import { findItem, namesOf } from "./names.ts";
 export async function inspectItem(flags: SidFlags, io: TaskIO): Promise<void> {
   const stored = await readSids(flags.sids);
   const { tokens, embeddings, recipe, added } = stored;
-  const items = await storedItems(flags.data, stored) ?? namelessItems(recipe.learnedFrom);
+  const items = await storedItems(flags, stored) ?? namelessItems(recipe.learnedFrom);
   const names = namesOf({ items }, added);
   const item = findItem(flags.inspect, names);
   const described = (item: number) => ({

@@ -37,6 +37,12 @@ export function catalogueOf({ items }: Pick<Dataset, "items">, sids?: readonly s
   };
 }
 
+/** What a catalogue tells of its first `count` items. */
+export function firstItems({ ids, titles }: TrainedCatalogue, count: number): TrainedCatalogue {
+  const first = (hashes: string) => split(hashes).slice(0, count).join("");
+  return { items: count, ...ids !== undefined && { ids: first(ids) }, titles: first(titles) };
+}
+
 /** What a manifest says of a catalogue: the number of items, and the SHA-256 of their ids, of their titles without ids. */
 export async function catalogueDigest(
   { items }: Pick<Dataset, "items">,
