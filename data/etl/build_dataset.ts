@@ -15,6 +15,7 @@ import { makeLog, numberLog } from "./log.ts";
 import { type Plan, planOf } from "./plan.ts";
 import { PERIOD } from "../times.ts";
 import type { ReviewTable } from "./source.ts";
+import { missingIdsNote } from "./missing_ids.ts";
 import { decideTies, handleRepeats } from "./ties.ts";
 import { makeSamples } from "./make_samples.ts";
 import { day, selectLog, type Step } from "./select_log.ts";
@@ -102,6 +103,7 @@ async function build(
   const titles = await loadTitles(engine, items, texts);
   checkBadLines(titles.bad, config.maxBadLines, "items");
   steps.push(...await makeLog(engine, steps[0].reviews));
+  const missing = await missingIdsNote(engine);
   const repeats = await handleRepeats(engine, config.dropRepeats);
   steps.push(...repeats.steps);
   for (const step of steps.slice(1)) log(stepLine(step));
@@ -137,7 +139,7 @@ async function build(
     ...reviews.timeForm !== undefined && { timeForm: reviews.timeForm },
     notes: [
       ...timeNotes(plan.reviews.table, reviews.timeForm, statistics),
-      ...[repeats.note, ties.note].filter((note) => note !== undefined),
+      ...[missing, repeats.note, ties.note].filter((note) => note !== undefined),
     ],
     parity: config.parity,
   };

@@ -114,6 +114,8 @@ function reviewQuery(
     SELECT "user", item, ${isOpen ? sql`time_text,` : sql``} time, fraction, rating, context, CASE
       WHEN "user" IS NULL THEN ${`no user in ${user}`}
       WHEN item IS NULL THEN ${`no item in ${item}`}
+      WHEN ${isNested(sql`"user"`)} THEN ${`an object or a list in ${user}, expected a text or a number`}
+      WHEN ${isNested(sql`item`)} THEN ${`an object or a list in ${item}, expected a text or a number`}
       ${time && known ? timeProblem(time.column, known) : sql``}
       ${ratingProblem || sql``}
       ${contextProblem || sql``}
@@ -132,6 +134,11 @@ function reviewQuery(
         ${CONTEXT_TOKEN} AS context
       FROM (${lines}))
     )`;
+}
+
+/** Whether an id is JSON of more than one value: what a nested field reads as. */
+function isNested(id: Sql): Sql {
+  return sql`regexp_matches(${id}, '^(\\{"|\\[)') AND json_valid(${id})`;
 }
 
 /** Reviews whose times were still text, with times. */

@@ -198,7 +198,7 @@ export class RawTable {
   }
 
   async #checkColumns(): Promise<void> {
-    const { format, required, files } = this.request;
+    const { format, columns, required, files } = this.request;
     if (format.kind === "json") return;
     if (format.kind === "parquet") {
       const rows = await this.#engine.rows<{ column_name: string }>(
@@ -210,6 +210,13 @@ export class RawTable {
       ? [[files[0], this.#found] as const]
       : files.map((file) => [file, this.#plain.get(file)!.header] as const);
     for (const [file, found] of headers) {
+      const twice = columns.find((column) => found.indexOf(column) !== found.lastIndexOf(column));
+      if (twice !== undefined) {
+        throw new UserError(
+          `Cannot read ${file}: it has more than one column ${twice}, so nothing tells which is meant, found ` +
+            `${shownColumns(found)}. Rename one of them`,
+        );
+      }
       const missing = required.find((column) => !found.includes(column));
       if (missing === undefined) continue;
       if (found.length === 0) continue;

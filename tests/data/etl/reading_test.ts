@@ -262,3 +262,39 @@ Deno.test("reviews of items that --meta lacks, and of items without a title, are
     assert.deepEqual(lines[1], "items that --meta has: 7 reviews, 1 users, 3 items");
   });
 });
+
+Deno.test("ids that are no ids are told: nan of other programs, objects, and columns that are there twice", async () => {
+  const rows = (user: string, item: string) =>
+    `user,item,ts\nu,A,1600000000\n${user},B,1600000001\nu,${item},1600000002\nv,A,1600000003\n`;
+  const { notes, users } = await read("log.csv", rows("NaN", "None"));
+  assert.deepEqual(users.toSorted(), ["NaN", "u", "v"]);
+  assert.equal(
+    notes.find((note) => note.startsWith("Warning: item")),
+    'Warning: item "None" of 1 interactions, user "NaN" of 1 interactions: programs write this where an id is missing, ' +
+      "and here all of them are one. Leave such lines out of the file unless it is an id",
+  );
+  const sound = await read("log.csv", rows("w", "C"));
+  assert.ok(!sound.notes.some((note) => /programs write/.test(note)), sound.notes.join("\n"));
+
+  await assert.rejects(
+    () => read("log.csv", "user,item,ts,item\nu,A,1600000000,B\n"),
+    /has more than one column item, so nothing tells which is meant, found user, item, ts, item\. Rename one/,
+  );
+  // A column that nobody reads may be there twice.
+  assert.deepEqual(
+    (await read("log.csv", "user,x,item,ts,x\nu,1,A,1600000000,2\nu,1,B,1600000001,2\n")).items,
+    ["A", "B"],
+  );
+
+  const nested = (id: string) =>
+    ["A", "B"].map((item, n) => `{"user":${id},"item":"${item}","ts":160000000${n}}\n`).join("");
+  for (const id of ['{"id":1}', "[1]"]) {
+    await assert.rejects(
+      () => read("log.jsonl", nested(id)),
+      /line 1: an object or a list in user, expected a text or a number/,
+    );
+  }
+  for (const id of ["{3f25}", "[a]"]) {
+    assert.deepEqual((await read("log.jsonl", nested(JSON.stringify(id)))).users, [id]);
+  }
+});
