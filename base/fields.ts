@@ -2,6 +2,8 @@ import { z } from "zod";
 
 /** So many things, `min` at least. */
 export const count = (min = 1): z.ZodInt => z.int().min(min);
+/** Blocks of a network: more than anybody has are a damaged file, which would keep a program busy for ever. */
+export const blocks = (): z.ZodInt => count().max(1000);
 /** A share of a whole, from 0 to 1. */
 export const share: z.ZodNumber = z.number().min(0).max(1);
 /** A rate or decay, from 0 and below 1. */

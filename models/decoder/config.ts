@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { blocks } from "../../base/fields.ts";
 import { UserError } from "../../base/user_error.ts";
 import { DECODER_SHAPES, MODEL_TYPES, type ModelType } from "./shapes/by_name.ts";
 import { readRope, ropeFields, type RopeScaling, writeRope } from "./rope.ts";
@@ -66,7 +67,7 @@ const HuggingFaceConfig = z.looseObject({
   vocab_size: size,
   hidden_size: size,
   intermediate_size: size,
-  num_hidden_layers: size,
+  num_hidden_layers: blocks(),
   num_attention_heads: size,
   num_key_value_heads: size.nullish(),
   head_dim: size.nullish(),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { blocks } from "../../base/fields.ts";
 import { UserError } from "../../base/user_error.ts";
 import { MAX_HEAD_DIM } from "../../kernels/attention/attention.ts";
 import { DTYPES, fieldProblems } from "../decoder/config.ts";
@@ -17,8 +18,8 @@ const Fields = z.looseObject({
   d_model: size,
   d_kv: size,
   d_ff: size,
-  num_layers: size,
-  num_decoder_layers: size.nullish(),
+  num_layers: blocks(),
+  num_decoder_layers: blocks().nullish(),
   num_heads: size,
   relative_attention_num_buckets: size.default(32),
   relative_attention_max_distance: size.default(128),

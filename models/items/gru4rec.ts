@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { blocks } from "../../base/fields.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { gru, gruBackward, gruWeightGradients, MAX_GRU_WIDTH } from "../../kernels/sequence/gru.ts";
@@ -15,7 +16,7 @@ export const Gru4RecShape = z.strictObject({
   model_type: z.literal("gru4rec"),
   ...itemShapeFields,
   /** Layers. */
-  num_hidden_layers: z.int().min(1),
+  num_hidden_layers: blocks(),
 });
 /** See the schema of this name. */
 export type Gru4RecShape = z.output<typeof Gru4RecShape>;

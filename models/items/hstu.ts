@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { blocks } from "../../base/fields.ts";
 import { activation, activationBackward } from "../../kernels/elementwise/activation.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { multiply } from "../../kernels/elementwise/multiply.ts";
@@ -20,7 +21,7 @@ export const HstuShape = z.strictObject({
   model_type: z.literal("hstu"),
   ...itemShapeFields,
   /** Blocks. */
-  num_hidden_layers: z.int().min(1),
+  num_hidden_layers: blocks(),
   /** Attention heads. */
   num_attention_heads: z.int().min(1),
 });

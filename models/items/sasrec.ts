@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { blocks } from "../../base/fields.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { AttentionShape } from "../../kernels/attention/attention.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
@@ -25,7 +26,7 @@ export const SasrecShape = z.strictObject({
   model_type: z.literal("sasrec"),
   ...itemShapeFields,
   /** Blocks. */
-  num_hidden_layers: z.int().min(1),
+  num_hidden_layers: blocks(),
   /** Attention heads. */
   num_attention_heads: z.int().min(1),
   /** `paper`, or `reference`: see {@link Sasrec}. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { count, positive, share, weight } from "../../base/fields.ts";
+import { blocks, count, positive, share, weight } from "../../base/fields.ts";
 import { initializerRange } from "../../models/optimizer/fields.ts";
 import { epochFields } from "../run/epoch_config.ts";
 
@@ -37,7 +37,7 @@ export type ItemTrainingConfig = z.output<z.ZodObject<typeof itemTrainingFields>
 export const hiddenSize = count().default(64).describe("width of the stream");
 
 /** Blocks of networks over item numbers. */
-export const numHiddenLayers = (usual: number) => count().default(usual).describe("blocks");
+export const numHiddenLayers = (usual: number) => blocks().default(usual).describe("blocks");
 
 /** Whether scores are products with the item embedding. */
 export const tieWordEmbeddings = (usual: boolean) =>

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { count, share } from "../../base/fields.ts";
+import { blocks, count, share } from "../../base/fields.ts";
 import { TOKEN_NORMALISATIONS } from "../../kernels/trie/log_softmax.ts";
 import {
   ENCODER_DECODER_TYPE,
@@ -15,8 +15,8 @@ export const encoderDecoderFields = {
   dModel: count().default(128).describe("width of the residual stream"),
   dKv: count().default(32).describe("width of a head"),
   dFf: count().default(512).describe("width of the feed-forward layer"),
-  numLayers: count().default(3).describe("blocks of the encoder"),
-  numDecoderLayers: count().default(3).describe("blocks of the decoder"),
+  numLayers: blocks().default(3).describe("blocks of the encoder"),
+  numDecoderLayers: blocks().default(3).describe("blocks of the decoder"),
   numHeads: count().default(4).describe("attention heads"),
   feedForwardProj: z.enum(["relu", "gated-gelu"]).default("relu").describe("feed-forward layer"),
   causalEncoder: z.boolean().default(false).describe(

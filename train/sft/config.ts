@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { count, decay, grouped, seed, share, stepsOrShare, weight } from "../../base/fields.ts";
+import { blocks, count, decay, grouped, seed, share, stepsOrShare, weight } from "../../base/fields.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { TokenNormalisation } from "../../kernels/trie/log_softmax.ts";
 import { MODEL_TYPES } from "../../models/decoder/shapes/by_name.ts";
@@ -36,7 +36,7 @@ export const architectureFields = {
   modelType: z.enum(MODEL_TYPES).default("qwen3").describe("decoder family"),
   hiddenSize: count().default(128).describe("width of the residual stream"),
   intermediateSize: count().default(384).describe("width of the gated feed-forward layer"),
-  numHiddenLayers: count().default(4).describe("decoder blocks"),
+  numHiddenLayers: blocks().default(4).describe("decoder blocks"),
   numAttentionHeads: count().default(4).describe("query heads"),
   numKeyValueHeads: count().default(4).describe("key-value heads"),
   tieWordEmbeddings: z.boolean().default(true).describe("use the embedding as output matrix"),

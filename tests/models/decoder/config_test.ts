@@ -108,6 +108,8 @@ Deno.test("parseDecoderConfig() names every impossible field, what it is and wha
       return true;
     });
   refuse({ vocab_size: 0 }, /field vocab_size is 0: /);
+  // A loop over so many would not end.
+  refuse({ num_hidden_layers: 1e9 }, /field num_hidden_layers is 1000000000: .*<=1000/);
   refuse({ hidden_size: undefined }, /field hidden_size is undefined: .*expected/);
   refuse({ model_type: "bert" }, /field model_type is "bert": .*"llama"\|"qwen2"\|"qwen3"/);
   refuse({ hidden_act: "gelu" }, /field hidden_act is "gelu"/);
