@@ -6,6 +6,8 @@ const LEFT = 8;
 const COLUMN = 150;
 const ROW = 22;
 const TITLE = 44;
+/** Width of a character, about. */
+const CHARACTER = 6.5;
 
 interface TreeNode {
   prefix: readonly string[];
@@ -50,7 +52,7 @@ export function beamTree({ kept = [], items }: Pick<TriedRun, "kept" | "items">)
   const links = all.flat().flatMap((node) => {
     const parent = parentOf(node);
     if (!parent) return [];
-    const from = parent.x + COLUMN - 30, middle = (from + node.x) / 2 - 2;
+    const from = parent.x + CHARACTER * parent.label.length + 6, middle = (from + node.x) / 2 - 2;
     return [
       `<path${node.isListed ? ' class="listed"' : ""} d="M${from} ${parent.y - 4}C${middle} ${
         parent.y - 4
