@@ -1,5 +1,6 @@
 // The package as JSR takes it. Both commands need no network.
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import manifest from "../deno.json" with { type: "json" };
 import { importsOf, read, root, sources, targetOf, TOP } from "./layers/imports.ts";
 
@@ -20,6 +21,19 @@ const entries = Object.values(manifest.exports).map((path) => path.slice(2));
 Deno.test("every name that the package exports is documented, and so is what it refers to", async () => {
   const { code, output } = await deno("doc", "--lint", ...entries);
   assert.equal(code, 0, output);
+});
+
+Deno.test("the pages of deno doc are made without errors", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "genrec-doc-" });
+  try {
+    const { code, output } = await deno("doc", "--html", `--output=${folder}`, ...entries);
+    assert.equal(code, 0, output);
+    for (const room of ["base", "kernels", "train"]) {
+      assert.ok((await Deno.stat(join(folder, room))).isDirectory);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("every room that programs use is an entry of the package, which no file of ours imports", () => {

@@ -14,8 +14,7 @@ import { readSafetensors } from "../../models/safetensors/safetensors.ts";
 import { SidVocabulary } from "../../sid/tokens.ts";
 import type { SidRun } from "../../train/runs/sid_model.ts";
 import { architectureOf } from "../../train/run/checkpoint.ts";
-import { hexadecimal } from "../../web/site/hexadecimal.ts";
-import type { SiteItems, SiteModel } from "../../web/site/site.ts";
+import { fileEntries, type SiteItems, type SiteModel } from "../../web/site/site.ts";
 
 /** Number formats of exported weights, and their names in safetensors. */
 export const WEIGHT_FORMATS = { float16: "F16", float32: "F32" } as const;
@@ -30,11 +29,6 @@ export async function siteModel(
 ): Promise<{ model: SiteModel; files: Map<string, Uint8Array<ArrayBuffer>> }> {
   const { home, weights, dataset, maxHistory, normalisation } = run;
   const files = await modelFiles(run, dtype);
-  const entries: SiteModel["files"] = {};
-  for (const [name, bytes] of files) {
-    const digest = await crypto.subtle.digest("SHA-256", bytes);
-    entries[name] = { bytes: bytes.length, sha256: hexadecimal(digest) };
-  }
   const model = {
     dataset: dataset.name,
     run: basename(home.given),
@@ -43,7 +37,7 @@ export async function siteModel(
     maxHistory,
     normalisation,
     dtype,
-    files: entries,
+    files: await fileEntries(files),
   };
   return { model, files };
 }

@@ -6,6 +6,7 @@ import type { Dataset } from "../../data/dataset.ts";
 import { loadDataset } from "../../data/formats/load.ts";
 import { readText } from "../../base/files/text_file.ts";
 import type { Evaluation, Prediction } from "../../eval/evaluate.ts";
+import { SHOP_CODEBOOK, SHOP_TRAINING } from "../../train/pipeline/shop.ts";
 import type { Task, TaskIO } from "../_cli/cli.ts";
 import type { EvaluateReport } from "../_evaluate/report_lines.ts";
 import { DeviceFlags } from "../_cli/open_device.ts";
@@ -21,22 +22,7 @@ import { byHand, type PipelineStage, runStages, trainingStage } from "./stages.t
 
 const DATA = "synthetic";
 
-/** Small enough for two cores; chosen on the valid split. */
-const TRAINING = {
-  hiddenSize: 64,
-  intermediateSize: 192,
-  numHiddenLayers: 2,
-  dropout: 0.05,
-  labelSmoothing: 0.02,
-  learningRate: 4e-3,
-  warmupSteps: 50,
-  emaDecay: 0.99,
-  tokensPerBatch: 1024,
-  numTrainEpochs: 16,
-  evalSteps: 200,
-  evalSamples: 300,
-};
-/** Chosen on the valid split too. */
+/** Chosen on the valid split, as {@link SHOP_TRAINING}. */
 const REINFORCEMENT = {
   reward: ["rule"],
   numGenerations: 10,
@@ -54,7 +40,7 @@ const MIXTURE = 0.5;
 const config = z.strictObject({
   out: z.string().default("runs/quickstart").describe("folder to write"),
   steps: z.int().min(0).default(0).describe(
-    `training steps, with a tenth as many of reinforcement; 0: as ${TRAINING.numTrainEpochs} passes over the data ` +
+    `training steps, with a tenth as many of reinforcement; 0: as ${SHOP_TRAINING.numTrainEpochs} passes over the data ` +
       `take, and ${REINFORCEMENT.maxSteps}`,
   ),
   seed: z.int().min(0).default(42).describe("seed of everything random"),
@@ -131,10 +117,17 @@ function describeData({ items, samples, histories }: Dataset, io: TaskIO): Promi
 
 async function sids({ out, seed, adapter, variant }: Flags, io: TaskIO): Promise<void> {
   const folder = join(out, "sids");
-  byHand(io, `sid --data ${DATA} --codebook-size 32 --seed ${seed} --out ${folder}`);
+  byHand(io, `sid --data ${DATA} --codebook-size ${SHOP_CODEBOOK} --seed ${seed} --out ${folder}`);
   if (existsSync(join(folder, "index.json"))) return io.log(`Already in ${folder}`);
   await makeSids(
-    sidTask.config.parse({ data: DATA, codebookSize: 32, seed, out: folder, adapter, variant }) as Sid,
+    sidTask.config.parse({
+      data: DATA,
+      codebookSize: SHOP_CODEBOOK,
+      seed,
+      out: folder,
+      adapter,
+      variant,
+    }) as Sid,
     io,
   );
 }
@@ -145,7 +138,7 @@ async function train({ out, steps, seed, adapter, variant }: Flags, io: TaskIO):
     data: DATA,
     sids: join(out, "sids"),
     out: folder,
-    ...TRAINING,
+    ...SHOP_TRAINING,
     maxSteps: steps,
     seed,
   };

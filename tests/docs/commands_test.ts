@@ -13,6 +13,7 @@ import { type Command, commandsOf, type Fence, fencesOf, pages, root } from "./m
 const TOUR = [
   "docs/getting_started.md",
   "docs/data.md",
+  "docs/guides/tutorial.md",
   "docs/semantic_ids.md",
   "docs/language_models.md",
   "docs/reinforcement.md",

@@ -17,15 +17,9 @@ import type { TensorMap } from "../../models/parameters/parameters.ts";
 import { peftAdapterFiles } from "../../models/hugging_face/peft_adapter.ts";
 import { type ModelFile, Pretrained } from "../../models/hugging_face/pretrained.ts";
 import { findNonFinite, readSafetensors, safetensorsPieces } from "../../models/safetensors/safetensors.ts";
-import type { TrainingState } from "../../models/training/state.ts";
 import { DivergenceError } from "./divergence.ts";
+import type { TrainerState } from "./loss_log.ts";
 import { pretrainedFiles, type SavedFile } from "../../models/hugging_face/save_pretrained.ts";
-
-/** Where a run stands, beside its arrays. All that exact resume needs: data order and dropout follow from step and seed. */
-export interface TrainerState extends TrainingState {
-  /** Losses since the last log line: see `LossLog`. */
-  pending: { sums: number[]; shares: number[][] };
-}
 
 const State = z.strictObject({
   step: z.int().min(0),
@@ -34,11 +28,6 @@ const State = z.strictObject({
   pending: z.strictObject({ sums: z.array(z.number()), shares: z.array(z.array(z.number())) }),
   validationDue: z.boolean().default(false),
 }) satisfies z.ZodType<TrainerState>;
-
-/** The state before the first step. */
-export function freshTrainerState(): TrainerState {
-  return { step: 0, best: null, seconds: 0, pending: { sums: [], shares: [] }, validationDue: false };
-}
 
 /** What a checkpoint is made of. */
 export interface CheckpointParts {

@@ -1,3 +1,4 @@
+import type { TrainingState } from "../../models/training/state.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { sumByLabel } from "../../kernels/reduce/sum_by_label.ts";
 import type { Flat } from "../../kernels/gpu/tensor.ts";
@@ -103,4 +104,15 @@ export class LossLog {
   destroy(): void {
     for (const flat of [this.#sums, this.#row, this.#labels]) this.#device.destroy(flat);
   }
+}
+
+/** Where a run stands, beside its arrays. All that exact resume needs: data order and dropout follow from step and seed. */
+export interface TrainerState extends TrainingState {
+  /** Losses since the last log line: see `LossLog`. */
+  pending: { sums: number[]; shares: number[][] };
+}
+
+/** The state before the first step. */
+export function freshTrainerState(): TrainerState {
+  return { step: 0, best: null, seconds: 0, pending: { sums: [], shares: [] }, validationDue: false };
 }

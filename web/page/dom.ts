@@ -8,7 +8,6 @@ export interface PageElement {
   innerHTML: string;
   hidden: boolean;
   readonly clientWidth: number;
-  select(): void;
   getBoundingClientRect(): { left: number; top: number; width: number; height: number };
   replaceChildren(...children: PageElement[]): void;
   append(...children: PageElement[]): void;

@@ -74,7 +74,7 @@ export function recommendView(worker: WorkerClient, opened: Opened): ArrowTempla
     event.preventDefault();
     add(first);
     state.query = "";
-    event.target.select();
+    event.target.value = "";
   };
 
   if (state.history.length > 0) recommend();

@@ -1,15 +1,18 @@
-import type { Asks, WorkerAnswer } from "../worker/messages.ts";
+import type { ShopProgress } from "../training/shop_model.ts";
+import type { Asks, WorkerAnswer, WorkerNews } from "../worker/messages.ts";
 
 /** The worker of a page: questions are answered in order. */
 export class WorkerClient {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
   #asked = 0;
+  /** Told of every line of a training. */
+  onProgress: (progress: ShopProgress) => void = () => {};
 
   /** Starts the worker whose script is at `url`. */
   constructor(url: URL) {
     this.#worker = new Worker(url, { type: "module" });
-    this.#worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => this.#take(data);
+    this.#worker.onmessage = ({ data }: MessageEvent<WorkerAnswer | WorkerNews>) => this.#take(data);
     this.#worker.onerror = ({ message }) => {
       const error = new Error(
         `The worker stopped: ${message || "its script did not load"}. Load the page again`,
@@ -28,7 +31,8 @@ export class WorkerClient {
     return waiting.promise as Promise<Asks[K]["answer"]>;
   }
 
-  #take(message: WorkerAnswer): void {
+  #take(message: WorkerAnswer | WorkerNews): void {
+    if ("progress" in message) return this.onProgress(message.progress);
     const waiting = this.#waiting.get(message.id);
     this.#waiting.delete(message.id);
     if ("error" in message) waiting?.reject(new Error(message.error));

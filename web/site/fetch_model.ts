@@ -1,6 +1,5 @@
 import { UserError } from "../../base/user_error.ts";
-import { hexadecimal } from "./hexadecimal.ts";
-import { MODEL_FOLDER, parseSite, type Site, SITE_FILE, type SiteModel } from "./site.ts";
+import { MODEL_FOLDER, parseSite, sha256Of, type Site, SITE_FILE, type SiteModel } from "./site.ts";
 
 /** The description of the site at `base`. Throws `UserError` where there is none. */
 export async function fetchSite(base: string): Promise<Site> {
@@ -15,7 +14,7 @@ export async function fetchModel(
   const files = Object.entries(model.files).map(async ([name, { bytes, sha256 }]) => {
     const path = `${MODEL_FOLDER}/${name}`;
     const content = await fetchFile(new URL(path, base));
-    if (content.length !== bytes || hexadecimal(await crypto.subtle.digest("SHA-256", content)) !== sha256) {
+    if (content.length !== bytes || await sha256Of(content) !== sha256) {
       throw new UserError(
         `Cannot use ${path}: it has ${content.length} bytes that are not those of the export, expected ${bytes}. ` +
           "Upload the whole site again",

@@ -29,9 +29,18 @@ const SiteSchema = z.strictObject({
   version: z.literal(VERSION),
   genrec: z.string(),
   model: ModelSchema,
+  shop: z.strictObject({
+    items: z.int().min(50),
+    users: z.int().min(10),
+    codewords: z.int().min(2),
+    settings: z.record(z.string(), z.unknown()),
+  }),
 });
 
-/** What `site.json` holds. */
+/**
+ * What `site.json` holds: the model of the site, and how a page trains one of its own, with settings of `sft` that are
+ * complete and checked.
+ */
 export type Site = z.output<typeof SiteSchema>;
 
 /** Text of `site.json`. */
@@ -42,6 +51,20 @@ export function formatSite(site: Omit<Site, "format" | "version">): string {
 /** Reads `site.json`. Throws `UserError` for anything else, and for a site of another version. */
 export function parseSite(text: string, source: string): Site {
   return parseJson(text, source, SiteSchema);
+}
+
+/** Files of a model by name, as `site.json` tells of them. */
+export async function fileEntries(
+  files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>,
+): Promise<SiteModel["files"]> {
+  const entries: SiteModel["files"] = {};
+  for (const [name, bytes] of files) entries[name] = { bytes: bytes.length, sha256: await sha256Of(bytes) };
+  return entries;
+}
+
+/** SHA-256 of bytes in hexadecimal. */
+export async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
 
 const ItemsSchema = z.strictObject({

@@ -9,18 +9,22 @@ import { fetchModel, fetchSite } from "../site/fetch_model.ts";
 import { MemoryFiles } from "../site/memory_files.ts";
 import { openSiteModel } from "../site/open_model.ts";
 import { MODEL_FOLDER } from "../site/site.ts";
-import type { AskedLists, ListedItems, Opened } from "./messages.ts";
+import type { SftConfig } from "../../train/sft/config.ts";
+import { type KeptModel, ModelStore } from "../training/kept_model.ts";
+import { type ShopModel, type ShopProgress, trainShop } from "../training/shop_model.ts";
+import type { AskedLists, ListedItems, ModelSource, Opened, Trained } from "./messages.ts";
 
 /** What a page computes with: one device and the model that is loaded. */
 export class PageEngine {
   #device: Promise<Device> | undefined;
   #recommender: SidRecommender | undefined;
+  #own: KeptModel | undefined;
+  #training: AbortController | undefined;
 
-  /** Loads the model of the site at `base`. Throws `UserError` and `DeviceError` for what is missing or does not fit. */
-  async open(base: string): Promise<Opened> {
+  /** Loads the model of the site at `base`, or the one that was trained here. Throws `UserError` and `DeviceError` for what is missing or does not fit. */
+  async open(base: string, source: ModelSource): Promise<Opened> {
     const start = performance.now();
-    const { model } = await fetchSite(base);
-    const [device, files] = await Promise.all([this.#open(), fetchModel(base, model)]);
+    const [device, { model, files }] = await Promise.all([this.#open(), this.#find(base, source)]);
     const memory = new MemoryFiles(MODEL_FOLDER, files);
     const { recommender, popular } = await openSiteModel(model, MODEL_FOLDER, memory, device);
     await recommender.load();
@@ -49,6 +53,51 @@ export class PageEngine {
       lists: candidates.map((list) => listedItems(list, top)),
       milliseconds: performance.now() - start,
     };
+  }
+
+  /** The lines of the training of the model that was trained here. */
+  async kept(base: string): Promise<readonly ShopProgress[]> {
+    this.#own ??= await new ModelStore(base).read();
+    return this.#own?.lines ?? [];
+  }
+
+  /** Trains a model for the built-in shop, and keeps it as far as the browser does. */
+  async train(base: string, onProgress: (progress: ShopProgress) => void): Promise<Trained> {
+    if (this.#training) throw new UserError("Cannot train: a training is running. Stop it first");
+    const { signal } = this.#training = new AbortController();
+    try {
+      const { shop } = await fetchSite(base);
+      const lines: ShopProgress[] = [];
+      const trained = await trainShop({
+        ...shop,
+        device: await this.#open(),
+        settings: shop.settings as unknown as SftConfig,
+        signal,
+        onProgress(progress) {
+          lines.push(progress);
+          onProgress(progress);
+        },
+      });
+      this.#own = { ...trained, lines };
+      return { isKept: await new ModelStore(base).write(this.#own) };
+    } finally {
+      this.#training = undefined;
+    }
+  }
+
+  /** Ends the training after its step. */
+  stop(): void {
+    this.#training?.abort();
+  }
+
+  async #find(base: string, source: ModelSource): Promise<ShopModel> {
+    if (source === "own") {
+      const own = this.#own ??= await new ModelStore(base).read();
+      if (own) return own;
+      throw new UserError("Cannot open the model that was trained here: the browser kept none. Train one");
+    }
+    const { model } = await fetchSite(base);
+    return { model, files: await fetchModel(base, model) };
   }
 
   #open(): Promise<Device> {

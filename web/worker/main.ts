@@ -2,12 +2,12 @@
 import { UserError } from "../../base/user_error.ts";
 import { DeviceError } from "../../kernels/gpu/device_error.ts";
 import { PageEngine } from "./engine.ts";
-import type { PageQuestion, WorkerAnswer } from "./messages.ts";
+import type { PageQuestion, WorkerAnswer, WorkerNews } from "./messages.ts";
 
 const engine = new PageEngine();
 // deno-lint-ignore no-explicit-any -- the scope of a worker, whose type the page's has no name for
 const scope = self as any as {
-  postMessage(answer: WorkerAnswer): void;
+  postMessage(message: WorkerAnswer | WorkerNews): void;
   onmessage: (event: MessageEvent) => void;
 };
 
@@ -24,7 +24,13 @@ scope.onmessage = async ({ data }: MessageEvent<PageQuestion>) => {
 function answerTo(question: PageQuestion): Promise<unknown> {
   switch (question.kind) {
     case "open":
-      return engine.open(question.base);
+      return engine.open(question.base, question.source);
+    case "kept":
+      return engine.kept(question.base);
+    case "train":
+      return engine.train(question.base, (progress) => scope.postMessage({ progress }));
+    case "stop":
+      return Promise.resolve(engine.stop());
     case "recommend":
       return engine.recommend(question);
   }

@@ -43,6 +43,10 @@ const COMMANDS: { args: string[]; check(stdout: string): void }[] = [
     args: "recommend --run run --data synthetic --history 12,45,77 --top 3 --json".split(" "),
     check: (stdout) => assert.equal(JSON.parse(stdout).recommendations.length, 3),
   },
+  {
+    args: "export web --run run --data synthetic --out site --json".split(" "),
+    check: (stdout) => assert.equal(JSON.parse(stdout).files, 10),
+  },
 ];
 
 /** A folder with an empty home and a PATH of nothing but {@link TOOLS}. */

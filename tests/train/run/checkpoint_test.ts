@@ -3,6 +3,7 @@ import { sharedDevice } from "../../shared_device.ts";
 import { join } from "node:path";
 import { joinPieces } from "../../../base/files/pieces.ts";
 import { writeSynced } from "../../../base/files/write_atomic.ts";
+import type { TrainerState } from "../../../train/run/loss_log.ts";
 import { Decoder } from "../../../models/decoder/decoder.ts";
 import { readSafetensors, writeSafetensors } from "../../../models/safetensors/safetensors.ts";
 import {
@@ -10,7 +11,6 @@ import {
   type CheckpointParts,
   loadDecoder,
   loadTrainer,
-  type TrainerState,
 } from "../../../train/run/checkpoint.ts";
 import { DivergenceError } from "../../../train/run/divergence.ts";
 import { tinyConfig, tinyDecoder, tinyTensors, TinyTraining } from "../../models/decoder/tiny.ts";

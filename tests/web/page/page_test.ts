@@ -10,6 +10,7 @@ import { task as exportTask } from "../../../tasks/_export/export.ts";
 import { openRun } from "../../../train/runs/open_run.ts";
 import { fetchSite } from "../../../web/site/fetch_model.ts";
 import { openSiteModel } from "../../../web/site/open_model.ts";
+import { type ShopProgress, trainShop } from "../../../web/training/shop_model.ts";
 import type { ListedItems } from "../../../web/worker/messages.ts";
 import { collector } from "../../scenarios/text_shop.ts";
 import { MAX_HISTORY, writeModelFolder } from "../model_folder.ts";
@@ -23,6 +24,21 @@ const EVIL = "<img src=x onerror=\"document.title='run'\"><script>document.title
 
 const isMissing = chromiumPath() === undefined;
 if (isMissing) console.error("Pages are not tested: there is no Chromium. apt-get install chromium");
+
+/** A training of a second. */
+const TINY = {
+  hiddenSize: 16,
+  intermediateSize: 16,
+  numHiddenLayers: 1,
+  numAttentionHeads: 2,
+  numKeyValueHeads: 2,
+  dropout: 0,
+  tokensPerBatch: 256,
+  maxSteps: 3,
+  loggingSteps: 1,
+  evalSamples: 8,
+  evalBeams: 10,
+};
 
 /** Asks the worker of the open page, beside what the page asks it. */
 const ASK = `globalThis.ask = (() => {
@@ -53,7 +69,7 @@ Deno.test({
         await browser.open(`${host.url}${dtype}/`);
         await browser.until("document.querySelector('#found button')");
         await browser.evaluate(ASK);
-        await browser.evaluate(`ask("open", { base: location.href }).then(() => 0)`);
+        await browser.evaluate(`ask("open", { base: location.href, source: "site" }).then(() => 0)`);
         return (await browser.evaluate<ListedItems>(`ask("recommend", ${question})`)).lists;
       };
 
@@ -109,6 +125,42 @@ Deno.test({
           assert.equal(await browser.evaluate("document.activeElement.tagName"), "BUTTON");
           await browser.press("Enter");
           await browser.until("document.querySelectorAll('#history li').length === 3");
+        },
+      );
+
+      await t.step(
+        "a model is trained in the page as in Deno, recommends, and outlives a reload",
+        async () => {
+          const path = join(folder, "float16/site.json");
+          const site = JSON.parse(await Deno.readTextFile(path));
+          Object.assign(site.shop, { items: 60, users: 40, codewords: 8 });
+          Object.assign(site.shop.settings, TINY);
+          await Deno.writeTextFile(path, JSON.stringify(site));
+          await browser.open(`${host.url}float16/`);
+          await browser.until("document.querySelector('#train')");
+          await browser.evaluate("document.querySelector('#train').click()");
+          await browser.until("document.querySelector('#name').textContent === 'Built-in shop'", 60_000);
+          await browser.evaluate(ASK);
+          const kept = await browser.evaluate<ShopProgress[]>(`ask("kept", { base: location.href })`);
+          const losses = kept.flatMap(({ loss }) => loss ?? []);
+          const lines: ShopProgress[] = [];
+          const { signal } = new AbortController();
+          await trainShop({ ...site.shop, device, signal, onProgress: (line) => lines.push(line) });
+          assert.equal(losses.length, TINY.maxSteps);
+          for (const [i, loss] of lines.flatMap(({ loss }) => loss ?? []).entries()) {
+            assert.ok(
+              Math.abs(losses[i] - loss) < 1e-3,
+              `step ${i + 1}: ${losses[i]} in the page, ${loss} in Deno`,
+            );
+          }
+          await browser.until("document.querySelector('.curve polyline')");
+          await browser.evaluate("document.querySelector('#found button').click()");
+          await browser.until("document.querySelectorAll('#recommendations li').length === 10");
+          await browser.open(`${host.url}float16/`);
+          await browser.until("!document.querySelector('#sources').hidden");
+          await browser.evaluate("document.querySelector('input[value=own]').click()");
+          await browser.until("document.querySelector('#name').textContent === 'Built-in shop'");
+          await browser.until("document.querySelectorAll('#recommendations li').length === 10");
         },
       );
 
