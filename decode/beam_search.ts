@@ -38,6 +38,7 @@ export interface BeamResult {
 
 /** A search with what it kept on its way. */
 export interface TracedBeams {
+  /** The best SIDs, as {@link BeamSearch.run} has them. */
   result: BeamResult;
   /** After each token, best first: trie nodes of the prefixes that are no whole SIDs, and their log-probabilities. */
   kept: { nodes: number[]; scores: number[] }[];

@@ -3,7 +3,13 @@
  * @module
  */
 
-export { type BeamResult, BeamSearch, beamSearch, type BeamSearchOptions } from "./beam_search.ts";
+export {
+  type BeamResult,
+  BeamSearch,
+  beamSearch,
+  type BeamSearchOptions,
+  type TracedBeams,
+} from "./beam_search.ts";
 export {
   ConstrainedSampler,
   type SamplePlace,

@@ -49,6 +49,7 @@ export { mixRanked, MixtureMeasurement, type MixtureOptions } from "./mixture.ts
 export {
   type Candidate,
   type Catalogue,
+  type ListExplanation,
   type Provenance,
   rankBy,
   rankByCounts,
@@ -59,6 +60,7 @@ export {
   type RecommendOptions,
   type RecommendRequest,
   type ScoreUnit,
+  type SearchTrace,
   type SidSearch,
 } from "./recommender.ts";
 export { checkRows, type Score, type ScoreOptions, scoreResults } from "./score.ts";
