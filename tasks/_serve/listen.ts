@@ -7,7 +7,7 @@ const LAST_MS = 500;
 export interface Listening {
   /** Where it is reached. */
   url: string;
-  /** Resolves when the requests that came before are answered, or `seconds` have passed; nobody is answered after. */
+  /** Resolves when the requests that came before are answered, or `seconds` have passed; takes no connection after. */
   drain(seconds: number): Promise<void>;
 }
 
@@ -16,14 +16,13 @@ export function listen(
   { host, port }: { host: string; port: number },
   answer: (request: Request) => Response | Promise<Response>,
 ): Listening {
-  const stop = new AbortController();
-  /** Requests that were taken and are not answered to the last byte. */
+  /** Requests that were taken and are not answered yet. */
   const open = new Set<Promise<void>>();
   let isDraining = false;
   let server: Deno.HttpServer<Deno.NetAddr>;
   try {
     server = Deno.serve(
-      { hostname: host, port, signal: stop.signal, onListen: () => {} },
+      { hostname: host, port, onListen: () => {} },
       (request, { completed }) => {
         const answered = completed.catch(() => {}); // who hung up wants no answer
         if (!isDraining) open.add(answered);
@@ -44,12 +43,12 @@ export function listen(
       isDraining = true;
       let timer: ReturnType<typeof setTimeout> | undefined;
       const late = new Promise((resume) => timer = setTimeout(resume, 1000 * seconds));
-      // Only then: shutdown() takes away bodies that are on their way.
       await Promise.race([Promise.all(open), late]);
       clearTimeout(timer);
-      // It waits for who began a request and sends no more.
-      timer = setTimeout(() => stop.abort(), LAST_MS);
-      await server.shutdown();
+      // It writes what is left of the answers, and would wait for who began a request and sends no more. Not aborted then:
+      // Deno 2.9 throws "Bad resource ID".
+      const last = new Promise<void>((resume) => timer = setTimeout(resume, LAST_MS));
+      await Promise.race([server.shutdown(), last]);
       clearTimeout(timer);
     },
   };
