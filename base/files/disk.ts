@@ -17,6 +17,7 @@ export interface ReadFiles {
 export const diskFiles: ReadFiles = {
   readFile: (path) =>
     named(path, async () => {
+      await checkNoDevice(path);
       const bytes = await Deno.readFile(path);
       if (isLfsPointer(bytes, true)) throw lfsPointer(path);
       return bytes;
@@ -45,6 +46,15 @@ export const diskFiles: ReadFiles = {
       return entries.filter(({ isDirectory }) => !isDirectory).map(({ name }) => name).sort();
     }),
 };
+
+/** Throws `UserError` for a device, such as a link to /dev/zero, which would be read without end. */
+export async function checkNoDevice(path: string): Promise<void> {
+  const { isCharDevice, isBlockDevice } = await Deno.stat(path);
+  if (!isCharDevice && !isBlockDevice) return;
+  throw new UserError(
+    `Cannot read ${path}: it is a device, expected a file. Check the path, or where it links to`,
+  );
+}
 
 /** Reads a file from byte `start` on into `bytes`, as far as it goes. Returns how many there were. */
 async function fill(file: Deno.FsFile, bytes: Uint8Array, start: number): Promise<number> {

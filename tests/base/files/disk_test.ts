@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { diskFiles } from "../../../base/files/disk.ts";
+import { sha256 } from "../../../base/files/sha256.ts";
 
 Deno.test("a range of a file holds its bytes, and one past the end names the file and where it ends", async () => {
   const path = await Deno.makeTempFile();
@@ -33,6 +34,17 @@ Deno.test("a file that is not there is named", async () => {
     await assert.rejects(read("no/such/file"), {
       name: "UserError",
       message: "Cannot read no/such/file: no such file. Check the path",
+    });
+  }
+});
+
+Deno.test("a device has no end: neither is it read nor hashed", async () => {
+  const link = `${await Deno.makeTempDir()}/items.parquet`;
+  await Deno.symlink("/dev/zero", link);
+  for (const read of [(path: string) => diskFiles.readFile(path), sha256]) {
+    await assert.rejects(() => read(link), {
+      name: "UserError",
+      message: `Cannot read ${link}: it is a device, expected a file. Check the path, or where it links to`,
     });
   }
 });
