@@ -5,7 +5,7 @@ import { z } from "zod";
 import manifest from "../../deno.json" with { type: "json" };
 import { UserError } from "../../base/user_error.ts";
 import type { Task, TaskIO } from "../_cli/cli.ts";
-import { bundleScripts, MADE_SCRIPTS, PAGE_SCRIPTS } from "../_export/page_scripts.ts";
+import { bundleScripts, MADE_SCRIPTS, PAGE_SCRIPTS, type PageScript } from "../_export/page_scripts.ts";
 import { selfExtracting } from "./self_extracting.ts";
 import type { TarEntry } from "./tar.ts";
 
@@ -66,7 +66,13 @@ export const task: Task<typeof config> = {
 const WORKER = "tasks/worker.ts";
 const BUNDLES = [["tasks/main.ts", "tasks/main.js"], ["base/files/parquet/worker.ts", WORKER]];
 
-/** Lays out in `work` what the executable needs: tasks/main.js, its worker, the scripts of pages and configs/, as relative as in the repository. */
+/** Scripts of all pages. */
+const SCRIPTS = Object.keys(PAGE_SCRIPTS) as PageScript[];
+
+/**
+ * Lays out in `work` what the executable needs: tasks/main.js, its worker, the scripts of pages and configs/, as relative
+ * as in the repository.
+ */
 async function bundle(root: string, work: string, signal: AbortSignal): Promise<void> {
   Deno.mkdirSync(join(work, "tasks"));
   for (const [from, to] of BUNDLES) {
@@ -74,9 +80,9 @@ async function bundle(root: string, work: string, signal: AbortSignal): Promise<
     const { success, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: root, signal }).output();
     if (!success) throw new Error(`deno bundle failed: ${new TextDecoder().decode(stderr)}`);
   }
-  // So that `export web` needs no bundler where it runs.
+  // So that `export web` and `studio` need no bundler where they run.
   Deno.mkdirSync(join(work, MADE_SCRIPTS));
-  await bundleScripts(root, join(work, MADE_SCRIPTS), signal);
+  await bundleScripts(SCRIPTS, root, join(work, MADE_SCRIPTS), signal);
   for (const name of configNames(root)) {
     Deno.mkdirSync(join(work, "configs", dirname(name)), { recursive: true });
     Deno.copyFileSync(join(root, "configs", name), join(work, "configs", name));
@@ -134,7 +140,7 @@ function payload(work: string): TarEntry[] {
     { path: "deno", mode: 0o755, bytes: Deno.readFileSync(Deno.execPath()) },
     file("tasks/main.js"),
     file(WORKER),
-    ...Object.keys(PAGE_SCRIPTS).map((name) => file(`${MADE_SCRIPTS}/${name}`)),
+    ...SCRIPTS.map((name) => file(`${MADE_SCRIPTS}/${name}`)),
     ...configNames(work).map((name) => file(`configs/${name}`)),
   ];
 }
