@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { leavingNothing } from "../base/files/write_atomic.ts";
+import { shuffledOrder } from "../base/shuffle.ts";
 import { UserError } from "../base/user_error.ts";
 import type { Dataset, Sample } from "../data/dataset.ts";
 import { loadDataset } from "../data/formats/load.ts";
@@ -107,7 +108,8 @@ export async function rank(flags: RankFlags, io: TaskIO): Promise<void> {
     for (const { group, why } of final.maker.features.missing) {
       io.log(`Without the features ${group}: ${why}`);
     }
-    const valid = await told(final, dataset.samples.valid, "valid lists", io);
+    const choosing = part ? drawn(dataset.samples.valid, settings) : dataset.samples.valid;
+    const valid = await told(final, choosing, "valid lists", io);
     const learned = part
       ? await told(
         rankedSplit(part, texts, recommenders(folds), settings),
@@ -245,6 +247,12 @@ async function openAll(
   for (const run of paths) found.push({ run, recommender: await openRun(run, { dataset, data, device }) });
   opened.push(...found);
   return found;
+}
+
+/** The valid samples that choose the best epoch. */
+function drawn(valid: readonly Sample[], { evalSamples, seed }: RankConfig): readonly Sample[] {
+  if (evalSamples === 0 || evalSamples >= valid.length) return valid;
+  return Array.from(shuffledOrder(valid.length, seed, 0).subarray(0, evalSamples), (i) => valid[i]);
 }
 
 async function told(

@@ -30,12 +30,13 @@ export interface Pipeline {
   beams: number;
 }
 
+/** Folders of the stages, and the files beside them. */
+export function partsOf(...names: string[]): string[] {
+  return names.flatMap((name) => [name, `${name}.yaml`, `${name}.done`]);
+}
+
 /** Folders and files that the stages write into `out`. */
-export const PARTS = ["earlier", "sids", "items", "decoder", RANK_FOLDER, "eval-test"].flatMap((name) => [
-  name,
-  `${name}.yaml`,
-  `${name}.done`,
-]);
+export const PARTS = partsOf("earlier", "sids", "items", "decoder", RANK_FOLDER, "eval-test");
 
 /** The stages of `genrec train`, each of which a command does by hand as well. */
 export function pipelineStages(pipeline: Pipeline): PipelineStage[] {
@@ -80,7 +81,13 @@ function hasTexts({ items }: Dataset): boolean {
 /** What every stage is told of the device. */
 const deviceOf = ({ adapter, variant }: Pipeline) => ({ adapter, variant });
 
-async function trainItems(pipeline: Pipeline, name: string, holdoutRows: number, io: TaskIO): Promise<void> {
+/** Trains the model over item numbers on all but the last `holdoutRows` train targets. */
+export async function trainItems(
+  pipeline: Pipeline,
+  name: string,
+  holdoutRows: number,
+  io: TaskIO,
+): Promise<void> {
   const { data, out, items, seed, preset } = pipeline;
   const folder = join(out, name);
   const settings = { model: items, data, holdoutRows, out: folder, ...preset.items, seed };
@@ -114,7 +121,8 @@ async function makeIndex(pipeline: Pipeline, io: TaskIO): Promise<void> {
   );
 }
 
-async function trainDecoder(
+/** Trains the decoder on all but the last `holdoutRows` train targets. */
+export async function trainDecoder(
   pipeline: Pipeline,
   name: string,
   holdoutRows: number,
@@ -133,7 +141,8 @@ async function trainDecoder(
   );
 }
 
-async function trainRanker(pipeline: Pipeline, io: TaskIO): Promise<void> {
+/** Trains the ranker over what decoder and model over item numbers list. */
+export async function trainRanker(pipeline: Pipeline, io: TaskIO): Promise<void> {
   const { data, out, seed, beams, preset } = pipeline;
   const folder = join(out, RANK_FOLDER);
   const settings = {

@@ -6,23 +6,35 @@ import type { Dataset } from "../../data/dataset.ts";
 import { loadDataset } from "../../data/formats/load.ts";
 import { readText } from "../../base/files/text_file.ts";
 import type { Evaluation, Prediction } from "../../eval/evaluate.ts";
+import { type Preset, quickly } from "../../train/pipeline/preset.ts";
 import { SHOP_CODEBOOK, SHOP_TRAINING } from "../../train/pipeline/shop.ts";
+import { RANK_FOLDER } from "../../train/pipeline/train_folder.ts";
 import type { Task, TaskIO } from "../_cli/cli.ts";
 import type { EvaluateReport } from "../_evaluate/report_lines.ts";
 import { DeviceFlags } from "../_cli/open_device.ts";
 import { evaluate, task as evaluateTask } from "../evaluate.ts";
 import { duration } from "../_cli/progress.ts";
 import { rl, task as rlTask } from "../rl.ts";
-import { sft, task as sftTask } from "../sft.ts";
 import { makeSids } from "../_sid/make.ts";
 import { task as sidTask } from "../sid.ts";
 import { tableLines } from "../_cli/table.ts";
 import { claimFolder } from "./claim.ts";
+import { PARTS, partsOf, type Pipeline, trainDecoder, trainItems, trainRanker } from "./pipeline.ts";
 import { byHand, type PipelineStage, runStages, trainingStage } from "./stages.ts";
 
 const DATA = "synthetic";
 
-/** Chosen on the valid split, as {@link SHOP_TRAINING}. */
+/** Chosen on the valid split, as {@link SHOP_TRAINING}, of which fewer passes do where a ranker follows. */
+const PRESET: Preset = {
+  holdoutRows: 800,
+  codebookSize: SHOP_CODEBOOK,
+  decoder: { ...SHOP_TRAINING, numTrainEpochs: 9 },
+  items: {},
+  ranker: { countCandidates: 20, numTrainEpochs: 12, batchSize: 32, evalSamples: 800 },
+};
+/** SIDs that the decoder searches at a time, and items of every list. */
+const LISTED = 20;
+/** Chosen on the valid split too. */
 const REINFORCEMENT = {
   reward: ["rule"],
   numGenerations: 10,
@@ -34,14 +46,12 @@ const REINFORCEMENT = {
   evalSamples: 1000,
   patience: 0,
 };
-/** Share of transition counts in the mixture, chosen on the valid split. */
-const MIXTURE = 0.5;
 
 const config = z.strictObject({
   out: z.string().default("runs/quickstart").describe("folder to write"),
   steps: z.int().min(0).default(0).describe(
-    `training steps, with a tenth as many of reinforcement; 0: as ${SHOP_TRAINING.numTrainEpochs} passes over the data ` +
-      `take, and ${REINFORCEMENT.maxSteps}`,
+    `training steps, with a tenth as many of reinforcement and an epoch of all else; 0: as ` +
+      `${PRESET.decoder.numTrainEpochs} passes over the data take, and ${REINFORCEMENT.maxSteps}`,
   ),
   seed: z.int().min(0).default(42).describe("seed of everything random"),
   limit: z.int().min(0).default(0).describe("test cases to evaluate, the first ones; 0: all"),
@@ -65,9 +75,11 @@ async function quickstart(flags: Flags, io: TaskIO): Promise<void> {
   const dataset = await loadDataset(DATA);
   if (!fresh) io.log(`${out} holds an earlier quickstart: what it finished is kept. --force starts over.`);
   io.log(
-    "genrec learns from purchase histories which item a customer buys next. Six stages, all in " + out + ":",
+    "genrec learns from purchase histories which item a customer buys next. Seven stages, all in " + out +
+      ":",
   );
 
+  const pipeline = pipelineOf(flags, dataset);
   const stages: PipelineStage[] = [
     { title: "Data: a made-up shop", run: (stage) => describeData(dataset, stage) },
     {
@@ -76,20 +88,30 @@ async function quickstart(flags: Flags, io: TaskIO): Promise<void> {
     },
     {
       title: "Training: a small language model learns to write the next item's tokens",
-      run: (stage) => train(flags, stage),
+      run: (stage) => trainDecoder(pipeline, "decoder", 0, stage),
     },
     {
       title: "Reinforcement: its own answers are rewarded where they name the item bought next",
       run: (stage) => reinforce(flags, stage),
     },
     {
-      title: "Evaluation: later purchases that the model has never seen, before and after reinforcement",
+      title:
+        "Ranking: a model over item numbers joins in, and a small network orders what both and counts propose. " +
+        "It learns from the last train purchases, which models trained for it have not seen",
+      run: (stage) => ranker(pipeline, stage),
+    },
+    {
+      title: "Evaluation: later purchases that nothing here has seen",
       run: (stage) => test(flags, stage),
     },
     { title: "Recommendations: three of those customers", run: (stage) => show(flags, dataset, stage) },
   ];
   if (!await runStages(stages, io)) return;
-  const reports = { before: await readReport(out, "sft"), after: await readReport(out, "rl") };
+  const reports = {
+    before: await readReport(out, "decoder"),
+    after: await readReport(out, "rl"),
+    ranked: await readReport(out, RANK_FOLDER),
+  };
   if (io.json) console.log(JSON.stringify(reports, null, 2));
   summary(reports, dataset, out, (performance.now() - started) / 1000).forEach((line) => io.log(line));
 }
@@ -100,7 +122,7 @@ function claim({ out, steps, seed, limit, force }: Flags): Promise<boolean> {
     out,
     task: "quickstart",
     settings: { genrec: manifest.version, steps, seed, limit },
-    parts: ["eval", "sft", "rl", "sids", "sft.yaml", "rl.yaml", "sft.done", "rl.done"],
+    parts: [...PARTS, ...partsOf("rl", "eval")],
     force,
   });
 }
@@ -117,44 +139,50 @@ function describeData({ items, samples, histories }: Dataset, io: TaskIO): Promi
 
 async function sids({ out, seed, adapter, variant }: Flags, io: TaskIO): Promise<void> {
   const folder = join(out, "sids");
-  byHand(io, `sid --data ${DATA} --codebook-size ${SHOP_CODEBOOK} --seed ${seed} --out ${folder}`);
+  const { codebookSize } = PRESET;
+  byHand(io, `sid --data ${DATA} --codebook-size ${codebookSize} --seed ${seed} --out ${folder}`);
   if (existsSync(join(folder, "index.json"))) return io.log(`Already in ${folder}`);
   await makeSids(
-    sidTask.config.parse({
-      data: DATA,
-      codebookSize: SHOP_CODEBOOK,
-      seed,
-      out: folder,
-      adapter,
-      variant,
-    }) as Sid,
+    sidTask.config.parse({ data: DATA, codebookSize, seed, out: folder, adapter, variant }) as Sid,
     io,
   );
 }
 
-async function train({ out, steps, seed, adapter, variant }: Flags, io: TaskIO): Promise<void> {
-  const folder = join(out, "sft");
-  const settings = {
+/** What its stages share with those of `genrec train`. */
+function pipelineOf(flags: Flags, dataset: Dataset): Pipeline {
+  const { out, steps, seed, adapter, variant } = flags;
+  const preset = steps === 0
+    ? PRESET
+    : { ...quickly(PRESET), decoder: { ...PRESET.decoder, maxSteps: steps } };
+  return {
     data: DATA,
+    out,
     sids: join(out, "sids"),
-    out: folder,
-    ...SHOP_TRAINING,
-    maxSteps: steps,
+    items: "gru4rec",
     seed,
+    adapter,
+    variant,
+    dataset,
+    preset,
+    beams: LISTED,
   };
-  await trainingStage(
-    "sft",
-    folder,
-    settings,
-    io,
-    (resume) => sft(sftTask.config.parse({ ...settings, resume, adapter, variant }) as Sft, io),
-  );
+}
+
+async function ranker(pipeline: Pipeline, io: TaskIO): Promise<void> {
+  const { holdoutRows } = pipeline.preset;
+  for (const [name, left] of [["earlier/", holdoutRows], ["", 0]] as const) {
+    await trainItems(pipeline, `${name}items`, left, io);
+    if (io.signal.aborted) return;
+    if (left > 0) await trainDecoder(pipeline, `${name}decoder`, left, io);
+    if (io.signal.aborted) return;
+  }
+  await trainRanker(pipeline, io);
 }
 
 async function reinforce({ out, steps, seed, adapter, variant }: Flags, io: TaskIO): Promise<void> {
   const folder = join(out, "rl");
   const maxSteps = steps > 0 ? Math.ceil(steps / 10) : REINFORCEMENT.maxSteps;
-  const settings = { run: join(out, "sft"), out: folder, ...REINFORCEMENT, maxSteps, seed };
+  const settings = { run: join(out, "decoder"), out: folder, ...REINFORCEMENT, maxSteps, seed };
   await trainingStage(
     "rl",
     folder,
@@ -165,12 +193,19 @@ async function reinforce({ out, steps, seed, adapter, variant }: Flags, io: Task
 }
 
 async function test({ out, limit, adapter, variant }: Flags, io: TaskIO): Promise<void> {
-  for (const name of ["sft", "rl"] as const) {
-    // Counts are the same before and after.
-    const more = name === "rl" ? { baselines: true, mixture: MIXTURE } : {};
-    const flags = { run: join(out, name), data: DATA, out: join(out, "eval", name), limit, ...more };
-    const extra = name === "rl" ? ` --baselines --mixture ${MIXTURE}` : "";
-    byHand(io, `evaluate --run ${flags.run} --data ${DATA}${extra} --out ${flags.out}`);
+  for (const name of ["decoder", "rl", RANK_FOLDER] as const) {
+    // Counts are the same beside all of them.
+    const baselines = name === RANK_FOLDER;
+    const flags = {
+      run: join(out, name),
+      data: DATA,
+      out: join(out, "eval", name),
+      beams: LISTED,
+      limit,
+      baselines,
+    };
+    const extra = baselines ? " --baselines" : "";
+    byHand(io, `evaluate --run ${flags.run} --data ${DATA} --beams ${LISTED}${extra} --out ${flags.out}`);
     if (existsSync(metricsPath(out, name))) io.log(`Already in ${flags.out}`);
     // Goes on where one was stopped, starts where there is none.
     else {
@@ -182,7 +217,7 @@ async function test({ out, limit, adapter, variant }: Flags, io: TaskIO): Promis
 }
 
 async function show({ out }: Flags, { items }: Dataset, io: TaskIO): Promise<void> {
-  const lines = (await readText(join(out, "eval", "rl", "predictions.jsonl"))).trimEnd().split("\n");
+  const lines = (await readText(join(out, "eval", RANK_FOLDER, "predictions.jsonl"))).trimEnd().split("\n");
   const title = (item: number) => items[item].title;
   // Fixed places, so that nobody picks the ones that look good.
   const chosen: Prediction[] = [];
@@ -205,23 +240,26 @@ async function show({ out }: Flags, { items }: Dataset, io: TaskIO): Promise<voi
       );
     }
   }
-  byHand(io, `recommend --run ${join(out, "rl")} --data ${DATA} --history ${chosen[0].history.join(",")}`);
+  byHand(
+    io,
+    `recommend --run ${join(out, RANK_FOLDER)} --data ${DATA} --history ${chosen[0].history.join(",")}`,
+  );
 }
 
 function summary(
-  { before, after }: { before: EvaluateReport; after: EvaluateReport },
+  { before, after, ranked }: Record<"before" | "after" | "ranked", EvaluateReport>,
   { items }: Dataset,
   out: string,
   seconds: number,
 ): string[] {
-  const { users, baselines, mixture } = after;
+  const { users, baselines } = ranked;
   const row = (name: string, { hr, ndcg }: Evaluation) => [name, hr[10].toFixed(4), ndcg[10].toFixed(4)];
   const table = tableLines([
     ["", "HR@10", "NDCG@10"],
-    row("the model, before reinforcement", before),
-    row("the model, after reinforcement", after),
-    row("the model and counts of what followed what together", mixture!),
-    row("these counts alone", baselines!["transitions"]),
+    row("all of it, ranked", ranked),
+    row("the language model alone", before),
+    row("the language model, reinforced", after),
+    row("counts of what followed what", baselines!["transitions"]),
     row("what the customer bought before", baselines!["repeat recent"]),
     row("bestsellers", baselines!["popularity"]),
   ]);
@@ -232,21 +270,24 @@ function summary(
     `NDCG@10 counts early places more; ${users} cases:`,
     ...table.map((line) => `    ${line}`),
     "Next:",
-    `    ./genrec recommend --run ${join(out, "rl")} --history 12,45,77     any history you like`,
+    `    ./genrec recommend --run ${join(out, RANK_FOLDER)} --history 12,45,77     any history you like`,
+    "    ./genrec train --data DIR --out RUN                            the same for data of your own",
     "    ./genrec sft --help, ./genrec rl --help                        all settings of the training",
     "    docs/data.md                                                   the files to bring",
   ];
 }
 
-async function readReport(out: string, name: "sft" | "rl"): Promise<EvaluateReport> {
+async function readReport(out: string, name: Evaluated): Promise<EvaluateReport> {
   return JSON.parse(await readText(metricsPath(out, name)));
 }
 
-function metricsPath(out: string, name: "sft" | "rl"): string {
+function metricsPath(out: string, name: Evaluated): string {
   return join(out, "eval", name, "metrics.json");
 }
 
+/** What is evaluated: folders of the runs, and of their evaluations. */
+type Evaluated = "decoder" | "rl" | typeof RANK_FOLDER;
+
 type Sid = Parameters<typeof makeSids>[0];
-type Sft = Parameters<typeof sft>[0];
 type Rl = Parameters<typeof rl>[0];
 type Evaluate = Parameters<typeof evaluate>[0];

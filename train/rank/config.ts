@@ -26,6 +26,7 @@ export const RankSchema = z.strictObject({
     hiddenSize: count(0).default(32).describe("hidden units; 0: scores are linear in the features"),
     numRankers: count().default(3).describe("networks that start differently and whose scores are averaged"),
     batchSize: count().default(64).describe("lists of an optimizer step"),
+    evalSamples: count(0).default(0).describe("valid samples that choose the best epoch; 0: all"),
     ...epochFields({
       dropout: 0.2,
       numTrainEpochs: 40,

@@ -26,7 +26,7 @@ Deno.test("quickstart that is stopped by Ctrl-C in the training goes on through 
     const [{ code }] = await Promise.all([child.status, child.stderr.cancel()]);
     assert.equal(code, 130);
     assert.match(text, /^Stopped. The same command goes on from here.$/m);
-    const [saved] = [...Deno.readDirSync(join(dir, "quick/sft/checkpoints"))];
+    const [saved] = [...Deno.readDirSync(join(dir, "quick/decoder/checkpoints"))];
     const done = Number(/^step-(\d+)$/.exec(saved.name)?.[1]);
     assert.ok(done < 30, saved.name);
 
@@ -39,24 +39,28 @@ Deno.test("quickstart that is stopped by Ctrl-C in the training goes on through 
         "2. Semantic IDs",
         "3. Training",
         "4. Reinforcement",
-        "5. Evaluation",
-        "6. Recommendations",
+        "5. Ranking",
+        "6. Evaluation",
+        "7. Recommendations",
       ]
     ) {
       assert.ok(second.stdout.includes(`\n${stage}`), stage);
     }
     assert.match(second.stdout, new RegExp(`Finished after ${30 - done} steps`));
     assert.match(second.stdout, /^Done in .* first 10 of 600, NDCG@10 .*; 40 cases:\n +HR@10 {2}NDCG@10\n/m);
-    for (const row of ["before reinforcement", "after reinforcement", "bestsellers"]) {
+    for (const row of ["all of it, ranked", "model, reinforced", "bestsellers"]) {
       assert.match(second.stdout, new RegExp(`${row} +0\\.\\d{4} +0\\.\\d{4}$`, "m"));
     }
     const folder = join(dir, "quick");
-    const [names, metrics] = [filesIn(folder)!, join(folder, "eval/rl/metrics.json")];
+    const [names, metrics] = [filesIn(folder)!, join(folder, "eval/rank/metrics.json")];
     for (
       const name of [
-        "eval/sft/predictions.jsonl",
-        "sft/best",
-        "sft.yaml",
+        "eval/decoder/predictions.jsonl",
+        "decoder/best",
+        "decoder.yaml",
+        "earlier/decoder/best",
+        "earlier/items.yaml",
+        "rank/best",
         "rl/verdict.json",
         "rl.yaml",
         "sids/index.json",
