@@ -95,9 +95,7 @@ async function quickstart(flags: Flags, io: TaskIO): Promise<void> {
       run: (stage) => reinforce(flags, stage),
     },
     {
-      title:
-        "Ranking: a model over item numbers joins in, and a small network orders what both and counts propose. " +
-        "It learns from the last train purchases, which models trained for it have not seen",
+      title: "Ranking: a small network orders what the model, one over item numbers and counts propose",
       run: (stage) => ranker(pipeline, stage),
     },
     {
