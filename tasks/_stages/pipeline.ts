@@ -31,12 +31,12 @@ export interface Pipeline {
 }
 
 /** Folders of the stages, and the files beside them. */
-export function partsOf(...names: string[]): string[] {
+export function stageFiles(...names: string[]): string[] {
   return names.flatMap((name) => [name, `${name}.yaml`, `${name}.done`]);
 }
 
 /** Folders and files that the stages write into `out`. */
-export const PARTS = partsOf("earlier", "sids", "items", "decoder", RANK_FOLDER, "eval-test");
+export const PARTS = stageFiles("earlier", "sids", "items", "decoder", RANK_FOLDER, "eval-test");
 
 /** The stages of `genrec train`, each of which a command does by hand as well. */
 export function pipelineStages(pipeline: Pipeline): PipelineStage[] {
@@ -46,7 +46,7 @@ export function pipelineStages(pipeline: Pipeline): PipelineStage[] {
   return [
     {
       title: `${pipeline.items} on ${earlier}`,
-      run: (io) => trainItems(pipeline, "earlier/items", preset.holdoutRows, io),
+      run: (io) => itemsStage(pipeline, "earlier/items", preset.holdoutRows, io),
     },
     ...making
       ? [{
@@ -56,14 +56,14 @@ export function pipelineStages(pipeline: Pipeline): PipelineStage[] {
       : [],
     {
       title: `A decoder on ${earlier}`,
-      run: (io) => trainDecoder(pipeline, "earlier/decoder", preset.holdoutRows, io),
+      run: (io) => decoderStage(pipeline, "earlier/decoder", preset.holdoutRows, io),
     },
-    { title: `${pipeline.items} on all of train`, run: (io) => trainItems(pipeline, "items", 0, io) },
-    { title: "A decoder on all of train", run: (io) => trainDecoder(pipeline, "decoder", 0, io) },
+    { title: `${pipeline.items} on all of train`, run: (io) => itemsStage(pipeline, "items", 0, io) },
+    { title: "A decoder on all of train", run: (io) => decoderStage(pipeline, "decoder", 0, io) },
     {
       title:
         `A ranker of what they list, which learns from the ${preset.holdoutRows} targets that they had not seen`,
-      run: (io) => trainRanker(pipeline, io),
+      run: (io) => rankerStage(pipeline, io),
     },
     { title: "Evaluation on test, beside counts", run: (io) => test(pipeline, io) },
   ];
@@ -82,7 +82,7 @@ function hasTexts({ items }: Dataset): boolean {
 const deviceOf = ({ adapter, variant }: Pipeline) => ({ adapter, variant });
 
 /** Trains the model over item numbers on all but the last `holdoutRows` train targets. */
-export async function trainItems(
+export async function itemsStage(
   pipeline: Pipeline,
   name: string,
   holdoutRows: number,
@@ -122,7 +122,7 @@ async function makeIndex(pipeline: Pipeline, io: TaskIO): Promise<void> {
 }
 
 /** Trains the decoder on all but the last `holdoutRows` train targets. */
-export async function trainDecoder(
+export async function decoderStage(
   pipeline: Pipeline,
   name: string,
   holdoutRows: number,
@@ -142,7 +142,7 @@ export async function trainDecoder(
 }
 
 /** Trains the ranker over what decoder and model over item numbers list. */
-export async function trainRanker(pipeline: Pipeline, io: TaskIO): Promise<void> {
+export async function rankerStage(pipeline: Pipeline, io: TaskIO): Promise<void> {
   const { data, out, seed, beams, preset } = pipeline;
   const folder = join(out, RANK_FOLDER);
   const settings = {

@@ -19,7 +19,7 @@ import { makeSids } from "../_sid/make.ts";
 import { task as sidTask } from "../sid.ts";
 import { tableLines } from "../_cli/table.ts";
 import { claimFolder } from "./claim.ts";
-import { PARTS, partsOf, type Pipeline, trainDecoder, trainItems, trainRanker } from "./pipeline.ts";
+import { decoderStage, itemsStage, PARTS, type Pipeline, rankerStage, stageFiles } from "./pipeline.ts";
 import { byHand, type PipelineStage, runStages, trainingStage } from "./stages.ts";
 
 const DATA = "synthetic";
@@ -88,7 +88,7 @@ async function quickstart(flags: Flags, io: TaskIO): Promise<void> {
     },
     {
       title: "Training: a small language model learns to write the next item's tokens",
-      run: (stage) => trainDecoder(pipeline, "decoder", 0, stage),
+      run: (stage) => decoderStage(pipeline, "decoder", 0, stage),
     },
     {
       title: "Reinforcement: its own answers are rewarded where they name the item bought next",
@@ -120,7 +120,7 @@ function claim({ out, steps, seed, limit, force }: Flags): Promise<boolean> {
     out,
     task: "quickstart",
     settings: { genrec: manifest.version, steps, seed, limit },
-    parts: [...PARTS, ...partsOf("rl", "eval")],
+    parts: [...PARTS, ...stageFiles("rl", "eval")],
     force,
   });
 }
@@ -169,12 +169,12 @@ function pipelineOf(flags: Flags, dataset: Dataset): Pipeline {
 async function ranker(pipeline: Pipeline, io: TaskIO): Promise<void> {
   const { holdoutRows } = pipeline.preset;
   for (const [name, left] of [["earlier/", holdoutRows], ["", 0]] as const) {
-    await trainItems(pipeline, `${name}items`, left, io);
+    await itemsStage(pipeline, `${name}items`, left, io);
     if (io.signal.aborted) return;
-    if (left > 0) await trainDecoder(pipeline, `${name}decoder`, left, io);
+    if (left > 0) await decoderStage(pipeline, `${name}decoder`, left, io);
     if (io.signal.aborted) return;
   }
-  await trainRanker(pipeline, io);
+  await rankerStage(pipeline, io);
 }
 
 async function reinforce({ out, steps, seed, adapter, variant }: Flags, io: TaskIO): Promise<void> {
