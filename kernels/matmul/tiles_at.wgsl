@@ -27,7 +27,9 @@ fn outer(a: vec4f, b: vec4f) -> mat4x4f { return mat4x4f(b * a.x, b * a.y, b * a
     c03 += outer(a0, b3) + outer(d0, e3); c13 += outer(a1, b3) + outer(d1, e3);
     c23 += outer(a2, b3) + outer(d2, e3); c33 += outer(a3, b3) + outer(d3, e3);
   }
-  // A loop, as in tiles.wgsl.
-  var blocks = array<mat4x4f, 16>(c00, c01, c02, c03, c10, c11, c12, c13, c20, c21, c22, c23, c30, c31, c32, c33);
-  for (var i = 0u; i < 16; i++) { finish4(4 * m + i / 4 * 4, n + i % 4, blocks[i]); }
+  let row = m * 4;
+  finish4(row, n, c00); finish4(row, n + 1, c01); finish4(row, n + 2, c02); finish4(row, n + 3, c03);
+  finish4(row + 4, n, c10); finish4(row + 4, n + 1, c11); finish4(row + 4, n + 2, c12); finish4(row + 4, n + 3, c13);
+  finish4(row + 8, n, c20); finish4(row + 8, n + 1, c21); finish4(row + 8, n + 2, c22); finish4(row + 8, n + 3, c23);
+  finish4(row + 12, n, c30); finish4(row + 12, n + 1, c31); finish4(row + 12, n + 2, c32); finish4(row + 12, n + 3, c33);
 }
