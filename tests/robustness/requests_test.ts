@@ -3,7 +3,7 @@ import { tinyService } from "../tasks/_serve/tiny_service.ts";
 import { fuzzRequests } from "./requests.ts";
 
 Deno.test("every request that is made from the description is answered as it says, none with 500 or a stack", async () => {
-  const { wrong, statuses } = await fuzzRequests(await tinyService(), 300);
+  const { wrong, statuses } = await fuzzRequests(await tinyService(), 600);
   assert.deepEqual(wrong, []);
   // Right and wrong ones were among them.
   for (const status of [200, 400, 404, 405, 415, 422]) {

@@ -66,9 +66,10 @@ Deno.test("sft --model trains everything, logs each task's loss, and its run is 
     assert.match(lines[0], /^ +task +rows/);
     const rows = lines.slice(1, 5).map((line) => line.trim().split(/ +/).slice(0, 2).join(" "));
     assert.deepEqual(rows, ["next-item 3", "sid-to-title 4", "title-to-sid 4", "history-to-title 3"]);
-    assert.match(lines[5], /^Model: [\d.]+K parameters, on /);
-    assert.match(lines[6], /^Data: 14 sequences, \d+ tokens an epoch$/);
-    assert.equal(lines[7], "Steps: 3");
+    assert.match(lines[5], /^Memory: about .* for the training and its checkpoints/);
+    assert.match(lines[6], /^Model: [\d.]+K parameters, on /);
+    assert.match(lines[7], /^Data: 14 sequences, \d+ tokens an epoch$/);
+    assert.equal(lines[8], "Steps: 3");
     assert.match(lines.at(-2)!, /^Finished after 3 steps, \d+s, [\d.]+K? tokens\/s\.$/);
     assert.match(lines.at(-1)!, /^Evaluate with: genrec evaluate --run .*run --data .*data --out .*eval$/);
 

@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
-import { sharedDevice } from "../../../shared_device.ts";
 import { beamSearch } from "../../../../decode/beam_search.ts";
 import { DeviceTrie } from "../../../../decode/device_trie.ts";
-import { Device } from "../../../../kernels/gpu/device.ts";
 import { Tape } from "../../../../kernels/tape.ts";
 import type { TokenNormalisation } from "../../../../kernels/trie/log_softmax.ts";
 import type { EncoderDecoder } from "../../../../models/encoder_decoder/encoder_decoder.ts";
@@ -14,14 +12,12 @@ import { objectiveMethod } from "../../../../train/rl/objectives/by_name.ts";
 import { pairPacking } from "../../../../train/rl/policy/pair_batch.ts";
 import type { PolicyGroup } from "../../../../train/rl/policy/batch.ts";
 import { PolicyUpdate, type UpdateStatistics } from "../../../../train/rl/policy/update.ts";
+import { sharedDevice } from "../../../shared_device.ts";
 import { loadT5 } from "../../../models/encoder_decoder/t5_golden.ts";
 
 /** Codewords of each level. */
 const CODES = [[0, 0, 0], [0, 0, 3], [0, 6, 1], [2, 1, 1], [4, 6, 3], [4, 5, 0], [3, 3]];
 const DEPTH = 3;
-
-let device: Promise<Device> | undefined;
-const sharedDevice = () => device ??= Device.open();
 
 /** A golden model and SIDs in its token ids: one table a level, or one for all. */
 async function openModel(family: "codes" | "t5") {
