@@ -149,9 +149,12 @@ async function sids({ out, seed, adapter, variant }: Flags, io: TaskIO): Promise
 /** What its stages share with those of `genrec train`. */
 function pipelineOf(flags: Flags, dataset: Dataset): Pipeline {
   const { out, steps, seed, adapter, variant } = flags;
-  const preset = steps === 0
-    ? PRESET
-    : { ...quickly(PRESET), decoder: { ...PRESET.decoder, maxSteps: steps } };
+  const preset = steps === 0 ? PRESET : {
+    ...quickly(PRESET),
+    holdoutRows: 100,
+    decoder: { ...PRESET.decoder, maxSteps: steps },
+    ranker: { ...quickly(PRESET).ranker, evalSamples: 100 },
+  };
   return {
     data: DATA,
     out,

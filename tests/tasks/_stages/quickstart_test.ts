@@ -26,9 +26,10 @@ Deno.test("quickstart that is stopped by Ctrl-C in the training goes on through 
     const [{ code }] = await Promise.all([child.status, child.stderr.cancel()]);
     assert.equal(code, 130);
     assert.match(text, /^Stopped. The same command goes on from here.$/m);
-    const [saved] = [...Deno.readDirSync(join(dir, "quick/decoder/checkpoints"))];
-    const done = Number(/^step-(\d+)$/.exec(saved.name)?.[1]);
-    assert.ok(done < 30, saved.name);
+    // Before the first step there is nothing to keep.
+    const saved = [...Deno.readDirSync(join(dir, "quick/decoder/checkpoints"))];
+    const done = saved.length === 0 ? 0 : Number(/^step-(\d+)$/.exec(saved[0].name)?.[1]);
+    assert.ok(done < 30, saved[0]?.name);
 
     const second = await genrec(dir, ARGS);
     assert.equal(second.code, 0, second.stderr);
