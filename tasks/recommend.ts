@@ -5,7 +5,7 @@ import type { Recommender, ScoreUnit } from "../eval/recommender.ts";
 import { openRun } from "../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
-import { AskedTask, checkAsked, ReasonFlags, RunFlags, SearchFlags } from "./_cli/run_flags.ts";
+import { AskedTask, checkAsked, ReasonFlags, ReasonSeed, RunFlags, SearchFlags } from "./_cli/run_flags.ts";
 import { tableLines } from "./_cli/table.ts";
 import {
   answerLine,
@@ -25,7 +25,7 @@ const config = z.strictObject({
   ...AskedTask,
   ...ReasonFlags,
   ...SearchFlags,
-  seed: z.int().min(0).default(42).describe("seed of reasons that are drawn"),
+  ...ReasonSeed,
   history: z.array(z.union([z.int().min(0), z.string()])).default([]).describe(
     "item numbers or ids of the data, oldest first, such as 12,845,77 or B00AX,B00BY; id:12 is an id whatever the numbers",
   ),

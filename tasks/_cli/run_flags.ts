@@ -51,6 +51,11 @@ export const ReasonFlags = {
   ),
 };
 
+/** Flag of the tasks that draw nothing but these reasons. */
+export const ReasonSeed = {
+  seed: z.int().min(0).default(42).describe("seed of reasons that are drawn"),
+};
+
 /** Throws `UserError` where a task is named for what reads no text. */
 export function checkAsked({ search, provenance: { run } }: Recommender, task: string): void {
   if (task === "" || search) return;

@@ -5,8 +5,8 @@ import { PageEngine } from "./engine.ts";
 import type { PageQuestion, WorkerAnswer, WorkerNews } from "./messages.ts";
 
 const engine = new PageEngine();
-// deno-lint-ignore no-explicit-any -- the scope of a worker, whose type the page's has no name for
-const scope = self as any as {
+// The scope of a worker, for which the types of a page have no name.
+const scope = self as unknown as {
   postMessage(message: WorkerAnswer | WorkerNews): void;
   onmessage: (event: MessageEvent) => void;
 };
