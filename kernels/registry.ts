@@ -41,7 +41,7 @@ export { spec as sparseMatmul } from "./matmul/sparse_spec.ts";
 export { spec as squaredNorms } from "./reduce/squared_norms_spec.ts";
 export { spec as sumFlat } from "./reduce/sum_spec.ts";
 export { spec as sumByLabel } from "./reduce/sum_by_label_spec.ts";
-export { spec as swiglu } from "./gated/swiglu_spec.ts";
+export { pairSpec as swigluPair, spec as swiglu } from "./gated/swiglu_spec.ts";
 export { spec as symmetricKl } from "./quantizer/symmetric_kl_spec.ts";
 export { extendPathsSpec, uniquenessLossSpec } from "./quantizer/uniqueness_spec.ts";
 export { spec as vectorQuantize } from "./quantizer/vector_quantize_spec.ts";

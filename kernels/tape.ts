@@ -88,6 +88,7 @@ export class Tape {
   /** Adds a term to the gradient of `operand`. The matrix may be shared with other operands and is never written to. */
   accumulate(operand: Matrix, term: Matrix): void {
     expectShape("Tape.accumulate() term", term, operand.rows, operand.cols);
+    if (!this.wants(operand)) return;
     const known = this.#gradients.get(operand);
     if (!known) {
       this.#hold(operand, term);

@@ -1,10 +1,20 @@
 import { type AttentionShape, MAX_HEAD_DIM } from "../../kernels/attention/attention.ts";
 import type { Tape } from "../../kernels/tape.ts";
-import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
+import type { Device } from "../../kernels/gpu/device.ts";
+import { type Flat, groupsOf, type Matrix } from "../../kernels/gpu/tensor.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { DecoderConfig } from "./config.ts";
 import { DECODER_SHAPES } from "./shapes/by_name.ts";
-import { gatedUnit, headNorm, linear, norm, residual, residualNorm, rotate } from "../layers/layers.ts";
+import {
+  gatedPair,
+  gatedUnit,
+  headNorm,
+  linear,
+  norm,
+  residual,
+  residualNorm,
+  rotate,
+} from "../layers/layers.ts";
 import type { ActiveAdapter } from "../parameters/lora.ts";
 import type { Weights } from "../parameters/parameters.ts";
 import type { ParameterSpec } from "../parameters/spec.ts";
@@ -26,6 +36,8 @@ export interface DecoderBlocks {
   adapt?: (weight: string) => ActiveAdapter | undefined;
   /** Whether training keeps the stream between blocks alone, and computes each block again in the backward pass. */
   checkpointing?: boolean;
+  /** Whether `weights` are those of a split gate: see {@link blockSpecs}. */
+  splitGate?: boolean;
 }
 
 /** Dropout of a matrix. `stream` is a number that no other dropout of the step has. */
@@ -46,6 +58,10 @@ const OUTPUT = "self_attn.o_proj.weight";
 const GATE_UP = "mlp.gate_up.weight";
 const DOWN = "mlp.down_proj.weight";
 const GATE_UP_BIAS = "mlp.gate_up.bias";
+const GATE = "mlp.gate_proj.weight";
+const GATE_BIAS = "mlp.gate_proj.bias";
+const UP = "mlp.up_proj.weight";
+const UP_BIAS = "mlp.up_proj.bias";
 const DOWN_BIAS = "mlp.down_proj.bias";
 
 /**
@@ -104,7 +120,7 @@ export function decoderBlocks(
 /** One block: stream (T, C) and its norm -> the stream after attention, and what the feed-forward layer adds to it. */
 function decoderBlock(
   tape: Tape,
-  { config, weights, shape, rotary, adapt }: DecoderBlocks,
+  { config, weights, shape, rotary, adapt, splitGate }: DecoderBlocks,
   layer: number,
   stream: Matrix,
   normed: Matrix,
@@ -139,10 +155,11 @@ function decoderBlock(
     eps,
   );
   spend(tape, attended);
-  const gateUp = project(middle.normed, GATE_UP, GATE_UP_BIAS, config.mlp_bias);
-  const gated = gatedUnit(tape, gateUp);
+  const inner = (weight: string, bias: string) => project(middle.normed, weight, bias, config.mlp_bias);
+  const wide = splitGate ? [inner(GATE, GATE_BIAS), inner(UP, UP_BIAS)] : [inner(GATE_UP, GATE_UP_BIAS)];
+  const gated = wide.length === 2 ? gatedPair(tape, wide[0], wide[1]) : gatedUnit(tape, wide[0]);
   const down = drop(project(gated, DOWN, DOWN_BIAS, config.mlp_bias), 2 * layer + 2);
-  spend(tape, middle.normed, gateUp, gated);
+  spend(tape, middle.normed, ...wide, gated);
   return { sum: middle.sum, down };
 }
 
@@ -151,8 +168,11 @@ function spend(tape: Tape, ...matrices: Matrix[]): void {
   if (!tape.recording) matrices.forEach((matrix) => tape.device.release(matrix));
 }
 
-/** Parameters of the blocks and of the norm after the last one. */
-export function blockSpecs(config: DecoderConfig): ParameterSpec[] {
+/**
+ * Parameters of the blocks and of the norm after the last one. One product for gate and up is the faster; `splitGate`
+ * makes two of them, for a device that cannot hold both in a matrix.
+ */
+export function blockSpecs(config: DecoderConfig, splitGate = false): ParameterSpec[] {
   const { hidden_size, intermediate_size, head_dim } = config;
   const query = config.num_attention_heads * head_dim;
   const keys = config.num_key_value_heads * head_dim;
@@ -172,10 +192,12 @@ export function blockSpecs(config: DecoderConfig): ParameterSpec[] {
         rowPart("self_attn.v_proj.weight", keys, query + keys),
       ]),
       productSpec(name(OUTPUT), hidden_size, query),
-      productSpec(name(GATE_UP), 2 * intermediate_size, hidden_size, [
-        rowPart("mlp.gate_proj.weight", intermediate_size, 0),
-        rowPart("mlp.up_proj.weight", intermediate_size, intermediate_size),
-      ]),
+      ...splitGate ? [GATE, UP].map((part) => productSpec(name(part), intermediate_size, hidden_size)) : [
+        productSpec(name(GATE_UP), 2 * intermediate_size, hidden_size, [
+          rowPart(GATE, intermediate_size, 0),
+          rowPart(UP, intermediate_size, intermediate_size),
+        ]),
+      ],
       productSpec(name(DOWN), hidden_size, intermediate_size),
       vectorSpec(name("input_layernorm.weight"), hidden_size, "ones"),
       vectorSpec(name("post_attention_layernorm.weight"), hidden_size, "ones"),
@@ -190,10 +212,12 @@ export function blockSpecs(config: DecoderConfig): ParameterSpec[] {
     if (hasOutputBias(config)) specs.push(vectorSpec(name(OUTPUT_BIAS), hidden_size, "zeros"));
     if (config.mlp_bias) {
       specs.push(
-        vectorSpec(name(GATE_UP_BIAS), 2 * intermediate_size, "zeros", [
-          { name: name("mlp.gate_proj.bias"), shape: [intermediate_size], row: 0, col: 0 },
-          { name: name("mlp.up_proj.bias"), shape: [intermediate_size], row: 0, col: intermediate_size },
-        ]),
+        ...splitGate
+          ? [GATE_BIAS, UP_BIAS].map((part) => vectorSpec(name(part), intermediate_size, "zeros"))
+          : [vectorSpec(name(GATE_UP_BIAS), 2 * intermediate_size, "zeros", [
+            { name: name(GATE_BIAS), shape: [intermediate_size], row: 0, col: 0 },
+            { name: name(UP_BIAS), shape: [intermediate_size], row: 0, col: intermediate_size },
+          ])],
         vectorSpec(name(DOWN_BIAS), hidden_size, "zeros"),
       );
     }
@@ -209,6 +233,14 @@ export function blockSpecs(config: DecoderConfig): ParameterSpec[] {
   }
   specs.push(vectorSpec(FINAL_NORM, hidden_size, "ones"));
   return specs;
+}
+
+/** Whether gate and up together are more than a matrix of the device holds: see {@link blockSpecs}. */
+export function splitsGate({ intermediate_size, hidden_size }: DecoderConfig, device: Device): boolean {
+  const { maxTextureDimension2D, maxStorageBufferBindingSize } = device.limits;
+  const rows = 2 * intermediate_size;
+  return device.layout === "texture" && rows > maxTextureDimension2D ||
+    4 * rows * groupsOf(hidden_size) * 4 > maxStorageBufferBindingSize;
 }
 
 /** Whether the output projection of attention has a bias: where those of queries, keys and values are always there, never. */

@@ -14,6 +14,7 @@ import {
   FINAL_NORM,
   HEAD,
   productSpec,
+  splitsGate,
 } from "./blocks.ts";
 import { DecoderSession } from "./session.ts";
 import type { TensorSource } from "../parameters/frozen.ts";
@@ -86,6 +87,7 @@ export class Decoder implements DecodeModel {
   /** Adapters of the blocks, if there are any. */
   readonly lora: Lora | undefined;
   #checkpointing: boolean;
+  #splitGate: boolean;
   #adapting = true;
   #rotaryTable: Matrix | undefined;
 
@@ -94,9 +96,16 @@ export class Decoder implements DecodeModel {
     this.device = device;
     this.config = config;
     this.shape = attentionShape(config);
-    this.lora = options.lora && new Lora(blockSpecs(config), options.lora);
+    this.#splitGate = splitsGate(config, device);
+    const blocks = blockSpecs(config, this.#splitGate);
+    this.lora = options.lora && new Lora(blocks, options.lora);
     this.#checkpointing = options.gradientCheckpointing ?? false;
-    this.parameters = new Parameters(device, [...parameterSpecs(config, options), ...this.lora?.specs ?? []]);
+    const specs = [
+      ...tableSpecs(config, options),
+      ...withTrained(blocks, options),
+      ...this.lora?.specs ?? [],
+    ];
+    this.parameters = new Parameters(device, specs);
   }
 
   /**
@@ -111,16 +120,17 @@ export class Decoder implements DecodeModel {
     { firstNewRow, newRowNoise = 0.1, seed = 42, onProgress, ...options }: DecoderLoadOptions = {},
   ): Promise<Decoder> {
     const decoder = new Decoder(device, config, options);
+    const { lora, parameters } = decoder;
+    const adapters = new Set(lora?.specs.map(({ name }) => name));
     try {
-      await loadParameters(decoder.parameters, source, {
-        names: new Set(parameterSpecs(config, {}).map(({ name }) => name)),
+      await loadParameters(parameters, source, {
+        names: new Set(parameters.specs.map(({ name }) => name)).difference(adapters),
         newRows: firstNewRow === undefined
           ? undefined
           : { tables: [EMBEDDING, HEAD], first: firstNewRow, noise: newRowNoise, seed },
         onProgress,
       });
-      const { lora, parameters } = decoder;
-      if (lora) parameters.load(lora.initial(seed), "adapters", new Set(lora.specs.map(({ name }) => name)));
+      if (lora) parameters.load(lora.initial(seed), "adapters", adapters);
     } catch (error) {
       decoder.destroy();
       throw error;
@@ -193,6 +203,7 @@ export class Decoder implements DecodeModel {
       rotary: this.#rotary(),
       adapt,
       checkpointing: this.#checkpointing,
+      splitGate: this.#splitGate,
     };
     return decoderBlocks(tape, blocks, stream, input.positions, attend, dropped);
   }
@@ -244,17 +255,23 @@ export class Decoder implements DecodeModel {
   }
 }
 
-function parameterSpecs(
-  config: DecoderConfig,
-  { lora, frozenRows = 0, decayEmbeddings = true, ...options }: DecoderOptions,
-): ParameterSpec[] {
+/** Embedding and, where it is not tied, head. */
+function tableSpecs(config: DecoderConfig, options: DecoderOptions): ParameterSpec[] {
   const { vocab_size, hidden_size, tie_word_embeddings: tied } = config;
-  const isNew = (name: string) => frozenRows > 0 && [EMBEDDING, HEAD].includes(name);
-  const trainable = options.trainable ?? ((name: string) => !lora || isNew(name));
+  const { frozenRows = 0, decayEmbeddings = true } = options;
   const table = (name: string, product: boolean): ParameterSpec => {
     const spec = productSpec(name, vocab_size, hidden_size);
     return { ...spec, product, table: true, decay: decayEmbeddings, frozenRows };
   };
-  const specs = [table(EMBEDDING, tied), ...(tied ? [] : [table(HEAD, true)]), ...blockSpecs(config)];
+  return withTrained([table(EMBEDDING, tied), ...(tied ? [] : [table(HEAD, true)])], options);
+}
+
+/** `specs`, those frozen whole that are not trained. */
+function withTrained(
+  specs: readonly ParameterSpec[],
+  { lora, frozenRows = 0, ...options }: DecoderOptions,
+): ParameterSpec[] {
+  const isNew = (name: string) => frozenRows > 0 && [EMBEDDING, HEAD].includes(name);
+  const trainable = options.trainable ?? ((name: string) => !lora || isNew(name));
   return specs.map((spec) => trainable(spec.name) ? spec : { ...spec, frozenRows: spec.rows });
 }

@@ -1,6 +1,7 @@
 import { UserError } from "../../base/user_error.ts";
 import { type DecoderConfig, readDecoderConfig } from "../decoder/config.ts";
 import { blockSpecs, EMBEDDING, HEAD } from "../decoder/blocks.ts";
+import type { TensorSource } from "../parameters/frozen.ts";
 import { partsOf } from "../parameters/parts.ts";
 import { type StoredTensor, widen } from "../safetensors/safetensors.ts";
 import { BYTES } from "../safetensors/header.ts";
@@ -27,7 +28,7 @@ export interface ModelFile {
 const COMPANIONS =
   /^(generation_config\.json|(tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json|merges\.txt|tokenizer\.model|chat_template\.(jinja|json)|(LICENSE|NOTICE).*)$/;
 
-// Tables are compared in parts of this many numbers.
+// Tables are compared, and cut to some of their rows, in parts of this many numbers.
 const COMPARED = 2 ** 20;
 
 /**
@@ -132,6 +133,33 @@ export class Pretrained {
       begin + (first + count) * bytes,
     );
     return widen(buffer, dtype);
+  }
+
+  /**
+   * The same model with some rows of its tables alone, row i that of token `kept[i]`; tokens that it does not know have
+   * none, and come last. What a trimmed tokenizer leaves of it.
+   */
+  withTokens(kept: Uint32Array): TensorSource {
+    const rows = kept.findIndex((token) => token >= this.config.vocab_size);
+    const known = rows < 0 ? kept : kept.subarray(0, rows);
+    return {
+      folder: this.folder,
+      read: async (name) => {
+        if (name !== EMBEDDING && name !== HEAD) return await this.read(name);
+        const { dtype, shape: [found, cols] } = this.#place(name);
+        const data = new Float32Array(known.length * cols);
+        const step = Math.max(1, Math.floor(COMPARED / cols));
+        for (let first = 0; first < found; first += step) {
+          const part = await this.readRows(name, first, Math.min(step, found - first));
+          known.forEach((token, row) => {
+            const at = token - first;
+            if (at < 0 || at >= step) return;
+            data.set(part.subarray(at * cols, (at + 1) * cols), row * cols);
+          });
+        }
+        return { dtype, shape: [known.length, cols], data };
+      },
+    };
   }
 
   /** Paths of the files that its weights and config are read from. */

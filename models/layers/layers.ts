@@ -14,7 +14,7 @@ import { matmul, matmulAt, matmulBt } from "../../kernels/matmul/matmul.ts";
 import { qkNorm, qkNormBackward } from "../../kernels/norm/qk.ts";
 import { rmsNorm, rmsNormBackward } from "../../kernels/norm/rms.ts";
 import { rotary } from "../../kernels/elementwise/rotary.ts";
-import { swiglu, swigluBackward } from "../../kernels/gated/swiglu.ts";
+import { swiglu, swigluBackward, swigluPair, swigluPairBackward } from "../../kernels/gated/swiglu.ts";
 import type { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import { type ActiveAdapter, addLowRank, lowRankBackward } from "../parameters/lora.ts";
@@ -67,6 +67,7 @@ export function embedding(
   const { device } = tape;
   const blocks = parameters.blocks(table);
   const x = embed(device, blocks, tokens);
+  if (blocks.every(({ gradient }) => !gradient)) tape.constant(x);
   tape.record(() => {
     const dx = tape.gradient(x);
     if (!dx) return;
@@ -84,6 +85,7 @@ export function norm(tape: Tape, parameters: Weights, x: Matrix, weight: string,
   const { device } = tape;
   const gain = parameters.matrix(weight);
   const y = rmsNorm(device, x, gain, eps);
+  if (!tape.wants(x) && !parameters.gradient(weight)) tape.constant(y);
   tape.record(() => {
     const dy = tape.gradient(y);
     if (!dy) return;
@@ -159,6 +161,7 @@ export function drop(tape: Tape, x: Matrix, rate: number, seed: Flat | undefined
   if (!seed) throw new Error("drop() needs a seed in training");
   const { device } = tape;
   const y = dropout(device, x, seed, stream, rate);
+  if (!tape.wants(x)) tape.constant(y);
   tape.record(() => {
     const dy = tape.gradient(y);
     if (dy) tape.accumulate(x, dropout(device, dy, seed, stream, rate));
@@ -173,6 +176,20 @@ export function gatedUnit(tape: Tape, gateUp: Matrix): Matrix {
   tape.record(() => {
     const dy = tape.gradient(y);
     if (dy) tape.accumulate(gateUp, swigluBackward(device, gateUp, dy));
+  });
+  return y;
+}
+
+/** The same of a gate and what it gates in matrices of their own, (N, I) each -> (N, I). */
+export function gatedPair(tape: Tape, gate: Matrix, up: Matrix): Matrix {
+  const { device } = tape;
+  const y = swigluPair(device, gate, up);
+  tape.record(() => {
+    const dy = tape.gradient(y);
+    if (!dy) return;
+    const below = swigluPairBackward(device, gate, up, dy);
+    tape.accumulate(gate, below.gate);
+    tape.accumulate(up, below.up);
   });
   return y;
 }

@@ -9,6 +9,7 @@ import type { DecoderInputs } from "../../train/sft/decoder.ts";
 import type { SftConfig } from "../../train/sft/config.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import { tellMemory } from "../_cli/memory.ts";
+import type { SftInputs } from "./sft_inputs.ts";
 
 const GIB = 1024 ** 3;
 /** What training reaches of the rate of a product: 20 of 45 GFLOP/s on a CPU adapter (docs/benchmarks/kernels.md). */
@@ -20,7 +21,7 @@ export const TRAINING_SHARE = 0.45;
  */
 export async function checkCost(
   device: Device,
-  inputs: DecoderInputs,
+  inputs: DecoderInputs & Pick<SftInputs, "tokenizer">,
   data: PackedData,
   settings: SftConfig,
   { dryRun, memoryLimit, trie }: { dryRun: boolean; memoryLimit: number; trie?: Trie },
@@ -53,7 +54,7 @@ export async function checkCost(
     longest: data.longest,
     pretrained: inputs.pretrained !== undefined,
     half: !device.isCpu && device.features.has("shader-f16"),
-    trimmable: settings.tokenizer !== "" || settings.fromScratch,
+    trimmable: inputs.tokenizer !== undefined,
   });
   await checkMemory(device, estimate, available, remedies, (changed) => {
     const config = withMemorySettings(settings, changed);

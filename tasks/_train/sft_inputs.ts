@@ -15,7 +15,9 @@ import type { Progress } from "../_cli/progress.ts";
 /** What a run learns, is asked and computes with, and the files that a run directory keeps of it. */
 export type SftInputs =
   & ModelInputs
-  & Partial<Pick<TextInputs, "pretrained" | "firstNewRow" | "frozenRows" | "tokenizer" | "companions">>
+  & Partial<
+    Pick<TextInputs, "pretrained" | "kept" | "firstNewRow" | "frozenRows" | "tokenizer" | "companions">
+  >
   & { files: Record<string, string | Uint8Array> };
 
 /**

@@ -87,7 +87,6 @@ Deno.test("sft refuses a tokenizer without an end of text, and settings that con
       { tokenizer: join(dir, "model"), model: join(dir, "model") },
       /Cannot use --tokenizer with the pret/,
     );
-    await refuses(dir, { trimVocabulary: true }, /Cannot use --trim-vocabulary with the pretrained/);
     await refuses(dir, { mode: "samples", valueAware: true }, /Cannot use --value-aware in mode samples/);
     await refuses(dir, { valueAware: true }, /no item of .* has a final_value above 0/);
     await refuses(dir, { maxLength: 512 }, /sequences of 512 tokens: .* has 128 positions/);

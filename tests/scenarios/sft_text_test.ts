@@ -37,6 +37,13 @@ async function tensorsOf(folder: string) {
 
 const isTable = (name: string) => name === EMBEDDING || name === HEAD;
 
+/** Ids of all tokens of a folder's tokenizer. */
+async function idsOf(folder: string): Promise<Map<string, number>> {
+  const { model, added_tokens } = JSON.parse(await Deno.readTextFile(join(folder, "tokenizer.json")));
+  const added = added_tokens.map(({ content, id }: { content: string; id: number }) => [content, id]);
+  return new Map([...Object.entries(model.vocab), ...added]);
+}
+
 async function same(one: string, other: string, names: string[]): Promise<void> {
   for (const name of names) {
     assert.deepEqual(await Deno.readFile(join(one, name)), await Deno.readFile(join(other, name)), name);
@@ -253,5 +260,45 @@ Deno.test("sft --dry-run says what the run takes and writes nothing", async () =
     for (const fact of ["parameters", "tokens an epoch", "steps", "FLOPs", "memory", "  activations"]) {
       assert.ok(lines.some((line) => line.startsWith(fact)), `no ${fact} in\n${lines.join("\n")}`);
     }
+  });
+});
+
+Deno.test("sft --trim-vocabulary keeps the pretrained rows of the tokens that are left, and what else the model is", async () => {
+  await withShop("llama", {}, async (dir) => {
+    const settings = { trimVocabulary: true, learningRate: 1e-12, weightDecay: 0, maxSteps: 1 };
+    const { run, checkpoint } = await train(dir, { ...settings, tasks: ["next-item", "title-to-sid"] });
+    const [before, after] = [
+      await Pretrained.open(join(dir, "model"), diskFiles),
+      await tensorsOf(checkpoint),
+    ];
+    const [whole, small] = [await idsOf(join(dir, "model")), await idsOf(checkpoint)];
+    const { config } = after;
+    assert.equal(config.vocab_size, small.size);
+    assert.ok(small.size < KNOWN, `${small.size} tokens`);
+    const endOf = ({ eos_token_id }: typeof config) => [eos_token_id].flat()[0];
+    assert.equal([...small].find(([, id]) => id === endOf(config))![0], "<|endoftext|>");
+    assert.equal(whole.get("<|endoftext|>"), endOf(before.config));
+
+    const model = await Pretrained.open(checkpoint, diskFiles);
+    const cols = config.hidden_size;
+    let kept = 0;
+    for (const name of [EMBEDDING, HEAD].slice(0, config.tie_word_embeddings ? 1 : 2)) {
+      const [old, found] = [(await before.read(name)).data, (await model.read(name)).data];
+      for (const [token, id] of small) {
+        const from = whole.get(token);
+        if (from === undefined) continue; // of the index
+        const row = found.subarray(id * cols, (id + 1) * cols);
+        row.forEach((value, i) => {
+          const error = Math.abs(value - old[from * cols + i]);
+          assert.ok(error < 1e-6, `${name}, ${token}: off by ${error}`);
+        });
+        kept++;
+      }
+    }
+    assert.ok(kept > 256, `${kept} rows`);
+    const io = collector();
+    await evaluate.run(evaluate.config.parse({ run: run.path, out: join(dir, "eval"), beams: 4 }), io.io);
+    const report = JSON.parse(await Deno.readTextFile(join(dir, "eval/metrics.json")));
+    assert.deepEqual([report.users, report.invalid], [1, 0]);
   });
 });

@@ -26,7 +26,7 @@ const REMEDIES_TOLD = 3;
 /**
  * What could be changed, in the order of what it costs: first what leaves the result as it is. `longest` is the longest
  * sequence, which a micro batch must hold; `pretrained` says that most of the model can stay frozen, `half` that the
- * adapter has float16, `trimmable` that the model is new and its tokenizer knows words that no text has.
+ * adapter has float16, `trimmable` that its tokenizer may know words that no text has.
  */
 export function memoryRemedies(
   settings: MemorySettings,

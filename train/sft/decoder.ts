@@ -10,7 +10,7 @@ import type { TextInputs } from "./text_inputs.ts";
 /** What of the inputs decides about the model. */
 export type DecoderInputs =
   & Pick<ModelInputs, "architecture">
-  & Partial<Pick<TextInputs, "pretrained" | "firstNewRow" | "frozenRows">>;
+  & Partial<Pick<TextInputs, "pretrained" | "kept" | "firstNewRow" | "frozenRows">>;
 
 /**
  * What of the decoder is trained: everything; the rows of the tokens of the index (`freeze: llm`); or adapters and
@@ -57,10 +57,11 @@ export async function sftDecoder(
   config: SftConfig,
   onProgress?: (done: number, total: number) => void,
 ): Promise<Decoder> {
-  const { architecture, pretrained, firstNewRow } = inputs;
+  const { architecture, pretrained, kept, firstNewRow } = inputs;
   const options = decoderOptions(inputs, config);
   if (!pretrained) return scratchDecoder(device, architecture, config.seed, options);
-  return await Decoder.load(device, pretrained, architecture, {
+  const source = kept ? pretrained.withTokens(kept) : pretrained;
+  return await Decoder.load(device, source, architecture, {
     ...options,
     firstNewRow,
     seed: config.seed,

@@ -49,6 +49,8 @@ export interface TextInputs extends ModelInputs {
   companions: ModelFile[];
   /** Weights to start from; absent: fresh ones. */
   pretrained?: Pretrained;
+  /** Where the vocabulary is trimmed: the token of the pretrained model that each of its tokens is. */
+  kept?: Uint32Array;
   /** First token that the pretrained model does not know. */
   firstNewRow: number;
   /** Rows of the embedding before the tokens of index and tasks, which train even where the model is frozen. */
@@ -88,9 +90,7 @@ export async function textInputs(
     files,
   );
   const model = await readArchitecture(settings, pretrained, files);
-  const modelTokens = settings.trimVocabulary || !model
-    ? {}
-    : await readModelTokens(settings.model, model, files);
+  const modelTokens = model ? await readModelTokens(settings.model, model, files) : {};
   const weights = taskWeights(settings.tasks);
   const trained = trainedTasks(weights);
   const most = { rows: rowCounts(settings.taskRows, weights), seed: settings.seed };
@@ -101,8 +101,8 @@ export async function textInputs(
     rows: weights.rows ? await rowsOf(settings) : noRows(settings),
   };
   const templates = withRowWords(await readTemplates(settings.prompts), trained, more.rows, sids, settings);
-  const of = (tokenizer: Tokenizer) => {
-    const special = specialTokens(tokenizer, tokenizerConfig, modelTokens);
+  const of = (tokenizer: Tokenizer, kept?: Uint32Array) => {
+    const special = specialTokens(tokenizer, tokenizerConfig, renumbered(modelTokens, kept));
     const { category } = settings;
     const prompts = new Prompts({ templates, tokenizer, special, tokenizerConfig, category });
     const texts = new ItemTexts(dataset, sids, tokenizer, textTokens(settings));
@@ -113,13 +113,15 @@ export async function textInputs(
   // Tokens of the tasks come before those of SIDs, which then are one range.
   const own = taskTokens(Object.keys(weights), { dataset, rows: more.rows });
   let tokenizer = base.withTokens(own).withTokens(sids.flat());
+  let kept: Uint32Array | undefined;
   if (settings.trimVocabulary) {
     const { prompts, input } = of(tokenizer);
     const texts = alignmentTexts({ ...input, prompts, tasks: weights, most });
-    tokenizer = trimTokenizer(tokenizer, texts, settings.trimMinCount).tokenizer;
+    ({ tokenizer, kept } = trimTokenizer(tokenizer, texts, settings.trimMinCount));
   }
 
-  const firstNewRow = Math.min(base.vocabulary, model?.vocab_size ?? Infinity);
+  const known = Math.min(base.vocabulary, model?.vocab_size ?? Infinity);
+  const firstNewRow = kept?.filter((token) => token < known).length ?? known;
   const frozenRows = Math.min(firstNewRow, rowsBefore(tokenizer, [...own, ...sids.flat()]));
   if (settings.freeze === "llm" && frozenRows === tokenizer.vocabulary) {
     throw new UserError(
@@ -128,7 +130,7 @@ export async function textInputs(
     );
   }
 
-  const { prompts, input, special } = of(tokenizer);
+  const { prompts, input, special } = of(tokenizer, kept);
   const source = alignmentSource({
     ...input,
     prompts,
@@ -161,6 +163,7 @@ export async function textInputs(
       },
     ],
     pretrained,
+    kept,
     firstNewRow,
     frozenRows,
   };
@@ -315,13 +318,27 @@ async function checkFolder(model: string, files: ReadFiles): Promise<void> {
   );
 }
 
-function checkPretrained({ model, tokenizer, trimVocabulary }: SftConfig): void {
-  const flag = trimVocabulary ? "--trim-vocabulary" : tokenizer ? "--tokenizer" : undefined;
-  if (flag === undefined) return;
+function checkPretrained({ model, tokenizer }: SftConfig): void {
+  if (tokenizer === "") return;
   throw new UserError(
-    `Cannot use ${flag} with the pretrained model ${model}: its weights belong to the tokens of its own tokenizer. ` +
-      `Add --from-scratch, or leave out ${flag}`,
+    `Cannot use --tokenizer with the pretrained model ${model}: its weights belong to the tokens of its own tokenizer. ` +
+      "Add --from-scratch, or leave out --tokenizer",
   );
+}
+
+/** Ids of roles in a trimmed vocabulary, `kept` by id; a role whose token is not among them has none. */
+function renumbered(tokens: ModelTokens, kept: Uint32Array | undefined): ModelTokens {
+  if (!kept) return tokens;
+  const place = (id: number) => {
+    const at = kept.indexOf(id);
+    return at < 0 ? [] : [at];
+  };
+  const { eos_token_id: eos, pad_token_id: pad } = tokens;
+  const ends = (typeof eos === "number" ? [eos] : eos ?? []).flatMap(place);
+  return {
+    eos_token_id: ends.length > 0 ? ends : undefined,
+    pad_token_id: typeof pad === "number" ? place(pad)[0] : pad,
+  };
 }
 
 /** Rows before `tokens`, which are the last of the tokenizer; all of its rows where others come after them. */
@@ -374,7 +391,10 @@ function architecture(
   // Checkpoints have rows to spare beyond their tokenizer, which new tokens take first.
   const rows = settings.trimVocabulary ? 0 : model?.vocab_size ?? 0;
   const vocab_size = Math.max(rows, tokenizer.vocabulary);
-  if (model) return { ...model, vocab_size, eos_token_id: eos, pad_token_id: pad };
+  if (model) {
+    const begins = settings.trimVocabulary ? { bos_token_id: bos ?? null } : {};
+    return { ...model, ...begins, vocab_size, eos_token_id: eos, pad_token_id: pad };
+  }
   return scratchConfig(settings, {
     vocab_size,
     max_position_embeddings: settings.maxLength,

@@ -121,10 +121,11 @@ export class TinyTraining {
   }
 }
 
-/** A decoder with the values of {@link tinyTensors}. */
+/** A decoder with the values of {@link tinyTensors}, and adapters as they start. */
 export function tinyDecoder(device: Device, config: DecoderConfig, options?: DecoderOptions): Decoder {
   const decoder = new Decoder(device, config, options);
-  decoder.parameters.load(tinyTensors(config), "test tensors");
+  const adapters = decoder.lora?.initial(1) ?? [];
+  decoder.parameters.load(new Map([...tinyTensors(config), ...adapters]), "test tensors");
   return decoder;
 }
 

@@ -15,6 +15,7 @@ import { Parameters, type TensorMap } from "../../../models/parameters/parameter
 import type { ParameterSpec } from "../../../models/parameters/spec.ts";
 import { readPeftConfig } from "../../../models/hugging_face/peft_adapter.ts";
 import { readSafetensors, type StoredTensor } from "../../../models/safetensors/safetensors.ts";
+import { tinyConfig, tinyDecoder, TinyTraining } from "../decoder/tiny.ts";
 import { exportedAdapter } from "../../golden/decoder/make_lora.ts";
 
 interface Base {
@@ -292,3 +293,29 @@ for (const layout of ["texture", "buffer"] as const) {
 function product(rows: number, cols: number): ParameterSpec {
   return { name: "layer.o_proj.weight", rows, cols, init: "normal", decay: true, product: true };
 }
+
+Deno.test("where nothing below the first block trains, its input has no gradient, and adapters have the same", async () => {
+  const device = await sharedDevice("texture");
+  const config = tinyConfig(32, true);
+  const lora = { ...OPTIONS, r: 4 };
+  const tokens = [3, 17, 4, 4, 29, 11, 0, 8, 21, 30, 2, 5];
+  const run = async (trainable?: () => boolean) => {
+    const decoder = tinyDecoder(device, config, { lora, trainable });
+    const factors = decoder.lora!.initial(1);
+    for (const [name, { data }] of factors) {
+      if (name.endsWith("lora_B.weight")) data.forEach((_, i) => data[i] = 0.1 * Math.sin(i + 1));
+    }
+    const names = new Set(decoder.lora!.specs.map(({ name }) => name));
+    decoder.parameters.load(factors, "test", names);
+    const training = new TinyTraining(decoder, tokens);
+    const before = device.counters.dispatches;
+    await training.run(false);
+    const dispatches = device.counters.dispatches - before;
+    const gradients = [...names].map((name) => decoder.parameters.gradient(name)!);
+    return { dispatches, gradients: await device.read(...gradients) };
+  };
+  const [spared, whole] = [await run(), await run(() => true)];
+  // Everything trained: 4 gradients of products, that of the table and of its two blocks' norms come on top of what is spared.
+  assert.ok(spared.dispatches < whole.dispatches, `${spared.dispatches} and ${whole.dispatches} dispatches`);
+  spared.gradients.forEach((data, i) => assertClose(data, whole.gradients[i], 1e-5, `adapter ${i}`));
+});
