@@ -6,3 +6,4 @@
 export { type NpyMatrix, type NumpyArray, readMatrix, readNpy, writeNpy } from "./npy.ts";
 export type { SettingsSchema } from "./settings.ts";
 export { UserError } from "./user_error.ts";
+export { ALONE, type RankPlace, type World } from "./parallel/world.ts";

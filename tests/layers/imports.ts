@@ -9,10 +9,11 @@ export const root = fileURLToPath(new URL("../..", import.meta.url));
 /** Text of a file by its path in the repository. */
 export const read = (path: string) => Deno.readTextFileSync(join(root, path));
 
-/** Rooms from the ground up: each may import itself and those before it. `kernels/gpu` and `base/files` are rooms too. */
+/** Rooms from the ground up: each may import itself and those before it. `kernels/gpu`, `base/files` and `base/mpi` are rooms too. */
 export const ROOMS = [
   "base",
   "base/files",
+  "base/mpi",
   "kernels/gpu",
   "kernels",
   "data",

@@ -1,0 +1,70 @@
+/**
+ * The processes that do one piece of work together, called ranks as in MPI, seen from one of them. All ranks call the same
+ * methods in the same order, and each call waits until all have come. Code that is written for a world of one rank works
+ * in a larger one: see {@link ALONE}.
+ */
+export interface World {
+  /** Number of this process, from 0. The first one writes files and speaks to people. */
+  readonly rank: number;
+  /** Number of processes. */
+  readonly size: number;
+  /** Places of the ranks, by rank. */
+  readonly places: readonly RankPlace[];
+  /** Bytes of every rank, by rank; they may differ in length. */
+  gather(bytes: Uint8Array): Promise<Uint8Array[]>;
+  /**
+   * `send` is `size` slices of equal length, the one at r for rank r -> `received`, as long, the slice at r from rank r.
+   * `RangeError` for another length.
+   */
+  exchange(send: Float32Array, received: Float32Array): Promise<void>;
+  /** The slices of all ranks, as long as `slice`, one after the other -> `all`. `RangeError` for another length. */
+  collect(slice: Float32Array, all: Float32Array): Promise<void>;
+  /** Ends all ranks at once, this one too, with this exit code. */
+  abort(code: number): never;
+  /** Ends the part of this process, once its last call has returned. */
+  leave(): Promise<void>;
+}
+
+/** Where a rank computes. */
+export interface RankPlace {
+  /** Name of the machine. */
+  host: string;
+  /** Its number among the ranks of that machine, from 0. */
+  localRank: number;
+}
+
+/** The world of a process that nobody started beside others. */
+export const ALONE: World = {
+  rank: 0,
+  size: 1,
+  places: [{ host: "", localRank: 0 }],
+  gather: (bytes) => Promise.resolve([bytes]),
+  exchange(send, received) {
+    received.set(send);
+    return Promise.resolve();
+  },
+  collect(slice, all) {
+    all.set(slice);
+    return Promise.resolve();
+  },
+  abort(code) {
+    throw new Error(`abort(${code}) ends other ranks, and there are none: throw instead`);
+  },
+  leave: () => Promise.resolve(),
+};
+
+/** Numbers of the ranks of each machine, machines in the order of their first ranks. */
+export function placesOf(hosts: readonly string[]): RankPlace[] {
+  const counts = new Map<string, number>();
+  return hosts.map((host) => {
+    const localRank = counts.get(host) ?? 0;
+    counts.set(host, localRank + 1);
+    return { host, localRank };
+  });
+}
+
+/** A value of every rank, by rank, by way of JSON. */
+export async function gatherJson<T>(world: World, value: T): Promise<T[]> {
+  const texts = await world.gather(new TextEncoder().encode(JSON.stringify(value)));
+  return texts.map((bytes) => JSON.parse(new TextDecoder().decode(bytes)));
+}
