@@ -1,7 +1,7 @@
 import epilogueAt from "./at_epilogue.wgsl" with { type: "text" };
 import block from "./block.wgsl" with { type: "text" };
 import blockAt from "./block_at.wgsl" with { type: "text" };
-import epilogue from "./epilogue.wgsl" with { type: "text" };
+import { byEpilogue } from "./epilogue.ts";
 import type { MatmulVariant } from "./variant.ts";
 
 const label = "kernels/matmul/block.wgsl";
@@ -10,8 +10,8 @@ const blockKernel = { inputs: 3, outputs: 1, flats: [], workgroup: [64] } as con
 /** A 4x4 block an invocation: compiles ten times as fast as larger tiles where shaders run on the CPU of a browser. */
 export const blockVariant: MatmulVariant = {
   name: "block",
-  matmul: { label, code: epilogue + block, entry: "matmul", ...blockKernel },
-  matmulBt: { label, code: epilogue + block, entry: "matmul_bt", ...blockKernel },
+  matmul: byEpilogue({ label, code: block, entry: "matmul", ...blockKernel }),
+  matmulBt: byEpilogue({ label, code: block, entry: "matmul_bt", ...blockKernel }),
   matmulAt: {
     label: "kernels/matmul/block_at.wgsl",
     code: epilogueAt + blockAt,

@@ -1,17 +1,12 @@
 import type { Device } from "../gpu/device.ts";
-import type { Kernel } from "../gpu/kernel.ts";
 import { expectLength, expectShape, type Flat, groupsOf, type Matrix, shapeOf } from "../gpu/tensor.ts";
 import { bucket } from "../gpu/variants.ts";
 import { noiseMatrix, type TunableOperation } from "../gpu/workload.ts";
 import { blockVariant } from "./block.ts";
+import type { Activation } from "./epilogue.ts";
 import { sharedLargeVariant, sharedSmallVariant, sharedVariant } from "./shared/shared.ts";
 import { tilesVariant } from "./tiles.ts";
 import type { MatmulForm, MatmulVariant } from "./variant.ts";
-
-/** Activations that a product can apply to its result. */
-export const ACTIVATIONS = ["none", "relu", "silu", "gelu"] as const;
-/** One of {@link ACTIVATIONS}. */
-export type Activation = typeof ACTIVATIONS[number];
 
 /** A product with a result (rows, cols) that is summed over `inner`. */
 export interface MatmulShape {
@@ -123,33 +118,11 @@ function product(
   const kernel = form === "ab" ? variant.matmul : variant.matmulBt;
   const added = bias ?? addend;
   const plain = !added && activation === "none" && cols % 4 === 0;
-  device.run(activation !== "none" ? kernel : plain ? PLAIN.of(kernel) : ADDING.of(kernel), {
+  device.run(kernel(plain ? "plain" : activation), {
     inputs: [a, b, added ?? b], // without a bias the third operand is bound but not read
     outputs: [c],
-    u32: [a.rows, cols, a.cols, bias ? 1 : addend ? 2 : 0, ACTIVATIONS.indexOf(activation), bRow, bGroup],
+    u32: [a.rows, cols, a.cols, bias ? 1 : addend ? 2 : 0, bRow, bGroup],
     invocations: [variant.invocations(form, a.rows, cols)],
   });
   return c;
 }
-
-/** Kernels with other constants, made once. */
-class Specialised {
-  readonly #constants: Readonly<Record<string, number>>;
-  readonly #made = new Map<Kernel, Kernel>();
-
-  constructor(constants: Readonly<Record<string, number>>) {
-    this.#constants = constants;
-  }
-
-  of(kernel: Kernel): Kernel {
-    const known = this.#made.get(kernel);
-    if (known) return known;
-    const made = { ...kernel, constants: { ...kernel.constants, ...this.#constants } };
-    this.#made.set(kernel, made);
-    return made;
-  }
-}
-
-// The same kernels without an epilogue or a part of it, which costs registers and compile time even where it does nothing.
-const PLAIN = new Specialised({ PLAIN: 1 });
-const ADDING = new Specialised({ ACTIVATES: 0 });

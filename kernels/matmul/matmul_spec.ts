@@ -1,5 +1,6 @@
 import type { Device } from "../gpu/device.ts";
-import { type Activation, ACTIVATIONS, matmul, matmulAt, matmulBt, type MatmulOptions } from "./matmul.ts";
+import { type Activation, ACTIVATIONS } from "./epilogue.ts";
+import { matmul, matmulAt, matmulBt, type MatmulOptions } from "./matmul.ts";
 import { type KernelCase, type KernelSpec, matrixOf, type Named, noise, type Values } from "../gpu/spec.ts";
 import { type Flat, groupsOf, type Matrix, type Tensor } from "../gpu/tensor.ts";
 

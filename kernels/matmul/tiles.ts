@@ -1,5 +1,5 @@
 import epilogueAt from "./at_epilogue.wgsl" with { type: "text" };
-import epilogue from "./epilogue.wgsl" with { type: "text" };
+import { byEpilogue } from "./epilogue.ts";
 import tiles from "./tiles.wgsl" with { type: "text" };
 import tilesAt from "./tiles_at.wgsl" with { type: "text" };
 import type { MatmulVariant } from "./variant.ts";
@@ -10,8 +10,8 @@ const tileKernel = { inputs: 3, outputs: 1, flats: [], workgroup: [8] } as const
 /** Barrier-free register tiles, one invocation each: the shape that CPU adapters want. */
 export const tilesVariant: MatmulVariant = {
   name: "tiles",
-  matmul: { label, code: epilogue + tiles, entry: "matmul", ...tileKernel },
-  matmulBt: { label, code: epilogue + tiles, entry: "matmul_bt", ...tileKernel },
+  matmul: byEpilogue({ label, code: tiles, entry: "matmul", ...tileKernel }),
+  matmulBt: byEpilogue({ label, code: tiles, entry: "matmul_bt", ...tileKernel }),
   matmulAt: {
     label: "kernels/matmul/tiles_at.wgsl",
     code: epilogueAt + tilesAt,

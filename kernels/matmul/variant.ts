@@ -1,4 +1,5 @@
 import type { Kernel } from "../gpu/kernel.ts";
+import type { Epilogue } from "./epilogue.ts";
 
 /** A B, A B^T or A^T B. */
 export type MatmulForm = "ab" | "abt" | "atb";
@@ -7,10 +8,10 @@ export type MatmulForm = "ab" | "abt" | "atb";
 export interface MatmulVariant {
   /** Name for `--variant`. */
   readonly name: string;
-  /** A (M, K) B (K, N). */
-  readonly matmul: Kernel;
-  /** A (M, K) B^T, with B (N, K). */
-  readonly matmulBt: Kernel;
+  /** A (M, K) B (K, N), and what follows it. */
+  readonly matmul: (epilogue: Epilogue) => Kernel;
+  /** A (M, K) B^T, with B (N, K), and what follows it. */
+  readonly matmulBt: (epilogue: Epilogue) => Kernel;
   /** A^T B, with A (K, M) and B (K, N). */
   readonly matmulAt: Kernel;
   /** Invocations of the 1-D grid for a result (rows, cols). */

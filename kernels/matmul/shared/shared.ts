@@ -1,7 +1,7 @@
 import type { Kernel } from "../../gpu/kernel.ts";
 import type { MatmulForm, MatmulVariant } from "../variant.ts";
 import epilogueAt from "../at_epilogue.wgsl" with { type: "text" };
-import epilogue from "../epilogue.wgsl" with { type: "text" };
+import { byEpilogue } from "../epilogue.ts";
 import shared from "./shared.wgsl" with { type: "text" };
 import sharedAt from "./at.wgsl" with { type: "text" };
 import sharedTile from "./tile.wgsl" with { type: "text" };
@@ -38,7 +38,7 @@ function variantOf(name: string, side: number, blocks: number): MatmulVariant {
       }
       : {
         label: "kernels/matmul/shared/shared.wgsl",
-        code: epilogue + sharedTile + shared,
+        code: sharedTile + shared,
         entry: "matmul_shared",
         inputs: 3,
         outputs: 1,
@@ -49,8 +49,8 @@ function variantOf(name: string, side: number, blocks: number): MatmulVariant {
   };
   return {
     name,
-    matmul: kernel("ab"),
-    matmulBt: kernel("abt"),
+    matmul: byEpilogue(kernel("ab")),
+    matmulBt: byEpilogue(kernel("abt")),
     matmulAt: kernel("atb"),
     invocations: (_form, rows, cols) => Math.ceil(rows / tile) * Math.ceil(cols / tile) * threads,
   };
