@@ -69,6 +69,7 @@ export {
   Parameters,
   type ParameterSegment,
   type TensorMap,
+  type TensorPiece,
   type WeightBlock,
   type Weights,
 } from "./parameters/parameters.ts";
@@ -82,6 +83,7 @@ export {
   type SafetensorsOptions,
   SafetensorsWriter,
   type StoredTensor,
+  type TensorPart,
   type TensorShape,
   writeSafetensors,
 } from "./safetensors/safetensors.ts";

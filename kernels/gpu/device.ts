@@ -4,7 +4,7 @@ import { DeviceError, noRoom } from "./device_error.ts";
 import type { Dispatch, Kernel } from "./kernel.ts";
 import { Profiler, type ProfileRow } from "./profiler.ts";
 import { Pool } from "./pool.ts";
-import { Readback } from "./readback.ts";
+import { type PendingRead, Readback } from "./readback.ts";
 import { type PinnedVariant, Variants } from "./variants.ts";
 import {
   type Flat,
@@ -333,7 +333,17 @@ export class Device {
   /** Submits what is recorded and reads arrays back in one wait (about 11 ms in Deno, however many). */
   async read(...tensors: Tensor[]): Promise<Float32Array[]> {
     this.#endPass();
-    const pending = tensors.map((tensor) => this.#readback.copy(this.#encoding(), tensor));
+    return await this.#finish(tensors.map((tensor) => this.#readback.copy(this.#encoding(), tensor)));
+  }
+
+  /** Like `read` for rows `first` to `first + count - 1` of a matrix (rows, cols) -> (count, cols). */
+  async readRows(matrix: Matrix, first: number, count: number): Promise<Float32Array> {
+    this.#endPass();
+    const [rows] = await this.#finish([this.#readback.copy(this.#encoding(), matrix, first, count)]);
+    return rows;
+  }
+
+  async #finish(pending: readonly PendingRead[]): Promise<Float32Array[]> {
     this.submit();
     await Promise.all(pending.map(({ buffer }) => buffer.mapAsync(GPUMapMode.READ)));
     this.#throwIfFailed();

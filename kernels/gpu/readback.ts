@@ -3,6 +3,8 @@ import { groupsOf, rowBytes, type Tensor, unpadRows } from "./tensor.ts";
 /** A copy under way from a tensor to memory that the host can map. */
 export interface PendingRead {
   readonly tensor: Tensor;
+  /** Rows of a matrix that are copied. */
+  readonly rows: number;
   /** Mappable once the copy is submitted. */
   readonly buffer: GPUBuffer;
   /** Bytes of the copy. */
@@ -13,8 +15,10 @@ export interface PendingRead {
 
 // Copies from textures want rows of a multiple of this many bytes.
 const ROW_ALIGNMENT = 256;
+// Larger ones are read once in a while, and would be the memory of a whole table for nothing.
+const MOST_KEPT_BYTES = 2 ** 22;
 
-/** Staging buffers between the device and the host, kept by size for the next read. */
+/** Staging buffers between the device and the host, the smaller ones kept by size for the next read. */
 export class Readback {
   #gpu: GPUDevice;
   #counters: { allocations: number };
@@ -26,42 +30,49 @@ export class Readback {
     this.#counters = counters;
   }
 
-  /** Records the copy of `tensor`. */
-  copy(encoder: GPUCommandEncoder, tensor: Tensor): PendingRead {
+  /** Records the copy of `tensor`, of a matrix rows `first` to `first + count - 1`. */
+  copy(
+    encoder: GPUCommandEncoder,
+    tensor: Tensor,
+    first = 0,
+    count = tensor.kind === "matrix" ? tensor.rows : 1,
+  ): PendingRead {
     if (tensor.kind === "flat") {
       const bytes = tensor.length * 4;
       const buffer = this.#staging(bytes);
       encoder.copyBufferToBuffer(tensor.buffer, tensor.offset, buffer, 0, bytes);
-      return { tensor, buffer, bytes, bytesPerRow: 0 };
+      return { tensor, rows: count, buffer, bytes, bytesPerRow: 0 };
     }
-    const { rows, cols, dtype, storage } = tensor;
+    const { cols, dtype, storage } = tensor;
     if (storage.layout === "buffer") {
       const bytesPerRow = rowBytes(cols, dtype);
-      const bytes = rows * bytesPerRow;
+      const bytes = count * bytesPerRow;
       const buffer = this.#staging(bytes);
-      encoder.copyBufferToBuffer(storage.buffer, storage.offset, buffer, 0, bytes);
-      return { tensor, buffer, bytes, bytesPerRow };
+      encoder.copyBufferToBuffer(storage.buffer, storage.offset + first * bytesPerRow, buffer, 0, bytes);
+      return { tensor, rows: count, buffer, bytes, bytesPerRow };
     }
     const bytesPerRow = Math.ceil(rowBytes(cols, dtype) / ROW_ALIGNMENT) * ROW_ALIGNMENT;
-    const bytes = rows * bytesPerRow;
+    const bytes = count * bytesPerRow;
     const buffer = this.#staging(bytes);
     encoder.copyTextureToBuffer(
-      { texture: storage.texture },
+      { texture: storage.texture, origin: [0, first] },
       { buffer, bytesPerRow },
-      [groupsOf(cols), rows],
+      [groupsOf(cols), count],
     );
-    return { tensor, buffer, bytes, bytesPerRow };
+    return { tensor, rows: count, buffer, bytes, bytesPerRow };
   }
 
   /** Contents of a mapped copy, float16 widened and padding removed; its buffer serves the next read. */
-  finish({ tensor, buffer, bytes, bytesPerRow }: PendingRead): Float32Array {
+  finish({ tensor, rows, buffer, bytes, bytesPerRow }: PendingRead): Float32Array {
     const copied = buffer.getMappedRange(0, bytes).slice(0);
     buffer.unmap();
-    this.#free.get(buffer.size)!.push(buffer);
+    if (buffer.size > MOST_KEPT_BYTES) buffer.destroy();
+    else this.#free.get(buffer.size)!.push(buffer);
     if (tensor.kind === "flat") return new Float32Array(copied);
+    const shape = { rows, cols: tensor.cols };
     return tensor.dtype === "f16"
-      ? unpadRows(new Float32Array(new Float16Array(copied)), tensor, bytesPerRow / 2)
-      : unpadRows(new Float32Array(copied), tensor, bytesPerRow / 4);
+      ? unpadRows(new Float32Array(new Float16Array(copied)), shape, bytesPerRow / 2)
+      : unpadRows(new Float32Array(copied), shape, bytesPerRow / 4);
   }
 
   #staging(bytes: number): GPUBuffer {

@@ -94,7 +94,11 @@ export function padRows(data: Float32Array, rows: number, cols: number): Float32
 }
 
 /** The reverse of `padRows`, from rows of `stride` elements. */
-export function unpadRows(raw: Float32Array, { rows, cols }: Matrix, stride: number): Float32Array {
+export function unpadRows(
+  raw: Float32Array,
+  { rows, cols }: Pick<Matrix, "rows" | "cols">,
+  stride: number,
+): Float32Array {
   if (stride === cols) return raw;
   const data = new Float32Array(rows * cols);
   for (let row = 0; row < rows; row++) data.set(raw.subarray(row * stride, row * stride + cols), row * cols);

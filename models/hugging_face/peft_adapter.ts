@@ -2,8 +2,9 @@ import { z } from "zod";
 import { parseJson } from "../../base/json.ts";
 import { UserError } from "../../base/user_error.ts";
 import { isAdapterTensor, type Lora, LORA_TARGETS, type LoraOptions, peftName } from "../parameters/lora.ts";
-import type { TensorMap } from "../parameters/parameters.ts";
-import { writeSafetensors } from "../safetensors/safetensors.ts";
+import { partsOf } from "../parameters/parts.ts";
+import { safetensorsPieces, type TensorPart, type TensorShape } from "../safetensors/safetensors.ts";
+import type { SavedFile } from "./save_pretrained.ts";
 
 /** What an exported adapter says beside its weights. */
 export interface PeftOptions {
@@ -13,7 +14,7 @@ export interface PeftOptions {
    * Weights of the model that the adapter replaces, under their names there: the tables of a vocabulary with new rows.
    * Both of them, `model.embed_tokens.weight` and `lm_head.weight`, even where the model ties them.
    */
-  replaced?: TensorMap;
+  replaced?: readonly TensorShape[];
 }
 
 const CONFIG = "adapter_config.json";
@@ -69,15 +70,15 @@ export function readPeftConfig(text: string, path = CONFIG): LoraOptions {
 }
 
 /**
- * Files of an adapter directory that Hugging Face's PEFT loads. `tensors` holds the adapters under their names in
- * checkpoints; whatever else is in it is left out.
+ * Files of an adapter directory that Hugging Face's PEFT loads. `tensors` are the adapters under their names in
+ * checkpoints and the weights that replace some of the model's, whole or in parts; they are read while the file is written.
  */
 export function peftAdapterFiles(
-  { options }: Lora,
-  tensors: TensorMap,
-  { baseModel, replaced = new Map() }: PeftOptions,
-): { name: string; bytes: Uint8Array<ArrayBuffer> }[] {
-  const modules = [...replaced.keys()].map((name) => name.split(".").at(-2)!);
+  { options, specs }: Lora,
+  tensors: AsyncIterable<TensorPart> | Iterable<TensorPart>,
+  { baseModel, replaced = [] }: PeftOptions,
+): SavedFile[] {
+  const modules = replaced.map(({ name }) => name.split(".").at(-2)!);
   const config = {
     base_model_name_or_path: baseModel,
     bias: "none",
@@ -94,10 +95,17 @@ export function peftAdapterFiles(
     use_dora: false,
     use_rslora: options.rankStabilised,
   };
-  const saved: TensorMap = new Map([...tensors].filter(([name]) => isAdapterTensor(name)));
-  for (const [name, tensor] of replaced) saved.set(peftName(name), tensor);
+  const shapes = [
+    ...specs.flatMap(partsOf),
+    ...replaced.map(({ name, shape }) => ({ name: peftName(name), shape })),
+  ];
+  const parts = async function* () {
+    for await (const part of tensors) {
+      yield isAdapterTensor(part.name) ? part : { ...part, name: peftName(part.name) };
+    }
+  };
   return [
     { name: CONFIG, bytes: new TextEncoder().encode(JSON.stringify(config, null, 2) + "\n") },
-    { name: "adapter_model.safetensors", bytes: writeSafetensors(saved) },
+    { name: "adapter_model.safetensors", bytes: safetensorsPieces(shapes, parts()) },
   ];
 }

@@ -8,7 +8,7 @@ import {
 } from "../encoder_decoder/config.ts";
 import type { ModelFile } from "./pretrained.ts";
 import { SHARDED, SINGLE } from "./weight_files.ts";
-import { safetensorsPieces, type TensorShape } from "../safetensors/safetensors.ts";
+import { safetensorsPieces, type TensorPart, type TensorShape } from "../safetensors/safetensors.ts";
 import { BYTES, sizeOf, type StoredFormat } from "../safetensors/header.ts";
 
 /** How {@link savePretrained} stores a model. */
@@ -35,7 +35,7 @@ export interface SavedFile {
 export async function* savePretrained(
   config: DecoderConfig | EncoderDecoderConfig,
   shapes: readonly TensorShape[],
-  tensors: AsyncIterable<TensorShape & { data: Float32Array }>,
+  tensors: AsyncIterable<TensorShape & TensorPart>,
   options: SavePretrainedOptions = {},
 ): AsyncGenerator<ModelFile> {
   for await (const { name, bytes } of pretrainedFiles(config, shapes, tensors, options)) {
@@ -46,15 +46,15 @@ export async function* savePretrained(
 /**
  * Files of a directory that Hugging Face transformers (4 and 5) loads as it is: weights in one file or in shards with
  * an index, `companions`, and `config.json` last, so that a directory that was not finished is told by its absence.
- * `shapes` announces the `tensors` in their order. Weights come in pieces, so that memory holds one tensor at a time; each
- * file is to be written before the next is asked for.
+ * `shapes` announces the `tensors` in their order; each comes whole, or in parts one after the other. Weights are written
+ * as they come, so that memory holds no more of them; each file is to be written before the next is asked for.
  * @throws {UserError} for a value that is not finite or too large for the number format.
  * @throws {RangeError} if tensors come in another order or number than was announced, or two files have one name.
  */
 export async function* pretrainedFiles(
   config: DecoderConfig | EncoderDecoderConfig,
   shapes: readonly TensorShape[],
-  tensors: AsyncIterable<TensorShape & { data: Float32Array }>,
+  tensors: AsyncIterable<TensorShape & TensorPart>,
   { dtype = "F32", maxShardSize = DEFAULT_SHARD_SIZE, companions = [] }: SavePretrainedOptions = {},
 ): AsyncGenerator<SavedFile> {
   const shards = planShards(shapes, dtype, maxShardSize);
@@ -63,13 +63,15 @@ export async function* pretrainedFiles(
   for (const [number, shard] of shards.entries()) {
     let missing = shard.length;
     const parts = async function* () {
-      for (; missing > 0; missing--) {
+      while (missing > 0) {
         const { value, done } = await source.next();
         if (done) {
           throw new RangeError(`Cannot save the model: tensors of ${nameOf(number)} and later did not come`);
         }
         checkFinite(value);
-        yield { name: value.name, data: value.data };
+        const { name, shape, from, data } = value;
+        yield { name, from, data };
+        if (from === undefined || from + data.length === sizeOf(shape)) missing--;
       }
     };
     yield { name: nameOf(number), bytes: safetensorsPieces(shard, parts(), { dtype }) };
@@ -99,11 +101,11 @@ export async function* pretrainedFiles(
   yield { name: "config.json", bytes: new TextEncoder().encode(text) };
 }
 
-function checkFinite({ name, data }: { name: string; data: Float32Array }): void {
+function checkFinite({ name, from = 0, data }: TensorPart): void {
   const bad = data.findIndex((value) => !Number.isFinite(value));
   if (bad < 0) return;
   throw new UserError(
-    `Cannot save the model: tensor ${name} holds ${data[bad]} at ${bad}, expected finite numbers. ` +
+    `Cannot save the model: tensor ${name} holds ${data[bad]} at ${from + bad}, expected finite numbers. ` +
       "Go back to an earlier checkpoint",
   );
 }

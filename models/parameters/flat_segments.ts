@@ -1,8 +1,11 @@
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { Flat } from "../../kernels/gpu/tensor.ts";
 
-// A read needs as much staging memory again: 64 MiB at a time. A multiple of what slices are aligned to.
-const PIECE = 2 ** 24;
+/**
+ * Most elements that are read back at a time: each needs as much staging memory again. A multiple of what slices are
+ * aligned to.
+ */
+export const PIECE = 2 ** 22;
 
 /** Host copies of arrays that lie in several flats each, f32. All that fits is read in one wait. */
 export async function readSegments(
@@ -29,7 +32,7 @@ export async function readSegments(
   return copies;
 }
 
-/** Flats, seen as one array, f32, in parts of at most 64 MiB: values from `from` on. */
+/** Flats, seen as one array, f32, in parts of at most 16 MiB: values from `from` on. */
 export async function* readParts(
   device: Device,
   flats: readonly Flat[],

@@ -40,8 +40,8 @@ export interface ParameterLayout {
 
 /** Slices of a buffer start at multiples of so many elements. */
 const ALIGNMENT = 64;
-// Rows are at least one group of four wide: so many of them always end where a slice may start.
-const ROW_STEP = 16;
+/** Rows are at least one group of four wide: so many of them always end where a slice may start. */
+export const ROW_STEP = 16;
 const MOST_BLOCK_BYTES = 2 ** 30;
 
 /**

@@ -28,7 +28,7 @@ export interface LoadOptions {
 }
 
 // What is written is copied first, and the copies go when the device is done with them.
-const SETTLE_AFTER = 2 ** 26;
+const SETTLE_AFTER = 2 ** 23;
 
 /**
  * Fills parameters from a checkpoint, one after the other, so that the host holds no more than one at a time. New rows of

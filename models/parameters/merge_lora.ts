@@ -1,10 +1,10 @@
 import { UserError } from "../../base/user_error.ts";
 import { adapterNames, isAdapterTensor, type Lora } from "./lora.ts";
 import type { HostTensor } from "./parts.ts";
-import type { TensorMap } from "./parameters.ts";
+import type { TensorMap, TensorPiece } from "./parameters.ts";
 
-/** A tensor of a checkpoint. */
-export type NamedTensor = HostTensor & { name: string };
+/** A tensor of a checkpoint, or a piece of one that no adapter is for. */
+export type NamedTensor = TensorPiece;
 
 /**
  * The weights of a model with its adapters merged into them, W + scale * B A, one tensor after the other; adapters among

@@ -3,8 +3,8 @@ import { DeviceError } from "../../kernels/gpu/device_error.ts";
 import type { RowBlock } from "../../kernels/rows/gather.ts";
 import { refresh } from "../../kernels/rows/refresh.ts";
 import { type Flat, groupsOf, type Matrix, padRows } from "../../kernels/gpu/tensor.ts";
-import { readSegments, writeSegments } from "./flat_segments.ts";
-import { layoutParameters } from "./layout.ts";
+import { PIECE, readSegments, writeSegments } from "./flat_segments.ts";
+import { layoutParameters, ROW_STEP } from "./layout.ts";
 import { type HostTensor, joinParts, partsOf, takePart, tensorOf } from "./parts.ts";
 import type { ParameterSpec } from "./spec.ts";
 
@@ -35,6 +35,14 @@ export interface Weights {
 
 // Elements of parameters that are read back together, unless one alone has more: 4 MiB.
 const GROUP = 2 ** 20;
+
+/** A tensor of a checkpoint, or some of its values. */
+export interface TensorPiece extends HostTensor {
+  /** Name of the tensor. */
+  name: string;
+  /** Number of the first value; absent where `data` is the whole tensor. */
+  from?: number;
+}
 
 /** Named tensors as in a checkpoint. */
 export type TensorMap = Map<string, HostTensor>;
@@ -249,10 +257,33 @@ export class Parameters implements Weights {
    * rounded on one of float16.
    */
   async *readTensors(
+    trained?: readonly Flat[],
+    wanted?: (name: string) => boolean,
+  ): AsyncGenerator<HostTensor & { name: string }> {
+    let joined = new Float32Array();
+    for await (const { from, ...tensor } of this.readPieces(trained, wanted)) {
+      if (from === undefined) {
+        yield tensor;
+        continue;
+      }
+      const { name, shape, data } = tensor;
+      if (from === 0) joined = new Float32Array(shape[0] * shape[1]);
+      joined.set(data, from);
+      if (from + data.length === joined.length) yield { name, shape, data: joined };
+    }
+  }
+
+  /** {@link readTensors}, but tables, the largest of them, come in pieces of rows, one after the other. */
+  async *readPieces(
     trained: readonly Flat[] = this.segments.map(({ values }) => values),
     wanted: (name: string) => boolean = () => true,
-  ): AsyncGenerator<HostTensor & { name: string }> {
+  ): AsyncGenerator<TensorPiece> {
     for (const group of this.#groups(wanted)) {
+      const [{ spec, blocks }] = group;
+      if (spec.table && !spec.parts && spec.cols % 4 === 0 && spec.rows * spec.cols > PIECE) {
+        yield* this.#readTable(spec, blocks, trained);
+        continue;
+      }
       const flats = group.flatMap(({ blocks }) =>
         blocks.flatMap(({ trained: place }) =>
           place ? [[this.device.slice(trained[place.segment], place.at, place.length)]] : []
@@ -269,6 +300,25 @@ export class Parameters implements Weights {
           whole.set(values, start * stride);
         }
         for (const part of partsOf(spec)) yield { name: part.name, ...takePart(spec, part, whole) };
+      }
+    }
+  }
+
+  async *#readTable(
+    { name, rows, cols }: ParameterSpec,
+    blocks: readonly Block[],
+    trained: readonly Flat[],
+  ): AsyncGenerator<TensorPiece> {
+    const { device } = this;
+    // Slices start where so many whole rows end, whatever their width: see layoutParameters().
+    const step = Math.max(ROW_STEP, Math.floor(PIECE / cols / ROW_STEP) * ROW_STEP);
+    for (const { start, rows: own, matrix, trained: place } of blocks) {
+      for (let first = 0; first < own; first += step) {
+        const count = Math.min(step, own - first);
+        const flat = place &&
+          device.slice(trained[place.segment], place.at + first * cols, count * cols);
+        const data = flat ? (await device.read(flat))[0] : await device.readRows(matrix, first, count);
+        yield { name, shape: [rows, cols], from: (start + first) * cols, data };
       }
     }
   }

@@ -70,9 +70,11 @@ export function writeSafetensors(
 
 /** A part of a tensor: all of it, or values from `from` on. */
 export interface TensorPart {
+  /** Name of the tensor. */
   name: string;
   /** Number of the first value; without it, `data` is the whole tensor. */
   from?: number;
+  /** Values. */
   data: Float32Array;
 }
 

@@ -58,13 +58,21 @@ export async function checkCost(
   });
   await checkMemory(device, estimate, available, remedies, (changed) => {
     const config = withMemorySettings(settings, changed);
-    const { architecture } = inputs;
-    const trimmed = changed.trimVocabulary && !settings.trimVocabulary
-      ? { ...architecture, vocab_size: Math.min(architecture.vocab_size, trimmedVocabulary(data)) }
-      : architecture;
-    const plan = trainingPlan({ ...inputs, architecture: trimmed }, data, config, trie);
+    const isTrimmed = changed.trimVocabulary && !settings.trimVocabulary;
+    const plan = trainingPlan(isTrimmed ? withTrimmedVocabulary(inputs, data) : inputs, data, config, trie);
     return { ...plan, capacity: capacityOf(data, config.tokensPerBatch) };
   }, ({ saving }) => device.isCpu ? saving + (memoryLimit > 0 ? process : 0) : 0);
+}
+
+/** The model with about the rows that a trimmed vocabulary leaves; rows that go are known ones, which may be frozen. */
+function withTrimmedVocabulary(inputs: DecoderInputs, data: PackedData): DecoderInputs {
+  const { architecture, frozenRows = 0 } = inputs;
+  const left = Math.min(architecture.vocab_size, trimmedVocabulary(data));
+  return {
+    ...inputs,
+    architecture: { ...architecture, vocab_size: left },
+    frozenRows: Math.max(0, frozenRows - (architecture.vocab_size - left)),
+  };
 }
 
 /** About the tokens that are left of a trimmed vocabulary: all that the sequences have, and every byte. */

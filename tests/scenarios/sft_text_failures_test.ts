@@ -144,6 +144,13 @@ Deno.test("sft for which there is not enough memory tells what a trimmed vocabul
       stderr,
       /takes (\d+\.\d) MiB, .* combine --trim-vocabulary \((?!\1)\d+\.\d MiB\), --gradient/,
     );
+    // Of pretrained weights the rows that go are frozen ones.
+    const { checkpoint } = await train(dir, { fromScratch: true, maxSteps: 1 });
+    const frozen = tiny(dir, { model: checkpoint, out: join(dir, "b"), freeze: "llm", memoryLimit: 0.002 });
+    await assert.rejects(
+      () => sft.run(frozen, collector().io),
+      /Nothing is enough alone, .*--trim-vocabulary/,
+    );
   });
 });
 

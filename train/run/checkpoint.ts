@@ -52,38 +52,46 @@ export async function* checkpointFiles(
   const { parameters, lora } = decoder;
   const adapters: TensorMap = new Map();
   if (lora) {
-    const replaced = (name: string) => isAdapterTensor(name) || isTable(name);
-    for await (const { name, ...tensor } of parameters.readTensors(optimizer.average, replaced)) {
+    for await (const { name, ...tensor } of parameters.readTensors(optimizer.average, isAdapterTensor)) {
       adapters.set(name, tensor);
     }
   }
-  const tensors = parameters.readTensors(optimizer.average, (name) => !isAdapterTensor(name));
+  const tensors = parameters.readPieces(optimizer.average, (name) => !isAdapterTensor(name));
   const own = parameters.specs.flatMap(partsOf).filter(({ name }) => !isAdapterTensor(name));
   const weights = lora ? mergeLora(tensors, adapters, lora) : tensors;
   for await (const { name, bytes } of pretrainedFiles(decoder.config, own, weights, { companions })) {
-    yield {
-      name,
-      bytes: bytes instanceof Uint8Array ? bytes : { ...bytes, pieces: finitePieces(bytes, state) },
-    };
+    yield { name, bytes: bytes instanceof Uint8Array ? bytes : finiteFile(bytes, state) };
   }
   if (lora) {
     // PEFT replaces modules, and a tied head is one of its own there.
-    const replaced: TensorMap = new Map([EMBEDDING, HEAD].map((name) => [
-      name,
-      (adapters.get(name) ?? adapters.get(EMBEDDING))!,
-    ]));
+    const shape = [decoder.config.vocab_size, decoder.config.hidden_size];
+    const replaced = [EMBEDDING, HEAD].map((name) => ({ name, shape }));
+    const parts = async function* () {
+      for (const [name, { data }] of adapters) yield { name, data };
+      for (const { name } of replaced) {
+        const source = name === HEAD ? decoder.headName : name;
+        const pieces = parameters.readPieces(optimizer.average, (wanted) => wanted === source);
+        for await (const { from, data } of pieces) yield { name, from, data };
+      }
+    };
     // With the tokenizer beside it, PEFT gives the base model the rows of the new tokens before it loads the tables.
     const tokenizer = companions.filter(({ name }) => TOKENIZER.test(name));
-    for (
-      const { name, bytes } of [...peftAdapterFiles(lora, adapters, { baseModel, replaced }), ...tokenizer]
-    ) {
-      yield { name: `adapter/${name}`, bytes };
+    const files = [...peftAdapterFiles(lora, parts(), { baseModel, replaced }), ...tokenizer];
+    for (const { name, bytes } of files) {
+      yield {
+        name: `adapter/${name}`,
+        bytes: bytes instanceof Uint8Array ? bytes : finiteFile(bytes, state),
+      };
     }
   }
   yield* trainerFiles(optimizer, state);
 }
 
-/** The pieces of a file of weights. Throws {@link DivergenceError} where one is not finite. */
+/** A file of weights that throws {@link DivergenceError} where one is not finite. */
+function finiteFile(file: PieceFile, state: TrainerState): PieceFile {
+  return { ...file, pieces: finitePieces(file, state) };
+}
+
 async function* finitePieces({ pieces }: PieceFile, { step }: TrainerState): AsyncGenerator<FilePiece> {
   try {
     yield* pieces;
@@ -111,8 +119,6 @@ export async function optimizerFile(name: string, optimizer: Optimizer): Promise
 
 /** Files of a tokenizer. */
 const TOKENIZER = /^(tokenizer|special_tokens_map|added_tokens|chat_template)/;
-
-const isTable = (name: string): boolean => name === EMBEDDING || name === HEAD;
 
 /** Text of `trainer.json`. */
 export function formatState(state: TrainerState): string {

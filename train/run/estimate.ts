@@ -4,6 +4,7 @@ import { openRehearsal } from "../../kernels/gpu/rehearsal.ts";
 import { Tape } from "../../kernels/tape.ts";
 import type { Decoder } from "../../models/decoder/decoder.ts";
 import { Optimizer, type OptimizerOptions } from "../../models/optimizer/optimizer.ts";
+import { PIECE } from "../../models/parameters/flat_segments.ts";
 import type { ParameterSpec } from "../../models/parameters/spec.ts";
 import { vocabularyLoss } from "../../models/losses/vocabulary_loss.ts";
 
@@ -99,18 +100,16 @@ export async function estimateTraining(device: Device, plan: TrainingPlan): Prom
   };
 }
 
-// Parts of an optimizer's arrays that are read back at a time, in bytes.
-const STATE_PART = 2 ** 26;
-
 /**
- * What writing a checkpoint holds at its peak: one tensor, or part of the optimizer's arrays, as the device hands it over, as
- * a copy, in the shape of the file and as its bytes. Adapters come with the tables that they replace.
+ * What writing a checkpoint holds at its peak: one tensor, or part of a table or of the optimizer's arrays, as the device
+ * hands it over, as a copy, in the shape of the file and as its bytes; and the adapters that are merged.
  */
 function savingBytes({ parameters, lora }: Decoder): number {
-  const largest = parameters.specs.reduce((most, { rows, cols }) => Math.max(most, 4 * rows * cols), 0);
-  const tables = parameters.specs.filter(({ table }) => table);
-  const replaced = lora ? tables.reduce((sum, { rows, cols }) => sum + 3 * 4 * rows * cols, 0) : 0;
-  return 4 * Math.max(largest, Math.min(STATE_PART, 4 * parameters.length)) + replaced;
+  const largest = parameters.specs.reduce(
+    (most, { rows, cols, table }) => Math.max(most, table ? Math.min(PIECE, rows * cols) : rows * cols),
+    0,
+  );
+  return 4 * 4 * Math.max(largest, Math.min(PIECE, parameters.length)) + 4 * (lora?.count ?? 0);
 }
 
 /** What the loss over the vocabulary takes besides its gradient of the hidden rows (R, C). */

@@ -1,4 +1,5 @@
 // Writes an adapter directory with our own code, for make_lora.py to load: deno run -A make_lora.ts DIR
+import { joinPieces } from "../../../base/files/pieces.ts";
 import { readDecoderConfig } from "../../../models/decoder/config.ts";
 import { blockSpecs } from "../../../models/decoder/blocks.ts";
 import { Lora } from "../../../models/parameters/lora.ts";
@@ -20,12 +21,14 @@ export async function exportedAdapter() {
     ["model.embed_tokens.weight", { shape, data: data.map((value) => 1.5 * value) }],
     ["lm_head.weight", { shape, data: data.map((value) => 0.5 - value) }],
   ]);
+  const parts = [...tensors, ...replaced].map(([name, { data }]) => ({ name, data }));
+  const shapes = Array.from(replaced, ([name, { shape }]) => ({ name, shape }));
   return {
     lora,
     tensors,
     base,
     replaced,
-    files: peftAdapterFiles(lora, tensors, { baseModel: "qwen2", replaced }),
+    files: peftAdapterFiles(lora, parts, { baseModel: "qwen2", replaced: shapes }),
   };
 }
 
@@ -33,6 +36,6 @@ if (import.meta.main) {
   const [folder] = Deno.args;
   await Deno.mkdir(folder, { recursive: true });
   for (const { name, bytes } of (await exportedAdapter()).files) {
-    await Deno.writeFile(`${folder}/${name}`, bytes);
+    await Deno.writeFile(`${folder}/${name}`, bytes instanceof Uint8Array ? bytes : await joinPieces(bytes));
   }
 }

@@ -282,3 +282,40 @@ Deno.test("Parameters without anything to train can be read", async () => {
   assert.deepEqual(matrix, data);
   parameters.destroy();
 });
+
+for (const layout of ["texture", "buffer"] as const) {
+  Deno.test(`a table larger than a piece comes in rows one after the other, frozen or trained, ${layout}`, async () => {
+    const device = await sharedDevice(layout);
+    // Two blocks of which the second trains, and 4 Mi numbers a piece: neither ends where the other does.
+    const [rows, cols, frozenRows] = [70_000, 64, 66_000];
+    const spec = {
+      name: "t",
+      rows,
+      cols,
+      frozenRows,
+      init: "zeros",
+      decay: true,
+      product: false,
+      table: true,
+    } as const;
+    const parameters = withLimits(
+      device,
+      { maxTextureDimension2D: 8192 },
+      () => new Parameters(device, [spec]),
+    );
+    const data = Float32Array.from({ length: rows * cols }, (_, i) => i % 9973);
+    parameters.writeParameter("t", data);
+    let end = 0;
+    for await (const { name, shape, from, data: part } of parameters.readPieces()) {
+      assert.deepEqual([name, shape, from], ["t", [rows, cols], end]);
+      assert.ok(part.length <= 2 ** 22);
+      assert.ok(part.every((value, i) => value === data[end + i]), `from ${end}`);
+      end += part.length;
+    }
+    assert.equal(end, data.length);
+    const [tensor, ...others] = await Array.fromAsync(parameters.readTensors());
+    assert.equal(others.length, 0);
+    assert.ok(tensor.data.every((value, i) => value === data[i]));
+    parameters.destroy();
+  });
+}
