@@ -33,9 +33,9 @@ export type { Visible } from "./encoder_decoder/layers.ts";
 export { peftAdapterFiles, type PeftOptions, readPeftConfig } from "./hugging_face/peft_adapter.ts";
 export { type ModelFile, Pretrained } from "./hugging_face/pretrained.ts";
 export type { ModelFiles } from "./hugging_face/weight_files.ts";
+export type { SavedFile } from "./hugging_face/saved_file.ts";
 export {
   pretrainedFiles,
-  type SavedFile,
   savePretrained,
   type SavePretrainedOptions,
 } from "./hugging_face/save_pretrained.ts";

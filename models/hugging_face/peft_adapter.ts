@@ -4,7 +4,7 @@ import { UserError } from "../../base/user_error.ts";
 import { isAdapterTensor, type Lora, LORA_TARGETS, type LoraOptions, peftName } from "../parameters/lora.ts";
 import { partsOf } from "../parameters/parts.ts";
 import { safetensorsPieces, type TensorPart, type TensorShape } from "../safetensors/safetensors.ts";
-import type { SavedFile } from "./save_pretrained.ts";
+import type { SavedFile } from "./saved_file.ts";
 
 /** What an exported adapter says beside its weights. */
 export interface PeftOptions {

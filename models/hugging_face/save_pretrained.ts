@@ -1,4 +1,4 @@
-import { joinPieces, type PieceFile } from "../../base/files/pieces.ts";
+import { joinPieces } from "../../base/files/pieces.ts";
 import { UserError } from "../../base/user_error.ts";
 import { type DecoderConfig, writeDecoderConfig } from "../decoder/config.ts";
 import {
@@ -7,6 +7,7 @@ import {
   writeEncoderDecoderConfig,
 } from "../encoder_decoder/config.ts";
 import type { ModelFile } from "./pretrained.ts";
+import type { SavedFile } from "./saved_file.ts";
 import { SHARDED, SINGLE } from "./weight_files.ts";
 import { safetensorsPieces, type TensorPart, type TensorShape } from "../safetensors/safetensors.ts";
 import { BYTES, sizeOf, type StoredFormat } from "../safetensors/header.ts";
@@ -22,14 +23,6 @@ export interface SavePretrainedOptions {
 }
 
 const DEFAULT_SHARD_SIZE = 2e9;
-
-/** A file of a model directory, whole or in pieces. */
-export interface SavedFile {
-  /** Name in the directory. */
-  name: string;
-  /** Contents. */
-  bytes: Uint8Array<ArrayBuffer> | PieceFile;
-}
 
 /** The files of {@link pretrainedFiles}, each whole. Memory holds one shard and one tensor at a time. Throws as that does. */
 export async function* savePretrained(

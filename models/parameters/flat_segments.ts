@@ -5,7 +5,7 @@ import type { Flat } from "../../kernels/gpu/tensor.ts";
  * Most elements that are read back at a time: each needs as much staging memory again. A multiple of what slices are
  * aligned to.
  */
-export const PIECE = 2 ** 22;
+export const MOST_READ = 2 ** 22;
 
 /** Host copies of arrays that lie in several flats each, f32. All that fits is read in one wait. */
 export async function readSegments(
@@ -23,7 +23,7 @@ export async function readSegments(
   };
   for (const [i, flats] of arrays.entries()) {
     for (const { flat, start } of piecesOf(device, flats)) {
-      if (size > 0 && size + flat.length > PIECE) await flush();
+      if (size > 0 && size + flat.length > MOST_READ) await flush();
       waiting.push({ flat, to: copies[i].subarray(start, start + flat.length) });
       size += flat.length;
     }
@@ -58,8 +58,8 @@ export function lengthOf(flats: readonly Flat[]): number {
 function* piecesOf(device: Device, flats: readonly Flat[]): Generator<{ flat: Flat; start: number }> {
   let start = 0;
   for (const flat of flats) {
-    for (let at = 0; at < flat.length; at += PIECE) {
-      const length = Math.min(PIECE, flat.length - at);
+    for (let at = 0; at < flat.length; at += MOST_READ) {
+      const length = Math.min(MOST_READ, flat.length - at);
       yield { flat: length === flat.length ? flat : device.slice(flat, at, length), start: start + at };
     }
     start += flat.length;

@@ -3,7 +3,7 @@ import { DeviceError } from "../../kernels/gpu/device_error.ts";
 import type { RowBlock } from "../../kernels/rows/gather.ts";
 import { refresh } from "../../kernels/rows/refresh.ts";
 import { type Flat, groupsOf, type Matrix, padRows } from "../../kernels/gpu/tensor.ts";
-import { PIECE, readSegments, writeSegments } from "./flat_segments.ts";
+import { MOST_READ, readSegments, writeSegments } from "./flat_segments.ts";
 import { layoutParameters, ROW_STEP } from "./layout.ts";
 import { type HostTensor, joinParts, partsOf, takePart, tensorOf } from "./parts.ts";
 import type { ParameterSpec } from "./spec.ts";
@@ -280,7 +280,7 @@ export class Parameters implements Weights {
   ): AsyncGenerator<TensorPiece> {
     for (const group of this.#groups(wanted)) {
       const [{ spec, blocks }] = group;
-      if (spec.table && !spec.parts && spec.cols % 4 === 0 && spec.rows * spec.cols > PIECE) {
+      if (spec.table && !spec.parts && spec.cols % 4 === 0 && spec.rows * spec.cols > MOST_READ) {
         yield* this.#readTable(spec, blocks, trained);
         continue;
       }
@@ -311,7 +311,7 @@ export class Parameters implements Weights {
   ): AsyncGenerator<TensorPiece> {
     const { device } = this;
     // Slices start where so many whole rows end, whatever their width: see layoutParameters().
-    const step = Math.max(ROW_STEP, Math.floor(PIECE / cols / ROW_STEP) * ROW_STEP);
+    const step = Math.max(ROW_STEP, Math.floor(MOST_READ / cols / ROW_STEP) * ROW_STEP);
     for (const { start, rows: own, matrix, trained: place } of blocks) {
       for (let first = 0; first < own; first += step) {
         const count = Math.min(step, own - first);

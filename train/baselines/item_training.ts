@@ -2,7 +2,7 @@ import type { Sample } from "../../data/dataset.ts";
 import { hitsAtK, mean, ndcgAtK } from "../../eval/metrics.ts";
 import { type ItemModel, ItemScores } from "../../models/items/item_model.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
-import type { SavedFile } from "../../models/hugging_face/save_pretrained.ts";
+import type { SavedFile } from "../../models/hugging_face/saved_file.ts";
 import { writeSafetensors } from "../../models/safetensors/safetensors.ts";
 import { trainerFiles } from "../run/checkpoint.ts";
 import type { TrainerState } from "../run/loss_log.ts";

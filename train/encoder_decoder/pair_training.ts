@@ -5,7 +5,8 @@ import type { EncoderDecoder } from "../../models/encoder_decoder/encoder_decode
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
 import { partsOf } from "../../models/parameters/parts.ts";
 import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
-import { pretrainedFiles, type SavedFile } from "../../models/hugging_face/save_pretrained.ts";
+import { pretrainedFiles } from "../../models/hugging_face/save_pretrained.ts";
+import type { SavedFile } from "../../models/hugging_face/saved_file.ts";
 import type { CodeTokens } from "../../prompts/code_tokens.ts";
 import { buildTrie } from "../../sid/trie.ts";
 import { TermLog } from "../../sid/quantizer/term_log.ts";

@@ -1,7 +1,7 @@
 import { DeviceTrie } from "../../decode/device_trie.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { EncoderDecoder } from "../../models/encoder_decoder/encoder_decoder.ts";
-import type { SavedFile } from "../../models/hugging_face/save_pretrained.ts";
+import type { SavedFile } from "../../models/hugging_face/saved_file.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
 import { learningRateAt, type Schedule, scheduleOf } from "../../models/optimizer/schedule.ts";
 import type { Embeddings } from "../../sid/embeddings.ts";

@@ -2,7 +2,7 @@ import { UserError } from "../../base/user_error.ts";
 import { hitsAtK, mean, ndcgAtK, type Rank } from "../../eval/metrics.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { Tape } from "../../kernels/tape.ts";
-import type { SavedFile } from "../../models/hugging_face/save_pretrained.ts";
+import type { SavedFile } from "../../models/hugging_face/saved_file.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
 import { writeSafetensors } from "../../models/safetensors/safetensors.ts";
 import type { FeatureColumn } from "../../rank/features/features.ts";

@@ -19,7 +19,8 @@ import { type ModelFile, Pretrained } from "../../models/hugging_face/pretrained
 import { findNonFinite, readSafetensors, safetensorsPieces } from "../../models/safetensors/safetensors.ts";
 import { DivergenceError } from "./divergence.ts";
 import type { TrainerState } from "./loss_log.ts";
-import { pretrainedFiles, type SavedFile } from "../../models/hugging_face/save_pretrained.ts";
+import { pretrainedFiles } from "../../models/hugging_face/save_pretrained.ts";
+import type { SavedFile } from "../../models/hugging_face/saved_file.ts";
 
 const State = z.strictObject({
   step: z.int().min(0),

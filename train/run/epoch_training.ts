@@ -1,7 +1,7 @@
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { Optimizer } from "../../models/optimizer/optimizer.ts";
 import { type Timetable, train, type Training, type Validated } from "../../models/training/loop.ts";
-import type { SavedFile } from "../../models/hugging_face/save_pretrained.ts";
+import type { SavedFile } from "../../models/hugging_face/saved_file.ts";
 import { learningRateAt, scheduleOf } from "../../models/optimizer/schedule.ts";
 import type { BaselineEpoch, BaselineInput, BaselineResult } from "../baselines/method.ts";
 import type { StartReports } from "../observers/observer.ts";

@@ -4,7 +4,7 @@ import { openRehearsal } from "../../kernels/gpu/rehearsal.ts";
 import { Tape } from "../../kernels/tape.ts";
 import type { Decoder } from "../../models/decoder/decoder.ts";
 import { Optimizer, type OptimizerOptions } from "../../models/optimizer/optimizer.ts";
-import { PIECE } from "../../models/parameters/flat_segments.ts";
+import { MOST_READ } from "../../models/parameters/flat_segments.ts";
 import type { ParameterSpec } from "../../models/parameters/spec.ts";
 import { vocabularyLoss } from "../../models/losses/vocabulary_loss.ts";
 
@@ -106,10 +106,10 @@ export async function estimateTraining(device: Device, plan: TrainingPlan): Prom
  */
 function savingBytes({ parameters, lora }: Decoder): number {
   const largest = parameters.specs.reduce(
-    (most, { rows, cols, table }) => Math.max(most, table ? Math.min(PIECE, rows * cols) : rows * cols),
+    (most, { rows, cols, table }) => Math.max(most, table ? Math.min(MOST_READ, rows * cols) : rows * cols),
     0,
   );
-  return 4 * 4 * Math.max(largest, Math.min(PIECE, parameters.length)) + 4 * (lora?.count ?? 0);
+  return 4 * 4 * Math.max(largest, Math.min(MOST_READ, parameters.length)) + 4 * (lora?.count ?? 0);
 }
 
 /** What the loss over the vocabulary takes besides its gradient of the hidden rows (R, C). */

@@ -6,7 +6,7 @@ import type { EncoderDecoder } from "../../../models/encoder_decoder/encoder_dec
 import { loadEncoderDecoder } from "../../../models/encoder_decoder/load.ts";
 import type { Optimizer } from "../../../models/optimizer/optimizer.ts";
 import { type ModelFile, Pretrained } from "../../../models/hugging_face/pretrained.ts";
-import type { SavedFile } from "../../../models/hugging_face/save_pretrained.ts";
+import type { SavedFile } from "../../../models/hugging_face/saved_file.ts";
 import { checkpointFiles } from "../../run/checkpoint.ts";
 import type { TrainerState } from "../../run/loss_log.ts";
 import { pairCheckpoint } from "../../encoder_decoder/pair_training.ts";
