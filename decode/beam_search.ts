@@ -1,6 +1,6 @@
 import type { Device } from "../kernels/gpu/device.ts";
 import { logSumExp } from "../kernels/reduce/log_sum_exp.ts";
-import type { Flat, Matrix } from "../kernels/gpu/tensor.ts";
+import type { Matrix } from "../kernels/gpu/tensor.ts";
 import { type TokenNormalisation, trieLogSoftmax, type TrieRows } from "../kernels/trie/log_softmax.ts";
 import {
   createTrieBeams,
@@ -8,9 +8,12 @@ import {
   destroyTrieBeams,
   type TrieBeams,
   trieFinished,
+  type TrieLevel,
+  trieLevel,
   trieTopK,
 } from "../kernels/trie/topk.ts";
 import { type DecodeModel, MOST_LOGITS } from "../models/decoder/decode.ts";
+import { BeamWidths } from "./beam_widths.ts";
 import type { DeviceTrie } from "./device_trie.ts";
 import { type PromptTokens, Repetition } from "./repetition.ts";
 import { appendedTokens, childLogProbs, cutOf, expectTokens, mostBeams } from "./trie_decoding.ts";
@@ -27,6 +30,9 @@ export interface BeamSearchOptions {
    */
   repetitionPenalty?: number;
 }
+
+/** Score of a beam that does not exist. */
+const NO_SCORE = -1e30;
 
 /** The best SIDs of one prompt, best first, none twice. */
 export interface BeamResult {
@@ -60,6 +66,7 @@ export class BeamSearch {
   #normalisation: TokenNormalisation;
   #repetition: Repetition | undefined;
   #states = new Map<number, TrieBeams>();
+  #widths: BeamWidths;
 
   /**
    * Prepares searches of `model`; memory for beams comes with the first batch.
@@ -81,6 +88,7 @@ export class BeamSearch {
     this.#normalisation = normalisation;
     this.trie = trie;
     this.beams = Math.min(beams, trie.host.leafCount);
+    this.#widths = new BeamWidths(this.beams, trie.host.maxDepth);
     if (repetitionPenalty !== 1) this.#repetition = new Repetition(device, model, trie, repetitionPenalty);
     const logits = normalisation === "vocab" || this.#repetition
       ? Math.min(MOST_LOGITS, model.vocabulary + 3)
@@ -88,18 +96,27 @@ export class BeamSearch {
     this.promptsPerBatch = Math.max(1, Math.floor(mostBeams(device, trie, logits) / this.beams));
   }
 
-  /** The best SIDs for each prompt of token ids. Throws as the model does where a prompt is empty or too long. */
-  async run(prompts: Uint32Array[]): Promise<BeamResult[]> {
+  /**
+   * The best `answers` SIDs for each prompt of token ids, all beams by default. Throws as the model does where a prompt is
+   * empty or too long.
+   */
+  async run(prompts: Uint32Array[], answers = this.beams): Promise<BeamResult[]> {
     if (prompts.length === 0) return [];
     const cut = cutOf(prompts);
-    if (cut) return [...await this.run(prompts.slice(0, cut)), ...await this.run(prompts.slice(cut))];
-    const state = this.#state(prompts.length);
-    const seen = this.#repetition?.read(prompts, this.beams);
-    this.#device.scope(() => this.#search(prompts, state, seen));
-    const [nodes, scores] = await this.#device.read(state.nodes, state.scores);
-    if (seen) this.#repetition!.release(seen);
-    const leaves = wholeNumbers(nodes);
-    return prompts.map((_, prompt) => this.#result(prompt, leaves, scores));
+    if (cut) {
+      return [
+        ...await this.run(prompts.slice(0, cut), answers),
+        ...await this.run(prompts.slice(cut), answers),
+      ];
+    }
+    const asked = Math.min(answers, this.beams);
+    const results = await this.#run(prompts, asked, this.#repetition ? this.#all() : this.#widths.of(asked));
+    const again = [...results.keys()].filter((i) => results[i] === undefined);
+    if (again.length > 0) {
+      const whole = await this.#run(again.map((i) => prompts[i]), asked, this.#all());
+      again.forEach((i, at) => results[i] = whole[at]);
+    }
+    return results as BeamResult[];
   }
 
   /** The best SIDs for one prompt, and the prefixes that the search kept after each token. Throws as {@link run}. */
@@ -107,21 +124,10 @@ export class BeamSearch {
     const device = this.#device;
     const state = this.#state(1);
     const seen = this.#repetition?.read([prompt], this.beams);
-    const copies: Flat[] = [];
-    const keep = (flat: Flat) => {
-      const copy = device.createFlat(flat.dtype, flat.length);
-      device.copy(flat, copy);
-      copies.push(copy);
-    };
-    device.scope(() =>
-      this.#search([prompt], state, seen, () => {
-        keep(state.nodes);
-        keep(state.scores);
-      })
-    );
-    const [leaves, scores, ...read] = await device.read(state.nodes, state.scores, ...copies);
+    const levels = device.scope(() => this.#search([prompt], state, this.#all(), seen));
+    const steps = levels.flatMap(({ nodes, scores }) => [nodes, scores]);
+    const [leaves, scores, ...read] = await device.read(state.leaves, state.scores, ...steps);
     if (seen) this.#repetition!.release(seen);
-    copies.forEach((copy) => device.destroy(copy));
     const kept = [];
     for (let step = 0; step < read.length; step += 2) {
       const nodes = wholeNumbers(read[step]);
@@ -131,7 +137,7 @@ export class BeamSearch {
         scores: alive.map((beam) => read[step + 1][beam]),
       });
     }
-    return { result: this.#result(0, wholeNumbers(leaves), scores), kept };
+    return { result: this.#result(0, this.beams, wholeNumbers(leaves), scores), kept };
   }
 
   /** Gives the memory of the beams back; the trie and the model stay. */
@@ -141,32 +147,65 @@ export class BeamSearch {
     this.#repetition?.destroy();
   }
 
-  /** `onToken` is called when the beams have one more token. */
+  #all(): number[] {
+    return this.trie.fanOuts.map(() => this.beams);
+  }
+
+  /** One batch, of which `widths` beams run on after each step; undefined for prompts that needed more of them. */
+  async #run(
+    prompts: Uint32Array[],
+    answers: number,
+    widths: readonly number[],
+  ): Promise<(BeamResult | undefined)[]> {
+    const state = this.#state(prompts.length);
+    const seen = this.#repetition?.read(prompts, this.beams);
+    const levels = this.#device.scope(() => this.#search(prompts, state, widths, seen));
+    const kept = levels.map(({ scores }) => scores);
+    const [nodes, scores, ...running] = await this.#device.read(state.leaves, state.scores, ...kept);
+    if (seen) this.#repetition!.release(seen);
+    const leaves = wholeNumbers(nodes);
+    return prompts.map((_, prompt) => {
+      const start = prompt * this.beams;
+      const worst = scores[start + answers - 1];
+      const needed = running.map((step) => {
+        const scores = step.subarray(start, start + this.beams);
+        const below = scores.findIndex((score) => !(score >= worst && score > NO_SCORE));
+        return below < 0 ? this.beams : below;
+      });
+      if (needed.some((beams, step) => beams > widths[step])) return undefined;
+      this.#widths.learn(answers, needed);
+      return this.#result(prompt, answers, leaves, scores);
+    });
+  }
+
+  /** Beams after each step, of which `widths` run on. */
   #search(
     prompts: Uint32Array[],
     state: TrieBeams,
+    widths: readonly number[],
     seen: PromptTokens | undefined,
-    onToken?: () => void,
-  ): void {
+  ): TrieLevel[] {
     const device = this.#device;
-    const { maxDepth } = this.trie.host;
-    device.clear(state.nodes); // every beam at the root
+    const levels = widths.map((width, step) => trieLevel(device, state, step, width));
     const session = this.#model.start(prompts, this.beams, appendedTokens(this.trie));
     try {
-      for (let depth = 0; depth < maxDepth; depth++) {
+      levels.forEach((to, step) =>
         device.scope(() => {
-          const first = depth === 0;
-          const hidden = first ? session.hidden : session.step(state.tokens, state.parents);
-          const rows = { trie: this.trie, nodes: state.nodes, capacity: this.trie.fanOuts[depth] };
-          const logProbs = seen ? this.#penalised(hidden, rows, seen, first) : this.#logProbs(hidden, rows);
-          trieTopK(device, logProbs, this.trie, state, first);
-        });
-        onToken?.();
-      }
+          const from = levels[step - 1] as TrieLevel | undefined;
+          const hidden = from ? session.step(from.tokens, from.parents) : session.hidden;
+          const nodes = from?.nodes ?? state.roots;
+          const rows = { trie: this.trie, nodes, capacity: this.trie.fanOuts[step] };
+          const logProbs = seen
+            ? this.#penalised(hidden, rows, seen, step === 0)
+            : this.#logProbs(hidden, rows);
+          trieTopK(device, logProbs, this.trie, state, { from, to });
+        })
+      );
       trieFinished(device, state);
     } finally {
       session.close();
     }
+    return levels;
   }
 
   #logProbs(hidden: Matrix, rows: TrieRows): Matrix {
@@ -195,14 +234,14 @@ export class BeamSearch {
     return this.#repetition!.apply(logProbs, at, seen, this.#normalisation);
   }
 
-  #result(prompt: number, leaves: Uint32Array, scores: Float32Array): BeamResult {
+  #result(prompt: number, answers: number, leaves: Uint32Array, scores: Float32Array): BeamResult {
     const start = prompt * this.beams;
-    const end = start + this.beams;
+    const end = start + answers;
     // Each running beam leads to a leaf of its own, so a list is short only if scores could not be compared.
     const found = leaves.subarray(start, end).findIndex((leaf) => leaf === DEAD);
     if (found >= 0) {
       throw new Error(
-        `Cannot rank SIDs for prompt ${prompt}: found ${found} of ${this.beams}, so the model's logits are not ` +
+        `Cannot rank SIDs for prompt ${prompt}: found ${found} of ${answers}, so the model's logits are not ` +
           "finite. Go back to an earlier checkpoint",
       );
     }
@@ -214,7 +253,12 @@ export class BeamSearch {
 
   #state(prompts: number): TrieBeams {
     let state = this.#states.get(prompts);
-    if (!state) this.#states.set(prompts, state = createTrieBeams(this.#device, prompts, this.beams));
+    if (!state) {
+      this.#states.set(
+        prompts,
+        state = createTrieBeams(this.#device, prompts, this.beams, this.trie.host.maxDepth),
+      );
+    }
     return state;
   }
 }

@@ -183,7 +183,8 @@ export class SidRecommender implements Recommender {
       const search = searches.of(width, allowed);
       for (let start = 0; start < members.length; start += search.promptsPerBatch) {
         const batch = members.slice(start, start + search.promptsPerBatch);
-        const results = await search.run(batch.map((i) => this.#promptOf(requests[i])));
+        const asked = Math.max(...batch.map((i) => k + without[i].size));
+        const results = await search.run(batch.map((i) => this.#promptOf(requests[i])), asked);
         batch.forEach((i, b) => found[i] = results[b]);
       }
     }

@@ -15,8 +15,10 @@ const kernel: Kernel = {
 
 /** Sizes of a cache of keys and values of the beams' own tokens. */
 export interface BranchShape {
-  /** Beams a prompt, tokens a beam, and tokens that each beam has already. */
+  /** Beams a prompt that go on, and those that were there before. */
   width: number;
+  from: number;
+  /** Tokens a beam, and tokens that each beam has already. */
   depth: number;
   step: number;
   /** First column of k | v in the new rows. */
@@ -24,26 +26,26 @@ export interface BranchShape {
 }
 
 /**
- * Appends one token's keys and values to every beam. cache (U * width * depth, k | v), rows (U * width, .. k | v),
- * parents (U * width) the beam of the same prompt that each row continues -> cache of the same shape; rows past the
- * new token are undefined.
+ * Appends one token's keys and values to every beam. cache (U * from * depth, k | v), rows (U * width, .. k | v),
+ * parents (U * width) the beam of the same prompt that each row continues -> cache (U * width * depth, k | v); rows past
+ * the new token are undefined.
  */
 export function branchAppend(
   device: Device,
   cache: Matrix,
   rows: Matrix,
   parents: Flat,
-  { width, depth, step, column }: BranchShape,
+  { width, from, depth, step, column }: BranchShape,
 ): Matrix {
-  expectShape("branchAppend() cache", cache, rows.rows * depth, cache.cols);
+  expectShape("branchAppend() cache", cache, rows.rows / width * from * depth, cache.cols);
   expectLength("branchAppend() parents", parents, "u32", rows.rows);
-  const out = device.matrix(cache.rows, cache.cols);
+  const out = device.matrix(rows.rows * depth, cache.cols);
   device.run(kernel, {
     inputs: [cache, rows],
     outputs: [out],
     flats: [parents],
-    u32: [rows.rows, width, depth, step, cache.cols / 4, column / 4],
-    invocations: [cache.cols / 4, cache.rows],
+    u32: [rows.rows, width, from, depth, step, cache.cols / 4, column / 4],
+    invocations: [cache.cols / 4, rows.rows],
   });
   return out;
 }

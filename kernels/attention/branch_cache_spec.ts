@@ -11,12 +11,20 @@ export const spec: KernelSpec<BranchShape> = {
       rows: matrixOf(6, 16, noise(2)),
       parents: flatOf("u32", [2, 0, 0, 1, 1, 2]),
     },
-    attributes: { width: 3, depth: 2, step: 1, column: 8 },
+    attributes: { width: 3, from: 3, depth: 2, step: 1, column: 8 },
+  }, {
+    name: "two prompts of five beams, of which two go on",
+    inputs: {
+      cache: matrixOf(30, 8, noise(3)),
+      rows: matrixOf(4, 16, noise(4)),
+      parents: flatOf("u32", [4, 0, 3, 3]),
+    },
+    attributes: { width: 2, from: 5, depth: 3, step: 1, column: 8 },
   }],
-  reference: ({ cache, rows, parents }, { width, depth, step, column }) => {
-    const data = new Float64Array(cache.data.length);
+  reference: ({ cache, rows, parents }, { width, from, depth, step, column }) => {
+    const data = new Float64Array(rows.rows * depth * cache.cols);
     for (let beam = 0; beam < rows.rows; beam++) {
-      const parent = Math.floor(beam / width) * width + parents.data[beam];
+      const parent = Math.floor(beam / width) * from + parents.data[beam];
       for (let token = 0; token <= step; token++) {
         for (let c = 0; c < cache.cols; c++) {
           data[(beam * depth + token) * cache.cols + c] = token === step
@@ -25,7 +33,7 @@ export const spec: KernelSpec<BranchShape> = {
         }
       }
     }
-    return { out: { ...cache, data } };
+    return { out: { ...cache, rows: rows.rows * depth, data } };
   },
   forward: (device, { cache, rows, parents }, shape) => ({
     out: branchAppend(device, cache as Matrix, rows as Matrix, parents as Flat, shape),

@@ -11,6 +11,9 @@ interface Compiled {
   id: number;
 }
 
+/** Bind groups that are kept. */
+const MOST_BIND_GROUPS = 16384;
+
 /** Caches of what a dispatch needs: pipelines by kernel, uniforms by content, bind groups by operands. */
 export class Bindings {
   #gpu: GPUDevice;
@@ -148,6 +151,7 @@ export class Bindings {
     }
     const group = this.#gpu.createBindGroup({ label: kernel.label, layout, entries });
     this.#counters.bindGroups++;
+    if (this.#bindGroups.size >= MOST_BIND_GROUPS) this.#bindGroups.clear();
     this.#bindGroups.set(key, group);
     return group;
   }

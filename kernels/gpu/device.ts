@@ -1,7 +1,8 @@
 import { adapterLimits, findAdapter, isCpuAdapter } from "./adapters.ts";
 import { Bindings } from "./bindings.ts";
 import { DeviceError, noRoom } from "./device_error.ts";
-import type { Dispatch, Kernel } from "./kernel.ts";
+import { type Dispatch, gridOf, type Kernel } from "./kernel.ts";
+import { Flats } from "./flats.ts";
 import { Profiler, type ProfileRow } from "./profiler.ts";
 import { Pool } from "./pool.ts";
 import { type PendingRead, Readback } from "./readback.ts";
@@ -48,7 +49,6 @@ export interface DeviceMemory {
   peak: number;
 }
 
-const MAX_GRID = 32768;
 /** Most that a kernel reads and writes. */
 const STORAGE_TEXTURES = 8;
 
@@ -82,7 +82,7 @@ export class Device {
 
   #pool: Pool;
   #bindings: Bindings;
-  #slices = new Map<string, Flat>(); // the same slice keeps its id, so its bind groups are found again
+  #flats = new Flats();
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #readback: Readback;
@@ -236,6 +236,22 @@ export class Device {
     return flat;
   }
 
+  /**
+   * Flat of u32 with these contents until `giveBack()`: one that was given back, if any is as long, so that its bind groups
+   * are found again.
+   */
+  borrow(content: Uint32Array): Flat {
+    const flat = this.#flats.take(content.length);
+    if (!flat) return this.createFlat("u32", content);
+    this.write(flat, content);
+    return flat;
+  }
+
+  /** Ends the use of borrowed flats. */
+  giveBack(...flats: Flat[]): void {
+    this.#flats.giveBack(flats);
+  }
+
   /** Part of `flat` from element `start`; the byte offset must suit the adapter's binding alignment. */
   slice(flat: Flat, start: number, length: number): Flat {
     const offset = flat.offset + start * 4;
@@ -244,12 +260,7 @@ export class Device {
         `slice() starts at byte ${offset}: expected a multiple of ${this.limits.minStorageBufferOffsetAlignment}`,
       );
     }
-    const key = `${flat.id}:${start}:${length}`;
-    const known = this.#slices.get(key);
-    if (known) return known;
-    const made = { ...flat, id: freshId(), length, offset };
-    this.#slices.set(key, made);
-    return made;
+    return this.#flats.slice(flat, start, length, offset);
   }
 
   /** Whether a matrix and a flat can share memory: in buffers of float32. See {@link asMatrix}. */
@@ -274,6 +285,7 @@ export class Device {
     if (tensor.kind === "flat") {
       this.memory.buffers -= tensor.buffer.size;
       tensor.buffer.destroy();
+      this.#flats.forget(tensor);
     } else if (tensor.storage.layout === "buffer") {
       this.memory.buffers -= tensor.storage.buffer.size;
       tensor.storage.buffer.destroy();
@@ -284,9 +296,10 @@ export class Device {
     this.#bindings.clear();
   }
 
-  /** Destroys free matrices of the pool: call between phases that use different shapes. */
+  /** Destroys free matrices of the pool and free flats: call between phases that use different shapes. */
   trim(): void {
     this.#pool.clear();
+    this.#flats.takeAll().forEach((flat) => this.destroy(flat));
   }
 
   // --- host <-> device ------------------------------------------------------------------------------------------
@@ -373,7 +386,7 @@ export class Device {
   /** Records one dispatch. */
   run(kernel: Kernel, dispatch: Dispatch): void {
     const { pipeline, group } = this.#bindings.of(kernel, dispatch);
-    const [x, y] = grid(kernel, dispatch.invocations);
+    const [x, y] = gridOf(kernel, dispatch.invocations);
     if (x === 0 || y === 0) return;
     const pass = this.#passEncoder(kernel.entry);
     pass.setPipeline(pipeline);
@@ -480,19 +493,4 @@ export class Device {
     this.#error = undefined;
     throw error;
   }
-}
-
-function grid(kernel: Kernel, [x, y]: readonly [number, number?]): [number, number] {
-  const [width, height = 1] = kernel.workgroup;
-  const groupsX = Math.ceil(x / width);
-  if (y !== undefined) {
-    const groupsY = Math.ceil(y / height);
-    if (groupsX > 65535 || groupsY > 65535) {
-      throw new DeviceError(
-        `${kernel.entry} needs a grid of ${groupsX} x ${groupsY} workgroups: at most 65535 each`,
-      );
-    }
-    return [groupsX, groupsY];
-  }
-  return groupsX <= MAX_GRID ? [groupsX, groupsX && 1] : [MAX_GRID, Math.ceil(groupsX / MAX_GRID)];
 }

@@ -1,3 +1,4 @@
+import { DeviceError } from "./device_error.ts";
 import type { Flat, Matrix } from "./tensor.ts";
 
 /**
@@ -56,3 +57,22 @@ export const FIRST_FLAT = 10;
 export const PARAMS = 20;
 /** Binding of the matrix shapes, in the buffer layout. */
 export const SHAPES = 21;
+
+/** Workgroups in x, beyond which a one-dimensional grid goes on in y. */
+const MAX_GRID = 32768;
+
+/** Workgroups of a dispatch; one-dimensional grids fold into y. Throws {@link DeviceError} for more than adapters allow. */
+export function gridOf(kernel: Kernel, [x, y]: readonly [number, number?]): [number, number] {
+  const [width, height = 1] = kernel.workgroup;
+  const groupsX = Math.ceil(x / width);
+  if (y !== undefined) {
+    const groupsY = Math.ceil(y / height);
+    if (groupsX > 65535 || groupsY > 65535) {
+      throw new DeviceError(
+        `${kernel.entry} needs a grid of ${groupsX} x ${groupsY} workgroups: at most 65535 each`,
+      );
+    }
+    return [groupsX, groupsY];
+  }
+  return groupsX <= MAX_GRID ? [groupsX, groupsX && 1] : [MAX_GRID, Math.ceil(groupsX / MAX_GRID)];
+}

@@ -5,106 +5,151 @@ import type { TrieEdges } from "./log_softmax.ts";
 import heapCode from "./heap.wgsl" with { type: "text" };
 import code from "./topk.wgsl" with { type: "text" };
 
-const common = {
+const stepKernel: Kernel = {
   label: "kernels/trie/topk.wgsl",
   code: heapCode + code,
-  outputs: 0,
-  workgroup: [8] as const,
-};
-const stepKernel: Kernel = {
-  ...common,
   entry: "trie_topk",
   inputs: 1,
-  flats: ["read_write", "read_write", "read_write", "read", "read_write", "read_write"],
+  outputs: 0,
+  flats: ["read_write", "read_write", "read"],
+  workgroup: [8],
 };
 const TEAM = 64;
 const teamKernel: Kernel = { ...stepKernel, entry: "trie_topk_team", workgroup: [TEAM] };
 const finishedKernel: Kernel = {
-  ...common,
+  ...stepKernel,
   entry: "trie_finished",
   inputs: 0,
-  flats: ["read_write", "read_write", "read_write"],
+  flats: ["read_write", "read_write"],
 };
 
 /** Node, token or leaf of a beam that does not exist. */
 export const DEAD = 0xffffffff;
 
-/** Beams of U prompts, `width` each, on the device. */
+/** Elements between the starts of arrays that share a buffer: 256 bytes, which suit every adapter. */
+const ALIGNMENT = 64;
+
+/** Beams of U prompts, at most `width` each, after each step of a search, on the device. */
 export interface TrieBeams {
   /** U. */
   readonly prompts: number;
-  /** Beams a prompt. */
+  /** Most beams a prompt. */
   readonly width: number;
-  /** u32 (U * width): trie node of each beam, {@link DEAD} for none. After {@link trieFinished}: leaves. */
-  readonly nodes: Flat;
-  /** f32 (U * width): log-probability of each beam, -1e30 for none. */
+  /** u32 (U): the root of each prompt. */
+  readonly roots: Flat;
+  /** u32 (U * width), after {@link trieFinished}: leaves, best first, {@link DEAD} for none. */
+  readonly leaves: Flat;
+  /** f32 (U * width), after {@link trieFinished}: log-probabilities of the leaves, -1e30 for none. */
   readonly scores: Flat;
-  /** u32 (U * width): token that each beam was extended with, {@link DEAD} for none. */
-  readonly tokens: Flat;
-  /** u32 (U * width): the beam (0 .. width - 1) that each beam extends. */
-  readonly parents: Flat;
+  /** All that steps write, one array after the other. */
+  readonly state: Flat;
   /** Scratch u32 (8 * U * width): candidates, and the finished beams of all steps. */
   readonly lists: Flat;
 }
 
-/** Makes room for the beams of `prompts` prompts, until {@link destroyTrieBeams}. */
-export function createTrieBeams(device: Device, prompts: number, width: number): TrieBeams {
-  const flat = (dtype: Flat["dtype"], length: number) => device.createFlat(dtype, length);
+/** Beams after a step, `live` of each prompt. */
+export interface TrieLevel {
+  /** Beams a prompt that run on. */
+  readonly live: number;
+  /** u32 (U * live): trie node of each beam, {@link DEAD} for none. */
+  readonly nodes: Flat;
+  /** u32 (U * live): token that each beam was extended with, {@link DEAD} for none. */
+  readonly tokens: Flat;
+  /** u32 (U * live): the beam (0 .. live of the step before - 1) that each beam extends. */
+  readonly parents: Flat;
+  /** f32 (U * width): log-probabilities, best first, of beams that do not run on too; -1e30 for none. */
+  readonly scores: Flat;
+}
+
+/** Makes room for the beams of `prompts` prompts in searches of `steps` steps, until {@link destroyTrieBeams}. */
+export function createTrieBeams(device: Device, prompts: number, width: number, steps: number): TrieBeams {
   const rows = prompts * width;
+  const state = device.createFlat("u32", (4 * steps + 2) * strideOf(rows));
+  const last = 4 * steps * strideOf(rows);
   return {
     prompts,
     width,
-    nodes: flat("u32", rows),
-    scores: flat("f32", rows),
-    tokens: flat("u32", rows),
-    parents: flat("u32", rows),
-    lists: flat("u32", 8 * rows),
+    roots: device.createFlat("u32", prompts),
+    leaves: device.slice(state, last, rows),
+    scores: asScores(device.slice(state, last + strideOf(rows), rows)),
+    state,
+    lists: device.createFlat("u32", 8 * rows),
+  };
+}
+
+/** Where the beams are after step `step` (from 0), if `live` of each prompt run on. */
+export function trieLevel(device: Device, beams: TrieBeams, step: number, live: number): TrieLevel {
+  const rows = beams.prompts * beams.width;
+  const part = (i: number, length: number) =>
+    device.slice(beams.state, (4 * step + i) * strideOf(rows), length);
+  const running = beams.prompts * live;
+  return {
+    live,
+    nodes: part(0, running),
+    tokens: part(1, running),
+    parents: part(2, running),
+    scores: asScores(part(3, rows)),
   };
 }
 
 /** Gives the memory of {@link createTrieBeams} back. */
 export function destroyTrieBeams(device: Device, beams: TrieBeams): void {
-  for (const flat of [beams.nodes, beams.scores, beams.tokens, beams.parents, beams.lists]) {
-    device.destroy(flat);
-  }
+  for (const flat of [beams.roots, beams.state, beams.lists]) device.destroy(flat);
 }
 
 /**
  * One step of beam search: extends every live beam by each child of its node, keeps the best `width` inner nodes a
- * prompt as the new beams, best first, and merges leaves into the finished list. Equal scores: the better parent
- * first, then the smaller token; among finished ones the smaller node.
+ * prompt, of which the best `to.live` become the new beams, best first, and merges leaves into the finished list. Equal
+ * scores: the better parent first, then the smaller token; among finished ones the smaller node.
  *
- * logProbs of the children: (U, capacity) in the first step, which starts at the root whatever the state holds, and
- * (U * width, capacity) after it. `team` gives each prompt a workgroup instead of an invocation; default on GPUs.
+ * logProbs of the children: (U, capacity) in the first step, which starts at the root and has no `from`, and
+ * (U * from.live, capacity) after it. `team` gives each prompt a workgroup instead of an invocation; default on GPUs.
  */
 export function trieTopK(
   device: Device,
   logProbs: Matrix,
   trie: TrieEdges,
   beams: TrieBeams,
-  first: boolean,
+  { from, to }: { from?: TrieLevel; to: TrieLevel },
   team = !device.isCpu,
 ): void {
-  const { prompts, width, nodes, scores, lists, tokens, parents } = beams;
-  const rows = prompts * width;
-  expectShape("trieTopK() logProbs", logProbs, first ? prompts : rows, logProbs.cols);
+  const { prompts, width, state, lists } = beams;
+  expectShape("trieTopK() logProbs", logProbs, prompts * (from?.live ?? 1), logProbs.cols);
   expectLength("trieTopK() trie edges", trie.edges, "u32", 2 * trie.nodeCount);
-  expectLength("trieTopK() nodes", nodes, "u32", rows);
-  expectLength("trieTopK() scores", scores, "f32", rows);
-  expectLength("trieTopK() lists", lists, "u32", 8 * rows);
+  expectLength("trieTopK() nodes", to.nodes, "u32", prompts * to.live);
+  expectLength("trieTopK() scores", to.scores, "f32", prompts * width);
+  expectLength("trieTopK() lists", lists, "u32", 8 * prompts * width);
   device.run(team ? teamKernel : stepKernel, {
     inputs: [logProbs],
-    flats: [nodes, scores, lists, trie.edges, tokens, parents],
-    u32: [prompts, width, trie.nodeCount, logProbs.cols, Number(first)],
+    flats: [state, lists, trie.edges],
+    u32: [
+      ...[prompts, width, trie.nodeCount, logProbs.cols, from?.live ?? 0, to.live],
+      ...placesOf(from?.nodes, from?.scores),
+      ...placesOf(to.nodes, to.scores, to.tokens, to.parents),
+    ],
     invocations: [team ? prompts * TEAM : prompts],
   });
 }
 
-/** Ends a search: puts the finished leaves into `beams.nodes` and their scores into `beams.scores`, best first. */
+/** Ends a search: puts the finished leaves into `beams.leaves` and their scores into `beams.scores`, best first. */
 export function trieFinished(device: Device, beams: TrieBeams): void {
+  const { prompts, width, state, lists, leaves, scores } = beams;
   device.run(finishedKernel, {
-    flats: [beams.nodes, beams.scores, beams.lists],
-    u32: [beams.prompts, beams.width, 0, 0, 0],
-    invocations: [beams.prompts],
+    flats: [state, lists],
+    u32: [prompts, width, 0, 0, 0, 0, 0, 0, ...placesOf(leaves, scores), 0, 0],
+    invocations: [prompts],
   });
+}
+
+function strideOf(rows: number): number {
+  return Math.ceil(rows / ALIGNMENT) * ALIGNMENT;
+}
+
+function asScores(flat: Flat): Flat {
+  return { ...flat, dtype: "f32" };
+}
+
+/** Where slices of the state start, in elements. */
+function placesOf(...slices: (Flat | undefined)[]): number[] {
+  return slices.map((slice) => slice ? slice.offset / 4 : 0);
 }

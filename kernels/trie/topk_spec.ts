@@ -1,12 +1,14 @@
 import { type KernelSpec, matrixOf, type Named, noise, type Values } from "../gpu/spec.ts";
 import type { Flat, Matrix } from "../gpu/tensor.ts";
 import { edgesOf, type TrieChildren } from "./log_softmax_spec.ts";
-import { createTrieBeams, DEAD, trieFinished, trieTopK } from "./topk.ts";
+import { createTrieBeams, DEAD, trieFinished, type TrieLevel, trieLevel, trieTopK } from "./topk.ts";
 
 interface Attributes {
   prompts: number;
   width: number;
   steps: number;
+  /** Beams a prompt that run on after each step; default: `width`. */
+  live?: number[];
   /** A workgroup a prompt, as on GPUs. */
   team: boolean;
 }
@@ -40,6 +42,15 @@ const CASES = [
     width: 50,
     trie: grow((p) => p.length === 0 ? 130 : p.length === 1 ? 1 + p[0] % 7 : 0),
   },
+  // Fewer beams run on than are kept.
+  {
+    name: "narrowing",
+    steps: 3,
+    prompts: 5,
+    width: 12,
+    live: [7, 2, 1],
+    trie: grow((p) => p.length < 3 && (p.length === 0 || p[p.length - 1] !== 2) ? 9 - 3 * p.length : 0),
+  },
 ];
 
 interface Beam {
@@ -53,7 +64,7 @@ interface Beam {
 const NO_BEAM: Beam = { node: DEAD, score: -1e30, token: DEAD, parent: 0, child: 0 };
 
 /** The running beams of each step and the finished leaves, by sorting all candidates. */
-function search(inputs: Named<Values>, { prompts, width, steps }: Attributes): Named<Values> {
+function search(inputs: Named<Values>, { prompts, width, steps, live }: Attributes): Named<Values> {
   const { data: edges, cols } = inputs.edges;
   const nodeCount = cols / 2;
   const rows = prompts * width;
@@ -63,9 +74,12 @@ function search(inputs: Named<Values>, { prompts, width, steps }: Attributes): N
     cols: length,
     data: new Float64Array(length),
   });
+  const widths = [1, ...live ?? Array.from({ length: steps }, () => width)];
+  const runs = widths.slice(1).reduce((sum, running) => sum + prompts * running, 0);
   const outputs = {
-    tokens: flat("u32", steps * rows),
-    parents: flat("u32", steps * rows),
+    tokens: flat("u32", runs),
+    parents: flat("u32", runs),
+    kept: flat("f32", steps * rows),
     leaves: flat("u32", rows),
     scores: flat("f32", rows),
   };
@@ -75,9 +89,10 @@ function search(inputs: Named<Values>, { prompts, width, steps }: Attributes): N
   for (let u = 0; u < prompts; u++) {
     let running: Beam[] = [{ ...NO_BEAM, node: 0, score: 0 }];
     let finished: Beam[] = [];
+    let start = 0;
     for (let step = 0; step < steps; step++) {
       const logProbs = inputs[`logProbs${step}`];
-      const firstRow = step === 0 ? u : u * width;
+      const firstRow = u * widths[step];
       const candidates = running.flatMap(({ node, score }, parent): Beam[] =>
         Array.from({ length: node === DEAD ? 0 : edges[node + 1] - edges[node] }, (_, child) => ({
           node: edges[node] + child + 1,
@@ -91,9 +106,15 @@ function search(inputs: Named<Values>, { prompts, width, steps }: Attributes): N
       finished.sort((a, b) => b.score - a.score || a.node - b.node);
       finished = finished.slice(0, width);
       const inner = candidates.filter((candidate) => !isLeaf(candidate));
-      running = filled(inner.sort((a, b) => b.score - a.score || a.parent - b.parent || a.child - b.child));
-      outputs.tokens.data.set(running.map(({ token }) => token), step * rows + u * width);
-      outputs.parents.data.set(running.map(({ parent }) => parent), step * rows + u * width);
+      const kept = filled(
+        inner.sort((a, b) => b.score - a.score || a.parent - b.parent || a.child - b.child),
+      );
+      outputs.kept.data.set(kept.map(({ score }) => score), step * rows + u * width);
+      running = kept.slice(0, widths[step + 1]);
+      const at = start + u * widths[step + 1];
+      outputs.tokens.data.set(running.map(({ token }) => token), at);
+      outputs.parents.data.set(running.map(({ parent }) => parent), at);
+      start += prompts * widths[step + 1];
     }
     outputs.leaves.data.set(filled(finished).map(({ node }) => node), u * width);
     outputs.scores.data.set(filled(finished).map(({ score }) => score), u * width);
@@ -113,27 +134,38 @@ export const trieTopKSpec: KernelSpec<Attributes> = {
       // Quarters: sums are exact in float32 and many are equal, which tests the order of ties.
       const value = () => -Math.abs(Math.round(next() * 16)) / 4;
       const levels = Array.from({ length: steps }, (_, step) => {
-        const rows = step === 0 ? prompts : prompts * width;
-        return [`logProbs${step}`, matrixOf(rows, capacity, value)] as const;
+        const live = step === 0 ? 1 : attributes.live?.[step - 1] ?? width;
+        return [`logProbs${step}`, matrixOf(prompts * live, capacity, value)] as const;
       });
       return { name, inputs: { edges: edgesOf(trie), ...Object.fromEntries(levels) }, attributes };
     }),
   reference: search,
-  forward: (device, inputs, { prompts, width, steps, team }) => {
+  forward: (device, inputs, { prompts, width, steps, live, team }) => {
     const edges = inputs.edges as Flat;
     const trie = { edges, nodeCount: edges.length / 2 };
-    const beams = createTrieBeams(device, prompts, width);
-    const rows = prompts * width;
-    const tokens = device.createFlat("u32", steps * rows);
-    const parents = device.createFlat("u32", steps * rows);
-    const copyTo = (from: Flat, to: Flat, step: number) =>
-      device.copy(from, { ...to, offset: 4 * step * rows, length: rows });
+    const beams = createTrieBeams(device, prompts, width, steps);
+    const levels: TrieLevel[] = [];
     for (let step = 0; step < steps; step++) {
-      trieTopK(device, inputs[`logProbs${step}`] as Matrix, trie, beams, step === 0, team);
-      copyTo(beams.tokens, tokens, step);
-      copyTo(beams.parents, parents, step);
+      levels.push(trieLevel(device, beams, step, live?.[step] ?? width));
+      const [from, to] = [levels[step - 1], levels[step]];
+      trieTopK(device, inputs[`logProbs${step}`] as Matrix, trie, beams, { from, to }, team);
     }
     trieFinished(device, beams);
-    return { tokens, parents, leaves: beams.nodes, scores: beams.scores };
+    const joined = (parts: Flat[]) => {
+      const whole = device.createFlat(parts[0].dtype, parts.reduce((sum, { length }) => sum + length, 0));
+      let start = 0;
+      for (const part of parts) {
+        device.copy(part, { ...whole, offset: 4 * start, length: part.length });
+        start += part.length;
+      }
+      return whole;
+    };
+    return {
+      tokens: joined(levels.map(({ tokens }) => tokens)),
+      parents: joined(levels.map(({ parents }) => parents)),
+      kept: joined(levels.map(({ scores }) => scores)),
+      leaves: beams.leaves,
+      scores: beams.scores,
+    };
   },
 };

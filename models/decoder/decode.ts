@@ -4,6 +4,15 @@ import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 /** Columns of logits that exist at a time in decoding. */
 export const MOST_LOGITS = 16384;
 
+/**
+ * Rows in which prompts of `tokens` tokens together are laid out: whole blocks, so that few shapes exist and matrices are
+ * used again, of which at most an eighth is idle, or 15 rows.
+ */
+export function promptRows(tokens: number): number {
+  const block = Math.max(16, 2 ** Math.floor(Math.log2(tokens / 8)));
+  return Math.ceil(tokens / block) * block;
+}
+
 /** What beam search needs of a language model: one interface, whatever the architecture. */
 export interface DecodeModel {
   /** Number of token ids, V: the width of the logits. */
@@ -27,9 +36,10 @@ export interface DecodeSession {
   /** Hidden states (U, C) after the last token of each of the U prompts, final norm included. */
   readonly hidden: Matrix;
   /**
-   * Appends one token to each beam. Row u * width + b of `tokens` (U * width) is the token of beam b of prompt u, and
-   * `parents` its previous beam (0 .. width - 1; ignored in the first step) -> hidden (U * width, C), valid until the
-   * scope in which the caller runs it ends. Rows whose token is 0xffffffff are dead: their hidden state means nothing.
+   * Appends one token to each of W beams a prompt, at most as many as the session was started for. Row u * W + b of
+   * `tokens` (U * W) is the token of beam b of prompt u, and `parents` the beam of the step before that it goes on from
+   * (ignored in the first step) -> hidden (U * W, C), valid until the scope in which the caller runs it ends. Rows whose
+   * token is 0xffffffff are dead: their hidden state means nothing.
    */
   step(tokens: Flat, parents: Flat): Matrix;
   /** Gives keys and values back. */

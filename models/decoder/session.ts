@@ -10,12 +10,9 @@ import { gatherRows } from "../../kernels/rows/gather.ts";
 import { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import { UserError } from "../../base/user_error.ts";
-import type { DecodeSession } from "./decode.ts";
+import { type DecodeSession, promptRows } from "./decode.ts";
 import type { DecoderConfig } from "./config.ts";
 import type { AttendLayer } from "./blocks.ts";
-
-// Prompts are laid out in whole blocks of this many rows, so that few shapes exist and matrices are reused.
-const ROW_BLOCK = 256;
 
 /** A decoder as its sessions run it. */
 export interface SessionDecoder {
@@ -35,6 +32,7 @@ export interface SessionDecoder {
 export class DecoderSession implements DecodeSession {
   readonly hidden: Matrix;
   #decoder: SessionDecoder;
+  /** Beams a prompt after the last step. */
   #width: number;
   #depth: number;
   #step = 0;
@@ -65,7 +63,7 @@ export class DecoderSession implements DecodeSession {
       total += prompt.length;
     }
 
-    const rows = Math.ceil(total / ROW_BLOCK) * ROW_BLOCK;
+    const rows = promptRows(total);
     const tokens = new Uint32Array(rows);
     const positions = new Uint32Array(rows);
     const intervals = new Uint32Array(4 * rows);
@@ -79,11 +77,11 @@ export class DecoderSession implements DecodeSession {
     });
     const lasts = Uint32Array.from(this.#promptSpans, ({ end }) => end - 1);
     const input = {
-      tokens: this.#own(device.createFlat("u32", tokens)),
-      positions: this.#own(device.createFlat("u32", positions)),
+      tokens: this.#own(device.borrow(tokens)),
+      positions: this.#own(device.borrow(positions)),
     };
-    const promptIntervals = this.#own(device.createFlat("u32", intervals));
-    const last = this.#own(device.createFlat("u32", lasts));
+    const promptIntervals = this.#own(device.borrow(intervals));
+    const last = this.#own(device.borrow(lasts));
     const { q, k, v } = qkvColumns(shape);
     this.hidden = device.scope(() => {
       const stream = decoder.blocks(new Tape(device, false), input, (_layer, qkv) => {
@@ -99,8 +97,8 @@ export class DecoderSession implements DecodeSession {
     this.#branches = device.scope(() =>
       this.#prompts.map(() => device.keep(device.matrix(beams * this.#depth, kvWidth)))
     );
-    this.#positions = this.#own(device.createFlat("u32", beams));
-    this.#intervals = this.#own(device.createFlat("u32", 4 * beams));
+    this.#positions = this.#own(device.borrow(new Uint32Array(beams)));
+    this.#intervals = this.#own(device.borrow(new Uint32Array(4 * beams)));
   }
 
   step(tokens: Flat, parents: Flat): Matrix {
@@ -111,22 +109,24 @@ export class DecoderSession implements DecodeSession {
     }
     const decoder = this.#decoder;
     const { device, shape } = decoder;
-    this.#writeBeams();
+    const width = tokens.length / this.#promptSpans.length;
+    const rows = this.#writeBeams(width);
     const { q, k, v } = qkvColumns(shape);
-    const append = { width: this.#width, depth: this.#depth, step: this.#step, column: k };
+    const append = { width, from: this.#width, depth: this.#depth, step: this.#step, column: k };
     const stream = decoder.blocks(
       new Tape(device, false),
-      { tokens, positions: this.#positions },
+      { tokens, positions: rows.positions },
       (layer, qkv) => {
         const branches = device.keep(branchAppend(device, this.#branches[layer], qkv, parents, append));
         device.free(this.#branches[layer]);
         this.#branches[layer] = branches;
         const prompt: KeyValues = { matrix: this.#prompts[layer], k, v };
         const branch: KeyValues = { matrix: branches, k: 0, v: v - k };
-        return attention(device, qkv, q, prompt, branch, this.#intervals, shape).o;
+        return attention(device, qkv, q, prompt, branch, rows.intervals, shape).o;
       },
     );
     this.#step++;
+    this.#width = width;
     return decoder.finalNorm(stream);
   }
 
@@ -134,7 +134,7 @@ export class DecoderSession implements DecodeSession {
     const { device } = this.#decoder;
     device.free(this.hidden);
     for (const matrix of [...this.#prompts, ...this.#branches]) device.free(matrix);
-    for (const flat of this.#owned) device.destroy(flat);
+    device.giveBack(...this.#owned);
     this.#owned = [];
   }
 
@@ -143,14 +143,14 @@ export class DecoderSession implements DecodeSession {
     return flat;
   }
 
-  // Positions and key intervals of the token that each beam adds now.
-  #writeBeams(): void {
+  // Positions and key intervals of the token that each of `width` beams a prompt adds now.
+  #writeBeams(width: number): { positions: Flat; intervals: Flat } {
     const { device } = this.#decoder;
-    const beams = this.#promptSpans.length * this.#width;
+    const beams = this.#promptSpans.length * width;
     const positions = new Uint32Array(beams);
     const intervals = new Uint32Array(4 * beams);
     this.#promptSpans.forEach(({ start, end }, u) => {
-      for (let beam = u * this.#width; beam < (u + 1) * this.#width; beam++) {
+      for (let beam = u * width; beam < (u + 1) * width; beam++) {
         const own = beam * this.#depth;
         positions[beam] = end - start + this.#step;
         intervals.set([start, end, own, own + this.#step + 1], 4 * beam);
@@ -158,5 +158,9 @@ export class DecoderSession implements DecodeSession {
     });
     device.write(this.#positions, positions);
     device.write(this.#intervals, intervals);
+    return {
+      positions: device.slice(this.#positions, 0, beams),
+      intervals: device.slice(this.#intervals, 0, 4 * beams),
+    };
   }
 }

@@ -4,13 +4,10 @@ import type { Device } from "../../kernels/gpu/device.ts";
 import { gatherRows, NO_ROW } from "../../kernels/rows/gather.ts";
 import { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
-import type { DecodeSession } from "../decoder/decode.ts";
+import { type DecodeSession, promptRows } from "../decoder/decode.ts";
 import type { StackAttention } from "./blocks.ts";
 import type { EncoderDecoderConfig } from "./config.ts";
 import type { Visible } from "./layers.ts";
-
-// Prompts are laid out in whole blocks of this many rows, so that few shapes exist and matrices are reused.
-const ROW_BLOCK = 256;
 
 /** An encoder-decoder as its sessions run it. */
 export interface SessionEncoderDecoder {
@@ -66,7 +63,7 @@ export class EncoderDecoderSession implements DecodeSession {
       total += length;
     }
 
-    const rows = Math.ceil(total / ROW_BLOCK) * ROW_BLOCK;
+    const rows = promptRows(total);
     const tokens = new Uint32Array(rows).fill(NO_ROW);
     const intervals = new Uint32Array(4 * rows);
     this.#spans.forEach(({ start, end }, u) => {
@@ -100,7 +97,7 @@ export class EncoderDecoderSession implements DecodeSession {
           const own = gatherRows(device, qkv, promptOfBeam, beams);
           const empty = device.matrix(beams * this.#depth, 2 * inner);
           // Every beam continues the start, so no parent is read.
-          const append = { width, depth: this.#depth, step: 0, column: inner };
+          const append = { width, from: width, depth: this.#depth, step: 0, column: inner };
           this.#branches[layer] = device.keep(branchAppend(device, empty, own, promptOfBeam, append));
           device.release(own);
           device.release(empty);
@@ -121,19 +118,21 @@ export class EncoderDecoderSession implements DecodeSession {
     }
     const model = this.#model;
     const { device } = model;
-    this.#writeBeams();
+    const width = tokens.length / this.#spans.length;
+    const rows = this.#writeBeams(width);
+    const append = { width, from: this.#width, depth: this.#depth, step: this.#step };
     const tape = new Tape(device, false);
     const states = model.states(tape, "decoder", { tokens }, {
       self: (layer, qkv) => {
-        const append = { width: this.#width, depth: this.#depth, step: this.#step, column: qkv.cols / 3 };
-        const branches = device.keep(branchAppend(device, this.#branches[layer], qkv, parents, append));
+        const shape = { ...append, column: qkv.cols / 3 };
+        const branches = device.keep(branchAppend(device, this.#branches[layer], qkv, parents, shape));
         device.free(this.#branches[layer]);
         this.#branches[layer] = branches;
-        return model.selfAttention(tape, "decoder", qkv, branches, { intervals: this.#selfIntervals });
+        return model.selfAttention(tape, "decoder", qkv, branches, { intervals: rows.self });
       },
-      cross: (layer, q) =>
-        model.crossAttention(tape, q, this.#prompts[layer], { intervals: this.#crossIntervals }),
+      cross: (layer, q) => model.crossAttention(tape, q, this.#prompts[layer], { intervals: rows.cross }),
     });
+    this.#width = width;
     return model.outputs(states, this.#step);
   }
 
@@ -141,12 +140,12 @@ export class EncoderDecoderSession implements DecodeSession {
     const { device } = this.#model;
     device.free(this.hidden);
     for (const matrix of [...this.#prompts, ...this.#branches]) device.free(matrix);
-    for (const flat of this.#owned) device.destroy(flat);
+    device.giveBack(...this.#owned);
     this.#owned = [];
   }
 
   #own(values: Uint32Array): Flat {
-    const flat = this.#model.device.createFlat("u32", values);
+    const flat = this.#model.device.borrow(values);
     this.#owned.push(flat);
     return flat;
   }
@@ -160,14 +159,20 @@ export class EncoderDecoderSession implements DecodeSession {
     return intervals;
   }
 
-  // Keys of its own tokens that each beam sees from the token that it adds now.
-  #writeBeams(): void {
-    const beams = this.#spans.length * this.#width;
+  // Keys that each of `width` beams a prompt sees from the token that it adds now: of its own tokens, and of its prompt.
+  #writeBeams(width: number): { self: Flat; cross: Flat } {
+    const { device } = this.#model;
+    const beams = this.#spans.length * width;
     const intervals = new Uint32Array(4 * beams);
     for (let beam = 0; beam < beams; beam++) {
       const own = beam * this.#depth;
       intervals.set([own, own + this.#step + 1, own + this.#step], 4 * beam);
     }
-    this.#model.device.write(this.#selfIntervals, intervals);
+    device.write(this.#selfIntervals, intervals);
+    if (width !== this.#width) device.write(this.#crossIntervals, this.#promptIntervals(width));
+    return {
+      self: device.slice(this.#selfIntervals, 0, 4 * beams),
+      cross: device.slice(this.#crossIntervals, 0, 4 * beams),
+    };
   }
 }

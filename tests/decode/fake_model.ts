@@ -55,29 +55,31 @@ export class FakeModel implements DecodeModel {
   start(prompts: Uint32Array[], width: number, maxNewTokens: number): DecodeSession {
     const device = this.#device;
     this.prompts += prompts.length;
-    const rows = prompts.length * width;
     const hidden = device.upload(
       Float32Array.from(prompts.flatMap((prompt) => this.#state(prompt))),
       prompts.length,
       this.#width,
     );
     let before = hidden;
-    let steps = 0;
+    let [steps, beamsBefore] = [0, width];
     const owned = [hidden];
     return {
       hidden,
       step: (tokens: Flat, parents: Flat): Matrix => {
         if (++steps > maxNewTokens) throw new Error(`step ${steps} of ${maxNewTokens}`);
+        const rows = tokens.length;
+        const beams = rows / prompts.length;
         const after = device.createMatrix(rows, this.#width);
         owned.push(after);
         device.run(stepKernel, {
           inputs: [this.#table, before],
           outputs: [after],
           flats: [tokens, parents],
-          u32: [rows, groupsOf(this.#width), width, Number(steps === 1)],
+          u32: [rows, groupsOf(this.#width), beams, beamsBefore, Number(steps === 1)],
           f32: [this.#decay],
           invocations: [groupsOf(this.#width), rows],
         });
+        beamsBefore = beams;
         return before = after;
       },
       close: () => owned.forEach((matrix) => device.destroy(matrix)),

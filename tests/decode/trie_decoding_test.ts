@@ -3,6 +3,7 @@ import { BeamSearch } from "../../decode/beam_search.ts";
 import { ConstrainedSampler } from "../../decode/constrained_sampler.ts";
 import { DeviceTrie } from "../../decode/device_trie.ts";
 import { Device } from "../../kernels/gpu/device.ts";
+import { promptRows } from "../../models/decoder/decode.ts";
 import { buildTrie } from "../../sid/trie.ts";
 import { FakeModel } from "./fake_model.ts";
 
@@ -53,4 +54,14 @@ Deno.test("ConstrainedSampler takes long prompts in halves, with the draws of ea
     assert.deepEqual(together.map(({ leaves }) => leaves), alone.map(({ leaves }) => leaves));
     sampler.destroy();
   });
+});
+
+Deno.test("promptRows() has few sizes, at most an eighth or 15 rows of which are idle", () => {
+  const sizes = new Set<number>();
+  for (let tokens = 1; tokens <= 8192; tokens++) {
+    const rows = promptRows(tokens);
+    assert.ok(rows >= tokens && rows - tokens <= Math.max(15, tokens / 8), `${tokens}: ${rows}`);
+    sizes.add(rows);
+  }
+  assert.ok(sizes.size < 80, `${sizes.size}`);
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { add } from "../../../kernels/elementwise/add.ts";
+import { sharedDevice } from "../../shared_device.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { DeviceError } from "../../../kernels/gpu/device_error.ts";
 import { matmul } from "../../../kernels/matmul/matmul.ts";
@@ -86,6 +87,20 @@ Deno.test("a binding over the adapter's limit is refused, never silently cut", a
     /Cannot bind .* bytes, this adapter allows/,
   );
   device.destroy(flat);
+});
+
+Deno.test("Device.borrow() takes what was given back, of the same length alone", async () => {
+  const device = await sharedDevice("texture");
+  const [a, b] = [device.borrow(Uint32Array.of(1, 2, 3)), device.borrow(Uint32Array.of(4, 5, 6))];
+  assert.notEqual(a.id, b.id);
+  device.giveBack(a, b);
+  const again = [Uint32Array.of(7, 8, 9), Uint32Array.of(9, 9, 9), Uint32Array.of(1)].map((content) =>
+    device.borrow(content)
+  );
+  assert.deepEqual(again.slice(0, 2).map(({ id }) => id), [a.id, b.id]);
+  assert.deepEqual([...await device.readU32(again[0])], [7, 8, 9]);
+  assert.equal(again[2].length, 1);
+  device.giveBack(...again);
 });
 
 Deno.test("Device.slice() refuses a start that cannot be bound", async () => {
