@@ -1,3 +1,4 @@
+export { spec as accumulate } from "./optimizer/accumulate_spec.ts";
 export { spec as actionLogProbs } from "./policy/action_log_probs_spec.ts";
 export { spec as activation } from "./elementwise/activation_spec.ts";
 export { spec as adamw } from "./optimizer/adamw_spec.ts";

@@ -22,7 +22,9 @@ import { AttentionSettings, itemAttentionShape } from "../../train/baselines/att
 import { itemSequences } from "../../train/run/item_sequences.ts";
 import { ItemStep } from "../../train/baselines/item_step.ts";
 import { formatBytes } from "../../train/run/estimate.ts";
+import { dealStep } from "../../train/run/dealt_step.ts";
 import { LossLog } from "../../train/run/loss_log.ts";
+import { ALONE } from "../../base/parallel/world.ts";
 import { PackedData } from "../../train/run/packed_data.ts";
 import { type Cost, costOf, type PeerCost } from "./cost.ts";
 import { openPython, PYTHON } from "../peers/python_process.ts";
@@ -171,9 +173,10 @@ function packed(tokensPerBatch: number): System {
   );
   const { learningRate: _, ...settings } = OPTIMIZER;
   const optimizer = new Optimizer(model.parameters, { ...settings, emaDecay: 0 });
-  const log = new LossLog(device, source.tasks, 2 * data.steps(0), data.capacity.rows);
-  const still = new ItemStep(model, optimizer, data, { ...config, dropout: 0 });
-  const learning = new ItemStep(model, optimizer, data, config);
+  const size = { steps: 2 * data.steps(0), rows: data.capacity.rows, microBatches: 1 };
+  const log = new LossLog(device, source.tasks, size);
+  const still = new ItemStep(model, optimizer, data, { config: { ...config, dropout: 0 }, microBatches: 1 });
+  const learning = new ItemStep(model, optimizer, data, { config, microBatches: 1 });
   let number = 0;
   let step = 0;
   return {
@@ -188,13 +191,17 @@ function packed(tokensPerBatch: number): System {
 
   async function epoch(learn: boolean, steps: number): Promise<number> {
     for (let i = 0; i < steps; i++) {
-      const micro = data.microBatches(number, i);
-      if (learn) learning.run(step++, micro, learningRate, log, i);
-      else still.run(step++, micro, 0, log, i);
+      const dealt = await dealStep(ALONE, {
+        count: 1,
+        make: () => data.microBatches(number, i),
+        tasks: source.tasks.length,
+        isStopped: false,
+      });
+      await (learn ? learning.run(step++, dealt, learningRate, log, i) : still.run(step++, dealt, 0, log, i));
       if (i % 16 === 15) await device.settle(); // recorded work would pile up
     }
     number++;
     const [sums] = await device.read(log.sums);
-    return log.summary(sums, steps).loss;
+    return (await log.summary(sums, steps)).loss;
   }
 }

@@ -40,8 +40,9 @@ export interface StatePart {
 export class Optimizer {
   /** [norm, clip scale, 1 if the norm is not finite, loss scale or 0] of the last step. */
   readonly gradientNorm: Flat;
+  /** What it trains. */
+  readonly parameters: Parameters;
   #device: Device;
-  #parameters: Parameters;
   #options: OptimizerOptions;
   #lossScaling: LossScaling | undefined;
   #m: Flat[];
@@ -56,7 +57,7 @@ export class Optimizer {
     const { device, segments } = parameters;
     const likeSegments = () => segments.map(({ values }) => device.createFlat("f32", values.length));
     this.#device = device;
-    this.#parameters = parameters;
+    this.parameters = parameters;
     this.#options = options;
     this.#lossScaling = lossScaling;
     this.#m = likeSegments();
@@ -90,7 +91,7 @@ export class Optimizer {
 
   /** Records one update from the accumulated gradients and renews the weights that layers read. */
   step(): void {
-    const { segments } = this.#parameters;
+    const { segments } = this.parameters;
     const { beta1, beta2, eps, weightDecay, maxGradNorm } = this.#options;
     const gradients = segments.map((segment) => segment.gradients);
     gradNorm(this.#device, gradients, this.#scratch, this.gradientNorm, maxGradNorm);
@@ -100,7 +101,7 @@ export class Optimizer {
       const options = { beta1, beta2, eps, weightDecay, decayLength, length: values.length };
       adamw(this.#device, state, this.#hyper, this.gradientNorm, options);
     });
-    this.#parameters.refresh();
+    this.parameters.refresh();
   }
 
   /** Runs `work` with the averaged weights in place of the trained ones; without EMA, with the trained ones. */
@@ -108,12 +109,12 @@ export class Optimizer {
     if (!this.#ema || !this.#backup) return await work();
     this.#copy(this.#values, this.#backup);
     this.#copy(this.#ema, this.#values);
-    this.#parameters.refresh();
+    this.parameters.refresh();
     try {
       return await work();
     } finally {
       this.#copy(this.#backup, this.#values);
-      this.#parameters.refresh();
+      this.parameters.refresh();
     }
   }
 
@@ -154,7 +155,7 @@ export class Optimizer {
       writeSegments(this.#device, flats, state[name]);
     }
     this.#lossScaling?.restore(state.lossScale, source);
-    this.#parameters.refresh();
+    this.parameters.refresh();
   }
 
   /** Frees everything on the device. */
@@ -164,7 +165,7 @@ export class Optimizer {
   }
 
   get #values(): Flat[] {
-    return this.#parameters.segments.map(({ values }) => values);
+    return this.parameters.segments.map(({ values }) => values);
   }
 
   #arrays(): Record<string, Flat[]> {

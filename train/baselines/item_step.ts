@@ -21,11 +21,23 @@ import {
 import { type SampledItems, sampledLoss } from "../../models/losses/sampled_loss.ts";
 import { vocabularyLoss } from "../../models/losses/vocabulary_loss.ts";
 import type { LossLog } from "../run/loss_log.ts";
+import type { DealtStep } from "../run/dealt_step.ts";
 import type { MicroBatch, PackedData } from "../run/packed_data.ts";
+import { GradientSum } from "../../models/optimizer/gradient_sum.ts";
+import type { World } from "../../base/parallel/world.ts";
 import type { ItemTrainingConfig } from "./item_config.ts";
 import { drawNegatives, targetCounts } from "../run/item_sequences.ts";
 
-/** Optimizer steps of an {@link ItemModel}: forward, backward, update. Work is submitted, nothing is read. */
+/** How an {@link ItemStep} steps. */
+export interface ItemStepOptions {
+  config: ItemTrainingConfig;
+  /** Micro batches of the largest step. */
+  microBatches: number;
+  /** Ranks that train together. Default: this one alone. */
+  world?: World;
+}
+
+/** Optimizer steps of an {@link ItemModel}: forward, backward, update. Work is submitted; only sums over ranks are read. */
 export class ItemStep {
   #model: ItemModel;
   #optimizer: Optimizer;
@@ -35,16 +47,23 @@ export class ItemStep {
   #rowLoss: Flat;
   #stats: Flat;
   #dropoutSeed: Flat;
+  #gradients: GradientSum;
   #sampled: SampledItems | undefined;
   #robust: RobustTerm | undefined;
 
-  constructor(model: ItemModel, optimizer: Optimizer, data: PackedData, config: ItemTrainingConfig) {
+  constructor(
+    model: ItemModel,
+    optimizer: Optimizer,
+    data: PackedData,
+    { config, microBatches, world }: ItemStepOptions,
+  ) {
     const { device } = model;
     const { rows } = data.capacity;
     this.#model = model;
     this.#optimizer = optimizer;
     this.#data = data;
     this.#config = config;
+    this.#gradients = new GradientSum(model.parameters, microBatches, world);
     this.#buffer = new ItemBatchBuffer(device, data.capacity);
     this.#rowLoss = device.createFlat("f32", rows);
     this.#stats = device.createFlat("f32", 4 * rows);
@@ -59,22 +78,32 @@ export class ItemStep {
     }
   }
 
-  /** Step `step` of the run, with row `row` of `log`. */
-  run(step: number, micro: readonly MicroBatch[], learningRate: number, log: LossLog, row: number): void {
-    const { device, parameters } = this.#model;
-    const weightSum = micro.reduce((sum, { packed }) => sum + packed.counts.weightSum, 0);
+  /** Step `step` of the run, with row `row` of `log`. It waits for other ranks, where there are any. */
+  async run(step: number, dealt: DealtStep, learningRate: number, log: LossLog, row: number): Promise<void> {
+    const { device } = this.#model;
+    const { micro, first, branches, weightSum } = dealt;
     this.#optimizer.prepare(step, learningRate);
-    log.begin(row, micro, weightSum);
-    parameters.clearGradients();
-    const random = new PhiloxStream(this.#config.seed, "negatives", step);
+    log.begin(row, dealt);
+    if (micro.length === 0) this.#gradients.begin();
     micro.forEach((batch, i) => {
-      device.write(this.#dropoutSeed, new Uint32Array([this.#config.seed, i, step, 0]));
-      log.prepare(batch);
+      const place = first + i;
+      this.#gradients.begin();
+      device.write(this.#dropoutSeed, new Uint32Array([this.#config.seed, place, step, 0]));
+      log.prepare(batch, place);
       this.#buffer.write(batch.packed, 1 / weightSum);
-      if (this.#sampled) this.#writeSampled(this.#sampled, batch, random);
+      if (this.#sampled) {
+        const random = new PhiloxStream(
+          this.#config.seed,
+          place === 0 ? "negatives" : `negatives ${place}`,
+          step,
+        );
+        this.#writeSampled(this.#sampled, batch, random);
+      }
       this.#record();
       log.record(this.#rowLoss);
+      this.#gradients.add(i, micro.length);
     });
+    await this.#gradients.reduce(branches);
     this.#optimizer.step();
     device.submit();
   }
@@ -83,6 +112,7 @@ export class ItemStep {
   destroy(): void {
     const { device } = this.#model;
     this.#buffer.destroy();
+    this.#gradients.destroy();
     for (const flat of [this.#rowLoss, this.#stats, this.#dropoutSeed]) device.destroy(flat);
     if (this.#robust) destroyRobustTerm(device, this.#robust);
     if (!this.#sampled) return;

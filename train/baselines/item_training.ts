@@ -13,6 +13,8 @@ import { optimizerOptions } from "../run/optimizer_options.ts";
 import { itemSequences } from "../run/item_sequences.ts";
 import type { ItemTrainingConfig } from "./item_config.ts";
 import { ItemStep } from "./item_step.ts";
+import { dealStep } from "../run/dealt_step.ts";
+import { ALONE } from "../../base/parallel/world.ts";
 import type { BaselineInput, BaselineResult } from "./method.ts";
 
 /**
@@ -34,8 +36,10 @@ export async function trainItems(
   const steps = Array.from({ length: config.numTrainEpochs }, (_, epoch) => data.steps(epoch));
   const totalSteps = steps.reduce((sum, count) => sum + count, 0);
   const optimizer = new Optimizer(model.parameters, optimizerOptions(config));
-  const log = new LossLog(device, source.tasks, Math.max(...steps), data.capacity.rows);
-  const training = new ItemStep(model, optimizer, data, config);
+  const microBatches = Math.max(...steps.map((_, epoch) => data.mostMicroBatches(epoch)));
+  const size = { steps: Math.max(...steps), rows: data.capacity.rows, microBatches };
+  const log = new LossLog(device, source.tasks, size);
+  const training = new ItemStep(model, optimizer, data, { config, microBatches });
   const scores = new ItemScores(model);
   try {
     return await trainEpochs({
@@ -49,11 +53,18 @@ export async function trainItems(
           steps: totalSteps,
           done,
         }),
-      step: (step, { epoch, i }, learningRate) =>
-        training.run(step, data.microBatches(epoch, i), learningRate, log, i),
+      async step(step, { epoch, i }, learningRate) {
+        const dealt = await dealStep(ALONE, {
+          count: data.microBatchCount(epoch, i),
+          make: (first, end) => data.microBatches(epoch, i, first, end),
+          tasks: source.tasks.length,
+          isStopped: signal.aborted,
+        });
+        await training.run(step, dealt, learningRate, log, i);
+      },
       async losses(steps) {
         const [sums] = await device.read(log.sums);
-        const { loss, firstBad } = log.summary(sums, steps);
+        const { loss, firstBad } = await log.summary(sums, steps);
         return { loss, bad: firstBad !== undefined };
       },
       validate: () => validate(scores, dataset.samples.valid, signal),

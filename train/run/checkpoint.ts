@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { z } from "zod";
 import { readJson } from "../../base/files/json_file.ts";
 import type { FilePiece, PieceFile } from "../../base/files/pieces.ts";
@@ -13,7 +14,8 @@ import { isAdapterTensor } from "../../models/parameters/lora.ts";
 import { mergeLora } from "../../models/parameters/merge_lora.ts";
 import type { Optimizer, OptimizerState } from "../../models/optimizer/optimizer.ts";
 import { partsOf } from "../../models/parameters/parts.ts";
-import type { TensorMap } from "../../models/parameters/parameters.ts";
+import type { Parameters, TensorMap } from "../../models/parameters/parameters.ts";
+import { readParts } from "../../models/parameters/flat_segments.ts";
 import { peftAdapterFiles } from "../../models/hugging_face/peft_adapter.ts";
 import { type ModelFile, Pretrained } from "../../models/hugging_face/pretrained.ts";
 import { findNonFinite, readSafetensors, safetensorsPieces } from "../../models/safetensors/safetensors.ts";
@@ -109,6 +111,13 @@ async function* finitePieces({ pieces }: PieceFile, { step }: TrainerState): Asy
 export async function* trainerFiles(optimizer: Optimizer, state: TrainerState): AsyncGenerator<SavedFile> {
   yield await optimizerFile("trainer.safetensors", optimizer);
   yield { name: "trainer.json", bytes: new TextEncoder().encode(formatState(state)) };
+}
+
+/** SHA-256 of all that is trained of a model. */
+export async function valuesDigest({ device, segments }: Parameters): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const { data } of readParts(device, segments.map(({ values }) => values))) hash.update(data);
+  return hash.digest("hex");
 }
 
 /** Arrays of an optimizer, which {@link loadOptimizer} reads; they are read back while the file is written. */

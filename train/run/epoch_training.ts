@@ -5,7 +5,8 @@ import type { SavedFile } from "../../models/hugging_face/saved_file.ts";
 import { learningRateAt, scheduleOf } from "../../models/optimizer/schedule.ts";
 import type { BaselineEpoch, BaselineInput, BaselineResult } from "../baselines/method.ts";
 import type { StartReports } from "../observers/observer.ts";
-import { loadTrainer } from "./checkpoint.ts";
+import { ALONE, gatherJson, type World } from "../../base/parallel/world.ts";
+import { loadTrainer, valuesDigest } from "./checkpoint.ts";
 import { freshTrainerState, type TrainerState } from "./loss_log.ts";
 import type { EpochConfig } from "./epoch_config.ts";
 import { notFinite } from "./divergence.ts";
@@ -41,6 +42,8 @@ export interface EpochTraining {
   resume: boolean;
   /** Stops the run; what is lost is less than an epoch. */
   signal: AbortSignal;
+  /** Ranks that train together. Default: this one alone. */
+  world?: World;
   /** Steps of each epoch. */
   steps: readonly number[];
   /** Validations without a better one to stop after; 0: never. */
@@ -111,20 +114,25 @@ class Epochs implements Training<TrainerState, Measured>, Timetable {
   readonly signal: AbortSignal;
   readonly store: RunStore<TrainerState>;
   #training: EpochTraining;
+  #world: World;
+  /** Aborted where any rank was told to stop, after the same epoch in all. */
+  #stop = new AbortController();
   /** Steps after each epoch. */
   #ends: number[] = [];
   /** Loss of the epoch that has just ended. */
   #loss: number | undefined;
 
   constructor(training: EpochTraining) {
-    const { run, resume, steps, patience, signal } = training;
+    const { run, resume, world = ALONE, steps, patience, signal } = training;
     this.#training = training;
+    this.#world = world;
     this.patience = patience;
-    this.signal = signal;
+    this.signal = world.size === 1 ? signal : this.#stop.signal;
     for (const count of steps) this.#ends.push((this.#ends.at(-1) ?? 0) + count);
     this.store = new RunStore({
       run,
       resume,
+      ranks: { world, digest: () => valuesDigest(training.optimizer.parameters) },
       openObserver: training.openObserver,
       load: (folder) => this.#load(folder),
       files: (state) => training.files(state),
@@ -165,6 +173,8 @@ class Epochs implements Training<TrainerState, Measured>, Timetable {
 
   async log({ step, seconds }: TrainerState): Promise<void> {
     const training = this.#training;
+    const stops = await gatherJson(this.#world, training.signal.aborted);
+    if (stops.includes(true)) this.#stop.abort();
     const place = this.#placeOf(step - 1);
     const { epoch } = place;
     const { loss, terms, bad } = await training.losses(training.steps[epoch], epoch);

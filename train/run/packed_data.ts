@@ -84,14 +84,24 @@ export class PackedData {
     return this.#planOf(epoch).length;
   }
 
+  /** Micro batches of optimizer step `step` (from 0) of epoch `epoch`. */
+  microBatchCount(epoch: number, step: number): number {
+    return this.#planOf(epoch)[step].length;
+  }
+
+  /** Micro batches of the largest optimizer step of epoch `epoch`. */
+  mostMicroBatches(epoch: number): number {
+    return Math.max(...this.#planOf(epoch).map((step) => step.length));
+  }
+
   /** Packed tokens of optimizer step `step` (from 0) of epoch `epoch`. */
   tokens(epoch: number, step: number): number {
     return this.#planOf(epoch)[step].flat().reduce((sum, i) => sum + this.#sizes[i].tokens, 0);
   }
 
-  /** Micro batches of optimizer step `step` (from 0) of epoch `epoch`. */
-  microBatches(epoch: number, step: number): MicroBatch[] {
-    return this.#planOf(epoch)[step].map((members) => {
+  /** Micro batches of optimizer step `step` (from 0) of epoch `epoch`: all, or those from `first` up to, not including, `end`. */
+  microBatches(epoch: number, step: number, first = 0, end = Infinity): MicroBatch[] {
+    return this.#planOf(epoch)[step].slice(first, end).map((members) => {
       const packed = packBatch(members.map((i) => this.source.make(i)), this.capacity);
       const labels = new Uint32Array(this.capacity.rows).fill(this.source.tasks.length);
       let at = 0;

@@ -18,6 +18,8 @@ export interface StepPlanOptions {
 export class StepPlan implements Timetable {
   /** Optimizer steps of the whole run. */
   readonly total: number;
+  /** Micro batches of the largest step. */
+  readonly mostMicroBatches: number;
   #data: PackedData;
   #options: StepPlanOptions;
   /** First step after each epoch. */
@@ -27,18 +29,27 @@ export class StepPlan implements Timetable {
     this.#data = data;
     this.#options = options;
     let end = 0;
+    let most = 1;
     for (let epoch = 0; epoch < options.numTrainEpochs; epoch++) {
       end += data.steps(epoch);
       this.#ends.push(end);
+      most = Math.max(most, data.mostMicroBatches(epoch));
       if (options.maxSteps > 0 && end >= options.maxSteps) break;
     }
+    this.mostMicroBatches = most;
     this.total = options.maxSteps > 0 ? Math.min(options.maxSteps, end) : end;
   }
 
-  /** Micro batches of step `step`, from 0. */
-  microBatches(step: number): MicroBatch[] {
+  /** Micro batches of step `step`, from 0: all, or those from `first` up to, not including, `end`. */
+  microBatches(step: number, first?: number, end?: number): MicroBatch[] {
     const epoch = this.#epochOf(step);
-    return this.#data.microBatches(epoch, step - this.#startOf(epoch));
+    return this.#data.microBatches(epoch, step - this.#startOf(epoch), first, end);
+  }
+
+  /** Number of micro batches of step `step`, from 0. */
+  microBatchCount(step: number): number {
+    const epoch = this.#epochOf(step);
+    return this.#data.microBatchCount(epoch, step - this.#startOf(epoch));
   }
 
   /** Packed tokens of the steps from `first` up to, not including, `end`. */

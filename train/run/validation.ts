@@ -1,6 +1,7 @@
 import { packSequences } from "../../data/packing/batches.ts";
 import type { Sample } from "../../data/dataset.ts";
 import { completionSequence } from "../../data/packing/sequences.ts";
+import { ALONE, gatherJson, type World } from "../../base/parallel/world.ts";
 import { shuffledOrder } from "../../base/shuffle.ts";
 import { UserError } from "../../base/user_error.ts";
 import { BeamSearch } from "../../decode/beam_search.ts";
@@ -46,6 +47,8 @@ export interface ValidationOptions {
   tokensPerBatch: number;
   /** Seed of the subsample. */
   seed: number;
+  /** Ranks that share the work, with equal models. Default: this one alone. */
+  world?: World;
 }
 
 /** HR@10, NDCG@10 and loss on a fixed subsample of the valid split. */
@@ -53,6 +56,7 @@ export class Validation {
   #options: ValidationOptions;
   #trie: DeviceTrie;
   #samples: Sample[];
+  #world: World;
   /** What the model reads for each sample. */
   #prompts: Uint32Array[];
 
@@ -65,6 +69,7 @@ export class Validation {
       );
     }
     this.#options = options;
+    this.#world = options.world ?? ALONE;
     this.#trie = new DeviceTrie(options.device, buildTrie(prompts.itemTokens));
     const order = shuffledOrder(valid.length, options.seed, 0).subarray(0, options.samples);
     this.#samples = Array.from(order, (i) => valid[i]);
@@ -90,17 +95,26 @@ export class Validation {
   async ranks(model: DecodeModel, signal: AbortSignal): Promise<Rank[] | undefined> {
     const { device, prompts, beams, normalisation } = this.#options;
     const search = new BeamSearch(device, model, this.#trie, { beams, normalisation });
-    const ranks: Rank[] = [];
-    for (let start = 0; start < this.#samples.length; start += search.promptsPerBatch) {
+    const { rank: own, size } = this.#world;
+    /** Of this process's batches, by the first sample of each. */
+    const found: [number, Rank[]][] = [];
+    const step = search.promptsPerBatch;
+    // Whole batches are dealt: what is found in one may depend on its shape.
+    for (let start = own * step; start < this.#samples.length; start += size * step) {
       if (signal.aborted) break;
       const batch = this.#samples.slice(start, start + search.promptsPerBatch);
       const results = await search.run(this.#prompts.slice(start, start + search.promptsPerBatch));
-      results.forEach(({ leaves }, i) => {
-        const rank = leaves.indexOf(this.#trie.host.walk(prompts.itemTokens[batch[i].target])!);
-        ranks.push(rank < 0 ? null : rank);
-      });
+      found.push([
+        start,
+        results.map(({ leaves }, i) => {
+          const rank = leaves.indexOf(this.#trie.host.walk(prompts.itemTokens[batch[i].target])!);
+          return rank < 0 ? null : rank;
+        }),
+      ]);
     }
     search.destroy();
+    const all = (await gatherJson(this.#world, found)).flat().sort(([a], [b]) => a - b);
+    const ranks = all.flatMap(([, ranks]) => ranks);
     return ranks.length < this.#samples.length ? undefined : ranks;
   }
 
@@ -123,7 +137,9 @@ export class Validation {
     const stats = device.createFlat("f32", 4 * capacity.rows);
     const batches = packSequences(sequences, capacity);
     const losses = device.createFlat("f32", batches.length);
+    const { rank, size } = this.#world;
     batches.forEach((batch, i) => {
+      if (i % size !== rank) return;
       buffer.write(batch, 1 / targets);
       device.scope(() => {
         const { targets, weights } = buffer.packed;
@@ -133,7 +149,9 @@ export class Validation {
       });
       sumFlat(device, rowLoss, rowLoss.length, losses, i);
     });
-    const [sums] = await device.read(losses);
+    const [own] = await device.read(losses);
+    const found = await gatherJson(this.#world, [...own]);
+    const sums = own.map((_, i) => found[i % size][i]);
     buffer.destroy();
     for (const flat of [rowLoss, stats, losses]) device.destroy(flat);
     return sums.reduce((a, b) => a + b, 0);

@@ -15,7 +15,8 @@ export function sftMicroBatch(
   trie?: Trie,
 ): TrainingPlan["microBatch"] {
   return (device, decoder, optimizer) => {
-    new LossLog(device, tasks, config.loggingSteps, capacity.rows); // for its arrays
+    const microBatches = config.batchSize > 0 ? 1 : config.gradientAccumulationSteps;
+    new LossLog(device, tasks, { steps: config.loggingSteps, rows: capacity.rows, microBatches }); // for its arrays
     const scaling = device.dtype === "f16" ? new LossScaling(device) : undefined;
     const parts = {
       device,
@@ -23,6 +24,7 @@ export function sftMicroBatch(
       optimizer,
       scaling,
       capacity,
+      microBatches,
       trie: trie && new DeviceTrie(device, trie),
     };
     const step = new SftStep(parts, config);

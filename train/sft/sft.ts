@@ -6,6 +6,8 @@ import { failedBatchFiles } from "../run/failed_batch.ts";
 import type { StartReports } from "../observers/observer.ts";
 import type { RunDirectory } from "../run/directory.ts";
 import { RunStore } from "../run/store.ts";
+import { ALONE } from "../../base/parallel/world.ts";
+import { valuesDigest } from "../run/checkpoint.ts";
 import type { TrainerState } from "../run/loss_log.ts";
 import { type SftKeeping, SftTraining, type SftTrainingInput } from "./training.ts";
 
@@ -60,13 +62,22 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
 /** Keeps a training in its run directory. */
 function inRunDirectory(
   training: SftTraining,
-  { run, resume, openObserver, companions = [], config: { model: baseModel }, data: { source }, decode }:
-    SftInput,
+  {
+    run,
+    resume,
+    world = ALONE,
+    openObserver,
+    companions = [],
+    config: { model: baseModel },
+    data: { source },
+    decode,
+  }: SftInput,
 ): SftKeeping {
   const { decoder, optimizer } = training;
   const store = new RunStore<TrainerState>({
     run,
     resume,
+    ranks: { world, digest: () => valuesDigest(decoder.parameters) },
     openObserver,
     async load(folder) {
       const { arrays, state } = await loadTrainer(folder);
@@ -81,6 +92,7 @@ function inRunDirectory(
   return {
     store,
     async saveFailed(failed) {
+      if (world.rank > 0) return "The first rank keeps what it learned from";
       const folder = await run.saveFailedBatch(failed.step + 1, failedBatchFiles(failed, source, decode));
       return `What it learned from is in ${folder}; the checkpoints before are intact`;
     },

@@ -14,7 +14,9 @@ import {
 } from "../../models/losses/trie_loss.ts";
 import { NO_NODE, targetNodes } from "../../sid/target_nodes.ts";
 import type { LossLog } from "../run/loss_log.ts";
-import type { MicroBatch } from "../run/packed_data.ts";
+import type { DealtStep } from "../run/dealt_step.ts";
+import { GradientSum } from "../../models/optimizer/gradient_sum.ts";
+import type { World } from "../../base/parallel/world.ts";
 import type { SftConfig } from "./config.ts";
 
 /** What a step computes with. */
@@ -26,14 +28,18 @@ export interface SftStepParts {
   scaling: LossScaling | undefined;
   /** Rows of every micro batch. */
   capacity: Capacity;
+  /** Micro batches of the largest step. */
+  microBatches: number;
   /** The SIDs, for a `trieLossWeight` above 0. */
   trie: DeviceTrie | undefined;
+  /** Ranks that train together. Default: this one alone. */
+  world?: World;
 }
 
 /** What a step reads of the settings. */
 export type SftStepConfig = Pick<SftConfig, "seed" | "labelSmoothing" | "dropout" | "trieLossWeight">;
 
-/** Optimizer steps: forward and backward of each micro batch, then the update. Work is submitted, nothing is read. */
+/** Optimizer steps: forward and backward of each micro batch, then the update. Work is submitted; only sums over ranks are read. */
 export class SftStep {
   #parts: SftStepParts;
   #config: SftStepConfig;
@@ -41,12 +47,14 @@ export class SftStep {
   #rowLoss: Flat;
   #stats: Flat;
   #dropoutSeed: Flat;
+  #gradients: GradientSum;
   #trie: { trie: DeviceTrie; nodes: Flat; scratch: TrieLossScratch } | undefined;
 
   constructor(parts: SftStepParts, config: SftStepConfig) {
-    const { device, capacity, trie } = parts;
+    const { device, decoder, capacity, microBatches, trie, world } = parts;
     this.#parts = parts;
     this.#config = config;
+    this.#gradients = new GradientSum(decoder.parameters, microBatches, world);
     this.#buffer = new PackedTokensBuffer(device, capacity);
     this.#rowLoss = device.createFlat("f32", capacity.rows);
     this.#stats = device.createFlat("f32", 4 * capacity.rows);
@@ -57,19 +65,22 @@ export class SftStep {
     }
   }
 
-  /** Step `step`, with row `row` of `log`. */
-  run(step: number, micro: readonly MicroBatch[], learningRate: number, log: LossLog, row: number): void {
-    const { device, decoder, optimizer } = this.#parts;
-    const weightSum = micro.reduce((sum, { packed }) => sum + packed.counts.weightSum, 0);
+  /** Step `step`, with row `row` of `log`. It waits for other ranks, where there are any. */
+  async run(step: number, dealt: DealtStep, learningRate: number, log: LossLog, row: number): Promise<void> {
+    const { device, optimizer } = this.#parts;
+    const { micro, first, branches, weightSum } = dealt;
     optimizer.prepare(step, learningRate);
-    log.begin(row, micro, weightSum);
-    decoder.parameters.clearGradients();
+    log.begin(row, dealt);
+    if (micro.length === 0) this.#gradients.begin();
     micro.forEach((batch, i) => {
-      device.write(this.#dropoutSeed, new Uint32Array([this.#config.seed, i, step, 0]));
-      log.prepare(batch);
+      this.#gradients.begin();
+      device.write(this.#dropoutSeed, new Uint32Array([this.#config.seed, first + i, step, 0]));
+      log.prepare(batch, first + i);
       this.record(batch.packed, weightSum);
       log.record(this.#rowLoss);
+      this.#gradients.add(i, micro.length);
     });
+    await this.#gradients.reduce(branches);
     optimizer.step();
     device.submit();
   }
@@ -101,6 +112,7 @@ export class SftStep {
   destroy(): void {
     const { device } = this.#parts;
     this.#buffer.destroy();
+    this.#gradients.destroy();
     for (const flat of [this.#rowLoss, this.#stats, this.#dropoutSeed]) device.destroy(flat);
     if (!this.#trie) return;
     device.destroy(this.#trie.nodes);

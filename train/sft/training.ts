@@ -16,6 +16,8 @@ import { freshTrainerState, type TrainerState } from "../run/loss_log.ts";
 import type { Validation, ValidationResult } from "../run/validation.ts";
 import type { SftConfig } from "./config.ts";
 import { SftStep } from "./step.ts";
+import { ALONE, type World } from "../../base/parallel/world.ts";
+import { dealStep } from "../run/dealt_step.ts";
 
 /** What a fine-tuning computes with and tells of, wherever it is kept. */
 export interface SftTrainingInput {
@@ -31,8 +33,10 @@ export interface SftTrainingInput {
   config: SftConfig;
   /** Chooses kernels once the shapes of a step are known, before the first step. */
   tune?: () => Promise<void>;
-  /** Stops the run after the current step, with a checkpoint. */
+  /** Stops the run after the current step, with a checkpoint; of several ranks, all of them. */
   signal: AbortSignal;
+  /** Ranks that train together, each with this input and a model of its own. Default: this one alone. */
+  world?: World;
   /** Called once before the first step, with the size of the work: all that the input gets wrong was thrown by then. */
   onStart?(facts: SftFacts): void | Promise<void>;
   /** Called after each line of the log, every `loggingSteps` steps. */
@@ -85,6 +89,9 @@ export class SftTraining implements Training<TrainerState, Measured> {
   /** Packed tokens trained on. */
   tokens = 0;
   #input: SftTrainingInput;
+  #world: World;
+  /** Aborted where any rank was told to stop, after the same step in all. */
+  #stop = new AbortController();
   #keeping: SftKeeping;
   #schedule: Schedule;
   #scaling: LossScaling | undefined;
@@ -95,18 +102,31 @@ export class SftTraining implements Training<TrainerState, Measured> {
 
   /** `keep` says where the training is kept, which is asked once it is made. */
   constructor(input: SftTrainingInput, decoder: Decoder, keep: (training: SftTraining) => SftKeeping) {
-    const { device, config, data, validation, signal, trie } = input;
+    const { device, config, data, validation, trie, world = ALONE } = input;
     const { capacity, source } = data;
     this.plan = new StepPlan(data, config);
     this.patience = config.patience;
-    this.signal = signal;
+    this.#world = world;
+    this.signal = world.size === 1 ? input.signal : this.#stop.signal;
     this.decoder = decoder;
     this.#input = input;
     this.#schedule = scheduleOf(config, this.plan.total);
     this.#scaling = device.dtype === "f16" ? new LossScaling(device) : undefined;
     this.optimizer = new Optimizer(decoder.parameters, optimizerOptions(config), this.#scaling);
-    this.#losses = new LossLog(device, source.tasks, config.loggingSteps, capacity.rows);
-    const parts = { device, decoder, optimizer: this.optimizer, scaling: this.#scaling, capacity, trie };
+    const { mostMicroBatches: microBatches } = this.plan;
+    const size = { steps: config.loggingSteps, rows: capacity.rows, microBatches };
+    this.#losses = new LossLog(device, source.tasks, size, world);
+    const scaling = this.#scaling;
+    const parts = {
+      device,
+      decoder,
+      optimizer: this.optimizer,
+      scaling,
+      capacity,
+      microBatches,
+      trie,
+      world,
+    };
     this.#step = new SftStep(parts, config);
     this.#keeping = keep(this);
     this.store = this.#keeping.store;
@@ -126,17 +146,23 @@ export class SftTraining implements Training<TrainerState, Measured> {
     this.#losses.restore(pending);
   }
 
-  step({ step }: TrainerState): void {
-    const micro = this.plan.microBatches(step);
+  async step({ step }: TrainerState): Promise<void> {
+    const dealt = await dealStep(this.#world, {
+      count: this.plan.microBatchCount(step),
+      make: (first, end) => this.plan.microBatches(step, first, end),
+      tasks: this.#input.data.source.tasks.length,
+      isStopped: this.#input.signal.aborted,
+    });
     const learningRate = learningRateAt(step, this.#schedule);
-    this.#step.run(step, micro, learningRate, this.#losses, step - this.#logged);
-    for (const { packed } of micro) this.tokens += packed.counts.tokens;
+    await this.#step.run(step, dealt, learningRate, this.#losses, step - this.#logged);
+    this.tokens += this.plan.tokens(step, step + 1);
+    if (dealt.isStopped) this.#stop.abort();
   }
 
   async log({ step, seconds }: TrainerState): Promise<void> {
     const { device, data: { source }, onStep } = this.#input;
     const [sums, norm] = await device.read(this.#losses.sums, this.optimizer.gradientNorm);
-    const { loss, byTask, firstBad } = this.#losses.summary(sums, step - this.#logged);
+    const { loss, byTask, firstBad } = await this.#losses.summary(sums, step - this.#logged);
     // With a loss scale, gradients that overflow are passed over until the scale is as small as it gets.
     if (firstBad !== undefined || (this.#scaling ? this.#scaling.hasDiverged(norm) : norm[2] !== 0)) {
       throw await this.#failure(firstBad === undefined ? step - 1 : this.#logged + firstBad, loss, norm[0]);
@@ -171,8 +197,8 @@ export class SftTraining implements Training<TrainerState, Measured> {
   }
 
   async #measure(validation: Validation): Promise<Measured | undefined> {
-    const { config: { metricForBestModel }, signal } = this.#input;
-    const valid = await this.optimizer.withAverage(() => validation.run(this.decoder, signal));
+    const { metricForBestModel } = this.#input.config;
+    const valid = await this.optimizer.withAverage(() => validation.run(this.decoder, this.signal));
     return valid && { score: metricForBestModel === "loss" ? -valid.loss : valid.ndcg10, valid };
   }
 

@@ -7,6 +7,7 @@ import { StepPlan } from "../../../train/run/step_plan.ts";
 /** Epochs of 3, 4, 3, 4 … steps; a micro batch names its epoch and step. */
 const data = {
   steps: (epoch: number) => 3 + epoch % 2,
+  mostMicroBatches: () => 1,
   microBatches: (epoch: number, step: number) => [{ members: [epoch, step] }] as unknown as MicroBatch[],
 } as unknown as PackedData;
 

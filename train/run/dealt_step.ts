@@ -1,0 +1,67 @@
+import { branchSize } from "../../base/parallel/tree_sum.ts";
+import { gatherJson, type World } from "../../base/parallel/world.ts";
+import type { MicroBatch } from "./packed_data.ts";
+
+/** Micro batches of an optimizer step as they are dealt to ranks: the same ones, however many ranks there are. */
+export interface DealtStep {
+  /** Those of this rank, in order. */
+  micro: readonly MicroBatch[];
+  /** Number of the first of them among all. */
+  first: number;
+  /** Number of all. */
+  count: number;
+  /** Ranks that have any: the first ones. */
+  branches: number;
+  /** Sum of the loss weights of all. */
+  weightSum: number;
+  /** The same by task. */
+  taskWeights: readonly number[];
+  /** Whether any rank was told to stop. */
+  isStopped: boolean;
+}
+
+/** What is dealt. */
+export interface StepParts {
+  /** Micro batches of the step, of all ranks together. */
+  count: number;
+  /** Those from `first` up to, not including, `end`. */
+  make(first: number, end: number): MicroBatch[];
+  /** Number of tasks of the labels. */
+  tasks: number;
+  /** Whether this rank was told to stop. */
+  isStopped: boolean;
+}
+
+/** Deals a step; all ranks ask for the same one. Each makes its own micro batches, and learns what those of others weigh. */
+export async function dealStep(
+  world: World,
+  { count, make, tasks, isStopped }: StepParts,
+): Promise<DealtStep> {
+  const size = branchSize(count, world.size);
+  const first = Math.min(count, world.rank * size);
+  const micro = make(first, Math.min(count, first + size));
+  const found = await gatherJson(world, {
+    weights: micro.map((batch) => weightsOf(batch, tasks)),
+    isStopped,
+  });
+  const weights = found.flatMap(({ weights }) => weights);
+  return {
+    micro,
+    first,
+    count,
+    branches: Math.ceil(count / size),
+    weightSum: weights.reduce((sum, { all }) => sum + all, 0),
+    taskWeights: Array.from(
+      { length: tasks },
+      (_, task) => weights.reduce((sum, { byTask }) => sum + byTask[task], 0),
+    ),
+    isStopped: found.some(({ isStopped }) => isStopped),
+  };
+}
+
+/** Loss weights of a micro batch. */
+function weightsOf({ packed, labels }: MicroBatch, tasks: number): { all: number; byTask: number[] } {
+  const byTask = new Array<number>(tasks).fill(0);
+  for (let row = 0; row < packed.counts.targets; row++) byTask[labels[row]] += packed.targetWeights[row];
+  return { all: packed.counts.weightSum, byTask };
+}
