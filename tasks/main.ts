@@ -2,6 +2,7 @@ import manifest from "../deno.json" with { type: "json" };
 import { reportError, runTask, UsageError } from "./_cli/cli.ts";
 import { settleDevices } from "./_cli/open_devices.ts";
 import { didYouMean } from "../base/did_you_mean.ts";
+import { worldOf } from "./_cli/ranks.ts";
 import { giveUpRights, loadTask, registry, type TaskName } from "./registry.ts";
 
 const HELP = `genrec ${manifest.version}: generative recommendation on WebGPU
@@ -27,9 +28,11 @@ export async function main(args: string[]): Promise<number> {
     return reportError(new UsageError(`Unknown task ${name}${hint || ". See `genrec --help`"}`));
   }
   try {
+    // The library of MPI is loaded while there still is the right to.
+    const world = await worldOf(name, registry[name as TaskName].worksTogether);
     // Not of a program that calls this, such as a test: it would lose them too.
     if (import.meta.main) giveUpRights(name as TaskName, rest);
-    return await runTask(await loadTask(name as TaskName), rest);
+    return await runTask(await loadTask(name as TaskName), rest, world);
   } catch (error) {
     return reportError(error);
   }

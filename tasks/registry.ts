@@ -14,13 +14,18 @@ interface Entry {
   summary: string;
   load(): Promise<{ task: Task }>;
   needs: Right[];
+  /** Whether processes that mpirun or srun started share its work. */
+  worksTogether: boolean;
 }
 
-const entry = (summary: string, load: Entry["load"], needs: Right[] = []): Entry => ({
+const entry = (summary: string, load: Entry["load"], needs: Right[] = [], worksTogether = false): Entry => ({
   summary,
   load,
   needs,
+  worksTogether,
 });
+
+const TOGETHER = true;
 
 /**
  * One line a task, in the order of a user's work. Not `export { x } from` as in other registries: all tasks load in
@@ -39,7 +44,7 @@ export const registry = {
     () => import("./_stages/train.ts"),
     ["net"],
   ),
-  sft: entry("train a decoder on next-item prediction", () => import("./sft.ts"), ["net"]),
+  sft: entry("train a decoder on next-item prediction", () => import("./sft.ts"), ["net"], TOGETHER),
   baseline: entry("train a recommender to compare with", () => import("./baseline.ts"), ["net"]),
   etegrec: entry("train a tokenizer and a recommender together", () => import("./etegrec.ts"), ["net"]),
   rl: entry("sharpen the ranking of a trained model with GRPO", () => import("./rl.ts"), ["net"]),

@@ -17,6 +17,7 @@ import type { ChoiceStore } from "../kernels/gpu/variants.ts";
 import { autotune } from "../kernels/autotune.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { RunOutput, TrainingData } from "./_cli/run_flags.ts";
+import { checkTogether, tuneTogether } from "./_train/together.ts";
 import { short } from "./_cli/format.ts";
 import { loadInputs, runManifest } from "../train/run/inputs.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
@@ -81,7 +82,8 @@ export async function sft(given: Flags, io: TaskIO): Promise<void> {
   // Keys that are not settings of the training are left out.
   const settings = sftSettings(z.object(SftFlags.shape).parse(flags), { resume, sidsAlone: from?.sidsAlone });
   const run = new RunDirectory(out, settings);
-  if (!dryRun) await run.check(resume);
+  const { world } = io;
+  if (!dryRun && world.rank === 0) await run.check(resume); // the others may find what it has made by then
   const work = await openSft(flags, settings, io);
   io.signal.throwIfAborted(); // nothing is there to be saved
   const limits = { dryRun, memoryLimit, trie: work.trie?.host };
@@ -93,6 +95,7 @@ export async function sft(given: Flags, io: TaskIO): Promise<void> {
     const defaults = { holdoutRows: 0, ...settingsDefaults(SftSchema) };
     await checkSame(run, { holdoutRows, ...settings }, texts, files, manifest, defaults);
   }
+  await checkTogether(work, record, settings, world);
   const goOn = goOnLine("sft", out);
   const progress = new StepProgress(io);
   const result = await trainSft({
@@ -102,7 +105,7 @@ export async function sft(given: Flags, io: TaskIO): Promise<void> {
     resume,
     signal: io.signal,
     async onStart({ tokensPerEpoch, sequences, ...size }) {
-      if (!resume) await startRun(run, record);
+      if (!resume && world.rank === 0) await startRun(run, record);
       const line = `Data: ${short(sequences)} sequences, ${short(tokensPerEpoch)} tokens an epoch`;
       progress.start(work.device, "sft", size, line);
     },
@@ -154,7 +157,7 @@ async function openSft(
   const inputs = await sftInputs(dataset, sids, data, settings, io);
   const { source, prompts } = inputs;
   const packed = new PackedData(source, settings, settings.seed);
-  const { device, store: choices } = await openDevice({ adapter, variant }, { dtype: settings.dtype });
+  const { device, store: choices } = await openDevice({ adapter, variant }, { dtype: settings.dtype }, io);
   const validation = settings.evalSamples === 0 ? undefined : new Validation({
     device,
     dataset: dataset.name,
@@ -165,6 +168,7 @@ async function openSft(
     normalisation: trainedNormalisation(settings),
     tokensPerBatch: settings.tokensPerBatch,
     seed: settings.seed,
+    world: io.world,
   });
   const trie = settings.trieLossWeight > 0
     ? new DeviceTrie(device, buildTrie(prompts.itemTokens))
@@ -212,8 +216,10 @@ function inputOf(
       loading.update(done);
     }).finally(() => loading?.stop());
   const isTuned = tune === "on" || tune === "auto" && !device.isCpu;
+  const { world } = io;
   return {
     device,
+    world,
     data: packed,
     trie,
     makeDecoder,
@@ -221,6 +227,8 @@ function inputOf(
     companions,
     decode: tokenizer && ((tokens: Uint32Array) => tokenizer.decode(tokens, true)),
     openObserver: observersOf(out, settings, io),
-    tune: isTuned ? () => autotune(device, choices, { log: io.log }) : undefined,
+    tune: isTuned
+      ? () => tuneTogether(world, choices, (store) => autotune(device, store, { log: io.log }))
+      : undefined,
   } satisfies Partial<SftInput>;
 }

@@ -8,6 +8,8 @@ export interface Launcher {
   libraries: readonly string[];
   /** Processes that it started; undefined where it does not tell. */
   size: number | undefined;
+  /** Number of this one among them. */
+  rank: number;
 }
 
 const OPEN_MPI = ["libmpi.so.40", "libmpi.so.80"];
@@ -25,10 +27,14 @@ export function launcherOf(environment: (name: string) => string | undefined): L
     return text === undefined || text === "" ? undefined : Number(text);
   };
   const own = environment("GENREC_MPI");
+  const rank = ["OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK"].map(numberOf).find((rank) =>
+    rank !== undefined
+  );
   const of = (name: string, libraries: readonly string[], size: number | undefined): Launcher => ({
     name,
     libraries: own ? [own] : [...libraries, ...ANY],
     size,
+    rank: rank ?? 0,
   });
   if (numberOf("OMPI_COMM_WORLD_SIZE") !== undefined) {
     return of("Open MPI's mpirun", OPEN_MPI, numberOf("OMPI_COMM_WORLD_SIZE"));

@@ -1,5 +1,5 @@
 import { UserError } from "../user_error.ts";
-import { placesOf, type RankPlace, type World } from "../parallel/world.ts";
+import { gatherJson, placesOf, type RankPlace, type World } from "../parallel/world.ts";
 import { launcherOf } from "./launcher.ts";
 import { type MpiLibrary, openLibrary, stringOf } from "./library.ts";
 
@@ -77,8 +77,7 @@ class MpiWorld implements World {
   static async open(library: MpiLibrary, timeout: number): Promise<MpiWorld> {
     const world = new MpiWorld(library, timeout);
     const host = stringOf((bytes, length) => library.call.MPI_Get_processor_name(bytes, length));
-    const hosts = await world.gather(new TextEncoder().encode(host));
-    world.#places = placesOf(hosts.map((bytes) => new TextDecoder().decode(bytes)));
+    world.#places = placesOf(await gatherJson(world, { host, pid: Deno.pid }));
     return world;
   }
 

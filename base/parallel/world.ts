@@ -31,13 +31,15 @@ export interface RankPlace {
   host: string;
   /** Its number among the ranks of that machine, from 0. */
   localRank: number;
+  /** Number of its process there. */
+  pid: number;
 }
 
 /** The world of a process that nobody started beside others. */
 export const ALONE: World = {
   rank: 0,
   size: 1,
-  places: [{ host: "", localRank: 0 }],
+  places: [{ host: "", localRank: 0, pid: 0 }],
   gather: (bytes) => Promise.resolve([bytes]),
   exchange(send, received) {
     received.set(send);
@@ -53,13 +55,13 @@ export const ALONE: World = {
   leave: () => Promise.resolve(),
 };
 
-/** Numbers of the ranks of each machine, machines in the order of their first ranks. */
-export function placesOf(hosts: readonly string[]): RankPlace[] {
+/** Numbers the ranks of each machine. */
+export function placesOf(processes: readonly Omit<RankPlace, "localRank">[]): RankPlace[] {
   const counts = new Map<string, number>();
-  return hosts.map((host) => {
+  return processes.map(({ host, pid }) => {
     const localRank = counts.get(host) ?? 0;
     counts.set(host, localRank + 1);
-    return { host, localRank };
+    return { host, localRank, pid };
   });
 }
 

@@ -22,7 +22,7 @@ import { AttentionSettings, itemAttentionShape } from "../../train/baselines/att
 import { itemSequences } from "../../train/run/item_sequences.ts";
 import { ItemStep } from "../../train/baselines/item_step.ts";
 import { formatBytes } from "../../train/run/estimate.ts";
-import { dealStep } from "../../train/run/dealt_step.ts";
+import { dealStep } from "../../train/ranks/dealt_step.ts";
 import { LossLog } from "../../train/run/loss_log.ts";
 import { ALONE } from "../../base/parallel/world.ts";
 import { PackedData } from "../../train/run/packed_data.ts";

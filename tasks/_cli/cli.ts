@@ -2,11 +2,13 @@ import { dirname, isAbsolute, join } from "node:path";
 import { Command, CommanderError, Option } from "commander";
 import { z } from "zod";
 import { didYouMean } from "../../base/did_you_mean.ts";
+import { ALONE, type World } from "../../base/parallel/world.ts";
 import { OutputLock } from "../../base/files/output/lock.ts";
 import { UserError } from "../../base/user_error.ts";
 import { readYaml } from "../../base/yaml.ts";
 import { DeviceError } from "../../kernels/gpu/device_error.ts";
 import { type Progress, startProgress } from "./progress.ts";
+import { endRanks, ranksLine } from "./ranks.ts";
 
 /**
  * One command: its flags, `--help` and `--config` keys are the fields of `config`, a flat `z.strictObject`. `config`,
@@ -48,6 +50,8 @@ export interface TaskIO {
   /** Aborted by Ctrl-C, SIGTERM and SIGHUP; the task saves and returns. A second one ends the process at once. */
   signal: AbortSignal;
   json: boolean;
+  /** The processes that share the work, where the task is for several. Only the first one's lines are shown. */
+  world: World;
 }
 
 /** A command line or config file that does not fit the schema; the command line exits with 2. */
@@ -82,21 +86,28 @@ interface Parsed<S extends z.ZodObject> {
   notes: string[];
 }
 
-/** Runs `task` with command line words `args`; resolves to the exit code. */
-export async function runTask(task: Task, args: string[]): Promise<number> {
+/** Runs `task` with command line words `args`; resolves to the exit code. An error of a rank ends all of `world`. */
+export async function runTask(task: Task, args: string[], world: World = ALONE): Promise<number> {
   try {
     const parsed = parseArgs(task, args);
-    if (!parsed) return 0;
+    if (!parsed) {
+      await world.leave();
+      return 0;
+    }
     const { out, dryRun } = parsed.config as { out?: unknown; dryRun?: unknown };
-    return await withSignals(task.isService ?? false, async (signal) => {
-      await using _lock = typeof out === "string" && out !== "" && dryRun !== true
+    const code = await withSignals(task.isService ?? false, async (signal) => {
+      await using _lock = world.rank === 0 && typeof out === "string" && out !== "" && dryRun !== true
         ? await OutputLock.take(out, task.name)
         : undefined;
-      const io = taskIO(parsed.json, signal);
+      const io = taskIO(parsed.json, signal, world);
+      if (world.size > 1) io.log(ranksLine(world));
       parsed.notes.forEach((note) => io.log(note));
       await task.run(parsed.config, io);
     });
+    await world.leave();
+    return code;
   } catch (error) {
+    if (world.size > 1) await endRanks(world, () => reportError(error));
     return reportError(error);
   }
 }
@@ -378,12 +389,14 @@ function unlessHungUp(write: () => void): void {
   }
 }
 
-function taskIO(json: boolean, signal: AbortSignal): TaskIO {
+function taskIO(json: boolean, signal: AbortSignal, world: World): TaskIO {
   const isTerminal = Deno.stderr.isTerminal();
   return {
     json,
     signal,
+    world,
     log(line) {
+      if (world.rank > 0) return;
       // Clears what is left of a progress bar in this row.
       unlessHungUp(() => {
         if (isTerminal) Deno.stderr.writeSync(new TextEncoder().encode("\r\x1b[K"));
@@ -391,6 +404,7 @@ function taskIO(json: boolean, signal: AbortSignal): TaskIO {
       });
     },
     progress(total, label) {
+      if (world.rank > 0) return { update() {}, stop() {} };
       const write = (text: string) =>
         unlessHungUp(() => Deno.stderr.writeSync(new TextEncoder().encode(text)));
       return startProgress(total, label, { isTerminal, write, now: () => performance.now() });

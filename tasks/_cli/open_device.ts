@@ -1,18 +1,24 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import manifest from "../../deno.json" with { type: "json" };
 import { cacheFolder, claimCache } from "../../base/files/cache_folder.ts";
+import { ALONE, gatherJson, type World } from "../../base/parallel/world.ts";
+import { ranksHere } from "../../base/parallel/agree.ts";
+import { adapterName, offeredAdapters } from "../../kernels/gpu/adapters.ts";
 import { Device, type DeviceOptions } from "../../kernels/gpu/device.ts";
 import type { ChoiceStore } from "../../kernels/gpu/variants.ts";
 import { parseVariants } from "../../kernels/variant_names.ts";
+import type { TaskIO } from "./cli.ts";
 import { remember } from "./open_devices.ts";
 
 /** Flags that all tasks with a device share. */
 export const DeviceFlags = {
   adapter: z.string().default("").describe(
     "number or part of the name of one of the adapters that doctor lists, those of the backend (vulkan, gl, metal, dx12) " +
-      "in DENO_WEBGPU_BACKEND; empty: the one for high performance",
+      "in DENO_WEBGPU_BACKEND; empty: the one for high performance; auto, and empty under mpirun: of the GPUs the one of " +
+      "the process's number on its machine",
   ),
   variant: z.string().default("").describe(
     "kernels to use instead of the tuned ones, e.g. matmul=shared,attention=rows,layout=buffer",
@@ -29,14 +35,50 @@ export type DeviceChoice = { [K in keyof typeof DeviceFlags]: string };
 export async function openDevice(
   { adapter, variant }: DeviceChoice,
   storage: Pick<DeviceOptions, "layout" | "dtype"> = {},
+  { world, log }: Pick<TaskIO, "world" | "log"> = { world: ALONE, log() {} },
 ): Promise<{ device: Device; store: ChoiceStore }> {
-  const device = await Device.open({ adapter, ...storage, ...parseVariants(variant) });
+  const isAuto = adapter === "auto" || adapter === "" && world.size > 1;
+  const wanted = isAuto ? await ownAdapter(world) : adapter;
+  const device = await Device.open({ adapter: wanted, ...storage, ...parseVariants(variant) });
   remember(device);
+  for (const line of await sharedAdapters(world, device)) log(line);
   // Matrices of a CPU adapter lie in the memory of the machine; a GPU tells of its own when it is full.
-  if (device.isCpu) device.memoryLimit = Deno.systemMemoryInfo().available;
+  if (device.isCpu) device.memoryLimit = Deno.systemMemoryInfo().available / ranksHere(world);
   const store = choiceStore();
   device.variants.useStore(store);
   return { device, store };
+}
+
+/** Number of the adapter of a rank: the GPUs of its machine in turn; "" where there is none. */
+async function ownAdapter({ rank, places }: World): Promise<string> {
+  const gpus = (await offeredAdapters()).flatMap(({ isCpu }, number) => isCpu ? [] : [number]);
+  return gpus.length === 0 ? "" : String(gpus[places[rank].localRank % gpus.length]);
+}
+
+/** Lines about adapters on which several ranks compute, about ranks with different ones, and of few cores. */
+async function sharedAdapters(world: World, { info, isCpu }: Device): Promise<string[]> {
+  if (world.size === 1) return [];
+  const names = await gatherJson(world, adapterName(info));
+  const cores = cpus().length;
+  const isBound = isCpu && cores > 1 && navigator.hardwareConcurrency === 1;
+  const bound = (await gatherJson(world, isBound)).includes(true)
+    ? [
+      `Processes are bound to 1 of ${cores} cores each, which slows CPU adapters several times: with Open MPI, add --bind-to none`,
+    ]
+    : [];
+  const ranks = Map.groupBy(names.keys(), (rank) => JSON.stringify([world.places[rank].host, names[rank]]));
+  const shared = [...ranks].filter(([, ranks]) => ranks.length > 1).map(([key, ranks]) => {
+    const [host, name] = JSON.parse(key);
+    return `Ranks ${
+      ranks.join(", ")
+    } compute on ${name} of ${host}: one adapter, unless the launcher shows each its own`;
+  });
+  const kinds = [...new Set(names)];
+  return kinds.length === 1 ? [...shared, ...bound] : [
+    ...shared,
+    ...bound,
+    `Adapters differ (${kinds.join(", ")}): other numbers of processes give other bytes`,
+  ];
 }
 
 /** Tuned kernel choices in `variants.json` of the user's cache; a file that cannot be written is only not kept. */

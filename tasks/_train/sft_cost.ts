@@ -1,4 +1,5 @@
 import type { Device } from "../../kernels/gpu/device.ts";
+import { ranksHere } from "../../base/parallel/agree.ts";
 import { matmul } from "../../kernels/matmul/matmul.ts";
 import type { Trie } from "../../sid/trie.ts";
 import { estimateTraining, formatEstimate } from "../../train/run/estimate.ts";
@@ -48,7 +49,7 @@ export async function checkCost(
   const available = memoryLimit > 0
     ? memoryLimit * GIB
     : device.isCpu
-    ? Deno.systemMemoryInfo().available
+    ? Deno.systemMemoryInfo().available / ranksHere(io.world)
     : Infinity;
   const remedies = memoryRemedies(memorySettings(settings), {
     longest: data.longest,

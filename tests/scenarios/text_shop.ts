@@ -1,4 +1,5 @@
 // Fine-tuning of tiny language models, in this process: a new one takes longer to start than the training.
+import { ALONE } from "../../base/parallel/world.ts";
 import { join } from "node:path";
 import { saveModel } from "../golden/decoder/saved_models.ts";
 import type { TaskIO } from "../../tasks/_cli/cli.ts";
@@ -47,6 +48,7 @@ export function collector(onUpdate?: (label: string, done: number) => boolean) {
   const abort = new AbortController();
   const io: TaskIO = {
     json: false,
+    world: ALONE,
     signal: abort.signal,
     log: (line) => void lines.push(line),
     progress: (_total, label) => ({

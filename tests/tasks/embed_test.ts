@@ -1,3 +1,4 @@
+import { ALONE } from "../../base/parallel/world.ts";
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -25,6 +26,7 @@ async function embed(dir: string, flags: string[], io: Partial<TaskIO> = {}) {
   const args = ["--data", join(dir, "data"), "--out", join(dir, "items.npy"), ...flags];
   await embedItems(parseArgs(task, args)!.config, {
     json: false,
+    world: ALONE,
     log() {},
     progress: () => ({ update() {}, stop() {} }),
     signal: new AbortController().signal,

@@ -1,3 +1,4 @@
+import { ALONE } from "../../base/parallel/world.ts";
 import assert from "node:assert/strict";
 import { cpSync } from "node:fs";
 import { join } from "node:path";
@@ -32,6 +33,7 @@ function quietIO(onLine: (line: string) => void = () => {}) {
     progress: () => ({ update() {}, stop() {} }),
     signal: abort.signal,
     json: false,
+    world: ALONE,
   };
   return { io, lines, abort };
 }

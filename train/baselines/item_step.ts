@@ -21,7 +21,7 @@ import {
 import { type SampledItems, sampledLoss } from "../../models/losses/sampled_loss.ts";
 import { vocabularyLoss } from "../../models/losses/vocabulary_loss.ts";
 import type { LossLog } from "../run/loss_log.ts";
-import type { DealtStep } from "../run/dealt_step.ts";
+import type { DealtStep } from "../ranks/dealt_step.ts";
 import type { MicroBatch, PackedData } from "../run/packed_data.ts";
 import { GradientSum } from "../../models/optimizer/gradient_sum.ts";
 import type { World } from "../../base/parallel/world.ts";

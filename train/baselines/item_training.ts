@@ -13,7 +13,7 @@ import { optimizerOptions } from "../run/optimizer_options.ts";
 import { itemSequences } from "../run/item_sequences.ts";
 import type { ItemTrainingConfig } from "./item_config.ts";
 import { ItemStep } from "./item_step.ts";
-import { dealStep } from "../run/dealt_step.ts";
+import { dealStep } from "../ranks/dealt_step.ts";
 import { ALONE } from "../../base/parallel/world.ts";
 import type { BaselineInput, BaselineResult } from "./method.ts";
 

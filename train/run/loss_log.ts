@@ -3,7 +3,7 @@ import type { Device } from "../../kernels/gpu/device.ts";
 import { sumByLabel } from "../../kernels/reduce/sum_by_label.ts";
 import type { Flat } from "../../kernels/gpu/tensor.ts";
 import { ALONE, type World } from "../../base/parallel/world.ts";
-import type { DealtStep } from "./dealt_step.ts";
+import type { DealtStep } from "../ranks/dealt_step.ts";
 import type { MicroBatch } from "./packed_data.ts";
 
 /** Means over the steps since the last line of the log. */

@@ -14,7 +14,7 @@ import {
 } from "../../models/losses/trie_loss.ts";
 import { NO_NODE, targetNodes } from "../../sid/target_nodes.ts";
 import type { LossLog } from "../run/loss_log.ts";
-import type { DealtStep } from "../run/dealt_step.ts";
+import type { DealtStep } from "../ranks/dealt_step.ts";
 import { GradientSum } from "../../models/optimizer/gradient_sum.ts";
 import type { World } from "../../base/parallel/world.ts";
 import type { SftConfig } from "./config.ts";

@@ -17,7 +17,7 @@ import type { Validation, ValidationResult } from "../run/validation.ts";
 import type { SftConfig } from "./config.ts";
 import { SftStep } from "./step.ts";
 import { ALONE, type World } from "../../base/parallel/world.ts";
-import { dealStep } from "../run/dealt_step.ts";
+import { dealStep } from "../ranks/dealt_step.ts";
 
 /** What a fine-tuning computes with and tells of, wherever it is kept. */
 export interface SftTrainingInput {

@@ -10,7 +10,11 @@ export interface InstalledMpi {
 }
 
 const KNOWN: InstalledMpi[] = [
-  { name: "Open MPI", command: ["mpirun.openmpi", "--oversubscribe"], otherLibrary: "libmpich.so.12" },
+  {
+    name: "Open MPI",
+    command: ["mpirun.openmpi", "--oversubscribe", "--bind-to", "none"],
+    otherLibrary: "libmpich.so.12",
+  },
   { name: "MPICH", command: ["mpirun.mpich"], otherLibrary: "libmpi.so.40" },
 ];
 
@@ -47,11 +51,13 @@ export function ranksCommand(
   ranks: number,
   script: string,
   args: readonly string[],
-  env: Record<string, string> = {},
+  { env = {}, cwd }: { env?: Record<string, string>; cwd?: string } = {},
 ): Deno.Command {
   const path = fileURLToPath(new URL(`../../../${script}`, import.meta.url));
   return new Deno.Command(program, {
     args: [...first, "-n", String(ranks), Deno.execPath(), "run", "-A", "--no-check", path, ...args],
+    cwd,
+    stdin: "null",
     stdout: "piped",
     stderr: "piped",
     env: { OMPI_ALLOW_RUN_AS_ROOT: "1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: "1", NO_COLOR: "1", ...env },

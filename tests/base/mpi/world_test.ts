@@ -22,20 +22,20 @@ testMpi("three ranks get what the others sent, by rank", async (mpi) => {
 
 testMpi("a rank that does not come is named once time is over", async (mpi) => {
   const startedAt = performance.now();
-  const { code, stderr } = await runRanks(mpi, 3, SCRIPT, ["hang"], { GENREC_RANK_TIMEOUT: "1" });
+  const { code, stderr } = await runRanks(mpi, 3, SCRIPT, ["hang"], { env: { GENREC_RANK_TIMEOUT: "1" } });
   assert.notEqual(code, 0);
   assert.match(stderr, /error: Cannot go on: rank 1 on \S+ did not answer for 1 s while the others waited/);
   assert.ok(performance.now() - startedAt < 30_000);
 });
 
 testMpi("a library of another MPI than the launcher's is refused", async (mpi) => {
-  const { code, stderr } = await runRanks(mpi, 2, SCRIPT, [], { GENREC_MPI: mpi.otherLibrary });
+  const { code, stderr } = await runRanks(mpi, 2, SCRIPT, [], { env: { GENREC_MPI: mpi.otherLibrary } });
   assert.notEqual(code, 0);
   assert.match(stderr, /error: Cannot (work together: .* started 2 processes, of which|load MPI: none of)/);
 });
 
 testMpi("a timeout that is no number is refused", async (mpi) => {
-  const { stderr } = await runRanks(mpi, 2, SCRIPT, [], { GENREC_RANK_TIMEOUT: "soon" });
+  const { stderr } = await runRanks(mpi, 2, SCRIPT, [], { env: { GENREC_RANK_TIMEOUT: "soon" } });
   assert.match(
     stderr,
     /error: Cannot wait for other ranks for GENREC_RANK_TIMEOUT=soon seconds: expected a number/,

@@ -4,7 +4,7 @@ import { placesOf, type World } from "../../../base/parallel/world.ts";
 export function worldsOf(size: number): World[] {
   const meetings: { arrived: Uint8Array[]; open: (all: Uint8Array[]) => void; all: Promise<Uint8Array[]> }[] =
     [];
-  const places = placesOf(Array.from({ length: size }, () => "here"));
+  const places = placesOf(Array.from({ length: size }, () => ({ host: "here", pid: Deno.pid })));
   return places.map((_, rank) => {
     let calls = 0;
     const gather = async (bytes: Uint8Array) => {

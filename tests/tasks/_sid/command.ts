@@ -1,4 +1,5 @@
 // Runs tasks inside the test's own process.
+import { ALONE } from "../../../base/parallel/world.ts";
 import { join } from "node:path";
 import type { z } from "zod";
 import { writeNpy } from "../../../base/npy.ts";
@@ -16,6 +17,7 @@ export async function run<S extends z.ZodObject>(task: Task<S>, ...args: string[
   const lines: string[] = [];
   const io: TaskIO = {
     json: false,
+    world: ALONE,
     signal: new AbortController().signal,
     log: (line) => lines.push(line),
     progress: () => ({ update() {}, stop() {} }),

@@ -3,7 +3,7 @@ import { sharedDevice } from "../../shared_device.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { ALONE, type World } from "../../../base/parallel/world.ts";
 import { worldsOf } from "../../base/parallel/in_process.ts";
-import { dealStep } from "../../../train/run/dealt_step.ts";
+import { dealStep } from "../../../train/ranks/dealt_step.ts";
 import { LossLog } from "../../../train/run/loss_log.ts";
 import type { MicroBatch } from "../../../train/run/packed_data.ts";
 

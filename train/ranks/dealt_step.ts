@@ -1,6 +1,6 @@
 import { branchSize } from "../../base/parallel/tree_sum.ts";
 import { gatherJson, type World } from "../../base/parallel/world.ts";
-import type { MicroBatch } from "./packed_data.ts";
+import type { MicroBatch } from "../run/packed_data.ts";
 
 /** Micro batches of an optimizer step as they are dealt to ranks: the same ones, however many ranks there are. */
 export interface DealtStep {

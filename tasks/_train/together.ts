@@ -1,0 +1,77 @@
+import { agree } from "../../base/parallel/agree.ts";
+import { branchSize } from "../../base/parallel/tree_sum.ts";
+import { gatherJson, type World } from "../../base/parallel/world.ts";
+import { UserError } from "../../base/user_error.ts";
+import type { ChoiceStore } from "../../kernels/gpu/variants.ts";
+import type { PackedData } from "../../train/run/packed_data.ts";
+import type { RunRecord } from "../../train/runs/start_run.ts";
+
+/**
+ * Throws {@link UserError} where the ranks of a training have not the same program, settings and files, or where some of
+ * them would have nothing to do.
+ */
+export async function checkTogether(
+  { packed }: { packed: PackedData },
+  { manifest, texts = {} }: RunRecord,
+  settings: object,
+  world: World,
+): Promise<void> {
+  if (world.size === 1) return;
+  const { genrec, deno, dataset, layout, dtype, inputs } = manifest;
+  await agree(world, "train", {
+    "the version of genrec": genrec,
+    "the version of Deno": deno,
+    "the dataset": dataset,
+    "the layout of matrices": layout,
+    "their number format": dtype,
+    ...Object.fromEntries(
+      Object.entries(settings).map(([key, value]) => [`the setting ${key}`, JSON.stringify(value)]),
+    ),
+    ...Object.fromEntries(Object.entries(inputs).map(([path, hash]) => [`the SHA-256 of ${path}`, hash])),
+    ...Object.fromEntries(
+      await Promise.all(
+        Object.entries(texts).map(async ([name, text]) => [`the SHA-256 of ${name}`, await hashOf(text)]),
+      ),
+    ),
+  });
+  checkDealt(packed.mostMicroBatches(0), world.size);
+}
+
+/** Throws {@link UserError} where a step of `count` micro batches leaves some of `ranks` without any. */
+function checkDealt(count: number, ranks: number): void {
+  const busy = Math.ceil(count / branchSize(count, ranks));
+  if (busy === ranks) return;
+  throw new UserError(
+    `Cannot train on ${ranks} processes: the micro batches of a step, ${count} of all processes together, would go to ` +
+      `${busy} of them. Use --gradient-accumulation-steps ${ranks} or a multiple of it, a smaller --tokens-per-batch ` +
+      "with --batch-size, or start fewer processes, best 2, 4, 8 or another power of two",
+  );
+}
+
+/** Times kernels on the first rank and takes its choices in all of them: other kernels would sum in another order. */
+export async function tuneTogether(
+  world: World,
+  store: ChoiceStore,
+  tune: (store: ChoiceStore) => Promise<void>,
+): Promise<void> {
+  const chosen: Record<string, string> = {};
+  const noting: ChoiceStore = {
+    get(key) {
+      const value = store.get(key);
+      if (value !== undefined) chosen[key] = value;
+      return value;
+    },
+    set(key, value) {
+      chosen[key] = value;
+      store.set(key, value);
+    },
+  };
+  if (world.rank === 0) await tune(noting);
+  const [first] = await gatherJson(world, chosen);
+  if (world.rank > 0) await tune({ ...store, get: (key) => first[key] });
+}
+
+async function hashOf(content: string | Uint8Array): Promise<string> {
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content.slice();
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}
