@@ -1,0 +1,155 @@
+/**
+ * Whether a real language model computes here what it computes in transformers, PEFT and PyTorch: logits, greedy texts and
+ * beams of real prompts, losses of trainings from the same start, and what is saved:
+ *
+ *     GENREC_PYTHON=python deno run -A bench/parity/parity.ts --model SmolLM2-135M-Instruct --work DIR
+ *         [--layers 2 --trim] [--prompts 50] [--answers 10] [--beams 20] [--steps 20] [--tokens 256] [--modes full,lora,frozen]
+ *         [--stages cases,python,ours,saved,compare] [--out docs/benchmarks]
+ *
+ * `--layers 2 --trim` makes the cut of the model that tests/bench/parity/ asks: name DIR in GENREC_LANGUAGE_MODEL. Python
+ * needs torch, transformers and peft. Stages that are done need not be repeated: what they wrote lies in DIR.
+ */
+import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { Device } from "../../kernels/gpu/device.ts";
+import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
+import { type Cell, type Table, tableText } from "../pages/page.ts";
+import { PYTHON } from "../peers/python_process.ts";
+import { type Cases, type Mode, MODES, writeCases } from "./cases.ts";
+import {
+  type Difference,
+  differenceOf,
+  largest,
+  readGolden,
+  readSaved,
+  unchangedTensors,
+} from "./compare.ts";
+import { answersOf, openModel, trainedLosses } from "./ours.ts";
+
+const shared = Deno.env.get("GENREC_DATA") ?? "../shared/data";
+const { values } = parseArgs({
+  options: {
+    model: { type: "string", default: "" },
+    data: { type: "string", default: `${shared}/minionerec-industrial` },
+    work: { type: "string", default: "runs/parity" },
+    layers: { type: "string", default: "0" },
+    trim: { type: "boolean", default: false },
+    prompts: { type: "string", default: "50" },
+    answers: { type: "string", default: "10" },
+    beams: { type: "string", default: "20" },
+    steps: { type: "string", default: "20" },
+    tokens: { type: "string", default: "256" },
+    modes: { type: "string", default: MODES.join() },
+    stages: { type: "string", default: "cases,python,ours,saved,compare" },
+    out: { type: "string", default: "" },
+  },
+});
+const { work } = values;
+const modes = values.modes.split(",") as Mode[];
+const isAsked = (stage: string) => values.stages.split(",").includes(stage);
+const device = await Device.open();
+
+if (isAsked("cases")) {
+  await Deno.mkdir(work, { recursive: true });
+  await writeCases(device, work, { model: values.model, data: values.data }, {
+    layers: Number(values.layers),
+    trim: values.trim,
+    prompts: Number(values.prompts),
+    answers: Number(values.answers),
+    beams: Number(values.beams),
+    newTokens: 16,
+    steps: Number(values.steps),
+    tokensPerBatch: Number(values.tokens),
+  });
+}
+const cases: Cases = JSON.parse(await Deno.readTextFile(join(work, "cases.json")));
+if (isAsked("python")) await python(work, modes.join());
+if (isAsked("ours")) {
+  const ours: Record<string, unknown> = {};
+  for (const mode of modes) {
+    ours[mode] = await trainedLosses(device, work, cases, mode, join(work, "saved", mode));
+  }
+  await Deno.writeTextFile(join(work, "ours.json"), JSON.stringify(ours));
+}
+if (isAsked("saved")) await python(work, "--saved");
+if (isAsked("compare")) await compare();
+Deno.exit();
+
+async function python(...args: string[]): Promise<void> {
+  const script = fileURLToPath(new URL("../python/parity.py", import.meta.url));
+  const { code } = await new Deno.Command(PYTHON, { args: ["-B", script, ...args] }).spawn().status;
+  if (code !== 0) throw new Error(`${PYTHON} ${script} ended with exit code ${code}`);
+}
+
+async function compare(): Promise<void> {
+  const golden = await readGolden(work);
+  const ours: Record<Mode, { losses: number[]; seconds: number[] }> = JSON.parse(
+    await Deno.readTextFile(join(work, "ours.json")),
+  );
+  const start = await openModel(device, join(work, "start"));
+  const rows: Cell[][] = answerRows(
+    "as it starts",
+    differenceOf(await answersOf(device, start, cases), golden),
+  );
+  start.destroy();
+  for (const mode of modes) {
+    const [mine, theirs] = [ours[mode].losses, golden.training[mode]!.losses];
+    rows.push([`${mode}: losses of ${theirs.length} steps`, amount(largest([mine], [theirs])), "1e-3"]);
+  }
+  const saved = await readSaved(work);
+  for (const mode of modes) {
+    const model = await openModel(device, join(work, "saved", mode));
+    const mine = await answersOf(device, model, cases, {
+      prompts: 4,
+      answers: Math.min(2, cases.sizes.answers),
+    });
+    model.destroy();
+    for (const [name, theirs] of saved) {
+      const [of, kind] = name.split("-");
+      if (of !== mode) continue;
+      const reader = kind === "adapter" ? "adapter, in PEFT" : "saved, in transformers";
+      rows.push(...answerRows(`${mode}, ${reader}`, differenceOf(mine, theirs)));
+    }
+  }
+  const [same, all] = await unchangedTensors(device, join(work, "start"));
+  rows.push(["tensors that are saved in the bytes they were loaded from", `${same} of ${all}`, "all"]);
+  const results: Table = {
+    columns: [{ name: "what is compared" }, { name: "largest difference, or how many are the same" }, {
+      name: "allowed",
+    }],
+    rows,
+  };
+  const median = (seconds: number[]) =>
+    seconds.slice(1).toSorted((a, b) => a - b)[Math.floor((seconds.length - 1) / 2)];
+  const times: Table = {
+    columns: [{ name: "a step of what is trained" }, { name: "genrec, s" }, { name: "PyTorch, s" }],
+    rows: modes.map((mode) => [
+      mode,
+      median(ours[mode].seconds).toFixed(1),
+      median(golden.training[mode]!.seconds).toFixed(1),
+    ]),
+  };
+  console.log([results, times].map(tableText).join("\n\n"));
+  await writeOut(values.out, "language_models", {
+    parity: {
+      command: [commandLine("bench/parity/parity.ts")],
+      ...await conditionsNow(device.info.description),
+      tables: [results, times],
+    },
+  });
+}
+
+function answerRows(what: string, { logits, greedy, beams, scores }: Difference): Cell[][] {
+  const count = ([same, all]: [number, number]) => `${same} of ${all}`;
+  return [
+    [`${what}: logits`, amount(logits), "1e-3"],
+    [`${what}: greedy texts`, count(greedy), "all"],
+    [`${what}: lists of ${cases.sizes.beams} SIDs`, count(beams), "all"],
+    [`${what}: their scores`, amount(scores), "1e-3"],
+  ];
+}
+
+function amount(value: number): string {
+  return value === 0 ? "0" : value.toExponential(1);
+}
