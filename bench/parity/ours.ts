@@ -96,7 +96,6 @@ export async function trainedLosses(
   const decoder = await sftDecoder(device, inputs, settings);
   const data = new PackedData(caseSource(cases.sequences), settings, settings.seed);
   const losses: number[] = [], ends: number[] = [];
-  const start = performance.now();
   const { signal } = new AbortController();
   const training = new SftTraining({ device, data, config: settings, signal }, decoder, () => ({
     store: logOnly(({ loss, seconds }) => {
@@ -124,7 +123,6 @@ export async function trainedLosses(
     decoder.destroy();
     device.trim();
   }
-  console.error(`${mode}: ${losses.length} steps in ${((performance.now() - start) / 1000).toFixed(0)} s`);
   return { losses, seconds: ends.map((end, i) => end - (ends[i - 1] ?? 0)) };
 }
 
