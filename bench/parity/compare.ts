@@ -14,7 +14,7 @@ export interface Golden extends Answers {
 }
 
 /** How far two sets of answers are apart. */
-export interface Difference {
+export interface AnswerGap {
   /** Largest difference of a logit. */
   logits: number;
   /** Greedy texts that are the same in every token, and all. */
@@ -33,7 +33,7 @@ export async function readGolden(folder: string): Promise<Golden> {
 }
 
 /** What transformers and PEFT answered with the models that our trainings saved, by MODE-model and MODE-adapter. */
-export async function readSaved(folder: string): Promise<Map<string, Answers>> {
+export async function savedAnswers(folder: string): Promise<Map<string, Answers>> {
   const found: Record<string, Omit<Answers, "logits">> = JSON.parse(
     await Deno.readTextFile(join(folder, "saved.json")),
   );
@@ -54,7 +54,7 @@ async function logitsOf(path: string): Promise<Map<string, Float32Array[]>> {
 }
 
 /** How far `found` is from `expected`. */
-export function differenceOf(found: Answers, expected: Answers): Difference {
+export function differenceOf(found: Answers, expected: Answers): AnswerGap {
   const same = <T>(a: readonly T[], b: readonly T[]): [number, number] => [
     a.filter((value, i) => JSON.stringify(value) === JSON.stringify(b[i])).length,
     b.length,

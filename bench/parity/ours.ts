@@ -33,7 +33,7 @@ export async function openModel(device: Device, folder: string): Promise<Decoder
 }
 
 /** Our {@link Answers}: logits of the first `prompts` prompts, texts and beams of the first `answers`. */
-export async function answersOf(
+export async function ourAnswers(
   device: Device,
   decoder: Decoder,
   cases: Cases,

@@ -18,14 +18,14 @@ import { type Cell, type Table, tableText } from "../pages/page.ts";
 import { PYTHON } from "../peers/python_process.ts";
 import { type Cases, type Mode, MODES, writeCases } from "./cases.ts";
 import {
-  type Difference,
+  type AnswerGap,
   differenceOf,
   largest,
   readGolden,
-  readSaved,
+  savedAnswers,
   unchangedTensors,
 } from "./compare.ts";
-import { answersOf, openModel, trainedLosses } from "./ours.ts";
+import { openModel, ourAnswers, trainedLosses } from "./ours.ts";
 
 const shared = Deno.env.get("GENREC_DATA") ?? "../shared/data";
 const { values } = parseArgs({
@@ -90,17 +90,17 @@ async function compare(): Promise<void> {
   const start = await openModel(device, join(work, "start"));
   const rows: Cell[][] = answerRows(
     "as it starts",
-    differenceOf(await answersOf(device, start, cases), golden),
+    differenceOf(await ourAnswers(device, start, cases), golden),
   );
   start.destroy();
   for (const mode of modes) {
     const [mine, theirs] = [ours[mode].losses, golden.training[mode]!.losses];
     rows.push([`${mode}: losses of ${theirs.length} steps`, amount(largest([mine], [theirs])), "1e-3"]);
   }
-  const saved = await readSaved(work);
+  const saved = await savedAnswers(work);
   for (const mode of modes) {
     const model = await openModel(device, join(work, "saved", mode));
-    const mine = await answersOf(device, model, cases, {
+    const mine = await ourAnswers(device, model, cases, {
       prompts: 4,
       answers: Math.min(2, cases.sizes.answers),
     });
@@ -140,7 +140,7 @@ async function compare(): Promise<void> {
   });
 }
 
-function answerRows(what: string, { logits, greedy, beams, scores }: Difference): Cell[][] {
+function answerRows(what: string, { logits, greedy, beams, scores }: AnswerGap): Cell[][] {
   const count = ([same, all]: [number, number]) => `${same} of ${all}`;
   return [
     [`${what}: logits`, amount(logits), "1e-3"],

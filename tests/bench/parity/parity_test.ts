@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type Cases, MODES } from "../../../bench/parity/cases.ts";
 import { differenceOf, largest, readGolden, unchangedTensors } from "../../../bench/parity/compare.ts";
-import { answersOf, openModel, trainedLosses } from "../../../bench/parity/ours.ts";
+import { openModel, ourAnswers, trainedLosses } from "../../../bench/parity/ours.ts";
 import { sharedDevice } from "../../shared_device.ts";
 
 const folder = Deno.env.get("GENREC_LANGUAGE_MODEL") ?? "../shared/models/smollm2-cut";
@@ -18,7 +18,7 @@ Deno.test("a cut of a real language model answers as in transformers, and is sav
   const cases: Cases = JSON.parse(await Deno.readTextFile(join(folder, "cases.json")));
   const golden = await readGolden(folder);
   const start = await openModel(device, join(folder, "start"));
-  const found = differenceOf(await answersOf(device, start, cases), golden);
+  const found = differenceOf(await ourAnswers(device, start, cases), golden);
   start.destroy();
   const { prompts, answers } = cases.sizes;
   assert.equal(golden.logits.length, prompts);
