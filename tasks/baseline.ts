@@ -84,11 +84,11 @@ export async function baseline(
       const unwritten = new RunDirectory(out, { onWrite: stop });
       const { signal } = io;
       return method.train(
-        { device: rehearsal, dataset, run: unwritten, resume: false, signal, onStep: stop },
+        { device: rehearsal, dataset, run: unwritten, resume: false, signal, rehearsed: stop },
         settings,
       );
     },
-    "the training, validations not counted",
+    "the training and its validations",
     io,
   );
   const progress = new EpochProgress(

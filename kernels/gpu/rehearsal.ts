@@ -54,14 +54,14 @@ export async function openCounting(device: Device): Promise<Device> {
 class Rehearsed extends Error {}
 
 /**
- * Bytes that a training holds on a device by the end of its first step, counted by its own code on one that allocates
- * nothing. `train` calls `stop`, which throws, once the step is recorded, or before it would write anything; or it ends.
+ * Bytes that a training holds on a device, and the pipelines that it compiles, counted by its own code on one that allocates
+ * nothing. `train` calls `stop`, which throws, once its steps are recorded, or before it would write anything; or it ends.
  * @throws {DeviceError} for more than the limits of the device, and its `memoryLimit`.
  */
-export async function rehearsedMemory(
+export async function rehearsed(
   device: Device,
   train: (rehearsal: Device, stop: () => never) => Promise<unknown>,
-): Promise<number> {
+): Promise<{ bytes: number; pipelines: number }> {
   const rehearsal = await openCounting(device);
   try {
     await train(rehearsal, () => {
@@ -70,5 +70,5 @@ export async function rehearsedMemory(
   } catch (error) {
     if (!(error instanceof Rehearsed)) throw error;
   }
-  return rehearsal.memory.peak;
+  return { bytes: rehearsal.memory.peak, pipelines: rehearsal.counters.pipelines };
 }

@@ -242,7 +242,7 @@ export class EtegrecStages {
     train: (
       stage: Pick<
         BaselineInput,
-        "device" | "run" | "resume" | "openObserver" | "onStart" | "onStep" | "onEpoch"
+        "device" | "run" | "resume" | "openObserver" | "rehearsed" | "onStart" | "onStep" | "onEpoch"
       >,
     ) => Promise<BaselineResult>,
   ): Promise<BaselineResult> {
@@ -254,8 +254,8 @@ export class EtegrecStages {
     await tellRehearsed(
       device,
       (device, stop) =>
-        train({ device, run: new RunDirectory(run.path, { onWrite: stop }), resume: false, onStep: stop }),
-      "the training, validations not counted",
+        train({ device, run: new RunDirectory(run.path, { onWrite: stop }), resume: false, rehearsed: stop }),
+      "the training and its validations",
       io,
     );
     const config = { stage: name, ...from, ...settings };

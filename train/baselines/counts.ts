@@ -162,7 +162,7 @@ async function trainCounts(method: CountMethod, input: BaselineInput): Promise<B
         steps: 1,
         done: 0,
       }),
-    step: () => input.onStep?.(1),
+    step: () => (input.rehearsed?.(), input.onStep?.(1)),
     log: ({ step, seconds }) => store.log(step, { epoch: 1, seconds: round(seconds, 1) }),
     validate: () => Promise.resolve(validate(method.scorer(counts), held)),
     onValidation: (_, found, best) => input.onEpoch?.({ epoch: 1, valid: found?.valid, best }),

@@ -50,6 +50,11 @@ export interface BaselineInput {
   openObserver?: StartReports;
   /** Called once before the first step: all that the input gets wrong was thrown by then. */
   onStart?(facts: BaselineFacts): void | Promise<void>;
+  /**
+   * Of a training that is only counted, on a device that computes nothing: a step of each kind and a validation are
+   * recorded, and this, which throws, is called instead of more.
+   */
+  rehearsed?(): never;
   /** Called as steps are recorded. */
   onStep?(step: number): void;
   /** Called after the validation of an epoch. */

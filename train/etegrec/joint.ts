@@ -113,6 +113,7 @@ class JointTraining implements EpochTraining {
   readonly resume: boolean;
   readonly signal: AbortSignal;
   readonly openObserver: BaselineInput["openObserver"];
+  readonly rehearsed: BaselineInput["rehearsed"];
   readonly steps: readonly number[];
   readonly patience: number;
   #input: JointInput;
@@ -133,6 +134,7 @@ class JointTraining implements EpochTraining {
     const { shape, parameters } = tokenizer.model;
     this.#input = input;
     this.openObserver = input.openObserver;
+    this.rehearsed = input.rehearsed;
     this.#config = config;
     this.#tokenizer = tokenizer;
     this.#table = table;

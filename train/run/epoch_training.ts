@@ -50,6 +50,8 @@ export interface EpochTraining {
   patience: number;
   /** Gets every line of `metrics.jsonl` too. */
   openObserver?: StartReports;
+  /** See `BaselineInput.rehearsed`. */
+  rehearsed?(): never;
   /** Called once before the first step, with the steps that were done before a resume. */
   onStart?(done: number): void | Promise<void>;
   /** Puts back from a checkpoint what `files()` wrote beside the arrays of `optimizer`. */
@@ -72,7 +74,7 @@ export interface EpochTraining {
 
 /** What a training with one schedule takes over from its input and settings; `steps` of each epoch. */
 export function epochRun(
-  { device, run, resume, signal, openObserver, onStep, onEpoch }: Omit<BaselineInput, "dataset">,
+  { device, run, resume, signal, openObserver, rehearsed, onStep, onEpoch }: Omit<BaselineInput, "dataset">,
   config: EpochConfig,
   steps: readonly number[],
 ) {
@@ -83,6 +85,7 @@ export function epochRun(
     resume,
     signal,
     openObserver,
+    rehearsed,
     onStep,
     onEpoch,
     steps,
@@ -102,8 +105,18 @@ interface Measured extends Validated {
  * @throws {DivergenceError} when losses or gradients are not finite.
  */
 export async function trainEpochs(training: EpochTraining): Promise<BaselineResult> {
+  if (training.rehearsed) return await rehearseEpochs(training, training.rehearsed);
   const { stopped, steps, seconds, state: { best } } = await train(new Epochs(training));
   return { stopped, steps, best: best && { score: best.score, step: best.step }, seconds };
+}
+
+/** The first step of each of two epochs, which may differ in what they train, and a validation. */
+async function rehearseEpochs(training: EpochTraining, rehearsed: () => never): Promise<never> {
+  for (const epoch of training.steps.keys().take(2)) {
+    await training.step(0, { epoch, i: 0 }, 0);
+  }
+  await training.validate();
+  return rehearsed();
 }
 
 /** What is a training's own by epochs, in {@link train}. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { PhiloxStream } from "../../../base/philox.ts";
 import { syntheticDataset } from "../../../data/synthetic/shop.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
+import { rehearsed } from "../../../kernels/gpu/rehearsal.ts";
 import { readSafetensors } from "../../../models/safetensors/safetensors.ts";
 import { rqVae } from "../../../sid/methods/rq_vae.ts";
 import { codeTable, tokenStrings } from "../../../train/etegrec/code_table.ts";
@@ -128,6 +129,25 @@ Deno.test("trainJoint() takes turns, and stopped amid an epoch of either phase i
       assert.deepEqual(await bytesOf(resumed.run, "latest"), epochs[3]);
       assert.equal(await resumed.run.read("best"), await whole.run.read("best"));
     }
+  });
+});
+
+Deno.test("rehearsed() counts both phases of trainJoint() with a validation", async () => {
+  await withFolder(async (folder) => {
+    const own = await Device.open();
+    const tokenizer = new ItemTokenizer(own, vectors, start);
+    const codes = await codeTable(tokenizer, config);
+    tokenizer.destroy();
+    const { bytes: counted } = await rehearsed(own, (device, stop) =>
+      trainJoint({
+        ...{ device, dataset, vectors, start, codes, resume: false, rehearsed: stop },
+        run: new RunDirectory(`${folder}/none`),
+        signal: new AbortController().signal,
+      }, { ...config, warmEpochs: 0 }));
+    await train(`${folder}/run`, { numTrainEpochs: 2, warmEpochs: 0 }, { device: own });
+    const held = own.memory.peak;
+    assert.ok(Math.abs(counted - held) <= 0.1 * held, `${counted} counted, ${held} held`);
+    own.gpu.destroy();
   });
 });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Device } from "../../../kernels/gpu/device.ts";
-import { rehearsedMemory } from "../../../kernels/gpu/rehearsal.ts";
+import { rehearsed } from "../../../kernels/gpu/rehearsal.ts";
 import { RunDirectory } from "../../../train/run/directory.ts";
 import { rlConfig } from "../../../train/rl/config.ts";
 import { rehearseRl } from "../../../train/rl/rehearsal.ts";
@@ -14,7 +14,7 @@ Deno.test("rehearseRl() counts what a step of reinforcement with its validation 
       const config = rlConfig({ ...SMALL, rollout, maxSteps: 1, evalSteps: 1 });
       const device = await Device.open();
       const run = new RunDirectory(`${folder}/${rollout}`, config);
-      const counted = await rehearsedMemory(
+      const { bytes: counted } = await rehearsed(
         device,
         async (counting) => await rehearseRl({ ...await inputOn(counting, config), run, resume: false }),
       );
