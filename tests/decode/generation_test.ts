@@ -13,7 +13,10 @@ interface Golden {
   prompts: number[][];
   catalogues: Record<string, number[][]>;
   /** Searches of each model: for every prompt the best SIDs, tokens and score. */
-  models: Record<string, { catalogue: string; beams: number; results: number[][][] }[]>;
+  models: Record<
+    string,
+    { catalogue: string; beams: number; repetitionPenalty?: number; results: number[][][] }[]
+  >;
 }
 const golden: Golden = JSON.parse(
   await Deno.readTextFile(new URL("../golden/decoder/generate.json", import.meta.url)),
@@ -47,11 +50,12 @@ for (const [name, searches] of Object.entries(golden.models)) {
     // The directory asks for sampling; neither the file nor its wishes are looked at.
     assert.deepEqual([...read].sort(), ["config.json", "model.safetensors"]);
     const prompts = golden.prompts.map((prompt) => Uint32Array.from(prompt));
-    for (const { catalogue, beams, results } of searches) {
+    for (const { catalogue, beams, repetitionPenalty, results } of searches) {
       const sids = golden.catalogues[catalogue];
       const host = buildTrie(sids);
       const trie = new DeviceTrie(device, host);
-      const found = await beamSearch(device, decoder, trie, prompts, { beams, normalisation: "vocab" });
+      const options = { beams, normalisation: "vocab", repetitionPenalty } as const;
+      const found = await beamSearch(device, decoder, trie, prompts, options);
       // Of SIDs that end earlier than others, transformers forgets some that these beams could still hold.
       const complete = catalogue === "three tokens" || beams === sids.length;
       found.forEach(({ leaves, scores }, u) => {

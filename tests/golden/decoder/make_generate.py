@@ -5,6 +5,8 @@ Run in this folder, after make_decoder.py: python make_generate.py
 log-probabilities over the whole vocabulary. SIDs of different lengths end in one of two ways: in a token that none
 continues with, passed as one of the end tokens ("leaves"), or in an end token of their own ("eos"). Where beams are
 fewer than SIDs, transformers forgets a finished SID that is not among the best `num_beams` candidates of its step.
+With a repetition penalty, log-probabilities are normalised anew after it and before the catalogue is looked at, as the
+processor of MIMIGenRec does it.
 """
 
 import json
@@ -12,7 +14,7 @@ import pathlib
 import random
 
 import torch
-from transformers import AutoModelForCausalLM, GenerationConfig
+from transformers import AutoModelForCausalLM, GenerationConfig, LogitsProcessor, LogitsProcessorList
 
 HERE = pathlib.Path(__file__).parent
 EOS = 2
@@ -33,7 +35,21 @@ def catalogue(count, mixed):
     return [list(sid) for sid in sorted(sids)]
 
 
-def search(model, sids, beams, ends):
+class Normalised(LogitsProcessor):
+    """Normalises over the vocabulary, then leaves what `allowed` names."""
+
+    def __init__(self, allowed):
+        self.allowed = allowed
+
+    def __call__(self, input_ids, scores):
+        kept = torch.full_like(scores, -torch.inf)
+        for row, (tokens, logs) in enumerate(zip(input_ids, torch.log_softmax(scores, -1))):
+            tokens = self.allowed(0, tokens)
+            kept[row, tokens] = logs[tokens]
+        return kept
+
+
+def search(model, sids, beams, ends, penalty=1.0):
     children = {}
     for sid in sids:
         for depth, token in enumerate(sid):
@@ -50,7 +66,11 @@ def search(model, sids, beams, ends):
             attention_mask=torch.ones((1, len(prompt)), dtype=torch.long),
             num_beams=beams,
             num_return_sequences=beams,
-            prefix_allowed_tokens_fn=allowed,
+            **(
+                dict(prefix_allowed_tokens_fn=allowed)
+                if penalty == 1
+                else dict(repetition_penalty=penalty, logits_processor=LogitsProcessorList([Normalised(allowed)]))
+            ),
             do_sample=False,
             length_penalty=0.0,
             early_stopping=False,
@@ -86,6 +106,14 @@ def make(name):
     return [
         {"catalogue": what, "beams": beams, "results": search(model, sids, beams, ends)}
         for what, sids, beams, ends in searches
+    ] + [
+        {
+            "catalogue": "three tokens",
+            "beams": beams,
+            "repetitionPenalty": penalty,
+            "results": search(model, fixed, beams, [EOS], penalty),
+        }
+        for beams, penalty in [(40, 1.1), (10, 1.1), (10, 4.0)]
     ]
 
 
