@@ -46,6 +46,8 @@ const REINFORCEMENT = {
   evalSamples: 1000,
   patience: 0,
 };
+/** Valid samples that choose between steps where --steps asks for a short look. */
+const FEW_SAMPLES = 100;
 
 const config = z.strictObject({
   out: z.string().default("runs/quickstart").describe("folder to write"),
@@ -135,13 +137,15 @@ function describeData({ items, samples, histories }: Dataset, io: TaskIO): Promi
   return Promise.resolve();
 }
 
-async function sids({ out, seed, adapter, variant }: Flags, io: TaskIO): Promise<void> {
+async function sids({ out, steps, seed, adapter, variant }: Flags, io: TaskIO): Promise<void> {
   const folder = join(out, "sids");
   const { codebookSize } = PRESET;
-  byHand(io, `sid --data ${DATA} --codebook-size ${codebookSize} --seed ${seed} --out ${folder}`);
+  const few = steps > 0 ? { starts: 1 } : {};
+  const once = steps > 0 ? "--starts 1 " : "";
+  byHand(io, `sid --data ${DATA} --codebook-size ${codebookSize} ${once}--seed ${seed} --out ${folder}`);
   if (existsSync(join(folder, "index.json"))) return io.log(`Already in ${folder}`);
   await makeSids(
-    sidTask.config.parse({ data: DATA, codebookSize, seed, out: folder, adapter, variant }) as Sid,
+    sidTask.config.parse({ data: DATA, codebookSize, ...few, seed, out: folder, adapter, variant }) as Sid,
     io,
   );
 }
@@ -152,8 +156,8 @@ function pipelineOf(flags: Flags, dataset: Dataset): Pipeline {
   const preset = steps === 0 ? PRESET : {
     ...quickly(PRESET),
     holdoutRows: 100,
-    decoder: { ...PRESET.decoder, maxSteps: steps },
-    ranker: { ...quickly(PRESET).ranker, evalSamples: 100 },
+    decoder: { ...PRESET.decoder, maxSteps: steps, evalSamples: FEW_SAMPLES },
+    ranker: { ...quickly(PRESET).ranker, evalSamples: FEW_SAMPLES },
   };
   return {
     data: DATA,
@@ -182,8 +186,8 @@ async function ranker(pipeline: Pipeline, io: TaskIO): Promise<void> {
 
 async function reinforce({ out, steps, seed, adapter, variant }: Flags, io: TaskIO): Promise<void> {
   const folder = join(out, "rl");
-  const maxSteps = steps > 0 ? Math.ceil(steps / 10) : REINFORCEMENT.maxSteps;
-  const settings = { run: join(out, "decoder"), out: folder, ...REINFORCEMENT, maxSteps, seed };
+  const few = steps > 0 ? { maxSteps: Math.ceil(steps / 10), evalSamples: FEW_SAMPLES } : {};
+  const settings = { run: join(out, "decoder"), out: folder, ...REINFORCEMENT, ...few, seed };
   await trainingStage(
     "rl",
     folder,

@@ -6,7 +6,7 @@ import { withFiles } from "../../data/formats/minionerec/fixture.ts";
 import { collector } from "../../scenarios/text_shop.ts";
 import { filesIn, genrec, spawn } from "../genrec.ts";
 
-const ARGS = "quickstart --out quick --steps 30 --limit 40".split(" ");
+const ARGS = "quickstart --out quick --steps 20 --limit 40".split(" ");
 
 /** Runs the same in this process; what it said. */
 async function again(folder: string, ...more: string[]): Promise<string[]> {
@@ -20,7 +20,7 @@ Deno.test("quickstart that is stopped by Ctrl-C in the training goes on through 
     const child = spawn(dir, ARGS);
     const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
-    while (!/Steps: 30\n/.test(text)) text += (await reader.read()).value ?? assert.fail(`ended: ${text}`);
+    while (!/Steps: 20\n/.test(text)) text += (await reader.read()).value ?? assert.fail(`ended: ${text}`);
     child.kill("SIGINT");
     for (let part = await reader.read(); !part.done; part = await reader.read()) text += part.value;
     const [{ code }] = await Promise.all([child.status, child.stderr.cancel()]);
@@ -29,7 +29,7 @@ Deno.test("quickstart that is stopped by Ctrl-C in the training goes on through 
     // Before the first step there is nothing to keep.
     const saved = [...Deno.readDirSync(join(dir, "quick/decoder/checkpoints"))];
     const done = saved.length === 0 ? 0 : Number(/^step-(\d+)$/.exec(saved[0].name)?.[1]);
-    assert.ok(done < 30, saved[0]?.name);
+    assert.ok(done < 20, saved[0]?.name);
 
     const second = await genrec(dir, ARGS);
     assert.equal(second.code, 0, second.stderr);
@@ -47,7 +47,7 @@ Deno.test("quickstart that is stopped by Ctrl-C in the training goes on through 
     ) {
       assert.ok(second.stdout.includes(`\n${stage}`), stage);
     }
-    assert.match(second.stdout, new RegExp(`Finished after ${30 - done} steps`));
+    assert.match(second.stdout, new RegExp(`Finished after ${20 - done} steps`));
     assert.match(second.stdout, /^Done in .* first 10 of 600, NDCG@10 .*; 40 cases:\n +HR@10 {2}NDCG@10\n/m);
     for (const row of ["all of it, ranked", "model, reinforced", "bestsellers"]) {
       assert.match(second.stdout, new RegExp(`${row} +0\\.\\d{4} +0\\.\\d{4}$`, "m"));
