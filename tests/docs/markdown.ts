@@ -85,3 +85,10 @@ function wordsOf(command: string): string[] {
   if (word !== undefined) words.push(word);
   return words;
 }
+
+/** The programs of docs/library.md, in their order. */
+export function libraryPrograms(): { name: string; text: string }[] {
+  const page = "docs/library.md";
+  return fencesOf(page, pages()[page]).filter(({ info }) => /^ts \S+\.ts$/.test(info))
+    .map(({ info, text }) => ({ name: info.slice(3), text }));
+}

@@ -71,12 +71,12 @@ export function presetFor({ targets, items }: DataSize): Preset {
   };
 }
 
-/** A preset with one epoch of everything. */
+/** A preset with one epoch of everything, and validation after it. */
 export function quickly(preset: Preset): Preset {
   const { decoder, items, ranker } = preset;
   return {
     ...preset,
-    decoder: { ...decoder, numTrainEpochs: 1, evalSteps: 1, evalBeams: 10 },
+    decoder: { ...decoder, numTrainEpochs: 1, evalSteps: 0, evalBeams: 10 },
     items: { ...items, numTrainEpochs: 1 },
     ranker: { ...ranker, numTrainEpochs: 1, numRankers: 1 },
   };
