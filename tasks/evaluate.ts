@@ -13,6 +13,7 @@ import { AskedTask, ReasonFlags, RunFlags, SearchFlags } from "./_cli/run_flags.
 import { compareFolders } from "./_evaluate/compare_folders.ts";
 import { runShards, shardFlags } from "./_cli/shard_processes.ts";
 import { evaluateRecommender, mergeShards } from "./_evaluate/rank_users.ts";
+import { checkSameRun, evaluateInRanks } from "./_evaluate/in_ranks.ts";
 import type { EvaluateReport } from "./_evaluate/report_lines.ts";
 import { checkEnded, checkOurs, removeEvaluation } from "./_evaluate/row_file.ts";
 import { shardFolders } from "./_evaluate/shards.ts";
@@ -87,13 +88,16 @@ export const task: Task<typeof config> = {
   ],
   config,
   async run(flags, io) {
-    const report = await modeOf(flags)(flags, io);
-    if (io.json) console.log(JSON.stringify(report, null, 2));
+    const report = await modeOf(flags, io)(flags, io);
+    if (io.json && io.world.rank === 0) console.log(JSON.stringify(report, null, 2));
   },
 };
 
-function modeOf(flags: Flags): (flags: Flags, io: TaskIO) => Promise<unknown> {
+function modeOf(flags: Flags, { world }: TaskIO): (flags: Flags, io: TaskIO) => Promise<unknown> {
   const { run, out, merge, compare, score, shards } = flags;
+  // Files of earlier evaluations are read by the first process alone.
+  const isOfFiles = [compare, score, merge].some((paths) => paths.length > 0);
+  if (isOfFiles && world.rank > 0) return () => Promise.resolve();
   if (compare.length > 0) return compareFolders;
   if (score.length > 0) return scoreFiles;
   const missing = merge.length === 0 && run === "" ? "run" : out === "" ? "out" : undefined;
@@ -102,14 +106,17 @@ function modeOf(flags: Flags): (flags: Flags, io: TaskIO) => Promise<unknown> {
       `Missing --${missing}: ${config.shape[missing].description}. See \`genrec evaluate --help\``,
     );
   }
-  return merge.length > 0 ? mergeShards : shards > 0 ? evaluateInShards : evaluate;
+  if (merge.length > 0) return mergeShards;
+  if (world.size > 1) return (flags, io) => evaluateInRanks(flags, io, evaluate);
+  return shards > 0 ? evaluateInShards : evaluate;
 }
 
 /** Evaluates as the flags say; also the evaluation stage of `quickstart`. */
 export async function evaluate(flags: Flags, io: TaskIO): Promise<EvaluateReport> {
   let opened: Promise<Device> | undefined;
-  const device = () => opened ??= openDevice(flags).then(({ device }) => device);
+  const device = () => opened ??= openDevice(flags, {}, io).then(({ device }) => device);
   const recommender = await openRun(flags.run, { ...flags, device });
+  await checkSameRun(recommender, io);
   const { dataset } = recommender;
   const rehearse = (work: (again: Recommender) => Promise<void>) =>
     tellAsked(

@@ -49,7 +49,12 @@ export const registry = {
   etegrec: entry("train a tokenizer and a recommender together", () => import("./etegrec.ts"), ["net"]),
   rl: entry("sharpen the ranking of a trained model with GRPO", () => import("./rl.ts"), ["net"]),
   rank: entry("learn to order the candidates of trained runs", () => import("./rank.ts"), ["net"]),
-  evaluate: entry("rank a split with anything trained, and score it", () => import("./evaluate.ts"), ["run"]),
+  evaluate: entry(
+    "rank a split with anything trained, and score it",
+    () => import("./evaluate.ts"),
+    ["run"],
+    TOGETHER,
+  ),
   compare: entry("a table of systems over seeds, with paired tests", () => import("./compare.ts")),
   recommend: entry("what to show a user with this history", () => import("./recommend.ts")),
   serve: entry("answer requests for recommendations over HTTP", () => import("./serve.ts"), ["net", "run"]),
