@@ -13,6 +13,7 @@ import { reportFields } from "../train/run/fields.ts";
 import { observersOf } from "./_train/observers.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { RunOutput, TrainingData } from "./_cli/run_flags.ts";
+import { agreeOn } from "./_train/together.ts";
 import { EpochProgress } from "./_cli/epoch_progress.ts";
 import { tellRehearsed } from "./_cli/memory.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
@@ -63,18 +64,29 @@ export async function baseline(
   const method = BASELINES.find(({ name }) => name === model)!;
   const settings = settingsOf(method, BASELINES, flags, "model") as Record<string, unknown>;
   const run = new RunDirectory(out);
-  await run.check(resume);
+  const { world } = io;
+  if (world.size > 1 && !method.worksTogether) {
+    const names = BASELINES.filter(({ worksTogether }) => worksTogether).map(({ name }) => name);
+    throw new UserError(
+      `Cannot train ${model} in ${world.size} processes: of the baselines, ${
+        names.join(", ")
+      } work in several. Start one`,
+    );
+  }
+  if (world.rank === 0) await run.check(resume); // the others may find what it has made by then
   const dataset = holdOut(await loadDataset(data), holdoutRows);
   if (evaluate !== "none" && dataset.samples[evaluate].length === 0) {
     throw new UserError(`Cannot evaluate on ${data}: its ${evaluate} split is empty. Leave out --evaluate`);
   }
-  const { device } = await openDevice({ adapter, variant });
+  const { device } = await openDevice({ adapter, variant }, {}, io);
   const seed = typeof settings.seed === "number" ? settings.seed : 0;
   const manifest = await runManifest(device, dataset.name, dataset.files, { task: "baseline", seed });
   if (resume) {
     const defaults = { holdoutRows: 0, ...settingsDefaults(method.Config) };
     await checkSame(run, { model, holdoutRows, ...settings }, {}, dataset.files, manifest, defaults);
   }
+  const told = { model, data: { holdoutRows }, ...settings };
+  await agreeOn(world, { manifest, settings: told });
   const goOn = goOnLine("baseline", out);
 
   const resolved = { model, data, holdoutRows, reportTo, wandbProject, adapter, variant, ...settings };
@@ -102,6 +114,7 @@ export async function baseline(
     run,
     resume,
     signal: io.signal,
+    world,
     openObserver: observersOf(out, resolved, io),
     onStart,
     onStep,
@@ -116,6 +129,7 @@ export async function baseline(
     return undefined;
   }
   progress.ended(result);
+  if (world.rank > 0) return undefined;
   const recommender = await openRun(out, { dataset, data, device });
   try {
     const vectors = await recommender.embeddings();

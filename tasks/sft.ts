@@ -5,6 +5,7 @@ import { loadDataset } from "../data/formats/load.ts";
 import { holdOut } from "../data/holdout.ts";
 import { DeviceTrie } from "../decode/device_trie.ts";
 import { buildTrie } from "../sid/trie.ts";
+import { checkDealt } from "../train/ranks/dealt_step.ts";
 import { RunDirectory } from "../train/run/directory.ts";
 import { DivergenceError } from "../train/run/divergence.ts";
 import { type SftConfig, SftSchema, trainedNormalisation } from "../train/sft/config.ts";
@@ -17,7 +18,7 @@ import type { ChoiceStore } from "../kernels/gpu/variants.ts";
 import { autotune } from "../kernels/autotune.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { RunOutput, TrainingData } from "./_cli/run_flags.ts";
-import { checkTogether, tuneTogether } from "./_train/together.ts";
+import { agreeOn, tuneTogether } from "./_train/together.ts";
 import { short } from "./_cli/format.ts";
 import { loadInputs, runManifest } from "../train/run/inputs.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
@@ -95,7 +96,15 @@ export async function sft(given: Flags, io: TaskIO): Promise<void> {
     const defaults = { holdoutRows: 0, ...settingsDefaults(SftSchema) };
     await checkSame(run, { holdoutRows, ...settings }, texts, files, manifest, defaults);
   }
-  await checkTogether(work, record, settings, world);
+  await agreeOn(world, { ...record, settings });
+  const { gradientAccumulationSteps, batchSize } = settings;
+  checkDealt(
+    work.packed.mostMicroBatches(0),
+    world,
+    batchSize > 0
+      ? "a larger --batch-size or a smaller --tokens-per-batch"
+      : `--gradient-accumulation-steps ${gradientAccumulationSteps * world.size}`,
+  );
   const goOn = goOnLine("sft", out);
   const progress = new StepProgress(io);
   const result = await trainSft({

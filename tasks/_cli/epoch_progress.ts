@@ -40,7 +40,7 @@ export class EpochProgress {
   readonly onStart = async ({ parameters, sequences, targets, steps, done, sids }: BaselineFacts) => {
     const { device, run, resume, manifest, dataset, texts, config, name } = this.#training;
     const index = sids && { "index.json": formatIndex(sids) };
-    if (!resume) {
+    if (!resume && this.#io.world.rank === 0) {
       await startRun(run, { manifest, dataset, sids, texts: { ...texts, ...index }, config });
     }
     const lines = sizeLines(device, { parameters, steps, done });

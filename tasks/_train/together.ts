@@ -1,21 +1,15 @@
 import { agree } from "../../base/parallel/agree.ts";
-import { branchSize } from "../../base/parallel/tree_sum.ts";
 import { gatherJson, type World } from "../../base/parallel/world.ts";
-import { UserError } from "../../base/user_error.ts";
 import type { ChoiceStore } from "../../kernels/gpu/variants.ts";
-import type { PackedData } from "../../train/run/packed_data.ts";
 import type { RunRecord } from "../../train/runs/start_run.ts";
 
-/**
- * Throws {@link UserError} where the ranks of a training have not the same program, settings and files, or where some of
- * them would have nothing to do.
- */
-export async function checkTogether(
-  { packed }: { packed: PackedData },
-  { manifest, texts = {} }: RunRecord,
-  settings: object,
-  world: World,
-): Promise<void> {
+/** What ranks have in common. */
+export interface Common extends Pick<RunRecord, "manifest" | "texts"> {
+  settings: object;
+}
+
+/** Throws {@link UserError} where the ranks of a training have not the same program, settings and files. */
+export async function agreeOn(world: World, { manifest, texts = {}, settings }: Common): Promise<void> {
   if (world.size === 1) return;
   const { genrec, deno, dataset, layout, dtype, inputs } = manifest;
   await agree(world, "train", {
@@ -34,18 +28,6 @@ export async function checkTogether(
       ),
     ),
   });
-  checkDealt(packed.mostMicroBatches(0), world.size);
-}
-
-/** Throws {@link UserError} where a step of `count` micro batches leaves some of `ranks` without any. */
-function checkDealt(count: number, ranks: number): void {
-  const busy = Math.ceil(count / branchSize(count, ranks));
-  if (busy === ranks) return;
-  throw new UserError(
-    `Cannot train on ${ranks} processes: the micro batches of a step, ${count} of all processes together, would go to ` +
-      `${busy} of them. Use --gradient-accumulation-steps ${ranks} or a multiple of it, a smaller --tokens-per-batch ` +
-      "with --batch-size, or start fewer processes, best 2, 4, 8 or another power of two",
-  );
 }
 
 /** Times kernels on the first rank and takes its choices in all of them: other kernels would sum in another order. */

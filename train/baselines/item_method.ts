@@ -35,6 +35,7 @@ export function itemMethod<C extends ItemTrainingConfig, S>(
     name,
     summary,
     Config,
+    worksTogether: true,
     scoreUnit: "logit",
     async train(input, config) {
       const model = create(input.device, shapeOf(config, input.dataset.items.length));

@@ -13,7 +13,7 @@ import { optimizerOptions } from "../run/optimizer_options.ts";
 import { itemSequences } from "../run/item_sequences.ts";
 import type { ItemTrainingConfig } from "./item_config.ts";
 import { ItemStep } from "./item_step.ts";
-import { dealStep } from "../ranks/dealt_step.ts";
+import { checkDealt, dealStep } from "../ranks/dealt_step.ts";
 import { ALONE } from "../../base/parallel/world.ts";
 import type { BaselineInput, BaselineResult } from "./method.ts";
 
@@ -26,7 +26,7 @@ export async function trainItems(
   input: BaselineInput,
   config: ItemTrainingConfig,
 ): Promise<BaselineResult> {
-  const { device, dataset, signal } = input;
+  const { device, dataset, signal, world = ALONE } = input;
   const source = itemSequences(dataset, config.maxLength, config.targets);
   const data = new PackedData(
     source,
@@ -37,9 +37,10 @@ export async function trainItems(
   const totalSteps = steps.reduce((sum, count) => sum + count, 0);
   const optimizer = new Optimizer(model.parameters, optimizerOptions(config));
   const microBatches = Math.max(...steps.map((_, epoch) => data.mostMicroBatches(epoch)));
+  checkDealt(microBatches, world, "a larger --batch-size or a smaller --tokens-per-batch");
   const size = { steps: Math.max(...steps), rows: data.capacity.rows, microBatches };
-  const log = new LossLog(device, source.tasks, size);
-  const training = new ItemStep(model, optimizer, data, { config, microBatches });
+  const log = new LossLog(device, source.tasks, size, world);
+  const training = new ItemStep(model, optimizer, data, { config, microBatches, world });
   const scores = new ItemScores(model);
   try {
     return await trainEpochs({
@@ -54,7 +55,7 @@ export async function trainItems(
           done,
         }),
       async step(step, { epoch, i }, learningRate) {
-        const dealt = await dealStep(ALONE, {
+        const dealt = await dealStep(world, {
           count: data.microBatchCount(epoch, i),
           make: (first, end) => data.microBatches(epoch, i, first, end),
           tasks: source.tasks.length,

@@ -2,6 +2,7 @@ import type { Stopped } from "../../models/training/loop.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import type { SettingsSchema } from "../../base/settings.ts";
 import type { ScoreUnit } from "../../eval/recommender.ts";
+import type { World } from "../../base/parallel/world.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { StartReports } from "../observers/observer.ts";
 import type { RunDirectory } from "../run/directory.ts";
@@ -46,6 +47,8 @@ export interface BaselineInput {
   resume: boolean;
   /** Stops the run; what is lost is less than an epoch. */
   signal: AbortSignal;
+  /** Ranks that train together, each with this input and a model of its own. Default: this one alone. */
+  world?: World;
   /** Gets every line of `metrics.jsonl` too. */
   openObserver?: StartReports;
   /** Called once before the first step: all that the input gets wrong was thrown by then. */
@@ -114,6 +117,8 @@ export interface BaselineMethod<C = unknown> {
    * @throws {UserError} for settings and data that cannot work, and where losses are not finite.
    */
   train(input: BaselineInput, config: C): Promise<BaselineResult>;
+  /** Whether several ranks share the micro batches of its steps; absent: it trains in one process. */
+  readonly worksTogether?: true;
   /** What its scores are. */
   readonly scoreUnit: ScoreUnit;
   /**

@@ -1,5 +1,6 @@
 import { branchSize } from "../../base/parallel/tree_sum.ts";
 import { gatherJson, type World } from "../../base/parallel/world.ts";
+import { UserError } from "../../base/user_error.ts";
 import type { MicroBatch } from "../run/packed_data.ts";
 
 /** Micro batches of an optimizer step as they are dealt to ranks: the same ones, however many ranks there are. */
@@ -57,6 +58,19 @@ export async function dealStep(
     ),
     isStopped: found.some(({ isStopped }) => isStopped),
   };
+}
+
+/**
+ * Throws {@link UserError} where a step of `count` micro batches leaves some ranks without any; `remedy` names the flags
+ * that make it more.
+ */
+export function checkDealt(count: number, { size }: World, remedy: string): void {
+  const busy = Math.ceil(count / branchSize(count, size));
+  if (busy === size) return;
+  throw new UserError(
+    `Cannot train on ${size} processes: the micro batches of a step, ${count} of all processes together, would go to ` +
+      `${busy} of them. Use ${remedy}, or start fewer processes, best 2, 4, 8 or another power of two`,
+  );
 }
 
 /** Loss weights of a micro batch. */

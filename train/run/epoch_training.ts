@@ -74,7 +74,10 @@ export interface EpochTraining {
 
 /** What a training with one schedule takes over from its input and settings; `steps` of each epoch. */
 export function epochRun(
-  { device, run, resume, signal, openObserver, rehearsed, onStep, onEpoch }: Omit<BaselineInput, "dataset">,
+  { device, run, resume, signal, world, openObserver, rehearsed, onStep, onEpoch }: Omit<
+    BaselineInput,
+    "dataset"
+  >,
   config: EpochConfig,
   steps: readonly number[],
 ) {
@@ -84,6 +87,7 @@ export function epochRun(
     run,
     resume,
     signal,
+    world,
     openObserver,
     rehearsed,
     onStep,

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { ALONE, type World } from "../../../base/parallel/world.ts";
+import { syntheticDataset } from "../../../data/synthetic/shop.ts";
+import { Device } from "../../../kernels/gpu/device.ts";
+import { sasrec, type SasrecConfig } from "../../../train/baselines/sasrec.ts";
+import { RunDirectory } from "../../../train/run/directory.ts";
+import { worldsOf } from "../../base/parallel/in_process.ts";
+
+const dataset = syntheticDataset({ seed: 1, items: 60, users: 80 });
+const small = {
+  hiddenSize: 16,
+  numHiddenLayers: 1,
+  numTrainEpochs: 2,
+  batchSize: 60,
+  tokensPerBatch: 64,
+  learningRate: 0.01,
+  warmupSteps: 4,
+  initializerRange: 0.1,
+  // Each micro batch draws its own.
+  loss: "bce" as const,
+};
+
+async function train(out: string, worlds: World[], settings: Partial<SasrecConfig> = {}) {
+  const run = new RunDirectory(out);
+  await run.create(false);
+  await run.write("config.json", JSON.stringify({ model: "sasrec" }));
+  const signal = new AbortController().signal;
+  await Promise.all(worlds.map(async (world) => {
+    const input = {
+      device: await Device.open(),
+      dataset,
+      run: new RunDirectory(out),
+      resume: false,
+      signal,
+      world,
+    };
+    await sasrec.train(input, sasrec.Config.parse({ ...small, ...settings }));
+  }));
+  const folder = await run.checkpoint("latest");
+  const lines = (await run.logged()).map(({ seconds: _, ...line }) => line);
+  return { lines, model: await Deno.readFile(`${folder}/model.safetensors`) };
+}
+
+Deno.test("SASRec of 1, 2 and 4 ranks ends with the same bytes and lines", async () => {
+  const folder = await Deno.makeTempDir();
+  const alone = await train(`${folder}/1`, [ALONE]);
+  for (const size of [2, 4]) {
+    assert.deepEqual(await train(`${folder}/${size}`, worldsOf(size)), alone, `${size} ranks`);
+  }
+  await assert.rejects(
+    train(`${folder}/idle`, worldsOf(2), { batchSize: 0 }),
+    /^UserError: Cannot train on 2 processes: .* 1 of all processes together, would go to 1 of them\. Use a larger --b/,
+  );
+  await Deno.remove(folder, { recursive: true });
+});
