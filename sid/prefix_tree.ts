@@ -8,6 +8,15 @@ export interface PrefixChild {
   children: number;
 }
 
+/** A beginning of SIDs as a drawing of the tree has it: items lie side by side, those that begin alike together. */
+export interface TreeBand {
+  prefix: string[];
+  /** Items before its first one. */
+  start: number;
+  /** Items that begin so. */
+  items: number;
+}
+
 /** Items by the beginnings of their SIDs. */
 export class PrefixTree {
   readonly #sids: readonly (readonly string[])[];
@@ -51,6 +60,23 @@ export class PrefixTree {
       }
     }
     return found.map(({ size }) => size);
+  }
+
+  /** Beginnings of one token, of two and so on that at least `least` items have, those of most items first. */
+  bands(least: number): TreeBand[][] {
+    const levels: TreeBand[][] = [];
+    const add = (prefix: readonly string[], start: number): void => {
+      let place = start;
+      for (const { token, items } of this.children(prefix)) {
+        if (items < least) break;
+        const longer = [...prefix, token];
+        (levels[prefix.length] ??= []).push({ prefix: longer, start: place, items });
+        add(longer, place);
+        place += items;
+      }
+    };
+    add([], 0);
+    return levels;
   }
 
   #tokensAfter(prefix: readonly string[]): Map<string, number> {

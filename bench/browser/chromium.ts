@@ -117,6 +117,7 @@ export class Chromium implements AsyncDisposable {
     const codes: Record<string, { windowsVirtualKeyCode: number; text?: string }> = {
       Tab: { windowsVirtualKeyCode: 9 },
       Enter: { windowsVirtualKeyCode: 13, text: "\r" },
+      ArrowRight: { windowsVirtualKeyCode: 39 },
     };
     for (const type of ["keyDown", "keyUp"]) {
       await this.send("Input.dispatchKeyEvent", { type, key, code: key, ...codes[key] });

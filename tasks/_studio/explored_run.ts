@@ -8,7 +8,14 @@ import type { Device } from "../../kernels/gpu/device.ts";
 import { PrefixTree } from "../../sid/prefix_tree.ts";
 import { firstCodeClusters } from "../../sid/report/cluster_names.ts";
 import { mapItems } from "../../sid/report/item_map.ts";
-import type { FoundItems, ItemPlace, StudioItem, StudioMap, TreeLevel } from "../../web/studio/messages.ts";
+import type {
+  FoundItems,
+  ItemPlace,
+  StudioItem,
+  StudioMap,
+  TreeLevel,
+  TreeShape,
+} from "../../web/studio/messages.ts";
 import { listedItem } from "../_recommend/answer.ts";
 import { NeighbourIndex } from "../_serve/neighbours.ts";
 
@@ -17,6 +24,8 @@ const SHOWN = 8;
 /** Directions that titles are reduced to before the two of the map. */
 const TITLE_RANK = 16;
 const MAP_ITEMS = 20_000;
+/** A beginning is drawn from so small a share of the items on. */
+const DRAWN_BANDS = 1000;
 const SEED = 42;
 
 /** Items that a run knows, to be looked through. */
@@ -28,6 +37,7 @@ export class ExploredRun {
   readonly #sids: readonly (readonly string[])[];
   #neighbours: Promise<NeighbourIndex> | undefined;
   #map: Promise<StudioMap> | undefined;
+  #shape: TreeShape | undefined;
 
   /** `device` is opened where titles are to be mapped. */
   constructor(recommender: Recommender, device: () => Promise<Device>) {
@@ -87,6 +97,16 @@ export class ExploredRun {
       widths: this.#tree.widths(prefix),
       children: this.#withWords(prefix, items),
       items: items.slice(0, SHOWN).map((item) => this.named(item)),
+    };
+  }
+
+  /** The whole tree, without beginnings of so few items that they could not be seen. */
+  shape(): TreeShape {
+    return this.#shape ??= {
+      count: this.#sids.length,
+      widths: this.#tree.widths([]),
+      reached: this.#tree.widths([]).map((_, i) => this.#sids.filter(({ length }) => length > i).length),
+      levels: this.#tree.bands(this.#sids.length / DRAWN_BANDS),
     };
   }
 

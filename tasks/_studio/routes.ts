@@ -53,6 +53,7 @@ export function addStudioRoutes<E extends Env>(app: Hono<E>, open: () => Promise
     TreeQuery,
     ({ run, prefix }, studio) => studio.explore(run, (one) => Promise.resolve(one.level(prefix))),
   );
+  answer("shape", RunQuery, ({ run }, studio) => studio.explore(run, (one) => Promise.resolve(one.shape())));
   answer("map", RunQuery, ({ run }, studio) => studio.explore(run, (one) => one.map()));
   answer("try", TryQuery, ({ run, ...tried }, studio) => studio.explore(run, (one) => tryRun(one, tried)));
   answer("evaluations", EvaluationQuery, ({ baseline }, studio) => studio.evaluations(baseline));

@@ -2,9 +2,11 @@ import { type ArrowTemplate, html, reactive } from "@arrow-js/core";
 import { itemMap, mapPlaces, plainSid } from "../../sid/report/html_charts.ts";
 import { dom, type PageEvent } from "../page/dom.ts";
 import { ItemFinder } from "./item_finder.ts";
-import type { ItemPlace, StudioItem, StudioMap, StudioRun, TreeLevel } from "./messages.ts";
+import { placeTowards } from "./drawings/map_keys.ts";
+import type { ItemPlace, StudioItem, StudioMap, StudioRun, TreeLevel, TreeShape } from "./messages.ts";
 import { runChoice } from "./run_choice.ts";
 import type { StudioServer } from "./server.ts";
+import { bandAt, treeDrawing } from "./drawings/tree_drawing.ts";
 
 /** The items of a run: search, what is near one, the tree of SIDs and the map. */
 export function itemsView(
@@ -21,6 +23,7 @@ export function itemsView(
   });
   let run = 0;
   let map: StudioMap | undefined;
+  let shape: TreeShape | undefined;
   const finder = new ItemFinder("item-search", server, pick);
 
   async function pick(item: number): Promise<void> {
@@ -43,6 +46,7 @@ export function itemsView(
       state.turn++;
       state.level = level;
       state.treeNote = "";
+      drawTree();
     } catch (error) {
       state.level = undefined;
       state.treeNote = (error as Error).message;
@@ -51,13 +55,22 @@ export function itemsView(
 
   async function open(chosen: number): Promise<void> {
     run = chosen;
-    map = undefined;
+    map = shape = undefined;
     state.place = undefined;
     state.mapNote = "Drawing the map…";
     state.treeNote = "Reading the run…";
     drawMap();
+    drawTree();
     await finder.open(run);
     await descend([]);
+    try {
+      const found = await server.get<TreeShape>("shape", { run });
+      if (run !== chosen) return;
+      shape = found;
+      drawTree();
+    } catch (error) {
+      state.treeNote = (error as Error).message;
+    }
     try {
       const found = await server.get<StudioMap>("map", { run });
       if (run !== chosen) return;
@@ -65,7 +78,7 @@ export function itemsView(
       const [first, second] = found.map.explained.map((share) => `${(100 * share).toFixed(1)} %`);
       state.mapNote =
         `By ${found.by}: the two directions in which they vary most (${first} and ${second} of the ` +
-        "variance), coloured by first code. Click an item to see it.";
+        "variance), coloured by first code. Click an item to see it, or walk with the arrow keys.";
     } catch (error) {
       state.mapNote = (error as Error).message;
     }
@@ -74,6 +87,27 @@ export function itemsView(
 
   function drawMap(): void {
     dom.document.getElementById("item-map").innerHTML = map ? itemMap(map, state.place?.item) : "";
+  }
+
+  function drawTree(): void {
+    const drawing = shape && shape.widths.length > 0 ? treeDrawing(shape, state.level?.prefix ?? []) : "";
+    dom.document.getElementById("tree-drawing").innerHTML = drawing;
+  }
+
+  function clickTree({ clientX, clientY }: PageEvent): void {
+    if (!shape) return;
+    const { left, top, width, height } = dom.document.getElementById("tree-drawing").getBoundingClientRect();
+    const prefix = bandAt(shape, (clientX - left) / width, (clientY - top) / height);
+    if (prefix) descend(prefix);
+  }
+
+  function walkMap(event: PageEvent): void {
+    if (!map) return;
+    const from = state.place === undefined ? -1 : map.map.items.indexOf(state.place.item);
+    const place = placeTowards(mapPlaces(map.map), from < 0 ? undefined : from, event.key);
+    if (place === undefined) return;
+    event.preventDefault();
+    pick(map.map.items[place]);
   }
 
   function clickMap({ clientX, clientY }: PageEvent): void {
@@ -170,9 +204,21 @@ export function itemsView(
       </section>
     </div>
     <section>
+      <h2>The whole tree</h2>
+      <div id="tree-drawing" @click="${clickTree}"></div>
+    </section>
+    <section>
       <h2>Map</h2>
-      <p class="quiet">${() => state.mapNote}</p>
-      <div id="item-map" @click="${clickMap}"></div>
+      <p class="quiet" id="map-help">${() => state.mapNote}</p>
+      <div
+        id="item-map"
+        tabindex="0"
+        role="group"
+        aria-describedby="map-help"
+        aria-label="Map of the items"
+        @click="${clickMap}"
+        @keydown="${walkMap}"
+      ></div>
     </section>
   `;
   return { view, start: () => void open(0) };

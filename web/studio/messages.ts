@@ -1,3 +1,5 @@
+import type { TreeBand } from "../../sid/prefix_tree.ts";
+
 /** A run as the studio lists it. */
 export interface StudioRun {
   /** Its place in the list, by which requests name it. */
@@ -73,6 +75,18 @@ export interface TreeLevel {
   children: { token: string; items: number; children: number; words: string[] }[];
   /** Some of its items, the first ones. */
   items: StudioItem[];
+}
+
+/** The whole tree of SIDs. */
+export interface TreeShape {
+  /** Items. */
+  count: number;
+  /** Different beginnings of one code, of two codes and so on. */
+  widths: number[];
+  /** Items that have so many codes. */
+  reached: number[];
+  /** By number of codes: those beginnings that are wide enough to be seen. */
+  levels: TreeBand[][];
 }
 
 /** Items in the plane. */

@@ -1,6 +1,6 @@
 import { type ArrowTemplate, html, reactive } from "@arrow-js/core";
 import { dom, type PageElement, type PageEvent } from "../page/dom.ts";
-import { CurveChart, plainNumber, runColour, type RunCurve } from "./curve_chart.ts";
+import { CurveChart, plainNumber, runColour, type RunCurve } from "./drawings/curve_chart.ts";
 import type { LogTail, StudioRun, StudioSettings } from "./messages.ts";
 import { RunLog } from "./run_log.ts";
 import type { StudioServer } from "./server.ts";

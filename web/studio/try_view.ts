@@ -1,7 +1,7 @@
 import { type ArrowTemplate, html, reactive } from "@arrow-js/core";
 import { plainSid } from "../../sid/report/html_charts.ts";
 import { dom, type PageEvent } from "../page/dom.ts";
-import { beamTree, probability } from "./beam_tree.ts";
+import { beamTree, probability } from "./drawings/beam_tree.ts";
 import { ItemFinder } from "./item_finder.ts";
 import type { StudioItem, StudioRun, TriedRun } from "./messages.ts";
 import { runChoice } from "./run_choice.ts";

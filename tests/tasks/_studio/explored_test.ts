@@ -39,6 +39,9 @@ Deno.test("the tree of SIDs is walked code by code, and items have places on a m
     status: 422,
     body: { detail: "Cannot find <a_9>: no SID begins so. Go back to the root" },
   });
+  const { body: shape } = await get("shape?run=0");
+  assert.deepEqual([shape.count, shape.widths, shape.reached], [4, [3, 4], [4, 4]]);
+  assert.deepEqual(shape.levels[1].map(({ items }: { items: number }) => items), [1, 1, 1, 1]);
   const { status, body } = await get("map?run=0");
   // No two titles of the four share a word, so there is nothing to draw.
   assert.deepEqual([status, body.detail.slice(0, 20)], [422, "Cannot map the items"]);

@@ -75,6 +75,14 @@ Deno.test({
         assert.match(await text("#code-path"), /a_1\s*2 items\s*b_3\s*alone/);
         await until('document.querySelector("#tree-path").innerText.includes("a_1")');
         assert.equal(await evaluate('document.querySelectorAll("#tree-children button").length'), 2);
+        await until('document.querySelector("#tree-drawing .marked")');
+        assert.equal(await evaluate('document.querySelectorAll("#tree-drawing .marked").length'), 1);
+        const corner = 'document.getElementById("tree-drawing").getBoundingClientRect()';
+        await evaluate(
+          `document.getElementById("tree-drawing").dispatchEvent(new MouseEvent("click", { bubbles: true, ` +
+            `clientX: ${corner}.right - 2, clientY: ${corner}.top + 2 }))`,
+        );
+        await until('!document.querySelector("#tree-path").innerText.includes("a_1")');
       });
 
       await t.step("a history of titles is answered, with the tree of the search", async () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { beamTree, probability } from "../../../web/studio/beam_tree.ts";
+import { beamTree, probability } from "../../../../web/studio/drawings/beam_tree.ts";
 
 Deno.test("the tree of a search links what led to the list, also where SIDs end early", () => {
   const html = beamTree({

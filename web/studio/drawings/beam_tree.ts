@@ -1,6 +1,6 @@
-import { details, escapeHtml, table } from "../../base/html_page.ts";
-import { plainSid } from "../../sid/report/html_charts.ts";
-import type { TriedRun } from "./messages.ts";
+import { details, escapeHtml, table } from "../../../base/html_page.ts";
+import { plainSid } from "../../../sid/report/html_charts.ts";
+import type { TriedRun } from "../messages.ts";
 
 const LEFT = 8;
 const COLUMN = 150;

@@ -1,7 +1,7 @@
 import uPlot from "uplot";
-import { hueOf } from "../../sid/report/html_charts.ts";
-import { dom, type PageElement } from "../page/dom.ts";
-import type { Curve } from "./run_log.ts";
+import { hueOf } from "../../../sid/report/html_charts.ts";
+import { dom, type PageElement } from "../../page/dom.ts";
+import type { Curve } from "../run_log.ts";
 
 /** A curve of a run. */
 export interface RunCurve extends Curve {
