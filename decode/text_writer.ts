@@ -2,16 +2,15 @@ import { PhiloxStream } from "../base/philox.ts";
 import type { Device } from "../kernels/gpu/device.ts";
 import { DEAD } from "../kernels/trie/topk.ts";
 import type { DecodeModel, DecodeSession } from "../models/decoder/decode.ts";
+import { checkSampling, penaliseSeen, type SamplingOptions, tokenAt, tokenShares } from "./sampling.ts";
 import { cutOf } from "./trie_decoding.ts";
 
 /** How to write. */
-export interface TextWriterOptions {
+export interface TextWriterOptions extends SamplingOptions {
   /** Most tokens of a text, from 1. */
   maxNewTokens: number;
   /** Tokens that end a text and are no part of it. */
   stop: ReadonlySet<number>;
-  /** Divides the logits that tokens are drawn by; 0: always the most probable token. */
-  temperature: number;
   /** Of the draws: a prompt has the same ones whatever else is written with it. */
   seed: number;
 }
@@ -29,18 +28,14 @@ export class TextWriter {
 
   /**
    * Prepares texts of `model`; memory for them comes with the first ones.
-   * @throws {RangeError} if `maxNewTokens` is no integer from 1, or the temperature is below 0.
+   * @throws {RangeError} if `maxNewTokens` is no integer from 1, or a setting of the draws is out of range.
    */
   constructor(device: Device, model: DecodeModel, options: TextWriterOptions) {
-    const { maxNewTokens, temperature } = options;
+    const { maxNewTokens } = options;
     if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1) {
       throw new RangeError(`Cannot write texts of ${maxNewTokens} tokens: expected an integer of 1 or more`);
     }
-    if (!(temperature >= 0 && temperature < Infinity)) {
-      throw new RangeError(
-        `Cannot write with temperature ${temperature}: expected 0 (most probable) or more`,
-      );
-    }
+    checkSampling(options);
     this.#device = device;
     this.#model = model;
     this.#options = options;
@@ -49,11 +44,20 @@ export class TextWriter {
     this.promptsPerBatch = Math.max(1, Math.min(MOST_PROMPTS, Math.floor(rows / maxNewTokens)));
   }
 
-  /** What is written after each prompt of token ids. Throws as the model does where a prompt is empty or too long. */
-  async run(prompts: readonly Uint32Array[]): Promise<Uint32Array[]> {
+  /**
+   * What is written after each prompt of token ids. `onToken` is told of each token when it is chosen, and may end its
+   * text there by answering false. Throws as the model does where a prompt is empty or too long.
+   */
+  async run(
+    prompts: readonly Uint32Array[],
+    onToken?: (prompt: number, token: number) => boolean | void,
+  ): Promise<Uint32Array[]> {
     if (prompts.length === 0) return [];
     const cut = prompts.length > this.promptsPerBatch ? this.promptsPerBatch : cutOf(prompts);
-    if (cut) return [...await this.run(prompts.slice(0, cut)), ...await this.run(prompts.slice(cut))];
+    if (cut) {
+      const rest = onToken && ((prompt: number, token: number) => onToken(cut + prompt, token));
+      return [...await this.run(prompts.slice(0, cut), onToken), ...await this.run(prompts.slice(cut), rest)];
+    }
     const { maxNewTokens, stop } = this.#options;
     const device = this.#device, count = prompts.length;
     const purposes = prompts.map((prompt) => `text after ${prompt.join()}`);
@@ -66,9 +70,11 @@ export class TextWriter {
         const logits = await this.#logits(session, step === 0 ? undefined : { tokens, parents });
         for (const [i, text] of written.entries()) {
           if (isOver[i]) continue;
-          const token = this.#choose(logits.map((part) => part[i]), purposes[i], step);
+          const token = this.#choose(logits.map((part) => part[i]), [prompts[i], text], purposes[i], step);
           isOver[i] = stop.has(token);
-          if (!isOver[i]) text.push(token);
+          if (isOver[i]) continue;
+          text.push(token);
+          isOver[i] = onToken?.(i, token) === false;
         }
         if (isOver.every(Boolean)) break;
         device.write(tokens, Uint32Array.from(written, (text, i) => isOver[i] ? DEAD : text.at(-1)!));
@@ -100,29 +106,27 @@ export class TextWriter {
     });
   }
 
-  /** The most probable token, or one drawn. */
-  #choose(parts: readonly Float32Array[], purpose: string, step: number): number {
-    const { temperature, seed } = this.#options;
-    const places = parts.map((part) => part.reduce((best, value, i) => value > part[best] ? i : best, 0));
-    let most = -Infinity, start = 0, best = 0;
-    parts.forEach((part, p) => {
-      if (part[places[p]] > most) [most, best] = [part[places[p]], start + places[p]];
-      start += part.length;
-    });
-    if (!Number.isFinite(most)) {
+  /** The most probable token after what was read and written, or one drawn. */
+  #choose(
+    parts: readonly Float32Array[],
+    seen: readonly Iterable<number>[],
+    purpose: string,
+    step: number,
+  ): number {
+    const { seed, repetitionPenalty = 1 } = this.#options;
+    const logits = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+    let end = 0;
+    for (const part of parts) {
+      logits.set(part, end);
+      end += part.length;
+    }
+    penaliseSeen(logits, seen.flatMap((tokens) => [...tokens]), repetitionPenalty);
+    const best = logits.reduce((best, value, i) => value > logits[best] ? i : best, 0);
+    if (!Number.isFinite(logits[best])) {
       throw new Error("Cannot write: the model's logits are not finite. Go back to an earlier checkpoint");
     }
-    if (temperature === 0) return best;
-    const weight = (value: number) => Math.exp((value - most) / temperature);
-    const total = parts.reduce((sum, part) => part.reduce((sum, value) => sum + weight(value), sum), 0);
-    let left = new PhiloxStream(seed, purpose, step).uniform() * total, token = 0;
-    for (const part of parts) {
-      for (const value of part) {
-        left -= weight(value);
-        if (left < 0) return token;
-        token++;
-      }
-    }
-    return best; // rounding left a little over
+    if (this.#options.temperature === 0) return best;
+    const uniform = new PhiloxStream(seed, purpose, step).uniform();
+    return tokenAt(tokenShares(logits, this.#options), uniform);
   }
 }

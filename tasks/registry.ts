@@ -57,6 +57,7 @@ export const registry = {
   ),
   compare: entry("a table of systems over seeds, with paired tests", () => import("./compare.ts")),
   recommend: entry("what to show a user with this history", () => import("./recommend.ts")),
+  generate: entry("text that a language model writes", () => import("./_generate/generate.ts")),
   serve: entry("answer requests for recommendations over HTTP", () => import("./serve.ts"), ["net", "run"]),
   studio: entry(
     "a page of runs side by side, while they train and after",
