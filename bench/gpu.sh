@@ -12,7 +12,7 @@
 # 1 where a part fails; the parts after it run all the same.
 set -eu
 
-TESTS="kernels_test kernels/gpu/variants_test kernels/autotune_test"
+TESTS="kernels/registry_test kernels/gpu/variants_test kernels/autotune_test"
 
 pack() {
   cd "$(dirname "$0")/.."

@@ -20,7 +20,7 @@ export interface KernelCase<A> {
 }
 
 /**
- * What `tests/kernels_test.ts` and the autotuner know of a kernel. `reference` is plain float64 loops and shares no
+ * What `tests/kernels/registry_test.ts` and the autotuner know of a kernel. `reference` is plain float64 loops and shares no
  * trick with the WGSL; `backward` is checked with central differences of the reference, never of the kernel.
  */
 export interface KernelSpec<A = unknown> {

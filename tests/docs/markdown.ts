@@ -92,3 +92,20 @@ export function libraryPrograms(): { name: string; text: string }[] {
   return fencesOf(page, pages()[page]).filter(({ info }) => /^ts \S+\.ts$/.test(info))
     .map(({ info, text }) => ({ name: info.slice(3), text }));
 }
+
+/** Pages whose blocks run, in the order in which a reader follows them: later ones use what earlier ones made. */
+export const TOUR: readonly string[] = [
+  "docs/getting_started.md",
+  "docs/data.md",
+  "docs/guides/tutorial.md",
+  "docs/semantic_ids.md",
+  "docs/language_models.md",
+  "docs/reinforcement.md",
+  "docs/baselines.md",
+  "docs/evaluation.md",
+  "docs/guides/browser.md",
+  "docs/coming_from/minionerec.md",
+  "docs/coming_from/mimigenrec.md",
+  "docs/coming_from/etegrec.md",
+  "README.md",
+];

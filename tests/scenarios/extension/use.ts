@@ -28,7 +28,7 @@ async function genrec(words: string): Promise<string> {
 
 const readJson = (path: string) => JSON.parse(Deno.readTextFileSync(path));
 
-// As tests/kernels_test.ts does with every line of the registry.
+// As tests/kernels/registry_test.ts does with every line of the registry.
 const spec = (kernels as unknown as Record<string, KernelSpec<unknown>>).threefold;
 const device = await Device.open();
 for (const kernelCase of spec.cases()) {

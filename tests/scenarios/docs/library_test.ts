@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import manifest from "../../deno.json" with { type: "json" };
-import { libraryPrograms, root } from "./markdown.ts";
+import manifest from "../../../deno.json" with { type: "json" };
+import { libraryPrograms, root } from "../../docs/markdown.ts";
 
 /** What each program prints. */
 const PRINTS: Record<string, RegExp> = {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { sharedDevice } from "../shared_device.ts";
-import { PhiloxStream } from "../../base/philox.ts";
-import { UserError } from "../../base/user_error.ts";
-import type { Device } from "../../kernels/gpu/device.ts";
-import type { SidFit, SidInput, SidMethod, SidProgress } from "../../sid/method.ts";
-import * as registry from "../../sid/methods/registry.ts";
+import { sharedDevice } from "../../shared_device.ts";
+import { PhiloxStream } from "../../../base/philox.ts";
+import { UserError } from "../../../base/user_error.ts";
+import type { Device } from "../../../kernels/gpu/device.ts";
+import type { SidFit, SidInput, SidMethod, SidProgress } from "../../../sid/method.ts";
+import * as registry from "../../../sid/methods/registry.ts";
 
 const methods = Object.values(registry) as unknown as SidMethod[];
 const QUICK_QUANTIZER = { epochs: 40, evalEpochs: 20, learningRate: 0.01, warmupEpochs: 0, keep: "loss" };

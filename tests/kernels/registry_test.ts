@@ -1,7 +1,7 @@
-import { Device, type DeviceOptions } from "../kernels/gpu/device.ts";
-import * as registry from "../kernels/registry.ts";
-import type { KernelSpec } from "../kernels/gpu/spec.ts";
-import { checkBackward, checkForward } from "./kernel_check.ts";
+import { Device, type DeviceOptions } from "../../kernels/gpu/device.ts";
+import * as registry from "../../kernels/registry.ts";
+import type { KernelSpec } from "../../kernels/gpu/spec.ts";
+import { checkBackward, checkForward } from "../kernel_check.ts";
 
 const specs = Object.values(registry) as unknown as KernelSpec<unknown>[];
 
