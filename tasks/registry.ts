@@ -71,6 +71,7 @@ export const registry = {
   export: entry("a run as a site that recommends in the browser", () => import("./_export/export.ts"), [
     "run",
   ]),
+  plan: entry("what a training step takes on many devices", () => import("./_plan/plan.ts")),
   bench: entry("speed beside other libraries on this adapter", () => import("./bench.ts"), [...RIGHTS]),
   build: entry("one executable file with all commands", () => import("./_build/build.ts"), ["run"]),
 };

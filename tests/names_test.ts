@@ -10,7 +10,7 @@ const SIBLINGS: Record<string, RegExp> = {
   /** The kernel test reads them by way of `kernels/registry.ts`, which names each after its kernel. */
   spec: /^kernels\/.*\.ts$/,
   /** `tasks/registry.ts` loads each module and takes this from it. */
-  task: /^tasks\/(?:_build\/|_export\/|_generate\/|_stages\/|_studio\/)?\w+\.ts$/,
+  task: /^tasks\/(?:_build\/|_export\/|_generate\/|_plan\/|_stages\/|_studio\/)?\w+\.ts$/,
 };
 
 /** Where a name is defined, by name. */

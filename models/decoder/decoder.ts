@@ -255,6 +255,11 @@ export class Decoder implements DecodeModel {
   }
 }
 
+/** All parameters of a decoder without adapters, of which all are trained. */
+export function decoderSpecs(config: DecoderConfig): ParameterSpec[] {
+  return [...tableSpecs(config, {}), ...blockSpecs(config)];
+}
+
 /** Embedding and, where it is not tied, head. */
 function tableSpecs(config: DecoderConfig, options: DecoderOptions): ParameterSpec[] {
   const { vocab_size, hidden_size, tie_word_embeddings: tied } = config;

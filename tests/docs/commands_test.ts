@@ -71,6 +71,10 @@ Deno.test("every flag that a page names is a flag", async () => {
     "--json",
     "--yes",
     "--parallel",
+    // Of launchers of several processes.
+    "--bind-to",
+    "--gpus-per-task",
+    "--mpi",
     "--flag",
     "--no-flag",
   ]);
@@ -101,6 +105,8 @@ Deno.test("every flag that a page names is a flag", async () => {
 /** What is wrong with a command line, undefined where nothing is. */
 async function faultOf([program, ...words]: readonly string[]): Promise<string | undefined> {
   if (program === "./genrec") return await taskFault(words);
+  // A launcher of several processes.
+  if (["mpirun", "srun"].includes(program)) return await faultOf(words.slice(words.indexOf("./genrec")));
   if (program !== "deno") return `cannot check ${program}: expected ./genrec or deno`;
   const [verb, ...rest] = words;
   if (verb === "task") {

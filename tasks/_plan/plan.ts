@@ -1,0 +1,180 @@
+import { z } from "zod";
+import { readJson } from "../../base/files/json_file.ts";
+import { partsOf } from "../../models/parameters/parts.ts";
+import { decoderSpecs } from "../../models/decoder/decoder.ts";
+import { EMBEDDING } from "../../models/decoder/blocks.ts";
+import { parseDecoderConfig } from "../../models/decoder/config.ts";
+import { epochFlops } from "../../train/run/estimate.ts";
+import {
+  type ClusterRates,
+  microBatchesFor,
+  predictStep,
+  type StepShape,
+  type StepTime,
+} from "../../train/ranks/cost_model.ts";
+import { fitSteps, type FittedRates, MeasuredSteps } from "../../train/ranks/fit.ts";
+import { simulateSteps } from "../../train/ranks/simulated_step.ts";
+import type { Task, TaskIO } from "../_cli/cli.ts";
+import { tableLines } from "../_cli/table.ts";
+import { MODELS } from "./models.ts";
+
+const config = z.strictObject({
+  ranks: z.array(z.int().min(1).max(4096)).min(1).default([8, 64, 512]).describe(
+    "numbers of processes, a device each",
+  ),
+  link: z.number().positive().default(25).describe(
+    "GB/s that a process sends to others while it receives as much",
+  ),
+  deviceTflops: z.number().positive().default(40).describe(
+    "TFLOP/s that training reaches on one device, not its peak: FLOPs of `sft --dry-run` by the seconds of a step",
+  ),
+  copy: z.number().positive().default(20).describe("GB/s between a device and its host, each way"),
+  additions: z.number().positive().default(0.5).describe(
+    "billion additions a second of the host, which sums gradients",
+  ),
+  latency: z.number().min(0).default(5).describe("microseconds that a message takes beside its bytes"),
+  spread: z.number().min(0).max(1).default(0.03).describe(
+    "standard deviation of a process's time for the same work, relative to its mean",
+  ),
+  model: z.array(z.enum(Object.keys(MODELS) as [string, ...string[]])).min(1).default(Object.keys(MODELS))
+    .describe(
+      "shapes to predict, all weights trained",
+    ),
+  tokensPerBatch: z.int().min(1).default(8192).describe("packed tokens of a micro batch"),
+  sequenceTokens: z.int().min(1).default(256).describe("tokens of a sequence, which attention grows with"),
+  microBatches: z.int().min(1).default(1).describe("micro batches of a step that each process has"),
+  measured: z.string().default("").describe(
+    "file of measured steps of one machine, to which the model is fitted: see bench/speed/ranks.ts",
+  ),
+  steps: z.int().min(1).default(20).describe("simulated steps of each prediction"),
+  seed: z.int().min(0).default(42).describe("seed of the simulated stragglers"),
+});
+type Flags = z.output<typeof config>;
+
+/** Weak scaling that is worth its devices. */
+const WORTH = 0.9;
+
+export const task: Task<typeof config> = {
+  name: "plan",
+  summary: "what a training step takes on many devices",
+  examples: [
+    "plan --ranks 8,64,512 --link 25 --device-tflops 40",
+    "plan --measured ranks.json --model qwen2.5-0.5b --micro-batches 8",
+  ],
+  config,
+  async run(flags, io) {
+    const fit = flags.measured === "" ? undefined : await readJson(flags.measured, MeasuredSteps);
+    const fitted = fit && fitSteps(fit);
+    const predictions = predict(flags);
+    if (io.json) return console.log(JSON.stringify({ fitted, predictions }, null, 2));
+    if (fit && fitted) tellFit(fit.steps, fitted, io);
+    tellPredictions(flags, predictions, io);
+  },
+};
+
+/** A step of a model on so many ranks. */
+interface Prediction extends StepTime {
+  model: string;
+  ranks: number;
+  /** Numbers of the gradient. */
+  gradient: number;
+  /** Mean of simulated steps, in seconds. */
+  simulated: number;
+  /** Micro batches a rank with which the step would be worth its devices; undefined: no number of them. */
+  microBatchesNeeded: number | undefined;
+}
+
+function predict(flags: Flags): Prediction[] {
+  const { ranks, link, copy, additions, latency, spread, steps, seed, microBatches } = flags;
+  const rates: ClusterRates = {
+    link: link * 1e9,
+    copy: copy * 1e9,
+    additions: additions * 1e9,
+    latency: latency * 1e-6,
+    spread: spread / Math.sqrt(microBatches), // times of micro batches vary one by one
+  };
+  return flags.model.flatMap((model) => {
+    const one = shapeOf(model, flags);
+    const shape = { ...one, compute: one.compute * microBatches };
+    return ranks.map((count) => ({
+      model,
+      ranks: count,
+      gradient: shape.gradient,
+      ...predictStep(shape, count, rates),
+      simulated: simulateSteps(shape, count, rates, { steps, seed }),
+      microBatchesNeeded: microBatchesFor(WORTH, one, count, { ...rates, spread }),
+    }));
+  });
+}
+
+/** A step of one micro batch. */
+function shapeOf(name: string, { deviceTflops, tokensPerBatch, sequenceTokens }: Flags): StepShape {
+  const architecture = parseDecoderConfig(MODELS[name], name);
+  const specs = decoderSpecs(architecture);
+  const flops = epochFlops({ config: architecture, headName: EMBEDDING, parameters: { specs } }, {
+    tokens: tokensPerBatch,
+    targets: tokensPerBatch,
+    sequences: tokensPerBatch / Math.min(tokensPerBatch, sequenceTokens),
+    steps: 1,
+  });
+  const compute = flops / (deviceTflops * 1e12);
+  const gradient = specs.flatMap(partsOf).reduce(
+    (sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1),
+    0,
+  );
+  // Backward passes compute twice what forward passes do.
+  return { compute, backward: compute * 2 / 3, gradient, buckets: 1 };
+}
+
+function tellFit(steps: z.output<typeof MeasuredSteps>["steps"], fitted: FittedRates, { log }: TaskIO): void {
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  const rows = steps.map(({ model, ranks, seconds }, i) => [
+    model,
+    `${ranks}`,
+    seconds.toFixed(3),
+    fitted.predicted[i].toFixed(3),
+    percent(fitted.predicted[i] / seconds - 1),
+  ]);
+  log("Measured steps, and what the model says of them after the fit, in seconds:");
+  tableLines([["model", "ranks", "measured", "model", "error"], ...rows]).forEach((line) => log(line));
+  const { meanError, largestError, number } = fitted;
+  log(
+    `Error: ${percent(meanError)} in the mean, ${
+      percent(largestError)
+    } at most; a number of the gradient takes ` +
+      `${(number * 1e9).toFixed(1)} ns`,
+  );
+  log("");
+}
+
+function tellPredictions(
+  { microBatches, tokensPerBatch }: Flags,
+  predictions: Prediction[],
+  { log }: TaskIO,
+): void {
+  const milliseconds = (seconds: number) => (1000 * seconds).toFixed(seconds < 0.1 ? 1 : 0);
+  const rows = predictions.map((
+    { model, ranks, compute, straggling, exposed, total, simulated, efficiency },
+  ) => [
+    model,
+    `${ranks}`,
+    ...[compute, straggling, exposed, total, simulated].map(milliseconds),
+    `${(100 * (simulated / total - 1)).toFixed(1)} %`,
+    `${(100 * efficiency).toFixed(1)} %`,
+  ]);
+  log(
+    `Milliseconds of a step, ${microBatches} micro batch${
+      microBatches === 1 ? "" : "es"
+    } of ${tokensPerBatch} tokens a process:`,
+  );
+  const columns = ["compute", "slowest", "gradients", "step", "simulated", "apart", "weak scaling"];
+  tableLines([["model", "ranks", ...columns], ...rows]).forEach((line) => log(line));
+  for (const { model, ranks, efficiency, exposed, straggling, microBatchesNeeded } of predictions) {
+    if (efficiency >= WORTH) continue;
+    const reason = exposed > straggling ? "summing gradients" : "waiting for the slowest";
+    const remedy = microBatchesNeeded === undefined
+      ? "no number of micro batches helps"
+      : `${microBatchesNeeded} micro batches a process reach it`;
+    log(`${model} on ${ranks} ranks is below ${100 * WORTH} % for ${reason}: ${remedy}`);
+  }
+}

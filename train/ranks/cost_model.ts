@@ -1,0 +1,105 @@
+/** What a step of data-parallel training is made of. */
+export interface StepShape {
+  /** Seconds a rank takes for forward and backward of its micro batches. */
+  compute: number;
+  /** Those of them that are the backward pass of the last micro batch, in which gradients become known. */
+  backward: number;
+  /** Numbers of the gradient. */
+  gradient: number;
+  /** Parts in which it is summed as it becomes known, last layers first; 1: after the backward pass. */
+  buckets: number;
+}
+
+/** What ranks are connected by. */
+export interface ClusterRates {
+  /** Bytes a second that a rank sends while it receives as many. */
+  link: number;
+  /** Bytes a second between a device and its host, each way. */
+  copy: number;
+  /** Additions of numbers a second that a rank's host makes. */
+  additions: number;
+  /** Seconds that a message takes beside its bytes. */
+  latency: number;
+  /** Standard deviation of a rank's compute time, relative to its mean. */
+  spread: number;
+}
+
+/** Seconds of a step, by what they are for. */
+export interface StepTime {
+  /** Forward and backward, in the mean of ranks. */
+  compute: number;
+  /** Waiting for the slowest rank. */
+  straggling: number;
+  /** Summing gradients after the backward pass of the slowest rank has ended. */
+  exposed: number;
+  /** Summing gradients in all, hidden or not. */
+  reduce: number;
+  total: number;
+  /** Share of compute in the total: weak scaling, as each rank has the same work. */
+  efficiency: number;
+}
+
+/** Seconds that one of the buckets takes: to the host, exchanged, summed, collected and back. */
+export function bucketSeconds({ gradient, buckets }: StepShape, ranks: number, rates: ClusterRates): number {
+  if (ranks === 1) return 0;
+  const numbers = gradient / buckets;
+  const others = (ranks - 1) / ranks;
+  const messages = 2 * (ranks - 1 + Math.ceil(Math.log2(ranks)));
+  return 2 * 4 * numbers / rates.copy + 2 * 4 * numbers * others / rates.link +
+    numbers * others / rates.additions + messages * rates.latency;
+}
+
+/** What a step is expected to take on `ranks` ranks that have equal work. */
+export function predictStep(shape: StepShape, ranks: number, rates: ClusterRates): StepTime {
+  const { compute, backward, buckets } = shape;
+  const bucket = bucketSeconds(shape, ranks, rates);
+  const factor = 1 + rates.spread * meanOfMaximum(ranks);
+  const slowest = factor * compute;
+  let end = 0;
+  for (let i = 1; i <= buckets; i++) {
+    const known = factor * (compute - backward + backward * i / buckets);
+    end = Math.max(end, known) + bucket;
+  }
+  const total = ranks === 1 ? compute : end;
+  return {
+    compute,
+    straggling: ranks === 1 ? 0 : slowest - compute,
+    exposed: ranks === 1 ? 0 : total - slowest,
+    reduce: bucket * buckets,
+    total,
+    efficiency: compute / total,
+  };
+}
+
+/** Mean of the largest of `count` standard normal numbers. */
+export function meanOfMaximum(count: number): number {
+  // The integral of 1 - F(x)^n above 0 and of F(x)^n below it.
+  const STEP = 0.001;
+  let mean = 0;
+  let below = 0; // F(x)
+  for (let x = -9; x < 9; x += STEP) {
+    const more = STEP * Math.exp(-((x + STEP / 2) ** 2) / 2) / Math.sqrt(2 * Math.PI);
+    const power = Math.min(1, below + more / 2) ** count;
+    below += more;
+    mean += STEP * (x < 0 ? -power : 1 - power);
+  }
+  return mean;
+}
+
+/** The fewest micro batches a rank, a power of two, with which a step of `shape`, of one, reaches `efficiency`; undefined: none up to 1024. */
+export function microBatchesFor(
+  efficiency: number,
+  shape: StepShape,
+  ranks: number,
+  rates: ClusterRates,
+): number | undefined {
+  for (let count = 1; count <= 1024; count *= 2) {
+    const compute = shape.compute * count;
+    // Times of micro batches vary one by one.
+    const spread = rates.spread / Math.sqrt(count);
+    if (predictStep({ ...shape, compute }, ranks, { ...rates, spread }).efficiency >= efficiency) {
+      return count;
+    }
+  }
+  return undefined;
+}
