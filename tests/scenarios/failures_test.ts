@@ -4,12 +4,16 @@ import { join } from "node:path";
 import { writeNpy } from "../../base/npy.ts";
 import { readSafetensors, writeSafetensors } from "../../models/safetensors/safetensors.ts";
 import { type Files, minionerecFiles } from "../data/formats/minionerec/fixture.ts";
+import { inSession } from "../tasks/_cli/session.ts";
 import { filesIn, genrec, TINY_SFT, withData, withRun } from "../tasks/genrec.ts";
 
+type Env = Record<string, string>;
+
 /** Fails unless `args` ends with `code` and one message that fits, without a new file or folder in `dir`. */
-async function refuses(dir: string, args: string | string[], code: number, message: RegExp, env = {}) {
+async function refuses(dir: string, args: string | string[], code: number, message: RegExp, env?: Env) {
   const before = filesIn(dir);
-  const found = await genrec(dir, typeof args === "string" ? args.split(" ") : args, env);
+  const words = typeof args === "string" ? args.split(" ") : args;
+  const found = await (env ? genrec(dir, words, env) : inSession(dir, words));
   assert.equal(found.code, code, found.stderr);
   assert.match(found.stderr, message);
   assert.match(found.stderr, /^error: /);
