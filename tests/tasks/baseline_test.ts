@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { readMatrix } from "../../base/npy.ts";
+import { inSession } from "./_cli/session.ts";
 import { filesIn, genrec, withData } from "./genrec.ts";
 
 const TINY = ("baseline --model sasrec --data data --out run --hidden-size 8 --num-hidden-layers 1 " +
@@ -19,12 +20,12 @@ Deno.test("genrec baseline writes a run, its embeddings and, where asked, a repo
     const { rows, dim } = readMatrix(await Deno.readFile(join(dir, "run/embeddings.npy")));
     assert.deepEqual([rows, dim], [4, 8]);
 
-    const again = await genrec(dir, TINY);
+    const again = await inSession(dir, TINY);
     assert.equal(again.code, 1);
     assert.match(again.stderr, /Cannot start a run in run: it already holds one/);
 
     const resume = ["baseline", "--config", "run/config.json", "--out", "run", "--resume"];
-    const other = await genrec(dir, [...resume, "--hidden-size", "16"]);
+    const other = await inSession(dir, [...resume, "--hidden-size", "16"]);
     assert.equal(other.code, 1);
     assert.match(other.stderr, /Cannot resume run with hiddenSize 16: it was started with 8/);
 
@@ -33,11 +34,11 @@ Deno.test("genrec baseline writes a run, its embeddings and, where asked, a repo
     const { droWeight, ...older } = JSON.parse(await Deno.readTextFile(config));
     assert.equal(droWeight, 0);
     await Deno.writeTextFile(config, JSON.stringify(older));
-    const robust = await genrec(dir, [...resume, "--dro-weight", "0.1"]);
+    const robust = await inSession(dir, [...resume, "--dro-weight", "0.1"]);
     assert.equal(robust.code, 1);
     assert.match(robust.stderr, /Cannot resume run with droWeight 0.1: it was started with 0/);
 
-    const report = await genrec(dir, [...resume, "--evaluate", "test", "--json"]);
+    const report = await inSession(dir, [...resume, "--evaluate", "test", "--json"]);
     assert.equal(report.code, 0, report.stderr);
     assert.match(report.stderr, /nothing is left to train/);
     const metrics = JSON.parse(report.stdout);
@@ -59,7 +60,7 @@ Deno.test("genrec baseline refuses what cannot be trained, and leaves no run beh
   ];
   await withData({}, async (dir) => {
     for (const [flags, expected, message] of cases) {
-      const { code, stderr } = await genrec(dir, [...TINY, ...flags]);
+      const { code, stderr } = await inSession(dir, [...TINY, ...flags]);
       assert.equal(code, expected, stderr);
       assert.match(stderr, message);
       assert.equal(filesIn(join(dir, "run")), undefined);
@@ -70,10 +71,10 @@ Deno.test("genrec baseline refuses what cannot be trained, and leaves no run beh
 Deno.test("genrec baseline counts where that is all there is to train", async () => {
   await withData({}, async (dir) => {
     const flags = ["baseline", "--model", "markov", "--data", "data", "--out", "run"];
-    const other = await genrec(dir, [...flags, "--hidden-size", "8"]);
+    const other = await inSession(dir, [...flags, "--hidden-size", "8"]);
     assert.equal(other.code, 2);
     assert.match(other.stderr, /Cannot use --hidden-size with the model markov: it is a setting of .*sasrec/);
-    const { code, stderr, stdout } = await genrec(dir, [...flags, "--evaluate", "test"]);
+    const { code, stderr, stdout } = await inSession(dir, [...flags, "--evaluate", "test"]);
     assert.equal(code, 0, stderr);
     assert.match(stdout, /epoch 1: valid HR@10 1.0000, NDCG@10 [\d.]+, best so far/);
     const { model, users } = JSON.parse(await Deno.readTextFile(join(dir, "run/eval-test/metrics.json")));

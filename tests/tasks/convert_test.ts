@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { parseArgs } from "../../tasks/_cli/cli.ts";
 import { task } from "../../tasks/convert.ts";
 import { collector } from "../scenarios/text_shop.ts";
+import { inSession } from "./_cli/session.ts";
 import { filesIn, genrec, withData } from "./genrec.ts";
 
 Deno.test("convert writes any dataset in another format and says what is not carried", async () => {
@@ -35,7 +36,7 @@ Deno.test("convert writes any dataset in another format and says what is not car
     assert.match(inputs["data/item.json"], /^[0-9a-f]{64}$/);
 
     const args = ["convert", "--from", "ours", "--to", "recbole", "--out", "recbole", "--json"];
-    const { code, stdout, stderr } = await genrec(dir, args);
+    const { code, stdout, stderr } = await inSession(dir, args);
     assert.equal(code, 0, stderr);
     assert.deepEqual(JSON.parse(stdout), {
       from: "genrec",
@@ -53,7 +54,7 @@ Deno.test("convert puts other SIDs in place, their codes shifted and their token
   await withData({ "other.json": index }, async (dir) => {
     const flags =
       "--from data --to mimigenrec --out out --sids data/other.json --code-offset 1 --token-order number";
-    const { code, stdout, stderr } = await genrec(dir, ["convert", ...flags.split(" ")]);
+    const { code, stdout, stderr } = await inSession(dir, ["convert", ...flags.split(" ")]);
     assert.equal(code, 0, stderr);
     assert.match(stdout, /Not carried: source and license; who a sample's user is; other\.json/);
     const read = async (name: string) => JSON.parse(await Deno.readTextFile(join(dir, "out", name)));
@@ -68,7 +69,7 @@ Deno.test("convert takes a folder with an index.json for --sids, as sft does", a
   const index = JSON.stringify({ 0: ["<a_2>"], 1: ["<a_10>"], 2: ["<a_9>"], 3: ["<a_0>"] });
   await withData({ "sids/index.json": index }, async (dir) => {
     const flags = "--from data --to letter --out out --sids data/sids";
-    const { code, stderr } = await genrec(dir, ["convert", ...flags.split(" ")]);
+    const { code, stderr } = await inSession(dir, ["convert", ...flags.split(" ")]);
     assert.equal(code, 0, stderr);
     assert.deepEqual(JSON.parse(await Deno.readTextFile(join(dir, "out/index.json"))), JSON.parse(index));
   });
@@ -76,7 +77,7 @@ Deno.test("convert takes a folder with an index.json for --sids, as sft does", a
 
 Deno.test("convert leaves nothing behind when it cannot go on", async () => {
   await withData({}, async (dir) => {
-    const convert = (...args: string[]) => genrec(dir, ["convert", ...args]);
+    const convert = (...args: string[]) => inSession(dir, ["convert", ...args]);
     const cases: [string[], number, RegExp][] = [
       [
         ["--from", "data", "--to", "genrec", "--out", "data"],

@@ -5,6 +5,7 @@ import { UserError } from "../../base/user_error.ts";
 import { readSafetensors } from "../../models/safetensors/safetensors.ts";
 import { torchFile } from "../models/torch/state_dict_file.ts";
 import { loadItemVectors, type VectorFlags } from "../../tasks/_train/item_vectors.ts";
+import { inSession } from "./_cli/session.ts";
 import { filesIn, genrec } from "./genrec.ts";
 import { ROWS, TINY_FLAGS, withToys } from "./etegrec_toys.ts";
 
@@ -89,7 +90,7 @@ Deno.test("genrec etegrec trains all stages on ETEGRec's own files and reports o
     assert.equal(await Deno.readTextFile(join(dir, "run/index.json")), kept);
 
     const resume = ["etegrec", "--config", "run/config.json", "--out", "run", "--resume"];
-    const again = await genrec(dir, [...resume, "--unconstrained", "--json"]);
+    const again = await inSession(dir, [...resume, "--unconstrained", "--json"]);
     assert.equal(again.code, 0, again.stderr);
     assert.match(again.stderr, /Stage finetune, continued/);
     assert.match(again.stderr, /test .*NDCG@10 +no SID\nfrozen .* %\n/);
@@ -108,13 +109,13 @@ Deno.test("etegrec --tokenizer takes a folder of genrec sid, and refuses one wit
     const rows = ["--data", "toys", "--embeddings", "collab.npy", "--levels", "2", "--codebook-size", "3"];
     const vae = ["--latent-dim", "4", "--layers", "4", "--epochs", "2", "--no-unit-length"];
     const sid = async (out: string, ...flags: string[]) => {
-      const { code, stderr } = await genrec(dir, ["sid", ...rows, "--out", out, ...flags]);
+      const { code, stderr } = await inSession(dir, ["sid", ...rows, "--out", out, ...flags]);
       assert.equal(code, 0, stderr);
     };
     await sid("vae", "--method", "rqvae", ...vae);
     await sid("kmeans", "--method", "rqkmeans");
     const etegrec = (out: string, tokenizer: string, ...flags: string[]) =>
-      genrec(dir, [
+      inSession(dir, [
         ...["etegrec", "--data", "toys", "--out", out, "--tokenizer", tokenizer, ...TINY_FLAGS],
         ...[
           "--finetune-epochs",

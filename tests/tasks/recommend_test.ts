@@ -4,6 +4,7 @@ import { UserError } from "../../base/user_error.ts";
 import { parseArgs, UsageError } from "../../tasks/_cli/cli.ts";
 import { task } from "../../tasks/recommend.ts";
 import { withFiles } from "../data/formats/minionerec/fixture.ts";
+import { inSession } from "./_cli/session.ts";
 import { filesIn, genrec, withRun } from "./genrec.ts";
 import { collector } from "../scenarios/text_shop.ts";
 
@@ -49,7 +50,7 @@ Deno.test("recommend prints history titles and ranked items with SID, score and 
 Deno.test("recommend --json ranks the whole catalogue where --top allows it", async () => {
   await withRun(async (dir) => {
     const args = "recommend --run run --history 2 --top 10 --beams 1 --json".split(" ");
-    const { code, stdout, stderr } = await genrec(dir, args);
+    const { code, stdout, stderr } = await inSession(dir, args);
     assert.equal(code, 0, stderr);
     const { history, recommendations } = JSON.parse(stdout);
     assert.deepEqual(history, [{ item: 2, sid: "<a_2><b_2>", title: "Steel Rule, 30 cm" }]);
@@ -122,7 +123,7 @@ Deno.test("recommend --category lists the items of a category alone, with the sc
 Deno.test("recommend --file prints lines of JSON alone where no --out is named", async () => {
   await withRun(async (dir) => {
     await Deno.writeTextFile(join(dir, "users.jsonl"), '{"history": [1]}\n{"history": [2]}\n');
-    const { code, stdout, stderr } = await genrec(
+    const { code, stdout, stderr } = await inSession(
       dir,
       "recommend --run run --file users.jsonl --top 1".split(" "),
     );
@@ -221,10 +222,10 @@ Deno.test("recommend takes the data's own ids, digits and all, and gives them be
   await withFiles(
     { "shop/shop.inter": "user_id:token\titem_id:token\ttimestamp:float\n" + inter },
     async (dir) => {
-      const made = await genrec(dir, "baseline --model transitions --data shop --out run".split(" "));
+      const made = await inSession(dir, "baseline --model transitions --data shop --out run".split(" "));
       assert.equal(made.code, 0, made.stderr);
       const ask = async (...words: string[]) => {
-        const { code, stdout, stderr } = await genrec(dir, [
+        const { code, stdout, stderr } = await inSession(dir, [
           "recommend",
           "--run",
           "run",

@@ -6,6 +6,7 @@ import { Device } from "../../kernels/gpu/device.ts";
 import { readSafetensors, writeSafetensors } from "../../models/safetensors/safetensors.ts";
 import { loadDecoder, loadTrainer } from "../../train/run/checkpoint.ts";
 import { RunDirectory } from "../../train/run/directory.ts";
+import { inSession } from "./_cli/session.ts";
 import { genrec, spawn, TINY_SFT, withData, withRun } from "./genrec.ts";
 
 /** TINY_SFT, but of `steps` steps; `flags` win. */
@@ -64,7 +65,7 @@ Deno.test("Ctrl-C stops sft amid a log interval, and the command it prints ends 
     const resumed = await genrec(dir, goOn(out));
     assert.equal(resumed.code, 0, resumed.stderr);
     await withData({}, async (other) => {
-      const whole = await genrec(other, args);
+      const whole = await inSession(other, args);
       assert.equal(whole.code, 0, whole.stderr);
       assert.deepEqual(await filesOf(dir), await filesOf(other));
     });
@@ -106,7 +107,7 @@ Deno.test("sft killed at any moment goes on with --resume to the same bytes", as
       break;
     }
     await withData({}, async (other) => {
-      const whole = await genrec(other, args);
+      const whole = await inSession(other, args);
       assert.equal(whole.code, 0, whole.stderr);
       assert.deepEqual(await filesOf(dir), await filesOf(other));
     });
@@ -117,7 +118,7 @@ Deno.test("sft --resume refuses other settings, SIDs or data than the run's", as
   await withRun(async (dir) => {
     const resume = [...TINY_SFT, "--resume"];
     const refuses = async (args: string[], message: RegExp) => {
-      const { code, stderr } = await genrec(dir, args);
+      const { code, stderr } = await inSession(dir, args);
       assert.equal(code, 1, stderr);
       assert.match(stderr, message);
     };
@@ -132,7 +133,7 @@ Deno.test("sft --resume refuses other settings, SIDs or data than the run's", as
     );
     await refuses([...resume, "--sids", "other.json"], /these SIDs: .*Use --sids run\/index\.json/);
     // The run's own index is another file with the same content.
-    const same = await genrec(dir, [...resume, "--sids", "run/index.json"]);
+    const same = await inSession(dir, [...resume, "--sids", "run/index.json"]);
     assert.equal(same.code, 0, same.stderr);
     await Deno.writeTextFile(join(dir, "data/train.csv"), "\n", { append: true });
     await refuses(resume, /data\/train\.csv is not the file that it was started with/);
@@ -145,7 +146,7 @@ Deno.test("sft --resume refuses a checkpoint that is cut off, not finite or no J
     const changed = async (name: string, change: (bytes: Uint8Array) => Uint8Array, message: RegExp) => {
       const before = await Deno.readFile(join(folder, name));
       await Deno.writeFile(join(folder, name), change(before));
-      const { code, stderr } = await genrec(dir, [...TINY_SFT, "--resume"]);
+      const { code, stderr } = await inSession(dir, [...TINY_SFT, "--resume"]);
       await Deno.writeFile(join(folder, name), before);
       assert.equal(code, 1, stderr);
       assert.doesNotMatch(stderr, /^ +at /m, "a stack");
@@ -174,7 +175,7 @@ Deno.test("sft --resume refuses a checkpoint that is cut off, not finite or no J
 
 Deno.test("sft refuses a model that cannot be built, and makes no run directory", async () => {
   await withData({}, async (dir) => {
-    const { code, stderr } = await genrec(dir, tiny(2, "--num-attention-heads", "3"));
+    const { code, stderr } = await inSession(dir, tiny(2, "--num-attention-heads", "3"));
     assert.equal(code, 1, stderr);
     assert.match(stderr, /^error: .*num_attention_heads/m);
     assert.equal(await exists(join(dir, "run")), false);

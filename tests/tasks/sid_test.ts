@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { readNpy, writeNpy } from "../../base/npy.ts";
 import { readSafetensors } from "../../models/safetensors/safetensors.ts";
 import { withFiles } from "../data/formats/minionerec/fixture.ts";
+import { inSession } from "./_cli/session.ts";
 import { filesIn, genrec } from "./genrec.ts";
 
 /** Runs `use` in a folder with `items.npy` of these rows. */
@@ -101,7 +102,7 @@ Deno.test("sid --data synthetic embeds the built-in items; the same seed gives t
     const run = async (out: string) => {
       const quick = ["--codebook-size", "32", "--starts", "1", "--iterations", "4"];
       const args = ["sid", "--data", "synthetic", ...quick, "--out", out];
-      const { code, stdout, stderr } = await genrec(dir, args);
+      const { code, stdout, stderr } = await inSession(dir, args);
       assert.equal(code, 0, stderr);
       assert.match(
         stdout,

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { readSafetensors } from "../../../models/safetensors/safetensors.ts";
+import { inSession } from "../_cli/session.ts";
 import { genrec, TINY_SFT, withRun } from "../genrec.ts";
 
 const weightsOf = async (folder: string) =>
@@ -23,7 +24,7 @@ Deno.test("sft that is to do more steps than a finished run had names the flag t
       const flags =
         `--data data --model ${model} --max-steps 1 --learning-rate 1e-12 --warmup-steps 0 --ema-decay 0 ` +
         `--weight-decay 0 --out ${out}`;
-      const { code, stdout, stderr } = await genrec(dir, ["sft", ...flags.split(" ")]);
+      const { code, stdout, stderr } = await inSession(dir, ["sft", ...flags.split(" ")]);
       assert.equal(code, 0, stderr);
       assert.match(stdout, new RegExp(`Starts from the weights of run/checkpoints/${best}\\n`));
       const [before, after] = [await weightsOf(start), await weightsOf(join(dir, out, "checkpoints/step-1"))];
@@ -36,7 +37,7 @@ Deno.test("sft that is to do more steps than a finished run had names the flag t
         assert.ok(moved < 1e-6, `${name} moved by ${moved}`);
       }
     }
-    const evaluated = await genrec(dir, "evaluate --run next --data data --out eval".split(" "));
+    const evaluated = await inSession(dir, "evaluate --run next --data data --out eval".split(" "));
     assert.equal(evaluated.code, 0, evaluated.stderr);
   });
 });
@@ -47,7 +48,7 @@ Deno.test("sft refuses to go on from a run of SIDs alone with other SIDs, whose 
     [index[0], index[1]] = [index[1], index[0]];
     await Deno.writeTextFile(join(dir, "other.json"), JSON.stringify(index));
     const flags = "sft --data data --sids other.json --model run --max-steps 1 --out next";
-    const { code, stderr } = await genrec(dir, flags.split(" "));
+    const { code, stderr } = await inSession(dir, flags.split(" "));
     assert.equal(code, 1);
     assert.match(stderr, /Cannot go on from run with these SIDs: they differ from its index\.json/);
   });
