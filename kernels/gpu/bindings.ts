@@ -1,6 +1,6 @@
-import operandsBuffer from "./operands_buffer.wgsl" with { type: "text" };
-import operandsHalf from "./operands_half.wgsl" with { type: "text" };
-import operandsTexture from "./operands_texture.wgsl" with { type: "text" };
+import operandsBuffer from "./operands/buffer.wgsl" with { type: "text" };
+import operandsHalf from "./operands/half.wgsl" with { type: "text" };
+import operandsTexture from "./operands/texture.wgsl" with { type: "text" };
 import { DeviceError } from "./device_error.ts";
 import { type Dispatch, FIRST_FLAT, FIRST_OUTPUT, type Kernel, PARAMS, SHAPES } from "./kernel.ts";
 import { freshId, groupsOf, type Layout, type MatrixDtype, rowBytes, type Tensor } from "./tensor.ts";
@@ -51,7 +51,7 @@ export class Bindings {
     this.#bindGroups.clear();
   }
 
-  /** `F32_OPERANDS` of operands_half.wgsl. */
+  /** `F32_OPERANDS` of operands/half.wgsl. */
   #wideOperands({ inputs = [], outputs = [] }: Dispatch): number {
     let mask = 0;
     if (this.#dtype === "f32") return mask;

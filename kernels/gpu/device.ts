@@ -1,5 +1,6 @@
 import { adapterLimits, findAdapter, isCpuAdapter } from "./adapters.ts";
 import { Bindings } from "./bindings.ts";
+import { copyRows } from "./copy_rows.ts";
 import { DeviceError, noRoom } from "./device_error.ts";
 import { type Dispatch, gridOf, type Kernel } from "./kernel.ts";
 import { Flats } from "./flats.ts";
@@ -237,14 +238,13 @@ export class Device {
   }
 
   /**
-   * Flat of u32 with these contents until `giveBack()`: one that was given back, if any is as long, so that its bind groups
-   * are found again.
+   * Flat of u32 until `giveBack()`, with these contents or any, of so many elements: one that was given back, if any is as
+   * long, so that its bind groups are found again.
    */
-  borrow(content: Uint32Array): Flat {
-    const flat = this.#flats.take(content.length);
-    if (!flat) return this.createFlat("u32", content);
-    this.write(flat, content);
-    return flat;
+  borrow(content: number | Uint32Array): Flat {
+    const flat = this.#flats.take(typeof content === "number" ? content : content.length);
+    if (flat && typeof content !== "number") this.write(flat, content);
+    return flat ?? this.createFlat("u32", content);
   }
 
   /** Ends the use of borrowed flats. */
@@ -375,6 +375,12 @@ export class Device {
     this.#encoding().copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, from.length * 4);
   }
 
+  /** Copies all rows of a matrix into another one of the same width, from its row `row` on. */
+  copyRows(from: Matrix, to: Matrix, row: number): void {
+    this.#endPass();
+    copyRows(this.#encoding(), from, to, row);
+  }
+
   /** Sets every element to 0. */
   clear(flat: Flat): void {
     this.#endPass();
@@ -411,13 +417,9 @@ export class Device {
       this.#profiler = undefined;
       this.#endPass();
     }
-    const usage = GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC;
-    const resolved = this.gpu.createBuffer({ size: Math.max(16, profiler.bytes), usage });
-    profiler.resolve(this.#encoding(), resolved);
     const times = this.createFlat("u32", profiler.bytes / 4);
-    this.#encoding().copyBufferToBuffer(resolved, 0, times.buffer, 0, profiler.bytes);
+    profiler.resolve(this.#encoding(), times.buffer);
     const [words] = await this.read(times);
-    resolved.destroy();
     this.destroy(times);
     return profiler.rows(new BigUint64Array(words.buffer, words.byteOffset, words.length / 2));
   }

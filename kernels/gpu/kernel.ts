@@ -2,8 +2,8 @@ import { DeviceError } from "./device_error.ts";
 import type { Flat, Matrix } from "./tensor.ts";
 
 /**
- * One entry point of a WGSL file. The device joins the operand prelude (`operands_texture.wgsl`,
- * `operands_buffer.wgsl` or `operands_half.wgsl`) in front of `code`, so a kernel is written once for all of them:
+ * One entry point of a WGSL file. The device joins the operand prelude (`operands/texture.wgsl`,
+ * `operands/buffer.wgsl` or `operands/half.wgsl`) in front of `code`, so a kernel is written once for all of them:
  *
  * - matrices are read with `load0(row, group)`... and written with `store0(row, group, value)`...;
  * - flats are declared by the kernel itself from `@binding(10)` on, in the order of `flats`;

@@ -12,10 +12,13 @@ const MAX_DISPATCHES = 2048;
 
 /** Timestamps around dispatches; every dispatch gets a compute pass of its own. */
 export class Profiler {
+  #gpu: GPUDevice;
   #set: GPUQuerySet;
+  #resolved: GPUBuffer | undefined;
   #entries: string[] = [];
 
   constructor(gpu: GPUDevice) {
+    this.#gpu = gpu;
     this.#set = gpu.createQuerySet({ type: "timestamp", count: 2 * MAX_DISPATCHES });
   }
 
@@ -43,12 +46,16 @@ export class Profiler {
 
   /** Copies the timestamps into `buffer`. */
   resolve(encoder: GPUCommandEncoder, buffer: GPUBuffer): void {
-    encoder.resolveQuerySet(this.#set, 0, 2 * this.#entries.length, buffer, 0);
+    const usage = GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC;
+    this.#resolved = this.#gpu.createBuffer({ size: Math.max(16, this.bytes), usage });
+    encoder.resolveQuerySet(this.#set, 0, 2 * this.#entries.length, this.#resolved, 0);
+    encoder.copyBufferToBuffer(this.#resolved, 0, buffer, 0, this.bytes);
   }
 
   /** Sums by kernel entry, slowest first, from the timestamps in nanoseconds. */
   rows(times: BigUint64Array): ProfileRow[] {
     this.#set.destroy();
+    this.#resolved?.destroy();
     const rows = new Map<string, ProfileRow>();
     this.#entries.forEach((entry, i) => {
       const row = rows.get(entry) ?? { entry, count: 0, milliseconds: 0 };

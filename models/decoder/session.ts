@@ -1,10 +1,5 @@
-import {
-  attention,
-  type AttentionShape,
-  type KeyValues,
-  qkvColumns,
-} from "../../kernels/attention/attention.ts";
-import { branchAppend } from "../../kernels/attention/branch_cache.ts";
+import { attention, type AttentionShape, qkvColumns } from "../../kernels/attention/attention.ts";
+import { type BeamPaths, extendBeamPaths, pathAttention } from "../../kernels/attention/beams/beam_paths.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { gatherRows } from "../../kernels/rows/gather.ts";
 import { Tape } from "../../kernels/tape.ts";
@@ -32,23 +27,20 @@ export interface SessionDecoder {
 export class DecoderSession implements DecodeSession {
   readonly hidden: Matrix;
   #decoder: SessionDecoder;
-  /** Beams a prompt after the last step. */
-  #width: number;
   #depth: number;
-  #step = 0;
   /** Rotated q | k | v of the prompts, a layer. */
   #prompts: Matrix[] = [];
-  /** Keys and values of the beams, a layer. */
-  #branches: Matrix[];
+  /** Rotated q | k | v of the beams' tokens, a layer: a row a token, those of each step after those before. */
+  #caches: Matrix[];
+  /** Rows of the caches that are written. */
+  #rows = 0;
   #owned: Flat[] = [];
   #promptSpans: { start: number; end: number }[] = [];
-  #positions: Flat;
-  #intervals: Flat;
+  #paths: BeamPaths;
 
   constructor(decoder: SessionDecoder, prompts: Uint32Array[], width: number, maxNewTokens: number) {
     const { device, config, shape } = decoder;
     this.#decoder = decoder;
-    this.#width = width;
     this.#depth = maxNewTokens;
     const limit = config.max_position_embeddings - maxNewTokens;
     let total = 0;
@@ -92,75 +84,51 @@ export class DecoderSession implements DecodeSession {
       return device.keep(decoder.finalNorm(gatherRows(device, stream, last, prompts.length)));
     });
 
-    const beams = prompts.length * width;
-    const kvWidth = 2 * shape.kvHeads * shape.headDim;
-    this.#branches = device.scope(() =>
-      this.#prompts.map(() => device.keep(device.matrix(beams * this.#depth, kvWidth)))
+    const columns = (shape.heads + 2 * shape.kvHeads) * shape.headDim;
+    this.#caches = device.scope(() =>
+      this.#prompts.map(() => device.keep(device.matrix(prompts.length * width * this.#depth, columns)))
     );
-    this.#positions = this.#own(device.borrow(new Uint32Array(beams)));
-    this.#intervals = this.#own(device.borrow(new Uint32Array(4 * beams)));
+    const spans = this.#own(
+      device.borrow(Uint32Array.from(this.#promptSpans.flatMap(({ start, end }) => [start, end]))),
+    );
+    this.#paths = { width: 1, depth: this.#depth, step: -1, spans, paths: device.borrow(this.#depth) };
   }
 
   step(tokens: Flat, parents: Flat): Matrix {
-    if (this.#step >= this.#depth) {
+    const before = this.#paths;
+    const step = before.step + 1;
+    if (step >= this.#depth) {
       throw new RangeError(
-        `step() number ${this.#step + 1}: the session was started for ${this.#depth} new tokens`,
+        `step() number ${step + 1}: the session was started for ${this.#depth} new tokens`,
       );
     }
     const decoder = this.#decoder;
     const { device, shape } = decoder;
     const width = tokens.length / this.#promptSpans.length;
-    const rows = this.#writeBeams(width);
-    const { q, k, v } = qkvColumns(shape);
-    const append = { width, from: this.#width, depth: this.#depth, step: this.#step, column: k };
-    const stream = decoder.blocks(
-      new Tape(device, false),
-      { tokens, positions: rows.positions },
-      (layer, qkv) => {
-        const branches = device.keep(branchAppend(device, this.#branches[layer], qkv, parents, append));
-        device.free(this.#branches[layer]);
-        this.#branches[layer] = branches;
-        const prompt: KeyValues = { matrix: this.#prompts[layer], k, v };
-        const branch: KeyValues = { matrix: branches, k: 0, v: v - k };
-        return attention(device, qkv, q, prompt, branch, rows.intervals, shape).o;
-      },
-    );
-    this.#step++;
-    this.#width = width;
+    const after = { ...before, width, step, paths: device.borrow(tokens.length * this.#depth) };
+    const positions = device.borrow(tokens.length);
+    extendBeamPaths(device, before, parents, this.#rows, { after, positions, headDim: shape.headDim });
+    const stream = decoder.blocks(new Tape(device, false), { tokens, positions }, (layer, qkv) => {
+      device.copyRows(qkv, this.#caches[layer], this.#rows);
+      return pathAttention(device, qkv, this.#prompts[layer], this.#caches[layer], after, shape);
+    });
+    // What is recorded later may write to them again.
+    device.giveBack(before.paths, positions);
+    this.#rows += tokens.length;
+    this.#paths = after;
     return decoder.finalNorm(stream);
   }
 
   close(): void {
     const { device } = this.#decoder;
     device.free(this.hidden);
-    for (const matrix of [...this.#prompts, ...this.#branches]) device.free(matrix);
-    device.giveBack(...this.#owned);
+    for (const matrix of [...this.#prompts, ...this.#caches]) device.free(matrix);
+    device.giveBack(...this.#owned, this.#paths.paths);
     this.#owned = [];
   }
 
   #own(flat: Flat): Flat {
     this.#owned.push(flat);
     return flat;
-  }
-
-  // Positions and key intervals of the token that each of `width` beams a prompt adds now.
-  #writeBeams(width: number): { positions: Flat; intervals: Flat } {
-    const { device } = this.#decoder;
-    const beams = this.#promptSpans.length * width;
-    const positions = new Uint32Array(beams);
-    const intervals = new Uint32Array(4 * beams);
-    this.#promptSpans.forEach(({ start, end }, u) => {
-      for (let beam = u * width; beam < (u + 1) * width; beam++) {
-        const own = beam * this.#depth;
-        positions[beam] = end - start + this.#step;
-        intervals.set([start, end, own, own + this.#step + 1], 4 * beam);
-      }
-    });
-    device.write(this.#positions, positions);
-    device.write(this.#intervals, intervals);
-    return {
-      positions: device.slice(this.#positions, 0, beams),
-      intervals: device.slice(this.#intervals, 0, 4 * beams),
-    };
   }
 }

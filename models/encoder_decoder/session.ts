@@ -1,5 +1,5 @@
 import { UserError } from "../../base/user_error.ts";
-import { branchAppend } from "../../kernels/attention/branch_cache.ts";
+import { branchAppend } from "../../kernels/attention/beams/branch_cache.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { gatherRows, NO_ROW } from "../../kernels/rows/gather.ts";
 import { Tape } from "../../kernels/tape.ts";

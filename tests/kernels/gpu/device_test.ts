@@ -103,6 +103,21 @@ Deno.test("Device.borrow() takes what was given back, of the same length alone",
   device.giveBack(...again);
 });
 
+for (const layout of ["texture", "buffer"] as Layout[]) {
+  Deno.test(`Device.copyRows() copies rows to where they are asked for, and refuses others, ${layout}`, async () => {
+    const device = await sharedDevice(layout);
+    const from = device.upload(Float32Array.of(1, 2, 3, 4, 5, 6), 2, 3);
+    const to = device.upload(new Float32Array(12).fill(9), 4, 3);
+    device.copyRows(from, to, 1);
+    assert.deepEqual([...(await device.read(to))[0]], [9, 9, 9, 1, 2, 3, 4, 5, 6, 9, 9, 9]);
+    assert.throws(
+      () => device.copyRows(from, to, 3),
+      /copyRows\(\) of \(2, 3\) f32 to row 3 of \(4, 3\) f32/,
+    );
+    [from, to].forEach((matrix) => device.destroy(matrix));
+  });
+}
+
 Deno.test("Device.slice() refuses a start that cannot be bound", async () => {
   const device = await Device.open();
   const flat = device.createFlat("f32", 256);

@@ -1,5 +1,5 @@
 // Matrix operands in storage buffers, row-major in groups of four columns.
-// Rows outside read as 0, writes outside are dropped: the same contract as operands_texture.wgsl.
+// Rows outside read as 0, writes outside are dropped: the same contract as operands/texture.wgsl.
 @group(0) @binding(0) var<storage, read> in0: array<vec4f>;
 @group(0) @binding(1) var<storage, read> in1: array<vec4f>;
 @group(0) @binding(2) var<storage, read> in2: array<vec4f>;

@@ -1,6 +1,6 @@
 // Matrix operands in storage buffers as float16, two to a word; kernels compute in float32. Loads widen; stores round to
 // nearest even, and what is too large becomes infinite, never the largest finite number: a norm shows it. Needs no
-// `enable f16`, so it runs on adapters without shader-f16 too. Otherwise the contract of operands_buffer.wgsl.
+// `enable f16`, so it runs on adapters without shader-f16 too. Otherwise the contract of operands/buffer.wgsl.
 
 @group(0) @binding(0) var<storage, read> in0: array<vec2u>;
 @group(0) @binding(1) var<storage, read> in1: array<vec2u>;

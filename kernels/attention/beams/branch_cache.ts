@@ -1,10 +1,10 @@
-import type { Device } from "../gpu/device.ts";
-import type { Kernel } from "../gpu/kernel.ts";
-import { expectLength, expectShape, type Flat, type Matrix } from "../gpu/tensor.ts";
+import type { Device } from "../../gpu/device.ts";
+import type { Kernel } from "../../gpu/kernel.ts";
+import { expectLength, expectShape, type Flat, type Matrix } from "../../gpu/tensor.ts";
 import code from "./branch_cache.wgsl" with { type: "text" };
 
 const kernel: Kernel = {
-  label: "kernels/attention/branch_cache.wgsl",
+  label: "kernels/attention/beams/branch_cache.wgsl",
   code,
   entry: "branch_append",
   inputs: 2,

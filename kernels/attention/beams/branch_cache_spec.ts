@@ -1,5 +1,5 @@
-import { flatOf, type KernelSpec, matrixOf, noise } from "../gpu/spec.ts";
-import type { Flat, Matrix } from "../gpu/tensor.ts";
+import { flatOf, type KernelSpec, matrixOf, noise } from "../../gpu/spec.ts";
+import type { Flat, Matrix } from "../../gpu/tensor.ts";
 import { branchAppend, type BranchShape } from "./branch_cache.ts";
 
 export const spec: KernelSpec<BranchShape> = {

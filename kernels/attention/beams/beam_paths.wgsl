@@ -1,0 +1,70 @@
+// Follows head.wgsl. Beams that share a prompt: their newest tokens see the prompt, and their own tokens by paths, so that
+// no key or value is copied where beams part. Row (step, prompt, beam) of the cache is q | k | v of a token.
+struct PathParams { beams: u32, width: u32, from_width: u32, depth: u32, step: u32, rows: u32 }
+struct Params {
+  queries: u32, width: u32, depth: u32, step: u32,
+  heads: u32, heads_per_kv: u32,
+  k: u32, v: u32, // first groups of keys and values
+  scale: f32,
+}
+@group(0) @binding(20) var<uniform> path: PathParams;
+@group(0) @binding(20) var<uniform> params: Params;
+
+// Rows (start, end) of each prompt.
+@group(0) @binding(10) var<storage, read> spans: array<vec2u>;
+// (beams, depth): rows of the cache, oldest first.
+@group(0) @binding(11) var<storage, read> paths: array<u32>;
+
+// Beam of its prompt (0 .. from_width - 1) that each beam continues; not read in step 0.
+@group(0) @binding(12) var<storage, read> parents: array<u32>;
+@group(0) @binding(13) var<storage, read_write> longer: array<u32>;
+@group(0) @binding(14) var<storage, read_write> positions: array<u32>;
+
+// paths of the beams before -> paths that are one token longer, whose row is `rows` + beam, and that token's position
+@compute @workgroup_size(64) fn extend_paths(
+  @builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u
+) {
+  let beam = linear_index(id, workgroups, 64);
+  if (beam >= path.beams) { return; }
+  let prompt = beam / path.width;
+  if (path.step > 0) {
+    let parent = prompt * path.from_width + min(parents[beam], path.from_width - 1);
+    for (var i = 0u; i < path.step; i++) { longer[beam * path.depth + i] = paths[parent * path.depth + i]; }
+  }
+  longer[beam * path.depth + path.step] = path.rows + beam;
+  positions[beam] = spans[prompt].y - spans[prompt].x + path.step;
+}
+
+// q (beams, q | k | v) = in0, q | k | v of the prompts = in1, of the beams' tokens (the cache) = in2
+// -> o (beams, heads * headDim) = out0. One invocation a (beam, head), online softmax.
+@compute @workgroup_size(8) fn attention_paths(@builtin(global_invocation_id) id: vec3u) {
+  let row = id.x;
+  let head = id.y;
+  if (row >= params.queries) { return; }
+  let span = spans[row / params.width];
+  let kv = (head / params.heads_per_kv) * GROUPS;
+  let q = head_scale(head0(row, head * GROUPS), params.scale);
+  var o: Head;
+  var top = -1e30;
+  var total = 0.0;
+  for (var j = span.x; j < span.y; j++) {
+    let score = head_dot(q, head1(j, params.k + kv));
+    let next = max(top, score);
+    let keep = exp(top - next);
+    let p = exp(score - next);
+    total = total * keep + p;
+    top = next;
+    o = head_mix(o, keep, head1(j, params.v + kv), p);
+  }
+  for (var i = 0u; i <= params.step; i++) {
+    let j = paths[row * params.depth + i];
+    let score = head_dot(q, head2(j, params.k + kv));
+    let next = max(top, score);
+    let keep = exp(top - next);
+    let p = exp(score - next);
+    total = total * keep + p;
+    top = next;
+    o = head_mix(o, keep, head2(j, params.v + kv), p);
+  }
+  store_head0(row, head * GROUPS, head_scale(o, 1 / total));
+}
