@@ -17,4 +17,5 @@ export {
   type SamplerOptions,
 } from "./constrained_sampler.ts";
 export { DeviceTrie } from "./device_trie.ts";
+export type { SamplingOptions } from "./sampling.ts";
 export { TextWriter, type TextWriterOptions } from "./text_writer.ts";

@@ -68,7 +68,7 @@ export const registry = {
     ],
   ),
   convert: entry("write a dataset in another format", () => import("./convert.ts")),
-  export: entry("a run as a site that recommends in the browser", () => import("./_export/export.ts"), [
+  export: entry("a run as a site for the browser, or for llama.cpp", () => import("./_export/export.ts"), [
     "run",
   ]),
   plan: entry("what a training step takes on many devices", () => import("./_plan/plan.ts")),

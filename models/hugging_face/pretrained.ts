@@ -1,5 +1,6 @@
 import { UserError } from "../../base/user_error.ts";
 import { type DecoderConfig, readDecoderConfig } from "../decoder/config.ts";
+import { outerPath } from "../gguf/path.ts";
 import { blockSpecs, EMBEDDING, HEAD } from "../decoder/blocks.ts";
 import type { TensorSource } from "../parameters/frozen.ts";
 import { partsOf } from "../parameters/parts.ts";
@@ -165,9 +166,10 @@ export class Pretrained {
   /** Paths of the files that its weights and config are read from. */
   get paths(): string[] {
     const factors = [...this.#adapter?.factors.values() ?? []].flatMap(({ a, b }) => [a, b]);
-    const files = new Set([...this.#tensors.values(), ...factors].map(({ path }) => path));
+    const files = [...this.#tensors.values(), ...factors].map(({ path }) => path);
     const configs = ["config.json", ...this.#adapter ? [ADAPTER_CONFIG] : []];
-    return [...configs.map((name) => `${this.folder}/${name}`), ...files];
+    // Files inside a GGUF file are one on disk.
+    return [...new Set([...configs.map((name) => `${this.folder}/${name}`), ...files].map(outerPath))];
   }
 
   /** Files that go with the model: those of the tokenizer, the licence, and what transformers generates with. */

@@ -50,7 +50,7 @@ export async function checkModelFolder(folder: string, files: ModelFiles): Promi
   }
   const gguf = names.find((name) => GGUF.test(name));
   if (gguf !== undefined) {
-    fail(`its weights are in ${gguf}, a GGUF file. ${expected}: fetch the original model`);
+    fail(`its weights are in ${gguf}, a GGUF file. Name the file itself, ${folder}/${gguf}`);
   }
   const others = names.filter((name) => name.endsWith(".safetensors"));
   if (others.length > 0) {

@@ -126,6 +126,36 @@ export class SafetensorsWriter {
   }
 }
 
+/** The header of a file of these tensors, where each lies in it, sorted by name, and the bytes of the whole file. */
+export function safetensorsHeader(
+  shapes: readonly TensorShape[],
+  { dtype = "F32", metadata = { format: "pt" } }: SafetensorsOptions = {},
+): { bytes: Uint8Array<ArrayBuffer>; places: { name: string; begin: number; end: number }[]; size: number } {
+  // Joined by hand: an object literal would move names that look like whole numbers to the front.
+  const fields = Object.keys(metadata).length > 0 ? [`"__metadata__":${JSON.stringify(metadata)}`] : [];
+  const sorted = shapes.toSorted((a, b) => a.name < b.name ? -1 : 1);
+  let end = 0;
+  const offsets = sorted.map(({ name, shape }) => {
+    const begin = end;
+    end += sizeOf(shape) * BYTES[dtype];
+    fields.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [begin, end] })}`);
+    return { name, begin, end };
+  });
+  const text = new TextEncoder().encode(`{${fields.join(",")}}`);
+  const headerBytes = Math.ceil(text.length / 8) * 8;
+  const dataStart = PREFIX_BYTES + headerBytes;
+  const bytes = new Uint8Array(dataStart);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerBytes), true);
+  bytes.fill(" ".charCodeAt(0), PREFIX_BYTES);
+  bytes.set(text, PREFIX_BYTES);
+  const places = offsets.map(({ name, begin, end }) => ({
+    name,
+    begin: dataStart + begin,
+    end: dataStart + end,
+  }));
+  return { bytes, places, size: dataStart + end };
+}
+
 /** Where the tensors of a file are, sorted by name, and which are still to come. */
 class SafetensorsLayout {
   /** First bytes of the file. */
@@ -136,30 +166,18 @@ class SafetensorsLayout {
   /** What is still to come: first byte in the file, and number of values. */
   #places = new Map<string, { position: number; length: number; left: number; shape: readonly number[] }>();
 
-  constructor(
-    shapes: readonly TensorShape[],
-    { dtype = "F32", metadata = { format: "pt" } }: SafetensorsOptions,
-  ) {
+  constructor(shapes: readonly TensorShape[], options: SafetensorsOptions) {
+    const { dtype = "F32" } = options;
     this.#dtype = dtype;
-    // Joined by hand: an object literal would move names that look like whole numbers to the front.
-    const fields = Object.keys(metadata).length > 0 ? [`"__metadata__":${JSON.stringify(metadata)}`] : [];
-    let end = 0;
-    for (const { name, shape } of shapes.toSorted((a, b) => a.name < b.name ? -1 : 1)) {
-      const begin = end;
+    const { bytes, places, size } = safetensorsHeader(shapes, options);
+    this.header = bytes;
+    this.size = size;
+    const shapeOf = new Map(shapes.map(({ name, shape }) => [name, shape]));
+    for (const { name, begin } of places) {
+      const shape = shapeOf.get(name)!;
       const length = sizeOf(shape);
-      end += length * BYTES[dtype];
       this.#places.set(name, { position: begin, length, left: length, shape });
-      fields.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [begin, end] })}`);
     }
-    const header = new TextEncoder().encode(`{${fields.join(",")}}`);
-    const headerBytes = Math.ceil(header.length / 8) * 8;
-    const dataStart = PREFIX_BYTES + headerBytes;
-    this.header = new Uint8Array(dataStart);
-    new DataView(this.header.buffer).setBigUint64(0, BigInt(headerBytes), true);
-    this.header.fill(" ".charCodeAt(0), PREFIX_BYTES);
-    this.header.set(header, PREFIX_BYTES);
-    this.size = dataStart + end;
-    for (const place of this.#places.values()) place.position += dataStart;
   }
 
   /** The bytes of a part, and their place. */

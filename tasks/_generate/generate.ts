@@ -5,20 +5,20 @@ import { isFile } from "../../base/files/write_atomic.ts";
 import { UserError } from "../../base/user_error.ts";
 import { TextWriter } from "../../decode/text_writer.ts";
 import { Decoder } from "../../models/decoder/decoder.ts";
+import { withGguf } from "../../models/gguf/files.ts";
 import { Pretrained } from "../../models/hugging_face/pretrained.ts";
 import { chatTemplateOf, specialTokens, type TokenizerConfig } from "../../models/tokenizer/config.ts";
 import { readTokenizer } from "../../models/tokenizer/from_folder.ts";
 import type { Tokenizer } from "../../models/tokenizer/tokenizer.ts";
 import { chatFrame } from "../../prompts/frame.ts";
-import { checkpointOf, onlyCheckpoint } from "../../train/runs/checkpoints.ts";
-import { isModel, readRunFolder } from "../../train/runs/run_folder.ts";
+import { textModelFolder } from "../../train/runs/text_folder.ts";
 import { type Task, UsageError } from "../_cli/cli.ts";
 import { DeviceFlags, openDevice } from "../_cli/open_device.ts";
 import { StreamedText } from "./streamed_text.ts";
 
 const config = z.strictObject({
   run: z.string().describe(
-    "run directory of sft or rl on text, a checkpoint folder of one, or a Hugging Face directory",
+    "run directory of sft or rl on text, a checkpoint folder of one, a Hugging Face directory, or a .gguf file",
   ),
   checkpoint: z.string().default("best").describe("best, latest, or the name of one such as step-400"),
   prompt: z.array(z.string()).min(1).meta({
@@ -55,9 +55,10 @@ export const task: Task<typeof config> = {
   config,
   async run(flags, io) {
     checkFlags(flags);
-    const folder = await modelFolder(flags.run, flags.checkpoint);
-    const pretrained = await Pretrained.open(folder, diskFiles);
-    const { tokenizer, tokenizerConfig } = await readTokenizer(folder, diskFiles);
+    const folder = await textModelFolder(flags.run, flags.checkpoint, "write text with");
+    const files = withGguf(diskFiles);
+    const pretrained = await Pretrained.open(folder, files);
+    const { tokenizer, tokenizerConfig } = await readTokenizer(folder, files);
     const ends = await endTokens(folder, pretrained.config.eos_token_id, tokenizer, tokenizerConfig);
     const prompts = promptTokens(flags, tokenizer, tokenizerConfig, ends[0]);
     checkRoom(prompts, flags.maxNewTokens, pretrained.config.max_position_embeddings);
@@ -106,17 +107,6 @@ function checkFlags({ doSample, temperature, topP, topK, seed, chat, system, pro
   if (prompt.some((text) => text === "")) {
     throw new UsageError("Cannot write after an empty --prompt: expected some text");
   }
-}
-
-/** The folder with the weights of a run or a model. Throws `UserError` where it reads no text. */
-async function modelFolder(run: string, checkpoint: string): Promise<string> {
-  const found = await readRunFolder(run);
-  const { folder } = isModel(found) ? onlyCheckpoint(run, checkpoint) : await checkpointOf(run, checkpoint);
-  if (await isFile(`${folder}/tokenizer.json`)) return folder;
-  throw new UserError(
-    `Cannot write text with ${run}: it has no tokenizer.json, so its model knows SIDs alone. Expected a run of ` +
-      "`genrec sft --model`, or a Hugging Face directory",
-  );
 }
 
 const GenerationConfig = z.looseObject({ eos_token_id: z.union([z.int(), z.array(z.int())]).nullish() });

@@ -7,6 +7,7 @@ import type { SftConfig } from "../../train/sft/config.ts";
 import { type ModelInputs, sidInputs } from "../../train/sft/sid_inputs.ts";
 import { type TextInputs, textInputs } from "../../train/sft/text_inputs.ts";
 import type { TaskIO } from "../_cli/cli.ts";
+import { withGguf } from "../../models/gguf/files.ts";
 import { Pretrained } from "../../models/hugging_face/pretrained.ts";
 import { checkSameSids, type RunWeights, runWeights } from "./run_weights.ts";
 import { tableLines } from "../_cli/table.ts";
@@ -43,10 +44,16 @@ export async function sftInputs(
     );
   }
   let progress: Progress | undefined;
-  const inputs = await textInputs(dataset, sids, { ...settings, data }, diskFiles, (done, total) => {
-    progress ??= io.progress(total, "rows");
-    progress.update(done);
-  }).finally(() => progress?.stop());
+  const inputs = await textInputs(
+    dataset,
+    sids,
+    { ...settings, data },
+    withGguf(diskFiles),
+    (done, total) => {
+      progress ??= io.progress(total, "rows");
+      progress.update(done);
+    },
+  ).finally(() => progress?.stop());
   inputs.pretrained?.notes.forEach((note) => io.log(`Note: ${note}`));
   reportLines(inputs.source.report).forEach((line) => io.log(line));
   const { templates } = inputs;

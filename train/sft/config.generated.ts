@@ -102,7 +102,7 @@ export interface SftConfig {
    */
   maxSequenceItems: number;
   /**
-   * Hugging Face directory to start from.
+   * Hugging Face directory to start from, run of sft, or .gguf file.
    * @default ""
    */
   model: string;

@@ -95,7 +95,7 @@ export const SftSchema = z.strictObject({
     maxSequenceItems: count(2).default(50).describe("histories mode: longer histories are cut in parts"),
   }),
   ...grouped("The model", {
-    model: z.string().default("").describe("Hugging Face directory to start from"),
+    model: z.string().default("").describe("Hugging Face directory to start from, run of sft, or .gguf file"),
     fromScratch: z.boolean().default(false).describe(
       "take architecture and tokenizer of --model, no weights",
     ),

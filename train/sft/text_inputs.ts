@@ -7,6 +7,7 @@ import { readSftRows, type SftTextRow } from "../../data/formats/mimigenrec/sft_
 import { readText } from "../../base/files/text_file.ts";
 import { UserError } from "../../base/user_error.ts";
 import { type DecoderConfig, readDecoderConfig } from "../../models/decoder/config.ts";
+import { isGguf } from "../../models/gguf/path.ts";
 import { type ModelFile, Pretrained } from "../../models/hugging_face/pretrained.ts";
 import { readTokenizer } from "../../models/tokenizer/from_folder.ts";
 import type { Tokenizer } from "../../models/tokenizer/tokenizer.ts";
@@ -310,11 +311,12 @@ function textTokens(
 
 /** A name on the hub is the most likely slip. */
 async function checkFolder(model: string, files: ReadFiles): Promise<void> {
+  if (isGguf(model)) return void await files.listFiles(model);
   const found = await files.listFiles(model).then(() => true, () => false);
   if (found) return;
   throw new UserError(
     `Cannot load a model from ${model}: no such directory. Expected a Hugging Face directory on this machine with ` +
-      "config.json, tokenizer.json and safetensors; nothing is fetched",
+      "config.json, tokenizer.json and safetensors, or a .gguf file; nothing is fetched",
   );
 }
 

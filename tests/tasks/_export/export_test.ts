@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { diskFiles } from "../../../base/files/disk.ts";
+import { withGguf } from "../../../models/gguf/files.ts";
 import { Pretrained } from "../../../models/hugging_face/pretrained.ts";
 import { task } from "../../../tasks/_export/export.ts";
 import { parseArgs, UsageError } from "../../../tasks/_cli/cli.ts";
 import { parseSite } from "../../../web/site/site.ts";
-import { collector } from "../../scenarios/text_shop.ts";
+import { collector, train, withShop } from "../../scenarios/text_shop.ts";
 import { writeModelFolder } from "../../web/model_folder.ts";
 
 const parse = (...args: string[]) => parseArgs(task, args)!.config;
@@ -51,4 +52,36 @@ Deno.test("a site has the page, its scripts and a model of halves that fits its 
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
+});
+
+Deno.test("a model that reads text becomes a GGUF file, and its semantic IDs a grammar", async () => {
+  await withShop("qwen3", {}, async (dir) => {
+    const { run } = await train(dir, { maxSteps: 1 });
+    const file = join(dir, "run.gguf");
+    const { io, lines } = collector();
+    await task.run(parse("gguf", "--run", run.path, "--dtype", "float32", "--out", file), io);
+    assert.match(lines.at(-1)!, /^Wrote .*run\.gguf: \d+\.\d MB\. llama\.cpp/);
+    const [there, before] = [
+      await Pretrained.open(file, withGguf(diskFiles)),
+      await Pretrained.open(await run.checkpoint("latest"), diskFiles),
+    ];
+    assert.equal(there.config.vocab_size, before.config.vocab_size);
+    for (
+      const name of [
+        "model.embed_tokens.weight",
+        "model.layers.0.self_attn.q_proj.weight",
+        "model.norm.weight",
+      ]
+    ) {
+      assert.deepEqual((await there.read(name)).data, (await before.read(name)).data, name);
+    }
+    const grammar = join(dir, "sids.gbnf");
+    await task.run(parse("grammar", "--run", run.path, "--out", grammar), io);
+    assert.equal(lines.at(-1), `Wrote ${grammar}: 4 semantic IDs. llama.cpp takes it with --grammar-file`);
+    assert.match(await Deno.readTextFile(grammar), /^root ::= sid-0 \| sid-1/);
+    await assert.rejects(
+      () => task.run(parse("web", "--run", run.path, "--dtype", "q8_0", "--out", join(dir, "s")), io),
+      /Cannot use --dtype q8_0 for web/,
+    );
+  });
 });

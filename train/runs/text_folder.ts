@@ -1,0 +1,21 @@
+import { isFile } from "../../base/files/write_atomic.ts";
+import { UserError } from "../../base/user_error.ts";
+import { isGguf } from "../../models/gguf/path.ts";
+import { checkpointOf, onlyCheckpoint } from "./checkpoints.ts";
+import { isModel, readRunFolder } from "./run_folder.ts";
+
+/**
+ * The folder with the weights and the tokenizer of a run or a model, or the GGUF file that is both. `use` is what they
+ * are for, in words.
+ * @throws {UserError} where it reads no text, or is no run and no model.
+ */
+export async function textModelFolder(run: string, checkpoint: string, use: string): Promise<string> {
+  if (isGguf(run)) return onlyCheckpoint(run, checkpoint).folder;
+  const found = await readRunFolder(run);
+  const { folder } = isModel(found) ? onlyCheckpoint(run, checkpoint) : await checkpointOf(run, checkpoint);
+  if (await isFile(`${folder}/tokenizer.json`)) return folder;
+  throw new UserError(
+    `Cannot ${use} ${run}: it has no tokenizer.json, so its model knows SIDs alone. Expected a run of ` +
+      "`genrec sft --model`, or a Hugging Face directory",
+  );
+}
