@@ -3,16 +3,17 @@ import epilogue from "./epilogue.wgsl" with { type: "text" };
 import params from "./params.wgsl" with { type: "text" };
 import plain from "./plain.wgsl" with { type: "text" };
 
+/** One of {@link ACTIVATIONS}. */
+export type Activation = "none" | "relu" | "silu" | "gelu";
+
 /** `v` after each activation. */
-const ACTIVATED = {
+const ACTIVATED: Readonly<Record<Activation, string>> = {
   none: "v",
   relu: "max(v, vec4f(0))",
   silu: "v / (1 + exp(-v))",
   gelu: "v / (1 + exp(-1.5957691216 * (v + 0.044715 * v * v * v)))",
-} as const;
+};
 
-/** One of {@link ACTIVATIONS}. */
-export type Activation = keyof typeof ACTIVATED;
 /** Activations that a product can apply to its result. */
 export const ACTIVATIONS = Object.keys(ACTIVATED) as readonly Activation[];
 
