@@ -4,10 +4,10 @@
  *
  *     GENREC_PYTHON=python deno run -A bench/parity/parity.ts --model SmolLM2-135M-Instruct --work DIR
  *         [--layers 2 --trim] [--prompts 50] [--answers 10] [--beams 20] [--steps 20] [--tokens 256] [--modes full,lora,frozen]
- *         [--stages cases,python,ours,saved,compare] [--out docs/benchmarks]
+ *         [--stages cases,python,ours,saved,compare] [--times] [--out docs/benchmarks]
  *
  * `--layers 2 --trim` makes the cut of the model that tests/bench/parity/ asks: name DIR in GENREC_LANGUAGE_MODEL. Python
- * needs torch, transformers and peft. Stages that are done need not be repeated: what they wrote lies in DIR.
+ * needs torch, transformers and peft. `--times` adds the time of a step on both sides, for a machine with nothing else on it. Stages that are done need not be repeated: what they wrote lies in DIR.
  */
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
@@ -42,6 +42,7 @@ const { values } = parseArgs({
     tokens: { type: "string", default: "256" },
     modes: { type: "string", default: MODES.join() },
     stages: { type: "string", default: "cases,python,ours,saved,compare" },
+    times: { type: "boolean", default: false },
     out: { type: "string", default: "" },
   },
 });
@@ -130,12 +131,13 @@ async function compare(): Promise<void> {
       median(golden.training[mode]!.seconds).toFixed(1),
     ]),
   };
-  console.log([results, times].map(tableText).join("\n\n"));
+  const tables = values.times ? [results, times] : [results];
+  console.log(tables.map(tableText).join("\n\n"));
   await writeOut(values.out, "language_models", {
     parity: {
       command: [commandLine("bench/parity/parity.ts")],
       ...await conditionsNow(device.info.description),
-      tables: [results, times],
+      tables,
     },
   });
 }
