@@ -59,6 +59,12 @@ export const task: Task<typeof config> = {
     const files = withGguf(diskFiles);
     const pretrained = await Pretrained.open(folder, files);
     const { tokenizer, tokenizerConfig } = await readTokenizer(folder, files);
+    if (tokenizer.vocabulary > pretrained.config.vocab_size) {
+      throw new UserError(
+        `Cannot write text with ${flags.run}: its tokenizer has ${tokenizer.vocabulary} tokens, but its embedding ` +
+          `${pretrained.config.vocab_size} rows. Expected files of one checkpoint`,
+      );
+    }
     const ends = await endTokens(folder, pretrained.config.eos_token_id, tokenizer, tokenizerConfig);
     const prompts = promptTokens(flags, tokenizer, tokenizerConfig, ends[0]);
     checkRoom(prompts, flags.maxNewTokens, pretrained.config.max_position_embeddings);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { diskFiles } from "../../base/files/disk.ts";
 import { EMBEDDING, HEAD } from "../../models/decoder/blocks.ts";
 import { Pretrained } from "../../models/hugging_face/pretrained.ts";
-import { readSafetensors } from "../../models/safetensors/safetensors.ts";
+import { readSafetensors, writeSafetensors } from "../../models/safetensors/safetensors.ts";
 import { Tokenizer } from "../../models/tokenizer/tokenizer.ts";
 import { task as evaluate } from "../../tasks/evaluate.ts";
 import { task as recommend } from "../../tasks/recommend.ts";
@@ -300,5 +300,37 @@ Deno.test("sft --trim-vocabulary keeps the pretrained rows of the tokens that ar
     await evaluate.run(evaluate.config.parse({ run: run.path, out: join(dir, "eval"), beams: 4 }), io.io);
     const report = JSON.parse(await Deno.readTextFile(join(dir, "eval/metrics.json")));
     assert.deepEqual([report.users, report.invalid], [1, 0]);
+  });
+});
+
+Deno.test("sft --save-dtype bfloat16 rounds checkpoints alone; a resumed run goes on as one that was not stopped", async () => {
+  await withShop("qwen2", {}, async (dir) => {
+    const path = join(dir, "model/tokenizer.json");
+    await Deno.writeFile(path, new Tokenizer(await Deno.readFile(path)).withTokens(["<more>", "<yet>"]).json);
+    const settings = { saveDtype: "bfloat16", saveSteps: 1 };
+    const whole = await train(dir, settings);
+    assert.ok(whole.lines.some((line) => /^Warning: the tokenizer of .* has 2 tokens more than/.test(line)));
+    const exact = await train(dir, { out: join(dir, "exact") });
+    const [rounded, single] = [
+      await Pretrained.open(whole.checkpoint, diskFiles),
+      await Pretrained.open(exact.checkpoint, diskFiles),
+    ];
+    const name = "model.layers.0.mlp.down_proj.weight";
+    const [a, b] = [await rounded.read(name), await single.read(name)];
+    assert.deepEqual([a.dtype, b.dtype], ["BF16", "F32"]);
+    const again = readSafetensors(writeSafetensors(new Map([[name, b]]), { dtype: "BF16" })).get(name)!;
+    assert.deepEqual(a.data, again.data);
+    assert.equal(
+      JSON.parse(await Deno.readTextFile(join(whole.checkpoint, "config.json"))).dtype,
+      "bfloat16",
+    );
+
+    const out = join(dir, "parts");
+    await sft.run(
+      tiny(dir, { ...settings, out }),
+      collector((label, done) => label === "sft" && done === 2).io,
+    );
+    const resumed = await train(dir, { ...settings, out, resume: true });
+    await same(whole.checkpoint, resumed.checkpoint, [...CHECKPOINT, "trainer.safetensors"]);
   });
 });

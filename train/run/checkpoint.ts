@@ -18,6 +18,7 @@ import type { Parameters, TensorMap } from "../../models/parameters/parameters.t
 import { readParts } from "../../models/parameters/flat_segments.ts";
 import { peftAdapterFiles } from "../../models/hugging_face/peft_adapter.ts";
 import { type ModelFile, Pretrained } from "../../models/hugging_face/pretrained.ts";
+import type { StoredFormat } from "../../models/safetensors/header.ts";
 import { findNonFinite, readSafetensors, safetensorsPieces } from "../../models/safetensors/safetensors.ts";
 import { DivergenceError } from "./divergence.ts";
 import type { TrainerState } from "./loss_log.ts";
@@ -41,6 +42,8 @@ export interface CheckpointParts {
   companions: readonly ModelFile[];
   /** Name or directory of the model below the adapters, where there are any. */
   baseModel: string;
+  /** Number format of the weights; what training goes on with stays F32. Default "F32". */
+  dtype?: StoredFormat;
 }
 
 /**
@@ -50,7 +53,7 @@ export interface CheckpointParts {
  * @throws {DivergenceError} for a weight that is not finite.
  */
 export async function* checkpointFiles(
-  { decoder, optimizer, state, companions, baseModel }: CheckpointParts,
+  { decoder, optimizer, state, companions, baseModel, dtype }: CheckpointParts,
 ): AsyncGenerator<SavedFile> {
   const { parameters, lora } = decoder;
   const adapters: TensorMap = new Map();
@@ -62,7 +65,7 @@ export async function* checkpointFiles(
   const tensors = parameters.readPieces(optimizer.average, (name) => !isAdapterTensor(name));
   const own = parameters.specs.flatMap(partsOf).filter(({ name }) => !isAdapterTensor(name));
   const weights = lora ? mergeLora(tensors, adapters, lora) : tensors;
-  for await (const { name, bytes } of pretrainedFiles(decoder.config, own, weights, { companions })) {
+  for await (const { name, bytes } of pretrainedFiles(decoder.config, own, weights, { companions, dtype })) {
     yield { name, bytes: bytes instanceof Uint8Array ? bytes : finiteFile(bytes, state) };
   }
   if (lora) {

@@ -352,4 +352,9 @@ export interface SftConfig {
    * @default ""
    */
   wandbProject: string;
+  /**
+   * Number format of the weights in checkpoints; a resumed run goes on in float32 all the same.
+   * @default "float32"
+   */
+  saveDtype: "float32" | "float16" | "bfloat16";
 }

@@ -153,6 +153,9 @@ export const SftSchema = z.strictObject({
     ),
     patience: patience(0),
     ...checkpointFields,
+    saveDtype: z.enum(["float32", "float16", "bfloat16"]).default("float32").describe(
+      "number format of the weights in checkpoints; a resumed run goes on in float32 all the same",
+    ),
   }),
 }).describe(
   "Settings of supervised fine-tuning; names as in Hugging Face's TrainingArguments and model configs.",

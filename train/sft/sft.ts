@@ -59,6 +59,8 @@ export async function trainSft(input: SftInput): Promise<SftResult> {
   }
 }
 
+const SAVED_FORMATS = { float32: "F32", float16: "F16", bfloat16: "BF16" } as const;
+
 /** Keeps a training in its run directory. */
 function inRunDirectory(
   training: SftTraining,
@@ -68,7 +70,7 @@ function inRunDirectory(
     world = ALONE,
     openObserver,
     companions = [],
-    config: { model: baseModel },
+    config: { model: baseModel, saveDtype },
     data: { source },
     decode,
   }: SftInput,
@@ -86,7 +88,8 @@ function inRunDirectory(
     },
     async files(state) {
       state.pending = await training.pending(state.step);
-      return checkpointFiles({ decoder, optimizer, state, companions, baseModel });
+      const dtype = SAVED_FORMATS[saveDtype];
+      return checkpointFiles({ decoder, optimizer, state, companions, baseModel, dtype });
     },
   });
   return {

@@ -52,6 +52,8 @@ export interface TextInputs extends ModelInputs {
   pretrained?: Pretrained;
   /** Where the vocabulary is trimmed: the token of the pretrained model that each of its tokens is. */
   kept?: Uint32Array;
+  /** Tokens of the model's own tokenizer that its embedding has no rows for. */
+  rowlessTokens: number;
   /** First token that the pretrained model does not know. */
   firstNewRow: number;
   /** Rows of the embedding before the tokens of index and tasks, which train even where the model is frozen. */
@@ -165,6 +167,7 @@ export async function textInputs(
     ],
     pretrained,
     kept,
+    rowlessTokens: pretrained ? base.vocabulary - known : 0,
     firstNewRow,
     frozenRows,
   };

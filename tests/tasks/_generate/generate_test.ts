@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { Tokenizer } from "../../../models/tokenizer/tokenizer.ts";
 import { StreamedText } from "../../../tasks/_generate/streamed_text.ts";
 import { task as generate } from "../../../tasks/_generate/generate.ts";
 import { collector, withShop } from "../../scenarios/text_shop.ts";
@@ -59,6 +60,9 @@ Deno.test("generate refuses what means nothing, in one message", async () => {
     await refuses({ maxNewTokens: 200 }, /the model has 128 positions\. Use --max-new-tokens 12\d or less/);
     await refuses({ chat: true }, /no chat template/);
     await refuses({ run: join(dir, "nothing") }, /nothing/);
+    const path = join(dir, "model/tokenizer.json");
+    await Deno.writeFile(path, new Tokenizer(await Deno.readFile(path)).withTokens(["<more>"]).json);
+    await refuses({}, /its tokenizer has 301 tokens, but its embedding 300 rows/);
   });
   await withRun(async (dir) => {
     const { code, stderr } = await genrec(dir, ["generate", "--run", "run", "--prompt", "a"]);
