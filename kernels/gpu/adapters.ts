@@ -1,4 +1,5 @@
 import { DeviceError } from "./device_error.ts";
+import type { Layout } from "./tensor.ts";
 
 /** An adapter that WebGPU offers; its place in a list is its number. */
 export interface OfferedAdapter {
@@ -86,4 +87,26 @@ export function adapterLimits(limits: GPUSupportedLimits): Record<string, number
   ] as const;
   // Some versions of Deno report BigInt.
   return Object.fromEntries(wanted.map((name) => [name, Number(limits[name])]));
+}
+
+/** Most that a kernel reads and writes. */
+const STORAGE_TEXTURES = 8;
+
+/** Where matrices lie on an adapter, as wanted if it can. Throws {@link DeviceError} where it cannot. */
+export function layoutOf({ info, limits }: GPUAdapter, isHalf: boolean, wanted?: Layout): Layout {
+  const textures = Number(limits.maxStorageTexturesPerShaderStage);
+  const hasTextures = textures >= STORAGE_TEXTURES;
+  const layout = wanted ?? (isCpuAdapter(info) && !isHalf && hasTextures ? "texture" : "buffer");
+  if (layout === "texture" && isHalf) {
+    throw new DeviceError(
+      "Cannot keep float16 matrices in textures: kernels cannot read textures of float16. Use --variant buffer, or float32",
+    );
+  }
+  if (layout === "texture" && !hasTextures) {
+    throw new DeviceError(
+      `Cannot keep matrices in textures: this adapter allows ${textures} storage textures a stage, ` +
+        `${STORAGE_TEXTURES} are needed. Use --variant buffer`,
+    );
+  }
+  return layout;
 }

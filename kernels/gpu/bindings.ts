@@ -5,6 +5,9 @@ import { DeviceError } from "./device_error.ts";
 import { type Dispatch, FIRST_FLAT, FIRST_OUTPUT, type Kernel, PARAMS, SHAPES } from "./kernel.ts";
 import { freshId, groupsOf, type Layout, type MatrixDtype, rowBytes, type Tensor } from "./tensor.ts";
 
+/** Compiled kernels by kernel, then by the operands that are float32 among float16 ones. */
+export type Pipelines = Map<Kernel, Compiled[]>;
+
 interface Compiled {
   pipeline: GPUComputePipeline;
   layout: GPUBindGroupLayout;
@@ -21,23 +24,24 @@ export class Bindings {
   #dtype: MatrixDtype;
   #limits: GPUSupportedLimits;
   #counters: { bindGroups: number; pipelines: number };
-  /** By kernel, then by the operands that are float32 among float16 ones. */
-  #pipelines = new Map<Kernel, Compiled[]>();
+  readonly #pipelines: Pipelines;
   #uniforms = new Map<string, GPUBuffer>();
   #bindGroups = new Map<string, GPUBindGroup>();
 
-  /** `dtype` is that of most matrices. `counters` is added to for each object that had to be made. */
+  /** `dtype` is that of most matrices. `counters` is added to for each object that had to be made, `pipelines` too. */
   constructor(
     gpu: GPUDevice,
     layout: Layout,
     dtype: MatrixDtype,
     counters: { bindGroups: number; pipelines: number },
+    pipelines: Pipelines,
   ) {
     this.#gpu = gpu;
     this.#layout = layout;
     this.#dtype = dtype;
     this.#limits = gpu.limits;
     this.#counters = counters;
+    this.#pipelines = pipelines;
   }
 
   /** Pipeline and bind group of a dispatch. */

@@ -1,5 +1,5 @@
-import { adapterLimits, findAdapter, isCpuAdapter } from "./adapters.ts";
-import { Bindings } from "./bindings.ts";
+import { adapterLimits, findAdapter, isCpuAdapter, layoutOf } from "./adapters.ts";
+import { Bindings, type Pipelines } from "./bindings.ts";
 import { copyRows } from "./copy_rows.ts";
 import { DeviceError, noRoom } from "./device_error.ts";
 import { type Dispatch, gridOf, type Kernel } from "./kernel.ts";
@@ -50,9 +50,6 @@ export interface DeviceMemory {
   peak: number;
 }
 
-/** Most that a kernel reads and writes. */
-const STORAGE_TEXTURES = 8;
-
 /**
  * A WebGPU device with its caches: pipelines by kernel, uniforms by content, bind groups by operands, matrices by
  * shape. Work is recorded into one command encoder until `submit()`, so a training step is one submit.
@@ -82,6 +79,7 @@ export class Device {
   readonly counters = { dispatches: 0, submits: 0, allocations: 0, bindGroups: 0, pipelines: 0 };
 
   #pool: Pool;
+  readonly #pipelines: Pipelines;
   #bindings: Bindings;
   #flats = new Flats();
   #encoder: GPUCommandEncoder | undefined;
@@ -91,23 +89,25 @@ export class Device {
   #profiler: Profiler | undefined;
 
   private constructor(
-    adapter: GPUAdapter,
+    info: GPUAdapterInfo,
     gpu: GPUDevice,
     layout: Layout,
     dtype: MatrixDtype,
     pinned?: readonly PinnedVariant[],
+    pipelines: Pipelines = new Map(),
   ) {
     this.gpu = gpu;
-    this.info = adapter.info;
-    this.isCpu = isCpuAdapter(adapter.info);
+    this.info = info;
+    this.isCpu = isCpuAdapter(info);
     this.layout = layout;
     this.dtype = dtype;
-    const { vendor, architecture, description } = adapter.info;
+    const { vendor, architecture, description } = info;
     const storage = dtype === "f16" ? `${layout} ${dtype}` : layout;
     this.variants = new Variants(`${vendor} ${architecture} ${description} ${storage}`, this.isCpu, pinned);
     this.limits = gpu.limits;
     this.features = new Set(gpu.features as unknown as Iterable<string>);
-    this.#bindings = new Bindings(gpu, layout, dtype, this.counters);
+    this.#pipelines = pipelines;
+    this.#bindings = new Bindings(gpu, layout, dtype, this.counters, pipelines);
     this.#readback = new Readback(gpu, this.counters);
     this.#pool = new Pool(
       (rows, cols, dtype) => this.createMatrix(rows, cols, dtype),
@@ -125,27 +125,22 @@ export class Device {
   /** Opens an adapter with all of its limits. Throws {@link DeviceError} where there is none, or none of that name. */
   static async open(options: DeviceOptions = {}): Promise<Device> {
     const adapter = await findAdapter(options.adapter ?? "", options.gpu);
-    const cpu = isCpuAdapter(adapter.info);
     const wanted = ["timestamp-query", "shader-f16", "subgroups"] as GPUFeatureName[];
     const gpu = await adapter.requestDevice({
       requiredFeatures: wanted.filter((feature) => adapter.features.has(feature)),
       requiredLimits: adapterLimits(adapter.limits),
     });
     const half = options.dtype === "float16";
-    const hasTextures = gpu.limits.maxStorageTexturesPerShaderStage >= STORAGE_TEXTURES;
-    const layout = options.layout ?? (cpu && !half && hasTextures ? "texture" : "buffer");
-    if (layout === "texture" && half) {
-      throw new DeviceError(
-        "Cannot keep float16 matrices in textures: kernels cannot read textures of float16. Use --variant buffer, or float32",
-      );
-    }
-    if (layout === "texture" && !hasTextures) {
-      throw new DeviceError(
-        `Cannot keep matrices in textures: this adapter allows ${gpu.limits.maxStorageTexturesPerShaderStage} ` +
-          `storage textures a stage, ${STORAGE_TEXTURES} are needed. Use --variant buffer`,
-      );
-    }
-    return new Device(adapter, gpu, layout, half ? "f16" : "f32", options.variants);
+    const layout = layoutOf(adapter, half, options.layout);
+    return new Device(adapter.info, gpu, layout, half ? "f16" : "f32", options.variants);
+  }
+
+  /**
+   * Another one on the same adapter, with the kernels that this one compiled or will, which takes longer than much of what
+   * is done with them. Memory, counters and choices of variants are its own.
+   */
+  sibling(variants?: readonly PinnedVariant[]): Device {
+    return new Device(this.info, this.gpu, this.layout, this.dtype, variants, this.#pipelines);
   }
 
   // --- arrays ---------------------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ export async function openDevice(
 ): Promise<{ device: Device; store: ChoiceStore }> {
   const isAuto = adapter === "auto" || adapter === "" && world.size > 1;
   const wanted = isAuto ? await ownAdapter(world) : adapter;
-  const device = await Device.open({ adapter: wanted, ...storage, ...parseVariants(variant) });
+  const device = await openSibling({ adapter: wanted, ...storage, ...parseVariants(variant) });
   remember(device);
   for (const line of await sharedAdapters(world, device)) log(line);
   // Matrices of a CPU adapter lie in the memory of the machine; a GPU tells of its own when it is full.
@@ -47,6 +47,21 @@ export async function openDevice(
   const store = choiceStore();
   device.variants.useStore(store);
   return { device, store };
+}
+
+/** The first device of each adapter and storage, by both. */
+const first = new Map<string, Device>();
+
+/** A device with what tasks and stages before it have compiled in this process. */
+async function openSibling({ variants, ...options }: DeviceOptions): Promise<Device> {
+  const key = JSON.stringify(options);
+  const known = first.get(key);
+  if (known) return known.sibling(variants);
+  const device = await Device.open({ ...options, variants });
+  first.set(key, device);
+  // One that is lost, or that its user destroyed, serves nobody any more.
+  device.gpu.lost.then(() => first.delete(key));
+  return device;
 }
 
 /** Number of the adapter of a rank: the GPUs of its machine in turn; "" where there is none. */

@@ -34,6 +34,23 @@ for (const layout of ["texture", "buffer"] as Layout[]) {
   });
 }
 
+Deno.test("Device.sibling() has what was compiled, and memory of its own", async () => {
+  const device = await Device.open();
+  const sum = async (on: Device) => {
+    const x = on.upload(Float32Array.of(1, 2, 3, 4), 1, 4);
+    return await on.scope(async () => [...(await on.read(add(on, x, x)))[0]]);
+  };
+  assert.deepEqual(await sum(device), [2, 4, 6, 8]);
+  const sibling = device.sibling();
+  assert.deepEqual([sibling.memory.buffers, sibling.memory.textures, sibling.layout], [0, 0, device.layout]);
+  assert.deepEqual(await sum(sibling), [2, 4, 6, 8]);
+  assert.deepEqual([device.counters.pipelines, sibling.counters.pipelines], [1, 0]);
+  assert.deepEqual(sibling.memory.peak, device.memory.peak);
+  sibling.memoryLimit = 8;
+  assert.throws(() => sibling.createMatrix(64, 64), DeviceError);
+  device.createMatrix(64, 64);
+});
+
 Deno.test("Device.matrix() outside of a scope is refused", async () => {
   const device = await Device.open();
   assert.throws(() => device.matrix(2, 2), /needs an open scope/);
