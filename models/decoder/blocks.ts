@@ -1,4 +1,5 @@
 import { type AttentionShape, MAX_HEAD_DIM } from "../../kernels/attention/attention.ts";
+import { gatherRows } from "../../kernels/rows/gather.ts";
 import type { Tape } from "../../kernels/tape.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { type Flat, groupsOf, type Matrix } from "../../kernels/gpu/tensor.ts";
@@ -82,7 +83,8 @@ export function attentionShape(config: DecoderConfig): AttentionShape {
  * All blocks: token embeddings, stream (T, C), at `positions` u32 (T) -> residual stream (T, C) before the final norm.
  * Attention is left to `attend`: qkv (T, q | k | v), rotated -> (T, heads * headDim). `dropped` is applied to what
  * each block adds to the stream, with the numbers 1, 2, 3 and so on. In inference `stream` and what `attend` was given
- * and gave are spent afterwards, unless they were kept.
+ * and gave are spent afterwards, unless they were kept. `last` u32 (R), for inference: rows that alone are wanted of the
+ * stream, in their order; the last block computes no others, and what `attend` gives for it is theirs.
  */
 export function decoderBlocks(
   tape: Tape,
@@ -91,6 +93,7 @@ export function decoderBlocks(
   positions: Flat,
   attend: AttendLayer,
   dropped: DropTerm = (x) => x,
+  last?: Flat,
 ): Matrix {
   const { config, weights } = blocks;
   const { num_hidden_layers: layers, rms_norm_eps: eps } = config;
@@ -108,7 +111,18 @@ export function decoderBlocks(
   }
   let normed = norm(tape, weights, stream, gain(0), eps);
   for (let layer = 0; layer < layers; layer++) {
-    const { sum, down } = decoderBlock(tape, blocks, layer, stream, normed, positions, attend, dropped);
+    const wanted = layer + 1 === layers ? last : undefined;
+    const { sum, down } = decoderBlock(
+      tape,
+      blocks,
+      layer,
+      stream,
+      normed,
+      positions,
+      attend,
+      dropped,
+      wanted,
+    );
     spend(tape, stream);
     if (layer + 1 === layers) stream = residual(tape, sum, down);
     else ({ sum: stream, normed } = residualNorm(tape, weights, sum, down, gain(layer + 1), eps));
@@ -117,7 +131,10 @@ export function decoderBlocks(
   return stream;
 }
 
-/** One block: stream (T, C) and its norm -> the stream after attention, and what the feed-forward layer adds to it. */
+/**
+ * One block: stream (T, C) and its norm -> the stream after attention, and what the feed-forward layer adds to it, of all
+ * rows or those `wanted`.
+ */
 function decoderBlock(
   tape: Tape,
   { config, weights, shape, rotary, adapt, splitGate }: DecoderBlocks,
@@ -127,6 +144,7 @@ function decoderBlock(
   positions: Flat,
   attend: AttendLayer,
   dropped: DropTerm,
+  wanted?: Flat,
 ): { sum: Matrix; down: Matrix } {
   const eps = config.rms_norm_eps;
   const name = (part: string) => layerName(layer, part);
@@ -146,15 +164,17 @@ function decoderBlock(
   const heads = attend(layer, qkv);
   const attended = drop(project(heads, OUTPUT, OUTPUT_BIAS, hasOutputBias(config)), 2 * layer + 1);
   spend(tape, qkv, heads);
+  const below = wanted ? gatherRows(tape.device, stream, wanted, wanted.length) : stream;
   const middle = residualNorm(
     tape,
     weights,
-    stream,
+    below,
     attended,
     name("post_attention_layernorm.weight"),
     eps,
   );
   spend(tape, attended);
+  if (wanted) spend(tape, below);
   const inner = (weight: string, bias: string) => project(middle.normed, weight, bias, config.mlp_bias);
   const wide = splitGate ? [inner(GATE, GATE_BIAS), inner(UP, UP_BIAS)] : [inner(GATE_UP, GATE_UP_BIAS)];
   const gated = wide.length === 2 ? gatedPair(tape, wide[0], wide[1]) : gatedUnit(tape, wide[0]);

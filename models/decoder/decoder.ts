@@ -181,10 +181,13 @@ export class Decoder implements DecodeModel {
     );
   }
 
-  /** The blocks with attention left to `attend`: qkv (T, q | k | v), rotated -> (T, heads * headDim). */
+  /**
+   * The blocks with attention left to `attend`: qkv (T, q | k | v), rotated -> (T, heads * headDim). `last` names the rows
+   * that are wanted of the stream, where these are not all; see {@link decoderBlocks}.
+   */
   blocks(
     tape: Tape,
-    input: Pick<PackedRows, "tokens" | "positions"> & Partial<PackedRows>,
+    input: Pick<PackedRows, "tokens" | "positions"> & Partial<PackedRows> & { last?: Flat },
     attend: AttendLayer,
     dropout?: DecoderDropout,
   ): Matrix {
@@ -205,7 +208,7 @@ export class Decoder implements DecodeModel {
       checkpointing: this.#checkpointing,
       splitGate: this.#splitGate,
     };
-    return decoderBlocks(tape, blocks, stream, input.positions, attend, dropped);
+    return decoderBlocks(tape, blocks, stream, input.positions, attend, dropped, input.last);
   }
 
   /** Runs `work`, which records forward passes, with the model below the adapters: the one that they started from. */

@@ -14,8 +14,8 @@ export interface SessionDecoder {
   readonly device: Device;
   readonly config: DecoderConfig;
   readonly shape: AttentionShape;
-  /** Tokens (T) and their positions -> stream (T, C) after all blocks, attention left to `attend`. */
-  blocks(tape: Tape, input: { tokens: Flat; positions: Flat }, attend: AttendLayer): Matrix;
+  /** Tokens (T) and their positions -> stream after all blocks, of all or the `last` rows; attention is left to `attend`. */
+  blocks(tape: Tape, input: { tokens: Flat; positions: Flat; last?: Flat }, attend: AttendLayer): Matrix;
   /** Final norm of stream rows (R, C). */
   finalNorm(stream: Matrix): Matrix;
 }
@@ -67,21 +67,27 @@ export class DecoderSession implements DecodeSession {
         intervals.set([start, start + t + 1], 4 * (start + t));
       });
     });
-    const lasts = Uint32Array.from(this.#promptSpans, ({ end }) => end - 1);
+    const last = this.#own(device.borrow(Uint32Array.from(this.#promptSpans, ({ end }) => end - 1)));
     const input = {
       tokens: this.#own(device.borrow(tokens)),
       positions: this.#own(device.borrow(positions)),
+      last,
     };
     const promptIntervals = this.#own(device.borrow(intervals));
-    const last = this.#own(device.borrow(lasts));
+    const wholePrompts = this.#promptSpans.flatMap(({ start, end }) => [start, end, 0, 0]);
+    const lastIntervals = this.#own(device.borrow(Uint32Array.from(wholePrompts)));
     const { q, k, v } = qkvColumns(shape);
     this.hidden = device.scope(() => {
-      const stream = decoder.blocks(new Tape(device, false), input, (_layer, qkv) => {
+      const stream = decoder.blocks(new Tape(device, false), input, (layer, qkv) => {
         this.#prompts.push(device.keep(qkv));
         const keyValues = { matrix: qkv, k, v };
-        return attention(device, qkv, q, keyValues, keyValues, promptIntervals, shape).o;
+        if (layer + 1 < config.num_hidden_layers) {
+          return attention(device, qkv, q, keyValues, keyValues, promptIntervals, shape).o;
+        }
+        const queries = gatherRows(device, qkv, last, prompts.length);
+        return attention(device, queries, q, keyValues, keyValues, lastIntervals, shape).o;
       });
-      return device.keep(decoder.finalNorm(gatherRows(device, stream, last, prompts.length)));
+      return device.keep(decoder.finalNorm(stream));
     });
 
     const columns = (shape.heads + 2 * shape.kvHeads) * shape.headDim;
