@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { sharedDevice } from "../shared_device.ts";
+import { ownDevice, sharedDevice } from "../shared_device.ts";
 import { packBatch } from "../../data/packing/batches.ts";
 import { UserError } from "../../base/user_error.ts";
 import { BeamSearch, beamSearch } from "../../decode/beam_search.ts";
 import { DeviceTrie } from "../../decode/device_trie.ts";
-import { Device } from "../../kernels/gpu/device.ts";
+import type { Device } from "../../kernels/gpu/device.ts";
 import type { Layout } from "../../kernels/gpu/tensor.ts";
 import { gatherRows } from "../../kernels/rows/gather.ts";
 import { noise } from "../../kernels/gpu/spec.ts";
@@ -84,7 +84,7 @@ for (const layout of ["texture", "buffer"] as Layout[]) {
     });
 
     Deno.test(`BeamSearch.trace() keeps every beginning with the probability of what follows it, ${normalisation}, ${layout}`, async () => {
-      const device = await Device.open({ layout });
+      const device = await ownDevice(layout);
       const model = FakeModel.random(device, VOCABULARY, 5);
       for (const [name, sids] of TRIES) {
         await withTrie(device, sids, async (trie, host) => {
@@ -119,7 +119,7 @@ for (const layout of ["texture", "buffer"] as Layout[]) {
     });
 
     Deno.test(`beamSearch() with a repetition penalty equals that of transformers over all SIDs, ${normalisation}, ${layout}`, async () => {
-      const device = await Device.open({ layout });
+      const device = await ownDevice(layout);
       const model = FakeModel.random(device, VOCABULARY, 9);
       // In the last one a token of the first level may follow itself.
       const tries = [TRIES[0], TRIES[4], ["repeats", [[4, 4], [4, 9], [9, 4]]] as [string, number[][]]];
@@ -201,7 +201,7 @@ Deno.test("beamSearch() ranks a2 b first over the vocabulary, a1 b first over th
 
 for (const layout of ["texture", "buffer"] as Layout[]) {
   Deno.test(`beamSearch() with a decoder equals its full forward pass over all SIDs, ${layout}`, async () => {
-    const device = await Device.open({ layout });
+    const device = await ownDevice(layout);
     const folder = new URL("../golden/decoder/qwen3/", import.meta.url);
     const config = readDecoderConfig(await Deno.readTextFile(new URL("config.json", folder)));
     const decoder = new Decoder(device, config);
@@ -250,7 +250,7 @@ async function allLogits(device: Device, decoder: Decoder, trie: Trie, prompt: U
 }
 
 Deno.test("BeamSearch computes a prompt once whatever the beams, and allocates nothing for a second batch", async () => {
-  const device = await Device.open();
+  const device = await ownDevice();
   const model = FakeModel.random(device, VOCABULARY, 7);
   await withTrie(device, catalogue(60, 1), async (trie) => {
     const search = new BeamSearch(device, model, trie, { beams: 20, normalisation: "vocab" });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
+import { ownDevice } from "../shared_device.ts";
 import { add, scale } from "../../kernels/elementwise/add.ts";
-import { Device } from "../../kernels/gpu/device.ts";
 import { Tape } from "../../kernels/tape.ts";
 import type { Matrix } from "../../kernels/gpu/tensor.ts";
 
@@ -25,7 +25,7 @@ function times(tape: Tape, x: Matrix, factor: number): Matrix {
 }
 
 Deno.test("Tape adds up the gradients of an operand that is used several times", async () => {
-  const device = await Device.open();
+  const device = await ownDevice();
   const x = device.upload(new Float32Array([1, 2, 3, 4]), 1, 4);
   const seed = device.upload(new Float32Array([1, 1, 1, 1]), 1, 4);
   await device.scope(async () => {
@@ -43,14 +43,14 @@ Deno.test("Tape adds up the gradients of an operand that is used several times",
 });
 
 Deno.test("Tape records nothing in inference", async () => {
-  const device = await Device.open();
+  const device = await ownDevice();
   const tape = new Tape(device, false);
   tape.record(() => assert.fail("ran"));
   tape.backward();
 });
 
 Deno.test("Tape gives gradients back to the pool while it runs: depth does not cost memory", async () => {
-  const device = await Device.open();
+  const device = await ownDevice();
   const x = device.upload(new Float32Array(64), 8, 8);
   const seed = device.upload(new Float32Array(64), 8, 8);
   const allocations = (depth: number) => {
@@ -76,7 +76,7 @@ function block(tape: Tape, x: Matrix): Matrix {
 }
 
 Deno.test("Tape.checkpoint() gives the gradients of the same work without it, nested or not", async () => {
-  const device = await Device.open();
+  const device = await ownDevice();
   const x = device.upload(new Float32Array([1, 2, 3, 4]), 1, 4);
   const seed = device.upload(new Float32Array([1, -1, 0.5, 2]), 1, 4);
   const gradient = (work: (tape: Tape) => Matrix) =>
@@ -100,7 +100,7 @@ Deno.test("Tape.checkpoint() gives the gradients of the same work without it, ne
 });
 
 Deno.test("Tape.checkpoint() keeps the results alone, and what it computes again goes back to the pool", async () => {
-  const device = await Device.open();
+  const device = await ownDevice();
   const x = device.upload(new Float32Array(64), 8, 8);
   const seed = device.upload(new Float32Array(64), 8, 8);
   const step = (depth: number) => {
@@ -126,7 +126,7 @@ Deno.test("Tape.checkpoint() keeps the results alone, and what it computes again
 });
 
 Deno.test("Tape.checkpoint() refuses work that gives a gradient to what is not an input", async () => {
-  const device = await Device.open();
+  const device = await ownDevice();
   const x = device.upload(new Float32Array(4), 1, 4);
   device.scope(() => {
     const tape = new Tape(device, true);

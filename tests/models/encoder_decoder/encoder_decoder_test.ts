@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-import { sharedDevice } from "../../shared_device.ts";
+import { ownDevice, sharedDevice } from "../../shared_device.ts";
 import { UserError } from "../../../base/user_error.ts";
 import { BeamSearch, beamSearch } from "../../../decode/beam_search.ts";
 import { DeviceTrie } from "../../../decode/device_trie.ts";
-import { Device } from "../../../kernels/gpu/device.ts";
 import { Tape } from "../../../kernels/tape.ts";
 import type { Layout } from "../../../kernels/gpu/tensor.ts";
 import { EncoderDecoder } from "../../../models/encoder_decoder/encoder_decoder.ts";
@@ -52,7 +51,7 @@ for (const family of FAMILIES) {
   for (const layout of ["texture", "buffer"] as Layout[]) {
     Deno.test(`encoder-decoder loss and gradients equal transformers' ${family}, ${layout}`, async () => {
       const golden = t5Golden[family];
-      const device = await Device.open({ layout });
+      const device = await ownDevice(layout);
       const model = loadT5(device, family);
       const { loss, gradients } = await lossOf(model, pairsOf(golden), 1 / golden.count);
       assert.ok(Math.abs(loss - golden.loss) < 1e-5, `loss ${loss}, expected ${golden.loss}`);
@@ -72,7 +71,7 @@ for (const family of FAMILIES) {
 
   Deno.test(`decoding session of an encoder-decoder gives transformers' ${family} logits at every place`, async () => {
     const { sequences } = t5Golden[family];
-    const device = await Device.open();
+    const device = await ownDevice();
     const model = loadT5(device, family);
     const depth = Math.max(...sequences.map(({ labels }) => labels.length));
     // Two beams a user: the second is the true one, whose parent is the first beam in the first step.
@@ -127,7 +126,7 @@ Deno.test("packed pairs have the loss and gradients of each pair by itself, summ
 });
 
 Deno.test("beamSearch() with an encoder-decoder of code tables equals its loss on every SID", async () => {
-  const device = await Device.open();
+  const device = await ownDevice();
   const model = loadT5(device, "codes");
   const [first, second, third] = model.heads.map(({ start }) => start);
   const sids = [[0, 0, 0], [0, 0, 3], [0, 6, 1], [2, 1, 1], [4, 6, 3], [4, 5, 0], [3, 3, 2]]
@@ -204,7 +203,7 @@ Deno.test("a causal encoder runs once for completions of several parts of its in
 });
 
 Deno.test("a causal encoder reads the same of a history whatever follows", async () => {
-  const device = await Device.open();
+  const device = await ownDevice();
   const config = parseEncoderDecoderConfig({ ...t5Golden.codes.config as object, causal_encoder: true });
   const model = new EncoderDecoder(device, config);
   model.initialize(5, 0.3);
@@ -222,7 +221,7 @@ Deno.test("a causal encoder reads the same of a history whatever follows", async
 });
 
 Deno.test("a steady step and search of an encoder-decoder take no new memory", async () => {
-  const device = await Device.open();
+  const device = await ownDevice();
   const model = loadT5(device, "codes");
   const buffer = new PackedPairsBuffer(device, CAPACITY, model);
   const inputs = t5Golden.codes.sequences.map(({ input }) => Uint32Array.from(input));

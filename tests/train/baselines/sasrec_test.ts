@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { sharedDevice } from "../../shared_device.ts";
+import { ownDevice, sharedDevice } from "../../shared_device.ts";
 import { syntheticDataset } from "../../../data/synthetic/shop.ts";
 import { ndcgAtK } from "../../../eval/metrics.ts";
-import { Device } from "../../../kernels/gpu/device.ts";
+import type { Device } from "../../../kernels/gpu/device.ts";
 import { best } from "../../../train/baselines/item_baseline.ts";
 import { rankOf } from "../../../train/baselines/item_training.ts";
 import type { BaselineInput } from "../../../train/baselines/method.ts";
@@ -151,7 +151,7 @@ Deno.test("sasrec as the references train it learns, in steps of so many rows, a
 
 Deno.test("a run of sasrec loads with the scores that it was validated by, as a reward too", async () => {
   await withFolder(async (folder) => {
-    const device = await Device.open();
+    const device = await ownDevice();
     const out = `${folder}/run`;
     const { result, run } = await train(device, out);
     const trained = await sasrec.load(device, await run.checkpoint("best"));
@@ -189,7 +189,7 @@ Deno.test("a run of sasrec loads with the scores that it was validated by, as a 
 
 Deno.test("a run of sasrec ranks histories longer than its table, and refuses weights of a table of another length", async () => {
   await withFolder(async (folder) => {
-    const device = await Device.open();
+    const device = await ownDevice();
     const { run } = await train(device, `${folder}/run`, { maxLength: 5, numTrainEpochs: 1 });
     const trained = await sasrec.load(device, await run.checkpoint("best"));
     const long = Array.from({ length: 300 }, (_, i) => i * 7 % 60);

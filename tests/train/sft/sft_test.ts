@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { sharedDevice } from "../../shared_device.ts";
+import { ownDevice, sharedDevice } from "../../shared_device.ts";
 import { syntheticDataset } from "../../../data/synthetic/shop.ts";
-import { Device } from "../../../kernels/gpu/device.ts";
+import type { Device } from "../../../kernels/gpu/device.ts";
 import { SidVocabulary } from "../../../sid/tokens.ts";
 import { loadDecoder } from "../../../train/run/checkpoint.ts";
 import { PackedData } from "../../../train/run/packed_data.ts";
@@ -115,7 +115,7 @@ Deno.test("trainSft() stopped and resumed equals one that was not, bytes and log
     onValidation: (step) => step === 14 && abort.abort(),
   });
   assert.equal(stopped.result.stopped, "interrupted");
-  const resumed = await train(await Device.open(), `${folder}/parts`, settings, { resume: true });
+  const resumed = await train(await ownDevice(), `${folder}/parts`, settings, { resume: true });
   assert.equal(resumed.result.stopped, "finished");
   for (const file of ["model.safetensors", "trainer.safetensors"]) {
     assert.deepEqual(await bytesOf(resumed.run, file), await bytesOf(whole.run, file), file);
@@ -172,7 +172,7 @@ Deno.test("trainSft() stops early, keeps the best and the latest checkpoint, and
 
 Deno.test("a steady training step allocates nothing, holds no more memory and costs few submits", async () => {
   const folder = await Deno.makeTempDir();
-  const device = await Device.open();
+  const device = await ownDevice();
   const seen: (Device["counters"] & Device["memory"] & { step: number })[] = [];
   const settings = { maxSteps: 30, numTrainEpochs: 30, evalSamples: 0, saveSteps: 30 };
   await train(device, `${folder}/run`, settings, {
@@ -190,7 +190,7 @@ Deno.test("a steady training step allocates nothing, holds no more memory and co
 
 Deno.test("trainSft() refuses an exploded loss and leaves the last checkpoint intact", async () => {
   const folder = await Deno.makeTempDir();
-  const device = await Device.open();
+  const device = await ownDevice();
   const settings = {
     learningRate: 1e30,
     maxGradNorm: 0,
