@@ -12,6 +12,7 @@ export class Tape {
   readonly device: Device;
   /** False in inference: nothing is recorded and dropout is off. */
   readonly training: boolean;
+  #onLayer: ((layer: number) => void) | undefined;
   #paused = false;
   #steps: (() => void)[] = [];
   #gradients = new Map<Matrix, Matrix>();
@@ -23,10 +24,14 @@ export class Tape {
   /** Terms of the running step that were added to others. */
   #added = new Set<Matrix>();
 
-  /** An empty tape; with `training` false it records nothing. */
-  constructor(device: Device, training: boolean) {
+  /**
+   * An empty tape; with `training` false it records nothing. `onLayer` is called in the backward pass once all of a layer's
+   * products have given their gradients: see {@link beginLayer}.
+   */
+  constructor(device: Device, training: boolean, onLayer?: (layer: number) => void) {
     this.device = device;
     this.training = training;
+    this.#onLayer = onLayer;
   }
 
   /**
@@ -40,6 +45,11 @@ export class Tape {
   /** Remembers the backward step of an operation. Skipped where nothing is recorded. */
   record(step: () => void): void {
     if (this.recording) this.#steps.push(step);
+  }
+
+  /** Says that the products recorded from now on belong to layer `layer`, from 0, or to one after it. */
+  beginLayer(layer: number): void {
+    if (this.#onLayer) this.record(() => this.#onLayer!(layer));
   }
 
   /**

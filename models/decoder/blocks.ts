@@ -101,6 +101,7 @@ export function decoderBlocks(
   if (blocks.checkpointing && tape.recording) {
     for (let layer = 0; layer < layers; layer++) {
       const input = stream;
+      tape.beginLayer(layer);
       [stream] = tape.checkpoint([input], () => {
         const normed = norm(tape, weights, input, gain(layer), eps);
         const { sum, down } = decoderBlock(tape, blocks, layer, input, normed, positions, attend, dropped);
@@ -111,6 +112,7 @@ export function decoderBlocks(
   }
   let normed = norm(tape, weights, stream, gain(0), eps);
   for (let layer = 0; layer < layers; layer++) {
+    tape.beginLayer(layer);
     const wanted = layer + 1 === layers ? last : undefined;
     const { sum, down } = decoderBlock(
       tape,
@@ -287,6 +289,7 @@ function vectorSpec(
   return { name, rows: 1, cols, init, decay: false, product: false, parts };
 }
 
-function layerName(layer: number, part: string): string {
+/** Name of a parameter of a layer. */
+export function layerName(layer: number, part: string): string {
   return `model.layers.${layer}.${part}`;
 }

@@ -13,6 +13,7 @@ import {
   EMBEDDING,
   FINAL_NORM,
   HEAD,
+  layerName,
   productSpec,
   splitsGate,
 } from "./blocks.ts";
@@ -146,6 +147,17 @@ export class Decoder implements DecodeModel {
   /** Name of the output matrix: the embedding where the two are tied. */
   get headName(): string {
     return this.config.tie_word_embeddings ? EMBEDDING : HEAD;
+  }
+
+  /** Gradients of the products of each block that are trained: see `Tape.beginLayer()`. */
+  get layerGradients(): Flat[][] {
+    const { parameters, config } = this;
+    return Array.from({ length: config.num_hidden_layers }, (_, layer) => {
+      const own = parameters.specs.filter(({ name, product }) =>
+        product && name.startsWith(layerName(layer, ""))
+      );
+      return own.flatMap(({ name }) => parameters.gradient(name) ?? []);
+    });
   }
 
   get head(): readonly RowBlock[] {

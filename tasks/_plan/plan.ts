@@ -2,7 +2,7 @@ import { z } from "zod";
 import { readJson } from "../../base/files/json_file.ts";
 import { partsOf } from "../../models/parameters/parts.ts";
 import { decoderSpecs } from "../../models/decoder/decoder.ts";
-import { EMBEDDING } from "../../models/decoder/blocks.ts";
+import { EMBEDDING, layerName } from "../../models/decoder/blocks.ts";
 import { parseDecoderConfig } from "../../models/decoder/config.ts";
 import { epochFlops } from "../../train/run/estimate.ts";
 import {
@@ -99,7 +99,7 @@ function predict(flags: Flags): Prediction[] {
     return ranks.map((count) => ({
       model,
       ranks: count,
-      gradient: shape.gradient,
+      gradient: shape.buckets.reduce((a, b) => a + b, 0),
       ...predictStep(shape, count, rates),
       simulated: simulateSteps(shape, count, rates, { steps, seed }),
       microBatchesNeeded: microBatchesFor(WORTH, one, count, { ...rates, spread }),
@@ -118,12 +118,16 @@ function shapeOf(name: string, { deviceTflops, tokensPerBatch, sequenceTokens }:
     steps: 1,
   });
   const compute = flops / (deviceTflops * 1e12);
-  const gradient = specs.flatMap(partsOf).reduce(
-    (sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1),
-    0,
+  const numbersOf = (wanted: typeof specs) =>
+    wanted.flatMap(partsOf).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  const layers = Array.from(
+    { length: architecture.num_hidden_layers },
+    (_, layer) =>
+      numbersOf(specs.filter(({ name, product }) => product && name.startsWith(layerName(layer, "")))),
   );
-  // Backward passes compute twice what forward passes do.
-  return { compute, backward: compute * 2 / 3, gradient, buckets: 1 };
+  // Last layers first; tables and what is no product at the end. Backward passes compute twice what forward passes do.
+  const others = numbersOf(specs) - layers.reduce((a, b) => a + b, 0);
+  return { compute, backward: compute * 2 / 3, buckets: [...layers.reverse(), others] };
 }
 
 function tellFit(steps: z.output<typeof MeasuredSteps>["steps"], fitted: FittedRates, { log }: TaskIO): void {
@@ -137,12 +141,12 @@ function tellFit(steps: z.output<typeof MeasuredSteps>["steps"], fitted: FittedR
   ]);
   log("Measured steps, and what the model says of them after the fit, in seconds:");
   tableLines([["model", "ranks", "measured", "model", "error"], ...rows]).forEach((line) => log(line));
-  const { meanError, largestError, number } = fitted;
+  const { meanError, largestError, number, meeting } = fitted;
   log(
     `Error: ${percent(meanError)} in the mean, ${
       percent(largestError)
     } at most; a number of the gradient takes ` +
-      `${(number * 1e9).toFixed(1)} ns`,
+      `${(number * 1e9).toFixed(1)} ns, meeting ${(1000 * meeting).toFixed(1)} ms a step`,
   );
   log("");
 }

@@ -63,7 +63,7 @@ export class ItemStep {
     this.#optimizer = optimizer;
     this.#data = data;
     this.#config = config;
-    this.#gradients = new GradientSum(model.parameters, microBatches, world);
+    this.#gradients = new GradientSum(model.parameters, { microBatches, world });
     this.#buffer = new ItemBatchBuffer(device, data.capacity);
     this.#rowLoss = device.createFlat("f32", rows);
     this.#stats = device.createFlat("f32", 4 * rows);

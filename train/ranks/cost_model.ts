@@ -4,10 +4,8 @@ export interface StepShape {
   compute: number;
   /** Those of them that are the backward pass of the last micro batch, in which gradients become known. */
   backward: number;
-  /** Numbers of the gradient. */
-  gradient: number;
-  /** Parts in which it is summed as it becomes known, last layers first; 1: after the backward pass. */
-  buckets: number;
+  /** Numbers of the parts of the gradient, in the order in which they become known, one after the other. */
+  buckets: readonly number[];
 }
 
 /** What ranks are connected by. */
@@ -39,10 +37,9 @@ export interface StepTime {
   efficiency: number;
 }
 
-/** Seconds that one of the buckets takes: to the host, exchanged, summed, collected and back. */
-export function bucketSeconds({ gradient, buckets }: StepShape, ranks: number, rates: ClusterRates): number {
+/** Seconds that a part of the gradient takes: to the host, exchanged, summed, collected and back. */
+export function bucketSeconds(numbers: number, ranks: number, rates: ClusterRates): number {
   if (ranks === 1) return 0;
-  const numbers = gradient / buckets;
   const others = (ranks - 1) / ranks;
   const messages = 2 * (ranks - 1 + Math.ceil(Math.log2(ranks)));
   return 2 * 4 * numbers / rates.copy + 2 * 4 * numbers * others / rates.link +
@@ -52,20 +49,22 @@ export function bucketSeconds({ gradient, buckets }: StepShape, ranks: number, r
 /** What a step is expected to take on `ranks` ranks that have equal work. */
 export function predictStep(shape: StepShape, ranks: number, rates: ClusterRates): StepTime {
   const { compute, backward, buckets } = shape;
-  const bucket = bucketSeconds(shape, ranks, rates);
   const factor = 1 + rates.spread * meanOfMaximum(ranks);
   const slowest = factor * compute;
   let end = 0;
-  for (let i = 1; i <= buckets; i++) {
-    const known = factor * (compute - backward + backward * i / buckets);
-    end = Math.max(end, known) + bucket;
-  }
+  let reduce = 0;
+  buckets.forEach((numbers, i) => {
+    const known = factor * (compute - backward + backward * (i + 1) / buckets.length);
+    const seconds = bucketSeconds(numbers, ranks, rates);
+    end = Math.max(end, known) + seconds;
+    reduce += seconds;
+  });
   const total = ranks === 1 ? compute : end;
   return {
     compute,
     straggling: ranks === 1 ? 0 : slowest - compute,
     exposed: ranks === 1 ? 0 : total - slowest,
-    reduce: bucket * buckets,
+    reduce,
     total,
     efficiency: compute / total,
   };

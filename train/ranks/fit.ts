@@ -21,6 +21,8 @@ export interface FittedRates {
   microBatch: Record<string, number>;
   /** Seconds that summing a number of the gradient takes, copies and messages included. */
   number: number;
+  /** Seconds that a step of several ranks takes besides, as they wait for each other. */
+  meeting: number;
   /** What the model says of each step. */
   predicted: number[];
   /** Largest and mean relative error. */
@@ -30,12 +32,13 @@ export interface FittedRates {
 
 /**
  * Fits seconds = micro batches of a rank * their seconds * share of a core + numbers * (ranks - 1) / ranks * seconds of a
- * number by least squares of relative errors; ranks beyond the cores share them.
+ * number + seconds of meeting, where there are several ranks, by least squares of relative errors; ranks beyond the cores
+ * share them.
  * @throws {UserError} for fewer steps than unknowns, or steps of one rank alone.
  */
 export function fitSteps({ cores, steps }: z.output<typeof MeasuredSteps>): FittedRates {
   const models = [...new Set(steps.map(({ model }) => model))];
-  if (steps.length <= models.length || steps.every(({ ranks }) => ranks === 1)) {
+  if (steps.length < models.length + 2 || steps.every(({ ranks }) => ranks === 1)) {
     throw new UserError(
       `Cannot fit ${steps.length} measured steps of ${models.length} models: expected more steps than models, some of ` +
         "them of several ranks",
@@ -44,20 +47,31 @@ export function fitSteps({ cores, steps }: z.output<typeof MeasuredSteps>): Fitt
   const rows = steps.map(({ model, parameters, ranks, microBatches }) => [
     ...models.map((name) => name === model ? microBatches / ranks * Math.max(1, ranks / cores) : 0),
     parameters * (ranks - 1) / ranks,
+    Number(ranks > 1),
   ]);
   const weighted = rows.map((row, i) => row.map((value) => value / steps[i].seconds));
-  let solution = leastSquares(weighted);
-  // No time is negative: noise may say so of the smaller term.
-  if (solution.at(-1)! < 0) solution = [...leastSquares(weighted.map((row) => row.slice(0, -1))), 0];
+  const solution = notNegative(weighted);
   const predicted = rows.map((row) => row.reduce((sum, value, i) => sum + value * solution[i], 0));
   const errors = predicted.map((seconds, i) => Math.abs(seconds / steps[i].seconds - 1));
   return {
     microBatch: Object.fromEntries(models.map((name, i) => [name, solution[i]])),
-    number: solution.at(-1)!,
+    number: solution.at(-2)!,
+    meeting: solution.at(-1)!,
     predicted,
     largestError: Math.max(...errors),
     meanError: errors.reduce((a, b) => a + b, 0) / errors.length,
   };
+}
+
+/** As {@link leastSquares}, without terms that noise would make negative: no time is. */
+function notNegative(rows: readonly number[][]): number[] {
+  let used = rows[0].map((_, i) => i);
+  while (true) {
+    const found = leastSquares(rows.map((row) => used.map((i) => row[i])));
+    const least = Math.min(...found);
+    if (least >= 0) return rows[0].map((_, i) => used.includes(i) ? found[used.indexOf(i)] : 0);
+    used = used.filter((_, at) => found[at] > least);
+  }
 }
 
 /** x that makes `rows` x closest to 1, by normal equations and Gaussian elimination. */

@@ -2,8 +2,8 @@ import { PhiloxStream } from "../../base/philox.ts";
 import type { ClusterRates, StepShape } from "./cost_model.ts";
 
 /**
- * Mean seconds of `steps` steps, rank by rank and message by message: compute times are log-normal, and so are those of
- * messages, with the same spread. What `predictStep()` says is compared with it.
+ * Mean seconds of `steps` steps, rank by rank: compute times are log-normal, and so are those of messages, of which a rank
+ * sends one to each of the others in an exchange. What `predictStep()` says is compared with it.
  */
 export function simulateSteps(
   shape: StepShape,
@@ -18,37 +18,41 @@ export function simulateSteps(
 }
 
 function simulateStep(
-  { compute, backward, gradient, buckets }: StepShape,
+  { compute, backward, buckets }: StepShape,
   ranks: number,
   { link, copy, additions, latency, spread }: ClusterRates,
   random: PhiloxStream,
 ): number {
   const sigma = Math.sqrt(Math.log(1 + spread ** 2));
-  const varied = (seconds: number) => seconds * Math.exp(sigma * random.normal() - sigma ** 2 / 2);
-  const factors = Array.from({ length: ranks }, () => varied(1));
+  const varied = (seconds: number, sigma: number) =>
+    seconds * Math.exp(sigma * normal(random) - sigma ** 2 / 2);
+  const factors = Array.from({ length: ranks }, () => varied(1, sigma));
   if (ranks === 1) return compute * factors[0];
-  const numbers = gradient / buckets;
-  const slice = numbers / ranks;
   let free = new Array<number>(ranks).fill(0);
-  for (let i = 1; i <= buckets; i++) {
+  buckets.forEach((numbers, i) => {
+    const slice = numbers / ranks;
     // Each rank copies its part of the gradient to its host once it is known, and the one before is done.
     free = free.map((at, rank) =>
-      Math.max(at, factors[rank] * (compute - backward + backward * i / buckets)) + 4 * numbers / copy
+      Math.max(at, factors[rank] * (compute - backward + backward * (i + 1) / buckets.length)) +
+      4 * numbers / copy
     );
-    exchange();
+    exchange(slice);
     free = free.map((at) => at + slice * (ranks - 1) / additions);
-    exchange();
+    exchange(slice);
     free = free.map((at) => at + 4 * numbers / copy);
-  }
+  });
   return Math.max(...free);
 
-  /** All meet, then each sends a slice to every other, in rounds; a round ends when both of its messages are there. */
-  function exchange(): void {
+  /** All meet, then each sends a slice to every other; it has all once the slowest of them has sent. */
+  function exchange(slice: number): void {
     const met = Math.max(...free) + Math.ceil(Math.log2(ranks)) * latency;
-    free.fill(met);
-    for (let round = 1; round < ranks; round++) {
-      const sent = free.map((at) => at + varied(4 * slice / link + latency));
-      free = free.map((_, rank) => Math.max(sent[rank], sent[(rank + round) % ranks]));
-    }
+    const seconds = (ranks - 1) * (4 * slice / link + latency);
+    // Messages vary one by one, so that their sum varies less.
+    free.fill(met + Math.max(...free.map(() => varied(seconds, sigma / Math.sqrt(ranks - 1)))));
   }
+}
+
+/** A standard normal number (Box and Muller 1958). */
+function normal(random: PhiloxStream): number {
+  return Math.sqrt(-2 * Math.log(1 - random.uniform())) * Math.cos(2 * Math.PI * random.uniform());
 }

@@ -54,7 +54,11 @@ export class SftStep {
     const { device, decoder, capacity, microBatches, trie, world } = parts;
     this.#parts = parts;
     this.#config = config;
-    this.#gradients = new GradientSum(decoder.parameters, microBatches, world);
+    this.#gradients = new GradientSum(decoder.parameters, {
+      microBatches,
+      world,
+      layers: decoder.layerGradients,
+    });
     this.#buffer = new PackedTokensBuffer(device, capacity);
     this.#rowLoss = device.createFlat("f32", capacity.rows);
     this.#stats = device.createFlat("f32", 4 * capacity.rows);
@@ -76,7 +80,7 @@ export class SftStep {
       this.#gradients.begin();
       device.write(this.#dropoutSeed, new Uint32Array([this.#config.seed, first + i, step, 0]));
       log.prepare(batch, first + i);
-      this.record(batch.packed, weightSum);
+      this.record(batch.packed, weightSum, (layer) => this.#gradients.addLayer(layer, i, micro.length));
       log.record(this.#rowLoss);
       this.#gradients.add(i, micro.length);
     });
@@ -85,14 +89,14 @@ export class SftStep {
     device.submit();
   }
 
-  /** Records forward and backward of one batch, whose loss is divided by `weightSum`. */
-  record(batch: PackedBatch, weightSum: number): void {
+  /** Records forward and backward of one batch, whose loss is divided by `weightSum`; `onLayer`: see `Tape`. */
+  record(batch: PackedBatch, weightSum: number, onLayer?: (layer: number) => void): void {
     const { device, decoder, scaling } = this.#parts;
     this.#buffer.write(batch, 1 / weightSum);
     if (this.#trie) device.write(this.#trie.nodes, this.#nodesOf(batch, this.#trie.trie));
     const { targets, weights } = this.#buffer.packed;
     device.scope(() => {
-      const tape = new Tape(device, true);
+      const tape = new Tape(device, true, onLayer);
       const gradientWeights = scaling?.weights(weights);
       const rows = { targets, weights, gradientWeights, stats: this.#stats, rowLoss: this.#rowLoss };
       decoder.loss(tape, this.#buffer.packed, rows, {

@@ -18,7 +18,8 @@ const vocabulary = SidVocabulary.fromSids(sids);
 const config = sftConfig({
   hiddenSize: 16,
   intermediateSize: 32,
-  numHiddenLayers: 1,
+  // Gradients of each are summed by themselves.
+  numHiddenLayers: 2,
   numAttentionHeads: 2,
   numKeyValueHeads: 1,
   tokensPerBatch: 128,
