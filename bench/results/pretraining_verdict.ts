@@ -42,7 +42,11 @@ export function verdicts(scored: readonly Scored[]): string[] {
       const told = pairs.map(([a, b]) => `${digits(a)} against ${digits(b)}, ${signedDigits(a - b)}`).join(
         "; ",
       );
-      return [`${layers === 0 ? "All" : layers} blocks: that ${claim} ${holds} (${told})`];
+      return [
+        `${
+          layers === 0 ? "All blocks" : layers === 1 ? "1 block" : `${layers} blocks`
+        }: that ${claim} ${holds} (${told})`,
+      ];
     })
   );
 }
