@@ -16,7 +16,7 @@ import { type DecodeModel, MOST_LOGITS } from "../models/decoder/decode.ts";
 import { BeamWidths } from "./beam_widths.ts";
 import type { DeviceTrie } from "./device_trie.ts";
 import { type PromptTokens, Repetition } from "./repetition.ts";
-import { appendedTokens, childLogProbs, cutOf, expectTokens, mostBeams } from "./trie_decoding.ts";
+import { appendedTokens, childLogProbs, cutOf, evenCutOf, expectTokens, mostBeams } from "./trie_decoding.ts";
 
 /** How to search. */
 export interface BeamSearchOptions {
@@ -102,7 +102,7 @@ export class BeamSearch {
    */
   async run(prompts: Uint32Array[], answers = this.beams): Promise<BeamResult[]> {
     if (prompts.length === 0) return [];
-    const cut = cutOf(prompts);
+    const cut = cutOf(prompts) ?? evenCutOf(prompts.length);
     if (cut) {
       return [
         ...await this.run(prompts.slice(0, cut), answers),

@@ -49,6 +49,14 @@ export function cutOf(prompts: readonly Uint32Array[]): number | undefined {
 }
 
 /**
+ * Where to cut a batch of many prompts so that few sizes of batches exist, since matrices of each size are kept: up to 8
+ * all, then multiples of 4. Undefined where it is of such a size.
+ */
+export function evenCutOf(count: number): number | undefined {
+  return count > 8 && count % 4 !== 0 ? count - count % 4 : undefined;
+}
+
+/**
  * hidden (R, C) -> log-probabilities (R, capacity) of the children of each row's node, normalised over them, or over
  * the vocabulary given its log-sum-exp (R, 1). Reads only the rows of the head that the trie's tokens have.
  */

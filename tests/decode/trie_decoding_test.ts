@@ -5,6 +5,7 @@ import { DeviceTrie } from "../../decode/device_trie.ts";
 import { Device } from "../../kernels/gpu/device.ts";
 import { promptRows } from "../../models/decoder/decode.ts";
 import { buildTrie } from "../../sid/trie.ts";
+import { evenCutOf } from "../../decode/trie_decoding.ts";
 import { FakeModel } from "./fake_model.ts";
 
 const SIDS = [[1, 4, 7], [1, 5, 8], [2, 5, 7], [3, 4, 9], [3, 6, 8]].map((sid) => Uint32Array.from(sid));
@@ -54,6 +55,19 @@ Deno.test("ConstrainedSampler takes long prompts in halves, with the draws of ea
     assert.deepEqual(together.map(({ leaves }) => leaves), alone.map(({ leaves }) => leaves));
     sampler.destroy();
   });
+});
+
+Deno.test("evenCutOf() leaves few sizes of batches", () => {
+  const sizes = new Set<number>();
+  for (let count = 1; count <= 64; count++) {
+    for (let rest = count; rest > 0;) {
+      const size = evenCutOf(rest) ?? rest;
+      sizes.add(size);
+      rest -= size;
+    }
+  }
+  assert.deepEqual([...sizes].sort((a, b) => a - b).slice(0, 12), [1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 24]);
+  assert.equal(sizes.size, 22);
 });
 
 Deno.test("promptRows() has few sizes, at most an eighth or 15 rows of which are idle", () => {
