@@ -24,7 +24,9 @@ export async function agreeOn(world: World, { manifest, texts = {}, settings }: 
     ...Object.fromEntries(Object.entries(inputs).map(([path, hash]) => [`the SHA-256 of ${path}`, hash])),
     ...Object.fromEntries(
       await Promise.all(
-        Object.entries(texts).map(async ([name, text]) => [`the SHA-256 of ${name}`, await hashOf(text)]),
+        Object.entries(texts).map(async (
+          [name, text],
+        ) => [`the SHA-256 of the run's ${name}`, await hashOf(text)]),
       ),
     ),
   });

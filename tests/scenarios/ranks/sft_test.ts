@@ -88,6 +88,21 @@ testMpi("a rank that stands still is named, and the others end", async (mpi) => 
   });
 });
 
+testMpi("a rank with another index is refused before the first step, by hash", async (mpi) => {
+  await withSids(async (dir) => {
+    await Deno.mkdir(join(dir, "other"));
+    const sids = await Deno.readTextFile(join(dir, "index.json"));
+    await Deno.writeTextFile(join(dir, "other/index.json"), sids + "\n");
+    const { code, stderr } = await ranks(mpi, 2, dir, ARGS, { RANK_FAULT: "1 elsewhere other" });
+    assert.notEqual(code, 0);
+    const [, here, there] = stderr.match(
+      /^error: Cannot train on 2 processes: the SHA-256 of index\.json is (\w{64}) on rank 1 \(\S+\) and (\w{64}) on rank 0\. Start/m,
+    ) ?? assert.fail(stderr);
+    assert.notEqual(here, there);
+    await assert.rejects(Deno.stat(join(dir, "run")), Deno.errors.NotFound);
+  });
+});
+
 testMpi(
   "processes that cannot train together are refused in one sentence, and nothing is written",
   async (mpi) => {
