@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import manifest from "../deno.json" with { type: "json" };
+import { installedLibraries } from "../base/mpi/library.ts";
 import { UserError } from "../base/user_error.ts";
 import { add } from "../kernels/elementwise/add.ts";
 import { Device } from "../kernels/gpu/device.ts";
@@ -50,6 +51,8 @@ interface Report {
   float16: boolean;
   /** Kernels that serve the shapes of a usual training step. */
   variants: VariantRow[];
+  /** Versions of MPI with which work can be done in several processes. */
+  mpi: string[];
   cache: string;
   data: { folder: string; present: boolean };
   freeBytes: number;
@@ -87,6 +90,7 @@ async function examine(wanted: string): Promise<Report> {
     onePlusOne: null,
     float16: false,
     variants: [],
+    mpi: installedLibraries().map(({ name, version }) => `${version} (${name})`),
     cache: cacheFolder(),
     data: dataFolder(),
     freeBytes: 0,
@@ -312,6 +316,7 @@ function print(report: Report, io: TaskIO): void {
   for (const { operation, shape, variant, why } of report.variants) {
     row(`${operation}, ${shape}`, `${variant} (${why})`);
   }
+  row("several processes", report.mpi.join(", ") || "no MPI library");
   row("cache", report.cache);
   row("datasets (GENREC_DATA)", `${report.data.folder}${report.data.present ? "" : " (absent)"}`);
   row("free disk here", size(report.freeBytes));

@@ -17,6 +17,9 @@ const MPICH = ["libmpich.so.12", "libmpi.so.12"];
 /** Whatever is installed under the common name, and the one binary interface of MPI 5. */
 const ANY = ["libmpi.so", "libmpi_abi.so.1", "libmpi_abi.so.0", "libmpi_abi.so"];
 
+/** Names of all libraries that are looked for. */
+export const KNOWN_LIBRARIES: readonly string[] = [...OPEN_MPI, ...MPICH, ...ANY];
+
 /**
  * The launcher of this process; undefined where it stands alone. `GENREC_MPI` names another library.
  * @throws {UserError} where Slurm started several processes that cannot know of each other.

@@ -1,4 +1,5 @@
 import { UserError } from "../user_error.ts";
+import { KNOWN_LIBRARIES } from "./launcher.ts";
 
 // Handles and the place of "no status" are pointers in Open MPI and in the standard's binary interface, and ints or small
 // numbers in MPICH. In a 64-bit register they are the same to the one who calls.
@@ -87,6 +88,21 @@ export function openLibrary(names: readonly string[]): MpiLibrary {
     }). Install openmpi-bin libopenmpi-dev ` +
       "or mpich, whichever started this process, or name its library in GENREC_MPI",
   );
+}
+
+/** Versions of the MPI libraries that can be loaded, in their own words, by the names that they were found by. */
+export function installedLibraries(): { name: string; version: string }[] {
+  const found: { name: string; version: string }[] = [];
+  for (const name of KNOWN_LIBRARIES) {
+    try {
+      const { version } = openLibrary([name]);
+      const line = version.split("\n")[0].split(", ")[0].replace(/\s+/g, " ");
+      if (!found.some(({ version }) => version === line)) found.push({ name, version: line });
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+    }
+  }
+  return found;
 }
 
 /** Text that an MPI function writes with its length. */

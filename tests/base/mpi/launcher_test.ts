@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { launcherOf } from "../../../base/mpi/launcher.ts";
-import { openLibrary } from "../../../base/mpi/library.ts";
+import { installedLibraries, openLibrary } from "../../../base/mpi/library.ts";
 import { joinWorld } from "../../../base/mpi/world.ts";
 
 const of = (environment: Record<string, string>) => launcherOf((name) => environment[name]);
@@ -32,4 +33,12 @@ Deno.test("a process that no launcher started loads no library, one without a li
     name: "UserError",
     message: /Cannot load MPI: none of libmpi-that-is-not-there\.so can be used .* Install openmpi-bin/,
   });
+});
+
+Deno.test("installedLibraries() names each MPI of the machine once, and Open MPI and MPICH where they are", () => {
+  const found = installedLibraries();
+  assert.equal(new Set(found.map(({ version }) => version)).size, found.length);
+  for (const { name, version } of found) assert.match(version, /\d/, name);
+  const programs = ["mpirun.openmpi", "mpirun.mpich"].filter((name) => existsSync(`/usr/bin/${name}`));
+  assert.ok(found.length >= programs.length, JSON.stringify(found));
 });
