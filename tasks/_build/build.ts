@@ -1,18 +1,26 @@
+import { createHash } from "node:crypto";
 import { existsSync, readdirSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import manifest from "../../deno.json" with { type: "json" };
 import { UserError } from "../../base/user_error.ts";
 import type { Task, TaskIO } from "../_cli/cli.ts";
 import { bundleScripts, MADE_SCRIPTS, PAGE_SCRIPTS, type PageScript } from "../_export/page_scripts.ts";
-import { selfExtracting } from "./self_extracting.ts";
+import { selfExtracting, windowsArchive } from "./self_extracting.ts";
 import type { TarEntry } from "./tar.ts";
+import { denoOf, TARGETS } from "./targets.ts";
+
+const SYSTEMS = ["", ...Object.keys(TARGETS)] as ["", ...(keyof typeof TARGETS)[]];
 
 const config = z.strictObject({
-  out: z.string().default("dist/genrec").describe("file to write"),
+  out: z.string().default("").describe(
+    "file to write; its SHA-256 goes beside it; empty: dist/genrec, with the name of --target",
+  ),
+  target: z.enum(SYSTEMS).default("").describe("system that it is for; empty: this one"),
   mode: z.enum(["auto", "compile", "self-extracting"]).default("auto").describe(
-    "deno compile, a file that unpacks itself, or the second where the first has no runtime (DENORT_BIN, network):",
+    "deno compile, a file that unpacks itself (for Windows a .tar.gz with genrec.cmd), or the second where the first has " +
+      "no runtime (DENORT_BIN, network):",
   ),
   timeLimit: z.number().positive().default(120).describe(
     "seconds that deno compile may take, download included",
@@ -23,9 +31,9 @@ const config = z.strictObject({
 export const task: Task<typeof config> = {
   name: "build",
   summary: "one executable file with all commands, dist/genrec",
-  examples: ["build", "build --mode self-extracting --out /tmp/genrec"],
+  examples: ["build", "build --mode self-extracting --out /tmp/genrec", "build --target macos-arm64"],
   config,
-  async run({ out, mode, timeLimit, level }, io) {
+  async run({ out: wanted, target, mode, timeLimit, level }, io) {
     const root = fileURLToPath(new URL("../..", import.meta.url));
     if (!existsSync(join(root, "tasks/main.ts"))) {
       throw new UserError(
@@ -35,12 +43,17 @@ export const task: Task<typeof config> = {
     const work = Deno.makeTempDirSync({ prefix: "genrec-build-" });
     try {
       await bundle(root, work, io.signal);
-      const temporary = resolve(`${out}.${Deno.pid}.tmp`);
+      const other = target === "" || TARGETS[target].triple === Deno.build.target
+        ? undefined
+        : TARGETS[target];
+      const isWindows = other?.program === "deno.exe";
+      const out = wanted || `dist/genrec${target && `-${target}`}`;
+      const temporary = resolve(`${out}.${Deno.pid}.tmp.exe`); // deno compile adds .exe where there is none
       Deno.mkdirSync(dirname(temporary), { recursive: true });
-      let how = "deno compile";
+      let how = "deno compile", ending = isWindows ? ".exe" : "";
       const refusal = mode === "self-extracting"
         ? "not asked for"
-        : await compile(work, temporary, timeLimit, io.signal);
+        : await compile(work, temporary, other?.triple, timeLimit, io.signal);
       if (refusal !== undefined) {
         if (mode === "compile") {
           throw new UserError(
@@ -50,12 +63,22 @@ export const task: Task<typeof config> = {
         if (mode === "auto") {
           io.log(`deno compile has no runtime here (${refusal}): making a self-extracting file`);
         }
-        how = "self-extracting";
-        Deno.writeFileSync(temporary, selfExtracting(payload(work), manifest.version, level), {
-          mode: 0o755,
-        });
+        const launcher = Deno.readTextFileSync(join(root, "genrec"));
+        const deno = other
+          ? await denoOf(other, launcher, work, io.signal)
+          : Deno.readFileSync(Deno.execPath());
+        const entries = [
+          { path: other?.program ?? "deno", mode: 0o755, bytes: deno },
+          ...payload(work),
+        ];
+        [how, ending] = isWindows ? ["archive with genrec.cmd", ".tar.gz"] : ["self-extracting", ""];
+        const bytes = isWindows
+          ? windowsArchive(entries, level)
+          : selfExtracting(entries, manifest.version, level);
+        Deno.writeFileSync(temporary, bytes, { mode: 0o755 });
       }
-      await finish(work, temporary, out, how, io);
+      const version = other ? "" : await versionOf(work, temporary);
+      finish(temporary, wanted === "" ? out + ending : out, how, version, io);
     } finally {
       Deno.removeSync(work, { recursive: true });
     }
@@ -100,6 +123,7 @@ function configNames(root: string): string[] {
 async function compile(
   work: string,
   out: string,
+  triple: string | undefined,
   timeLimit: number,
   signal: AbortSignal,
 ): Promise<string | undefined> {
@@ -116,6 +140,7 @@ async function compile(
     "--include",
     MADE_SCRIPTS,
     ...configs,
+    ...triple === undefined ? [] : ["--target", triple],
     "--output",
     out,
     "tasks/main.js",
@@ -134,10 +159,10 @@ async function compile(
   return causes.at(-1)?.replace(/^\s*\d+: /, "") ?? (text.trim() || `no answer within ${timeLimit} s`);
 }
 
+/** What the executable holds beside Deno. */
 function payload(work: string): TarEntry[] {
   const file = (path: string) => ({ path, mode: 0o644, bytes: Deno.readFileSync(join(work, path)) });
   return [
-    { path: "deno", mode: 0o755, bytes: Deno.readFileSync(Deno.execPath()) },
     file("tasks/main.js"),
     file(WORKER),
     ...SCRIPTS.map((name) => file(`${MADE_SCRIPTS}/${name}`)),
@@ -145,18 +170,27 @@ function payload(work: string): TarEntry[] {
   ];
 }
 
-async function finish(work: string, temporary: string, out: string, how: string, io: TaskIO): Promise<void> {
-  const { success, stdout, stderr } = await new Deno.Command(temporary, {
+/** What the file for this system says when it is started. */
+async function versionOf(work: string, file: string): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(file, {
     args: ["--version"],
     env: { GENREC_CACHE: join(work, "cache") },
   }).output();
   const version = new TextDecoder().decode(stdout).trim();
-  if (!success || !version.startsWith(`genrec ${manifest.version}`)) {
-    Deno.removeSync(temporary);
-    throw new Error(`The built file does not start: ${version}${new TextDecoder().decode(stderr)}`);
-  }
-  const bytes = Deno.statSync(temporary).size;
+  if (success && version.startsWith(`genrec ${manifest.version}`)) return version;
+  Deno.removeSync(file);
+  throw new Error(`The built file does not start: ${version}${new TextDecoder().decode(stderr)}`);
+}
+
+/** Puts the file in place, and its SHA-256 beside it as `sha256sum` writes it. */
+function finish(temporary: string, out: string, how: string, version: string, io: TaskIO): void {
+  const content = Deno.readFileSync(temporary);
+  const sha256 = createHash("sha256").update(content).digest("hex");
   Deno.renameSync(temporary, out);
-  if (io.json) console.log(JSON.stringify({ file: out, how, bytes }));
-  io.log(`${out}: ${(bytes / 1e6).toFixed(1)} MB, ${how}, ${version}`);
+  Deno.writeTextFileSync(`${out}.sha256`, `${sha256}  ${basename(out)}\n`);
+  const bytes = content.length;
+  if (io.json) console.log(JSON.stringify({ file: out, how, bytes, sha256 }));
+  io.log(
+    `${out}: ${(bytes / 1e6).toFixed(1)} MB, ${how}, ${version || "for another system, so not started here"}`,
+  );
 }

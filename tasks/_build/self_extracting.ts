@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import header from "./self_extracting.sh" with { type: "text" };
+import windowsCommand from "./windows.cmd" with { type: "text" };
 import { tar, type TarEntry } from "./tar.ts";
 
 /**
@@ -25,4 +26,16 @@ export function selfExtracting(
   file.set(bytes);
   file.set(payload, bytes.length);
   return file;
+}
+
+/**
+ * A gzipped tar of `entries`, which must hold `deno.exe` and `tasks/main.js`, and of genrec.cmd, which starts them where it
+ * is unpacked: Windows has no shell that could unpack a file for itself, but `tar`.
+ */
+export function windowsArchive(entries: readonly TarEntry[], level: number): Uint8Array<ArrayBuffer> {
+  const command = new TextEncoder().encode(windowsCommand.replaceAll("\n", "\r\n"));
+  const all = [{ path: "genrec.cmd", mode: 0o755, bytes: command }, ...entries];
+  return new Uint8Array(
+    gzipSync(tar(all.map((entry) => ({ ...entry, path: `genrec/${entry.path}` }))), { level }),
+  );
 }

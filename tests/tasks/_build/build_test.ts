@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { selfExtracting } from "../../../tasks/_build/self_extracting.ts";
+import { createHash } from "node:crypto";
+import { selfExtracting, windowsArchive } from "../../../tasks/_build/self_extracting.ts";
 import { tar } from "../../../tasks/_build/tar.ts";
+import { checkPin, denoOf, launcherPins, TARGETS } from "../../../tasks/_build/targets.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -136,6 +138,51 @@ Deno.test("selfExtracting() gives equal bytes for equal files", () => {
   assert.deepEqual(selfExtracting([entry], "1.2.3", 9), selfExtracting([entry], "1.2.3", 9));
 });
 
+Deno.test("windowsArchive() has the program beside the command that starts it", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const entries = [
+      { path: "deno.exe", mode: 0o755, bytes: encode("MZ") },
+      { path: "tasks/main.js", mode: 0o644, bytes: encode("1") },
+    ];
+    Deno.writeFileSync(join(folder, "genrec.tar.gz"), windowsArchive(entries, 6));
+    const args = ["-xzf", "genrec.tar.gz"];
+    assert.ok((await new Deno.Command("tar", { args, cwd: folder }).output()).success);
+    const command = Deno.readTextFileSync(join(folder, "genrec/genrec.cmd"));
+    assert.match(command, /^@"%~dp0deno\.exe" run -A .*"%~dp0tasks\\main\.js" %\*\r\n$/);
+    // The same flags as on other systems.
+    const flags = (text: string) => / run (-A.*?) "/.exec(text)![1];
+    const shell = decode(selfExtracting(entries, "1.2.3", 1)).split("\n").find((line) =>
+      line.startsWith("exec")
+    )!;
+    assert.equal(flags(command), flags(shell));
+    assert.equal(Deno.readTextFileSync(join(folder, "genrec/tasks/main.js")), "1");
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("every target has a pin of its Deno, and another program is refused", async () => {
+  const launcher = Deno.readTextFileSync(join(root, "genrec"));
+  const { version, pins } = launcherPins(launcher);
+  assert.match(version, /^2\.\d+\.\d+$/);
+  for (const [name, target] of Object.entries(TARGETS)) {
+    const own = "pin" in target ? target.pin : undefined;
+    assert.match(own ?? pins.get(target.triple) ?? "none", /^[0-9a-f]{64}$/, name);
+  }
+  const abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"; // FIPS 180-2, B.1
+  checkPin("deno", encode("abc"), abc);
+  assert.throws(() => checkPin("deno", encode("abd"), abc), {
+    name: "UserError",
+    message: /its SHA-256 is [0-9a-f]{64}, expected ba7816bf/,
+  });
+  // Nothing starts in a folder that is not there.
+  await assert.rejects(denoOf(TARGETS["linux-arm64"], launcher, "/nowhere", new AbortController().signal), {
+    name: "UserError",
+    message: `Cannot get @deno/linux-arm64-glibc@${version}: there is no program npm. Install it`,
+  });
+});
+
 Deno.test("the executable runs every command outside the repository, in an empty home", async (t) => {
   using machine = bareMachine();
   const file = join(machine.folder, "genrec");
@@ -155,6 +202,8 @@ Deno.test("the executable runs every command outside the repository, in an empty
     const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: root }).output();
     assert.ok(success, decode(stderr));
     assert.match(decode(stdout), /MB, self-extracting, genrec \d/);
+    const sum = createHash("sha256").update(Deno.readFileSync(file)).digest("hex");
+    assert.equal(Deno.readTextFileSync(`${file}.sha256`), `${sum}  genrec\n`);
   });
   for (const { args, check } of COMMANDS) {
     await t.step(`genrec ${args.join(" ")}`, async () => {
