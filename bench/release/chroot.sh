@@ -20,7 +20,9 @@ else
 fi
 server=
 leave() {
-  [ -z "$server" ] || kill "$server" 2>/dev/null && wait "$server" || true
+  if [ -n "$server" ]; then
+    kill "$server" 2>/dev/null && wait "$server" || true
+  fi
   umount "$root/proc" 2>/dev/null || true
   [ -z "$made" ] || rm -rf "$made" "$made.log"
 }
