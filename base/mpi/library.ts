@@ -26,6 +26,7 @@ const SYMBOLS = {
   MPI_Iprobe: { parameters: ["i32", "i32", HANDLE, "buffer", "u64"], result: "i32" },
   MPI_Recv: { parameters: ["buffer", "i32", HANDLE, "i32", "i32", HANDLE, "u64"], result: "i32" },
   MPI_Test: { parameters: ["buffer", "buffer", "u64"], result: "i32" },
+  MPI_Reduce_local: { parameters: ["buffer", "buffer", "i32", HANDLE, HANDLE], result: "i32" },
   MPI_Abort: { parameters: [HANDLE, "i32"], result: "i32" },
   MPI_Finalize: { parameters: [], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
@@ -34,6 +35,8 @@ const SYMBOLS = {
 const OPEN_MPI = {
   ompi_mpi_comm_world: { type: "pointer", optional: true },
   ompi_mpi_byte: { type: "pointer", optional: true },
+  ompi_mpi_float: { type: "pointer", optional: true },
+  ompi_mpi_op_sum: { type: "pointer", optional: true },
   ompi_mpi_errors_return: { type: "pointer", optional: true },
 } as const satisfies Deno.ForeignLibraryInterface;
 
@@ -41,6 +44,8 @@ const OPEN_MPI = {
 interface Handles {
   world: bigint;
   byte: bigint;
+  float: bigint;
+  sum: bigint;
   errorsReturn: bigint;
   ignoredStatus: bigint;
 }
@@ -48,12 +53,21 @@ interface Handles {
 const MPICH: Handles = {
   world: 0x44000000n,
   byte: 0x4c00010dn,
+  float: 0x4c00040an,
+  sum: 0x58000003n,
   errorsReturn: 0x54000001n,
   ignoredStatus: 1n,
 };
 
 /** Of MPI 5.0, chapter 20. */
-const STANDARD: Handles = { world: 0x101n, byte: 0x247n, errorsReturn: 0x142n, ignoredStatus: 0n };
+const STANDARD: Handles = {
+  world: 0x101n,
+  byte: 0x247n,
+  float: 0x210n,
+  sum: 0x21n,
+  errorsReturn: 0x142n,
+  ignoredStatus: 0n,
+};
 
 /** An MPI library that is loaded, and its handles. */
 export interface MpiLibrary {
@@ -119,10 +133,23 @@ export function stringOf(
 function handlesOf(name: string, version: string): Handles {
   if (name.includes("libmpi_abi")) return STANDARD;
   const { symbols } = Deno.dlopen(name, OPEN_MPI);
-  const { ompi_mpi_comm_world: world, ompi_mpi_byte: byte, ompi_mpi_errors_return: errorsReturn } = symbols;
-  if (world && byte && errorsReturn) {
+  const {
+    ompi_mpi_comm_world: world,
+    ompi_mpi_byte: byte,
+    ompi_mpi_float: float,
+    ompi_mpi_op_sum: sum,
+    ompi_mpi_errors_return: errorsReturn,
+  } = symbols;
+  if (world && byte && float && sum && errorsReturn) {
     const at = Deno.UnsafePointer.value;
-    return { world: at(world), byte: at(byte), errorsReturn: at(errorsReturn), ignoredStatus: 0n };
+    return {
+      world: at(world),
+      byte: at(byte),
+      float: at(float),
+      sum: at(sum),
+      errorsReturn: at(errorsReturn),
+      ignoredStatus: 0n,
+    };
   }
   if (/MPICH|Intel\(R\) MPI|MVAPICH|CRAY/i.test(version)) return MPICH;
   throw new Error(

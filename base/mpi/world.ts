@@ -125,6 +125,13 @@ class MpiWorld implements World {
     await this.#allGatherInto(bufferOf(slice), bufferOf(all));
   }
 
+  add(sum: Float32Array, more: Float32Array): void {
+    expectLength("add() more", more, sum.length);
+    const { call, handles } = this.#library;
+    const code = call.MPI_Reduce_local(bufferOf(more), bufferOf(sum), sum.length, handles.float, handles.sum);
+    this.#check("MPI_Reduce_local", code);
+  }
+
   abort(code: number): never {
     const { call, handles } = this.#library;
     call.MPI_Abort(handles.world, code);

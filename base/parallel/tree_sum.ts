@@ -1,3 +1,5 @@
+import { addNumbers } from "./world.ts";
+
 /**
  * Sums in the order of a binary tree over the places of their terms: places 0 and 1 first, then 2 and 3, then both sums,
  * and so on; where the right branch is empty, the left one stands. Float addition gives other bits in another order, and
@@ -32,20 +34,22 @@ export function branchSize(count: number, ranks: number): number {
   return 2 ** Math.ceil(Math.log2(Math.max(1, Math.ceil(count / ranks))));
 }
 
-/** The sum of vectors of equal length, in the order of {@link TreeSteps}; they are overwritten. `RangeError` for none. */
-export function treeSum(terms: readonly Float32Array[]): Float32Array {
+/**
+ * The sum of vectors of equal length, in the order of {@link TreeSteps}, by `add`, which adds the second to the first;
+ * they are overwritten. `RangeError` for none.
+ */
+export function treeSum(
+  terms: readonly Float32Array[],
+  add: (sum: Float32Array, more: Float32Array) => void = addNumbers,
+): Float32Array {
   if (terms.length === 0) throw new RangeError("treeSum() of no terms: expected at least 1");
   const kept: Float32Array[] = [];
   let sum = terms[0];
   terms.forEach((term, place) => {
-    const { add, keep } = treeSteps(place, terms.length);
-    for (const level of add) addTo(term, kept[level]);
+    const { add: levels, keep } = treeSteps(place, terms.length);
+    for (const level of levels) add(term, kept[level]);
     if (keep !== undefined) kept[keep] = term;
     sum = term;
   });
   return sum;
-}
-
-function addTo(sum: Float32Array, more: Float32Array): void {
-  for (let i = 0; i < sum.length; i++) sum[i] += more[i];
 }

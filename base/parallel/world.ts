@@ -19,6 +19,8 @@ export interface World {
   exchange(send: Float32Array, received: Float32Array): Promise<void>;
   /** The slices of all ranks, as long as `slice`, one after the other -> `all`. `RangeError` for another length. */
   collect(slice: Float32Array, all: Float32Array): Promise<void>;
+  /** sum += more, number by number, on this rank alone. */
+  add(sum: Float32Array, more: Float32Array): void;
   /** Ends all ranks at once, this one too, with this exit code. */
   abort(code: number): never;
   /** Ends the part of this process, once its last call has returned. */
@@ -49,11 +51,17 @@ export const ALONE: World = {
     all.set(slice);
     return Promise.resolve();
   },
+  add: addNumbers,
   abort(code) {
     throw new Error(`abort(${code}) ends other ranks, and there are none: throw instead`);
   },
   leave: () => Promise.resolve(),
 };
+
+/** sum += more, number by number. */
+export function addNumbers(sum: Float32Array, more: Float32Array): void {
+  for (let i = 0; i < sum.length; i++) sum[i] += more[i];
+}
 
 /** Numbers the ranks of each machine. */
 export function placesOf(processes: readonly Omit<RankPlace, "localRank">[]): RankPlace[] {

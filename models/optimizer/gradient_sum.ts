@@ -138,7 +138,7 @@ export class GradientSum {
       { length: branches },
       (_, rank) => received.subarray(rank * slice, (rank + 1) * slice),
     );
-    await this.#world.collect(treeSum(terms), send);
+    await this.#world.collect(treeSum(terms, (sum, more) => this.#world.add(sum, more)), send);
     values.set(send.subarray(0, values.length));
   }
 }

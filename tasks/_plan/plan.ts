@@ -29,7 +29,7 @@ const config = z.strictObject({
     "TFLOP/s that training reaches on one device, not its peak: FLOPs of `sft --dry-run` by the seconds of a step",
   ),
   copy: z.number().positive().default(20).describe("GB/s between a device and its host, each way"),
-  additions: z.number().positive().default(0.5).describe(
+  additions: z.number().positive().default(3).describe(
     "billion additions a second of the host, which sums gradients",
   ),
   latency: z.number().min(0).default(5).describe("microseconds that a message takes beside its bytes"),

@@ -12,8 +12,19 @@ try {
   await world.exchange(send, received);
   const all = new Float32Array(size);
   await world.collect(Float32Array.of(rank + 0.5), all);
+  // 1 + 2^-23 is the number after 1, and half of that is lost.
+  const sum = Float32Array.of(1, 1, 0.1);
+  world.add(sum, Float32Array.of(2 ** -23, 2 ** -24, 0.2));
   if (Deno.args[0] === "hang" && rank === 1) await new Promise((resume) => setTimeout(resume, 60_000));
-  const found = { rank, size, texts, received: [...received], all: [...all], places: world.places };
+  const found = {
+    rank,
+    size,
+    texts,
+    received: [...received],
+    all: [...all],
+    sum: [...sum],
+    places: world.places,
+  };
   await world.leave();
   console.log(JSON.stringify(found));
 } catch (error) {

@@ -8,7 +8,9 @@ testMpi("three ranks get what the others sent, by rank", async (mpi) => {
   assert.equal(code, 0, stderr);
   const found = stdout.trim().split("\n").map((line) => JSON.parse(line)).sort((a, b) => a.rank - b.rank);
   assert.deepEqual(found.map(({ rank, size }) => [rank, size]), [[0, 3], [1, 3], [2, 3]]);
-  for (const { texts, all, places } of found) {
+  const third = Math.fround(Math.fround(0.1) + Math.fround(0.2));
+  for (const { texts, all, sum, places } of found) {
+    assert.deepEqual(sum, [1 + 2 ** -23, 1, third]);
     assert.deepEqual(texts, ["", "x", "xx"]);
     assert.deepEqual(all, [0.5, 1.5, 2.5]);
     assert.deepEqual(places.map(({ localRank }: { localRank: number }) => localRank), [0, 1, 2]);

@@ -1,4 +1,4 @@
-import { placesOf, type World } from "../../../base/parallel/world.ts";
+import { addNumbers, placesOf, type World } from "../../../base/parallel/world.ts";
 
 /** Ranks of one process, which meet in its memory: what they compute is what processes would. */
 export function worldsOf(size: number): World[] {
@@ -37,6 +37,7 @@ export function worldsOf(size: number): World[] {
           all.set(numbersOf(bytes), from * slice.length)
         );
       },
+      add: addNumbers,
       abort(code) {
         throw new Error(`rank ${rank} ended all ranks with ${code}`);
       },
