@@ -3,8 +3,8 @@ import { gatherJson, placesOf, type RankPlace, type World } from "../parallel/wo
 import { launcherOf } from "./launcher.ts";
 import { type MpiLibrary, openLibrary, stringOf } from "./library.ts";
 
-/** Seconds that a rank waits for the others, unless GENREC_RANK_TIMEOUT tells otherwise. */
-const TIMEOUT = 600;
+/** Seconds that a rank waits for the others, unless GENREC_RANK_TIMEOUT tells otherwise: a large checkpoint takes a while. */
+const TIMEOUT = 1800;
 /** Milliseconds after which a rank tells the others that it waits. */
 const SAY_AFTER = 1000;
 /** Milliseconds that ranks have to tell it, once time is over. */
