@@ -19,9 +19,17 @@ from safetensors.torch import load_file, save_file
 
 
 def load(folder):
-    return transformers.AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, attn_implementation="sdpa"
-    ).eval()
+    return opened(
+        transformers.AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, attn_implementation="sdpa"
+        )
+    )
+
+
+def opened(model):
+    # generate() takes from here what its own settings leave open: texts go on after an end, as ours do.
+    model.generation_config.eos_token_id = None
+    return model.eval()
 
 
 @torch.inference_mode()
@@ -188,7 +196,7 @@ def main():
 
 
 def adapted(folder):
-    return peft.AutoPeftModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    return opened(peft.AutoPeftModelForCausalLM.from_pretrained(folder, dtype=torch.float32))
 
 
 if __name__ == "__main__":
