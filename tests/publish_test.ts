@@ -48,6 +48,20 @@ Deno.test("every room that programs use is an entry of the package, which no fil
   assert.deepEqual(importers, []);
 });
 
+Deno.test("what the package exports needs no deno.json, which packages of npm lack", () => {
+  const reached = new Set(entries);
+  const importers: string[] = [];
+  for (const path of reached) {
+    for (const { specifier } of importsOf(read(path))) {
+      const target = targetOf(path, specifier);
+      if (target === "deno.json") importers.push(path);
+      else if (target?.endsWith(".ts")) reached.add(target);
+    }
+  }
+  assert.ok(reached.size > 200, `${reached.size} files`);
+  assert.deepEqual(importers, []);
+});
+
 Deno.test("mod.ts has what a program usually needs: at most 85 names", async () => {
   const { printed } = await deno("doc", "--json", "mod.ts");
   const [{ symbols }] = Object.values<{ symbols: { name: string }[] }>(JSON.parse(printed).nodes);

@@ -1,6 +1,8 @@
-// Writes what is made from the schemas of settings: the interfaces that mod.ts exports, and the tables of docs/settings.
+// Writes what is made from the schemas of settings: the interfaces that mod.ts exports, and the tables of docs/settings;
+// and the version, since packages of npm do not hold deno.json.
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
+import manifest from "../../deno.json" with { type: "json" };
 import { DECLARATIONS, declarationsText } from "./declarations.ts";
 import { settingsPages } from "./settings_pages.ts";
 
@@ -9,9 +11,15 @@ export async function generated(): Promise<Map<string, string>> {
   const texts = new Map([
     ...DECLARATIONS.map((file) => [file.path, declarationsText(file)] as const),
     ...await settingsPages(),
+    ["base/version.generated.ts", versionText(manifest.version)] as const,
   ]);
   const files = [...texts].map(async ([path, text]) => [path, await formatted(text, extname(path))] as const);
   return new Map(await Promise.all(files));
+}
+
+function versionText(version: string): string {
+  return "// Generated from deno.json by `deno task generate`: change that, not this file.\n\n" +
+    `/** Version of genrec. */\nexport const VERSION: string = ${JSON.stringify(version)};\n`;
 }
 
 /** What `deno fmt` makes of a text, so that checks of the repository pass on it. */

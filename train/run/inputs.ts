@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import manifest from "../../deno.json" with { type: "json" };
+import { VERSION } from "../../base/version.generated.ts";
 import { sha256 } from "../../base/files/sha256.ts";
 import { isFile } from "../../base/files/write_atomic.ts";
 import { UserError } from "../../base/user_error.ts";
@@ -84,7 +84,7 @@ export async function runManifest(
   for (const path of files) inputs[path] = await sha256(path);
   return {
     ...facts,
-    genrec: manifest.version,
+    genrec: VERSION,
     deno: Deno.version.deno,
     adapter: device.info.description || device.info.device || device.info.vendor,
     layout: device.layout,
