@@ -93,7 +93,7 @@ Deno.test("every flag that a page names is a flag", async () => {
   for (const [page, text] of Object.entries(all)) {
     text.split("\n").forEach((line, i) => {
       for (const [, code] of line.matchAll(/`([^`]+)`/g)) {
-        if (/^(deno|apt|git) /.test(code)) continue;
+        if (/^(deno|apt|git|llama-cli) /.test(code)) continue;
         const flags = code.match(/(?<![\w-])--[a-z][\w-]*/g) ?? [];
         wrong.push(...flags.filter((flag) => !known.has(flag)).map((flag) => `${page}:${i + 1}: ${flag}`));
       }
