@@ -11,7 +11,7 @@ export async function generated(): Promise<Map<string, string>> {
   const texts = new Map([
     ...DECLARATIONS.map((file) => [file.path, declarationsText(file)] as const),
     ...await settingsPages(),
-    ["train/run/version.generated.ts", versionText(manifest.version)] as const,
+    ["train/version.generated.ts", versionText(manifest.version)] as const,
   ]);
   const files = [...texts].map(async ([path, text]) => [path, await formatted(text, extname(path))] as const);
   return new Map(await Promise.all(files));

@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { VERSION } from "./version.generated.ts";
+import { VERSION } from "../version.generated.ts";
 import { sha256 } from "../../base/files/sha256.ts";
 import { isFile } from "../../base/files/write_atomic.ts";
 import { UserError } from "../../base/user_error.ts";
