@@ -73,8 +73,17 @@ export function placesOf(processes: readonly Omit<RankPlace, "localRank">[]): Ra
   });
 }
 
-/** A value of every rank, by rank, by way of JSON. */
+/** A value of every rank, by rank, by way of JSON; numbers may also be NaN or infinite. */
 export async function gatherJson<T>(world: World, value: T): Promise<T[]> {
-  const texts = await world.gather(new TextEncoder().encode(JSON.stringify(value)));
-  return texts.map((bytes) => JSON.parse(new TextDecoder().decode(bytes)));
+  const text = JSON.stringify(
+    value,
+    (_, value) => typeof value === "number" && !Number.isFinite(value) ? { [NUMBER]: String(value) } : value,
+  );
+  const all = await world.gather(new TextEncoder().encode(text));
+  return all.map((bytes) =>
+    JSON.parse(new TextDecoder().decode(bytes), (_, value) => value?.[NUMBER] ? Number(value[NUMBER]) : value)
+  );
 }
+
+/** Key of a number that JSON does not have. */
+const NUMBER = "$number";

@@ -94,12 +94,13 @@ for (const size of values.sizes.split(",")) {
     optimizer,
     capacity: { items, pairs: batch.length },
     tokensPerItem: tokens.longest,
+    microBatches: 1,
   };
   const trie = new DeviceTrie(device, buildTrie(tokens.itemTokens));
   const log = new TermLog(device, 1000);
   let done = 0;
   const ourSteps = async (step: PairStep, count: number): Promise<number[]> => {
-    for (let i = 0; i < count; i++) step.run(done++, [groups], trie, learningRate, log);
+    for (let i = 0; i < count; i++) await step.run(done++, [groups], trie, learningRate, log);
     return (await log.read()).get("next item")!;
   };
   const config = { dropout: 0, labelSmoothing: 0, trieLossWeight: 0, seed: SEED };

@@ -34,6 +34,7 @@ export const tiger: BaselineMethod<TigerConfig> = {
   summary: "a T5 over semantic IDs (Rajput et al. 2023)",
   Config,
   scoreUnit: "log-probability",
+  worksTogether: true,
   async train(input, config) {
     const { device, dataset } = input;
     const sids = await sidsOf(dataset, config.sids);

@@ -1,7 +1,10 @@
+import { branchSize } from "../../base/parallel/tree_sum.ts";
+import { ALONE, type World } from "../../base/parallel/world.ts";
 import type { DeviceTrie } from "../../decode/device_trie.ts";
 import { Tape } from "../../kernels/tape.ts";
 import type { Flat, Matrix } from "../../kernels/gpu/tensor.ts";
 import type { EncoderDecoder } from "../../models/encoder_decoder/encoder_decoder.ts";
+import { GradientSum } from "../../models/optimizer/gradient_sum.ts";
 import type { Optimizer } from "../../models/optimizer/optimizer.ts";
 import { type PackedPairs, PackedPairsBuffer, type PairGroup } from "../../models/packing/packed_pairs.ts";
 import type { TermLog } from "../../sid/quantizer/term_log.ts";
@@ -37,6 +40,10 @@ export interface PairStepParts {
   tokensPerItem: number;
   /** Tokens that the encoder reads in a micro batch at most. Default: those of as many of the longest SIDs as there are items. */
   inputs?: number;
+  /** Micro batches of the largest step. */
+  microBatches: number;
+  /** Ranks that train together. Default: this one alone. */
+  world?: World;
 }
 
 /** What a step reads of the settings. */
@@ -55,10 +62,19 @@ export class PairStep {
   #parts: PairStepParts;
   #config: PairStepConfig;
   #dropoutSeed: Flat;
+  #gradients: GradientSum;
   #trieLoss: PairTrieLoss | undefined;
 
   constructor(parts: PairStepParts, config: PairStepConfig) {
-    const { model, capacity: { items, pairs }, tokensPerItem, inputs = items * tokensPerItem } = parts;
+    const {
+      model,
+      capacity: { items, pairs },
+      tokensPerItem,
+      inputs = items * tokensPerItem,
+      microBatches,
+      world,
+    } = parts;
+    this.#gradients = new GradientSum(model.parameters, { microBatches, world });
     this.#parts = parts;
     this.#config = config;
     this.buffer = new PackedPairsBuffer(model.device, { inputs, pairs, depth: tokensPerItem }, model);
@@ -70,25 +86,30 @@ export class PairStep {
 
   /**
    * Step `step` of the run, on the gradients of its micro batches. Its loss, the mean over their target tokens, is in
-   * `log` as `next item`, a share each micro batch. `trie` holds the SIDs as they are now.
+   * `log` as `next item`, a share each micro batch; of several ranks each computes its own of them, and the others have 0
+   * there. `trie` holds the SIDs as they are now.
    */
-  run(
+  async run(
     step: number,
     micro: readonly (readonly PairGroup[])[],
     trie: DeviceTrie,
     learningRate: number,
     log: TermLog,
     extra?: ExtraPairLoss,
-  ): void {
-    const { model, optimizer } = this.#parts;
-    const { device, parameters } = model;
+  ): Promise<void> {
+    const { model: { device }, model, optimizer, world = ALONE } = this.#parts;
     const { dropout: rate, labelSmoothing, seed } = this.#config;
     const weight = micro.reduce((sum, groups) => sum + weightOf(groups), 0);
     const { packed } = this.buffer;
     optimizer.prepare(step, learningRate);
-    parameters.clearGradients();
+    const size = branchSize(micro.length, world.size);
+    const own = Math.max(0, Math.min(size, micro.length - world.rank * size));
+    if (own === 0) this.#gradients.begin();
     micro.forEach((groups, i) => {
       log.begin();
+      const place = i - world.rank * size;
+      if (place < 0 || place >= own) return;
+      this.#gradients.begin();
       extra?.prepare(i);
       device.write(this.#dropoutSeed, new Uint32Array([seed, i, step, 0]));
       const places = this.buffer.write(groups, 1 / weight);
@@ -105,7 +126,9 @@ export class PairStep {
       });
       log.add("next item", packed.rowLoss, packed.rowLoss.length);
       extra?.log();
+      this.#gradients.add(place, own);
     });
+    await this.#gradients.reduce(Math.ceil(micro.length / size));
     optimizer.step();
     device.submit();
   }
@@ -113,6 +136,7 @@ export class PairStep {
   /** Frees its arrays. */
   destroy(): void {
     this.buffer.destroy();
+    this.#gradients.destroy();
     this.#trieLoss?.destroy();
     this.#parts.model.device.destroy(this.#dropoutSeed);
   }

@@ -1,3 +1,5 @@
+import { ALONE, gatherJson, type World } from "../../base/parallel/world.ts";
+import { checkDealt } from "../ranks/dealt_step.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { DeviceTrie } from "../../decode/device_trie.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
@@ -38,7 +40,7 @@ export async function trainPairs(
   input: PairTrainingInput,
   config: PairTrainingConfig,
 ): Promise<BaselineResult> {
-  const { device, dataset, signal } = input;
+  const { device, dataset, signal, world = ALONE } = input;
   const data = openPairData(model, tokens, dataset, config);
   // Both at once, since an epoch is planned for either.
   const plans = Array.from({ length: config.numTrainEpochs }, (_, epoch) => ({
@@ -47,6 +49,8 @@ export async function trainPairs(
   }));
   const steps = plans.map(({ steps }) => steps);
   const totalSteps = steps.reduce((sum, count) => sum + count, 0);
+  const { gradientAccumulationSteps: microBatches } = config;
+  checkDealt(microBatches, world, `--gradient-accumulation-steps ${microBatches * world.size}`);
   const optimizer = new Optimizer(model.parameters, optimizerOptions(config));
   const log = new TermLog(device, Math.max(...steps) * config.gradientAccumulationSteps);
   const training = new PairStep({
@@ -55,6 +59,8 @@ export async function trainPairs(
     capacity: data.capacity,
     tokensPerItem: tokens.longest,
     inputs: Math.max(...plans.map(({ inputs }) => inputs)),
+    microBatches,
+    world,
   }, config);
   const validation = pairValidation(device, tokens, dataset, config);
   const trie = new DeviceTrie(device, buildTrie(tokens.itemTokens));
@@ -70,11 +76,11 @@ export async function trainPairs(
           steps: totalSteps,
           done,
         }),
-      step(step, { epoch, i }, learningRate) {
+      async step(step, { epoch, i }, learningRate) {
         const micro = data.groups(epoch, i).map((groups) => pairGroups(groups, tokens.itemTokens));
-        training.run(step, micro, trie, learningRate, log);
+        await training.run(step, micro, trie, learningRate, log);
       },
-      losses: (steps) => meanLosses(log, steps),
+      losses: (steps) => meanLosses(log, steps, world),
       validate: async () => await validation?.quality(model, signal),
       files: (state) => pairCheckpoint({ model, optimizer, state, companions: input.companions ?? [] }),
     });
@@ -141,12 +147,16 @@ export function pairValidation(
 export async function meanLosses(
   log: TermLog,
   steps: number,
+  world: World = ALONE,
 ): Promise<{ loss: number; terms: Record<string, number>; bad: boolean }> {
-  const byTerm = await log.read();
-  const means = Array.from(
-    byTerm,
-    ([term, losses]) => [term, losses.reduce((sum, loss) => sum + loss, 0) / steps] as const,
-  );
+  const ofRanks = (await gatherJson(world, [...await log.read()])).map((terms) => new Map(terms));
+  const names = new Set(ofRanks.flatMap((terms) => [...terms.keys()]));
+  const means = Array.from(names, (term) => {
+    const all = ofRanks.flatMap((terms) => terms.has(term) ? [terms.get(term)!] : []);
+    // A micro batch is of one rank, the others have 0 there.
+    const losses = all[0].map((_, i) => all.reduce((sum, own) => sum + own[i], 0));
+    return [term, losses.reduce((sum, loss) => sum + loss, 0) / steps] as const;
+  });
   const loss = means.reduce((sum, [, mean]) => sum + mean, 0);
   // One term is the loss.
   const terms = Object.fromEntries(

@@ -161,6 +161,7 @@ class JointTraining implements EpochTraining {
         tokenizerOptimizer: this.#optimizers.tokenizer,
         capacity: this.#data.capacity,
         tokensPerItem: table.tokens.longest,
+        microBatches: config.gradientAccumulationSteps,
       },
       encoderRows(this.#data, table.tokens, 0),
       config,
@@ -198,7 +199,7 @@ class JointTraining implements EpochTraining {
     return this.#schedules.learningRate(epoch, i);
   }
 
-  step(_: number, { epoch, i }: EpochPlace, learningRate: number): void {
+  async step(_: number, { epoch, i }: EpochPlace, learningRate: number): Promise<void> {
     const { tokens } = this.#table;
     const phase = this.#schedules.phaseOf(epoch);
     const weights = alignmentWeights(this.#config, phase);
@@ -214,7 +215,7 @@ class JointTraining implements EpochTraining {
     };
     if (phase === "tokenizer") {
       this.#step.trainTokenizer(batch, this.#logs.tokenizer);
-    } else this.#step.trainRecommender(batch, this.#logs.recommender);
+    } else await this.#step.trainRecommender(batch, this.#logs.recommender);
   }
 
   async losses(steps: number, epoch: number): Promise<EpochLosses> {

@@ -56,6 +56,8 @@ export interface JointStepParts {
   capacity: { items: number; pairs: number };
   /** Tokens of the longest SID. */
   tokensPerItem: number;
+  /** Micro batches of a step at most. */
+  microBatches: number;
 }
 
 /** A step of either phase. */
@@ -127,13 +129,13 @@ export class JointStep {
   }
 
   /** The recommender learns; logs `next item`, `sia` and `psa`. */
-  trainRecommender(
+  async trainRecommender(
     { step, micro, itemTokens, trie, learningRate, weights }: JointBatch,
     log: TermLog,
-  ): void {
+  ): Promise<void> {
     const pairs = micro.map((groups) => pairGroups(groups, itemTokens));
     const shares = sharesOf(micro);
-    this.#pairs.run(
+    await this.#pairs.run(
       step,
       pairs,
       trie,
@@ -212,8 +214,9 @@ export class JointStep {
   }
 
   #pairStep(inputs: number): PairStep {
-    const { recommender: model, recommenderOptimizer: optimizer, capacity, tokensPerItem } = this.#parts;
-    return new PairStep({ model, optimizer, capacity, tokensPerItem, inputs }, this.#config);
+    const { recommender: model, recommenderOptimizer: optimizer, capacity, tokensPerItem, microBatches } =
+      this.#parts;
+    return new PairStep({ model, optimizer, capacity, tokensPerItem, inputs, microBatches }, this.#config);
   }
 
   #writeTargets(groups: readonly ItemGroup[], weights: AlignmentWeights, share: number): void {

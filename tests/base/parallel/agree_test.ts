@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { agree, ranksHere } from "../../../base/parallel/agree.ts";
-import { ALONE, placesOf } from "../../../base/parallel/world.ts";
+import { ALONE, gatherJson, placesOf } from "../../../base/parallel/world.ts";
 import { worldsOf } from "./in_process.ts";
 
 Deno.test("ranks that differ are refused by the first fact that does, and by rank", async () => {
@@ -29,4 +29,12 @@ Deno.test("ranks are numbered on each machine", () => {
   const places = placesOf(["a", "b", "a", "a"].map((host) => ({ host, pid: 1 })));
   assert.deepEqual(places.map(({ localRank }) => localRank), [0, 0, 1, 2]);
   assert.equal(ranksHere({ ...ALONE, rank: 2, size: 4, places }), 3);
+});
+
+Deno.test("gathered numbers may be what JSON has not", async () => {
+  const value = { loss: [NaN, Infinity, -Infinity, 0.1], text: "NaN", none: null };
+  assert.deepEqual(await Promise.all(worldsOf(2).map((world) => gatherJson(world, value))), [[value, value], [
+    value,
+    value,
+  ]]);
 });

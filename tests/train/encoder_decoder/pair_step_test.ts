@@ -37,10 +37,16 @@ async function stepOn(micro: PairGroup[][], trieLossWeight: number) {
     maxGradNorm: 1,
     emaDecay: 0,
   });
-  const parts = { model, optimizer, capacity: { items: 8, pairs: 4 }, tokensPerItem: tokens.longest };
+  const parts = {
+    model,
+    optimizer,
+    capacity: { items: 8, pairs: 4 },
+    tokensPerItem: tokens.longest,
+    microBatches: 2,
+  };
   const step = new PairStep(parts, { dropout: 0, labelSmoothing: 0.1, trieLossWeight, seed: 1 });
   const log = new TermLog(device, 4);
-  step.run(0, micro, new DeviceTrie(device, buildTrie(tokens.itemTokens)), 0.01, log);
+  await step.run(0, micro, new DeviceTrie(device, buildTrie(tokens.itemTokens)), 0.01, log);
   const { loss } = await meanLosses(log, 1);
   return { loss, weights: await model.parameters.read() };
 }
