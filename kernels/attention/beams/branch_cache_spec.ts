@@ -19,7 +19,7 @@ export const spec: KernelSpec<BranchShape> = {
       rows: matrixOf(4, 16, noise(4)),
       parents: flatOf("u32", [4, 0, 3, 3]),
     },
-    attributes: { width: 2, from: 5, depth: 3, step: 1, column: 8 },
+    attributes: { width: 2, from: 5, depth: 3, step: 2, column: 8 }, // rows past the new token are undefined
   }],
   reference: ({ cache, rows, parents }, { width, from, depth, step, column }) => {
     const data = new Float64Array(rows.rows * depth * cache.cols);
