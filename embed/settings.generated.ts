@@ -1,4 +1,4 @@
-// Generated from the schemas by `deno task generate`: change those, not this file.
+// Generated from the schemas by `deno task codegen`: change those, not this file.
 
 /** Settings of `collaborative`. */
 export interface CollaborativeConfig {

@@ -74,7 +74,7 @@ const NAMED = [
   { type: "ReportTo", from: "train/observers/open.ts", words: REPORT_TO },
 ];
 
-const HEADER = "// Generated from the schemas by `deno task generate`: change those, not this file.\n";
+const HEADER = "// Generated from the schemas by `deno task codegen`: change those, not this file.\n";
 const WIDTH = 110;
 
 interface Property {

@@ -18,7 +18,7 @@ export async function generated(): Promise<Map<string, string>> {
 }
 
 function versionText(version: string): string {
-  return "// Generated from deno.json by `deno task generate`: change that, not this file.\n\n" +
+  return "// Generated from deno.json by `deno task codegen`: change that, not this file.\n\n" +
     `/** Version of genrec. */\nexport const VERSION: string = ${JSON.stringify(version)};\n`;
 }
 

@@ -2,7 +2,7 @@ import { settingsOfTask, type Task, type TaskSetting } from "../_cli/cli.ts";
 import { loadTask, registry, type TaskName } from "../registry.ts";
 
 const FOLDER = "docs/settings";
-const NOTE = "<!-- Generated from the schemas by `deno task generate`: change those, not this file. -->\n";
+const NOTE = "<!-- Generated from the schemas by `deno task codegen`: change those, not this file. -->\n";
 
 /** Pages of the settings of all tasks, by path from the root of the repository. */
 export async function settingsPages(): Promise<Map<string, string>> {

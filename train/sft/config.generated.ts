@@ -1,4 +1,4 @@
-// Generated from the schemas by `deno task generate`: change those, not this file.
+// Generated from the schemas by `deno task codegen`: change those, not this file.
 import type { ModelType } from "../../models/decoder/shapes/by_name.ts";
 import type { ReportTo } from "../observers/open.ts";
 import type { ScheduleName } from "../../models/optimizer/schedule.ts";

@@ -9,7 +9,7 @@ Deno.test("generated files are those that the schemas give", async () => {
     const kept = await Deno.readTextFile(new URL(`../../../${path}`, import.meta.url)).catch(() => "");
     assert.ok(
       kept === text,
-      `${path} is not what its schemas say. Run \`deno task generate\` and commit the file`,
+      `${path} is not what its schemas say. Run \`deno task codegen\` and commit the file`,
     );
   }
 });
@@ -35,7 +35,7 @@ Deno.test("an interface has a field's description, default and type; what extend
   });
   assert.equal(
     text,
-    `// Generated from the schemas by \`deno task generate\`: change those, not this file.
+    `// Generated from the schemas by \`deno task codegen\`: change those, not this file.
 import type { ScheduleName } from "../models/optimizer/schedule.ts";
 
 /** Settings. */
