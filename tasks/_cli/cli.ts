@@ -282,11 +282,12 @@ function describe(property: Property): string {
 
 function textOf(property: Property): string {
   const words = [property.description ?? ""];
-  const choices = choicesOf(property);
+  // What an empty value means is told in words.
+  const choices = choicesOf(property).filter((choice) => choice !== "");
   if (choices.length && !choices.every((choice) => words[0].includes(String(choice)))) {
     words.push(`one of ${choices.join(", ")}`);
   }
-  return words.filter(Boolean).join(" ");
+  return words.filter(Boolean).join("; ");
 }
 
 function usualOf(property: Property): string {

@@ -100,7 +100,7 @@ Fit it.
 | Flag | Key | Default | What it is |
 | --- | --- | --- | --- |
 | \`--max-steps\` | \`maxSteps\` | \`3\` | most steps; a\\|b |
-| \`--kind\` | \`kind\` | \`x\` | kind one of x, y |
+| \`--kind\` | \`kind\` | \`x\` | kind; one of x, y |
 `,
   );
 });

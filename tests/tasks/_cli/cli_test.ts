@@ -183,7 +183,11 @@ Deno.test("genrec --help lists every task, and each task's --help its flags with
   assert.match(all.stdout, /^ {2}doctor +\S/m);
   const build = await genrec(["build", "--help"]);
   assert.equal(build.code, 0);
-  assert.match(build.stdout, /--out <text> +file to write \(default: dist\/genrec\)/);
+  assert.match(build.stdout, /--level <n> +gzip level of the self-extracting file \(default: 9\)/);
+  assert.match(
+    build.stdout,
+    /--target <choice> +system that it is for; empty: this one; one of linux-x64, linux-arm64/,
+  );
   assert.match(build.stdout, /genrec build --mode self-extracting/);
 });
 
