@@ -1,6 +1,7 @@
 /**
  * How fast `genrec serve` answers over loopback, with autocannon as the client on the same cores: one user after the
- * other, as many as come at once, and the times of answers at half of that. Every answer is checked: items that there
+ * other, as many as come at once, and the times of answers at half of that, where each comes at a time of its own, or those
+ * of a second at once. Every answer is checked: items that there
  * are, none twice, as many as were asked for. Beside it the same run asked one user after the other without a server.
  *
  *     deno run -A bench/speed/serving.ts --run DECODER [--run RANKER] [--data DIR] [--seconds 20] [--answers 0]
@@ -15,7 +16,7 @@ import { Device } from "../../kernels/gpu/device.ts";
 import { openRun } from "../../train/runs/open_run.ts";
 import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
 import { tableText, textTable } from "../pages/page.ts";
-import { sendTraffic, type Traffic } from "./traffic.ts";
+import { sendArrivals, sendTraffic, type Traffic } from "./traffic.ts";
 import { startServer } from "./server_process.ts";
 
 const { values } = parseArgs({
@@ -43,6 +44,8 @@ interface Measured {
   alone: Traffic;
   together: Traffic;
   half: Traffic;
+  /** The same in bursts, one a second. */
+  bursts: Traffic;
   long: Traffic | undefined;
   /** Bytes before the first request and after each load. */
   memory: number[];
@@ -81,10 +84,14 @@ async function measure(run: string): Promise<Measured> {
   await loaded("warm up", { connections: 16, seconds: 5 });
   const alone = await loaded("alone", { connections: 1, seconds });
   const together = await loaded("together", { connections, seconds });
-  const half = await loaded("half load", { connections, seconds, rate: together.usersPerSecond / 2 });
+  const rate = together.usersPerSecond / 2;
+  console.error(`${run}: half load`);
+  const half = await sendArrivals(request, { seconds, rate });
+  memory.push(await server.memory());
+  const bursts = await loaded("half load in bursts", { connections, seconds, rate });
   const most = Math.ceil(Number(values.answers) / TOP);
   const long = most > 0 ? await loaded("long", { connections, requests: most }) : undefined;
-  return { run: basename(run), kind, oneByOne: pace, alone, together, half, long, memory };
+  return { run: basename(run), kind, oneByOne: pace, alone, together, half, bursts, long, memory };
 }
 
 if (values.run.length === 0) {
@@ -100,13 +107,14 @@ const table = textTable(
     "users/s served, one by one",
     "users/s served, 32 at once",
     "p50 and p99 at half of that",
+    "the same in a burst a second",
     "answers",
     "wrong items",
     "failed",
     "memory before, after",
   ],
-  all.map(({ run, kind, oneByOne, alone, together, half, long, memory }) => {
-    const loads = [alone, together, half, ...long ? [long] : []];
+  all.map(({ run, kind, oneByOne, alone, together, half, bursts, long, memory }) => {
+    const loads = [alone, together, half, bursts, ...long ? [long] : []];
     const total = (of: (one: Traffic) => number) => loads.reduce((sum, one) => sum + of(one), 0);
     return [
       `${run}, ${kind}`,
@@ -114,6 +122,7 @@ const table = textTable(
       alone.usersPerSecond.toFixed(1),
       together.usersPerSecond.toFixed(1),
       `${half.p50.toFixed(0)} ms, ${half.p99.toFixed(0)} ms`,
+      `${bursts.p50.toFixed(0)} ms, ${bursts.p99.toFixed(0)} ms`,
       String(total(({ items }) => items)),
       String(total(({ wrongItems }) => wrongItems)),
       String(total(({ failed }) => failed)),
@@ -129,8 +138,8 @@ await writeOut(values.out, "industrial", {
   serving: { command: [commandLine("bench/speed/serving.ts")], ...conditions, tables: [table], raw: all },
 });
 Deno.exit(
-  all.every(({ long, half, together, alone }) =>
-      [alone, together, half, ...long ? [long] : []].every(({ wrongItems, failed }) =>
+  all.every(({ long, half, bursts, together, alone }) =>
+      [alone, together, half, bursts, ...long ? [long] : []].every(({ wrongItems, failed }) =>
         wrongItems + failed === 0
       )
     )

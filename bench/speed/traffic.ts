@@ -1,3 +1,5 @@
+import { PhiloxStream } from "../../base/philox.ts";
+
 /** What is asked. */
 export interface TrafficRequest {
   url: string;
@@ -15,7 +17,7 @@ export interface TrafficOptions {
   seconds?: number;
   /** Instead of `seconds`. */
   requests?: number;
-  /** Requests a second at most; without it as many as are answered. */
+  /** Requests a second at most, those of a second in one burst at its start; without it as many as are answered. */
   rate?: number;
 }
 
@@ -43,19 +45,8 @@ export async function sendTraffic(
   { connections, seconds, requests, rate }: TrafficOptions,
 ): Promise<Traffic> {
   const { default: autocannon } = await import(AUTOCANNON);
-  let asked = 0, listed = 0, wrongItems = 0, unreadable = 0;
-  const check = (status: number, text: string) => {
-    if (status !== 200) return;
-    try {
-      const { answers: [{ recommendations }] } = JSON.parse(text);
-      const numbers = new Set<number>(recommendations.map(({ item }: { item: number }) => item));
-      const right = [...numbers].filter((item) => Number.isInteger(item) && item >= 0 && item < items).length;
-      listed += recommendations.length;
-      wrongItems += Math.max(top, recommendations.length) - right;
-    } catch {
-      unreadable++;
-    }
-  };
+  const checked = new CheckedAnswers(top, items);
+  let asked = 0;
   const result = await autocannon({
     url,
     connections,
@@ -70,7 +61,7 @@ export async function sendTraffic(
         ...request,
         body: JSON.stringify({ history: histories[asked++ % histories.length], top }),
       }),
-      onResponse: check,
+      onResponse: (status: number, text: string) => checked.add(status, text),
     }],
   });
   return {
@@ -78,8 +69,89 @@ export async function sendTraffic(
     p50: result.latency.p50,
     p99: result.latency.p99,
     requests: result["2xx"] + result.non2xx,
-    items: listed,
-    wrongItems,
-    failed: result.non2xx + result.errors + result.timeouts + unreadable,
+    items: checked.listed,
+    wrongItems: checked.wrong,
+    failed: result.non2xx + result.errors + result.timeouts + checked.unreadable,
   };
+}
+
+/**
+ * Sends `rate` requests a second in the mean, each at a time of its own as people come: the times between them are
+ * exponential. An answer's time counts from when its request was due. Waits for the last answer.
+ */
+export async function sendArrivals(
+  { url, histories, top, items }: TrafficRequest,
+  { seconds, rate, seed = 42 }: { seconds: number; rate: number; seed?: number },
+): Promise<Traffic> {
+  const draws = new PhiloxStream(seed, "arrivals");
+  const checked = new CheckedAnswers(top, items);
+  const times: number[] = [], answers: Promise<void>[] = [];
+  let failed = 0;
+  const start = performance.now();
+  for (let due = 0, asked = 0;; asked++) {
+    due += -1000 * Math.log1p(-draws.uniform()) / rate;
+    if (due >= 1000 * seconds) break;
+    const wait = start + due - performance.now();
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+    const history = histories[asked % histories.length];
+    const ask = async () => {
+      try {
+        const response = await fetch(`${url}/recommend`, {
+          method: "POST",
+          headers: { "Content-Type": "application/json" },
+          body: JSON.stringify({ history, top }),
+        });
+        const text = await response.text();
+        times.push(performance.now() - start - due);
+        if (response.status !== 200) failed++;
+        checked.add(response.status, text);
+      } catch {
+        failed++;
+      }
+    };
+    answers.push(ask());
+  }
+  await Promise.all(answers);
+  const elapsed = (performance.now() - start) / 1000;
+  times.sort((a, b) => a - b);
+  const quantile = (share: number) =>
+    Math.round(times[Math.min(times.length - 1, Math.floor(share * times.length))]);
+  return {
+    usersPerSecond: (answers.length - failed) / elapsed,
+    p50: quantile(.5),
+    p99: quantile(.99),
+    requests: answers.length,
+    items: checked.listed,
+    wrongItems: checked.wrong,
+    failed: failed + checked.unreadable,
+  };
+}
+
+/** Answers as they come. */
+class CheckedAnswers {
+  /** Items that were recommended, those that are wrong, and answers of another form. */
+  listed = 0;
+  wrong = 0;
+  unreadable = 0;
+  readonly #top: number;
+  readonly #items: number;
+
+  constructor(top: number, items: number) {
+    this.#top = top;
+    this.#items = items;
+  }
+
+  add(status: number, text: string): void {
+    if (status !== 200) return;
+    try {
+      const { answers: [{ recommendations }] } = JSON.parse(text);
+      const numbers = new Set<number>(recommendations.map(({ item }: { item: number }) => item));
+      const isThere = (item: number) => Number.isInteger(item) && item >= 0 && item < this.#items;
+      const right = [...numbers].filter(isThere).length;
+      this.listed += recommendations.length;
+      this.wrong += Math.max(this.#top, recommendations.length) - right;
+    } catch {
+      this.unreadable++;
+    }
+  }
 }
