@@ -98,19 +98,23 @@ export class BeamSearch {
 
   /**
    * The best `answers` SIDs for each prompt of token ids, all beams by default. Throws as the model does where a prompt is
-   * empty or too long.
+   * empty or too long. `onComputed` is called when the device has done it, before the answers are read: in Deno that takes
+   * ten more milliseconds, in which another search may run.
    */
-  async run(prompts: Uint32Array[], answers = this.beams): Promise<BeamResult[]> {
+  async run(
+    prompts: Uint32Array[],
+    answers = this.beams,
+    onComputed?: () => void,
+  ): Promise<BeamResult[]> {
     if (prompts.length === 0) return [];
     const cut = cutOf(prompts) ?? evenCutOf(prompts.length);
     if (cut) {
-      return [
-        ...await this.run(prompts.slice(0, cut), answers),
-        ...await this.run(prompts.slice(cut), answers),
-      ];
+      const first = await this.run(prompts.slice(0, cut), answers);
+      return [...first, ...await this.run(prompts.slice(cut), answers, onComputed)];
     }
     const asked = Math.min(answers, this.beams);
-    const results = await this.#run(prompts, asked, this.#repetition ? this.#all() : this.#widths.of(asked));
+    const widths = this.#repetition ? this.#all() : this.#widths.of(asked);
+    const results = await this.#run(prompts, asked, widths, onComputed);
     const again = [...results.keys()].filter((i) => results[i] === undefined);
     if (again.length > 0) {
       const whole = await this.#run(again.map((i) => prompts[i]), asked, this.#all());
@@ -156,12 +160,15 @@ export class BeamSearch {
     prompts: Uint32Array[],
     answers: number,
     widths: readonly number[],
+    onComputed?: () => void,
   ): Promise<(BeamResult | undefined)[]> {
     const state = this.#state(prompts.length);
     const seen = this.#repetition?.read(prompts, this.beams);
     const levels = this.#device.scope(() => this.#search(prompts, state, widths, seen));
     const kept = levels.map(({ scores }) => scores);
-    const [nodes, scores, ...running] = await this.#device.read(state.leaves, state.scores, ...kept);
+    const reading = this.#device.read(state.leaves, state.scores, ...kept);
+    onComputed?.();
+    const [nodes, scores, ...running] = await reading;
     if (seen) this.#repetition!.release(seen);
     const leaves = wholeNumbers(nodes);
     return prompts.map((_, prompt) => {

@@ -28,10 +28,14 @@ export class LoadedWeights<T extends Loaded> {
     return this.#loading ??= this.#load();
   }
 
-  /** What `work` makes of them. Calls may overlap: one works after the other, since they share buffers. */
-  use<R>(work: (loaded: T) => Promise<R>): Promise<R> {
-    const turn = this.#turn.then(async () => await work(await this.get()));
-    this.#turn = turn.catch(() => {});
+  /**
+   * What `work` makes of them. Calls may overlap: one works after the other, since they share buffers; the next may begin
+   * when the work is done, or calls `release` since it only waits for what the device has computed.
+   */
+  use<R>(work: (loaded: T, release: () => void) => Promise<R>): Promise<R> {
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const turn = this.#turn.then(async () => await work(await this.get(), release));
+    this.#turn = Promise.race([turn.catch(() => {}), released]);
     return turn;
   }
 

@@ -29,6 +29,11 @@ export interface RecommendOptions {
   beams?: number;
   /** Items to choose from, at least one, each once; default: all. */
   allowed?: readonly number[];
+  /**
+   * Called once where the device has done its part before the answers are there, so that another call can use it meanwhile.
+   * Not every recommender tells.
+   */
+  onComputed?(): void;
 }
 
 /** Throws {@link RangeError} unless there is something to list. */

@@ -151,11 +151,12 @@ export class SidRecommender implements Recommender {
     options: RecommendOptions,
   ): Promise<Candidate[][]> {
     checkK(options);
-    return await this.#weights.use(async (loaded) =>
-      this.search.unconstrained
-        ? await this.#writeAny(loaded, requests, options)
-        : await this.#searchCatalogue(loaded, await this.#reasoned(loaded, requests), options)
-    );
+    return await this.#weights.use(async (loaded, release) => {
+      if (this.search.unconstrained) return await this.#writeAny(loaded, requests, options);
+      const onComputed = () => (release(), options.onComputed?.());
+      const reasoned = await this.#reasoned(loaded, requests);
+      return await this.#searchCatalogue(loaded, reasoned, { ...options, onComputed });
+    });
   }
 
   embeddings(): Promise<undefined> {
@@ -171,7 +172,7 @@ export class SidRecommender implements Recommender {
     requests: readonly RecommendRequest[],
     options: RecommendOptions,
   ): Promise<Candidate[][]> {
-    const { k, allowed } = options;
+    const { k, allowed, onComputed } = options;
     const beams = beamsOf(options);
     const among = allowed && new Set(allowed);
     const without = requests.map(({ excluded = new Set<number>() }) =>
@@ -179,12 +180,15 @@ export class SidRecommender implements Recommender {
     );
     const widths = Map.groupBy(requests.keys(), (i) => beamsFor(beams, k, without[i].size));
     const found: BeamResult[] = [];
+    let left = requests.length;
     for (const [width, members] of widths) {
       const search = searches.of(width, allowed);
       for (let start = 0; start < members.length; start += search.promptsPerBatch) {
         const batch = members.slice(start, start + search.promptsPerBatch);
         const asked = Math.max(...batch.map((i) => k + without[i].size));
-        const results = await search.run(batch.map((i) => this.#promptOf(requests[i])), asked);
+        left -= batch.length;
+        const prompts = batch.map((i) => this.#promptOf(requests[i]));
+        const results = await search.run(prompts, asked, left === 0 ? onComputed : undefined);
         batch.forEach((i, b) => found[i] = results[b]);
       }
     }

@@ -63,11 +63,12 @@ export function dialogueOf(
 export async function recommendItems(
   recommender: Recommender,
   asked: readonly Dialogue[],
-  { top, ...options }: Omit<RecommendOptions, "k"> & { top: number },
+  { top, onComputed, ...options }: Omit<RecommendOptions, "k"> & { top: number },
 ): Promise<Recommended[]> {
-  const ask = async (requests: readonly RecommendRequest[]) => {
+  const ask = async (requests: readonly RecommendRequest[], onComputed?: () => void) => {
     const reasoned = await withReasons(recommender, requests);
-    return { requests: reasoned, lists: await recommender.recommend(reasoned, { k: top, ...options }) };
+    const lists = await recommender.recommend(reasoned, { k: top, ...options, onComputed });
+    return { requests: reasoned, lists };
   };
   const said = await withTurns(
     asked.map(({ request }) => request),
@@ -80,7 +81,7 @@ export async function recommendItems(
       }));
     },
   );
-  const { requests, lists } = await ask(said);
+  const { requests, lists } = await ask(said, onComputed);
   return lists.map((candidates, i) => {
     const { reasoning, turns = [] } = requests[i];
     const before = turns.flatMap(({ said: say, answered }) =>

@@ -2,8 +2,8 @@
 export interface BatchGroup<Q, A> {
   /** Most questions to answer at once. */
   limit(): Promise<number>;
-  /** An answer each, in order. */
-  answer(questions: readonly Q[]): Promise<A[]>;
+  /** An answer each, in order. `onComputed` may be called before: the next batch may begin then. */
+  answer(questions: readonly Q[], onComputed?: () => void): Promise<A[]>;
 }
 
 /** Thrown where no place is free. */
@@ -44,13 +44,16 @@ interface Waiting<Q, A> {
 
 /**
  * Answers questions in the order of their arrival, each together with those of its group that wait at the same time.
- * One batch is answered at a time, since all share a device: questions that arrive meanwhile are the next batch.
+ * One batch is computed at a time, since all share a device: questions that arrive meanwhile are the next batch. It begins
+ * when the one before is answered, or only waits for what was computed.
  */
 export class Batcher<Q, A> {
   readonly #options: BatcherOptions;
   readonly #turns: (() => Promise<void>)[] = [];
   #queue: Waiting<Q, A>[] = [];
   #isBusy = false;
+  /** Batches that are computed, but not answered yet. */
+  #answering: Promise<unknown> = Promise.resolve();
   /** Seconds a question, of late. */
   #pace = .05;
 
@@ -115,8 +118,10 @@ export class Batcher<Q, A> {
   async #work(): Promise<void> {
     for (;;) {
       const turn = this.#turns.shift();
-      if (turn) await turn();
-      else if (this.#queue.length > 0) await this.#answerNext();
+      if (turn) {
+        await this.#answering;
+        await turn();
+      } else if (this.#queue.length > 0) await this.#answerNext();
       else break;
     }
     this.#isBusy = false;
@@ -136,21 +141,38 @@ export class Batcher<Q, A> {
     const taken = new Set(batch);
     this.#queue = this.#queue.filter((one) => !taken.has(one) && one.isWanted());
     if (batch.length === 0) return;
+    const computed = Promise.withResolvers<void>();
+    const answered = this.#answer(group, batch, computed.resolve);
+    this.#answering = Promise.all([this.#answering, answered]);
+    await Promise.race([answered, computed.promise]);
+    // Requests that came while the device kept this thread waiting are read first.
+    await new Promise((resume) => setTimeout(resume, 0));
+  }
+
+  async #answer(
+    group: BatchGroup<Q, A>,
+    batch: readonly Waiting<Q, A>[],
+    onComputed: () => void,
+  ): Promise<void> {
     const start = performance.now();
-    await answerAll(group, batch);
+    await answerAll(group, batch, onComputed);
     const seconds = (performance.now() - start) / 1000;
     this.#pace = .8 * this.#pace + .2 * seconds / batch.length;
     this.#options.onBatch?.(batch.length, seconds);
   }
 }
 
-async function answerAll<Q, A>(group: BatchGroup<Q, A>, batch: readonly Waiting<Q, A>[]): Promise<void> {
+async function answerAll<Q, A>(
+  group: BatchGroup<Q, A>,
+  batch: readonly Waiting<Q, A>[],
+  onComputed: () => void,
+): Promise<void> {
   try {
-    const answers = await group.answer(batch.map(({ question }) => question));
+    const answers = await group.answer(batch.map(({ question }) => question), onComputed);
     batch.forEach(({ resolve }, i) => resolve(answers[i]));
   } catch (error) {
     if (batch.length === 1) batch[0].reject(error);
     // One that cannot be answered keeps no others from their answers.
-    else for (const one of batch) await answerAll(group, [one]);
+    else for (const one of batch) await answerAll(group, [one], () => {});
   }
 }

@@ -117,7 +117,7 @@ export class OpenedRun {
       async limit() {
         return Math.min(maxBatch, await recommender.batchSize({ k: top, beams, allowed }));
       },
-      answer: (asked) => recommendItems(recommender, asked, options),
+      answer: (asked, onComputed) => recommendItems(recommender, asked, { ...options, onComputed }),
     };
   }
 
