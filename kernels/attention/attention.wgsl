@@ -21,28 +21,14 @@ struct Params {
   let span = intervals[row];
   let kv = (head / params.heads_per_kv) * GROUPS;
   let q = head_scale(head0(row, params.q + head * GROUPS), params.scale);
-  var o: Head;
-  var top = -1e30;
-  var total = 0.0;
+  var r = unseen();
   for (var j = span.x; j < span.y; j++) {
-    let score = head_dot(q, head1(j, params.k_first + kv));
-    let next = max(top, score);
-    let keep = exp(top - next);
-    let p = exp(score - next);
-    total = total * keep + p;
-    top = next;
-    o = head_mix(o, keep, head1(j, params.v_first + kv), p);
+    r = see(r, head_dot(q, head1(j, params.k_first + kv)), head1(j, params.v_first + kv));
   }
   for (var j = span.z; j < span.w; j++) {
-    let score = head_dot(q, head2(j, params.k_second + kv));
-    let next = max(top, score);
-    let keep = exp(top - next);
-    let p = exp(score - next);
-    total = total * keep + p;
-    top = next;
-    o = head_mix(o, keep, head2(j, params.v_second + kv), p);
+    r = see(r, head_dot(q, head2(j, params.k_second + kv)), head2(j, params.v_second + kv));
   }
-  let seen = total > 0;
-  store_head0(row, head * GROUPS, head_scale(o, select(0.0, 1 / total, seen)));
-  store1(row, head, vec4f(select(0.0, top + log(total), seen), 0, 0, 0));
+  let seen = r.total > 0;
+  store_head0(row, head * GROUPS, head_scale(r.o, select(0.0, 1 / r.total, seen)));
+  store1(row, head, vec4f(select(0.0, r.top + log(r.total), seen), 0, 0, 0));
 }

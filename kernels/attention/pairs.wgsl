@@ -12,10 +12,8 @@ struct Params {
 // Per query (start, end) of the first interval and (start, end) of the second.
 @group(0) @binding(10) var<storage, read> intervals: array<vec4u>;
 
-// Online softmax of one query.
-struct Running { o: Head, top: f32, total: f32 }
-
-fn see(r: Running, visible: bool, score: f32, v: Head) -> Running {
+// see() of a key that may be hidden.
+fn see_visible(r: Running, visible: bool, score: f32, v: Head) -> Running {
   let s = select(-1e30, score, visible);
   let top = max(r.top, s);
   let keep = exp(r.top - top);
@@ -44,23 +42,21 @@ fn spans(row: u32) -> vec4u {
   let kv = (head / params.heads_per_kv) * GROUPS;
   let qa = head_scale(head0(row, params.q + head * GROUPS), params.scale);
   let qb = head_scale(head0(row + 1, params.q + head * GROUPS), params.scale);
-  var ra: Running;
-  var rb: Running;
-  ra.top = -1e30;
-  rb.top = -1e30;
+  var ra = unseen();
+  var rb = unseen();
   let first = either(a.xy, b.xy);
   for (var j = first.x; j < first.y; j++) {
     let k = head1(j, params.k_first + kv);
     let v = head1(j, params.v_first + kv);
-    ra = see(ra, inside(j, a.xy), head_dot(qa, k), v);
-    rb = see(rb, inside(j, b.xy), head_dot(qb, k), v);
+    ra = see_visible(ra, inside(j, a.xy), head_dot(qa, k), v);
+    rb = see_visible(rb, inside(j, b.xy), head_dot(qb, k), v);
   }
   let second = either(a.zw, b.zw);
   for (var j = second.x; j < second.y; j++) {
     let k = head2(j, params.k_second + kv);
     let v = head2(j, params.v_second + kv);
-    ra = see(ra, inside(j, a.zw), head_dot(qa, k), v);
-    rb = see(rb, inside(j, b.zw), head_dot(qb, k), v);
+    ra = see_visible(ra, inside(j, a.zw), head_dot(qa, k), v);
+    rb = see_visible(rb, inside(j, b.zw), head_dot(qb, k), v);
   }
   finish(row, head, ra);
   finish(row + 1, head, rb);

@@ -4,6 +4,7 @@ import pairsBackwardCode from "./pairs_backward.wgsl" with { type: "text" };
 import pairsCode from "./pairs.wgsl" with { type: "text" };
 import rowsBackwardCode from "./attention_backward.wgsl" with { type: "text" };
 import rowsCode from "./attention.wgsl" with { type: "text" };
+import running from "./running.wgsl" with { type: "text" };
 import head from "./head.wgsl" with { type: "text" };
 import intervalsCode from "./intervals.wgsl" with { type: "text" };
 
@@ -47,7 +48,7 @@ function registerVariant(
 export const rowsVariant: AttentionVariant = registerVariant(
   "rows",
   1,
-  { label: "kernels/attention/attention.wgsl", code: rowsCode },
+  { label: "kernels/attention/attention.wgsl", code: running + rowsCode },
   { label: "kernels/attention/attention_backward.wgsl", code: rowsBackwardCode },
 );
 
@@ -55,7 +56,7 @@ export const rowsVariant: AttentionVariant = registerVariant(
 export const pairsVariant: AttentionVariant = registerVariant(
   "pairs",
   2,
-  { label: "kernels/attention/pairs.wgsl", code: intervalsCode + pairsCode },
+  { label: "kernels/attention/pairs.wgsl", code: running + intervalsCode + pairsCode },
   {
     label: "kernels/attention/pairs_backward.wgsl",
     code: intervalsCode + pairsBackwardCode,

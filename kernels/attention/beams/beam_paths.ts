@@ -3,6 +3,7 @@ import type { Device } from "../../gpu/device.ts";
 import type { Kernel } from "../../gpu/kernel.ts";
 import { expectLength, expectShape, type Flat, type Matrix } from "../../gpu/tensor.ts";
 import { headCode } from "../registers.ts";
+import running from "../running.wgsl" with { type: "text" };
 import code from "./beam_paths.wgsl" with { type: "text" };
 
 const label = "kernels/attention/beams/beam_paths.wgsl";
@@ -11,7 +12,7 @@ const made = new Map<number, { extend: Kernel; attend: Kernel }>();
 function kernelsOf(headDim: number) {
   let kernels = made.get(headDim);
   if (!kernels) {
-    const common = { label, code: headCode(headDim) + code, constants: { GROUPS: headDim / 4 } };
+    const common = { label, code: headCode(headDim) + running + code, constants: { GROUPS: headDim / 4 } };
     kernels = {
       extend: {
         ...common,

@@ -1,4 +1,4 @@
-// Follows head.wgsl. Beams that share a prompt: their newest tokens see the prompt, and their own tokens by paths, so that
+// Follows running.wgsl. Beams that share a prompt: their newest tokens see the prompt, and their own tokens by paths, so that
 // no key or value is copied where beams part. Row (step, prompt, beam) of the cache is q | k | v of a token.
 struct PathParams { beams: u32, width: u32, from_width: u32, depth: u32, step: u32, rows: u32 }
 struct Params {
@@ -44,27 +44,13 @@ struct Params {
   let span = spans[row / params.width];
   let kv = (head / params.heads_per_kv) * GROUPS;
   let q = head_scale(head0(row, head * GROUPS), params.scale);
-  var o: Head;
-  var top = -1e30;
-  var total = 0.0;
+  var r = unseen();
   for (var j = span.x; j < span.y; j++) {
-    let score = head_dot(q, head1(j, params.k + kv));
-    let next = max(top, score);
-    let keep = exp(top - next);
-    let p = exp(score - next);
-    total = total * keep + p;
-    top = next;
-    o = head_mix(o, keep, head1(j, params.v + kv), p);
+    r = see(r, head_dot(q, head1(j, params.k + kv)), head1(j, params.v + kv));
   }
   for (var i = 0u; i <= params.step; i++) {
     let j = paths[row * params.depth + i];
-    let score = head_dot(q, head2(j, params.k + kv));
-    let next = max(top, score);
-    let keep = exp(top - next);
-    let p = exp(score - next);
-    total = total * keep + p;
-    top = next;
-    o = head_mix(o, keep, head2(j, params.v + kv), p);
+    r = see(r, head_dot(q, head2(j, params.k + kv)), head2(j, params.v + kv));
   }
-  store_head0(row, head * GROUPS, head_scale(o, 1 / total));
+  store_head0(row, head * GROUPS, head_scale(r.o, 1 / r.total));
 }
