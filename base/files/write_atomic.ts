@@ -7,7 +7,7 @@ import { UserError } from "../user_error.ts";
  */
 export async function writeAtomic(
   path: string,
-  content: string | Uint8Array,
+  content: string | Uint8Array | PieceFile,
   advice?: string,
 ): Promise<void> {
   await attempt(`write ${path}`, async () => {

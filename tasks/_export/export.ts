@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { OutputFolder } from "../../base/files/output_folder.ts";
-import { leavingNothing, writeAtomic, writeSynced } from "../../base/files/write_atomic.ts";
+import { writeAtomic } from "../../base/files/write_atomic.ts";
 import { sidGrammar } from "../../sid/grammar.ts";
 import { openSidRun } from "../../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "../_cli/cli.ts";
@@ -78,10 +78,7 @@ async function exportSite(
 async function exportGguf(flags: Flags, io: TaskIO): Promise<void> {
   const { out, dtype } = flags;
   const file = await exportedGguf(flags, dtype, io.signal);
-  await leavingNothing(`${out}.tmp`, async () => {
-    await writeSynced(`${out}.tmp`, file);
-    await Deno.rename(`${out}.tmp`, out);
-  });
+  await writeAtomic(out, file);
   if (io.json) console.log(JSON.stringify({ out, bytes: file.size }));
   io.log(`Wrote ${out}: ${megabytes(file.size)}. llama.cpp and what is built on it read it`);
 }
