@@ -34,6 +34,22 @@ export function branchSize(count: number, ranks: number): number {
   return 2 ** Math.ceil(Math.log2(Math.max(1, Math.ceil(count / ranks))));
 }
 
+/** Terms that a process sums by itself. */
+export interface Branch {
+  /** The first one, and the one after the last, of `count`: none where both are equal. */
+  first: number;
+  end: number;
+  /** Ranks that have any: the first ones. */
+  branches: number;
+}
+
+/** The terms of `rank` where `count` of them are dealt to `size` ranks. */
+export function branchOf(count: number, { rank, size }: { rank: number; size: number }): Branch {
+  const most = branchSize(count, size);
+  const first = Math.min(count, rank * most);
+  return { first, end: Math.min(count, first + most), branches: Math.ceil(count / most) };
+}
+
 /**
  * The sum of vectors of equal length, in the order of {@link TreeSteps}, by `add`, which adds the second to the first;
  * they are overwritten. `RangeError` for none.

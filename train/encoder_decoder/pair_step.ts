@@ -1,4 +1,4 @@
-import { branchSize } from "../../base/parallel/tree_sum.ts";
+import { branchOf } from "../../base/parallel/tree_sum.ts";
 import { ALONE, type World } from "../../base/parallel/world.ts";
 import type { DeviceTrie } from "../../decode/device_trie.ts";
 import { Tape } from "../../kernels/tape.ts";
@@ -102,13 +102,11 @@ export class PairStep {
     const weight = micro.reduce((sum, groups) => sum + weightOf(groups), 0);
     const { packed } = this.buffer;
     optimizer.prepare(step, learningRate);
-    const size = branchSize(micro.length, world.size);
-    const own = Math.max(0, Math.min(size, micro.length - world.rank * size));
-    if (own === 0) this.#gradients.begin();
+    const { first, end, branches } = branchOf(micro.length, world);
+    if (first === end) this.#gradients.begin();
     micro.forEach((groups, i) => {
       log.begin();
-      const place = i - world.rank * size;
-      if (place < 0 || place >= own) return;
+      if (i < first || i >= end) return;
       this.#gradients.begin();
       extra?.prepare(i);
       device.write(this.#dropoutSeed, new Uint32Array([seed, i, step, 0]));
@@ -126,9 +124,9 @@ export class PairStep {
       });
       log.add("next item", packed.rowLoss, packed.rowLoss.length);
       extra?.log();
-      this.#gradients.add(place, own);
+      this.#gradients.add(i - first, end - first);
     });
-    await this.#gradients.reduce(Math.ceil(micro.length / size));
+    await this.#gradients.reduce(branches);
     optimizer.step();
     device.submit();
   }

@@ -1,4 +1,4 @@
-import { branchSize } from "../../base/parallel/tree_sum.ts";
+import { branchOf } from "../../base/parallel/tree_sum.ts";
 import { gatherJson, type World } from "../../base/parallel/world.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { MicroBatch } from "../run/packed_data.ts";
@@ -38,9 +38,8 @@ export async function dealStep(
   world: World,
   { count, make, tasks, isStopped }: StepParts,
 ): Promise<DealtStep> {
-  const size = branchSize(count, world.size);
-  const first = Math.min(count, world.rank * size);
-  const micro = make(first, Math.min(count, first + size));
+  const { first, end, branches } = branchOf(count, world);
+  const micro = make(first, end);
   const found = await gatherJson(world, {
     weights: micro.map((batch) => weightsOf(batch, tasks)),
     isStopped,
@@ -50,7 +49,7 @@ export async function dealStep(
     micro,
     first,
     count,
-    branches: Math.ceil(count / size),
+    branches,
     weightSum: weights.reduce((sum, { all }) => sum + all, 0),
     taskWeights: Array.from(
       { length: tasks },
@@ -64,8 +63,9 @@ export async function dealStep(
  * Throws {@link UserError} where a step of `count` micro batches leaves some ranks without any; `remedy` names the flags
  * that make it more.
  */
-export function checkDealt(count: number, { size }: World, remedy: string): void {
-  const busy = Math.ceil(count / branchSize(count, size));
+export function checkDealt(count: number, world: World, remedy: string): void {
+  const { size } = world;
+  const { branches: busy } = branchOf(count, world);
   if (busy === size) return;
   throw new UserError(
     `Cannot train on ${size} processes: the micro batches of a step, ${count} of all processes together, would go to ` +

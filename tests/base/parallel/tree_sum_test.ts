@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { branchSize, treeSteps, treeSum } from "../../../base/parallel/tree_sum.ts";
+import { branchOf, branchSize, treeSteps, treeSum } from "../../../base/parallel/tree_sum.ts";
 
 /** Terms whose sum depends on the order: at each place one of very different sizes. */
 const terms = (count: number) =>
@@ -32,4 +32,19 @@ Deno.test("any number of ranks that sum branches ends with the same bits as one"
 Deno.test("what is kept is a logarithm of the terms", () => {
   const levels = Array.from({ length: 64 }, (_, place) => treeSteps(place, 64).keep ?? 0);
   assert.equal(Math.max(...levels), 5);
+});
+
+Deno.test("branchOf() deals every term once, to the first ranks", () => {
+  for (let count = 0; count <= 20; count++) {
+    for (let size = 1; size <= 7; size++) {
+      const dealt = Array.from({ length: size }, (_, rank) => branchOf(count, { rank, size }));
+      const places = dealt.flatMap(({ first, end }) =>
+        Array.from({ length: end - first }, (_, i) => first + i)
+      );
+      assert.deepEqual(places, [...Array(count).keys()], `${count} terms, ${size} ranks`);
+      for (const { branches } of dealt) {
+        assert.equal(branches, dealt.filter(({ first, end }) => end > first).length);
+      }
+    }
+  }
 });
