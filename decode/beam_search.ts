@@ -5,6 +5,7 @@ import { type TokenNormalisation, trieLogSoftmax, type TrieRows } from "../kerne
 import {
   createTrieBeams,
   DEAD,
+  DEAD_SCORE,
   destroyTrieBeams,
   type TrieBeams,
   trieFinished,
@@ -30,9 +31,6 @@ export interface BeamSearchOptions {
    */
   repetitionPenalty?: number;
 }
-
-/** Score of a beam that does not exist. */
-const NO_SCORE = -1e30;
 
 /** The best SIDs of one prompt, best first, none twice. */
 export interface BeamResult {
@@ -176,7 +174,7 @@ export class BeamSearch {
       const worst = scores[start + answers - 1];
       const needed = running.map((step) => {
         const scores = step.subarray(start, start + this.beams);
-        const below = scores.findIndex((score) => !(score >= worst && score > NO_SCORE));
+        const below = scores.findIndex((score) => !(score >= worst && score > DEAD_SCORE));
         return below < 0 ? this.beams : below;
       });
       if (needed.some((beams, step) => beams > widths[step])) return undefined;

@@ -50,6 +50,19 @@ export async function openCounting(device: Device): Promise<Device> {
   return rehearsal;
 }
 
+/** What work takes on a device. */
+export interface Counted {
+  /** Bytes at the peak. */
+  bytes: number;
+  /** Pipelines that are compiled. */
+  pipelines: number;
+}
+
+/** What a rehearsal has counted so far. */
+export function countedOn({ memory, counters }: Device): Counted {
+  return { bytes: memory.peak, pipelines: counters.pipelines };
+}
+
 /** Ends a training that was only to be counted. */
 class Rehearsed extends Error {}
 
@@ -61,7 +74,7 @@ class Rehearsed extends Error {}
 export async function rehearsed(
   device: Device,
   train: (rehearsal: Device, stop: () => never) => Promise<unknown>,
-): Promise<{ bytes: number; pipelines: number }> {
+): Promise<Counted> {
   const rehearsal = await openCounting(device);
   try {
     await train(rehearsal, () => {
@@ -70,5 +83,5 @@ export async function rehearsed(
   } catch (error) {
     if (!(error instanceof Rehearsed)) throw error;
   }
-  return { bytes: rehearsal.memory.peak, pipelines: rehearsal.counters.pipelines };
+  return countedOn(rehearsal);
 }

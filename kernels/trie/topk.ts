@@ -26,6 +26,9 @@ const finishedKernel: Kernel = {
 /** Node, token or leaf of a beam that does not exist. */
 export const DEAD = 0xffffffff;
 
+/** Score of a beam that does not exist; `DEAD_SCORE` of topk.wgsl. */
+export const DEAD_SCORE = -1e30;
+
 /** Elements between the starts of arrays that share a buffer: 256 bytes, which suit every adapter. */
 const ALIGNMENT = 64;
 
@@ -39,7 +42,7 @@ export interface TrieBeams {
   readonly roots: Flat;
   /** u32 (U * width), after {@link trieFinished}: leaves, best first, {@link DEAD} for none. */
   readonly leaves: Flat;
-  /** f32 (U * width), after {@link trieFinished}: log-probabilities of the leaves, -1e30 for none. */
+  /** f32 (U * width), after {@link trieFinished}: log-probabilities of the leaves, {@link DEAD_SCORE} for none. */
   readonly scores: Flat;
   /** All that steps write, one array after the other. */
   readonly state: Flat;
@@ -57,7 +60,7 @@ export interface TrieLevel {
   readonly tokens: Flat;
   /** u32 (U * live): the beam (0 .. live of the step before - 1) that each beam extends. */
   readonly parents: Flat;
-  /** f32 (U * width): log-probabilities, best first, of beams that do not run on too; -1e30 for none. */
+  /** f32 (U * width): log-probabilities, best first, of beams that do not run on too; {@link DEAD_SCORE} for none. */
   readonly scores: Flat;
 }
 

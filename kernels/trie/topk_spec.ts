@@ -1,7 +1,15 @@
 import { type KernelSpec, matrixOf, type Named, noise, type Values } from "../gpu/spec.ts";
 import type { Flat, Matrix } from "../gpu/tensor.ts";
 import { edgesOf, type TrieChildren } from "./log_softmax_spec.ts";
-import { createTrieBeams, DEAD, trieFinished, type TrieLevel, trieLevel, trieTopK } from "./topk.ts";
+import {
+  createTrieBeams,
+  DEAD,
+  DEAD_SCORE,
+  trieFinished,
+  type TrieLevel,
+  trieLevel,
+  trieTopK,
+} from "./topk.ts";
 
 interface Attributes {
   prompts: number;
@@ -61,7 +69,7 @@ interface Beam {
   child: number;
 }
 
-const NO_BEAM: Beam = { node: DEAD, score: -1e30, token: DEAD, parent: 0, child: 0 };
+const NO_BEAM: Beam = { node: DEAD, score: DEAD_SCORE, token: DEAD, parent: 0, child: 0 };
 
 /** The running beams of each step and the finished leaves, by sorting all candidates. */
 function search(inputs: Named<Values>, { prompts, width, steps, live }: Attributes): Named<Values> {

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,6 +6,7 @@ import manifest from "../../deno.json" with { type: "json" };
 import { UserError } from "../../base/user_error.ts";
 import type { Task, TaskIO } from "../_cli/cli.ts";
 import { bundleScripts, MADE_SCRIPTS, PAGE_SCRIPTS, type PageScript } from "../_export/page_scripts.ts";
+import { sha256OfContent } from "../../base/files/sha256.ts";
 import { selfExtracting, windowsArchive } from "./self_extracting.ts";
 import type { TarEntry } from "./tar.ts";
 import { denoOf, TARGETS } from "./targets.ts";
@@ -185,7 +185,7 @@ async function versionOf(work: string, file: string): Promise<string> {
 /** Puts the file in place, and its SHA-256 beside it as `sha256sum` writes it. */
 function finish(temporary: string, out: string, how: string, version: string, io: TaskIO): void {
   const content = Deno.readFileSync(temporary);
-  const sha256 = createHash("sha256").update(content).digest("hex");
+  const sha256 = sha256OfContent(content);
   Deno.renameSync(temporary, out);
   Deno.writeTextFileSync(`${out}.sha256`, `${sha256}  ${basename(out)}\n`);
   const bytes = content.length;

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
+import { sha256OfContent } from "../../base/files/sha256.ts";
 import { UserError } from "../../base/user_error.ts";
 
 /** A system that executables are built for. */
@@ -75,7 +75,7 @@ export async function denoOf(
 
 /** Throws {@link UserError} unless `bytes` have the SHA-256 `pin`. */
 export function checkPin(name: string, bytes: Uint8Array, pin: string | undefined): void {
-  const found = createHash("sha256").update(bytes).digest("hex");
+  const found = sha256OfContent(bytes);
   if (found === pin) return;
   throw new UserError(
     `Cannot use the Deno of ${name}: its SHA-256 is ${found}, expected ${pin ?? "one that is known"}`,

@@ -1,5 +1,5 @@
 import type { Device } from "../../kernels/gpu/device.ts";
-import { openCounting, rehearsed } from "../../kernels/gpu/rehearsal.ts";
+import { type Counted, countedOn, openCounting, rehearsed } from "../../kernels/gpu/rehearsal.ts";
 import { formatBytes } from "../../train/run/estimate.ts";
 import type { TaskIO } from "./cli.ts";
 
@@ -42,8 +42,7 @@ export async function tellRehearsed(
   what: string,
   io: Pick<TaskIO, "log">,
 ): Promise<void> {
-  const { bytes, pipelines } = await rehearsed(device, work);
-  tellMemory(device, bytes, what, io, Math.max(0, pipelines - device.counters.pipelines));
+  tellCounted(device, await rehearsed(device, work), what, io);
 }
 
 /** The same for work that may need no device: it asks for one, and `open` opens the one that it is to be like. */
@@ -55,8 +54,10 @@ export async function tellAsked(
 ): Promise<void> {
   let counting: Device | undefined;
   await work(async () => counting ??= await openCounting(await open()));
-  if (!counting) return;
-  const device = await open();
-  const kernels = Math.max(0, counting.counters.pipelines - device.counters.pipelines);
-  tellMemory(device, counting.memory.peak, what, io, kernels);
+  if (counting) tellCounted(await open(), countedOn(counting), what, io);
+}
+
+/** Kernels that `device` has compiled are not counted again. */
+function tellCounted(device: Device, { bytes, pipelines }: Counted, what: string, io: Pick<TaskIO, "log">) {
+  tellMemory(device, bytes, what, io, Math.max(0, pipelines - device.counters.pipelines));
 }

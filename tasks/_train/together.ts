@@ -1,3 +1,4 @@
+import { sha256OfContent } from "../../base/files/sha256.ts";
 import { agree } from "../../base/parallel/agree.ts";
 import { gatherJson, type World } from "../../base/parallel/world.ts";
 import type { ChoiceStore } from "../../kernels/gpu/variants.ts";
@@ -23,11 +24,9 @@ export async function agreeOn(world: World, { manifest, texts = {}, settings }: 
     ),
     ...Object.fromEntries(Object.entries(inputs).map(([path, hash]) => [`the SHA-256 of ${path}`, hash])),
     ...Object.fromEntries(
-      await Promise.all(
-        Object.entries(texts).map(async (
-          [name, text],
-        ) => [`the SHA-256 of the run's ${name}`, await hashOf(text)]),
-      ),
+      Object.entries(texts).map((
+        [name, text],
+      ) => [`the SHA-256 of the run's ${name}`, sha256OfContent(text)]),
     ),
   });
 }
@@ -53,9 +52,4 @@ export async function tuneTogether(
   if (world.rank === 0) await tune(noting);
   const [first] = await gatherJson(world, chosen);
   if (world.rank > 0) await tune({ ...store, get: (key) => first[key] });
-}
-
-async function hashOf(content: string | Uint8Array): Promise<string> {
-  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content.slice();
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }

@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { failAtOnce, type OnFault } from "../../fault.ts";
 import { diskFiles } from "../disk.ts";
+import { sha256OfContent } from "../sha256.ts";
 import { notParquet } from "./decode.ts";
 import type { ParquetTable, TableType } from "./table.ts";
 import type { DecodeReply, DecodeRequest, PackedColumn } from "./worker.ts";
@@ -117,7 +117,7 @@ export async function readParquet<const T extends TableType>(
 
 /** Whether the bytes are those that are stated; told to `onFault` where not. */
 function checkHash(path: string, bytes: Uint8Array, { sha256, by, onFault = failAtOnce }: Stated): boolean {
-  const found = createHash("sha256").update(bytes).digest("hex");
+  const found = sha256OfContent(bytes);
   if (found === sha256) return true;
   onFault(changed(path, sha256, found, by));
   return false;
