@@ -56,7 +56,11 @@ export class ParquetReader implements Disposable {
     let watch: ReturnType<typeof setInterval> | undefined;
     const worker = await (this.#starting ??= this.#start());
     try {
-      return await new Promise((resolve, reject) => {
+      return await new Promise((resolve, fail) => {
+        const reject = (error: UserError) => {
+          this[Symbol.dispose](); // what is busy, or broke, answers nothing more
+          fail(error);
+        };
         let ticks = 0; // of this thread, which a busy machine slows down as it does the worker
         watch = setInterval(() => {
           if (++ticks * WATCH_MS >= seconds * 1000) {
@@ -69,7 +73,7 @@ export class ParquetReader implements Disposable {
         }, WATCH_MS);
         worker.onmessage = ({ data }: MessageEvent<DecodeReply>) => {
           if ("table" in data) resolve(data.table);
-          else if ("problem" in data) reject(new UserError(data.problem));
+          else if ("problem" in data) fail(new UserError(data.problem));
         };
         worker.onmessageerror = () => reject(notParquet(path, "its tables cannot be handed over"));
         worker.onerror = (event) => {
@@ -78,9 +82,6 @@ export class ParquetReader implements Disposable {
         };
         worker.postMessage(request, [file]);
       });
-    } catch (error) {
-      this[Symbol.dispose](); // what a decoder failed at may fail once more, later
-      throw error;
     } finally {
       clearInterval(watch);
     }

@@ -25,7 +25,20 @@ interface WorkerScope {
 }
 const scope = globalThis as unknown as WorkerScope;
 
+/** How often a byte of a file may be looked at on average, and what any file may take beyond that. */
+const LOOKS = { perByte: 16, least: 2 ** 20 };
+let looksLeft = 0;
+
+// A damaged length can send hyparquet back to bytes it has read, again and again, and Deno does not end a worker that is busy
+// (denoland/deno#35657): so the way to the next byte, which every such round takes, is what ends it.
+const getUint8 = DataView.prototype.getUint8;
+DataView.prototype.getUint8 = function (this: DataView, offset: number) {
+  if (--looksLeft < 0) throw new RangeError("it is damaged: its parts overlap");
+  return getUint8.call(this, offset);
+};
+
 scope.onmessage = async ({ data: { file, path, type } }) => {
+  looksLeft = LOOKS.least + LOOKS.perByte * file.byteLength;
   try {
     const table = await decodeParquet(file, path, type);
     const packed: Record<string, PackedColumn> = {};
