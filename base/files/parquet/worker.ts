@@ -25,8 +25,11 @@ interface WorkerScope {
 }
 const scope = globalThis as unknown as WorkerScope;
 
-/** How often a byte of a file may be looked at on average, and what any file may take beyond that. */
-const LOOKS = { perByte: 16, least: 2 ** 20 };
+/**
+ * Looks at bytes that decoding may take for each byte of a file, and what any file may take beyond that. Snappy makes at most
+ * 22 bytes of one, and packed bits are looked at once a value.
+ */
+const LOOKS = { perByte: 256, least: 2 ** 20 };
 let looksLeft = 0;
 
 // A damaged length can send hyparquet back to bytes it has read, again and again, and Deno does not end a worker that is busy

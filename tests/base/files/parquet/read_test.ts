@@ -150,3 +150,12 @@ Deno.test("readParquet() ends with an error, and the program lives on, where a b
   }
   await withBytes(sound, async (path) => deepStrictEqual(await reader.read(path, TYPE), TABLE));
 });
+
+Deno.test("a page that sends its reader back to itself is refused, and the same reader reads on", async () => {
+  const type = { text: TYPE.text }, table = { text: TABLE.text };
+  const sound = formatParquet(type, table), bytes = sound.slice();
+  bytes[11] ^= 133; // the length of the first page
+  using reader = new ParquetReader();
+  await withBytes(bytes, (path) => rejects(reader.read(path, type), /it is damaged: its parts overlap/));
+  await withBytes(sound, async (path) => deepStrictEqual(await reader.read(path, type), table));
+});
