@@ -1,16 +1,28 @@
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 import { z } from "zod";
-import { timeContenders } from "../bench/kernels/measure.ts";
+import { againstLines, type CommitRow, openerOf } from "../bench/commits/against.ts";
+import { checkOut, sourceFolder } from "../bench/commits/checkout.ts";
+import {
+  againstHistory,
+  appendHistory,
+  type BenchEntry,
+  historyLines,
+  readHistory,
+} from "../bench/commits/history.ts";
+import { openerOfOurs, timeContenders, timeInTurns } from "../bench/kernels/measure.ts";
 import { PACKAGES } from "../bench/kernels/packages.ts";
 import { PEERS } from "../bench/kernels/peers.ts";
 import {
   aligned,
   HEADINGS,
+  isWrong,
   measurementsOf,
+  median,
   MEMORY_HEADINGS,
   memoryLines,
   type Report,
   type Row,
+  type RowResult,
   summaryLines,
   workloadLines,
 } from "../bench/kernels/report.ts";
@@ -20,7 +32,7 @@ import manifest from "../deno.json" with { type: "json" };
 import { adapterName } from "../kernels/gpu/adapters.ts";
 import { Device } from "../kernels/gpu/device.ts";
 import { parseVariants } from "../kernels/variant_names.ts";
-import type { Task, TaskIO } from "./_cli/cli.ts";
+import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { DeviceFlags } from "./_cli/open_device.ts";
 import { makeFolder } from "../base/files/line_file.ts";
 
@@ -36,6 +48,12 @@ const BenchConfig = z.strictObject({
   quick: z.boolean().default(false).describe(
     "one short timing of each row, smallest model only: does all of it run?",
   ),
+  against: z.string().default("").describe(
+    "commit, branch or tag of this checkout to measure in turns with the files as they are, instead of peers",
+  ),
+  history: z.string().default("").describe(
+    "JSON Lines file that gets a line; rows that take over 5 % longer than the median of its last ten are told",
+  ),
   ...DeviceFlags,
   out: z.string().default("").describe(
     "folder of pages: kernels.md there is made anew, with the figures in kernels.json beside it",
@@ -46,35 +64,121 @@ type BenchConfig = z.output<typeof BenchConfig>;
 export const task: Task<typeof BenchConfig> = {
   name: "bench",
   summary: "kernels and a training step beside tfjs, jax-js, onnxruntime and PyTorch, on this adapter",
-  examples: ["bench", "bench --rows matmul --no-peers", "bench --out docs/benchmarks"],
+  examples: [
+    "bench",
+    "bench --rows matmul --no-peers",
+    "bench --against main --rows step --history bench.jsonl",
+    "bench --out docs/benchmarks",
+  ],
   config: BenchConfig,
   async run(config, io) {
-    const { rows, repeats, budget } = planOf(config);
+    if (config.against && config.out) {
+      throw new UsageError(
+        "Cannot use --out with --against: pages show this commit beside peers. Leave one out",
+      );
+    }
+    const before = config.history ? await readHistory(config.history) : [];
     if (config.out) await makeFolder(config.out);
     const device = await Device.open({ adapter: config.adapter, ...parseVariants(config.variant) });
-    const peers = config.peers ? PEERS : [];
-    const report = startReport(device, config, await commitOf());
-    const progress = io.progress(rows.length * (1 + peers.length) * (1 + repeats), "timings");
-    let done = 0;
-    for (const row of rows) {
-      if (io.signal.aborted) break;
-      const tick = () => progress.update(++done, row.name);
-      const result = await timeContenders(row, device, peers, {
-        adapter: config.adapter,
-        variant: config.variant,
-        repeats,
-        budget,
-        tick,
-      });
-      // Ctrl-C reaches the contenders' processes too: what was cut off is no result.
-      if (!io.signal.aborted) report.rows.push(result);
+    const report = startReport(device, config, await commitOf(sourceFolder()));
+    const pairs = config.against ? await measureAgainst(report, device, config, io) : undefined;
+    if (!pairs) await measure(report, device, config, io);
+    const entry = config.history && report.rows.length > 0 ? entryOf(report, config) : undefined;
+    const history = entry && againstHistory(before, entry);
+    if (io.json) {
+      const { rows: against, theirs: commit } = pairs ?? {};
+      console.log(JSON.stringify({ ...report, ...(pairs && { against, commit }), history }, null, 2));
+    } else {
+      print(report, pairs, io);
+      for (const line of history ? historyLines(history) : []) io.log(line);
     }
-    progress.stop();
-    if (io.json) console.log(JSON.stringify(report, null, 2));
-    else print(report, io);
+    if (entry) await appendHistory(config.history, entry);
     if (config.out && report.rows.length > 0) await writePage(report, config.out, io);
   },
 };
+
+/** This commit and its peers, row by row into the report. */
+async function measure(report: Report, device: Device, config: BenchConfig, io: TaskIO): Promise<void> {
+  const { rows, repeats, budget } = planOf(config);
+  const peers = config.peers ? PEERS : [];
+  await eachRow(rows, (1 + repeats) * (1 + peers.length), io, async (row, tick) => {
+    const { adapter, variant } = config;
+    const result = await timeContenders(row, device, peers, { adapter, variant, repeats, budget, tick });
+    return () => report.rows.push(result);
+  });
+}
+
+/** Two commits side by side. */
+interface Pairs {
+  /** What they are called. */
+  ours: string;
+  theirs: string;
+  rows: CommitRow[];
+}
+
+/** This commit and another one in turns; the times of this one are in the report too. */
+async function measureAgainst(
+  report: Report,
+  device: Device,
+  config: BenchConfig,
+  io: TaskIO,
+): Promise<Pairs> {
+  const { rows, repeats, budget } = planOf(config);
+  await using other = await checkOut(config.against);
+  const openers = [openerOfOurs(device, config), openerOf(other, [config.variant, config.adapter])];
+  if (report.commit?.endsWith("+")) io.log(`${report.commit}: the files differ from that commit`);
+  const pairs: Pairs = { ours: report.commit ?? "these files", theirs: other.commit, rows: [] };
+  await eachRow(rows, (1 + repeats) * 2, io, async (row, tick) => {
+    const [ours, theirs] = await timeInTurns(row.workload, openers, { repeats, budget, tick });
+    return () => {
+      report.rows.push({ ...row, ours, peers: [] });
+      pairs.rows.push({ row, ours, theirs });
+    };
+  });
+  return pairs;
+}
+
+/** Measures row by row until the user stops it, and keeps what is whole. */
+async function eachRow(
+  rows: readonly Row[],
+  timings: number,
+  io: TaskIO,
+  measure: (row: Row, tick: () => void) => Promise<() => void>,
+): Promise<void> {
+  const progress = io.progress(rows.length * timings, "timings");
+  let done = 0;
+  for (const row of rows) {
+    if (io.signal.aborted) break;
+    const keep = await measure(row, () => progress.update(++done, row.name));
+    // Ctrl-C reaches the contenders' processes too: what was cut off is no result.
+    if (!io.signal.aborted) keep();
+  }
+  progress.stop();
+}
+
+/** The line of a history: rows with a right result alone. */
+function entryOf({ rows, machine, commit }: Report, config: BenchConfig): BenchEntry {
+  const { variant } = config, { budget } = planOf(config);
+  const { adapter, processor, cores, system, deno } = machine;
+  const conditions = [
+    adapter,
+    `${processor}, ${cores} cores`,
+    system,
+    `Deno ${deno}`,
+    variant,
+    `${budget} ms`,
+  ];
+  const right = (row: RowResult) => "absent" in row.ours || isWrong(row.group, row.ours) ? [] : [row.ours];
+  return {
+    time: new Date().toISOString(),
+    ...(commit === undefined ? {} : { commit }),
+    conditions: conditions.filter(Boolean).join("; "),
+    load: Number(loadavg()[0].toFixed(2)),
+    rows: Object.fromEntries(
+      rows.flatMap((row) => right(row).map(({ milliseconds }) => [row.name, median(milliseconds)])),
+    ),
+  };
+}
 
 function planOf(config: BenchConfig): { rows: Row[]; repeats: number; budget: number } {
   const rows = ROWS.filter(({ group }) => config.rows.includes(group));
@@ -110,9 +214,13 @@ function startReport(device: Device, config: BenchConfig, commit?: string): Repo
   };
 }
 
-function print(report: Report, io: TaskIO): void {
+function print(report: Report, pairs: Pairs | undefined, io: TaskIO): void {
   const { machine, rows } = report;
   io.log(`${machine.adapter}; ${machine.processor}, ${machine.cores} cores; Deno ${machine.deno}`);
+  if (pairs) {
+    for (const line of aligned(againstLines(pairs.rows, pairs.ours, pairs.theirs))) io.log(line);
+    return;
+  }
   for (const line of aligned([[...HEADINGS], ...rows.flatMap(workloadLines)])) io.log(line);
   for (const line of summaryLines(rows)) io.log(line);
   const memory = memoryLines(rows);

@@ -17,21 +17,48 @@ export interface MeasureOptions {
   tick: () => void;
 }
 
-/** Opens and checks every contender, then times them in turns: genrec, first peer, second peer, genrec... */
+/** Someone who takes part in a row. */
+export interface Opener {
+  name: string;
+  /** Throws {@link Absent} where it cannot. */
+  open(workload: BenchWorkload): Promise<Session>;
+}
+
+/** genrec and its peers on one row. */
 export async function timeContenders(
   row: Row,
   device: Device,
   peers: readonly Peer[],
-  { variant, adapter, repeats, budget, tick }: MeasureOptions,
+  options: MeasureOptions,
 ): Promise<RowResult> {
-  const entries: { name: string; session: Session | undefined; timing: ContenderTiming }[] = [];
   const openers = [
-    { name: "genrec", open: () => openOurs(device, [variant, adapter], row.workload) },
-    ...peers.map((peer) => ({ name: peer.name, open: () => openPeer(peer, row.workload) })),
+    openerOfOurs(device, options),
+    ...peers.map((peer) => ({
+      name: peer.name,
+      open: (workload: BenchWorkload) => openPeer(peer, workload),
+    })),
   ];
+  const [ours, ...others] = await timeInTurns(row.workload, openers, options);
+  return {
+    ...row,
+    ours,
+    peers: peers.map(({ name, webgpu }, i) => ({ name, webgpu, timing: others[i] })),
+  };
+}
+
+/**
+ * Opens and checks everyone, then times them in turns: first, second, third, and the next turn the other way round, so
+ * that a machine that grows slower is unfair to none. In the order of `openers`.
+ */
+export async function timeInTurns(
+  workload: BenchWorkload,
+  openers: readonly Opener[],
+  { repeats, budget, tick }: Pick<MeasureOptions, "repeats" | "budget" | "tick">,
+): Promise<ContenderTiming[]> {
+  const entries: { name: string; session: Session | undefined; timing: ContenderTiming }[] = [];
   for (const { name, open } of openers) {
     try {
-      const session = await open();
+      const session = await open(workload);
       entries.push({
         name,
         session,
@@ -45,7 +72,7 @@ export async function timeContenders(
   }
   try {
     for (let repeat = 0; repeat < repeats; repeat++) {
-      for (const entry of entries) {
+      for (const entry of repeat % 2 === 0 ? entries : entries.toReversed()) {
         await attempt(entry, async ({ time }, timing) => {
           timing.milliseconds.push(await time(budget));
         });
@@ -58,12 +85,7 @@ export async function timeContenders(
   } finally {
     for (const { session } of entries) await session?.close();
   }
-  const [ours, ...others] = entries.map(({ timing }) => timing);
-  return {
-    ...row,
-    ours,
-    peers: peers.map(({ name, webgpu }, i) => ({ name, webgpu, timing: others[i] })),
-  };
+  return entries.map(({ timing }) => timing);
 }
 
 type Measured = Extract<ContenderTiming, { milliseconds: number[] }>;
@@ -82,9 +104,17 @@ async function attempt(
   }
 }
 
-function openOurs(device: Device, choice: string[], workload: BenchWorkload): Promise<Session> {
+/** genrec itself, in a process of its own where there are sources. */
+export function openerOfOurs(
+  device: Device,
+  { variant, adapter }: Pick<MeasureOptions, "variant" | "adapter">,
+): Opener {
   const path = scriptPath("./ours_main.ts");
-  return path ? openProcess(path, choice, workload, false) : openLocal(oursOn(device), workload);
+  return {
+    name: "genrec",
+    open: (workload) =>
+      path ? openProcess(path, [variant, adapter], workload, false) : openLocal(oursOn(device), workload),
+  };
 }
 
 function openPeer({ script, argument }: Peer, workload: BenchWorkload): Promise<Session> {

@@ -78,7 +78,7 @@ export function workloadLines({ group, name, workload, ours, peers }: RowResult)
   const line = (contender: string, timing: ContenderTiming, ratio: string) => [
     contender === "genrec" ? name : "",
     contender,
-    timeText(group, timing),
+    timingText(group, timing),
     "absent" in timing || isWrong(group, timing) ? "" : rateText(workload, median(timing.milliseconds)),
     ratio,
   ];
@@ -167,11 +167,13 @@ function isStep({ group }: RowResult): boolean {
   return group === "step";
 }
 
-function isWrong(group: Row["group"], timing: { error: number }): boolean {
+/** Whether a result is too far from that of float64 loops. */
+export function isWrong(group: Row["group"], timing: { error: number }): boolean {
   return !(timing.error <= TOLERANCE[group]);
 }
 
-function timeText(group: Row["group"], timing: ContenderTiming): string {
+/** Median and range, or why there is no figure. */
+export function timingText(group: Row["group"], timing: ContenderTiming): string {
   if ("absent" in timing) return timing.absent;
   if (isWrong(group, timing)) {
     return `WRONG: error ${timing.error.toExponential(1)}, at most ${TOLERANCE[group]} is right`;

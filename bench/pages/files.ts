@@ -102,11 +102,11 @@ export async function conditionsNow(
   };
 }
 
-/** Seven digits, with a plus where files differ from it; undefined outside a git repository. */
-export async function commitOf(): Promise<string | undefined> {
+/** Commit of `folder`: seven digits, with a plus where files differ from it; undefined outside a git repository. */
+export async function commitOf(folder = "."): Promise<string | undefined> {
   const args = ["describe", "--always", "--exclude=*", "--abbrev=7", "--dirty=+"];
   try {
-    const { success, stdout } = await new Deno.Command("git", { args, stderr: "null" }).output();
+    const { success, stdout } = await new Deno.Command("git", { args, cwd: folder, stderr: "null" }).output();
     return success ? new TextDecoder().decode(stdout).trim() : undefined;
   } catch {
     return undefined; // no git here
