@@ -1,4 +1,5 @@
 import { cpus, loadavg } from "node:os";
+import { dirname } from "node:path";
 import { z } from "zod";
 import { againstLines, type CommitRow, openerOf } from "../bench/commits/against.ts";
 import { checkOut, sourceFolder } from "../bench/commits/checkout.ts";
@@ -78,6 +79,7 @@ export const task: Task<typeof BenchConfig> = {
       );
     }
     const before = config.history ? await readHistory(config.history) : [];
+    if (config.history) await makeFolder(dirname(config.history));
     if (config.out) await makeFolder(config.out);
     const device = await Device.open({ adapter: config.adapter, ...parseVariants(config.variant) });
     const report = startReport(device, config, await commitOf(sourceFolder()));

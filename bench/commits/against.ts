@@ -7,14 +7,14 @@ import { openProcess } from "../kernels/remote.ts";
 import { type ContenderTiming, isWrong, type Row, timingText } from "../kernels/report.ts";
 import type { Checkout } from "./checkout.ts";
 
-/** Fewer pairs have no interval: drawn with replacement, two give three different means. */
-const FEWEST_PAIRS = 3;
+/** Fewer pairs have no interval: drawn with replacement, three are one and the same in a draw of nine. */
+const FEWEST_PAIRS = 5;
 
 /** How two commits compare on one row. */
 export interface CommitRatio {
   /** Geometric mean over turns of the other commit's time / this one's: above 1 this one is faster. */
   ratio: number;
-  /** Its 95 % bootstrap interval over turns; undefined for fewer than three. */
+  /** Its 95 % bootstrap interval over turns; undefined for fewer than five. */
   ci95?: [low: number, high: number];
 }
 
@@ -36,11 +36,21 @@ export function openerOf({ commit, folder }: Checkout, choice: string[]): Opener
   return { name: commit, open: (workload) => openProcess(script, choice, workload, false) };
 }
 
-/** Turn by turn; undefined where one of them is absent or wrong. */
-export function commitRatio({ row, ours, theirs }: CommitRow): CommitRatio | undefined {
-  if ("absent" in ours || "absent" in theirs) return undefined;
-  if (isWrong(row.group, ours) || isWrong(row.group, theirs)) return undefined;
-  const logs = Float64Array.from(ours.milliseconds, (own, i) => Math.log(theirs.milliseconds[i] / own));
+/** By the clock and by what the processor worked; undefined where a side is absent or wrong, or does not tell. */
+export function commitRatios(
+  { row, ours, theirs }: CommitRow,
+): { clock?: CommitRatio; processor?: CommitRatio } {
+  if ("absent" in ours || "absent" in theirs) return {};
+  if (isWrong(row.group, ours) || isWrong(row.group, theirs)) return {};
+  const [own, other] = [ours, theirs].map(({ processorMilliseconds }) => processorMilliseconds);
+  return {
+    clock: ratioOfTurns(ours.milliseconds, theirs.milliseconds),
+    ...(own && other && { processor: ratioOfTurns(own, other) }),
+  };
+}
+
+function ratioOfTurns(ours: readonly number[], theirs: readonly number[]): CommitRatio {
+  const logs = Float64Array.from(ours, (own, i) => Math.log(theirs[i] / own));
   const ratio = Math.exp(mean(logs));
   if (logs.length < FEWEST_PAIRS) return { ratio };
   const [low, high] = bootstrapInterval(logs, { seed: 1 });
@@ -49,21 +59,21 @@ export function commitRatio({ row, ours, theirs }: CommitRow): CommitRatio | und
 
 /** Headings and lines of a table; `ours` and `theirs` are what the commits are called. */
 export function againstLines(rows: readonly CommitRow[], ours: string, theirs: string): string[][] {
-  const lines = rows.map((pair) => [
-    pair.row.name,
-    timingText(pair.row.group, pair.ours),
-    timingText(pair.row.group, pair.theirs),
-    verdict(commitRatio(pair)),
-  ]);
-  return [["workload", `${ours}, ms`, `${theirs}, ms`, `${theirs} / ${ours} [95 %]`], ...lines];
+  const lines = rows.map((pair) => {
+    const { clock, processor } = commitRatios(pair);
+    const times = [pair.ours, pair.theirs].map((timing) => timingText(pair.row.group, timing));
+    return [pair.row.name, ...times, verdict(clock), verdict(processor)];
+  });
+  const headings = ["workload", `${ours}, ms`, `${theirs}, ms`, `${theirs} / ${ours} [95 %]`];
+  return [[...headings, "of processor time [95 %]"], ...lines];
 }
 
 function verdict(found: CommitRatio | undefined): string {
   if (!found) return "";
   const { ratio, ci95 } = found;
   const text = `${ratio.toFixed(3)}x`;
-  if (!ci95) return `${text}, too few turns for an interval`;
+  if (!ci95) return `${text}, too few turns`;
   const [low, high] = ci95;
-  const word = high < 1 ? "  LOSS" : low > 1 ? "  faster" : "  no difference seen";
-  return `${text} [${low.toFixed(3)} - ${high.toFixed(3)}]${word}`;
+  const word = high < 1 ? "LOSS" : low > 1 ? "faster" : "no difference";
+  return `${text} [${low.toFixed(3)} - ${high.toFixed(3)}] ${word}`;
 }

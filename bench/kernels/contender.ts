@@ -1,3 +1,4 @@
+import { type Cost, processorMilliseconds } from "../speed/cost.ts";
 import type { BenchWorkload, Outputs } from "./workload.ts";
 
 /** One workload, ready to run. */
@@ -30,29 +31,35 @@ export interface SlopeOptions {
   /** Milliseconds that the repeated runs should take together. */
   budget: number;
   now?: () => number;
+  /** Milliseconds that the processor has worked so far. */
+  worked?: () => number;
 }
 
 const MOST_REPEATS = 64;
 const LONG = 1000;
 
 /**
- * Milliseconds of one run: (T(n + 1) - T(1)) / n, which takes out the fixed cost of a wait (about 11 ms in Deno) and of
- * a queue that collects commands. Above a second that cost is lost in the noise and T(1) itself is returned.
+ * Cost of one run: (T(n + 1) - T(1)) / n, which takes out the fixed cost of a wait (about 11 ms in Deno) and of a queue
+ * that collects commands. Above a second that cost is lost in the noise and T(1) itself is returned.
  */
-export async function millisecondsPerRun(
+export async function costPerRun(
   run: (times: number) => Promise<void>,
-  { budget, now = () => performance.now() }: SlopeOptions,
-): Promise<number> {
-  const time = async (times: number) => {
-    const start = now();
+  { budget, now = () => performance.now(), worked = processorMilliseconds }: SlopeOptions,
+): Promise<Cost> {
+  const time = async (times: number): Promise<Cost> => {
+    const start = now(), before = worked();
     await run(times);
-    return now() - start;
+    return { milliseconds: now() - start, processorMilliseconds: worked() - before };
   };
   const once = [await time(1)];
-  if (once[0] > LONG) return once[0];
+  if (once[0].milliseconds > LONG) return once[0];
   once.push(await time(1), await time(1));
-  const base = once.sort((a, b) => a - b)[1];
-  const guess = Math.max((await time(4) - base) / 3, budget / MOST_REPEATS);
+  const base = once.sort((a, b) => a.milliseconds - b.milliseconds)[1];
+  const guess = Math.max(((await time(4)).milliseconds - base.milliseconds) / 3, budget / MOST_REPEATS);
   const repeats = Math.max(2, Math.min(MOST_REPEATS, Math.ceil(budget / guess)));
-  return (await time(repeats + 1) - base) / repeats;
+  const all = await time(repeats + 1);
+  return {
+    milliseconds: (all.milliseconds - base.milliseconds) / repeats,
+    processorMilliseconds: (all.processorMilliseconds - base.processorMilliseconds) / repeats,
+  };
 }

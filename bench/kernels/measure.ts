@@ -2,7 +2,7 @@ import type { Device } from "../../kernels/gpu/device.ts";
 import { oursOn } from "./ours.ts";
 import type { Peer } from "./peers.ts";
 import { Absent, openLocal, openProcess, scriptPath, type Session } from "./remote.ts";
-import type { ContenderTiming, Row, RowResult } from "./report.ts";
+import type { ContenderTiming, Row, RowResult, Times } from "./report.ts";
 import type { BenchWorkload } from "./workload.ts";
 
 export interface MeasureOptions {
@@ -74,7 +74,11 @@ export async function timeInTurns(
     for (let repeat = 0; repeat < repeats; repeat++) {
       for (const entry of repeat % 2 === 0 ? entries : entries.toReversed()) {
         await attempt(entry, async ({ time }, timing) => {
-          timing.milliseconds.push(await time(budget));
+          const { milliseconds, processorMilliseconds } = await time(budget);
+          timing.milliseconds.push(milliseconds);
+          if (processorMilliseconds !== undefined) {
+            (timing.processorMilliseconds ??= []).push(processorMilliseconds);
+          }
         });
         tick();
       }
@@ -88,12 +92,10 @@ export async function timeInTurns(
   return entries.map(({ timing }) => timing);
 }
 
-type Measured = Extract<ContenderTiming, { milliseconds: number[] }>;
-
 /** Runs `work` on what is still alive; a contender that fails is absent from then on. */
 async function attempt(
   entry: { session: Session | undefined; timing: ContenderTiming },
-  work: (session: Session, timing: Measured) => Promise<void>,
+  work: (session: Session, timing: Times) => Promise<void>,
 ): Promise<void> {
   if (!entry.session || "absent" in entry.timing) return;
   try {

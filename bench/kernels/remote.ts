@@ -1,17 +1,24 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Contender, Runner } from "./contender.ts";
-import { millisecondsPerRun } from "./contender.ts";
+import { costPerRun } from "./contender.ts";
 import { errorOf } from "./check.ts";
-import { answersOf, type ContenderAnswer, type Memory, memoryOf, type Request } from "../speed/serve.ts";
+import {
+  answersOf,
+  type ContenderAnswer,
+  type Memory,
+  memoryOf,
+  type Request,
+  type RunCost,
+} from "../speed/serve.ts";
 import type { BenchWorkload } from "./workload.ts";
 
 /** A workload opened by a contender, in this process or another. */
 export interface Session {
   /** Largest error of the result that was read back. */
   readonly error: number;
-  /** Milliseconds of one run. */
-  time(budget: number): Promise<number>;
+  /** Cost of one run; what the processor worked is not known of commits before 2026-11-30. */
+  time(budget: number): Promise<RunCost>;
   memory(): Promise<Memory>;
   close(): Promise<void>;
 }
@@ -34,7 +41,7 @@ export async function openLocal(contender: Contender, workload: BenchWorkload): 
   const runner: Runner = await contender.open(workload);
   return {
     error: errorOf(workload, await runner.outputs()),
-    time: (budget) => millisecondsPerRun((times) => runner.run(times), { budget }),
+    time: (budget) => costPerRun((times) => runner.run(times), { budget }),
     memory: () => Promise.resolve(memoryOf(runner)),
     close: () => Promise.resolve(runner.close?.()),
   };
@@ -91,7 +98,7 @@ export async function openProcess(
   const { error } = await ask({ op: "open", workload }) as { error: number | null };
   return {
     error: error ?? Infinity, // JSON has no Infinity
-    time: async (budget) => (await ask({ op: "time", budget }) as { milliseconds: number }).milliseconds,
+    time: async (budget) => await ask({ op: "time", budget }) as RunCost,
     memory: async () => await ask({ op: "memory" }) as Memory,
     close,
   };

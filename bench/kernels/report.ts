@@ -9,10 +9,18 @@ export interface Row {
   workload: BenchWorkload;
 }
 
-/** Milliseconds of one contender, in order of repetition, or why there are none. */
-export type ContenderTiming =
-  | { milliseconds: number[]; error: number; residentBytes: number; deviceBytes?: number }
-  | { absent: string };
+/** Times of one contender in order of repetition. */
+export interface Times {
+  milliseconds: number[];
+  /** What all threads of its process worked; other work on the machine changes it least. */
+  processorMilliseconds?: number[];
+  error: number;
+  residentBytes: number;
+  deviceBytes?: number;
+}
+
+/** What one contender took, or why there is nothing. */
+export type ContenderTiming = Times | { absent: string };
 
 export interface RowResult extends Row {
   ours: ContenderTiming;

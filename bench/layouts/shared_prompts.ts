@@ -9,7 +9,7 @@
 import { parseArgs } from "node:util";
 import { Device } from "../../kernels/gpu/device.ts";
 import { formatBytes } from "../../train/run/estimate.ts";
-import { millisecondsPerRun } from "../kernels/contender.ts";
+import { costPerRun } from "../kernels/contender.ts";
 import { median, spread } from "../kernels/report.ts";
 import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
 import { tableText, textTable } from "../pages/page.ts";
@@ -64,7 +64,7 @@ for (let repeat = 0; repeat < Number(values.repeats); repeat++) {
       for (let i = 0; i < count; i++) last = step.run();
       await last;
     };
-    times.push(await millisecondsPerRun(run, { budget }));
+    times.push((await costPerRun(run, { budget })).milliseconds);
   }
 }
 

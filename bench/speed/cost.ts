@@ -16,12 +16,17 @@ export interface PeerCost extends Cost {
   residentBytes: number;
 }
 
+/** What all threads of this process have worked so far. */
+export function processorMilliseconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 /** Does `work` in this process. */
 export async function costOf<T>(work: () => Promise<T>): Promise<{ result: T; cost: Cost }> {
-  const before = process.cpuUsage();
+  const before = processorMilliseconds();
   const start = performance.now();
   const result = await work();
   const milliseconds = performance.now() - start;
-  const { user, system } = process.cpuUsage(before);
-  return { result, cost: { milliseconds, processorMilliseconds: (user + system) / 1000 } };
+  return { result, cost: { milliseconds, processorMilliseconds: processorMilliseconds() - before } };
 }

@@ -1,6 +1,7 @@
 import { errorOf } from "../kernels/check.ts";
-import { type Contender, millisecondsPerRun, NotSupported, type Runner } from "../kernels/contender.ts";
+import { type Contender, costPerRun, NotSupported, type Runner } from "../kernels/contender.ts";
 import type { BenchWorkload } from "../kernels/workload.ts";
+import type { Cost } from "./cost.ts";
 
 /** What the benchmark asks of a contender's process, a JSON line each on its standard input. */
 export type Request = { op: "open"; workload: BenchWorkload } | { op: "time"; budget: number } | {
@@ -10,10 +11,13 @@ export type Request = { op: "open"; workload: BenchWorkload } | { op: "time"; bu
 /** Its answers, on lines of standard output that start with {@link MARK}: libraries print there too. */
 export type ContenderAnswer =
   | { error: number }
-  | { milliseconds: number }
+  | RunCost
   | Memory
   | { notSupported: string }
   | { failed: string };
+
+/** Of one run. */
+export type RunCost = Pick<Cost, "milliseconds"> & Partial<Cost>;
 
 export interface Memory {
   /** Bytes, the highest so far where the system tells. */
@@ -33,9 +37,7 @@ export async function serve(contender: Contender): Promise<void> {
     }
     if (!runner) throw new Error(`${request.op} before open`);
     if (request.op === "memory") return memoryOf(runner);
-    return {
-      milliseconds: await millisecondsPerRun((times) => runner!.run(times), { budget: request.budget }),
-    };
+    return await costPerRun((times) => runner!.run(times), { budget: request.budget });
   };
   for await (const line of linesOf(Deno.stdin.readable)) {
     let result: ContenderAnswer;
