@@ -89,19 +89,22 @@ export function destroyOccurrences(device: Device, { tokens, offsets, rows }: To
 // Bounds the scores that are read back at a time: 32 MiB.
 const MOST_SCORES = 2 ** 23;
 const MOST_HISTORIES = 256;
+/** Batches have room for a power of this many histories: few sizes exist, and what is computed in vain stays little. */
+const SIZES_APART = 4;
+/** Tokens a history that batches have room for. */
+const MEAN_LENGTH = 16;
 
 /** Scores of all items for histories of a trained {@link ItemModel}. */
 export class ItemScores {
   #model: ItemModel;
   #capacity: Capacity;
-  #many: ItemBatchBuffer | undefined;
-  /** Of a single history: a reward asks for one at a time. */
-  #one: ItemBatchBuffer | undefined;
+  /** By the histories that they have room for. */
+  #buffers = new Map<number, ItemBatchBuffer>();
 
   constructor(model: ItemModel) {
     this.#model = model;
     const rows = Math.max(1, Math.min(MOST_HISTORIES, Math.floor(MOST_SCORES / model.items)));
-    this.#capacity = { tokens: Math.max(model.maxLength, 16 * rows), rows };
+    this.#capacity = this.#roomOf(rows);
   }
 
   /**
@@ -128,14 +131,22 @@ export class ItemScores {
   }
 
   destroy(): void {
-    this.#many?.destroy();
-    this.#one?.destroy();
+    for (const buffer of this.#buffers.values()) buffer.destroy();
+    this.#buffers.clear();
   }
 
-  #bufferFor(histories: number): ItemBatchBuffer {
-    const { device, maxLength } = this.#model;
-    if (histories > 1) return this.#many ??= new ItemBatchBuffer(device, this.#capacity);
-    return this.#one ??= new ItemBatchBuffer(device, { tokens: maxLength, rows: 1 });
+  #roomOf(rows: number): Capacity {
+    return { tokens: Math.max(this.#model.maxLength, MEAN_LENGTH * rows), rows };
+  }
+
+  /** The smallest batch that holds so much. */
+  #bufferFor(histories: number, tokens: number): ItemBatchBuffer {
+    let room = this.#roomOf(1);
+    while (room.rows < histories || room.tokens < tokens) room = this.#roomOf(SIZES_APART * room.rows);
+    if (room.rows > this.#capacity.rows) room = this.#capacity;
+    let buffer = this.#buffers.get(room.rows);
+    if (!buffer) this.#buffers.set(room.rows, buffer = new ItemBatchBuffer(this.#model.device, room));
+    return buffer;
   }
 
   #check(history: readonly number[]): void {
@@ -156,7 +167,8 @@ export class ItemScores {
       tokens,
       targets: [{ at: tokens.length - 1, token: 0, weight: 1 }],
     }));
-    const buffer = this.#bufferFor(histories.length);
+    const used = histories.reduce((sum, { length }) => sum + length, 0);
+    const buffer = this.#bufferFor(histories.length, used);
     const { batch } = buffer;
     buffer.write(packBatch(sequences, { tokens: batch.tokens.length, rows: batch.targets.length }), 1);
     const chunks = vocabularyChunks(parameters.blocks(outputName), items);

@@ -1,3 +1,4 @@
+import { highest } from "../../eval/highest.ts";
 import type { PurchaseCounts } from "../counts/purchases.ts";
 import type { SparseCounts } from "../counts/sparse.ts";
 import type { CandidateGenerator } from "./candidates.ts";
@@ -30,7 +31,7 @@ export const transitionCandidates: CandidateGenerator = {
       if (item !== undefined) add(lags[lag], item, weight / (lags[lag].rowSums[item] + 1));
     }
     for (const item of history) add(together, item, TOGETHER);
-    const best = highest(touched, sums, countCandidates);
+    const best = highest(sums, countCandidates, touched);
     for (const item of touched) sums[item] = 0;
     return best;
   },
@@ -43,18 +44,4 @@ function scratchOf(counts: PurchaseCounts): Float64Array {
   let scratch = scratches.get(counts);
   if (!scratch) scratches.set(counts, scratch = new Float64Array(counts.bought.length));
   return scratch;
-}
-
-/** The `most` items of the highest sums, in their order: rows of bestsellers are long, so not all of them are sorted. */
-function highest(items: readonly number[], sums: Float64Array, most: number): number[] {
-  const isBefore = (a: number, b: number) => sums[a] > sums[b] || sums[a] === sums[b] && a < b;
-  const best: number[] = [];
-  for (const item of items) {
-    if (best.length === most && (most === 0 || !isBefore(item, best[most - 1]))) continue;
-    if (best.length === most) best.pop();
-    let at = best.length;
-    while (at > 0 && isBefore(item, best[at - 1])) at--;
-    best.splice(at, 0, item);
-  }
-  return best;
 }

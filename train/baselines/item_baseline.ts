@@ -1,4 +1,5 @@
 import { UserError } from "../../base/user_error.ts";
+import { highest } from "../../eval/highest.ts";
 import { type ItemModel, ItemScores } from "../../models/items/item_model.ts";
 import { readSafetensors } from "../../models/safetensors/safetensors.ts";
 import type { RankedItems, TrainedBaseline } from "./method.ts";
@@ -42,7 +43,10 @@ export function itemBaseline(model: ItemModel & { destroy(): void }): TrainedBas
     },
     async rank(histories, k) {
       const lists: RankedItems[] = [];
-      for await (const list of scores.of(histories)) lists.push(best(list, k));
+      for await (const list of scores.of(histories)) {
+        const items = highest(list, k);
+        lists.push({ items, scores: items.map((item) => list[item]) });
+      }
       return lists;
     },
     async embeddings() {
@@ -57,11 +61,4 @@ export function itemBaseline(model: ItemModel & { destroy(): void }): TrainedBas
       model.destroy();
     },
   };
-}
-
-/** The best k items of scores (N); equal ones in the order of item numbers. */
-export function best(scores: Float32Array, k: number): RankedItems {
-  const items = Array.from(scores, (_, item) => item)
-    .sort((a, b) => scores[b] - scores[a] || a - b).slice(0, k);
-  return { items, scores: items.map((item) => scores[item]) };
 }

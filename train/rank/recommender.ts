@@ -14,6 +14,7 @@ import {
   type RecommendRequest,
   type ScoreUnit,
 } from "../../eval/recommender.ts";
+import { highest } from "../../eval/highest.ts";
 import { Device } from "../../kernels/gpu/device.ts";
 import { titleTerms } from "../../rank/features/sources.ts";
 import { featureEffects } from "../../rank/features/effects.ts";
@@ -224,8 +225,6 @@ class RankRecommender implements Recommender {
 
 /** The k candidates of the highest scores; equal ones in their order. */
 function best(items: readonly number[], scores: Float32Array, k: number): Candidate[] {
-  return Array.from(items, (_, i) => i)
-    .sort((a, b) => scores[b] - scores[a] || a - b)
-    .slice(0, k)
+  return highest(scores, k)
     .map((i) => ({ name: String(items[i]), items: [items[i]], score: scores[i] }));
 }
