@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { z } from "zod";
+import { ALONE, type World } from "../base/parallel/world.ts";
 import { grouped } from "../base/fields.ts";
 import { formatIndex } from "../data/formats/index_file.ts";
 import type { TokenNormalisation } from "../kernels/trie/log_softmax.ts";
@@ -36,6 +37,7 @@ import { RunFlags, RunOutput } from "./_cli/run_flags.ts";
 import { openSidRun } from "../train/runs/open_run.ts";
 import { askedBy, type SidRun } from "../train/runs/sid_model.ts";
 import { observersOf } from "./_train/observers.ts";
+import { agreeOn } from "./_train/together.ts";
 import { startRun } from "../train/runs/start_run.ts";
 import { StepProgress } from "./_train/step_progress.ts";
 import { endedAs, evaluateLine, goOnLine } from "./_cli/training_lines.ts";
@@ -68,7 +70,7 @@ export const task: Task<typeof config> = {
   config,
   async run(flags, io) {
     const result = await rl(flags, io);
-    if (io.json) console.log(JSON.stringify(result, null, 2));
+    if (io.json && result) console.log(JSON.stringify(result, null, 2));
   },
 };
 
@@ -81,7 +83,8 @@ export async function rl(flags: Flags, io: TaskIO): Promise<Verdict | undefined>
   const settings: RlConfig = checkedRl(z.object(RlSchema.shape).parse(flags));
   const methods = configured(parseRewards(settings.reward), flags);
   const run = new RunDirectory(out, settings);
-  await run.check(resume);
+  const { world } = io;
+  if (world.rank === 0) await run.check(resume); // the others may find what it has made by then
   const work = await openRl(flags, settings, methods, io);
   io.signal.throwIfAborted(); // nothing is there to be saved
   const { sources, recorded, texts, model, ...record } = await recordOf(work, flags, settings, methods);
@@ -91,11 +94,12 @@ export async function rl(flags: Flags, io: TaskIO): Promise<Verdict | undefined>
     io.log(`Examples: ${short(rows)} of ${name}, ${mean} tokens on average`);
   }
 
-  const input = { ...inputOf(work, settings), run, resume, signal: io.signal };
+  await agreeOn(world, { ...record, texts, settings: recorded });
+  const input = { ...inputOf(work, settings), run, resume, signal: io.signal, world };
   await tellRehearsed(
     work.device,
     (device) => {
-      const { trie, validation, rehearse } = work.partsOf(device);
+      const { trie, validation, rehearse } = work.partsOf(device, ALONE);
       return rehearse({ ...input, device, trie, validation });
     },
     "the training, rewards not counted",
@@ -107,7 +111,9 @@ export async function rl(flags: Flags, io: TaskIO): Promise<Verdict | undefined>
     ...input,
     openObserver: observersOf(out, settings, io),
     async onStart(size) {
-      if (!resume) await startRun(run, { ...record, texts: { ...texts, "model.json": model } });
+      if (!resume && world.rank === 0) {
+        await startRun(run, { ...record, texts: { ...texts, "model.json": model } });
+      }
       progress.start(work.device, "rl", size);
     },
     onStep: (step, line) => progress.update(step, noteOf(line)),
@@ -120,7 +126,7 @@ export async function rl(flags: Flags, io: TaskIO): Promise<Verdict | undefined>
     },
     onNote: (message) => io.log(message),
   }).catch(async (error) => {
-    if (!await run.hasCheckpoint()) throw error;
+    if (world.rank > 0 || !await run.hasCheckpoint()) throw error;
     if (!(error instanceof DivergenceError)) io.log(goOn);
     else await judge(run, (await loadRlState(await run.checkpoint("latest"))).state, settings, io);
     throw error;
@@ -134,6 +140,7 @@ export async function rl(flags: Flags, io: TaskIO): Promise<Verdict | undefined>
     return undefined;
   }
   io.log(`${endedAs(result.stopped)} after ${result.steps} steps, ${duration(result.seconds)}.`);
+  if (world.rank > 0) return undefined;
   const told = await judge(run, result.state, settings, io);
   io.log(evaluateLine(out, work.source.data));
   return told;
@@ -159,7 +166,7 @@ interface RlWork extends RlTrainingSet, RlParts {
   /** Files of the weights. */
   tensors: string[];
   /** The same on another device. */
-  partsOf(device: Device): RlParts;
+  partsOf(device: Device, world: World): RlParts;
   rewards: RewardSet;
   /** Files that go with every checkpoint. */
   companions: ModelFile[];
@@ -183,9 +190,9 @@ async function openRl(
   const examples = await rlExamples(opened, settings);
   const source = { ...opened, normalisation: normalisationFor(opened, examples, settings, io) };
   const { normalisation } = source;
-  const { device } = await openDevice({ adapter, variant });
+  const { device } = await openDevice({ adapter, variant }, {}, io);
   const { itemTokens } = prompts;
-  const partsOf = (device: Device) => ({
+  const partsOf = (device: Device, world: World) => ({
     ...isEncoderDecoder
       ? trainerOf(encoderDecoderPolicy(device, folder, settings))
       : trainerOf(decoderPolicy(device, folder, settings)),
@@ -200,6 +207,7 @@ async function openRl(
       normalisation,
       tokensPerBatch: settings.tokensPerBatch,
       seed: settings.seed,
+      world,
     }),
   });
   const rewards = await createRewards(methods, {
@@ -219,7 +227,17 @@ async function openRl(
   const tensors = isEncoderDecoder
     ? [`${folder}/model.safetensors`]
     : [...(await Pretrained.open(folder, diskFiles)).paths];
-  return { ...examples, source, device, tensors, partsOf, ...partsOf(device), rewards, companions, files };
+  return {
+    ...examples,
+    source,
+    device,
+    tensors,
+    partsOf,
+    ...partsOf(device, io.world),
+    rewards,
+    companions,
+    files,
+  };
 }
 
 /**

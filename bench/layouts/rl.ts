@@ -5,7 +5,7 @@ import type { Device } from "../../kernels/gpu/device.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
 import { buildTrie } from "../../sid/trie.ts";
 import type { PolicyGroup } from "../../train/rl/policy/batch.ts";
-import { PolicyUpdate, type UpdateStatistics } from "../../train/rl/policy/update.ts";
+import { type PendingStatistics, PolicyUpdate } from "../../train/rl/policy/update.ts";
 import { treePacking } from "../../train/rl/policy/tree_batch.ts";
 import { scratchDecoder } from "../../train/sft/scratch_decoder.ts";
 import { type SmallDecoder, smallDecoderConfig } from "../results/small_decoder.ts";
@@ -29,8 +29,8 @@ export interface RlStepShape extends SmallDecoder {
 export interface RlStep {
   /** Rows that each layer computes. */
   rows: number;
-  /** Forward, backward and optimizer. */
-  run(): Promise<UpdateStatistics | undefined>;
+  /** Forward, backward and optimizer; the next one may start before what it says is asked for. */
+  run(): Promise<PendingStatistics>;
 }
 
 const SEED = 42;

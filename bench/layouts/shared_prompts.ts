@@ -9,6 +9,7 @@
 import { parseArgs } from "node:util";
 import { Device } from "../../kernels/gpu/device.ts";
 import { formatBytes } from "../../train/run/estimate.ts";
+import type { PendingStatistics } from "../../train/rl/policy/update.ts";
 import { costPerRun } from "../kernels/contender.ts";
 import { median, spread } from "../kernels/report.ts";
 import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
@@ -47,7 +48,7 @@ const contenders = [];
 for (const layout of layouts) {
   const device = await Device.open();
   const step = rlStep(device, shape, layout);
-  const first = (await step.run())!;
+  const first = await (await step.run())();
   contenders.push({ layout, device, step, first, times: [] as number[] });
 }
 const [shared, copied] = contenders;
@@ -60,9 +61,9 @@ for (const key of ["policyLoss", "klLoss", "gradientNorm"] as const) {
 for (let repeat = 0; repeat < Number(values.repeats); repeat++) {
   for (const { step, times } of contenders) {
     const run = async (count: number) => {
-      let last: ReturnType<typeof step.run> | undefined;
-      for (let i = 0; i < count; i++) last = step.run();
-      await last;
+      let last: PendingStatistics | undefined;
+      for (let i = 0; i < count; i++) last = await step.run();
+      await last?.();
     };
     times.push((await costPerRun(run, { budget })).milliseconds);
   }

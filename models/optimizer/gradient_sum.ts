@@ -11,7 +11,7 @@ const BUCKET = 2 ** 24;
 
 /** What a {@link GradientSum} knows of the steps. */
 export interface GradientSumOptions {
-  /** Micro batches of the largest step, of all ranks together. */
+  /** Micro batches of the largest step, of all ranks together; where there are more, they take memory when they come. */
   microBatches: number;
   /** Ranks that train together. Default: this one alone. */
   world?: World;
@@ -50,7 +50,7 @@ export class GradientSum {
     this.#parts = early.size === 0 || world.size === 1 ? [this.#gradients] : [...layers, others];
     const own = Math.min(microBatches, branchSize(microBatches, world.size));
     for (let level = 0; 2 ** level < own; level++) {
-      this.#kept.push(this.#gradients.map(({ length }) => device.createFlat("f32", length)));
+      this.#keptAt(level);
     }
   }
 
@@ -77,7 +77,8 @@ export class GradientSum {
       if (!this.#reads.has(part)) this.#addKept(flats, add);
     });
     if (keep !== undefined) {
-      this.#gradients.forEach((flat, i) => this.#device.copy(flat, this.#kept[keep][i]));
+      const kept = this.#keptAt(keep);
+      this.#gradients.forEach((flat, i) => this.#device.copy(flat, kept[i]));
     }
   }
 
@@ -102,6 +103,10 @@ export class GradientSum {
   /** Frees its arrays. */
   destroy(): void {
     for (const flat of this.#kept.flat()) this.#device.destroy(flat);
+  }
+
+  #keptAt(level: number): readonly Flat[] {
+    return this.#kept[level] ??= this.#gradients.map(({ length }) => this.#device.createFlat("f32", length));
   }
 
   #addKept(flats: readonly Flat[], levels: readonly number[]): void {

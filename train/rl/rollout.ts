@@ -97,27 +97,30 @@ export class Rollout {
   /** A group for each example of step `step`. */
   async run(examples: readonly RlExample[], step: number): Promise<AnswerGroup[]> {
     const written = await this.write(examples, step);
-    return examples.map((example, i) => this.#group(example, written[i]));
+    return examples.map((example, i) => this.group(example, written.get(i)!));
   }
 
-  /** What the model writes for each example of step `step`. */
-  async write(examples: readonly RlExample[], step: number): Promise<Written[]> {
-    const all: Written[] = [];
-    const byKind = Map.groupBy(
-      examples.keys(),
-      (i) => this.#tries.kinds.indexOf(this.#tries.of(examples[i])),
-    );
-    let first = 0;
-    for (const [kind, members] of [...byKind].sort(([a], [b]) => a - b)) {
-      const { search, write } = this.#writers[kind];
-      for (let start = 0; start < members.length; start += search.promptsPerBatch) {
-        const batch = members.slice(start, start + search.promptsPerBatch);
-        const written = await write(batch.map((i) => examples[i].prompt), step, first + start);
-        batch.forEach((i, b) => all[i] = written[b]);
-      }
-      first += members.length;
+  /**
+   * What the model writes for the examples of step `step`, by their numbers: for all of them, or for a `share` of the
+   * places of {@link #order}, where it writes what it does for all.
+   */
+  async write(
+    examples: readonly RlExample[],
+    step: number,
+    { first, end }: { first: number; end: number } = { first: 0, end: examples.length },
+  ): Promise<Map<number, Written>> {
+    const found = new Map<number, Written>();
+    const order = this.#order(examples);
+    for (let start = first; start < end;) {
+      const { search, write } = this.#writerFor(examples[order[start]]);
+      const batch = order.slice(start, Math.min(end, start + search.promptsPerBatch));
+      const other = batch.findIndex((i) => this.#writerFor(examples[i]).search !== search);
+      if (other > 0) batch.length = other;
+      const written = await write(batch.map((i) => examples[i].prompt), step, start);
+      batch.forEach((i, b) => found.set(i, written[b]));
+      start += batch.length;
     }
-    return all;
+    return found;
   }
 
   /** The answer that means an item. */
@@ -131,7 +134,8 @@ export class Rollout {
     for (const { search } of this.#writers) search.destroy();
   }
 
-  #group(example: RlExample, { leaves, scores }: Written): AnswerGroup {
+  /** The group of what was written for an example. */
+  group(example: RlExample, { leaves, scores }: Written): AnswerGroup {
     const { numGenerations, dynamicSampling, addTarget, rollout } = this.#config;
     const targets = example.targets.map((item) => this.answerFor(example, item).leaf);
     const scoreOf = new Map(leaves.map((leaf, place) => [leaf, scores[place]]));
@@ -146,6 +150,12 @@ export class Rollout {
       })),
       ranked: rollout === "beam",
     };
+  }
+
+  /** Numbers of examples by the kind of their answers. Draws depend on the place here. */
+  #order(examples: readonly RlExample[]): number[] {
+    const kinds = examples.map((example) => this.#tries.kinds.indexOf(this.#tries.of(example)));
+    return [...examples.keys()].sort((a, b) => kinds[a] - kinds[b]);
   }
 
   #writerFor(example: RlExample): Writer {

@@ -1,6 +1,5 @@
 import type { RlExamples } from "../../data/packing/rl_examples.ts";
 import type { Sample } from "../../data/dataset.ts";
-import { UserError } from "../../base/user_error.ts";
 import type { DeviceTrie } from "../../decode/device_trie.ts";
 import { hitsAtK, mean, ndcgAtK } from "../../eval/metrics.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
@@ -8,7 +7,9 @@ import type { TokenNormalisation } from "../../kernels/trie/log_softmax.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
 import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
 import { type Stopped, train, type Training, type Validated } from "../../models/training/loop.ts";
-import { loadTrainer } from "../run/checkpoint.ts";
+import { branchOf } from "../../base/parallel/tree_sum.ts";
+import { ALONE, type World } from "../../base/parallel/world.ts";
+import { loadTrainer, valuesDigest } from "../run/checkpoint.ts";
 import { DivergenceError } from "../run/divergence.ts";
 import { type ObjectiveMethod, policyObjective } from "./objectives/objective.ts";
 import { objectiveMethod } from "./objectives/by_name.ts";
@@ -20,14 +21,16 @@ import { RunStore } from "../run/store.ts";
 import { optimizerOptions } from "../run/optimizer_options.ts";
 import type { Validation } from "../run/validation.ts";
 import { AnswerTries } from "./answer_tries.ts";
+import { checkPrompts } from "./check_prompts.ts";
+import { dealtRollout } from "./dealt_rollout.ts";
 import type { RlConfig } from "./config.ts";
 import { groupStatistics } from "./advantages.ts";
 import { type Diagnostics, DiagnosticSums } from "./diagnostics.ts";
 import { RlPlan } from "./plan.ts";
 import { policyGroups } from "./policy/groups.ts";
 import type { PolicySource } from "./policy/policies.ts";
-import type { PolicyModel, PolicyPacking } from "./policy/batch.ts";
-import { PolicyUpdate, type UpdateStatistics } from "./policy/update.ts";
+import type { PolicyGroup, PolicyModel } from "./policy/batch.ts";
+import { type PendingStatistics, PolicyUpdate } from "./policy/update.ts";
 import type { ReferencePolicy } from "./policy/reference.ts";
 import { Rollout } from "./rollout.ts";
 import { formatRlState, freshRlState, loadRlState, type RlState } from "./state.ts";
@@ -60,8 +63,10 @@ export interface RlRunInput {
   openObserver?: StartReports;
   /** Files that go with every checkpoint, such as those of the tokenizer. */
   companions: readonly ModelFile[];
-  /** Stops the run after the current step, with a checkpoint. */
+  /** Stops the run after the current step, with a checkpoint; of several ranks, all of them. */
   signal: AbortSignal;
+  /** Ranks that train together, each with this input and a policy of its own. Default: this one alone. */
+  world?: World;
   /** Called once before the first step. */
   onStart?(facts: { steps: number; done: number; parameters: number; trained: number }): void | Promise<void>;
   /** Called after each line of the log. */
@@ -148,13 +153,19 @@ class RlTraining<M extends PolicyModel> implements Training<RlState, Measured> {
   #objective: ObjectiveMethod;
   #sums: DiagnosticSums;
   /** What the last update will say, until it is taken in. */
-  #pending: Promise<UpdateStatistics> | undefined;
+  #pending: PendingStatistics | undefined;
+  #world: World;
+  /** Aborted where any rank was told to stop, after the same step in all. */
+  #stop = new AbortController();
+  /** Whether it was said that ranks have nothing to do in an update. */
+  #isIdleTold = false;
 
   constructor(input: RlInput<M>, parts: RlParts<M>) {
-    const { config, signal, run, resume, openObserver, rewards } = input;
+    const { config, signal, run, resume, openObserver, rewards, world = ALONE } = input;
     this.plan = parts.plan;
     this.patience = config.patience;
-    this.signal = signal;
+    this.#world = world;
+    this.signal = world.size === 1 ? signal : this.#stop.signal;
     this.#input = input;
     this.#parts = parts;
     this.#objective = objectiveMethod(config.loss);
@@ -162,6 +173,7 @@ class RlTraining<M extends PolicyModel> implements Training<RlState, Measured> {
     this.store = new RunStore({
       run,
       resume,
+      ranks: { world, digest: () => valuesDigest(parts.policy.parameters) },
       openObserver,
       load: (folder) => this.#load(folder),
       files: (state) => this.#files(state),
@@ -177,19 +189,29 @@ class RlTraining<M extends PolicyModel> implements Training<RlState, Measured> {
 
   /** A rollout and its updates, whose work is submitted. */
   async step(state: RlState): Promise<void> {
-    const { config, rewards } = this.#input;
+    const { config, rewards, signal } = this.#input;
     const { rollout, update, reference } = this.#parts;
     const { step } = state;
-    const groups = await rollout.run(this.plan.examples(step), step);
-    // The update before has ended by now: its read costs no wait.
-    await this.#settle(state);
-    const scores = await Promise.all(groups.map((group) => rewards.score(group)));
+    const { groups, scores, isStopped } = await dealtRollout(
+      {
+        world: this.#world,
+        rollout,
+        rewards,
+        isStopped: signal.aborted,
+        // The update before has ended by now: its read costs no wait.
+        onWritten: () => this.#settle(state),
+      },
+      this.plan.examples(step),
+      step,
+    );
+    if (isStopped) this.#stop.abort();
     this.#sums.addGroups(groups.map((group, i) => ({ group, ...scores[i] })));
     await this.#checkAlike(state, scores);
     const learned = policyGroups(groups, scores, rollout, this.#objective, config);
+    this.#tellIdle(step, learned);
     // A policy that has collapsed has nothing to learn from, and the log should show it.
     this.#pending = learned.length > 0
-      ? update.run(step, learned, this.#learningRate(step, state))
+      ? await update.run(step, learned, this.#learningRate(step, state))
       : update.measure(policyGroups(groups, scores, rollout, this.#objective, {
         ...config,
         skipZeroVariance: false,
@@ -220,10 +242,10 @@ class RlTraining<M extends PolicyModel> implements Training<RlState, Measured> {
   }
 
   async validate(state: RlState): Promise<Measured | undefined> {
-    const { validation, signal } = this.#input;
+    const { validation } = this.#input;
     const { policy, optimizer } = this.#parts;
     await this.#settle(state);
-    const found = await optimizer.withAverage(() => validation.ranks(policy, signal));
+    const found = await optimizer.withAverage(() => validation.ranks(policy, this.signal));
     if (!found) return undefined;
     const ndcg10 = mean(ndcgAtK(found, 10)), hr10 = mean(hitsAtK(found, 10));
     return { score: ndcg10, valid: { hr10, ndcg10 }, ranks: found.map((rank) => rank ?? -1) };
@@ -275,6 +297,22 @@ class RlTraining<M extends PolicyModel> implements Training<RlState, Measured> {
     );
   }
 
+  /** Says so where an update has fewer micro batches than there are ranks to compute them. */
+  #tellIdle(step: number, learned: readonly PolicyGroup[]): void {
+    const { size } = this.#world;
+    if (size === 1 || this.#isIdleTold) return;
+    const count = this.#parts.update.countOf(learned);
+    const { branches } = branchOf(count, this.#world);
+    if (count === 0 || branches === size) return;
+    this.#isIdleTold = true;
+    this.#input.onNote?.(
+      `Note: step ${
+        step + 1
+      }: the update has micro batches for ${branches} of ${size} processes, ${count} in all: more ` +
+        "prompts a step (--prompts-per-step) or fewer tokens a micro batch (--tokens-per-batch) keep all of them busy",
+    );
+  }
+
   /** Learning rate of step `step`, from 0. */
   #learningRate(step: number, { learningRateScale }: RlState): number {
     return this.plan.learningRate(step) * learningRateScale;
@@ -283,7 +321,7 @@ class RlTraining<M extends PolicyModel> implements Training<RlState, Measured> {
   /** Takes in what the last update said. Throws {@link DivergenceError} where it went too far. */
   async #settle({ step, best }: RlState): Promise<void> {
     if (!this.#pending) return;
-    const statistics = await this.#pending;
+    const statistics = await this.#pending();
     this.#pending = undefined;
     this.#sums.addUpdate(statistics);
     const { bad, gradientNorm, kl, tokens } = statistics;
@@ -313,7 +351,7 @@ class RlTraining<M extends PolicyModel> implements Training<RlState, Measured> {
     await this.#settle(state);
     state.sums = this.#sums.toJSON();
     const { step, best, seconds, validationDue } = state;
-    const moved = await reference.state();
+    const moved = this.#world.rank === 0 ? await reference.state() : undefined; // the first one writes
     return checkpoint({
       policy,
       optimizer,
@@ -328,7 +366,7 @@ class RlTraining<M extends PolicyModel> implements Training<RlState, Measured> {
 }
 
 function policyUpdate<M extends PolicyModel>(
-  { device, config, normalisation, packing }: RlInput<M>,
+  { device, config, normalisation, packing, world }: RlInput<M>,
   { policy, reference, optimizer, tries }: Pick<RlParts<M>, "policy" | "reference" | "optimizer" | "tries">,
   answers: number,
 ): PolicyUpdate<M> {
@@ -344,6 +382,7 @@ function policyUpdate<M extends PolicyModel>(
       reference,
       trie,
       packing,
+      world,
       capacity: packing.capacityOf(longest, { tokensPerBatch, prompts, answers }),
     },
     {
@@ -353,29 +392,4 @@ function policyUpdate<M extends PolicyModel>(
       normalisation,
     },
   );
-}
-
-/** Throws {@link UserError} unless every prompt fits a micro batch with its answers. */
-function checkPrompts(
-  { examples, packing, config: { tokensPerBatch } }:
-    & Pick<RlRunInput, "examples" | "config">
-    & { packing: Pick<PolicyPacking<unknown>, "sizeOf"> },
-  tries: AnswerTries,
-  answers: number,
-): void {
-  const longest = new Map(tries.kinds.map((kind) => [kind, 0]));
-  for (let i = 0; i < examples.count; i++) {
-    const example = examples.make(i), kind = tries.of(example);
-    longest.set(kind, Math.max(longest.get(kind)!, example.prompt.length));
-  }
-  for (const [{ trie }, prompt] of longest) {
-    const answer = new Uint32Array(trie.host.maxDepth);
-    const completions = Array<Uint32Array>(answers).fill(answer);
-    const { tokens } = packing.sizeOf({ prompt: new Uint32Array(prompt), completions, nodes: completions });
-    if (prompt === 0 || tokens <= tokensPerBatch) continue;
-    throw new UserError(
-      `Cannot train: prompts have up to ${prompt} tokens, with their answers ${tokens}, expected at most ` +
-        `${tokensPerBatch}. Raise --tokens-per-batch, or lower --num-generations`,
-    );
-  }
 }

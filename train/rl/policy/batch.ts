@@ -13,6 +13,8 @@ export interface PolicyModel extends DecodeModel {
   readonly device: Device;
   /** All weights. */
   readonly parameters: Parameters;
+  /** Gradients that are known before the backward pass ends, by layer. */
+  readonly layerGradients?: readonly (readonly Flat[])[];
 }
 
 /** A group as the update learns from it. */

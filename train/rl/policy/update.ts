@@ -1,3 +1,5 @@
+import { branchOf } from "../../../base/parallel/tree_sum.ts";
+import { ALONE, gatherJson, type World } from "../../../base/parallel/world.ts";
 import { type GroupCapacity, planGroups } from "../../../data/packing/group_batches.ts";
 import type { DeviceTrie } from "../../../decode/device_trie.ts";
 import type { Device } from "../../../kernels/gpu/device.ts";
@@ -5,6 +7,7 @@ import { POLICY_STATISTICS, policyLoss, type PolicyObjective } from "../../../ke
 import { Tape } from "../../../kernels/tape.ts";
 import type { Flat } from "../../../kernels/gpu/tensor.ts";
 import type { TokenNormalisation } from "../../../kernels/trie/log_softmax.ts";
+import { GradientSum } from "../../../models/optimizer/gradient_sum.ts";
 import type { Optimizer } from "../../../models/optimizer/optimizer.ts";
 import {
   createPolicyScratch,
@@ -33,6 +36,8 @@ export interface PolicyUpdateParts<M extends PolicyModel> {
   packing: PolicyPacking<M>;
   /** Sizes of the largest micro batch; smaller ones are used where less is left. */
   capacity: GroupCapacity;
+  /** Ranks that update equal policies with the same groups. Default: this one alone. */
+  world?: World;
 }
 
 /** How an update computes. */
@@ -71,6 +76,12 @@ export interface UpdateStatistics {
   bad: boolean;
 }
 
+/**
+ * What updates whose work is submitted will say, once it is done. All ranks ask for it, at the same place among what else
+ * they do together.
+ */
+export type PendingStatistics = () => Promise<UpdateStatistics>;
+
 /** Shares of a full micro batch that exist: a step seldom fills its last one, and every size takes memory. */
 const SIZES = [1 / 4, 1 / 2, 3 / 4, 1];
 
@@ -86,7 +97,7 @@ interface Slot {
 interface Sized<M> {
   batch: PolicyBatch<M>;
   scratch: PolicyScratch;
-  /** By the place of the micro batch in its step. */
+  /** By the place of the micro batch among those of this rank in its step. */
   slots: Slot[];
 }
 
@@ -95,6 +106,15 @@ interface MicroBatch<M> {
   packed: PackedAnswers;
   sized: Sized<M>;
   slot: Slot;
+}
+
+/** The micro batches of a step that are this rank's. */
+interface OwnBatches<M> {
+  micro: MicroBatch<M>[];
+  /** Number of the first of them among those of all ranks. */
+  first: number;
+  /** Ranks that have any: the first ones. */
+  branches: number;
 }
 
 /** What the optimizer says of a gradient of 0. */
@@ -106,27 +126,33 @@ export class PolicyUpdate<M extends PolicyModel> {
   #options: PolicyUpdateOptions;
   #sized: { capacity: GroupCapacity; made?: Sized<M> }[];
   #dropoutSeed: Flat;
+  #gradients: GradientSum;
+  #world: World;
 
   constructor(parts: PolicyUpdateParts<M>, options: PolicyUpdateOptions) {
-    const { device, capacity, packing } = parts;
+    const { device, capacity, packing, policy, world = ALONE } = parts;
     this.#parts = parts;
+    this.#world = world;
+    const { parameters, layerGradients: layers } = policy;
+    this.#gradients = new GradientSum(parameters, { microBatches: 1, world, layers });
     this.#options = options;
     this.#sized = SIZES.map((share) => ({ capacity: packing.partOf(capacity, share) }));
     this.#dropoutSeed = device.createFlat("u32", 4);
   }
 
-  /** All updates of one rollout, of one group or more; work is submitted, and the statistics come when it is done. */
-  run(step: number, groups: readonly PolicyGroup[], learningRate: number): Promise<UpdateStatistics> {
-    const { device, policy, optimizer } = this.#parts;
+  /** All updates of one rollout, of one group or more. Work is submitted; it waits for other ranks, where there are any. */
+  async run(step: number, groups: readonly PolicyGroup[], learningRate: number): Promise<PendingStatistics> {
+    const { device, optimizer, packing } = this.#parts;
     const { numIterations, entropyCoefficient, dropout: rate, seed } = this.#options;
-    const micro = this.#microBatches(groups);
-    const rows = micro.reduce((sum, { packed }) => sum + packed.counts.rows, 0);
+    const { micro, first, branches } = this.#ownBatches(groups);
+    const rows = groups.reduce((sum, group) => sum + packing.sizeOf(group).rows, 0);
     for (let iteration = 0; iteration < numIterations; iteration++) {
       const update = step * numIterations + iteration;
       optimizer.prepare(update, learningRate);
-      policy.parameters.clearGradients();
+      if (micro.length === 0) this.#gradients.begin();
       micro.forEach(({ packed, sized, slot }, i) => {
-        device.write(this.#dropoutSeed, new Uint32Array([seed, i, update, 1]));
+        this.#gradients.begin();
+        device.write(this.#dropoutSeed, new Uint32Array([seed, first + i, update, 1]));
         packed.upload();
         if (iteration === 0) this.#recordReference(sized, slot);
         if (entropyCoefficient > 0) {
@@ -134,16 +160,23 @@ export class PolicyUpdate<M extends PolicyModel> {
           device.write(sized.scratch.entropyCoefficients, each);
         }
         const dropout = { rate, seed: this.#dropoutSeed };
-        this.#recordLoss(new Tape(device, true), sized, slot, { iteration, dropout });
+        const tape = new Tape(
+          device,
+          true,
+          (layer) => this.#gradients.addLayer(layer, i, micro.length),
+        );
+        this.#recordLoss(tape, sized, slot, { iteration, dropout });
+        this.#gradients.add(i, micro.length);
       });
+      await this.#gradients.reduce(branches);
       optimizer.step();
     }
     return this.#statistics(micro, optimizer.gradientNorm);
   }
 
   /** What {@link run} would say of groups from which nothing is learned; weights and moments stay. */
-  measure(groups: readonly PolicyGroup[]): Promise<UpdateStatistics> {
-    const micro = this.#microBatches(groups);
+  measure(groups: readonly PolicyGroup[]): PendingStatistics {
+    const { micro } = this.#ownBatches(groups);
     for (const { packed, sized, slot } of micro) {
       packed.upload();
       this.#recordReference(sized, slot);
@@ -152,13 +185,22 @@ export class PolicyUpdate<M extends PolicyModel> {
     return this.#statistics(micro);
   }
 
-  #microBatches(groups: readonly PolicyGroup[]): MicroBatch<M>[] {
+  /** Number of micro batches of an update of these groups. */
+  countOf(groups: readonly PolicyGroup[]): number {
     const { capacity, packing } = this.#parts;
-    return planGroups(groups, capacity, packing.sizeOf).map((members, i) => {
+    return planGroups(groups, capacity, packing.sizeOf).length;
+  }
+
+  #ownBatches(groups: readonly PolicyGroup[]): OwnBatches<M> {
+    const { capacity, packing } = this.#parts;
+    const all = planGroups(groups, capacity, packing.sizeOf);
+    const { first, end, branches } = branchOf(all.length, this.#world);
+    const micro = all.slice(first, end).map((members, i) => {
       const own = members.map((number) => groups[number]);
       const sized = this.#sizeFor(own);
       return { packed: sized.batch.pack(own), sized, slot: this.#slot(sized, i) };
     });
+    return { micro, first, branches };
   }
 
   /** Records log-probabilities of the reference for what was uploaded last. */
@@ -206,12 +248,17 @@ export class PolicyUpdate<M extends PolicyModel> {
   }
 
   /** Reads what the micro batches of a step came to, and the norm of the gradient where there is one. */
-  #statistics(micro: readonly MicroBatch<M>[], gradientNorm?: Flat): Promise<UpdateStatistics> {
+  #statistics(micro: readonly MicroBatch<M>[], gradientNorm?: Flat): PendingStatistics {
     const arrays = micro.flatMap(({ slot: { statistics, entropy } }) => [statistics, entropy]);
     const counts = micro.map(({ packed }) => packed.counts);
-    const { device } = this.#parts;
-    if (!gradientNorm) return device.read(...arrays).then((read) => summary(NO_GRADIENT, read, counts));
-    return device.read(gradientNorm, ...arrays).then(([norm, ...read]) => summary(norm, read, counts));
+    const reading = this.#parts.device.read(...gradientNorm ? [gradientNorm] : [], ...arrays);
+    reading.catch(() => {}); // told by the one who asks
+    return async () => {
+      const read = await reading;
+      const norm = gradientNorm ? read.shift()! : NO_GRADIENT;
+      const own = counts.map((count, i) => batchSums(read[2 * i], read[2 * i + 1], count));
+      return summary(norm, (await gatherJson(this.#world, own)).flat());
+    };
   }
 
   get #logProbOptions() {
@@ -248,6 +295,7 @@ export class PolicyUpdate<M extends PolicyModel> {
   destroy(): void {
     const { device } = this.#parts;
     device.destroy(this.#dropoutSeed);
+    this.#gradients.destroy();
     for (const { made } of this.#sized) {
       if (!made) continue;
       made.batch.destroy();
@@ -263,12 +311,11 @@ function fits(sizes: readonly Omit<GroupCapacity, "depth">[], capacity: GroupCap
   );
 }
 
-function summary(
-  norm: Float32Array,
-  read: readonly Float32Array[],
-  counts: readonly PackedAnswers["counts"][],
-): UpdateStatistics {
-  const result: UpdateStatistics = {
+/** What a micro batch comes to. */
+type BatchSums = Omit<UpdateStatistics, "gradientNorm" | "bad">;
+
+function noSums(): BatchSums {
+  return {
     policyLoss: 0,
     klLoss: 0,
     supervisedLoss: 0,
@@ -278,28 +325,41 @@ function summary(
     entropy: 0,
     rows: 0,
     maxLogRatio: 0,
-    gradientNorm: norm[0],
-    bad: norm[2] !== 0,
   };
-  counts.forEach(({ completions, rows }, i) => {
-    const [statistics, entropy] = read.slice(2 * i, 2 * i + 2);
-    const width = POLICY_STATISTICS.length;
-    for (let c = 0; c < completions; c++) {
-      const [policy, kl, k3, clipped, tokens, ratio, supervised] = statistics.subarray(
-        width * c,
-        width * (c + 1),
-      );
-      result.policyLoss += policy;
-      result.klLoss += kl;
-      result.kl += k3;
-      result.clipped += clipped;
-      result.tokens += tokens;
-      result.maxLogRatio = Math.max(result.maxLogRatio, ratio);
-      result.supervisedLoss += supervised;
-    }
-    // 0 in rows that chose nothing.
-    for (const ofRow of entropy) result.entropy += ofRow;
-    result.rows += rows;
-  });
-  return result;
+}
+
+function batchSums(
+  statistics: Float32Array,
+  entropy: Float32Array,
+  { completions, rows }: PackedAnswers["counts"],
+): BatchSums {
+  const sums = noSums();
+  const width = POLICY_STATISTICS.length;
+  for (let c = 0; c < completions; c++) {
+    const [policy, kl, k3, clipped, tokens, ratio, supervised] = statistics.subarray(
+      width * c,
+      width * (c + 1),
+    );
+    sums.policyLoss += policy;
+    sums.klLoss += kl;
+    sums.kl += k3;
+    sums.clipped += clipped;
+    sums.tokens += tokens;
+    sums.maxLogRatio = Math.max(sums.maxLogRatio, ratio);
+    sums.supervisedLoss += supervised;
+  }
+  // 0 in rows that chose nothing.
+  for (const ofRow of entropy) sums.entropy += ofRow;
+  sums.rows = rows;
+  return sums;
+}
+
+/** Of all micro batches, in their order, so that any number of ranks has the same sums. */
+function summary(norm: Float32Array, batches: readonly BatchSums[]): UpdateStatistics {
+  const { maxLogRatio: _, ...sums } = noSums();
+  for (const batch of batches) {
+    for (const key of Object.keys(sums) as (keyof typeof sums)[]) sums[key] += batch[key];
+  }
+  const maxLogRatio = Math.max(0, ...batches.map(({ maxLogRatio }) => maxLogRatio));
+  return { ...sums, maxLogRatio, gradientNorm: norm[0], bad: norm[2] !== 0 };
 }

@@ -112,7 +112,7 @@ async function updateOf(policy: EncoderDecoder, tokensPerBatch: number, normalis
     dropout: 0,
     seed: 1,
   });
-  const statistics = await update.run(0, groups, 0);
+  const statistics = await (await update.run(0, groups, 0))();
   const [gradients] = await device.read(policy.parameters.gradients);
   const { policyLoss, klLoss, supervisedLoss, entropy, rows } = statistics;
   const loss = policyLoss + objective.klCoefficient * klLoss + supervisedLoss - ENTROPY * entropy / rows;

@@ -96,7 +96,7 @@ async function update(
   });
   const statistics: UpdateStatistics[] = [];
   for (let step = 0; step < steps; step++) {
-    statistics.push(await policy.run(step, groups, LEARNING_RATE));
+    statistics.push(await (await policy.run(step, groups, LEARNING_RATE))());
   }
   await use?.(decoder, policy);
   policy.destroy();
@@ -227,7 +227,7 @@ Deno.test("PolicyUpdate.measure() says what run() says and leaves weights and mo
     const optimised = await update(groups, { ...plain, tokens }, steps - 1, async (decoder, policy) => {
       const flat = async () => [...(await tensorsOf(decoder)).values()].flatMap(({ data }) => [...data]);
       weights.push(await flat());
-      for (let i = 0; i < 2; i++) measured.push(await policy.measure(groups));
+      for (let i = 0; i < 2; i++) measured.push(await policy.measure(groups)());
       weights.push(await flat());
     });
     assert.equal(optimised.length, steps - 1);
@@ -237,7 +237,7 @@ Deno.test("PolicyUpdate.measure() says what run() says and leaves weights and mo
   }
   const [dropped] = await update(groups, settings, 1);
   await update(groups, settings, 0, async (_, policy) => {
-    const { entropy } = await policy.measure(groups);
+    const { entropy } = await policy.measure(groups)();
     assert.ok(Math.abs(entropy - dropped.entropy) > 1e-3, `entropy ${entropy} is that of a dropout`);
   });
 });
