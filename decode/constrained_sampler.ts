@@ -6,7 +6,13 @@ import {
   trieGumbelScores,
   trieGumbelTopK,
 } from "../kernels/trie/gumbel.ts";
-import { createTrieDraws, destroyTrieDraws, type SampleShape, trieSample } from "../kernels/trie/sample.ts";
+import {
+  createTrieDraws,
+  destroyTrieDraws,
+  type Guides,
+  type SampleShape,
+  trieSample,
+} from "../kernels/trie/sample.ts";
 import { DEAD } from "../kernels/trie/topk.ts";
 import type { DecodeModel } from "../models/decoder/decode.ts";
 import type { DeviceTrie } from "./device_trie.ts";
@@ -33,6 +39,16 @@ export interface SamplePlace {
   firstPrompt?: number;
 }
 
+/** Which draws start with tokens that are given. */
+export interface Guide {
+  /** The last draws of each prompt, so many, start so; from 1. */
+  draws: number;
+  /** Tokens that are given, from 1; a SID that is shorter is given whole. */
+  depth: number;
+  /** Token ids of a SID of the trie for each prompt: its first ones are given. */
+  sids: readonly Uint32Array[];
+}
+
 /** The SIDs drawn for one prompt, in the order of drawing. */
 export interface SampleResult {
   /** (G) leaves of the trie. */
@@ -50,7 +66,7 @@ interface Draws {
   readonly scores: Flat;
   readonly tokens: Flat;
   readonly parents: Flat;
-  step(logProbs: Matrix, depth: number): void;
+  step(logProbs: Matrix, depth: number, guides: Guides | undefined): void;
   finish(): void;
   destroy(): void;
 }
@@ -72,6 +88,8 @@ export class ConstrainedSampler {
   #replacement: boolean;
   #seed: Flat;
   #draws = new Map<number, Draws>();
+  /** Nodes of guides by their number of nodes. */
+  #guides = new Map<number, Flat>();
 
   /**
    * Prepares draws from `model`; memory for them comes with the first batch.
@@ -106,10 +124,17 @@ export class ConstrainedSampler {
 
   /**
    * SIDs drawn for each prompt of token ids. A prompt's draws depend on the seed, the step and its number alone, not on
-   * the others of its batch. Throws as the model does where a prompt is empty or too long.
-   * @throws {RangeError} if seed, step or firstPrompt are not such integers as they should be.
+   * the others of its batch. `guide` gives some draws their first tokens, whose probability is in the score all the same.
+   * Throws as the model does where a prompt is empty or too long.
+   * @throws {RangeError} if seed, step or firstPrompt are not such integers as they should be, or draws without replacement
+   * are guided.
    */
-  async run(prompts: Uint32Array[], { seed, step, firstPrompt = 0 }: SamplePlace): Promise<SampleResult[]> {
+  async run(
+    prompts: Uint32Array[],
+    { seed, step, firstPrompt = 0 }: SamplePlace,
+    guide?: Guide,
+  ): Promise<SampleResult[]> {
+    if (guide && !this.#replacement) throw new RangeError("Cannot guide draws without replacement");
     if (!Number.isSafeInteger(seed) || seed < 0) {
       throw new RangeError(`Cannot sample with seed ${seed}: expected an integer of 0 or more`);
     }
@@ -122,15 +147,17 @@ export class ConstrainedSampler {
     const cut = cutOf(prompts);
     if (cut) {
       const second = { seed, step, firstPrompt: firstPrompt + cut };
+      const part = (...range: number[]) => guide && { ...guide, sids: guide.sids.slice(...range) };
       return [
-        ...await this.run(prompts.slice(0, cut), { seed, step, firstPrompt }),
-        ...await this.run(prompts.slice(cut), second),
+        ...await this.run(prompts.slice(0, cut), { seed, step, firstPrompt }, part(0, cut)),
+        ...await this.run(prompts.slice(cut), second, part(cut)),
       ];
     }
     const draws = this.#drawsOf(prompts.length);
     const key = [seed >>> 0, Math.floor(seed / 2 ** 32)];
     this.#device.write(this.#seed, Uint32Array.of(...key, step, firstPrompt));
-    this.#device.scope(() => this.#sample(prompts, draws));
+    const guides = guide && this.#guidesOf(guide);
+    this.#device.scope(() => this.#sample(prompts, draws, guides));
     const [nodes, scores] = await this.#device.read(draws.nodes, draws.scores);
     const leaves = new Uint32Array(nodes.buffer, nodes.byteOffset, nodes.length);
     return prompts.map((_, prompt) => {
@@ -151,10 +178,26 @@ export class ConstrainedSampler {
   destroy(): void {
     for (const draws of this.#draws.values()) draws.destroy();
     this.#draws.clear();
+    for (const nodes of this.#guides.values()) this.#device.destroy(nodes);
+    this.#guides.clear();
     this.#device.destroy(this.#seed);
   }
 
-  #sample(prompts: Uint32Array[], draws: Draws): void {
+  /** The guide on the device. */
+  #guidesOf({ draws, depth, sids }: Guide): Guides {
+    const nodes = new Uint32Array(sids.length * depth).fill(DEAD);
+    for (const [prompt, sid] of sids.entries()) {
+      for (let given = 1; given <= Math.min(depth, sid.length); given++) {
+        nodes[prompt * depth + given - 1] = this.trie.host.walk(sid.subarray(0, given))!;
+      }
+    }
+    let flat = this.#guides.get(nodes.length);
+    if (!flat) this.#guides.set(nodes.length, flat = this.#device.createFlat("u32", nodes.length));
+    this.#device.write(flat, nodes);
+    return { draws: Math.min(draws, this.samples), depth, nodes: flat };
+  }
+
+  #sample(prompts: Uint32Array[], draws: Draws, guides: Guides | undefined): void {
     const device = this.#device;
     device.clear(draws.nodes); // every draw at the root
     const session = this.#model.start(prompts, this.samples, appendedTokens(this.trie));
@@ -163,7 +206,7 @@ export class ConstrainedSampler {
         device.scope(() => {
           const hidden = depth === 0 ? session.hidden : session.step(draws.tokens, draws.parents);
           const rows = { trie: this.trie, nodes: draws.nodes, capacity };
-          draws.step(childLogProbs(device, this.#model, this.trie, hidden, rows), depth);
+          draws.step(childLogProbs(device, this.#model, this.trie, hidden, rows), depth, guides);
         })
       );
       draws.finish();
@@ -186,8 +229,8 @@ export class ConstrainedSampler {
     const draws = createTrieDraws(device, prompts, this.samples);
     return {
       ...draws,
-      step: (logProbs, depth) =>
-        trieSample(device, logProbs, this.trie, draws, depth, this.#seed, this.#shape),
+      step: (logProbs, depth, guides) =>
+        trieSample(device, logProbs, this.trie, draws, depth, this.#seed, this.#shape, guides),
       finish: () => {},
       destroy: () => destroyTrieDraws(device, draws),
     };

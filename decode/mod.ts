@@ -12,6 +12,7 @@ export {
 } from "./beam_search.ts";
 export {
   ConstrainedSampler,
+  type Guide,
   type SamplePlace,
   type SampleResult,
   type SamplerOptions,

@@ -11,7 +11,7 @@ const kernel: Kernel = {
   entry: "trie_sample",
   inputs: 1,
   outputs: 0,
-  flats: ["read_write", "read_write", "read_write", "read_write", "read", "read"],
+  flats: ["read_write", "read_write", "read_write", "read_write", "read", "read", "read"],
   workgroup: [8],
 };
 
@@ -41,6 +41,16 @@ export interface SampleShape {
   topP: number;
 }
 
+/** Which draws go a given way first. */
+export interface Guides {
+  /** The last draws of each prompt, so many, are guided. */
+  readonly draws: number;
+  /** Tokens of a guide, from 1. */
+  readonly depth: number;
+  /** u32 (U * depth): node after each token of a prompt's guide, each a child of the one before, 0xffffffff after its end. */
+  readonly nodes: Flat;
+}
+
 /** Makes room for `width` draws for each of `prompts` prompts, until {@link destroyTrieDraws}. */
 export function createTrieDraws(device: Device, prompts: number, width: number): TrieDraws {
   const flat = (dtype: Flat["dtype"]) => device.createFlat(dtype, prompts * width);
@@ -62,7 +72,8 @@ export function destroyTrieDraws(device: Device, draws: TrieDraws): void {
 /**
  * Extends every draw by one token from softmax(logProbs / temperature) over the children of its node, after the
  * filters; draws at a leaf wait. At least one child is always kept; of equal ones, those with the smaller token.
- * Scores add the log-probabilities as they are given, whatever the temperature and the filters.
+ * Scores add the log-probabilities as they are given, whatever the temperature and the filters. Draws that `guides` lead
+ * take the nodes there, whatever their probability.
  *
  * logProbs of the children: (U, capacity) at depth 0, which starts at the root whatever the draws hold, and
  * (U * width, capacity) after it. seed is u32 [key low, key high, step, number of the first prompt]: a draw's random
@@ -76,16 +87,18 @@ export function trieSample(
   depth: number,
   seed: Flat,
   { temperature, topK, topP }: SampleShape,
+  guides?: Guides,
 ): void {
   const { prompts, width, nodes, scores, tokens, parents } = draws;
   const rows = prompts * width;
   expectShape("trieSample() logProbs", logProbs, depth === 0 ? prompts : rows, logProbs.cols);
   expectLength("trieSample() trie edges", trie.edges, "u32", 2 * trie.nodeCount);
   expectLength("trieSample() seed", seed, "u32", 4);
+  if (guides) expectLength("trieSample() guides", guides.nodes, "u32", prompts * guides.depth);
   device.run(kernel, {
     inputs: [logProbs],
-    flats: [nodes, scores, tokens, parents, trie.edges, seed],
-    u32: [prompts, width, trie.nodeCount, depth, topK],
+    flats: [nodes, scores, tokens, parents, trie.edges, seed, guides?.nodes ?? seed],
+    u32: [prompts, width, trie.nodeCount, depth, topK, guides?.draws ?? 0, guides?.depth ?? 0],
     f32: [temperature, topP],
     invocations: [rows],
   });

@@ -4,6 +4,8 @@ struct Params {
   nodes: u32,       // of the trie
   depth: u32,       // 0: every draw is at the root
   top_k: u32,       // 0: all children
+  guided: u32,      // the last draws of each prompt that follow its guide
+  guide_depth: u32, // nodes of a guide
   temperature: f32,
   top_p: f32,       // 1: all children
 }
@@ -18,6 +20,9 @@ struct Params {
 // Laid out as in log_softmax.wgsl.
 @group(0) @binding(14) var<storage, read> trie: array<u32>;
 @group(0) @binding(15) var<storage, read> seed: vec4u; // key low, key high, step, number of the first prompt
+
+// Nodes that guided draws go through (prompts, guide_depth), NONE where a guide has ended.
+@group(0) @binding(16) var<storage, read> guides: array<u32>;
 
 const NONE = 0xffffffffu;
 const STREAM = 0xffff0000u; // second word of counters, plus the depth: no dropout has such a number
@@ -81,6 +86,12 @@ fn keep_top_p(children: Children, cut: Cut) -> Cut {
   return Cut(key, select(ties, min(ties, cut.ties), key == cut.key));
 }
 
+// The node that a draw is led to, NONE where it chooses.
+fn guide_of(prompt: u32, place: u32) -> u32 {
+  if (place + params.guided < params.width || params.depth >= params.guide_depth) { return NONE; }
+  return guides[prompt * params.guide_depth + params.depth];
+}
+
 // log-probabilities = in0: (prompts, capacity) at depth 0, then (prompts * width, capacity).
 // One invocation a draw.
 @compute @workgroup_size(8) fn trie_sample(
@@ -129,6 +140,8 @@ fn keep_top_p(children: Children, cut: Cut) -> Cut {
     mass += own;
     if (mass > goal) { break; }
   }
+  let guide = guide_of(prompt, place);
+  if (guide != NONE && chosen != NONE) { chosen = guide - first_edge - 1; }
   // Nothing to choose from where the log-probabilities are not finite.
   if (chosen == NONE || !(goal >= 0)) {
     nodes[draw] = NONE;

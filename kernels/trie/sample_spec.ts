@@ -9,6 +9,8 @@ interface Attributes extends SampleShape {
   prompts: number;
   width: number;
   steps: number;
+  /** How many draws of a prompt take the first children, and for how many tokens. */
+  guided?: { draws: number; depth: number };
 }
 
 const ALL: SampleShape = { temperature: 1, topK: 0, topP: 1 };
@@ -32,6 +34,25 @@ const CASES = [
     width: 30,
     trie: WIDE,
   },
+  {
+    ...ALL,
+    name: "guided draws",
+    topK: 1,
+    steps: 3,
+    prompts: 3,
+    width: 7,
+    trie: MIXED,
+    guided: { draws: 4, depth: 2 },
+  },
+  {
+    ...ALL,
+    name: "all draws guided to a leaf and past it",
+    steps: 3,
+    prompts: 2,
+    width: 3,
+    trie: MIXED,
+    guided: { draws: 3, depth: 3 },
+  },
   { ...ALL, name: "one item", steps: 1, prompts: 1, width: 2, trie: grow((p) => p.length < 1 ? 1 : 0) },
 ];
 
@@ -52,7 +73,7 @@ function keptOf(logProbs: number[], { temperature, topK, topP }: SampleShape): S
 
 function draw(inputs: Named<Values>, attributes: Attributes): Named<Values> {
   const { prompts, width, steps, temperature } = attributes;
-  const { edges: { data: edges, cols }, seed: { data: seed } } = inputs;
+  const { edges: { data: edges, cols }, seed: { data: seed }, guides } = inputs;
   const nodeCount = cols / 2;
   const rows = prompts * width;
   const flat = (kind: "u32" | "f32", length: number): Values => ({
@@ -79,7 +100,11 @@ function draw(inputs: Named<Values>, attributes: Attributes): Named<Values> {
         [seed[0], seed[1]],
       );
       let left = Math.floor(word / 256) / 2 ** 24 * weights.reduce((sum, weight) => sum + weight, 0);
-      const child = weights.findIndex((weight) => (left -= weight) < 0);
+      const isGuided = guides && row % width >= width - attributes.guided!.draws &&
+        step < attributes.guided!.depth;
+      const child = isGuided
+        ? guides.data[prompt * attributes.guided!.depth + step] - edges[node] - 1
+        : weights.findIndex((weight) => (left -= weight) < 0);
       outputs.scores.data[row] += logProbs[child];
       node = edges[node] + child + 1;
       const inner = edges[node] < edges[node + 1];
@@ -88,6 +113,19 @@ function draw(inputs: Named<Values>, attributes: Attributes): Named<Values> {
     outputs.nodes.data[row] = node;
   }
   return outputs;
+}
+
+/** Each prompt's way, by another child at each node, until there is none. */
+function guidesOf(edges: ArrayLike<number>, prompts: number, depth: number): Values {
+  const data = new Float64Array(prompts * depth).fill(0xffffffff);
+  for (let prompt = 0; prompt < prompts; prompt++) {
+    let node = 0;
+    for (let step = 0; step < depth && edges[node] < edges[node + 1]; step++) {
+      node = edges[node] + 1 + (prompt + step) % (edges[node + 1] - edges[node]);
+      data[prompt * depth + step] = node;
+    }
+  }
+  return { kind: "u32", rows: 1, cols: data.length, data };
 }
 
 export const trieSampleSpec: KernelSpec<Attributes> = {
@@ -105,19 +143,27 @@ export const trieSampleSpec: KernelSpec<Attributes> = {
       });
       return {
         name,
-        inputs: { edges: edgesOf(trie), seed: testSeed(i), ...Object.fromEntries(levels) },
+        inputs: {
+          edges: edgesOf(trie),
+          seed: testSeed(i),
+          ...Object.fromEntries(levels),
+          ...(attributes.guided &&
+            { guides: guidesOf(edgesOf(trie).data, prompts, attributes.guided.depth) }),
+        },
         attributes,
       };
     }),
   reference: draw,
-  forward: (device, inputs, { prompts, width, steps, ...shape }) => {
+  forward: (device, inputs, { prompts, width, steps, guided, ...shape }) => {
     const edges = inputs.edges as Flat;
     const trie = { edges, nodeCount: edges.length / 2 };
     const draws = createTrieDraws(device, prompts, width);
     const rows = prompts * width;
     const tokens = device.createFlat("u32", steps * rows);
+    const guides = guided && { ...guided, nodes: inputs.guides as Flat };
     for (let step = 0; step < steps; step++) {
-      trieSample(device, inputs[`logProbs${step}`] as Matrix, trie, draws, step, inputs.seed as Flat, shape);
+      const logProbs = inputs[`logProbs${step}`] as Matrix;
+      trieSample(device, logProbs, trie, draws, step, inputs.seed as Flat, shape, guides);
       device.copy(draws.tokens, { ...tokens, offset: 4 * step * rows, length: rows });
     }
     return { tokens, nodes: draws.nodes, scores: draws.scores };

@@ -164,6 +164,17 @@ export interface RlConfig extends RlExampleSettings {
    */
   dynamicSampling: boolean;
   /**
+   * sample: answers of a group that start as the target does, which rewards reach sooner (prefix-guided,
+   * V-STAR).
+   * @default 0
+   */
+  guidedAnswers: number;
+  /**
+   * Tokens that are given to such answers; they are not learned from.
+   * @default 1
+   */
+  guidedTokens: number;
+  /**
    * Prompts of an optimizer step.
    * @default 64
    */

@@ -86,6 +86,12 @@ export const RlSchema = z.strictObject({
     dynamicSampling: z.boolean().default(false).describe(
       "sample: draw half as many again, keep targets and different answers first",
     ),
+    guidedAnswers: count(0).default(0).describe(
+      "sample: answers of a group that start as the target does, which rewards reach sooner (prefix-guided, V-STAR)",
+    ),
+    guidedTokens: count().default(1).describe(
+      "tokens that are given to such answers; they are not learned from",
+    ),
   }),
   ...grouped("What is asked", rlExampleFields),
   ...grouped("Training", {
@@ -146,7 +152,9 @@ export function checkedRl(config: RlConfig): RlConfig {
   return config;
 }
 
-function checkRollout({ rollout, replacement, topK, topP, temperature, dynamicSampling }: RlConfig): void {
+function checkRollout(config: RlConfig): void {
+  const { rollout, replacement, topK, topP, temperature, dynamicSampling, guidedAnswers, numGenerations } =
+    config;
   if (rollout === "beam") {
     const given = [
       topK > 0 && "--top-k",
@@ -154,12 +162,20 @@ function checkRollout({ rollout, replacement, topK, topP, temperature, dynamicSa
       temperature !== 1 && "--temperature",
       !replacement && "--no-replacement",
       dynamicSampling && "--dynamic-sampling",
+      guidedAnswers > 0 && "--guided-answers",
     ].filter((flag) => flag !== false);
     if (given.length > 0) {
       throw new UserError(
         `Cannot use ${given.join(", ")} with --rollout beam, which draws nothing. Use --rollout sample`,
       );
     }
+  }
+  if (guidedAnswers > 0 && (!replacement || dynamicSampling || guidedAnswers >= numGenerations)) {
+    throw new UserError(
+      `Cannot guide ${guidedAnswers} of ${numGenerations} answers: at least one has to be the model's own, and guided ` +
+        "ones are drawn with replacement, each for a place of its own. Use fewer --guided-answers, and leave out " +
+        "--no-replacement and --dynamic-sampling",
+    );
   }
   if (!replacement && (topK > 0 || topP < 1 || dynamicSampling)) {
     throw new UserError(

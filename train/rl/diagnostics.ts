@@ -11,7 +11,7 @@ export interface Diagnostics {
   rewardStd: number;
   /** The same two of each reward before its weight. */
   rewards: Record<string, { mean: number; std: number }>;
-  /** Share of groups in which the model wrote a target: one that was put into the group does not count. */
+  /** Share of groups in which the model wrote a target: one that was put into the group, or guided, does not count. */
   hitGroups: number;
   /** Share of groups whose rewards are all equal: they teach nothing. */
   zeroVariance: number;
@@ -69,8 +69,9 @@ export class DiagnosticSums {
   /** Adds the groups of a step. */
   addGroups(groups: readonly ScoredGroup[]): void {
     for (const { group: { completions, ranked }, total, byReward, hits } of groups) {
-      // A target that was put into the group has no probability.
-      const written = completions.map(({ logProb }, i) => hits[i] && logProb > -Infinity);
+      // A target that was put into the group has no probability, and guided answers are told where it is.
+      const own = [...completions.keys()].filter((i) => completions[i].given === 0);
+      const written = own.map((i) => hits[i] && completions[i].logProb > -Infinity);
       const found = written.filter((hit) => hit).length;
       this.#add("groups", 1);
       this.#add("invalid", completions.filter(({ items }) => items.length === 0).length);
@@ -82,14 +83,12 @@ export class DiagnosticSums {
       this.#add("reward", mean);
       this.#add("rewardStd", std);
       this.#names.forEach((name, i) => {
-        const own = groupStatistics(byReward[i]);
-        this.#add(`mean ${name}`, own.mean);
-        this.#add(`std ${name}`, own.std);
+        const { mean, std } = groupStatistics(byReward[i]);
+        this.#add(`mean ${name}`, mean);
+        this.#add(`std ${name}`, std);
       });
-      for (const k of PASS_AT.filter((k) => k <= completions.length)) {
-        const pass = ranked
-          ? written.slice(0, k).includes(true) ? 1 : 0
-          : passAtK(completions.length, found, k);
+      for (const k of PASS_AT.filter((k) => k <= own.length)) {
+        const pass = ranked ? written.slice(0, k).includes(true) ? 1 : 0 : passAtK(own.length, found, k);
         this.#add(`pass ${k}`, pass);
       }
     }

@@ -4,7 +4,6 @@ import type { Sample } from "../../data/dataset.ts";
 import { popularityScorer } from "../../eval/count_scorers.ts";
 import { BeamSearch } from "../../decode/beam_search.ts";
 import { ConstrainedSampler } from "../../decode/constrained_sampler.ts";
-import type { DeviceTrie } from "../../decode/device_trie.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { TokenNormalisation } from "../../kernels/trie/log_softmax.ts";
 import type { DecodeModel } from "../../models/decoder/decode.ts";
@@ -21,11 +20,17 @@ export interface Answer extends Completion {
   nodes: Uint32Array;
 }
 
+/** An answer of a group. */
+export interface GroupAnswer extends Answer {
+  /** First tokens that the model did not choose: they are those of the target. */
+  given: number;
+}
+
 /** Answers to one prompt. */
 export interface AnswerGroup {
   example: RlExample;
   /** G answers. */
-  completions: Answer[];
+  completions: GroupAnswer[];
   /** Whether they are in the order of the model's scores. */
   ranked: boolean;
 }
@@ -41,6 +46,8 @@ export type RolloutConfig = Pick<
   | "replacement"
   | "addTarget"
   | "dynamicSampling"
+  | "guidedAnswers"
+  | "guidedTokens"
   | "seed"
 >;
 
@@ -54,7 +61,7 @@ export interface Written {
 interface Writer {
   kind: AnswerKind;
   search: BeamSearch | ConstrainedSampler;
-  write(prompts: Uint32Array[], step: number, first: number): Promise<Written[]>;
+  write(examples: readonly RlExample[], step: number, first: number): Promise<Written[]>;
   /** What is known of its leaves. */
   answers: Map<number, Omit<Answer, "logProb">>;
 }
@@ -85,7 +92,7 @@ export class Rollout {
     for (const kind of tries.kinds) checkGroupSize(kind, kind === tries.kinds[0] ? "SIDs" : "texts", config);
     this.#writers = tries.kinds.map((kind) => ({
       kind,
-      ...writerOf(device, model, kind.trie, normalisation, config),
+      ...writerOf(device, model, kind, normalisation, config),
       answers: new Map(),
     }));
     const items = tries.kinds[0].itemTokens.length;
@@ -116,7 +123,7 @@ export class Rollout {
       const batch = order.slice(start, Math.min(end, start + search.promptsPerBatch));
       const other = batch.findIndex((i) => this.#writerFor(examples[i]).search !== search);
       if (other > 0) batch.length = other;
-      const written = await write(batch.map((i) => examples[i].prompt), step, start);
+      const written = await write(batch.map((i) => examples[i]), step, start);
       batch.forEach((i, b) => found.set(i, written[b]));
       start += batch.length;
     }
@@ -136,7 +143,7 @@ export class Rollout {
 
   /** The group of what was written for an example. */
   group(example: RlExample, { leaves, scores }: Written): AnswerGroup {
-    const { numGenerations, dynamicSampling, addTarget, rollout } = this.#config;
+    const { numGenerations, dynamicSampling, addTarget, rollout, guidedAnswers, guidedTokens } = this.#config;
     const targets = example.targets.map((item) => this.answerFor(example, item).leaf);
     const scoreOf = new Map(leaves.map((leaf, place) => [leaf, scores[place]]));
     const kept = dynamicSampling ? dynamicSample(leaves, targets, numGenerations) : [...leaves];
@@ -144,10 +151,15 @@ export class Rollout {
     return {
       example,
       // A target that was added was not written, so it ranks last.
-      completions: kept.map((leaf) => ({
-        ...this.#answer(example, leaf),
-        logProb: scoreOf.get(leaf) ?? -Infinity,
-      })),
+      completions: kept.map((leaf, i) => {
+        const answer = this.#answer(example, leaf);
+        const isGuided = i >= numGenerations - guidedAnswers && scoreOf.has(leaf);
+        return {
+          ...answer,
+          logProb: scoreOf.get(leaf) ?? -Infinity,
+          given: isGuided ? Math.min(guidedTokens, answer.tokens.length) : 0,
+        };
+      }),
       ranked: rollout === "beam",
     };
   }
@@ -194,13 +206,15 @@ function checkGroupSize(
 function writerOf(
   device: Device,
   model: DecodeModel,
-  trie: DeviceTrie,
+  { trie, itemTokens }: AnswerKind,
   normalisation: TokenNormalisation,
-  { rollout, numGenerations, dynamicSampling, replacement, temperature, topK, topP, seed }: RolloutConfig,
+  config: RolloutConfig,
 ): Pick<Writer, "search" | "write"> {
-  if (rollout === "beam") {
+  const { numGenerations, dynamicSampling, replacement, temperature, topK, topP, seed } = config;
+  const promptsOf = (examples: readonly RlExample[]) => examples.map(({ prompt }) => prompt);
+  if (config.rollout === "beam") {
     const search = new BeamSearch(device, model, trie, { beams: numGenerations, normalisation });
-    return { search, write: (prompts) => search.run(prompts) };
+    return { search, write: (examples) => search.run(promptsOf(examples)) };
   }
   const samples = dynamicSampling ? drawsForGroup(numGenerations) : numGenerations;
   const search = new ConstrainedSampler(device, model, trie, {
@@ -210,5 +224,12 @@ function writerOf(
     topP,
     replacement,
   });
-  return { search, write: (prompts, step, firstPrompt) => search.run(prompts, { seed, step, firstPrompt }) };
+  const { guidedAnswers: draws, guidedTokens: depth } = config;
+  return {
+    search,
+    write: (examples, step, firstPrompt) => {
+      const guide = { draws, depth, sids: examples.map(({ targets }) => itemTokens[targets[0]]) };
+      return search.run(promptsOf(examples), { seed, step, firstPrompt }, draws > 0 ? guide : undefined);
+    },
+  };
 }

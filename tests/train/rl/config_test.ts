@@ -23,10 +23,19 @@ Deno.test("rlConfig() suggests a loss where there is none of the name", () => {
 });
 
 Deno.test("rlConfig() refuses settings that contradict each other and says which to leave out", () => {
-  const beam = { temperature: 0.5, topK: 3, topP: 0.9, replacement: false, dynamicSampling: true };
-  refuses(beam, /--top-k, --top-p, --temperature, --no-replacement, --dynamic-sampling with --rollout beam/);
+  const draws = { temperature: 0.5, topK: 3, topP: 0.9, replacement: false };
+  const beam = { ...draws, dynamicSampling: true, guidedAnswers: 2 };
+  refuses(
+    beam,
+    /--top-k, --top-p, --temperature, --no-replacement, --dynamic-sampling, --guided-answers with --rollout beam/,
+  );
   const sample = { rollout: "sample" } as const;
   refuses({ ...sample, replacement: false, topK: 3 }, /leave out --top-k/);
+  const guided = { ...sample, guidedAnswers: 4, numGenerations: 8 };
+  rlConfig(guided);
+  for (const more of [{ numGenerations: 4 }, { replacement: false }, { dynamicSampling: true }]) {
+    refuses({ ...guided, ...more }, /Cannot guide 4 of [48] answers: .*Use fewer --guided-answers/);
+  }
   refuses({ ...sample, replacement: false, dynamicSampling: true }, /leave out .*--dynamic-sampling/);
   rlConfig({ ...sample, topK: 3, topP: 0.9, dynamicSampling: true });
   rlConfig({ ...sample, replacement: false, temperature: 2 });

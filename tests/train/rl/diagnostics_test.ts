@@ -2,24 +2,28 @@ import assert from "node:assert/strict";
 import { DiagnosticSums, passAtK, type ScoredGroup } from "../../../train/rl/diagnostics.ts";
 import type { UpdateStatistics } from "../../../train/rl/policy/update.ts";
 
-/** A group of one answer an item, whose leaf is the item; `values` of its only reward; item `added` was not written. */
+/**
+ * A group of one answer an item, whose leaf is the item; `values` of its only reward; item `added` was not written, and the
+ * last `guided` answers were.
+ */
 function scored(
   items: number[],
   target: number,
   values: number[],
   ranked: boolean,
-  added = -1,
+  { added = -1, guided = 0 } = {},
 ): ScoredGroup {
   const total = Float64Array.from(values);
   return {
     group: {
       example: { prompt: Uint32Array.of(1), targets: [target], history: [], task: 0 },
-      completions: items.map((item) => ({
+      completions: items.map((item, i) => ({
         leaf: item,
         items: [item],
         tokens: Uint32Array.of(item),
         nodes: Uint32Array.of(0),
         logProb: item === added ? -Infinity : 0,
+        given: i >= items.length - guided ? 1 : 0,
       })),
       ranked,
     },
@@ -88,10 +92,22 @@ Deno.test("DiagnosticSums.take() has means over groups, tokens and steps", () =>
 Deno.test("a target that was put into a group is no hit of the model", () => {
   for (const ranked of [true, false]) {
     const sums = new DiagnosticSums(["own"]);
-    sums.addGroups([scored([5, 6], 6, [0, 1], ranked, 6)]);
+    sums.addGroups([scored([5, 6], 6, [0, 1], ranked, { added: 6 })]);
     const { hitGroups, passAt, reward } = sums.take();
     assert.deepEqual({ hitGroups, passAt, reward }, { hitGroups: 0, passAt: { 1: 0, 2: 0 }, reward: 0.5 });
   }
+});
+
+Deno.test("guided answers are rewarded, but none of them is a hit of the model, or one of the k that it wrote", () => {
+  const sums = new DiagnosticSums(["own"]);
+  sums.addGroups([scored([5, 6, 6, 6], 6, [0, 1, 1, 1], false, { guided: 2 })]);
+  sums.addGroups([scored([5, 7, 6, 6], 6, [0, 0, 1, 1], false, { guided: 2 })]);
+  const { hitGroups, passAt, reward } = sums.take();
+  assert.deepEqual({ hitGroups, passAt, reward }, {
+    hitGroups: 0.5,
+    passAt: { 1: 0.25, 2: 0.5 },
+    reward: 0.625,
+  });
 });
 
 Deno.test("DiagnosticSums restored from JSON equals one that was not interrupted", () => {

@@ -86,6 +86,27 @@ Deno.test("Rollout draws the same for the same step, and others for another; wit
   for (const drawn of await leaves(3, { dynamicSampling: true })) assert.equal(drawn.length, 5);
 });
 
+Deno.test("Rollout guides the last answers of a group along the target's first tokens, and draws the others as ever", async () => {
+  const settings = { rollout: "sample", numGenerations: 12, temperature: 9 } as const;
+  const free = await groupsOf(settings);
+  const guided = await groupsOf({ ...settings, guidedAnswers: 8 });
+  for (const [g, { completions, example: { targets } }] of guided.entries()) {
+    assert.deepEqual(completions.slice(0, 4), free[g].completions.slice(0, 4));
+    const firsts = completions.slice(4).map(({ tokens, given }) => [tokens[0], given]);
+    assert.deepEqual(firsts, Array(8).fill([itemTokens[targets[0]][0], 1]));
+    assert.ok(free[g].completions.some(({ tokens }) => tokens[0] !== itemTokens[targets[0]][0]));
+  }
+  // Item 2 has a sibling, which is drawn too; where all tokens are given, nothing but the target is.
+  assert.deepEqual(new Set(guided[1].completions.slice(4).map(({ items }) => items[0])), new Set([2, 3]));
+  for (
+    const { completions } of await groupsOf({ ...settings, guidedAnswers: 8, guidedTokens: 5 }, 0, [
+      examples[1],
+    ])
+  ) {
+    for (const { items, given } of completions.slice(4)) assert.deepEqual([items[0], given], [2, 2]);
+  }
+});
+
 Deno.test("Rollout refuses groups of different answers that are larger than the catalogue", async () => {
   const refused = { name: "UserError", message: /groups of 6 different answers: the catalogue has 5 SIDs/ };
   await assert.rejects(() => groupsOf({ numGenerations: 6 }), refused);

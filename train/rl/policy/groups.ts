@@ -28,7 +28,8 @@ export function policyGroups(
   const result: PolicyGroup[] = [];
   let first = 0;
   groups.forEach(({ example, completions }, g) => {
-    const advantages = byLevel[g];
+    // Tokens that the model did not choose teach nothing.
+    const advantages = byLevel[g].map((values, i) => values.fill(0, 0, completions[i].given));
     const weights = Array.from(shares.slice(first, first += completions.length));
     const learns = advantages.some((values) => values.some((value) => value !== 0));
     if (skipZeroVariance && !learns && sftLossWeight === 0) return;

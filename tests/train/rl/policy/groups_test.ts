@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { objectiveMethod } from "../../../../train/rl/objectives/by_name.ts";
 import { policyGroups } from "../../../../train/rl/policy/groups.ts";
-import type { Answer, AnswerGroup } from "../../../../train/rl/rollout.ts";
+import type { AnswerGroup, GroupAnswer } from "../../../../train/rl/rollout.ts";
 import type { GroupScore } from "../../../../train/rl/reward_set.ts";
 
 /** Leaf n is the SID of item n: two tokens, item 3's one. */
-const answer = (leaf: number): Answer => {
+const answer = (leaf: number): GroupAnswer => {
   const tokens = leaf === 3 ? Uint32Array.of(13) : Uint32Array.of(10, leaf);
-  return { leaf, items: [leaf], tokens, nodes: tokens.map((_, place) => place), logProb: 0 };
+  return { leaf, items: [leaf], tokens, nodes: tokens.map((_, place) => place), logProb: 0, given: 0 };
 };
 const rollout = { answerFor: (_example: unknown, item: number) => answer(item) };
 
@@ -52,6 +52,13 @@ Deno.test("policyGroups() gives every level its own advantage where rewards have
   const [group] = policyGroups(groups, byLevel, rollout, grpo, level);
   const advantages = group.advantages.map((values) => [...values as Float64Array]);
   assert.deepEqual(advantages, [[0, one], [0, -one]]);
+});
+
+Deno.test("policyGroups() learns nothing from tokens that were given", () => {
+  const [{ example, ranked, completions: [own, guided] }] = groups;
+  const asked = [{ example, ranked, completions: [own, { ...guided, given: 1 }] }];
+  const [{ advantages }] = policyGroups(asked, [scoreOf([1, 0])], rollout, grpo, settings);
+  assert.deepEqual(advantages.map((values) => [...values as Float64Array]), [[one, one], [0, -one]]);
 });
 
 Deno.test("policyGroups() compares tokens with their siblings, and what was normalised goes before totals", () => {
