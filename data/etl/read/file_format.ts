@@ -23,7 +23,7 @@ export function formatOf(path: string): TableFormat {
     default:
       throw new UserError(
         `Cannot read ${path}: expected a name that ends in .json, .jsonl, .csv, .tsv, .inter or .parquet, with or without ` +
-          `.gz or .zst. Rename the file`,
+          `.gz or .zst. Unpack or rename the file, or export its table as one of these`,
       );
   }
 }

@@ -16,18 +16,27 @@ export function isRemote(path: string): boolean {
 
 /**
  * The files that paths, globs and addresses stand for, in order; globs in order of name. Throws `UserError` for one
- * that stands for nothing, and for an address where DuckDB's extension for it cannot be had.
+ * that stands for nothing, for a file that is named twice, and for an address where DuckDB's extension for it cannot be had.
  */
 export async function resolveFiles(
   engine: Engine,
   patterns: readonly string[],
   flag: string,
 ): Promise<string[]> {
-  const files: string[] = [];
+  const files: string[] = [], seen = new Set<string>();
+  const add = (file: string, real = file) => {
+    if (seen.has(real)) {
+      throw new UserError(
+        `Cannot read ${flag}: ${file} is named twice, and each of its lines would count twice. Name it once`,
+      );
+    }
+    seen.add(real);
+    files.push(file);
+  };
   for (const pattern of patterns) {
     if (isRemote(pattern)) {
       await loadExtension(engine, pattern);
-      files.push(pattern);
+      add(pattern);
       continue;
     }
     const stat = await Deno.stat(pattern).catch(() => undefined);
@@ -47,8 +56,10 @@ export async function resolveFiles(
     if (found.length === 0) {
       throw new UserError(`Cannot read ${flag} ${pattern}: no such file. Check the path`);
     }
-    for (const file of found) await refusePointer(file);
-    files.push(...found);
+    for (const file of found) {
+      await refusePointer(file);
+      add(file, await Deno.realPath(file));
+    }
   }
   return files;
 }

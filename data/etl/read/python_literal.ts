@@ -3,11 +3,16 @@ const TOKEN = new RegExp(
     String.raw`(?<mark>[\[\](){},:])`,
     String.raw`u?(?<quoted>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")`,
     String.raw`(?<number>-?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)`,
-    String.raw`(?<word>True|False|None)\b`,
+    String.raw`(?<word>-?[A-Za-z]+)\b`,
   ].join("|") + String.raw`)\s*`,
   "sy",
 );
-const WORDS: Record<string, string> = { True: "true", False: "false", None: "null" };
+/** Words of Python and of its JSON, which has NaN and Infinity: no values that a field could mean. */
+const WORDS = new Map(Object.entries({
+  ...{ True: "true", true: "true", False: "false", false: "false" },
+  ...{ None: "null", null: "null", nan: "null", NaN: "null", NaT: "null" },
+  ...{ inf: "null", "-inf": "null", Infinity: "null", "-Infinity": "null" },
+}));
 const MARKS: Record<string, string> = { "(": "[", ")": "]" };
 /** A whole number keeps its digits: ids may have more than a double holds. */
 const WHOLE = /^-?(?:0|[1-9]\d*)$/;
@@ -25,7 +30,8 @@ const ESCAPES: Record<string, string> = {
 
 /**
  * JSON of a value as Python prints it (dicts, lists, tuples, texts, numbers, True, False, None): the form of the
- * Amazon 2014 metadata. Nothing is evaluated. JSON passes as it is; null where the text is neither.
+ * Amazon 2014 metadata. What is no number, as Python's `json` writes it too, becomes null. Nothing is evaluated. JSON passes
+ * as it is; null where the text is neither.
  */
 export function literalToJson(text: string): string | null {
   if (isJson(text)) return text;
@@ -40,7 +46,8 @@ export function literalToJson(text: string): string | null {
       ? toJson(quoted)
       : number
       ? WHOLE.test(number) ? number : String(Number(number))
-      : WORDS[word];
+      : WORDS.get(word);
+    if (token === undefined) return null;
     // Python allows a comma before the end of a list.
     if ((token === "]" || token === "}") && tokens.at(-1) === ",") tokens.pop();
     tokens.push(token);

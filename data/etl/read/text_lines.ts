@@ -44,8 +44,14 @@ export async function encodingOf(path: string, { encoding, legacy, signal }: Tex
 }
 
 async function headOf(path: string, signal?: AbortSignal): Promise<Uint8Array> {
-  for await (const bytes of unpacked(path, { signal })) return bytes.subarray(0, HEAD);
-  return new Uint8Array();
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const bytes of unpacked(path, { signal })) {
+    parts.push(bytes);
+    length += bytes.length;
+    if (length >= HEAD) break;
+  }
+  return joined(parts).subarray(0, HEAD);
 }
 
 async function isUtf8(path: string, signal?: AbortSignal): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { excerpt } from "../../../base/file_error.ts";
 import { UserError } from "../../../base/user_error.ts";
 import { type NumberUnit, PERIOD, UNIT_DIGITS } from "../../times.ts";
 import type { Engine } from "./engine.ts";
@@ -18,6 +19,8 @@ export type TimeUnit = typeof TIME_UNITS[number];
 export interface TimeForm {
   /** For people. */
   name: string;
+  /** The flag that says so. */
+  flag: string;
   /** BIGINT, whole seconds since 1970, rounded down; NULL where the text is no time of this form. */
   seconds: Sql;
   /** INTEGER nanoseconds beyond `seconds`: events within a second keep their order. */
@@ -46,12 +49,13 @@ function numberForm(column: Sql, unit: NumberUnit): TimeForm {
     sql`CASE WHEN ${isWhole} THEN TRY_CAST(${column} AS HUGEINT) ELSE CAST(floor(${exact}) AS HUGEINT) END`;
   const part =
     sql`CASE WHEN ${isWhole} THEN 0 ELSE CAST((${exact} - floor(${exact})) * 1000000000 AS BIGINT) END`;
-  if (exponent === 0) return { name: unit, seconds: sql`TRY_CAST(${whole} AS BIGINT)`, nanoseconds: part };
+  const named = { name: unit, flag: `--time-unit ${unit}` };
+  if (exponent === 0) return { ...named, seconds: sql`TRY_CAST(${whole} AS BIGINT)`, nanoseconds: part };
   const scale = 10 ** exponent;
   // Rounded down, before 1970 too.
   const rest = sql`((${whole} % ${scale}) + ${scale}) % ${scale}`;
   return {
-    name: unit,
+    ...named,
     seconds: sql`TRY_CAST((${whole} - ${rest}) // ${scale} AS BIGINT)`,
     nanoseconds: sql`CAST(${rest} * ${10 ** (9 - exponent)} + ${part} // ${scale} AS INTEGER)`,
   };
@@ -71,6 +75,7 @@ function isoForm(column: Sql): TimeForm {
   const whole = sql`regexp_replace(${column}, '(:\\d{2})[.,]\\d+', '\\1')`;
   return {
     name: "ISO 8601",
+    flag: "--time-unit text",
     seconds: sql`CASE WHEN regexp_matches(${column}, '^\\s*\\d{4}[-/]\\d{1,2}[-/]\\d{1,2}')
       THEN ${secondsIn(sql`TRY_CAST(${whole} AS TIMESTAMPTZ)`)} END`,
     nanoseconds: fractionOf(column),
@@ -84,6 +89,7 @@ function compactForm(column: Sql, digits: number, format: string): TimeForm {
   const rest = sql`regexp_extract(${text}, '^\\d{14}\\.?(\\d*)', 1)`;
   return {
     name: `digits such as ${"20180920211310".slice(0, digits)}`,
+    flag: `--time-format '${format}'`,
     seconds: sql`CASE WHEN ${isCompact} THEN ${
       secondsIn(sql`try_strptime(left(${text}, ${digits}), ${format})`)
     } END`,
@@ -97,6 +103,7 @@ function formatForm(column: Sql, format: string): TimeForm {
   const text = hasFraction ? column : sql`regexp_replace(trim(${column}), '(:\\d{2})[.,]\\d+', '\\1')`;
   return {
     name: format,
+    flag: `--time-format '${format}'`,
     seconds: secondsIn(sql`try_strptime(${text}, ${format})`),
     nanoseconds: fractionOf(column),
     marks: [...format.replace(/%[bBap]/g, "A").replace(/%./g, "").replace(/\s/g, "")],
@@ -184,12 +191,15 @@ export async function chooseForm(
       sql`SELECT any_value(${cell}) AS example FROM time_sample`,
     );
     throw new UserError(
-      `Cannot read the times in ${label}: "${example}" and others are written in no form that is known. ` +
+      `Cannot read the times in ${label}: ${
+        excerpt(example)
+      } and others are written in no form that is known. ` +
         "Say how with --time-format, such as '%d.%m.%Y %H:%M'",
     );
   }
   const [chosen, ...rivals] = likely.filter((_, f) => read[f] === best);
-  for (const rival of rivals) await refuseAmbiguous(engine, { table, cell, label }, chosen, rival);
+  const share = best === count ? "both fit every value" : `each fits ${best} of ${count} values`;
+  for (const rival of rivals) await refuseAmbiguous(engine, { table, cell, label, share }, chosen, rival);
   return { form: chosen, inPeriod: true };
 }
 
@@ -213,7 +223,7 @@ async function fits(engine: Engine, table: string, forms: readonly TimeForm[]): 
 
 async function refuseAmbiguous(
   engine: Engine,
-  { table, cell, label }: { table: string; cell: Sql; label: string },
+  { table, cell, label, share }: { table: string; cell: Sql; label: string; share: string },
   a: TimeForm,
   b: TimeForm,
 ): Promise<void> {
@@ -227,7 +237,7 @@ async function refuseAmbiguous(
   throw new UserError(
     `Cannot tell the times in ${label}: "${text}" is ${day(one)} as ${a.name} and ${
       day(other)
-    } as ${b.name}, and both ` +
-      `fit every value. Say which with --time-format '${a.name}'`,
+    } as ${b.name}, and ` +
+      `${share}. Say which with ${a.flag}`,
   );
 }

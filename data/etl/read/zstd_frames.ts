@@ -3,11 +3,18 @@ const DICTIONARY_BYTES = [0, 1, 2, 4];
 /** Bytes of the content's size, by the two highest bits. */
 const SIZE_BYTES = [0, 2, 4, 8];
 
+/** Bytes of one frame. */
+export interface FramePiece {
+  piece: Uint8Array;
+  /** Whether the frame ends with them. */
+  ends: boolean;
+}
+
 type Part = "magic" | "descriptor" | "skip" | "skip length" | "block";
 
 /**
- * Follows the frames of a Zstandard file to see whether it is whole: the decoder takes a torn one for a short one. Feed it
- * all bytes, then ask {@link ZstdFrames.whole}. Source: RFC 8878, section 3.1.
+ * Follows the frames of a Zstandard file, of which there may be any number: a decoder ends with its frame, and takes a torn
+ * file for a short one. Feed it all bytes, then ask {@link ZstdFrames.whole}. Source: RFC 8878, section 3.1.
  */
 export class ZstdFrames {
   #part: Part = "magic";
@@ -19,18 +26,24 @@ export class ZstdFrames {
   #hasChecksum = false;
   #damaged = false;
 
-  push(bytes: Uint8Array): void {
+  /** Takes the next bytes and yields them, cut at the ends of frames. */
+  *push(bytes: Uint8Array): Generator<FramePiece> {
+    let from = 0;
     for (let at = 0; at < bytes.length && !this.#damaged;) {
       if (this.#over > 0) {
         const passed = Math.min(this.#over, bytes.length - at);
         at += passed;
         this.#over -= passed;
         if (this.#over === 0) this.#part = this.#next;
-        continue;
+      } else {
+        this.#header.push(bytes[at++]);
+        this.#step();
       }
-      this.#header.push(bytes[at++]);
-      this.#step();
+      if (!this.whole) continue;
+      yield { piece: bytes.subarray(from, at), ends: true };
+      from = at;
     }
+    if (from < bytes.length) yield { piece: bytes.subarray(from), ends: false };
   }
 
   /** Whether the bytes so far end where a frame ends. */

@@ -109,6 +109,23 @@ Deno.test("a date that can be read in two ways is refused until its form is name
     read("log.csv", "user,item,ts\nu,A,soon\nu,B,late\n"),
     /are written in no form that is known/,
   );
+  const days = (n: number) => Array.from({ length: 4 }, (_, day) => 1600000000 * n + day * 86400 * n);
+  const mixed = [...days(1), ...days(1000)].map((time) => `u,A,${time}\n`).join("");
+  await assert.rejects(
+    read("log.csv", "user,item,ts\n" + mixed),
+    /as seconds and .* as milliseconds, and each fits 4 of 8 values\. Say which with --time-unit seconds$/,
+  );
+});
+
+Deno.test("a file that is named twice is refused, by its path and by what a glob stands for", async () => {
+  await withFiles({ "log.csv": "user,item\nu,A\nu,B\n" }, async (dir) => {
+    for (const reviews of [["log.csv", "log.csv"], ["*.csv", "./log.csv"]]) {
+      await assert.rejects(
+        build(dir, { ...FLAGS, reviews }),
+        /log\.csv is named twice, and each of its lines/,
+      );
+    }
+  });
 });
 
 Deno.test("lines that repeat an earlier one are told, and left out on demand as a step of their own", async () => {

@@ -31,6 +31,13 @@ Deno.test("literalToJson() reads a line of the Amazon 2014 metadata", () => {
   });
 });
 
+Deno.test("literalToJson() takes what is no number for nothing, in Python's dicts and in its JSON", () => {
+  for (const line of ["{'a': nan, 'b': [-inf, True]}", '{"a": NaN, "b": [-Infinity, true]}']) {
+    assert.equal(literalToJson(line), '{"a":null,"b":[null,true]}');
+  }
+  assert.equal(literalToJson("{'a': nano}"), null);
+});
+
 Deno.test("literalToJson() decodes Python's escapes and keeps unknown ones", () => {
   assert.equal(
     JSON.parse(literalToJson(String.raw`'\x41\u00e9\U0001F600\t\'\d'`)!),

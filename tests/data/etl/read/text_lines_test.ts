@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { encodingOf, textLines } from "../../../../data/etl/read/text_lines.ts";
-import { ZstdFrames } from "../../../../data/etl/read/zstd_frames.ts";
+import { type FramePiece, ZstdFrames } from "../../../../data/etl/read/zstd_frames.ts";
 import fc from "../../../property.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
@@ -69,6 +69,38 @@ Deno.test("a packed file that is cut anywhere is torn, with one frame or several
   }
 });
 
+Deno.test("a packed file of several frames or members is read to its end, in whatever sizes they come", async () => {
+  const lines = Array.from({ length: 40_000 }, (_, n) => `line ${n * 7919 % 40_009} é`);
+  const bytes = utf8(lines.join("\n"));
+  const skippable = [0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3];
+  for (const ends of [[1], [1, 2, 3], [100_000], [10, 10, 300_000, 300_001, 500_000]]) {
+    const parts = [...ends, bytes.length].map((end, e) => bytes.subarray(ends[e - 1] ?? 0, end));
+    const zstd = parts.flatMap((part) => [...zstdCompressSync(part), ...skippable]);
+    for (const packed of [zstd, parts.flatMap((part) => [...gzipSync(part)])]) {
+      assert.deepEqual((await linesOf(new Uint8Array(packed))).lines, lines);
+    }
+  }
+});
+
+Deno.test("a damaged file is told from a torn one, and other ways of packing are named", async () => {
+  const frame = zstdCompressSync(utf8("line\n"));
+  await assert.rejects(linesOf(new Uint8Array([...frame, ...utf8("garbage")])), /zstd: the file is damaged/);
+  for (
+    const [start, what] of [
+      ["PK\x03\x04", "a zip archive"],
+      ["BZh91AY&SY", "packed with bzip2"],
+      ["\xfd7zXZ\0", "packed with xz"],
+    ]
+  ) {
+    await assert.rejects(
+      linesOf(latin1(start + "rest")),
+      new RegExp(`: it is ${what}, expected text, gzip or zstd\\. Unpack it first$`),
+    );
+  }
+  // A column may be called so.
+  assert.deepEqual((await linesOf(utf8("BZhong,item"))).lines, ["BZhong,item"]);
+});
+
 Deno.test("ZstdFrames knows a whole file in any pieces", () => {
   const whole = new Uint8Array([
     ...zstdCompressSync(utf8("x".repeat(300_000))),
@@ -77,9 +109,16 @@ Deno.test("ZstdFrames knows a whole file in any pieces", () => {
   fc.assert(fc.property(fc.integer({ min: 1, max: 40 }), fc.nat(whole.length - 1), (size, end) => {
     const first = zstdCompressSync(utf8("x".repeat(300_000))).length;
     const frames = new ZstdFrames();
-    for (let at = 0; at < end; at += size) frames.push(whole.subarray(at, Math.min(at + size, end)));
+    const pieces: FramePiece[] = [];
+    for (let at = 0; at < end; at += size) {
+      pieces.push(...frames.push(whole.subarray(at, Math.min(at + size, end))));
+    }
     assert.equal(frames.whole, end === 0 || end === first);
-    frames.push(whole.subarray(end));
+    pieces.push(...frames.push(whole.subarray(end)));
     assert.equal(frames.whole, true);
+    const ends = pieces.map((_, p) =>
+      pieces.slice(0, p + 1).reduce((sum, { piece }) => sum + piece.length, 0)
+    );
+    assert.deepEqual(ends.filter((_, p) => pieces[p].ends), [first, whole.length]);
   }));
 });
