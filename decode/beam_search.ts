@@ -1,4 +1,5 @@
 import type { Device } from "../kernels/gpu/device.ts";
+import type { ReadWait } from "../kernels/gpu/readback.ts";
 import { logSumExp } from "../kernels/reduce/log_sum_exp.ts";
 import type { Matrix } from "../kernels/gpu/tensor.ts";
 import { type TokenNormalisation, trieLogSoftmax, type TrieRows } from "../kernels/trie/log_softmax.ts";
@@ -96,26 +97,26 @@ export class BeamSearch {
 
   /**
    * The best `answers` SIDs for each prompt of token ids, all beams by default. Throws as the model does where a prompt is
-   * empty or too long. `onComputed` is called when the device has done it, before the answers are read: in Deno that takes
-   * ten more milliseconds, in which another search may run.
+   * empty or too long. In what `wait` has, another search may run.
    */
   async run(
     prompts: Uint32Array[],
     answers = this.beams,
-    onComputed?: () => void,
+    wait: ReadWait = {},
   ): Promise<BeamResult[]> {
     if (prompts.length === 0) return [];
     const cut = cutOf(prompts) ?? evenCutOf(prompts.length);
     if (cut) {
-      const first = await this.run(prompts.slice(0, cut), answers);
-      return [...first, ...await this.run(prompts.slice(cut), answers, onComputed)];
+      const { begin } = wait;
+      const first = await this.run(prompts.slice(0, cut), answers, { begin });
+      return [...first, ...await this.run(prompts.slice(cut), answers, wait)];
     }
     const asked = Math.min(answers, this.beams);
     const widths = this.#repetition ? this.#all() : this.#widths.of(asked);
-    const results = await this.#run(prompts, asked, widths, onComputed);
+    const results = await this.#run(prompts, asked, widths, wait);
     const again = [...results.keys()].filter((i) => results[i] === undefined);
     if (again.length > 0) {
-      const whole = await this.#run(again.map((i) => prompts[i]), asked, this.#all());
+      const whole = await this.#run(again.map((i) => prompts[i]), asked, this.#all(), {});
       again.forEach((i, at) => results[i] = whole[at]);
     }
     return results as BeamResult[];
@@ -158,15 +159,18 @@ export class BeamSearch {
     prompts: Uint32Array[],
     answers: number,
     widths: readonly number[],
-    onComputed?: () => void,
+    wait: ReadWait,
   ): Promise<(BeamResult | undefined)[]> {
     const state = this.#state(prompts.length);
     const seen = this.#repetition?.read(prompts, this.beams);
     const levels = this.#device.scope(() => this.#search(prompts, state, widths, seen));
     const kept = levels.map(({ scores }) => scores);
-    const reading = this.#device.read(state.leaves, state.scores, ...kept);
-    onComputed?.();
-    const [nodes, scores, ...running] = await reading;
+    const [nodes, scores, ...running] = await this.#device.readAfter(
+      wait,
+      state.leaves,
+      state.scores,
+      ...kept,
+    );
     if (seen) this.#repetition!.release(seen);
     const leaves = wholeNumbers(nodes);
     return prompts.map((_, prompt) => {

@@ -1,4 +1,5 @@
 import type { Asker, Dataset, Item, Sample } from "../data/dataset.ts";
+import type { ReadWait } from "../kernels/gpu/readback.ts";
 import type { AskedTexts } from "../prompts/prompts.ts";
 import type { Trie } from "../sid/trie.ts";
 import type { Scorer } from "./count_scorers.ts";
@@ -29,11 +30,8 @@ export interface RecommendOptions {
   beams?: number;
   /** Items to choose from, at least one, each once; default: all. */
   allowed?: readonly number[];
-  /**
-   * Called once where the device has done its part before the answers are there, so that another call can use it meanwhile.
-   * Not every recommender tells.
-   */
-  onComputed?(): void;
+  /** When the last wait for the device begins, and what is told of it, so that another call can use it meanwhile. */
+  wait?: ReadWait;
 }
 
 /** Throws {@link RangeError} unless there is something to list. */

@@ -153,9 +153,10 @@ export class SidRecommender implements Recommender {
     checkK(options);
     return await this.#weights.use(async (loaded, release) => {
       if (this.search.unconstrained) return await this.#writeAny(loaded, requests, options);
-      const onComputed = () => (release(), options.onComputed?.());
       const reasoned = await this.#reasoned(loaded, requests);
-      return await this.#searchCatalogue(loaded, reasoned, { ...options, onComputed });
+      const { begin, onComputed } = options.wait ?? {};
+      const wait = { begin, onComputed: () => (release(), onComputed?.()) };
+      return await this.#searchCatalogue(loaded, reasoned, { ...options, wait });
     });
   }
 
@@ -172,7 +173,7 @@ export class SidRecommender implements Recommender {
     requests: readonly RecommendRequest[],
     options: RecommendOptions,
   ): Promise<Candidate[][]> {
-    const { k, allowed, onComputed } = options;
+    const { k, allowed, wait } = options;
     const beams = beamsOf(options);
     const among = allowed && new Set(allowed);
     const without = requests.map(({ excluded = new Set<number>() }) =>
@@ -188,7 +189,7 @@ export class SidRecommender implements Recommender {
         const asked = Math.max(...batch.map((i) => k + without[i].size));
         left -= batch.length;
         const prompts = batch.map((i) => this.#promptOf(requests[i]));
-        const results = await search.run(prompts, asked, left === 0 ? onComputed : undefined);
+        const results = await search.run(prompts, asked, left === 0 ? wait : { begin: wait?.begin });
         batch.forEach((i, b) => found[i] = results[b]);
       }
     }

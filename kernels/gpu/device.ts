@@ -1,12 +1,13 @@
 import { adapterLimits, findAdapter, isCpuAdapter, layoutOf } from "./adapters.ts";
 import { Bindings, type Pipelines } from "./bindings.ts";
 import { copyRows } from "./copy_rows.ts";
-import { DeviceError, noRoom } from "./device_error.ts";
+import { DeviceError } from "./device_error.ts";
+import { DeviceMemory } from "./memory.ts";
 import { type Dispatch, gridOf, type Kernel } from "./kernel.ts";
 import { Flats } from "./flats.ts";
 import { Profiler, type ProfileRow } from "./profiler.ts";
 import { Pool } from "./pool.ts";
-import { type PendingRead, Readback } from "./readback.ts";
+import { type PendingRead, Readback, type ReadWait } from "./readback.ts";
 import { type PinnedVariant, Variants } from "./variants.ts";
 import {
   type Flat,
@@ -40,16 +41,6 @@ export interface DeviceOptions {
   gpu?: GPU;
 }
 
-/** Bytes now held on the adapter. */
-export interface DeviceMemory {
-  /** Bytes in buffers. */
-  buffers: number;
-  /** Bytes in textures. */
-  textures: number;
-  /** Most bytes in buffers and textures together so far. */
-  peak: number;
-}
-
 /**
  * A WebGPU device with its caches: pipelines by kernel, uniforms by content, bind groups by operands, matrices by
  * shape. Work is recorded into one command encoder until `submit()`, so a training step is one submit.
@@ -72,7 +63,7 @@ export class Device {
   /** Which kernels serve an operation; the autotuner and `--variant` change it. */
   readonly variants: Variants;
   /** Bytes held now, and their peak. */
-  readonly memory: DeviceMemory = { buffers: 0, textures: 0, peak: 0 };
+  readonly memory: DeviceMemory = new DeviceMemory();
   /** Bytes that it may hold; what would take more is refused, since the system would end the process. Default: no limit. */
   memoryLimit: number = Infinity;
   /** Dispatches, submits and allocations so far: what a steady step may not add to is tested with these. */
@@ -203,15 +194,14 @@ export class Device {
           "Use a smaller batch, or --variant buffer",
       );
     }
-    this.#checkRoom(rows * groups * 16, `a matrix (${rows}, ${cols})`);
+    this.memory.expectRoom(rows * groups * 16, `a matrix (${rows}, ${cols})`, this.memoryLimit);
     const texture = this.gpu.createTexture({
       size: [Math.max(groups, 1), Math.max(rows, 1)],
       format: "rgba32float",
       usage: GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST | GPUTextureUsage.COPY_SRC,
     });
     this.counters.allocations++;
-    this.memory.textures += rows * groups * 16;
-    this.#notePeak();
+    this.memory.add("textures", rows * groups * 16);
     const view = texture.createView();
     return {
       kind: "matrix",
@@ -340,8 +330,16 @@ export class Device {
 
   /** Submits what is recorded and reads arrays back in one wait (about 11 ms in Deno, however many). */
   async read(...tensors: Tensor[]): Promise<Float32Array[]> {
+    return await this.readAfter({}, ...tensors);
+  }
+
+  /** Like `read`; `wait` says when the wait begins, and is told when it ends. What is recorded is submitted at once. */
+  async readAfter(wait: ReadWait, ...tensors: Tensor[]): Promise<Float32Array[]> {
     this.#endPass();
-    return await this.#finish(tensors.map((tensor) => this.#readback.copy(this.#encoding(), tensor)));
+    return await this.#finish(
+      tensors.map((tensor) => this.#readback.copy(this.#encoding(), tensor)),
+      wait,
+    );
   }
 
   /** Like `read` for rows `first` to `first + count - 1` of a matrix (rows, cols) -> (count, cols). */
@@ -351,9 +349,15 @@ export class Device {
     return rows;
   }
 
-  async #finish(pending: readonly PendingRead[]): Promise<Float32Array[]> {
+  async #finish(
+    pending: readonly PendingRead[],
+    { begin, onComputed }: ReadWait = {},
+  ): Promise<Float32Array[]> {
     this.submit();
-    await Promise.all(pending.map(({ buffer }) => buffer.mapAsync(GPUMapMode.READ)));
+    if (begin) await begin();
+    const mapped = Promise.all(pending.map(({ buffer }) => buffer.mapAsync(GPUMapMode.READ)));
+    onComputed?.();
+    await mapped;
     this.#throwIfFailed();
     return pending.map((copy) => this.#readback.finish(copy));
   }
@@ -444,12 +448,11 @@ export class Device {
         `Cannot allocate ${what}: ${size} bytes, this adapter allows ${this.limits.maxBufferSize} a buffer`,
       );
     }
-    this.#checkRoom(size, what);
+    this.memory.expectRoom(size, what, this.memoryLimit);
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const buffer = this.gpu.createBuffer({ size, usage });
     this.counters.allocations++;
-    this.memory.buffers += size;
-    this.#notePeak();
+    this.memory.add("buffers", size);
     return buffer;
   }
 
@@ -473,15 +476,6 @@ export class Device {
   // Queue writes happen before everything that is submitted later, so recorded work goes first.
   #flush(): void {
     if (this.#encoder) this.submit();
-  }
-
-  #checkRoom(bytes: number, what: string): void {
-    const held = this.memory.buffers + this.memory.textures;
-    if (held + bytes > this.memoryLimit) throw noRoom(what, bytes, held, this.memoryLimit);
-  }
-
-  #notePeak(): void {
-    this.memory.peak = Math.max(this.memory.peak, this.memory.buffers + this.memory.textures);
   }
 
   #throwIfFailed(): void {

@@ -18,6 +18,17 @@ const ROW_ALIGNMENT = 256;
 // Larger ones are read once in a while, and would be the memory of a whole table for nothing.
 const MOST_KEPT_BYTES = 2 ** 22;
 
+/**
+ * How the host waits for what it reads. In Deno nothing else runs until the device is done, and the values are there ten
+ * milliseconds after that.
+ */
+export interface ReadWait {
+  /** The work is with the device when this is called, and the wait begins when it resolves. Default: at once. */
+  begin?(): Promise<void>;
+  /** Called when the device is done, before the values are there: another caller may use it meanwhile. */
+  onComputed?(): void;
+}
+
 /** Staging buffers between the device and the host, the smaller ones kept by size for the next read. */
 export class Readback {
   #gpu: GPUDevice;

@@ -2,6 +2,7 @@ import { type Capacity, packBatch, type PackedBatch } from "../../data/packing/b
 import { UserError } from "../../base/user_error.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { type TokenOccurrences, tokenOccurrences } from "../../kernels/rows/embedding.ts";
+import type { ReadWait } from "../../kernels/gpu/readback.ts";
 import { Tape } from "../../kernels/tape.ts";
 import type { Matrix } from "../../kernels/gpu/tensor.ts";
 import type { DropTerm } from "../decoder/blocks.ts";
@@ -108,10 +109,11 @@ export class ItemScores {
   }
 
   /**
-   * Scores (N) for each history of item numbers, oldest first, in batches of any size: one list at a time is made.
+   * Scores (N) for each history of item numbers, oldest first, in batches of any size: one list at a time is made. `wait`
+   * is for the last batch, its beginning for each.
    * @throws {UserError} for a history that is empty or names an item that the model does not have.
    */
-  async *of(histories: readonly (readonly number[])[]): AsyncGenerator<Float32Array> {
+  async *of(histories: readonly (readonly number[])[], wait: ReadWait = {}): AsyncGenerator<Float32Array> {
     const { maxLength } = this.#model;
     const { tokens, rows } = this.#capacity;
     let waiting: Uint32Array[] = [];
@@ -120,14 +122,14 @@ export class ItemScores {
       this.#check(history);
       const read = Uint32Array.from(history.slice(-maxLength));
       if (waiting.length === rows || used + read.length > tokens) {
-        yield* await this.#score(waiting);
+        yield* await this.#score(waiting, { begin: wait.begin });
         waiting = [];
         used = 0;
       }
       waiting.push(read);
       used += read.length;
     }
-    if (waiting.length > 0) yield* await this.#score(waiting);
+    if (waiting.length > 0) yield* await this.#score(waiting, wait);
   }
 
   destroy(): void {
@@ -161,7 +163,7 @@ export class ItemScores {
     );
   }
 
-  async #score(histories: Uint32Array[]): Promise<Float32Array[]> {
+  async #score(histories: Uint32Array[], wait: ReadWait): Promise<Float32Array[]> {
     const { device, parameters, outputName, items } = this.#model;
     const sequences = histories.map((tokens) => ({
       tokens,
@@ -172,10 +174,14 @@ export class ItemScores {
     const { batch } = buffer;
     buffer.write(packBatch(sequences, { tokens: batch.tokens.length, rows: batch.targets.length }), 1);
     const chunks = vocabularyChunks(parameters.blocks(outputName), items);
-    const parts = await device.scope(() => {
+    // The scope ends before the wait, in which others may record their work.
+    const { reading } = device.scope(() => {
       const states = this.#model.states(new Tape(device, false), batch);
-      return device.read(...chunks.map((chunk) => chunkLogits(device, states, chunk)));
+      return {
+        reading: device.readAfter(wait, ...chunks.map((chunk) => chunkLogits(device, states, chunk))),
+      };
     });
+    const parts = await reading;
     return histories.map((_, row) => {
       const scores = new Float32Array(items);
       chunks.forEach(({ block, start, count }, i) => {

@@ -3,22 +3,26 @@ import type { RunList } from "../candidates/candidates.ts";
 
 /**
  * What each run lists for each request, [request][run]: items of one SID, one after the other, each with its score. Runs
- * are asked one after the other, since they share a device.
+ * are asked side by side: all are searched before the first is read.
  */
 export async function askRuns(
-  runs: readonly Recommender[],
+  runs: readonly Pick<Recommender, "recommend">[],
   requests: readonly RecommendRequest[],
   options: RecommendOptions,
 ): Promise<RunList[][]> {
-  const lists: RunList[][] = requests.map(() => []);
-  for (const run of runs) {
-    const found = await run.recommend(requests, options);
-    for (const [i, candidates] of found.entries()) {
-      lists[i].push({
-        items: candidates.flatMap(({ items }) => items),
-        scores: candidates.flatMap(({ items, score }) => items.map(() => score)),
-      });
-    }
-  }
-  return lists;
+  const { wait = {} } = options;
+  const computing = new Set(runs);
+  const found = await Promise.all(runs.map((run) => {
+    const onComputed = () => {
+      computing.delete(run);
+      if (computing.size === 0) wait.onComputed?.();
+    };
+    return run.recommend(requests, { ...options, wait: { begin: wait.begin, onComputed } });
+  }));
+  return requests.map((_, i) =>
+    found.map((lists) => ({
+      items: lists[i].flatMap(({ items }) => items),
+      scores: lists[i].flatMap(({ items, score }) => items.map(() => score)),
+    }))
+  );
 }

@@ -63,11 +63,11 @@ export function dialogueOf(
 export async function recommendItems(
   recommender: Recommender,
   asked: readonly Dialogue[],
-  { top, onComputed, ...options }: Omit<RecommendOptions, "k"> & { top: number },
+  { top, wait, ...options }: Omit<RecommendOptions, "k"> & { top: number },
 ): Promise<Recommended[]> {
-  const ask = async (requests: readonly RecommendRequest[], onComputed?: () => void) => {
+  const ask = async (requests: readonly RecommendRequest[], wait?: RecommendOptions["wait"]) => {
     const reasoned = await withReasons(recommender, requests);
-    const lists = await recommender.recommend(reasoned, { k: top, ...options, onComputed });
+    const lists = await recommender.recommend(reasoned, { k: top, ...options, wait });
     return { requests: reasoned, lists };
   };
   const said = await withTurns(
@@ -81,7 +81,7 @@ export async function recommendItems(
       }));
     },
   );
-  const { requests, lists } = await ask(said, onComputed);
+  const { requests, lists } = await ask(said, wait);
   return lists.map((candidates, i) => {
     const { reasoning, turns = [] } = requests[i];
     const before = turns.flatMap(({ said: say, answered }) =>

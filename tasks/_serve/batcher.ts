@@ -1,9 +1,14 @@
+import type { ReadWait } from "../../kernels/gpu/readback.ts";
+
 /** Those who are answered together: what they ask for is the same, but for who they are. */
 export interface BatchGroup<Q, A> {
-  /** Most questions to answer at once. */
-  limit(): Promise<number>;
-  /** An answer each, in order. `onComputed` may be called before: the next batch may begin then. */
-  answer(questions: readonly Q[], onComputed?: () => void): Promise<A[]>;
+  /** How many of so many questions that wait to answer at once. */
+  sizeOf(waiting: number): Promise<number>;
+  /**
+   * An answer each, in order. `wait.onComputed` may be called before: the next batch may begin then. `wait.begin` resolves
+   * when the batches before are answered.
+   */
+  answer(questions: readonly Q[], wait: ReadWait): Promise<A[]>;
 }
 
 /** Thrown where no place is free. */
@@ -45,7 +50,8 @@ interface Waiting<Q, A> {
 /**
  * Answers questions in the order of their arrival, each together with those of its group that wait at the same time.
  * One batch is computed at a time, since all share a device: questions that arrive meanwhile are the next batch. It begins
- * when the one before is answered, or only waits for what was computed.
+ * when the one before is answered, or only waits for what was computed: it is on its way to the device then, but waits for
+ * it only after those before are answered, since the device keeps this thread waiting.
  */
 export class Batcher<Q, A> {
   readonly #options: BatcherOptions;
@@ -131,8 +137,9 @@ export class Batcher<Q, A> {
     const { group } = this.#queue[0];
     let batch: Waiting<Q, A>[] = [];
     try {
-      const limit = await group.limit();
-      batch = this.#queue.filter((one) => one.group === group && one.isWanted()).slice(0, limit);
+      const ofGroup = () => this.#queue.filter((one) => one.group === group && one.isWanted());
+      const size = await group.sizeOf(ofGroup().length);
+      batch = ofGroup().slice(0, size);
     } catch (error) {
       this.#queue.filter((one) => one.group === group).forEach(({ reject }) => reject(error));
       this.#queue = this.#queue.filter((one) => one.group !== group);
@@ -142,37 +149,44 @@ export class Batcher<Q, A> {
     this.#queue = this.#queue.filter((one) => !taken.has(one) && one.isWanted());
     if (batch.length === 0) return;
     const computed = Promise.withResolvers<void>();
-    const answered = this.#answer(group, batch, computed.resolve);
+    const before = this.#answering;
+    const begin = () => before.then(nextTurn);
+    const answered = this.#answer(group, batch, { begin, onComputed: computed.resolve });
     this.#answering = Promise.all([this.#answering, answered]);
     await Promise.race([answered, computed.promise]);
     // Requests that came while the device kept this thread waiting are read first.
-    await new Promise((resume) => setTimeout(resume, 0));
+    await nextTurn();
   }
 
   async #answer(
     group: BatchGroup<Q, A>,
     batch: readonly Waiting<Q, A>[],
-    onComputed: () => void,
+    wait: ReadWait,
   ): Promise<void> {
     const start = performance.now();
-    await answerAll(group, batch, onComputed);
+    await answerAll(group, batch, wait);
     const seconds = (performance.now() - start) / 1000;
     this.#pace = .8 * this.#pace + .2 * seconds / batch.length;
     this.#options.onBatch?.(batch.length, seconds);
   }
 }
 
+/** Resolves after what waits to be read and written, such as answers. */
+function nextTurn(): Promise<void> {
+  return new Promise((resume) => setTimeout(resume, 0));
+}
+
 async function answerAll<Q, A>(
   group: BatchGroup<Q, A>,
   batch: readonly Waiting<Q, A>[],
-  onComputed: () => void,
+  wait: ReadWait,
 ): Promise<void> {
   try {
-    const answers = await group.answer(batch.map(({ question }) => question), onComputed);
+    const answers = await group.answer(batch.map(({ question }) => question), wait);
     batch.forEach(({ resolve }, i) => resolve(answers[i]));
   } catch (error) {
     if (batch.length === 1) batch[0].reject(error);
     // One that cannot be answered keeps no others from their answers.
-    else for (const one of batch) await answerAll(group, [one], () => {});
+    else for (const one of batch) await answerAll(group, [one], {});
   }
 }

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { UserError } from "../../base/user_error.ts";
+import { evenCutOf } from "../../decode/trie_decoding.ts";
 import { ItemSearch } from "../../eval/item_search.ts";
 import type { Recommender } from "../../eval/recommender.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
@@ -84,7 +85,7 @@ export class OpenedRun {
     const needsTaste = toldFault(recommender, row) !== undefined;
     await this.audience({ top: 1, categories: [] }).answer([
       { request: { history: row.history, ...needsTaste && { preference: "anything" } }, say: [] },
-    ]);
+    ], {});
   }
 
   /** What is near an item. Only after {@link OpenedRun.load}. */
@@ -114,10 +115,11 @@ export class OpenedRun {
     const options = { top, beams, allowed };
     return {
       allowed: allowed && new Set(allowed),
-      async limit() {
-        return Math.min(maxBatch, await recommender.batchSize({ k: top, beams, allowed }));
+      async sizeOf(waiting) {
+        const most = Math.min(waiting, maxBatch, await recommender.batchSize({ k: top, beams, allowed }));
+        return evenCutOf(most) ?? most;
       },
-      answer: (asked, onComputed) => recommendItems(recommender, asked, { ...options, onComputed }),
+      answer: (asked, wait) => recommendItems(recommender, asked, { ...options, wait }),
     };
   }
 

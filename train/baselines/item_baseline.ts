@@ -41,9 +41,9 @@ export function itemBaseline(model: ItemModel & { destroy(): void }): TrainedBas
       const [list] = await Array.fromAsync(scores.of([history]));
       return list;
     },
-    async rank(histories, k) {
+    async rank(histories, k, wait) {
       const lists: RankedItems[] = [];
-      for await (const list of scores.of(histories)) {
+      for await (const list of scores.of(histories, wait)) {
         const items = highest(list, k);
         lists.push({ items, scores: items.map((item) => list[item]) });
       }

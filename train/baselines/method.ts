@@ -1,7 +1,7 @@
 import type { Stopped } from "../../models/training/loop.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import type { SettingsSchema } from "../../base/settings.ts";
-import type { ScoreUnit } from "../../eval/recommender.ts";
+import type { RecommendOptions, ScoreUnit } from "../../eval/recommender.ts";
 import type { World } from "../../base/parallel/world.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { StartReports } from "../observers/observer.ts";
@@ -21,10 +21,14 @@ export interface TrainedBaseline {
   readonly items: number;
   /**
    * The best k items for each history of item numbers, oldest first; equal scores in the order of item numbers, or as
-   * the rules of the baseline say.
+   * the rules of the baseline say. `wait`: as {@link RecommendOptions.wait}.
    * @throws {UserError} for a history that names other items, or is empty where the model must read one.
    */
-  rank(histories: readonly (readonly number[])[], k: number): Promise<RankedItems[]>;
+  rank(
+    histories: readonly (readonly number[])[],
+    k: number,
+    wait?: RecommendOptions["wait"],
+  ): Promise<RankedItems[]>;
   /** Scores of all items (N) for a history. Throws as `rank()`. */
   scores(history: readonly number[]): Promise<Float32Array>;
   /** {@link scores} of many histories, one list at a time. */

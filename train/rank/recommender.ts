@@ -205,7 +205,7 @@ class RankRecommender implements Recommender {
   }
 
   /** The runs are asked for lists as long as those that the ranker learned from, whatever is shown of them. */
-  #runOptions({ k, beams = 0, allowed }: RecommendOptions): RecommendOptions {
+  #runOptions({ k, beams = 0, allowed, wait }: RecommendOptions): RecommendOptions {
     const { listLength, folder } = this.#parts;
     if (k > listLength) {
       throw new UserError(
@@ -213,7 +213,7 @@ class RankRecommender implements Recommender {
           `or less (--top, --beams), or train a ranker with --list-length ${k}`,
       );
     }
-    return { k: listLength, beams: Math.max(beams, listLength), ...allowed && { allowed } };
+    return { k: listLength, beams: Math.max(beams, listLength), ...allowed && { allowed }, wait };
   }
 
   #loaded(): Promise<HostScores> {

@@ -116,13 +116,16 @@ class BaselineRecommender implements Recommender {
     options: RecommendOptions,
   ): Promise<Candidate[][]> {
     checkK(options);
-    const { k, allowed } = options;
+    const { k, allowed, wait = {} } = options;
     const among = allowed && new Set(allowed);
     const excluded = requests.reduce((most, { excluded }) => Math.max(most, excluded?.size ?? 0), 0);
     const count = this.catalogue.items.length;
-    const lists = await this.#weights.use((trained) =>
-      trained.rank(requests.map(({ history }) => history), Math.min(count, among ? count : k + excluded))
-    );
+    const most = Math.min(count, among ? count : k + excluded);
+    const histories = requests.map(({ history }) => history);
+    const lists = await this.#weights.use((trained, release) => {
+      const onComputed = () => (release(), wait.onComputed?.());
+      return trained.rank(histories, most, { begin: wait.begin, onComputed });
+    });
     return lists.map(({ items, scores }, i) => {
       const candidates: Candidate[] = [];
       for (const [place, item] of items.entries()) {

@@ -34,6 +34,26 @@ for (const layout of ["texture", "buffer"] as Layout[]) {
   });
 }
 
+Deno.test("Device.readAfter() submits, waits when it is told to, and tells when the device is done", async () => {
+  const device = await Device.open();
+  const x = device.upload(Float32Array.of(1, 2), 1, 2);
+  const events: string[] = [];
+  const { submits } = device.counters;
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+  const later = device.scope(() =>
+    device.readAfter(
+      { begin: () => begun, onComputed: () => events.push("computed") },
+      add(device, x, x),
+    ).then(([values]) => events.push(values.join()))
+  );
+  assert.equal(device.counters.submits, submits + 1);
+  assert.deepEqual((await device.read(x))[0], Float32Array.of(1, 2));
+  assert.deepEqual(events, []);
+  begin();
+  await later;
+  assert.deepEqual(events, ["computed", "2,4"]);
+});
+
 Deno.test("Device.sibling() has what was compiled, and memory of its own", async () => {
   const device = await Device.open();
   const sum = async (on: Device) => {

@@ -5,7 +5,7 @@ import { Batcher, type BatchGroup, DeadlinePassed, QueueFull } from "../../../ta
 function doubling(limit: number) {
   const batches: number[][] = [];
   const group: BatchGroup<number, number> = {
-    limit: () => Promise.resolve(limit),
+    sizeOf: (waiting) => Promise.resolve(Math.min(limit, waiting)),
     async answer(questions) {
       batches.push([...questions]);
       await new Promise((resume) => setTimeout(resume, 1));
@@ -31,29 +31,38 @@ Deno.test("questions that wait at the same time are answered together, those of 
   assert.deepEqual([a.batches, b.batches], [[[1, 4, 5], [6, 7]], [[2, 3]]]);
 });
 
-Deno.test("the next batch begins when one is computed, and work between batches when all are answered", async () => {
+Deno.test("the next batch is on its way when one is computed and waited for when that is answered, and work between batches when all are answered", async () => {
   const batcher = new Batcher<string, string>({ maxWaiting: 10 });
   const events: string[] = [];
   const gates = new Map(["a", "b"].map((name) => [name, Promise.withResolvers<void>()]));
   const group: BatchGroup<string, string> = {
-    limit: () => Promise.resolve(1),
-    async answer([name], onComputed) {
-      events.push(`${name} begins`);
-      onComputed?.();
+    sizeOf: () => Promise.resolve(1),
+    async answer([name], wait) {
+      events.push(`${name} is on its way`);
+      await wait.begin?.();
+      events.push(`${name} is waited for`);
+      wait.onComputed?.();
       await gates.get(name)!.promise;
       events.push(`${name} is answered`);
       return [name];
     },
   };
   const asked = ["a", "b"].map((name) => batcher.ask([name], group, PATIENT));
-  while (events.length < 2) await new Promise((resume) => setTimeout(resume, 1));
+  while (events.length < 3) await new Promise((resume) => setTimeout(resume, 1));
   const between = batcher.inTurn(() => Promise.resolve(void events.push("between")));
-  gates.get("b")!.resolve();
   gates.get("a")!.resolve();
+  gates.get("b")!.resolve();
   assert.deepEqual(await Promise.all(asked), [["a"], ["b"]]);
   await between;
-  assert.deepEqual(events.slice(0, 2), ["a begins", "b begins"]);
-  assert.equal(events.at(-1), "between");
+  assert.deepEqual(events, [
+    "a is on its way",
+    "a is waited for",
+    "b is on its way",
+    "a is answered",
+    "b is waited for",
+    "b is answered",
+    "between",
+  ]);
 });
 
 Deno.test("one that fails keeps no other from its answer", async () => {

@@ -19,8 +19,8 @@ export function reorderedBaseline(trained: TrainedBaseline, order: readonly numb
   const ordered = (scores: Float32Array) => Float32Array.from(order, (item) => scores[item]);
   return {
     items: trained.items,
-    async rank(histories, k) {
-      const lists = await trained.rank(histories.map(known), k);
+    async rank(histories, k, wait) {
+      const lists = await trained.rank(histories.map(known), k, wait);
       return lists.map(({ items, scores }) => ({ items: items.map((item) => inverse[item]), scores }));
     },
     scores: async (history) => ordered(await trained.scores(known(history))),
