@@ -5,7 +5,8 @@
 
 export { ATTENTION, type AttentionPass, type AttentionShape } from "./attention/attention.ts";
 export type { AttentionKernels, AttentionVariant } from "./attention/variant.ts";
-export { Device, type DeviceMemory, type DeviceOptions } from "./gpu/device.ts";
+export { Device, type DeviceOptions } from "./gpu/device.ts";
+export type { DeviceMemory } from "./gpu/memory.ts";
 export { DeviceError } from "./gpu/device_error.ts";
 export type { Dispatch, Kernel } from "./gpu/kernel.ts";
 export type { ProfileRow } from "./gpu/profiler.ts";
