@@ -7,6 +7,7 @@ export { ATTENTION, type AttentionPass, type AttentionShape } from "./attention/
 export type { AttentionKernels, AttentionVariant } from "./attention/variant.ts";
 export { Device, type DeviceOptions } from "./gpu/device.ts";
 export type { DeviceMemory } from "./gpu/memory.ts";
+export type { ReadWait } from "./gpu/readback.ts";
 export { DeviceError } from "./gpu/device_error.ts";
 export type { Dispatch, Kernel } from "./gpu/kernel.ts";
 export type { ProfileRow } from "./gpu/profiler.ts";
