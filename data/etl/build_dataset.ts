@@ -101,7 +101,6 @@ async function build(
   const steps: Step[] = [await rawStep(engine)];
   log(stepLine(steps[0]));
   const titles = await loadTitles(engine, items, texts);
-  checkBadLines(titles.bad, config.maxBadLines, "items");
   steps.push(...await makeLog(engine, steps[0].reviews));
   const missing = await missingIdsNote(engine);
   const repeats = await handleRepeats(engine, config.dropRepeats);
@@ -139,7 +138,7 @@ async function build(
     ...reviews.timeForm !== undefined && { timeForm: reviews.timeForm },
     notes: [
       ...timeNotes(plan.reviews.table, reviews.timeForm, statistics),
-      ...[missing, repeats.note, ties.note].filter((note) => note !== undefined),
+      ...[titles.note, missing, repeats.note, ties.note].filter((note) => note !== undefined),
     ],
     parity: config.parity,
   };

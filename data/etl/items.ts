@@ -1,5 +1,5 @@
 import { UserError } from "../../base/user_error.ts";
-import { type BadLines, findBadLines } from "./read/bad_lines.ts";
+import { type BadLines, checkBadLines, findBadLines } from "./read/bad_lines.ts";
 import {
   cleanJoined,
   cleanList,
@@ -28,6 +28,10 @@ export interface ItemFiles {
   table: ItemTable;
   /** Label of the Encoding standard, or `auto`. */
   encoding: string;
+  /** Most lines that may be left out. */
+  maxBadLines: number;
+  /** Whether each item has one line, as in a table of items; a log names them again and again. */
+  oneLineEach: boolean;
 }
 
 /** Gives SQL the functions of texts that the queries here use. */
@@ -54,6 +58,8 @@ export interface LoadedTitles {
   bad: BadLines;
   /** The files, to be read again; absent where there are none. */
   raw?: RawTable;
+  /** What the user should know of them. */
+  note?: string;
 }
 
 /**
@@ -72,7 +78,7 @@ export async function loadTitles(
     await engine.run(sql`CREATE TABLE known_items AS SELECT id FROM titles`);
     return { bad: { count: 0, first: [] } };
   }
-  const { files, table, encoding } = items;
+  const { files, table, encoding, maxBadLines, oneLineEach } = items;
   const raw = await RawTable.open(engine, { files, ...table, as: "JSON", encoding });
   const query = (lines: Sql) =>
     sql`SELECT nfc_normalize(${table.id}) AS id, ${table.title} AS raw_title, ${name(LINE)},
@@ -84,6 +90,10 @@ export async function loadTitles(
     (lines) => sql`SELECT id, clean_title(raw_title) AS title, problem, ${name(LINE)} FROM (${query(lines)})`,
   );
   const bad = await findBadLines(engine, { table: "item_lines", raw, problems: query });
+  checkBadLines(bad, maxBadLines, "items");
+  const { again } = await engine.row<{ again: number }>(
+    sql`SELECT count(*) - count(DISTINCT id) AS again FROM item_lines WHERE problem IS NULL`,
+  );
   await engine.run(sql`CREATE TABLE known_items AS SELECT DISTINCT id FROM item_lines WHERE problem IS NULL`);
   const keepUntitled = rules.filter === "off";
   await engine.run(sql`CREATE TABLE titles AS
@@ -105,7 +115,13 @@ export async function loadTitles(
         `Check --dataset and the columns, or use --title-filter off`,
     );
   }
-  return { bad, raw };
+  const note = again > 0 && oneLineEach
+    ? `lines of --meta for an item that an earlier line names: ${
+      again.toLocaleString("en")
+    }; of each item the last ` +
+      "line with a title counts alone"
+    : undefined;
+  return { bad, raw, ...(note && { note }) };
 }
 
 /**

@@ -71,6 +71,16 @@ function refuseContradictions(
       } with --dataset ${source.name}, whose columns are known. Use --dataset generic`,
     );
   }
+  const roles = (["user", "item", "time"] as const).filter((role) => config[role] !== "");
+  const second = roles.find((role, r) => roles.slice(0, r).some((other) => config[other] === config[role]));
+  if (second !== undefined) {
+    const first = roles.find((role) => config[role] === config[second]);
+    throw new UserError(
+      `Cannot use the column ${
+        config[second]
+      } as --${first} and as --${second}: expected a column for each. Name another`,
+    );
+  }
   if (config.split === "time" && time === undefined) {
     throw new UserError(
       "Cannot split by time: no column of times. Name it with --time, or use --split leave-one-out",
@@ -101,7 +111,7 @@ function dashed(key: string): string {
 
 /** Files of items: `--meta`, else the reviews themselves where the source has its items there. */
 function itemFiles(
-  { titleFilter, encoding }: EtlConfig,
+  { titleFilter, encoding, maxBadLines }: EtlConfig,
   source: RawSource,
   options: SourceOptions,
   { reviewFiles, metaFiles }: { reviewFiles: readonly string[]; metaFiles: readonly string[] },
@@ -118,7 +128,7 @@ function itemFiles(
   if (table === undefined && metaFiles.length > 0) {
     throw new UserError(`Cannot use --meta ${metaFiles[0]} without a column of titles. Name it with --title`);
   }
-  return table && { files, table, encoding };
+  return table && { files, table, encoding, maxBadLines, oneLineEach: metaFiles.length > 0 };
 }
 
 /** How to read files that must all be of one kind. */

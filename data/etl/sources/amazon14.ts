@@ -23,6 +23,6 @@ export const amazon14: RawSource = {
     brand: name("brand"),
     categories: name("categories"),
     price: textOf(name("price")),
-    attributes: sql`json_object('images', json_array("imUrl"))`,
+    attributes: sql`json_object('images', if("imUrl" IS NULL, NULL, json_array("imUrl")))`,
   }),
 };

@@ -31,6 +31,7 @@ export const goodreads: RawSource = {
       popular_shelves ->> '$[*].name',
       lambda shelf: shelf NOT IN ('to-read', 'currently-reading')
     )[1:5])`,
-    attributes: sql`json_object('num_pages', num_pages, 'images', json_array(image_url))`,
+    attributes:
+      sql`json_object('num_pages', num_pages, 'images', if(image_url IS NULL, NULL, json_array(image_url)))`,
   }),
 };

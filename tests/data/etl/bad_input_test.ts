@@ -87,6 +87,8 @@ Deno.test("a line of items without its id is a bad line", async () => {
     {},
     /^Cannot use the items: 1 bad line, expected at most 0.\n {2}meta\.json line 5: no id of the item/,
   );
+  // Also where no title is left to go on with.
+  await fails({ "meta.json": '{"title":"Item E"}\n' }, {}, /^Cannot use the items: 1 bad line/);
 });
 
 Deno.test("Python lines that are none and CSV lines of the wrong width are bad lines", async () => {
@@ -209,6 +211,11 @@ Deno.test("flags that do not go together are told before anything is read", asyn
     {},
     { expandWindow: true },
     "Cannot expand a window without --start. Name its first day, or drop --expand-window",
+  );
+  await fails(
+    { "log.csv": "u,i\na,x\n" },
+    { dataset: "generic", reviews: ["log.csv"], meta: [], user: "u", item: "i", time: "u" },
+    "Cannot use the column u as --user and as --time: expected a column for each. Name another",
   );
 });
 

@@ -280,6 +280,23 @@ Deno.test("reviews of items that --meta lacks, and of items without a title, are
   });
 });
 
+Deno.test("items that --meta names again are told; those of a log, which names them again and again, are not", async () => {
+  const log =
+    "user,item,ts,name\nu,A,1600000000,Ant\nu,B,1600000001,Bee\nu,A,1600000002,Ant\nu,B,1600000003,Bee\n";
+  const meta = "item,name\nA,Ant\nB,Bee\nA,Aunt\nA,\n";
+  await withFiles({ "log.csv": log, "meta.csv": meta }, async (dir) => {
+    const flags = { ...FLAGS, reviews: ["log.csv"], title: "name" };
+    const { manifest } = await build(dir, { ...flags, meta: ["meta.csv"] });
+    assert.equal(
+      manifest.notes[0],
+      "lines of --meta for an item that an earlier line names: 2; of each item the last line with a title counts alone",
+    );
+    assert.deepEqual((await readTables(dir)).items.title, ["Aunt", "Bee"]);
+    const ofLog = (await build(dir, { ...flags, force: true })).manifest.notes;
+    assert.ok(!ofLog.some((note) => note.includes("--meta")), ofLog.join());
+  });
+});
+
 Deno.test("ids that are no ids are told: nan of other programs, objects, and columns that are there twice", async () => {
   const rows = (user: string, item: string) =>
     `user,item,ts\nu,A,1600000000\n${user},B,1600000001\nu,${item},1600000002\nv,A,1600000003\n`;

@@ -286,6 +286,8 @@ for (const { name } of SOURCES) {
           [description, brand, categories, price, features],
         );
         assert.deepEqual(JSON.parse(items.attributes[0] ?? "null"), attributes);
+        // An address of no picture is none.
+        assert.ok(!items.attributes[1]?.includes("null"), items.attributes[1] ?? "");
         assert.deepEqual([interactions.user, interactions.item], [[0, 0, 1, 1], [0, 1, 1, 0]]);
         assert.deepEqual(interactions.time.map(Number), TIMES);
         assert.deepEqual(interactions.rating, hasNoRatings ? [null, null, null, null] : [1, 2, 3, 4]);
