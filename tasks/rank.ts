@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { branchOf } from "../base/parallel/tree_sum.ts";
 import { leavingNothing } from "../base/files/write_atomic.ts";
 import { shuffledOrder } from "../base/shuffle.ts";
 import { UserError } from "../base/user_error.ts";
@@ -29,6 +30,7 @@ import { RunOutput } from "./_cli/run_flags.ts";
 import { settingsDefaults } from "./_cli/settings_flags.ts";
 import { evaluateLine, goOnLine } from "./_cli/training_lines.ts";
 import { observersOf } from "./_train/observers.ts";
+import { agreeOn } from "./_train/together.ts";
 
 /** What a ranker learns from. */
 const TRAIN_ON = ["holdout", "valid"] as const;
@@ -75,7 +77,8 @@ export async function rank(flags: RankFlags, io: TaskIO): Promise<void> {
   const settings = z.object(RankSchema.shape).parse(flags);
   checkFolds(flags);
   const run = new RunDirectory(out);
-  await run.check(resume);
+  const { world } = io;
+  if (world.rank === 0) await run.check(resume); // the others may find what it has made by then
   const dataset = await loadDataset(data);
   if (dataset.samples.valid.length === 0) {
     const use = trainOn === "valid" ? "learn from" : "choose the best epoch by";
@@ -83,7 +86,7 @@ export async function rank(flags: RankFlags, io: TaskIO): Promise<void> {
       `Cannot rank ${data}: its valid split is empty, there is nothing to ${use}. Use other data`,
     );
   }
-  const { device } = await openDevice({ adapter, variant });
+  const { device } = await openDevice({ adapter, variant }, {}, io);
   const manifest = await runManifest(device, dataset.name, dataset.files, {
     task: "rank",
     seed: settings.seed,
@@ -174,6 +177,7 @@ interface RankWork {
 async function trainRun(work: RankWork, io: TaskIO): Promise<void> {
   const { flags, settings, resolved, run, device, dataset, manifest, files, learned, valid, columns } = work;
   const { data, out, resume, runs, trainOn } = flags;
+  const { world } = io;
   if (resume) {
     const defaults = settingsDefaults(RankSchema);
     await checkSame(run, { trainOn, ...settings }, {}, dataset.files, manifest, defaults);
@@ -185,6 +189,8 @@ async function trainRun(work: RankWork, io: TaskIO): Promise<void> {
       );
     }
   }
+  await agreeOn(world, { manifest, texts: files, settings: { trainOn, ...settings } });
+  tellIdle(settings, io);
   const goOn = goOnLine("rank", out);
   const progress = new EpochProgress(
     { device, run, resume, manifest, dataset, texts: files, config: resolved, name: "rank" },
@@ -198,9 +204,10 @@ async function trainRun(work: RankWork, io: TaskIO): Promise<void> {
     run,
     resume,
     signal: io.signal,
+    world,
     openObserver: observersOf(out, flags, io),
     async onStart(facts) {
-      if (!resume) {
+      if (!resume && world.rank === 0) {
         // Before config.json is there: a folder with it is a run.
         const folder = join(out, SOURCES_FOLDER);
         await leavingNothing(folder, async () => {
@@ -223,6 +230,16 @@ async function trainRun(work: RankWork, io: TaskIO): Promise<void> {
   progress.ended(result);
   if (trainOn === "valid") io.log("It learned from the valid split: only its test figures mean anything");
   io.log(evaluateLine(out, data));
+}
+
+/** Says so where the network is too small for its ranks; lists are dealt to all of them nonetheless. */
+function tellIdle({ gradientAccumulationSteps: count }: RankConfig, { world, log }: TaskIO): void {
+  const { branches } = branchOf(count, world);
+  if (branches === world.size) return;
+  log(
+    `Note: the micro batches of a step, ${count} of all processes together, go to ${branches} of ${world.size} ` +
+      `processes: --gradient-accumulation-steps ${world.size} gives each of them one`,
+  );
 }
 
 function checkFolds({ trainOn, foldRuns }: RankFlags): void {
@@ -262,10 +279,11 @@ async function told(
   io: TaskIO,
 ): Promise<TargetLists> {
   const progress = io.progress(samples.length, label);
-  return await listsOf(split, samples, (done) => {
+  const onProgress = (done: number) => {
     progress.update(done);
     io.signal.throwIfAborted();
-  }).finally(() => progress.stop());
+  };
+  return await listsOf(split, samples, { world: io.world, onProgress }).finally(() => progress.stop());
 }
 
 const shareOf = ({ targets, samples }: TargetLists) => `${(100 * targets.length / samples).toFixed(1)} %`;

@@ -48,7 +48,7 @@ export const registry = {
   baseline: entry("train a recommender to compare with", () => import("./baseline.ts"), ["net"], TOGETHER),
   etegrec: entry("train a tokenizer and a recommender together", () => import("./etegrec.ts"), ["net"]),
   rl: entry("sharpen the ranking of a trained model with GRPO", () => import("./rl.ts"), ["net"], TOGETHER),
-  rank: entry("learn to order the candidates of trained runs", () => import("./rank.ts"), ["net"]),
+  rank: entry("learn to order the candidates of trained runs", () => import("./rank.ts"), ["net"], TOGETHER),
   evaluate: entry(
     "rank a split with anything trained, and score it",
     () => import("./evaluate.ts"),

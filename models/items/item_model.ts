@@ -1,4 +1,5 @@
 import { type Capacity, packBatch, type PackedBatch } from "../../data/packing/batches.ts";
+import type { World } from "../../base/parallel/world.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { type TokenOccurrences, tokenOccurrences } from "../../kernels/rows/embedding.ts";
@@ -114,6 +115,35 @@ export class ItemScores {
    * @throws {UserError} for a history that is empty or names an item that the model does not have.
    */
   async *of(histories: readonly (readonly number[])[], wait: ReadWait = {}): AsyncGenerator<Float32Array> {
+    for (const { read, isLast } of this.#batches(histories)) {
+      yield* await this.#score(read, isLast ? wait : { begin: wait.begin });
+    }
+  }
+
+  /**
+   * The same by batch, of which each rank of a world has its share: those that one rank would have, since what is found
+   * in one may depend on its shape. `first` is the number of the first history.
+   */
+  async *dealt(
+    histories: readonly (readonly number[])[],
+    { rank, size }: Pick<World, "rank" | "size">,
+  ): AsyncGenerator<{ first: number; lists: Float32Array[] }> {
+    let first = 0, number = 0;
+    for (const { read } of this.#batches(histories)) {
+      if (number++ % size === rank) yield { first, lists: await this.#score(read, {}) };
+      first += read.length;
+    }
+  }
+
+  destroy(): void {
+    for (const buffer of this.#buffers.values()) buffer.destroy();
+    this.#buffers.clear();
+  }
+
+  /** What is read of the histories, as many at once as there is room for. */
+  *#batches(
+    histories: readonly (readonly number[])[],
+  ): Generator<{ read: Uint32Array[]; isLast: boolean }> {
     const { maxLength } = this.#model;
     const { tokens, rows } = this.#capacity;
     let waiting: Uint32Array[] = [];
@@ -122,19 +152,14 @@ export class ItemScores {
       this.#check(history);
       const read = Uint32Array.from(history.slice(-maxLength));
       if (waiting.length === rows || used + read.length > tokens) {
-        yield* await this.#score(waiting, { begin: wait.begin });
+        yield { read: waiting, isLast: false };
         waiting = [];
         used = 0;
       }
       waiting.push(read);
       used += read.length;
     }
-    if (waiting.length > 0) yield* await this.#score(waiting, wait);
-  }
-
-  destroy(): void {
-    for (const buffer of this.#buffers.values()) buffer.destroy();
-    this.#buffers.clear();
+    if (waiting.length > 0) yield { read: waiting, isLast: true };
   }
 
   #roomOf(rows: number): Capacity {

@@ -1,8 +1,10 @@
+import { ALONE, type World } from "../../base/parallel/world.ts";
 import type { Sample } from "../../data/dataset.ts";
 import type { Recommender } from "../../eval/recommender.ts";
 import { InputMoments, type Standardisation } from "../features/standardise.ts";
-import type { ListMaker } from "./make.ts";
 import { askRuns } from "./ask_runs.ts";
+import { formatLists, parseLists } from "./list_bytes.ts";
+import type { ListMaker } from "./make.ts";
 
 /** Lists with a target, to learn from or to be measured on. Lists without it say nothing of either. */
 export interface TargetLists {
@@ -24,6 +26,8 @@ export interface CollectOptions {
   readonly runs: readonly Recommender[];
   /** Items that each run is asked for. */
   readonly listLength: number;
+  /** Ranks that share the work, with equal runs, and all end with all lists. Default: this one alone. */
+  readonly world?: World;
   /** Called with the samples done; throws to stop. */
   onProgress?(done: number): void;
 }
@@ -32,26 +36,33 @@ export interface CollectOptions {
 export async function collectLists(
   maker: ListMaker,
   samples: readonly Sample[],
-  { runs, listLength, onProgress }: CollectOptions,
+  { runs, listLength, world = ALONE, onProgress }: CollectOptions,
 ): Promise<TargetLists> {
   const offsets = [0], targets: number[] = [], raw: Float32Array[] = [];
   const moments = new InputMoments(maker.features.columns);
   const options = { k: listLength, beams: listLength };
   const sizes = await Promise.all(runs.map((run) => run.batchSize(options)));
   const batch = Math.max(1, ...sizes);
-  for (let start = 0; start < samples.length; start += batch) {
-    const some = samples.slice(start, start + batch);
-    const lists = await askRuns(runs, some, options);
-    for (const [i, { history, target }] of some.entries()) {
-      const made = maker.make({ history, lists: lists[i] });
-      moments.add(made.raw);
-      const place = made.items.indexOf(target);
-      if (place < 0) continue;
-      targets.push(offsets.at(-1)! + place);
-      offsets.push(offsets.at(-1)! + made.items.length);
-      raw.push(made.raw);
+  const width = maker.features.columns.length;
+  // Whole batches are dealt: what is found in one may depend on its shape.
+  for (let start = 0; start < samples.length; start += world.size * batch) {
+    const own = start + world.rank * batch;
+    const some = samples.slice(own, own + batch);
+    const lists = some.length > 0 ? await askRuns(runs, some, options) : [];
+    const made = some.map(({ history, target }, i) => {
+      const { items, raw } = maker.make({ history, lists: lists[i] });
+      return { place: items.indexOf(target), raw };
+    });
+    for (const bytes of await world.gather(formatLists(made))) {
+      for (const { place, raw: features } of parseLists(bytes)) {
+        moments.add(features);
+        if (place < 0) continue;
+        targets.push(offsets.at(-1)! + place);
+        offsets.push(offsets.at(-1)! + features.length / width);
+        raw.push(features);
+      }
     }
-    onProgress?.(start + some.length);
+    onProgress?.(Math.min(samples.length, start + world.size * batch));
   }
   return {
     samples: samples.length,

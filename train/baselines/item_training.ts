@@ -14,7 +14,8 @@ import { itemSequences } from "../run/item_sequences.ts";
 import type { ItemTrainingConfig } from "./item_config.ts";
 import { ItemStep } from "./item_step.ts";
 import { checkDealt, dealStep } from "../ranks/dealt_step.ts";
-import { ALONE } from "../../base/parallel/world.ts";
+import { type DealtPart, gatherParts } from "../../base/parallel/gather_parts.ts";
+import { ALONE, type World } from "../../base/parallel/world.ts";
 import type { BaselineInput, BaselineResult } from "./method.ts";
 
 /**
@@ -68,7 +69,7 @@ export async function trainItems(
         const { loss, firstBad } = await log.summary(sums, steps);
         return { loss, bad: firstBad !== undefined };
       },
-      validate: () => validate(scores, dataset.samples.valid, signal),
+      validate: (signal) => validate(scores, dataset.samples.valid, signal, world),
       files: (state) => checkpointFiles(model, optimizer, state),
     });
   } finally {
@@ -77,14 +78,21 @@ export async function trainItems(
   }
 }
 
-/** Full ranking of the split; undefined where it is empty, or `signal` cut it short. */
-async function validate(scores: ItemScores, samples: readonly Sample[], signal: AbortSignal) {
+/** Full ranking of the split, whose batches are dealt to ranks; undefined where it is empty, or `signal` cut it short. */
+async function validate(
+  scores: ItemScores,
+  samples: readonly Sample[],
+  signal: AbortSignal,
+  world: World,
+) {
   if (samples.length === 0) return undefined;
-  const ranks: number[] = [];
-  for await (const list of scores.of(samples.map(({ history }) => history))) {
-    if (signal.aborted) return undefined;
-    ranks.push(rankOf(list, samples[ranks.length].target));
+  const found: DealtPart<number>[] = [];
+  for await (const { first, lists } of scores.dealt(samples.map(({ history }) => history), world)) {
+    if (signal.aborted) break;
+    found.push({ first, results: lists.map((list, i) => rankOf(list, samples[first + i].target)) });
   }
+  const ranks = await gatherParts(world, found);
+  if (ranks.length < samples.length) return undefined;
   return { hr10: mean(hitsAtK(ranks, 10)), ndcg10: mean(ndcgAtK(ranks, 10)) };
 }
 

@@ -40,7 +40,7 @@ export async function trainPairs(
   input: PairTrainingInput,
   config: PairTrainingConfig,
 ): Promise<BaselineResult> {
-  const { device, dataset, signal, world = ALONE } = input;
+  const { device, dataset, world = ALONE } = input;
   const data = openPairData(model, tokens, dataset, config);
   // Both at once, since an epoch is planned for either.
   const plans = Array.from({ length: config.numTrainEpochs }, (_, epoch) => ({
@@ -62,7 +62,7 @@ export async function trainPairs(
     microBatches,
     world,
   }, config);
-  const validation = pairValidation(device, tokens, dataset, config);
+  const validation = pairValidation(device, tokens, dataset, { ...config, world });
   const trie = new DeviceTrie(device, buildTrie(tokens.itemTokens));
   try {
     return await trainEpochs({
@@ -81,7 +81,7 @@ export async function trainPairs(
         await training.run(step, micro, trie, learningRate, log);
       },
       losses: (steps) => meanLosses(log, steps, world),
-      validate: async () => await validation?.quality(model, signal),
+      validate: async (signal) => await validation?.quality(model, signal),
       files: (state) => pairCheckpoint({ model, optimizer, state, companions: input.companions ?? [] }),
     });
   } finally {
@@ -120,10 +120,9 @@ export function pairValidation(
   device: Device,
   tokens: CodeTokens,
   { name, samples }: Dataset,
-  { evalSamples, evalBeams, normalisation, seed }: Pick<
-    PairTrainingConfig,
-    "evalSamples" | "evalBeams" | "normalisation" | "seed"
-  >,
+  { evalSamples, evalBeams, normalisation, seed, world }:
+    & Pick<PairTrainingConfig, "evalSamples" | "evalBeams" | "normalisation" | "seed">
+    & { world?: World },
 ): Validation | undefined {
   const valid = samples.valid.filter(({ history }) => history.length > 0);
   if (valid.length === 0 || evalSamples === 0) return undefined;
@@ -137,6 +136,7 @@ export function pairValidation(
     normalisation,
     tokensPerBatch: 0,
     seed,
+    world,
   });
 }
 

@@ -229,8 +229,8 @@ class JointTraining implements EpochTraining {
     return (epoch + 1) % this.#config.evalEpochs === 0;
   }
 
-  async validate(): Promise<{ hr10: number; ndcg10: number } | undefined> {
-    const { device, dataset, signal } = this.#input;
+  async validate(signal: AbortSignal): Promise<{ hr10: number; ndcg10: number } | undefined> {
+    const { device, dataset } = this.#input;
     const validation = pairValidation(device, this.#table.tokens, dataset, this.#config);
     try {
       return await validation?.quality(this.#model, signal);

@@ -11,7 +11,7 @@ import type { ListCapacity } from "./list_batches.ts";
 export class ListBatchBuffer {
   /** Inputs (rows, F). */
   readonly inputs: Matrix;
-  /** Where each list lies in them; weights sum to 1. */
+  /** Where each list lies in them; weights are shares of a step. */
   readonly lists: RowLists;
   readonly #device: Device;
   readonly #host: Float32Array;
@@ -27,12 +27,13 @@ export class ListBatchBuffer {
     };
   }
 
-  /** Uploads these lists of `all`; where each of them starts and the last ends. */
+  /** Uploads these lists of all, `stepLists` of which make a step; where each of them starts and the last ends. */
   write(
     { offsets, targets, raw }: TargetLists,
     members: readonly number[],
     columns: readonly FeatureColumn[],
     standardisation: Standardisation,
+    stepLists = members.length,
   ): Uint32Array {
     const room = this.lists.targets.length;
     const starts = new Uint32Array(room + 1);
@@ -43,7 +44,7 @@ export class ListBatchBuffer {
       standardise(columns, standardisation, raw[list], this.#host, starts[i] * inputs);
       starts[i + 1] = starts[i] + offsets[list + 1] - offsets[list];
       places[i] = starts[i] + targets[list] - offsets[list];
-      weights[i] = 1 / members.length;
+      weights[i] = 1 / stepLists;
     }
     starts.fill(starts[members.length], members.length);
     this.#device.write(this.inputs, this.#host);

@@ -25,7 +25,10 @@ export const RankSchema = z.strictObject({
     loss: z.enum(namesOf(RANKING_LOSSES)).default("softmax").describe("what is learned of each list"),
     hiddenSize: count(0).default(32).describe("hidden units; 0: scores are linear in the features"),
     numRankers: count().default(3).describe("networks that start differently and whose scores are averaged"),
-    batchSize: count().default(64).describe("lists of an optimizer step"),
+    batchSize: count().default(64).describe("lists of an optimizer step, of all processes together"),
+    gradientAccumulationSteps: count().default(1).describe(
+      "micro batches that the lists of a step are cut into, of all processes together",
+    ),
     evalSamples: count(0).default(0).describe("valid samples that choose the best epoch; 0: all"),
     ...epochFields({
       dropout: 0.2,

@@ -6,7 +6,7 @@ import { countingBytes, countTrain, type PurchaseCounts } from "../../rank/count
 import { FEATURE_GROUPS } from "../../rank/features/by_name.ts";
 import { FeatureColumns } from "../../rank/features/columns.ts";
 import { featureSources } from "../../rank/features/sources.ts";
-import { collectLists, type TargetLists } from "../../rank/lists/lists.ts";
+import { collectLists, type CollectOptions, type TargetLists } from "../../rank/lists/lists.ts";
 import { ListMaker } from "../../rank/lists/make.ts";
 import type { RankConfig } from "./config.ts";
 
@@ -51,9 +51,9 @@ export function listMaker(
 export function listsOf(
   { maker, runs, listLength }: RankedSplit,
   samples: readonly Sample[],
-  onProgress?: (done: number) => void,
+  { world, onProgress }: Pick<CollectOptions, "world" | "onProgress"> = {},
 ): Promise<TargetLists> {
-  return collectLists(maker, samples, { runs, listLength, onProgress });
+  return collectLists(maker, samples, { runs, listLength, world, onProgress });
 }
 
 /** Most bytes of the counts of these splits, and of the lists of their valid samples, known before either is made. */

@@ -1,3 +1,5 @@
+import { type DealtPart, gatherParts } from "../../base/parallel/gather_parts.ts";
+import { ALONE, type World } from "../../base/parallel/world.ts";
 import { UserError } from "../../base/user_error.ts";
 import { hitsAtK, mean, ndcgAtK, type Rank } from "../../eval/metrics.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
@@ -36,9 +38,10 @@ export interface RankTrainingInput extends Omit<BaselineInput, "dataset"> {
  * @throws {DivergenceError} when losses or gradients are not finite.
  */
 export async function trainRanker(input: RankTrainingInput, config: RankConfig): Promise<BaselineResult> {
-  const { device, lists, valid, columns, signal } = input;
+  const { device, lists, valid, columns, world = ALONE } = input;
   const { standardisation } = lists;
-  const { seed, dropout, hiddenSize, numRankers } = config;
+  const { seed, dropout, hiddenSize, numRankers, batchSize, gradientAccumulationSteps: microBatches } =
+    config;
   const count = lists.targets.length;
   if (count === 0) {
     throw new UserError(
@@ -48,7 +51,7 @@ export async function trainRanker(input: RankTrainingInput, config: RankConfig):
   }
   const batches = Array.from(
     { length: config.numTrainEpochs },
-    (_, epoch) => () => epochBatches(lists, config.batchSize, seed, epoch),
+    (_, epoch) => () => epochBatches(lists, batchSize, seed, epoch),
   );
   const steps = batches.map((of) => of().length);
   const totalSteps = steps.reduce((sum, length) => sum + length, 0);
@@ -60,7 +63,7 @@ export async function trainRanker(input: RankTrainingInput, config: RankConfig):
   });
   network.initialize(seed);
   const optimizer = new Optimizer(network.parameters, optimizerOptions(config));
-  const capacity = listCapacity(lists, config.batchSize);
+  const capacity = listCapacity(lists, Math.ceil(batchSize / microBatches));
   const loss = RANKING_LOSSES.find(({ name }) => name === config.loss)!;
   const step = new RankStep({
     network,
@@ -71,27 +74,27 @@ export async function trainRanker(input: RankTrainingInput, config: RankConfig):
     standardisation,
     capacity,
     steps: Math.max(...steps),
+    microBatches,
+    world,
     dropout,
     seed,
   });
-  const validation = valid && new RankValidation(device, network, valid, { columns, standardisation });
+  const validation = valid && new RankValidation(device, network, valid, { columns, standardisation, world });
   let current: { epoch: number; batches: number[][] } | undefined;
   try {
     return await trainEpochs({
       ...epochRun(input, config, steps),
       optimizer,
       onStart: (done) => input.onStart?.(factsOf(network, lists, totalSteps, done)),
-      step(number, { epoch, i }, learningRate) {
+      async step(number, { epoch, i }, learningRate) {
         if (current?.epoch !== epoch) current = { epoch, batches: batches[epoch]() };
-        step.run(number, i, current.batches[i], learningRate);
+        await step.run(number, i, current.batches[i], learningRate);
       },
       async losses(steps) {
-        const [sums] = await device.read(step.sums);
-        const own = sums.subarray(0, steps * numRankers);
-        const loss = own.reduce((sum, value) => sum + value, 0) / own.length;
+        const loss = await step.loss(steps);
         return { loss, bad: !Number.isFinite(loss) };
       },
-      validate: async () => await validation?.measure(signal),
+      validate: async (signal) => await validation?.measure(signal),
       files: (state) => checkpointFiles(network, optimizer, state),
     });
   } finally {
@@ -110,11 +113,16 @@ function factsOf(
   return { parameters: parameters.count, sequences: targets.length, targets: offsets.at(-1)!, steps, done };
 }
 
-/** HR@10 and NDCG@10 over all samples; one whose target is no candidate is a miss. */
+/** What a validation computes with beside its lists. */
+interface ValidationParts extends Pick<RankTrainingInput, "columns">, Pick<TargetLists, "standardisation"> {
+  world: World;
+}
+
+/** HR@10 and NDCG@10 over all samples; one whose target is no candidate is a miss. Batches are dealt to ranks. */
 class RankValidation {
   readonly #network: RankNetwork;
   readonly #lists: TargetLists;
-  readonly #inputs: Pick<RankTrainingInput, "columns"> & Pick<TargetLists, "standardisation">;
+  readonly #inputs: ValidationParts;
   readonly #buffer: ListBatchBuffer;
   readonly #most: number;
 
@@ -122,7 +130,7 @@ class RankValidation {
     device: Device,
     network: RankNetwork,
     lists: TargetLists,
-    inputs: Pick<RankTrainingInput, "columns"> & Pick<TargetLists, "standardisation">,
+    inputs: ValidationParts,
   ) {
     this.#network = network;
     this.#lists = lists;
@@ -134,20 +142,28 @@ class RankValidation {
   /** Undefined where `signal` cut it short. */
   async measure(signal: AbortSignal): Promise<{ hr10: number; ndcg10: number } | undefined> {
     const { device } = this.#network;
-    const { columns, standardisation } = this.#inputs;
+    const { columns, standardisation, world } = this.#inputs;
     const { samples, offsets, targets } = this.#lists;
-    const ranks: Rank[] = new Array(samples - targets.length).fill(null);
-    for (const members of listBatches(this.#lists, targets.keys(), this.#most)) {
-      if (signal.aborted) return undefined;
+    const found: DealtPart<Rank>[] = [];
+    let first = 0;
+    for (const [number, members] of listBatches(this.#lists, targets.keys(), this.#most).entries()) {
+      const start = first;
+      first += members.length;
+      if (number % world.size !== world.rank) continue;
+      if (signal.aborted) break;
       const starts = this.#buffer.write(this.#lists, members, columns, standardisation);
       const parts = await device.scope(() =>
         device.read(...this.#network.scores(new Tape(device, false), this.#buffer.inputs))
       );
       const scores = parts[0].map((_, row) => parts.reduce((sum, part) => sum + part[row], 0));
-      members.forEach((list, i) => {
-        ranks.push(placeOf(scores.subarray(starts[i], starts[i + 1]), targets[list] - offsets[list]));
-      });
+      const results = members.map((list, i) =>
+        placeOf(scores.subarray(starts[i], starts[i + 1]), targets[list] - offsets[list])
+      );
+      found.push({ first: start, results });
     }
+    const places = await gatherParts(world, found);
+    if (places.length < targets.length) return undefined;
+    const ranks = new Array<Rank>(samples - targets.length).fill(null).concat(places);
     return { hr10: mean(hitsAtK(ranks, 10)), ndcg10: mean(ndcgAtK(ranks, 10)) };
   }
 

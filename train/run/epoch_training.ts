@@ -64,8 +64,8 @@ export interface EpochTraining {
   losses(steps: number, epoch: number): Promise<EpochLosses>;
   /** Whether a validation follows an epoch that is not the last. Default: each. */
   validates?(epoch: number): boolean;
-  /** Quality on the valid split; undefined where there is none, or `signal` cut it short. */
-  validate(): Promise<{ hr10: number; ndcg10: number } | undefined>;
+  /** Quality on the valid split; undefined where there is none, or `signal`, in all ranks the same, cut it short. */
+  validate(signal: AbortSignal): Promise<{ hr10: number; ndcg10: number } | undefined>;
   /** Files of a checkpoint. */
   files(state: TrainerState): AsyncIterable<SavedFile>;
   onStep?(step: number): void;
@@ -119,7 +119,7 @@ async function rehearseEpochs(training: EpochTraining, rehearsed: () => never): 
   for (const epoch of training.steps.keys().take(2)) {
     await training.step(0, { epoch, i: 0 }, 0);
   }
-  await training.validate();
+  await training.validate(training.signal);
   return rehearsed();
 }
 
@@ -213,7 +213,7 @@ class Epochs implements Training<TrainerState, Measured>, Timetable {
   }
 
   async validate(): Promise<Measured | undefined> {
-    const valid = await this.#training.optimizer.withAverage(() => this.#training.validate());
+    const valid = await this.#training.optimizer.withAverage(() => this.#training.validate(this.signal));
     return valid && { score: valid.ndcg10, valid };
   }
 

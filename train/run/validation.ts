@@ -1,6 +1,7 @@
 import { packSequences } from "../../data/packing/batches.ts";
 import type { Sample } from "../../data/dataset.ts";
 import { completionSequence } from "../../data/packing/sequences.ts";
+import { type DealtPart, gatherParts } from "../../base/parallel/gather_parts.ts";
 import { ALONE, gatherJson, type World } from "../../base/parallel/world.ts";
 import { shuffledOrder } from "../../base/shuffle.ts";
 import { UserError } from "../../base/user_error.ts";
@@ -96,25 +97,21 @@ export class Validation {
     const { device, prompts, beams, normalisation } = this.#options;
     const search = new BeamSearch(device, model, this.#trie, { beams, normalisation });
     const { rank: own, size } = this.#world;
-    /** Of this process's batches, by the first sample of each. */
-    const found: [number, Rank[]][] = [];
+    const found: DealtPart<Rank>[] = [];
     const step = search.promptsPerBatch;
     // Whole batches are dealt: what is found in one may depend on its shape.
     for (let start = own * step; start < this.#samples.length; start += size * step) {
       if (signal.aborted) break;
       const batch = this.#samples.slice(start, start + search.promptsPerBatch);
       const results = await search.run(this.#prompts.slice(start, start + search.promptsPerBatch));
-      found.push([
-        start,
-        results.map(({ leaves }, i) => {
-          const rank = leaves.indexOf(this.#trie.host.walk(prompts.itemTokens[batch[i].target])!);
-          return rank < 0 ? null : rank;
-        }),
-      ]);
+      const places = results.map(({ leaves }, i) => {
+        const rank = leaves.indexOf(this.#trie.host.walk(prompts.itemTokens[batch[i].target])!);
+        return rank < 0 ? null : rank;
+      });
+      found.push({ first: start, results: places });
     }
     search.destroy();
-    const all = (await gatherJson(this.#world, found)).flat().sort(([a], [b]) => a - b);
-    const ranks = all.flatMap(([, ranks]) => ranks);
+    const ranks = await gatherParts(this.#world, found);
     return ranks.length < this.#samples.length ? undefined : ranks;
   }
 

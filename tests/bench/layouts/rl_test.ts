@@ -20,7 +20,7 @@ Deno.test("rlStep() learns the same from shared prompts as from copies of them",
   assert.equal(shared.rows, 2 * 10 + 6 * 2);
   assert.equal(copied.rows, 6 * (10 + 2));
   for (let step = 0; step < 2; step++) {
-    const [a, b] = [(await shared.run())!, (await copied.run())!];
+    const [a, b] = [await (await shared.run())(), await (await copied.run())()];
     for (const key of ["policyLoss", "kl", "gradientNorm"] as const) {
       assert.ok(Math.abs(a[key] - b[key]) < 1e-4 * (1 + Math.abs(a[key])), `${key}: ${a[key]}, ${b[key]}`);
     }

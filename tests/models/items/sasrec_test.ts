@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { sharedDevice } from "../../shared_device.ts";
 import { UserError } from "../../../base/user_error.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
+import { ItemScores } from "../../../models/items/item_model.ts";
 import { Sasrec, SasrecShape } from "../../../models/items/sasrec.ts";
 import { loadGolden, readGolden, scoresOf, testGolden } from "./item_golden.ts";
 
@@ -48,6 +49,20 @@ Deno.test("ItemScores gives the same bytes alone and among others, and reads the
   assert.deepEqual(lists[0], alone);
   assert.deepEqual(lists[1497], alone);
   assert.notDeepEqual(lists[2], alone);
+});
+
+Deno.test("ItemScores deals batches to ranks, which have together what one has", async () => {
+  const model = loadGolden(create(await sharedDevice(), golden.shape), golden);
+  const many = Array.from({ length: 600 }, (_, i) => golden.histories[i % golden.histories.length]);
+  const scores = new ItemScores(model);
+  const dealt = await Promise.all(
+    [0, 1].map((rank) => Array.fromAsync(scores.dealt(many, { rank, size: 2 }))),
+  );
+  // 256 histories a batch.
+  assert.deepEqual(dealt.map((batches) => batches.map(({ first }) => first)), [[0, 512], [256]]);
+  const all = dealt.flat().sort((a, b) => a.first - b.first).flatMap(({ lists }) => lists);
+  assert.deepEqual(all, await scoresOf(model, many));
+  scores.destroy();
 });
 
 Deno.test("ItemScores refuses empty histories and items that the model does not have", async () => {
