@@ -53,7 +53,8 @@ export { trieChildLogProbsSpec, trieLogSoftmaxSpec } from "./trie/log_softmax_sp
 export { trieGumbelTopKSpec } from "./trie/gumbel_spec.ts";
 export { trieSampleSpec } from "./trie/sample_spec.ts";
 export { trieTopKSpec } from "./trie/topk_spec.ts";
-export { kmeansAssignSpec, kmeansUpdateSpec } from "./clustering/kmeans_spec.ts";
+export { kmeansAssignSpec } from "./clustering/assign_spec.ts";
+export { kmeansRoundsSpec } from "./clustering/update_spec.ts";
 export { spec as verticalConvolution } from "./sequence/vertical_convolution_spec.ts";
 export { spec as windowMax } from "./sequence/window_max_spec.ts";
 export { spec as windowRows } from "./sequence/window_spec.ts";

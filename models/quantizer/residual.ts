@@ -2,7 +2,7 @@ import { scale } from "../../kernels/elementwise/add.ts";
 import { clusterRows } from "../../kernels/clustering/cluster_rows.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { embedBackward } from "../../kernels/rows/embedding.ts";
-import { kmeansAssign } from "../../kernels/clustering/kmeans.ts";
+import { kmeansAssign } from "../../kernels/clustering/assign.ts";
 import { reconstructionLoss, reconstructionLossBackward } from "../../kernels/quantizer/reconstruction.ts";
 import { sinkhornLabels, type SinkhornScratch } from "../../kernels/clustering/sinkhorn.ts";
 import type { Tape } from "../../kernels/tape.ts";

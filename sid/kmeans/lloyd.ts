@@ -1,15 +1,9 @@
 import type { Device } from "../../kernels/gpu/device.ts";
+import { type KmeansEnd, KmeansRounds } from "../../kernels/clustering/update.ts";
+import type { Matrix } from "../../kernels/gpu/tensor.ts";
 import type { Assignment, PointBlocks } from "./point_blocks.ts";
 
-/** When Lloyd's algorithm ends. */
-export interface LloydOptions {
-  /** Most updates of the centres. */
-  iterations: number;
-  /** Ends when an iteration lowers the sum of squared distances by less than this share of it. */
-  tolerance: number;
-}
-
-/** Where it ended. */
+/** Where Lloyd's algorithm ended. */
 export interface LloydResult extends Assignment {
   /** (K, D). */
   centres: Float32Array<ArrayBuffer>;
@@ -19,39 +13,58 @@ export interface LloydResult extends Assignment {
   iterations: number;
 }
 
+/** Rounds that are recorded before anyone looks whether the end was among them. */
+const MOST_ROUNDS = 16;
+/** Milliseconds between two looks: each waits for the device. */
+const LOOK = 250;
+
 /**
  * k-means from given centres (K, D). A cluster that loses all points takes the point farthest from its centre. Ends
- * when no label changes, or as the options say; labels always belong to the centres returned.
+ * when no label changes, or as the options say; labels always belong to the centres returned. The rounds stay on the
+ * device ({@link KmeansRounds}); how many run between two looks changes nothing in the result.
  */
-export function lloyd(
+export async function lloyd(
   device: Device,
   blocks: PointBlocks,
   start: Float32Array,
   codewords: number,
-  { iterations, tolerance }: LloydOptions,
+  end: KmeansEnd,
   onIteration?: (iteration: number, inertia: number) => void,
 ): Promise<LloydResult> {
-  return device.scope(async () => {
-    let centres = device.matrix(codewords, start.length / codewords);
-    device.write(centres, start);
-    let used: Uint32Array | undefined; // labels that the centres are the means of
-    let before = Infinity;
-    for (let iteration = 0;; iteration++) {
-      const { labels, distances } = await blocks.assign(centres);
-      const inertia = distances.reduce((sum, distance) => sum + distance, 0);
-      onIteration?.(iteration, inertia);
-      const settled = used?.every((label, i) => label === labels[i]) || before - inertia < tolerance * before;
-      if (iteration === iterations || (iteration > 0 && settled)) {
-        const [values] = await device.read(centres);
-        return { centres: values.slice(), labels, distances, inertia, iterations: iteration };
+  const rounds = new KmeansRounds(device, blocks, codewords, blocks.blockRows, end);
+  try {
+    return await device.scope(async () => {
+      let centres = device.matrix(codewords, start.length / codewords);
+      device.write(centres, start);
+      let told = 0;
+      for (let count = 1;;) {
+        const before = performance.now();
+        for (let round = 0; round < count; round++) {
+          const next = rounds.round(centres);
+          device.release(centres);
+          centres = next;
+        }
+        const [control, inertias] = await device.read(rounds.control, rounds.inertias);
+        const [done, iterations] = new Uint32Array(control.buffer, control.byteOffset, 2);
+        const seen = done ? iterations + 1 : iterations;
+        for (; told < seen; told++) onIteration?.(told, inertias[told]);
+        if (done) return { ...await resultOf(device, rounds, centres), iterations };
+        if (performance.now() - before < LOOK) count = Math.min(2 * count, MOST_ROUNDS);
       }
-      before = inertia;
-      used = fillEmpty(labels, distances, codewords);
-      const next = blocks.mean(centres, used);
-      device.release(centres);
-      centres = next;
-    }
-  });
+    });
+  } finally {
+    rounds.destroy();
+  }
+}
+
+async function resultOf(device: Device, { labels, distances }: KmeansRounds, centres: Matrix) {
+  const [bits, squared, values] = await device.read(labels, distances, centres);
+  return {
+    centres: values.slice(),
+    labels: new Uint32Array(bits.slice().buffer),
+    distances: squared.slice(),
+    inertia: squared.reduce((sum, distance) => sum + distance, 0),
+  };
 }
 
 /**

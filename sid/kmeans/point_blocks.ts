@@ -1,8 +1,8 @@
 import type { Device } from "../../kernels/gpu/device.ts";
-import { tokenRows } from "../../kernels/rows/embedding.ts";
 import { matmulBt } from "../../kernels/matmul/matmul.ts";
-import { kmeansAssign, kmeansMean, kmeansSum } from "../../kernels/clustering/kmeans.ts";
-import { type Flat, groupsOf, type Matrix } from "../../kernels/gpu/tensor.ts";
+import { assignToTurned, turnCentres } from "../../kernels/clustering/assign.ts";
+import { kmeansBlockRows, type KmeansPoints } from "../../kernels/clustering/update.ts";
+import { groupsOf, type Matrix } from "../../kernels/gpu/tensor.ts";
 
 /** Nearest centre of every point. */
 export interface Assignment {
@@ -10,15 +10,6 @@ export interface Assignment {
   labels: Uint32Array<ArrayBuffer>;
   /** (N), squared. */
   distances: Float32Array<ArrayBuffer>;
-}
-
-interface Block {
-  first: number;
-  points: Matrix;
-  labels: Flat;
-  distances: Flat;
-  offsets: Flat;
-  members: Flat;
 }
 
 const TALLEST = 16384;
@@ -33,71 +24,48 @@ export function blockRows(device: Device, dim: number): number {
 }
 
 /** Points (N, D) on the device for k-means with K centres, in blocks that each fit a matrix. */
-export class PointBlocks {
-  readonly #blocks: Block[] = [];
+export class PointBlocks implements KmeansPoints {
+  readonly blocks: readonly Matrix[];
+  readonly rows: number;
+  /** Rows of each block but the last. */
+  readonly blockRows: number;
   readonly #device: Device;
-  readonly #rows: number;
   readonly #dim: number;
-  readonly #drift: Flat;
-  readonly #counts: Flat;
 
   /** Room for `rows` points; call {@link destroy} in the end. */
   constructor(device: Device, rows: number, dim: number, codewords: number) {
     this.#device = device;
-    this.#rows = rows;
+    this.rows = rows;
     this.#dim = dim;
-    this.#drift = device.createFlat("f32", codewords * groupsOf(dim) * 4);
-    this.#counts = device.createFlat("u32", codewords);
-    const most = blockRows(device, dim);
-    for (let first = 0; first < rows; first += most) {
-      const count = Math.min(most, rows - first);
-      this.#blocks.push({
-        first,
-        points: device.createMatrix(count, dim),
-        labels: device.createFlat("u32", count),
-        distances: device.createFlat("f32", count),
-        offsets: device.createFlat("u32", codewords + 1),
-        members: device.createFlat("u32", count),
-      });
-    }
+    this.blockRows = kmeansBlockRows(blockRows(device, dim), codewords);
+    this.blocks = Array.from(
+      { length: Math.ceil(rows / this.blockRows) },
+      (_, block) => device.createMatrix(Math.min(this.blockRows, rows - block * this.blockRows), dim),
+    );
   }
 
   /** Replaces the points. data (N, D). */
   write(data: Float32Array): void {
-    for (const { first, points } of this.#blocks) {
+    this.blocks.forEach((points, block) => {
+      const first = block * this.blockRows;
       this.#device.write(points, data.subarray(first * this.#dim, (first + points.rows) * this.#dim));
-    }
+    });
   }
 
   /** Nearest of the centres (K, D) for every point. */
   async assign(centres: Matrix): Promise<Assignment> {
-    for (const { points, labels, distances } of this.#blocks) {
-      kmeansAssign(this.#device, points, centres, labels, distances);
-    }
-    const flats = this.#blocks.flatMap(({ labels, distances }) => [labels, distances]);
-    const values = await this.#device.read(...flats);
-    const labels = new Uint32Array(this.#rows);
-    const distances = new Float32Array(this.#rows);
-    this.#blocks.forEach(({ first }, i) => {
-      const bits = values[2 * i];
-      labels.set(new Uint32Array(bits.buffer, bits.byteOffset, bits.length), first);
-      distances.set(values[2 * i + 1], first);
+    const device = this.#device;
+    const labels = device.createFlat("u32", this.rows), distances = device.createFlat("f32", this.rows);
+    const values = await device.scope(() => {
+      const turned = turnCentres(device, centres);
+      this.blocks.forEach((points, block) => {
+        assignToTurned(device, points, turned, labels, distances, { first: block * this.blockRows });
+      });
+      return device.read(labels, distances);
     });
-    return { labels, distances };
-  }
-
-  /** Means of the points of each label; a centre (K, D) without points stays. Returns a matrix of the open scope. */
-  mean(centres: Matrix, labels: Uint32Array): Matrix {
-    const counts = new Uint32Array(centres.rows);
-    for (const label of labels) counts[label]++;
-    for (const { first, points, offsets, members } of this.#blocks) {
-      const byLabel = tokenRows(labels.subarray(first, first + points.rows), points.rows, centres.rows);
-      this.#device.write(offsets, byLabel.offsets);
-      this.#device.write(members, byLabel.rows);
-      kmeansSum(this.#device, points, centres, offsets, members, this.#drift, first > 0);
-    }
-    this.#device.write(this.#counts, counts);
-    return kmeansMean(this.#device, centres, this.#drift, this.#counts);
+    [labels, distances].forEach((flat) => device.destroy(flat));
+    const [bits, squared] = values.map((part) => part.slice());
+    return { labels: new Uint32Array(bits.buffer), distances: squared };
   }
 
   /**
@@ -113,7 +81,7 @@ export class PointBlocks {
     centres.forEach((value, i) => {
       offsets[Math.floor(i / this.#dim)] += value ** 2 - middle[i % this.#dim] ** 2;
     });
-    for (const { first, points } of this.#blocks) {
+    for (const [block, points] of this.blocks.entries()) {
       const [values] = await this.#device.scope(() => {
         const right = this.#device.matrix(clusters, this.#dim);
         const bias = this.#device.matrix(1, clusters);
@@ -121,17 +89,13 @@ export class PointBlocks {
         this.#device.write(bias, Float32Array.from(offsets));
         return this.#device.read(matmulBt(this.#device, points, right, { bias }));
       });
-      yield { first, values };
+      yield { first: block * this.blockRows, values };
     }
   }
 
   /** Frees everything on the device. */
   destroy(): void {
-    this.#device.destroy(this.#drift);
-    this.#device.destroy(this.#counts);
-    for (const { points, labels, distances, offsets, members } of this.#blocks) {
-      [points, labels, distances, offsets, members].forEach((tensor) => this.#device.destroy(tensor));
-    }
+    this.blocks.forEach((points) => this.#device.destroy(points));
   }
 }
 

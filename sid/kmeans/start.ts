@@ -1,7 +1,7 @@
 import { PhiloxStream } from "../../base/philox.ts";
 import { shuffledOrder } from "../../base/shuffle.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
-import { kmeansStart } from "../../kernels/clustering/kmeans.ts";
+import { kmeansStart } from "../../kernels/clustering/start.ts";
 import { type Embeddings, pickRows } from "../embeddings.ts";
 import { lloyd } from "./lloyd.ts";
 import { blockRows, PointBlocks } from "./point_blocks.ts";

@@ -50,6 +50,26 @@ Deno.test("lloyd() ends early at a fixed point, with labels of the centres it re
   }
 });
 
+Deno.test("lloyd() tells the error of every iteration once, falling, and the last one is the result's", async () => {
+  const device = await sharedDevice();
+  const blocks = new PointBlocks(device, golden.points.length, DIM, golden.init.length);
+  blocks.write(points);
+  const told: [number, number][] = [];
+  const options = { iterations: 100, tolerance: 0 };
+  const { inertia, iterations } = await lloyd(
+    device,
+    blocks,
+    init,
+    golden.init.length,
+    options,
+    (...pair) => told.push(pair),
+  );
+  assert.deepEqual(told.map(([iteration]) => iteration), Array.from({ length: iterations + 1 }, (_, i) => i));
+  const errors = told.map(([, error]) => error);
+  assert.deepEqual(errors, errors.toSorted((a, b) => b - a));
+  assert.ok(Math.abs(errors.at(-1)! - inertia) < 1e-6 * inertia);
+});
+
 Deno.test("lloyd() refills a cluster that starts out of reach", async () => {
   const device = await sharedDevice();
   const blocks = new PointBlocks(device, 4, 1, 3);

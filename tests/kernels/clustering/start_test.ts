@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { sharedDevice } from "../../shared_device.ts";
-import { kmeansStart } from "../../../kernels/clustering/kmeans.ts";
+import { kmeansStart } from "../../../kernels/clustering/start.ts";
 
 /** Rows that kmeansStart() chooses among points on a line. */
 async function choose(line: number[], uniforms: number[]): Promise<number[]> {
