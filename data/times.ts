@@ -5,17 +5,23 @@ export const PERIOD = { from: 631_152_000, to: 4_102_444_800 };
 export const UNIT_DIGITS = { seconds: 0, milliseconds: 3, microseconds: 6, nanoseconds: 9 } as const;
 export type NumberUnit = keyof typeof UNIT_DIGITS;
 
+const units = Object.keys(UNIT_DIGITS) as NumberUnit[];
+
+/** The unit that puts a number into {@link PERIOD}; none for counters and dates as digits. */
+export function likelyUnit(number: number): NumberUnit | undefined {
+  return units.find((unit) => {
+    const seconds = number / 10 ** UNIT_DIGITS[unit];
+    return seconds >= PERIOD.from && seconds <= PERIOD.to;
+  });
+}
+
 /** The one unit of a column of numbers: that which puts most of them into {@link PERIOD}, else seconds. */
 export function unitOf(numbers: Iterable<number>): NumberUnit {
   const counts = { seconds: 0, milliseconds: 0, microseconds: 0, nanoseconds: 0 };
-  const units = Object.keys(UNIT_DIGITS) as NumberUnit[];
   let total = 0;
   for (const number of numbers) {
     total++;
-    const unit = units.find((unit) => {
-      const seconds = number / 10 ** UNIT_DIGITS[unit];
-      return seconds >= PERIOD.from && seconds <= PERIOD.to;
-    });
+    const unit = likelyUnit(number);
     if (unit !== undefined) counts[unit]++;
   }
   const best = units.reduce((a, b) => counts[b] > counts[a] ? b : a);

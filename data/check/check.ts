@@ -80,11 +80,16 @@ function report(format: string, { first, count }: Faults, findings: string[], no
 function notesOn(corpus: Corpus, statistics: DatasetStatistics): string[] {
   const { items, samples, unread } = corpus;
   const { unusedItems, untitledItems, sids, sameSecond, repeatedInteractions } = statistics;
+  const times = corpus.interactions.times ?? new Float64Array();
+  const untimed = times.reduce((count, time) => count + Number(Number.isNaN(time)), 0);
   const lengths = Object.keys(sids?.lengths ?? {});
   return [
     ...splits.filter((split) => samples[split].length === 0).map((split) => `no ${split} samples`),
     ...(untitledItems === items.length ? ["no item has a title"] : []),
     ...(unusedItems > 0 ? [`${unusedItems} items have no interaction`] : []),
+    ...(untimed > 0 && untimed < times.length
+      ? [`${untimed} interactions have no time: they count as earlier than those of the user that have one`]
+      : []),
     ...(sameSecond > 0
       ? [`same second as the one before: ${percent(sameSecond)} of interactions, in the order of the files`]
       : []),

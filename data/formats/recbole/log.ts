@@ -2,7 +2,7 @@ import { type AtomicFile, numberCell, readAtomic } from "../recbole_table.ts";
 import type { CorpusSample, Interactions, SplitKind } from "../../corpus.ts";
 import { type Split, splits } from "../../dataset.ts";
 import { type OnFault, orFault } from "../../../base/fault.ts";
-import { exactTime, type NumberUnit, unitOf } from "../../times.ts";
+import { exactTime, likelyUnit, type NumberUnit, unitOf } from "../../times.ts";
 import { badValue } from "../../../base/file_error.ts";
 import { numberOf } from "../../ids.ts";
 import {
@@ -43,7 +43,9 @@ export async function readLog(path: string, items: Map<string, number>, onFault:
   const unit = hasTimes ? unitOf(numbersOf(file, column)) : "seconds";
   const rows = file.rows.flatMap((row) =>
     orFault(onFault, () => {
-      const hasTime = numberCell(row, column) !== undefined, rating = numberCell(row, "rating");
+      const time = numberCell(row, column), rating = numberCell(row, "rating");
+      const own = hasTimes && time !== undefined ? likelyUnit(time) ?? unit : unit;
+      if (own !== unit) throw badValue({ ...row.place, column }, `${unit} as in other lines`, time);
       const label = row.cells.split ?? "";
       if (label !== "" && label !== NO_SPLIT && !splits.includes(label as Split)) {
         throw badValue({ ...row.place, column: "split" }, `${splits.join(", ")} or ${NO_SPLIT}`, label);
@@ -51,7 +53,7 @@ export async function readLog(path: string, items: Map<string, number>, onFault:
       return {
         user: numberOf(users, row.cells.user_id),
         item: numberOf(items, row.cells.item_id),
-        ...(hasTime && at(row.cells[column], unit)),
+        ...(time !== undefined && at(row.cells[column], unit)),
         ...(rating !== undefined && { rating }),
         label,
       };

@@ -3,6 +3,7 @@ import { type AtomicFile, type AtomicRow, numberCell, otherCells, readAtomic } f
 import type { Attributes, Corpus, CorpusItem, CorpusSample, CorpusUser } from "../../corpus.ts";
 import { type Split, splits } from "../../dataset.ts";
 import { failAtOnce, type OnFault, orFault } from "../../../base/fault.ts";
+import { badValue } from "../../../base/file_error.ts";
 import { type FileRole, findFile, otherFiles, requireFile } from "../../../base/files/find_file.ts";
 import type { DatasetFormat } from "../format.ts";
 import { numberOf } from "../../ids.ts";
@@ -55,6 +56,8 @@ export const recboleFormat: DatasetFormat = {
     const itemPath = await findFile(dir, role("item")), userPath = await findFile(dir, role("user"));
     const itemFile = itemPath && await readAtomic(itemPath, ["item_id"], onFault);
     const userFile = userPath && await readAtomic(userPath, ["user_id"], onFault);
+    if (itemFile) refuseRepeats(itemFile, "item_id", onFault);
+    if (userFile) refuseRepeats(userFile, "user_id", onFault);
     const interPath = await findFile(dir, role("inter"));
     const numbers = new Map<string, number>();
     for (const { cells } of itemFile ? itemFile.rows : []) numberOf(numbers, cells.item_id);
@@ -79,6 +82,19 @@ export const recboleFormat: DatasetFormat = {
     };
   },
 };
+
+/** A table of items or users has a line for each: of two, nothing says which counts. */
+function refuseRepeats({ rows }: AtomicFile, column: string, onFault: OnFault): void {
+  const lines = new Map<string, number>();
+  for (const { cells, place } of rows) {
+    const earlier = lines.get(cells[column]);
+    if (earlier === undefined) lines.set(cells[column], place.line!);
+    else {
+      const fix = `It stands in line ${earlier} already: remove one`;
+      onFault(badValue({ ...place, column }, "each id once", cells[column], fix));
+    }
+  }
+}
 
 type LogParts = Pick<Corpus, "interactions" | "samples" | "split" | "maxHistory" | "files" | "unread"> & {
   users: string[];

@@ -147,3 +147,37 @@ Deno.test("recbole puts the log in order by all digits of its times, in whicheve
     });
   }
 });
+
+Deno.test("recbole refuses an item, a user or a unit of times that is there twice, and tells times that are missing", async () => {
+  const twice = {
+    "ml.item": files["ml.item"] + "m1\tTin Toy\t1988\t\t\n",
+    "ml.user": files["ml.user"] + "9\t36\n",
+  };
+  await withFiles({ ...files, ...twice }, async (dir) => {
+    await rejects(
+      loadCorpus(dir),
+      /ml\.item line 5, column item_id: expected each id once, found "m1"\. It stands in line 2/,
+    );
+    const { problems } = await checkDataset(dir);
+    deepStrictEqual(problems.slice(0, 2).map((problem) => /"(m1|9)"/.exec(problem)?.[1]), ["m1", "9"]);
+  });
+  const log = (times: readonly (number | string)[]) =>
+    "user_id:token\titem_id:token\ttimestamp:float\n" +
+    times.map((time, item) => `7\tm${item}\t${time}\n`).join("");
+  await withFiles({ "ml.inter": log([1.6e9, 1.6e9 + 1, 1.6e9 + 2, 1.6e12]) }, async (dir) => {
+    await rejects(
+      loadCorpus(dir),
+      /line 5, column timestamp: expected seconds as in other lines, found 1600000000000/,
+    );
+  });
+  await withFiles({ "ml.inter": log([1.6e9, 1.6e9 + 1, "", 0]) }, async (dir) => {
+    deepStrictEqual(Array.from((await loadCorpus(dir)).interactions.items), [2, 3, 0, 1]);
+    const { problems, notes } = await checkDataset(dir);
+    deepStrictEqual(problems, []);
+    ok(
+      notes.includes(
+        "1 interactions have no time: they count as earlier than those of the user that have one",
+      ),
+    );
+  });
+});
