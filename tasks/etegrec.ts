@@ -1,16 +1,20 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { byFirst } from "../base/parallel/first_rank.ts";
+import { ALONE } from "../base/parallel/world.ts";
 import { toDataset } from "../data/corpus_dataset.ts";
 import { splits } from "../data/dataset.ts";
 import { loadCorpus } from "../data/formats/load.ts";
 import { UserError } from "../base/user_error.ts";
 import { checkedEtegrec, EtegrecSchema } from "../train/etegrec/config.ts";
 import { reportFields } from "../train/run/fields.ts";
+import { checkDealt } from "../train/ranks/dealt_step.ts";
 import { RunDirectory } from "../train/run/directory.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { type EtegrecReport, reportStages } from "./_train/etegrec_report.ts";
 import { EtegrecRlFlags, reinforce } from "./_train/etegrec_rl.ts";
 import { betterStage, EtegrecStages, keptCheckpoint } from "./_train/etegrec_stages.ts";
+import { agreeOn } from "./_train/together.ts";
 import { tokenizerWeights } from "./_train/named_tokenizer.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { runManifest } from "../train/run/inputs.ts";
@@ -74,7 +78,8 @@ export async function runEtegrec(flags: Flags, io: TaskIO): Promise<EtegrecRepor
   // Keys that are not settings of the stages are left out.
   const settings = checkedEtegrec(z.object(EtegrecSchema.shape).parse(flags));
   const run = new RunDirectory(out);
-  await run.check(resume);
+  const { world } = io;
+  if (world.rank === 0) await run.check(resume); // the others may find what it has made by then
   const corpus = await loadCorpus(data);
   const dataset = toDataset(corpus);
   for (const split of evaluate) {
@@ -84,7 +89,7 @@ export async function runEtegrec(flags: Flags, io: TaskIO): Promise<EtegrecRepor
     );
   }
   const { vectors, files } = await loadItemVectors({ embeddings, collab, input }, corpus);
-  const { device } = await openDevice(resolved);
+  const { device } = await openDevice(resolved, {}, io);
   const sources = [
     ...dataset.files,
     ...files,
@@ -108,7 +113,11 @@ export async function runEtegrec(flags: Flags, io: TaskIO): Promise<EtegrecRepor
   if (resume) {
     const defaults = settingsDefaults(EtegrecSchema);
     await checkSame(run, { ...settings, tokenizer }, {}, sources, manifest, defaults);
-  } else {
+  }
+  await agreeOn(world, { manifest, settings: { ...settings, tokenizer } });
+  const { gradientAccumulationSteps: microBatches } = settings;
+  checkDealt(microBatches, world, `--gradient-accumulation-steps ${microBatches * world.size}`);
+  if (!resume && world.rank === 0) {
     await makeFolder(out);
     await run.write("manifest.json", JSON.stringify(manifest, null, 2) + "\n");
     // Last: a folder with it is a run. It serves as --config when the run is resumed.
@@ -120,7 +129,6 @@ export async function runEtegrec(flags: Flags, io: TaskIO): Promise<EtegrecRepor
     return undefined;
   };
   const trained = await stages.train().catch((error) => {
-    if (error === io.signal.reason) return undefined; // the tokenizer was stopped
     io.log(goOn);
     throw error;
   });
@@ -142,6 +150,10 @@ export async function runEtegrec(flags: Flags, io: TaskIO): Promise<EtegrecRepor
     if (outcome.best!.step > 0) best = "rl";
   }
   const kept = await keptCheckpoint(new RunDirectory(join(out, best)));
-  await run.write("index.json", await Deno.readTextFile(`${kept}/index.json`));
-  return await reportStages({ ...flags, stages: trained, best }, io);
+  let report: EtegrecReport | undefined;
+  const isDone = await byFirst(world, io.signal, async (signal) => {
+    await run.write("index.json", await Deno.readTextFile(`${kept}/index.json`));
+    report = await reportStages({ ...flags, stages: trained, best }, { ...io, signal, world: ALONE });
+  });
+  return isDone ? report : interrupted();
 }

@@ -46,7 +46,12 @@ export const registry = {
   ),
   sft: entry("train a decoder on next-item prediction", () => import("./sft.ts"), ["net"], TOGETHER),
   baseline: entry("train a recommender to compare with", () => import("./baseline.ts"), ["net"], TOGETHER),
-  etegrec: entry("train a tokenizer and a recommender together", () => import("./etegrec.ts"), ["net"]),
+  etegrec: entry(
+    "train a tokenizer and a recommender together",
+    () => import("./etegrec.ts"),
+    ["net"],
+    TOGETHER,
+  ),
   rl: entry("sharpen the ranking of a trained model with GRPO", () => import("./rl.ts"), ["net"], TOGETHER),
   rank: entry("learn to order the candidates of trained runs", () => import("./rank.ts"), ["net"], TOGETHER),
   evaluate: entry(

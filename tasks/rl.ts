@@ -70,7 +70,7 @@ export const task: Task<typeof config> = {
   config,
   async run(flags, io) {
     const result = await rl(flags, io);
-    if (io.json && result) console.log(JSON.stringify(result, null, 2));
+    if (io.json && result && io.world.rank === 0) console.log(JSON.stringify(result, null, 2));
   },
 };
 
@@ -126,7 +126,7 @@ export async function rl(flags: Flags, io: TaskIO): Promise<Verdict | undefined>
     },
     onNote: (message) => io.log(message),
   }).catch(async (error) => {
-    if (world.rank > 0 || !await run.hasCheckpoint()) throw error;
+    if (!await run.hasCheckpoint()) throw error;
     if (!(error instanceof DivergenceError)) io.log(goOn);
     else await judge(run, (await loadRlState(await run.checkpoint("latest"))).state, settings, io);
     throw error;
@@ -140,7 +140,6 @@ export async function rl(flags: Flags, io: TaskIO): Promise<Verdict | undefined>
     return undefined;
   }
   io.log(`${endedAs(result.stopped)} after ${result.steps} steps, ${duration(result.seconds)}.`);
-  if (world.rank > 0) return undefined;
   const told = await judge(run, result.state, settings, io);
   io.log(evaluateLine(out, work.source.data));
   return told;
@@ -345,7 +344,7 @@ function noteOf({ reward, hitGroups, kl, zeroVariance }: Diagnostics): string {
 /** Says whether the training helped, here and in `verdict.json`. */
 async function judge(run: RunDirectory, state: RlState, { seed }: RlConfig, io: TaskIO): Promise<Verdict> {
   const told = verdict(state, seed);
-  await run.write("verdict.json", JSON.stringify(told, null, 2) + "\n");
+  if (io.world.rank === 0) await run.write("verdict.json", JSON.stringify(told, null, 2) + "\n");
   io.log(told.text);
   return told;
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { z } from "zod";
+import { ofFirst } from "../../base/parallel/first_rank.ts";
 import { count, grouped } from "../../base/fields.ts";
 import { loadRlState } from "../../train/rl/state.ts";
 import { rlExampleFields } from "../../train/rl/examples/settings.ts";
@@ -67,9 +68,12 @@ export async function reinforce(
   io: TaskIO,
 ): Promise<StageOutcome | undefined> {
   const folder = join(out, "rl");
-  const resume = await isFile(join(folder, "latest"));
+  const { world } = io;
+  const resume = await ofFirst(world, await isFile(join(folder, "latest")));
   // What stopped before its first checkpoint has nothing to go on from.
-  if (!resume && await isFile(join(folder, "config.json"))) await Deno.remove(folder, { recursive: true });
+  if (world.rank === 0 && !resume && await isFile(join(folder, "config.json"))) {
+    await Deno.remove(folder, { recursive: true });
+  }
   io.log(`Stage rl${resume ? ", continued" : ""}`);
   const flags = {
     run: join(out, stage),

@@ -1,4 +1,5 @@
 import { basename, join } from "node:path";
+import { byFirst, ofFirst } from "../../base/parallel/first_rank.ts";
 import { diskFiles } from "../../base/files/disk.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { formatIndex } from "../../data/formats/index_file.ts";
@@ -83,7 +84,8 @@ export class EtegrecStages {
   async train(): Promise<Map<StageName, StageOutcome> | undefined> {
     const { settings, dataset, vectors, io } = this.#input;
     const { signal } = io;
-    const tokenizer = await this.#pretrain();
+    const tokenizer = await this.#pretrained();
+    if (!tokenizer) return undefined;
     const trained = new Map<StageName, StageOutcome>();
     const ended = (name: StageName, result: BaselineResult) => {
       if (result.stopped !== "interrupted") trained.set(name, result);
@@ -120,13 +122,21 @@ export class EtegrecStages {
     return this.#input.tokenizer || join(this.#input.out, "tokenizer");
   }
 
-  /** The tokenizer of another run, or that of this one, trained where there is none yet. */
-  async #pretrain(): Promise<StoredItemTokenizer> {
-    const { device, dataset, vectors, settings, tokenizer, from, manifest, reports, out, io } = this.#input;
-    if (tokenizer !== "") return await this.#loadTokenizer();
+  /**
+   * The tokenizer of another run, or that of this one, which the first rank trains where there is none yet. Undefined
+   * where the run was interrupted.
+   */
+  async #pretrained(): Promise<StoredItemTokenizer | undefined> {
+    const { tokenizer, io: { world, signal } } = this.#input;
+    const isDone = tokenizer !== "" || await byFirst(world, signal, (signal) => this.#pretrain(signal));
+    return isDone ? await this.#loadTokenizer() : undefined;
+  }
+
+  async #pretrain(signal: AbortSignal): Promise<void> {
+    const { device, dataset, vectors, settings, from, manifest, reports, out, io } = this.#input;
     const run = new RunDirectory(this.#tokenizerPath);
     await using _lock = await OutputLock.take(run.path, "etegrec");
-    if (await run.hasCheckpoint()) return await this.#loadTokenizer();
+    if (await run.hasCheckpoint()) return;
     io.log("Stage tokenizer: an RQ-VAE of the item vectors");
     const config = pretrainingConfig(settings, settings.seed);
     const startedAt = performance.now();
@@ -147,7 +157,7 @@ export class EtegrecStages {
     await tellRehearsed(device, counted, `the fit of ${vectors.rows} items`, io);
     let progress: Progress | undefined;
     const fit = await rqVae.fit(device, { embeddings: vectors }, config, ({ done, total, state }) => {
-      io.signal.throwIfAborted();
+      signal.throwIfAborted();
       progress ??= io.progress(total, "tokenizer");
       progress.update(done, state);
     }, training.openStore(io)).finally(() => progress?.stop());
@@ -170,7 +180,6 @@ export class EtegrecStages {
         (100 * share).toFixed(1)
       } % of the items share theirs, at most ${largest} a path; ${duration(seconds)}`,
     );
-    return stored;
   }
 
   async #loadTokenizer(): Promise<StoredItemTokenizer> {
@@ -242,14 +251,23 @@ export class EtegrecStages {
     train: (
       stage: Pick<
         BaselineInput,
-        "device" | "run" | "resume" | "openObserver" | "rehearsed" | "onStart" | "onStep" | "onEpoch"
+        | "device"
+        | "run"
+        | "resume"
+        | "world"
+        | "openObserver"
+        | "rehearsed"
+        | "onStart"
+        | "onStep"
+        | "onEpoch"
       >,
     ) => Promise<BaselineResult>,
   ): Promise<BaselineResult> {
     const { device, dataset, manifest, out, from, reports, io } = this.#input;
     const run = new RunDirectory(join(out, name), this.#input.settings);
-    await using _lock = await OutputLock.take(run.path, "etegrec");
-    const resume = await isFile(`${run.path}/config.json`);
+    const { world } = io;
+    await using _lock = world.rank === 0 ? await OutputLock.take(run.path, "etegrec") : undefined;
+    const resume = await ofFirst(world, await isFile(`${run.path}/config.json`));
     io.log(`Stage ${name}${resume ? ", continued" : ""}`);
     await tellRehearsed(
       device,
@@ -262,12 +280,11 @@ export class EtegrecStages {
     const progress = new EpochProgress({ device, run, resume, manifest, dataset, config, name }, io);
     const { onStart, onStep, onEpoch } = progress;
     const openObserver = observersOf(run.path, { ...config, ...reports }, io, `${basename(out)} ${name}`);
-    const result = await train({ device, run, resume, openObserver, onStart, onStep, onEpoch }).finally(() =>
-      progress.stop()
-    );
+    const result = await train({ device, run, resume, world, openObserver, onStart, onStep, onEpoch })
+      .finally(() => progress.stop());
     if (result.stopped === "interrupted") return result;
     const index = await Deno.readTextFile(`${await keptCheckpoint(run)}/index.json`);
-    await run.write("index.json", index);
+    if (world.rank === 0) await run.write("index.json", index);
     const kept = result.best
       ? `; kept step ${result.best.step}, valid NDCG@10 ${result.best.score.toFixed(4)}`
       : "";

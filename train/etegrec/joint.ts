@@ -1,14 +1,17 @@
+import { ALONE, type World } from "../../base/parallel/world.ts";
 import { DeviceTrie } from "../../decode/device_trie.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { EncoderDecoder } from "../../models/encoder_decoder/encoder_decoder.ts";
 import type { SavedFile } from "../../models/hugging_face/saved_file.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
+import type { Parameters } from "../../models/parameters/parameters.ts";
 import { learningRateAt, type Schedule, scheduleOf } from "../../models/optimizer/schedule.ts";
 import type { Embeddings } from "../../sid/embeddings.ts";
 import { buildTrie } from "../../sid/trie.ts";
 import { TermLog } from "../../sid/quantizer/term_log.ts";
 import type { BaselineEpoch, BaselineInput, BaselineResult } from "../baselines/method.ts";
 import { retrievalFiles } from "../encoder_decoder/retrieval.ts";
+import { checkDealt } from "../ranks/dealt_step.ts";
 import { loadOptimizer, optimizerFile } from "../run/checkpoint.ts";
 import type { TrainerState } from "../run/loss_log.ts";
 import { type EpochLosses, type EpochPlace, type EpochTraining, trainEpochs } from "../run/epoch_training.ts";
@@ -112,6 +115,8 @@ class JointTraining implements EpochTraining {
   readonly run: RunDirectory;
   readonly resume: boolean;
   readonly signal: AbortSignal;
+  readonly world: World;
+  readonly alsoTrained: readonly Parameters[];
   readonly openObserver: BaselineInput["openObserver"];
   readonly rehearsed: BaselineInput["rehearsed"];
   readonly steps: readonly number[];
@@ -130,9 +135,13 @@ class JointTraining implements EpochTraining {
   #trie: DeviceTrie;
 
   constructor(input: JointInput, config: EtegrecConfig, tokenizer: ItemTokenizer, table: CodeTable) {
-    const { device, dataset, run, resume, signal } = input;
+    const { device, dataset, run, resume, signal, world = ALONE } = input;
+    const { gradientAccumulationSteps: microBatches } = config;
+    checkDealt(microBatches, world, `--gradient-accumulation-steps ${microBatches * world.size}`);
     const { shape, parameters } = tokenizer.model;
     this.#input = input;
+    this.world = world;
+    this.alsoTrained = [parameters];
     this.openObserver = input.openObserver;
     this.rehearsed = input.rehearsed;
     this.#config = config;
@@ -151,7 +160,7 @@ class JointTraining implements EpochTraining {
       recommender: new Optimizer(this.#model.parameters, options),
       tokenizer: new Optimizer(parameters, { ...options, emaDecay: 0 }),
     };
-    const most = Math.max(...this.steps) * config.gradientAccumulationSteps;
+    const most = Math.max(...this.steps) * microBatches;
     this.#logs = { recommender: new TermLog(device, most), tokenizer: new TermLog(device, most) };
     this.#step = new JointStep(
       {
@@ -161,7 +170,8 @@ class JointTraining implements EpochTraining {
         tokenizerOptimizer: this.#optimizers.tokenizer,
         capacity: this.#data.capacity,
         tokensPerItem: table.tokens.longest,
-        microBatches: config.gradientAccumulationSteps,
+        microBatches,
+        world,
       },
       encoderRows(this.#data, table.tokens, 0),
       config,
@@ -214,13 +224,13 @@ class JointTraining implements EpochTraining {
       weights: aligned ? weights : undefined,
     };
     if (phase === "tokenizer") {
-      this.#step.trainTokenizer(batch, this.#logs.tokenizer);
+      await this.#step.trainTokenizer(batch, this.#logs.tokenizer);
     } else await this.#step.trainRecommender(batch, this.#logs.recommender);
   }
 
   async losses(steps: number, epoch: number): Promise<EpochLosses> {
     const phase = this.#schedules.phaseOf(epoch);
-    const { terms, ...losses } = await meanLosses(this.#logs[phase], steps);
+    const { terms, ...losses } = await meanLosses(this.#logs[phase], steps, this.world);
     const codes = phase === "tokenizer" && !losses.bad ? await this.#refreshCodes(epoch) : {};
     return { ...losses, terms: { phase, ...terms, ...codes } };
   }
@@ -231,7 +241,10 @@ class JointTraining implements EpochTraining {
 
   async validate(signal: AbortSignal): Promise<{ hr10: number; ndcg10: number } | undefined> {
     const { device, dataset } = this.#input;
-    const validation = pairValidation(device, this.#table.tokens, dataset, this.#config);
+    const validation = pairValidation(device, this.#table.tokens, dataset, {
+      ...this.#config,
+      world: this.world,
+    });
     try {
       return await validation?.quality(this.#model, signal);
     } finally {

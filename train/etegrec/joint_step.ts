@@ -1,3 +1,5 @@
+import { branchOf } from "../../base/parallel/tree_sum.ts";
+import { ALONE, type World } from "../../base/parallel/world.ts";
 import type { DeviceTrie } from "../../decode/device_trie.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { Tape } from "../../kernels/tape.ts";
@@ -6,6 +8,7 @@ import { AlignmentLosses } from "./alignment_losses.ts";
 import { productSpec } from "../../models/decoder/blocks.ts";
 import type { EncoderDecoder } from "../../models/encoder_decoder/encoder_decoder.ts";
 import { linear, selectRows } from "../../models/layers/layers.ts";
+import { GradientSum } from "../../models/optimizer/gradient_sum.ts";
 import type { Optimizer } from "../../models/optimizer/optimizer.ts";
 import type { PackedPairs } from "../../models/packing/packed_pairs.ts";
 import type { ParameterSpec } from "../../models/parameters/spec.ts";
@@ -58,6 +61,8 @@ export interface JointStepParts {
   tokensPerItem: number;
   /** Micro batches of a step at most. */
   microBatches: number;
+  /** Ranks that train together. Default: this one alone. */
+  world?: World;
 }
 
 /** A step of either phase. */
@@ -85,13 +90,15 @@ interface CodedTargets {
 
 /**
  * Steps of ETEGRec's alternating training (arXiv:2409.05546, section 3.4): in each, one of tokenizer and recommender
- * learns while the other, without dropout, stays as it is. Work is submitted, nothing is read.
+ * learns while the other, without dropout, stays as it is. Work is submitted; only sums over ranks are read.
  */
 export class JointStep {
   readonly #device: Device;
   readonly #parts: JointStepParts;
   readonly #config: JointStepConfig;
   #pairs: PairStep;
+  /** Those of the tokenizer. */
+  readonly #gradients: GradientSum;
   readonly #alignment: AlignmentLosses;
   readonly #quantizer: ResidualQuantizer;
   /** Vectors of the batch's targets (N, width); rows after them are 0. */
@@ -107,6 +114,8 @@ export class JointStep {
     this.#parts = parts;
     this.#config = config;
     this.#pairs = this.#pairStep(inputs);
+    const { microBatches, world } = parts;
+    this.#gradients = new GradientSum(tokenizer.model.parameters, { microBatches, world });
     this.#alignment = new AlignmentLosses(device, {
       rows,
       codebookSizes,
@@ -155,19 +164,27 @@ export class JointStep {
   }
 
   /** The tokenizer learns; logs `reconstruction`, `quantization`, `sia` and `psa`. */
-  trainTokenizer({ step, micro, itemTokens, learningRate, weights }: JointBatch, log: TermLog): void {
-    const { tokenizer: { model }, tokenizerOptimizer: optimizer } = this.#parts;
+  async trainTokenizer(
+    { step, micro, itemTokens, learningRate, weights }: JointBatch,
+    log: TermLog,
+  ): Promise<void> {
+    const { tokenizerOptimizer: optimizer, world = ALONE } = this.#parts;
+    const { first, end, branches } = branchOf(micro.length, world);
     optimizer.prepare(step, learningRate);
-    model.parameters.clearGradients();
+    if (first === end) this.#gradients.begin();
     const shares = sharesOf(micro);
     micro.forEach((groups, i) => {
       log.begin();
+      if (i < first || i >= end) return;
+      this.#gradients.begin();
       this.#writeTargets(groups, weights ?? { sia: 0, psa: 0 }, shares[i]);
       // Weights of next items play no part here.
       if (weights) this.#pairs.buffer.write(pairGroups(groups, itemTokens), 1);
       this.#learnCodes(weights, log);
       if (weights) this.#logAlignment(log, weights);
+      this.#gradients.add(i - first, end - first);
     });
+    await this.#gradients.reduce(branches);
     optimizer.step();
     this.#device.submit();
   }
@@ -208,15 +225,20 @@ export class JointStep {
 
   /** Frees its arrays. */
   destroy(): void {
-    for (const part of [this.#pairs, this.#alignment, this.#quantizer]) part.destroy();
+    for (const part of [this.#pairs, this.#gradients, this.#alignment, this.#quantizer]) part.destroy();
     this.#device.destroy(this.#targets);
     this.#device.destroy(this.#rowLoss);
   }
 
   #pairStep(inputs: number): PairStep {
-    const { recommender: model, recommenderOptimizer: optimizer, capacity, tokensPerItem, microBatches } =
-      this.#parts;
-    return new PairStep({ model, optimizer, capacity, tokensPerItem, inputs, microBatches }, this.#config);
+    const {
+      recommender: model,
+      recommenderOptimizer: optimizer,
+      tokenizer: _,
+      tokenizerOptimizer: __,
+      ...parts
+    } = this.#parts;
+    return new PairStep({ model, optimizer, inputs, ...parts }, this.#config);
   }
 
   #writeTargets(groups: readonly ItemGroup[], weights: AlignmentWeights, share: number): void {

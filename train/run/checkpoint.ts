@@ -116,10 +116,12 @@ export async function* trainerFiles(optimizer: Optimizer, state: TrainerState): 
   yield { name: "trainer.json", bytes: new TextEncoder().encode(formatState(state)) };
 }
 
-/** SHA-256 of all that is trained of a model. */
-export async function valuesDigest({ device, segments }: Parameters): Promise<string> {
+/** SHA-256 of all that is trained of models. */
+export async function valuesDigest(...models: Parameters[]): Promise<string> {
   const hash = createHash("sha256");
-  for await (const { data } of readParts(device, segments.map(({ values }) => values))) hash.update(data);
+  for (const { device, segments } of models) {
+    for await (const { data } of readParts(device, segments.map(({ values }) => values))) hash.update(data);
+  }
   return hash.digest("hex");
 }
 

@@ -1,4 +1,5 @@
 import type { Device } from "../../kernels/gpu/device.ts";
+import type { Parameters } from "../../models/parameters/parameters.ts";
 import type { Optimizer } from "../../models/optimizer/optimizer.ts";
 import { type Timetable, train, type Training, type Validated } from "../../models/training/loop.ts";
 import type { SavedFile } from "../../models/hugging_face/saved_file.ts";
@@ -37,6 +38,8 @@ export interface EpochTraining {
   optimizer: Optimizer;
   /** Optimizer that steps in an epoch. Default: `optimizer`, in all of them. */
   optimizerOf?(epoch: number): Optimizer;
+  /** What is trained beside the parameters of `optimizer`. Default: nothing. */
+  alsoTrained?: readonly Parameters[];
   run: RunDirectory;
   /** Continue from the latest checkpoint of `run`, or from the start where there is none yet. */
   resume: boolean;
@@ -149,7 +152,10 @@ class Epochs implements Training<TrainerState, Measured>, Timetable {
     this.store = new RunStore({
       run,
       resume,
-      ranks: { world, digest: () => valuesDigest(training.optimizer.parameters) },
+      ranks: {
+        world,
+        digest: () => valuesDigest(training.optimizer.parameters, ...training.alsoTrained ?? []),
+      },
       openObserver: training.openObserver,
       load: (folder) => this.#load(folder),
       files: (state) => training.files(state),

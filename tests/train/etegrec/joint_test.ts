@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { PhiloxStream } from "../../../base/philox.ts";
+import { ALONE, type World } from "../../../base/parallel/world.ts";
 import { syntheticDataset } from "../../../data/synthetic/shop.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { rehearsed } from "../../../kernels/gpu/rehearsal.ts";
@@ -15,6 +16,7 @@ import {
 } from "../../../train/etegrec/item_tokenizer.ts";
 import { pretrainingConfig } from "../../../train/etegrec/item_tokenizer_config.ts";
 import { RunDirectory } from "../../../train/run/directory.ts";
+import { worldsOf } from "../../base/parallel/in_process.ts";
 
 const ITEMS = 50;
 const WIDTH = 8;
@@ -54,6 +56,8 @@ const config: EtegrecConfig = EtegrecSchema.parse({
 });
 
 const device = await Device.open();
+/** A device for each rank, as processes have. */
+const devices: Promise<Device>[] = [];
 const fit = await rqVae.fit(device, { embeddings: vectors }, pretrainingConfig(config, 1));
 const start: StoredItemTokenizer = { ...fit.model, normalize: config.tokenizerNormalize };
 
@@ -68,8 +72,10 @@ async function withFolder(use: (folder: string) => Promise<void>): Promise<void>
 
 async function train(out: string, settings: Partial<EtegrecConfig> = {}, more: Partial<JointInput> = {}) {
   const run = new RunDirectory(out, { saveTotalLimit: 0 });
-  await run.create(more.resume ?? false);
-  await run.write("config.json", "{}");
+  if ((more.world ?? ALONE).rank === 0) {
+    await run.create(more.resume ?? false);
+    await run.write("config.json", "{}");
+  }
   const signal = new AbortController().signal;
   const input: JointInput = { device, dataset, vectors, start, run, resume: false, signal, ...more };
   return { run, result: await trainJoint(input, { ...config, ...settings }) };
@@ -164,6 +170,35 @@ Deno.test("trainJoint() with accumulation takes fewer steps, and its losses are 
       const [a, b] = [one[0][term], other[0][term]] as number[];
       assert.ok(b > 0.5 * a && b < 2 * a, `${term}: ${a} and ${b}`);
     }
+  });
+});
+
+Deno.test("trainJoint() of two ranks ends with the bytes and lines of one, in both phases", async () => {
+  await withFolder(async (folder) => {
+    const settings = { tokensPerBatch: 80, gradientAccumulationSteps: 4 };
+    const alone = await train(`${folder}/one`, settings);
+    const abort = new AbortController();
+    const together = (resume: boolean, more: (world: World) => Partial<JointInput>) =>
+      Promise.all(
+        worldsOf(2).map(async (world) => {
+          const device = await (devices[world.rank] ??= Device.open());
+          return await train(`${folder}/two`, settings, { device, world, resume, ...more(world) });
+        }),
+      );
+    // In the recommender's first epoch, after one of the tokenizer.
+    const stop = (step: number) => step > alone.result.steps / 4 && abort.abort();
+    const [stopped] = await together(
+      false,
+      ({ rank }) => rank === 1 ? { signal: abort.signal, onStep: stop } : {},
+    );
+    assert.deepEqual([stopped.result.stopped, stopped.result.steps], [
+      "interrupted",
+      alone.result.steps / 2,
+    ]);
+    const [{ run, result }] = await together(true, () => ({}));
+    assert.equal(result.stopped, "finished");
+    assert.deepEqual(await linesOf(run), await linesOf(alone.run));
+    assert.deepEqual(await bytesOf(run, "latest"), await bytesOf(alone.run, "latest"));
   });
 });
 
