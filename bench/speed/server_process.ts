@@ -14,6 +14,21 @@ export interface ServerProcess {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** Resident bytes of the server at this address, as it tells. */
+export function memoryOf(url: string): Promise<number> {
+  return metricOf(url, "process_resident_memory_bytes");
+}
+
+/** When the server at this address started, in seconds of the epoch. */
+export function startedAt(url: string): Promise<number> {
+  return metricOf(url, "process_start_time_seconds");
+}
+
+async function metricOf(url: string, name: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return Number(new RegExp(`^${name} (\\S+)`, "m").exec(text)![1]);
+}
+
 /** Starts `genrec serve` with these flags on a free port, and waits until it answers. Throws where it ends instead. */
 export async function startServer(flags: readonly string[]): Promise<ServerProcess> {
   const process = new Deno.Command(Deno.execPath(), {
@@ -52,10 +67,7 @@ export async function startServer(flags: readonly string[]): Promise<ServerProce
     url,
     process,
     events,
-    async memory() {
-      const text = await (await fetch(`${url}/metrics`)).text();
-      return Number(/^process_resident_memory_bytes (\d+)/m.exec(text)![1]);
-    },
+    memory: () => memoryOf(url),
     async [Symbol.asyncDispose]() {
       try {
         process.kill("SIGTERM");

@@ -4,11 +4,11 @@
  * of a second at once. Every answer is checked: items that there
  * are, none twice, as many as were asked for. Beside it the same run asked one user after the other without a server.
  *
- *     deno run -A bench/speed/serving.ts --run DECODER [--run RANKER] [--data DIR] [--seconds 20] [--answers 0]
+ *     deno run -A bench/speed/serving.ts --run DECODER [--run RANKER] [--data DIR] [--seconds 20]
  *         [--out docs/benchmarks]
  *
- * The histories are those of the test split, each asked once before any is asked again. `--answers` goes on until so many
- * items were recommended, to see that memory stays: 1,000,000 are 100,000 requests, a quarter of an hour and more.
+ * The histories are those of the test split, each asked once before any is asked again. What stays after many requests is
+ * seen by long_serving.ts.
  */
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
@@ -28,7 +28,6 @@ const { values } = parseArgs({
     },
     seconds: { type: "string", default: "20" },
     connections: { type: "string", default: "32" },
-    answers: { type: "string", default: "0" },
     out: { type: "string", default: "" },
   },
 });
@@ -46,7 +45,6 @@ interface Measured {
   half: Traffic;
   /** The same in bursts, one a second. */
   bursts: Traffic;
-  long: Traffic | undefined;
   /** Bytes before the first request and after each load. */
   memory: number[];
 }
@@ -89,9 +87,7 @@ async function measure(run: string): Promise<Measured> {
   const half = await sendArrivals(request, { seconds, rate });
   memory.push(await server.memory());
   const bursts = await loaded("half load in bursts", { connections, seconds, rate });
-  const most = Math.ceil(Number(values.answers) / TOP);
-  const long = most > 0 ? await loaded("long", { connections, requests: most }) : undefined;
-  return { run: basename(run), kind, oneByOne: pace, alone, together, half, bursts, long, memory };
+  return { run: basename(run), kind, oneByOne: pace, alone, together, half, bursts, memory };
 }
 
 if (values.run.length === 0) {
@@ -113,8 +109,8 @@ const table = textTable(
     "failed",
     "memory before, after",
   ],
-  all.map(({ run, kind, oneByOne, alone, together, half, bursts, long, memory }) => {
-    const loads = [alone, together, half, bursts, ...long ? [long] : []];
+  all.map(({ run, kind, oneByOne, alone, together, half, bursts, memory }) => {
+    const loads = [alone, together, half, bursts];
     const total = (of: (one: Traffic) => number) => loads.reduce((sum, one) => sum + of(one), 0);
     return [
       `${run}, ${kind}`,
@@ -138,10 +134,8 @@ await writeOut(values.out, "industrial", {
   serving: { command: [commandLine("bench/speed/serving.ts")], ...conditions, tables: [table], raw: all },
 });
 Deno.exit(
-  all.every(({ long, half, bursts, together, alone }) =>
-      [alone, together, half, bursts, ...long ? [long] : []].every(({ wrongItems, failed }) =>
-        wrongItems + failed === 0
-      )
+  all.every(({ half, bursts, together, alone }) =>
+      [alone, together, half, bursts].every(({ wrongItems, failed }) => wrongItems + failed === 0)
     )
     ? 0
     : 1,

@@ -40,7 +40,7 @@ export function addStudioRoutes<E extends Env>(app: Hono<E>, open: () => Promise
   };
   const none = z.object({});
   answer("runs", none, (_, studio) => studio.runs.map(({ facts }) => facts));
-  answer("settings", none, (_, studio) => studio.runs.map(({ folder }) => folder.config));
+  answer("settings", none, (_, studio) => studio.runs.map(({ settings }) => settings));
   answer("log", LogQuery, ({ run, version, after }, studio) => studio.log(run, version, after));
   answer(
     "items",

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { UserError } from "../../base/user_error.ts";
 import type { EvaluationPage, LogTail } from "../../web/studio/messages.ts";
 import { evaluationPage } from "./evaluations.ts";
@@ -35,7 +34,7 @@ export class Studio {
 
   /** What the log of a run got after byte `after` of its version. */
   async log(id: number, version: string, after: number): Promise<LogTail> {
-    return await logTail(join(this.run(id).folder.path, "metrics.jsonl"), version, after);
+    return await logTail(this.run(id).log, version, after);
   }
 
   /** Tables of all evaluations, against a baseline; "": the first. */

@@ -64,10 +64,12 @@ export async function trainItems(
         });
         await training.run(step, dealt, learningRate, log, i);
       },
-      async losses(steps) {
+      async losses(steps, epoch) {
         const [sums] = await device.read(log.sums);
         const { loss, firstBad } = await log.summary(sums, steps);
-        return { loss, bad: firstBad !== undefined };
+        let tokens = 0;
+        for (let i = 0; i < steps; i++) tokens += data.tokens(epoch, i);
+        return { loss, terms: { tokens }, bad: firstBad !== undefined };
       },
       validate: (signal) => validate(scores, dataset.samples.valid, signal, world),
       files: (state) => checkpointFiles(model, optimizer, state),

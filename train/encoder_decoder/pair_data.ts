@@ -83,15 +83,22 @@ export class PairData {
 
   /** Most tokens that the encoder reads in a micro batch of epoch `epoch`, where items have these SIDs. */
   mostTokens(epoch: number, itemTokens: readonly Uint32Array[]): number {
-    let most = 0;
-    for (const batch of this.#planOf(epoch)) {
+    return this.#batchTokens(epoch, itemTokens).reduce((most, tokens) => Math.max(most, tokens), 0);
+  }
+
+  /** Tokens that the encoder reads in epoch `epoch`, where items have these SIDs. */
+  tokens(epoch: number, itemTokens: readonly Uint32Array[]): number {
+    return this.#batchTokens(epoch, itemTokens).reduce((sum, tokens) => sum + tokens, 0);
+  }
+
+  #batchTokens(epoch: number, itemTokens: readonly Uint32Array[]): number[] {
+    return this.#planOf(epoch).map((batch) => {
       let tokens = 0;
       for (const group of batch) {
         for (const item of this.#groups[group].history) tokens += itemTokens[item].length;
       }
-      most = Math.max(most, tokens);
-    }
-    return most;
+      return tokens;
+    });
   }
 
   #planOf(epoch: number): number[][] {

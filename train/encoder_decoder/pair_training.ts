@@ -80,7 +80,10 @@ export async function trainPairs(
         const micro = data.groups(epoch, i).map((groups) => pairGroups(groups, tokens.itemTokens));
         await training.run(step, micro, trie, learningRate, log);
       },
-      losses: (steps) => meanLosses(log, steps, world),
+      async losses(steps, epoch) {
+        const { terms, ...losses } = await meanLosses(log, steps, world);
+        return { ...losses, terms: { ...terms, tokens: data.tokens(epoch, tokens.itemTokens) } };
+      },
       validate: async (signal) => await validation?.quality(model, signal),
       files: (state) => pairCheckpoint({ model, optimizer, state, companions: input.companions ?? [] }),
     });

@@ -231,8 +231,9 @@ class JointTraining implements EpochTraining {
   async losses(steps: number, epoch: number): Promise<EpochLosses> {
     const phase = this.#schedules.phaseOf(epoch);
     const { terms, ...losses } = await meanLosses(this.#logs[phase], steps, this.world);
+    const tokens = this.#data.tokens(epoch, this.#table.tokens.itemTokens);
     const codes = phase === "tokenizer" && !losses.bad ? await this.#refreshCodes(epoch) : {};
-    return { ...losses, terms: { phase, ...terms, ...codes } };
+    return { ...losses, terms: { phase, ...terms, ...codes, tokens } };
   }
 
   validates(epoch: number): boolean {

@@ -38,6 +38,8 @@ export interface Diagnostics {
   policyLoss: number;
   /** Mean supervised loss of a step, where it has a weight. */
   supervisedLoss: number;
+  /** Tokens of the answers that updates read. */
+  tokens: number;
 }
 
 const DIGITS = 4;
@@ -121,7 +123,7 @@ export class DiagnosticSums {
   /** The line, and a fresh start. */
   take(): Diagnostics {
     const groups = Math.max(1, this.#get("groups")), steps = Math.max(1, this.#get("steps"));
-    const tokens = Math.max(1, this.#get("tokens"));
+    const tokens = this.#get("tokens");
     const ofGroups = (name: string) => round(this.#get(name) / groups, DIGITS);
     const line: Diagnostics = {
       reward: ofGroups("reward"),
@@ -139,10 +141,11 @@ export class DiagnosticSums {
       invalid: this.#get("invalid"),
       kl: round(this.kl, 6),
       entropy: round(this.#get("entropy") / Math.max(1, this.#get("rows")), DIGITS),
-      clipShare: round(this.#get("clipped") / tokens, DIGITS),
+      clipShare: round(this.#get("clipped") / Math.max(1, tokens), DIGITS),
       gradNorm: round(this.#get("gradientNorm") / steps, DIGITS),
       policyLoss: round(this.#get("policyLoss") / steps, 6),
       supervisedLoss: round(this.#get("supervisedLoss") / steps, 6),
+      tokens,
     };
     this.#sums = {};
     return line;

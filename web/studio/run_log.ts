@@ -75,7 +75,7 @@ export class RunLog {
     const step = Number(this.lines.at(-1)?.step ?? 0);
     const epoch = typeof line?.epoch === "number" ? line.epoch : undefined;
     const seconds = line?.seconds as number | undefined;
-    const shares = [[step, settings.maxSteps], [epoch, settings.numTrainEpochs]]
+    const shares = [[step, settings.maxSteps], [epoch, settings.numTrainEpochs], [epoch, settings.epochs]]
       .flatMap(([done, all]) =>
         typeof done === "number" && typeof all === "number" && all > 0 ? [done / all] : []
       );

@@ -65,6 +65,41 @@ Deno.test("the studio lists runs, their settings and what is new in their logs",
   assert.deepEqual((await more()).age, null);
 });
 
+Deno.test("codebooks are shown with the log of their training, stages each with theirs", async () => {
+  const place = join(folder, "stages");
+  const write = async (path: string, content: unknown) => {
+    await Deno.mkdir(join(place, path, ".."), { recursive: true });
+    await Deno.writeTextFile(join(place, path), JSON.stringify(content));
+  };
+  await write("sids/sid.json", { method: "rqvae", settings: { epochs: 9 } });
+  await write("sids/training/manifest.json", { task: "sid", dataset: "shop" });
+  await write("sids/training/metrics.jsonl", { step: 6, epoch: 2, loss: 1, seconds: 1 });
+  await write("whole/config.json", {});
+  await write("whole/joint/config.json", { numTrainEpochs: 4 });
+  await write("whole/joint/metrics.jsonl", { step: 1, epoch: 1, loss: 2, seconds: 1 });
+  await write("whole/tokenizer/config.json", { epochs: 3 });
+  await write("whole/tokenizer/metrics.jsonl", { step: 1, seconds: 1 });
+  await write("whole/tokenizer/training/metrics.jsonl", { step: 5, loss: 3, seconds: 1 });
+  const studio = await Studio.open([join(place, "sids"), join(place, "whole")], [], noModels);
+  assert.deepEqual(studio.runs.map(({ facts: { name, task } }) => [name, task]), [
+    ["sids", "sid rqvae"],
+    ["joint", ""],
+    ["tokenizer", ""],
+  ]);
+  assert.deepEqual(studio.runs.map(({ settings: { epochs, numTrainEpochs } }) => epochs ?? numTrainEpochs), [
+    9,
+    4,
+    3,
+  ]);
+  for (const [id, loss] of [1, 2, 3].entries()) {
+    assert.deepEqual((await studio.log(id, "", 0)).lines, []);
+    await Deno.writeTextFile(studio.runs[id].log, "\n", { append: true });
+    assert.equal((await studio.log(id, "", 0)).lines[0].loss, loss);
+  }
+  // A folder of both finds the codebooks too.
+  assert.equal((await Studio.open([place], [], noModels)).runs.length, 2);
+});
+
 Deno.test("the studio shows evaluations with intervals, and tests pairs against the baseline that is asked for", async () => {
   const { body } = await get("/studio/evaluations");
   assert.equal(body.systems.length, 2);

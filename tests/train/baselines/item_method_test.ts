@@ -7,6 +7,7 @@ import { gru4rec } from "../../../train/baselines/gru4rec.ts";
 import { hstu } from "../../../train/baselines/hstu.ts";
 import type { BaselineMethod } from "../../../train/baselines/method.ts";
 import { ndcgAtK } from "../../../eval/metrics.ts";
+import { itemSequences, type SequenceTargets } from "../../../train/run/item_sequences.ts";
 import { RunDirectory } from "../../../train/run/directory.ts";
 
 const dataset = syntheticDataset({ seed: 1, items: 60, users: 80 });
@@ -45,6 +46,12 @@ for (const { method, settings } of methods) {
       assert.equal(stopped, "finished");
       // Blind: ln 60 = 4.09.
       assert.ok(losses[0] < 1.1 * Math.log(60) && losses.at(-1)! < 0.97 * Math.log(60), losses.join(" "));
+
+      const lines = (await run.logged()).filter(({ loss }) => loss !== undefined);
+      const read = itemSequences(dataset, 8, (config as { targets: SequenceTargets }).targets);
+      const tokens = Array.from({ length: read.count }, (_, i) => read.make(i).tokens.length)
+        .reduce((sum, length) => sum + length);
+      assert.deepEqual(lines.map((line) => line.tokens), [tokens, tokens, tokens, tokens]);
 
       const trained = await method.load!(device, await run.checkpoint("best"));
       const { valid } = dataset.samples;

@@ -85,6 +85,7 @@ Deno.test("DiagnosticSums.take() has means over groups, tokens and steps", () =>
     gradNorm: 1.5,
     policyLoss: 0.25,
     supervisedLoss: 1.5,
+    tokens: 16,
   });
   assert.equal(sums.take().reward, 0, "a line starts afresh");
 });

@@ -51,6 +51,7 @@ Deno.test("time left follows from the share of the steps or the epochs that is d
   });
   assert.equal(log.progress({ numTrainEpochs: 4, maxSteps: 40 }).left, 4);
   assert.equal(log.progress({ numTrainEpochs: 1 }).share, 1);
+  assert.equal(log.progress({ epochs: 2 }).left, 4);
   assert.equal(log.progress({}).left, undefined);
   assert.equal(log.isLive, true);
   log.add(tail("a", [], 1000));
