@@ -17,7 +17,7 @@ import { Device } from "../../kernels/gpu/device.ts";
 import { openRun } from "../../train/runs/open_run.ts";
 import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
 import { tableText, textTable } from "../pages/page.ts";
-import { memoryOf, startedAt, startServer } from "./server_process.ts";
+import { residentBytesOf, startedAt, startServer } from "./server_process.ts";
 import { sendTraffic } from "./traffic.ts";
 
 const TOP = 10, BEAMS = 50;
@@ -94,7 +94,7 @@ while (total("items") < answers && !isEnding && !isLate()) {
     { connections, requests: Math.ceil(Math.min(part, answers - total("items")) / TOP) },
   );
   const seconds = (performance.now() - begun) / 1000;
-  kept.parts.push({ requests, items, wrongItems, failed, seconds, memory: await memoryOf(url) });
+  kept.parts.push({ requests, items, wrongItems, failed, seconds, memory: await residentBytesOf(url) });
   if (values.kept !== "") await writeAtomic(values.kept, JSON.stringify(kept, null, 1) + "\n");
   console.error(
     `${total("requests")} requests, ${total("items")} items, ${total("wrongItems")} wrong, ${
@@ -139,7 +139,7 @@ function memoryAfter(share: number): number {
 async function keptParts(): Promise<Kept> {
   const now = await startedAt(url);
   const text = values.kept === "" ? "" : await Deno.readTextFile(values.kept).catch(() => "");
-  if (text === "") return { server: now, memory: await memoryOf(url), parts: [] };
+  if (text === "") return { server: now, memory: await residentBytesOf(url), parts: [] };
   const before: Kept = JSON.parse(text);
   if (before.server === now) return before;
   console.error(

@@ -15,7 +15,7 @@ export interface ServerProcess {
 }
 
 /** Resident bytes of the server at this address, as it tells. */
-export function memoryOf(url: string): Promise<number> {
+export function residentBytesOf(url: string): Promise<number> {
   return metricOf(url, "process_resident_memory_bytes");
 }
 
@@ -67,7 +67,7 @@ export async function startServer(flags: readonly string[]): Promise<ServerProce
     url,
     process,
     events,
-    memory: () => memoryOf(url),
+    memory: () => residentBytesOf(url),
     async [Symbol.asyncDispose]() {
       try {
         process.kill("SIGTERM");
