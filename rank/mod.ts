@@ -20,9 +20,10 @@ export type {
   FeatureSources,
   OpenFeatures,
   PutFeature,
+  RankedSource,
 } from "./features/features.ts";
 export { inputCount, InputMoments, type Standardisation, standardise } from "./features/standardise.ts";
-export { askRuns } from "./lists/ask_runs.ts";
+export { askRuns, type ListOptions } from "./lists/ask_runs.ts";
 export { collectLists, type CollectOptions, type TargetLists } from "./lists/lists.ts";
 export { ListMaker, type ListMakerParts, type MadeList } from "./lists/make.ts";
 export { RANKING_LOSSES } from "./losses/by_name.ts";

@@ -31,7 +31,13 @@ import type { TargetLists } from "../../rank/lists/lists.ts";
 import { HostScores } from "../../rank/network/host_scores.ts";
 import { heldOutRows, type RankedRun } from "../../train/rank/check_runs.ts";
 import { type RankConfig, RankSchema } from "../../train/rank/config.ts";
-import { listsOf, type RankedSplit, rankedSplit } from "../../train/rank/lists.ts";
+import {
+  type AskedLists,
+  askedLists,
+  listsOf,
+  type RankedSplit,
+  rankedSplit,
+} from "../../train/rank/lists.ts";
 import { readRankWeights } from "../../train/rank/saved.ts";
 import { trainRanker } from "../../train/rank/training.ts";
 import { RunDirectory } from "../../train/run/directory.ts";
@@ -104,11 +110,11 @@ for (const seed of seeds) {
   const settings = RankSchema.parse({ seed });
   const whole = await open(values.runs), folds = await open(values["fold-runs"]);
   const part = holdOut(dataset, await heldOutRows(folds, whole));
-  const { listLength } = settings;
+  const wantedLists = askedLists(settings);
   const kept = async (of: RankedRun[], samples: readonly Sample[], name: string) =>
     await Promise.all(
       of.map(({ recommender }, i) =>
-        keptLists(recommender, samples, listLength, join(values.lists, `${name}-${i + 1}-seed-${seed}.json`))
+        keptLists(recommender, samples, wantedLists, join(values.lists, `${name}-${i + 1}-seed-${seed}.json`))
       ),
     );
   const asked = {
@@ -195,14 +201,14 @@ type Replayed = Recommender & { lists: RunList[] };
 async function keptLists(
   run: Recommender,
   samples: readonly Sample[],
-  k: number,
+  asked: AskedLists,
   path: string,
 ): Promise<Replayed> {
   let lists: RunList[] = [];
   if (await exists(path)) {
     lists = JSON.parse(await Deno.readTextFile(path));
   } else {
-    const options = { k, beams: k };
+    const options = { ...asked, beams: asked.k };
     const batch = await run.batchSize(options);
     for (let start = 0; start < samples.length; start += batch) {
       lists.push(...(await askRuns([run], samples.slice(start, start + batch), options)).flat());
@@ -211,8 +217,9 @@ async function keptLists(
     await writeAtomic(path, JSON.stringify(lists));
   }
   let next = 0;
-  const replayed: Pick<Recommender, "scoreUnit" | "batchSize" | "recommend"> = {
+  const replayed: Pick<Recommender, "scoreUnit" | "scoreItems" | "batchSize" | "recommend"> = {
     scoreUnit: run.scoreUnit,
+    scoreItems: run.scoreItems,
     batchSize: () => Promise.resolve(samples.length),
     recommend: (requests) =>
       Promise.resolve(requests.map(() => {

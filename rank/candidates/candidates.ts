@@ -6,6 +6,8 @@ export interface RunList {
   readonly items: readonly number[];
   /** As long, descending. */
   readonly scores: readonly number[];
+  /** How many of them, from the first, are candidates; default: all. */
+  readonly candidates?: number;
 }
 
 /** Whom candidates are for. */

@@ -4,5 +4,5 @@ import type { CandidateGenerator } from "./candidates.ts";
 export const runCandidates: CandidateGenerator = {
   name: "runs",
   summary: "the lists of the runs",
-  propose: ({ lists }) => lists.flatMap(({ items }) => items),
+  propose: ({ lists }) => lists.flatMap(({ items, candidates }) => items.slice(0, candidates)),
 };

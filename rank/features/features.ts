@@ -3,14 +3,22 @@ import type { ScoreUnit } from "../../eval/recommender.ts";
 import type { CandidateRequest } from "../candidates/candidates.ts";
 import type { PurchaseCounts } from "../counts/purchases.ts";
 
+/** A run whose lists are ranked. */
+export interface RankedSource {
+  /** Its name in columns. */
+  readonly name: string;
+  /** What its scores are. */
+  readonly scoreUnit: ScoreUnit;
+  /** Items that it lists, the most. */
+  readonly listLength: number;
+}
+
 /** What features are computed from, beside the request. */
 export interface FeatureSources {
   /** Counts of the train split. */
   readonly counts: PurchaseCounts;
   /** The runs whose lists requests bring, in their order. */
-  readonly runs: readonly { readonly name: string; readonly scoreUnit: ScoreUnit }[];
-  /** Items that a run lists, the most. */
-  readonly listLength: number;
+  readonly runs: readonly RankedSource[];
   /** Weighted terms of the titles, rows of length 1; absent where items have no titles. */
   readonly texts?: SparseRows;
 }

@@ -12,7 +12,7 @@ const NAMES = ["score", "gap", "reciprocal", "rank", "last"];
 export const scoreFeatures: FeatureGroup = {
   name: "scores",
   summary: "scores and ranks in the lists of the runs",
-  open({ runs, listLength }) {
+  open({ runs }) {
     return {
       columns: runs.flatMap(({ name, scoreUnit }) =>
         NAMES.map((column) => ({
@@ -23,7 +23,7 @@ export const scoreFeatures: FeatureGroup = {
       ),
       write(request, items, put) {
         for (const [run, list] of request.lists.entries()) {
-          writeRun(list, request, items, 2 * listLength, (place, column, value) => {
+          writeRun(list, request, items, 2 * runs[run].listLength, (place, column, value) => {
             put(place, run * NAMES.length + column, value);
           });
         }

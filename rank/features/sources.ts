@@ -5,6 +5,7 @@ import type { SparseRows } from "../../kernels/matmul/sparse.ts";
 import type { Recommender } from "../../eval/recommender.ts";
 import type { PurchaseCounts } from "../counts/purchases.ts";
 import type { FeatureSources } from "./features.ts";
+import { lengthOf, type ListOptions } from "../lists/ask_runs.ts";
 
 /** How titles are compared: by their words. */
 const TERMS = { hashBits: 17, letters: 0, seed: 0 };
@@ -19,13 +20,16 @@ export function titleTerms(items: readonly Item[]): SparseRows | undefined {
 export function featureSources(
   counts: PurchaseCounts,
   texts: SparseRows | undefined,
-  runs: readonly Pick<Recommender, "scoreUnit">[],
-  listLength: number,
+  runs: readonly Pick<Recommender, "scoreUnit" | "scoreItems">[],
+  options: Pick<ListOptions, "k" | "scored">,
 ): FeatureSources {
   return {
     counts,
-    runs: runs.map(({ scoreUnit }, i) => ({ name: `run${i + 1}`, scoreUnit })),
-    listLength,
+    runs: runs.map((run, i) => ({
+      name: `run${i + 1}`,
+      scoreUnit: run.scoreUnit,
+      listLength: lengthOf(run, options),
+    })),
     ...texts && { texts },
   };
 }

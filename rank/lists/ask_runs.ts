@@ -1,14 +1,28 @@
 import type { Recommender, RecommendOptions, RecommendRequest } from "../../eval/recommender.ts";
 import type { RunList } from "../candidates/candidates.ts";
 
+/** What is wanted of runs that are ranked. */
+export interface ListOptions extends RecommendOptions {
+  /** Items whose scores are wanted of a run that scores every item anyway; those beyond `k` are no candidates. Default `k`. */
+  scored?: number;
+}
+
+/** Items that a run lists. */
+export function lengthOf(
+  run: Pick<Recommender, "scoreItems">,
+  { k, scored = k }: Pick<ListOptions, "k" | "scored">,
+): number {
+  return run.scoreItems ? Math.max(k, scored) : k;
+}
+
 /**
  * What each run lists for each request, [request][run]: items of one SID, one after the other, each with its score. Runs
  * are asked side by side: all are searched before the first is read.
  */
 export async function askRuns(
-  runs: readonly Pick<Recommender, "recommend">[],
+  runs: readonly Pick<Recommender, "recommend" | "scoreItems">[],
   requests: readonly RecommendRequest[],
-  options: RecommendOptions,
+  options: ListOptions,
 ): Promise<RunList[][]> {
   const { wait = {} } = options;
   const computing = new Set(runs);
@@ -17,12 +31,14 @@ export async function askRuns(
       computing.delete(run);
       if (computing.size === 0) wait.onComputed?.();
     };
-    return run.recommend(requests, { ...options, wait: { begin: wait.begin, onComputed } });
+    const k = lengthOf(run, options);
+    return run.recommend(requests, { ...options, k, wait: { begin: wait.begin, onComputed } });
   }));
   return requests.map((_, i) =>
     found.map((lists) => ({
       items: lists[i].flatMap(({ items }) => items),
       scores: lists[i].flatMap(({ items, score }) => items.map(() => score)),
+      candidates: lists[i].slice(0, options.k).reduce((sum, { items }) => sum + items.length, 0),
     }))
   );
 }

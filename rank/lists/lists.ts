@@ -2,7 +2,7 @@ import { ALONE, type World } from "../../base/parallel/world.ts";
 import type { Sample } from "../../data/dataset.ts";
 import type { Recommender } from "../../eval/recommender.ts";
 import { InputMoments, type Standardisation } from "../features/standardise.ts";
-import { askRuns } from "./ask_runs.ts";
+import { askRuns, type ListOptions } from "./ask_runs.ts";
 import { formatLists, parseLists } from "./list_bytes.ts";
 import type { ListMaker } from "./make.ts";
 
@@ -25,7 +25,7 @@ export interface CollectOptions {
   /** Runs, as those of the maker. */
   readonly runs: readonly Recommender[];
   /** Items that each run is asked for. */
-  readonly listLength: number;
+  readonly asked: Pick<ListOptions, "k" | "scored">;
   /** Ranks that share the work, with equal runs, and all end with all lists. Default: this one alone. */
   readonly world?: World;
   /** Called with the samples done; throws to stop. */
@@ -36,11 +36,11 @@ export interface CollectOptions {
 export async function collectLists(
   maker: ListMaker,
   samples: readonly Sample[],
-  { runs, listLength, world = ALONE, onProgress }: CollectOptions,
+  { runs, asked, world = ALONE, onProgress }: CollectOptions,
 ): Promise<TargetLists> {
   const offsets = [0], targets: number[] = [], raw: Float32Array[] = [];
   const moments = new InputMoments(maker.features.columns);
-  const options = { k: listLength, beams: listLength };
+  const options = { ...asked, beams: asked.k };
   const sizes = await Promise.all(runs.map((run) => run.batchSize(options)));
   const batch = Math.max(1, ...sizes);
   const width = maker.features.columns.length;

@@ -16,6 +16,9 @@ export const RankSchema = z.strictObject({
     listLength: count().default(50).describe(
       "items that each run is asked for, and the longest list of the ranker",
     ),
+    scoredLength: count(0).default(500).describe(
+      "items of a run that scores every item whose scores are known; those beyond --list-length are no candidates of it",
+    ),
     countCandidates: count(0).default(40).describe("the most items that transitions propose"),
   }),
   ...grouped("Features", {

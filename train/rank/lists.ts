@@ -6,6 +6,7 @@ import { countingBytes, countTrain, type PurchaseCounts } from "../../rank/count
 import { FEATURE_GROUPS } from "../../rank/features/by_name.ts";
 import { FeatureColumns } from "../../rank/features/columns.ts";
 import { featureSources } from "../../rank/features/sources.ts";
+import type { ListOptions } from "../../rank/lists/ask_runs.ts";
 import { collectLists, type CollectOptions, type TargetLists } from "../../rank/lists/lists.ts";
 import { ListMaker } from "../../rank/lists/make.ts";
 import type { RankConfig } from "./config.ts";
@@ -15,11 +16,24 @@ export interface RankedSplit {
   readonly counts: PurchaseCounts;
   readonly runs: readonly Recommender[];
   readonly maker: ListMaker;
-  readonly listLength: number;
+  readonly asked: AskedLists;
 }
 
 /** Settings of candidates and features. */
-type ListSettings = Pick<RankConfig, "candidates" | "features" | "listLength" | "countCandidates">;
+type ListSettings = Pick<
+  RankConfig,
+  "candidates" | "features" | "listLength" | "scoredLength" | "countCandidates"
+>;
+
+/** What runs are asked for. */
+export type AskedLists = Pick<ListOptions, "k" | "scored">;
+
+/** What runs are asked for by these settings. */
+export function askedLists(
+  { listLength, scoredLength }: Pick<RankConfig, "listLength" | "scoredLength">,
+): AskedLists {
+  return { k: listLength, scored: scoredLength };
+}
 
 /** Counts a train split and readies candidates and features for the lists of runs that were trained on it. */
 export function rankedSplit(
@@ -29,7 +43,7 @@ export function rankedSplit(
   settings: ListSettings,
 ): RankedSplit {
   const counts = countTrain(dataset);
-  return { counts, runs, maker: listMaker(counts, texts, runs, settings), listLength: settings.listLength };
+  return { counts, runs, maker: listMaker(counts, texts, runs, settings), asked: askedLists(settings) };
 }
 
 /** Candidates and features of these settings over counts of a train split. */
@@ -37,10 +51,11 @@ export function listMaker(
   counts: PurchaseCounts,
   texts: SparseRows | undefined,
   runs: readonly Recommender[],
-  { candidates, features, listLength, countCandidates }: ListSettings,
+  settings: ListSettings,
 ): ListMaker {
+  const { candidates, features, countCandidates } = settings;
   return new ListMaker({
-    sources: featureSources(counts, texts, runs, listLength),
+    sources: featureSources(counts, texts, runs, askedLists(settings)),
     generators: CANDIDATE_GENERATORS.filter(({ name }) => candidates.includes(name)),
     groups: FEATURE_GROUPS.filter(({ name }) => features.includes(name)),
     options: { countCandidates },
@@ -49,11 +64,11 @@ export function listMaker(
 
 /** Lists for samples that come after a train split. */
 export function listsOf(
-  { maker, runs, listLength }: RankedSplit,
+  { maker, runs, asked }: RankedSplit,
   samples: readonly Sample[],
   { world, onProgress }: Pick<CollectOptions, "world" | "onProgress"> = {},
 ): Promise<TargetLists> {
-  return collectLists(maker, samples, { runs, listLength, world, onProgress });
+  return collectLists(maker, samples, { runs, asked, world, onProgress });
 }
 
 /** Most bytes of the counts of these splits, and of the lists of their valid samples, known before either is made. */
@@ -61,11 +76,12 @@ export function rankingBytes(
   splits: readonly Dataset[],
   texts: SparseRows | undefined,
   runs: readonly Recommender[],
-  { features, listLength, countCandidates }: ListSettings,
+  settings: ListSettings,
 ): { counts: number; lists: number } {
+  const { features, listLength, countCandidates } = settings;
   const nothing = countTrain({ items: [], samples: { train: [], valid: [], test: [] }, histories: [] });
   const groups = FEATURE_GROUPS.filter(({ name }) => features.includes(name));
-  const { columns } = new FeatureColumns(groups, featureSources(nothing, texts, runs, listLength));
+  const { columns } = new FeatureColumns(groups, featureSources(nothing, texts, runs, askedLists(settings)));
   const most = runs.length * listLength + countCandidates;
   const candidates = splits.reduce(
     (sum, { samples: { valid } }) => valid.reduce((own, { history }) => own + most + history.length, sum),

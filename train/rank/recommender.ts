@@ -19,11 +19,11 @@ import { Device } from "../../kernels/gpu/device.ts";
 import { titleTerms } from "../../rank/features/sources.ts";
 import { featureEffects } from "../../rank/features/effects.ts";
 import { standardise } from "../../rank/features/standardise.ts";
-import { askRuns } from "../../rank/lists/ask_runs.ts";
+import { askRuns, type ListOptions } from "../../rank/lists/ask_runs.ts";
 import type { ListMaker } from "../../rank/lists/make.ts";
 import { HostScores } from "../../rank/network/host_scores.ts";
 import { RankSchema } from "./config.ts";
-import { listMaker } from "./lists.ts";
+import { type AskedLists, askedLists, listMaker } from "./lists.ts";
 import { readRankWeights, readSaved, type SavedRanker, SOURCES_FOLDER } from "./saved.ts";
 import { type CheckpointFolder, checkpointOf, onlyCheckpoint } from "../runs/checkpoints.ts";
 import { refuseSearchOptions } from "../runs/requests.ts";
@@ -42,6 +42,8 @@ const Settings = z.looseObject({
     listLength: true,
     countCandidates: true,
   }).shape,
+  // Rankers of before it was a setting learned from the scores of their candidates alone.
+  scoredLength: RankSchema.shape.scoredLength.unwrap().default(0),
 });
 
 /** Runs of `genrec rank`: lists of other runs, which it keeps, in an order of its own. */
@@ -71,7 +73,7 @@ export const rankRun: RunKind = {
     }
     const kept = await readSaved(home.path, dataset.items.length);
     const saved = order ? { ...kept, counts: reorderedCounts(kept.counts, order) } : kept;
-    const { listLength } = settings;
+    const asked = askedLists(settings);
     const maker = listMaker(saved.counts, titleTerms(dataset.items), runs, settings);
     if (!isDeepStrictEqual(maker.features.columns, saved.columns)) {
       throw new UserError(
@@ -83,7 +85,7 @@ export const rankRun: RunKind = {
           }. Use the dataset that it was trained on, --data ${settings.data}`,
       );
     }
-    return new RankRecommender({ folder, data, dataset, weights, runs, maker, saved, listLength, device });
+    return new RankRecommender({ folder, data, dataset, weights, runs, maker, saved, asked, device });
   },
 };
 
@@ -112,7 +114,7 @@ interface RankParts {
   runs: Recommender[];
   maker: ListMaker;
   saved: SavedRanker;
-  listLength: number;
+  asked: AskedLists;
   device: ReturnType<typeof sharedDevice>;
 }
 
@@ -205,15 +207,16 @@ class RankRecommender implements Recommender {
   }
 
   /** The runs are asked for lists as long as those that the ranker learned from, whatever is shown of them. */
-  #runOptions({ k, beams = 0, allowed, wait }: RecommendOptions): RecommendOptions {
-    const { listLength, folder } = this.#parts;
+  #runOptions({ k, beams = 0, allowed, wait }: RecommendOptions): ListOptions {
+    const { asked, folder } = this.#parts;
+    const { k: listLength } = asked;
     if (k > listLength) {
       throw new UserError(
         `Cannot list ${k} items with ${folder.given}: it ranks the first ${listLength} of each run. Ask for ${listLength} ` +
           `or less (--top, --beams), or train a ranker with --list-length ${k}`,
       );
     }
-    return { k: listLength, beams: Math.max(beams, listLength), ...allowed && { allowed }, wait };
+    return { ...asked, beams: Math.max(beams, listLength), ...allowed && { allowed }, wait };
   }
 
   #loaded(): Promise<HostScores> {

@@ -22,6 +22,8 @@ const options = { countCandidates: 2 };
 
 Deno.test("each generator proposes what it knows: lists, what followed the history, the history itself", () => {
   assert.deepEqual([...runCandidates.propose(request, counts, options)], [5, 2, 2]);
+  const scored = { items: [5, 2, 4], scores: [3, 2, 1], candidates: 2 };
+  assert.deepEqual([...runCandidates.propose({ ...request, lists: [scored] }, counts, options)], [5, 2]);
   // After 0 came 1 with 3 / 5 and 2 with 1 / 5; after 3, two purchases on, 2 with half of 1 / 2.
   assert.deepEqual([...transitionCandidates.propose(request, counts, options)], [1, 2]);
   assert.deepEqual([...transitionCandidates.propose(request, counts, { countCandidates: 1 })], [1]);

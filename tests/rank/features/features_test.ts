@@ -24,8 +24,7 @@ const sources: FeatureSources = {
     samples: { train, valid: [], test: [] },
     histories: chainHistories(train),
   }),
-  runs: [{ name: "a", scoreUnit: "logit" }, { name: "b", scoreUnit: "weight" }],
-  listLength: 2,
+  runs: [{ name: "a", scoreUnit: "logit", listLength: 2 }, { name: "b", scoreUnit: "weight", listLength: 3 }],
   texts: tfidf(TITLES, { hashBits: 12, letters: 0, seed: 0 }),
 };
 const request = {
@@ -54,7 +53,7 @@ Deno.test("scores: of what a run does not list, the lowest score, 1 / rank 0 and
     "b.score": [4, 4, 4],
     "b.gap": [0, 0, 0],
     "b.reciprocal": [0, 1, 0],
-    "b.rank": [4, 0, 4],
+    "b.rank": [6, 0, 6],
     "b.last": [4, 4, 4],
   });
   const { columns } = new FeatureColumns([scoreFeatures], sources);

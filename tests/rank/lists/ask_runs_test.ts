@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Recommender, RecommendRequest } from "../../../eval/recommender.ts";
-import { askRuns } from "../../../rank/lists/ask_runs.ts";
+import { askRuns, lengthOf } from "../../../rank/lists/ask_runs.ts";
 
 Deno.test("runs are asked side by side, and computed when all of them are", async () => {
   const events: string[] = [];
@@ -22,7 +22,11 @@ Deno.test("runs are asked side by side, and computed when all of them are", asyn
     wait: { begin: () => begun, onComputed: () => events.push("all are computed") },
   });
   begin();
-  const list = [{ items: [1, 2], scores: [1, 1] }, { items: [3], scores: [3] }];
+  const list = [{ items: [1, 2], scores: [1, 1], candidates: 2 }, {
+    items: [3],
+    scores: [3],
+    candidates: 1,
+  }];
   assert.deepEqual(await lists, [list, list]);
   assert.deepEqual(events, [
     "a is asked",
@@ -30,5 +34,30 @@ Deno.test("runs are asked side by side, and computed when all of them are", asyn
     "a is computed",
     "all are computed",
     "b is computed",
+  ]);
+});
+
+Deno.test("a run that scores every item lists more than its candidates, another one its candidates alone", async () => {
+  const asked: number[] = [];
+  const run = (more: Pick<Recommender, "scoreItems">) => ({
+    ...more,
+    recommend: (requests: readonly RecommendRequest[], { k }: { k: number }) => {
+      asked.push(k);
+      // The items of a SID follow one another, so two names are three candidates.
+      const listed = [[4, 5], [6], [7]].slice(0, k).map((items) => ({ name: "", items, score: -items[0] }));
+      return Promise.resolve(requests.map(() => listed));
+    },
+  });
+  const scoreItems = async function* () {};
+  const lists = await askRuns([run({ scoreItems }), run({})], [{ history: [0] }], { k: 2, scored: 3 });
+  assert.deepEqual(asked, [3, 2]);
+  const [items, scores] = [[4, 5, 6], [-4, -4, -6]];
+  assert.deepEqual(lists, [[
+    { items: [...items, 7], scores: [...scores, -7], candidates: 3 },
+    { items, scores, candidates: 3 },
+  ]]);
+  assert.deepEqual([lengthOf({ scoreItems }, { k: 4, scored: 3 }), lengthOf({ scoreItems }, { k: 4 })], [
+    4,
+    4,
   ]);
 });
