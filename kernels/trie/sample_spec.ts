@@ -1,7 +1,7 @@
 import { philox4x32Reference, testSeed } from "../random/philox_spec.ts";
 import { type KernelSpec, matrixOf, type Named, noise, type Values } from "../gpu/spec.ts";
 import type { Flat, Matrix } from "../gpu/tensor.ts";
-import { edgesOf } from "./log_softmax_spec.ts";
+import { edgesOf, type TrieChildren } from "./log_softmax_spec.ts";
 import { createTrieDraws, type SampleShape, trieSample } from "./sample.ts";
 import { grow } from "./topk_spec.ts";
 
@@ -18,7 +18,7 @@ const ALL: SampleShape = { temperature: 1, topK: 0, topP: 1 };
 const MIXED = grow((p) => p.length < 3 && p[p.length - 1] !== 2 ? 3 : 0);
 const WIDE = grow((p) => p.length === 0 ? 130 : p.length === 1 ? 1 + p[0] % 7 : 0);
 
-const CASES = [
+const CASES: readonly (Attributes & { name: string; trie: TrieChildren })[] = [
   { ...ALL, name: "mixed depths", steps: 3, prompts: 3, width: 20, trie: MIXED },
   { ...ALL, name: "wide at temperature 2.5", temperature: 2.5, steps: 2, prompts: 9, width: 50, trie: WIDE },
   { ...ALL, name: "the best of equal ones", topK: 1, steps: 3, prompts: 2, width: 5, trie: MIXED },

@@ -89,10 +89,26 @@ Deno.test("genrec rank learns from the rows that folds left out, and its run sta
     assert.ok(items.every(({ effects }) => effects.length === features.length));
     assert.ok(items[0].effects.some((effect) => effect !== 0));
     run.destroy();
+
     await assert.rejects(
       command(dir, recommend, "--run rank --history 1,3 --top 5"),
       /Cannot list 5 items with .*rank: it ranks the first 4 of each run\. Ask for 4 or less/,
     );
+
+    // A run of before it was a setting learned from the scores of its candidates alone.
+    const config = JSON.parse(await Deno.readTextFile(join(folder, "config.json")));
+    const scoresWith = async (scoredLength: number | undefined) => {
+      await Deno.writeTextFile(
+        join(folder, "config.json"),
+        JSON.stringify({ ...config, listLength: 2, scoredLength }),
+      );
+      const changed = await openRun(folder, { data: join(dir, "data") });
+      const [found] = await changed.recommend([request], { k: 2 });
+      changed.destroy();
+      return found.map(({ score }) => score);
+    };
+    assert.deepEqual(await scoresWith(undefined), await scoresWith(0));
+    assert.notDeepEqual(await scoresWith(0), await scoresWith(config.scoredLength));
   });
 });
 
