@@ -6,6 +6,8 @@ import { diskFiles } from "../../base/files/disk.ts";
 import { writeFolder } from "../../data/convert/write_folder.ts";
 import * as writers from "../../data/convert/registry.ts";
 import { loadCorpus } from "../../data/formats/load.ts";
+import { withGguf } from "../../models/gguf/files.ts";
+import { Pretrained } from "../../models/hugging_face/pretrained.ts";
 import { readTokenizer } from "../../models/tokenizer/from_folder.ts";
 import { readSafetensors, writeSafetensors } from "../../models/safetensors/safetensors.ts";
 import { parseArgs } from "../../tasks/_cli/cli.ts";
@@ -105,6 +107,21 @@ export async function subjects(root: string, reader: ParquetReader): Promise<Sub
     }),
     "tokenizer_config.json": text({ eos_token: "<end>", pad_token: "<end>" }),
   }, (folder) => readTokenizer(folder, diskFiles));
+  const golden = (name: string) => Deno.readFile(new URL(`../golden/decoder/${name}`, import.meta.url));
+  const table = "model.embed_tokens.weight";
+  await add("gguf", { "tiny.gguf": await golden("tiny.gguf") }, async (folder) => {
+    const files = withGguf(diskFiles);
+    await readTokenizer(`${folder}/tiny.gguf`, files);
+    await (await Pretrained.open(`${folder}/tiny.gguf`, files)).read(table);
+  });
+  await add(
+    "hugging_face",
+    {
+      "config.json": await golden("llama/config.json"),
+      "model.safetensors": await golden("llama/model.safetensors"),
+    },
+    async (folder) => await (await Pretrained.open(folder, diskFiles)).read(table),
+  );
   const task = {
     name: "any",
     summary: "",
