@@ -32,11 +32,11 @@ import { HostScores } from "../../rank/network/host_scores.ts";
 import { heldOutRows, type RankedRun } from "../../train/rank/check_runs.ts";
 import { type RankConfig, RankSchema } from "../../train/rank/config.ts";
 import {
-  type AskedLists,
-  askedLists,
   listsOf,
   type RankedSplit,
   rankedSplit,
+  type RunListLengths,
+  runListLengths,
 } from "../../train/rank/lists.ts";
 import { readRankWeights } from "../../train/rank/saved.ts";
 import { trainRanker } from "../../train/rank/training.ts";
@@ -110,7 +110,7 @@ for (const seed of seeds) {
   const settings = RankSchema.parse({ seed });
   const whole = await open(values.runs), folds = await open(values["fold-runs"]);
   const part = holdOut(dataset, await heldOutRows(folds, whole));
-  const wantedLists = askedLists(settings);
+  const wantedLists = runListLengths(settings);
   const kept = async (of: RankedRun[], samples: readonly Sample[], name: string) =>
     await Promise.all(
       of.map(({ recommender }, i) =>
@@ -201,7 +201,7 @@ type Replayed = Recommender & { lists: RunList[] };
 async function keptLists(
   run: Recommender,
   samples: readonly Sample[],
-  asked: AskedLists,
+  asked: RunListLengths,
   path: string,
 ): Promise<Replayed> {
   let lists: RunList[] = [];

@@ -5,7 +5,7 @@ import type { SparseRows } from "../../kernels/matmul/sparse.ts";
 import type { Recommender } from "../../eval/recommender.ts";
 import type { PurchaseCounts } from "../counts/purchases.ts";
 import type { FeatureSources } from "./features.ts";
-import { lengthOf, type ListOptions } from "../lists/ask_runs.ts";
+import { listLengthOf, type ListOptions } from "../lists/ask_runs.ts";
 
 /** How titles are compared: by their words. */
 const TERMS = { hashBits: 17, letters: 0, seed: 0 };
@@ -28,7 +28,7 @@ export function featureSources(
     runs: runs.map((run, i) => ({
       name: `run${i + 1}`,
       scoreUnit: run.scoreUnit,
-      listLength: lengthOf(run, options),
+      listLength: listLengthOf(run, options),
     })),
     ...texts && { texts },
   };

@@ -16,7 +16,7 @@ export interface RankedSplit {
   readonly counts: PurchaseCounts;
   readonly runs: readonly Recommender[];
   readonly maker: ListMaker;
-  readonly asked: AskedLists;
+  readonly asked: RunListLengths;
 }
 
 /** Settings of candidates and features. */
@@ -26,12 +26,12 @@ type ListSettings = Pick<
 >;
 
 /** What runs are asked for. */
-export type AskedLists = Pick<ListOptions, "k" | "scored">;
+export type RunListLengths = Pick<ListOptions, "k" | "scored">;
 
 /** What runs are asked for by these settings. */
-export function askedLists(
+export function runListLengths(
   { listLength, scoredLength }: Pick<RankConfig, "listLength" | "scoredLength">,
-): AskedLists {
+): RunListLengths {
   return { k: listLength, scored: scoredLength };
 }
 
@@ -43,7 +43,7 @@ export function rankedSplit(
   settings: ListSettings,
 ): RankedSplit {
   const counts = countTrain(dataset);
-  return { counts, runs, maker: listMaker(counts, texts, runs, settings), asked: askedLists(settings) };
+  return { counts, runs, maker: listMaker(counts, texts, runs, settings), asked: runListLengths(settings) };
 }
 
 /** Candidates and features of these settings over counts of a train split. */
@@ -55,7 +55,7 @@ export function listMaker(
 ): ListMaker {
   const { candidates, features, countCandidates } = settings;
   return new ListMaker({
-    sources: featureSources(counts, texts, runs, askedLists(settings)),
+    sources: featureSources(counts, texts, runs, runListLengths(settings)),
     generators: CANDIDATE_GENERATORS.filter(({ name }) => candidates.includes(name)),
     groups: FEATURE_GROUPS.filter(({ name }) => features.includes(name)),
     options: { countCandidates },
@@ -81,7 +81,10 @@ export function rankingBytes(
   const { features, listLength, countCandidates } = settings;
   const nothing = countTrain({ items: [], samples: { train: [], valid: [], test: [] }, histories: [] });
   const groups = FEATURE_GROUPS.filter(({ name }) => features.includes(name));
-  const { columns } = new FeatureColumns(groups, featureSources(nothing, texts, runs, askedLists(settings)));
+  const { columns } = new FeatureColumns(
+    groups,
+    featureSources(nothing, texts, runs, runListLengths(settings)),
+  );
   const most = runs.length * listLength + countCandidates;
   const candidates = splits.reduce(
     (sum, { samples: { valid } }) => valid.reduce((own, { history }) => own + most + history.length, sum),

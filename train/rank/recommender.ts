@@ -23,7 +23,7 @@ import { askRuns, type ListOptions } from "../../rank/lists/ask_runs.ts";
 import type { ListMaker } from "../../rank/lists/make.ts";
 import { HostScores } from "../../rank/network/host_scores.ts";
 import { RankSchema } from "./config.ts";
-import { type AskedLists, askedLists, listMaker } from "./lists.ts";
+import { listMaker, type RunListLengths, runListLengths } from "./lists.ts";
 import { readRankWeights, readSaved, type SavedRanker, SOURCES_FOLDER } from "./saved.ts";
 import { type CheckpointFolder, checkpointOf, onlyCheckpoint } from "../runs/checkpoints.ts";
 import { refuseSearchOptions } from "../runs/requests.ts";
@@ -73,7 +73,7 @@ export const rankRun: RunKind = {
     }
     const kept = await readSaved(home.path, dataset.items.length);
     const saved = order ? { ...kept, counts: reorderedCounts(kept.counts, order) } : kept;
-    const asked = askedLists(settings);
+    const asked = runListLengths(settings);
     const maker = listMaker(saved.counts, titleTerms(dataset.items), runs, settings);
     if (!isDeepStrictEqual(maker.features.columns, saved.columns)) {
       throw new UserError(
@@ -114,7 +114,7 @@ interface RankParts {
   runs: Recommender[];
   maker: ListMaker;
   saved: SavedRanker;
-  asked: AskedLists;
+  asked: RunListLengths;
   device: ReturnType<typeof sharedDevice>;
 }
 

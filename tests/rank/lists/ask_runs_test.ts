@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Recommender, RecommendRequest } from "../../../eval/recommender.ts";
-import { askRuns, lengthOf } from "../../../rank/lists/ask_runs.ts";
+import { askRuns, listLengthOf } from "../../../rank/lists/ask_runs.ts";
 
 Deno.test("runs are asked side by side, and computed when all of them are", async () => {
   const events: string[] = [];
@@ -56,7 +56,10 @@ Deno.test("a run that scores every item lists more than its candidates, another 
     { items: [...items, 7], scores: [...scores, -7], candidates: 3 },
     { items, scores, candidates: 3 },
   ]]);
-  assert.deepEqual([lengthOf({ scoreItems }, { k: 4, scored: 3 }), lengthOf({ scoreItems }, { k: 4 })], [
+  assert.deepEqual([
+    listLengthOf({ scoreItems }, { k: 4, scored: 3 }),
+    listLengthOf({ scoreItems }, { k: 4 }),
+  ], [
     4,
     4,
   ]);
