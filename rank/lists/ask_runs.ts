@@ -8,7 +8,7 @@ export interface ListOptions extends RecommendOptions {
 }
 
 /** Items that a run lists. */
-export function lengthOf(
+export function listLengthOf(
   run: Pick<Recommender, "scoreItems">,
   { k, scored = k }: Pick<ListOptions, "k" | "scored">,
 ): number {
@@ -31,7 +31,7 @@ export async function askRuns(
       computing.delete(run);
       if (computing.size === 0) wait.onComputed?.();
     };
-    const k = lengthOf(run, options);
+    const k = listLengthOf(run, options);
     return run.recommend(requests, { ...options, k, wait: { begin: wait.begin, onComputed } });
   }));
   return requests.map((_, i) =>
