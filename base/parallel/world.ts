@@ -58,6 +58,19 @@ export const ALONE: World = {
   leave: () => Promise.resolve(),
 };
 
+/** The same ranks for work that is only counted: it meets nobody, and what others would send is 0 or empty. */
+export function unmet({ rank, size, places }: World): World {
+  return {
+    ...ALONE,
+    rank,
+    size,
+    places,
+    gather: (bytes) => Promise.resolve(places.map(() => bytes)),
+    exchange: () => Promise.resolve(),
+    collect: () => Promise.resolve(),
+  };
+}
+
 /** sum += more, number by number. */
 export function addNumbers(sum: Float32Array, more: Float32Array): void {
   for (let i = 0; i < sum.length; i++) sum[i] += more[i];

@@ -29,6 +29,11 @@ export const adamBetas = {
 /** What keeps AdamW's steps finite where gradients are 0. */
 export const adamEpsilon = positive.default(1e-8).describe("AdamW epsilon");
 
+/** How much of the optimizer each of several processes keeps. */
+export const zeroStage = z.int().min(0).max(1).default(0).describe(
+  "1: each process keeps a share of the optimizer's moments (ZeRO); 0: all of them",
+);
+
 /** Decay of the averaged weights, which are validated and saved. */
 export const emaDecay = (usual: number) =>
   decay.default(usual).describe("decay of the averaged weights; 0 keeps none");

@@ -6,6 +6,8 @@ import { trainOnAdvice } from "./training_lines.ts";
 import { quoted } from "./format.ts";
 import type { RunManifest } from "../../train/run/inputs.ts";
 
+/** Settings that change where numbers lie, and none of them. */
+const WITHOUT_EFFECT = ["zeroStage"];
 /** Settings that say how long a run is. */
 const LENGTH = ["maxSteps", "numTrainEpochs"];
 
@@ -24,7 +26,7 @@ export async function checkSame(
 ): Promise<void> {
   const saved = { ...defaults, ...await run.readJson("config.json") as Record<string, unknown> };
   for (const [key, value] of Object.entries(settings)) {
-    if (JSON.stringify(saved[key]) === JSON.stringify(value)) continue;
+    if (WITHOUT_EFFECT.includes(key) || JSON.stringify(saved[key]) === JSON.stringify(value)) continue;
     throw new UserError(
       `Cannot resume ${run.path} with ${key} ${JSON.stringify(value)}: it was started with ` +
         `${JSON.stringify(saved[key])}. ${

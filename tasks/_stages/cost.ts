@@ -1,3 +1,4 @@
+import { ALONE } from "../../base/parallel/world.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { SidVocabulary } from "../../sid/tokens.ts";
 import type { Preset } from "../../train/pipeline/preset.ts";
@@ -32,7 +33,7 @@ export async function pipelineCost(
   const sids = dataset.sids ?? items.map((_, item) => codesOf(item, preset.codebookSize));
   const inputs = sidInputs(dataset, sids, SidVocabulary.fromSids(sids), settings);
   const data = new PackedData(inputs.source, settings, settings.seed);
-  const estimate = await estimateTraining(device, trainingPlan(inputs, data, settings));
+  const estimate = await estimateTraining(device, trainingPlan(inputs, data, settings, ALONE));
   const width = settings.hiddenSize;
   const itemWeights = 24 * width ** 2 + items.length * width;
   const itemFlops = TRAINING_FLOPS * itemWeights * data.epoch.tokens / LEVELS *

@@ -28,7 +28,7 @@ export async function checkCost(
   { dryRun, memoryLimit, trie }: { dryRun: boolean; memoryLimit: number; trie?: Trie },
   io: TaskIO,
 ): Promise<void> {
-  const plan = trainingPlan(inputs, data, settings, trie);
+  const plan = trainingPlan(inputs, data, settings, io.world, trie);
   const estimate = await estimateTraining(device, plan);
   // Matrices of a CPU adapter share the memory of the process, which has its data and the library by now.
   const process = device.isCpu ? Deno.memoryUsage().rss : 0;
@@ -59,11 +59,13 @@ export async function checkCost(
     pretrained: inputs.pretrained !== undefined,
     half: !device.isCpu && device.features.has("shader-f16"),
     trimmable: inputs.tokenizer !== undefined,
+    ranks: io.world.size,
   });
   await checkMemory(device, estimate, available, remedies, (changed) => {
     const config = withMemorySettings(settings, changed);
     const isTrimmed = changed.trimVocabulary && !settings.trimVocabulary;
-    const plan = trainingPlan(isTrimmed ? withTrimmedVocabulary(inputs, data) : inputs, data, config, trie);
+    const given = isTrimmed ? withTrimmedVocabulary(inputs, data) : inputs;
+    const plan = trainingPlan(given, data, config, io.world, trie);
     return { ...plan, capacity: capacityOf(data, config.tokensPerBatch) };
   }, (estimate) => besides(estimate) + (device.isCpu && memoryLimit > 0 ? process : 0));
 }

@@ -104,7 +104,7 @@ export class ItemStep {
       this.#gradients.add(i, micro.length);
     });
     await this.#gradients.reduce(branches);
-    this.#optimizer.step();
+    await this.#optimizer.step();
     device.submit();
   }
 

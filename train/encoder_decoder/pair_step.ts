@@ -127,7 +127,7 @@ export class PairStep {
       this.#gradients.add(i - first, end - first);
     });
     await this.#gradients.reduce(branches);
-    optimizer.step();
+    await optimizer.step();
     device.submit();
   }
 

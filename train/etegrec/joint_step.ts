@@ -185,7 +185,7 @@ export class JointStep {
       this.#gradients.add(i - first, end - first);
     });
     await this.#gradients.reduce(branches);
-    optimizer.step();
+    await optimizer.step();
     this.#device.submit();
   }
 

@@ -74,7 +74,7 @@ export class RankStep {
       this.#gradients.add(place - first, end - first);
     }
     await this.#gradients.reduce(branches);
-    optimizer.step();
+    await optimizer.step();
     device.submit();
   }
 

@@ -245,6 +245,11 @@ export interface RlConfig extends RlExampleSettings {
    */
   emaDecay: number;
   /**
+   * 1: each process keeps a share of the optimizer's moments (ZeRO); 0: all of them.
+   * @default 0
+   */
+  zeroStage: number;
+  /**
    * Compute blocks again in the backward pass: less memory, a third more time.
    * @default false
    */

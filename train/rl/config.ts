@@ -10,6 +10,7 @@ import {
   lrSchedulerType,
   maxGradNorm,
   weightDecay,
+  zeroStage,
 } from "../../models/optimizer/fields.ts";
 import {
   checkpointFields,
@@ -110,6 +111,7 @@ export const RlSchema = z.strictObject({
     maxGradNorm: maxGradNorm(0.3),
     dropout: decay.default(0).describe("dropout rate of the update; answers are made without"),
     emaDecay: emaDecay(0),
+    zeroStage,
     gradientCheckpointing,
     seed,
   }),

@@ -1,4 +1,4 @@
-import { ALONE } from "../../base/parallel/world.ts";
+import { ALONE, unmet } from "../../base/parallel/world.ts";
 import type { RlExample } from "../../data/packing/rl_examples.ts";
 import type { PolicyGroup, PolicyModel } from "./policy/batch.ts";
 import { openParts, type RlInput } from "./trainer.ts";
@@ -9,8 +9,7 @@ import { openParts, type RlInput } from "./trainer.ts";
  */
 export async function rehearseRl<M extends PolicyModel>(input: RlInput<M>): Promise<void> {
   const { examples, config: { promptsPerStep, numGenerations }, itemTokens, validation, signal } = input;
-  // Ranks hold the same, and each counts by itself.
-  const parts = await openParts({ ...input, world: ALONE });
+  const parts = await openParts({ ...input, world: unmet(input.world ?? ALONE) });
   try {
     const { rollout, update, policy } = parts;
     const lengths = Uint32Array.from({ length: examples.count }, (_, i) => examples.make(i).prompt.length);

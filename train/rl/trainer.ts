@@ -129,7 +129,9 @@ export async function openParts<M extends PolicyModel>(input: RlInput<M>): Promi
   // After the rollout, whose check of the group size names the catalogue.
   checkPrompts(input, tries, answers);
   const reference = await input.makeReference(policy);
-  const optimizer = new Optimizer(policy.parameters, optimizerOptions(config));
+  const optimizer = new Optimizer(policy.parameters, optimizerOptions(config), {
+    ...(config.zeroStage > 0 && { shards: input.world }),
+  });
   const update = policyUpdate(input, { policy, reference, optimizer, tries }, answers);
   return { plan, policy, reference, rollout, optimizer, update, tries };
 }
@@ -173,7 +175,11 @@ class RlTraining<M extends PolicyModel> implements Training<RlState, Measured> {
     this.store = new RunStore({
       run,
       resume,
-      ranks: { world, digest: () => valuesDigest(parts.policy.parameters) },
+      ranks: {
+        world,
+        digest: () => valuesDigest(parts.policy.parameters),
+        makeTogether: config.zeroStage > 0,
+      },
       openObserver,
       load: (folder) => this.#load(folder),
       files: (state) => this.#files(state),
@@ -349,6 +355,7 @@ class RlTraining<M extends PolicyModel> implements Training<RlState, Measured> {
     const { companions, checkpoint } = this.#input;
     const { policy, optimizer, reference } = this.#parts;
     await this.#settle(state);
+    await optimizer.gatherAverage();
     state.sums = this.#sums.toJSON();
     const { step, best, seconds, validationDue } = state;
     const moved = this.#world.rank === 0 ? await reference.state() : undefined; // the first one writes

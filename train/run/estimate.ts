@@ -1,3 +1,4 @@
+import type { World } from "../../base/parallel/world.ts";
 import type { Capacity } from "../../data/packing/batches.ts";
 import type { Device, DeviceOptions } from "../../kernels/gpu/device.ts";
 import { openRehearsal } from "../../kernels/gpu/rehearsal.ts";
@@ -15,6 +16,8 @@ export interface TrainingPlan {
   /** Makes the model on a device; nothing need be loaded or initialised. */
   decoder(device: Device): Decoder;
   optimizer: OptimizerOptions;
+  /** Ranks that share its moments. Default: none do. */
+  shards?: World;
   /** Allocates what a step needs besides; what it returns records forward and backward of one micro batch. */
   microBatch(device: Device, decoder: Decoder, optimizer: Optimizer): () => void;
   /** Rows of a micro batch. */
@@ -72,7 +75,7 @@ export async function estimateTraining(device: Device, plan: TrainingPlan): Prom
   const weights = 4 * parameters.length;
   const matrices = held() - 2 * weights;
   const model = held();
-  const optimizer = new Optimizer(parameters, plan.optimizer);
+  const optimizer = new Optimizer(parameters, plan.optimizer, { shards: plan.shards });
   const withOptimizer = held();
   const record = plan.microBatch(rehearsal, decoder, optimizer);
   const before = held();

@@ -13,6 +13,8 @@ export interface MemorySettings {
   tuning: "full" | "lora" | "freeze";
   /** Decay of averaged weights; 0 keeps none. */
   emaDecay: number;
+  /** 1: ranks keep a share of the moments each. */
+  zeroStage: number;
   /** Whether the vocabulary is cut to the tokens that occur. */
   trimVocabulary: boolean;
 }
@@ -26,18 +28,20 @@ const REMEDIES_TOLD = 3;
 /**
  * What could be changed, in the order of what it costs: first what leaves the result as it is. `longest` is the longest
  * sequence, which a micro batch must hold; `pretrained` says that most of the model can stay frozen, `half` that the
- * adapter has float16, `trimmable` that its tokenizer may know words that no text has.
+ * adapter has float16, `trimmable` that its tokenizer may know words that no text has; `ranks` train together.
  */
 export function memoryRemedies(
   settings: MemorySettings,
-  { longest, pretrained, half, trimmable }: {
+  { longest, pretrained, half, trimmable, ranks }: {
     longest: number;
     pretrained: boolean;
     half: boolean;
     trimmable: boolean;
+    ranks: number;
   },
 ): Remedy[] {
-  const { tokensPerBatch, gradientCheckpointing, dtype, tuning, emaDecay, trimVocabulary } = settings;
+  const { tokensPerBatch, gradientCheckpointing, dtype, tuning, emaDecay, trimVocabulary, zeroStage } =
+    settings;
   const step = (change: string, changed: Partial<MemorySettings>) => ({
     change,
     settings: { ...settings, ...changed },
@@ -53,6 +57,7 @@ export function memoryRemedies(
   }
   const remedies = [
     smaller,
+    ranks > 1 && zeroStage === 0 ? [step("--zero-stage 1", { zeroStage: 1 })] : [],
     gradientCheckpointing ? [] : [step("--gradient-checkpointing", { gradientCheckpointing: true })],
     trimmable && !trimVocabulary ? [step("--trim-vocabulary", { trimVocabulary: true })] : [],
     emaDecay > 0 ? [step("--ema-decay 0", { emaDecay: 0 })] : [],

@@ -15,6 +15,8 @@ export interface RunStoreParts<S extends TrainingState> {
     world: World;
     /** A text that two models have in common if they are the same. */
     digest(): Promise<string>;
+    /** Whether ranks put the files of a checkpoint together, each with a part of what they hold. */
+    makeTogether?: boolean;
   };
   /** Puts the arrays of a checkpoint back; its state. */
   load(folder: string): Promise<S>;
@@ -75,6 +77,7 @@ export class RunStore<S extends TrainingState> implements TrainingStore<S> {
     const made = await files(state);
     if (ranks && world.size > 1) await this.#checkSame(state, await ranks.digest());
     if (world.rank === 0) await run.saveCheckpoint(state.step, made, best);
+    else if (ranks?.makeTogether) await passThrough(made);
     await world.gather(new Uint8Array()); // for all of them it counts once it is written
   }
 
@@ -108,5 +111,14 @@ export class RunStore<S extends TrainingState> implements TrainingStore<S> {
         "so their adapters compute differently, or one fails. The checkpoints before are intact. Use equal adapters " +
         "and drivers, and resume the run",
     );
+  }
+}
+
+/** Goes through files as the rank does that writes them. */
+async function passThrough(files: RunFiles): Promise<void> {
+  if (!(Symbol.asyncIterator in files)) return;
+  for await (const { bytes } of files) {
+    if (typeof bytes === "string" || bytes instanceof Uint8Array) continue;
+    for await (const _ of bytes.pieces);
   }
 }

@@ -268,6 +268,11 @@ export interface SftConfig {
    */
   emaDecay: number;
   /**
+   * 1: each process keeps a share of the optimizer's moments (ZeRO); 0: all of them.
+   * @default 0
+   */
+  zeroStage: number;
+  /**
    * Seed of everything random.
    * @default 42
    */

@@ -13,6 +13,7 @@ import {
   maxGradNorm,
   warmupSteps,
   weightDecay,
+  zeroStage,
 } from "../../models/optimizer/fields.ts";
 import {
   checkpointFields,
@@ -132,6 +133,7 @@ export const SftSchema = z.strictObject({
     labelSmoothing: share.default(0.05).describe("target mass spread over the vocabulary"),
     dropout: decay.default(0.3).describe("rate on embeddings and block outputs"),
     emaDecay: emaDecay(0.998),
+    zeroStage,
     seed,
   }),
   ...grouped("What of it is trained", {

@@ -1,3 +1,4 @@
+import type { World } from "../../base/parallel/world.ts";
 import { Decoder } from "../../models/decoder/decoder.ts";
 import type { Trie } from "../../sid/trie.ts";
 import type { TrainingPlan } from "../run/estimate.ts";
@@ -9,11 +10,15 @@ import { type DecoderInputs, decoderOptions } from "./decoder.ts";
 import { sftMicroBatch } from "./rehearsal.ts";
 import { StepPlan } from "../run/step_plan.ts";
 
-/** The run of these settings, for `estimateTraining()`; `trie` is that of the SIDs, where the loss knows it. */
+/**
+ * The run of these settings by the ranks of a world, for `estimateTraining()`; `trie` is that of the SIDs, where the loss
+ * knows it.
+ */
 export function trainingPlan(
   inputs: DecoderInputs,
   data: PackedData,
   config: SftConfig,
+  world: World,
   trie?: Trie,
 ): TrainingPlan {
   const { capacity, epoch } = data;
@@ -22,6 +27,7 @@ export function trainingPlan(
     decoder: (device) => new Decoder(device, inputs.architecture, decoderOptions(inputs, config)),
     capacity,
     optimizer: optimizerOptions(config),
+    ...(config.zeroStage > 0 && { shards: world }),
     microBatch: sftMicroBatch(config, data.source.tasks, capacity, trie),
     epoch: { ...epoch, steps: data.steps(0) },
     steps: new StepPlan(data, config).total,
@@ -30,9 +36,10 @@ export function trainingPlan(
 
 /** What of the settings decides about memory. */
 export function memorySettings(config: SftConfig): MemorySettings {
-  const { tokensPerBatch, gradientCheckpointing, dtype, emaDecay, trimVocabulary, loraR, freeze } = config;
+  const { tokensPerBatch, gradientCheckpointing, dtype, emaDecay, trimVocabulary, loraR, freeze, zeroStage } =
+    config;
   const tuning = loraR > 0 ? "lora" : freeze === "llm" ? "freeze" : "full";
-  return { tokensPerBatch, gradientCheckpointing, dtype, emaDecay, trimVocabulary, tuning };
+  return { tokensPerBatch, gradientCheckpointing, dtype, emaDecay, trimVocabulary, tuning, zeroStage };
 }
 
 /** Settings with those of {@link memorySettings} changed. */

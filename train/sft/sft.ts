@@ -70,7 +70,7 @@ function inRunDirectory(
     world = ALONE,
     openObserver,
     companions = [],
-    config: { model: baseModel, saveDtype },
+    config: { model: baseModel, saveDtype, zeroStage },
     data: { source },
     decode,
   }: SftInput,
@@ -79,7 +79,7 @@ function inRunDirectory(
   const store = new RunStore<TrainerState>({
     run,
     resume,
-    ranks: { world, digest: () => valuesDigest(decoder.parameters) },
+    ranks: { world, digest: () => valuesDigest(decoder.parameters), makeTogether: zeroStage > 0 },
     openObserver,
     async load(folder) {
       const { arrays, state } = await loadTrainer(folder);
@@ -88,6 +88,7 @@ function inRunDirectory(
     },
     async files(state) {
       state.pending = await training.pending(state.step);
+      await optimizer.gatherAverage();
       const dtype = SAVED_FORMATS[saveDtype];
       return checkpointFiles({ decoder, optimizer, state, companions, baseModel, dtype });
     },

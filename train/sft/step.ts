@@ -85,7 +85,7 @@ export class SftStep {
       this.#gradients.add(i, micro.length);
     });
     await this.#gradients.reduce(branches);
-    optimizer.step();
+    await optimizer.step();
     device.submit();
   }
 

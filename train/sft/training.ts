@@ -112,7 +112,10 @@ export class SftTraining implements Training<TrainerState, Measured> {
     this.#input = input;
     this.#schedule = scheduleOf(config, this.plan.total);
     this.#scaling = device.dtype === "f16" ? new LossScaling(device) : undefined;
-    this.optimizer = new Optimizer(decoder.parameters, optimizerOptions(config), this.#scaling);
+    this.optimizer = new Optimizer(decoder.parameters, optimizerOptions(config), {
+      lossScaling: this.#scaling,
+      ...(config.zeroStage > 0 && { shards: world }),
+    });
     const { mostMicroBatches: microBatches } = this.plan;
     const size = { steps: config.loggingSteps, rows: capacity.rows, microBatches };
     this.#losses = new LossLog(device, source.tasks, size, world);

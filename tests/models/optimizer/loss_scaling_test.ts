@@ -33,7 +33,7 @@ function training(device: Device, { scaling, weight = 1 }: { scaling?: LossScali
   const { parameters } = decoder;
   const random = new PhiloxStream(7, "weights");
   parameters.write(parameters.initial(() => random.normal(), () => 0.1));
-  const optimizer = new Optimizer(parameters, OPTIONS, scaling);
+  const optimizer = new Optimizer(parameters, OPTIONS, { lossScaling: scaling });
   const sequences = [0, 5].map((start) => {
     const tokens = Uint32Array.from({ length: 14 }, (_, i) => (start + i) % 13);
     const targets = Array.from({ length: 13 }, (_, at) => ({ at, token: tokens[at + 1], weight: 1 }));

@@ -107,7 +107,9 @@ Deno.test("reinforcement that one rank was told to stop is resumed by another nu
     );
     // Heard with the step after.
     assert.deepEqual([stopped.stopped, stopped.steps], ["interrupted", 3]);
-    const resumed = await train(`${folder}/parts`, worldsOf(4), settings, () => ({ resume: true }));
+    // Each with a share of the moments now.
+    const shared = { ...settings, zeroStage: 1 };
+    const resumed = await train(`${folder}/parts`, worldsOf(4), shared, () => ({ resume: true }));
     assert.deepEqual([resumed.stopped, resumed.steps], ["finished", 4]);
     assert.deepEqual(await leftBy(`${folder}/parts`), await leftBy(`${folder}/whole`));
   });

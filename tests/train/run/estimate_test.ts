@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { buildTrie } from "../../../sid/trie.ts";
 import { DeviceTrie } from "../../../decode/device_trie.ts";
 import { packBatch } from "../../../data/packing/batches.ts";
+import { ALONE } from "../../../base/parallel/world.ts";
 import { UserError } from "../../../base/user_error.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { Tape } from "../../../kernels/tape.ts";
@@ -188,6 +189,18 @@ Deno.test("estimateTraining() takes a model that fits nowhere, within a second",
   assert.ok(memory.total > 8 * 4 * parameters.total && memory.total < 12 * 4 * parameters.total);
 });
 
+Deno.test("estimateTraining() of ranks that share the moments counts a share of them", async () => {
+  const device = await Device.open();
+  const plan = { ...planOf({}), optimizer: { ...planOf({}).optimizer, emaDecay: 0 } };
+  const whole = await estimateTraining(device, plan);
+  const quarter = await estimateTraining(device, { ...plan, shards: { ...ALONE, rank: 1, size: 4 } });
+  const saved = whole.memory.optimizer - quarter.memory.optimizer;
+  // Of two moments, as long as the weights.
+  const expected = 3 / 4 * 2 * whole.memory.weights;
+  assert.ok(Math.abs(saved / expected - 1) < 0.1, `${saved} saved, not ${expected}`);
+  assert.equal(whole.memory.total - quarter.memory.total, saved);
+});
+
 const settings: MemorySettings = {
   tokensPerBatch: 2048,
   gradientCheckpointing: false,
@@ -195,6 +208,7 @@ const settings: MemorySettings = {
   tuning: "full",
   emaDecay: 0.9,
   trimVocabulary: false,
+  zeroStage: 0,
 };
 const planWith = ({ tokensPerBatch, gradientCheckpointing, tuning, emaDecay }: MemorySettings) =>
   planOf(
@@ -217,7 +231,7 @@ const planWith = ({ tokensPerBatch, gradientCheckpointing, tuning, emaDecay }: M
 Deno.test("checkMemory() names the three cheapest changes that are enough, with what they take", async () => {
   const device = await Device.open();
   const estimate = await estimateTraining(device, planWith(settings));
-  const facts = { longest: 100, pretrained: true, half: false, trimmable: false };
+  const facts = { longest: 100, pretrained: true, half: false, trimmable: false, ranks: 1 };
   const remedies = memoryRemedies(settings, facts);
   assert.deepEqual(remedies.map(([{ change }]) => change), [
     "--tokens-per-batch 1024 with 2 times the gradient accumulation",
@@ -257,9 +271,9 @@ Deno.test("checkMemory() names the three cheapest changes that are enough, with 
 
 Deno.test("memoryRemedies() offers what the machine and the model have", () => {
   const lean = { ...settings, tokensPerBatch: 256, gradientCheckpointing: true, emaDecay: 0 };
-  const facts = { longest: 200, pretrained: false, half: true, trimmable: true };
+  const facts = { longest: 200, pretrained: false, half: true, trimmable: true, ranks: 2 };
   const changes = memoryRemedies(lean, facts).map(([{ change }]) => change);
-  assert.deepEqual(changes, ["--trim-vocabulary", "--dtype float16"]);
+  assert.deepEqual(changes, ["--zero-stage 1", "--trim-vocabulary", "--dtype float16"]);
 });
 
 Deno.test("formatEstimate() lists what is known, and the time with a rate", async () => {

@@ -169,7 +169,7 @@ export class PolicyUpdate<M extends PolicyModel> {
         this.#gradients.add(i, micro.length);
       });
       await this.#gradients.reduce(branches);
-      optimizer.step();
+      await optimizer.step();
     }
     return this.#statistics(micro, optimizer.gradientNorm);
   }
