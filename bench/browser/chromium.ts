@@ -96,12 +96,14 @@ export class Chromium implements AsyncDisposable {
     throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
   }
 
-  /** Waits until an expression is true in the page. Throws with the page's text and console after `ms`. */
+  /** Waits until an expression, awaited, is true in the page. Throws with the page's text and console after `ms`. */
   async until(expression: string, ms = 30_000): Promise<void> {
     const end = performance.now() + ms;
     while (performance.now() < end) {
       // While a page loads, there may be nothing to ask.
-      if (await this.evaluate<boolean>(`!!(${expression})`).catch(() => false)) return;
+      if (await this.evaluate<boolean>(`Promise.resolve(${expression}).then(Boolean)`).catch(() => false)) {
+        return;
+      }
       await new Promise((resolve) => setTimeout(resolve, 40));
     }
     const text = await this.evaluate<string>("document.body?.innerText ?? ''");

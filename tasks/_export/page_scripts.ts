@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 export const PAGE_SCRIPTS = {
   "page.js": "web/page/main.ts",
   "worker.js": "web/worker/main.ts",
+  "offline.js": "web/offline/main.ts",
   "studio.js": "web/studio/main.ts",
 };
 

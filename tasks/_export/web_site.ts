@@ -5,7 +5,8 @@ import sharedCss from "../../base/html_page.css" with { type: "text" };
 import type { SidRun } from "../../train/runs/sid_model.ts";
 import { SHOP_CODEBOOK, SHOP_TRAINING } from "../../train/pipeline/shop.ts";
 import { sftConfig } from "../../train/sft/config.ts";
-import { formatSite, MODEL_FOLDER, SITE_FILE } from "../../web/site/site.ts";
+import { MODEL_FOLDER, SITE_FILE } from "../../web/site/paths.ts";
+import { formatSite } from "../../web/site/site.ts";
 import { siteModel, type WEIGHT_FORMATS } from "./site_model.ts";
 import { pageScripts } from "./page_scripts.ts";
 
@@ -30,6 +31,6 @@ export async function webSite(
     ["style.css", encode(sharedCss + pageCss)],
     [SITE_FILE, encode(formatSite({ genrec: manifest.version, model, shop: SHOP }))],
     ...Array.from(files, ([name, bytes]) => [`${MODEL_FOLDER}/${name}`, bytes] as const),
-    ...await pageScripts(["page.js", "worker.js"], signal),
+    ...await pageScripts(["page.js", "worker.js", "offline.js"], signal),
   ]);
 }

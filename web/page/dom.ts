@@ -38,4 +38,11 @@ export const dom = globalThis as unknown as {
   getComputedStyle(element: PageElement): { getPropertyValue(name: string): string };
   matchMedia(query: string): EventTarget;
   readonly isSecureContext: boolean;
+  readonly navigator: {
+    /** Absent where the browser keeps nothing, as in some private windows. */
+    readonly serviceWorker?: {
+      readonly controller: { postMessage(message: unknown): void } | null;
+      register(url: URL): Promise<unknown>;
+    };
+  };
 };

@@ -58,6 +58,7 @@ async function start(): Promise<void> {
   await expectWebGpu();
   worker = new WorkerClient(new URL("worker.js", import.meta.url));
   await open("site");
+  keepForLater();
   const kept = await worker.ask("kept", { base });
   state.hasOwn = kept.length > 0;
   const place = document.getElementById("training-place");
@@ -65,6 +66,15 @@ async function start(): Promise<void> {
     state.hasOwn = true;
     choose("own");
   })(place as never);
+}
+
+/** Lets the page open without a network from now on. It works as well where the browser does not keep it. */
+function keepForLater(): void {
+  const workers = dom.navigator.serviceWorker;
+  // One that is there already may keep an older export.
+  workers?.controller?.postMessage("keep");
+  workers?.register(new URL("offline.js", import.meta.url))
+    .catch((error) => console.info(`The page wants a network each time: ${error.message}`));
 }
 
 function choose(source: ModelSource): void {

@@ -1,5 +1,7 @@
 import { UserError } from "../../base/user_error.ts";
-import { MODEL_FOLDER, parseSite, sha256Of, type Site, SITE_FILE, type SiteModel } from "./site.ts";
+import { MODEL_FOLDER, SITE_FILE } from "./paths.ts";
+import { sha256Of } from "./sha256.ts";
+import { parseSite, type Site, type SiteModel } from "./site.ts";
 
 /** The description of the site at `base`. Throws `UserError` where there is none. */
 export async function fetchSite(base: string): Promise<Site> {

@@ -1,14 +1,10 @@
 import { z } from "zod";
 import { parseJson } from "../../base/json.ts";
+import { sha256Of } from "./sha256.ts";
 import { TOKEN_NORMALISATIONS } from "../../kernels/trie/log_softmax.ts";
 
 /** Version of the files of a site: pages read those of their own version alone. */
 const VERSION = 1;
-
-/** Where the description of a site lies in it. */
-export const SITE_FILE = "site.json";
-/** Folder of its model. */
-export const MODEL_FOLDER = "model";
 
 const ModelSchema = z.strictObject({
   dataset: z.string(),
@@ -60,11 +56,6 @@ export async function fileEntries(
   const entries: SiteModel["files"] = {};
   for (const [name, bytes] of files) entries[name] = { bytes: bytes.length, sha256: await sha256Of(bytes) };
   return entries;
-}
-
-/** SHA-256 of bytes in hexadecimal. */
-export async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
 
 const ItemsSchema = z.strictObject({

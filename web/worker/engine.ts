@@ -8,7 +8,7 @@ import { UserError } from "../../base/user_error.ts";
 import { fetchModel, fetchSite } from "../site/fetch_model.ts";
 import { MemoryFiles } from "../site/memory_files.ts";
 import { openSiteModel } from "../site/open_model.ts";
-import { MODEL_FOLDER } from "../site/site.ts";
+import { MODEL_FOLDER } from "../site/paths.ts";
 import type { SftConfig } from "../../train/sft/config.ts";
 import { type KeptModel, ModelStore } from "../training/kept_model.ts";
 import { type ShopModel, type ShopProgress, trainShop } from "../training/shop_model.ts";

@@ -183,6 +183,42 @@ Deno.test({
         },
       );
 
+      await t.step(
+        "after a visit the page opens without a host, and a new export is kept in place of the old",
+        async () => {
+          const site = join(folder, "offline");
+          await exportSite(model, site, "float16", "the first title");
+          const caches = `caches.keys().then((names) => names.filter((name) => name.includes("/offline/ ")))`;
+          const shown = "document.querySelector('#found button').textContent";
+          const keptPage = `(async () => {
+          for (const name of await ${caches}) if (await (await caches.open(name)).match(location.href)) return name;
+          return "";
+        })()`;
+          const url = await (async () => {
+            await using host = new StaticHost(folder);
+            await browser.open(`${host.url}offline/`);
+            await browser.until("document.querySelector('#found button')");
+            await browser.until(keptPage);
+            const first = await browser.evaluate<string>(keptPage);
+            await exportSite(model, site, "float16", "the second title");
+            await browser.open(`${host.url}offline/`);
+            await browser.until(
+              `${keptPage}.then((name) => name !== "" && name !== ${JSON.stringify(first)})`,
+            );
+            assert.equal(await browser.evaluate(shown), "the second title");
+            assert.equal((await browser.evaluate<string[]>(caches)).length, 1);
+            return `${host.url}offline/`;
+          })();
+          await assert.rejects(fetch(url));
+          await browser.evaluate("globalThis.isOfBefore = true");
+          await browser.open(url);
+          await browser.until("!globalThis.isOfBefore && document.querySelector('#found button')");
+          assert.equal(await browser.evaluate(shown), "the second title");
+          await browser.evaluate("document.querySelector('#found button').click()");
+          await browser.until("document.querySelectorAll('#recommendations li').length === 10");
+        },
+      );
+
       await t.step("a damaged file and a browser without WebGPU are told, with what to do", async () => {
         const weights = join(folder, "float32/model/model.safetensors");
         const bytes = await Deno.readFile(weights);
