@@ -9,6 +9,9 @@ import { UserError } from "./user_error.ts";
 export function readYaml(text: string, what: string): unknown {
   const document = parseDocument(text);
   const [problem] = [...document.errors, ...document.warnings];
+  if (problem?.code === "MULTIPLE_DOCS") {
+    throw new UserError(`Cannot read ${what} as YAML: a line --- begins a second document. Keep one a file`);
+  }
   if (problem) throw new UserError(`Cannot read ${what} as YAML: ${problem.message.trim()}`);
   try {
     return document.toJS();

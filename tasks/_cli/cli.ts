@@ -342,12 +342,7 @@ function readConfig(
   if (below.includes(file)) {
     throw new UserError(`Cannot read config ${file}: it extends itself, by way of ${below.join(" and ")}`);
   }
-  let text: string;
-  try {
-    text = Deno.readTextFileSync(file);
-  } catch (error) {
-    throw new UserError(`Cannot read config ${file}: ${(error as Error).message}. Check the path`);
-  }
+  const text = readConfigText(file);
   const content = readYaml(text, `config ${file}`);
   if (content === null) return {};
   if (typeof content !== "object" || Array.isArray(content)) {
@@ -362,8 +357,9 @@ function readConfig(
   for (const key of Object.keys(own)) {
     if (keys.includes(key)) continue;
     const line = text.split("\n").findIndex((row) => row.trimStart().startsWith(key)) + 1;
+    const place = line === 0 ? file : `${file} line ${line}`;
     throw new UsageError(
-      `Unknown key ${key} in ${file} line ${line} for genrec ${task.name}${didYouMean(key, keys)}`,
+      `Unknown key ${key} in ${place} for genrec ${task.name}${didYouMean(key, keys)}`,
     );
   }
   if (base === undefined) return own;
@@ -376,6 +372,22 @@ function readConfig(
     ...readConfig(isAbsolute(base) ? base : join(dirname(file), base), task, keys, notes, [...below, file]),
     ...own,
   };
+}
+
+function readConfigText(file: string): string {
+  let bytes: Uint8Array;
+  try {
+    bytes = Deno.readFileSync(file);
+  } catch (error) {
+    throw new UserError(`Cannot read config ${file}: ${(error as Error).message}. Check the path`);
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new UserError(
+      `Cannot read config ${file}: expected UTF-8 text, found other bytes. Convert the file to UTF-8`,
+    );
+  }
 }
 
 /** Whether the terminal closed. */

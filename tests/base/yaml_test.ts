@@ -19,7 +19,7 @@ Deno.test("readYaml() refuses keys that stand twice at any depth, unknown tags, 
     ["tasks:\n  next:\n    input: a\n    input: b\n", /Map keys must be unique at line 4, column 5/],
     ['{"a": [{"b": 1, "b": 2}]}', /Map keys must be unique at line 1, column 17/],
     ["steps: !python/name:os.system 3\n", /Unresolved tag: !python\/name:os\.system at line 1, column 8/],
-    ["a: 1\n---\na: 2\n", /multiple documents/],
+    ["a: 1\n---\na: 2\n", /as YAML: a line --- begins a second document\. Keep one a file$/],
     ["a: [1\n", /at line 2, column 1/],
     [
       bomb,

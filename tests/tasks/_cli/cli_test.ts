@@ -96,6 +96,12 @@ Deno.test("parseArgs() names the file, line and likely key of an unknown key", (
       message: `Unknown key maxStep in ${file} line 2 for genrec demo. Did you mean maxSteps?`,
     });
   });
+  // JSON on one line has no line that begins with the key.
+  withConfig('{"data": "d", "maxStep": 5}', (file) => {
+    assert.throws(() => parse("--config", file), {
+      message: new RegExp(`^Unknown key maxStep in ${file} for`),
+    });
+  });
 });
 
 Deno.test("parseArgs() says which value is wrong and where it came from", () => {
@@ -115,6 +121,10 @@ Deno.test("parseArgs() tells apart a missing file, bad YAML and a file that is n
   assert.throws(() => parse("--config", "/nonexistent.yaml"), UserError);
   withConfig("a: [1, 2\n", (file) => assert.throws(() => parse("--config", file), /as YAML: .*line/s));
   withConfig("- a\n", (file) => assert.throws(() => parse("--config", file), /expected lines such as/));
+  withConfig("", (file) => {
+    Deno.writeFileSync(file, Uint8Array.of(...new TextEncoder().encode("data: caf"), 0xe9, 10));
+    assert.throws(() => parse("--config", file), /expected UTF-8 text, found other bytes\. Convert/);
+  });
 });
 
 Deno.test("editDistance() counts a swap of neighbours as one", () => {
