@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { sharedDevice } from "../../shared_device.ts";
 import golden from "../../golden/clustering/kmeans.json" with { type: "json" };
 import type { Device } from "../../../kernels/gpu/device.ts";
+import { openCounting } from "../../../kernels/gpu/rehearsal.ts";
 import { fillEmpty, lloyd } from "../../../sid/kmeans/lloyd.ts";
 import { PointBlocks } from "../../../sid/kmeans/point_blocks.ts";
 
@@ -33,6 +34,13 @@ Deno.test("lloyd() gives the same clusters when the points come in blocks of 64"
   (device as { limits: unknown }).limits = { ...limits, maxTextureDimension2D: 64 };
   const result = await run(device, golden.iterations);
   assert.deepEqual([...result.labels], golden.labels);
+});
+
+Deno.test("lloyd() ends on a device that computes nothing, where its memory is counted", async () => {
+  const rehearsal = await openCounting(await sharedDevice());
+  const result = await run(rehearsal, 25);
+  assert.equal(result.labels.length, golden.points.length);
+  assert.ok(rehearsal.memory.peak > 4 * points.length);
 });
 
 Deno.test("lloyd() ends early at a fixed point, with labels of the centres it returns", async () => {
