@@ -1,13 +1,15 @@
 /**
  * k-means of the SID methods against faiss, scikit-learn and k-means-constrained on this machine:
  *
- *     deno run -A bench/speed/sid_methods.ts [--python python3] [--repeats 5] [--constrained]
- *         [--out docs/benchmarks]
+ *     deno run -A bench/speed/sid_methods.ts [--python python3] [--repeats 5] [--shapes 10000x64,100000x384]
+ *         [--constrained] [--out docs/benchmarks]
  *
- * Needs a Python with those packages. `--constrained` adds the size-constrained fit, minutes for the package.
+ * Needs a Python with those packages. Processor time is what all threads worked, which other work on the machine changes
+ * least. Fits are of 25 updates, the default of faiss. `--constrained` adds the size-constrained fit, minutes for the package.
  */
 import { parseArgs } from "node:util";
 import { join } from "node:path";
+import { UserError } from "../../base/user_error.ts";
 import { writeNpy } from "../../base/npy.ts";
 import { PhiloxStream } from "../../base/philox.ts";
 import { Device } from "../../kernels/gpu/device.ts";
@@ -18,27 +20,37 @@ import { lloyd } from "../../sid/kmeans/lloyd.ts";
 import { PointBlocks } from "../../sid/kmeans/point_blocks.ts";
 import { sizeBounds } from "../../sid/methods/rq_kmeans_constrained.ts";
 import { median } from "../kernels/report.ts";
+import { type Cost, costOf } from "./cost.ts";
 import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
 import { textTable } from "../pages/page.ts";
 
 interface Timing {
   milliseconds: number[];
+  processorMilliseconds: number[];
   /** Sum of squared distances, of fits. */
   cost: number | null;
 }
 
 const CODEWORDS = 256;
-const SHAPES = [{ rows: 10_000, dim: 64 }, { rows: 100_000, dim: 128 }];
+const ITERATIONS = 25;
 
 const { values: flags } = parseArgs({
   options: {
     python: { type: "string", default: "python3" },
     repeats: { type: "string", default: "5" },
+    shapes: { type: "string", default: "10000x64,100000x128,100000x384" },
     constrained: { type: "boolean", default: false },
     out: { type: "string", default: "" },
   },
 });
 const repeats = Number(flags.repeats);
+const shapes = flags.shapes.split(",").map((text) => {
+  const [rows, dim] = text.split("x").map(Number);
+  if (rows >= CODEWORDS && dim >= 1) return { rows, dim };
+  throw new UserError(
+    `Cannot use the shape ${text}: expected ROWSxWIDTH with ${CODEWORDS} rows or more, e.g. 10000x64`,
+  );
+});
 
 /** Overlapping groups, four times as many as codewords. */
 function groups({ rows, dim }: { rows: number; dim: number }): Embeddings {
@@ -54,18 +66,25 @@ function groups({ rows, dim }: { rows: number; dim: number }): Embeddings {
 
 async function timed(work: () => Promise<unknown>): Promise<Timing> {
   await work();
-  const milliseconds: number[] = [];
-  for (let repeat = 0; repeat < repeats; repeat++) {
-    const start = performance.now();
-    await work();
-    milliseconds.push(performance.now() - start);
-  }
-  return { milliseconds, cost: null };
+  const costs: Cost[] = [];
+  for (let repeat = 0; repeat < repeats; repeat++) costs.push((await costOf(work)).cost);
+  return {
+    milliseconds: costs.map(({ milliseconds }) => milliseconds),
+    processorMilliseconds: costs.map(({ processorMilliseconds }) => processorMilliseconds),
+    cost: null,
+  };
 }
 
-async function peer(name: string, folder: string, times: number): Promise<Timing> {
+async function peer(name: string, folder: string, times: number, iterations = 1): Promise<Timing> {
   const script = new URL("../python/sid_methods.py", import.meta.url).pathname;
-  const args = [script, name, join(folder, "points.npy"), join(folder, "centres.npy"), String(times)];
+  const args = [
+    script,
+    name,
+    join(folder, "points.npy"),
+    join(folder, "centres.npy"),
+    `${times}`,
+    `${iterations}`,
+  ];
   const { success, stdout, stderr } = await new Deno.Command(flags.python, { args }).output();
   if (!success) {
     throw new Error(`${name} failed: ${new TextDecoder().decode(stderr).trim().split("\n").at(-1)}`);
@@ -78,19 +97,17 @@ const rows: string[][] = [];
 
 function print(work: string, ours: Timing, name: string, theirs: Timing): void {
   const [own, other] = [ours, theirs].map(({ milliseconds }) => median(milliseconds));
+  const [worked, otherWorked] = [ours, theirs].map(({ processorMilliseconds }) =>
+    median(processorMilliseconds)
+  );
+  const ratio = (own: number, other: number) => `${(other / own).toFixed(2)}${other < own ? " LOSS" : ""}`;
+  const cells = [work, own.toFixed(1), name, other.toFixed(1), ratio(own, other), ratio(worked, otherWorked)];
+  rows.push(cells);
   const cost = ours.cost && theirs.cost ? `, cost ratio ${(ours.cost / theirs.cost).toFixed(4)}` : "";
-  rows.push([
-    work,
-    own.toFixed(1),
-    name,
-    other.toFixed(1),
-    `${(other / own).toFixed(2)}${other < own ? " LOSS" : ""}`,
-  ]);
   console.log(
-    `${work}: ours ${own.toFixed(1)} ms, ${name} ${other.toFixed(1)} ms, peer / ours ${
-      (other / own).toFixed(2)
-    }` +
-      `${other < own ? " LOSS" : ""}${cost}`,
+    `${work}: ours ${cells[1]} ms, ${name} ${cells[3]} ms, peer / ours ${cells[4]}, of processor time ${
+      cells[5]
+    }${cost}`,
   );
 }
 
@@ -98,7 +115,7 @@ const device = await Device.open();
 const folder = await Deno.makeTempDir();
 console.log(`Adapter ${device.info.description || device.info.vendor}, medians of ${repeats}`);
 try {
-  for (const shape of SHAPES) {
+  for (const shape of shapes) {
     const points = groups(shape);
     const { rows, dim } = points;
     const start = points.data.slice(0, CODEWORDS * dim);
@@ -112,26 +129,32 @@ try {
     for (const name of ["faiss_assign", "sklearn_assign"]) {
       print(`assignment ${size}`, assign, name, await peer(name, folder, repeats));
     }
-    // One update of the centres, and the assignments before and after it as scikit-learn; faiss leaves out the last.
-    const iterate = await timed(() =>
-      lloyd(device, blocks, start, CODEWORDS, { iterations: 1, tolerance: 0 })
-    );
-    for (const name of ["faiss_lloyd", "sklearn_lloyd"]) {
-      print(`Lloyd iteration ${size}`, iterate, name, await peer(name, folder, repeats));
+    // Ours and scikit-learn's assign once more after the last update; faiss does not.
+    for (const iterations of [1, ITERATIONS]) {
+      const fit = await timed(() => lloyd(device, blocks, start, CODEWORDS, { iterations, tolerance: 0 }));
+      const work = iterations === 1 ? "one update" : `fit, ${iterations} updates`;
+      for (const name of ["faiss_lloyd", "sklearn_lloyd"]) {
+        print(`${work}, ${size}`, fit, name, await peer(name, folder, repeats, iterations));
+      }
     }
     device.destroy(centres);
     blocks.destroy();
   }
   if (flags.constrained) {
-    const points = groups(SHAPES[0]);
+    const points = groups(shapes[0]);
     const { rows, dim } = points;
     await Deno.writeFile(join(folder, "points.npy"), writeNpy([rows, dim], points.data));
     const bounds = sizeBounds(rows, { codebookSize: CODEWORDS, minSize: 0, maxSize: 0 });
-    const began = performance.now();
-    const start = await kmeansPlusPlus(device, points.data, points, CODEWORDS, 42, 0);
-    const options = { ...bounds, iterations: 100, tolerance: 1e-5 };
-    const { inertia } = await constrainedKmeans(device, points, start, options);
-    const ours = { milliseconds: [performance.now() - began], cost: inertia };
+    const { result: [start, inertia], cost } = await costOf(async () => {
+      const start = await kmeansPlusPlus(device, points.data, points, CODEWORDS, 42, 0);
+      const options = { ...bounds, iterations: 100, tolerance: 1e-5 };
+      return [start, (await constrainedKmeans(device, points, start, options)).inertia] as const;
+    });
+    const ours = {
+      milliseconds: [cost.milliseconds],
+      processorMilliseconds: [cost.processorMilliseconds],
+      cost: inertia,
+    };
     await Deno.writeFile(join(folder, "centres.npy"), writeNpy([CODEWORDS, dim], start));
     const theirs = await peer("constrained_fit", folder, 1);
     print(`constrained fit ${rows} x ${dim}, K ${CODEWORDS}, one start`, ours, "k-means-constrained", theirs);
@@ -143,6 +166,6 @@ await writeOut(flags.out, "semantic_ids", {
   "clustering-speed": {
     command: [commandLine("bench/speed/sid_methods.ts")],
     ...await conditionsNow(device.info.description || device.info.vendor),
-    tables: [textTable(["row", "ours, ms", "peer", "peer's, ms", "peer / ours"], rows)],
+    tables: [textTable(["row", "ours, ms", "peer", "peer's, ms", "peer / ours", "of processor time"], rows)],
   },
 });

@@ -22,10 +22,15 @@ const assignKernel: Kernel = {
   flats: ["read_write", "read_write"],
   workgroup: [8],
 };
-const guardedKernel: Kernel = {
+const boundKernel: Kernel = {
   ...assignKernel,
-  entry: "kmeans_assign_unless_done",
-  flats: ["read_write", "read_write", "read"],
+  entry: "kmeans_bound",
+  flats: ["read_write", "read_write", "read_write", "read", "read"],
+};
+const wantedKernel: Kernel = {
+  ...assignKernel,
+  entry: "kmeans_assign_wanted",
+  flats: ["read_write", "read_write", "read_write", "read", "read", "read"],
 };
 const POINTS = 16;
 
@@ -58,14 +63,6 @@ export function releaseTurned(device: Device, { products, squares }: TurnedCentr
   device.release(squares);
 }
 
-/** Where and whether {@link assignToTurned} writes. */
-export interface AssignOptions {
-  /** Element of labels and distances that the first point has. */
-  first?: number;
-  /** u32: nothing is written where its first element is not 0. */
-  control?: Flat;
-}
-
 /**
  * Nearest centre of every point, of equally near ones the first; points that lie as near to two centres as float32 tells
  * may take either. points (N, D) -> labels u32 (N), squared distances f32 (N), both from `first` on.
@@ -76,15 +73,76 @@ export function assignToTurned(
   { centres, products, squares }: TurnedCentres,
   labels: Flat,
   distances: Flat,
-  { first = 0, control }: AssignOptions = {},
+  first = 0,
 ): void {
   expectSameWidth("assignToTurned()", points, centres);
   expectLength("assignToTurned() labels", labels, "u32", first + points.rows);
   expectLength("assignToTurned() distances", distances, "f32", first + points.rows);
-  device.run(control ? guardedKernel : assignKernel, {
+  device.run(assignKernel, {
     inputs: [points, products, squares, centres],
-    flats: control ? [labels, distances, control] : [labels, distances],
-    u32: [points.rows, groupsOf(points.cols), centres.rows, first],
+    flats: [labels, distances],
+    u32: [points.rows, groupsOf(points.cols), centres.rows, first, 0],
+    invocations: [Math.ceil(points.rows / POINTS)],
+  });
+}
+
+/** What rounds of k-means know of all points (N), block by block of rows. */
+export interface BoundedAssignment {
+  /** u32 (N). */
+  labels: Flat;
+  /** f32 (N), squared, to the centres of the labels. */
+  distances: Flat;
+  /** f32 (N): no other centre is nearer than that, -1 where that is not enough to know the nearest. */
+  lower: Flat;
+  /** u32 (2): not 0 where nothing is to be done; 0 in the first round, of which nothing is known. */
+  control: Flat;
+}
+
+/** Where a matrix of points has its place among the blocks. */
+export interface BlockPlace {
+  /** Its first row among all points. */
+  first: number;
+  /** Its number. */
+  block: number;
+}
+
+/**
+ * Distances of points (rows, D) to the centres of their labels, and which of them certainly are the nearest still (Hamerly
+ * 2010, Making k-means even faster). `moves` (4): how far the centre that moved most and the next one moved, as f32, and
+ * the label of the first, as u32.
+ */
+export function boundPoints(
+  device: Device,
+  points: Matrix,
+  { centres, products, squares }: TurnedCentres,
+  { labels, distances, lower, control }: BoundedAssignment,
+  moves: Flat,
+  { first, block }: BlockPlace,
+): void {
+  device.run(boundKernel, {
+    inputs: [points, products, squares, centres],
+    flats: [labels, distances, lower, control, moves],
+    u32: [points.rows, groupsOf(points.cols), centres.rows, first, block],
+    invocations: [Math.ceil(points.rows / 4)],
+  });
+}
+
+/**
+ * {@link assignToTurned} of the rows in `wanted` u32 (N), those of the block from `first` on, `counts` u32 (blocks) of
+ * them; with the lower bounds that the next round starts from.
+ */
+export function assignWanted(
+  device: Device,
+  points: Matrix,
+  { centres, products, squares }: TurnedCentres,
+  { labels, distances, lower, control }: BoundedAssignment,
+  wanted: { rows: Flat; counts: Flat },
+  { first, block }: BlockPlace,
+): void {
+  device.run(wantedKernel, {
+    inputs: [points, products, squares, centres],
+    flats: [labels, distances, lower, control, wanted.rows, wanted.counts],
+    u32: [points.rows, groupsOf(points.cols), centres.rows, first, block],
     invocations: [Math.ceil(points.rows / POINTS)],
   });
 }

@@ -1,7 +1,7 @@
 import type { Device } from "../gpu/device.ts";
 import type { Kernel } from "../gpu/kernel.ts";
 import { type Flat, groupsOf, type Matrix } from "../gpu/tensor.ts";
-import { assignToTurned, releaseTurned, turnCentres } from "./assign.ts";
+import { assignWanted, boundPoints, releaseTurned, turnCentres } from "./assign.ts";
 import code from "./update.wgsl" with { type: "text" };
 
 const kernel = (entry: string, flats: Kernel["flats"], workgroup: Kernel["workgroup"]): Kernel => ({
@@ -13,6 +13,8 @@ const kernel = (entry: string, flats: Kernel["flats"], workgroup: Kernel["workgr
   flats,
   workgroup,
 });
+const want = kernel("kmeans_want", ["read", "read", "read_write"], [8]);
+const collect = kernel("kmeans_collect", ["read", "read", "read", "read_write", "read_write"], [8]);
 const survey = kernel("kmeans_survey", ["read", "read", "read", "read_write", "read_write", "read_write"], [
   8,
 ]);
@@ -23,6 +25,8 @@ const offsets = kernel("kmeans_offsets", ["read", "read_write", "read_write"], [
 const place = kernel("kmeans_place", ["read", "read", "read_write", "read_write"], [8]);
 const sum: Kernel = { ...kernel("kmeans_sum", ["read", "read", "read", "read_write"], [16, 8]), inputs: 2 };
 const mean: Kernel = { ...kernel("kmeans_mean", ["read", "read", "read"], [16, 8]), inputs: 1, outputs: 1 };
+const path: Kernel = { ...kernel("kmeans_path", ["read_write"], [8]), inputs: 2 };
+const moves = kernel("kmeans_moves", ["read", "read_write"], [1]);
 
 /** Points that one invocation counts at least: with as many clusters the counts take as much room as the labels. */
 const SMALLEST_CHUNK = 256;
@@ -73,7 +77,7 @@ export class KmeansRounds {
   readonly #end: KmeansEnd;
   readonly #chunk: number;
   readonly #blockChunks: number;
-  readonly #flats: Record<"used" | "histogram" | "parts" | "counts" | "offsets" | "members" | "drift", Flat>;
+  readonly #flats: ReturnType<typeof flatsOf>;
 
   /** `blockRows` of {@link kmeansBlockRows}; call {@link destroy} in the end. */
   constructor(device: Device, points: KmeansPoints, clusters: number, blockRows: number, end: KmeansEnd) {
@@ -83,40 +87,39 @@ export class KmeansRounds {
     this.#end = end;
     this.#chunk = chunkOf(blockRows, clusters);
     this.#blockChunks = blockRows / this.#chunk;
-    const { rows, blocks } = points;
+    const { rows } = points;
     const chunks = Math.ceil(rows / this.#chunk);
     this.labels = device.createFlat("u32", rows);
     this.distances = device.createFlat("f32", rows);
     this.control = device.createFlat("u32", 2);
     this.inertias = device.createFlat("f32", end.iterations + 1);
-    this.#flats = {
-      used: device.createFlat("u32", rows),
-      histogram: device.createFlat("u32", chunks * clusters),
-      parts: device.createFlat("f32", chunks * 2),
-      counts: device.createFlat("u32", clusters),
-      offsets: device.createFlat("u32", blocks.length * (clusters + 1)),
-      members: device.createFlat("u32", rows),
-      drift: device.createFlat("f32", clusters * groupsOf(blocks[0].cols) * 4),
-    };
+    this.#flats = flatsOf(device, points, clusters, chunks);
   }
 
   /** Records one round from centres (K, D). Returns the next ones, a matrix of the open scope. */
   round(centres: Matrix): Matrix {
     const device = this.#device;
     const { control, labels, distances, inertias } = this;
-    const { used, histogram, parts, counts, drift, members } = this.#flats;
+    const { lower, used, histogram, parts, counts, drift, members } = this.#flats;
+    const { wanted, chunkWanted, blockWanted } = this.#flats;
     const { blocks, rows } = this.#points;
     const turned = turnCentres(device, centres);
-    blocks.forEach((points, block) => {
-      assignToTurned(device, points, turned, labels, distances, { first: this.#first(block), control });
-    });
-    releaseTurned(device, turned);
     const { iterations, tolerance } = this.#end;
     const u32 = [rows, this.#clusters, this.#chunk, this.#blockChunks, iterations];
     const f32 = [tolerance];
     const chunks = Math.ceil(rows / this.#chunk);
     const run = (kernel: Kernel, flats: Flat[], invocations: number) =>
       device.run(kernel, { flats, u32, f32, invocations: [invocations] });
+    const known = { labels, distances, lower, control };
+    const placeOf = (block: number) => ({ first: this.#first(block), block });
+    blocks.forEach((points, block) =>
+      boundPoints(device, points, turned, known, this.#flats.moves, placeOf(block))
+    );
+    run(want, [control, lower, chunkWanted], chunks);
+    run(collect, [control, lower, chunkWanted, wanted, blockWanted], chunks);
+    const queue = { rows: wanted, counts: blockWanted };
+    blocks.forEach((points, block) => assignWanted(device, points, turned, known, queue, placeOf(block)));
+    releaseTurned(device, turned);
     run(survey, [control, labels, distances, used, histogram, parts], chunks);
     run(settle, [control, parts, inertias], 1);
     run(count, [control, histogram, counts], this.#clusters);
@@ -141,6 +144,15 @@ export class KmeansRounds {
       u32: sums(0),
       invocations: [groups, this.#clusters],
     });
+    const clusters = [this.#clusters, groups, 0, 0];
+    const { paths } = this.#flats;
+    device.run(path, {
+      inputs: [centres, means],
+      flats: [paths],
+      u32: clusters,
+      invocations: [this.#clusters],
+    });
+    device.run(moves, { flats: [paths, this.#flats.moves], u32: clusters, invocations: [1] });
     return means;
   }
 
@@ -153,4 +165,22 @@ export class KmeansRounds {
   #first(block: number): number {
     return block * this.#blockChunks * this.#chunk;
   }
+}
+
+function flatsOf(device: Device, { rows, blocks }: KmeansPoints, clusters: number, chunks: number) {
+  return {
+    lower: device.createFlat("f32", rows),
+    wanted: device.createFlat("u32", rows),
+    chunkWanted: device.createFlat("u32", chunks),
+    blockWanted: device.createFlat("u32", blocks.length),
+    used: device.createFlat("u32", rows),
+    histogram: device.createFlat("u32", chunks * clusters),
+    parts: device.createFlat("f32", chunks * 2),
+    counts: device.createFlat("u32", clusters),
+    offsets: device.createFlat("u32", blocks.length * (clusters + 1)),
+    members: device.createFlat("u32", rows),
+    drift: device.createFlat("f32", clusters * groupsOf(blocks[0].cols) * 4),
+    paths: device.createFlat("f32", clusters),
+    moves: device.createFlat("f32", 4),
+  };
 }

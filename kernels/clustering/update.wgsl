@@ -15,6 +15,46 @@ const RUN = 32u;
 struct Control { done: u32, iteration: u32 }
 
 @group(0) @binding(10) var<storage, read> control: Control;
+@group(0) @binding(11) var<storage, read> lower: array<f32>;
+@group(0) @binding(12) var<storage, read_write> wanted_counts: array<u32>;
+@group(0) @binding(13) var<storage, read_write> wanted: array<u32>;
+
+// Points whose nearest centre has to be looked for, a chunk's one after the other. lower (N) -> wanted_counts (chunks).
+@compute @workgroup_size(WORKGROUP) fn kmeans_want(
+  @builtin(global_invocation_id) id: vec3u,
+  @builtin(num_workgroups) count: vec3u,
+) {
+  let chunk = linear_index(id, count, WORKGROUP);
+  let first = chunk * params.chunk;
+  if (control.done != 0 || first >= params.points) { return; }
+  var found = 0u;
+  for (var i = first; i < min(first + params.chunk, params.points); i++) { found += u32(lower[i] < 0); }
+  wanted_counts[chunk] = found;
+}
+
+@group(0) @binding(12) var<storage, read> found_counts: array<u32>;
+@group(0) @binding(14) var<storage, read_write> block_counts: array<u32>;
+
+// lower (N), found_counts (chunks) -> wanted (N): rows in their block, ascending, from the block's first on, and how many
+// of each block, block_counts (blocks).
+@compute @workgroup_size(WORKGROUP) fn kmeans_collect(
+  @builtin(global_invocation_id) id: vec3u,
+  @builtin(num_workgroups) count: vec3u,
+) {
+  let chunk = linear_index(id, count, WORKGROUP);
+  let first = chunk * params.chunk;
+  if (control.done != 0 || first >= params.points) { return; }
+  let number = chunk / params.block_chunks;
+  let block = number * params.block_chunks * params.chunk;
+  var place = block;
+  for (var before = number * params.block_chunks; before < chunk; before++) { place += found_counts[before]; }
+  let end = min(first + params.chunk, params.points);
+  for (var i = first; i < end; i++) {
+    if (lower[i] < 0) { wanted[place] = i - block; place++; }
+  }
+  if (end == params.points || (chunk + 1) % params.block_chunks == 0) { block_counts[number] = place - block; }
+}
+
 @group(0) @binding(11) var<storage, read> labels: array<u32>;
 @group(0) @binding(12) var<storage, read> distances: array<f32>;
 @group(0) @binding(13) var<storage, read_write> used: array<u32>;
@@ -231,4 +271,33 @@ var<workgroup> is_done: u32;
   let centre = load0(id.y, id.x);
   let way = summed[id.y * sums.groups + id.x] / f32(max(sharing[id.y], 1));
   store0(id.y, id.x, select(centre + way, centre, control.done != 0));
+}
+
+@group(0) @binding(10) var<storage, read_write> paths: array<f32>;
+
+// centres (K, D) = in0, means (K, D) = in1 -> paths (K): how far each moved.
+@compute @workgroup_size(WORKGROUP) fn kmeans_path(
+  @builtin(global_invocation_id) id: vec3u,
+  @builtin(num_workgroups) count: vec3u,
+) {
+  let k = linear_index(id, count, WORKGROUP);
+  if (k >= sums.clusters) { return; }
+  var squared = 0.0;
+  for (var g = 0u; g < sums.groups; g++) { let way = load1(k, g) - load0(k, g); squared += dot(way, way); }
+  paths[k] = sqrt(squared) * FURTHER;
+}
+
+// Room for rounding in a bound, as a share of it.
+const FURTHER = 1.0001;
+struct Moves { most: f32, second: f32, fastest: u32, unused: u32 }
+@group(0) @binding(10) var<storage, read> moved: array<f32>;
+@group(0) @binding(11) var<storage, read_write> moves: Moves;
+
+// moved (K) -> the largest, the next one and the cluster of the first. One invocation.
+@compute @workgroup_size(1) fn kmeans_moves() {
+  var found = Moves(0, 0, 0, 0);
+  for (var k = 0u; k < sums.clusters; k++) {
+    if (moved[k] > found.most) { found = Moves(moved[k], found.most, k, 0); } else { found.second = max(found.second, moved[k]); }
+  }
+  moves = found;
 }

@@ -59,7 +59,7 @@ export class PointBlocks implements KmeansPoints {
     const values = await device.scope(() => {
       const turned = turnCentres(device, centres);
       this.blocks.forEach((points, block) => {
-        assignToTurned(device, points, turned, labels, distances, { first: block * this.blockRows });
+        assignToTurned(device, points, turned, labels, distances, block * this.blockRows);
       });
       return device.read(labels, distances);
     });
