@@ -87,7 +87,7 @@ export function assignToTurned(
 }
 
 /** What rounds of k-means know of all points (N), block by block of rows. */
-export interface BoundedAssignment {
+export interface KnownNearest {
   /** u32 (N). */
   labels: Flat;
   /** f32 (N), squared, to the centres of the labels. */
@@ -99,7 +99,7 @@ export interface BoundedAssignment {
 }
 
 /** Where a matrix of points has its place among the blocks. */
-export interface BlockPlace {
+export interface PointBlockPlace {
   /** Its first row among all points. */
   first: number;
   /** Its number. */
@@ -115,9 +115,9 @@ export function boundPoints(
   device: Device,
   points: Matrix,
   { centres, products, squares }: TurnedCentres,
-  { labels, distances, lower, control }: BoundedAssignment,
+  { labels, distances, lower, control }: KnownNearest,
   moves: Flat,
-  { first, block }: BlockPlace,
+  { first, block }: PointBlockPlace,
 ): void {
   device.run(boundKernel, {
     inputs: [points, products, squares, centres],
@@ -135,9 +135,9 @@ export function assignWanted(
   device: Device,
   points: Matrix,
   { centres, products, squares }: TurnedCentres,
-  { labels, distances, lower, control }: BoundedAssignment,
+  { labels, distances, lower, control }: KnownNearest,
   wanted: { rows: Flat; counts: Flat },
-  { first, block }: BlockPlace,
+  { first, block }: PointBlockPlace,
 ): void {
   device.run(wantedKernel, {
     inputs: [points, products, squares, centres],
