@@ -24,7 +24,9 @@ export function parseJson<T>(text: string, path: string, schema: z.ZodType<T>): 
     value,
   );
   const field = issue.path.map((key) => typeof key === "number" ? `[${key}]` : `["${String(key)}"]`).join("");
-  const expected = issue.message.replace(/^Invalid input: expected /, "").replace(/, received.*$/, "");
+  const expected = issue.code === "unrecognized_keys"
+    ? `no key ${issue.keys.join(", ")}`
+    : issue.message.replace(/^(Invalid input|Too small|Too big): expected /, "").replace(/, received.*$/, "");
   throw badValue({ path: field === "" ? path : `${path} at ${field}` }, expected, found);
 }
 

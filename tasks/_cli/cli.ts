@@ -63,6 +63,7 @@ type Property = {
   type?: string | string[];
   enum?: unknown[];
   const?: unknown;
+  minimum?: number;
   anyOf?: Property[];
   items?: Property;
   default?: unknown;
@@ -324,11 +325,19 @@ function coerce(text: string, property: Property): unknown {
   }
   const numeric = allows(property, "number") || allows(property, "integer");
   // An id of digits that a number would change stays text, where text may be.
-  const keepsDigits = !allows(property, "string") || String(Number(text)) === text.trim();
+  const keepsDigits = !allows(property, "string") ||
+    (String(Number(text)) === text.trim() && isInRange(Number(text), property));
   if (numeric && keepsDigits && text.trim() !== "" && !Number.isNaN(Number(text))) return Number(text);
   if (allows(property, "boolean") && /^(true|false)$/.test(text)) return text === "true";
   if (allows(property, "null") && text === "null") return null;
   return text;
+}
+
+function isInRange(value: number, { type, minimum = -Infinity, anyOf }: Property): boolean {
+  if (anyOf) return anyOf.some((one) => isInRange(value, one));
+  return type === "integer"
+    ? Number.isInteger(value) && value >= minimum
+    : type === "number" && value >= minimum;
 }
 
 /** Values of a config file, over those of the file beside it that its key `extends` names. */

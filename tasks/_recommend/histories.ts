@@ -4,9 +4,14 @@ import { UserError } from "../../base/user_error.ts";
 import type { Asker } from "../../data/dataset.ts";
 import type { ItemLookup } from "./item_lookup.ts";
 
+/** An item's number, or its id; numbers below 0 are ids too. */
+const ItemName = z.union([z.int().min(0), z.int().max(-1).transform(String), z.string()], {
+  error: "item numbers or ids",
+});
+
 const Row = z.strictObject({
   user: z.union([z.string(), z.number()]).optional(),
-  history: z.array(z.union([z.int().min(0), z.string()], { error: "item numbers or ids" })).optional(),
+  history: z.array(ItemName).optional(),
   titles: z.array(z.string()).optional(),
   preference: z.string().optional(),
   say: z.union([z.string(), z.array(z.string())], { error: "text or a list of texts" }).optional(),

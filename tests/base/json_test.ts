@@ -19,6 +19,19 @@ Deno.test("parseJson() and excerpt() end with words on what is nested 100,000 le
   strictEqual(excerpt(ring), "a value without end, or nested too deeply");
 });
 
+Deno.test("parseJson() says what should be where a number is out of range or a key unknown", () => {
+  const schema = z.strictObject({ n: z.int().min(0).max(9) });
+  throws(
+    () => parseJson('{"n": -1}', "x.json", schema),
+    /x\.json at \["n"\]: expected number to be >=0, found -1\./,
+  );
+  throws(() => parseJson('{"n": 10}', "x.json", schema), /expected number to be <=9, found 10\./);
+  throws(
+    () => parseJson('{"n": 1, "m": 2}', "x.json", schema),
+    /x\.json: expected no key m, found \{"n":1,"m":2\}/,
+  );
+});
+
 Deno.test("repeatedKey() finds a key that stands twice in the object itself", () => {
   strictEqual(repeatedKey('{"a": {"b": 1}, "b": [{"a": 2}], "\\u0061": 3}'), "a");
   strictEqual(repeatedKey('{"a": {"b": 1}, "b": "a: {a"}'), undefined);

@@ -15,6 +15,7 @@ const config = z.strictObject({
   schedule: z.enum(["linear", "cosine"]).default("linear").describe("schedule"),
   history: z.array(z.int()).default([]).describe("items"),
   beams: z.union([z.literal("auto"), z.int()]).default("auto").describe("beams"),
+  names: z.array(z.union([z.int().min(0), z.string()])).optional().describe("items by number or id"),
   limit: z.number().nullable().default(null).describe("rows to read"),
   data: z.string().describe("dataset"),
 });
@@ -55,6 +56,16 @@ Deno.test("parseArgs() fills in defaults and keeps text that looks like a number
 
 Deno.test("parseArgs() adds up lists that come in several flags", () => {
   assert.deepEqual(parse("--data", "d", "--history", "3", "--history", "1,2").history, [3, 1, 2]);
+});
+
+Deno.test("parseArgs() takes for a text what is no number that the flag may have, where it may be a text", () => {
+  assert.deepEqual(parse("--data", "d", "--names", "12,0012,-5,1.5,1e3").names, [
+    12,
+    "0012",
+    "-5",
+    "1.5",
+    "1e3",
+  ]);
 });
 
 Deno.test("parseArgs() lets flags win over the config file, and the file over defaults", () => {
