@@ -138,7 +138,8 @@ export function purchasesOf(
   const found: Record<Split, Purchase[]> = { train: [], valid: [], test: [] };
   for (const split of splits) {
     for (const sample of samples[split]) {
-      const purchase = findPurchase(sequences[sample.user], sample, taken[sample.user]);
+      const own = taken[sample.user];
+      const purchase = findPurchase(sequences[sample.user], sample, (place) => own.has(place));
       if (purchase.place !== undefined) taken[sample.user].add(purchase.place);
       found[split].push(purchase);
     }
@@ -146,17 +147,46 @@ export function purchasesOf(
   return found;
 }
 
-function findPurchase(
-  bought: readonly number[],
+/** The purchase of a sample among those of its user: the first that fits and is not taken. */
+export function findPurchase(
+  bought: ArrayLike<number>,
   { history, target }: CorpusSample,
-  taken: ReadonlySet<number>,
+  isTaken: (place: number) => boolean,
 ): Purchase {
   let fits = false;
-  for (let place = bought.indexOf(target); place >= 0; place = bought.indexOf(target, place + 1)) {
+  for (let place = history.length; place < bought.length; place++) {
+    if (bought[place] !== target) continue;
     const start = place - history.length;
-    if (start < 0 || !history.every((item, i) => bought[start + i] === item)) continue;
-    if (!taken.has(place)) return { place, fits: true };
+    if (!history.every((item, i) => bought[start + i] === item)) continue;
+    if (!isTaken(place)) return { place, fits: true };
     fits = true;
   }
   return { fits };
+}
+
+/** The log by user, whose order it may not be in: users' purchases are [starts[user], starts[user + 1]). */
+export interface Purchases {
+  starts: Float64Array;
+  items: Int32Array;
+  times?: Float64Array;
+}
+
+/** Puts a log by user; one that is so already is not copied. */
+export function byUser({ users, items, times }: Interactions, userCount: number): Purchases {
+  const starts = new Float64Array(userCount + 1);
+  let isOrdered = true;
+  for (let row = 0; row < users.length; row++) {
+    starts[users[row] + 1]++;
+    if (row > 0 && users[row] < users[row - 1]) isOrdered = false;
+  }
+  for (let user = 0; user < userCount; user++) starts[user + 1] += starts[user];
+  if (isOrdered) return { starts, items, ...(times && { times }) };
+  const next = starts.slice();
+  const sorted = { items: new Int32Array(items.length), times: times && new Float64Array(items.length) };
+  for (let row = 0; row < users.length; row++) {
+    const at = next[users[row]]++;
+    sorted.items[at] = items[row];
+    if (sorted.times) sorted.times[at] = times![row];
+  }
+  return { starts, items: sorted.items, ...(sorted.times && { times: sorted.times }) };
 }

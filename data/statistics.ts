@@ -1,4 +1,4 @@
-import type { Corpus, CorpusSample, Interactions } from "./corpus.ts";
+import type { Corpus, CorpusItem, CorpusSample, CorpusUser, Interactions } from "./corpus.ts";
 import { type Split, splits } from "./dataset.ts";
 
 /** A figure for each split. */
@@ -58,33 +58,108 @@ export interface SidStatistics {
 
 /** Counts what a corpus holds. */
 export function statisticsOf(corpus: Corpus): DatasetStatistics {
-  const { items, users, interactions, samples, sids } = corpus;
-  const known = new Uint8Array(items.length), counts = new Float64Array(items.length);
-  for (const { history, target } of samples.train) {
-    for (const item of history) known[item] = 1;
-    known[target] = 1;
-    counts[target]++;
+  const counts = new DatasetCounts();
+  counts.addItems(corpus.items);
+  counts.addUsers(corpus.users);
+  for (const split of splits) counts.addSamples(split, corpus.samples[split]);
+  return counts.statistics(corpus.interactions, corpus.sids);
+}
+
+/** The same from parts of a corpus: all items, then samples in the order train, valid, test. */
+export class DatasetCounts {
+  #items = 0;
+  #users = 0;
+  #untitled = 0;
+  /** Items that train samples have. */
+  #known = new Uint8Array();
+  /** By item: samples of each split that it is the target of. */
+  #targets: Record<Split, Uint32Array> = bySplit(() => new Uint32Array());
+  #samples = bySplit(() => 0);
+  #repeated = bySplit(() => 0);
+  #cold = bySplit(() => 0);
+  #coldTestItems = new Set<number>();
+  /** Samples by the length of their history. */
+  #lengths: number[] = [];
+
+  /** Items in the order of their numbers. */
+  addItems(items: readonly CorpusItem[]): void {
+    this.#items += items.length;
+    for (const { title } of items) if (title.trim() === "") this.#untitled++;
   }
-  const ranked = [...counts.keys()].sort((a, b) => counts[b] - counts[a] || a - b);
-  const isCold = ({ target }: CorpusSample) => known[target] === 0;
-  const among = (top: Set<number>) =>
-    bySplit((split) => share(samples[split], ({ target }) => top.has(target)));
-  const top = (part: number) => new Set(ranked.slice(0, Math.ceil(items.length * part)));
-  const lengths = splits.flatMap((split) => samples[split].map(({ history }) => history.length)).sort((
-    a,
-    b,
-  ) => a - b);
-  const quantile = (q: number) => lengths[Math.floor(q * (lengths.length - 1))] ?? 0;
+
+  /** Users. */
+  addUsers(users: readonly CorpusUser[]): void {
+    this.#users += users.length;
+  }
+
+  /** Samples of a split. */
+  addSamples(split: Split, samples: readonly CorpusSample[]): void {
+    if (this.#known.length !== this.#items) {
+      this.#known = new Uint8Array(this.#items);
+      this.#targets = bySplit(() => new Uint32Array(this.#items));
+    }
+    this.#samples[split] += samples.length;
+    const targets = this.#targets[split];
+    for (const { history, target } of samples) {
+      if (split === "train") {
+        for (const item of history) this.#known[item] = 1;
+        this.#known[target] = 1;
+      } else if (this.#known[target] === 0) {
+        this.#cold[split]++;
+        if (split === "test") this.#coldTestItems.add(target);
+      }
+      targets[target]++;
+      if (history.includes(target)) this.#repeated[split]++;
+      this.#lengths[history.length] = (this.#lengths[history.length] ?? 0) + 1;
+    }
+  }
+
+  /** Figures of all that was added, with the whole log and the SIDs. */
+  statistics(interactions: Interactions, sids?: readonly (readonly string[])[]): DatasetStatistics {
+    const [items, users] = [this.#items, this.#users];
+    const ranked = Uint32Array.from({ length: items }, (_, item) => item);
+    const { train } = this.#targets;
+    ranked.sort((a, b) => train[b] - train[a] || a - b);
+    const share = (counts: BySplit, split: Split) => counts[split] / (this.#samples[split] || 1);
+    const among = (part: number) => {
+      const top = ranked.subarray(0, Math.ceil(items * part));
+      const found = bySplit((split) => top.reduce((sum, item) => sum + (this.#targets[split][item] ?? 0), 0));
+      return bySplit((split) => share(found, split));
+    };
+    const lengths = lengthFigures(this.#lengths);
+    return {
+      users,
+      items,
+      interactions: interactions.users.length,
+      ...this.#samples,
+      density: interactions.users.length / (users * items || 1),
+      ...period(interactions.times),
+      ...ties(interactions),
+      ...lengths,
+      coldTestItems: this.#coldTestItems.size,
+      coldTargets: { valid: share(this.#cold, "valid"), test: share(this.#cold, "test") },
+      repeatedTargets: bySplit((split) => share(this.#repeated, split)),
+      top1PercentTargets: among(0.01),
+      top10PercentTargets: among(0.1),
+      unusedItems: unusedItems(interactions, items),
+      untitledItems: this.#untitled,
+      ...(sids && { sids: sidStatistics(sids) }),
+    };
+  }
+}
+
+/** Figures of histories, of which `counts[l]` have length l. */
+function lengthFigures(
+  counts: readonly number[],
+): Pick<DatasetStatistics, "meanHistory" | "historyQuantiles"> {
+  const all = Array.from(counts, (count = 0, length) => ({ count, length }));
+  const total = all.reduce((sum, { count }) => sum + count, 0);
+  const quantile = (q: number) => {
+    let left = Math.floor(q * (total - 1));
+    return all.find(({ count }) => (left -= count) < 0)?.length ?? 0;
+  };
   return {
-    users: users.length,
-    items: items.length,
-    interactions: interactions.users.length,
-    ...bySplit((split) => samples[split].length),
-    density: interactions.users.length / (users.length * items.length || 1),
-    ...period(interactions.times),
-    ...ties(interactions),
-    meanHistory: lengths.reduce((sum, length) => sum + length, 0) / (lengths.length || 1),
-    /** The same as a distribution. */
+    meanHistory: all.reduce((sum, { count, length }) => sum + count * length, 0) / (total || 1),
     historyQuantiles: {
       min: quantile(0),
       q25: quantile(0.25),
@@ -93,25 +168,17 @@ export function statisticsOf(corpus: Corpus): DatasetStatistics {
       q90: quantile(0.9),
       max: quantile(1),
     },
-    coldTestItems: new Set(samples.test.filter(isCold).map(({ target }) => target)).size,
-    coldTargets: { valid: share(samples.valid, isCold), test: share(samples.test, isCold) },
-    repeatedTargets: bySplit((split) =>
-      share(samples[split], ({ history, target }) => history.includes(target))
-    ),
-    top1PercentTargets: among(top(0.01)),
-    top10PercentTargets: among(top(0.1)),
-    unusedItems: items.length - new Set(interactions.items).size,
-    untitledItems: items.filter(({ title }) => title.trim() === "").length,
-    ...(sids && { sids: sidStatistics(sids) }),
   };
 }
 
-function bySplit(value: (split: Split) => number): BySplit {
-  return { train: value("train"), valid: value("valid"), test: value("test") };
+function unusedItems({ items }: Interactions, count: number): number {
+  const used = new Uint8Array(count);
+  for (const item of items) used[item] = 1;
+  return used.reduce((left, isUsed) => left - isUsed, count);
 }
 
-function share<T>(rows: readonly T[], has: (row: T) => boolean): number {
-  return rows.length === 0 ? 0 : rows.filter(has).length / rows.length;
+function bySplit<T>(value: (split: Split) => T): Record<Split, T> {
+  return { train: value("train"), valid: value("valid"), test: value("test") };
 }
 
 function period(times: Float64Array | undefined): Pick<DatasetStatistics, "period"> {

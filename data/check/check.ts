@@ -1,12 +1,13 @@
-import type { Corpus } from "../corpus.ts";
+import type { Corpus, Interactions } from "../corpus.ts";
+import { type CorpusStream, joinInteractions, streamOf } from "../corpus_stream.ts";
 import { splits } from "../dataset.ts";
 import { findFormat } from "../formats/load.ts";
-import { type DatasetStatistics, statisticsOf } from "../statistics.ts";
+import { DatasetCounts, type DatasetStatistics } from "../statistics.ts";
 import { percent } from "../../base/round.ts";
 import { UserError } from "../../base/user_error.ts";
-import { checkCatalogue } from "./catalogue.ts";
+import { CatalogueCheck } from "./catalogue.ts";
 import { Findings } from "./findings.ts";
-import { checkInteractions, checkSamples } from "./samples.ts";
+import { checkInteractions, SampleCheck } from "./samples.ts";
 import { checkSids } from "./sids.ts";
 
 /** Most problems that are listed. */
@@ -39,24 +40,58 @@ export type CheckedDataset = Pick<Corpus, "name" | "source" | "license" | "split
 export async function checkDataset(dir: string): Promise<CheckReport> {
   const format = await findFormat(dir);
   const faults = new Faults();
-  let corpus: Corpus;
+  const findings = new Findings();
+  let checked: Checked;
   try {
-    corpus = await format.read(dir, faults.add);
+    using stream = await format.stream?.(dir, faults.add) ?? streamOf(await format.read(dir, faults.add));
+    checked = await checkStream(stream, findings);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     return report(format.name, faults, [error.message], []);
   }
-  const findings = new Findings();
-  checkCatalogue(corpus, findings);
-  checkInteractions(corpus.interactions, findings);
-  checkSamples(corpus, findings);
-  if (corpus.sids !== undefined) checkSids(corpus.sids, findings);
-  const statistics = statisticsOf(corpus);
-  await format.verify?.(dir, statistics, faults.add);
-  const { name, source, license, split, maxHistory } = corpus;
+  const { dataset, notes } = checked;
+  await format.verify?.(dir, dataset.statistics, faults.add);
+  return { ...report(format.name, faults, findings.lines, notes), dataset };
+}
+
+/** What a dataset is, beside its faults. */
+interface Checked {
+  dataset: CheckedDataset;
+  notes: string[];
+}
+
+/** Goes through a dataset once; of what it holds, ids, the log and a few numbers a sample are kept. */
+async function checkStream(stream: CorpusStream, findings: Findings): Promise<Checked> {
+  const { name, source, license, split, maxHistory } = stream;
+  const counts = new DatasetCounts();
+  const catalogue = new CatalogueCheck(findings);
+  for await (const items of stream.items()) {
+    catalogue.addItems(items);
+    counts.addItems(items);
+  }
+  let users = 0;
+  for await (const some of stream.users()) {
+    catalogue.addUsers(some);
+    counts.addUsers(some);
+    users += some.length;
+  }
+  catalogue.end();
+  const interactions = await joinInteractions(stream.interactions());
+  checkInteractions(interactions, findings);
+  const samples = new SampleCheck(interactions, { split, maxHistory, users }, findings);
+  for (const split of splits) {
+    for await (const some of stream.samples(split)) {
+      samples.add(split, some);
+      counts.addSamples(split, some);
+    }
+  }
+  samples.end();
+  const { sids, unread } = await stream.rest();
+  if (sids !== undefined) checkSids(sids, findings);
+  const statistics = counts.statistics(interactions, sids);
   return {
-    ...report(format.name, faults, findings.lines, notesOn(corpus, statistics)),
     dataset: { name, source, license, split, maxHistory, statistics },
+    notes: notesOn(interactions, statistics, unread),
   };
 }
 
@@ -77,15 +112,17 @@ function report(format: string, { first, count }: Faults, findings: string[], no
   return { format, problems, problemCount: count + findings.length, notes };
 }
 
-function notesOn(corpus: Corpus, statistics: DatasetStatistics): string[] {
-  const { items, samples, unread } = corpus;
+function notesOn(
+  { times = new Float64Array() }: Interactions,
+  statistics: DatasetStatistics,
+  unread: readonly string[],
+): string[] {
   const { unusedItems, untitledItems, sids, sameSecond, repeatedInteractions } = statistics;
-  const times = corpus.interactions.times ?? new Float64Array();
   const untimed = times.reduce((count, time) => count + Number(Number.isNaN(time)), 0);
   const lengths = Object.keys(sids?.lengths ?? {});
   return [
-    ...splits.filter((split) => samples[split].length === 0).map((split) => `no ${split} samples`),
-    ...(untitledItems === items.length ? ["no item has a title"] : []),
+    ...splits.filter((split) => statistics[split] === 0).map((split) => `no ${split} samples`),
+    ...(untitledItems === statistics.items ? ["no item has a title"] : []),
     ...(unusedItems > 0 ? [`${unusedItems} items have no interaction`] : []),
     ...(untimed > 0 && untimed < times.length
       ? [`${untimed} interactions have no time: they count as earlier than those of the user that have one`]

@@ -2,11 +2,11 @@
 export class Findings {
   readonly #kinds = new Map<string, { count: number; first: string }>();
 
-  /** Notes a fault; `what` reads as a sentence without a place, `where` says which row. */
-  add(what: string, where: string): void {
+  /** Notes a fault; `what` reads as a sentence without a place, `where` says which row, the first of `count`. */
+  add(what: string, where: string, count = 1): void {
     const kind = this.#kinds.get(what);
-    if (kind === undefined) this.#kinds.set(what, { count: 1, first: where });
-    else kind.count++;
+    if (kind === undefined) this.#kinds.set(what, { count, first: where });
+    else kind.count += count;
   }
 
   /** One line a kind, in order of first appearance. */

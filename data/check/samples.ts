@@ -1,6 +1,6 @@
-import type { Corpus, CorpusSample, Interactions } from "../corpus.ts";
+import type { CorpusSample, Interactions, SplitKind } from "../corpus.ts";
 import { type Split, splits } from "../dataset.ts";
-import { purchasesOf, sequencesOf, startsOf } from "../interactions.ts";
+import { byUser, findPurchase, type Purchases } from "../interactions.ts";
 import type { Findings } from "./findings.ts";
 
 /** The log is by user, then time. */
@@ -13,15 +13,43 @@ export function checkInteractions({ users, times }: Interactions, findings: Find
   }
 }
 
+/** What samples are measured by. */
+export interface SampleRules {
+  split: SplitKind;
+  maxHistory: number;
+  /** Number of users. */
+  users: number;
+}
+
 /**
- * Samples: histories no longer than stated, each with its target a stretch of its user's interactions that no other
- * sample predicts, and no train target in the future of a valid or test one.
+ * Samples in parts, the splits in order: histories no longer than stated, each with its target a stretch of its user's
+ * interactions that no other sample predicts, and no train target in the future of a valid or test one. It holds a byte an
+ * interaction and 8 a sample.
  */
-export function checkSamples(corpus: Corpus, findings: Findings): void {
-  const { samples, maxHistory } = corpus;
-  for (const split of splits) {
-    for (const [row, { history }] of samples[split].entries()) {
-      const where = `${split} row ${row}`;
+export class SampleCheck {
+  #rules: SampleRules;
+  #findings: Findings;
+  #purchases: Purchases;
+  /** By purchase: 1 and the place of the split that has it as a target among {@link splits}; 0: none. */
+  #owners: Uint8Array;
+  /** Times of the targets of each split, NaN where unknown. */
+  #times: Record<Split, number[]> = { train: [], valid: [], test: [] };
+
+  constructor(interactions: Interactions, rules: SampleRules, findings: Findings) {
+    this.#rules = rules;
+    this.#findings = findings;
+    this.#purchases = byUser(interactions, rules.users);
+    this.#owners = new Uint8Array(interactions.items.length);
+  }
+
+  /** Samples of a split. */
+  add(split: Split, samples: readonly CorpusSample[]): void {
+    const findings = this.#findings, { maxHistory } = this.#rules;
+    const times = this.#times[split];
+    for (const sample of samples) {
+      const { history, time = NaN } = sample;
+      const where = `${split} row ${times.length}`;
+      times.push(time);
       if (history.length === 0) findings.add("A sample has no history", where);
       if (history.length > maxHistory) {
         findings.add(
@@ -29,82 +57,83 @@ export function checkSamples(corpus: Corpus, findings: Findings): void {
           `${where}: ${history.length}`,
         );
       }
+      this.#checkPurchase(split, sample, `${where}, user ${sample.user}`);
     }
   }
-  checkPurchases(corpus, findings);
-  if (corpus.split === "time") checkTimes(samples, findings);
-}
 
-/** Each sample predicts a purchase of its own, under leave-one-out the one that its split holds out. */
-function checkPurchases({ interactions, users, samples, split: kind }: Corpus, findings: Findings): void {
-  const sequences = sequencesOf(interactions, users.length), starts = startsOf(sequences);
-  const purchases = purchasesOf(sequences, samples);
-  // By user: the split of each purchase that is a target.
-  const targets: Split[][] = sequences.map(() => []);
-  for (const split of splits) {
-    for (const [row, { place, fits }] of purchases[split].entries()) {
-      const { user, time } = samples[split][row];
-      const where = `${split} row ${row}, user ${user}`;
-      if (place === undefined) {
-        findings.add(
-          fits
-            ? "Two samples predict the same purchase"
-            : "A history and its target are no stretch of the user's interactions",
-          where,
-        );
-        continue;
+  /** After all of them. */
+  end(): void {
+    const { split } = this.#rules;
+    if (split === "leave-one-out") this.#checkHeldOut();
+    if (split === "time") this.#checkTimes();
+  }
+
+  /** Each sample predicts a purchase of its own, under leave-one-out the one that its split holds out. */
+  #checkPurchase(split: Split, sample: CorpusSample, where: string): void {
+    const findings = this.#findings, owners = this.#owners;
+    const { starts, items, times } = this.#purchases;
+    const start = starts[sample.user], end = starts[sample.user + 1];
+    const bought = items.subarray(start, end);
+    const { place, fits } = findPurchase(bought, sample, (place) => owners[start + place] > 0);
+    if (place === undefined) {
+      findings.add(
+        fits
+          ? "Two samples predict the same purchase"
+          : "A history and its target are no stretch of the user's interactions",
+        where,
+      );
+      return;
+    }
+    const own = splits.indexOf(split) + 1;
+    owners[start + place] = own;
+    const known = times?.[start + place] ?? NaN;
+    if (sample.time !== undefined && !Number.isNaN(known) && known !== sample.time) {
+      findings.add("A sample's time is not that of the purchase", `${where}: ${sample.time}, not ${known}`);
+    }
+    for (let later = end - 1; own > 1 && later > start + place; later--) {
+      if (owners[later] === 0 || owners[later] >= own) continue;
+      findings.add(
+        `A ${splits[owners[later] - 1]} target was bought after the same user's ${split} target`,
+        where,
+      );
+      break;
+    }
+  }
+
+  /** Leave-one-out: a test target is its user's last purchase, a valid target the one before. */
+  #checkHeldOut(): void {
+    const { starts } = this.#purchases;
+    const [valid, test] = [splits.indexOf("valid") + 1, splits.indexOf("test") + 1];
+    for (let user = 0; user < this.#rules.users; user++) {
+      const owners = this.#owners.subarray(starts[user], starts[user + 1]);
+      const { length } = owners;
+      const tested = owners.indexOf(test), validated = owners.indexOf(valid);
+      if (tested >= 0 && tested !== length - 1) {
+        this.#findings.add("A test target is not its user's last purchase", `user ${user}`);
       }
-      targets[user][place] = split;
-      const known = interactions.times?.[starts[user] + place] ?? NaN;
-      if (time !== undefined && !Number.isNaN(known) && known !== time) {
-        findings.add("A sample's time is not that of the purchase", `${where}: ${time}, not ${known}`);
-      }
-      const after = targets[user].findLastIndex((other) => other !== undefined && isEarlier(other, split));
-      if (after > place) {
-        findings.add(
-          `A ${targets[user][after]} target was bought after the same user's ${split} target`,
-          where,
-        );
+      if (validated >= 0 && validated !== length - 2) {
+        this.#findings.add("A valid target is not its user's last purchase but one", `user ${user}`);
       }
     }
   }
-  if (kind === "leave-one-out") checkHeldOut(sequences, targets, findings);
-}
 
-/** Leave-one-out: a test target is its user's last purchase, a valid target the one before. */
-function checkHeldOut(sequences: number[][], targets: Split[][], findings: Findings): void {
-  for (const [user, { length }] of sequences.entries()) {
-    const test = targets[user].indexOf("test"), valid = targets[user].indexOf("valid");
-    if (test >= 0 && test !== length - 1) {
-      findings.add("A test target is not its user's last purchase", `user ${user}`);
-    }
-    if (valid >= 0 && valid !== length - 2) {
-      findings.add("A valid target is not its user's last purchase but one", `user ${user}`);
-    }
-  }
-}
-
-/** In the order train, valid, test. */
-function isEarlier(split: Split, other: Split): boolean {
-  return splits.indexOf(split) < splits.indexOf(other);
-}
-
-/** Split by time: rows in order of time, as training takes them to be, and no target later than one of a later split. */
-function checkTimes(samples: Record<Split, CorpusSample[]>, findings: Findings): void {
-  let earliest = Infinity;
-  let of: Split = "test";
-  for (const split of splits.toReversed()) {
-    let before = -Infinity;
-    for (const [row, { time }] of samples[split].entries()) {
-      if (time === undefined) continue;
-      if (time < before) findings.add("Samples are not in order of time", `${split} row ${row}`);
-      if (time > earliest) {
-        findings.add(`A ${split} target is later than the first ${of} target`, `${split} row ${row}`);
+  /** Split by time: rows in order of time, as training takes them to be, and no target later than one of a later split. */
+  #checkTimes(): void {
+    const findings = this.#findings;
+    let earliest = Infinity;
+    let of: Split = "test";
+    for (const split of splits.toReversed()) {
+      let before = -Infinity, own = Infinity;
+      for (const [row, time] of this.#times[split].entries()) {
+        if (Number.isNaN(time)) continue;
+        if (time < before) findings.add("Samples are not in order of time", `${split} row ${row}`);
+        if (time > earliest) {
+          findings.add(`A ${split} target is later than the first ${of} target`, `${split} row ${row}`);
+        }
+        before = time;
+        own = Math.min(own, time);
       }
-      before = time;
-    }
-    for (const { time = Infinity } of samples[split]) {
-      if (time < earliest) [earliest, of] = [time, split];
+      if (own < earliest) [earliest, of] = [own, split];
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { Corpus } from "../corpus.ts";
+import type { CorpusStream } from "../corpus_stream.ts";
 import type { OnFault } from "../../base/fault.ts";
 import type { DatasetStatistics } from "../statistics.ts";
 
@@ -15,6 +16,11 @@ export interface DatasetFormat {
    * which throws unless told otherwise, and the row is left out.
    */
   read(dir: string, onFault?: OnFault): Promise<Corpus>;
+  /**
+   * What {@link read} gives, in parts, where the format can be read so: all that a stream does not hold is in the memory of
+   * who goes through it. Absent: it is read whole.
+   */
+  stream?(dir: string, onFault?: OnFault): Promise<CorpusStream>;
   /** Compares the files with what the directory itself says of them, where it does. */
   verify?(dir: string, statistics: DatasetStatistics, onFault: OnFault): Promise<void>;
 }

@@ -1,4 +1,10 @@
-import { parquetMetadata, parquetRead, parquetSchema, type SchemaTree } from "hyparquet";
+import {
+  type AsyncBuffer,
+  parquetMetadataAsync,
+  parquetRead,
+  parquetSchema,
+  type SchemaTree,
+} from "hyparquet";
 import { badValue, type Place } from "../../file_error.ts";
 import type { ColumnType, ParquetTable, TableType } from "./table.ts";
 import { UserError } from "../../user_error.ts";
@@ -12,32 +18,48 @@ const PHYSICAL: Record<ColumnType["kind"], string[]> = {
   texts: ["BYTE_ARRAY"],
 };
 
+/** Rows of a Parquet file. */
+export interface DecodedRows<T extends TableType> {
+  table: ParquetTable<T>;
+  /** Row groups of the whole file. */
+  groups: number;
+}
+
 /**
- * The columns of `type` in the bytes of a Parquet file. Of damaged bytes it may take forever and fail after it ended, so that
+ * The columns of `type` in a Parquet file, of all rows or of the row group of a number, from 0. Of damaged bytes it may take forever and fail after it ended, so that
  * nothing but the worker calls it. Throws `UserError` as `readParquet`.
  */
 export async function decodeParquet<const T extends TableType>(
-  file: ArrayBuffer,
+  file: AsyncBuffer,
   path: string,
   type: T,
-): Promise<ParquetTable<T>> {
+  group?: number,
+): Promise<DecodedRows<T>> {
   const table: Record<string, unknown[]> = {};
+  let groups = 0;
   try {
-    const metadata = parquetMetadata(file);
+    const metadata = await parquetMetadataAsync(file);
+    groups = metadata.row_groups.length;
     const found = new Map(parquetSchema(metadata).children.map((column) => [column.element.name, column]));
-    const rows = Number(metadata.num_rows);
+    const sizes = metadata.row_groups.map(({ num_rows }) => Number(num_rows));
+    const sum = (sizes: number[]) => sizes.reduce((total, size) => total + size, 0);
+    const first = group === undefined ? 0 : sum(sizes.slice(0, group));
+    const rows = group === undefined ? Number(metadata.num_rows) : sizes[group] ?? 0;
     const columns = Object.keys(type).filter((name) => checkColumn(path, name, type[name], found));
     for (const name of columns) table[name] = [];
     // What the callback throws would be lost, so cells are looked at afterwards.
-    await parquetRead({
-      file,
-      metadata,
-      columns,
-      onChunk: ({ columnName, columnData, rowStart }) => {
-        const cells = table[columnName];
-        for (const [i, value] of columnData.entries()) cells[rowStart + i] = value;
-      },
-    });
+    if (rows > 0) {
+      await parquetRead({
+        file,
+        metadata,
+        columns,
+        ...(group !== undefined && { rowStart: first, rowEnd: first + rows }),
+        onChunk: ({ columnName, columnData, rowStart }) => {
+          const cells = table[columnName];
+          for (const [i, value] of columnData.entries()) cells[rowStart - first + i] = value;
+        },
+      });
+    }
     for (const name of columns) {
       if (table[name].length !== rows) {
         throw badValue({ path, column: name }, `${rows} rows as the file says`, table[name].length, REMEDY);
@@ -49,7 +71,7 @@ export async function decodeParquet<const T extends TableType>(
     if (error instanceof UserError) throw error;
     throw notParquet(path, (error as Error).message);
   }
-  return table as ParquetTable<T>;
+  return { table: table as ParquetTable<T>, groups };
 }
 
 /** The error for a file that is no Parquet, or damaged. */

@@ -1,9 +1,9 @@
 import { failAtOnce, type OnFault } from "../../fault.ts";
 import { diskFiles } from "../disk.ts";
-import { sha256OfContent } from "../sha256.ts";
+import { sha256, sha256OfContent } from "../sha256.ts";
 import { notParquet } from "./decode.ts";
 import type { ParquetTable, TableType } from "./table.ts";
-import type { DecodeReply, DecodeRequest, PackedColumn } from "./worker.ts";
+import type { DecodedTable, DecodeReply, DecodeRequest, PackedColumn } from "./worker.ts";
 import { UserError } from "../../user_error.ts";
 
 /** What a table should be, where a manifest says so. */
@@ -25,6 +25,8 @@ const MIB = 2 ** 20;
 /** Memory that decoding may take: at least so many bytes, and for each byte of the file. */
 const MEMORY = { least: 1024 * MIB, perByte: 64 };
 const WATCH_MS = 50;
+/** Bytes in which a file says that it is a pointer to another. */
+const HEAD = 256;
 
 /**
  * Reads Parquet files with a worker, which it ends when a file takes longer, or more memory, than any sound one: damaged
@@ -40,18 +42,33 @@ export class ParquetReader implements Disposable {
    */
   async read<const T extends TableType>(path: string, type: T, stated?: Stated): Promise<ParquetTable<T>> {
     const bytes = await diskFiles.readFile(path);
-    const isSound = stated === undefined || checkHash(path, bytes, stated);
-    const { least, perMib } = isSound ? PATIENCE : HASTE;
-    const seconds = least + perMib * bytes.length / MIB;
-    const packed = await this.#decode({ file: bytes.buffer, path, type }, seconds);
-    return Object.fromEntries(
-      Object.entries(packed).map(([name, column]) => [name, unpack(column)]),
-    ) as ParquetTable<T>;
+    const isSound = stated === undefined || checkHash(path, sha256OfContent(bytes), stated);
+    const { table } = await this.#decode({ file: bytes.buffer, path, type }, bytes.length, isSound);
+    return unpackTable(table);
   }
 
-  async #decode(request: DecodeRequest, seconds: number): Promise<Record<string, PackedColumn>> {
+  /** The same, row group by row group: memory holds one at a time, and of the file what that takes. */
+  async *groups<const T extends TableType>(
+    path: string,
+    type: T,
+    stated?: Stated,
+  ): AsyncGenerator<ParquetTable<T>> {
+    const size = await diskFiles.fileSize(path);
+    await diskFiles.readRange(path, 0, Math.min(size, HEAD)); // says what is no file of data at all
+    const isSound = stated === undefined || checkHash(path, await sha256(path), stated);
+    for (let group = 0, count = 1; group < count; group++) {
+      const { table, groups } = await this.#decode({ path, type, group }, size, isSound);
+      count = groups;
+      yield unpackTable(table);
+    }
+  }
+
+  /** `size` of the file in bytes; one that is not sound has less time. */
+  async #decode(request: DecodeRequest, size: number, isSound: boolean): Promise<DecodedTable> {
     const { path, file } = request;
-    const most = MEMORY.least + MEMORY.perByte * file.byteLength;
+    const { least, perMib } = isSound ? PATIENCE : HASTE;
+    const seconds = least + perMib * size / MIB;
+    const most = MEMORY.least + MEMORY.perByte * size;
     const before = Deno.memoryUsage().rss;
     let watch: ReturnType<typeof setInterval> | undefined;
     const worker = await (this.#starting ??= this.#start());
@@ -72,7 +89,7 @@ export class ParquetReader implements Disposable {
           }
         }, WATCH_MS);
         worker.onmessage = ({ data }: MessageEvent<DecodeReply>) => {
-          if ("table" in data) resolve(data.table);
+          if ("table" in data) resolve(data);
           else if ("problem" in data) fail(new UserError(data.problem));
         };
         worker.onmessageerror = () => reject(notParquet(path, "its tables cannot be handed over"));
@@ -80,7 +97,7 @@ export class ParquetReader implements Disposable {
           event.preventDefault();
           reject(notParquet(path, event.message));
         };
-        worker.postMessage(request, [file]);
+        worker.postMessage(request, file ? [file] : []);
       });
     } finally {
       clearInterval(watch);
@@ -116,9 +133,8 @@ export async function readParquet<const T extends TableType>(
   return await reader.read(path, type);
 }
 
-/** Whether the bytes are those that are stated; told to `onFault` where not. */
-function checkHash(path: string, bytes: Uint8Array, { sha256, by, onFault = failAtOnce }: Stated): boolean {
-  const found = sha256OfContent(bytes);
+/** Whether the hash that was found is the one stated; told to `onFault` where not. */
+function checkHash(path: string, found: string, { sha256, by, onFault = failAtOnce }: Stated): boolean {
   if (found === sha256) return true;
   onFault(changed(path, sha256, found, by));
   return false;
@@ -130,6 +146,12 @@ export function changed(path: string, stated: string, found: string, by: string)
     `Cannot trust ${path}: expected the SHA-256 ${stated} of ${by}, found ${found}. It was changed or damaged since: ` +
       `make the dataset again, or take it out of "files" in ${by} where the change was meant`,
   );
+}
+
+function unpackTable<T extends TableType>(packed: Record<string, PackedColumn>): ParquetTable<T> {
+  return Object.fromEntries(
+    Object.entries(packed).map(([name, column]) => [name, unpack(column)]),
+  ) as ParquetTable<T>;
 }
 
 function unpack(column: PackedColumn): unknown[] {

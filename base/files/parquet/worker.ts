@@ -1,11 +1,15 @@
 // Decodes tables apart from the program, which can end it: damaged bytes can keep the decoder busy for ever.
 import { decodeParquet, notParquet } from "./decode.ts";
+import type { AsyncBuffer } from "hyparquet";
 import type { TableType } from "./table.ts";
 import { UserError } from "../../user_error.ts";
 
 /** What the worker is asked. */
 export interface DecodeRequest {
-  file: ArrayBuffer;
+  /** Bytes of the whole file; absent: those that are needed are read from `path`. */
+  file?: ArrayBuffer;
+  /** Row group that is wanted; absent: all rows. */
+  group?: number;
   path: string;
   type: TableType;
 }
@@ -15,8 +19,18 @@ export type PackedColumn =
   | { cells: unknown[] }
   | { numbers: Float64Array<ArrayBuffer>; nulls?: Uint8Array<ArrayBuffer> };
 
+/** Rows of a file. */
+export interface DecodedTable {
+  table: Record<string, PackedColumn>;
+  /** Row groups of the file. */
+  groups: number;
+}
+
 /** What the worker answers: first that it is there. */
-export type DecodeReply = { ready: true } | { table: Record<string, PackedColumn> } | { problem: string };
+export type DecodeReply =
+  | { ready: true }
+  | DecodedTable
+  | { problem: string };
 
 /** What a worker's scope has beyond a window's, which the types of a package may not name. */
 interface WorkerScope {
@@ -40,10 +54,14 @@ DataView.prototype.getUint8 = function (this: DataView, offset: number) {
   return getUint8.call(this, offset);
 };
 
-scope.onmessage = async ({ data: { file, path, type } }) => {
-  looksLeft = LOOKS.least + LOOKS.perByte * file.byteLength;
+scope.onmessage = async ({ data: { file, path, type, group } }) => {
+  looksLeft = LOOKS.least;
+  using opened = file ? undefined : Deno.openSync(path);
   try {
-    const table = await decodeParquet(file, path, type);
+    const bytes = file
+      ? withLooks(file.byteLength, (start, end) => file.slice(start, end))
+      : withLooks(opened!.statSync().size, (start, end) => rangeOf(opened!, start, end));
+    const { table, groups } = await decodeParquet(bytes, path, type, group);
     const packed: Record<string, PackedColumn> = {};
     const buffers: ArrayBuffer[] = [];
     for (const [name, { kind }] of Object.entries(type)) {
@@ -59,12 +77,35 @@ scope.onmessage = async ({ data: { file, path, type } }) => {
       packed[name] = { numbers, ...(nulls && { nulls }) };
       buffers.push(numbers.buffer, ...(nulls ? [nulls.buffer] : []));
     }
-    reply({ table: packed }, buffers);
+    reply({ table: packed, groups }, buffers);
   } catch (error) {
     const told = error instanceof UserError ? error : notParquet(path, (error as Error).message);
     reply({ problem: told.message });
   }
 };
+
+/** Bytes of which each may be looked at so often. */
+function withLooks(byteLength: number, slice: (start: number, end: number) => ArrayBuffer): AsyncBuffer {
+  return {
+    byteLength,
+    slice(start, end = byteLength) {
+      looksLeft += LOOKS.perByte * Math.max(0, end - start);
+      return slice(start, end);
+    },
+  };
+}
+
+function rangeOf(file: Deno.FsFile, start: number, end: number): ArrayBuffer {
+  const bytes = new Uint8Array(Math.max(0, end - start));
+  file.seekSync(start, Deno.SeekMode.Start);
+  let filled = 0;
+  while (filled < bytes.length) {
+    const count = file.readSync(bytes.subarray(filled));
+    if (count === null) throw new RangeError(`it ends at byte ${start + filled}`);
+    filled += count;
+  }
+  return bytes.buffer;
+}
 
 function reply(message: DecodeReply, transfer: ArrayBuffer[] = []): void {
   scope.postMessage(message, transfer);

@@ -18,6 +18,7 @@ import {
 import { loadIndex } from "../index_file.ts";
 import { readJson } from "../../../base/files/json_file.ts";
 import { changed, ParquetReader } from "../../../base/files/parquet/read.ts";
+import { type CorpusStream, joinInteractions, joinLists } from "../../corpus_stream.ts";
 import type { ParquetTable, TableType } from "../../../base/files/parquet/table.ts";
 import { sha256 } from "../../../base/files/sha256.ts";
 import type { DatasetStatistics } from "../../statistics.ts";
@@ -40,52 +41,18 @@ export const genrecFormat: DatasetFormat = {
   },
 
   async read(dir: string, onFault: OnFault = failAtOnce): Promise<Corpus> {
-    const { name, source, license, split, maxHistory, files: hashes } = await readJson(
-      `${dir}/${DATASET_JSON}`,
-      DatasetJson,
-    );
-    using tables = new Tables(dir, hashes, onFault);
-    const items = readItems(await tables.read("items", ITEM_TABLE), onFault);
-    const users = readUsers(await tables.read("users", USER_TABLE), onFault);
-    const sizes = { items: items.length, users: users.length };
-    const interactions = readInteractions(
-      await tables.read("interactions", INTERACTION_TABLE),
-      sizes,
-      onFault,
-    );
+    using stream = await openStream(dir, onFault);
+    const { name, source, license, split, maxHistory } = stream;
+    const items = await joinLists(stream.items());
+    const users = await joinLists(stream.users());
+    const interactions = await joinInteractions(stream.interactions());
     const samples: Record<Split, CorpusSample[]> = { train: [], valid: [], test: [] };
-    for (const split of splits) {
-      samples[split] = readSamples(await tables.read(split, SAMPLE_TABLE), sizes, onFault);
-    }
-    const indexPath = await findFile(dir, INDEX);
-    const sids = indexPath === undefined ? undefined : await loadIndex(indexPath, items.length);
-
-    const files = [
-      `${dir}/${DATASET_JSON}`,
-      ...tables.paths,
-      ...(indexPath === undefined ? [] : [indexPath]),
-    ];
-    const attachments: Record<string, string> = {};
-    for (const path of await filesBelow(`${dir}/${ATTACHMENTS}`)) {
-      attachments[path] = await readText(`${dir}/${ATTACHMENTS}/${path}`);
-      files.push(`${dir}/${ATTACHMENTS}/${path}`);
-    }
-    return {
-      name,
-      source,
-      license,
-      split,
-      maxHistory,
-      items,
-      users,
-      interactions,
-      samples,
-      ...(sids && { sids }),
-      attachments,
-      files,
-      unread: await otherFiles(dir, files),
-    };
+    for (const split of splits) samples[split] = await joinLists(stream.samples(split));
+    const rest = await stream.rest();
+    return { name, source, license, split, maxHistory, items, users, interactions, samples, ...rest };
   },
+
+  stream: (dir, onFault = failAtOnce) => openStream(dir, onFault),
 
   async verify(dir: string, counted: DatasetStatistics, onFault: OnFault): Promise<void> {
     const path = `${dir}/${DATASET_JSON}`;
@@ -118,40 +85,111 @@ export const genrecFormat: DatasetFormat = {
 
 const TABLES = ["items", "users", "interactions", ...splits].map((table) => `${table}.parquet`);
 
-/** A table and where it is. */
-type Read<T extends TableType> = ParquetTable<T> & { path: string };
+async function openStream(dir: string, onFault: OnFault): Promise<CorpusStream> {
+  const { name, source, license, split, maxHistory, files: hashes } = await readJson(
+    `${dir}/${DATASET_JSON}`,
+    DatasetJson,
+  );
+  const parts = <const T extends TableType>(name: string, type: T) =>
+    tableParts(reader, dir, name, type, hashes, onFault);
+  const reader = new ParquetReader();
+  // Known once these tables were gone through.
+  const sizes = { items: 0, users: 0 };
+  return {
+    name,
+    source,
+    license,
+    split,
+    maxHistory,
+    async *items() {
+      for await (const part of parts("items", ITEM_TABLE)) {
+        yield readItems(part, onFault);
+        sizes.items += part.table.item.length;
+      }
+    },
+    async *users() {
+      for await (const part of parts("users", USER_TABLE)) {
+        yield readUsers(part, onFault);
+        sizes.users += part.table.user.length;
+      }
+    },
+    async *interactions() {
+      for await (const part of parts("interactions", INTERACTION_TABLE)) {
+        yield readInteractions(part, sizes, onFault);
+      }
+    },
+    async *samples(split) {
+      for await (const part of parts(split, SAMPLE_TABLE)) yield readSamples(part, sizes, onFault);
+    },
+    rest: () => readRest(dir, sizes.items),
+    [Symbol.dispose]: () => reader[Symbol.dispose](),
+  };
+}
 
-/** The tables of a directory, each compared with its hash in `dataset.json` before it is decoded. */
-class Tables implements Disposable {
-  readonly paths: string[];
-  readonly #reader = new ParquetReader();
-
-  constructor(readonly dir: string, readonly hashes: Record<string, string>, readonly onFault: OnFault) {
-    this.paths = TABLES.map((file) => `${dir}/${file}`);
+/** What lies beside the tables. */
+async function readRest(
+  dir: string,
+  items: number,
+): Promise<Pick<Corpus, "sids" | "attachments" | "files" | "unread">> {
+  const indexPath = await findFile(dir, INDEX);
+  const sids = indexPath === undefined ? undefined : await loadIndex(indexPath, items);
+  const files = [
+    `${dir}/${DATASET_JSON}`,
+    ...TABLES.map((file) => `${dir}/${file}`),
+    ...(indexPath === undefined ? [] : [indexPath]),
+  ];
+  const attachments: Record<string, string> = {};
+  for (const path of await filesBelow(`${dir}/${ATTACHMENTS}`)) {
+    attachments[path] = await readText(`${dir}/${ATTACHMENTS}/${path}`);
+    files.push(`${dir}/${ATTACHMENTS}/${path}`);
   }
+  return { ...(sids && { sids }), attachments, files, unread: await otherFiles(dir, files) };
+}
 
-  async read<const T extends TableType>(name: string, type: T): Promise<Read<T>> {
-    const file = `${name}.parquet`, path = `${this.dir}/${file}`, { onFault } = this;
-    const sha256 = Object.hasOwn(this.hashes, file) ? this.hashes[file] : undefined;
-    const stated = sha256 === undefined ? undefined : { sha256, by: DATASET_JSON, onFault };
-    return { ...await this.#reader.read(path, type, stated), path };
-  }
+/** Rows of a table. */
+interface TablePart<T extends TableType> {
+  path: string;
+  /** Number of the first. */
+  first: number;
+  table: ParquetTable<T>;
+}
 
-  [Symbol.dispose](): void {
-    this.#reader[Symbol.dispose]();
+/** A table in parts, compared with its hash in `dataset.json` before it is decoded. */
+async function* tableParts<const T extends TableType>(
+  reader: ParquetReader,
+  dir: string,
+  name: string,
+  type: T,
+  hashes: Record<string, string>,
+  onFault: OnFault,
+): AsyncGenerator<TablePart<T>> {
+  const file = `${name}.parquet`, path = `${dir}/${file}`;
+  const sha256 = Object.hasOwn(hashes, file) ? hashes[file] : undefined;
+  const stated = sha256 === undefined ? undefined : { sha256, by: DATASET_JSON, onFault };
+  let first = 0;
+  for await (const table of reader.groups(path, type, stated)) {
+    yield { path, first, table };
+    first += Object.values(table)[0].length;
   }
 }
 
 /** The number in each row must be the row's own. */
-function checkNumbers(path: string, column: string, numbers: readonly number[], onFault: OnFault) {
-  const row = numbers.findIndex((number, row) => number !== row);
-  if (row < 0) return;
+function checkNumbers(
+  { path, first }: { path: string; first: number },
+  column: string,
+  numbers: readonly number[],
+  onFault: OnFault,
+) {
+  const wrong = numbers.findIndex((number, i) => number !== first + i);
+  if (wrong < 0) return;
+  const row = first + wrong;
   const fix = "Number them from 0 without gaps, in order";
-  onFault(badValue({ path, column }, `${row} in row ${row}`, numbers[row], fix));
+  onFault(badValue({ path, column }, `${row} in row ${row}`, numbers[wrong], fix));
 }
 
-function readItems({ path, ...table }: Read<typeof ITEM_TABLE>, onFault: OnFault): CorpusItem[] {
-  checkNumbers(path, "item", table.item, onFault);
+function readItems(part: TablePart<typeof ITEM_TABLE>, onFault: OnFault): CorpusItem[] {
+  const { path, first, table } = part;
+  checkNumbers(part, "item", table.item, onFault);
   return table.id.map((id, row) => {
     const item: CorpusItem = { id, title: table.title[row] ?? "", categories: table.categories[row] ?? [] };
     for (const field of ["description", "brand", "features"] as const) {
@@ -160,15 +198,16 @@ function readItems({ path, ...table }: Read<typeof ITEM_TABLE>, onFault: OnFault
     }
     const price = table.price[row];
     if (price !== null) item.price = price;
-    const attributes = orFault(onFault, () => attributesIn(path, row, table.attributes[row]));
+    const attributes = orFault(onFault, () => attributesIn(path, first + row, table.attributes[row]));
     return attributes ? { ...item, attributes } : item;
   });
 }
 
-function readUsers({ path, ...table }: Read<typeof USER_TABLE>, onFault: OnFault): CorpusUser[] {
-  checkNumbers(path, "user", table.user, onFault);
+function readUsers(part: TablePart<typeof USER_TABLE>, onFault: OnFault): CorpusUser[] {
+  const { path, first, table } = part;
+  checkNumbers(part, "user", table.user, onFault);
   return table.id.map((id, row) => {
-    const attributes = orFault(onFault, () => attributesIn(path, row, table.attributes[row]));
+    const attributes = orFault(onFault, () => attributesIn(path, first + row, table.attributes[row]));
     return attributes ? { id, attributes } : { id };
   });
 }
@@ -179,15 +218,15 @@ interface Sizes {
 }
 
 function readInteractions(
-  { path, ...table }: Read<typeof INTERACTION_TABLE>,
+  { path, first, table }: TablePart<typeof INTERACTION_TABLE>,
   sizes: Sizes,
   onFault: OnFault,
 ): Interactions {
   const rows: number[] = [];
   for (const [row, user] of table.user.entries()) {
     const sound = orFault(onFault, () => {
-      checkNumber(path, row, "user", user, sizes.users);
-      checkNumber(path, row, "item", table.item[row], sizes.items);
+      checkNumber(path, first + row, "user", user, sizes.users);
+      checkNumber(path, first + row, "item", table.item[row], sizes.items);
       return true;
     });
     if (sound) rows.push(row);
@@ -204,20 +243,20 @@ function readInteractions(
 }
 
 function readSamples(
-  { path, ...table }: Read<typeof SAMPLE_TABLE>,
+  { path, first, table }: TablePart<typeof SAMPLE_TABLE>,
   sizes: Sizes,
   onFault: OnFault,
 ): CorpusSample[] {
   return table.user.flatMap((user, row) =>
     orFault(onFault, () => {
       const history = table.history[row], target = table.item[row];
-      checkNumber(path, row, "user", user, sizes.users);
-      checkNumber(path, row, "item", target, sizes.items);
-      for (const item of history) checkNumber(path, row, "history", item, sizes.items);
+      checkNumber(path, first + row, "user", user, sizes.users);
+      checkNumber(path, first + row, "item", target, sizes.items);
+      for (const item of history) checkNumber(path, first + row, "history", item, sizes.items);
       const sample: CorpusSample = { user, history, target };
       const time = table.time[row];
       if (time !== null) sample.time = time;
-      const attributes = attributesIn(path, row, table.attributes[row]);
+      const attributes = attributesIn(path, first + row, table.attributes[row]);
       return attributes === undefined ? sample : { ...sample, attributes };
     }) ?? []
   );

@@ -65,7 +65,7 @@ export async function build(
 export async function readTables(dir: string) {
   const table = async <const T extends TableType>(name: string, type: T): Promise<ParquetTable<T>> => {
     const path = `${dir}/out/${name}.parquet`;
-    return await decodeParquet((await Deno.readFile(path)).buffer, path, type);
+    return (await decodeParquet((await Deno.readFile(path)).buffer, path, type)).table;
   };
   const items = await table("items", ITEM_TABLE);
   const users = await table("users", USER_TABLE);

@@ -43,11 +43,18 @@ Deno.test("readParquet() reads a table without rows and one of several row group
   const type = { row: { kind: "integer" }, list: { kind: "integers" } } as const;
   await withBytes(formatParquet(type, { row: [], list: [] }), async (path) => {
     deepStrictEqual(await readParquet(path, type), { row: [], list: [] });
+    using reader = new ParquetReader();
+    deepStrictEqual(await Array.fromAsync(reader.groups(path, type)), [{ row: [], list: [] }]);
   });
   const row = Array.from({ length: 250_000 }, (_, i) => i);
   const list = row.map((i) => i % 3 === 0 ? [] : [i, i + 1]);
   await withBytes(formatParquet(type, { row, list }), async (path) => {
     const read = await readParquet(path, type);
+    using reader = new ParquetReader();
+    const groups = await Array.fromAsync(reader.groups(path, type));
+    ok(groups.length > 2 && groups.every(({ row }) => row.length <= 100_000), `${groups.length} groups`);
+    deepStrictEqual(groups.flatMap(({ row }) => row), row);
+    deepStrictEqual(groups.at(-1)!.list.at(-1), list.at(-1));
     ok(read.row.length === row.length && read.row.every((value, i) => value === i));
     deepStrictEqual(read.list[249_999], list[249_999]);
     deepStrictEqual(read.list[100_001], list[100_001]);
