@@ -17,6 +17,7 @@ import { PhiloxStream } from "../../base/philox.ts";
 import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
 import { tableText, textTable } from "../pages/page.ts";
 import { exists } from "../results/command.ts";
+import { processUsage } from "./process_usage.ts";
 
 const { values } = parseArgs({
   options: {
@@ -86,20 +87,6 @@ async function writeLines(path: string, lines: Iterable<string>): Promise<void> 
   await Deno.rename(`${path}.tmp`, path);
 }
 
-/** What a process has used so far: most memory in bytes, processor time in seconds. Undefined when it is gone. */
-function usage(pid: number): { peak: number; cpu: number } | undefined {
-  try {
-    const memory = /VmHWM:\s+(\d+) kB/.exec(Deno.readTextFileSync(`/proc/${pid}/status`));
-    // The name in parentheses may hold spaces; user and system time are the 14th and 15th field, in hundredths.
-    const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).replace(/^.*\) /, "").split(" ");
-    return memory
-      ? { peak: 1024 * Number(memory[1]), cpu: (Number(fields[11]) + Number(fields[12])) / 100 }
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 /** Runs `genrec data` and watches what it uses. */
 async function measure(reviews: string, meta: string, out: string) {
   const started = performance.now();
@@ -122,7 +109,7 @@ async function measure(reviews: string, meta: string, out: string) {
     stderr: "inherit",
   }).spawn();
   let used = { peak: 0, cpu: 0 };
-  const watch = setInterval(() => used = usage(child.pid) ?? used, 100);
+  const watch = setInterval(() => used = processUsage(child.pid) ?? used, 100);
   const { success, stdout } = await child.output();
   clearInterval(watch);
   if (!success) throw new Error("genrec data failed");
