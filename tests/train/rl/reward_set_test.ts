@@ -216,6 +216,8 @@ Deno.test("a user's file that loops for ever, ends the program or fails later is
       "export default () => {\n  setTimeout(() => { throw new Error('late'); });\n  return new Promise(() => {});\n};",
     "rejects.ts":
       "export default () => { Promise.reject(new Error('lost')); return new Promise(() => {}); };",
+    "posts.ts": "export default () => { self.postMessage(null); return [1, 2]; };",
+    "closes.ts": "export default () => { self.close(); return [1, 2]; };",
     "imports.ts": "import { f } from './helper.ts';\nexport default () => f();",
     "helper.ts": "export const f = () => {\n  throw { code: 3 };\n};",
   }, async (path) => {
@@ -245,6 +247,8 @@ Deno.test("a user's file that loops for ever, ends the program or fails later is
       ],
       ["later.ts", /failed with: late, at .*later\.ts:2:\d+\. The example/],
       ["rejects.ts", /failed with: lost, at .*rejects\.ts:1:39\. The example/],
+      ["posts.ts", /failed with: a reward in a file has nobody to post messages to\./],
+      ["closes.ts", /failed with: it called close\(\), which would end the training/],
       ["imports.ts", /failed with: \{ code: 3 \}\. The example/],
     ];
     await Promise.all(expected.map(async ([name, message]) => {

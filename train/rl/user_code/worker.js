@@ -11,8 +11,19 @@ const told = (error) =>
     ? { message: error.message, stack: String(error.stack ?? "") }
     : { message: show(error), stack: "" };
 
+const post = self.postMessage.bind(self);
+// The way out belongs to the answers.
+self.postMessage = () => {
+  throw new Error(
+    "a reward in a file has nobody to post messages to. Return numbers, and warn with context.warn()",
+  );
+};
+self.close = () => {
+  throw new Error("it called close(), which would end the training. Throw an error instead");
+};
+
 const exit = (code = 0) => {
-  self.postMessage({ exit: Number(code) });
+  post({ exit: Number(code) });
   throw new Error(`it called Deno.exit(${code})`);
 };
 Deno.exit = exit;
@@ -20,11 +31,11 @@ process.exit = exit;
 
 self.addEventListener("error", (event) => {
   event.preventDefault();
-  self.postMessage({ failed: told(event.error ?? event.message) });
+  post({ failed: told(event.error ?? event.message) });
 });
 self.addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
-  self.postMessage({ failed: told(event.reason) });
+  post({ failed: told(event.reason) });
 });
 
 /** A value that can be posted: functions, promises and the like as a text. */
@@ -39,9 +50,9 @@ function sendable(value) {
 
 function answer(id, value) {
   try {
-    self.postMessage({ id, value });
+    post({ id, value });
   } catch {
-    self.postMessage({ id, value: Array.isArray(value) ? Array.from(value, sendable) : sendable(value) });
+    post({ id, value: Array.isArray(value) ? Array.from(value, sendable) : sendable(value) });
   }
 }
 
@@ -52,7 +63,7 @@ async function load({ url, context }) {
   const exported = (await import(url)).default;
   const whole = {
     ...context,
-    warn: (message) => self.postMessage({ warn: String(message) }),
+    warn: (message) => post({ warn: String(message) }),
     device: () =>
       Promise.reject(
         new Error("a reward in a file has no device of the training. Open one: await Device.open()"),
@@ -73,6 +84,6 @@ self.onmessage = async ({ data: { id, work, input } }) => {
   try {
     answer(id, work === "load" ? await load(input) : await reward[work](input));
   } catch (error) {
-    self.postMessage({ id, failed: told(error) });
+    post({ id, failed: told(error) });
   }
 };
