@@ -3,6 +3,7 @@ import type { z } from "zod";
 import { splits } from "../dataset.ts";
 import { DATASET_JSON, DatasetJson } from "../formats/genrec/layout.ts";
 import { OutputFolder, recoverOutput } from "../../base/files/output_folder.ts";
+import { attempt } from "../../base/files/write_atomic.ts";
 import { UserError } from "../../base/user_error.ts";
 import { type BadLines, checkBadLines, findBadLines } from "./read/bad_lines.ts";
 import type { EtlConfig, Parity } from "./config.ts";
@@ -54,7 +55,7 @@ export interface BuildObserver {
 export async function buildDataset(config: EtlConfig, observer: BuildObserver): Promise<DatasetManifest> {
   await using output = await OutputFolder.create(config.out, await mayReplace(config));
   const work = join(output.path, "work");
-  await Deno.mkdir(work);
+  await attempt(`write ${config.out}`, () => Deno.mkdir(work));
   const manifest = await inEngine(config, work, observer, async (engine) => {
     const reviewFiles = await resolveFiles(engine, config.reviews, "--reviews");
     const metaFiles = await resolveFiles(engine, config.meta, "--meta");
@@ -71,9 +72,11 @@ export async function buildDataset(config: EtlConfig, observer: BuildObserver): 
       await inputs.catch(() => {});
     }
   });
-  await Deno.remove(work, { recursive: true });
-  await Deno.writeTextFile(join(output.path, DATASET_JSON), JSON.stringify(manifest, null, 2) + "\n");
-  await output.publish();
+  await attempt(`write ${config.out}`, async () => {
+    await Deno.remove(work, { recursive: true });
+    await Deno.writeTextFile(join(output.path, DATASET_JSON), JSON.stringify(manifest, null, 2) + "\n");
+    await output.publish();
+  });
   return manifest;
 }
 

@@ -1,3 +1,4 @@
+import { attempt, writeAll } from "../../../base/files/write_atomic.ts";
 import type { TableFormat } from "../source.ts";
 import { type BadLine, SHOWN } from "./bad_line.ts";
 import { DelimitedReader, trimmedCell } from "./delimited.ts";
@@ -54,11 +55,13 @@ export async function makePlain(request: PlainRequest): Promise<PlainFile> {
       out.push(`{"${LINE}":${line}${rest.startsWith("}") ? "" : ","}${rest.replaceAll("\n", " ")}\n`);
     });
   const utf8 = new TextEncoder();
-  using file = await Deno.open(path, { write: true, create: true, truncate: true });
+  const onDisk = <T>(work: () => Promise<T>) =>
+    attempt(`copy ${source}`, work, "Free space beside --out, which holds the intermediate tables");
+  using file = await onDisk(() => Deno.open(path, { write: true, create: true, truncate: true }));
   const flush = async () => {
     const bytes = utf8.encode(out.join(""));
     out.length = 0;
-    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+    await onDisk(() => writeAll(file, bytes));
   };
   let size = 0;
   for await (const { lines, faults } of textLines(source, request.text)) {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import type { EtlConfig } from "../../../data/etl/config.ts";
+import { makePlain } from "../../../data/etl/read/plain_file.ts";
 import { withFiles } from "../formats/minionerec/fixture.ts";
 import { build, jsonLines, readTables, WORKED_EXAMPLE, WORKED_FLAGS } from "./fixture.ts";
 
@@ -261,4 +262,25 @@ Deno.test("an address that cannot be read is a clear error, with DuckDB's networ
   const how =
     /^Cannot read (http:.*extension httpfs could not be loaded.*download the file|the raw files: .*127\.0\.0\.1)/;
   await fails({}, { reviews: [address] }, how);
+});
+
+Deno.test({
+  name: "a full disk is told as one, with the file that was read",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await withFiles({ "log.csv": "user,item\nu,A\n" }, async (dir) => {
+      const copy = {
+        source: `${dir}/log.csv`,
+        path: "/dev/full",
+        format: { kind: "csv", delimiter: ",", header: true, quote: '"' },
+        columns: ["user", "item"],
+        oneLine: [],
+        text: { encoding: "auto" },
+      } as const;
+      await assert.rejects(makePlain(copy), {
+        name: "UserError",
+        message: /^Cannot copy .*log\.csv: No space left on device .*\. Free space beside --out/,
+      });
+    });
+  },
 });
