@@ -1,5 +1,6 @@
 import { readJson } from "../../base/files/json_file.ts";
 import { isFile } from "../../base/files/write_atomic.ts";
+import { UserError } from "../../base/user_error.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { loadIndex } from "../../data/formats/index_file.ts";
 import { loadDataset } from "../../data/formats/load.ts";
@@ -31,7 +32,12 @@ export async function runDataset(
   loaded?: Dataset,
   trainedOn = String((folder.home ?? folder).config.data || ""),
 ): Promise<RunDataset> {
-  const dataset = loaded ?? await loadDataset(data);
+  const dataset = loaded ?? await loadDataset(data).catch((error) => {
+    if (data !== trainedOn || !(error instanceof UserError)) throw error;
+    throw new UserError(
+      `${error.message}. It is the dataset that ${folder.given} was trained on: where it is elsewhere now, name it with --data`,
+    );
+  });
   const catalogue = await catalogueIn(folder);
   if (!catalogue) return { dataset };
   return { dataset, order: itemOrder(catalogue, dataset, { run: folder.given, data, trainedOn }) };
