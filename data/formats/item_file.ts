@@ -37,6 +37,15 @@ export function formatItems(items: readonly CorpusItem[]): string {
   return escapeNonAscii(JSON.stringify({ ...items.map(toRaw) }, null, 2));
 }
 
+/** What `item.json` cannot hold of categories, which it joins with commas, with how many items have such. */
+export function brokenCategories(items: readonly CorpusItem[]): string[] {
+  const broken =
+    items.filter((item) => !sameJson(toCategories(toRaw(item).categories), item.categories)).length;
+  return broken === 0 ? [] : [
+    `categories with commas or spaces around them (of ${broken} items), which item.json cannot tell apart`,
+  ];
+}
+
 function toRaw({ title, description, brand, categories, features, price, attributes }: CorpusItem): RawItem {
   const { raw, ...others } = attributes ?? {};
   return {

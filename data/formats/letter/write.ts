@@ -1,7 +1,7 @@
 import type { Corpus } from "../../corpus.ts";
 import { formatIndex } from "../index_file.ts";
 import { sequencesOf } from "../../interactions.ts";
-import { formatItems } from "../item_file.ts";
+import { brokenCategories, formatItems } from "../item_file.ts";
 import { MAX_HISTORY, MIN_ITEMS } from "./read.ts";
 import { brokenTexts } from "../../convert/changed_text.ts";
 import { idMaps } from "../../convert/id_maps.ts";
@@ -34,10 +34,11 @@ export const letterWriter: DatasetWriter = {
   },
 
   leftOut(corpus: Corpus): string[] {
-    const { maxHistory, users, interactions } = corpus;
+    const { maxHistory, items, users, interactions, sids } = corpus;
     const short = sequencesOf(interactions, users.length).filter((list) => list.length < MIN_ITEMS).length;
     return [
       ...(maxHistory === MAX_HISTORY ? [] : [`the history length ${maxHistory}`]),
+      ...(sids === undefined || hasText(corpus) ? brokenCategories(items) : []),
       ...brokenTexts(corpus, ["item ids"], "item2id"),
       ...brokenTexts(corpus, ["user ids"], "user2id"),
       ...(short === 0 ? [] : [`${short} users with fewer than ${MIN_ITEMS} interactions`]),

@@ -3,7 +3,7 @@ import { UserError } from "../../../base/user_error.ts";
 import type { Corpus } from "../../corpus.ts";
 import { type Split, splits } from "../../dataset.ts";
 import { formatIndex, formatNewTokens, newTokens } from "../index_file.ts";
-import { formatItems } from "../item_file.ts";
+import { brokenCategories, formatItems } from "../item_file.ts";
 import {
   NEXT_SID,
   RlRow,
@@ -68,7 +68,7 @@ export const mimigenrecWriter: DatasetWriter = {
     yield ["dataset_info.json", [attachments[`${PREFIX}/dataset_info.json`] ?? datasetInfo(corpus)]];
   },
 
-  leftOut: () => ["who a sample's user is"],
+  leftOut: ({ items }) => ["who a sample's user is", ...brokenCategories(items)],
 };
 
 function rowsOf(

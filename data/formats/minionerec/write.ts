@@ -4,7 +4,7 @@ import { splits } from "../../dataset.ts";
 import { formatIndex } from "../index_file.ts";
 import { formatInfo } from "../info_file.ts";
 import { formatSampleTable } from "../inter_table.ts";
-import { formatItems } from "../item_file.ts";
+import { brokenCategories, formatItems } from "../item_file.ts";
 import { formatListCell } from "../list_cell.ts";
 import { COLUMNS, type RowAttributes } from "./rows.ts";
 import { idMaps } from "../../convert/id_maps.ts";
@@ -45,7 +45,7 @@ export const minionerecWriter: DatasetWriter = {
   },
 
   leftOut(corpus: Corpus): string[] {
-    const { samples, sids } = corpus;
+    const { items, samples, sids } = corpus;
     const hasAttributes = splits.some((split) =>
       samples[split].some(({ attributes }) => attributes !== undefined)
     );
@@ -55,6 +55,7 @@ export const minionerecWriter: DatasetWriter = {
         ? ["sample attributes: there are no CSV splits without SIDs"]
         : []),
       ...(sids === undefined ? [] : brokenTexts(corpus, ["titles"], "info.txt")),
+      ...brokenCategories(items),
       ...brokenTexts(corpus, ["item ids"], "item2id"),
       ...brokenTexts(corpus, ["user ids"], "user2id"),
       ...empty.map((split) =>

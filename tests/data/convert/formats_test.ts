@@ -232,6 +232,23 @@ Deno.test("a table of tabs says which texts it changes, and how many", () => {
   ]);
 });
 
+Deno.test("item.json says of how many items it cannot keep the categories", () => {
+  const corpus = trickyCorpus();
+  const categories = [["Tools, 6 mm", "Tape"], ["Tools", "Tape"], [" Glue"]];
+  const items = corpus.items.map(({ attributes: _, ...item }, i) => ({
+    ...item,
+    categories: categories[i] ?? [],
+  }));
+  for (const writer of [registry.letterWriter, registry.minionerecWriter, registry.mimigenrecWriter]) {
+    const told = (items: Corpus["items"]) =>
+      writer.leftOut!({ ...corpus, items }).filter((text) => /categories/.test(text));
+    deepStrictEqual(told(items), [
+      "categories with commas or spaces around them (of 2 items), which item.json cannot tell apart",
+    ]);
+    deepStrictEqual(told(items.map((item) => ({ ...item, categories: ["Tools", "Tape"] }))), []);
+  }
+});
+
 for (const writer of writers) {
   Deno.test(`${writer.name} writes nothing outside of its folder, whatever the dataset is called`, async () => {
     const corpus = { ...trickyCorpus(), name: "../../pwn" };
