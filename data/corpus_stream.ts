@@ -29,34 +29,39 @@ export function streamOf(corpus: Corpus): CorpusStream {
   };
 }
 
-/** All parts of a log in one: 16 bytes an interaction where times are known. */
-export async function joinInteractions(parts: AsyncIterable<Interactions>): Promise<Interactions> {
-  const all = await Array.fromAsync(parts);
-  if (all.length === 1) return all[0];
-  const rows = all.reduce((sum, { users }) => sum + users.length, 0);
-  const join = <A extends Int32Array | Float64Array>(
-    whole: A,
-    partOf: (part: Interactions) => A | undefined,
-  ) => {
+/** All parts of a log in one. A column of them is let go of as soon as it is joined: a log may be most of the memory. */
+export async function joinInteractions(stream: AsyncIterable<Interactions>): Promise<Interactions> {
+  const parts: Partial<Interactions>[] = [];
+  const lengths: number[] = [];
+  for await (const part of stream) {
+    parts.push({ ...part });
+    lengths.push(part.users.length);
+  }
+  const rows = lengths.reduce((sum, length) => sum + length, 0);
+  const join = <F extends keyof Interactions>(field: F, whole: NonNullable<Interactions[F]>) => {
     let at = 0;
-    for (const part of all) {
-      const values = partOf(part);
+    for (const [i, part] of parts.entries()) {
+      const values = part[field];
       if (values) whole.set(values, at);
-      at += part.users.length;
+      delete part[field];
+      at += lengths[i];
     }
     return whole;
   };
   const known = (field: "times" | "ratings") =>
-    all.some((part) => part[field])
-      ? join(new Float64Array(rows).fill(NaN), (part) => part[field])
-      : undefined;
+    parts.some((part) => part[field]) ? join(field, new Float64Array(rows).fill(NaN)) : undefined;
   const times = known("times"), ratings = known("ratings");
   return {
-    users: join(new Int32Array(rows), ({ users }) => users),
-    items: join(new Int32Array(rows), ({ items }) => items),
+    users: join("users", new Int32Array(rows)),
+    items: join("items", new Int32Array(rows)),
     ...(times && { times }),
     ...(ratings && { ratings }),
   };
+}
+
+/** A log without its ratings. */
+export async function* withoutRatings(stream: AsyncIterable<Interactions>): AsyncGenerator<Interactions> {
+  for await (const { ratings: _, ...part } of stream) yield part;
 }
 
 /** All that is in parts, in one list. */

@@ -1,5 +1,5 @@
 import type { Corpus, Interactions } from "../corpus.ts";
-import { type CorpusStream, joinInteractions, streamOf } from "../corpus_stream.ts";
+import { type CorpusStream, joinInteractions, streamOf, withoutRatings } from "../corpus_stream.ts";
 import { splits } from "../dataset.ts";
 import { findFormat } from "../formats/load.ts";
 import { DatasetCounts, type DatasetStatistics } from "../statistics.ts";
@@ -76,7 +76,7 @@ async function checkStream(stream: CorpusStream, findings: Findings): Promise<Ch
     users += some.length;
   }
   catalogue.end();
-  const interactions = await joinInteractions(stream.interactions());
+  const interactions = await joinInteractions(withoutRatings(stream.interactions()));
   checkInteractions(interactions, findings);
   const samples = new SampleCheck(interactions, { split, maxHistory, users }, findings);
   for (const split of splits) {

@@ -24,7 +24,7 @@ export interface SampleRules {
 /**
  * Samples in parts, the splits in order: histories no longer than stated, each with its target a stretch of its user's
  * interactions that no other sample predicts, and no train target in the future of a valid or test one. It holds a byte an
- * interaction and 8 a sample.
+ * interaction and, of a split by time, 8 a sample.
  */
 export class SampleCheck {
   #rules: SampleRules;
@@ -32,7 +32,8 @@ export class SampleCheck {
   #purchases: Purchases;
   /** By purchase: 1 and the place of the split that has it as a target among {@link splits}; 0: none. */
   #owners: Uint8Array;
-  /** Times of the targets of each split, NaN where unknown. */
+  #rows: Record<Split, number> = { train: 0, valid: 0, test: 0 };
+  /** Of a split by time: times of the targets, NaN where unknown. */
   #times: Record<Split, number[]> = { train: [], valid: [], test: [] };
 
   constructor(interactions: Interactions, rules: SampleRules, findings: Findings) {
@@ -44,12 +45,12 @@ export class SampleCheck {
 
   /** Samples of a split. */
   add(split: Split, samples: readonly CorpusSample[]): void {
-    const findings = this.#findings, { maxHistory } = this.#rules;
+    const findings = this.#findings, { maxHistory, split: kind } = this.#rules;
     const times = this.#times[split];
     for (const sample of samples) {
       const { history, time = NaN } = sample;
-      const where = `${split} row ${times.length}`;
-      times.push(time);
+      const where = `${split} row ${this.#rows[split]++}`;
+      if (kind === "time") times.push(time);
       if (history.length === 0) findings.add("A sample has no history", where);
       if (history.length > maxHistory) {
         findings.add(

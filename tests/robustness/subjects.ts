@@ -48,7 +48,7 @@ export async function subjects(root: string, reader: ParquetReader): Promise<Sub
     const file = `${name}.parquet`;
     // Of a table that is known to have changed, the reader waits for a second only.
     const changed = { sha256: "", by: "nothing", onFault: () => {} };
-    const read = (folder: string) => reader.read(`${folder}/${file}`, type, changed);
+    const read = (folder: string) => Array.fromAsync(reader.groups(`${folder}/${file}`, type, changed));
     found.push({ file, folder: `${root}/genrec`, read });
   }
   const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));

@@ -1,6 +1,6 @@
 import { failAtOnce, type OnFault } from "../../fault.ts";
 import { diskFiles } from "../disk.ts";
-import { sha256, sha256OfContent } from "../sha256.ts";
+import { sha256 } from "../sha256.ts";
 import { notParquet } from "./decode.ts";
 import type { ParquetTable, TableType } from "./table.ts";
 import type { DecodedTable, DecodeReply, DecodeRequest, PackedColumn } from "./worker.ts";
@@ -37,17 +37,10 @@ export class ParquetReader implements Disposable {
   #starting: Promise<Worker> | undefined;
 
   /**
-   * Reads the columns of `type`; further columns are ignored. Throws `UserError` for a file that is no Parquet, damaged, or
-   * not the one `stated`, a column that is missing or holds something else, and a null where none may be.
+   * The columns of `type`, row group by row group: memory holds one at a time, and of the file what that takes. One of a
+   * file without rows. Further columns are ignored. Throws `UserError` for a file that is no Parquet, damaged, or not the
+   * one `stated`, a column that is missing or holds something else, and a null where none may be.
    */
-  async read<const T extends TableType>(path: string, type: T, stated?: Stated): Promise<ParquetTable<T>> {
-    const bytes = await diskFiles.readFile(path);
-    const isSound = stated === undefined || checkHash(path, sha256OfContent(bytes), stated);
-    const { table } = await this.#decode({ file: bytes.buffer, path, type }, bytes.length, isSound);
-    return unpackTable(table);
-  }
-
-  /** The same, row group by row group: memory holds one at a time, and of the file what that takes. */
   async *groups<const T extends TableType>(
     path: string,
     type: T,
@@ -59,13 +52,23 @@ export class ParquetReader implements Disposable {
     for (let group = 0, count = 1; group < count; group++) {
       const { table, groups } = await this.#decode({ path, type, group }, size, isSound);
       count = groups;
-      yield unpackTable(table);
+      yield Object.fromEntries(
+        Object.entries(table).map(([name, column]) => [name, unpack(column)]),
+      ) as ParquetTable<T>;
     }
+  }
+
+  /** All of them in one table. Throws as {@link groups}. */
+  async read<const T extends TableType>(path: string, type: T): Promise<ParquetTable<T>> {
+    const groups = await Array.fromAsync(this.groups(path, type));
+    return Object.fromEntries(
+      Object.keys(type).map((name) => [name, groups.flatMap((table) => table[name] as unknown[])]),
+    ) as ParquetTable<T>;
   }
 
   /** `size` of the file in bytes; one that is not sound has less time. */
   async #decode(request: DecodeRequest, size: number, isSound: boolean): Promise<DecodedTable> {
-    const { path, file } = request;
+    const { path } = request;
     const { least, perMib } = isSound ? PATIENCE : HASTE;
     const seconds = least + perMib * size / MIB;
     const most = MEMORY.least + MEMORY.perByte * size;
@@ -97,7 +100,7 @@ export class ParquetReader implements Disposable {
           event.preventDefault();
           reject(notParquet(path, event.message));
         };
-        worker.postMessage(request, file ? [file] : []);
+        worker.postMessage(request);
       });
     } finally {
       clearInterval(watch);
@@ -146,12 +149,6 @@ export function changed(path: string, stated: string, found: string, by: string)
     `Cannot trust ${path}: expected the SHA-256 ${stated} of ${by}, found ${found}. It was changed or damaged since: ` +
       `make the dataset again, or take it out of "files" in ${by} where the change was meant`,
   );
-}
-
-function unpackTable<T extends TableType>(packed: Record<string, PackedColumn>): ParquetTable<T> {
-  return Object.fromEntries(
-    Object.entries(packed).map(([name, column]) => [name, unpack(column)]),
-  ) as ParquetTable<T>;
 }
 
 function unpack(column: PackedColumn): unknown[] {

@@ -6,11 +6,10 @@ import { UserError } from "../../user_error.ts";
 
 /** What the worker is asked. */
 export interface DecodeRequest {
-  /** Bytes of the whole file; absent: those that are needed are read from `path`. */
-  file?: ArrayBuffer;
-  /** Row group that is wanted; absent: all rows. */
-  group?: number;
+  /** File, of which those bytes are read that are needed. */
   path: string;
+  /** Row group that is wanted, from 0. */
+  group: number;
   type: TableType;
 }
 
@@ -54,14 +53,11 @@ DataView.prototype.getUint8 = function (this: DataView, offset: number) {
   return getUint8.call(this, offset);
 };
 
-scope.onmessage = async ({ data: { file, path, type, group } }) => {
+scope.onmessage = async ({ data: { path, type, group } }) => {
   looksLeft = LOOKS.least;
-  using opened = file ? undefined : Deno.openSync(path);
   try {
-    const bytes = file
-      ? withLooks(file.byteLength, (start, end) => file.slice(start, end))
-      : withLooks(opened!.statSync().size, (start, end) => rangeOf(opened!, start, end));
-    const { table, groups } = await decodeParquet(bytes, path, type, group);
+    using file = Deno.openSync(path);
+    const { table, groups } = await decodeParquet(bytesOf(file), path, type, group);
     const packed: Record<string, PackedColumn> = {};
     const buffers: ArrayBuffer[] = [];
     for (const [name, { kind }] of Object.entries(type)) {
@@ -84,19 +80,22 @@ scope.onmessage = async ({ data: { file, path, type, group } }) => {
   }
 };
 
-/** Bytes of which each may be looked at so often. */
-function withLooks(byteLength: number, slice: (start: number, end: number) => ArrayBuffer): AsyncBuffer {
+/** Bytes of a file, of which each may be looked at so often; places beyond it are its end, as for `ArrayBuffer.slice()`. */
+function bytesOf(file: Deno.FsFile): AsyncBuffer {
+  const byteLength = file.statSync().size;
   return {
     byteLength,
-    slice(start, end = byteLength) {
-      looksLeft += LOOKS.perByte * Math.max(0, end - start);
-      return slice(start, end);
+    slice(from, to = byteLength) {
+      const place = (at: number) => Math.min(byteLength, Math.max(0, at < 0 ? byteLength + at : at));
+      const start = place(from), end = Math.max(start, place(to));
+      looksLeft += LOOKS.perByte * (end - start);
+      return rangeOf(file, start, end);
     },
   };
 }
 
 function rangeOf(file: Deno.FsFile, start: number, end: number): ArrayBuffer {
-  const bytes = new Uint8Array(Math.max(0, end - start));
+  const bytes = new Uint8Array(end - start);
   file.seekSync(start, Deno.SeekMode.Start);
   let filled = 0;
   while (filled < bytes.length) {
