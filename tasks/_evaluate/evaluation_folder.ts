@@ -76,15 +76,13 @@ export async function readEvaluation(folder: string, credit: Credit): Promise<Ev
 export function checkPaired(baseline: EvaluationFolder, other: EvaluationFolder): void {
   const refuse = (what: string, found: string | number, expected: string | number) => {
     throw new UserError(
-      `Cannot compare ${other.folder} with ${baseline.folder}: ${what} is ${
-        found || "none"
-      }, that of the baseline is ` +
-        `${expected || "none"}, expected the same. Evaluate both on the same users`,
+      `Cannot compare ${other.folder} with ${baseline.folder}: ${what} is ${found}, that of the baseline is ` +
+        `${expected}, expected the same. Evaluate both on the same users`,
     );
   };
   for (const setting of ["split", "limit", "shard", "users"] as const) {
     const [found, expected] = [other.metrics[setting], baseline.metrics[setting]];
-    if (found !== expected) refuse(`its ${setting}`, found, expected);
+    if (found !== expected) refuse(`its ${setting}`, found || "none", expected || "none");
   }
   baseline.users.forEach((user, row) => {
     if (other.users[row] !== user) refuse(`the user of row ${row}`, other.users[row], user);

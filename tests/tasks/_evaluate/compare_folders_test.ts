@@ -89,8 +89,8 @@ Deno.test("evaluate --compare refuses other users, targets, splits and limits", 
     await refuses(dir, ["eval", "limit"], /its limit is 7, that of the baseline is none/);
     await changed("user", "predictions.jsonl", '"user":"U3"', '"user":"U9"');
     await refuses(dir, ["eval", "user"], /the user of row 3 is U9, that of the baseline is U3/);
-    await changed("target", "predictions.jsonl", '"target":2', '"target":1');
-    await refuses(dir, ["eval", "target"], /the target of row 2 is 1, that of the baseline is 2/);
+    await changed("target", "predictions.jsonl", '"target":2', '"target":0');
+    await refuses(dir, ["eval", "target"], /the target of row 2 is 0, that of the baseline is 2/);
     const [line] = (await Deno.readTextFile(join(dir, "eval/predictions.jsonl"))).split("\n");
     await changed("short", "predictions.jsonl", line + "\n", "");
     await refuses(dir, ["eval", "short"], /predictions\.jsonl has 6 users, its metrics\.json 7/);
