@@ -47,7 +47,7 @@ const COMMANDS: { args: string[]; check(stdout: string): void }[] = [
   },
   {
     args: "export web --run run --data synthetic --out site --json".split(" "),
-    check: (stdout) => assert.equal(JSON.parse(stdout).files, 10),
+    check: (stdout) => assert.equal(JSON.parse(stdout).files, 11),
   },
 ];
 
