@@ -30,7 +30,7 @@ Deno.test("a site has the page, its scripts and a model of halves that fits its 
     const { items } = await writeModelFolder(run);
     const { io, lines } = collector();
     await task.run(parse("web", "--run", run, "--data", "synthetic", "--out", out), io);
-    assert.match(lines.at(-1)!, /^Wrote .*: 10 files, .* MB compressed/);
+    assert.match(lines.at(-1)!, /^Wrote .*: 11 files, .* MB compressed/);
     const site = parseSite(await Deno.readTextFile(join(out, "site.json")), "site.json");
     const { maxHistory, normalisation, architecture } = site.model;
     assert.deepEqual([maxHistory, normalisation, architecture], [10, "vocab", "qwen2"]);
