@@ -1,4 +1,5 @@
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
+import { badValue } from "../../base/file_error.ts";
 import { UserError } from "../../base/user_error.ts";
 import { AddedTokens, textMarker, withOrdinaryTokens } from "./added_tokens.ts";
 import { type AddedToken, formatTokenizer, TokenizerJson } from "./schema.ts";
@@ -42,6 +43,7 @@ export class Tokenizer {
     try {
       const value: unknown = JSON.parse(new TextDecoder().decode(json));
       checkPatterns(value, source);
+      checkVocabulary(value, source);
       // The second argument is tokenizer_config.json: nothing in it changes ids that tokenizer.json alone gives.
       this.#library = new HuggingFaceTokenizer(value as TokenizerJson, {});
       const { added_tokens, pre_tokenizer } = TokenizerJson.parse(value);
@@ -157,6 +159,25 @@ function checkPatterns(value: unknown, source: string): void {
       throw new UserError(
         `Cannot read ${source}: matching its pattern ${inner} could go on without end, since ${reason}. Use the ` +
           "tokenizer.json of a checkpoint that you trust",
+      );
+    }
+  }
+}
+
+/** Throws for a token of a model's vocabulary whose id is none, or that of another. */
+function checkVocabulary(value: unknown, source: string): void {
+  const vocab = (value as { model?: { vocab?: unknown } } | null)?.model?.vocab;
+  if (typeof vocab !== "object" || vocab === null || Array.isArray(vocab)) return;
+  const owners = new Map<unknown, string>();
+  for (const [token, id] of Object.entries(vocab)) {
+    const owner = owners.get(id);
+    if (Number.isSafeInteger(id) && id >= 0 && owner === undefined) owners.set(id, token);
+    else {
+      throw badValue(
+        { path: `${source} at ["model"]["vocab"][${JSON.stringify(token)}]` },
+        owner === undefined ? "a whole number from 0" : `an id that is not that of ${JSON.stringify(owner)}`,
+        id,
+        "Fetch the file again",
       );
     }
   }

@@ -149,3 +149,29 @@ Deno.test("a file that is no tokenizer is named", () => {
     }, text);
   }
 });
+
+Deno.test("a token whose id is none, or that of another, is named", async () => {
+  const json = JSON.parse(
+    await Deno.readTextFile(golden("embedding/qwen2_embedding/tokenizer.json")),
+  );
+  const [first] = Object.keys(json.model.vocab);
+  for (
+    const [id, expected] of [
+      [-1, "a whole number from 0, found -1"],
+      [1.5, "a whole number from 0, found 1.5"],
+      ["7", 'a whole number from 0, found "7"'],
+      [
+        json.model.vocab[first],
+        `an id that is not that of ${JSON.stringify(first)}, found ${json.model.vocab[first]}`,
+      ],
+    ]
+  ) {
+    const vocab = { ...json.model.vocab, zz: id };
+    const bytes = new TextEncoder().encode(JSON.stringify({ ...json, model: { ...json.model, vocab } }));
+    assert.throws(() => new Tokenizer(bytes, "m/tokenizer.json"), {
+      name: "UserError",
+      message:
+        `Cannot read m/tokenizer.json at ["model"]["vocab"]["zz"]: expected ${expected}. Fetch the file again`,
+    });
+  }
+});
