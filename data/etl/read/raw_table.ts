@@ -109,7 +109,7 @@ export class RawTable {
   }
 
   #parquet(files: readonly string[]): Sql {
-    const table = sql`read_parquet(${files}, union_by_name = TRUE)`;
+    const table = parquetTable(files);
     return sql`SELECT CAST(NULL AS BIGINT) AS ${name(LINE)}, ${
       commas(this.#cells(this.#found))
     } FROM ${table}`;
@@ -198,13 +198,24 @@ export class RawTable {
   }
 
   async #checkColumns(): Promise<void> {
-    const { format, columns, required, files } = this.request;
+    const { format, columns, required, files, as } = this.request;
     if (format.kind === "json") return;
     if (format.kind === "parquet") {
-      const rows = await this.#engine.rows<{ column_name: string }>(
-        sql`DESCRIBE SELECT * FROM read_parquet(${files}, union_by_name = TRUE)`,
+      const rows = await this.#engine.rows<{ column_name: string; column_type: string }>(
+        sql`DESCRIBE SELECT * FROM ${parquetTable(files)}`,
       );
       this.#found = rows.map(({ column_name }) => column_name);
+      const nested = rows.find(({ column_name: column, column_type: type }) =>
+        as === "VARCHAR" && columns.includes(column) && /^(STRUCT|MAP|UNION)\b|\]$/.test(type)
+      );
+      if (nested) {
+        throw new UserError(
+          `Cannot read ${
+            files[0]
+          }: its column ${nested.column_name} holds ${nested.column_type}, expected texts or ` +
+            `numbers. Name another column, or write one value a row`,
+        );
+      }
     }
     const headers = format.kind === "parquet"
       ? [[files[0], this.#found] as const]
@@ -226,6 +237,11 @@ export class RawTable {
       );
     }
   }
+}
+
+/** Texts of old writers are marked as bytes. */
+function parquetTable(files: readonly string[]): Sql {
+  return sql`read_parquet(${files}, union_by_name = TRUE, binary_as_string = TRUE)`;
 }
 
 const SHOWN_COLUMNS = 30, SHOWN_NAME = 40;

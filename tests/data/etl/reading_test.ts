@@ -1,6 +1,8 @@
 // Raw logs as people have them: what is read, in which order, and what is said of it.
 import assert from "node:assert/strict";
 import type { EtlConfig } from "../../../data/etl/config.ts";
+import { Engine } from "../../../data/etl/read/engine.ts";
+import { sql } from "../../../data/etl/read/sql.ts";
 import fc from "../../property.ts";
 import { withFiles } from "../formats/minionerec/fixture.ts";
 import { build, readTables } from "./fixture.ts";
@@ -331,4 +333,27 @@ Deno.test("ids that are no ids are told: nan of other programs, objects, and col
   for (const id of ["{3f25}", "[a]"]) {
     assert.deepEqual((await read("log.jsonl", nested(JSON.stringify(id)))).users, [id]);
   }
+});
+
+Deno.test("Parquet texts that are marked as bytes are texts, and ids of several values are refused", async () => {
+  await withFiles({}, async (dir) => {
+    {
+      using engine = await Engine.open({ folder: `${dir}`, memory: "1GB", threads: 1 });
+      const rows =
+        sql`SELECT encode('ü') AS "user", 'i' || n AS item, 1600000000 + n AS ts, {a: n} AS s, [n] AS l
+        FROM range(4) t(n)`;
+      await engine.run(sql`COPY (${rows}) TO ${`${dir}/log.parquet`} (FORMAT parquet)`);
+    }
+    const flags = { ...FLAGS, reviews: ["log.parquet"], time: "ts" };
+    await build(dir, flags);
+    assert.deepEqual((await readTables(dir)).users.id, ["ü"]);
+    for (const [item, type] of [["s", "STRUCT\\(a BIGINT\\)"], ["l", "BIGINT\\[\\]"]]) {
+      await assert.rejects(
+        build(dir, { ...flags, item, force: true }),
+        new RegExp(
+          `log\\.parquet: its column ${item} holds ${type}, expected texts or numbers\\. Name another`,
+        ),
+      );
+    }
+  });
 });
