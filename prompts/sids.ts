@@ -10,7 +10,7 @@ export function sidPrompts(
   sids: readonly (readonly string[])[],
   maxHistory: number,
 ): NextItemPrompts {
-  const itemTokens = sids.map((sid) => vocabulary.encode(sid));
+  const itemTokens = vocabulary.encodeAll(sids);
   return {
     vocabulary: vocabulary.size,
     itemTokens,

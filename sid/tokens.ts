@@ -182,6 +182,17 @@ export class SidVocabulary {
     return Uint32Array.from(sid, (token) => this.idOf(token));
   }
 
+  /** Token ids of many SIDs, which are views of one array: half the memory of an array each. Throws as {@link idOf}. */
+  encodeAll(sids: readonly (readonly string[])[]): Uint32Array[] {
+    const all = new Uint32Array(sids.reduce((sum, { length }) => sum + length, 0));
+    let end = 0;
+    return sids.map((sid) => {
+      const start = end;
+      for (const token of sid) all[end++] = this.idOf(token);
+      return all.subarray(start, end);
+    });
+  }
+
   /** Token strings of ids; throws as {@link tokenString}. */
   decode(ids: ArrayLike<number>): string[] {
     return Array.from(ids, (id) => this.tokenString(id));

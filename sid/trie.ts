@@ -41,7 +41,8 @@ export class Trie {
     this.nodeCount = depths.length;
     this.childOffsets = childOffsets;
     this.childTokens = childTokens;
-    this.childNodes = Uint32Array.from(childTokens, (_, edge) => edge + 1);
+    this.childNodes = new Uint32Array(childTokens.length);
+    for (let edge = 0; edge < childTokens.length; edge++) this.childNodes[edge] = edge + 1;
     this.depths = depths;
     this.itemOffsets = itemOffsets;
     this.items = items;
@@ -106,24 +107,23 @@ export class Trie {
  * not tell where the shorter one ends).
  */
 export function buildTrie(sids: readonly ArrayLike<number>[], only?: readonly number[]): Trie {
-  const items = Uint32Array.from(only ?? sids.keys());
-  if (items.length === 0) throw new UserError("Cannot build a trie: no items. Pass at least one SID");
-  const empty = items.find((item) => sids[item].length === 0);
+  const given = Uint32Array.from(only ?? sids.keys()).sort();
+  if (given.length === 0) throw new UserError("Cannot build a trie: no items. Pass at least one SID");
+  const empty = given.find((item) => sids[item].length === 0);
   if (empty !== undefined) {
     throw new UserError(
       `Cannot build a trie: the SID of item ${empty} has no tokens. Give every item at least one`,
     );
   }
-  items.sort((a, b) => compareSids(sids[a], sids[b]) || a - b);
+  const items = sortedBySid(sids, given);
 
   // A node is a range of the sorted items that agree in their first `depth` tokens.
-  const starts = [0];
-  const ends = [items.length];
-  const depths = [0];
-  const childOffsets = [0];
-  const childTokens: number[] = [];
-  const itemCounts: number[] = [];
-  for (let node = 0; node < starts.length; node++) {
+  const count = prefixCount(sids, items);
+  const [starts, ends, depths, itemCounts] = Array.from({ length: 4 }, () => new Uint32Array(count));
+  const childOffsets = new Uint32Array(count + 1), childTokens = new Uint32Array(count - 1);
+  let edges = 0;
+  ends[0] = items.length;
+  for (let node = 0; node < count; node++) {
     const depth = depths[node];
     let position = starts[node];
     const end = ends[node];
@@ -134,28 +134,27 @@ export function buildTrie(sids: readonly ArrayLike<number>[], only?: readonly nu
       if (sids[last].length > depth) throw prefixError(sids, items[position], last);
       position = end;
     }
-    itemCounts.push(isLeaf ? end - starts[node] : 0);
+    itemCounts[node] = isLeaf ? end - starts[node] : 0;
     while (position < end) {
       const token = sids[items[position]][depth];
       const start = position;
       while (position < end && sids[items[position]][depth] === token) position++;
-      childTokens.push(token);
-      starts.push(start);
-      ends.push(position);
-      depths.push(depth + 1);
+      childTokens[edges++] = token;
+      starts[edges] = start;
+      ends[edges] = position;
+      depths[edges] = depth + 1;
     }
-    childOffsets.push(childTokens.length);
+    childOffsets[node + 1] = edges;
   }
-  return new Trie(
-    Uint32Array.from(childOffsets),
-    Uint32Array.from(childTokens),
-    Uint32Array.from(depths),
-    ...itemsByLeaf(starts, itemCounts, items),
-  );
+  return new Trie(childOffsets, childTokens, depths, ...itemsByLeaf(starts, itemCounts, items));
 }
 
 /** Reorders items from lexicographic order to node order: with mixed lengths the two differ. */
-function itemsByLeaf(starts: number[], counts: number[], sorted: Uint32Array): [Uint32Array, Uint32Array] {
+function itemsByLeaf(
+  starts: Uint32Array,
+  counts: Uint32Array,
+  sorted: Uint32Array,
+): [Uint32Array, Uint32Array] {
   const offsets = new Uint32Array(counts.length + 1);
   const items = new Uint32Array(sorted.length);
   for (let node = 0; node < counts.length; node++) {
@@ -165,12 +164,43 @@ function itemsByLeaf(starts: number[], counts: number[], sorted: Uint32Array): [
   return [offsets, items];
 }
 
-function compareSids(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    if (a[i] !== b[i]) return a[i] - b[i];
+/** Where digits of a key begin, and their values. */
+const DIGITS = [0, 11, 22];
+const DIGIT = 2 ** 11;
+
+/** Items in the order of their SIDs, a beginning first; equal ones in the order given. By digits, the last token first. */
+function sortedBySid(sids: readonly ArrayLike<number>[], items: Uint32Array): Uint32Array {
+  const longest = items.reduce((most, item) => Math.max(most, sids[item].length), 0);
+  const keys = new Uint32Array(items.length), starts = new Uint32Array(DIGIT + 1);
+  let order = Uint32Array.from(items.keys()), next = new Uint32Array(items.length);
+  for (let depth = longest - 1; depth >= 0; depth--) {
+    // What has ended comes before any token.
+    for (let i = 0; i < items.length; i++) {
+      keys[i] = depth < sids[items[i]].length ? sids[items[i]][depth] + 1 : 0;
+    }
+    for (const shift of DIGITS) {
+      starts.fill(0);
+      for (const key of keys) starts[(key >>> shift) % DIGIT + 1]++;
+      if (starts[1] === items.length) continue; // all alike
+      for (let digit = 0; digit < DIGIT; digit++) starts[digit + 1] += starts[digit];
+      for (const place of order) next[starts[(keys[place] >>> shift) % DIGIT]++] = place;
+      [order, next] = [next, order];
+    }
   }
-  return a.length - b.length;
+  return order.map((place) => items[place]);
+}
+
+/** Different beginnings of SIDs that are sorted, the empty one among them. */
+function prefixCount(sids: readonly ArrayLike<number>[], sorted: Uint32Array): number {
+  let count = 1, before: ArrayLike<number> = [];
+  for (const item of sorted) {
+    const sid = sids[item];
+    let common = 0;
+    while (common < sid.length && common < before.length && sid[common] === before[common]) common++;
+    count += sid.length - common;
+    before = sid;
+  }
+  return count;
 }
 
 function prefixError(sids: readonly ArrayLike<number>[], short: number, long: number): UserError {

@@ -46,6 +46,7 @@ Deno.test("SidVocabulary puts special tokens first and sorts the rest by code un
 Deno.test("SidVocabulary decodes what it encodes, also after a round trip through JSON", () => {
   const vocabulary = SidVocabulary.fromJSON(JSON.parse(JSON.stringify(SidVocabulary.fromSids(sids))));
   for (const sid of sids) assert.deepEqual(vocabulary.decode(vocabulary.encode(sid)), sid);
+  assert.deepEqual(vocabulary.encodeAll(sids), sids.map((sid) => vocabulary.encode(sid)));
   assert.equal(vocabulary.size, 10);
 });
 
