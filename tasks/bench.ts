@@ -33,6 +33,7 @@ import manifest from "../deno.json" with { type: "json" };
 import { adapterName } from "../kernels/gpu/adapters.ts";
 import { Device } from "../kernels/gpu/device.ts";
 import { parseVariants } from "../kernels/variant_names.ts";
+import { cpuDriver } from "./_doctor/cpu_driver.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { DeviceFlags } from "./_cli/open_device.ts";
 import { makeFolder } from "../base/files/line_file.ts";
@@ -204,7 +205,9 @@ function startReport(device: Device, config: BenchConfig, commit?: string): Repo
     ...(commit === undefined ? {} : { commit }),
     command: `./genrec bench${flags.join("")}`,
     machine: {
-      adapter: adapterName(device.info),
+      adapter: [adapterName(device.info), ...(device.isCpu ? [cpuDriver()?.version ?? []].flat() : [])].join(
+        ", ",
+      ),
       processor: processors[0]?.model ?? "unknown processor",
       cores: processors.length,
       system: `${Deno.build.os} ${Deno.build.arch}`,

@@ -13,6 +13,7 @@ import { describeVariants } from "../kernels/variant_names.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { cacheFolder } from "../base/files/cache_folder.ts";
+import { type CpuDriver, cpuDriver } from "./_doctor/cpu_driver.ts";
 import wgsl from "./_doctor/probe.wgsl" with { type: "text" };
 
 const LIMITS = {
@@ -41,7 +42,7 @@ interface Report {
   genrec: string;
   deno: string;
   system: string;
-  adapter: { name: string; vendor: string; cpu: boolean } | null;
+  adapter: { name: string; vendor: string; cpu: boolean; driver?: CpuDriver } | null;
   /** All that `--adapter` can name; the place in the list is the number. */
   adapters: { name: string; cpu: boolean }[];
   limits: Partial<Record<keyof typeof LIMITS, number>>;
@@ -144,6 +145,7 @@ async function checkAdapter(report: Report, wanted: string): Promise<void> {
     name: adapterName(info),
     vendor: info.vendor,
     cpu: isCpuAdapter(info),
+    ...(isCpuAdapter(info) && { driver: cpuDriver() }),
   };
   for (const name of Object.keys(LIMITS) as (keyof typeof LIMITS)[]) {
     report.limits[name] = Number(limits[name]);
@@ -300,6 +302,8 @@ function print(report: Report, io: TaskIO): void {
   row("system", report.system);
   if (report.adapter) {
     row("adapter", `${report.adapter.name}${report.adapter.cpu ? " (CPU adapter)" : ""}`);
+    const { driver } = report.adapter;
+    if (driver) row("driver", `${driver.version} (${driver.path})`);
     report.adapters.forEach(({ name, cpu }, number) =>
       row(`--adapter ${number}`, `${name}${cpu ? " (CPU adapter)" : ""}`)
     );

@@ -47,16 +47,18 @@ export async function openLocal(contender: Contender, workload: BenchWorkload): 
   };
 }
 
-/** Opens `workload` in a process of its own. Peers need no config file and write no lock file: `isPeer`. */
+/** Opens `workload` in a process of its own, `env` beside what this one has. Peers need no config file and write no lock file: `isPeer`. */
 export async function openProcess(
   path: string,
   args: string[],
   workload: BenchWorkload,
   isPeer: boolean,
+  env: Record<string, string> = {},
 ): Promise<Session> {
   const options = isPeer ? ["--no-config", "--no-lock", "--quiet"] : ["--no-lock", "--quiet"];
   const process = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", ...options, path, ...args],
+    env,
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",

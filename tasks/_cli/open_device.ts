@@ -10,6 +10,7 @@ import { adapterName, offeredAdapters } from "../../kernels/gpu/adapters.ts";
 import { Device, type DeviceOptions } from "../../kernels/gpu/device.ts";
 import type { ChoiceStore } from "../../kernels/gpu/variants.ts";
 import { parseVariants } from "../../kernels/variant_names.ts";
+import { cpuDriver } from "../_doctor/cpu_driver.ts";
 import type { TaskIO } from "./cli.ts";
 import { remember } from "./open_devices.ts";
 
@@ -44,7 +45,7 @@ export async function openDevice(
   for (const line of await sharedAdapters(world, device)) log(line);
   // Matrices of a CPU adapter lie in the memory of the machine; a GPU tells of its own when it is full.
   if (device.isCpu) device.memoryLimit = Deno.systemMemoryInfo().available / ranksHere(world);
-  const store = choiceStore();
+  const store = choiceStore(device.isCpu ? cpuDriver()?.version : undefined);
   device.variants.useStore(store);
   return { device, store };
 }
@@ -96,10 +97,13 @@ async function sharedAdapters(world: World, { info, isCpu }: Device): Promise<st
   ];
 }
 
-/** Tuned kernel choices in `variants.json` of the user's cache; a file that cannot be written is only not kept. */
-function choiceStore(): ChoiceStore {
+/**
+ * Tuned kernel choices in `variants.json` of the user's cache; a file that cannot be written is only not kept. Those of
+ * one driver are not another's: the name of an adapter tells how wide its vectors are, but not whose it is.
+ */
+function choiceStore(driver: string | undefined): ChoiceStore {
   const path = join(cacheFolder(), "variants.json");
-  const prefix = `${manifest.version} deno ${Deno.version.deno} | `;
+  const prefix = `${manifest.version} deno ${Deno.version.deno} | ${driver ? `${driver} | ` : ""}`;
   let choices: Record<string, string> = {};
   const isOurs = claimCache();
   try {

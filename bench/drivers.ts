@@ -1,0 +1,108 @@
+/**
+ * The kernels on two drivers of the CPU adapter side by side: the system's, and Mesa of Debian's backports, which is laid
+ * into a folder and not installed.
+ *
+ *     deno run -A bench/drivers.ts [--folder /tmp/genrec-mesa] [--rows matmul,attention,step] [--repeats 5]
+ *         [--budget 400] [--driver lvp_icd.json] [--width 256] [--out docs/benchmarks]
+ *
+ * Needs Debian with apt. `--driver` names another driver's file instead, `--width` the bits of its vectors
+ * (LP_NATIVE_VECTOR_WIDTH). Each driver has a shader cache of its own: a shared one hides differences.
+ */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { makeFolder } from "../base/files/line_file.ts";
+import { UserError } from "../base/user_error.ts";
+import { againstLines, type CommitRow } from "./commits/against.ts";
+import { type Opener, timeInTurns } from "./kernels/measure.ts";
+import { openProcess, scriptPath } from "./kernels/remote.ts";
+import { aligned } from "./kernels/report.ts";
+import { ROWS } from "./kernels/rows.ts";
+import { commandLine, conditionsNow, writeOut } from "./pages/files.ts";
+import { textTable } from "./pages/page.ts";
+
+const PACKAGE = "mesa-vulkan-drivers";
+
+const { values: flags } = parseArgs({
+  options: {
+    folder: { type: "string", default: "/tmp/genrec-mesa" },
+    rows: { type: "string", default: "matmul,attention,step" },
+    repeats: { type: "string", default: "5" },
+    budget: { type: "string", default: "400" },
+    driver: { type: "string", default: "" },
+    width: { type: "string", default: "" },
+    out: { type: "string", default: "" },
+  },
+});
+
+/** What a command prints. Throws {@link UserError} with its last line where it fails. */
+async function run(command: string, ...args: string[]): Promise<string> {
+  try {
+    const { success, stdout, stderr } = await new Deno.Command(command, { args, cwd: flags.folder }).output();
+    if (success) return new TextDecoder().decode(stdout);
+    const last = new TextDecoder().decode(stderr).trim().split("\n").at(-1);
+    throw new UserError(`Cannot fetch ${PACKAGE}: ${command} ${args.at(-1)} failed: ${last}`);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new UserError(`Cannot fetch ${PACKAGE}: there is no ${command} here. Name a driver with --driver`);
+  }
+}
+
+/** Lays the package of the backports into the folder, from the mirror that this system uses. Returns the driver's file. */
+async function fetchDriver(): Promise<string> {
+  const file = join(flags.folder, "lvp_icd.json");
+  if (existsSync(file)) return file;
+  const format = ["indextargets", "--format", "$(REPO_URI)|$(RELEASE)", "Created-By: Packages"];
+  const releases = (await run("apt-get", ...format)).trim().split("\n").map((line) => line.split("|"));
+  const [uri, release] = releases.find(([, name]) => /^[a-z]+$/.test(name)) ?? [];
+  if (!uri) throw new UserError(`Cannot fetch ${PACKAGE}: apt knows no Debian. Name a driver with --driver`);
+  await makeFolder(join(flags.folder, "lists", "partial"));
+  const sources = join(flags.folder, "sources.list");
+  await Deno.writeTextFile(sources, `deb ${uri} ${release}-backports main\n`);
+  const apart = [`Dir::Etc::sourcelist=${sources}`, "Dir::Etc::sourceparts=-"]
+    .concat(`Dir::State::Lists=${join(flags.folder, "lists")}`, "Acquire::Check-Valid-Until=false")
+    .flatMap((option) => ["-o", option]);
+  await run("apt-get", ...apart, "update");
+  await run("apt-get", ...apart, "download", `${PACKAGE}/${release}-backports`);
+  const archive = [...Deno.readDirSync(flags.folder)].find(({ name }) => name.endsWith(".deb"))!.name;
+  await run("dpkg", "-x", archive, "root");
+  const libraries = join(flags.folder, "root", "usr", "lib");
+  const place = [...Deno.readDirSync(libraries)].find(({ name }) => name.includes("linux"))!.name;
+  const library = join(libraries, place, "libvulkan_lvp.so");
+  await Deno.writeTextFile(
+    file,
+    JSON.stringify({ file_format_version: "1.0.0", ICD: { library_path: library, api_version: "1.3.0" } }),
+  );
+  return file;
+}
+
+function opener(name: string, driver: string | undefined): Opener {
+  const env = {
+    MESA_SHADER_CACHE_DIR: join(flags.folder, `shaders-${name}`),
+    ...(driver && { VK_DRIVER_FILES: driver }),
+    ...(driver && flags.width && { LP_NATIVE_VECTOR_WIDTH: flags.width }),
+  };
+  const script = scriptPath("./ours_main.ts")!;
+  return { name, open: (workload) => openProcess(script, [], workload, false, env) };
+}
+
+await makeFolder(flags.folder);
+const driver = flags.driver || await fetchDriver();
+const groups = flags.rows.split(",");
+const openers = [opener("system", undefined), opener("other", driver)];
+const rows: CommitRow[] = [];
+for (const row of ROWS.filter(({ group }) => groups.includes(group))) {
+  const options = { repeats: Number(flags.repeats), budget: Number(flags.budget), tick: () => {} };
+  const [ours, theirs] = await timeInTurns(row.workload, openers, options);
+  rows.push({ row, ours, theirs });
+  console.error(row.name);
+}
+const lines = againstLines(rows, "system", "other");
+for (const line of aligned(lines)) console.log(line);
+await writeOut(flags.out, "kernels", {
+  drivers: {
+    command: [commandLine("bench/drivers.ts")],
+    ...await conditionsNow(),
+    tables: [textTable(lines[0], lines.slice(1))],
+  },
+});
