@@ -40,7 +40,7 @@ export async function readAdapterBeside(
     fail(`${ADAPTER_CONFIG} says that a PEFT adapter stands beside the weights, but there is no ${WEIGHTS}`);
   }
   const path = `${folder}/${ADAPTER_CONFIG}`;
-  const { r, alpha, rankStabilised } = readPeftConfig(
+  const { r, alpha, targetModules, rankStabilised } = readPeftConfig(
     new TextDecoder().decode(await files.readFile(path)),
     path,
   );
@@ -63,6 +63,15 @@ export async function readAdapterBeside(
     const [a, b] = [places.get(aName), places.get(bName)];
     if (!a && !b) continue;
     if (name === EMBEDDING || name === HEAD) fail(`it has an adapter of ${name}, which is not supported`);
+    // PEFT leaves out what has no module to go to.
+    const module = name.replace(/\.weight$/, "");
+    if (targetModules !== "all" && !targetModules.some((target) => `.${module}`.endsWith(`.${target}`))) {
+      fail(
+        `its adapter has factors of ${module}, and target_modules in ${ADAPTER_CONFIG} are ${
+          targetModules.join(", ")
+        }`,
+      );
+    }
     if (!a || !b) return fail(`of ${aName} and ${bName} one is missing`);
     if (a.shape.join() !== [r, cols].join() || b.shape.join() !== [rows, r].join()) {
       fail(

@@ -25,7 +25,9 @@ const PeftConfig = z.looseObject({
   r: z.int().min(1),
   lora_alpha: z.number().positive(),
   lora_dropout: z.number().min(0).max(1).default(0),
-  target_modules: z.union([z.array(z.string()).min(1), z.literal("all-linear")]),
+  target_modules: z.union([z.array(z.string()).min(1), z.literal("all-linear")], {
+    error: 'a list of modules or "all-linear", patterns are not supported',
+  }),
   use_rslora: z.boolean().default(false),
 });
 

@@ -140,6 +140,13 @@ Deno.test("an adapter beside the weights may bring tables of its own, and is ref
   await refusesWith(/use_dora is true, which is not supported/, { use_dora: true });
   await refusesWith(/expected one of|expected "LORA"/, { peft_type: "IA3" });
   await refusesWith(/expected \[5,32\]/, { r: 5 });
+  await refusesWith(
+    /its adapter has factors of model\.layers\.0\.\S+, and target_modules in adapter_config\.json are lm_tail\./,
+    { target_modules: ["lm_tail"] },
+  );
+  await refusesWith(/\["target_modules"\]: expected a list of modules or "all-linear", patterns are not/, {
+    target_modules: ".*_proj",
+  });
   const factor = (name: string) => own(`${name}.lora_A.weight`);
   await refusesWith(
     /belongs to no weight of the model/,
