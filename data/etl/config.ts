@@ -7,6 +7,9 @@ import { encodingNamed } from "./read/text_lines.ts";
 import { TIME_UNITS } from "./read/time_form.ts";
 import { parseDate } from "./time_window.ts";
 
+/** Text in which every % begins a mark that DuckDB's `strptime` knows. */
+const STRPTIME = /^(?:[^%]|%-?[dHIjmMSy]|%[aAbBcfgGnpuUVwWxXYzZ%])*$/;
+
 /** What MiniOneRec does where this program does better: for figures that are compared with published ones. */
 export const PARITY = ["end-inclusive", "two-entities", "printed-lists", "categories-key"] as const;
 export type Parity = typeof PARITY[number];
@@ -25,7 +28,9 @@ export const ColumnFlags = {
   timeUnit: z.enum(TIME_UNITS).default("auto").describe(
     "generic: how times are written; auto finds it out, one form for the whole column",
   ),
-  timeFormat: z.string().default("").describe("generic: strptime format of times, such as %d.%m.%Y %H:%M"),
+  timeFormat: z.string().regex(STRPTIME, { error: "expected strptime's marks, such as %d.%m.%Y %H:%M" })
+    .default("")
+    .describe("generic: strptime format of times, such as %d.%m.%Y %H:%M"),
   rating: column("the rating"),
   context: column("where the user was, such as search or home page: GPR's context token"),
   metaItem: column("the item in --meta, where it is not that of --item"),

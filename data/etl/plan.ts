@@ -71,6 +71,12 @@ function refuseContradictions(
       } with --dataset ${source.name}, whose columns are known. Use --dataset generic`,
     );
   }
+  const { timeUnit, timeFormat } = config;
+  if (timeFormat !== "" && timeUnit !== "auto" && timeUnit !== "text") {
+    throw new UserError(
+      `Cannot read times by --time-format ${timeFormat} and as --time-unit ${timeUnit}: expected one of them. Leave one out`,
+    );
+  }
   const roles = (["user", "item", "time"] as const).filter((role) => config[role] !== "");
   const second = roles.find((role, r) => roles.slice(0, r).some((other) => config[other] === config[role]));
   if (second !== undefined) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
-import type { EtlConfig } from "../../../data/etl/config.ts";
+import { EtlConfig } from "../../../data/etl/config.ts";
 import { makePlain } from "../../../data/etl/read/plain_file.ts";
 import { withFiles } from "../formats/minionerec/fixture.ts";
 import { build, jsonLines, readTables, WORKED_EXAMPLE, WORKED_FLAGS } from "./fixture.ts";
@@ -218,6 +218,16 @@ Deno.test("flags that do not go together are told before anything is read", asyn
     { dataset: "generic", reviews: ["log.csv"], meta: [], user: "u", item: "i", time: "u" },
     "Cannot use the column u as --user and as --time: expected a column for each. Name another",
   );
+  const timed = { dataset: "generic", reviews: ["log.csv"], meta: [], user: "u", item: "i", time: "t" };
+  await fails(
+    { "log.csv": "u,i,t\na,x,1\n" },
+    { ...timed, timeUnit: "seconds", timeFormat: "%Y" },
+    "Cannot read times by --time-format %Y and as --time-unit seconds: expected one of them. Leave one out",
+  );
+  for (const timeFormat of ["%Q", "%Y %", "%-Y"]) {
+    assert.throws(() => EtlConfig.parse({ timeFormat }), /expected strptime's marks/);
+  }
+  assert.equal(EtlConfig.parse({ timeFormat: "%-d.%m.%Y %% %H:%M" }).timeFormat, "%-d.%m.%Y %% %H:%M");
 });
 
 Deno.test("a step that leaves nothing is named with what went in", async () => {
