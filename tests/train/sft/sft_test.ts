@@ -173,7 +173,8 @@ Deno.test("trainSft() stops early, keeps the best and the latest checkpoint, and
 Deno.test("a steady training step allocates nothing, holds no more memory and costs few submits", async () => {
   const folder = await Deno.makeTempDir();
   const device = await ownDevice();
-  const seen: (Device["counters"] & Device["memory"] & { step: number })[] = [];
+  type Held = Pick<Device["memory"], "buffers" | "textures" | "peak">;
+  const seen: (Device["counters"] & Held & { step: number })[] = [];
   const settings = { maxSteps: 30, numTrainEpochs: 30, evalSamples: 0, saveSteps: 30 };
   await train(device, `${folder}/run`, settings, {
     onStep: (step) => void seen.push({ step, ...device.counters, ...device.memory }),
