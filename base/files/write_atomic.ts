@@ -18,6 +18,25 @@ export async function writeAtomic(
   }, advice);
 }
 
+/**
+ * Writes files that belong together, by path: none takes its name before all are on the disk, and then they do in order.
+ * Throws {@link UserError} when the disk refuses; `what` names them.
+ */
+export async function writeTogether(
+  what: string,
+  files: readonly (readonly [path: string, content: string | Uint8Array])[],
+): Promise<void> {
+  await attempt(`write ${what}`, async () => {
+    try {
+      for (const [path, content] of files) await writeSynced(`${path}.tmp`, content);
+      for (const [path] of files) await Deno.rename(`${path}.tmp`, path);
+    } catch (error) {
+      for (const [path] of files) await Deno.remove(`${path}.tmp`).catch(() => {}); // of those that are there
+      throw error;
+    }
+  });
+}
+
 /** Removes what `work` left at `path` when it fails. */
 export async function leavingNothing(path: string, work: () => Promise<void>): Promise<void> {
   try {

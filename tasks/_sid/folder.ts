@@ -29,7 +29,7 @@ import { htmlReport, type SidReportFile } from "../../sid/report/html.ts";
 import { codebookName } from "../../sid/kmeans/residuals.ts";
 import type { SidModel } from "../../sid/method.ts";
 import type { Placement } from "../../sid/methods/place_new.ts";
-import { isFile, writeAtomic } from "../../base/files/write_atomic.ts";
+import { isFile, writeTogether } from "../../base/files/write_atomic.ts";
 import { makeFolder } from "../../base/files/line_file.ts";
 import { CATALOGUE_FILE, type TrainedCatalogue } from "../../train/runs/catalogue/catalogue.ts";
 import { DIALECTS } from "../embed.ts";
@@ -200,7 +200,8 @@ export async function writeSids(
     ]);
   }
   await makeFolder(folder);
-  for (const [name, content] of files) await writeAtomic(join(folder, name), content);
+  // A codebook of one run beside the index of another would code new items wrongly.
+  await writeTogether(folder, files.map(([name, content]) => [join(folder, name), content]));
 }
 
 /** Throws {@link UserError} for a codeword (N, L) that its level does not have. */
