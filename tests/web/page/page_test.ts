@@ -205,8 +205,8 @@ Deno.test({
             await browser.until(
               `${keptPage}.then((name) => name !== "" && name !== ${JSON.stringify(first)})`,
             );
-            assert.equal(await browser.evaluate(shown), "the second title");
-            assert.equal((await browser.evaluate<string[]>(caches)).length, 1);
+            await browser.until(`${shown} === "the second title"`);
+            await browser.until(`${caches}.then(({ length }) => length === 1)`);
             return `${host.url}offline/`;
           })();
           await assert.rejects(fetch(url));
