@@ -7,9 +7,9 @@
  * The dataset needs SIDs. `--seconds` ends it earlier; 0: not. Linux alone tells the resident set.
  */
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { UserError } from "../base/user_error.ts";
+import { sourceFolder } from "./commits/checkout.ts";
 import { median } from "./kernels/report.ts";
 
 /** The resident set at one moment. */
@@ -33,7 +33,7 @@ const TINY = "--hidden-size 16 --intermediate-size 16 --num-hidden-layers 1 --nu
 async function watch(data: string, steps: number, seconds: number): Promise<ResidentSample[]> {
   const folder = await Deno.makeTempDir({ prefix: "genrec-steady-" });
   const out = join(folder, "run");
-  const main = fileURLToPath(new URL("../tasks/main.ts", import.meta.url));
+  const main = join(sourceFolder()!, "tasks", "main.ts");
   const flags = ["--data", data, "--out", out, "--max-steps", `${steps}`, ...TINY.split(" ")];
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", main, "sft", ...flags],
