@@ -110,12 +110,15 @@ await writeOut(values.out, "industrial", {
 /** Trains and evaluates what is not there yet. Returns the minutes of `genrec train`. */
 async function trained(home: string, data: string): Promise<number> {
   const common = ["--data", data, "--seed", values.seed];
-  for (const [model, more] of [["transitions", []], ["sasrec", ["--num-train-epochs", `${SASREC_EPOCHS}`]]]) {
-    const out = join(home, model as string);
+  const baselines = {
+    transitions: ["--data", data],
+    sasrec: [...common, "--num-train-epochs", `${SASREC_EPOCHS}`],
+  };
+  for (const [model, words] of Object.entries(baselines)) {
+    const out = join(home, model);
     if (await exists(join(out, "eval-test/metrics.json"))) continue;
-    await Deno.remove(out, { recursive: true }).catch(() => {});
-    const words = ["baseline", "--model", model as string, ...common, ...more, "--evaluate", "test"];
-    await runGenrec([...words, "--out", out]);
+    if (await exists(out)) await Deno.remove(out, { recursive: true });
+    await runGenrec(["baseline", "--model", model, ...words, "--evaluate", "test", "--out", out]);
   }
   const out = join(home, "train"), kept = join(home, "minutes.json");
   if (!await exists(join(out, "eval-test/metrics.json"))) {
