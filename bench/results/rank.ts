@@ -2,14 +2,13 @@
  * What a ranker over trained runs adds, and which features carry it: `genrec rank` on one dataset, with all features,
  * without each group, and learned from the valid split.
  *
- *     deno run -A bench/results/rank.ts --data DIR --runs "runs/industrial/seed-{seed},runs/sasrec-{seed}" \
- *       --fold-runs "runs/industrial-fold/seed-{seed},runs/sasrec-fold-{seed}" [--seeds 42,43,44] [--arms all] \
- *       [--lists runs/rank-lists] [--out docs/benchmarks]
+ *     deno run -A bench/results/rank.ts [--data DIR] [--runs RUN,RUN,…] [--fold-runs FOLD,FOLD,…] [--seeds 42,43,44]
+ *         [--arms all] [--lists runs/rank-lists] [--out docs/benchmarks]
  *
- * Runs are those of `genrec sft` and `genrec baseline`, folds the same with --holdout-rows. What runs list and arms reached is
- * kept in `--lists`, and not made again; each arm is trained on it as `genrec rank` does, valid choosing its epoch, and read once
- * on test. Prints the table, and with
- * `--out` writes it into the page of Industrial there.
+ * Runs are those of `genrec sft` and `genrec baseline`, folds the same with --holdout-rows; `{seed}` in their names is that of
+ * the row. What runs list and arms reached is kept in `--lists`, and not made again; each arm is trained on it as `genrec rank`
+ * does, valid choosing its epoch, and read once on test. Prints the table, and with `--out` writes it into the page of
+ * Industrial there.
  */
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -49,8 +48,11 @@ import { type Cell, spreadOf, type Table, tableText } from "../pages/page.ts";
 const { values } = parseArgs({
   options: {
     data: { type: "string", default: "data/minionerec-industrial" },
-    runs: { type: "string", default: "runs/industrial/seed-{seed},runs/sasrec-{seed}" },
-    "fold-runs": { type: "string", default: "runs/industrial-fold/seed-{seed},runs/sasrec-fold-{seed}" },
+    runs: { type: "string", default: "runs/industrial/seed-{seed},runs/sasrec-{seed},runs/gru4rec-{seed}" },
+    "fold-runs": {
+      type: "string",
+      default: "runs/industrial-fold/seed-{seed},runs/sasrec-fold-{seed},runs/gru4rec-fold-{seed}",
+    },
     seeds: { type: "string", default: "42" },
     lists: { type: "string", default: "runs/rank-lists" },
     arms: { type: "string", default: "all" },
@@ -176,10 +178,15 @@ await writeOut(values.out, "industrial", {
     ...await conditionsNow(device.info.description),
     seeds,
     tables: [table],
-    remarks: times.length === 0 ? [] : [
-      `Candidates, features and scores take ${
-        (times.reduce((a, b) => a + b) / times.length).toFixed(1)
-      } ms of processor time a user, beside the lists of the runs.`,
+    remarks: [
+      ...values.runs.includes("{seed}")
+        ? []
+        : ["All seeds rank the same runs: they are those of the ranker."],
+      ...times.length === 0 ? [] : [
+        `Candidates, features and scores take ${
+          (times.reduce((a, b) => a + b) / times.length).toFixed(1)
+        } ms of processor time a user, beside the lists of the runs.`,
+      ],
     ],
   },
 });
