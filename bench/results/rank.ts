@@ -98,6 +98,8 @@ const wanted = Object.keys(ARMS).filter((name) =>
   values.arms === "all" || values.arms.split(",").includes(name)
 );
 const seeds = values.seeds.split(",").map(Number);
+/** Whether all seeds rank the same runs. */
+const sharesRuns = !values.runs.includes("{seed}");
 const found = new Map<string, Figures[]>();
 /** Processor time a user, a seed. */
 const times: number[] = [];
@@ -133,14 +135,19 @@ for (const seed of seeds) {
     test: await listsOf({ ...split, runs: asked.test }, dataset.samples.test),
   };
   const { columns } = split.maker.features;
-  for (const [i, { recommender: { provenance } }] of whole.entries()) {
-    const ranks = asked.test[i].lists.map(({ items }, row) => {
-      const rank = items.indexOf(dataset.samples.test[row].target);
-      return rank < 0 ? null : rank;
-    });
-    add(`${provenance.model} alone`, figuresOf(ranks));
+  if (seed === seeds[0] || !sharesRuns) {
+    for (const [i, { recommender: { provenance } }] of whole.entries()) {
+      const ranks = asked.test[i].lists.map(({ items }, row) => {
+        const rank = items.indexOf(dataset.samples.test[row].target);
+        return rank < 0 ? null : rank;
+      });
+      add(`${provenance.model} alone`, figuresOf(ranks));
+    }
+    add(
+      "target among the candidates",
+      Array(CUTS.length).fill(lists.test.targets.length / lists.test.samples),
+    );
   }
-  add("target among the candidates", Array(CUTS.length).fill(lists.test.targets.length / lists.test.samples));
   for (const name of wanted) {
     const { settings: own, without, from, isMain } = ARMS[name];
     if (seed !== seeds[0] && !isMain) continue;
@@ -185,9 +192,7 @@ await writeOut(values.out, "industrial", {
       ...seeds.length > 1
         ? [`Rankers of another make, or without something, are of seed ${seeds[0]} alone.`]
         : [],
-      ...values.runs.includes("{seed}")
-        ? []
-        : ["All seeds rank the same runs: they are those of the ranker."],
+      ...sharesRuns ? ["All seeds rank the same runs: they are those of the ranker."] : [],
       ...times.length === 0 ? [] : [
         `Candidates, features and scores take ${
           (times.reduce((a, b) => a + b) / times.length).toFixed(1)
