@@ -120,7 +120,7 @@ const table = textTable(
 );
 console.log(tableText(table));
 await writeOut(values.out, "industrial", {
-  "long serving": {
+  "long-serving": {
     command: [commandLine("bench/speed/long_serving.ts")],
     ...await conditionsNow((await Device.open()).info.description),
     tables: [table],
