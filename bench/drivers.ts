@@ -2,14 +2,14 @@
  * The kernels on two drivers of the CPU adapter side by side: the system's, and Mesa of Debian's backports, which is laid
  * into a folder and not installed.
  *
- *     deno run -A bench/drivers.ts [--folder /tmp/genrec-mesa] [--rows matmul,attention,step] [--repeats 5]
+ *     deno run -A bench/drivers.ts [--folder runs/mesa] [--rows matmul,attention,step] [--repeats 5]
  *         [--budget 400] [--driver lvp_icd.json] [--width 256] [--out docs/benchmarks]
  *
  * Needs Debian with apt. `--driver` names another driver's file instead, `--width` the bits of its vectors
  * (LP_NATIVE_VECTOR_WIDTH). Each driver has a shader cache of its own: a shared one hides differences.
  */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { makeFolder } from "../base/files/line_file.ts";
 import { UserError } from "../base/user_error.ts";
@@ -25,7 +25,7 @@ const PACKAGE = "mesa-vulkan-drivers";
 
 const { values: flags } = parseArgs({
   options: {
-    folder: { type: "string", default: "/tmp/genrec-mesa" },
+    folder: { type: "string", default: "runs/mesa" },
     rows: { type: "string", default: "matmul,attention,step" },
     repeats: { type: "string", default: "5" },
     budget: { type: "string", default: "400" },
@@ -35,10 +35,13 @@ const { values: flags } = parseArgs({
   },
 });
 
+/** Of the whole path, since commands run in it and drivers name their libraries by it. */
+const folder = resolve(flags.folder);
+
 /** What a command prints. Throws {@link UserError} with its last line where it fails. */
 async function run(command: string, ...args: string[]): Promise<string> {
   try {
-    const { success, stdout, stderr } = await new Deno.Command(command, { args, cwd: flags.folder }).output();
+    const { success, stdout, stderr } = await new Deno.Command(command, { args, cwd: folder }).output();
     if (success) return new TextDecoder().decode(stdout);
     const last = new TextDecoder().decode(stderr).trim().split("\n").at(-1);
     throw new UserError(`Cannot fetch ${PACKAGE}: ${command} ${args.at(-1)} failed: ${last}`);
@@ -50,23 +53,23 @@ async function run(command: string, ...args: string[]): Promise<string> {
 
 /** Lays the package of the backports into the folder, from the mirror that this system uses. Returns the driver's file. */
 async function fetchDriver(): Promise<string> {
-  const file = join(flags.folder, "lvp_icd.json");
+  const file = join(folder, "lvp_icd.json");
   if (existsSync(file)) return file;
   const format = ["indextargets", "--format", "$(REPO_URI)|$(RELEASE)", "Created-By: Packages"];
   const releases = (await run("apt-get", ...format)).trim().split("\n").map((line) => line.split("|"));
   const [uri, release] = releases.find(([, name]) => /^[a-z]+$/.test(name)) ?? [];
   if (!uri) throw new UserError(`Cannot fetch ${PACKAGE}: apt knows no Debian. Name a driver with --driver`);
-  await makeFolder(join(flags.folder, "lists", "partial"));
-  const sources = join(flags.folder, "sources.list");
+  await makeFolder(join(folder, "lists", "partial"));
+  const sources = join(folder, "sources.list");
   await Deno.writeTextFile(sources, `deb ${uri} ${release}-backports main\n`);
   const apart = [`Dir::Etc::sourcelist=${sources}`, "Dir::Etc::sourceparts=-"]
-    .concat(`Dir::State::Lists=${join(flags.folder, "lists")}`, "Acquire::Check-Valid-Until=false")
+    .concat(`Dir::State::Lists=${join(folder, "lists")}`, "Acquire::Check-Valid-Until=false")
     .flatMap((option) => ["-o", option]);
   await run("apt-get", ...apart, "update");
   await run("apt-get", ...apart, "download", `${PACKAGE}/${release}-backports`);
-  const archive = [...Deno.readDirSync(flags.folder)].find(({ name }) => name.endsWith(".deb"))!.name;
+  const archive = [...Deno.readDirSync(folder)].find(({ name }) => name.endsWith(".deb"))!.name;
   await run("dpkg", "-x", archive, "root");
-  const libraries = join(flags.folder, "root", "usr", "lib");
+  const libraries = join(folder, "root", "usr", "lib");
   const place = [...Deno.readDirSync(libraries)].find(({ name }) => name.includes("linux"))!.name;
   const library = join(libraries, place, "libvulkan_lvp.so");
   await Deno.writeTextFile(
@@ -78,7 +81,7 @@ async function fetchDriver(): Promise<string> {
 
 function opener(name: string, driver: string | undefined): Opener {
   const env = {
-    MESA_SHADER_CACHE_DIR: join(flags.folder, `shaders-${name}`),
+    MESA_SHADER_CACHE_DIR: join(folder, `shaders-${name}`),
     ...(driver && { VK_DRIVER_FILES: driver }),
     ...(driver && flags.width && { LP_NATIVE_VECTOR_WIDTH: flags.width }),
   };
@@ -86,7 +89,7 @@ function opener(name: string, driver: string | undefined): Opener {
   return { name, open: (workload) => openProcess(script, [], workload, false, env) };
 }
 
-await makeFolder(flags.folder);
+await makeFolder(folder);
 const driver = flags.driver || await fetchDriver();
 const groups = flags.rows.split(",");
 const openers = [opener("system", undefined), opener("other", driver)];
