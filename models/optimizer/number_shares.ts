@@ -70,16 +70,16 @@ export class NumberShares {
 
   /** Makes of `flats`, in which each rank has its own numbers right, whole ones. Waits for the device and the ranks. */
   async gather(flats: readonly Flat[]): Promise<void> {
-    const own = this.own.map(({ segment, at, length }) => this.#part(flats[segment], at, length));
+    const own = this.own.map(({ segment, at, length }) => this.part(flats[segment], at, length));
     for await (const { block, all } of this.#blocksOf(own)) {
       const { segment, at, end } = block;
-      this.#device.write(this.#part(flats[segment], at, end - at)!, all.subarray(0, end - at));
+      this.#device.write(this.part(flats[segment], at, end - at)!, all.subarray(0, end - at));
     }
   }
 
   /** The whole of an array of which each rank has `own`, block by block. All ranks go through it. */
   async *read(own: readonly Flat[]): AsyncGenerator<{ from: number; data: Float32Array<ArrayBuffer> }> {
-    const parts = this.own.map(({ segment, own: place, length }) => this.#part(own[segment], place, length));
+    const parts = this.own.map(({ segment, own: place, length }) => this.part(own[segment], place, length));
     let from = 0;
     for await (const { block: { at, end }, all } of this.#blocksOf(parts)) {
       yield { from, data: all.slice(0, end - at) };
@@ -92,7 +92,7 @@ export class NumberShares {
     let from = 0;
     this.#blocks.forEach(({ at: start, end }, i) => {
       const { segment, at, length, own: place } = this.own[i];
-      const part = this.#part(own[segment], place, length);
+      const part = this.part(own[segment], place, length);
       if (part) this.#device.write(part, values.subarray(from + at - start, from + at - start + length));
       from += end - start;
     });
@@ -120,7 +120,8 @@ export class NumberShares {
     }
   }
 
-  #part(flat: Flat, at: number, length: number): Flat | undefined {
+  /** Part of a flat from number `at`; undefined where it has none. */
+  part(flat: Flat, at: number, length: number): Flat | undefined {
     if (length === 0) return undefined;
     return length === flat.length ? flat : this.#device.slice(flat, at, length);
   }

@@ -216,8 +216,7 @@ export class Optimizer {
     for (const { segment, at, length, own } of shards.own) {
       if (length === 0) continue;
       const { values, gradients, decayLength } = segments[segment];
-      const part = (flat: Flat, start: number) =>
-        length === flat.length ? flat : this.#device.slice(flat, start, length);
+      const part = (flat: Flat, start: number) => shards.part(flat, start, length)!;
       const state = {
         values: part(values, at),
         gradients: part(gradients, at),
