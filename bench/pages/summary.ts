@@ -48,7 +48,7 @@ const LINES: Line[] = [
   { row: "the same, reinforced", at: "reinforced, 3 seeds", ...REINFORCED },
   { row: "and mixed with counts", at: "after, mixed with counts", ...REINFORCED },
   {
-    row: "decoder, SASRec and GRU4Rec, ranked",
+    row: "one decoder, SASRec, GRU4Rec, ranked",
     from: ["industrial", "rank"],
     at: "ranker",
     columns: TOP10,
