@@ -2,8 +2,9 @@ import { UserError } from "../../base/user_error.ts";
 import { EMBEDDING, HEAD } from "../decoder/blocks.ts";
 import { adapterNames, isAdapterTensor, peftName } from "../parameters/lora.ts";
 import { readFileHeader } from "../safetensors/header.ts";
+import { type BaseNumber, readBaseNumbers } from "./adapter_base.ts";
 import { readPeftConfig } from "./peft_adapter.ts";
-import { ADAPTER_CONFIG, type ModelFiles, type TensorPlace } from "./weight_files.ts";
+import { ADAPTER_CONFIG, baseModelOf, type ModelFiles, type TensorPlace } from "./weight_files.ts";
 
 const WEIGHTS = "adapter_model.safetensors";
 
@@ -13,6 +14,10 @@ export interface AdapterBeside {
   scale: number;
   /** A and B by the name of the weight that they are added to. */
   factors: ReadonlyMap<string, { a: TensorPlace; b: TensorPlace }>;
+  /** Model that it was made for, as its config names it; "" where it does not. */
+  base: string;
+  /** Some numbers of the weights that it was made for, where they are known. */
+  numbers: readonly BaseNumber[];
   /** Weights that it has of its own, in place of the model's: PEFT's `modules_to_save`. */
   replaced: ReadonlyMap<string, TensorPlace>;
 }
@@ -40,12 +45,12 @@ export async function readAdapterBeside(
     fail(`${ADAPTER_CONFIG} says that a PEFT adapter stands beside the weights, but there is no ${WEIGHTS}`);
   }
   const path = `${folder}/${ADAPTER_CONFIG}`;
-  const { r, alpha, targetModules, rankStabilised } = readPeftConfig(
-    new TextDecoder().decode(await files.readFile(path)),
-    path,
-  );
+  const text = new TextDecoder().decode(await files.readFile(path));
+  const { r, alpha, targetModules, rankStabilised } = readPeftConfig(text, path);
+  const base = baseModelOf(text, path);
+  const adapter = base === "" ? "its adapter" : `its adapter of ${base}`;
   const file = `${folder}/${WEIGHTS}`;
-  const { entries } = await readFileHeader(file, files);
+  const { entries, metadata } = await readFileHeader(file, files);
   const places = new Map(entries.map((entry) => [entry.name, { ...entry, path: file }]));
   const factors = new Map<string, { a: TensorPlace; b: TensorPlace }>();
   const replaced = new Map<string, TensorPlace>();
@@ -56,26 +61,29 @@ export async function readAdapterBeside(
     places.delete(peftName(name));
   }
   if (tied && replaced.has(EMBEDDING) !== replaced.has(HEAD)) {
-    fail(`of ${EMBEDDING} and ${HEAD}, which config.json ties, its adapter has one alone`);
+    fail(`of ${EMBEDDING} and ${HEAD}, which config.json ties, ${adapter} has one alone`);
   }
   for (const [name, { shape: [rows, cols] }] of model) {
     const { a: aName, b: bName } = adapterNames(name);
     const [a, b] = [places.get(aName), places.get(bName)];
     if (!a && !b) continue;
-    if (name === EMBEDDING || name === HEAD) fail(`it has an adapter of ${name}, which is not supported`);
+    if (name === EMBEDDING || name === HEAD) {
+      fail(`${adapter} has factors of ${name}, which is not supported`);
+    }
     // PEFT leaves out what has no module to go to.
     const module = name.replace(/\.weight$/, "");
     if (targetModules !== "all" && !targetModules.some((target) => `.${module}`.endsWith(`.${target}`))) {
       fail(
-        `its adapter has factors of ${module}, and target_modules in ${ADAPTER_CONFIG} are ${
+        `${adapter} has factors of ${module}, and target_modules in ${ADAPTER_CONFIG} are ${
           targetModules.join(", ")
         }`,
       );
     }
-    if (!a || !b) return fail(`of ${aName} and ${bName} one is missing`);
+    if (!a || !b) return fail(`of ${aName} and ${bName} in ${adapter} one is missing`);
     if (a.shape.join() !== [r, cols].join() || b.shape.join() !== [rows, r].join()) {
       fail(
-        `${aName} has shape [${a.shape}] and ${bName} [${b.shape}], expected [${r},${cols}] and [${rows},${r}]`,
+        `${aName} of ${adapter} has shape [${a.shape}] and ${bName} [${b.shape}], expected [${r},${cols}] and ` +
+          `[${rows},${r}] for these weights`,
       );
     }
     factors.set(name, { a, b });
@@ -86,9 +94,15 @@ export async function readAdapterBeside(
   if (left !== undefined) {
     fail(
       isAdapterTensor(left)
-        ? `${left} of its adapter belongs to no weight of the model`
-        : `${left} of its adapter is neither a factor of LoRA nor a weight of the model`,
+        ? `${left} of ${adapter} belongs to no weight of the model`
+        : `${left} of ${adapter} is neither a factor of LoRA nor a weight of the model`,
     );
   }
-  return { scale: alpha / (rankStabilised ? Math.sqrt(r) : r), factors, replaced };
+  return {
+    scale: alpha / (rankStabilised ? Math.sqrt(r) : r),
+    factors,
+    base,
+    numbers: readBaseNumbers(metadata, file),
+    replaced,
+  };
 }

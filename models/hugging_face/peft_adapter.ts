@@ -15,6 +15,8 @@ export interface PeftOptions {
    * Both of them, `model.embed_tokens.weight` and `lm_head.weight`, even where the model ties them.
    */
   replaced?: readonly TensorShape[];
+  /** Free text pairs of the file of weights. */
+  metadata?: Readonly<Record<string, string>>;
 }
 
 const CONFIG = "adapter_config.json";
@@ -78,7 +80,7 @@ export function readPeftConfig(text: string, path = CONFIG): LoraOptions {
 export function peftAdapterFiles(
   { options, specs }: Lora,
   tensors: AsyncIterable<TensorPart> | Iterable<TensorPart>,
-  { baseModel, replaced = [] }: PeftOptions,
+  { baseModel, replaced = [], metadata = {} }: PeftOptions,
 ): SavedFile[] {
   const modules = replaced.map(({ name }) => name.split(".").at(-2)!);
   const config = {
@@ -108,6 +110,9 @@ export function peftAdapterFiles(
   };
   return [
     { name: CONFIG, bytes: new TextEncoder().encode(JSON.stringify(config, null, 2) + "\n") },
-    { name: "adapter_model.safetensors", bytes: safetensorsPieces(shapes, parts()) },
+    {
+      name: "adapter_model.safetensors",
+      bytes: safetensorsPieces(shapes, parts(), { metadata: { format: "pt", ...metadata } }),
+    },
   ];
 }

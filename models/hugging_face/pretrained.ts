@@ -8,6 +8,7 @@ import { type StoredTensor, widen } from "../safetensors/safetensors.ts";
 import { BYTES } from "../safetensors/header.ts";
 import { nameTensors, unusedNote } from "./tensor_names.ts";
 import { mergedData } from "../parameters/merge_lora.ts";
+import { isSameNumber } from "./adapter_base.ts";
 import { type AdapterBeside, readAdapterBeside } from "./adapter_beside.ts";
 import {
   ADAPTER_CONFIG,
@@ -105,9 +106,11 @@ export class Pretrained {
     }
     const meant = ownHead ? { ...config, tie_word_embeddings: false } : config;
     const needed = new Set([EMBEDDING, HEAD, ...blockSpecs(meant).flatMap(partsOf).map(({ name }) => name)]);
+    const opened = new Pretrained(folder, meant, notes, files, tensors, adapter);
+    if (adapter) await opened.#checkBase(adapter);
     const unused = unusedNote([...tensors.keys()].filter((name) => !needed.has(name)));
     if (unused !== undefined) notes.push(`of ${folder}, ${unused}`);
-    return new Pretrained(folder, meant, notes, files, tensors, adapter);
+    return opened;
   }
 
   /** Reads a tensor, widened to single precision. Throws `UserError` if there is none or its file is cut off. */
@@ -190,6 +193,29 @@ export class Pretrained {
       throw new UserError(
         `Cannot load a model from ${this.folder}: tensor ${name} has shape [${found}], expected [${shape}] by its ` +
           "config.json. Fetch config and weights of the same model",
+      );
+    }
+  }
+
+  /** Throws `UserError` where an adapter knows other numbers of the weights that it is added to. */
+  async #checkBase({ base, numbers, replaced }: AdapterBeside): Promise<void> {
+    for (const number of numbers) {
+      if (replaced.has(number.name)) continue;
+      const { path, dtype, begin, end } = this.#place(number.name);
+      const at = Math.min(begin + number.at * BYTES[dtype], end - BYTES[dtype]);
+      const { buffer } = await this.#files.readRange(path, at, at + BYTES[dtype]);
+      const [found] = widen(buffer, dtype);
+      if (isSameNumber(found, number)) continue;
+      const named = this.config as { _name_or_path?: unknown };
+      const weights = typeof named._name_or_path === "string" && named._name_or_path !== ""
+        ? ` (${named._name_or_path} by its config.json)`
+        : "";
+      throw new UserError(
+        `Cannot load a model from ${this.folder}${weights}: the adapter beside its weights was made for ` +
+          `${
+            base || "another model"
+          }, whose ${number.name} has ${number.value} at ${number.at}, here ${found}. Put it ` +
+          `beside the weights that it was made for; where it was merged already, move ${ADAPTER_CONFIG} away`,
       );
     }
   }

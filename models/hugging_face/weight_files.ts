@@ -98,12 +98,16 @@ export async function readPlaces(folder: string, files: ModelFiles): Promise<Map
   return tensors;
 }
 
+/** The model that an adapter of PEFT was made for, as its `adapter_config.json` names it; "" where it does not. */
+export function baseModelOf(text: string, path: string): string {
+  return parseJson(text, path, AdapterConfig).base_model_name_or_path ?? "";
+}
+
 /** What a folder with an adapter of PEFT alone is. */
 async function adapterProblem(folder: string, files: ModelFiles): Promise<string> {
   const path = `${folder}/${ADAPTER_CONFIG}`;
   const text = new TextDecoder().decode(await files.readFile(path));
-  const base = parseJson(text, path, AdapterConfig).base_model_name_or_path ||
-    "a base model that it does not name";
+  const base = baseModelOf(text, path) || "a base model that it does not name";
   return `it is a PEFT adapter of ${base}, not a model. Put it beside the weights of that model, or merge it with PEFT ` +
     "first: AutoPeftModelForCausalLM.from_pretrained(DIR).merge_and_unload().save_pretrained(NEW), and save the tokenizer there too";
 }

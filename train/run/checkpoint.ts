@@ -10,12 +10,13 @@ import { EMBEDDING, HEAD } from "../../models/decoder/blocks.ts";
 import type { EncoderDecoder } from "../../models/encoder_decoder/encoder_decoder.ts";
 import { loadEncoderDecoder } from "../../models/encoder_decoder/load.ts";
 import { ENCODER_DECODER_TYPE, parseEncoderDecoderConfig } from "../../models/encoder_decoder/config.ts";
-import { isAdapterTensor } from "../../models/parameters/lora.ts";
+import { adapterNames, isAdapterTensor } from "../../models/parameters/lora.ts";
 import { mergeLora } from "../../models/parameters/merge_lora.ts";
 import type { Optimizer, OptimizerState } from "../../models/optimizer/optimizer.ts";
 import { partsOf } from "../../models/parameters/parts.ts";
 import type { Parameters, TensorMap } from "../../models/parameters/parameters.ts";
 import { readParts } from "../../models/parameters/flat_segments.ts";
+import { BaseNumbers } from "../../models/hugging_face/adapter_base.ts";
 import { peftAdapterFiles } from "../../models/hugging_face/peft_adapter.ts";
 import { type ModelFile, Pretrained } from "../../models/hugging_face/pretrained.ts";
 import type { StoredFormat } from "../../models/safetensors/header.ts";
@@ -64,7 +65,9 @@ export async function* checkpointFiles(
   }
   const tensors = parameters.readPieces(optimizer.average, (name) => !isAdapterTensor(name));
   const own = parameters.specs.flatMap(partsOf).filter(({ name }) => !isAdapterTensor(name));
-  const weights = lora ? mergeLora(tensors, adapters, lora) : tensors;
+  const base = new BaseNumbers();
+  const adapted = (name: string) => adapters.has(adapterNames(name).a);
+  const weights = lora ? mergeLora(base.watched(tensors, adapted), adapters, lora) : tensors;
   for await (const { name, bytes } of pretrainedFiles(decoder.config, own, weights, { companions, dtype })) {
     yield { name, bytes: bytes instanceof Uint8Array ? bytes : finiteFile(bytes, state) };
   }
@@ -82,7 +85,8 @@ export async function* checkpointFiles(
     };
     // With the tokenizer beside it, PEFT gives the base model the rows of the new tokens before it loads the tables.
     const tokenizer = companions.filter(({ name }) => TOKENIZER.test(name));
-    const files = [...peftAdapterFiles(lora, parts(), { baseModel, replaced }), ...tokenizer];
+    const options = { baseModel, replaced, metadata: base.metadata() };
+    const files = [...peftAdapterFiles(lora, parts(), options), ...tokenizer];
     for (const { name, bytes } of files) {
       yield {
         name: `adapter/${name}`,

@@ -121,6 +121,18 @@ function replaced(text: string, other: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/** `TINY` with the two lengths of a matrix in each other's place. */
+function turned(name: string): Uint8Array<ArrayBuffer> {
+  const bytes = replaced(name, name);
+  const wanted = new TextEncoder().encode(name);
+  const end = bytes.findIndex((_, i) => wanted.every((byte, k) => bytes[i + k] === byte)) + wanted.length;
+  const lengths = bytes.slice(end + 4, end + 20); // behind their number
+  assert.notDeepEqual(lengths.subarray(0, 8), lengths.subarray(8));
+  bytes.set(lengths.subarray(8), end + 4);
+  bytes.set(lengths.subarray(0, 8), end + 12);
+  return bytes;
+}
+
 Deno.test("a GGUF file that is cut off, foreign or lacks something is refused in a sentence", async () => {
   const refuses = async (bytes: Uint8Array<ArrayBuffer>, message: RegExp) => {
     await assert.rejects(
@@ -153,6 +165,11 @@ Deno.test("a GGUF file that is cut off, foreign or lacks something is refused in
   );
   await refuses(replaced("llama.block_count", "llama.block_couny"), /metadata llama\.block_count is missing/);
   await refuses(replaced("gpt-2", "gpt-9"), /tokenizer\.ggml\.pre is gpt-9, expected one of gpt-2, smollm/);
+  await refuses(replaced("llama", "gemma"), /general\.architecture is gemma, expected one of llama, qwen2/);
+  await refuses(
+    turned("blk.1.ffn_down.weight"),
+    /tensor model\.layers\.1\.mlp\.down_proj\.weight has shape \[(\d+),(\d+)\], expected \[\2,\1\]/,
+  );
   await refuses(replaced("gpt2", "bert"), /its tokenizer is of kind bert/);
   // Random bytes at any place give a model or a sentence, never a stack.
   for (let at = 24; at < 6000; at += 97) {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { diskFiles } from "../../../base/files/disk.ts";
 import { withGguf } from "../../../models/gguf/files.ts";
 import { Pretrained } from "../../../models/hugging_face/pretrained.ts";
+import { Tokenizer } from "../../../models/tokenizer/tokenizer.ts";
 import { task } from "../../../tasks/_export/export.ts";
 import { parseArgs, UsageError } from "../../../tasks/_cli/cli.ts";
 import { parseSite } from "../../../web/site/site.ts";
@@ -83,5 +84,12 @@ Deno.test("a model that reads text becomes a GGUF file, and its semantic IDs a g
       () => task.run(parse("web", "--run", run.path, "--dtype", "q8_0", "--out", join(dir, "s")), io),
       /Cannot use --dtype q8_0 for web/,
     );
+    const path = join(dir, "model/tokenizer.json"), out = join(dir, "never.gguf");
+    await Deno.writeFile(path, new Tokenizer(await Deno.readFile(path)).withTokens(["<more>"]).json);
+    await assert.rejects(
+      () => task.run(parse("gguf", "--run", join(dir, "model"), "--out", out), io),
+      /Cannot export .*model: its tokenizer has 301 tokens, but its embedding 300 rows\. Expected files of one/,
+    );
+    await assert.rejects(() => Deno.stat(out), Deno.errors.NotFound);
   });
 });

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { joinPieces } from "../../../base/files/pieces.ts";
 import { writeSynced } from "../../../base/files/write_atomic.ts";
 import type { TrainerState } from "../../../train/run/loss_log.ts";
+import { Pretrained } from "../../../models/hugging_face/pretrained.ts";
+import { diskFiles } from "../../../base/files/disk.ts";
 import { Decoder } from "../../../models/decoder/decoder.ts";
 import { readSafetensors, writeSafetensors } from "../../../models/safetensors/safetensors.ts";
 import {
@@ -85,6 +87,37 @@ Deno.test("a checkpoint of adapters holds them alone besides the merged model", 
   const model = readSafetensors(await Deno.readFile(join(folder, "model.safetensors")));
   assert.ok(![...model.keys()].some((name) => name.includes("lora_")));
   await loadDecoder(device, folder);
+
+  // The adapter fits the weights that it was made for, not those it was merged into, nor others of the same shapes.
+  const beside = async (name: string, weights: Uint8Array) => {
+    const path = join(folder, name);
+    await Deno.mkdir(path);
+    for (const file of ["config.json", "adapter/adapter_config.json", "adapter/adapter_model.safetensors"]) {
+      await Deno.copyFile(join(folder, file), join(path, file.replace("adapter/", "")));
+    }
+    await Deno.writeFile(join(path, "model.safetensors"), weights);
+    return await Pretrained.open(path, diskFiles);
+  };
+  const own = tinyTensors(decoder.config);
+  const based = await beside("own", writeSafetensors(own));
+  assert.match(based.notes[0], /is added to 1 of them/);
+  const q = "model.layers.0.self_attn.q_proj.weight";
+  const merged = (await based.read(q)).data;
+  for (const [i, value] of model.get(q)!.data.entries()) {
+    assert.ok(Math.abs(merged[i] - value) < 1e-6, `${i}`);
+  }
+  const other = new Map(own).set(q, { ...own.get(q)!, data: own.get(q)!.data.map((value) => value * 1.01) });
+  for (const [name, weights] of [["merged", model], ["other", other]] as const) {
+    await assert.rejects(() => beside(name, writeSafetensors(weights)), (error: Error) => {
+      assert.equal(error.name, "UserError");
+      assert.match(
+        error.message,
+        new RegExp(`from ${join(folder, name)}: the adapter .* made for some/base,`),
+      );
+      assert.match(error.message, /q_proj\.weight has \S+ at 64, here \S+\. Put it beside/);
+      return true;
+    });
+  }
   await Deno.remove(folder, { recursive: true });
 });
 
