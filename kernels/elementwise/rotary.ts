@@ -3,15 +3,25 @@ import type { Kernel } from "../gpu/kernel.ts";
 import { expectLength, type Flat, type Matrix, shapeOf } from "../gpu/tensor.ts";
 import code from "./rotary.wgsl" with { type: "text" };
 
-const kernel: Kernel = {
+const shared: Kernel = {
   label: "kernels/elementwise/rotary.wgsl",
   code,
   entry: "rotary",
   inputs: 2,
   outputs: 1,
   flats: ["read"],
-  workgroup: [16, 8],
+  workgroup: [8, 8],
 };
+
+const kernels = new Map<string, Kernel>();
+
+// Constants, not uniforms: CPUs have no division of integer vectors, and the compiler makes shifts of powers of two.
+function kernelOf(half: number, perRow: number): Kernel {
+  const key = `${half} ${perRow}`;
+  const known = kernels.get(key) ?? { ...shared, constants: { HALF: half, PER_ROW: perRow } };
+  kernels.set(key, known);
+  return known;
+}
 
 /** Heads of the matrix to rotate, and the direction. */
 export interface RotaryOptions {
@@ -49,15 +59,19 @@ export function rotary(
   expectLength("rotary() positions", positions, "u32", x.rows);
   const y = device.matrix(x.rows, x.cols);
   const half = headDim / 8;
-  const allHeads = heads + 2 * kvHeads;
-  device.run(kernel, {
+  const rotated = heads + kvHeads;
+  // A copy between textures costs a tenth of loads and stores in a kernel, or less; buffers have none of a part of each row.
+  const copied = device.layout === "texture";
+  const inKernel = copied ? rotated : heads + 2 * kvHeads;
+  device.run(kernelOf(half, table.cols / headDim), {
     inputs: [x, table],
     outputs: [y],
     flats: [positions],
-    u32: [x.rows, allHeads, heads + kvHeads, half, table.cols / headDim],
+    u32: [x.rows, inKernel, rotated],
     f32: [inverse ? -1 : 1],
-    invocations: [allHeads * half, x.rows],
+    invocations: [Math.ceil(inKernel / 4) * half, x.rows],
   });
+  if (copied) device.copyColumns(x, y, rotated * headDim, kvHeads * headDim);
   return y;
 }
 

@@ -1,6 +1,6 @@
 import { adapterLimits, findAdapter, isCpuAdapter, layoutOf } from "./adapters.ts";
 import { Bindings, type Pipelines } from "./bindings.ts";
-import { copyRows } from "./copy_rows.ts";
+import { copyColumns, copyRows } from "./copy_rows.ts";
 import { DeviceError } from "./device_error.ts";
 import { DeviceMemory } from "./memory.ts";
 import { type Dispatch, gridOf, type Kernel } from "./kernel.ts";
@@ -378,6 +378,12 @@ export class Device {
   copyRows(from: Matrix, to: Matrix, row: number): void {
     this.#endPass();
     copyRows(this.#encoding(), from, to, row);
+  }
+
+  /** Copies columns `first` to `first + count - 1`, multiples of 4, to the same place in a matrix of that shape; textures alone. */
+  copyColumns(from: Matrix, to: Matrix, first: number, count: number): void {
+    this.#endPass();
+    copyColumns(this.#encoding(), from, to, first, count);
   }
 
   /** Sets every element to 0. */

@@ -1,23 +1,60 @@
 import type { Device } from "../gpu/device.ts";
 import type { Kernel } from "../gpu/kernel.ts";
-import { expectShape, groupsOf, type Matrix } from "../gpu/tensor.ts";
+import { expectLength, expectShape, type Flat, groupsOf, type Matrix } from "../gpu/tensor.ts";
+import { productColumnSum } from "../reduce/column_sum.ts";
+import { keptScale, thresholdOf } from "../random/dropout.ts";
 import code from "./add_rms.wgsl" with { type: "text" };
+import philoxCode from "../random/philox.wgsl" with { type: "text" };
 
-const label = "kernels/norm/add_rms.wgsl";
-const forwardKernel: Kernel = {
-  label,
-  code,
-  entry: "add_rms_norm",
-  inputs: 3,
-  outputs: 2,
-  flats: [],
-  workgroup: [64],
+const common = { label: "kernels/norm/add_rms.wgsl", code: philoxCode + code, workgroup: [64] as const };
+const forwardKernel: Kernel = { ...common, entry: "add_rms_norm", inputs: 3, outputs: 2, flats: [] };
+const dropKernel: Kernel = { ...forwardKernel, entry: "drop_add_rms_norm", flats: ["read", "read_write"] };
+const backwardKernel: Kernel = {
+  ...common,
+  entry: "add_rms_norm_backward",
+  inputs: 4,
+  outputs: 1,
+  flats: ["read_write"],
 };
-const backwardKernel: Kernel = { ...forwardKernel, entry: "add_rms_norm_backward", inputs: 4 };
+const dropBackwardKernel: Kernel = {
+  ...backwardKernel,
+  entry: "drop_add_rms_norm_backward",
+  outputs: 2,
+  flats: ["read_write", "read"],
+};
+
+/** Dropout of what is added: see `dropout()`. */
+export interface AddedDropout {
+  /** u32 [key low, key high, step, unused]. */
+  seed: Flat;
+  /** Tells the dropouts of a step apart. */
+  stream: number;
+  /** In [0, 1). */
+  rate: number;
+}
+
+/** Which elements a dropout left: a bit each. */
+export interface KeptElements {
+  /** Eight groups of four columns to a word, ceil(C / 32) words a row, borrowed: give it back. */
+  bits: Flat;
+  /** See {@link AddedDropout}. */
+  rate: number;
+}
+
+/** Sum (N, C), its norm (N, C), and with dropout what that left. */
+export interface AddedNorm {
+  /** x + y, float32 on every device. */
+  sum: Matrix;
+  /** RMSNorm(sum) * gain. */
+  normed: Matrix;
+  /** What the backward pass needs, where elements of y were dropped. */
+  kept?: KeptElements;
+}
 
 /**
- * x (N, C), y (N, C), gain (1, C) -> sum = x + y (N, C), normed = RMSNorm(sum) * gain (N, C). The sum is float32 on every
- * device: a residual stream adds up all layers, which float16 has neither the digits nor, for some channels, the range for.
+ * x (N, C), y (N, C), gain (1, C) -> sum = x + y (N, C), normed = RMSNorm(sum) * gain (N, C). With `dropped`, y is dropped
+ * out first, the elements that `dropout()` drops. The sum is float32 on every device: a residual stream adds up all
+ * layers, which float16 has neither the digits nor, for some channels, the range for.
  */
 export function addRmsNorm(
   device: Device,
@@ -25,44 +62,62 @@ export function addRmsNorm(
   y: Matrix,
   gain: Matrix,
   eps: number,
-): { sum: Matrix; normed: Matrix } {
+  dropped?: AddedDropout,
+): AddedNorm {
   expectShape("addRmsNorm() y", y, x.rows, x.cols);
   expectShape("addRmsNorm() gain", gain, 1, x.cols);
   const sum = device.matrix(x.rows, x.cols, "f32");
   const normed = device.matrix(x.rows, x.cols);
-  device.run(forwardKernel, {
-    inputs: [x, y, gain],
-    outputs: [sum, normed],
-    u32: [x.rows, groupsOf(x.cols), 0],
-    f32: [x.cols, eps],
-    invocations: [x.rows, 1],
+  const groups = groupsOf(x.cols);
+  const operands = { inputs: [x, y, gain], outputs: [sum, normed], invocations: [x.rows, 1] as const };
+  if (!dropped) {
+    const f32 = [x.cols, eps, 1];
+    device.run(forwardKernel, { ...operands, u32: [x.rows, groups, 0, 0, 0], f32 });
+    return { sum, normed };
+  }
+  const { seed, stream, rate } = dropped;
+  if (!(rate >= 0 && rate < 1)) {
+    throw new RangeError(`addRmsNorm() rate is ${rate}: expected 0 <= rate < 1`);
+  }
+  expectLength("addRmsNorm() seed", seed, "u32", 4);
+  const bits = device.borrow(Math.max(1, x.rows * Math.ceil(groups / 8)));
+  device.run(dropKernel, {
+    ...operands,
+    flats: [seed, bits],
+    u32: [x.rows, groups, 0, stream, thresholdOf(rate)],
+    f32: [x.cols, eps, keptScale(rate)],
   });
-  return { sum, normed };
+  return { sum, normed, kept: { bits, rate } };
 }
 
 /**
- * sum (N, C), gain (1, C), dNormed (N, C), dSum (N, C) or undefined for 0 -> dx (N, C), which is the gradient of both
- * summands, and gainTerms (N, C), whose column sums are the gain's gradient.
+ * sum (N, C), gain (1, C), dNormed (N, C), dSum (N, C) or undefined for 0 -> dx (N, C) and dy (N, C), one matrix where
+ * nothing was dropped. The gain's gradient is added to `dGain` (C, padded to whole groups of four), where there is one.
  */
 export function addRmsNormBackward(
   device: Device,
-  sum: Matrix,
+  { sum, kept }: Pick<AddedNorm, "sum" | "kept">,
   gain: Matrix,
   dNormed: Matrix,
   dSum: Matrix | undefined,
+  dGain: Flat | undefined,
   eps: number,
-): { dx: Matrix; gainTerms: Matrix } {
+): { dx: Matrix; dy: Matrix } {
   expectShape("addRmsNormBackward() gain", gain, 1, sum.cols);
   expectShape("addRmsNormBackward() dNormed", dNormed, sum.rows, sum.cols);
   if (dSum) expectShape("addRmsNormBackward() dSum", dSum, sum.rows, sum.cols);
   const dx = device.matrix(sum.rows, sum.cols);
-  const gainTerms = device.matrix(sum.rows, sum.cols);
-  device.run(backwardKernel, {
+  const dy = kept ? device.matrix(sum.rows, sum.cols) : dx;
+  const scales = device.borrow(Math.max(1, sum.rows));
+  device.run(kept ? dropBackwardKernel : backwardKernel, {
     inputs: [sum, gain, dNormed, dSum ?? dNormed], // without dSum the fourth operand is bound but not read
-    outputs: [dx, gainTerms],
-    u32: [sum.rows, groupsOf(sum.cols), Number(!!dSum)],
-    f32: [sum.cols, eps],
+    outputs: kept ? [dx, dy] : [dx],
+    flats: kept ? [scales, kept.bits] : [scales],
+    u32: [sum.rows, groupsOf(sum.cols), Number(!!dSum), 0, 0],
+    f32: [sum.cols, eps, kept ? keptScale(kept.rate) : 1],
     invocations: [sum.rows, 1],
   });
-  return { dx, gainTerms };
+  if (dGain) productColumnSum(device, dNormed, sum, scales, dGain);
+  device.giveBack(scales);
+  return { dx, dy };
 }

@@ -1,32 +1,51 @@
-import { columnSum } from "../reduce/column_sum.ts";
 import { type KernelSpec, matrixOf, noise } from "../gpu/spec.ts";
-import { groupsOf, type Matrix } from "../gpu/tensor.ts";
+import { type Flat, groupsOf, type Matrix } from "../gpu/tensor.ts";
+import { dropFactor } from "../random/dropout_spec.ts";
+import { testSeed } from "../random/philox_spec.ts";
 import { addRmsNorm, addRmsNormBackward } from "./add_rms.ts";
 
 interface Attributes {
   eps: number;
   /** Whether the sum itself is used: without, dSum is absent. */
   residual: boolean;
+  /** Of y; undefined: none. */
+  rate?: number;
 }
+
+const STREAM = 3;
 
 export const spec: KernelSpec<Attributes> = {
   name: "addRmsNorm",
   cases: () =>
-    [[1, 4], [5, 7], [70, 33], [3, 64]].map(([rows, cols], i) => {
+    ([
+      [1, 4],
+      [5, 7, 0.1],
+      [5, 7],
+      [70, 33],
+      [3, 64],
+      [1, 4, 0.5],
+      [70, 33, 0.5],
+      [3, 64, 0.9],
+      [66, 100, 0],
+      [2, 37, 0.3],
+    ] as [rows: number, cols: number, rate?: number][]).map(([rows, cols, rate], i) => {
       const next = noise(rows * cols);
       return {
-        name: `(${rows}, ${cols})`,
+        name: `(${rows}, ${cols})${rate === undefined ? "" : `, dropped at ${rate}`}`,
         inputs: {
           // The second row is empty: eps alone must keep it finite.
           x: matrixOf(rows, cols, (row) => row === 1 ? 0 : next()),
           y: matrixOf(rows, cols, (row) => row === 1 ? 0 : next()),
           gain: matrixOf(1, cols, next),
+          seed: testSeed(cols),
         },
-        attributes: { eps: 1e-3, residual: i % 2 === 1 },
+        attributes: { eps: 1e-3, residual: i % 2 === 1, rate },
       };
     }),
-  reference: ({ x, y, gain }, { eps, residual }) => {
-    const sum = x.data.map((value, i) => value + y.data[i]);
+  reference: ({ x, y, gain, seed }, { eps, residual, rate }) => {
+    const factor = (i: number) =>
+      rate === undefined ? 1 : dropFactor(x, i, seed.data, { stream: STREAM, rate });
+    const sum = x.data.map((value, i) => value + y.data[i] * factor(i));
     const normed = new Float64Array(sum.length);
     for (let start = 0; start < sum.length; start += x.cols) {
       let squares = 0;
@@ -36,22 +55,27 @@ export const spec: KernelSpec<Attributes> = {
     }
     return { ...(residual ? { sum: { ...x, data: sum } } : {}), normed: { ...x, data: normed } };
   },
-  forward: (device, inputs, { eps }) => {
+  forward: (device, inputs, { eps, rate }) => {
     const { x, y, gain } = inputs as Record<string, Matrix>;
-    return addRmsNorm(device, x, y, gain, eps);
+    const dropped = rate === undefined ? undefined : { seed: inputs.seed as Flat, stream: STREAM, rate };
+    const { sum, normed, kept } = addRmsNorm(device, x, y, gain, eps, dropped);
+    return { sum, normed, ...kept && { bits: kept.bits } };
   },
-  backward: (device, inputs, outputs, gradients, { eps }) => {
+  backward: (device, inputs, outputs, gradients, { eps, rate }) => {
     const gain = inputs.gain as Matrix;
-    const { dx, gainTerms } = addRmsNormBackward(
+    const dGain = device.createFlat("f32", groupsOf(gain.cols) * 4);
+    const { dx, dy } = addRmsNormBackward(
       device,
-      outputs.sum as Matrix,
+      {
+        sum: outputs.sum as Matrix,
+        kept: rate === undefined ? undefined : { bits: outputs.bits as Flat, rate },
+      },
       gain,
       gradients.normed as Matrix,
       gradients.sum as Matrix | undefined,
+      dGain,
       eps,
     );
-    const dGain = device.createFlat("f32", groupsOf(gain.cols) * 4);
-    columnSum(device, gainTerms, dGain, false);
-    return { x: dx, y: dx, gain: dGain };
+    return { x: dx, y: dy, gain: dGain };
   },
 };

@@ -18,18 +18,18 @@ fn reciprocal_rms(row: u32) -> f32 {
   for (var g = 0u; g < params.groups; g++) { store0(row, g, load0(row, g) * scale * load1(0, g)); }
 }
 
-// x = in0, gain = in1, dy (N, C) = in2 -> dx (N, C) = out0, dy * x / rms (N, C) = out1: its column sums are the gain's gradient
+@group(0) @binding(10) var<storage, read_write> scales: array<f32>; // 1 / rms a row
+
+// x = in0, gain = in1, dy (N, C) = in2 -> dx (N, C) = out0, scales
 @compute @workgroup_size(64) fn rms_norm_backward(@builtin(global_invocation_id) id: vec3u) {
   let row = id.x;
   if (row >= params.rows) { return; }
   let scale = reciprocal_rms(row);
+  scales[row] = scale;
   var dots = vec4f(0);
   for (var g = 0u; g < params.groups; g++) { dots += load0(row, g) * load2(row, g) * load1(0, g); }
   let pull = sum4(dots) * scale * scale * scale / params.width;
   for (var g = 0u; g < params.groups; g++) {
-    let x = load0(row, g);
-    let dy = load2(row, g);
-    store0(row, g, scale * dy * load1(0, g) - pull * x);
-    store1(row, g, dy * x * scale);
+    store0(row, g, scale * load2(row, g) * load1(0, g) - pull * load0(row, g));
   }
 }

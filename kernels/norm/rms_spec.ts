@@ -1,4 +1,3 @@
-import { columnSum } from "../reduce/column_sum.ts";
 import { type KernelSpec, matrixOf, noise } from "../gpu/spec.ts";
 import { groupsOf, type Matrix } from "../gpu/tensor.ts";
 import { rmsNorm, rmsNormBackward } from "./rms.ts";
@@ -27,19 +26,18 @@ export const spec: KernelSpec<{ eps: number }> = {
   },
   forward: (device, { x, gain }, { eps }) => ({ y: rmsNorm(device, x as Matrix, gain as Matrix, eps) }),
   backward: (device, { x, gain }, _outputs, { y }, { eps }) => ({
-    x: rmsNormBackward(device, x as Matrix, gain as Matrix, y as Matrix, eps).dx,
+    x: rmsNormBackward(device, x as Matrix, gain as Matrix, y as Matrix, undefined, eps),
   }),
 };
 
-/** RMSNorm again, for the gradient of its gain: terms summed over rows. */
+/** RMSNorm again, for the gradient of its gain: summed over rows. */
 export const rmsNormGainSpec: typeof spec = {
   ...spec,
   name: "rmsNorm gain",
   backward: (device, inputs, _outputs, gradients, { eps }) => {
     const { x, gain } = inputs as Record<string, Matrix>;
-    const { gainTerms } = rmsNormBackward(device, x, gain, gradients.y as Matrix, eps);
     const dGain = device.createFlat("f32", groupsOf(gain.cols) * 4);
-    columnSum(device, gainTerms, dGain, false);
+    rmsNormBackward(device, x, gain, gradients.y as Matrix, dGain, eps);
     return { gain: dGain };
   },
 };

@@ -33,7 +33,7 @@ export function dropout(device: Device, x: Matrix, seed: Flat, stream: number, r
     outputs: [y],
     flats: [seed],
     u32: [x.rows, groups, pairs, stream, threshold],
-    f32: [65536 / (65536 - threshold)],
+    f32: [keptScale(rate)],
     invocations: [pairs, x.rows],
   });
   return y;
@@ -42,4 +42,9 @@ export function dropout(device: Device, x: Matrix, seed: Flat, stream: number, r
 /** The rate in multiples of 2^-16: what 16 random bits are compared with. */
 export function thresholdOf(rate: number): number {
   return Math.min(Math.round(rate * 65536), 65535);
+}
+
+/** What kept elements are multiplied by: 1 / (1 - rate), the rate in multiples of 2^-16. */
+export function keptScale(rate: number): number {
+  return 65536 / (65536 - thresholdOf(rate));
 }

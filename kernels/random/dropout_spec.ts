@@ -3,12 +3,13 @@ import { type KernelSpec, matrixOf, noise, type Values } from "../gpu/spec.ts";
 import type { Flat, Matrix } from "../gpu/tensor.ts";
 import { dropout, thresholdOf } from "./dropout.ts";
 
-interface Attributes {
+/** Which numbers a dropout draws, and its rate. */
+export interface DropoutAttributes {
   stream: number;
   rate: number;
 }
 
-export const spec: KernelSpec<Attributes> = {
+export const spec: KernelSpec<DropoutAttributes> = {
   name: "dropout",
   cases: () =>
     [[1, 1, 0.5], [7, 9, 0.1], [33, 68, 0.5], [5, 12, 0], [4, 30, 0.99]].map(([rows, cols, rate], i) => ({
@@ -17,7 +18,7 @@ export const spec: KernelSpec<Attributes> = {
       attributes: { stream: i * 1000, rate },
     })),
   reference: ({ x, seed }, attributes) => ({
-    y: { ...x, data: x.data.map((value, i) => value * factor(x, i, seed.data, attributes)) },
+    y: { ...x, data: x.data.map((value, i) => value * dropFactor(x, i, seed.data, attributes)) },
   }),
   forward: (device, { x, seed }, { stream, rate }) => ({
     y: dropout(device, x as Matrix, seed as Flat, stream, rate),
@@ -27,8 +28,13 @@ export const spec: KernelSpec<Attributes> = {
   }),
 };
 
-// 0, or 1 / (1 - rate): the low halves of a draw decide about the first four of eight columns, the high halves about the rest.
-function factor({ cols }: Values, element: number, seed: Float64Array, { stream, rate }: Attributes): number {
+/** 0, or 1 / (1 - rate): the low halves of a draw decide about the first four of eight columns, the high halves about the rest. */
+export function dropFactor(
+  { cols }: Values,
+  element: number,
+  seed: Float64Array,
+  { stream, rate }: DropoutAttributes,
+): number {
   const [row, col] = [Math.floor(element / cols), element % cols];
   const counter = row * Math.ceil(cols / 8) + Math.floor(col / 8);
   const word = philox4x32Reference([counter, stream, seed[2], 0], [seed[0], seed[1]])[col % 4];

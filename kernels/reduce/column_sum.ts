@@ -1,6 +1,6 @@
 import type { Device } from "../gpu/device.ts";
 import type { Kernel } from "../gpu/kernel.ts";
-import { expectLength, type Flat, groupsOf, type Matrix, shapeOf } from "../gpu/tensor.ts";
+import { expectLength, expectShape, type Flat, groupsOf, type Matrix, shapeOf } from "../gpu/tensor.ts";
 import code from "./column_sum.wgsl" with { type: "text" };
 
 const CHUNK = 32;
@@ -16,6 +16,7 @@ const chunkKernel: Kernel = {
   workgroup: [16, 4],
   constants: { CHUNK },
 };
+const productKernel: Kernel = { ...chunkKernel, entry: "chunk_product_sums", inputs: 2, flats: ["read"] };
 const totalKernel: Kernel = {
   label,
   code,
@@ -66,7 +67,31 @@ export function columnSum(
   }
   const groups = groupsOf(width);
   expectLength("columnSum() result", out, "f32", outStart + groups * 4);
-  const partial = chunkSums(device, x, width, segments, start);
+  addChunks(device, chunkSums(device, x, width, segments, start), out, outStart, accumulate);
+}
+
+/**
+ * x (N, C), y (N, C), scales (N), numbers whatever the flat says -> out (C, padded to whole groups of four) += the sum over
+ * rows of x * y * scale. The gradient of a norm's gain, whose terms need not be written.
+ */
+export function productColumnSum(device: Device, x: Matrix, y: Matrix, scales: Flat, out: Flat): void {
+  expectShape("productColumnSum() y", y, x.rows, x.cols);
+  const groups = groupsOf(x.cols);
+  expectLength("productColumnSum() result", out, "f32", groups * 4);
+  const chunks = Math.ceil(x.rows / CHUNK);
+  const partial = device.matrix(chunks, x.cols, "f32");
+  device.run(productKernel, {
+    inputs: [x, y],
+    outputs: [partial],
+    flats: [scales],
+    u32: [x.rows, groups, 1, 0, 0],
+    invocations: [groups, chunks],
+  });
+  addChunks(device, partial, out, 0, true);
+}
+
+function addChunks(device: Device, partial: Matrix, out: Flat, outStart: number, accumulate: boolean): void {
+  const groups = groupsOf(partial.cols);
   device.run(totalKernel, {
     inputs: [partial],
     flats: [out],

@@ -25,6 +25,19 @@ override CHUNK: u32 = 32;
   store0(id.y, group, sum);
 }
 
+@group(0) @binding(10) var<storage, read> scales: array<f32>; // of rows
+
+// x (N, C) = in0, y (N, C) = in1 -> sums of x * y * scale over each chunk (N / CHUNK, groups) = out0
+@compute @workgroup_size(16, 4) fn chunk_product_sums(@builtin(global_invocation_id) id: vec3u) {
+  let group = id.x;
+  let first = id.y * CHUNK;
+  if (group >= params.groups || first >= params.rows) { return; }
+  let end = min(first + CHUNK, params.rows);
+  var sum = vec4f(0);
+  for (var row = first; row < end; row++) { sum += load0(row, group) * load1(row, group) * scales[row]; }
+  store0(id.y, group, sum);
+}
+
 // chunk sums (rows, groups) = in0 -> total from `first` on
 @compute @workgroup_size(16) fn total_sums(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let group = linear_index(id, groups, 16);

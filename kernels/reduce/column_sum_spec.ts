@@ -1,6 +1,6 @@
-import { type KernelSpec, matrixOf, noise } from "../gpu/spec.ts";
-import { groupsOf, type Matrix } from "../gpu/tensor.ts";
-import { columnSum } from "./column_sum.ts";
+import { flatOf, type KernelSpec, matrixOf, noise } from "../gpu/spec.ts";
+import { type Flat, groupsOf, type Matrix } from "../gpu/tensor.ts";
+import { columnSum, productColumnSum } from "./column_sum.ts";
 
 interface Attributes {
   segments: number;
@@ -46,5 +46,30 @@ export const spec: KernelSpec<Attributes> = {
     columnSum(device, x as Matrix, twice, false, attributes);
     columnSum(device, x as Matrix, twice, true, attributes);
     return { once, twice };
+  },
+};
+
+/** Sums over rows of products that a number a row scales, added to what is there. */
+export const productSpec: KernelSpec = {
+  name: "productColumnSum",
+  cases: () =>
+    [[1, 1], [0, 6], [31, 7], [33, 5], [100, 24], [64, 70]].map(([rows, cols]) => ({
+      name: `(${rows}, ${cols})`,
+      inputs: {
+        x: matrixOf(rows, cols, noise(rows + cols)),
+        y: matrixOf(rows, cols, noise(rows + cols + 1)),
+        scales: flatOf("f32", Array.from({ length: rows + 1 }, noise(rows))),
+      },
+      attributes: {},
+    })),
+  reference: ({ x, y, scales }) => {
+    const data = new Float64Array(groupsOf(x.cols) * 4).fill(7);
+    x.data.forEach((value, i) => data[i % x.cols] += value * y.data[i] * scales.data[Math.floor(i / x.cols)]);
+    return { out: { kind: "f32" as const, rows: 1, cols: data.length, data } };
+  },
+  forward: (device, { x, y, scales }) => {
+    const out = device.createFlat("f32", new Float32Array(groupsOf((x as Matrix).cols) * 4).fill(7));
+    productColumnSum(device, x as Matrix, y as Matrix, scales as Flat, out);
+    return { out };
   },
 };

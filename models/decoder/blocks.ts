@@ -7,9 +7,11 @@ import { UserError } from "../../base/user_error.ts";
 import type { DecoderConfig } from "./config.ts";
 import { DECODER_SHAPES } from "./shapes/by_name.ts";
 import {
+  drop,
   gatedPair,
   gatedUnit,
   headNorm,
+  type LayerDropout,
   linear,
   norm,
   residual,
@@ -41,8 +43,8 @@ export interface DecoderBlocks {
   splitGate?: boolean;
 }
 
-/** Dropout of a matrix. `stream` is a number that no other dropout of the step has. */
-export type DropTerm = (x: Matrix, stream: number) => Matrix;
+/** Dropout of what blocks add to the stream, with the numbers 1, 2, 3 and so on. */
+export type BlockDropout = Omit<LayerDropout, "stream">;
 
 /** Token embedding (V, C), which the blocks leave to others. */
 export const EMBEDDING = "model.embed_tokens.weight";
@@ -81,8 +83,8 @@ export function attentionShape(config: DecoderConfig): AttentionShape {
 
 /**
  * All blocks: token embeddings, stream (T, C), at `positions` u32 (T) -> residual stream (T, C) before the final norm.
- * Attention is left to `attend`: qkv (T, q | k | v), rotated -> (T, heads * headDim). `dropped` is applied to what
- * each block adds to the stream, with the numbers 1, 2, 3 and so on. In inference `stream` and what `attend` was given
+ * Attention is left to `attend`: qkv (T, q | k | v), rotated -> (T, heads * headDim). `dropout` is of what
+ * each block adds to the stream. In inference `stream` and what `attend` was given
  * and gave are spent afterwards, unless they were kept. `last` u32 (R), for inference: rows that alone are wanted of the
  * stream, in their order; the last block computes no others, and what `attend` gives for it is theirs.
  */
@@ -92,7 +94,7 @@ export function decoderBlocks(
   stream: Matrix,
   positions: Flat,
   attend: AttendLayer,
-  dropped: DropTerm = (x) => x,
+  dropout?: BlockDropout,
   last?: Flat,
 ): Matrix {
   const { config, weights } = blocks;
@@ -104,8 +106,8 @@ export function decoderBlocks(
       tape.beginLayer(layer);
       [stream] = tape.checkpoint([input], () => {
         const normed = norm(tape, weights, input, gain(layer), eps);
-        const { sum, down } = decoderBlock(tape, blocks, layer, input, normed, positions, attend, dropped);
-        return [residual(tape, sum, down)];
+        const { sum, down } = decoderBlock(tape, blocks, layer, input, normed, positions, attend, dropout);
+        return [residual(tape, sum, dropSpent(tape, down, afterFeedForward(dropout, layer)))];
       });
     }
     return stream;
@@ -122,20 +124,26 @@ export function decoderBlocks(
       normed,
       positions,
       attend,
-      dropped,
+      dropout,
       wanted,
     );
     spend(tape, stream);
-    if (layer + 1 === layers) stream = residual(tape, sum, down);
-    else ({ sum: stream, normed } = residualNorm(tape, weights, sum, down, gain(layer + 1), eps));
-    spend(tape, sum, down);
+    const dropped = afterFeedForward(dropout, layer);
+    if (layer + 1 === layers) {
+      const added = dropSpent(tape, down, dropped);
+      stream = residual(tape, sum, added);
+      spend(tape, sum, added);
+    } else {
+      ({ sum: stream, normed } = residualNorm(tape, weights, sum, down, gain(layer + 1), eps, dropped));
+      spend(tape, sum, down);
+    }
   }
   return stream;
 }
 
 /**
- * One block: stream (T, C) and its norm -> the stream after attention, and what the feed-forward layer adds to it, of all
- * rows or those `wanted`.
+ * One block: stream (T, C) and its norm -> the stream after attention, and what the feed-forward layer adds to it before
+ * dropout, of all rows or those `wanted`.
  */
 function decoderBlock(
   tape: Tape,
@@ -145,18 +153,13 @@ function decoderBlock(
   normed: Matrix,
   positions: Flat,
   attend: AttendLayer,
-  dropped: DropTerm,
+  dropout: BlockDropout | undefined,
   wanted?: Flat,
 ): { sum: Matrix; down: Matrix } {
   const eps = config.rms_norm_eps;
   const name = (part: string) => layerName(layer, part);
   const project = (x: Matrix, weight: string, bias: string, biased: boolean) =>
     linear(tape, weights, x, name(weight), biased ? name(bias) : undefined, adapt?.(name(weight)));
-  const drop = (x: Matrix, stream: number) => {
-    const kept = dropped(x, stream);
-    if (kept !== x) spend(tape, x);
-    return kept;
-  };
   const projected = project(normed, QKV, QKV_BIAS, config.attention_bias);
   const scaled = DECODER_SHAPES[config.model_type].queryKeyNorm
     ? headNorm(tape, weights, projected, name(QK_NORM), shape, eps)
@@ -164,7 +167,7 @@ function decoderBlock(
   const qkv = rotate(tape, scaled, positions, rotary, shape);
   spend(tape, normed, projected, scaled);
   const heads = attend(layer, qkv);
-  const attended = drop(project(heads, OUTPUT, OUTPUT_BIAS, hasOutputBias(config)), 2 * layer + 1);
+  const attended = project(heads, OUTPUT, OUTPUT_BIAS, hasOutputBias(config));
   spend(tape, qkv, heads);
   const below = wanted ? gatherRows(tape.device, stream, wanted, wanted.length) : stream;
   const middle = residualNorm(
@@ -174,15 +177,27 @@ function decoderBlock(
     attended,
     name("post_attention_layernorm.weight"),
     eps,
+    dropout && { ...dropout, stream: 2 * layer + 1 },
   );
   spend(tape, attended);
   if (wanted) spend(tape, below);
   const inner = (weight: string, bias: string) => project(middle.normed, weight, bias, config.mlp_bias);
   const wide = splitGate ? [inner(GATE, GATE_BIAS), inner(UP, UP_BIAS)] : [inner(GATE_UP, GATE_UP_BIAS)];
   const gated = wide.length === 2 ? gatedPair(tape, wide[0], wide[1]) : gatedUnit(tape, wide[0]);
-  const down = drop(project(gated, DOWN, DOWN_BIAS, config.mlp_bias), 2 * layer + 2);
+  const down = project(gated, DOWN, DOWN_BIAS, config.mlp_bias);
   spend(tape, middle.normed, ...wide, gated);
   return { sum: middle.sum, down };
+}
+
+function afterFeedForward(dropout: BlockDropout | undefined, layer: number): LayerDropout | undefined {
+  return dropout && { ...dropout, stream: 2 * layer + 2 };
+}
+
+/** What dropout leaves of x, which is spent. */
+function dropSpent(tape: Tape, x: Matrix, dropped: LayerDropout | undefined): Matrix {
+  const kept = dropped ? drop(tape, x, dropped) : x;
+  if (kept !== x) spend(tape, x);
+  return kept;
 }
 
 /** Back to the pool, where no backward pass reads it again: memory does not grow by layer. */

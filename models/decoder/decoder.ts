@@ -205,8 +205,8 @@ export class Decoder implements DecodeModel {
   ): Matrix {
     const { parameters, config, shape, lora } = this;
     const seed = dropout?.seed;
-    const dropped = (x: Matrix, stream: number) => drop(tape, x, dropout?.rate ?? 0, seed, stream);
-    const stream = dropped(embedding(tape, parameters, EMBEDDING, input.tokens, input.occurrences), 0);
+    const embedded = embedding(tape, parameters, EMBEDDING, input.tokens, input.occurrences);
+    const stream = dropout ? drop(tape, embedded, { ...dropout, stream: 0 }) : embedded;
     const adapt = (weight: string) => {
       const adapter = this.#adapting ? lora?.adapter(weight) : undefined;
       return adapter && { ...adapter, seed };
@@ -220,7 +220,7 @@ export class Decoder implements DecodeModel {
       checkpointing: this.#checkpointing,
       splitGate: this.#splitGate,
     };
-    return decoderBlocks(tape, blocks, stream, input.positions, attend, dropped, input.last);
+    return decoderBlocks(tape, blocks, stream, input.positions, attend, dropout, input.last);
   }
 
   /** Runs `work`, which records forward passes, with the model below the adapters: the one that they started from. */

@@ -84,8 +84,9 @@ export function stackStates(
     if (!tape.recording) matrices.forEach((matrix) => tape.device.release(matrix));
   };
   const rate = tape.training ? dropout?.rate ?? 0 : 0;
+  const numbered = (number: number) => ({ rate, seed: dropout?.seed, stream: first + number });
   const dropped = (x: Matrix, number: number) => {
-    const kept = drop(tape, x, rate, dropout?.seed, first + number);
+    const kept = drop(tape, x, numbered(number));
     if (kept !== x) spend(x);
     return kept;
   };
@@ -114,9 +115,8 @@ export function stackStates(
       out = project(inner, "DenseReluDense.wo");
     }
     spend(normed, wide, inner);
-    const added = dropped(out, 2 * i + 2);
-    const next = residualNorm(tape, weights, stream, added, gain(i + 1), eps);
-    spend(stream, added);
+    const next = residualNorm(tape, weights, stream, out, gain(i + 1), eps, numbered(2 * i + 2));
+    spend(stream, out);
     ({ sum: stream, normed } = next);
   }
   spend(stream);

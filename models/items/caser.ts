@@ -9,8 +9,7 @@ import {
 } from "../../kernels/sequence/vertical_convolution.ts";
 import { windowMax, windowMaxBackward } from "../../kernels/sequence/window_max.ts";
 import { windowRows, windowRowsBackward, type WindowShape } from "../../kernels/sequence/window.ts";
-import type { DropTerm } from "../decoder/blocks.ts";
-import type { ItemBatch } from "./item_model.ts";
+import type { DropTerm, ItemBatch } from "./item_model.ts";
 import {
   biasParameter,
   denseParameters,

@@ -9,8 +9,7 @@ import {
 } from "../../kernels/relative_attention/pointwise_attention.ts";
 import type { Tape } from "../../kernels/tape.ts";
 import type { Matrix } from "../../kernels/gpu/tensor.ts";
-import type { DropTerm } from "../decoder/blocks.ts";
-import type { ItemBatch } from "./item_model.ts";
+import type { DropTerm, ItemBatch } from "./item_model.ts";
 import { denseParameters, ITEM_EMBEDDING, itemHeads, ItemNetwork, itemShapeFields } from "./item_network.ts";
 import { centredNorm, centredNormParameters } from "../layers/layer_norm.ts";
 import { embedding, linear, residual, selectRows } from "../layers/layers.ts";

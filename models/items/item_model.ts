@@ -6,10 +6,12 @@ import { type TokenOccurrences, tokenOccurrences } from "../../kernels/rows/embe
 import type { ReadWait } from "../../kernels/gpu/readback.ts";
 import { Tape } from "../../kernels/tape.ts";
 import type { Matrix } from "../../kernels/gpu/tensor.ts";
-import type { DropTerm } from "../decoder/blocks.ts";
 import { type PackedTokens, PackedTokensBuffer } from "../packing/packed_tokens.ts";
 import type { Parameters } from "../parameters/parameters.ts";
 import { chunkLogits, vocabularyChunks } from "../losses/vocabulary_loss.ts";
+
+/** Dropout of a matrix. `stream` is a number that no other dropout of the step has. */
+export type DropTerm = (x: Matrix, stream: number) => Matrix;
 
 /** A packed batch of item sequences on the device: `tokens` and `targets` are item numbers. */
 export interface ItemBatch extends PackedTokens {

@@ -6,8 +6,7 @@ import { type AttentionShape, MAX_HEAD_DIM } from "../../kernels/attention/atten
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { Tape } from "../../kernels/tape.ts";
 import type { Matrix } from "../../kernels/gpu/tensor.ts";
-import type { DropTerm } from "../decoder/blocks.ts";
-import type { ItemBatch, ItemModel } from "./item_model.ts";
+import type { DropTerm, ItemBatch, ItemModel } from "./item_model.ts";
 import { Parameters } from "../parameters/parameters.ts";
 import type { ParameterSpec } from "../parameters/spec.ts";
 

@@ -5,9 +5,8 @@ import type { AttentionShape } from "../../kernels/attention/attention.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { Tape } from "../../kernels/tape.ts";
 import type { Matrix } from "../../kernels/gpu/tensor.ts";
-import type { DropTerm } from "../decoder/blocks.ts";
 import { biasedAttention, scaled } from "../encoder_decoder/layers.ts";
-import type { ItemBatch } from "./item_model.ts";
+import type { DropTerm, ItemBatch } from "./item_model.ts";
 import {
   denseParameters,
   ITEM_EMBEDDING,

@@ -89,11 +89,7 @@ export function norm(tape: Tape, parameters: Weights, x: Matrix, weight: string,
   tape.record(() => {
     const dy = tape.gradient(y);
     if (!dy) return;
-    const { dx, gainTerms } = rmsNormBackward(device, x, gain, dy, eps);
-    const gradient = parameters.gradient(weight);
-    if (gradient) columnSum(device, gainTerms, gradient, true);
-    device.release(gainTerms);
-    tape.accumulate(x, dx);
+    tape.accumulate(x, rmsNormBackward(device, x, gain, dy, parameters.gradient(weight), eps));
   });
   return y;
 }
@@ -118,7 +114,20 @@ export function headNorm(
   return y;
 }
 
-/** Residual connection and the norm after it: sum = x + y, normed = RMSNorm(sum). (N, C) each. */
+/** What {@link drop} drops with. */
+export interface LayerDropout {
+  /** In [0, 1). */
+  rate: number;
+  /** u32 [seed, micro batch of the step, step, unused]; needed in training with a rate above 0. */
+  seed: Flat | undefined;
+  /** Tells the dropouts of one step apart. */
+  stream: number;
+}
+
+/**
+ * Residual connection and the norm after it: sum = x + y, normed = RMSNorm(sum). (N, C) each. With `dropped`, y is dropped
+ * out first, as {@link drop} does: in the same pass, which draws the numbers once for both directions.
+ */
 export function residualNorm(
   tape: Tape,
   parameters: Weights,
@@ -126,19 +135,23 @@ export function residualNorm(
   y: Matrix,
   weight: string,
   eps: number,
+  dropped?: LayerDropout,
 ): { sum: Matrix; normed: Matrix } {
   const { device } = tape;
   const gain = parameters.matrix(weight);
-  const { sum, normed } = addRmsNorm(device, x, y, gain, eps);
+  const seed = seedOf(tape, dropped);
+  const added = addRmsNorm(device, x, y, gain, eps, seed && { ...dropped!, seed });
+  const { sum, normed, kept } = added;
+  if (kept && !tape.recording) device.giveBack(kept.bits);
   tape.record(() => {
     const dNormed = tape.gradient(normed);
     if (!dNormed) throw new Error("residualNorm() result is not used by the loss");
-    const { dx, gainTerms } = addRmsNormBackward(device, sum, gain, dNormed, tape.gradient(sum), eps);
-    const gradient = parameters.gradient(weight);
-    if (gradient) columnSum(device, gainTerms, gradient, true);
-    device.release(gainTerms);
+    const dSum = tape.gradient(sum);
+    const dGain = parameters.gradient(weight);
+    const { dx, dy } = addRmsNormBackward(device, added, gain, dNormed, dSum, dGain, eps);
+    if (kept) device.giveBack(kept.bits);
     tape.accumulate(x, dx);
-    tape.accumulate(y, dx);
+    tape.accumulate(y, dy);
   });
   return { sum, normed };
 }
@@ -155,10 +168,11 @@ export function residual(tape: Tape, x: Matrix, y: Matrix): Matrix {
   return sum;
 }
 
-/** Inverted dropout, active in training only. `stream` tells the dropouts of one step apart. */
-export function drop(tape: Tape, x: Matrix, rate: number, seed: Flat | undefined, stream: number): Matrix {
-  if (!tape.training || rate === 0) return x;
-  if (!seed) throw new Error("drop() needs a seed in training");
+/** Inverted dropout, active in training only. */
+export function drop(tape: Tape, x: Matrix, dropped: LayerDropout): Matrix {
+  const seed = seedOf(tape, dropped);
+  if (!seed) return x;
+  const { rate, stream } = dropped;
   const { device } = tape;
   const y = dropout(device, x, seed, stream, rate);
   if (!tape.wants(x)) tape.constant(y);
@@ -167,6 +181,13 @@ export function drop(tape: Tape, x: Matrix, rate: number, seed: Flat | undefined
     if (dy) tape.accumulate(x, dropout(device, dy, seed, stream, rate));
   });
   return y;
+}
+
+/** The seed where something is dropped: nothing is outside of training, nor at a rate of 0. */
+function seedOf(tape: Tape, dropped: LayerDropout | undefined): Flat | undefined {
+  if (!tape.training || !dropped || dropped.rate === 0) return undefined;
+  if (!dropped.seed) throw new Error("Dropout needs a seed in training");
+  return dropped.seed;
 }
 
 /** SwiGLU: silu(gate) * up. gateUp (N, 2I) -> (N, I). */

@@ -63,7 +63,7 @@ export function mlp(
   const layers = sizes.length - 1;
   let y = x;
   for (let i = 0; i < layers; i++) {
-    if (dropout) y = drop(tape, y, dropout.rate, dropout.seed, dropout.stream + i);
+    if (dropout) y = drop(tape, y, { ...dropout, stream: dropout.stream + i });
     y = linear(tape, parameters, y, `${name}.${i}.weight`, `${name}.${i}.bias`);
     if (i === layers - 1) return y;
     if (normalized) y = normalizeBatch(tape, parameters, y, `${name}.${i}.norm`);

@@ -96,10 +96,7 @@ export function unitRows(tape: Tape, x: Matrix, gain: Matrix): Matrix {
   if (!tape.wants(x)) tape.constant(y);
   tape.record(() => {
     const dy = tape.gradient(y);
-    if (!dy) return;
-    const { dx, gainTerms } = rmsNormBackward(device, x, gain, dy, eps);
-    device.release(gainTerms);
-    tape.accumulate(x, dx);
+    if (dy) tape.accumulate(x, rmsNormBackward(device, x, gain, dy, undefined, eps));
   });
   return y;
 }

@@ -129,7 +129,7 @@ export class ItemStep {
       const states = this.#model.states(
         tape,
         batch,
-        (x, stream) => drop(tape, x, dropout, this.#dropoutSeed, stream),
+        (x, stream) => drop(tape, x, { rate: dropout, seed: this.#dropoutSeed, stream }),
       );
       const rows = {
         targets: batch.targets,

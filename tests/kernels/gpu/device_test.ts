@@ -155,6 +155,26 @@ for (const layout of ["texture", "buffer"] as Layout[]) {
   });
 }
 
+Deno.test("Device.copyColumns() copies whole groups to the same place, and refuses parts and buffers", async () => {
+  const device = await sharedDevice("texture");
+  const from = device.upload(Float32Array.from({ length: 24 }, (_, i) => i), 2, 12);
+  const to = device.upload(new Float32Array(24).fill(99), 2, 12);
+  device.copyColumns(from, to, 4, 4);
+  const copied = [4, 5, 6, 7].map((value) => [value, value + 12]);
+  const [result] = await device.read(to);
+  assert.deepEqual(copied.map((_, i) => [result[4 + i], result[16 + i]]), copied);
+  assert.equal(result.filter((value) => value === 99).length, 16);
+  assert.throws(
+    () => device.copyColumns(from, to, 2, 4),
+    /copyColumns\(\) of 4 columns from 2 on of \(2, 12\) to \(2, 12\): expected multiples of 4/,
+  );
+  const buffers = await sharedDevice("buffer");
+  const other = buffers.upload(new Float32Array(24), 2, 12);
+  assert.throws(() => buffers.copyColumns(other, other, 0, 4), /expected textures/);
+  [from, to].forEach((matrix) => device.destroy(matrix));
+  buffers.destroy(other);
+});
+
 Deno.test("Device.slice() refuses a start that cannot be bound", async () => {
   const device = await Device.open();
   const flat = device.createFlat("f32", 256);
