@@ -10,7 +10,7 @@ export { batchMomentsSpec, batchNormSpec } from "./norm/batch_spec.ts";
 export { spec as pathAttention } from "./attention/beams/beam_paths_spec.ts";
 export { spec as branchAppend } from "./attention/beams/branch_cache_spec.ts";
 export { spec as clusterRows } from "./clustering/cluster_rows_spec.ts";
-export { productSpec as productColumnSum, spec as columnSum } from "./reduce/column_sum_spec.ts";
+export { productColumnSumSpec as productColumnSum, spec as columnSum } from "./reduce/column_sum_spec.ts";
 export { spec as crossEntropy } from "./loss/cross_entropy_spec.ts";
 export { spec as dropout } from "./random/dropout_spec.ts";
 export { backwardSpec as embedBackward, spec as embed } from "./rows/embedding_spec.ts";

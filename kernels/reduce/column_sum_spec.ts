@@ -50,7 +50,7 @@ export const spec: KernelSpec<Attributes> = {
 };
 
 /** Sums over rows of products that a number a row scales, added to what is there. */
-export const productSpec: KernelSpec = {
+export const productColumnSumSpec: KernelSpec = {
   name: "productColumnSum",
   cases: () =>
     [[1, 1], [0, 6], [31, 7], [33, 5], [100, 24], [64, 70]].map(([rows, cols]) => ({
