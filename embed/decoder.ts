@@ -33,13 +33,15 @@ import { scaleToUnitRows } from "./text/unit_rows.ts";
 const ROW_BLOCK = 128;
 
 /**
- * Hidden states of a Qwen2-, Qwen3- or Llama-shaped decoder such as Qwen3-Embedding, computed on our kernels: texts lie end to
- * end without padding, and only the embedding rows of tokens that occur are read.
+ * Hidden states of a Qwen2-, Qwen3- or Llama-shaped decoder, be it one for embeddings such as Qwen3-Embedding or one that
+ * writes text, after its last norm; computed on our kernels: texts lie end to end without padding, and only the embedding
+ * rows of tokens that occur are read.
  */
 export const decoderProvider: TextProvider<SentenceConfig> = {
   input: "text",
   name: "decoder",
   onDevice: true,
+  takesRuns: true,
   Config: z.strictObject(sentenceFields),
   async open(context, config) {
     const { model } = config;

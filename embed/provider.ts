@@ -36,6 +36,8 @@ export interface TextProvider<C = unknown> {
   readonly input: "text";
   /** Name on the command line. */
   readonly name: string;
+  /** Whether its setting `model` may name a run that reads text, or a GGUF file: the caller says where its weights are. */
+  readonly takesRuns?: true;
   /** Whether its model lies on the device, so that its memory can be counted before it is loaded. */
   readonly onDevice?: true;
   /** Settings with defaults and descriptions; providers share the names of settings that mean the same. */

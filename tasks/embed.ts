@@ -11,9 +11,11 @@ import { diskFiles } from "../base/files/disk.ts";
 import { sha256 } from "../base/files/sha256.ts";
 import { UserError } from "../base/user_error.ts";
 import { embeddingProvider, PROVIDERS } from "../embed/by_name.ts";
-import type { EmbeddingContext, ItemVectors, TextProvider } from "../embed/provider.ts";
+import type { EmbeddingContext, EmbeddingProvider, ItemVectors, TextProvider } from "../embed/provider.ts";
 import type { Device } from "../kernels/gpu/device.ts";
 import type { Layout } from "../kernels/gpu/tensor.ts";
+import { withGguf } from "../models/gguf/files.ts";
+import { textModelFolder } from "../train/runs/text_folder.ts";
 import { writeAtomic } from "../base/files/write_atomic.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { tellAsked } from "./_cli/memory.ts";
@@ -52,12 +54,21 @@ export const task: Task<typeof config> = {
   examples: [
     "embed --data data/mine --out items.npy",
     "embed --data data/mine --provider collaborative --out collab.npy",
-    "embed --data data/mine --provider transformers --shards 2 --shard-adapters 0,1 --out items.npy",
+    "embed --data data/mine --provider decoder --model SmolLM2-135M-Instruct --out items.npy",
+    "embed --data data/mine --provider transformers.js --model all-MiniLM-L6-v2 --shards 2 --shard-adapters 0,1 --out items.npy",
     "embed --data data/mine --provider npy --from theirs.npy --out items.npy",
   ],
   config,
   run: embedItems,
 };
+
+/** Settings in which a run is the folder of its best weights, for providers whose model may be a run. */
+async function withModelFolder(provider: EmbeddingProvider, settings: unknown): Promise<unknown> {
+  if (provider.input !== "text" || !provider.takesRuns) return settings;
+  const { model } = settings as { model: string };
+  if (model === "") return settings;
+  return { ...settings as object, model: await textModelFolder(model, "best", "embed with") };
+}
 
 /** Texts that vectors are made of, and what to say about them. */
 export interface Texts {
@@ -72,10 +83,13 @@ export async function embedItems(flags: Flags, io: TaskIO): Promise<void> {
   const ids = corpus.items.map(({ id }) => id);
   rowsOfItems(ids, ids, flags.data);
   const provider = embeddingProvider(name);
-  const providerConfig = settingsOf(provider, PROVIDERS, flags, "provider");
+  const providerConfig = await withModelFolder(
+    provider,
+    settingsOf(provider, PROVIDERS, flags, "provider"),
+  );
   const devices = new Map<Layout | undefined, Promise<Device>>();
   const context: EmbeddingContext = {
-    ...diskFiles,
+    ...withGguf(diskFiles),
     device(layout) {
       const known = devices.get(layout) ?? openDevice(flags, { layout }).then(({ device }) => device);
       devices.set(layout, known);

@@ -10,7 +10,7 @@ export type Pooling = "mean" | "last" | "cls";
 /** Settings that all providers with a language model share. */
 export const sentenceFields = {
   model: z.string().default("").describe(
-    "Hugging Face directory of the model",
+    "Hugging Face directory of the model; for decoder a run that reads text or a .gguf file as well",
   ),
   pooling: z.enum(["auto", "mean", "last", "cls"]).default("auto").describe(
     "vector of a text from those of its tokens, auto as the model's directory says, else mean:",

@@ -4,6 +4,8 @@ import { diskFiles } from "../../../base/files/disk.ts";
 import { withGguf } from "../../../models/gguf/files.ts";
 import { Pretrained } from "../../../models/hugging_face/pretrained.ts";
 import { Tokenizer } from "../../../models/tokenizer/tokenizer.ts";
+import { readMatrix } from "../../../base/npy.ts";
+import { task as embed } from "../../../tasks/embed.ts";
 import { task } from "../../../tasks/_export/export.ts";
 import { parseArgs, UsageError } from "../../../tasks/_cli/cli.ts";
 import { parseSite } from "../../../web/site/site.ts";
@@ -84,6 +86,20 @@ Deno.test("a model that reads text becomes a GGUF file, and its semantic IDs a g
       () => task.run(parse("web", "--run", run.path, "--dtype", "q8_0", "--out", join(dir, "s")), io),
       /Cannot use --dtype q8_0 for web/,
     );
+    // Items are embedded by a run, its checkpoint or the exported file alike.
+    const vectors = async (model: string) => {
+      const npy = join(dir, "items.npy");
+      const flags = ["--data", join(dir, "data"), "--provider", "decoder", "--model", model, "--out", npy];
+      await embed.run(parseArgs(embed, flags)!.config, io);
+      return readMatrix(await Deno.readFile(npy));
+    };
+    const byRun = await vectors(run.path);
+    assert.equal(byRun.rows, 4);
+    assert.deepEqual(await vectors(await run.checkpoint("latest")), byRun);
+    assert.deepEqual(await vectors(file), byRun);
+    assert.notDeepEqual(await vectors(join(dir, "model")), byRun);
+    await assert.rejects(() => vectors(join(dir, "data")), /data: it has no checkpoint yet/);
+
     const path = join(dir, "model/tokenizer.json"), out = join(dir, "never.gguf");
     await Deno.writeFile(path, new Tokenizer(await Deno.readFile(path)).withTokens(["<more>"]).json);
     await assert.rejects(
