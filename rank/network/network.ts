@@ -69,7 +69,7 @@ export class RankNetwork {
       const names = rankerNames(ranker);
       if (hidden_size === 0) return linear(tape, parameters, x, names.output);
       const hidden = activate(tape, linear(tape, parameters, x, names.hidden, names.bias), "gelu");
-      const dropped = dropout ? drop(tape, hidden, dropout.rate, dropout.seed, ranker) : hidden;
+      const dropped = dropout ? drop(tape, hidden, { ...dropout, stream: ranker }) : hidden;
       return linear(tape, parameters, dropped, names.output);
     });
   }
