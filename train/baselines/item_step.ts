@@ -87,7 +87,6 @@ export class ItemStep {
     if (micro.length === 0) this.#gradients.begin();
     micro.forEach((batch, i) => {
       const place = first + i;
-      this.#gradients.begin();
       device.write(this.#dropoutSeed, new Uint32Array([this.#config.seed, place, step, 0]));
       log.prepare(batch, place);
       this.#buffer.write(batch.packed, 1 / weightSum);
@@ -99,6 +98,7 @@ export class ItemStep {
         );
         this.#writeSampled(this.#sampled, batch, random);
       }
+      this.#gradients.begin(); // after the uploads: each submits what was recorded
       this.#record();
       log.record(this.#rowLoss);
       this.#gradients.add(i, micro.length);

@@ -107,11 +107,11 @@ export class PairStep {
     micro.forEach((groups, i) => {
       log.begin();
       if (i < first || i >= end) return;
-      this.#gradients.begin();
       extra?.prepare(i);
       device.write(this.#dropoutSeed, new Uint32Array([seed, i, step, 0]));
       const places = this.buffer.write(groups, 1 / weight);
       this.#trieLoss?.write(trie, groups, places);
+      this.#gradients.begin(); // after the uploads: each submits what was recorded
       device.scope(() => {
         const tape = new Tape(device, true);
         const dropout = rate > 0 ? { rate, seed: this.#dropoutSeed } : undefined;

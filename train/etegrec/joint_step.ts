@@ -176,10 +176,10 @@ export class JointStep {
     micro.forEach((groups, i) => {
       log.begin();
       if (i < first || i >= end) return;
-      this.#gradients.begin();
       this.#writeTargets(groups, weights ?? { sia: 0, psa: 0 }, shares[i]);
       // Weights of next items play no part here.
       if (weights) this.#pairs.buffer.write(pairGroups(groups, itemTokens), 1);
+      this.#gradients.begin(); // after the uploads: each submits what was recorded
       this.#learnCodes(weights, log);
       if (weights) this.#logAlignment(log, weights);
       this.#gradients.add(i - first, end - first);

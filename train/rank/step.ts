@@ -68,8 +68,8 @@ export class RankStep {
     optimizer.prepare(step, learningRate);
     if (first === end) this.#gradients.begin();
     for (let place = first; place < end; place++) {
-      this.#gradients.begin();
       this.#write(micro[place], members.length, { step, row: i * microBatches + place, place });
+      this.#gradients.begin(); // after the uploads: each submits what was recorded
       this.#record();
       this.#gradients.add(place - first, end - first);
     }

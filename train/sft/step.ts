@@ -77,10 +77,12 @@ export class SftStep {
     log.begin(row, dealt);
     if (micro.length === 0) this.#gradients.begin();
     micro.forEach((batch, i) => {
-      this.#gradients.begin();
+      // All uploads before any work: each submits what was recorded, and a step is one submit a micro batch.
       device.write(this.#dropoutSeed, new Uint32Array([this.#config.seed, first + i, step, 0]));
       log.prepare(batch, first + i);
-      this.record(batch.packed, weightSum, (layer) => this.#gradients.addLayer(layer, i, micro.length));
+      this.#upload(batch.packed, weightSum);
+      this.#gradients.begin();
+      this.#compute((layer) => this.#gradients.addLayer(layer, i, micro.length));
       log.record(this.#rowLoss);
       this.#gradients.add(i, micro.length);
     });
@@ -89,11 +91,20 @@ export class SftStep {
     device.submit();
   }
 
-  /** Records forward and backward of one batch, whose loss is divided by `weightSum`; `onLayer`: see `Tape`. */
-  record(batch: PackedBatch, weightSum: number, onLayer?: (layer: number) => void): void {
-    const { device, decoder, scaling } = this.#parts;
+  /** Records forward and backward of one batch, whose loss is divided by `weightSum`. */
+  record(batch: PackedBatch, weightSum: number): void {
+    this.#upload(batch, weightSum);
+    this.#compute();
+  }
+
+  #upload(batch: PackedBatch, weightSum: number): void {
     this.#buffer.write(batch, 1 / weightSum);
-    if (this.#trie) device.write(this.#trie.nodes, this.#nodesOf(batch, this.#trie.trie));
+    if (this.#trie) this.#parts.device.write(this.#trie.nodes, this.#nodesOf(batch, this.#trie.trie));
+  }
+
+  /** Forward and backward of what was uploaded; `onLayer`: see `Tape`. */
+  #compute(onLayer?: (layer: number) => void): void {
+    const { device, decoder, scaling } = this.#parts;
     const { targets, weights } = this.#buffer.packed;
     device.scope(() => {
       const tape = new Tape(device, true, onLayer);

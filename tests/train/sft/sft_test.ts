@@ -101,6 +101,25 @@ for (const mode of ["histories", "samples"] as const) {
   });
 }
 
+Deno.test("trainSft() sends a step in one submit", async () => {
+  const folder = await Deno.makeTempDir();
+  const device = await sharedDevice();
+  const submits: number[] = [];
+  const count = () => void submits.push(device.counters.submits);
+  const settings = {
+    maxSteps: 12,
+    numTrainEpochs: 30,
+    loggingSteps: 6,
+    evalSteps: 100,
+    evalSamples: 0,
+    dropout: 0.1,
+  };
+  await train(device, `${folder}/run`, settings, { onStart: count, onStep: count });
+  // Six steps, the read of a line of the log, and its sums set to 0; the first step also uploads a table.
+  assert.equal(submits[2] - submits[1], 6 + 2);
+  await Deno.remove(folder, { recursive: true });
+});
+
 Deno.test("trainSft() stopped and resumed equals one that was not, bytes and log", async () => {
   const folder = await Deno.makeTempDir();
   const device = await sharedDevice();
