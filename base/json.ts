@@ -93,3 +93,34 @@ export function numbered<T>(record: Record<string, T>, path: string): T[] {
 export function escapeNonAscii(json: string): string {
   return json.replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
+
+/**
+ * The text of `JSON.stringify(object, null, indent)`, an entry at a time. Entries come as the object would have them:
+ * {@link inObjectOrder}, each key once.
+ */
+export function* objectPieces(
+  entries: Iterable<readonly [key: string, value: unknown]>,
+  indent: number,
+): Generator<string> {
+  const lineEnd = "\n" + " ".repeat(indent);
+  let before = "{";
+  for (const [key, value] of entries) {
+    const text = JSON.stringify(value, null, indent).replaceAll("\n", lineEnd);
+    yield `${before}${lineEnd}${JSON.stringify(key)}: ${text}`;
+    before = ",";
+  }
+  yield before === "{" ? "{}" : "\n}";
+}
+
+/** The entries of an object keyed "0" … "N-1", which {@link numbered} reads. */
+export function* numberedEntries<T>(values: readonly T[]): Generator<[key: string, value: T]> {
+  for (const [number, value] of values.entries()) yield [String(number), value];
+}
+
+/** Places of keys in the order in which an object has them: whole numbers below 2³² - 1 first and ascending. */
+export function inObjectOrder(keys: readonly string[]): Uint32Array {
+  const isIndex = (key: string) => /^(0|[1-9]\d{0,9})$/.test(key) && Number(key) < 2 ** 32 - 1;
+  const places = Uint32Array.from(keys, (_, place) => place);
+  const numbers = Float64Array.from(keys, (key) => isIndex(key) ? Number(key) : Infinity);
+  return places.sort((a, b) => numbers[a] === numbers[b] ? a - b : numbers[a] - numbers[b]);
+}

@@ -1,9 +1,14 @@
 import type { Corpus, CorpusItem, CorpusSample, CorpusUser, Interactions } from "./corpus.ts";
 import type { Split } from "./dataset.ts";
 
-/** A corpus that is gone through once, in parts, without being held: items, users, log, then the splits in order. */
+/**
+ * A corpus that is gone through in parts, without being held: items and users once, then log and splits, as often as
+ * wanted.
+ */
 export interface CorpusStream
   extends Pick<Corpus, "name" | "source" | "license" | "split" | "maxHistory">, Disposable {
+  /** How many rows log and splits have, where the files say so, for those who wait. */
+  rows?: Partial<Record<"interactions" | Split, number>>;
   /** The catalogue in the order of item numbers. */
   items(): AsyncIterable<readonly CorpusItem[]>;
   /** Everyone with an interaction, in the order of user numbers. */
@@ -12,7 +17,7 @@ export interface CorpusStream
   interactions(): AsyncIterable<Interactions>;
   /** Tasks of a split in the order of the files. */
   samples(split: Split): AsyncIterable<readonly CorpusSample[]>;
-  /** What comes after all that. */
+  /** What lies beside the tables, once the items were gone through. */
   rest(): Promise<Pick<Corpus, "sids" | "attachments" | "files" | "unread">>;
 }
 
@@ -71,6 +76,7 @@ export async function joinLists<T>(parts: AsyncIterable<readonly T[]>): Promise<
   return all;
 }
 
-async function* once<T>(part: T): AsyncGenerator<T> {
+/** A stream of one part. */
+export async function* once<T>(part: T): AsyncGenerator<T> {
   yield await Promise.resolve(part);
 }

@@ -190,3 +190,20 @@ export function byUser({ users, items, times }: Interactions, userCount: number)
   }
   return { starts, items: sorted.items, ...(sorted.times && { times: sorted.times }) };
 }
+
+/**
+ * The items of a log by user, which is gone through once; `bought` are its rows by user. It holds 4 bytes an interaction and
+ * 16 a user.
+ */
+export async function purchasesByUser(
+  log: () => AsyncIterable<Interactions>,
+  bought: Uint32Array,
+): Promise<Purchases> {
+  const starts = new Float64Array(bought.length + 1);
+  for (const [user, count] of bought.entries()) starts[user + 1] = starts[user] + count;
+  const sorted = new Int32Array(starts[bought.length]), next = starts.slice();
+  for await (const { users, items } of log()) {
+    for (const [row, user] of users.entries()) sorted[next[user]++] = items[row];
+  }
+  return { starts, items: sorted };
+}

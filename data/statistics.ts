@@ -1,5 +1,6 @@
-import type { Corpus, CorpusItem, CorpusSample, CorpusUser, Interactions } from "./corpus.ts";
-import { type Split, splits } from "./dataset.ts";
+import type { CorpusItem, CorpusSample, CorpusUser, Interactions } from "./corpus.ts";
+import type { Split } from "./dataset.ts";
+import { LogCounts } from "./log_counts.ts";
 
 /** A figure for each split. */
 export type BySplit = Record<Split, number>;
@@ -56,16 +57,10 @@ export interface SidStatistics {
   largestGroup: number;
 }
 
-/** Counts what a corpus holds. */
-export function statisticsOf(corpus: Corpus): DatasetStatistics {
-  const counts = new DatasetCounts();
-  counts.addItems(corpus.items);
-  counts.addUsers(corpus.users);
-  for (const split of splits) counts.addSamples(split, corpus.samples[split]);
-  return counts.statistics(corpus.interactions, corpus.sids);
-}
-
-/** The same from parts of a corpus: all items, then samples in the order train, valid, test. */
+/**
+ * Counts what a corpus holds, in parts: all items, then the log in its order and samples in the order train, valid, test. It
+ * holds 30 bytes an item or so, whatever else there is.
+ */
 export class DatasetCounts {
   #items = 0;
   #users = 0;
@@ -80,6 +75,7 @@ export class DatasetCounts {
   #coldTestItems = new Set<number>();
   /** Samples by the length of their history. */
   #lengths: number[] = [];
+  #log = new LogCounts();
 
   /** Items in the order of their numbers. */
   addItems(items: readonly CorpusItem[]): void {
@@ -90,6 +86,11 @@ export class DatasetCounts {
   /** Users. */
   addUsers(users: readonly CorpusUser[]): void {
     this.#users += users.length;
+  }
+
+  /** A part of the log. */
+  addInteractions(interactions: Interactions): void {
+    this.#log.add(interactions, this.#items);
   }
 
   /** Samples of a split. */
@@ -114,8 +115,8 @@ export class DatasetCounts {
     }
   }
 
-  /** Figures of all that was added, with the whole log and the SIDs. */
-  statistics(interactions: Interactions, sids?: readonly (readonly string[])[]): DatasetStatistics {
+  /** Figures of all that was added, with the SIDs. */
+  statistics(sids?: readonly (readonly string[])[]): DatasetStatistics {
     const [items, users] = [this.#items, this.#users];
     const ranked = Uint32Array.from({ length: items }, (_, item) => item);
     const { train } = this.#targets;
@@ -130,18 +131,18 @@ export class DatasetCounts {
     return {
       users,
       items,
-      interactions: interactions.users.length,
+      interactions: this.#log.rows,
       ...this.#samples,
-      density: interactions.users.length / (users * items || 1),
-      ...period(interactions.times),
-      ...ties(interactions),
+      density: this.#log.rows / (users * items || 1),
+      ...this.#log.period,
+      ...this.#log.ties,
       ...lengths,
       coldTestItems: this.#coldTestItems.size,
       coldTargets: { valid: share(this.#cold, "valid"), test: share(this.#cold, "test") },
       repeatedTargets: bySplit((split) => share(this.#repeated, split)),
       top1PercentTargets: among(0.01),
       top10PercentTargets: among(0.1),
-      unusedItems: unusedItems(interactions, items),
+      unusedItems: items - this.#log.usedItems,
       untitledItems: this.#untitled,
       ...(sids && { sids: sidStatistics(sids) }),
     };
@@ -171,40 +172,8 @@ function lengthFigures(
   };
 }
 
-function unusedItems({ items }: Interactions, count: number): number {
-  const used = new Uint8Array(count);
-  for (const item of items) used[item] = 1;
-  return used.reduce((left, isUsed) => left - isUsed, count);
-}
-
 function bySplit<T>(value: (split: Split) => T): Record<Split, T> {
   return { train: value("train"), valid: value("valid"), test: value("test") };
-}
-
-function period(times: Float64Array | undefined): Pick<DatasetStatistics, "period"> {
-  let from = Infinity, to = -Infinity;
-  for (const time of times ?? []) {
-    if (time < from) from = time;
-    if (time > to) to = time;
-  }
-  if (from > to) return {};
-  const text = (seconds: number) => new Date(seconds * 1000).toISOString();
-  return { period: { from: text(from), to: text(to) } };
-}
-
-function ties(
-  { users, items, times }: Interactions,
-): Pick<DatasetStatistics, "sameSecond" | "repeatedInteractions"> {
-  let tied = 0, repeated = 0;
-  const bought = new Set<number>();
-  for (let row = 0; times !== undefined && row < users.length; row++) {
-    const isTied = row > 0 && users[row] === users[row - 1] && times[row] === times[row - 1];
-    if (isTied) tied++;
-    else bought.clear();
-    if (isTied && bought.has(items[row])) repeated++;
-    bought.add(items[row]);
-  }
-  return { sameSecond: tied / (users.length || 1), repeatedInteractions: repeated };
 }
 
 function sidStatistics(sids: readonly (readonly string[])[]): SidStatistics {

@@ -5,15 +5,18 @@ import { chooseSamples } from "../data/convert/choose_samples.ts";
 import { notHeld } from "../data/convert/fields.ts";
 import { replaceSids } from "../data/convert/replace_sids.ts";
 import { writeFolder } from "../data/convert/write_folder.ts";
-import type { Corpus } from "../data/corpus.ts";
+import { surveyed } from "../data/convert/survey.ts";
+import type { CorpusParts } from "../data/corpus_parts.ts";
+import type { Split } from "../data/dataset.ts";
 import { loadIndex, offsetCodes, TOKEN_ORDERS } from "../data/formats/index_file.ts";
-import { findFormat } from "../data/formats/load.ts";
+import { findFormat, openCorpus } from "../data/formats/load.ts";
 import { sha256 } from "../base/files/sha256.ts";
 import { didYouMean } from "../base/did_you_mean.ts";
 import type { DatasetWriter, RowChoice } from "../data/convert/writer.ts";
 import { UserError } from "../base/user_error.ts";
 import { indexPath } from "../train/run/inputs.ts";
-import type { Task } from "./_cli/cli.ts";
+import type { Task, TaskIO } from "./_cli/cli.ts";
+import type { Progress } from "./_cli/progress.ts";
 
 const config = z.strictObject({
   from: z.string().describe("dataset of any supported format, recognised by its files, or synthetic"),
@@ -59,18 +62,19 @@ export const task: Task<typeof config> = {
     const writer = datasetWriter(to);
     const rows = rowChoice(flags, writer);
     const format = await findFormat(from);
-    const read = await format.read(from);
-    const chosen = chooseSamples(read, {
+    using open = await openCorpus(format, from);
+    const chosen = await chooseSamples(withProgress(open.corpus, io), {
       keepLongestOnly: flags.keepLongestOnly,
       most: { train: flags.maxTrainSamples, valid: flags.maxValidSamples, test: flags.maxTestSamples },
       shuffle: flags.shuffle,
       seed: flags.seed,
     });
-    const { corpus, dropped } = await withSids(chosen, sids, codeOffset);
+    const { corpus: parts, dropped } = await withSids(chosen, sids, codeOffset);
+    const corpus = surveyed(parts);
     const notCarried = [
-      ...notHeld(corpus, writer.holds, to),
+      ...await notHeld(corpus, writer.holds, to),
       ...dropped.map((path) => `${path}, which names the SIDs before`),
-      ...writer.leftOut?.(corpus) ?? [],
+      ...await writer.leftOut?.(corpus) ?? [],
       ...corpus.unread,
     ];
     const inputs: Record<string, string> = {};
@@ -85,6 +89,33 @@ export const task: Task<typeof config> = {
     io.log(notCarried.length === 0 ? "Nothing was left out" : `Not carried: ${notCarried.join("; ")}`);
   },
 };
+
+/** The corpus, which shows how far each way through its rows is where they come in several parts. */
+function withProgress(corpus: CorpusParts, io: TaskIO): CorpusParts {
+  async function* watched<P>(
+    name: "interactions" | Split,
+    parts: AsyncIterable<P>,
+    rowsOf: (part: P) => number,
+  ): AsyncGenerator<P> {
+    const total = corpus.rows?.[name];
+    let rows = 0;
+    let progress: Progress | undefined;
+    try {
+      for await (const part of parts) {
+        if (rows > 0 && total !== undefined) progress ??= io.progress(total, `rows of ${name}`);
+        yield part;
+        progress?.update(rows += rowsOf(part));
+      }
+    } finally {
+      progress?.stop();
+    }
+  }
+  return {
+    ...corpus,
+    interactions: () => watched("interactions", corpus.interactions(), ({ users }) => users.length),
+    samples: (split) => watched(split, corpus.samples(split), ({ length }) => length),
+  };
+}
 
 /** Which rows the flags ask for; undefined where they say nothing. Throws `UserError` for those that a format has not. */
 function rowChoice(
@@ -105,10 +136,10 @@ function rowChoice(
 
 /** The corpus under the SIDs that the flags ask for. */
 async function withSids(
-  corpus: Corpus,
+  corpus: CorpusParts,
   file: string,
   codeOffset: number,
-): Promise<{ corpus: Corpus; dropped: string[] }> {
+): Promise<{ corpus: CorpusParts; dropped: string[] }> {
   const own = file === "" ? corpus.sids : await loadIndex(file, corpus.items.length);
   if (codeOffset === 0 && file === "") return { corpus, dropped: [] };
   if (own === undefined) {

@@ -1,11 +1,12 @@
 import { PhiloxStream } from "../../base/philox.ts";
 import type { Corpus, CorpusSample } from "../../data/corpus.ts";
-import { drawInOrder } from "../../data/convert/draw.ts";
+import { drawRows } from "../../data/convert/draw.ts";
 
 /** A dataset of `percent` of its users, drawn by `seed`, with all of their samples and the whole catalogue. */
 export function partOfUsers(corpus: Corpus, percent: number, seed: number): Corpus {
   const most = Math.max(1, Math.round(corpus.users.length * percent / 100));
-  const kept = drawInOrder([...corpus.users.keys()], most, new PhiloxStream(seed, "part of users"));
+  const isDrawn = drawRows(corpus.users.length, most, new PhiloxStream(seed, "part of users"));
+  const kept = [...corpus.users.keys()].filter((user) => isDrawn[user] === 1);
   const numbers = new Map(kept.map((user, number) => [user, number]));
   const own = (samples: CorpusSample[]) =>
     samples.flatMap((sample) => {

@@ -11,7 +11,9 @@
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { writeAtomic } from "../../base/files/write_atomic.ts";
+import { surveyed } from "../../data/convert/survey.ts";
 import { writeFolder } from "../../data/convert/write_folder.ts";
+import { corpusParts } from "../../data/corpus_parts.ts";
 import { genrecWriter } from "../../data/convert/registry.ts";
 import { loadCorpus, loadDataset } from "../../data/formats/load.ts";
 import { hitsAtK, mean, ndcgAtK, pairedDifference, type Rank } from "../../eval/metrics.ts";
@@ -52,7 +54,7 @@ for (const spec of values.data.split(",")) {
     const part = partOfUsers(await loadCorpus(dir), Number(percent), seed);
     await Deno.mkdir(home, { recursive: true });
     const origin = { settings: { of: basename(dir), percent: Number(percent), seed }, inputs: {} };
-    await writeFolder(data, genrecWriter.files(part, { tokenOrder: "text", origin }));
+    await writeFolder(data, genrecWriter.files(surveyed(corpusParts(part)), { tokenOrder: "text", origin }));
   }
   const minutes = await trained(home, data);
   const ranks = {} as Record<keyof typeof SYSTEMS, Rank[]>;

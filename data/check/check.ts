@@ -77,6 +77,7 @@ async function checkStream(stream: CorpusStream, findings: Findings): Promise<Ch
   }
   catalogue.end();
   const interactions = await joinInteractions(withoutRatings(stream.interactions()));
+  counts.addInteractions(interactions);
   checkInteractions(interactions, findings);
   const samples = new SampleCheck(interactions, { split, maxHistory, users }, findings);
   for (const split of splits) {
@@ -88,7 +89,7 @@ async function checkStream(stream: CorpusStream, findings: Findings): Promise<Ch
   samples.end();
   const { sids, unread } = await stream.rest();
   if (sids !== undefined) checkSids(sids, findings);
-  const statistics = counts.statistics(interactions, sids);
+  const statistics = counts.statistics(sids);
   return {
     dataset: { name, source, license, split, maxHistory, statistics },
     notes: notesOn(interactions, statistics, unread),

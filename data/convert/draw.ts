@@ -1,12 +1,14 @@
 import type { PhiloxStream } from "../../base/philox.ts";
 
-/** `most` of a list, drawn without replacement and kept in order; all of it where it has no more, or `most` is 0. */
-export function drawInOrder<T>(list: readonly T[], most: number, random: PhiloxStream): T[] {
-  if (most === 0 || list.length <= most) return [...list];
-  const places = Uint32Array.from(list, (_, i) => i);
+/** By row of a table: 1 for `most` of its rows, drawn without replacement; for all where it has no more, or `most` is 0. */
+export function drawRows(rows: number, most: number, random: PhiloxStream): Uint8Array {
+  const isDrawn = new Uint8Array(rows);
+  if (most === 0 || rows <= most) return isDrawn.fill(1);
+  const places = Uint32Array.from(isDrawn, (_, row) => row);
   for (let i = 0; i < most; i++) {
-    const other = i + random.below(list.length - i);
+    const other = i + random.below(rows - i);
     [places[i], places[other]] = [places[other], places[i]];
+    isDrawn[places[i]] = 1;
   }
-  return Array.from(places.subarray(0, most).sort(), (place) => list[place]);
+  return isDrawn;
 }

@@ -1,7 +1,8 @@
-import type { Attributes, Corpus } from "../corpus.ts";
+import type { Attributes } from "../corpus.ts";
+import type { CorpusParts } from "../corpus_parts.ts";
 import { splits } from "../dataset.ts";
 import { idsAreNumbers } from "../formats/id_map_file.ts";
-import { interactionsOf } from "../interactions.ts";
+import type { Survey, SurveyedCorpus } from "./survey.ts";
 
 /** Whether a corpus has anything under a name, so that a format without it would lose something. */
 const FIELDS = {
@@ -17,16 +18,13 @@ const FIELDS = {
   "item attributes": ({ items }) => items.some(hasOwnAttributes),
   "user ids": ({ users }) => !users.every(({ id }, user) => id === String(user) || id === `A${user}`),
   "user attributes": ({ users }) => users.some(hasOwnAttributes),
-  "times": ({ interactions, samples }) =>
-    interactions.times?.some((time) => !Number.isNaN(time)) === true ||
-    splits.some((split) => samples[split].some(({ time }) => time !== undefined)),
-  "ratings": ({ interactions }) => interactions.ratings?.some((rating) => !Number.isNaN(rating)) === true,
+  "times": (_, { times, sampleTimes }) => times || sampleTimes,
+  "ratings": (_, { ratings }) => ratings,
   "which split a sample is in": ({ split }) => split === "time",
   "the order of samples": ({ split }) => split === "time",
-  "interactions that no sample shows": ({ interactions, samples }) =>
-    interactions.users.length !== interactionsOf(samples).users.length,
-  "sample attributes": ({ samples }) => splits.some((split) => samples[split].some(hasOwnAttributes)),
-} as const satisfies Record<string, (corpus: Corpus) => boolean>;
+  "interactions that no sample shows": (_, { isShown }) => !isShown,
+  "sample attributes": (_, { attributes }) => splits.some((split) => attributes[split].some(isOwn)),
+} as const satisfies Record<string, (corpus: CorpusParts, survey: Survey) => boolean>;
 
 /** Part of a corpus that a format may or may not hold. */
 export type Field = keyof typeof FIELDS;
@@ -46,9 +44,14 @@ export const ITEM_FIELDS: readonly Field[] = [
 ];
 
 /** The parts that `corpus` has and a format that `holds` some does not, its files of other formats among them. */
-export function notHeld(corpus: Corpus, holds: readonly Field[], format: string): string[] {
+export async function notHeld(
+  corpus: SurveyedCorpus,
+  holds: readonly Field[],
+  format: string,
+): Promise<string[]> {
   if (holds === ALL_FIELDS) return [];
-  const fields = ALL_FIELDS.filter((field) => !holds.includes(field) && FIELDS[field](corpus));
+  const survey = await corpus.survey();
+  const fields = ALL_FIELDS.filter((field) => !holds.includes(field) && FIELDS[field](corpus, survey));
   const foreign = Object.keys(corpus.attachments).filter((path) => !path.startsWith(`${format}/`));
   return [...fields, ...foreign];
 }
@@ -57,5 +60,9 @@ export function notHeld(corpus: Corpus, holds: readonly Field[], format: string)
 const FORMAT_ATTRIBUTES = new Set(["raw", "minionerec", "mimigenrec"]);
 
 function hasOwnAttributes({ attributes }: { attributes?: Attributes }): boolean {
-  return attributes !== undefined && Object.keys(attributes).some((key) => !FORMAT_ATTRIBUTES.has(key));
+  return attributes !== undefined && Object.keys(attributes).some(isOwn);
+}
+
+function isOwn(attribute: string): boolean {
+  return !FORMAT_ATTRIBUTES.has(attribute);
 }

@@ -1,8 +1,8 @@
-import type { Corpus } from "../corpus.ts";
+import type { CorpusParts } from "../corpus_parts.ts";
 import { UserError } from "../../base/user_error.ts";
 
 /** The SIDs of a corpus, for a format that is nothing without them. Throws `UserError` where there are none. */
-export function needSids({ name, sids }: Corpus, format: string): string[][] {
+export function needSids({ name, sids }: CorpusParts, format: string): string[][] {
   if (sids !== undefined) return sids;
   throw new UserError(
     `Cannot write ${name} as ${format}: the format needs SIDs, the dataset has none. ` +

@@ -1,17 +1,21 @@
-import type { Corpus, CorpusSample } from "../corpus.ts";
+import type { CorpusSample } from "../corpus.ts";
+import type { CorpusParts } from "../corpus_parts.ts";
 import type { Split } from "../dataset.ts";
 import { type RowPlace, type SampleRows, STAGES } from "../formats/mimigenrec/rows.ts";
 
 /** A corpus under other SIDs. Rows kept as text name the old ones, so they are dropped; `dropped` says which. */
-export function replaceSids(corpus: Corpus, sids: string[][]): { corpus: Corpus; dropped: string[] } {
+export function replaceSids(
+  corpus: CorpusParts,
+  sids: string[][],
+): { corpus: CorpusParts; dropped: string[] } {
   const isStale = (path: string) => path.startsWith("mimigenrec/other/");
   const dropped = Object.keys(corpus.attachments).filter(isStale);
   const attachments = Object.fromEntries(
     Object.entries(corpus.attachments).filter(([path]) => !isStale(path)),
   );
-  const samples = Object.fromEntries(
-    Object.entries(corpus.samples).map(([split, rows]) => [split, rows.map(withoutVerbatim)]),
-  ) as Record<Split, CorpusSample[]>;
+  async function* samples(split: Split) {
+    for await (const part of corpus.samples(split)) yield part.map(withoutVerbatim);
+  }
   return { corpus: { ...corpus, attachments, samples, sids }, dropped };
 }
 

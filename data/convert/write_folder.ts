@@ -2,17 +2,17 @@ import { dirname } from "node:path";
 import { isInside } from "../../base/files/file_name.ts";
 import { OutputFolder } from "../../base/files/output_folder.ts";
 import { UserError } from "../../base/user_error.ts";
-import type { NamedFile } from "./writer.ts";
+import type { FileContent, NamedFile } from "./writer.ts";
 
 /**
  * Writes a folder that appears under its name when all of its files are whole. Throws `UserError` where there is
  * something already or the disk refuses, and leaves nothing behind.
  */
-export async function writeFolder(out: string, files: Iterable<NamedFile>): Promise<string[]> {
+export async function writeFolder(out: string, files: AsyncIterable<NamedFile>): Promise<string[]> {
   await using folder = await OutputFolder.create(out);
   const written: string[] = [];
   try {
-    for (const [name, content] of files) {
+    for await (const [name, content] of files) {
       if (!isInside(name)) {
         throw new UserError(
           `Cannot write ${out}: its file ${
@@ -22,7 +22,7 @@ export async function writeFolder(out: string, files: Iterable<NamedFile>): Prom
       }
       const path = `${folder.path}/${name}`;
       await Deno.mkdir(dirname(path), { recursive: true });
-      await writeFile(path, content instanceof Uint8Array ? [content] : encoded(content));
+      await writeFile(path, encoded(content));
       written.push(name);
     }
     await folder.publish();
@@ -35,23 +35,24 @@ export async function writeFolder(out: string, files: Iterable<NamedFile>): Prom
   return written;
 }
 
-/** Text in pieces of about a megabyte. */
-function* encoded(pieces: Iterable<string>): Generator<Uint8Array> {
+/** Content in pieces of about a megabyte. */
+async function* encoded(pieces: FileContent): AsyncGenerator<Uint8Array> {
   const utf8 = new TextEncoder();
   let held = "";
-  for (const piece of pieces) {
-    held += piece;
-    if (held.length > 1 << 20) {
+  for await (const piece of pieces) {
+    if (typeof piece === "string") held += piece;
+    if (held.length > 1 << 20 || typeof piece !== "string") {
       yield utf8.encode(held);
       held = "";
     }
+    if (typeof piece !== "string") yield piece;
   }
   yield utf8.encode(held);
 }
 
-async function writeFile(path: string, chunks: Iterable<Uint8Array>): Promise<void> {
+async function writeFile(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   using file = await Deno.open(path, { write: true, create: true, truncate: true });
-  for (const bytes of chunks) {
+  for await (const bytes of chunks) {
     for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
   }
   await file.sync();

@@ -1,9 +1,9 @@
-import type { Corpus } from "../corpus.ts";
 import type { TokenOrder } from "../formats/index_file.ts";
 import type { Field } from "./fields.ts";
+import type { SurveyedCorpus } from "./survey.ts";
 
-/** The content of a file: bytes, or text in pieces, so that no file has to fit in one string. */
-export type FileContent = Uint8Array | Iterable<string>;
+/** The content of a file in pieces of text or bytes, so that no file has to fit in memory. */
+export type FileContent = Iterable<string> | AsyncIterable<string | Uint8Array>;
 
 /** Path inside the directory, and content. */
 export type NamedFile = [path: string, content: FileContent];
@@ -37,10 +37,10 @@ export interface DatasetWriter {
   /** Tasks of which it writes rows in words; absent: of none. */
   rowTasks?: readonly string[];
   /**
-   * The files of a dataset, made as they are asked for. Throws `UserError` where the corpus lacks what the format
+   * The files of a dataset, made as they are asked for: each is taken whole before the next one. Throws `UserError` where the corpus lacks what the format
    * cannot do without.
    */
-  files(corpus: Corpus, options: DatasetWriteOptions): Iterable<NamedFile>;
+  files(corpus: SurveyedCorpus, options: DatasetWriteOptions): AsyncIterable<NamedFile>;
   /** What is left out beyond the fields that the format does not hold, as phrases for people. */
-  leftOut?(corpus: Corpus): string[];
+  leftOut?(corpus: SurveyedCorpus): Promise<string[]>;
 }

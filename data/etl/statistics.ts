@@ -3,7 +3,7 @@ import type { DatasetStatistics } from "../statistics.ts";
 import type { Engine } from "./read/engine.ts";
 import { sql } from "./read/sql.ts";
 
-/** The figures that need no second look at the data; `statisticsOf()` of a corpus gives them all. */
+/** The figures that need no second look at the data; `DatasetCounts` of a corpus gives them all. */
 export type Statistics = Pick<
   DatasetStatistics,
   | "users"

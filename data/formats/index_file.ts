@@ -1,5 +1,5 @@
 import { readJson } from "../../base/files/json_file.ts";
-import { numbered } from "../../base/json.ts";
+import { numbered, numberedEntries, objectPieces } from "../../base/json.ts";
 import { RawIndex, SID_TOKEN } from "./schema.ts";
 import { UserError } from "../../base/user_error.ts";
 
@@ -29,14 +29,27 @@ export type IndexStyle = typeof INDEX_STYLES[number];
 /** Every {@link IndexStyle}. */
 export const INDEX_STYLES = ["lines", "compact", "indent2", "indent4"] as const;
 
-/** The text of an `index.json`; `sids[i]` are the tokens of item `i`, lengths may differ. */
-export function formatIndex(sids: readonly (readonly string[])[], style: IndexStyle = "lines"): string {
-  if (style === "indent2") return JSON.stringify({ ...sids }, null, 2);
-  if (style === "indent4") return JSON.stringify({ ...sids }, null, 4) + "\n";
-  const entries = sids.map((sid, item) =>
-    `"${item}": [${sid.map((token) => JSON.stringify(token)).join(", ")}]`
-  );
-  return style === "compact" ? `{${entries.join(", ")}}` : `{\n${entries.join(",\n")}\n}\n`;
+/** The text of an `index.json`, an item at a time; `sids[i]` are the tokens of item `i`, lengths may differ. */
+export function* indexPieces(
+  sids: readonly (readonly string[])[],
+  style: IndexStyle = "lines",
+): Generator<string> {
+  if (style === "indent2") return yield* objectPieces(numberedEntries(sids), 2);
+  if (style === "indent4") {
+    yield* objectPieces(numberedEntries(sids), 4);
+    return yield "\n";
+  }
+  const [open, between, close] = style === "compact" ? ["{", ", ", "}"] : ["{\n", ",\n", "\n}\n"];
+  yield open;
+  for (const [item, sid] of sids.entries()) {
+    yield `${item > 0 ? between : ""}"${item}": [${sid.map((token) => JSON.stringify(token)).join(", ")}]`;
+  }
+  yield close;
+}
+
+/** The text of an `index.json`, whole. */
+export function formatIndex(sids: readonly (readonly string[])[], style?: IndexStyle): string {
+  return [...indexPieces(sids, style)].join("");
 }
 
 /**

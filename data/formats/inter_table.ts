@@ -1,4 +1,5 @@
 import type { CorpusSample } from "../corpus.ts";
+import { rowsIn } from "../corpus_parts.ts";
 import { badValue, type Place } from "../../base/file_error.ts";
 import { type OnFault, orFault } from "../../base/fault.ts";
 import { readText } from "../../base/files/text_file.ts";
@@ -45,7 +46,11 @@ export function itemNumber(id: string, place: Place, itemCount: number): number 
 }
 
 /** The text of a table of samples. */
-export function* formatSampleTable(samples: readonly CorpusSample[]): Generator<string> {
+export async function* sampleTablePieces(
+  samples: AsyncIterable<readonly CorpusSample[]>,
+): AsyncGenerator<string> {
   yield `${SAMPLE_HEADER}\n`;
-  for (const { user, history, target } of samples) yield `${user}\t${history.join(" ")}\t${target}\n`;
+  for await (const { user, history, target } of rowsIn(samples)) {
+    yield `${user}\t${history.join(" ")}\t${target}\n`;
+  }
 }

@@ -1,6 +1,6 @@
 import type { Attributes, CorpusItem } from "../corpus.ts";
 import { readJson } from "../../base/files/json_file.ts";
-import { escapeNonAscii, numbered } from "../../base/json.ts";
+import { escapeNonAscii, numbered, numberedEntries, objectPieces } from "../../base/json.ts";
 import { parseStringCell } from "./list_cell.ts";
 import { type RawItem, RawItems } from "./schema.ts";
 
@@ -32,9 +32,10 @@ function toItem(raw: RawItem, number: number): CorpusItem {
   return item;
 }
 
-/** The text of an `item.json` as MiniOneRec writes it. Fields that an item lacks are empty texts. */
-export function formatItems(items: readonly CorpusItem[]): string {
-  return escapeNonAscii(JSON.stringify({ ...items.map(toRaw) }, null, 2));
+/** The text of an `item.json` as MiniOneRec writes it, an item at a time. Fields that an item lacks are empty texts. */
+export function* itemPieces(items: readonly CorpusItem[]): Generator<string> {
+  const entries = numberedEntries(items).map(([key, item]): [string, RawItem] => [key, toRaw(item)]);
+  for (const piece of objectPieces(entries, 2)) yield escapeNonAscii(piece);
 }
 
 /** What `item.json` cannot hold of categories, which it joins with commas, with how many items have such. */

@@ -1,5 +1,6 @@
 import type { Corpus } from "../corpus.ts";
 import { toDataset } from "../corpus_dataset.ts";
+import { type CorpusParts, corpusParts, holdCatalogue } from "../corpus_parts.ts";
 import type { Dataset } from "../dataset.ts";
 import type { DatasetFormat } from "./format.ts";
 import * as registry from "./registry.ts";
@@ -19,6 +20,23 @@ export async function loadDataset(dir: string): Promise<Dataset> {
 /** `loadDataset` with everything that the files say. */
 export async function loadCorpus(dir: string): Promise<Corpus> {
   return await (await findFormat(dir)).read(dir);
+}
+
+/** A corpus in parts, whose files are open until it is disposed of. */
+export interface OpenCorpus extends Disposable {
+  corpus: CorpusParts;
+}
+
+/** `loadCorpus` in parts, of a format that can be read so; one that cannot is read whole. */
+export async function openCorpus(format: DatasetFormat, dir: string): Promise<OpenCorpus> {
+  const stream = await format.stream?.(dir);
+  if (stream === undefined) return { corpus: corpusParts(await format.read(dir)), [Symbol.dispose]() {} };
+  try {
+    return { corpus: await holdCatalogue(stream), [Symbol.dispose]: () => stream[Symbol.dispose]() };
+  } catch (error) {
+    stream[Symbol.dispose]();
+    throw error;
+  }
 }
 
 /** The format that a dataset directory has. Throws `UserError` when it has none. */

@@ -1,8 +1,11 @@
-import type { Corpus, CorpusSample } from "../../corpus.ts";
+import { inObjectOrder, objectPieces } from "../../../base/json.ts";
+import type { CorpusSample } from "../../corpus.ts";
+import { type CorpusParts, rowsIn } from "../../corpus_parts.ts";
 import { splits } from "../../dataset.ts";
 import { PAD } from "./read.ts";
 import { interLines, NAME } from "../recbole/write.ts";
 import { brokenTexts } from "../../convert/changed_text.ts";
+import type { SurveyedCorpus } from "../../convert/survey.ts";
 import { checkFileName } from "../../../base/files/file_name.ts";
 import type { DatasetWriter, NamedFile } from "../../convert/writer.ts";
 
@@ -19,30 +22,42 @@ export const etegrecWriter: DatasetWriter = {
     "interactions that no sample shows",
   ],
 
-  *files(corpus: Corpus): Generator<NamedFile> {
-    const { items, users, interactions, samples } = corpus;
+  async *files(corpus: SurveyedCorpus): AsyncGenerator<NamedFile> {
+    const { items, users } = corpus;
     const name = checkFileName(corpus.name, NAME);
-    for (const split of splits) yield [`${name}.${split}.jsonl`, sampleLines(samples[split], corpus)];
+    const { interactions, samples } = await corpus.survey();
+    for (const split of splits) {
+      yield [`${name}.${split}.jsonl`, sampleLines(corpus.samples(split), corpus)];
+    }
     yield [`${name}.inter`, interLines(corpus)];
-    const numbers = items.map(({ id }, item) => [id, item + 1]);
-    yield [`${name}.emb_map.json`, [
-      JSON.stringify({ [PAD]: 0, ...Object.fromEntries(numbers) }, null, 2) + "\n",
-    ]];
-    const sequences = splits.map((split) => [`${split}_sequences`, samples[split].length]);
+    yield [`${name}.emb_map.json`, numbersFromOne(items.map(({ id }) => id))];
+    const sequences = splits.map((split) => [`${split}_sequences`, samples[split]]);
     const statistics = {
       num_users: users.length,
       num_items: items.length,
-      num_interactions: interactions.users.length,
+      num_interactions: interactions,
       ...Object.fromEntries(sequences),
     };
     yield ["dataset_stats.json", [JSON.stringify(statistics, null, 2) + "\n"]];
   },
 
-  leftOut: (corpus) => brokenTexts(corpus, ["item ids", "user ids"], `${corpus.name}.inter`),
+  leftOut: (corpus) => Promise.resolve(brokenTexts(corpus, ["item ids", "user ids"], `${corpus.name}.inter`)),
 };
 
-function* sampleLines(samples: readonly CorpusSample[], { users, items }: Corpus): Generator<string> {
-  for (const { user, history, target } of samples) {
+function* numbersFromOne(ids: readonly string[]): Generator<string> {
+  const keys = [PAD, ...ids];
+  const entries = inObjectOrder(keys)[Symbol.iterator]().map((
+    number,
+  ): [string, number] => [keys[number], number]);
+  yield* objectPieces(entries, 2);
+  yield "\n";
+}
+
+async function* sampleLines(
+  samples: AsyncIterable<readonly CorpusSample[]>,
+  { users, items }: CorpusParts,
+): AsyncGenerator<string> {
+  for await (const { user, history, target } of rowsIn(samples)) {
     const line = {
       user_id: users[user].id,
       target_id: items[target].id,

@@ -86,7 +86,7 @@ export const genrecFormat: DatasetFormat = {
 const TABLES = ["items", "users", "interactions", ...splits].map((table) => `${table}.parquet`);
 
 async function openStream(dir: string, onFault: OnFault): Promise<CorpusStream> {
-  const { name, source, license, split, maxHistory, files: hashes } = await readJson(
+  const { name, source, license, split, maxHistory, files: hashes, statistics } = await readJson(
     `${dir}/${DATASET_JSON}`,
     DatasetJson,
   );
@@ -95,12 +95,17 @@ async function openStream(dir: string, onFault: OnFault): Promise<CorpusStream> 
   const reader = new ParquetReader();
   // Known once these tables were gone through.
   const sizes = { items: 0, users: 0 };
+  const stated = COUNTS.flatMap((count) => {
+    const rows = statistics[count];
+    return typeof rows === "number" ? [[count, rows]] : [];
+  });
   return {
     name,
     source,
     license,
     split,
     maxHistory,
+    rows: Object.fromEntries(stated),
     async *items() {
       for await (const part of parts("items", ITEM_TABLE)) {
         yield readItems(part, onFault);

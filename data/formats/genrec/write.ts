@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import type { Attributes, Corpus, CorpusSample } from "../../corpus.ts";
+import type { Attributes, CorpusItem, CorpusSample, CorpusUser, Interactions } from "../../corpus.ts";
+import { type CorpusParts, type CutRows, cutRows } from "../../corpus_parts.ts";
 import { splits } from "../../dataset.ts";
 import {
   ATTACHMENTS,
@@ -10,24 +11,25 @@ import {
   SAMPLE_TABLE,
   USER_TABLE,
 } from "./layout.ts";
-import { formatIndex } from "../index_file.ts";
-import { formatParquet } from "../../../base/files/parquet/write.ts";
-import { statisticsOf } from "../../statistics.ts";
+import { indexPieces } from "../index_file.ts";
+import type { ParquetTable, TableType } from "../../../base/files/parquet/table.ts";
+import { parquetPieces } from "../../../base/files/parquet/write.ts";
+import { DatasetCounts } from "../../statistics.ts";
 import { ALL_FIELDS } from "../../convert/fields.ts";
-import type { DatasetWriteOptions, DatasetWriter, NamedFile } from "../../convert/writer.ts";
+import type { DatasetWriteOptions, DatasetWriter, FileContent, NamedFile } from "../../convert/writer.ts";
 
 /** Our directory holds everything. */
 export const genrecWriter: DatasetWriter = {
   name: "genrec",
   holds: ALL_FIELDS,
 
-  *files(corpus: Corpus, { origin }: DatasetWriteOptions): Generator<NamedFile> {
+  async *files(corpus: CorpusParts, { origin }: DatasetWriteOptions): AsyncGenerator<NamedFile> {
+    const counts = new DatasetCounts();
     const hashes: Record<string, string> = {};
-    for (const [path, bytes] of content(corpus)) {
-      hashes[path] = createHash("sha256").update(bytes).digest("hex");
-      yield [path, bytes];
+    for (const [path, pieces] of content(corpus, counts)) {
+      yield [path, hashed(pieces, (hash) => hashes[path] = hash)];
     }
-    const { name, source, license, split, maxHistory } = corpus;
+    const { name, source, license, split, maxHistory, sids } = corpus;
     const manifest: DatasetJson = {
       format: "genrec-dataset",
       version: 1,
@@ -38,64 +40,102 @@ export const genrecWriter: DatasetWriter = {
       maxHistory,
       ...origin,
       files: hashes,
-      statistics: { ...statisticsOf(corpus) },
+      statistics: { ...counts.statistics(sids) },
     };
     yield [DATASET_JSON, [JSON.stringify(manifest, null, 2) + "\n"]];
   },
 };
 
-function* content(corpus: Corpus): Generator<[path: string, bytes: Uint8Array]> {
-  const { items, users, interactions: { users: buyers, items: bought, times, ratings }, samples, sids } =
-    corpus;
-  yield [
-    "items.parquet",
-    formatParquet(ITEM_TABLE, {
-      item: [...items.keys()],
-      id: items.map(({ id }) => id),
-      title: items.map(({ title }) => title),
-      description: items.map(({ description }) => description ?? null),
-      brand: items.map(({ brand }) => brand ?? null),
-      categories: items.map(({ categories }) => categories),
-      price: items.map(({ price }) => price ?? null),
-      features: items.map(({ features }) => features ?? null),
-      attributes: items.map(attributesCell),
-    }),
-  ];
-  yield [
-    "users.parquet",
-    formatParquet(USER_TABLE, {
-      user: [...users.keys()],
-      id: users.map(({ id }) => id),
-      attributes: users.map(attributesCell),
-    }),
-  ];
-  const known = (column: Float64Array | undefined) =>
-    Array.from(buyers, (_, row) => column === undefined || Number.isNaN(column[row]) ? null : column[row]);
+/** Files and what is in them, counted as it goes by. */
+function* content(corpus: CorpusParts, counts: DatasetCounts): Generator<NamedFile> {
+  const { items, users, sids } = corpus;
+  counts.addItems(items);
+  counts.addUsers(users);
+  yield ["items.parquet", table(ITEM_TABLE, cutRows(items), itemRows)];
+  yield ["users.parquet", table(USER_TABLE, cutRows(users), userRows)];
   yield [
     "interactions.parquet",
-    formatParquet(INTERACTION_TABLE, {
-      user: [...buyers],
-      item: [...bought],
-      time: known(times),
-      rating: known(ratings),
+    table(INTERACTION_TABLE, corpus.interactions(), (part) => {
+      counts.addInteractions(part);
+      return interactionRows(part);
     }),
   ];
-  for (const split of splits) yield [`${split}.parquet`, samplesTable(samples[split])];
-  const utf8 = new TextEncoder();
-  if (sids !== undefined) yield ["index.json", utf8.encode(formatIndex(sids))];
-  for (const [path, text] of Object.entries(corpus.attachments)) {
-    yield [`${ATTACHMENTS}/${path}`, utf8.encode(text)];
+  for (const split of splits) {
+    yield [
+      `${split}.parquet`,
+      table(SAMPLE_TABLE, corpus.samples(split), (part) => {
+        counts.addSamples(split, part);
+        return sampleRows(part);
+      }),
+    ];
+  }
+  if (sids !== undefined) yield ["index.json", indexPieces(sids)];
+  for (const [path, text] of Object.entries(corpus.attachments)) yield [`${ATTACHMENTS}/${path}`, [text]];
+}
+
+/** A table of parts, each of which `rows` puts into columns. */
+function table<P, const T extends TableType>(
+  type: T,
+  parts: AsyncIterable<P>,
+  rows: (part: P) => ParquetTable<T>,
+): AsyncGenerator<Uint8Array> {
+  return parquetPieces(type, columns());
+  async function* columns() {
+    for await (const part of parts) yield rows(part);
   }
 }
 
-function samplesTable(samples: readonly CorpusSample[]): Uint8Array {
-  return formatParquet(SAMPLE_TABLE, {
+/** The same pieces; their SHA-256 is told when they are through. */
+async function* hashed(
+  pieces: FileContent,
+  tell: (hash: string) => void,
+): AsyncGenerator<string | Uint8Array> {
+  const hash = createHash("sha256");
+  for await (const piece of pieces) {
+    hash.update(piece);
+    yield piece;
+  }
+  tell(hash.digest("hex"));
+}
+
+function itemRows({ first, rows: items }: CutRows<CorpusItem>): ParquetTable<typeof ITEM_TABLE> {
+  return {
+    item: items.map((_, row) => first + row),
+    id: items.map(({ id }) => id),
+    title: items.map(({ title }) => title),
+    description: items.map(({ description }) => description ?? null),
+    brand: items.map(({ brand }) => brand ?? null),
+    categories: items.map(({ categories }) => categories),
+    price: items.map(({ price }) => price ?? null),
+    features: items.map(({ features }) => features ?? null),
+    attributes: items.map(attributesCell),
+  };
+}
+
+function userRows({ first, rows: users }: CutRows<CorpusUser>): ParquetTable<typeof USER_TABLE> {
+  return {
+    user: users.map((_, row) => first + row),
+    id: users.map(({ id }) => id),
+    attributes: users.map(attributesCell),
+  };
+}
+
+function interactionRows(
+  { users, items, times, ratings }: Interactions,
+): ParquetTable<typeof INTERACTION_TABLE> {
+  const known = (column: Float64Array | undefined) =>
+    Array.from(users, (_, row) => column === undefined || Number.isNaN(column[row]) ? null : column[row]);
+  return { user: [...users], item: [...items], time: known(times), rating: known(ratings) };
+}
+
+function sampleRows(samples: readonly CorpusSample[]): ParquetTable<typeof SAMPLE_TABLE> {
+  return {
     user: samples.map(({ user }) => user),
     history: samples.map(({ history }) => history),
     item: samples.map(({ target }) => target),
     time: samples.map(({ time }) => time ?? null),
     attributes: samples.map(attributesCell),
-  });
+  };
 }
 
 function attributesCell({ attributes }: { attributes?: Attributes }): string | null {

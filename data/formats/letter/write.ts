@@ -1,11 +1,12 @@
-import type { Corpus } from "../../corpus.ts";
-import { formatIndex } from "../index_file.ts";
-import { sequencesOf } from "../../interactions.ts";
-import { brokenCategories, formatItems } from "../item_file.ts";
+import { inObjectOrder, objectPieces } from "../../../base/json.ts";
+import { indexPieces } from "../index_file.ts";
+import { purchasesByUser } from "../../interactions.ts";
+import { brokenCategories, itemPieces } from "../item_file.ts";
 import { MAX_HISTORY, MIN_ITEMS } from "./read.ts";
 import { brokenTexts } from "../../convert/changed_text.ts";
 import { idMaps } from "../../convert/id_maps.ts";
 import { ITEM_FIELDS, notHeld } from "../../convert/fields.ts";
+import type { SurveyedCorpus } from "../../convert/survey.ts";
 import type { DatasetWriter, NamedFile } from "../../convert/writer.ts";
 
 /** LETTER's and LC-Rec's files: users' sequences, from which the split follows, index and items. */
@@ -19,26 +20,32 @@ export const letterWriter: DatasetWriter = {
     "interactions that no sample shows",
   ],
 
-  *files(corpus: Corpus): Generator<NamedFile> {
-    const { items, users, interactions, sids } = corpus;
-    const kept = sequencesOf(interactions, users.length)
-      .map((list, user) => ({ ...users[user], list }))
-      .filter(({ list }) => list.length >= MIN_ITEMS);
-    // Keys that are numbers stay: others would need a map, which gives them numbers.
-    const numbered = kept.every(({ id }) => /^(0|[1-9]\d*)$/.test(id));
-    const keyed = kept.map(({ id, list }, number) => [numbered ? id : String(number), list]);
-    yield ["inter.json", [JSON.stringify(Object.fromEntries(keyed), null, 4)]];
-    if (sids !== undefined) yield ["index.json", [formatIndex(sids, "compact")]];
-    if (sids === undefined || hasText(corpus)) yield ["item.json", [formatItems(items)]];
-    yield* idMaps({ items, users: numbered ? [] : kept });
+  async *files(corpus: SurveyedCorpus): AsyncGenerator<NamedFile> {
+    const { items, users, sids } = corpus;
+    const { bought } = await corpus.survey();
+    const kept = [...users.keys()].filter((user) => bought[user] >= MIN_ITEMS);
+    const ids = kept.map((user) => users[user].id);
+    // Keys that are numbers, each of one user, stay: others would need a map, which gives them numbers.
+    const numbered = ids.every((id) => /^(0|[1-9]\d*)$/.test(id)) && new Set(ids).size === ids.length;
+    const { starts, items: log } = await purchasesByUser(corpus.interactions, bought);
+    const entry = (place: number): [string, number[]] => {
+      const user = kept[place];
+      return [numbered ? ids[place] : String(place), [...log.subarray(starts[user], starts[user + 1])]];
+    };
+    const order = numbered ? inObjectOrder(ids) : kept.keys();
+    yield ["inter.json", objectPieces(order[Symbol.iterator]().map(entry), 4)];
+    if (sids !== undefined) yield ["index.json", indexPieces(sids, "compact")];
+    if (sids === undefined || await hasText(corpus)) yield ["item.json", itemPieces(items)];
+    yield* idMaps({ items, users: numbered ? [] : kept.map((user) => users[user]) });
   },
 
-  leftOut(corpus: Corpus): string[] {
-    const { maxHistory, items, users, interactions, sids } = corpus;
-    const short = sequencesOf(interactions, users.length).filter((list) => list.length < MIN_ITEMS).length;
+  async leftOut(corpus: SurveyedCorpus): Promise<string[]> {
+    const { maxHistory, items, sids } = corpus;
+    const { bought } = await corpus.survey();
+    const short = bought.reduce((sum, count) => sum + Number(count < MIN_ITEMS), 0);
     return [
       ...(maxHistory === MAX_HISTORY ? [] : [`the history length ${maxHistory}`]),
-      ...(sids === undefined || hasText(corpus) ? brokenCategories(items) : []),
+      ...(sids === undefined || await hasText(corpus) ? brokenCategories(items) : []),
       ...brokenTexts(corpus, ["item ids"], "item2id"),
       ...brokenTexts(corpus, ["user ids"], "user2id"),
       ...(short === 0 ? [] : [`${short} users with fewer than ${MIN_ITEMS} interactions`]),
@@ -46,7 +53,7 @@ export const letterWriter: DatasetWriter = {
   },
 };
 
-function hasText(corpus: Corpus): boolean {
-  const present = notHeld(corpus, [], "letter");
+async function hasText(corpus: SurveyedCorpus): Promise<boolean> {
+  const present = await notHeld(corpus, [], "letter");
   return ITEM_FIELDS.some((field) => present.includes(field));
 }

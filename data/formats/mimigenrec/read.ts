@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { corpusParts } from "../../corpus_parts.ts";
 import { datasetInfo, otherRows } from "./write_tasks.ts";
 import type { Corpus, CorpusSample, CorpusUser } from "../../corpus.ts";
 import { type Split, splits } from "../../dataset.ts";
@@ -97,7 +98,7 @@ async function attach(corpus: Corpus, reader: RowReader, infoPath: string | unde
   for (const stage of STAGES) {
     for (const split of splits) {
       const rows = reader.others[stage][split];
-      const made = otherRows(corpus, stage, split).toArray();
+      const made = await Array.fromAsync(otherRows(corpusParts(corpus), stage, split));
       if (JSON.stringify(rows) !== JSON.stringify(made)) {
         attachments[`mimigenrec/other/${stage}/${split}.json`] = JSON.stringify(rows, null, 2);
       }

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { UserError } from "../../../base/user_error.ts";
-import type { Corpus } from "../../corpus.ts";
+import { type CorpusParts, rowsIn } from "../../corpus_parts.ts";
 import { type Split, splits } from "../../dataset.ts";
-import { formatIndex, formatNewTokens, newTokens } from "../index_file.ts";
-import { brokenCategories, formatItems } from "../item_file.ts";
+import { formatNewTokens, indexPieces, newTokens } from "../index_file.ts";
+import { brokenCategories, itemPieces } from "../item_file.ts";
 import {
   NEXT_SID,
   RlRow,
@@ -19,6 +19,7 @@ import { fill, PROMPTS, type Wording } from "./write_prompts.ts";
 import { datasetInfo, isWritten, otherRows } from "./write_tasks.ts";
 import { needSids } from "../../convert/need_sids.ts";
 import { ITEM_FIELDS } from "../../convert/fields.ts";
+import type { SurveyedCorpus } from "../../convert/survey.ts";
 import type { DatasetWriteOptions, DatasetWriter, NamedFile, RowChoice } from "../../convert/writer.ts";
 
 const PREFIX = "mimigenrec", NEXT_ITEM = "next-item";
@@ -46,7 +47,10 @@ export const mimigenrecWriter: DatasetWriter = {
     "description-to-sid",
   ],
 
-  *files(corpus: Corpus, { tokenOrder, rows: choice }: DatasetWriteOptions): Generator<NamedFile> {
+  async *files(
+    corpus: SurveyedCorpus,
+    { tokenOrder, rows: choice }: DatasetWriteOptions,
+  ): AsyncGenerator<NamedFile> {
     const { items, attachments } = corpus;
     const kept = Object.keys(attachments).find((path) => path.startsWith(`${PREFIX}/other/`));
     if (choice !== undefined && kept !== undefined) {
@@ -56,40 +60,84 @@ export const mimigenrecWriter: DatasetWriter = {
       );
     }
     const sids = needSids(corpus, "mimigenrec");
-    yield ["id2sid.json", [formatIndex(sids, "indent4")]];
+    yield ["id2sid.json", indexPieces(sids, "indent4")];
     yield ["new_tokens.json", [formatNewTokens(newTokens(sids, tokenOrder))]];
-    if (items.some(({ title }) => title !== "")) yield ["item.json", [formatItems(items)]];
+    if (items.some(({ title }) => title !== "")) yield ["item.json", itemPieces(items)];
     for (const stage of STAGES) {
       for (const split of splits) {
         const rows = rowsOf(corpus, sids, stage, split, choice);
-        if (rows.length > 0) yield [`${stage}/${split}.json`, jsonLines(rows)];
+        const first = await rows.next();
+        if (!first.done) yield [`${stage}/${split}.json`, jsonLines(first.value, rows)];
       }
     }
     yield ["dataset_info.json", [attachments[`${PREFIX}/dataset_info.json`] ?? datasetInfo(corpus)]];
   },
 
-  leftOut: ({ items }) => ["who a sample's user is", ...brokenCategories(items)],
+  leftOut: ({ items }) => Promise.resolve(["who a sample's user is", ...brokenCategories(items)]),
 };
 
-function rowsOf(
-  corpus: Corpus,
+type Row = SftRow | RlRow;
+
+/** A row of a sample and where it stands in its file. */
+interface PlacedRow {
+  row: number;
+  content: Row;
+}
+
+/** Rows of samples go where they stood, the others, in their order, in between. */
+async function* rowsOf(
+  corpus: SurveyedCorpus,
   sids: string[][],
   stage: Stage,
   split: Split,
   choice?: RowChoice,
-): (SftRow | RlRow)[] {
+): AsyncGenerator<Row> {
   const kept = corpus.attachments[`${PREFIX}/other/${stage}/${split}.json`];
-  const others = kept === undefined
-    ? otherRows(corpus, stage, split, choice).toArray()
-    : z.array(z.union([SftRow, RlRow])).parse(JSON.parse(kept));
+  const others: AsyncIterator<Row> | Iterator<Row> = kept === undefined
+    ? otherRows(corpus, stage, split, choice)
+    : z.array(z.union([SftRow, RlRow])).parse(JSON.parse(kept)).values();
+  let next = await others.next(), rows = 0;
+  if (choice === undefined || isWritten(NEXT_ITEM, choice)) {
+    for await (const { row, content } of await placedRows(corpus, sids, stage, split)) {
+      for (; rows < row && !next.done; rows++, next = await others.next()) yield next.value;
+      yield content;
+      rows++;
+    }
+  }
+  for (; !next.done; next = await others.next()) yield next.value;
+}
+
+/** Rows of samples in the order of their places, which is that of the samples unless those say another: then they are held. */
+async function placedRows(
+  corpus: SurveyedCorpus,
+  sids: string[][],
+  stage: Stage,
+  split: Split,
+): Promise<AsyncIterable<PlacedRow> | PlacedRow[]> {
+  const rows = sampleRows(corpus, sids, stage, split);
+  const { attributes } = await corpus.survey();
+  if (!attributes[split].includes(PREFIX)) return rows;
+  return (await Array.fromAsync(rows)).sort((a, b) => a.row - b.row);
+}
+
+async function* sampleRows(
+  corpus: CorpusParts,
+  sids: string[][],
+  stage: Stage,
+  split: Split,
+): AsyncGenerator<PlacedRow> {
   const wordings: Wording[] = JSON.parse(corpus.attachments[`${PREFIX}/wordings.json`] ?? "[]");
-  const asked = choice === undefined || isWritten(NEXT_ITEM, choice) ? corpus.samples[split] : [];
-  const placed = asked.flatMap(({ history, target, attributes }, place) => {
+  let place = -1;
+  for await (const { history, target, attributes } of rowsIn(corpus.samples(split))) {
+    place++;
     const rows = attributes?.mimigenrec as SampleRows | undefined;
     const found: RowPlace | null | undefined = rows?.[stage];
-    if (found === null) return [];
+    if (found === null) continue;
     const { row = place, index = place, wording, verbatim } = found ?? {};
-    if (verbatim !== undefined) return [{ row, content: verbatim }];
+    if (verbatim !== undefined) {
+      yield { row, content: verbatim };
+      continue;
+    }
     const template = wording === undefined ? PROMPTS.next : wordings[wording];
     const text = history.map((item) => sids[item].join("")).join(", ");
     const filled = { ...template, input: fill(template.input, "history", text) };
@@ -97,24 +145,14 @@ function rowsOf(
     const content = stage === "sft"
       ? sftRow(filled, answer)
       : rlRow(filled, answer, { ...NEXT_SID, source: corpus.name, split, index });
-    return [{ row, content }];
-  }).sort((a, b) => a.row - b.row);
-  // Rows of samples go where they stood, the others, in their order, in between.
-  const merged: (SftRow | RlRow)[] = [];
-  let next = 0;
-  for (const { row, content } of placed) {
-    while (merged.length < row && next < others.length) merged.push(others[next++]);
-    merged.push(content);
+    yield { row, content };
   }
-  return [...merged, ...others.slice(next)];
 }
 
-/** The text of `JSON.stringify(rows, null, 2)`, a row at a time. */
-function* jsonLines(rows: readonly unknown[]): Generator<string> {
-  yield "[\n";
-  for (const [row, content] of rows.entries()) {
-    const text = JSON.stringify(content, null, 2).replaceAll("\n", "\n  ");
-    yield `  ${text}${row === rows.length - 1 ? "\n" : ",\n"}`;
-  }
-  yield "]\n";
+/** The text of `JSON.stringify([first, ...rows], null, 2)`, a row at a time. */
+async function* jsonLines(first: unknown, rows: AsyncIterable<unknown>): AsyncGenerator<string> {
+  const text = (row: unknown) => JSON.stringify(row, null, 2).replaceAll("\n", "\n  ");
+  yield `[\n  ${text(first)}`;
+  for await (const row of rows) yield `,\n  ${text(row)}`;
+  yield "\n]\n";
 }

@@ -1,7 +1,8 @@
 import { PhiloxStream } from "../../../base/philox.ts";
-import { drawInOrder } from "../../convert/draw.ts";
+import { drawRows } from "../../convert/draw.ts";
 import type { RowChoice } from "../../convert/writer.ts";
-import type { Corpus, CorpusItem } from "../../corpus.ts";
+import type { CorpusItem, CorpusSample } from "../../corpus.ts";
+import { type CorpusParts, countRows, keptRows, rowsIn } from "../../corpus_parts.ts";
 import type { Split } from "../../dataset.ts";
 import { type RlRow, rlRow, type RlTask, type SftRow, sftRow, type Stage } from "./rows.ts";
 import { fill, PROMPTS } from "./write_prompts.ts";
@@ -14,12 +15,12 @@ const BY_TEXT: RlTask = { ability: "title_desc2sid", task: "task5_title_desc2sid
  * the next item; for RL the next item by titles, and SIDs of titles and descriptions. None where items have no titles,
  * and none in valid and test. Without a choice all samples are used; MIMIGenRec draws 10,000 histories of titles.
  */
-export function* otherRows(
-  corpus: Corpus,
+export async function* otherRows(
+  corpus: CorpusParts,
   stage: Stage,
   split: Split,
   choice: RowChoice = ALL_ROWS,
-): Generator<SftRow | RlRow> {
+): AsyncGenerator<SftRow | RlRow> {
   if (split !== "train" || corpus.sids === undefined) return;
   yield* stage === "sft" ? sftRows(corpus, corpus.sids, choice) : rlRows(corpus, corpus.sids, choice);
 }
@@ -32,7 +33,11 @@ export function isWritten(name: string, { tasks }: RowChoice): boolean {
   return tasks.length === 0 || tasks.includes(name);
 }
 
-function* sftRows({ items, samples }: Corpus, sids: string[][], choice: RowChoice): Generator<SftRow> {
+async function* sftRows(
+  { items, samples }: CorpusParts,
+  sids: string[][],
+  choice: RowChoice,
+): AsyncGenerator<SftRow> {
   for (const [item, { title }] of firstWith(items, ({ title }) => title)) {
     const { titleOf, codeOf } = PROMPTS, sid = sids[item].join("");
     if (isWritten("sid-to-title", choice)) {
@@ -43,7 +48,7 @@ function* sftRows({ items, samples }: Corpus, sids: string[][], choice: RowChoic
     }
   }
   if (!isWritten("history-to-title", choice)) return;
-  for (const { history, target } of samples.train) {
+  for await (const { history, target } of rowsIn(samples("train"))) {
     const { title } = items[target];
     if (title === "") continue;
     const text = history.map((item) => sids[item].join("")).join(", ");
@@ -51,17 +56,21 @@ function* sftRows({ items, samples }: Corpus, sids: string[][], choice: RowChoic
   }
 }
 
-function* rlRows(
-  { name: source, items, samples }: Corpus,
+async function* rlRows(
+  { name: source, items, samples }: CorpusParts,
   sids: string[][],
   choice: RowChoice,
-): Generator<RlRow> {
+): AsyncGenerator<RlRow> {
   let index = 0;
-  const titled = isWritten("titles-to-sid", choice)
-    ? samples.train.filter(({ history }) => history.every((item) => items[item].title !== ""))
-    : [];
-  const random = new PhiloxStream(choice.seed, "rows of titles-to-sid");
-  for (const { history, target } of drawInOrder(titled, choice.titleHistories, random)) {
+  const titled = () => titledSamples(samples("train"), items);
+  const isAsked = isWritten("titles-to-sid", choice)
+    ? drawRows(
+      await countRows(titled()),
+      choice.titleHistories,
+      new PhiloxStream(choice.seed, "rows of titles-to-sid"),
+    )
+    : new Uint8Array();
+  for await (const { history, target } of rowsIn(keptRows(titled(), isAsked))) {
     const titles = history.map((item) => `"${items[item].title}"`).join(", ");
     const input = fill(PROMPTS.nextByTitles.input, "titles", titles);
     const wording = { ...PROMPTS.nextByTitles, input };
@@ -85,6 +94,16 @@ function* rlRows(
   }
 }
 
+/** Samples whose history has titles alone. */
+async function* titledSamples(
+  samples: AsyncIterable<readonly CorpusSample[]>,
+  items: readonly CorpusItem[],
+): AsyncGenerator<CorpusSample[]> {
+  for await (const part of samples) {
+    yield part.filter(({ history }) => history.every((item) => items[item].title !== ""));
+  }
+}
+
 /** Of items with the same text the first, since a question has one answer; none without a text. */
 function* firstWith(
   items: readonly CorpusItem[],
@@ -98,7 +117,7 @@ function* firstWith(
 }
 
 /** LLaMA-Factory's list of the SFT files of a directory. */
-export function datasetInfo({ name }: Corpus): string {
+export function datasetInfo({ name }: { name: string }): string {
   const columns = { prompt: "instruction", query: "input", response: "output", system: "system" };
   const entries = (["train", "valid"] as const).map((split) => [
     `${name}_${split}`,

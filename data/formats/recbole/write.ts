@@ -1,13 +1,15 @@
 import { formatAtomicLine } from "../recbole_table.ts";
-import type { Attributes, Corpus } from "../../corpus.ts";
+import type { Attributes, CorpusItem, CorpusUser } from "../../corpus.ts";
+import { type CorpusParts, rowsIn } from "../../corpus_parts.ts";
 import { splits } from "../../dataset.ts";
-import { purchasesOf, sequencesOf } from "../../interactions.ts";
+import { findPurchase, purchasesByUser } from "../../interactions.ts";
 import { formatListCell } from "../list_cell.ts";
 import { MAX_ITEM_LIST_LENGTH } from "./read.ts";
 import { NO_SPLIT } from "./log.ts";
 import { brokenTexts } from "../../convert/changed_text.ts";
 import { ITEM_FIELDS } from "../../convert/fields.ts";
 import { checkFileName } from "../../../base/files/file_name.ts";
+import type { SurveyedCorpus } from "../../convert/survey.ts";
 import type { DatasetWriter, NamedFile } from "../../convert/writer.ts";
 
 /** Whose name the files have, for messages. */
@@ -27,7 +29,7 @@ export const recboleWriter: DatasetWriter = {
     "interactions that no sample shows",
   ],
 
-  *files(corpus: Corpus): Generator<NamedFile> {
+  async *files(corpus: SurveyedCorpus): AsyncGenerator<NamedFile> {
     const { items, users } = corpus;
     const name = checkFileName(corpus.name, NAME);
     yield [`${name}.inter`, interLines(corpus)];
@@ -37,7 +39,7 @@ export const recboleWriter: DatasetWriter = {
     if (users.some(({ attributes }) => attributes !== undefined)) yield [`${name}.user`, userLines(users)];
   },
 
-  leftOut: (corpus) => [
+  leftOut: async (corpus) => [
     ...corpus.maxHistory === MAX_ITEM_LIST_LENGTH ? [] : [`the history length ${corpus.maxHistory}`],
     ...brokenTexts(corpus, ["titles", "descriptions", "brands", "features"], `${corpus.name}.item`),
     ...brokenTexts(corpus, ["item ids", "user ids"], `${corpus.name}.inter`),
@@ -48,38 +50,57 @@ export const recboleWriter: DatasetWriter = {
  * A line an interaction: user, item, rating and timestamp where known (without times the place in the user's sequence as
  * `order`), and the split of the sample that predicts it; a user's first, which none predicts, counts as train.
  */
-export function* interLines({ items, users, interactions, samples }: Corpus): Generator<string> {
-  const { times, ratings } = interactions;
-  const sequences = sequencesOf(interactions, users.length), purchases = purchasesOf(sequences, samples);
-  const labels: string[][] = sequences.map(() => []);
-  for (const split of splits) {
-    for (const [row, { place }] of purchases[split].entries()) {
-      if (place !== undefined) labels[samples[split][row].user][place] = split;
-    }
-  }
+export async function* interLines(corpus: SurveyedCorpus): AsyncGenerator<string> {
+  const { items, users } = corpus;
+  const { bought, times: timed, ratings: rated } = await corpus.survey();
+  const { starts, labels } = await labelsOf(corpus, bought);
   yield formatAtomicLine([
     "user_id:token",
     "item_id:token",
-    ...(ratings ? ["rating:float"] : []),
-    times ? "timestamp:float" : "order:float",
+    ...(rated ? ["rating:float"] : []),
+    timed ? "timestamp:float" : "order:float",
     "split:token",
   ]);
-  const known = (value: number) => Number.isNaN(value) ? undefined : value;
+  const known = (value = NaN) => Number.isNaN(value) ? undefined : value;
   let place = -1, previous = -1;
-  for (const [row, user] of interactions.users.entries()) {
-    place = user === previous ? place + 1 : 0;
-    previous = user;
-    yield formatAtomicLine([
-      users[user].id,
-      items[interactions.items[row]].id,
-      ...(ratings ? [known(ratings[row])] : []),
-      times ? known(times[row]) : place,
-      labels[user][place] ?? (place === 0 ? "train" : NO_SPLIT),
-    ]);
+  for await (const { times, ratings, ...log } of corpus.interactions()) {
+    for (const [row, user] of log.users.entries()) {
+      place = user === previous ? place + 1 : 0;
+      previous = user;
+      const label = labels[starts[user] + place];
+      yield formatAtomicLine([
+        users[user].id,
+        items[log.items[row]].id,
+        ...(rated ? [known(ratings?.[row])] : []),
+        timed ? known(times?.[row]) : place,
+        label > 0 ? splits[label - 1] : place === 0 ? "train" : NO_SPLIT,
+      ]);
+    }
   }
 }
 
-function* itemLines(items: Corpus["items"]): Generator<string> {
+/**
+ * By user and place in the user's sequence: 1 and the place among {@link splits} of the one that predicts it, 0: none. A
+ * sample predicts the first purchase that fits and that no earlier one has.
+ */
+async function labelsOf(
+  { interactions, samples }: CorpusParts,
+  bought: Uint32Array,
+): Promise<{ starts: Float64Array; labels: Uint8Array }> {
+  const { starts, items } = await purchasesByUser(interactions, bought);
+  const labels = new Uint8Array(items.length);
+  for (const [number, split] of splits.entries()) {
+    for await (const sample of rowsIn(samples(split))) {
+      const start = starts[sample.user];
+      const own = items.subarray(start, starts[sample.user + 1]);
+      const { place } = findPurchase(own, sample, (place) => labels[start + place] > 0);
+      if (place !== undefined) labels[start + place] = number + 1;
+    }
+  }
+  return { starts, labels };
+}
+
+function* itemLines(items: readonly CorpusItem[]): Generator<string> {
   const others = otherHeader(items),
     own = items.some(({ attributes }) => ownAttributes(attributes) !== undefined);
   yield formatAtomicLine([
@@ -108,7 +129,7 @@ function* itemLines(items: Corpus["items"]): Generator<string> {
   }
 }
 
-function* userLines(users: Corpus["users"]): Generator<string> {
+function* userLines(users: readonly CorpusUser[]): Generator<string> {
   const others = otherHeader(users),
     own = users.some(({ attributes }) => ownAttributes(attributes) !== undefined);
   yield formatAtomicLine(["user_id:token", ...(own ? ["attributes:token"] : []), ...others]);

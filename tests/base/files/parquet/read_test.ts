@@ -1,7 +1,7 @@
 import { deepStrictEqual, ok, rejects } from "node:assert/strict";
 import { ParquetReader, readParquet } from "../../../../base/files/parquet/read.ts";
 import type { TableType } from "../../../../base/files/parquet/table.ts";
-import { formatParquet } from "../../../../base/files/parquet/write.ts";
+import { formatParquet } from "./whole_table.ts";
 import { UserError } from "../../../../base/user_error.ts";
 
 const TYPE = {
@@ -33,7 +33,7 @@ async function withBytes(bytes: Uint8Array, use: (path: string) => Promise<void>
 }
 
 Deno.test("readParquet() gives back every kind of cell, nulls, empty texts and empty lists", async () => {
-  await withBytes(formatParquet(TYPE, TABLE), async (path) => {
+  await withBytes(await formatParquet(TYPE, TABLE), async (path) => {
     deepStrictEqual(await readParquet(path, TYPE), TABLE);
     deepStrictEqual(await readParquet(path, { text: TYPE.text }), { text: TABLE.text });
   });
@@ -41,14 +41,14 @@ Deno.test("readParquet() gives back every kind of cell, nulls, empty texts and e
 
 Deno.test("readParquet() reads a table without rows and one of several row groups", async () => {
   const type = { row: { kind: "integer" }, list: { kind: "integers" } } as const;
-  await withBytes(formatParquet(type, { row: [], list: [] }), async (path) => {
+  await withBytes(await formatParquet(type, { row: [], list: [] }), async (path) => {
     deepStrictEqual(await readParquet(path, type), { row: [], list: [] });
     using reader = new ParquetReader();
     deepStrictEqual(await Array.fromAsync(reader.groups(path, type)), [{ row: [], list: [] }]);
   });
   const row = Array.from({ length: 250_000 }, (_, i) => i);
   const list = row.map((i) => i % 3 === 0 ? [] : [i, i + 1]);
-  await withBytes(formatParquet(type, { row, list }), async (path) => {
+  await withBytes(await formatParquet(type, { row, list }), async (path) => {
     const read = await readParquet(path, type);
     using reader = new ParquetReader();
     const groups = await Array.fromAsync(reader.groups(path, type));
@@ -62,7 +62,7 @@ Deno.test("readParquet() reads a table without rows and one of several row group
 });
 
 Deno.test("readParquet() takes a nullable column that is missing for one of nulls", async () => {
-  await withBytes(formatParquet({ integer: TYPE.integer }, { integer: [1, 2] }), async (path) => {
+  await withBytes(await formatParquet({ integer: TYPE.integer }, { integer: [1, 2] }), async (path) => {
     const read = await readParquet(path, { integer: TYPE.integer, text: TYPE.text });
     deepStrictEqual(read.text, [null, null]);
   });
@@ -77,7 +77,7 @@ Deno.test("readParquet() names the file and column of what is not as it should b
     [{ integer: { kind: "integers" } }, /column integer: expected lists of integers, found "INT32"/],
     [{ texts: { kind: "text" } }, /column texts: expected text, found/],
   ];
-  await withBytes(formatParquet(TYPE, TABLE), async (path) => {
+  await withBytes(await formatParquet(TYPE, TABLE), async (path) => {
     for (const [type, message] of cases) {
       await rejects(readParquet(path, type), (error) => {
         ok(error instanceof UserError && error.message.includes(path), `${error}`);
@@ -88,7 +88,7 @@ Deno.test("readParquet() names the file and column of what is not as it should b
 });
 
 Deno.test("readParquet() refuses files that are cut off or no Parquet", async () => {
-  const bytes = formatParquet(TYPE, TABLE);
+  const bytes = await formatParquet(TYPE, TABLE);
   for (
     const cut of [bytes.slice(0, 0), bytes.slice(0, bytes.length - 9), new TextEncoder().encode("id,title\n")]
   ) {
@@ -106,7 +106,7 @@ Deno.test("a file whose columns fail one after the other is told once, and its r
     text: TYPE.text,
     integers: TYPE.integers,
   } as const;
-  const sound = formatParquet(type, {
+  const sound = await formatParquet(type, {
     integer: [1, 2, 3],
     texts: [["a"], [], ["b", "c"]],
     text: ["NA", "", null],
@@ -152,7 +152,7 @@ Deno.test("a file whose columns fail one after the other is told once, and its r
 
 // The byte that makes a length of a page header run over its end: hyparquet 1.31 reads it without end.
 Deno.test("readParquet() ends with an error, and the program lives on, where a byte of a file is damaged", async () => {
-  const sound = formatParquet(TYPE, TABLE);
+  const sound = await formatParquet(TYPE, TABLE);
   using reader = new ParquetReader();
   for (let at = 4; at < sound.length; at += 97) {
     const bytes = sound.slice();
@@ -166,7 +166,7 @@ Deno.test("readParquet() ends with an error, and the program lives on, where a b
 
 Deno.test("a page that sends its reader back to itself is refused, and the same reader reads on", async () => {
   const type = { text: TYPE.text }, table = { text: TABLE.text };
-  const sound = formatParquet(type, table), bytes = sound.slice();
+  const sound = await formatParquet(type, table), bytes = sound.slice();
   bytes[11] ^= 133; // the length of the first page
   using reader = new ParquetReader();
   await withBytes(bytes, (path) => rejects(reader.read(path, type), /it is damaged: its parts overlap/));

@@ -5,7 +5,7 @@ import { INTERACTION_TABLE, ITEM_TABLE, SAMPLE_TABLE } from "../../../../data/fo
 import { loadCorpus, loadDataset } from "../../../../data/formats/load.ts";
 import { readParquet } from "../../../../base/files/parquet/read.ts";
 import type { ParquetTable, TableType } from "../../../../base/files/parquet/table.ts";
-import { formatParquet } from "../../../../base/files/parquet/write.ts";
+import { formatParquet } from "../../../base/files/parquet/whole_table.ts";
 import { trickyCorpus } from "../../convert/tricky_corpus.ts";
 import { written } from "../../convert/written.ts";
 
@@ -50,7 +50,7 @@ async function refuses<const T extends TableType>(
     const path = `${dir}/${table}.parquet`;
     const cells = await readParquet(path, type);
     change(cells);
-    await Deno.writeFile(path, formatParquet(type, cells));
+    await Deno.writeFile(path, await formatParquet(type, cells));
     await forgetHashes(dir);
     await rejects(loadCorpus(dir), message);
     const { problems } = await checkDataset(dir);
