@@ -3,7 +3,9 @@ import { INTERACTION_TABLE, ITEM_TABLE, SAMPLE_TABLE, USER_TABLE } from "../../d
 import type { ParquetReader } from "../../base/files/parquet/read.ts";
 import { readMatrix, writeNpy } from "../../base/npy.ts";
 import { diskFiles } from "../../base/files/disk.ts";
+import { surveyed } from "../../data/convert/survey.ts";
 import { writeFolder } from "../../data/convert/write_folder.ts";
+import { corpusParts } from "../../data/corpus_parts.ts";
 import * as writers from "../../data/convert/registry.ts";
 import { loadCorpus } from "../../data/formats/load.ts";
 import { withGguf } from "../../models/gguf/files.ts";
@@ -39,7 +41,7 @@ export async function subjects(root: string, reader: ParquetReader): Promise<Sub
   const found: Subject[] = [];
   for (const writer of Object.values(writers)) {
     const folder = `${root}/${writer.name}`;
-    const files = await writeFolder(folder, writer.files(trickyCorpus(), PLAIN));
+    const files = await writeFolder(folder, writer.files(surveyed(corpusParts(trickyCorpus())), PLAIN));
     for (const file of files) {
       if (!file.endsWith(".parquet")) found.push({ file, folder, read: loadCorpus });
     }

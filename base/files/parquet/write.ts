@@ -26,7 +26,6 @@ export async function* parquetPieces<const T extends TableType>(
 ): AsyncGenerator<Uint8Array> {
   const bytes = new ByteWriter();
   const writer = new ParquetWriter({ writer: bytes, schema: schemaOf(type), createdBy: "genrec" });
-  let rows = GROUP_ROWS.first;
   for await (const table of regrouped(type, parts)) {
     writer.write({ columnData: columnsOf(type, table), rowGroupSize: lengthOf(table) });
     yield taken(bytes);

@@ -39,11 +39,12 @@ export const recboleWriter: DatasetWriter = {
     if (users.some(({ attributes }) => attributes !== undefined)) yield [`${name}.user`, userLines(users)];
   },
 
-  leftOut: async (corpus) => [
-    ...corpus.maxHistory === MAX_ITEM_LIST_LENGTH ? [] : [`the history length ${corpus.maxHistory}`],
-    ...brokenTexts(corpus, ["titles", "descriptions", "brands", "features"], `${corpus.name}.item`),
-    ...brokenTexts(corpus, ["item ids", "user ids"], `${corpus.name}.inter`),
-  ],
+  leftOut: (corpus) =>
+    Promise.resolve([
+      ...corpus.maxHistory === MAX_ITEM_LIST_LENGTH ? [] : [`the history length ${corpus.maxHistory}`],
+      ...brokenTexts(corpus, ["titles", "descriptions", "brands", "features"], `${corpus.name}.item`),
+      ...brokenTexts(corpus, ["item ids", "user ids"], `${corpus.name}.inter`),
+    ]),
 };
 
 /**

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Corpus } from "../../../data/corpus.ts";
+import { surveyed } from "../../../data/convert/survey.ts";
 import { writeFolder } from "../../../data/convert/write_folder.ts";
+import { corpusParts } from "../../../data/corpus_parts.ts";
 import { genrecWriter } from "../../../data/formats/genrec/write.ts";
 import { syntheticCorpus } from "../../../data/synthetic/shop.ts";
 import type { EvaluateReport } from "../../../tasks/_evaluate/report_lines.ts";
@@ -20,7 +22,10 @@ const shop = () => syntheticCorpus({ items: 60, users: 90 });
 async function withCorpus(corpus: Corpus, use: (dir: string) => Promise<void>): Promise<void> {
   await withFiles({}, async (dir) => {
     const origin = { settings: {}, inputs: {} };
-    await writeFolder(join(dir, "data"), genrecWriter.files(corpus, { tokenOrder: "text", origin }));
+    await writeFolder(
+      join(dir, "data"),
+      genrecWriter.files(surveyed(corpusParts(corpus)), { tokenOrder: "text", origin }),
+    );
     await use(dir);
   });
 }
