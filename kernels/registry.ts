@@ -1,7 +1,9 @@
 export { spec as accumulate } from "./optimizer/accumulate_spec.ts";
 export { spec as actionLogProbs } from "./policy/action_log_probs_spec.ts";
 export { spec as activation } from "./elementwise/activation_spec.ts";
+export { spec as adafactor } from "./moments/adafactor_spec.ts";
 export { spec as adamw } from "./optimizer/adamw_spec.ts";
+export { spec as adamw8bit } from "./moments/adamw_8bit_spec.ts";
 export { addSpec, scaleSpec } from "./elementwise/add_spec.ts";
 export { spec as addRmsNorm } from "./norm/add_rms_spec.ts";
 export { spec as appendOne } from "./rows/append_one_spec.ts";
@@ -37,6 +39,7 @@ export { rmsNormGainSpec } from "./norm/rms_spec.ts";
 export { spec as repetitionPenalty } from "./penalty/repetition_spec.ts";
 export { spec as robustLoss } from "./loss/robust_spec.ts";
 export { spec as rotary } from "./elementwise/rotary_spec.ts";
+export { spec as runningAverage } from "./moments/running_average_spec.ts";
 export { spec as sampledBce } from "./loss/sampled_bce_spec.ts";
 export { spec as sinkhornLabels } from "./clustering/sinkhorn_spec.ts";
 export { spec as sparseMatmul } from "./matmul/sparse_spec.ts";

@@ -47,7 +47,16 @@ export {
   type TrieLossScratch,
 } from "./losses/trie_loss.ts";
 export type { LossOptions, LossRows } from "./losses/vocabulary_loss.ts";
-export { Optimizer, type OptimizerState, type StatePart } from "./optimizer/optimizer.ts";
+export {
+  heldState,
+  Optimizer,
+  type OptimizerOptions,
+  type OptimizerState,
+  type StatePart,
+  type StoredState,
+} from "./optimizer/optimizer.ts";
+export type { OptimName } from "./optimizer/rules/by_name.ts";
+export type { UpdateOptions } from "./optimizer/rules/rule.ts";
 export { type ScheduleName, SCHEDULES } from "./optimizer/schedule.ts";
 export type { ActionValues } from "./packing/packed_groups.ts";
 export {
@@ -70,6 +79,7 @@ export {
   type ParameterSegment,
   type TensorMap,
   type TensorPiece,
+  type TrainedBlock,
   type WeightBlock,
   type Weights,
 } from "./parameters/parameters.ts";

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { decay, positive, stepsOrShare, weight } from "../../base/fields.ts";
+import { OPTIM_NAMES, UPDATE_RULES } from "./rules/by_name.ts";
 import { SCHEDULES } from "./schedule.ts";
 
 /** Peak learning rate; `usual` where none is given. */
@@ -11,6 +12,11 @@ export const lrSchedulerType = z.enum(SCHEDULES).default("cosine").describe("dec
 /** Steps before the peak. */
 export const warmupSteps = (usual: number) =>
   stepsOrShare().default(usual).describe("steps of linear warmup, or a share of all such as 0.03");
+
+/** How gradients become steps, by the names of Hugging Face's `optim`. */
+export const optim = z.enum(OPTIM_NAMES).default("adamw_torch").describe(
+  Object.entries(UPDATE_RULES).map(([name, { summary }]) => `${name}: ${summary}`).join("; "),
+);
 
 /** Weight decay of AdamW. */
 export const weightDecay = (usual: number) =>

@@ -87,15 +87,18 @@ export class NumberShares {
     }
   }
 
-  /** Fills `own` with this rank's share of a whole array. */
-  write(own: readonly Flat[], values: Float32Array): void {
+  /** Fills `own` with this rank's share of a whole array, of which `read` gives numbers. */
+  async write(
+    own: readonly Flat[],
+    read: (from: number, length: number) => Promise<Float32Array | Uint32Array>,
+  ): Promise<void> {
     let from = 0;
-    this.#blocks.forEach(({ at: start, end }, i) => {
+    for (const [i, { at: start, end }] of this.#blocks.entries()) {
       const { segment, at, length, own: place } = this.own[i];
       const part = this.part(own[segment], place, length);
-      if (part) this.#device.write(part, values.subarray(from + at - start, from + at - start + length));
+      if (part) this.#device.write(part, await read(from + at - start, length));
       from += end - start;
-    });
+    }
   }
 
   /** Blocks with the numbers of all ranks, one after the other, of which this one has `own`, read in few waits. */

@@ -1,21 +1,21 @@
 import type { World } from "../../base/parallel/world.ts";
-import { adamw } from "../../kernels/optimizer/adamw.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { GRAD_NORM_SCRATCH, gradNorm } from "../../kernels/optimizer/grad_norm.ts";
 import type { Flat } from "../../kernels/gpu/tensor.ts";
-import { lengthOf, readParts, readSegments, writeSegments } from "../parameters/flat_segments.ts";
+import { lengthOf, readParts, readSegments, writeParts } from "../parameters/flat_segments.ts";
+import type { Parameters } from "../parameters/parameters.ts";
+import type { TensorShape } from "../safetensors/safetensors.ts";
 import type { LossScaling } from "./loss_scaling.ts";
 import { NumberShares } from "./number_shares.ts";
-import type { Parameters } from "../parameters/parameters.ts";
+import { packedBytes, unpackedBytes } from "./packed_bytes.ts";
+import { type OptimName, UPDATE_RULES } from "./rules/by_name.ts";
+import type { UpdateArray, UpdateOptions, UpdateState } from "./rules/rule.ts";
 
-/** Settings of AdamW, clipping and EMA. */
-export interface OptimizerOptions {
-  beta1: number;
-  beta2: number;
-  eps: number;
-  /** Decoupled weight decay, on matrices only. */
-  weightDecay: number;
+/** Settings of the update, clipping and EMA. */
+export interface OptimizerOptions extends UpdateOptions {
+  /** How gradients become steps. Default: "adamw_torch". */
+  optim?: OptimName;
   /** Largest global gradient norm; 0 never clips. */
   maxGradNorm: number;
   /** Decay of the running mean of the weights (EMA); 0 keeps none. */
@@ -26,7 +26,7 @@ export interface OptimizerOptions {
 export interface OptimizerParts {
   /** What the losses were scaled with, where they were. */
   lossScaling?: LossScaling;
-  /** Ranks that keep a share of the moments each (ZeRO stage 1). Default: this one keeps all. */
+  /** Ranks that keep a share of the moments each (ZeRO stage 1), where the rule allows it. Default: this one keeps all. */
   shards?: World;
 }
 
@@ -43,10 +43,26 @@ export interface StatePart {
   data: Float32Array;
 }
 
+/** Arrays of an optimizer wherever they are kept, such as in a file. */
+export interface StoredState {
+  /** Numbers of each array. */
+  lengths: ReadonlyMap<string, number>;
+  /** Numbers of one of them from `from` on. */
+  read(name: string, from: number, length: number): Promise<Float32Array>;
+}
+
+/** A host copy as {@link Optimizer.restore} takes it. */
+export function heldState(state: OptimizerState): StoredState {
+  return {
+    lengths: new Map(Object.entries(state).map(([name, { length }]) => [name, length])),
+    read: (name, from, length) => Promise.resolve(state[name].subarray(from, from + length)),
+  };
+}
+
 /**
- * AdamW (Loshchilov and Hutter 2019) over all that is trained of a model, clipping and EMA included: three dispatches a
- * step where it fits one buffer. Frozen parameters cost nothing here. Where ranks keep a share of the moments each, each
- * moves its share of the values and of their running mean, and all get all values.
+ * Moves all that is trained of a model by one of the `UPDATE_RULES`, clipping and EMA included. Frozen parameters cost
+ * nothing here. Where ranks keep a share of the moments each, each moves its share of the values and of their running mean,
+ * and all get all values.
  */
 export class Optimizer {
   /** [norm, clip scale, 1 if the norm is not finite, loss scale or 0] of the last step. */
@@ -57,8 +73,7 @@ export class Optimizer {
   #options: OptimizerOptions;
   #lossScaling: LossScaling | undefined;
   #shards: NumberShares | undefined;
-  #m: Flat[];
-  #v: Flat[];
+  #update: UpdateState;
   #ema: Flat[] | undefined;
   #backup: Flat[] | undefined;
   #hyper: Flat;
@@ -79,8 +94,7 @@ export class Optimizer {
     if (shards && shards.size > 1) {
       this.#shards = new NumberShares(device, shards, segments.map(({ values }) => values.length));
     }
-    this.#m = this.#shards?.create() ?? likeSegments();
-    this.#v = this.#shards?.create() ?? likeSegments();
+    this.#update = UPDATE_RULES[options.optim ?? "adamw_torch"].open(parameters, options, this.#shards);
     this.#hyper = device.createFlat("f32", 4);
     this.#scratch = device.createFlat("f32", GRAD_NORM_SCRATCH);
     this.gradientNorm = device.createFlat("f32", 4);
@@ -101,14 +115,10 @@ export class Optimizer {
 
   /** Uploads what step `step` (0-based) needs. Call before its work is recorded: an upload submits what came before. */
   prepare(step: number, learningRate: number): void {
-    const { beta1, beta2, emaDecay } = this.#options;
     const t = step + 1;
     // A young mean follows the weights closely, as in TensorFlow's ExponentialMovingAverage(num_updates).
-    const decay = Math.min(emaDecay, (1 + t) / (10 + t));
-    this.#device.write(
-      this.#hyper,
-      new Float32Array([learningRate, 1 / (1 - beta1 ** t), 1 / (1 - beta2 ** t), decay]),
-    );
+    const decay = Math.min(this.#options.emaDecay, (1 + t) / (10 + t));
+    this.#device.write(this.#hyper, Float32Array.of(...this.#update.hyper(t, learningRate), decay));
   }
 
   /**
@@ -116,19 +126,13 @@ export class Optimizer {
    * device and the other ranks.
    */
   step(): void | Promise<void> {
-    const { segments } = this.parameters;
-    const { beta1, beta2, eps, weightDecay, maxGradNorm } = this.#options;
-    const gradients = segments.map((segment) => segment.gradients);
+    const { maxGradNorm } = this.#options;
+    const gradients = this.parameters.segments.map((segment) => segment.gradients);
     gradNorm(this.#device, gradients, this.#scratch, this.gradientNorm, maxGradNorm);
     this.#lossScaling?.update(this.gradientNorm, maxGradNorm);
-    const settings = { beta1, beta2, eps, weightDecay };
-    if (this.#shards) return this.#stepShares(this.#shards, settings);
-    segments.forEach(({ values, gradients, decayLength }, i) => {
-      const state = { values, gradients, m: this.#m[i], v: this.#v[i], ema: this.#ema?.[i] };
-      const options = { ...settings, decayLength, length: values.length };
-      adamw(this.#device, state, this.#hyper, this.gradientNorm, options);
-    });
-    this.parameters.refresh();
+    this.#update.step({ hyper: this.#hyper, norm: this.gradientNorm, average: this.#ema });
+    if (!this.#shards) return this.parameters.refresh();
+    return this.#shards.gather(this.#values).then(() => this.parameters.refresh());
   }
 
   /** Makes {@link average} whole in all ranks, which all call this. */
@@ -157,98 +161,97 @@ export class Optimizer {
       throw new Error("state() is of all moments, of which this rank has a share: use readState()");
     }
     const arrays = this.#arrays();
-    const data = await readSegments(this.#device, ...Object.values(arrays));
-    const state: OptimizerState = Object.fromEntries(Object.keys(arrays).map((name, i) => [name, data[i]]));
+    const data = await readSegments(this.#device, ...Object.values(arrays).map(({ flats }) => flats));
+    const state: OptimizerState = Object.fromEntries(
+      Object.entries(arrays).map(([name, { bytes }], i) => [name, bytes ? unpackedBytes(data[i]) : data[i]]),
+    );
     if (this.#lossScaling) state.lossScale = await this.#lossScaling.state();
     return state;
   }
 
   /**
-   * What {@link state} gives, in parts, one in memory at a time, and the lengths of the arrays by name. With shards all
-   * ranks go through the parts, and {@link gatherAverage} comes before.
+   * What {@link state} gives, in parts, one in memory at a time, and the shapes of the arrays. With shards all ranks go
+   * through the parts, and {@link gatherAverage} comes before.
    */
-  async readState(): Promise<{ lengths: Map<string, number>; parts: AsyncGenerator<StatePart> }> {
+  async readState(): Promise<{ shapes: TensorShape[]; parts: AsyncGenerator<StatePart> }> {
     const arrays = this.#arrays(), device = this.#device, shards = this.#shards;
-    const total = lengthOf(this.#values);
     const lossScale = await this.#lossScaling?.state();
-    const lengths = new Map(Object.keys(arrays).map((name) => [name, total]));
-    if (lossScale) lengths.set("lossScale", lossScale.length);
+    const shapes = Object.entries(arrays).map(([name, array]): TensorShape => ({
+      name,
+      shape: [this.#lengthOf(array)],
+      // Half precision holds the numbers of eight bits exactly.
+      ...(array.bytes && { dtype: "F16" }),
+    }));
+    if (lossScale) shapes.push({ name: "lossScale", shape: [lossScale.length] });
     const parts = (async function* () {
-      for (const [name, flats] of Object.entries(arrays)) {
-        const parts = shards && isMoments(name) ? shards.read(flats) : readParts(device, flats);
-        for await (const part of parts) yield { name, ...part };
+      for (const [name, { flats, bytes, isShare }] of Object.entries(arrays)) {
+        const parts = shards && isShare ? shards.read(flats) : readParts(device, flats);
+        for await (const { from, data } of parts) {
+          yield bytes ? { name, from: 4 * from, data: unpackedBytes(data) } : { name, from, data };
+        }
       }
       if (lossScale) yield { name: "lossScale", from: 0, data: lossScale };
     })();
-    return { lengths, parts };
+    return { shapes, parts };
   }
 
-  /** Puts a state back that was read from `source`. Throws {@link UserError} for arrays of another length. */
-  restore(state: OptimizerState, source: string): void {
-    const total = lengthOf(this.#values);
-    for (const [name, flats] of Object.entries(this.#arrays())) {
-      if (state[name]?.length !== total) {
-        throw new UserError(
-          `Cannot resume from ${source}: array ${name} has ${
-            state[name]?.length ?? 0
-          } numbers, expected ${total}. Use a checkpoint of this run`,
-        );
-      }
-      if (this.#shards && isMoments(name)) this.#shards.write(flats, state[name]);
-      else writeSegments(this.#device, flats, state[name]);
+  /**
+   * Puts arrays back that were read from `source`, part after part.
+   * @throws {UserError} for arrays of another length, before any is put back.
+   */
+  async restore({ lengths, read }: StoredState, source: string): Promise<void> {
+    const arrays = Object.entries(this.#arrays());
+    for (const [name, array] of arrays) {
+      const expected = this.#lengthOf(array), found = lengths.get(name) ?? 0;
+      if (found === expected) continue;
+      throw new UserError(
+        `Cannot resume from ${source}: array ${name} has ${found} numbers, expected ${expected}. ` +
+          "Use a checkpoint of this run, made with the same --optim",
+      );
     }
-    this.#lossScaling?.restore(state.lossScale, source);
+    const lossScale = lengths.get("lossScale");
+    if (this.#lossScaling) {
+      this.#lossScaling.restore(lossScale ? await read("lossScale", 0, lossScale) : undefined, source);
+    }
+    for (const [name, { flats, bytes, isShare }] of arrays) {
+      const part = async (from: number, length: number) =>
+        bytes ? packedBytes(await read(name, 4 * from, 4 * length)) : await read(name, from, length);
+      if (this.#shards && isShare) await this.#shards.write(flats, part);
+      else await writeParts(this.#device, flats, part);
+    }
     this.parameters.refresh();
   }
 
   /** Frees everything on the device. */
   destroy(): void {
-    const flats = [this.#m, this.#v, this.#ema ?? [], this.#backup ?? []].flat();
+    this.#update.destroy();
+    const flats = [this.#ema ?? [], this.#backup ?? []].flat();
     for (const flat of [...flats, this.#hyper, this.#scratch, this.gradientNorm]) this.#device.destroy(flat);
-  }
-
-  /** Moves the own share, and gets those of the others. */
-  async #stepShares(
-    shards: NumberShares,
-    settings: Pick<OptimizerOptions, "beta1" | "beta2" | "eps" | "weightDecay">,
-  ): Promise<void> {
-    const { segments } = this.parameters;
-    for (const { segment, at, length, own } of shards.own) {
-      if (length === 0) continue;
-      const { values, gradients, decayLength } = segments[segment];
-      const part = (flat: Flat, start: number) => shards.part(flat, start, length)!;
-      const state = {
-        values: part(values, at),
-        gradients: part(gradients, at),
-        m: part(this.#m[segment], own),
-        v: part(this.#v[segment], own),
-        ema: this.#ema && part(this.#ema[segment], at),
-      };
-      const decaying = Math.max(0, Math.min(length, decayLength - at));
-      adamw(this.#device, state, this.#hyper, this.gradientNorm, {
-        ...settings,
-        decayLength: decaying,
-        length,
-      });
-    }
-    await shards.gather(this.#values);
-    this.parameters.refresh();
   }
 
   get #values(): Flat[] {
     return this.parameters.segments.map(({ values }) => values);
   }
 
-  #arrays(): Record<string, Flat[]> {
-    return { values: this.#values, m: this.#m, v: this.#v, ...(this.#ema ? { ema: this.#ema } : {}) };
+  /** Arrays of a checkpoint; `isShare`: with shards, each rank has a share of it. */
+  #arrays(): Record<string, UpdateArray & { isShare?: boolean }> {
+    const own = Object.entries(this.#update.arrays)
+      .filter(([, { flats }]) => lengthOf(flats) > 0)
+      .map(([name, array]) => [name, { ...array, isShare: true }]);
+    return {
+      values: { flats: this.#values },
+      ...Object.fromEntries(own),
+      ...(this.#ema && { ema: { flats: this.#ema } }),
+    };
+  }
+
+  /** Numbers of a whole array. */
+  #lengthOf({ flats, bytes, isShare }: UpdateArray & { isShare?: boolean }): number {
+    if (this.#shards && isShare) return lengthOf(this.#values);
+    return lengthOf(flats) * (bytes ? 4 : 1);
   }
 
   #copy(from: readonly Flat[], to: readonly Flat[]): void {
     from.forEach((flat, i) => this.#device.copy(flat, to[i]));
   }
-}
-
-/** Arrays that shards are of. */
-function isMoments(name: string): boolean {
-  return name === "m" || name === "v";
 }

@@ -50,6 +50,15 @@ export function writeSegments(device: Device, flats: readonly Flat[], values: Fl
   }
 }
 
+/** Fills flats, seen as one array, with what `read` gives of it, in parts of at most 16 MiB. */
+export async function writeParts(
+  device: Device,
+  flats: readonly Flat[],
+  read: (from: number, length: number) => Promise<Float32Array | Uint32Array>,
+): Promise<void> {
+  for (const { flat, start } of piecesOf(device, flats)) device.write(flat, await read(start, flat.length));
+}
+
 /** Elements of several flats together. */
 export function lengthOf(flats: readonly Flat[]): number {
   return flats.reduce((sum, { length }) => sum + length, 0);

@@ -59,6 +59,20 @@ interface Parameter {
   blocks: readonly Block[];
 }
 
+/** Rows of a parameter that are trained and lie together. */
+export interface TrainedBlock {
+  /** First row in the parameter. */
+  start: number;
+  /** Number of rows. */
+  rows: number;
+  /** Weights, rows in whole groups of four. */
+  value: Flat;
+  /** Their gradients. */
+  gradient: Flat;
+  /** Number of the segment that they lie in. */
+  segment: number;
+}
+
 /** Arrays of trained parameters that share a buffer. */
 export interface ParameterSegment {
   /** Weights; call `refresh()` after a change. */
@@ -162,6 +176,16 @@ export class Parameters implements Weights {
     const { value } = this.#only(name);
     if (!value) throw new RangeError(`Parameter ${name} is frozen: it has no place among what is trained`);
     return value;
+  }
+
+  /** All that is trained, by parameter. */
+  trainedBlocks(): { spec: ParameterSpec; blocks: TrainedBlock[] }[] {
+    return [...this.#parameters.values()].map(({ spec, blocks }) => ({
+      spec,
+      blocks: blocks.flatMap(({ start, rows, value, gradient, trained }) =>
+        value && gradient && trained ? [{ start, rows, value, gradient, segment: trained.segment }] : []
+      ),
+    }));
   }
 
   /** Sets all gradients to 0. */

@@ -18,11 +18,13 @@ export interface TensorShape {
   name: string;
   /** Last index fastest; empty for a scalar. */
   shape: readonly number[];
+  /** Its number format. Default: that of the file. */
+  dtype?: StoredFormat;
 }
 
 /** How to write a file. */
 export interface SafetensorsOptions {
-  /** Number format of every tensor; default "F32". Narrower formats round to nearest, ties to even. */
+  /** Number format of tensors that say none; default "F32". Narrower formats round to nearest, ties to even. */
   dtype?: StoredFormat;
   /** Free text pairs kept in the header. Hugging Face transformers wants `{ format: "pt" }`, the default. */
   metadata?: Record<string, string>;
@@ -135,10 +137,12 @@ export function safetensorsHeader(
   const fields = Object.keys(metadata).length > 0 ? [`"__metadata__":${JSON.stringify(metadata)}`] : [];
   const sorted = shapes.toSorted((a, b) => a.name < b.name ? -1 : 1);
   let end = 0;
-  const offsets = sorted.map(({ name, shape }) => {
+  const offsets = sorted.map(({ name, shape, dtype: own = dtype }) => {
     const begin = end;
-    end += sizeOf(shape) * BYTES[dtype];
-    fields.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [begin, end] })}`);
+    end += sizeOf(shape) * BYTES[own];
+    fields.push(
+      `${JSON.stringify(name)}:${JSON.stringify({ dtype: own, shape, data_offsets: [begin, end] })}`,
+    );
     return { name, begin, end };
   });
   const text = new TextEncoder().encode(`{${fields.join(",")}}`);
@@ -162,21 +166,21 @@ class SafetensorsLayout {
   readonly header: Uint8Array<ArrayBuffer>;
   /** Bytes of the whole file. */
   readonly size: number;
-  #dtype: StoredFormat;
   /** What is still to come: first byte in the file, and number of values. */
-  #places = new Map<string, { position: number; length: number; left: number; shape: readonly number[] }>();
+  #places = new Map<
+    string,
+    { position: number; length: number; left: number; shape: readonly number[]; dtype: StoredFormat }
+  >();
 
   constructor(shapes: readonly TensorShape[], options: SafetensorsOptions) {
-    const { dtype = "F32" } = options;
-    this.#dtype = dtype;
     const { bytes, places, size } = safetensorsHeader(shapes, options);
     this.header = bytes;
     this.size = size;
-    const shapeOf = new Map(shapes.map(({ name, shape }) => [name, shape]));
+    const byName = new Map(shapes.map((shape) => [shape.name, shape]));
     for (const { name, begin } of places) {
-      const shape = shapeOf.get(name)!;
+      const { shape, dtype = options.dtype ?? "F32" } = byName.get(name)!;
       const length = sizeOf(shape);
-      this.#places.set(name, { position: begin, length, left: length, shape });
+      this.#places.set(name, { position: begin, length, left: length, shape, dtype });
     }
   }
 
@@ -192,11 +196,11 @@ class SafetensorsLayout {
         }): it has ${found} values, expected ${place.length}`,
       );
     }
-    const bytes = new Uint8Array(data.length * BYTES[this.#dtype]);
-    narrow(name, data, this.#dtype, bytes.buffer, 0);
+    const bytes = new Uint8Array(data.length * BYTES[place.dtype]);
+    narrow(name, data, place.dtype, bytes.buffer, 0);
     place.left -= data.length;
     if (place.left === 0) this.#places.delete(name);
-    return { at: place.position + (from ?? 0) * BYTES[this.#dtype], bytes };
+    return { at: place.position + (from ?? 0) * BYTES[place.dtype], bytes };
   }
 
   /** Throws `RangeError` if a tensor did not come. */

@@ -1,7 +1,7 @@
 import { round } from "../../base/round.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
-import { Optimizer } from "../../models/optimizer/optimizer.ts";
+import { heldState, Optimizer } from "../../models/optimizer/optimizer.ts";
 import { learningRateAt, type Schedule, scheduleOf } from "../../models/optimizer/schedule.ts";
 import type { TensorMap } from "../../models/parameters/parameters.ts";
 import { RqVae, type RqVaeShape } from "../../models/quantizer/rq_vae.ts";
@@ -311,14 +311,14 @@ class QuantizerTraining implements Training<TrainingState>, Timetable {
     };
   }
 
-  #goOn(progress: QuantizerProgress, folder: string): TrainingState {
+  async #goOn(progress: QuantizerProgress, folder: string): Promise<TrainingState> {
     const { state, epochs, revived, paths, hooks, best, optimizer } = progress;
     this.#epoch = epochs - 1;
     this.#revived = revived;
     this.#paths = paths;
     this.#best = { ...best };
     this.#options.hooks?.restore?.(hooks);
-    this.#optimizer.restore(optimizer, folder);
+    await this.#optimizer.restore(heldState(optimizer), folder);
     const last = CRITERIA.map((criterion) => best[criterion].evaluation).sort((a, b) => b.epoch - a.epoch)[0];
     this.#told = toldOf(last);
     return state;
@@ -372,9 +372,7 @@ async function revive(
     }
   }
   const [m, v] = moments.map((moment) => parameters.fromTensors(moment, "moments"));
-  optimizer.restore(
-    { ...state, values: parameters.fromTensors(values, "revived codewords"), m, v },
-    "memory",
-  );
+  const revived = { ...state, values: parameters.fromTensors(values, "revived codewords"), m, v };
+  await optimizer.restore(heldState(revived), "memory");
   return moved.length;
 }

@@ -5,6 +5,7 @@ import { collaborativeProvider } from "../../embed/collaborative.ts";
 import { staticProvider } from "../../embed/static.ts";
 import { RECONSTRUCTION_LOSSES } from "../../kernels/quantizer/reconstruction.ts";
 import { MODEL_TYPES } from "../../models/decoder/shapes/by_name.ts";
+import { OPTIM_NAMES } from "../../models/optimizer/rules/by_name.ts";
 import { SCHEDULES } from "../../models/optimizer/schedule.ts";
 import { letter } from "../../sid/methods/letter.ts";
 import { opq } from "../../sid/methods/opq.ts";
@@ -64,6 +65,7 @@ export const DECLARATIONS: readonly Declarations[] = [
 /** Sets of words that have a type of their own. */
 const NAMED = [
   { type: "ModelType", from: "models/decoder/shapes/by_name.ts", words: MODEL_TYPES },
+  { type: "OptimName", from: "models/optimizer/rules/by_name.ts", words: OPTIM_NAMES },
   { type: "ScheduleName", from: "models/optimizer/schedule.ts", words: SCHEDULES },
   { type: "VectorScaling", from: "sid/normalize.ts", words: VECTOR_SCALINGS },
   {

@@ -2,6 +2,7 @@ import { didYouMean } from "../../base/did_you_mean.ts";
 import { parseJson } from "../../base/json.ts";
 import { z } from "zod";
 import { UserError } from "../../base/user_error.ts";
+import { OPTIM_NAMES } from "../../models/optimizer/rules/by_name.ts";
 import type { ForeignConfig } from "../_cli/cli.ts";
 
 /** What says that a file is LlamaFactory's: each of its training files has one of them. */
@@ -75,7 +76,6 @@ const WITHOUT_EFFECT = [
     "do_train",
     "do_eval",
     "eval_on_start",
-    "optim",
   ],
   ...["load_best_model_at_end", "greater_is_better", "save_only_model", "overwrite_output_dir", "plot_loss"],
   ...["run_name", "logging_dir", "disable_tqdm", "remove_unused_columns", "push_to_hub", "hub_model_id"],
@@ -135,9 +135,9 @@ export function fromLlamaFactory(
   const settings: Record<string, unknown> = { ...DEFAULTS };
   const unused: string[] = [];
   for (const [key, value] of Object.entries({ finetuning_type: "lora", ...content })) {
-    if (own.includes(key)) settings[key] = value;
+    if (Object.hasOwn(RULES, key)) Object.assign(settings, RULES[key](value, content, file));
+    else if (own.includes(key)) settings[key] = value;
     else if (Object.hasOwn(SAME, key)) settings[SAME[key]] = value;
-    else if (Object.hasOwn(RULES, key)) Object.assign(settings, RULES[key](value, content, file));
     else if (WITHOUT_EFFECT.includes(key)) unused.push(key);
     else throw unknownKey(key, value, file);
   }
@@ -193,6 +193,15 @@ const RULES: Readonly<Record<string, Rule>> = {
       "Rows of all datasets are shuffled together, each once an epoch",
     ),
   lr_scheduler_type: (value) => ({ lrSchedulerType: value === "constant_with_warmup" ? "constant" : value }),
+  // Fused and paged forms compute the same.
+  optim(value, _all, file) {
+    const name = String(value).replace(/^paged_|_fused$|_bnb(?=_8bit$)/g, "").replace(
+      /^adamw_hf$/,
+      "adamw_torch",
+    );
+    only("optim", name, OPTIM_NAMES, file, "Use one of them");
+    return { optim: name };
+  },
   eval_strategy: (value) => value === "no" ? { evalSamples: 0 } : value === "epoch" ? { evalSteps: 0 } : {},
   metric_for_best_model: (value, _all, file) =>
     only(

@@ -16,6 +16,7 @@ import { parseArgs } from "../../tasks/_cli/cli.ts";
 import { readEvaluation } from "../../tasks/_evaluate/evaluation_folder.ts";
 import { readRows } from "../../tasks/_evaluate/row_file.ts";
 import { loadTrainer } from "../../train/run/checkpoint.ts";
+import { readStored } from "../stored_state.ts";
 import { trickyCorpus } from "../data/convert/tricky_corpus.ts";
 import { PLAIN } from "../data/convert/written.ts";
 
@@ -82,7 +83,7 @@ export async function subjects(root: string, reader: ParquetReader): Promise<Sub
       validationDue: false,
     }),
     "trainer.safetensors": writeSafetensors(new Map([["m", { shape: [6], data }]])),
-  }, loadTrainer);
+  }, async (folder) => readStored((await loadTrainer(folder)).arrays));
   const row = {
     row: 0,
     user: "u",

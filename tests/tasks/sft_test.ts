@@ -5,6 +5,7 @@ import { PhiloxStream } from "../../base/philox.ts";
 import { Device } from "../../kernels/gpu/device.ts";
 import { readSafetensors, writeSafetensors } from "../../models/safetensors/safetensors.ts";
 import { loadDecoder, loadTrainer } from "../../train/run/checkpoint.ts";
+import { readStored } from "../stored_state.ts";
 import { RunDirectory } from "../../train/run/directory.ts";
 import { inSession } from "./_cli/session.ts";
 import { genrec, spawn, TINY_SFT, withData, withRun } from "./genrec.ts";
@@ -97,7 +98,7 @@ Deno.test("sft killed at any moment goes on with --resume to the same bytes", as
         await ended;
         if (await exists(latest)) {
           const folder = await new RunDirectory(join(dir, "run")).checkpoint("latest");
-          await loadTrainer(folder);
+          await readStored((await loadTrainer(folder)).arrays);
           await loadDecoder(await Device.open(), folder);
         }
         continue;

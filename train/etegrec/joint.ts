@@ -12,7 +12,7 @@ import { TermLog } from "../../sid/quantizer/term_log.ts";
 import type { BaselineEpoch, BaselineInput, BaselineResult } from "../baselines/method.ts";
 import { retrievalFiles } from "../encoder_decoder/retrieval.ts";
 import { checkDealt } from "../ranks/dealt_step.ts";
-import { loadOptimizer, optimizerFile } from "../run/checkpoint.ts";
+import { openOptimizer, optimizerFile } from "../run/checkpoint.ts";
 import type { TrainerState } from "../run/loss_log.ts";
 import { type EpochLosses, type EpochPlace, type EpochTraining, trainEpochs } from "../run/epoch_training.ts";
 import type { RunDirectory } from "../run/directory.ts";
@@ -201,7 +201,7 @@ class JointTraining implements EpochTraining {
 
   async restore(folder: string): Promise<void> {
     const path = `${folder}/${TOKENIZER_TRAINER}`;
-    this.#optimizers.tokenizer.restore(await loadOptimizer(path), path);
+    await this.#optimizers.tokenizer.restore(await openOptimizer(path), path);
     await this.#recode();
   }
 

@@ -1,4 +1,5 @@
 // Generated from the schemas by `deno task codegen`: change those, not this file.
+import type { OptimName } from "../../models/optimizer/rules/by_name.ts";
 import type { ReportTo } from "../observers/open.ts";
 import type { ScheduleName } from "../../models/optimizer/schedule.ts";
 
@@ -194,6 +195,12 @@ export interface RlConfig extends RlExampleSettings {
    * @default 0
    */
   maxSteps: number;
+  /**
+   * adafactor: second moments as means of rows and columns, no first ones; adamw_8bit: AdamW with moments
+   * of eight bits in blocks of 256; adamw_torch: AdamW with moments in float32.
+   * @default "adamw_torch"
+   */
+  optim: OptimName;
   /**
    * Peak learning rate.
    * @default 0.00001

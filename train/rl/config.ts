@@ -9,6 +9,7 @@ import {
   learningRate,
   lrSchedulerType,
   maxGradNorm,
+  optim,
   weightDecay,
   zeroStage,
 } from "../../models/optimizer/fields.ts";
@@ -102,6 +103,7 @@ export const RlSchema = z.strictObject({
     ),
     numTrainEpochs: count().default(1).describe("passes over the examples"),
     maxSteps,
+    optim,
     learningRate: learningRate(1e-5),
     lrSchedulerType,
     warmupRatio: share.default(0.03).describe("share of the steps in which the learning rate rises"),

@@ -345,7 +345,7 @@ class RlTraining<M extends PolicyModel> implements Training<RlState, Measured> {
 
   async #load(folder: string): Promise<RlState> {
     const { optimizer, reference } = this.#parts;
-    optimizer.restore((await loadTrainer(folder)).arrays, folder);
+    await optimizer.restore((await loadTrainer(folder)).arrays, folder);
     const { state, reference: moved } = await loadRlState(folder);
     if (moved) reference.restore(moved, folder);
     return state;

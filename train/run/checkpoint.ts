@@ -12,15 +12,15 @@ import { loadEncoderDecoder } from "../../models/encoder_decoder/load.ts";
 import { ENCODER_DECODER_TYPE, parseEncoderDecoderConfig } from "../../models/encoder_decoder/config.ts";
 import { adapterNames, isAdapterTensor } from "../../models/parameters/lora.ts";
 import { mergeLora } from "../../models/parameters/merge_lora.ts";
-import type { Optimizer, OptimizerState } from "../../models/optimizer/optimizer.ts";
+import type { Optimizer, StoredState } from "../../models/optimizer/optimizer.ts";
 import { partsOf } from "../../models/parameters/parts.ts";
 import type { Parameters, TensorMap } from "../../models/parameters/parameters.ts";
 import { readParts } from "../../models/parameters/flat_segments.ts";
 import { BaseNumbers } from "../../models/hugging_face/adapter_base.ts";
 import { peftAdapterFiles } from "../../models/hugging_face/peft_adapter.ts";
 import { type ModelFile, Pretrained } from "../../models/hugging_face/pretrained.ts";
-import type { StoredFormat } from "../../models/safetensors/header.ts";
-import { findNonFinite, readSafetensors, safetensorsPieces } from "../../models/safetensors/safetensors.ts";
+import { BYTES, readFileHeader, sizeOf, type StoredFormat } from "../../models/safetensors/header.ts";
+import { findNonFinite, safetensorsPieces, widen } from "../../models/safetensors/safetensors.ts";
 import { DivergenceError } from "./divergence.ts";
 import type { TrainerState } from "./loss_log.ts";
 import { pretrainedFiles } from "../../models/hugging_face/save_pretrained.ts";
@@ -129,10 +129,9 @@ export async function valuesDigest(...models: Parameters[]): Promise<string> {
   return hash.digest("hex");
 }
 
-/** Arrays of an optimizer, which {@link loadOptimizer} reads; they are read back while the file is written. */
+/** Arrays of an optimizer, which {@link openOptimizer} reads; they are read back while the file is written. */
 export async function optimizerFile(name: string, optimizer: Optimizer): Promise<SavedFile> {
-  const { lengths, parts } = await optimizer.readState();
-  const shapes = Array.from(lengths, ([name, length]) => ({ name, shape: [length] }));
+  const { shapes, parts } = await optimizer.readState();
   return { name, bytes: safetensorsPieces(shapes, parts) };
 }
 
@@ -179,23 +178,36 @@ export async function codeSizesOf(directory: string): Promise<number[] | undefin
   );
 }
 
-/** Optimizer arrays and position of a checkpoint. Throws {@link UserError} for files that are cut off or not finite. */
+/** Optimizer arrays and position of a checkpoint. Throws {@link UserError} as {@link openOptimizer}. */
 export async function loadTrainer(
   directory: string,
-): Promise<{ arrays: OptimizerState; state: TrainerState }> {
-  const arrays = await loadOptimizer(`${directory}/trainer.safetensors`);
+): Promise<{ arrays: StoredState; state: TrainerState }> {
+  const arrays = await openOptimizer(`${directory}/trainer.safetensors`);
   return { arrays, state: await readJson(`${directory}/trainer.json`, State) };
 }
 
-/** Arrays of {@link optimizerFile}. Throws {@link UserError} for a file that is cut off or not finite. */
-export async function loadOptimizer(source: string): Promise<OptimizerState> {
-  const tensors = readSafetensors(await diskFiles.readFile(source), source);
-  const bad = findNonFinite(tensors);
-  if (bad) {
-    throw new UserError(
-      `Cannot resume from ${source}: array ${bad.name} holds ${bad.value} at ${bad.index}, expected finite numbers. ` +
-        "Start another run",
-    );
-  }
-  return Object.fromEntries([...tensors].map(([name, { data }]) => [name, data]));
+/**
+ * Arrays of {@link optimizerFile}, which are read when they are asked for.
+ * @throws {UserError} for a file that is cut off, and when numbers are read that are not finite.
+ */
+export async function openOptimizer(source: string): Promise<StoredState> {
+  const { entries } = await readFileHeader(source, diskFiles);
+  const byName = new Map(entries.map((entry) => [entry.name, entry]));
+  return {
+    lengths: new Map(entries.map(({ name, shape }) => [name, sizeOf(shape)])),
+    async read(name, from, length) {
+      const { dtype, begin } = byName.get(name)!;
+      const at = begin + from * BYTES[dtype];
+      const bytes = await diskFiles.readRange(source, at, at + length * BYTES[dtype]);
+      const data = widen(bytes.buffer, dtype);
+      const bad = findNonFinite(new Map([[name, { data }]]));
+      if (!bad) return data;
+      throw new UserError(
+        `Cannot resume from ${source}: array ${name} holds ${bad.value} at ${
+          from + bad.index
+        }, expected finite ` +
+          "numbers. Start another run",
+      );
+    },
+  };
 }

@@ -233,7 +233,7 @@ class Epochs implements Training<TrainerState, Measured>, Timetable {
 
   async #load(folder: string): Promise<TrainerState> {
     const { arrays, state } = await loadTrainer(folder);
-    this.#training.optimizer.restore(arrays, folder);
+    await this.#training.optimizer.restore(arrays, folder);
     await this.#training.restore?.(folder);
     return state;
   }

@@ -1,6 +1,7 @@
 import { UserError } from "../../base/user_error.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { DeviceError } from "../../kernels/gpu/device_error.ts";
+import { type OptimName, UPDATE_RULES } from "../../models/optimizer/rules/by_name.ts";
 import { estimateTraining, formatBytes, type TrainingEstimate, type TrainingPlan } from "./estimate.ts";
 
 /** Settings that decide how much memory a run takes. */
@@ -13,6 +14,8 @@ export interface MemorySettings {
   tuning: "full" | "lora" | "freeze";
   /** Decay of averaged weights; 0 keeps none. */
   emaDecay: number;
+  /** How gradients become steps. */
+  optim: OptimName;
   /** 1: ranks keep a share of the moments each. */
   zeroStage: number;
   /** Whether the vocabulary is cut to the tokens that occur. */
@@ -40,7 +43,7 @@ export function memoryRemedies(
     ranks: number;
   },
 ): Remedy[] {
-  const { tokensPerBatch, gradientCheckpointing, dtype, tuning, emaDecay, trimVocabulary, zeroStage } =
+  const { tokensPerBatch, gradientCheckpointing, dtype, tuning, emaDecay, trimVocabulary, optim, zeroStage } =
     settings;
   const step = (change: string, changed: Partial<MemorySettings>) => ({
     change,
@@ -57,10 +60,15 @@ export function memoryRemedies(
   }
   const remedies = [
     smaller,
-    ranks > 1 && zeroStage === 0 ? [step("--zero-stage 1", { zeroStage: 1 })] : [],
+    ranks > 1 && zeroStage === 0 && UPDATE_RULES[optim].isShared
+      ? [step("--zero-stage 1", { zeroStage: 1 })]
+      : [],
     gradientCheckpointing ? [] : [step("--gradient-checkpointing", { gradientCheckpointing: true })],
     trimmable && !trimVocabulary ? [step("--trim-vocabulary", { trimVocabulary: true })] : [],
     emaDecay > 0 ? [step("--ema-decay 0", { emaDecay: 0 })] : [],
+    optim === "adamw_torch" && zeroStage === 0
+      ? (["adamw_8bit", "adafactor"] as const).map((optim) => step(`--optim ${optim}`, { optim }))
+      : [],
     half && dtype === "float32" ? [step("--dtype float16", { dtype: "float16" })] : [],
     pretrained && tuning === "full" ? [step("--lora-r 16", { tuning: "lora" })] : [],
     pretrained && tuning !== "freeze" ? [step("--freeze llm", { tuning: "freeze" })] : [],

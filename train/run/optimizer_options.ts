@@ -1,3 +1,5 @@
+import { UserError } from "../../base/user_error.ts";
+import { OPTIM_NAMES, UPDATE_RULES } from "../../models/optimizer/rules/by_name.ts";
 import type { OptimizerOptions } from "../../models/optimizer/optimizer.ts";
 import type { SftConfig } from "../sft/config.ts";
 
@@ -8,9 +10,18 @@ export function optimizerOptions(
       SftConfig,
       "adamBeta1" | "adamBeta2" | "weightDecay" | "maxGradNorm" | "emaDecay"
     >
-    & Partial<Pick<SftConfig, "adamEpsilon">>,
+    & Partial<Pick<SftConfig, "adamEpsilon" | "optim" | "zeroStage">>,
 ): OptimizerOptions {
+  const { optim = "adamw_torch", zeroStage = 0 } = config;
+  if (zeroStage > 0 && !UPDATE_RULES[optim].isShared) {
+    const shared = OPTIM_NAMES.filter((name) => UPDATE_RULES[name].isShared).join(", ");
+    throw new UserError(
+      `Cannot share the moments of --optim ${optim} among ranks (--zero-stage ${zeroStage}): expected --optim ${shared}. ` +
+        "Leave out one of the two flags",
+    );
+  }
   return {
+    optim,
     beta1: config.adamBeta1,
     beta2: config.adamBeta2,
     eps: config.adamEpsilon ?? 1e-8,

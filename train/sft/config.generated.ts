@@ -1,5 +1,6 @@
 // Generated from the schemas by `deno task codegen`: change those, not this file.
 import type { ModelType } from "../../models/decoder/shapes/by_name.ts";
+import type { OptimName } from "../../models/optimizer/rules/by_name.ts";
 import type { ReportTo } from "../observers/open.ts";
 import type { ScheduleName } from "../../models/optimizer/schedule.ts";
 
@@ -207,6 +208,12 @@ export interface SftConfig {
    * @default 0
    */
   batchSize: number;
+  /**
+   * adafactor: second moments as means of rows and columns, no first ones; adamw_8bit: AdamW with moments
+   * of eight bits in blocks of 256; adamw_torch: AdamW with moments in float32.
+   * @default "adamw_torch"
+   */
+  optim: OptimName;
   /**
    * Peak learning rate.
    * @default 0.0015

@@ -11,6 +11,7 @@ import {
   learningRate,
   lrSchedulerType,
   maxGradNorm,
+  optim,
   warmupSteps,
   weightDecay,
   zeroStage,
@@ -122,6 +123,7 @@ export const SftSchema = z.strictObject({
     batchSize: count(0).default(0).describe(
       "sequences of an optimizer step, in as many micro batches as they need; 0: --gradient-accumulation-steps",
     ),
+    optim,
     learningRate: learningRate(1.5e-3),
     lrSchedulerType,
     warmupSteps: warmupSteps(100),

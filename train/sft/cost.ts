@@ -36,10 +36,10 @@ export function trainingPlan(
 
 /** What of the settings decides about memory. */
 export function memorySettings(config: SftConfig): MemorySettings {
-  const { tokensPerBatch, gradientCheckpointing, dtype, emaDecay, trimVocabulary, loraR, freeze, zeroStage } =
-    config;
+  const { tokensPerBatch, gradientCheckpointing, dtype, emaDecay, trimVocabulary, optim, zeroStage } = config;
+  const { loraR, freeze } = config;
   const tuning = loraR > 0 ? "lora" : freeze === "llm" ? "freeze" : "full";
-  return { tokensPerBatch, gradientCheckpointing, dtype, emaDecay, trimVocabulary, tuning, zeroStage };
+  return { tokensPerBatch, gradientCheckpointing, dtype, emaDecay, trimVocabulary, tuning, optim, zeroStage };
 }
 
 /** Settings with those of {@link memorySettings} changed. */

@@ -83,7 +83,7 @@ function inRunDirectory(
     openObserver,
     async load(folder) {
       const { arrays, state } = await loadTrainer(folder);
-      optimizer.restore(arrays, folder);
+      await optimizer.restore(arrays, folder);
       return state;
     },
     async files(state) {

@@ -24,11 +24,11 @@ for (const size of [2, 3]) {
     const most = Math.max(...ranks.map(({ own }) => own.reduce((sum, { length }) => sum + length, 0)));
     assert.ok(most < whole.length / size + 2 * 64 * 4, `a rank has ${most}`);
 
-    const held = ranks.map((shards) => {
+    const held = await Promise.all(ranks.map(async (shards) => {
       const own = shards.create();
-      shards.write(own, whole);
+      await shards.write(own, (from, length) => Promise.resolve(whole.subarray(from, from + length)));
       return own;
-    });
+    }));
     const read = await Promise.all(ranks.map(async (shards, rank) => {
       const parts = await Array.fromAsync(shards.read(held[rank]));
       assert.deepEqual(parts.map(({ from }) => from), [0, 384, 768, 1000]);

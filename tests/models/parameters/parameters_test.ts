@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { heldState } from "../../../models/optimizer/optimizer.ts";
 import { sharedDevice } from "../../shared_device.ts";
 import { BeamSearch } from "../../../decode/beam_search.ts";
 import { DeviceTrie } from "../../../decode/device_trie.ts";
@@ -227,7 +228,7 @@ for (const layout of LAYOUTS) {
     );
     const { decoder, training, state } = several;
     await training.run(true);
-    training.optimizer.restore(state, "the second step");
+    await training.optimizer.restore(heldState(state), "the second step");
     assertSame(await tensorsOf(decoder), decoder.parameters.toTensors(state.values), 0);
     const averaged = await training.optimizer.withAverage(() => tensorsOf(decoder));
     assertSame(averaged, decoder.parameters.toTensors(state.ema), 0);

@@ -212,6 +212,27 @@ export const mistral: DecoderShape = {
     },
   },
   {
+    kind: "optimizer",
+    registry: "models/optimizer/rules/registry.ts",
+    line: 'export { descent } from "./descent.ts";',
+    files: {
+      "models/optimizer/rules/descent.ts": `
+import { accumulate } from "../../../kernels/optimizer/accumulate.ts";
+import type { UpdateRule } from "./rule.ts";
+export const descent: UpdateRule = {
+  summary: "adds gradients to weights",
+  isShared: false,
+  open: ({ device, segments }) => ({
+    arrays: {},
+    hyper: (_t, rate) => [rate, 0, 0],
+    step: () => segments.forEach(({ values, gradients }) => accumulate(device, values, gradients)),
+    destroy() {},
+  }),
+};
+`,
+    },
+  },
+  {
     kind: "training task",
     registry: "prompts/tasks/registry.ts",
     line: 'export { lastItem } from "./last_item.ts";',

@@ -46,7 +46,7 @@ const OFFERS = {
   convert: ["plain"],
   embed: ["counting", "--step"],
   sid: ["pairwise", "--width", "by-row"],
-  sft: ["mistral", "ledger"],
+  sft: ["mistral", "ledger", "descent"],
   baseline: ["in-order"],
   rank: ["top-shelf", "shelf", "half"],
   evaluate: ["plain-lists"],
@@ -95,12 +95,14 @@ works("SID method");
 works("collision policy");
 
 await genrec(
-  "sft --data shop --sids sids/index.json --model-type mistral --report-to ledger --out run --max-steps 1 " +
+  "sft --data shop --sids sids/index.json --model-type mistral --report-to ledger --optim descent --out run --max-steps 1 " +
     "--hidden-size 16 --intermediate-size 16 --num-hidden-layers 1 --num-attention-heads 2 --num-key-value-heads 2 " +
     "--tokens-per-batch 64 --eval-beams 4 --logging-steps 1",
 );
 assert.deepEqual(readJson("run/checkpoints/step-1/config.json").architectures, ["MistralForCausalLM"]);
 works("decoder shape");
+assert.equal(readJson("run/config.json").optim, "descent");
+works("optimizer");
 assert.match(Deno.readTextFileSync("run/ledger.txt"), /^1 .*train\/loss/m);
 works("observer");
 

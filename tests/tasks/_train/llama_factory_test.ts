@@ -122,6 +122,10 @@ Deno.test("sft reads a training file of LlamaFactory: its keys, its defaults, it
     7,
     ["rows=100"],
   ]);
+  for (const [theirs, ours] of [["adamw_torch_fused", "adamw_torch"], ["paged_adamw_8bit", "adamw_8bit"]]) {
+    const { config } = await parsed(`stage: sft\ndataset: shop_train\noptim: ${theirs}`, "--out", "o");
+    assert.equal(config.optim, ours);
+  }
   assert.deepEqual([lora.prompts, lora.learningRate, lora.batchSize, lora.lrSchedulerType, lora.maxLength], [
     "genrec",
     5e-5,
@@ -161,6 +165,7 @@ Deno.test("several datasets of LlamaFactory are trained on together, and warmup_
 Deno.test("what a file of LlamaFactory says that has no meaning here is named, with what to use instead", async () => {
   const cases: [string, RegExp][] = [
     ["stage: dpo", /Cannot use stage "dpo" of .*expected sft\. Reinforcement is genrec rl/],
+    ["stage: sft\noptim: lion_8bit", /optim "lion_8bit" .*: expected adafactor or adamw_8bit or adamw_torch/],
     ["finetuning_type: freeze", /finetuning_type "freeze".*expected full or lora\. .*freezes?.* freeze: llm/],
     ["stage: sft\nval_size: 0.1", /Cannot use val_size 0\.1 .*: The valid split of the dataset is measured/],
     [

@@ -21,6 +21,7 @@ import { RunDirectory } from "../../../train/run/directory.ts";
 import { trainSft } from "../../../train/sft/sft.ts";
 import { sftConfig } from "../../../train/sft/config.ts";
 import { sftMicroBatch } from "../../../train/sft/rehearsal.ts";
+import type { OptimName } from "../../../models/optimizer/rules/by_name.ts";
 import { checkMemory, memoryRemedies, type MemorySettings } from "../../../train/run/memory_check.ts";
 
 const config = parseDecoderConfig({
@@ -69,14 +70,15 @@ function planOf(
 }
 
 for (
-  const [name, options] of [
-    ["activation checkpointing", { gradientCheckpointing: true }],
-    ["adapters and new rows", { lora, frozenRows: 40 }],
-  ] as [string, DecoderOptions][]
+  const [name, options, optim] of [
+    ["activation checkpointing", { gradientCheckpointing: true }, "adamw_torch"],
+    ["adapters and new rows", { lora, frozenRows: 40 }, "adamw_8bit"],
+    ["factored moments", {}, "adafactor"],
+  ] as [string, DecoderOptions, OptimName][]
 ) {
   Deno.test(`estimateTraining() of ${name} is what two steps take`, async () => {
     const device = await Device.open();
-    const plan = planOf(options);
+    const plan = planOf(options, { optimizer: { ...planOf({}).optimizer, optim } });
     const estimate = await estimateTraining(device, plan);
     assert.equal(device.memory.peak, 0); // nothing was allocated for it
 
@@ -208,6 +210,7 @@ const settings: MemorySettings = {
   tuning: "full",
   emaDecay: 0.9,
   trimVocabulary: false,
+  optim: "adamw_torch",
   zeroStage: 0,
 };
 const planWith = ({ tokensPerBatch, gradientCheckpointing, tuning, emaDecay }: MemorySettings) =>
@@ -237,6 +240,7 @@ Deno.test("checkMemory() names the three cheapest changes that are enough, with 
     "--tokens-per-batch 1024 with 2 times the gradient accumulation",
     "--gradient-checkpointing",
     "--ema-decay 0",
+    "--optim adamw_8bit",
     "--lora-r 16",
     "--freeze llm",
   ]);
@@ -270,10 +274,24 @@ Deno.test("checkMemory() names the three cheapest changes that are enough, with 
 });
 
 Deno.test("memoryRemedies() offers what the machine and the model have", () => {
-  const lean = { ...settings, tokensPerBatch: 256, gradientCheckpointing: true, emaDecay: 0 };
+  const lean: MemorySettings = {
+    ...settings,
+    tokensPerBatch: 256,
+    gradientCheckpointing: true,
+    emaDecay: 0,
+  };
   const facts = { longest: 200, pretrained: false, half: true, trimmable: true, ranks: 2 };
   const changes = memoryRemedies(lean, facts).map(([{ change }]) => change);
-  assert.deepEqual(changes, ["--zero-stage 1", "--trim-vocabulary", "--dtype float16"]);
+  assert.deepEqual(changes, [
+    "--zero-stage 1",
+    "--trim-vocabulary",
+    "--optim adamw_8bit",
+    "--dtype float16",
+  ]);
+  for (const taken of [{ optim: "adafactor" }, { zeroStage: 1 }] as const) {
+    const left = memoryRemedies({ ...lean, ...taken }, facts).map(([{ change }]) => change);
+    assert.deepEqual(left, ["--trim-vocabulary", "--dtype float16"]);
+  }
 });
 
 Deno.test("formatEstimate() lists what is known, and the time with a rate", async () => {

@@ -144,6 +144,36 @@ Deno.test("trainSft() stopped and resumed equals one that was not, bytes and log
   await Deno.remove(folder, { recursive: true });
 });
 
+for (const optim of ["adafactor", "adamw_8bit"] as const) {
+  Deno.test(`trainSft() learns with ${optim}, and stopped and resumed gives the same bytes`, async () => {
+    const folder = await Deno.makeTempDir();
+    const device = await sharedDevice();
+    const wide = { hiddenSize: 64, numHiddenLayers: 1, evalSamples: 0, dropout: 0, emaDecay: 0.9 };
+    const settings = { ...wide, optim, maxSteps: 24, numTrainEpochs: 30 };
+    const whole = await train(device, `${folder}/whole`, settings);
+    const curve = await losses(whole.run);
+    assert.ok(curve[0].loss > 2.7 && curve.at(-1)!.loss < 2.5, `loss of ${curve.map(({ loss }) => loss)}`);
+    const abort = new AbortController();
+    const onStep = (step: number) => step === 9 && abort.abort();
+    await train(device, `${folder}/parts`, settings, { signal: abort.signal, onStep });
+    const resumed = await train(device, `${folder}/parts`, settings, { resume: true });
+    assert.equal(resumed.result.steps, 15);
+    for (const file of ["model.safetensors", "trainer.safetensors"]) {
+      assert.deepEqual(await bytesOf(resumed.run, file), await bytesOf(whole.run, file), file);
+    }
+    const other = optim === "adafactor" ? "adamw_8bit" : "adafactor";
+    await assert.rejects(
+      () => train(device, `${folder}/parts`, { ...settings, optim: other }, { resume: true }),
+      /Cannot resume from .*: array \w+ has 0 numbers, expected \d+. Use .* the same --optim/,
+    );
+    await assert.rejects(
+      () => train(device, `${folder}/shared`, { ...settings, zeroStage: 1 }),
+      new RegExp(`Cannot share the moments of --optim ${optim} among ranks .*: expected --optim adamw_torch`),
+    );
+    await Deno.remove(folder, { recursive: true });
+  });
+}
+
 Deno.test("trainSft() stopped before a validation that is due catches up on it when resumed", async () => {
   const folder = await Deno.makeTempDir();
   const device = await sharedDevice();
