@@ -1,30 +1,43 @@
-import type { Corpus, CorpusItem } from "./corpus.ts";
+import type { Corpus, CorpusItem, CorpusSample, CorpusUser } from "./corpus.ts";
+import { type CorpusParts, rowsIn } from "./corpus_parts.ts";
 import { type Dataset, type Item, type Sample, type Split, splits, type UserHistory } from "./dataset.ts";
 import { chainHistories } from "./histories.ts";
 import { sequencesOf } from "./interactions.ts";
 
 /** What training and evaluation read of a corpus. */
 export function toDataset(corpus: Corpus): Dataset {
-  const { name, source, license, users, sids, files } = corpus;
   const samples: Record<Split, Sample[]> = { train: [], valid: [], test: [] };
   for (const split of splits) {
-    samples[split] = corpus.samples[split].map(({ user, history, target, attributes }) => ({
-      user: users[user].id,
-      history,
-      target,
-      ...textAttribute("userToken", users[user].attributes?.user_token),
-      ...textAttribute("contextToken", attributes?.e_token),
-    }));
+    samples[split] = corpus.samples[split].map((sample) => toSample(sample, corpus.users));
   }
+  const histories = corpus.split === "time" ? chainHistories(samples.train) : trainSequences(corpus);
+  return { ...factsOf(corpus), samples, histories };
+}
+
+/** The same without the train split, for what takes that in parts: neither its samples nor its histories are held. */
+export async function withoutTrain(corpus: CorpusParts): Promise<Dataset> {
+  const samples: Record<Split, Sample[]> = { train: [], valid: [], test: [] };
+  for (const split of ["valid", "test"] as const) {
+    for await (const sample of rowsIn(corpus.samples(split))) {
+      samples[split].push(toSample(sample, corpus.users));
+    }
+  }
+  return { ...factsOf(corpus), samples, histories: [] };
+}
+
+function factsOf(
+  { name, source, license, items, sids, files }: Omit<Corpus, "samples" | "interactions">,
+): Omit<Dataset, "samples" | "histories"> {
+  return { name, source, license, items: items.map(toItem), ...(sids && { sids }), files };
+}
+
+function toSample({ user, history, target, attributes }: CorpusSample, users: readonly CorpusUser[]): Sample {
   return {
-    name,
-    source,
-    license,
-    items: corpus.items.map(toItem),
-    samples,
-    histories: corpus.split === "time" ? chainHistories(samples.train) : trainSequences(corpus),
-    ...(sids && { sids }),
-    files,
+    user: users[user].id,
+    history,
+    target,
+    ...textAttribute("userToken", users[user].attributes?.user_token),
+    ...textAttribute("contextToken", attributes?.e_token),
   };
 }
 

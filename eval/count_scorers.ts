@@ -1,4 +1,12 @@
 import type { Sample } from "../data/dataset.ts";
+import { highest } from "./highest.ts";
+import {
+  countHeld,
+  PurchaseCounter,
+  TransitionCounter,
+  type TransitionCounts,
+  type TransitionOptions,
+} from "./transition_counts.ts";
 
 /** A recommender without training. */
 export interface Scorer {
@@ -8,19 +16,9 @@ export interface Scorer {
   rank(history: readonly number[], k: number): { items: number[]; scores: number[] };
 }
 
-/**
- * Every purchase of the train period counts once: each target, and the history of a user's first row, since
- * later windows only repeat. `samples` in time order. Returns counts (N).
- */
+/** What {@link PurchaseCounter} counts of samples in time order: (N). */
 export function purchaseCounts(samples: readonly Sample[], itemCount: number): Float64Array {
-  const counts = new Float64Array(itemCount);
-  const seen = new Set<string>();
-  for (const { user, history, target } of samples) {
-    counts[target]++;
-    if (!seen.has(user)) { for (const item of history) counts[item]++; }
-    seen.add(user);
-  }
-  return counts;
+  return countHeld(samples, new PurchaseCounter(itemCount));
 }
 
 /** Item numbers, highest count first, ties by item number. */
@@ -59,58 +57,16 @@ export function repeatRecentOf(counts: Float64Array): Scorer {
   };
 }
 
-/** What was bought after what: a sparse matrix (N, N) in compressed rows. */
-export interface TransitionCounts {
-  /** (N): see {@link purchaseCounts}. */
-  bought: Float64Array;
-  /** (N + 1): the entries of item i are [offsets[i], offsets[i + 1]). */
-  offsets: Uint32Array;
-  /** (entries) items bought after. */
-  targets: Uint32Array;
-  /** (entries) how often, or a weighted sum. */
-  weights: Float32Array;
-}
-
-/** Which transitions count. */
-export interface TransitionOptions {
-  /** The latest item of a history alone. Default: all of its items. */
-  firstOrder?: boolean;
-  /** What a transition from the target back to an item of the history counts, of one forth. Default: 0. */
-  backwards?: number;
-}
-
-/**
- * Counts transitions of `samples`, in time order. Each sample adds 1 / distance to the entry of a history item and its
- * target, distance 1 for the latest.
- */
-export function countTransitions(
+function countTransitions(
   samples: readonly Sample[],
   itemCount: number,
-  { firstOrder = false, backwards = 0 }: TransitionOptions = {},
+  options?: TransitionOptions,
 ): TransitionCounts {
-  const add = (from: number, to: number, weight: number) =>
-    rows[from].set(to, (rows[from].get(to) ?? 0) + weight);
-  const rows = Array.from({ length: itemCount }, () => new Map<number, number>());
-  for (const { history, target } of samples) {
-    const oldest = firstOrder ? Math.max(0, history.length - 1) : 0;
-    for (let i = history.length - 1; i >= oldest; i--) {
-      const weight = 1 / (history.length - i);
-      add(history[i], target, weight);
-      if (backwards > 0) add(target, history[i], backwards * weight);
-    }
-  }
-  const offsets = new Uint32Array(itemCount + 1);
-  rows.forEach((row, item) => offsets[item + 1] = offsets[item] + row.size);
-  return {
-    bought: purchaseCounts(samples, itemCount),
-    offsets,
-    targets: Uint32Array.from(rows.flatMap((row) => [...row.keys()])),
-    weights: Float32Array.from(rows.flatMap((row) => [...row.values()])),
-  };
+  return countHeld(samples, new TransitionCounter(itemCount, options));
 }
 
 /**
- * Item-to-item transitions, weighted by recency ({@link countTransitions}): a target's score is the sum over the history
+ * Item-to-item transitions, weighted by recency ({@link TransitionCounter}): a target's score is the sum over the history
  * of count / sqrt(row sum) / distance. Ties and leftovers: the history, latest first, then popularity.
  */
 export function transitionScorer(samples: readonly Sample[], itemCount: number): Scorer {
@@ -181,23 +137,32 @@ function scorerOf(
     for (let e = offsets[item]; e < offsets[item + 1]; e++) sum += weights[e];
     return scale(sum);
   });
+  const scores = new Float64Array(bought.length); // all 0 between two requests
   return {
     name,
     rank(history, k) {
-      const scores = new Map<number, number>();
+      const touched: number[] = [];
+      const add = (item: number, score: number) => {
+        if (scores[item] === 0) touched.push(item);
+        scores[item] += score;
+      };
       for (let i = history.length - 1; i >= Math.max(0, history.length - reach); i--) {
         const item = history[i];
         const distance = history.length - i;
         const weight = 1 / scales[item] / divisor(distance);
-        if (own > 0) scores.set(item, (scores.get(item) ?? 0) + own / distance);
-        for (let e = offsets[item]; e < offsets[item + 1]; e++) {
-          scores.set(targets[e], (scores.get(targets[e]) ?? 0) + weights[e] * weight);
-        }
+        if (own > 0) add(item, own / distance);
+        for (let e = offsets[item]; e < offsets[item + 1]; e++) add(targets[e], weights[e] * weight);
       }
-      const scored = [...scores].sort(([a, scoreA], [b, scoreB]) =>
-        scoreB - scoreA || history.lastIndexOf(b) - history.lastIndexOf(a) || bought[b] - bought[a] || a - b
+      // Few are sorted by all that tells them apart: those that are as high as the last of the list.
+      const best = highest(scores, k, touched);
+      const least = best.length < k ? -Infinity : scores[best[k - 1]];
+      const listed = touched.filter((item) => scores[item] >= least).sort((a, b) =>
+        scores[b] - scores[a] || history.lastIndexOf(b) - history.lastIndexOf(a) || bought[b] - bought[a] ||
+        a - b
       ).slice(0, k);
-      return fill(scored.map(([item]) => item), scored.map(([, score]) => score), history, order, k, () => 0);
+      const values = listed.map((item) => scores[item]);
+      for (const item of touched) scores[item] = 0;
+      return fill(listed, values, history, order, k, () => 0);
     },
   };
 }

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { z } from "zod";
 import { writeNpy } from "../base/npy.ts";
 import { UserError } from "../base/user_error.ts";
-import { loadDataset } from "../data/formats/load.ts";
+import { withoutTrain } from "../data/corpus_dataset.ts";
+import { findFormat, loadDataset, openCorpus } from "../data/formats/load.ts";
 import { holdOut } from "../data/holdout.ts";
 import { BASELINES } from "../train/baselines/by_name.ts";
 import { DivergenceError } from "../train/run/divergence.ts";
@@ -14,6 +15,7 @@ import { observersOf } from "./_train/observers.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { RunOutput, TrainingData } from "./_cli/run_flags.ts";
 import { agreeOn } from "./_train/together.ts";
+import { withProgress } from "./_cli/progress.ts";
 import { EpochProgress } from "./_cli/epoch_progress.ts";
 import { tellRehearsed } from "./_cli/memory.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
@@ -74,7 +76,10 @@ export async function baseline(
     );
   }
   if (world.rank === 0) await run.check(resume); // the others may find what it has made by then
-  const dataset = holdOut(await loadDataset(data), holdoutRows);
+  // Without an evaluation, which asks what was trained on, nothing but the counting reads the train split.
+  const inParts = method.takesParts && holdoutRows === 0 && evaluate === "none";
+  using open = inParts ? await openCorpus(await findFormat(data), data) : undefined;
+  const dataset = open ? await withoutTrain(open.corpus) : holdOut(await loadDataset(data), holdoutRows);
   if (evaluate !== "none" && dataset.samples[evaluate].length === 0) {
     throw new UserError(`Cannot evaluate on ${data}: its ${evaluate} split is empty. Leave out --evaluate`);
   }
@@ -111,6 +116,7 @@ export async function baseline(
   const result = await method.train({
     device,
     dataset,
+    ...open && { trainParts: () => withProgress(open.corpus, io.progress).samples("train") },
     run,
     resume,
     signal: io.signal,
@@ -129,7 +135,7 @@ export async function baseline(
     return undefined;
   }
   progress.ended(result);
-  if (world.rank > 0) return undefined;
+  if (world.rank > 0 || inParts) return undefined;
   const recommender = await openRun(out, { dataset, data, device });
   try {
     const vectors = await recommender.embeddings();

@@ -7,7 +7,6 @@ import { replaceSids } from "../data/convert/replace_sids.ts";
 import { writeFolder } from "../data/convert/write_folder.ts";
 import { surveyed } from "../data/convert/survey.ts";
 import type { CorpusParts } from "../data/corpus_parts.ts";
-import type { Split } from "../data/dataset.ts";
 import { loadIndex, offsetCodes, TOKEN_ORDERS } from "../data/formats/index_file.ts";
 import { findFormat, openCorpus } from "../data/formats/load.ts";
 import { sha256 } from "../base/files/sha256.ts";
@@ -15,8 +14,8 @@ import { didYouMean } from "../base/did_you_mean.ts";
 import type { DatasetWriter, RowChoice } from "../data/convert/writer.ts";
 import { UserError } from "../base/user_error.ts";
 import { indexPath } from "../train/run/inputs.ts";
-import type { Task, TaskIO } from "./_cli/cli.ts";
-import type { Progress } from "./_cli/progress.ts";
+import type { Task } from "./_cli/cli.ts";
+import { withProgress } from "./_cli/progress.ts";
 
 const config = z.strictObject({
   from: z.string().describe("dataset of any supported format, recognised by its files, or synthetic"),
@@ -63,7 +62,7 @@ export const task: Task<typeof config> = {
     const rows = rowChoice(flags, writer);
     const format = await findFormat(from);
     using open = await openCorpus(format, from);
-    const chosen = await chooseSamples(withProgress(open.corpus, io), {
+    const chosen = await chooseSamples(withProgress(open.corpus, io.progress), {
       keepLongestOnly: flags.keepLongestOnly,
       most: { train: flags.maxTrainSamples, valid: flags.maxValidSamples, test: flags.maxTestSamples },
       shuffle: flags.shuffle,
@@ -89,33 +88,6 @@ export const task: Task<typeof config> = {
     io.log(notCarried.length === 0 ? "Nothing was left out" : `Not carried: ${notCarried.join("; ")}`);
   },
 };
-
-/** The corpus, which shows how far each way through its rows is where they come in several parts. */
-function withProgress(corpus: CorpusParts, io: TaskIO): CorpusParts {
-  async function* watched<P>(
-    name: "interactions" | Split,
-    parts: AsyncIterable<P>,
-    rowsOf: (part: P) => number,
-  ): AsyncGenerator<P> {
-    const total = corpus.rows?.[name];
-    let rows = 0;
-    let progress: Progress | undefined;
-    try {
-      for await (const part of parts) {
-        if (rows > 0 && total !== undefined) progress ??= io.progress(total, `rows of ${name}`);
-        yield part;
-        progress?.update(rows += rowsOf(part));
-      }
-    } finally {
-      progress?.stop();
-    }
-  }
-  return {
-    ...corpus,
-    interactions: () => watched("interactions", corpus.interactions(), ({ users }) => users.length),
-    samples: (split) => watched(split, corpus.samples(split), ({ length }) => length),
-  };
-}
 
 /** Which rows the flags ask for; undefined where they say nothing. Throws `UserError` for those that a format has not. */
 function rowChoice(

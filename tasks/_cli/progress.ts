@@ -1,5 +1,7 @@
 // @ts-types="@types/cli-progress"
 import cliProgress from "cli-progress";
+import type { CorpusParts } from "../../data/corpus_parts.ts";
+import type { Split } from "../../data/dataset.ts";
 
 /** Progress of one piece of work: a bar on a terminal, a line every few seconds elsewhere. */
 export interface Progress {
@@ -83,4 +85,34 @@ export function duration(seconds: number): string {
   const two = (n: number) => String(n).padStart(2, "0");
   if (s < 3600) return `${Math.floor(s / 60)}m${two(s % 60)}s`;
   return `${Math.floor(s / 3600)}h${two(Math.floor(s % 3600 / 60))}m`;
+}
+
+/** The corpus, which shows how far each way through its rows is where they come in several parts. */
+export function withProgress(
+  corpus: CorpusParts,
+  progressOf: (total: number, label: string) => Progress,
+): CorpusParts {
+  async function* watched<P>(
+    name: "interactions" | Split,
+    parts: AsyncIterable<P>,
+    rowsOf: (part: P) => number,
+  ): AsyncGenerator<P> {
+    const total = corpus.rows?.[name];
+    let rows = 0;
+    let progress: Progress | undefined;
+    try {
+      for await (const part of parts) {
+        if (rows > 0 && total !== undefined) progress ??= progressOf(total, `rows of ${name}`);
+        yield part;
+        progress?.update(rows += rowsOf(part));
+      }
+    } finally {
+      progress?.stop();
+    }
+  }
+  return {
+    ...corpus,
+    interactions: () => watched("interactions", corpus.interactions(), ({ users }) => users.length),
+    samples: (split) => watched(split, corpus.samples(split), ({ length }) => length),
+  };
 }

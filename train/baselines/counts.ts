@@ -1,22 +1,30 @@
 import { z } from "zod";
+import type { PieceFile } from "../../base/files/pieces.ts";
 import { readJson } from "../../base/files/json_file.ts";
 import type { Sample } from "../../data/dataset.ts";
 import { UserError } from "../../base/user_error.ts";
+import { once } from "../../data/corpus_stream.ts";
 import {
   catalogueScores,
-  countTransitions,
   markovChainOf,
   popularityOf,
-  purchaseCounts,
   repeatRecentOf,
   type Scorer,
   SEQUENTIAL_RULES,
   sequentialRulesOf,
-  type TransitionCounts,
   transitionsOf,
 } from "../../eval/count_scorers.ts";
+import {
+  type CountedSample,
+  countHeld,
+  countParts,
+  PurchaseCounter,
+  type SampleCounter,
+  TransitionCounter,
+  type TransitionCounts,
+} from "../../eval/transition_counts.ts";
 import { hitsAtK, mean, ndcgAtK } from "../../eval/metrics.ts";
-import { readSafetensors, writeSafetensors } from "../../models/safetensors/safetensors.ts";
+import { readSafetensors, safetensorsPieces } from "../../models/safetensors/safetensors.ts";
 import { freshState, type TrainingState } from "../../models/training/state.ts";
 import { train, type Validated } from "../../models/training/loop.ts";
 import { round } from "../../base/round.ts";
@@ -24,15 +32,21 @@ import { RunStore } from "../run/store.ts";
 import { readWeights } from "./item_baseline.ts";
 import type { BaselineInput, BaselineResult, ItemScoringMethod, TrainedBaseline } from "./method.ts";
 
+/** Numbers that are written at a time. */
+const PART = 2 ** 20;
+
 /** Counts by name, as in checkpoints. */
 type Counts = ReadonlyMap<string, Float32Array>;
+
+/** Takes a counter through the samples. */
+type RunCounter = <T>(counter: SampleCounter<T>) => Promise<T>;
 
 /** A recommender that only counts the train split. */
 interface CountMethod {
   name: string;
   summary: string;
   /** Numbers in every file of counts: the names that `scorer` reads. */
-  count(samples: readonly Sample[], items: number): Counts;
+  count(run: RunCounter, items: number): Promise<Counts>;
   scorer(counts: Counts): Scorer;
 }
 
@@ -58,7 +72,7 @@ export const repeat: ItemScoringMethod<Record<string, never>> = countBaseline({
 export const transitions: ItemScoringMethod<Record<string, never>> = countBaseline({
   name: "transitions",
   summary: "what was bought after the items of the history, late ones counting more",
-  count: (samples, items) => transitionFiles(countTransitions(samples, items)),
+  count: async (run, items) => transitionFiles(await run(new TransitionCounter(items))),
   scorer: (counts) => transitionsOf(transitionsIn(counts)),
 });
 
@@ -66,7 +80,7 @@ export const transitions: ItemScoringMethod<Record<string, never>> = countBaseli
 export const markov: ItemScoringMethod<Record<string, never>> = countBaseline({
   name: "markov",
   summary: "what was bought right after the latest item (first-order Markov chain)",
-  count: (samples, items) => transitionFiles(countTransitions(samples, items, { firstOrder: true })),
+  count: async (run, items) => transitionFiles(await run(new TransitionCounter(items, { firstOrder: true }))),
   scorer: (counts) => markovChainOf(transitionsIn(counts)),
 });
 
@@ -74,7 +88,7 @@ export const markov: ItemScoringMethod<Record<string, never>> = countBaseline({
 export const sequentialRules: ItemScoringMethod<Record<string, never>> = countBaseline({
   name: "sequential-rules",
   summary: "what was bought after and before the items of the history, and these items again",
-  count: (samples, items) => transitionFiles(countTransitions(samples, items, SEQUENTIAL_RULES)),
+  count: async (run, items) => transitionFiles(await run(new TransitionCounter(items, SEQUENTIAL_RULES))),
   scorer: (counts) => sequentialRulesOf(transitionsIn(counts)),
 });
 
@@ -100,8 +114,8 @@ function transitionsIn(counts: Counts): TransitionCounts {
   };
 }
 
-function countPurchases(samples: readonly Sample[], items: number): Counts {
-  return new Map([["bought", Float32Array.from(purchaseCounts(samples, items))]]);
+async function countPurchases(run: RunCounter, items: number): Promise<Counts> {
+  return new Map([["bought", Float32Array.from(await run(new PurchaseCounter(items)))]]);
 }
 
 function boughtOf(counts: Counts): Float64Array {
@@ -114,13 +128,15 @@ function countBaseline(method: CountMethod): ItemScoringMethod<Record<string, ne
     summary: method.summary,
     Config: z.strictObject({}),
     scoreUnit: "weight",
+    takesParts: true,
     train: (input) => trainCounts(method, input),
     async load(_device, folder) {
       const { num_items: items } = await readJson(`${folder}/config.json`, CountShape);
       const { path, bytes } = await readWeights(folder);
       const tensors = readSafetensors(bytes, path);
       const counts = new Map(Array.from(tensors, ([name, { data }]) => [name, data]));
-      checkCounts(counts, [...method.count([], items).keys()], items, path);
+      const none = await method.count((counter) => Promise.resolve(countHeld([], counter)), items);
+      checkCounts(counts, [...none.keys()], items, path);
       return countedBaseline(method.scorer(counts), items);
     },
   };
@@ -129,13 +145,23 @@ function countBaseline(method: CountMethod): ItemScoringMethod<Record<string, ne
 /** One pass of counting is the whole run, so that a resumed one counts again: same data, same bytes. */
 async function trainCounts(method: CountMethod, input: BaselineInput): Promise<BaselineResult> {
   const { dataset, run, resume, signal } = input;
-  const { train: samples, valid: held } = dataset.samples;
-  const items = dataset.items.length;
-  if (samples.length === 0) {
+  input.rehearsed?.(); // nothing of it is on the device
+  const held = dataset.samples.valid, items = dataset.items.length;
+  const parts = input.trainParts ?? (() => once<readonly CountedSample[]>(dataset.samples.train));
+  const fresh = freshState();
+  let samples = 0;
+  const counts = await method.count((counter) => {
+    return countParts(async function* () {
+      samples = 0;
+      for await (const part of parts()) {
+        samples += part.length;
+        yield part;
+      }
+    }, counter);
+  }, items);
+  if (samples === 0) {
     throw new UserError(`Cannot count purchases of ${dataset.name}: its train split is empty`);
   }
-  const fresh = freshState();
-  const counts = method.count(samples, items);
   const store = new RunStore({
     run,
     resume,
@@ -157,12 +183,12 @@ async function trainCounts(method: CountMethod, input: BaselineInput): Promise<B
     onStart: () =>
       input.onStart?.({
         parameters: [...counts.values()].reduce((sum, { length }) => sum + length, 0),
-        sequences: samples.length,
-        targets: samples.length,
+        sequences: samples,
+        targets: samples,
         steps: 1,
         done: 0,
       }),
-    step: () => (input.rehearsed?.(), input.onStep?.(1)),
+    step: () => input.onStep?.(1),
     log: ({ step, seconds }) => store.log(step, { epoch: 1, seconds: round(seconds, 1) }),
     validate: () => Promise.resolve(validate(method.scorer(counts), held)),
     onValidation: (_, found, best) => input.onEpoch?.({ epoch: 1, valid: found?.valid, best }),
@@ -170,12 +196,20 @@ async function trainCounts(method: CountMethod, input: BaselineInput): Promise<B
   return { stopped, steps, best: best && { score: best.score, step: best.step }, seconds };
 }
 
-function countFiles(shape: z.output<typeof CountShape>, counts: Counts): Record<string, string | Uint8Array> {
-  const tensors = Array.from(counts, ([name, data]) => [name, { shape: [data.length], data }] as const);
-  return {
-    "config.json": JSON.stringify(shape, null, 2) + "\n",
-    "model.safetensors": writeSafetensors(new Map(tensors)),
+async function* countFiles(
+  shape: z.output<typeof CountShape>,
+  counts: Counts,
+): AsyncGenerator<{ name: string; bytes: string | PieceFile }> {
+  yield { name: "config.json", bytes: JSON.stringify(shape, null, 2) + "\n" };
+  const shapes = Array.from(counts, ([name, { length }]) => ({ name, shape: [length] }));
+  const parts = async function* () {
+    for (const [name, data] of counts) {
+      for (let from = 0; from < data.length || from === 0; from += PART) {
+        yield await Promise.resolve({ name, from, data: data.subarray(from, from + PART) });
+      }
+    }
   };
+  yield { name: "model.safetensors", bytes: safetensorsPieces(shapes, parts()) };
 }
 
 /** A validation, as the loop sees it. */

@@ -2,6 +2,7 @@ import type { Stopped } from "../../models/training/loop.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import type { SettingsSchema } from "../../base/settings.ts";
 import type { RecommendOptions, ScoreUnit } from "../../eval/recommender.ts";
+import type { CountedSample } from "../../eval/transition_counts.ts";
 import type { World } from "../../base/parallel/world.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { StartReports } from "../observers/observer.ts";
@@ -45,6 +46,11 @@ export interface BaselineInput {
   device: Device;
   /** What is learned: its train histories, and its valid split for choosing the best checkpoint. */
   dataset: Dataset;
+  /**
+   * The train split, to be gone through as often as wanted, where `dataset` does not hold it: for methods that take it in
+   * parts.
+   */
+  trainParts?: () => AsyncIterable<readonly CountedSample[]>;
   /** Where metrics and checkpoints are written; `create()` it before, or in `onStart()`. */
   run: RunDirectory;
   /** Continue from the latest checkpoint of `run`, or from the start where there is none yet. */
@@ -123,6 +129,8 @@ export interface BaselineMethod<C = unknown> {
   train(input: BaselineInput, config: C): Promise<BaselineResult>;
   /** Whether several ranks share the micro batches of its steps; absent: it trains in one process. */
   readonly worksTogether?: true;
+  /** Whether it takes the train split in parts, {@link BaselineInput.trainParts}; absent: it wants the whole dataset. */
+  readonly takesParts?: true;
   /** What its scores are. */
   readonly scoreUnit: ScoreUnit;
   /**

@@ -112,3 +112,23 @@ Deno.test("counts refuse items that they do not have, other counts, and a train 
     );
   });
 });
+
+Deno.test("counts of a train split in parts that no dataset holds are those of one that is held", async () => {
+  await withFolder(async (folder) => {
+    const { train: samples } = dataset.samples;
+    const without = { ...dataset, samples: { ...dataset.samples, train: [] }, histories: [] };
+    const trainParts = async function* () {
+      for (const sample of samples) yield await Promise.resolve([sample]);
+    };
+    const held = await train(transitions, `${folder}/held`);
+    const parts = await train(transitions, `${folder}/parts`, { dataset: without, trainParts });
+    const weights = async ({ run }: typeof held) =>
+      await Deno.readFile(`${await run.checkpoint("best")}/model.safetensors`);
+    assert.deepEqual(await weights(parts), await weights(held));
+    assert.equal(parts.result.best!.score, held.result.best!.score);
+    await assert.rejects(
+      train(transitions, `${folder}/none`, { dataset: without }),
+      /its train split is empty/,
+    );
+  });
+});

@@ -1,0 +1,211 @@
+import type { Sample } from "../data/dataset.ts";
+
+/** What counting reads of a sample; `user` is any name or number of its user. */
+export type CountedSample = Pick<Sample, "history" | "target"> & { user: string | number };
+
+/** What was bought after what: a sparse matrix (N, N) in compressed rows. */
+export interface TransitionCounts {
+  /** (N): see {@link PurchaseCounter}. */
+  bought: Float64Array;
+  /** (N + 1): the entries of item i are [offsets[i], offsets[i + 1]). */
+  offsets: Uint32Array;
+  /** (entries) items bought after, ascending within a row. */
+  targets: Uint32Array;
+  /** (entries) how often, or a weighted sum. */
+  weights: Float32Array;
+}
+
+/** Which transitions count. */
+export interface TransitionOptions {
+  /** The latest item of a history alone. Default: all of its items. */
+  firstOrder?: boolean;
+  /** What a transition from the target back to an item of the history counts, of one forth. Default: 0. */
+  backwards?: number;
+}
+
+/** Counts that are read off samples in one or several ways through them, always the same ones in the same order. */
+export interface SampleCounter<T> {
+  /** One sample of a way. */
+  add(sample: CountedSample): void;
+  /** Ends a way through the samples; whether another one is needed. */
+  endWay(): boolean;
+  /** What was counted, once no way is left. */
+  result(): T;
+}
+
+/** Counts samples that are held. */
+export function countHeld<T>(samples: Iterable<CountedSample>, counter: SampleCounter<T>): T {
+  do {
+    for (const sample of samples) counter.add(sample);
+  } while (counter.endWay());
+  return counter.result();
+}
+
+/** Counts samples that come in parts, as often as it takes. */
+export async function countParts<T>(
+  samples: () => AsyncIterable<readonly CountedSample[]>,
+  counter: SampleCounter<T>,
+): Promise<T> {
+  do {
+    for await (const part of samples()) for (const sample of part) counter.add(sample);
+  } while (counter.endWay());
+  return counter.result();
+}
+
+/**
+ * Every purchase of the train period counts once: each target, and the history of a user's first row, since later windows
+ * only repeat. Samples in time order. Result: counts (N).
+ */
+export class PurchaseCounter implements SampleCounter<Float64Array> {
+  readonly #counts: Float64Array;
+  readonly #seen = new Set<string | number>();
+
+  /** For a catalogue of so many items. */
+  constructor(itemCount: number) {
+    this.#counts = new Float64Array(itemCount);
+  }
+
+  add({ user, history, target }: CountedSample): void {
+    this.#counts[target]++;
+    if (this.#seen.has(user)) return;
+    for (const item of history) this.#counts[item]++;
+    this.#seen.add(user);
+  }
+
+  endWay(): boolean {
+    return false;
+  }
+
+  result(): Float64Array {
+    return this.#counts;
+  }
+}
+
+/** Rows [first, end) with their pairs, in the order of the samples. */
+interface FilledRows {
+  first: number;
+  end: number;
+  /** (rows) where the next pair of each goes. */
+  next: Float64Array;
+  /** (pairs) items bought after. */
+  targets: Int32Array;
+  /** (pairs) how far before the target; below 0: a transition back. */
+  distances: Int32Array;
+}
+
+/** Pairs of history item and target that are held at a time, 8 bytes each. */
+export const PAIRS_AT_A_TIME = 48e6;
+
+/**
+ * Counts transitions. Each sample adds 1 / distance to the entry of a history item and its target, distance 1 for the
+ * latest. The first way through the samples measures the rows; each further one fills as many rows as `pairsAtATime` pairs
+ * make, and adds them up. It holds those, the entries so far, 8 bytes each, and about 40 bytes an item.
+ */
+export class TransitionCounter implements SampleCounter<TransitionCounts> {
+  readonly #options: Required<TransitionOptions>;
+  readonly #pairsAtATime: number;
+  readonly #purchases: PurchaseCounter;
+  /** (N) pairs of each row. */
+  readonly #lengths: Float64Array;
+  readonly #offsets: Uint32Array;
+  /** Sums of a row (N), all 0 between two rows. */
+  readonly #sums: Float64Array;
+  readonly #done: { targets: Uint32Array; weights: Float32Array }[] = [];
+  /** Rows that are filled, [first, end); none while rows are measured. */
+  #filled: FilledRows | undefined;
+
+  constructor(
+    itemCount: number,
+    { firstOrder = false, backwards = 0 }: TransitionOptions = {},
+    pairsAtATime: number = PAIRS_AT_A_TIME,
+  ) {
+    this.#options = { firstOrder, backwards };
+    this.#pairsAtATime = pairsAtATime;
+    this.#purchases = new PurchaseCounter(itemCount);
+    this.#lengths = new Float64Array(itemCount);
+    this.#offsets = new Uint32Array(itemCount + 1);
+    this.#sums = new Float64Array(itemCount);
+  }
+
+  add(sample: CountedSample): void {
+    const { history, target } = sample;
+    if (this.#filled === undefined) this.#purchases.add(sample);
+    const oldest = this.#options.firstOrder ? Math.max(0, history.length - 1) : 0;
+    for (let i = history.length - 1; i >= oldest; i--) {
+      const distance = history.length - i;
+      this.#pair(history[i], target, distance);
+      if (this.#options.backwards > 0) this.#pair(target, history[i], -distance);
+    }
+  }
+
+  /** `distance` below 0: a transition back. */
+  #pair(from: number, to: number, distance: number): void {
+    const filled = this.#filled;
+    if (filled === undefined) this.#lengths[from]++;
+    else if (from >= filled.first && from < filled.end) {
+      const at = filled.next[from - filled.first]++;
+      filled.targets[at] = to;
+      filled.distances[at] = distance;
+    }
+  }
+
+  endWay(): boolean {
+    if (this.#filled) this.#sumRows(this.#filled);
+    const first = this.#filled?.end ?? 0;
+    this.#filled = undefined; // before the next rows are allocated
+    let end = first, pairs = 0;
+    while (
+      end < this.#lengths.length && (end === first || pairs + this.#lengths[end] <= this.#pairsAtATime)
+    ) {
+      pairs += this.#lengths[end++];
+    }
+    if (end === first) return false;
+    const next = new Float64Array(end - first);
+    for (let row = 1; row < next.length; row++) next[row] = next[row - 1] + this.#lengths[first + row - 1];
+    this.#filled = { first, end, next, targets: new Int32Array(pairs), distances: new Int32Array(pairs) };
+    if (pairs > 0) return true;
+    return this.endWay(); // rows without a pair are empty
+  }
+
+  /** Adds up rows whose pairs are all there; equal ones in the order of the samples. */
+  #sumRows({ first, end, next, targets, distances }: FilledRows): void {
+    const sums = this.#sums, { backwards } = this.#options;
+    const weights = new Float32Array(targets.length);
+    let length = 0, start = 0;
+    for (let row = first; row < end; row++) {
+      const stop = next[row - first];
+      const own = targets.subarray(start, stop);
+      for (const [i, target] of own.entries()) {
+        const distance = distances[start + i];
+        sums[target] += distance > 0 ? 1 / distance : -backwards / distance;
+      }
+      own.sort();
+      const before = length;
+      // What is written stands at or before what is still to be read.
+      for (const target of own) {
+        if (length > before && target === targets[length - 1]) continue;
+        weights[length] = sums[target];
+        sums[target] = 0;
+        targets[length++] = target;
+      }
+      this.#offsets[row + 1] = this.#offsets[row] + length - before;
+      start = stop;
+    }
+    this.#done.push({
+      targets: Uint32Array.from(targets.subarray(0, length)),
+      weights: weights.slice(0, length),
+    });
+  }
+
+  result(): TransitionCounts {
+    const entries = this.#offsets[this.#offsets.length - 1];
+    const targets = new Uint32Array(entries), weights = new Float32Array(entries);
+    let at = 0;
+    for (const part of this.#done.splice(0)) {
+      targets.set(part.targets, at);
+      weights.set(part.weights, at);
+      at += part.targets.length;
+    }
+    return { bought: this.#purchases.result(), offsets: this.#offsets, targets, weights };
+  }
+}

@@ -1,0 +1,54 @@
+import { deepStrictEqual } from "node:assert/strict";
+import {
+  type CountedSample,
+  countHeld,
+  countParts,
+  PurchaseCounter,
+  TransitionCounter,
+  type TransitionOptions,
+} from "../../eval/transition_counts.ts";
+import { syntheticDataset } from "../../data/synthetic/shop.ts";
+
+const train: CountedSample[] = [
+  { user: 7, history: [0], target: 1 },
+  { user: 7, history: [0, 1], target: 2 },
+  { user: 9, history: [3], target: 1 },
+  { user: 9, history: [3, 1, 1], target: 1 },
+];
+
+Deno.test("TransitionCounter counts 1 / distance by row, columns ascending", () => {
+  const { bought, offsets, targets, weights } = countHeld(train, new TransitionCounter(5));
+  // 0 -> 1: 1, 0 -> 2: 1/2; 1 -> 1: 1 + 1/2, 1 -> 2: 1; 3 -> 1: 1 + 1/3.
+  deepStrictEqual([...offsets], [0, 2, 4, 4, 6 - 1, 5]);
+  deepStrictEqual([...targets], [1, 2, 1, 2, 1]);
+  deepStrictEqual([...weights], [1, 0.5, 1.5, 1, Math.fround(1 + 1 / 3)]);
+  deepStrictEqual([...bought], [1, 3, 1, 1, 0]);
+});
+
+Deno.test("TransitionCounter counts the latest item alone, and transitions back", () => {
+  const first = countHeld(train, new TransitionCounter(5, { firstOrder: true }));
+  deepStrictEqual([[...first.offsets], [...first.targets], [...first.weights]], [
+    [0, 1, 3, 3, 4, 4],
+    [1, 1, 2, 1],
+    [1, 1, 1, 1],
+  ]);
+  const back = countHeld(train.slice(0, 2), new TransitionCounter(5, { backwards: 0.5 }));
+  // 0 -> 1: 1, 0 -> 2: 1/2; 1 -> 0: 1/2, 1 -> 2: 1; 2 -> 0: 1/4, 2 -> 1: 1/2.
+  deepStrictEqual([[...back.targets], [...back.weights]], [[1, 2, 0, 2, 0, 1], [1, 0.5, 0.5, 1, 0.25, 0.5]]);
+});
+
+Deno.test("counts are the same however few pairs are held at a time and however samples are cut", async () => {
+  const { items, samples } = syntheticDataset({ seed: 1, items: 60, users: 80 });
+  const options: TransitionOptions = { backwards: 0.5 };
+  const whole = countHeld(samples.train, new TransitionCounter(items.length, options));
+  const cut = async function* () {
+    for (let at = 0; at < samples.train.length; at += 7) {
+      yield await Promise.resolve(samples.train.slice(at, at + 7));
+    }
+  };
+  for (const pairs of [1, 100, 1e6]) {
+    deepStrictEqual(await countParts(cut, new TransitionCounter(items.length, options, pairs)), whole);
+  }
+  deepStrictEqual(await countParts(cut, new PurchaseCounter(items.length)), whole.bought);
+  deepStrictEqual([...countHeld([], new TransitionCounter(3)).offsets], [0, 0, 0, 0]);
+});
