@@ -2,7 +2,7 @@ import type { Device } from "../../kernels/gpu/device.ts";
 import { DeviceError } from "../../kernels/gpu/device_error.ts";
 import type { RowBlock } from "../../kernels/rows/gather.ts";
 import { refresh } from "../../kernels/rows/refresh.ts";
-import { type Flat, groupsOf, type Matrix, padRows } from "../../kernels/gpu/tensor.ts";
+import { type Flat, groupsOf, type Matrix, padRows, unpadRows } from "../../kernels/gpu/tensor.ts";
 import { MOST_READ, readSegments, writeSegments } from "./flat_segments.ts";
 import { layoutParameters, ROW_STEP } from "./layout.ts";
 import { type HostTensor, joinParts, partsOf, takePart, tensorOf } from "./parts.ts";
@@ -86,7 +86,7 @@ export interface ParameterSegment {
 /**
  * All parameters of a model. What is trained lies in one flat array, or in several where a buffer holds no more, so
  * that clipping and the optimizer are a handful of dispatches. Where products cannot read it there, every matrix also
- * has twins, itself and transposed, which `refresh()` renews. Frozen rows have nothing but these matrices.
+ * has twins, itself and transposed, which `refresh()` renews. Frozen rows have nothing but the matrix itself.
  */
 export class Parameters implements Weights {
   /** Device that holds the arrays. */
@@ -157,7 +157,7 @@ export class Parameters implements Weights {
     return this.#only(name).matrix;
   }
 
-  /** Value transposed (cols, rows); undefined in the buffer layout, where products read the weight as it lies. */
+  /** Value transposed (cols, rows); undefined for frozen weights, and in the buffer layout, which products read as they lie. */
   transposed(name: string): Matrix | undefined {
     return this.#only(name).transposed;
   }
@@ -222,10 +222,12 @@ export class Parameters implements Weights {
     const stride = groupsOf(spec.cols) * 4;
     for (const { start, rows, value, matrix, transposed } of blocks) {
       const part = values.subarray(start * stride, (start + rows) * stride);
-      const flat = value ?? device.createFlat("f32", part.length);
-      writeSegments(device, [flat], part);
-      if (!value || !device.viewsFlats) refresh(device, flat, rows, spec.cols, matrix, transposed);
-      if (!value) device.destroy(flat);
+      if (!value) {
+        device.write(matrix, unpadRows(part, { rows, cols: spec.cols }, stride));
+        continue;
+      }
+      writeSegments(device, [value], part);
+      if (!device.viewsFlats) refresh(device, value, rows, spec.cols, matrix, transposed);
     }
   }
 
@@ -438,7 +440,8 @@ export class Parameters implements Weights {
     const matrix = value && device.viewsFlats
       ? device.asMatrix(value, rows, spec.cols)
       : device.createMatrix(rows, spec.cols);
-    const twin = spec.product && device.layout === "texture";
+    // Products read a weight as it lies about as fast: a twin is for those that are trained, whose gradients want one.
+    const twin = spec.product && value !== undefined && device.layout === "texture";
     const transposed = twin ? device.createMatrix(spec.cols, rows) : undefined;
     return { start, rows, matrix, transposed, value, gradient, trained };
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { heldState } from "../../../models/optimizer/optimizer.ts";
-import { sharedDevice } from "../../shared_device.ts";
+import { ownDevice, sharedDevice } from "../../shared_device.ts";
 import { BeamSearch } from "../../../decode/beam_search.ts";
 import { DeviceTrie } from "../../../decode/device_trie.ts";
 import type { Layout } from "../../../kernels/gpu/tensor.ts";
@@ -250,6 +250,22 @@ Deno.test("Decoder trains with the vocabulary of Qwen2.5, which no texture holds
   const second = await training.run(false, 0);
   assert.ok(second < first - 0.1, `loss ${first}, then ${second}`);
   decoder.destroy();
+});
+
+Deno.test("a frozen weight is on the device once, a trained one in textures three times and its gradient", async () => {
+  const device = await ownDevice("texture");
+  const held = (frozenRows: number) => {
+    const { buffers, textures } = device.memory;
+    const spec = { name: "w", rows: 64, cols: 32, init: "normal", decay: true, product: true } as const;
+    const parameters = new Parameters(device, [{ ...spec, frozenRows }]);
+    const bytes = [device.memory.buffers - buffers, device.memory.textures - textures];
+    const twin = parameters.transposed("w");
+    parameters.destroy();
+    return { bytes, twin: twin && [twin.rows, twin.cols] };
+  };
+  const size = 4 * 64 * 32;
+  assert.deepEqual(held(64), { bytes: [0, size], twin: undefined });
+  assert.deepEqual(held(0), { bytes: [2 * size, 2 * size], twin: [32, 64] });
 });
 
 Deno.test("weight decay leaves embeddings alone where it is told to", async () => {
