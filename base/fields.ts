@@ -28,6 +28,18 @@ export function stepsOf(value: number, total: number): number {
 /** Seed of a program's random numbers. */
 export const seed = count(0).default(42).describe("seed of everything random");
 
+/** An amount of memory, such as 800MB or 1GB. */
+export const memorySize = (usual: string): z.ZodDefault<z.ZodString> =>
+  z.string().regex(SIZE, { error: "expected a size such as 1GB or 800MB" }).default(usual);
+
+const SIZE = /^(\d+(?:\.\d+)?) ?([KMGT])(i?)B$/i;
+
+/** Bytes of a {@link memorySize}. */
+export function bytesOfSize(size: string): number {
+  const [, number, prefix, binary] = SIZE.exec(size)!;
+  return Number(number) * (binary ? 1024 : 1000) ** (1 + "KMGT".indexOf(prefix.toUpperCase()));
+}
+
 /** Fields under a heading of their own in the help and the docs. */
 export function grouped<T extends Record<string, z.ZodType>>(group: string, fields: T): T {
   return Object.fromEntries(

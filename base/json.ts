@@ -113,8 +113,9 @@ export function* objectPieces(
 }
 
 /** The entries of an object keyed "0" … "N-1", which {@link numbered} reads. */
-export function* numberedEntries<T>(values: readonly T[]): Generator<[key: string, value: T]> {
-  for (const [number, value] of values.entries()) yield [String(number), value];
+export function* numberedEntries<T>(values: Iterable<T>): Generator<[key: string, value: T]> {
+  let number = 0;
+  for (const value of values) yield [String(number++), value];
 }
 
 /** Places of keys in the order in which an object has them: whole numbers below 2³² - 1 first and ascending. */

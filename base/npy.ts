@@ -35,6 +35,25 @@ const LISTED_ROWS = 5;
  * @throws {UserError} if the file is damaged, of another number format, or in Fortran order.
  */
 export function readNpy(bytes: Uint8Array, source = "array.npy"): NumpyArray {
+  const { shape, dataStart, size, decode } = npyLayout(bytes, source);
+  checkNpySize({ shape, dataStart, size }, bytes.length, source);
+  return { shape, data: decode(bytes.slice(dataStart).buffer as ArrayBuffer) };
+}
+
+/** What the header of a `.npy` file says. */
+export interface NpyLayout {
+  /** Last index fastest; empty for a scalar. */
+  shape: number[];
+  /** Bytes before the first value. */
+  dataStart: number;
+  /** Bytes of a value. */
+  size: number;
+  /** Values of some bytes as single precision. */
+  decode(buffer: ArrayBuffer): Float32Array<ArrayBuffer>;
+}
+
+/** Reads the header of a `.npy` file, of which `bytes` are the first. Throws as {@link readNpy}. */
+export function npyLayout(bytes: Uint8Array, source = "array.npy"): NpyLayout {
   const { header, dataStart } = readHeader(bytes, source);
   const format = /['"]descr['"]\s*:\s*['"]([^'"]+)['"]/.exec(header)?.[1];
   const fortran = /['"]fortran_order['"]\s*:\s*(True|False)/.exec(header)?.[1];
@@ -59,14 +78,23 @@ export function readNpy(bytes: Uint8Array, source = "array.npy"): NumpyArray {
         `Save it with numpy.save(path, numpy.ascontiguousarray(array))`,
     );
   }
-  const expected = shape.reduce((product, length) => product * length, reader.bytes);
-  if (bytes.length - dataStart !== expected) {
-    throw new UserError(
-      `Cannot read ${source}: shape (${shape.join(", ")}) of ${format} needs ${expected} bytes of data, ` +
-        `the file has ${bytes.length - dataStart}. It is cut off or damaged, save it again`,
-    );
-  }
-  return { shape, data: reader.read(bytes.slice(dataStart).buffer as ArrayBuffer) };
+  return { shape, dataStart, size: reader.bytes, decode: reader.read };
+}
+
+/** Throws `UserError` for a file of `bytes` bytes that is not as long as its header says. */
+export function checkNpySize(
+  { shape, dataStart, size }: Pick<NpyLayout, "shape" | "dataStart" | "size">,
+  bytes: number,
+  source: string,
+): void {
+  const expected = shape.reduce((product, length) => product * length, size);
+  if (bytes - dataStart === expected) return;
+  throw new UserError(
+    `Cannot read ${source}: shape (${
+      shape.join(", ")
+    }) of ${size}-byte numbers needs ${expected} bytes of data, ` +
+      `the file has ${bytes - dataStart}. It is cut off or damaged, save it again`,
+  );
 }
 
 /**

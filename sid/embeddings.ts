@@ -10,8 +10,8 @@ export interface Embeddings {
   dim: number;
 }
 
-/** @throws {UserError} if sizes disagree, or naming the items whose numbers are NaN, infinite or huge. */
-export function checkEmbeddings({ data, rows, dim }: Embeddings): void {
+/** @throws {UserError} if sizes disagree, or naming the items, from `first` on, whose numbers are NaN, infinite or huge. */
+export function checkEmbeddings({ data, rows, dim }: Embeddings, first = 0): void {
   if (rows === 0 || dim === 0 || data.length !== rows * dim) {
     throw new UserError(
       `Cannot make SIDs: embeddings are (${rows}, ${dim}) with ${data.length} numbers, expected ` +
@@ -23,7 +23,7 @@ export function checkEmbeddings({ data, rows, dim }: Embeddings): void {
   for (let row = 0; row < rows; row++) {
     let squares = 0;
     for (let i = row * dim; i < (row + 1) * dim; i++) squares += data[i] * data[i];
-    if (!Number.isFinite(Math.fround(4 * squares))) bad.push(row);
+    if (!Number.isFinite(Math.fround(4 * squares))) bad.push(first + row);
   }
   if (bad.length === 0) return;
   const listed = bad.slice(0, 5).join(", ") + (bad.length > 5 ? ` and ${bad.length - 5} more` : "");

@@ -73,7 +73,7 @@ export function reportSids(
     largestGroup: groups.reduce((largest, group) => Math.max(largest, group.length), 1),
     lengths,
     levels: counts.map((level, at) =>
-      reportLevel(formatToken({ level: at, codeword: 0 })[1], level, codebookSizes[at])
+      reportLevel(formatToken({ level: at, codeword: 0 })[1], [...level.values()], codebookSizes[at])
     ),
   };
 }
@@ -95,12 +95,12 @@ export function entropy(counts: readonly number[]): number {
   );
 }
 
-function reportLevel(
+/** Report of a level, of the items that each of its used codewords has. */
+export function reportLevel(
   level: string,
-  countByToken: ReadonlyMap<string, number>,
-  codebookSize = countByToken.size,
+  counts: readonly number[],
+  codebookSize = counts.length,
 ): LevelReport {
-  const counts = [...countByToken.values()];
   const used = counts.length;
   if (used > codebookSize) {
     throw new UserError(

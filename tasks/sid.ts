@@ -1,9 +1,11 @@
 import type { Task } from "./_cli/cli.ts";
 import { addItems } from "./_sid/add_items.ts";
 import { exportCheckpoint } from "./_sid/export.ts";
+import { isBeyondMemory } from "./_sid/file_vectors.ts";
 import { config } from "./_sid/flags.ts";
 import { inspectItem } from "./_sid/inspect.ts";
 import { makeSids } from "./_sid/make.ts";
+import { makeSidsInParts } from "./_sid/make_in_parts.ts";
 
 export const task: Task<typeof config> = {
   name: "sid",
@@ -22,6 +24,7 @@ export const task: Task<typeof config> = {
     if (flags.inspect) await inspectItem(flags, io);
     else if (flags.add) await addItems(flags, io);
     else if (flags.checkpoint) await exportCheckpoint(flags, flags.checkpoint, io);
+    else if (await isBeyondMemory(flags)) await makeSidsInParts(flags, io);
     else await makeSids(flags, io);
   },
 };

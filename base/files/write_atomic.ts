@@ -24,7 +24,7 @@ export async function writeAtomic(
  */
 export async function writeTogether(
   what: string,
-  files: readonly (readonly [path: string, content: string | Uint8Array])[],
+  files: readonly (readonly [path: string, content: string | Uint8Array | PieceFile])[],
 ): Promise<void> {
   await attempt(`write ${what}`, async () => {
     try {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { memorySize } from "../../base/fields.ts";
 import { SPLIT_KINDS } from "../corpus.ts";
 import { TITLE_FILTERS } from "./read/clean_text.ts";
 import { SOURCES } from "./by_name.ts";
@@ -91,10 +92,7 @@ export const EtlConfig = z.strictObject({
     "do as MiniOneRec does: count the end's first instant; decode two entities in titles; print lists in " +
       "descriptions; read the key categories alone:",
   ),
-  memory: z.string().regex(/^\d+(\.\d+)? ?[KMGT]i?B$/i, { error: "expected a size such as 1GB or 800MB" })
-    .default("1GB").describe(
-      "what DuckDB may hold in memory; the rest goes to disk beside --out",
-    ),
+  memory: memorySize("1GB").describe("what DuckDB may hold in memory; the rest goes to disk beside --out"),
   threads: z.int().min(0).default(0).describe("threads of DuckDB; 0 is one a core"),
 });
 export type EtlConfig = z.output<typeof EtlConfig>;

@@ -29,9 +29,9 @@ export type IndexStyle = typeof INDEX_STYLES[number];
 /** Every {@link IndexStyle}. */
 export const INDEX_STYLES = ["lines", "compact", "indent2", "indent4"] as const;
 
-/** The text of an `index.json`, an item at a time; `sids[i]` are the tokens of item `i`, lengths may differ. */
+/** The text of an `index.json`, an item at a time; `sids` are the tokens of the items, lengths may differ. */
 export function* indexPieces(
-  sids: readonly (readonly string[])[],
+  sids: Iterable<readonly string[]>,
   style: IndexStyle = "lines",
 ): Generator<string> {
   if (style === "indent2") return yield* objectPieces(numberedEntries(sids), 2);
@@ -41,8 +41,10 @@ export function* indexPieces(
   }
   const [open, between, close] = style === "compact" ? ["{", ", ", "}"] : ["{\n", ",\n", "\n}\n"];
   yield open;
-  for (const [item, sid] of sids.entries()) {
+  let item = 0;
+  for (const sid of sids) {
     yield `${item > 0 ? between : ""}"${item}": [${sid.map((token) => JSON.stringify(token)).join(", ")}]`;
+    item++;
   }
   yield close;
 }
@@ -62,8 +64,10 @@ export type TokenOrder = typeof TOKEN_ORDERS[number];
 export const TOKEN_ORDERS = ["text", "number"] as const;
 
 /** The content of `new_tokens.json`: every token of an index once. Throws `UserError` for a malformed token. */
-export function newTokens(sids: readonly (readonly string[])[], order: TokenOrder = "text"): string[] {
-  const tokens = [...new Set(sids.flat())].map((token) => ({ token, ...tokenParts(token) }));
+export function newTokens(sids: Iterable<readonly string[]>, order: TokenOrder = "text"): string[] {
+  const found = new Set<string>();
+  for (const sid of sids) for (const token of sid) found.add(token);
+  const tokens = [...found].map((token) => ({ token, ...tokenParts(token) }));
   // SID tokens are ASCII: code units, which `<` compares, are code points.
   const byText = (a: { token: string }, b: { token: string }) => a.token < b.token ? -1 : 1;
   tokens.sort(

@@ -43,4 +43,8 @@ export function moveToNearestFree(codes: Codes, lastLevel: LastLevel): ResolvedC
 }
 
 /** {@link moveToNearestFree} as a policy. */
-export const nearestFree: CollisionPolicy = { name: "nearest-free", resolve: moveToNearestFree };
+export const nearestFree: CollisionPolicy = {
+  name: "nearest-free",
+  readsResiduals: "colliding",
+  resolve: moveToNearestFree,
+};

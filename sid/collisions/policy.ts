@@ -44,7 +44,11 @@ export interface ResolvedCodes {
 export interface CollisionPolicy {
   /** Name on the command line. */
   readonly name: string;
-  /** Throws `UserError` if residuals or codebook do not fit the codes, where it reads them. */
+  /** Whose residuals it reads: of all items, or of those alone that share their codes as they come. Absent: none. */
+  readonly readsResiduals?: "all" | "colliding";
+  /**
+   * Items with different codes before the last level know nothing of each other, so that a catalogue may be resolved in
+   * parts of whole beginnings. Throws `UserError` if residuals or codebook do not fit the codes, where it reads them. */
   resolve(codes: Codes, lastLevel: LastLevel): ResolvedCodes;
 }
 

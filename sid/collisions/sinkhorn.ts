@@ -38,4 +38,8 @@ export function sinkhornCollisions(codes: Codes, lastLevel: LastLevel): Resolved
 }
 
 /** {@link sinkhornCollisions} as a policy. */
-export const sinkhorn: CollisionPolicy = { name: "sinkhorn", resolve: sinkhornCollisions };
+export const sinkhorn: CollisionPolicy = {
+  name: "sinkhorn",
+  readsResiduals: "all",
+  resolve: sinkhornCollisions,
+};

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { grouped } from "../../base/fields.ts";
+import { grouped, memorySize } from "../../base/fields.ts";
 import { INDEX_STYLES, TOKEN_ORDERS } from "../../data/formats/index_file.ts";
 import { reportFields } from "../../train/run/fields.ts";
 import { CRITERIA } from "../../sid/quantizer/config.ts";
@@ -53,6 +53,10 @@ const fields = {
     method: z.enum(SID_METHODS.map(({ name }) => name)).default("rqkmeans").describe("how codes are found:"),
     collisions: z.enum(COLLISION_POLICIES.map(({ name }) => name)).default("nearest-free").describe(
       "items with equal codes:",
+    ),
+    memory: memorySize("4GB").describe(
+      "what vectors and their copies may take; those of more are read from the file as they are needed, and rqkmeans learns " +
+        "from mini-batches",
     ),
   }),
   ...grouped(`Training of ${training}`, {

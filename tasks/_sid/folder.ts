@@ -143,6 +143,12 @@ export async function readSids(folder: string): Promise<StoredSids> {
   }
   const recipe = await readJson(path(FILES.recipe), Recipe);
   const items = recipe.learnedFrom + recipe.added;
+  if (!await isFile(path(FILES.embeddings))) {
+    throw new UserError(
+      `Cannot use ${folder}: it has no ${FILES.embeddings}. Vectors of more than --memory are not kept with their SIDs: make ` +
+        "the SIDs again with a larger --memory, which wants as much of the machine",
+    );
+  }
   const bytes = (name: string) => diskFiles.readFile(path(name));
   const embeddings = readMatrix(await bytes(FILES.embeddings), path(FILES.embeddings));
   if (embeddings.rows !== items) throw mismatch(path(FILES.embeddings), `has ${embeddings.rows} rows`, items);

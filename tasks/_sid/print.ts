@@ -3,8 +3,23 @@ import type { SidReportFile } from "../../sid/report/html.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import { tableLines } from "../_cli/table.ts";
 
+/** What a terminal shows of a report. */
+type ReportInShort = Pick<
+  SidReportFile,
+  | "items"
+  | "distinct"
+  | "beforePolicy"
+  | "policy"
+  | "changed"
+  | "unexplained"
+  | "zeroRows"
+  | "warnings"
+  | "levels"
+  | "collisionRate"
+>;
+
 /** The report in short, for a terminal. */
-export function printReport(report: SidReportFile, io: TaskIO): void {
+export function printReport(report: ReportInShort, io: TaskIO): void {
   const { items, distinct, beforePolicy, policy, changed, unexplained, zeroRows, warnings } = report;
   io.log(
     `${items} items, collision rate ${percent(beforePolicy.collisionRate)} as coded; ` +
