@@ -213,6 +213,7 @@ async function openRl(
     dataset,
     itemTokens,
     texts: examples.examples.texts,
+    isOpen: settings.targets === "none",
     device: () => Promise.resolve(device),
     warn: (message) => io.log(`Warning: ${message}`),
     timeout: rewardTimeout,

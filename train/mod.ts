@@ -46,7 +46,14 @@ export {
 export { adapterFreeReference, frozenReference, type ReferencePolicy } from "./rl/policy/reference.ts";
 export { createRewards, type GroupScore, type RewardNormalisation, type RewardSet } from "./rl/reward_set.ts";
 export { parseRewards, rewardMethod, REWARDS, type WeightedReward } from "./rl/rewards/by_name.ts";
-export type { Completion, Reward, RewardContext, RewardGroup, RewardMethod } from "./rl/rewards/reward.ts";
+export type {
+  Completion,
+  Reward,
+  RewardContext,
+  RewardGroup,
+  RewardMethod,
+  TaughtItem,
+} from "./rl/rewards/reward.ts";
 export type { RewardFunction } from "./rl/rewards/user_reward.ts";
 export type { RlState } from "./rl/state.ts";
 export { type RlInput, type RlResult, type RlRunInput, trainRl } from "./rl/trainer.ts";

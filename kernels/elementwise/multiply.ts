@@ -9,7 +9,6 @@ const kernel: Kernel = {
   entry: "multiply",
   inputs: 2,
   outputs: 1,
-  staged: true,
   flats: [],
   workgroup: [16, 8],
 };

@@ -17,10 +17,11 @@ export interface RlExampleSettings {
    */
   titleHistories: number;
   /**
-   * own: right is what the row says; all: also what other rows with the same prompt say.
+   * own: right is what the row says; all: also what other rows with the same prompt say; none: asked is
+   * what comes after all that a user bought, which nobody knows: for rewards by other recommenders.
    * @default "own"
    */
-  targets: "own" | "all";
+  targets: "own" | "all" | "none";
   /**
    * File of task rows; without it, rl/train.json of the dataset.
    * @default ""
@@ -104,7 +105,8 @@ export interface RlConfig extends RlExampleSettings {
    */
   entropyCoefficient: number;
   /**
-   * Weight of the targets' cross-entropy in the loss.
+   * Weight of the targets' cross-entropy in the loss; with --targets none, of the first items of other
+   * recommenders.
    * @default 0
    */
   sftLossWeight: number;

@@ -62,7 +62,9 @@ export const RlSchema = z.strictObject({
     ),
     refModelMixupAlpha: share.default(0.6).describe("share of the policy in such a move"),
     entropyCoefficient: weight.default(0).describe("weight of the entropy in the objective"),
-    sftLossWeight: weight.default(0).describe("weight of the targets' cross-entropy in the loss"),
+    sftLossWeight: weight.default(0).describe(
+      "weight of the targets' cross-entropy in the loss; with --targets none, of the first items of other recommenders",
+    ),
     targetKl: weight.default(0).describe(
       "mean KL a token beyond which the learning rate is halved; 0: never",
     ),
@@ -147,6 +149,7 @@ export function rlConfig(settings: Partial<RlConfig> = {}): RlConfig {
 export function checkedRl(config: RlConfig): RlConfig {
   checkRollout(config);
   checkObjective(config);
+  checkTargets(config);
   if (config.loraR > 0 && config.refModelSyncSteps > 0) {
     throw new UserError(
       "Cannot use --ref-model-sync-steps with --lora-r: the reference of adapters is the model below them, which stays. " +
@@ -154,6 +157,21 @@ export function checkedRl(config: RlConfig): RlConfig {
     );
   }
   return config;
+}
+
+function checkTargets({ targets, addTarget, guidedAnswers }: RlConfig): void {
+  if (targets !== "none") return;
+  const given = [
+    addTarget && "--add-target",
+    guidedAnswers > 0 && "--guided-answers",
+  ].filter((flag) => flag !== false);
+  if (given.length > 0) {
+    throw new UserError(
+      `Cannot use ${
+        given.join(", ")
+      } with --targets none: there is no target. Leave it out, or use --targets own`,
+    );
+  }
 }
 
 function checkRollout(config: RlConfig): void {

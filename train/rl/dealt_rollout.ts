@@ -62,27 +62,30 @@ interface ScoreLists {
   byReward: number[][];
   levels?: number[][];
   hits: boolean[];
+  taught?: GroupScore["taught"];
 }
 
 const listOf = (values: Float64Array) => [...values];
 const numbers = (values: number[]) => Float64Array.from(values);
 
-function listsOf({ total, normalised, byReward, levels, hits }: GroupScore): ScoreLists {
+function listsOf({ total, normalised, byReward, levels, hits, taught }: GroupScore): ScoreLists {
   return {
     total: listOf(total),
     ...(normalised && { normalised: listOf(normalised) }),
     byReward: byReward.map(listOf),
     ...(levels && { levels: levels.map(listOf) }),
     hits,
+    ...(taught && { taught }),
   };
 }
 
-function numbersOf({ total, normalised, byReward, levels, hits }: ScoreLists): GroupScore {
+function numbersOf({ total, normalised, byReward, levels, hits, taught }: ScoreLists): GroupScore {
   return {
     total: numbers(total),
     ...(normalised && { normalised: numbers(normalised) }),
     byReward: byReward.map(numbers),
     ...(levels && { levels: levels.map(numbers) }),
     hits,
+    ...(taught && { taught }),
   };
 }

@@ -1,14 +1,14 @@
 import { ALONE, unmet } from "../../base/parallel/world.ts";
 import type { RlExample } from "../../data/packing/rl_examples.ts";
 import type { PolicyGroup, PolicyModel } from "./policy/batch.ts";
-import { openParts, type RlInput } from "./trainer.ts";
+import { mostAnswers, openParts, type RlInput } from "./trainer.ts";
 
 /**
  * Records a rollout and an update of the longest prompts, and a validation, so that the memory of `input.device` holds
  * what a step holds; for a device that computes nothing. Rewards are not asked.
  */
 export async function rehearseRl<M extends PolicyModel>(input: RlInput<M>): Promise<void> {
-  const { examples, config: { promptsPerStep, numGenerations }, itemTokens, validation, signal } = input;
+  const { examples, config, itemTokens, validation, signal } = input, { promptsPerStep } = config;
   const parts = await openParts({ ...input, world: unmet(input.world ?? ALONE) });
   try {
     const { rollout, update, policy } = parts;
@@ -22,7 +22,7 @@ export async function rehearseRl<M extends PolicyModel>(input: RlInput<M>): Prom
       const written = itemTokens.flatMap((_, item) => {
         const answered = example.text === undefined || examples.texts![example.text][item].length > 0;
         return answered ? [item] : [];
-      }).slice(0, numGenerations).map((item) => rollout.answerFor(example, item));
+      }).slice(0, mostAnswers(config)).map((item) => rollout.answerFor(example, item));
       return {
         prompt: example.prompt,
         completions: written.map(({ tokens }) => tokens),

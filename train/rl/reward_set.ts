@@ -5,7 +5,7 @@ import { groupAdvantages } from "./advantages.ts";
 import { LARGEST_REWARD, readList, readValues, tooLarge, UnusableValues } from "./reward_values.ts";
 import { hits } from "./rewards/hits.ts";
 import type { WeightedReward } from "./rewards/by_name.ts";
-import type { Reward, RewardContext, RewardGroup } from "./rewards/reward.ts";
+import type { Reward, RewardContext, RewardGroup, TaughtItem } from "./rewards/reward.ts";
 import { messageOf } from "./rewards/user_reward.ts";
 
 /** Items of a history that an error shows. */
@@ -26,6 +26,8 @@ export interface GroupScore {
   levels?: Float64Array[];
   /** (G) whether a completion is the SID of a target. */
   hits: boolean[];
+  /** What should be answered where nobody knows the target; absent where a target is known, or no reward teaches. */
+  taught?: TaughtItem[];
 }
 
 /** Rewards that are added up. */
@@ -47,6 +49,15 @@ export async function createRewards(
   context: RewardContext,
   normalisation: RewardNormalisation = "none",
 ): Promise<RewardSet> {
+  const blind = context.isOpen ? list.filter(({ method }) => method.needsTargets) : [];
+  if (blind.length > 0) {
+    throw new UserError(
+      `Cannot reward by ${
+        blind.map(({ method }) => method.name).join(", ")
+      } with --targets none: nobody knows what is ` +
+        "right. Use --reward collaborative, or a file of yours, or other --targets",
+    );
+  }
   const rewards: NamedReward[] = [];
   for (const { method, weight, config = method.Config?.parse({}) } of list) {
     rewards.push({ name: method.name, weight, reward: await method.create(context, config) });
@@ -75,7 +86,15 @@ export async function createRewards(
         checkSum([sum, ...levels?.[i] ?? []], i, names, group, context.dataset.items)
       );
       const normalised = normalisation === "group" ? decoupled(byReward, rewards) : undefined;
-      return { total, ...(normalised && { normalised }), byReward, levels, hits: hits(group) };
+      const teacher = context.isOpen ? rewards.find(({ reward }) => reward.teach)?.reward : undefined;
+      return {
+        total,
+        ...(normalised && { normalised }),
+        byReward,
+        levels,
+        hits: hits(group),
+        ...(teacher && { taught: await teacher.teach!(group.example) }),
+      };
     },
     close: () => rewards.forEach(({ reward }) => reward.close?.()),
   };

@@ -15,6 +15,7 @@ import { type ObjectiveMethod, policyObjective } from "./objectives/objective.ts
 import { objectiveMethod } from "./objectives/by_name.ts";
 import type { StartReports } from "../observers/observer.ts";
 import type { GroupScore, RewardSet } from "./reward_set.ts";
+import { MOST_TAUGHT } from "./rewards/reward.ts";
 import { round } from "../../base/round.ts";
 import type { RunDirectory, RunFiles } from "../run/directory.ts";
 import { RunStore } from "../run/store.ts";
@@ -118,12 +119,20 @@ export interface RlParts<M extends PolicyModel> {
   tries: AnswerTries;
 }
 
+/** Answers of a group that an update reads at most: those of the rollout, and those that the supervised loss adds. */
+export function mostAnswers(
+  { numGenerations, sftLossWeight, targets }: Pick<RlConfig, "numGenerations" | "sftLossWeight" | "targets">,
+): number {
+  const taught = targets === "none" ? MOST_TAUGHT : 1;
+  return numGenerations + (sftLossWeight > 0 ? taught : 0);
+}
+
 /** Checks what can be checked before anything is written, and makes the parts. */
 export async function openParts<M extends PolicyModel>(input: RlInput<M>): Promise<RlParts<M>> {
   const { device, config, examples, trie, itemTokens, train, normalisation } = input;
   const tries = new AnswerTries(device, { trie, itemTokens }, examples.texts);
   const plan = new RlPlan(examples, config);
-  const answers = config.numGenerations + (config.sftLossWeight > 0 ? 1 : 0);
+  const answers = mostAnswers(config);
   const policy = await input.makePolicy();
   const rollout = new Rollout(device, policy, tries, train, normalisation, config);
   // After the rollout, whose check of the group size names the catalogue.

@@ -25,7 +25,6 @@ function kernelsOf(headDim: number) {
       attend: {
         ...common,
         entry: "attention_paths",
-        staged: true,
         inputs: 3,
         outputs: 1,
         flats: ["read", "read"],

@@ -7,7 +7,7 @@ import { rankOf } from "../../../train/baselines/item_training.ts";
 import type { BaselineInput } from "../../../train/baselines/method.ts";
 import { sasrec, type SasrecConfig } from "../../../train/baselines/sasrec.ts";
 import { DivergenceError } from "../../../train/run/divergence.ts";
-import { baselineScorer } from "../../../train/rl/scorers/baseline.ts";
+import { runScorer } from "../../../train/rl/scorers/run.ts";
 import { RunDirectory } from "../../../train/run/directory.ts";
 
 const dataset = syntheticDataset({ seed: 1, items: 60, users: 80 });
@@ -175,12 +175,12 @@ Deno.test("a run of sasrec loads with the scores that it was validated by, as a 
       device: () => Promise.resolve(device),
       warn() {},
     };
-    const scorer = await baselineScorer.open(out, context);
+    const scorer = await runScorer.open(out, context);
     assert.deepEqual(await scorer!.scores(histories[0]), scores);
-    assert.equal(await baselineScorer.open("transitions", context), undefined);
+    assert.equal(await runScorer.open("transitions", context), undefined);
     const other = { ...context, dataset: { ...dataset, items: dataset.items.slice(1) } };
     await assert.rejects(
-      async () => await baselineScorer.open(out, other),
+      async () => await runScorer.open(out, other),
       /it was trained on 60 items, .* has 59, expected as many/,
     );
   });

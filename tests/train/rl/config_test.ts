@@ -39,6 +39,11 @@ Deno.test("rlConfig() refuses settings that contradict each other and says which
   refuses({ ...sample, replacement: false, dynamicSampling: true }, /leave out .*--dynamic-sampling/);
   rlConfig({ ...sample, topK: 3, topP: 0.9, dynamicSampling: true });
   rlConfig({ ...sample, replacement: false, temperature: 2 });
+  refuses(
+    { ...guided, targets: "none", addTarget: true },
+    /--add-target, --guided-answers with --targets none/,
+  );
+  rlConfig({ targets: "none" });
   refuses({ numIterations: 2 }, /--num-iterations 2 with --loss grpo: .* Use --loss clipped/);
   for (const loss of ["clipped", "dapo", "dr-grpo", "gspo", "etegrec"]) rlConfig({ numIterations: 2, loss });
   refuses({ advantages: "level", loss: "gspo" }, /--advantages level with --loss gspo, .* --advantages sid/);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseRewards, rewardMethod, REWARDS } from "../../../train/rl/rewards/by_name.ts";
-import type { Reward } from "../../../train/rl/rewards/reward.ts";
+import type { Reward, RewardContext } from "../../../train/rl/rewards/reward.ts";
 import { createRewards, type RewardSet } from "../../../train/rl/reward_set.ts";
 import { exampleContext, exampleGroup } from "./rewards/example.ts";
 
@@ -30,6 +30,29 @@ Deno.test("rewards that are normalised by themselves are added up by their weigh
   assert.ok(Math.abs(first - (1 - 2 * 0.986) / Math.SQRT2) < 1e-3, `${first}`);
   assert.equal(first, -second);
   assert.equal((await (await createRewards(list, exampleContext())).score(group)).normalised, undefined);
+});
+
+Deno.test("rewards that ask for a target are refused where nobody knows it", async () => {
+  const open = exampleContext({ isOpen: true });
+  const asking = REWARDS.filter(({ name }) => name !== "collaborative").map(({ name }) => name);
+  for (const name of asking) {
+    await assert.rejects(
+      createRewards(parseRewards(["collaborative", name]), open),
+      new RegExp(`Cannot reward by ${name} with --targets none`),
+    );
+  }
+  const group = exampleGroup([2, 1], [], { history: [1] });
+  const scoreIn = async (context: RewardContext) =>
+    await (await createRewards(parseRewards(["collaborative"]), context)).score(group);
+  const { total, hits, taught } = await scoreIn(open);
+  assert.ok(total[0] > total[1], `${total}`);
+  assert.deepEqual(hits, [false, false]);
+  assert.deepEqual(taught?.map(({ item }) => item), [2, 1]);
+  assert.equal(
+    (await scoreIn(exampleContext())).taught,
+    undefined,
+    "targets are taught where they are known",
+  );
 });
 
 const parsed = (list: string) =>

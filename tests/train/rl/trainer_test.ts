@@ -315,6 +315,40 @@ Deno.test("trainRl() with sftLossWeight lowers the loss of the targets, where re
   });
 });
 
+Deno.test("trainRl() makes the model write what it is taught without a target", async () => {
+  await withFolder(async (folder) => {
+    const [first, second] = [dataset.samples.train[0].target, dataset.samples.train[9].target];
+    const taught = [{ item: first, share: 0.7 }, { item: second, share: 0.3 }];
+    const rewards: RewardSet = {
+      names: ["first", "second"],
+      score: ({ completions }) => {
+        const places = [first, second].map((item, place) =>
+          Float64Array.from(completions, ({ items }, i) => i === place && items[0] === item ? 1 : 0)
+        );
+        // Rewards are all equal: what is learned is what is taught.
+        const total = new Float64Array(completions.length);
+        return Promise.resolve({ total, byReward: places, hits: completions.map(() => false), taught });
+      },
+    };
+    const config = {
+      targets: "none",
+      sftLossWeight: 1,
+      learningRate: 0.01,
+      maxSteps: 20,
+      evalSteps: 20,
+      evalSamples: 4,
+      collapseSteps: 0,
+      maxKl: 1e12,
+      beta: 0,
+    } as const;
+    const { run } = await train(`${folder}/run`, config, { rewards });
+    const lines = (await logOf(run)).filter(({ valid }) => !valid);
+    // Of six answers the first one is the first that is taught, and the second the second.
+    const { first: { mean: one }, second: { mean: two } } = lines.at(-1).rewards;
+    assert.ok(lines[0].rewards.first.mean < 0.1 && one > 0.16 && two > 0.16, JSON.stringify([one, two]));
+  });
+});
+
 Deno.test("trainRl() makes the model write what is rewarded", async () => {
   await withFolder(async (folder) => {
     const wanted = dataset.samples.train[0].target;

@@ -13,7 +13,7 @@ import { isFile } from "../../../base/files/write_atomic.ts";
 import { taskWeights } from "../../sft/text_inputs.ts";
 import type { RlExampleSettings } from "./settings.ts";
 import { AnswerItems, sharedTargets } from "./targets.ts";
-import { checkTasks, defaultTasks } from "./tasks.ts";
+import { checkTasks, defaultTasks, NEXT_ITEM } from "./tasks.ts";
 import { isAnsweredWithText, textAnswers } from "./text_answers.ts";
 
 /** As much of a trained run as its examples are made from. */
@@ -51,7 +51,8 @@ export async function rlExamples(
   const { text } = run.prompts;
   const rowsPath = settings.rows || `${run.data}/rl/train.json`;
   const hasRows = settings.rows !== "" || await isFile(rowsPath);
-  const weights = settings.tasks.length > 0 ? taskWeights(settings.tasks) : defaultTasks(text, hasRows);
+  const usual = () => settings.targets === "none" ? { [NEXT_ITEM]: 1 } : defaultTasks(text, hasRows);
+  const weights = settings.tasks.length > 0 ? taskWeights(settings.tasks) : usual();
   checkTasks(Object.keys(weights), text);
   if (settings.rows !== "" && !weights.rows) {
     throw new UserError(
@@ -61,6 +62,7 @@ export async function rlExamples(
         "Add it to --tasks, or leave out --rows",
     );
   }
+  if (settings.targets === "none") return openExamples(run, weights);
   if (text === undefined) return sidExamples(run, weights["next-item"], settings);
   if (weights.rows && !hasRows) {
     throw new UserError(
@@ -157,21 +159,59 @@ function sidExamples(
   weight: number,
   { targets: which }: RlExampleSettings,
 ): RlTrainingSet {
-  const { train } = dataset.samples, name = "next-item";
-  if (train.length === 0 || weight === 0) {
-    throw new UserError(
-      `Cannot reinforce on ${dataset.name}: its train split has no rows for task ${name} with weight ${weight}, ` +
-        "expected at least one. Use data with a train split, and a weight above 0",
-    );
-  }
+  const { train } = dataset.samples;
+  if (train.length === 0 || weight === 0) throw noRows(dataset, weight);
   const items = new AnswerItems(prompts.itemTokens);
   const prompt = (i: number) => prompts.prompt(train[i].history, train[i]);
   const own = train.map(({ target }) => items.of(prompts.itemTokens[target])!);
   const targets = which === "all" ? sharedTargets(own, prompt) : own;
-  const range = { name, start: 0, count: train.length, weight };
+  const make = (i: number): RlExample => ({
+    prompt: prompt(i),
+    targets: targets[i],
+    history: train[i].history.slice(-maxHistory),
+    task: 0,
+  });
+  return nextItems(train.length, weight, make, (i) => prompts.itemTokens[train[i].target].length);
+}
+
+/** What comes after all that each user bought in the train split: no file says it. */
+function openExamples(
+  { dataset, prompts, maxHistory }: RlRun,
+  weights: Readonly<Record<string, number>>,
+): RlTrainingSet {
+  const others = Object.keys(weights).filter((name) => name !== NEXT_ITEM);
+  if (others.length > 0) {
+    throw new UserError(
+      `Cannot reinforce ${
+        others.join(", ")
+      } with --targets none, which asks for the next item alone. Use --tasks ` +
+        `${NEXT_ITEM}, or other --targets`,
+    );
+  }
+  const { histories } = dataset, weight = weights[NEXT_ITEM];
+  if (histories.length === 0 || weight === 0) throw noRows(dataset, weight);
+  // The longest answer, since it is not known which one is right.
+  const answer = longestOf(prompts.itemTokens);
+  const make = (i: number): RlExample => ({
+    prompt: prompts.prompt(histories[i].items),
+    targets: [],
+    history: histories[i].items.slice(-maxHistory),
+    task: 0,
+  });
+  return nextItems(histories.length, weight, make, () => answer);
+}
+
+/** Examples of the next item alone; `answer` has the tokens of what is right. */
+function nextItems(
+  count: number,
+  weight: number,
+  make: (i: number) => RlExample,
+  answer: (i: number) => number,
+): RlTrainingSet {
+  const range = { name: NEXT_ITEM, start: 0, count, weight };
   const report: TaskReport = {
-    name,
-    rows: train.length,
+    name: NEXT_ITEM,
+    rows: count,
     rowsPerEpoch: rowsPerEpoch(range),
     tokens: 0,
     targets: 0,
@@ -179,24 +219,24 @@ function sidExamples(
     truncated: 0,
     leftOut: {},
   };
-  for (const [i, { target }] of train.entries()) {
-    const asked = prompt(i).length, answer = prompts.itemTokens[target].length;
-    report.tokens += asked + answer - 1;
-    report.targets += answer;
-    report.longest = Math.max(report.longest, asked + answer);
+  for (let i = 0; i < count; i++) {
+    const asked = make(i).prompt.length, tokens = answer(i);
+    report.tokens += asked + tokens - 1;
+    report.targets += tokens;
+    report.longest = Math.max(report.longest, asked + tokens);
   }
-  return {
-    examples: {
-      count: train.length,
-      tasks: [name],
-      make: (i) => ({
-        prompt: prompt(i),
-        targets: targets[i],
-        history: train[i].history.slice(-maxHistory),
-        task: 0,
-      }),
-      order: (epoch, seed) => mixedOrder([range], epoch, seed),
-    },
-    report: [report],
+  const examples = {
+    count,
+    tasks: [NEXT_ITEM],
+    make,
+    order: (epoch: number, seed: number) => mixedOrder([range], epoch, seed),
   };
+  return { examples, report: [report] };
+}
+
+function noRows({ name }: Dataset, weight: number): UserError {
+  return new UserError(
+    `Cannot reinforce on ${name}: its train split has no rows for task ${NEXT_ITEM} with weight ${weight}, ` +
+      "expected at least one. Use data with a train split, and a weight above 0",
+  );
 }

@@ -10,8 +10,9 @@ export const rlExampleFields = {
     "names, each with a weight such as titles-to-sid=0.5; none: what the run can be asked, as MiniOneRec mixes it",
   ),
   titleHistories: count(0).default(10_000).describe("most rows of titles-to-sid; 0: all"),
-  targets: z.enum(["own", "all"]).default("own").describe(
-    "own: right is what the row says; all: also what other rows with the same prompt say",
+  targets: z.enum(["own", "all", "none"]).default("own").describe(
+    "own: right is what the row says; all: also what other rows with the same prompt say; none: asked is what comes after " +
+      "all that a user bought, which nobody knows: for rewards by other recommenders",
   ),
   rows: z.string().default("").describe("file of task rows; without it, rl/train.json of the dataset"),
   preferences: z.string().default("").describe("JSON or JSONL of user preferences, for preference-to-sid"),

@@ -5,7 +5,8 @@ import type { AlignmentTask } from "../../../prompts/tasks/task.ts";
 import type { TextPromptsOptions } from "../../../prompts/text_options.ts";
 import { isAnsweredWithText } from "./text_answers.ts";
 
-const NEXT_ITEM = "next-item";
+/** The task that every run can be asked. */
+export const NEXT_ITEM = "next-item";
 // Reinforced by MiniOneRec.
 const TEXT_TASKS = ["title-to-sid", "description-to-sid", "titles-to-sid"];
 

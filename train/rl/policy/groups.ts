@@ -7,7 +7,7 @@ import type { AnswerGroup, Rollout } from "../rollout.ts";
 
 /**
  * Groups of a step as the update learns from them: advantages from rewards, shares of the loss from the objective's
- * reduction, and, with a weight for it, the cross-entropy of the targets. Groups without advantages are left out where
+ * reduction, and, with a weight for it, the cross-entropy of the targets, or of what is taught in their place. Groups without advantages are left out where
  * `skipZeroVariance` says so and nothing else is to be learned from them; they still count in the reduction.
  */
 export function policyGroups(
@@ -42,12 +42,15 @@ export function policyGroups(
       supervised: completions.map(() => 0),
     };
     if (sftLossWeight > 0) {
-      addTarget(group, completions, rollout.answerFor(example, example.targets[0]), groups.length);
+      const taught = scores[g].taught ?? [{ item: example.targets[0], share: 1 }];
+      for (const { item, share } of taught) {
+        addTarget(group, completions, rollout.answerFor(example, item), share / groups.length);
+      }
     }
     result.push(group);
   });
 
-  /** The mean over prompts of the target's mean cross-entropy a token, at the answer that is it or at one more. */
+  /** `share` of a target's mean cross-entropy a token, at the answer that is it or at one more. */
   function addTarget(
     group: PolicyGroup & { completions: Uint32Array[]; weights: number[]; supervised: number[] } & {
       nodes: Uint32Array[];
@@ -55,9 +58,11 @@ export function policyGroups(
     },
     answers: AnswerGroup["completions"],
     { leaf, tokens, nodes }: ReturnType<Rollout["answerFor"]>,
-    prompts: number,
+    share: number,
   ): void {
     let place = answers.findIndex((answer) => answer.leaf === leaf);
+    // Items of one SID are one answer.
+    if (place < 0) place = group.completions.indexOf(tokens, answers.length);
     if (place < 0) {
       place = group.completions.push(tokens) - 1;
       group.nodes.push(nodes);
@@ -65,7 +70,7 @@ export function policyGroups(
       group.weights.push(0);
       group.supervised.push(0);
     }
-    group.supervised[place] = sftLossWeight / (prompts * group.completions[place].length);
+    group.supervised[place] += sftLossWeight * share / group.completions[place].length;
   }
   return result;
 }

@@ -2,9 +2,10 @@ import { z } from "zod";
 import { UserError } from "../../../base/user_error.ts";
 import { catalogueScores, transitionScorer } from "../../../eval/count_scorers.ts";
 import { gain } from "./hits.ts";
-import { baselineScorer } from "../scorers/baseline.ts";
+import { runScorer } from "../scorers/run.ts";
 import type { ItemScorer, ScorerMethod } from "../scorers/scorer.ts";
-import type { RewardContext, RewardMethod } from "./reward.ts";
+import { highest } from "../../../eval/highest.ts";
+import { MOST_TAUGHT, type RewardContext, type RewardMethod, type TaughtItem } from "./reward.ts";
 
 /** Counts of what was bought after what in the train split: see `transitions` of the baselines. */
 const transitionCounts: ScorerMethod = {
@@ -20,7 +21,7 @@ const transitionCounts: ScorerMethod = {
 /** One line a kind of scorer. */
 const SCORERS: readonly ScorerMethod[] = [
   transitionCounts,
-  baselineScorer,
+  runScorer,
 ];
 
 /** Settings of {@link collaborative}. */
@@ -41,7 +42,7 @@ export const collaborative: RewardMethod<CollaborativeRewardConfig> = {
   summary: "1/log2(rank + 1) in the lists of other recommenders, counts of transitions unless named",
   Config: z.strictObject({
     collaborative: z.array(z.string()).min(1).default(["transitions"]).describe(
-      "scorers of the reward collaborative: transitions, and run directories of baselines",
+      "scorers of the reward collaborative: transitions, and run directories",
     ),
   }),
   async create(context, { collaborative: sources }) {
@@ -67,9 +68,34 @@ export const collaborative: RewardMethod<CollaborativeRewardConfig> = {
         }
         return total;
       },
+      async teach({ history }) {
+        if (history.length === 0) return [];
+        const lists = await Promise.all(
+          scorers.map(async (scorer) => taughtBy(await scorer.scores(history))),
+        );
+        const shares = new Map<number, number>();
+        for (const { item, share } of lists.flat()) {
+          shares.set(item, (shares.get(item) ?? 0) + share / lists.length);
+        }
+        const best = [...shares].sort(([a, x], [b, y]) => y - x || a - b).slice(0, MOST_TAUGHT);
+        return inShares(best.map(([item, share]) => ({ item, share })));
+      },
     };
   },
 };
+
+/** The first items of a recommender, in shares of what hits at their places add to DCG. */
+function taughtBy(scores: Float32Array): TaughtItem[] {
+  const least = scores.reduce((low, score) => Math.min(low, score), Infinity);
+  const first = highest(scores, MOST_TAUGHT).filter((item) => scores[item] > least);
+  return inShares(first.map((item, place) => ({ item, share: gain(place) })));
+}
+
+/** The same items with shares that add up to one. */
+function inShares(items: readonly TaughtItem[]): TaughtItem[] {
+  const sum = items.reduce((total, { share }) => total + share, 0);
+  return items.map(({ item, share }) => ({ item, share: share / sum }));
+}
 
 async function openScorer(source: string, context: RewardContext): Promise<ItemScorer> {
   for (const method of SCORERS) {

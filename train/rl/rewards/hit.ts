@@ -8,5 +8,6 @@ import type { RewardMethod } from "./reward.ts";
 export const hit: RewardMethod = {
   name: "hit",
   summary: "1 for the SID of any of the example's targets",
+  needsTargets: true,
   create: () => ({ score: (group) => Float64Array.from(hits(group), Number) }),
 };

@@ -9,6 +9,7 @@ import type { RewardMethod } from "./reward.ts";
 export const ndcg: RewardMethod = {
   name: "ndcg",
   summary: "1/log2(rank + 2) at a hit: what it adds to NDCG; for unscaled advantages",
+  needsTargets: true,
   create: () => ({
     score(group) {
       const isHit = hits(group);

@@ -8,6 +8,7 @@ import { sharedLevels } from "./shared_levels.ts";
 export const partialHit: RewardMethod = {
   name: "partial-hit",
   summary: "1, 10, 100 for 1, 2, 3 right levels",
+  needsTargets: true,
   create: (context) => ({
     score: ({ completions, example }) =>
       Float64Array.from(completions, (completion) => {

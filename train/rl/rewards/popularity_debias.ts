@@ -15,6 +15,7 @@ const EXPONENT = 0.5;
 export const popularityDebias: RewardMethod = {
   name: "popularity-debias",
   summary: "penalty of wrong answers by their popularity, where the group has a hit; use it with rule",
+  needsTargets: true,
   create({ dataset }) {
     const weights = purchaseCounts(dataset.samples.train, dataset.items.length).map((count) =>
       count ** EXPONENT

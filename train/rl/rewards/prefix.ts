@@ -23,6 +23,7 @@ export const prefix: RewardMethod = {
   name: "prefix",
   aliases: ["hepo"],
   summary: "0, 0.2, 0.5, 1 for 0 to 3 right levels of 3 (HEPO); values by level",
+  needsTargets: true,
   create(context): Reward {
     const nearest = (completion: Completion, example: RlExample) =>
       sharedLevels(completion, example, context)

@@ -10,6 +10,7 @@ export const ranking: RewardMethod = {
   name: "ranking",
   aliases: ["ranking_only", "ndcg_rule"],
   summary: "penalty of wrong answers by their rank, where the group has a hit; use it with rule",
+  needsTargets: true,
   create: () => ({
     score(group) {
       const isHit = hits(group);

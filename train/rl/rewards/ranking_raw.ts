@@ -8,6 +8,7 @@ import type { RewardMethod } from "./reward.ts";
 export const rankingRaw: RewardMethod = {
   name: "ranking-raw",
   summary: "-1/log2(rank + 1) for every wrong answer, in groups without a hit too",
+  needsTargets: true,
   create: () => ({
     score(group) {
       const isHit = hits(group);

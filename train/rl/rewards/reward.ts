@@ -23,12 +23,28 @@ export interface RewardGroup {
   ranked: boolean;
 }
 
+/** An item that should be answered, and its share of the answers: those of an example add up to one. */
+export interface TaughtItem {
+  /** Item number. */
+  item: number;
+  /** Above 0, at most 1. */
+  share: number;
+}
+
+/** Most items that a reward may teach. */
+export const MOST_TAUGHT = 10;
+
 /** Values of a reward for a group. */
 export interface Reward {
   /** (G) one value a completion, finite. May be asynchronous, as a function of a user. Gets a copy of the group. */
   score(group: RewardGroup): Float64Array | Promise<Float64Array>;
   /** (G) lists of D values, one a level of the SID, for advantages a level (HEPO); absent: the whole SID has one. */
   scoreLevels?(group: RewardGroup): Float64Array[] | Promise<Float64Array[]>;
+  /**
+   * At most {@link MOST_TAUGHT} items that should be answered: what the supervised part of the loss learns of an example
+   * without a target. Absent: the reward knows none.
+   */
+  teach?(example: RlExample): Promise<TaughtItem[]>;
   /** Ends what it has running; it is of no use afterwards. */
   close?(): void;
 }
@@ -43,6 +59,8 @@ export interface RewardContext {
   texts?: readonly (readonly Uint32Array[])[];
   /** The device of the run, for rewards that compute on one. */
   device(): Promise<Device>;
+  /** Whether nobody knows what is right, so that examples have no targets; default: false. */
+  isOpen?: boolean;
   /** Tells the user what to look out for. */
   warn(message: string): void;
   /** Seconds that a user's file may go without an answer; 0: for ever. Default: 60. */
@@ -57,6 +75,8 @@ export interface RewardMethod<C = unknown> {
   readonly aliases?: readonly string[];
   /** One line for help texts. */
   readonly summary: string;
+  /** Whether it compares answers with the targets of an example, and says nothing without any; default: false. */
+  readonly needsTargets?: boolean;
   /**
    * Settings with defaults and descriptions, which are flags of `genrec rl`; rewards share the names of settings that
    * mean the same. Absent: it has none.

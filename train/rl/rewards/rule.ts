@@ -5,6 +5,7 @@ import type { RewardMethod } from "./reward.ts";
 export const rule: RewardMethod = {
   name: "rule",
   summary: "1 for the SID of the example's (first) target",
+  needsTargets: true,
   create: () => ({
     score: ({ completions, example }) =>
       Float64Array.from(

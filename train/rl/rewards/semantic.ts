@@ -21,6 +21,7 @@ export interface SemanticConfig {
 export const semantic: RewardMethod<SemanticConfig> = {
   name: "semantic",
   summary: "cosine of item embeddings to the nearest target",
+  needsTargets: true,
   Config: z.strictObject({
     embeddings: z.string().default("").describe("item embeddings, .npy, of the reward semantic"),
   }),

@@ -68,6 +68,28 @@ Deno.test("a model of SIDs alone gets every train sample, asked as in evaluation
   assert.equal(tokens, lengths.reduce((sum, length) => sum + length + 2, 0));
 });
 
+Deno.test("without targets a user is asked what comes after all that the train split has of them", async () => {
+  for (const run of [sidRun(), await textRun()]) {
+    const { histories } = run.dataset;
+    const { examples, report } = await make(run, { targets: "none" });
+    assert.deepEqual([examples.count, examples.tasks, report[0].rows], [
+      histories.length,
+      ["next-item"],
+      histories.length,
+    ]);
+    for (const [i, { prompt, targets, history }] of all(examples).entries()) {
+      assert.deepEqual([targets, history], [[], histories[i].items.slice(-4)]);
+      assert.deepEqual(prompt, run.prompts.prompt(histories[i].items));
+    }
+  }
+  await assert.rejects(
+    make(await textRun(), { targets: "none", tasks: ["next-item", "title-to-sid"] }),
+    /Cannot reinforce title-to-sid with --targets none.* Use --tasks next-item/,
+  );
+  const dataset = { ...smallShop(), histories: [] };
+  await assert.rejects(make(sidRun(dataset), { targets: "none" }), /its train split has no rows/);
+});
+
 Deno.test("a language model gets MiniOneRec's tasks: the very prompts of fine-tuning, cut as there", async () => {
   const run = await textRun({ maxLength: 70 }), { text } = run.prompts;
   const { examples, report } = await make(run);

@@ -85,3 +85,15 @@ Deno.test("policyGroups() adds the cross-entropy of the target at the answer tha
   assert.deepEqual(added.weights, [1 / 8, 1 / 4, 0]);
   assert.deepEqual([...added.advantages[2] as Float64Array], [0, 0]);
 });
+
+Deno.test("policyGroups() adds what is taught in place of a target by its shares, items of one SID together", () => {
+  const weighed = { ...settings, sftLossWeight: 0.6 };
+  const taught = [{ item: 0, share: 0.5 }, { item: 0, share: 0.25 }, { item: 2, share: 0.25 }];
+  const open = groups.map((group) => ({ ...group, example: { ...group.example, targets: [] } }));
+  const [first] = policyGroups(open, scores.map((score) => ({ ...score, taught })), rollout, grpo, weighed);
+  const { supervised, completions } = first;
+  const byAnswer = new Map(completions.map((tokens, i) => [tokens.join(), supervised[i] * tokens.length]));
+  const expected = (item: number) => rollout.answerFor(open[0].example, item).tokens.join();
+  assert.ok(Math.abs(byAnswer.get(expected(0))! - 0.6 * 0.75 / 2) < 1e-12);
+  assert.ok(Math.abs(byAnswer.get(expected(2))! - 0.6 * 0.25 / 2) < 1e-12);
+});

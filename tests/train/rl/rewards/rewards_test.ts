@@ -124,12 +124,28 @@ Deno.test("collaborative averages its recommenders", async () => {
   await assert.rejects(makeReward("collaborative", context, missing), /"runs\/a,b": it is no recommender/);
 });
 
+Deno.test("collaborative teaches the first items of its recommenders, in shares of what hits there add to DCG", async () => {
+  const teach = async (history: number[], collaborative = ["transitions"]) => {
+    const { example } = exampleGroup([], [], { history });
+    const taught = await (await makeReward("collaborative", exampleContext(), { collaborative })).teach!(
+      example,
+    );
+    return taught.map(({ item, share }) => [item, Math.round(share * 1e6) / 1e6]);
+  };
+  // 1 and 1 / log2(3), over their sum.
+  const expected = [[2, 0.613147], [1, 0.386853]];
+  assert.deepEqual(await teach([1]), expected);
+  assert.deepEqual(await teach([1], ["transitions", "transitions"]), expected);
+  assert.deepEqual(await teach([3]), [], "nothing followed item 3");
+  assert.deepEqual(await teach([]), []);
+});
+
 Deno.test("collaborative refuses a source that is no recommender", async () => {
   const settings = { collaborative: ["runs/none"] };
   await assert.rejects(makeReward("collaborative", exampleContext(), settings), {
     name: "UserError",
     message:
-      'Cannot reward by the scores of "runs/none": it is no recommender. Expected transitions or a run directory of `genrec baseline`',
+      'Cannot reward by the scores of "runs/none": it is no recommender. Expected transitions or a run directory',
   });
 });
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { batched } from "../../../../train/rl/scorers/baseline.ts";
+import { batched, listedPlaces } from "../../../../train/rl/scorers/run.ts";
 
 Deno.test("batched() scores the histories of one moment together, each with its own scores", async () => {
   const calls: number[] = [];
@@ -23,4 +23,28 @@ Deno.test("batched() tells every caller of a failure, and goes on", async () => 
   assert.deepEqual(results.map(({ status }) => status), ["rejected", "rejected"]);
   fails = false;
   assert.deepEqual(await scorer.scores([5]), Float32Array.of(5));
+});
+
+Deno.test("listedPlaces() scores by the places of a list, items of one SID alike, in batches that the run takes", async () => {
+  const asked: number[] = [];
+  const run = {
+    catalogue: { items: Array.from({ length: 6 }, (_, i) => ({ title: `${i}` })), names: [] },
+    batchSize: () => Promise.resolve(2),
+    recommend(requests: readonly { history: readonly number[] }[], { k }: { k: number }) {
+      asked.push(requests.length);
+      assert.equal(k, 3);
+      return Promise.resolve(requests.map(({ history: [item] }) => [
+        { name: "", items: [item, 5], score: 0 },
+        { name: "", items: [], score: -1 },
+        { name: "", items: [0], score: -2 },
+      ]));
+    },
+  };
+  const lists = await Array.fromAsync(listedPlaces(run, [[1], [2], [3]], 3));
+  assert.deepEqual(lists.map((scores) => [...scores]), [
+    [1, 3, 0, 0, 0, 3],
+    [1, 0, 3, 0, 0, 3],
+    [1, 0, 0, 3, 0, 3],
+  ]);
+  assert.deepEqual(asked, [2, 1]);
 });
