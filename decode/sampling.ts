@@ -6,13 +6,15 @@ export interface SamplingOptions {
   topK?: number;
   /** Draw from the most probable tokens that together have this share; above 0. Default 1: all. */
   topP?: number;
+  /** Draw from tokens alone that are at least this share of the most probable one's probability. Default 0: all. */
+  minP?: number;
   /** Logits of tokens that were read or written are divided by it where positive, else multiplied. Default 1: none. */
   repetitionPenalty?: number;
 }
 
 /** Throws `RangeError` for settings out of range. */
 export function checkSampling(
-  { temperature, topK = 0, topP = 1, repetitionPenalty = 1 }: SamplingOptions,
+  { temperature, topK = 0, topP = 1, minP = 0, repetitionPenalty = 1 }: SamplingOptions,
 ): void {
   const refuse = (what: string, found: number, expected: string) => {
     throw new RangeError(`Cannot write with ${what} ${found}: expected ${expected}`);
@@ -22,6 +24,7 @@ export function checkSampling(
   }
   if (!Number.isInteger(topK) || topK < 0) refuse("top-k", topK, "an integer, 0 for all tokens");
   if (!(topP > 0 && topP <= 1)) refuse("top-p", topP, "more than 0 and at most 1");
+  if (!(minP >= 0 && minP <= 1)) refuse("min-p", minP, "0 (all tokens) to 1");
   if (!(repetitionPenalty > 0 && repetitionPenalty < Infinity)) {
     refuse("repetition penalty", repetitionPenalty, "a number above 0, 1 for none");
   }
@@ -46,12 +49,12 @@ export interface TokenShares {
 }
 
 /**
- * What is drawn from logits (V): temperature, then top-k, then top-p, as transformers' warpers do one after the other.
+ * What is drawn from logits (V): temperature, top-k, top-p, then min-p, as transformers' warpers do one after the other.
  * Tokens that tie with the last of the top-k stay; at least one token stays.
  */
 export function tokenShares(
   logits: Float32Array,
-  { temperature, topK = 0, topP = 1 }: SamplingOptions,
+  { temperature, topK = 0, topP = 1, minP = 0 }: SamplingOptions,
 ): TokenShares {
   let tokens = Uint32Array.from(logits.keys());
   if (topK > 0 && topK < logits.length) {
@@ -65,6 +68,8 @@ export function tokenShares(
   // From the least probable on: what comes before the last 1 - topP goes.
   let count = tokens.length, left = 0;
   while (count > 1 && left + weights[count - 1] / total <= 1 - topP) left += weights[--count] / total;
+  // The first weight is 1: those of the others are their shares of its probability.
+  while (count > 1 && weights[count - 1] < minP) count--;
   const kept = weights.subarray(0, count);
   const sum = kept.reduce((sum, weight) => sum + weight, 0);
   return { tokens: tokens.subarray(0, count), shares: kept.map((weight) => weight / sum) };

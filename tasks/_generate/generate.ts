@@ -38,6 +38,9 @@ const config = z.strictObject({
   topP: z.number().gt(0).max(1).default(1).describe(
     "draw from the most probable tokens that together have this share",
   ),
+  minP: z.number().min(0).max(1).default(0).describe(
+    "draw from tokens alone that are at least so many times as probable as the most probable one; 0: from all",
+  ),
   repetitionPenalty: z.number().gt(0).default(1).describe(
     "makes tokens of prompt and text less probable above 1; 1: none",
   ),
@@ -99,9 +102,9 @@ export const task: Task<typeof config> = {
 
 type Flags = z.output<typeof config>;
 
-function checkFlags({ doSample, temperature, topP, topK, seed, chat, system, prompt }: Flags): void {
+function checkFlags({ doSample, temperature, topP, topK, minP, seed, chat, system, prompt }: Flags): void {
   const { shape } = config;
-  const idle = Object.entries({ temperature, topP, topK, seed })
+  const idle = Object.entries({ temperature, topP, topK, minP, seed })
     .filter(([key, value]) => value !== shape[key as "seed"].def.defaultValue)
     .map(([key]) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
   if (!doSample && idle.length > 0) {

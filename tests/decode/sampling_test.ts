@@ -9,6 +9,7 @@ interface Golden {
     temperature: number;
     topK: number;
     topP: number;
+    minP: number;
     shares: Record<string, number>;
   }[];
 }
@@ -16,7 +17,7 @@ interface Golden {
 Deno.test("tokens are drawn from the shares of transformers' processors and warpers", async () => {
   const path = new URL("../golden/decoder/sampling.json", import.meta.url);
   const { logits, seen, cases }: Golden = JSON.parse(await Deno.readTextFile(path));
-  assert.equal(cases.length, 144);
+  assert.equal(cases.length, 240);
   for (const { shares: expected, ...options } of cases) {
     const values = Float32Array.from(logits);
     penaliseSeen(values, seen, options.repetitionPenalty);
@@ -37,11 +38,20 @@ Deno.test("tokenAt() gives each token the part of the line that is its share", (
 
 Deno.test("checkSampling() refuses what transformers refuses", () => {
   checkSampling({ temperature: 0 });
-  checkSampling({ temperature: 1.5, topK: 50, topP: 0.9, repetitionPenalty: 1.1 });
+  checkSampling({ temperature: 1.5, topK: 50, topP: 0.9, minP: 0.1, repetitionPenalty: 1.1 });
   for (
-    const wrong of [{ temperature: -1 }, { topK: -1 }, { topK: 1.5 }, { topP: 0 }, { topP: 1.1 }, {
-      repetitionPenalty: 0,
-    }]
+    const wrong of [
+      { temperature: -1 },
+      { topK: -1 },
+      { topK: 1.5 },
+      { topP: 0 },
+      { topP: 1.1 },
+      { minP: -0.1 },
+      { minP: 1.1 },
+      {
+        repetitionPenalty: 0,
+      },
+    ]
   ) {
     assert.throws(() => checkSampling({ temperature: 1, ...wrong }), RangeError, JSON.stringify(wrong));
   }

@@ -43,6 +43,7 @@ Deno.test("generate writes what it says under --json, as it is chosen; draws fol
     assert.notEqual(await draw({}), await draw({ seed: 1 }));
     // Of one token that may be drawn it is always that one.
     assert.equal(await draw({ topK: 1 }), await printed(dir, asked, true));
+    assert.equal(await draw({ minP: 1 }), await printed(dir, asked, true));
     assert.notEqual(
       await printed(dir, { ...asked, repetitionPenalty: 40 }, true),
       await printed(dir, asked, true),
@@ -55,6 +56,7 @@ Deno.test("generate refuses what means nothing, in one message", async () => {
     const refuses = (flags: Record<string, unknown>, message: RegExp) =>
       assert.rejects(() => printed(dir, { prompt: ["a"], ...flags }, true), { message });
     await refuses({ topP: 0.5, seed: 1 }, /Cannot use --top-p, --seed without --do-sample/);
+    await refuses({ minP: 0.1 }, /Cannot use --min-p without --do-sample/);
     await refuses({ system: "x" }, /--system without --chat/);
     await refuses({ prompt: [""] }, /empty --prompt/);
     await refuses({ maxNewTokens: 200 }, /the model has 128 positions\. Use --max-new-tokens 12\d or less/);
