@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { shuffledOrder } from "../../base/shuffle.ts";
 import { diskFiles } from "../../base/files/disk.ts";
+import { isFile } from "../../base/files/write_atomic.ts";
 import { joinPieces } from "../../base/files/pieces.ts";
 import type { SequenceSource } from "../../data/packing/sequence_source.ts";
 import { loadDataset } from "../../data/formats/load.ts";
@@ -44,7 +45,11 @@ export interface CaseSizes {
 /** `cases.json`. */
 export interface Cases {
   sizes: CaseSizes;
+  /** Tokens that {@link texts} are cut to. */
+  textTokens: number;
   prompts: number[][];
+  /** Texts of some items, for vectors. */
+  texts: string[];
   /** Tokens of each item's SID. */
   sids: number[][];
   /** Rows of the embedding before those of SIDs. */
@@ -72,6 +77,8 @@ const TOLD = [
 
 const LORA = { r: 8, alpha: 16, targetModules: "all" } as const;
 const SEED = 42;
+const TEXTS = 8;
+const TEXT_TOKENS = 32;
 
 /** Settings of training in `mode` on a model that knows its SIDs. */
 export function trainingSettings({ sizes, lora }: Pick<Cases, "sizes" | "lora">, mode: Mode): SftConfig {
@@ -147,6 +154,8 @@ export async function writeCases(
   const cases: Cases = {
     sizes,
     prompts: asked.map((sample) => [...prompts.prompt(sample.history, sample)]),
+    textTokens: TEXT_TOKENS,
+    texts: dataset.items.slice(0, TEXTS).map(({ title }) => title ?? "unknown item"),
     sids: prompts.itemTokens.map((tokens) => [...tokens]),
     frozenRows,
     sequences,
@@ -155,6 +164,8 @@ export async function writeCases(
     lora: LORA,
   };
   await Deno.writeTextFile(join(folder, "cases.json"), JSON.stringify(cases));
+  // Answers to other cases.
+  if (await isFile(join(folder, "golden.json"))) await Deno.remove(join(folder, "golden.json"));
   return cases;
 }
 

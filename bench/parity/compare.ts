@@ -10,6 +10,8 @@ import type { Mode } from "./cases.ts";
 
 /** What bench/python/parity.py wrote of `start/`. */
 export interface Golden extends Answers {
+  /** Vectors of the texts. */
+  vectors: Float32Array[];
   training: Partial<Record<Mode, { losses: number[]; seconds: number[] }>>;
 }
 
@@ -28,8 +30,8 @@ export interface AnswerGap {
 /** `golden.json` and `golden.safetensors` of a folder. */
 export async function readGolden(folder: string): Promise<Golden> {
   const golden = JSON.parse(await Deno.readTextFile(join(folder, "golden.json")));
-  const logits = await logitsOf(join(folder, "golden.safetensors"));
-  return { ...golden, logits: logits.get("logits")! };
+  const tensors = await matrixRows(join(folder, "golden.safetensors"));
+  return { ...golden, logits: tensors.get("logits")!, vectors: tensors.get("vectors")! };
 }
 
 /** What transformers and PEFT answered with the models that our trainings saved, by MODE-model and MODE-adapter. */
@@ -37,13 +39,14 @@ export async function savedAnswers(folder: string): Promise<Map<string, Answers>
   const found: Record<string, Omit<Answers, "logits">> = JSON.parse(
     await Deno.readTextFile(join(folder, "saved.json")),
   );
-  const logits = await logitsOf(join(folder, "saved.safetensors"));
+  const logits = await matrixRows(join(folder, "saved.safetensors"));
   return new Map(
     Object.entries(found).map(([name, answers]) => [name, { ...answers, logits: logits.get(name)! }]),
   );
 }
 
-async function logitsOf(path: string): Promise<Map<string, Float32Array[]>> {
+/** Rows of the matrices of a file of safetensors, by name. */
+export async function matrixRows(path: string): Promise<Map<string, Float32Array[]>> {
   const tensors = readSafetensors(await Deno.readFile(path), path);
   return new Map(
     [...tensors].map(([name, { shape: [rows, cols], data }]) => [

@@ -5,6 +5,7 @@ import { BeamSearch } from "../../decode/beam_search.ts";
 import { DeviceTrie } from "../../decode/device_trie.ts";
 import { TextWriter } from "../../decode/text_writer.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
+import { decoderProvider } from "../../embed/decoder.ts";
 import { Decoder } from "../../models/decoder/decoder.ts";
 import { type ModelFile, Pretrained } from "../../models/hugging_face/pretrained.ts";
 import { train, type TrainingStore } from "../../models/training/loop.ts";
@@ -50,19 +51,51 @@ export async function ourAnswers(
     seed: 0,
   });
   const greedy = (await writer.run(asked)).map((tokens) => [...tokens]);
-  const trie = new DeviceTrie(device, buildTrie(cases.sids.map((tokens) => Uint32Array.from(tokens))));
-  const search = new BeamSearch(device, decoder, trie, { beams: cases.sizes.beams, normalisation: "vocab" });
-  const found = await search.run(asked);
-  const beams = found.map(({ leaves, scores }) => ({
-    tokens: leaves.map((leaf) => cases.sids[trie.host.firstItemBelow(leaf)]),
-    scores,
-  }));
-  search.destroy();
+  const beams = await bestSids(device, decoder, asked, cases.sids, cases.sizes.beams);
   return { logits, greedy, beams };
 }
 
+/** Vectors of the texts of items by the model of a directory: means of the hidden states after its last norm. */
+export async function ourVectors(device: Device, folder: string, cases: Cases): Promise<Float32Array[]> {
+  const context = { ...diskFiles, device: () => Promise.resolve(device) };
+  const settings = {
+    model: folder,
+    pooling: "mean",
+    normalize: false,
+    prefix: "",
+    batchTokens: 512,
+  } as const;
+  const embedder = await decoderProvider.open(context, { ...settings, maxLength: cases.textTokens });
+  const vectors = await embedder.embed(cases.texts);
+  embedder.close();
+  const { dim } = embedder;
+  return cases.texts.map((_, i) => vectors.subarray(i * dim, (i + 1) * dim));
+}
+
+/** The best `beams` of the SIDs `sids` after each prompt, by log-probability over the whole vocabulary. */
+export async function bestSids(
+  device: Device,
+  decoder: Decoder,
+  prompts: readonly Uint32Array[],
+  sids: readonly number[][],
+  beams: number,
+): Promise<Answers["beams"]> {
+  const trie = new DeviceTrie(device, buildTrie(sids.map((tokens) => Uint32Array.from(tokens))));
+  const search = new BeamSearch(device, decoder, trie, { beams, normalisation: "vocab" });
+  const found = await search.run([...prompts]);
+  search.destroy();
+  return found.map(({ leaves, scores }) => ({
+    tokens: leaves.map((leaf) => sids[trie.host.firstItemBelow(leaf)]),
+    scores,
+  }));
+}
+
 /** Logits (V) after the last token of a prompt. */
-async function lastLogits(device: Device, decoder: Decoder, prompt: Uint32Array): Promise<Float32Array> {
+export async function lastLogits(
+  device: Device,
+  decoder: Decoder,
+  prompt: Uint32Array,
+): Promise<Float32Array> {
   const session = decoder.start([prompt], 1, 1);
   try {
     const parts = device.scope(() =>

@@ -7,15 +7,16 @@
  *         [--stages cases,python,ours,saved,compare] [--times] [--out docs/benchmarks]
  *
  * `--layers 2 --trim` makes the cut of the model that tests/bench/parity/ asks: name DIR in GENREC_LANGUAGE_MODEL. Python
- * needs torch, transformers and peft. `--times` adds the time of a step on both sides, for a machine with nothing else on it. Stages that are done need not be repeated: what they wrote lies in DIR.
+ * needs torch, transformers and peft. `--times` adds the time of a step on both sides, for a machine with nothing else on it. Stages that are done need not be repeated, and modes
+ * may be trained one by one: what they wrote lies in DIR.
  */
-import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { isFile, writeAtomic } from "../../base/files/write_atomic.ts";
 import { Device } from "../../kernels/gpu/device.ts";
 import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
 import { type Cell, type Table, tableText } from "../pages/page.ts";
-import { PYTHON } from "../peers/python_process.ts";
+import { runPython } from "../peers/python_process.ts";
 import { type Cases, type Mode, MODES, writeCases } from "./cases.ts";
 import {
   type AnswerGap,
@@ -25,7 +26,7 @@ import {
   savedAnswers,
   unchangedTensors,
 } from "./compare.ts";
-import { openModel, ourAnswers, trainedLosses } from "./ours.ts";
+import { openModel, ourAnswers, ourVectors, trainedLosses } from "./ours.ts";
 
 const shared = Deno.env.get("GENREC_DATA") ?? "../shared/data";
 const { values } = parseArgs({
@@ -65,23 +66,19 @@ if (isAsked("cases")) {
   });
 }
 const cases: Cases = JSON.parse(await Deno.readTextFile(join(work, "cases.json")));
-if (isAsked("python")) await python(work, modes.join());
+if (isAsked("python")) await runPython("parity.py", [work, modes.join()]);
 if (isAsked("ours")) {
-  const ours: Record<string, unknown> = {};
+  const path = join(work, "ours.json");
   for (const mode of modes) {
-    ours[mode] = await trainedLosses(device, work, cases, mode, join(work, "saved", mode));
+    const losses = await trainedLosses(device, work, cases, mode, join(work, "saved", mode));
+    // Beside those of other modes, that may have been trained before.
+    const known = await isFile(path) ? JSON.parse(await Deno.readTextFile(path)) : {};
+    await writeAtomic(path, JSON.stringify({ ...known, [mode]: losses }));
   }
-  await Deno.writeTextFile(join(work, "ours.json"), JSON.stringify(ours));
 }
-if (isAsked("saved")) await python(work, "--saved");
+if (isAsked("saved")) await runPython("parity.py", [work, "--saved"]);
 if (isAsked("compare")) await compare();
 Deno.exit();
-
-async function python(...args: string[]): Promise<void> {
-  const script = fileURLToPath(new URL("../python/parity.py", import.meta.url));
-  const { code } = await new Deno.Command(PYTHON, { args: ["-B", script, ...args] }).spawn().status;
-  if (code !== 0) throw new Error(`${PYTHON} ${script} ended with exit code ${code}`);
-}
 
 async function compare(): Promise<void> {
   const golden = await readGolden(work);
@@ -94,6 +91,12 @@ async function compare(): Promise<void> {
     differenceOf(await ourAnswers(device, start, cases), golden),
   );
   start.destroy();
+  const vectors = await ourVectors(device, join(work, "start"), cases);
+  rows.push([
+    `as it starts: vectors of ${vectors.length} items`,
+    amount(largest(vectors, golden.vectors)),
+    "1e-3",
+  ]);
   for (const mode of modes) {
     const [mine, theirs] = [ours[mode].losses, golden.training[mode]!.losses];
     rows.push([`${mode}: losses of ${theirs.length} steps`, amount(largest([mine], [theirs])), "1e-3"]);

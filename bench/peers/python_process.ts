@@ -4,6 +4,13 @@ import { answersOf } from "../speed/serve.ts";
 /** Python with torch and transformers. */
 export const PYTHON = Deno.env.get("GENREC_PYTHON") ?? "python3";
 
+/** Runs `bench/python/NAME` to its end. Throws if it fails. */
+export async function runPython(name: string, args: string[]): Promise<void> {
+  const script = fileURLToPath(new URL(`../python/${name}`, import.meta.url));
+  const { code } = await new Deno.Command(PYTHON, { args: ["-B", script, ...args] }).spawn().status;
+  if (code !== 0) throw new Error(`${PYTHON} ${script} ended with exit code ${code}`);
+}
+
 /** A script of `bench/python/` that answers each line of its input with one line. */
 export interface PythonProcess<Answer> {
   ask(line: string): Promise<Answer>;

@@ -1,7 +1,8 @@
 """The answers of transformers and PyTorch to the cases of bench/parity/: python parity.py FOLDER [--saved]
 
 FOLDER holds what cases.ts writes: start/, a model directory; adapter/, where adapters start; cases.json. Written are
-golden.json (greedy texts, beams, losses of the trainings, seconds of their steps) and golden.safetensors (logits).
+golden.json (greedy texts, beams, losses of the trainings, seconds of their steps) and golden.safetensors (logits,
+vectors of texts).
 With --saved, the models that our trainings saved in FOLDER/saved/ are asked instead: each as transformers loads it, and
 adapters as PEFT does. That goes to saved.json and saved.safetensors.
 """
@@ -35,6 +36,16 @@ def opened(model):
 @torch.inference_mode()
 def last_logits(model, prompts):
     return torch.stack([model(torch.tensor([prompt])).logits[0, -1] for prompt in prompts])
+
+
+@torch.inference_mode()
+def vectors(model, tokenizer, texts, most):
+    """Means of the hidden states after the last norm, (texts, C)."""
+    found = []
+    for text in texts:
+        ids = tokenizer(text, truncation=True, max_length=most, return_tensors="pt").input_ids
+        found.append(model.model(input_ids=ids).last_hidden_state[0].mean(0))
+    return torch.stack(found)
 
 
 @torch.inference_mode()
@@ -188,11 +199,23 @@ def main():
         (folder / "saved.json").write_text(json.dumps(found))
         save_file(logits, folder / "saved.safetensors")
         return
-    found, logits = answers(load(folder / "start"), cases, sizes["prompts"], sizes["answers"])
     modes = sys.argv[2].split(",") if len(sys.argv) > 2 else ["full", "lora", "frozen"]
-    found["training"] = {mode: train(folder, cases, mode) for mode in modes}
-    (folder / "golden.json").write_text(json.dumps(found))
-    save_file({"logits": logits}, folder / "golden.safetensors")
+    golden = folder / "golden.json"
+    if golden.exists():  # of these cases: what is there stays
+        found = json.loads(golden.read_text())
+    else:
+        start = load(folder / "start")
+        found, logits = answers(start, cases, sizes["prompts"], sizes["answers"])
+        found["training"] = {}
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder / "start")
+        embedded = vectors(start, tokenizer, cases["texts"], cases["textTokens"])
+        del start
+        save_file({"logits": logits, "vectors": embedded}, folder / "golden.safetensors")
+        golden.write_text(json.dumps(found))
+    for mode in modes:
+        if mode not in found["training"]:
+            found["training"][mode] = train(folder, cases, mode)
+            golden.write_text(json.dumps(found))
 
 
 def adapted(folder):

@@ -20,6 +20,10 @@ const config = z.strictObject({
   data: z.string().default("").describe("dataset; default: the one that the run was trained on"),
   checkpoint: z.string().default("best").describe("best, latest, or the name of one such as step-400"),
   dtype: z.enum(DTYPES).default("float16").describe("number format of the weights; q8_0 for gguf alone:"),
+  terminals: z.enum(["ids", "texts"]).default("ids").describe(
+    "of a grammar: ids of tokens, for newer versions of llama.cpp; texts, for older ones and other engines, which " +
+      "tokens of other texts may spell too:",
+  ),
   out: z.string().describe("folder of a site or file to write, in place of an earlier export"),
 });
 
@@ -33,7 +37,10 @@ export const task: Task<typeof config> = {
   ],
   config,
   async run(flags, io) {
-    const { target, dtype } = flags;
+    const { target, dtype, terminals } = flags;
+    if (target !== "grammar" && terminals !== "ids") {
+      throw new UsageError(`Cannot use --terminals for ${target}: it is about grammars. Leave it out`);
+    }
     if (target === "web") {
       if (!isSiteFormat(dtype)) {
         throw new UsageError(
@@ -83,9 +90,9 @@ async function exportGguf(flags: Flags, io: TaskIO): Promise<void> {
   io.log(`Wrote ${out}: ${megabytes(file.size)}. llama.cpp and what is built on it read it`);
 }
 
-async function exportGrammar({ run, data, checkpoint, out }: Flags, io: TaskIO): Promise<void> {
-  const { sids } = await openSidRun(run, { data, checkpoint }, "export the grammar of");
-  const text = sidGrammar(sids);
+async function exportGrammar({ run, data, checkpoint, terminals, out }: Flags, io: TaskIO): Promise<void> {
+  const { sids, prompts } = await openSidRun(run, { data, checkpoint }, "export the grammar of");
+  const text = sidGrammar(terminals === "texts" ? sids : prompts.itemTokens);
   await writeAtomic(out, text);
   const different = new Set(sids.map((sid) => sid.join(""))).size;
   if (io.json) console.log(JSON.stringify({ out, sids: different }));

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type Cases, MODES } from "../../../bench/parity/cases.ts";
 import { differenceOf, largest, readGolden, unchangedTensors } from "../../../bench/parity/compare.ts";
-import { openModel, ourAnswers, trainedLosses } from "../../../bench/parity/ours.ts";
+import { openModel, ourAnswers, ourVectors, trainedLosses } from "../../../bench/parity/ours.ts";
 import { sharedDevice } from "../../shared_device.ts";
 
 const folder = Deno.env.get("GENREC_LANGUAGE_MODEL") ?? "../shared/models/smollm2-cut";
@@ -26,6 +26,10 @@ Deno.test("a cut of a real language model answers as in transformers, and is sav
   assert.deepEqual(found.greedy, [answers, answers]);
   assert.deepEqual(found.beams, [answers, answers]);
   assert.ok(found.scores < 1e-3, `scores are ${found.scores} apart`);
+  const vectors = await ourVectors(device, join(folder, "start"), cases);
+  assert.equal(vectors.length, cases.texts.length);
+  const apart = largest(vectors, golden.vectors);
+  assert.ok(apart < 1e-3, `vectors of items are ${apart} apart`);
   const [same, all] = await unchangedTensors(device, join(folder, "start"));
   assert.ok(same === all && all > 10, `${same} of ${all} tensors`);
 });

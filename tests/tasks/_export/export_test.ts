@@ -9,7 +9,7 @@ import { task as embed } from "../../../tasks/embed.ts";
 import { task } from "../../../tasks/_export/export.ts";
 import { parseArgs, UsageError } from "../../../tasks/_cli/cli.ts";
 import { parseSite } from "../../../web/site/site.ts";
-import { collector, train, withShop } from "../../scenarios/text_shop.ts";
+import { collector, KNOWN, SID_TOKENS, train, withShop } from "../../scenarios/text_shop.ts";
 import { writeModelFolder } from "../../web/model_folder.ts";
 
 const parse = (...args: string[]) => parseArgs(task, args)!.config;
@@ -81,7 +81,21 @@ Deno.test("a model that reads text becomes a GGUF file, and its semantic IDs a g
     const grammar = join(dir, "sids.gbnf");
     await task.run(parse("grammar", "--run", run.path, "--out", grammar), io);
     assert.equal(lines.at(-1), `Wrote ${grammar}: 4 semantic IDs. llama.cpp takes it with --grammar-file`);
-    assert.match(await Deno.readTextFile(grammar), /^root ::= sid-0 \| sid-1/);
+    // Ids are those of the tokenizer, the new ones after the known.
+    const [a1, a2, a3, b1, b2, b3] = Array.from({ length: SID_TOKENS }, (_, i) => `<[${KNOWN + i}]>`);
+    assert.equal(
+      await Deno.readTextFile(grammar),
+      `root ::= sid-0 | sid-1 | sid-2\nsid-0 ::= ${a1} (${b2} | ${b3})\nsid-1 ::= ${a2} ${b2}\nsid-2 ::= ${a3} ${b1}\n`,
+    );
+    await task.run(parse("grammar", "--run", run.path, "--terminals", "texts", "--out", grammar), io);
+    assert.match(
+      await Deno.readTextFile(grammar),
+      /^root ::= sid-0 \| sid-1 \| sid-2\nsid-0 ::= "<a_\d+>" \("<b_/,
+    );
+    await assert.rejects(
+      () => task.run(parse("gguf", "--run", run.path, "--terminals", "texts", "--out", join(dir, "s")), io),
+      /Cannot use --terminals for gguf: it is about grammars/,
+    );
     await assert.rejects(
       () => task.run(parse("web", "--run", run.path, "--dtype", "q8_0", "--out", join(dir, "s")), io),
       /Cannot use --dtype q8_0 for web/,
