@@ -3,11 +3,11 @@
  * split, each reinforced in several ways and compared with itself before:
  *
  *     deno run -A bench/results/reinforcement.ts --sft "runs/industrial/seed-{seed}" --sasrec runs/sasrec \
- *       [--arms NAME,NAME] [--seeds 42,43,44] [--rl="--max-steps 100"] [--test]
- *       [--runs runs/reinforcement] [--out docs/benchmarks]
+ *       [--ranker "runs/rank-{seed}"] [--arms NAME,NAME] [--seeds 42,43,44] [--rl="--max-steps 100"] [--test]
+ *       [--runs runs/reinforcement] [--block arms-test] [--out docs/benchmarks]
  *
  * Tune on valid (the default); `--test` evaluates the test split, once. Writes what `genrec compare` writes, prints its
- * table, and with `--out` writes it into the page of reinforcement there. What is finished in `--runs` is not repeated,
+ * table, and with `--out` writes it into the page of reinforcement there, as `--block`. Runs on other data do too. What is finished in `--runs` is not repeated,
  * what was stopped goes on.
  */
 import { join } from "node:path";
@@ -21,11 +21,13 @@ const { values } = parseArgs({
   options: {
     sft: { type: "string", default: "runs/industrial/seed-{seed}" },
     sasrec: { type: "string", default: "runs/sasrec" },
+    ranker: { type: "string", default: "runs/rank-{seed}" },
     arms: { type: "string", default: "" },
     seeds: { type: "string", default: "42,43,44" },
     rl: { type: "string", default: "" },
     test: { type: "boolean", default: false },
     runs: { type: "string", default: "runs/reinforcement" },
+    block: { type: "string", default: "" },
     out: { type: "string", default: "" },
   },
 });
@@ -47,6 +49,7 @@ const ARMS: Record<string, string[]> = {
     ...["--config", "configs/industrial-small-rl.yaml"],
     ...["--collaborative", `transitions,${values.sasrec}`],
   ],
+  "taught": ["--config", "configs/taught-by-a-ranker.yaml", "--collaborative", values.ranker],
 };
 
 const split = values.test ? "test" : "valid";
@@ -59,7 +62,8 @@ for (const seed of values.seeds.split(",")) {
     const run = join(values.runs, `${arm}-seed-${seed}`);
     if (!await exists(join(run, "verdict.json"))) {
       await runGenrec([
-        ...["rl", ...ARMS[arm], ...values.rl.split(" ").filter(Boolean)],
+        ...["rl", ...ARMS[arm].map((flag) => flag.replace("{seed}", seed))],
+        ...values.rl.split(" ").filter(Boolean),
         ...["--run", sft, "--seed", seed, "--out", run],
         ...(await exists(join(run, "config.json")) ? ["--resume"] : []),
       ]);
@@ -78,7 +82,7 @@ const report: SystemsReport = JSON.parse(
 const results = tableOf(report);
 console.log(tableText(results));
 await writeOut(values.out, "reinforcement", {
-  [`arms-${split}`]: {
+  [values.block || `arms-${split}`]: {
     command: [commandLine("bench/results/reinforcement.ts")],
     ...await conditionsNow(),
     seeds: values.seeds.split(",").map(Number),
