@@ -49,7 +49,7 @@ const ARMS: Record<string, string[]> = {
     ...["--config", "configs/industrial-small-rl.yaml"],
     ...["--collaborative", `transitions,${values.sasrec}`],
   ],
-  "taught": ["--config", "configs/taught-by-a-ranker.yaml", "--collaborative", values.ranker],
+  "taught": ["--config", "configs/taught-rl.yaml", "--collaborative", values.ranker],
 };
 
 const split = values.test ? "test" : "valid";
