@@ -23,11 +23,11 @@ export interface PipelineCost {
   bytes: number;
 }
 
-/** What training the decoder and a model over items twice, searches with `beams` and the evaluation take, about. */
+/** What training the decoder and a model over items twice, searches with `beams`, what the ranker teaches and the evaluation take, about. */
 export async function pipelineCost(
   device: Device,
   dataset: Dataset,
-  { preset, settings, beams }: { preset: Preset; settings: SftConfig; beams: number },
+  { preset, settings, beams, teach }: { preset: Preset; settings: SftConfig; beams: number; teach: boolean },
 ): Promise<PipelineCost> {
   const { items, samples } = dataset;
   const sids = dataset.sids ?? items.map((_, item) => codesOf(item, preset.codebookSize));
@@ -38,7 +38,9 @@ export async function pipelineCost(
   const itemWeights = 24 * width ** 2 + items.length * width;
   const itemFlops = TRAINING_FLOPS * itemWeights * data.epoch.tokens / LEVELS *
     (preset.items.numTrainEpochs ?? 1);
-  const asked = preset.holdoutRows + samples.valid.length + samples.test.length;
+  const { promptsPerStep = 0, maxSteps = 0 } = preset.taught;
+  const lessons = teach ? promptsPerStep * maxSteps + samples.test.length : 0;
+  const asked = preset.holdoutRows + samples.valid.length + samples.test.length + lessons;
   const searchFlops = SEARCH_FLOPS * estimate.parameters.total * LEVELS * beams * asked;
   // Once on the earlier purchases alone, once on all of them.
   const twice = 2 - preset.holdoutRows / Math.max(1, samples.train.length);

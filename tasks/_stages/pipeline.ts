@@ -2,12 +2,13 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Dataset } from "../../data/dataset.ts";
 import type { Preset } from "../../train/pipeline/preset.ts";
-import { RANK_FOLDER } from "../../train/pipeline/train_folder.ts";
+import { RANK_FOLDER, TAUGHT_FOLDER } from "../../train/pipeline/train_folder.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import { makeSids } from "../_sid/make.ts";
 import { baseline, task as baselineTask } from "../baseline.ts";
 import { evaluate, task as evaluateTask } from "../evaluate.ts";
 import { rank, task as rankTask } from "../rank.ts";
+import { rl, task as rlTask } from "../rl.ts";
 import { sft, task as sftTask } from "../sft.ts";
 import { task as sidTask } from "../sid.ts";
 import { byHand, type PipelineStage, trainingStage } from "./stages.ts";
@@ -26,6 +27,8 @@ export interface Pipeline {
   variant: string;
   dataset: Dataset;
   preset: Preset;
+  /** Whether the ranker teaches the decoder at the end. */
+  teach: boolean;
   /** SIDs that the decoder searches at a time, and items of every list. */
   beams: number;
 }
@@ -36,7 +39,15 @@ export function stageFiles(...names: string[]): string[] {
 }
 
 /** Folders and files that the stages write into `out`. */
-export const PARTS = stageFiles("earlier", "sids", "items", "decoder", RANK_FOLDER, "eval-test");
+export const PARTS = stageFiles(
+  ...["earlier", "sids", "items", "decoder", RANK_FOLDER, TAUGHT_FOLDER],
+  ...[RANK_FOLDER, TAUGHT_FOLDER].map(evaluationFolder),
+);
+
+/** Folder of the evaluation of what a stage made; that of the ranker stands for all. */
+export function evaluationFolder(stage: string): string {
+  return stage === RANK_FOLDER ? "eval-test" : `eval-test-${stage}`;
+}
 
 /** The stages of `genrec train`, each of which a command does by hand as well. */
 export function pipelineStages(pipeline: Pipeline): PipelineStage[] {
@@ -65,6 +76,12 @@ export function pipelineStages(pipeline: Pipeline): PipelineStage[] {
         `A ranker of what they list, which learns from the ${preset.holdoutRows} targets that they had not seen`,
       run: (io) => rankerStage(pipeline, io),
     },
+    ...pipeline.teach
+      ? [{
+        title: "The decoder learns the order of the ranker, for answers without it",
+        run: (io: TaskIO) => taughtStage(pipeline, io),
+      }]
+      : [],
     { title: "Evaluation on test, beside counts", run: (io) => test(pipeline, io) },
   ];
 }
@@ -163,18 +180,47 @@ export async function rankerStage(pipeline: Pipeline, io: TaskIO): Promise<void>
   );
 }
 
+/** Teaches the decoder what the ranker lists for what comes after all that each user bought. */
+async function taughtStage(pipeline: Pipeline, io: TaskIO): Promise<void> {
+  const { data, out, seed, preset } = pipeline;
+  const folder = join(out, TAUGHT_FOLDER);
+  const settings = {
+    run: join(out, "decoder"),
+    data,
+    ...preset.taught,
+    collaborative: [join(out, RANK_FOLDER)],
+    out: folder,
+    seed,
+  };
+  await trainingStage(
+    "rl",
+    folder,
+    settings,
+    io,
+    (resume) => rl(rlTask.config.parse({ ...settings, resume, ...deviceOf(pipeline) }) as Rl, io),
+  );
+}
+
 async function test(pipeline: Pipeline, io: TaskIO): Promise<void> {
-  const { data, out, beams } = pipeline;
-  const folder = join(out, "eval-test");
-  const run = join(out, RANK_FOLDER);
-  byHand(io, `evaluate --run ${out} --data ${data} --beams ${beams} --baselines --out ${folder}`);
-  if (existsSync(join(folder, "metrics.json"))) return io.log(`Already in ${folder}`);
-  const flags = { run, data, out: folder, beams, baselines: true, resume: true, ...deviceOf(pipeline) };
-  await evaluate(evaluateTask.config.parse(flags) as Evaluate, io);
+  const { data, out, beams, teach } = pipeline;
+  for (const stage of [RANK_FOLDER, ...teach ? [TAUGHT_FOLDER] : []]) {
+    const baselines = stage === RANK_FOLDER; // counts are the same beside both
+    const folder = join(out, evaluationFolder(stage)), run = join(out, stage);
+    const named = baselines ? out : run, extra = baselines ? " --baselines" : "";
+    byHand(io, `evaluate --run ${named} --data ${data} --beams ${beams}${extra} --out ${folder}`);
+    if (existsSync(join(folder, "metrics.json"))) {
+      io.log(`Already in ${folder}`);
+      continue;
+    }
+    const flags = { run, data, out: folder, beams, baselines, resume: true, ...deviceOf(pipeline) };
+    await evaluate(evaluateTask.config.parse(flags) as Evaluate, io);
+    if (io.signal.aborted) return;
+  }
 }
 
 type Baseline = Parameters<typeof baseline>[0];
 type Sid = Parameters<typeof makeSids>[0];
 type Sft = Parameters<typeof sft>[0];
+type Rl = Parameters<typeof rl>[0];
 type Rank = Parameters<typeof rank>[0];
 type Evaluate = Parameters<typeof evaluate>[0];

@@ -31,6 +31,7 @@ const PRESET: Preset = {
   decoder: { ...SHOP_TRAINING, numTrainEpochs: 9 },
   items: {},
   ranker: { countCandidates: 20, numTrainEpochs: 12, batchSize: 32, evalSamples: 800 },
+  taught: {},
 };
 /** SIDs that the decoder searches at a time, and items of every list. */
 const LISTED = 20;
@@ -169,6 +170,7 @@ function pipelineOf(flags: Flags, dataset: Dataset): Pipeline {
     variant,
     dataset,
     preset,
+    teach: false,
     beams: LISTED,
   };
 }

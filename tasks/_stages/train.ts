@@ -8,6 +8,7 @@ import { adapterName } from "../../kernels/gpu/adapters.ts";
 import { loadDataset } from "../../data/formats/load.ts";
 import type { Evaluation } from "../../eval/evaluate.ts";
 import { dataSizeOf, type Preset, presetFor, quickly } from "../../train/pipeline/preset.ts";
+import { RANK_FOLDER, TAUGHT_FOLDER } from "../../train/pipeline/train_folder.ts";
 import { formatBytes } from "../../train/run/estimate.ts";
 import { SftSchema } from "../../train/sft/config.ts";
 import type { Task, TaskIO } from "../_cli/cli.ts";
@@ -18,7 +19,7 @@ import { tableLines } from "../_cli/table.ts";
 import type { EvaluateReport } from "../_evaluate/report_lines.ts";
 import { claimFolder } from "./claim.ts";
 import { pipelineCost } from "./cost.ts";
-import { needsSids, PARTS, pipelineStages } from "./pipeline.ts";
+import { evaluationFolder, needsSids, PARTS, pipelineStages } from "./pipeline.ts";
 import { runStages } from "./stages.ts";
 
 /** Models over item numbers. */
@@ -36,6 +37,9 @@ const config = z.strictObject({
   ),
   items: z.enum(ITEM_MODELS).default("gru4rec").describe(
     "model over item numbers that the decoder is joined with;",
+  ),
+  teach: z.boolean().default(false).describe(
+    "teach the order of the ranker to the decoder at the end: RUN/taught answers without the ranker, as fast as a decoder",
   ),
   seed: z.int().min(0).default(42).describe("seed of everything random"),
   quick: z.boolean().default(false).describe(
@@ -72,9 +76,14 @@ async function train(flags: Flags, io: TaskIO): Promise<void> {
   if (dryRun) return;
   const pipeline = { ...flags, dataset, preset, beams: LISTED };
   if (!await runStages(pipelineStages(pipeline), io)) return;
-  const report: EvaluateReport = JSON.parse(await readText(join(out, "eval-test", "metrics.json")));
-  if (io.json) console.log(JSON.stringify(report, null, 2));
-  summary(report, out, (performance.now() - started) / 1000).forEach((line) => io.log(line));
+  const report = await reportOf(out, RANK_FOLDER);
+  const taught = flags.teach ? await reportOf(out, TAUGHT_FOLDER) : undefined;
+  if (io.json) console.log(JSON.stringify(taught ? { ...report, taught } : report, null, 2));
+  summary(report, taught, out, (performance.now() - started) / 1000).forEach((line) => io.log(line));
+}
+
+async function reportOf(out: string, stage: string): Promise<EvaluateReport> {
+  return JSON.parse(await readText(join(out, evaluationFolder(stage), "metrics.json")));
 }
 
 /** Throws {@link UserError} for splits that a pipeline cannot do without. */
@@ -127,14 +136,24 @@ function describe(
 async function describeCost(flags: Flags, dataset: Dataset, preset: Preset, io: TaskIO): Promise<void> {
   const { device } = await openDevice(flags);
   const settings = SftSchema.parse(preset.decoder);
-  const { seconds, bytes } = await pipelineCost(device, dataset, { preset, settings, beams: LISTED });
+  const { seconds, bytes } = await pipelineCost(device, dataset, {
+    preset,
+    settings,
+    beams: LISTED,
+    teach: flags.teach,
+  });
   io.log(
     `Takes about ${duration(seconds)} on ${adapterName(device.info)} where nothing else runs, and ` +
       formatBytes(bytes),
   );
 }
 
-function summary(report: EvaluateReport, out: string, seconds: number): string[] {
+function summary(
+  report: EvaluateReport,
+  taught: EvaluateReport | undefined,
+  out: string,
+  seconds: number,
+): string[] {
   const row = (name: string, { hr, ndcg, ci95 }: Evaluation) => [
     name,
     ...[hr[5], ndcg[5], hr[10], ndcg[10]].map(figure),
@@ -143,6 +162,7 @@ function summary(report: EvaluateReport, out: string, seconds: number): string[]
   const table = tableLines([
     [`test, ${report.users} users`, "HR@5", "NDCG@5", "HR@10", "NDCG@10", "95 % of NDCG@10"],
     row("this recommender", report),
+    ...taught ? [row("the decoder, taught by it", taught)] : [],
     ...Object.entries(report.baselines ?? {}).map(([name, figures]) => row(name, figures)),
   ]);
   return [
@@ -150,6 +170,7 @@ function summary(report: EvaluateReport, out: string, seconds: number): string[]
     ...table.map((line) => `    ${line}`),
     "Next:",
     `    ./genrec recommend --run ${out} --history 12,45,77     any history you like`,
+    ...taught ? [`    ./genrec serve --run ${join(out, TAUGHT_FOLDER)}     answers without the ranker`] : [],
     `    ./genrec compare --evals ${join(out, "eval-test")},…     beside other runs`,
   ];
 }

@@ -1,12 +1,15 @@
 import type { Dataset } from "../../data/dataset.ts";
 import type { ItemTrainingConfig } from "../baselines/item_config.ts";
 import type { RankConfig } from "../rank/config.ts";
+import type { RlConfig } from "../rl/config.ts";
 import type { SftConfig } from "../sft/config.ts";
 
 /** What a preset is chosen by. */
 export interface DataSize {
   /** Targets of the train split. */
   targets: number;
+  /** Users with a history in it. */
+  users: number;
   /** Items of the catalogue. */
   items: number;
 }
@@ -23,22 +26,45 @@ export interface Preset {
   items: Partial<ItemTrainingConfig>;
   /** Of the ranker. */
   ranker: Partial<RankConfig>;
+  /** Of what the ranker teaches the decoder. */
+  taught: Partial<RlConfig>;
 }
 
 /** Size of a dataset. */
-export function dataSizeOf({ samples, items }: Pick<Dataset, "samples" | "items">): DataSize {
-  return { targets: samples.train.length, items: items.length };
+export function dataSizeOf(
+  { samples, items, histories }: Pick<Dataset, "samples" | "items" | "histories">,
+): DataSize {
+  return { targets: samples.train.length, users: histories.length, items: items.length };
 }
 
 /** Train targets of the data on which the decoder's settings were chosen (configs/industrial-small.yaml). */
 const TUNED_ON = 36_000;
+
+/** How a ranker teaches a decoder; configs/taught-rl.yaml has the same. */
+export const TAUGHT = {
+  reward: ["collaborative"],
+  targets: "none",
+  sftLossWeight: 1,
+  beta: 0,
+  rollout: "beam",
+  numGenerations: 4,
+  promptsPerStep: 64,
+  numTrainEpochs: 10,
+  maxSteps: 220,
+  learningRate: 1e-3,
+  emaDecay: 0.98,
+  evalSteps: 55,
+  evalSamples: 1500,
+  patience: 0,
+  loggingSteps: 20,
+} as const;
 
 /**
  * The preset for data of a size. Fewer targets are gone through more often, in smaller steps: in
  * as many passes a model would have made too few steps to know anything. More of them are seen less often, and need less
  * noise (docs/experiments.md).
  */
-export function presetFor({ targets, items }: DataSize): Preset {
+export function presetFor({ targets, users, items }: DataSize): Preset {
   const scale = targets / TUNED_ON;
   const hiddenSize = scale > 16 ? 256 : 128;
   const epochs = (usual: number, most: number) =>
@@ -68,17 +94,32 @@ export function presetFor({ targets, items }: DataSize): Preset {
       tokensPerBatch: powerOfTwo(256 * Math.sqrt(scale), 128, 1024),
     },
     ranker: {},
+    taught: taughtFor(users),
+  };
+}
+
+/** Each user is asked twice, of few more often. */
+function taughtFor(users: number): Preset["taught"] {
+  const { promptsPerStep, maxSteps: least } = TAUGHT;
+  const maxSteps = clamp(Math.ceil(2 * users / promptsPerStep), least / 2, 10 * least);
+  return {
+    ...TAUGHT,
+    reward: [...TAUGHT.reward],
+    numTrainEpochs: Math.ceil(maxSteps * promptsPerStep / Math.max(1, users)),
+    maxSteps,
+    evalSteps: 0.25,
   };
 }
 
 /** A preset with one epoch of everything, and validation after it. */
 export function quickly(preset: Preset): Preset {
-  const { decoder, items, ranker } = preset;
+  const { decoder, items, ranker, taught } = preset;
   return {
     ...preset,
     decoder: { ...decoder, numTrainEpochs: 1, evalSteps: 0, evalBeams: 10 },
     items: { ...items, numTrainEpochs: 1 },
     ranker: { ...ranker, numTrainEpochs: 1, numRankers: 1 },
+    taught: { ...taught, maxSteps: 4 },
   };
 }
 

@@ -5,6 +5,8 @@ import type { RunKind } from "../runs/run_kind.ts";
 export const TRAIN_FILE = "train.json";
 /** Folder in it with the ranker, which stands for all; RANK_FOLDER.done is there once it has ended. */
 export const RANK_FOLDER = "rank";
+/** Folder in it with the decoder that the ranker has taught. */
+export const TAUGHT_FOLDER = "taught";
 
 /** Folders of `genrec train`, which stand for the ranker in them. */
 export const trainFolder: RunKind = {

@@ -94,6 +94,13 @@ Deno.test("train makes a ranked recommender of a dataset without SIDs, and goes 
     const { mtime } = await Deno.stat(join(folder, "eval-test/metrics.json"));
     await train(dir);
     assert.deepEqual((await Deno.stat(join(folder, "eval-test/metrics.json"))).mtime, mtime);
+    // What was trained may teach later.
+    const told = (await train(dir, "--teach")).join("\n");
+    assert.match(told, /7\. The decoder learns the order of the ranker/);
+    assert.match(told, /this recommender .*\n +the decoder, taught by it +0\.\d{4} /);
+    assert.deepEqual((await Deno.stat(join(folder, "eval-test/metrics.json"))).mtime, mtime);
+    const { parent } = JSON.parse(await Deno.readTextFile(join(folder, "taught/manifest.json")));
+    assert.equal(parent.run, join(folder, "decoder"));
     await assert.rejects(() => train(dir, "--seed 7"), /Cannot go on in .*"seed":42.*"seed":7.* Use --force/);
   });
 });

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { parse } from "yaml";
 import { BASELINES } from "../../../train/baselines/by_name.ts";
-import { presetFor } from "../../../train/pipeline/preset.ts";
+import { presetFor, TAUGHT } from "../../../train/pipeline/preset.ts";
+import { rlConfig } from "../../../train/rl/config.ts";
 import { SftSchema } from "../../../train/sft/config.ts";
 
 const SIZES = [400, 1_000, 3_600, 9_400, 36_000, 130_000, 1_000_000];
@@ -8,9 +10,18 @@ const SIZES = [400, 1_000, 3_600, 9_400, 36_000, 130_000, 1_000_000];
 Deno.test("presetFor() gives settings that the tasks take, at every size", () => {
   const { Config } = BASELINES.find(({ name }) => name === "gru4rec")!;
   for (const targets of SIZES) {
-    const { decoder, items, holdoutRows, codebookSize } = presetFor({ targets, items: targets / 4 });
+    const { decoder, items, holdoutRows, codebookSize, taught } = presetFor({
+      targets,
+      users: targets / 5,
+      items: targets / 4,
+    });
     SftSchema.parse(decoder);
     Config.parse(items);
+    const { maxSteps, numTrainEpochs, promptsPerStep } = rlConfig(taught);
+    assert.ok(
+      maxSteps <= Math.ceil(targets / 5 / promptsPerStep) * numTrainEpochs,
+      "as many prompts as steps ask for",
+    );
     assert.equal(holdoutRows, Math.floor(targets / 8));
     assert.ok(codebookSize ** 3 > targets / 4, `${codebookSize}`);
   }
@@ -18,7 +29,7 @@ Deno.test("presetFor() gives settings that the tasks take, at every size", () =>
 
 Deno.test("presetFor() makes more steps of an epoch and more epochs of less data", () => {
   const steps = SIZES.map((targets) => {
-    const { decoder } = presetFor({ targets, items: 5_000 });
+    const { decoder } = presetFor({ targets, users: targets / 5, items: 5_000 });
     return { epochs: decoder.numTrainEpochs!, tokens: decoder.tokensPerBatch! };
   });
   for (const [i, { epochs, tokens }] of steps.slice(1).entries()) {
@@ -31,7 +42,7 @@ Deno.test("presetFor() makes more steps of an epoch and more epochs of less data
 });
 
 Deno.test("presetFor() of Industrial's size has the settings that were chosen on it", () => {
-  const { decoder } = presetFor({ targets: 36_259, items: 3_686 });
+  const { decoder, taught } = presetFor({ targets: 36_259, users: 7_035, items: 3_686 });
   const { hiddenSize, numTrainEpochs, tokensPerBatch, learningRate, dropout } = decoder;
   assert.deepEqual([hiddenSize, numTrainEpochs, tokensPerBatch, learningRate, dropout], [
     128,
@@ -40,4 +51,10 @@ Deno.test("presetFor() of Industrial's size has the settings that were chosen on
     .004,
     .3,
   ]);
+  assert.equal(taught.maxSteps, 220);
+});
+
+Deno.test("configs/taught-rl.yaml has what `genrec train --teach` has", async () => {
+  const file = new URL("../../../configs/taught-rl.yaml", import.meta.url);
+  assert.deepEqual(parse(await Deno.readTextFile(file)), TAUGHT);
 });
