@@ -66,3 +66,4 @@ export {
 export { checkRows, type Score, type ScoreOptions, scoreResults } from "./score.ts";
 export { type SeedStatistics, seedStatistics } from "./seed_statistics.ts";
 export { type Slicing, SLICINGS } from "./slices.ts";
+export type { CountedSample } from "./transition_counts.ts";
