@@ -9,8 +9,8 @@ export interface TransitionCounts {
   bought: Float64Array;
   /** (N + 1): the entries of item i are [offsets[i], offsets[i + 1]). */
   offsets: Uint32Array;
-  /** (entries) items bought after, ascending within a row. */
-  targets: Uint32Array;
+  /** (entries) items bought after, ascending within a row; files have them as single precision, which is exact. */
+  targets: Uint32Array | Float32Array;
   /** (entries) how often, or a weighted sum. */
   weights: Float32Array;
 }
@@ -110,7 +110,7 @@ export class TransitionCounter implements SampleCounter<TransitionCounts> {
   readonly #offsets: Uint32Array;
   /** Sums of a row (N), all 0 between two rows. */
   readonly #sums: Float64Array;
-  readonly #done: { targets: Uint32Array; weights: Float32Array }[] = [];
+  readonly #done: { targets: Int32Array[]; weights: Float32Array[] } = { targets: [], weights: [] };
   /** Rows that are filled, [first, end); none while rows are measured. */
   #filled: FilledRows | undefined;
 
@@ -191,21 +191,24 @@ export class TransitionCounter implements SampleCounter<TransitionCounts> {
       this.#offsets[row + 1] = this.#offsets[row] + length - before;
       start = stop;
     }
-    this.#done.push({
-      targets: Uint32Array.from(targets.subarray(0, length)),
-      weights: weights.slice(0, length),
-    });
+    this.#done.targets.push(targets.slice(0, length));
+    this.#done.weights.push(weights.slice(0, length));
   }
 
   result(): TransitionCounts {
     const entries = this.#offsets[this.#offsets.length - 1];
-    const targets = new Uint32Array(entries), weights = new Float32Array(entries);
-    let at = 0;
-    for (const part of this.#done.splice(0)) {
-      targets.set(part.targets, at);
-      weights.set(part.weights, at);
-      at += part.targets.length;
-    }
+    const targets = joined(this.#done.targets, new Uint32Array(entries));
+    const weights = joined(this.#done.weights, new Float32Array(entries));
     return { bought: this.#purchases.result(), offsets: this.#offsets, targets, weights };
   }
+}
+
+/** Parts one after the other, each of which is let go of. */
+function joined<A extends Uint32Array | Float32Array>(parts: (Int32Array | Float32Array)[], whole: A): A {
+  let at = 0;
+  for (let part = parts.shift(); part; part = parts.shift()) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

@@ -97,7 +97,7 @@ function transitionFiles({ bought, offsets, targets, weights }: TransitionCounts
   return new Map([
     ["bought", Float32Array.from(bought)],
     ["row_lengths", Float32Array.from(bought, (_, item) => offsets[item + 1] - offsets[item])],
-    ["targets", Float32Array.from(targets)],
+    ["targets", new Float32Array(targets)],
     ["weights", weights],
   ]);
 }
@@ -109,7 +109,7 @@ function transitionsIn(counts: Counts): TransitionCounts {
   return {
     bought: boughtOf(counts),
     offsets,
-    targets: Uint32Array.from(counts.get("targets")!),
+    targets: counts.get("targets")!,
     weights: counts.get("weights")!,
   };
 }

@@ -9,7 +9,7 @@ import type { TrainerState } from "../run/loss_log.ts";
 import { epochRun, trainEpochs } from "../run/epoch_training.ts";
 import { LossLog } from "../run/loss_log.ts";
 import { PackedData } from "../run/packed_data.ts";
-import { optimizerOptions } from "../run/optimizer_options.ts";
+import { optimizerOptions, sharedMoments } from "../run/optimizer_options.ts";
 import { itemSequences } from "../run/item_sequences.ts";
 import type { ItemTrainingConfig } from "./item_config.ts";
 import { ItemStep } from "./item_step.ts";
@@ -36,7 +36,7 @@ export async function trainItems(
   );
   const steps = Array.from({ length: config.numTrainEpochs }, (_, epoch) => data.steps(epoch));
   const totalSteps = steps.reduce((sum, count) => sum + count, 0);
-  const optimizer = new Optimizer(model.parameters, optimizerOptions(config));
+  const optimizer = new Optimizer(model.parameters, optimizerOptions(config), sharedMoments(config, world));
   const microBatches = Math.max(...steps.map((_, epoch) => data.mostMicroBatches(epoch)));
   checkDealt(microBatches, world, "a larger --batch-size or a smaller --tokens-per-batch");
   const size = { steps: Math.max(...steps), rows: data.capacity.rows, microBatches };

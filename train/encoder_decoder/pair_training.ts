@@ -16,7 +16,7 @@ import type { BaselineInput, BaselineResult } from "../baselines/method.ts";
 import { trainerFiles } from "../run/checkpoint.ts";
 import type { TrainerState } from "../run/loss_log.ts";
 import { epochRun, trainEpochs } from "../run/epoch_training.ts";
-import { optimizerOptions } from "../run/optimizer_options.ts";
+import { optimizerOptions, sharedMoments } from "../run/optimizer_options.ts";
 import { round } from "../../base/round.ts";
 import { Validation } from "../run/validation.ts";
 import type { PairTrainingConfig } from "./pair_config.ts";
@@ -51,7 +51,7 @@ export async function trainPairs(
   const totalSteps = steps.reduce((sum, count) => sum + count, 0);
   const { gradientAccumulationSteps: microBatches } = config;
   checkDealt(microBatches, world, `--gradient-accumulation-steps ${microBatches * world.size}`);
-  const optimizer = new Optimizer(model.parameters, optimizerOptions(config));
+  const optimizer = new Optimizer(model.parameters, optimizerOptions(config), sharedMoments(config, world));
   const log = new TermLog(device, Math.max(...steps) * config.gradientAccumulationSteps);
   const training = new PairStep({
     model,

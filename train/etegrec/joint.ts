@@ -16,7 +16,7 @@ import { openOptimizer, optimizerFile } from "../run/checkpoint.ts";
 import type { TrainerState } from "../run/loss_log.ts";
 import { type EpochLosses, type EpochPlace, type EpochTraining, trainEpochs } from "../run/epoch_training.ts";
 import type { RunDirectory } from "../run/directory.ts";
-import { optimizerOptions } from "../run/optimizer_options.ts";
+import { optimizerOptions, sharedMoments } from "../run/optimizer_options.ts";
 import type { PairData } from "../encoder_decoder/pair_data.ts";
 import { encoderDecoderConfig } from "../encoder_decoder/pair_config.ts";
 import {
@@ -116,6 +116,7 @@ class JointTraining implements EpochTraining {
   readonly resume: boolean;
   readonly signal: AbortSignal;
   readonly world: World;
+  readonly sharesMoments: boolean;
   readonly alsoTrained: readonly Parameters[];
   readonly openObserver: BaselineInput["openObserver"];
   readonly rehearsed: BaselineInput["rehearsed"];
@@ -141,6 +142,7 @@ class JointTraining implements EpochTraining {
     const { shape, parameters } = tokenizer.model;
     this.#input = input;
     this.world = world;
+    this.sharesMoments = config.zeroStage > 0;
     this.alsoTrained = [parameters];
     this.openObserver = input.openObserver;
     this.rehearsed = input.rehearsed;
@@ -155,10 +157,10 @@ class JointTraining implements EpochTraining {
     this.#data = openPairData(this.#model, table.tokens, dataset, config);
     this.steps = Array.from({ length: config.numTrainEpochs }, (_, epoch) => this.#data.steps(epoch));
     this.#schedules = new PhaseSchedules(this.steps, config);
-    const options = optimizerOptions(config);
+    const options = optimizerOptions(config), shared = sharedMoments(config, world);
     this.#optimizers = {
-      recommender: new Optimizer(this.#model.parameters, options),
-      tokenizer: new Optimizer(parameters, { ...options, emaDecay: 0 }),
+      recommender: new Optimizer(this.#model.parameters, options, shared),
+      tokenizer: new Optimizer(parameters, { ...options, emaDecay: 0 }, shared),
     };
     const most = Math.max(...this.steps) * microBatches;
     this.#logs = { recommender: new TermLog(device, most), tokenizer: new TermLog(device, most) };

@@ -16,7 +16,7 @@ import type { BaselineFacts, BaselineInput, BaselineResult } from "../baselines/
 import { trainerFiles } from "../run/checkpoint.ts";
 import type { TrainerState } from "../run/loss_log.ts";
 import { epochRun, trainEpochs } from "../run/epoch_training.ts";
-import { optimizerOptions } from "../run/optimizer_options.ts";
+import { optimizerOptions, sharedMoments } from "../run/optimizer_options.ts";
 import { ListBatchBuffer } from "./batch_buffer.ts";
 import type { RankConfig } from "./config.ts";
 import { epochBatches, listBatches, listCapacity } from "./list_batches.ts";
@@ -62,7 +62,7 @@ export async function trainRanker(input: RankTrainingInput, config: RankConfig):
     num_rankers: numRankers,
   });
   network.initialize(seed);
-  const optimizer = new Optimizer(network.parameters, optimizerOptions(config));
+  const optimizer = new Optimizer(network.parameters, optimizerOptions(config), sharedMoments(config, world));
   const capacity = listCapacity(lists, Math.ceil(batchSize / microBatches));
   const loss = RANKING_LOSSES.find(({ name }) => name === config.loss)!;
   const step = new RankStep({

@@ -19,7 +19,7 @@ import { MOST_TAUGHT } from "./rewards/reward.ts";
 import { round } from "../../base/round.ts";
 import type { RunDirectory, RunFiles } from "../run/directory.ts";
 import { RunStore } from "../run/store.ts";
-import { optimizerOptions } from "../run/optimizer_options.ts";
+import { optimizerOptions, sharedMoments } from "../run/optimizer_options.ts";
 import type { Validation } from "../run/validation.ts";
 import { AnswerTries } from "./answer_tries.ts";
 import { checkPrompts } from "./check_prompts.ts";
@@ -138,9 +138,11 @@ export async function openParts<M extends PolicyModel>(input: RlInput<M>): Promi
   // After the rollout, whose check of the group size names the catalogue.
   checkPrompts(input, tries, answers);
   const reference = await input.makeReference(policy);
-  const optimizer = new Optimizer(policy.parameters, optimizerOptions(config), {
-    ...(config.zeroStage > 0 && { shards: input.world }),
-  });
+  const optimizer = new Optimizer(
+    policy.parameters,
+    optimizerOptions(config),
+    sharedMoments(config, input.world ?? ALONE),
+  );
   const update = policyUpdate(input, { policy, reference, optimizer, tries }, answers);
   return { plan, policy, reference, rollout, optimizer, update, tries };
 }

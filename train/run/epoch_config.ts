@@ -8,6 +8,7 @@ import {
   maxGradNorm,
   warmupSteps,
   weightDecay,
+  zeroStage,
 } from "../../models/optimizer/fields.ts";
 import { patience } from "./fields.ts";
 
@@ -25,6 +26,7 @@ export const epochFields = (usual: Usual) => ({
   lrSchedulerType,
   ...adamBetas,
   maxGradNorm: maxGradNorm(1),
+  zeroStage,
   emaDecay: emaDecay(0),
   seed,
   dropout: decay.default(usual.dropout).describe("dropout rate"),

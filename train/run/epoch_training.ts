@@ -47,6 +47,8 @@ export interface EpochTraining {
   signal: AbortSignal;
   /** Ranks that train together. Default: this one alone. */
   world?: World;
+  /** Whether ranks keep a share of the moments each, which they put together for a checkpoint. */
+  sharesMoments?: boolean;
   /** Steps of each epoch. */
   steps: readonly number[];
   /** Validations without a better one to stop after; 0: never. */
@@ -91,6 +93,7 @@ export function epochRun(
     resume,
     signal,
     world,
+    sharesMoments: config.zeroStage > 0,
     openObserver,
     rehearsed,
     onStep,
@@ -155,10 +158,14 @@ class Epochs implements Training<TrainerState, Measured>, Timetable {
       ranks: {
         world,
         digest: () => valuesDigest(training.optimizer.parameters, ...training.alsoTrained ?? []),
+        makeTogether: training.sharesMoments,
       },
       openObserver: training.openObserver,
       load: (folder) => this.#load(folder),
-      files: (state) => training.files(state),
+      files: async (state) => {
+        await training.optimizer.gatherAverage();
+        return training.files(state);
+      },
     });
   }
 

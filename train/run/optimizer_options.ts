@@ -1,6 +1,7 @@
 import { UserError } from "../../base/user_error.ts";
 import { OPTIM_NAMES, UPDATE_RULES } from "../../models/optimizer/rules/by_name.ts";
-import type { OptimizerOptions } from "../../models/optimizer/optimizer.ts";
+import type { World } from "../../base/parallel/world.ts";
+import type { OptimizerOptions, OptimizerParts } from "../../models/optimizer/optimizer.ts";
 import type { SftConfig } from "../sft/config.ts";
 
 /** Settings of the optimizer under its own names; without `adamEpsilon`, that of PyTorch. */
@@ -29,4 +30,9 @@ export function optimizerOptions(
     maxGradNorm: config.maxGradNorm,
     emaDecay: config.emaDecay,
   };
+}
+
+/** Who keeps which moments, as the settings say. */
+export function sharedMoments({ zeroStage }: Pick<SftConfig, "zeroStage">, world: World): OptimizerParts {
+  return zeroStage > 0 ? { shards: world } : {};
 }

@@ -9,7 +9,7 @@ import type { Training, TrainingStore, Validated } from "../../models/training/l
 import { type DivergenceError, notFinite } from "../run/divergence.ts";
 import type { FailedStep } from "../run/failed_batch.ts";
 import { LossLog } from "../run/loss_log.ts";
-import { optimizerOptions } from "../run/optimizer_options.ts";
+import { optimizerOptions, sharedMoments } from "../run/optimizer_options.ts";
 import type { PackedData } from "../run/packed_data.ts";
 import { StepPlan } from "../run/step_plan.ts";
 import { freshTrainerState, type TrainerState } from "../run/loss_log.ts";
@@ -114,7 +114,7 @@ export class SftTraining implements Training<TrainerState, Measured> {
     this.#scaling = device.dtype === "f16" ? new LossScaling(device) : undefined;
     this.optimizer = new Optimizer(decoder.parameters, optimizerOptions(config), {
       lossScaling: this.#scaling,
-      ...(config.zeroStage > 0 && { shards: world }),
+      ...sharedMoments(config, world),
     });
     const { mostMicroBatches: microBatches } = this.plan;
     const size = { steps: config.loggingSteps, rows: capacity.rows, microBatches };

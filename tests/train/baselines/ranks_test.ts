@@ -39,7 +39,10 @@ async function train(out: string, worlds: World[], settings: Partial<SasrecConfi
   }));
   const folder = await run.checkpoint("latest");
   const lines = (await run.logged()).map(({ seconds: _, ...line }) => line);
-  return { lines, model: await Deno.readFile(`${folder}/model.safetensors`) };
+  const [model, trainer] = await Promise.all(
+    ["model", "trainer"].map((name) => Deno.readFile(`${folder}/${name}.safetensors`)),
+  );
+  return { lines, model, trainer };
 }
 
 Deno.test("SASRec of 1, 2 and 4 ranks ends with the same bytes and lines", async () => {
@@ -48,6 +51,10 @@ Deno.test("SASRec of 1, 2 and 4 ranks ends with the same bytes and lines", async
   for (const size of [2, 4]) {
     assert.deepEqual(await train(`${folder}/${size}`, worldsOf(size)), alone, `${size} ranks`);
   }
+  const averaged = await train(`${folder}/averaged`, [ALONE], { emaDecay: 0.5 });
+  assert.notDeepEqual(averaged.model, alone.model);
+  const shared = await train(`${folder}/shared`, worldsOf(2), { emaDecay: 0.5, zeroStage: 1 });
+  assert.deepEqual(shared, averaged, "moments and average are put together");
   await assert.rejects(
     train(`${folder}/idle`, worldsOf(2), { batchSize: 0 }),
     /^UserError: Cannot train on 2 processes: .* 1 of all processes together, would go to 1 of them\. Use a larger --b/,
@@ -85,7 +92,7 @@ Deno.test("TIGER of 1, 2 and 4 ranks ends with the same bytes and lines", async 
         signal,
         world,
       };
-      await tiger.train(input, config);
+      await tiger.train(input, { ...config, zeroStage: size === 4 ? 1 : 0 });
     }));
     const lines = (await run.logged()).map(({ seconds: _, ...line }) => line);
     return { lines, model: await Deno.readFile(`${await run.checkpoint("latest")}/model.safetensors`) };
