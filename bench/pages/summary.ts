@@ -54,6 +54,13 @@ const LINES: Line[] = [
     columns: TOP10,
     heading: "A ranker over the runs",
   },
+  {
+    row: "the decoder alone, taught by it",
+    from: ["reinforcement", "taught-industrial"],
+    at: "taught",
+    columns: TOP10,
+    heading: "Taught by a ranker",
+  },
   { row: "Industrial: SASRec", at: "SASRec", ...BASELINES },
   { row: "Industrial: TIGER", at: "TIGER", ...BASELINES, command: 1, commit: 1 },
   {
