@@ -3,7 +3,10 @@
  * indexes, every method of `genrec sid` on text, collaborative and fused embeddings, and random codes.
  *
  *     deno run -A bench/results/sids.ts [--only NAME,NAME] [--seeds 42] [--test] [--text FILE.npy]
- *         [--runs runs/sids] [--out docs/benchmarks]
+ *         [--language FILE.npy] [--sentence FILE.npy] [--runs runs/sids] [--out docs/benchmarks]
+ *
+ * `--language` are vectors of a language model (`genrec embed --provider decoder`), `--sentence` those of a sentence encoder
+ * such as MiniLM, of the same texts: a row each where they are there.
  *
  * Tune on valid (the default); `--test` evaluates the test split too, once, when the choice is made. Prints the
  * table, and with `--out` writes it into the page of semantic IDs there. What is finished in `--runs` is not repeated.
@@ -25,6 +28,8 @@ const { values } = parseArgs({
     seeds: { type: "string", default: "42" },
     test: { type: "boolean", default: false },
     text: { type: "string", default: "" },
+    language: { type: "string", default: "" },
+    sentence: { type: "string", default: "" },
     data: {
       type: "string",
       default: `${Deno.env.get("GENREC_DATA") ?? "../shared/data"}/minionerec-industrial`,
@@ -41,6 +46,8 @@ const INPUTS = {
   text: ["--embeddings", text],
   collaborative: ["--embeddings", collaborative],
   fused: ["--embeddings", text, "--collab", collaborative],
+  language: ["--embeddings", values.language],
+  sentence: ["--embeddings", values.sentence],
   aligned: ["--embeddings", text, "--collab", collaborative, "--fuse", "none"],
 };
 
@@ -53,7 +60,13 @@ interface Candidate {
 
 /** Methods with the inputs that they are tried on: all on fused ones, so that rows differ in the method alone; quick ones first. */
 const METHODS: Record<string, (keyof typeof INPUTS)[]> = {
-  "rqkmeans": ["fused", "text", "collaborative"],
+  "rqkmeans": [
+    "fused",
+    "text",
+    "collaborative",
+    ...values.language === "" ? [] : ["language" as const],
+    ...values.sentence === "" ? [] : ["sentence" as const],
+  ],
   "rqkmeans-constrained": ["fused", "text", "collaborative"],
   "rqkmeans-balanced": ["fused"],
   "rvq": ["fused"],

@@ -78,6 +78,8 @@ type Property = {
   separator?: string;
 };
 
+/** Separator of entries that may have several lines: no argument can hold it, so that each flag is an entry as it stands. */
+export const WHOLE_FLAG = "\0";
 const separatorOf = ({ separator = "," }: Property) => separator;
 
 interface Parsed<S extends z.ZodObject> {
@@ -305,7 +307,7 @@ function choicesOf(property: Property): unknown[] {
 function placeholder(property: Property): string {
   // The dots also let a list be several words.
   // Entries that may hold anything stand in a flag each.
-  if (separatorOf(property) === "\n") return "text";
+  if (["\n", WHOLE_FLAG].includes(separatorOf(property))) return "text";
   if (allows(property, "array")) return ["a", "b..."].join(separatorOf(property));
   if (allows(property, "integer") || allows(property, "number")) return "n";
   return choicesOf(property).length ? "choice" : "text";
@@ -319,9 +321,9 @@ function allows(property: Property, type: string): boolean {
 function coerce(text: string, property: Property): unknown {
   if (allows(property, "array")) {
     const list = property.items ? property : property.anyOf?.find((one) => one.items);
-    return text === ""
-      ? []
-      : text.split(separatorOf(property)).map((part) => coerce(part.trim(), list?.items ?? {}));
+    const separator = separatorOf(property);
+    const parts = text === "" ? [] : text.split(separator);
+    return parts.map((part) => coerce(separator === WHOLE_FLAG ? part : part.trim(), list?.items ?? {}));
   }
   const numeric = allows(property, "number") || allows(property, "integer");
   // An id of digits that a number would change stays text, where text may be.

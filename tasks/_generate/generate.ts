@@ -12,7 +12,7 @@ import { readTokenizer } from "../../models/tokenizer/from_folder.ts";
 import type { Tokenizer } from "../../models/tokenizer/tokenizer.ts";
 import { chatFrame } from "../../prompts/frame.ts";
 import { textModelFolder } from "../../train/runs/text_folder.ts";
-import { type Task, UsageError } from "../_cli/cli.ts";
+import { type Task, UsageError, WHOLE_FLAG } from "../_cli/cli.ts";
 import { DeviceFlags, openDevice } from "../_cli/open_device.ts";
 import { StreamedText } from "./streamed_text.ts";
 
@@ -22,8 +22,8 @@ const config = z.strictObject({
   ),
   checkpoint: z.string().default("best").describe("best, latest, or the name of one such as step-400"),
   prompt: z.array(z.string()).min(1).meta({
-    description: "what the model goes on from; repeat the flag for several",
-    separator: "\n",
+    description: "what the model goes on from, of one line or more; repeat the flag for several",
+    separator: WHOLE_FLAG,
   }),
   chat: z.boolean().default(false).describe(
     "put each prompt as a user's message in the chat template of the model",

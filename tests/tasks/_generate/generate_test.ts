@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Tokenizer } from "../../../models/tokenizer/tokenizer.ts";
+import { parseArgs } from "../../../tasks/_cli/cli.ts";
 import { StreamedText } from "../../../tasks/_generate/streamed_text.ts";
 import { task as generate } from "../../../tasks/_generate/generate.ts";
 import { collector, withShop } from "../../scenarios/text_shop.ts";
@@ -49,6 +50,11 @@ Deno.test("generate writes what it says under --json, as it is chosen; draws fol
       await printed(dir, asked, true),
     );
   });
+});
+
+Deno.test("a prompt may have several lines, and stays as it is", () => {
+  const args = ["--run", "r", "--prompt", "Title of\n<a_1>\n", "--prompt", " b"];
+  assert.deepEqual(parseArgs(generate, args)!.config.prompt, ["Title of\n<a_1>\n", " b"]);
 });
 
 Deno.test("generate refuses what means nothing, in one message", async () => {
