@@ -3,13 +3,15 @@
 # Vulkan loader.
 #
 #   bench/gpu.sh pack [folder]   here, in a clone: bundles tests, benchmarks and Deno (about 40 MB) into dist/gpu
-#   sh gpu.sh run [bench flags]  there, in that folder: prints the adapter, a table of tests, the variants' times, the
-#                                table of `genrec bench` and that of training steps of Qwen2.5-0.5B (gpu_sft.ts)
+#   sh gpu.sh run [bench flags]  there, in that folder: prints the adapter, the table of `genrec bench`, that of training
+#                                steps of Qwen2.5-0.5B (gpu_sft.ts), and ends with one report, kept as report.md and
+#                                report.json: kernel tests, every variant beside what a roofline predicts, training
+#                                steps of four sizes, users/s (bench/gpu/report.ts)
 #
 # Linux x86-64. `run` takes the machine's own Vulkan loader and driver list where it has them. It refuses a CPU adapter,
-# whose times say nothing of a GPU, unless GENREC_ALLOW_CPU=1; GENREC_SKIP leaves parts out, such as "bench variants" of
-# tests, variants, bench and sft. GENREC_SFT has flags of gpu_sft.ts, such as "--peak-tflops 67 --tokens 8192". Exits with
-# 1 where a part fails; the parts after it run all the same.
+# whose times say nothing of a GPU, unless GENREC_ALLOW_CPU=1; GENREC_SKIP leaves parts out, such as "bench sft" of
+# tests, bench, sft and report. GENREC_SFT has flags of gpu_sft.ts, such as "--peak-tflops 67 --tokens 8192",
+# GENREC_REPORT of report.ts, such as "--quick". Exits with 1 where a part fails; the parts after it run all the same.
 set -eu
 
 TESTS="kernels/registry_test kernels/gpu/variants_test kernels/autotune_test"
@@ -21,7 +23,7 @@ pack() {
   for test in $TESTS; do
     deno bundle --quiet --output "$out/$(basename "$test").js" "tests/$test.ts"
   done
-  deno bundle --quiet --output "$out/variants.js" bench/kernels/variants.ts
+  deno bundle --quiet --output "$out/report.js" bench/gpu/report.ts
   deno bundle --quiet --output "$out/sft.js" bench/speed/gpu_sft.ts
   deno bundle --quiet --output "$out/genrec.js" tasks/main.ts
   deno eval 'console.log(Deno.execPath())' | { read -r deno && gzip -c "$deno" > "$out/deno.gz"; }
@@ -63,7 +65,9 @@ run_tests() {
       result=FAILED
       failed=1
     fi
-    printf '%-16s %-7s %8d\n' "$name" "$result" $(($(date +%s) - start))
+    seconds=$(($(date +%s) - start))
+    printf '%-16s %-7s %8d\n' "$name" "$result" "$seconds"
+    printf '%s\t%s\t%s\n' "$name" "$result" "$seconds" >> "$work/tests.tsv"
     [ "$result" = ok ] || cat "$work/$name.log"
   done
   return $failed
@@ -97,10 +101,6 @@ run() {
     echo
     run_tests || status=1
   fi
-  if wanted variants; then
-    echo
-    "$deno" run --allow-all variants.js || status=1
-  fi
   if wanted bench; then
     echo
     "$deno" run --allow-all genrec.js bench "$@" || status=1
@@ -110,11 +110,18 @@ run() {
     # shellcheck disable=SC2086 -- a list of flags
     "$deno" run --allow-all sft.js ${GENREC_SFT:-} || status=1
   fi
+  if wanted report; then
+    echo
+    tests=
+    [ ! -e "$work/tests.tsv" ] || tests="--tests $work/tests.tsv"
+    # shellcheck disable=SC2086 -- lists of flags
+    "$deno" run --allow-all report.js --out . $tests ${GENREC_REPORT:-} || status=1
+  fi
   exit $status
 }
 
 case ${1:-} in
   pack) shift && pack "$@" ;;
   run) shift && run "$@" ;;
-  *) sed -n '2,13s/^# \{0,1\}//p' "$0" && exit 2 ;;
+  *) sed -n '2,15s/^# \{0,1\}//p' "$0" && exit 2 ;;
 esac

@@ -1,0 +1,90 @@
+import { ATTENTION, type AttentionPass } from "../../kernels/attention/attention.ts";
+import { add } from "../../kernels/elementwise/add.ts";
+import { swiglu } from "../../kernels/gated/swiglu.ts";
+import type { Device } from "../../kernels/gpu/device.ts";
+import type { Flat, Tensor } from "../../kernels/gpu/tensor.ts";
+import { noiseMatrix, type TunableOperation } from "../../kernels/gpu/workload.ts";
+import { MATMUL, type MatmulShape } from "../../kernels/matmul/matmul.ts";
+import { rmsNorm } from "../../kernels/norm/rms.ts";
+import type { KernelWork } from "./roofline.ts";
+
+/** A kernel at a shape, to be timed. */
+export interface KernelRow {
+  /** Operation and shape. */
+  name: string;
+  /** Name of the variant; "" where there is one alone. */
+  variant: string;
+  /** What is counted of it. */
+  work: KernelWork;
+  /** Makes its operands, in the scope that is open -> one call, and the flats to destroy afterwards. */
+  prepare(device: Device): { call: () => Tensor; flats: Flat[] };
+}
+
+/** Keys that the last query of a sequence of the attention workload sees. */
+const SEQUENCE = 64;
+
+/** Every variant of the products and of attention, and the kernels that move bytes. `side` is that of the largest product. */
+export function kernelRows(device: Device, side: number): KernelRow[] {
+  const width = device.dtype === "f16" ? 2 : 4;
+  const tokens = Math.min(2048, 4 * side);
+  const products: MatmulShape[] = [
+    { form: "ab", rows: side, cols: side, inner: side },
+    { form: "abt", rows: side, cols: side, inner: side },
+    { form: "atb", rows: side, cols: side, inner: side },
+    { form: "ab", rows: tokens, cols: 256, inner: 256 },
+    { form: "ab", rows: tokens, cols: 128, inner: 128 },
+  ];
+  const passes = (["forward", "backward"] as const).map((pass): AttentionPass => (
+    { pass, rows: tokens, heads: 8, kvHeads: 2, headDim: 64 }
+  ));
+  const [rows, cols] = [4 * side, 1024];
+  const matrix = rows * cols * width;
+  const moved = (name: string, matrices: number, flops: number, call: KernelRow["prepare"]): KernelRow => ({
+    name: `${name} ${rows}x${cols}`,
+    variant: "",
+    work: { flops: flops * rows * cols, bytes: matrices * matrix },
+    prepare: call,
+  });
+  return [
+    ...products.flatMap((shape) => {
+      const { rows: m, cols: n, inner: k } = shape;
+      return variantRows(MATMUL, shape, { flops: 2 * m * n * k, bytes: width * (m * k + k * n + m * n) });
+    }),
+    ...passes.flatMap((shape) => {
+      const { pass, rows, heads, kvHeads, headDim } = shape;
+      const pairs = rows * (SEQUENCE + 1) / 2; // a query sees the keys up to its own
+      const qkv = rows * (heads + 2 * kvHeads) * headDim;
+      const o = rows * heads * headDim;
+      return variantRows(ATTENTION, shape, {
+        flops: (pass === "forward" ? 4 : 10) * pairs * heads * headDim,
+        bytes: width * (pass === "forward" ? qkv + o : 2 * qkv + 2 * o),
+      });
+    }),
+    moved("add", 3, 1, (device) => {
+      const [x, y] = [noiseMatrix(device, rows, cols), noiseMatrix(device, rows, cols)];
+      return { call: () => add(device, x, y), flats: [] };
+    }),
+    moved("rms norm", 2, 4, (device) => {
+      const [x, gain] = [noiseMatrix(device, rows, cols), noiseMatrix(device, 1, cols)];
+      return { call: () => rmsNorm(device, x, gain, 1e-6), flats: [] };
+    }),
+    // Half of its columns are results.
+    moved("swiglu of", 1.5, 3, (device) => {
+      const x = noiseMatrix(device, rows, cols);
+      return { call: () => swiglu(device, x), flats: [] };
+    }),
+  ];
+}
+
+function variantRows<S>(operation: TunableOperation<{ name: string }, S>, shape: S, work: KernelWork) {
+  return operation.variants.map(({ name: variant }): KernelRow => ({
+    name: `${operation.name} ${operation.className(shape)}`,
+    variant,
+    work,
+    prepare(device) {
+      device.variants.pin(operation, variant);
+      const { call, flats } = operation.workload(device, shape);
+      return { call, flats };
+    },
+  }));
+}

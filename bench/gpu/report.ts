@@ -1,0 +1,313 @@
+/**
+ * What an adapter makes of this project, as one report: every variant's time beside what a roofline predicts, training
+ * steps of four sizes, beam search. Prints Markdown, and writes `report.md` and `report.json` to the folder `--out`.
+ *
+ *     deno run -A bench/gpu/report.ts [--quick] [--dtype float16] [--gpu "H200"] [--peak-tflops 67 --bandwidth 4800]
+ *         [--tests tests.tsv] [--out .]
+ *
+ * Peaks are those published for the adapter's name (`peaks.ts`), or given: TFLOP/s of float32, GB/s. Without either the
+ * columns that need them are empty. `--tests` is a file of lines "name, result, seconds" with tabs between.
+ */
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { writeAtomic } from "../../base/files/write_atomic.ts";
+import { BeamSearch } from "../../decode/beam_search.ts";
+import { DeviceTrie } from "../../decode/device_trie.ts";
+import { autotune } from "../../kernels/autotune.ts";
+import { Device, type DeviceOptions } from "../../kernels/gpu/device.ts";
+import { OPERATIONS } from "../../kernels/operations.ts";
+import { parseDecoderConfig } from "../../models/decoder/config.ts";
+import { Decoder } from "../../models/decoder/decoder.ts";
+import { buildTrie } from "../../sid/trie.ts";
+import { estimateTraining, formatBytes } from "../../train/run/estimate.ts";
+import { median } from "../kernels/report.ts";
+import { OPTIMIZER } from "../kernels/workload.ts";
+import { microBatch, sftStep } from "../layouts/sft.ts";
+import { sftRows } from "../layouts/sft_rows.ts";
+import { SFT_SHAPES } from "../layouts/sft_shapes.ts";
+import { tableText, textTable } from "../pages/page.ts";
+import { randomInputs } from "../peers/generate_inputs.ts";
+import { kernelRows } from "./kernel_rows.ts";
+import { peakRatesOf } from "./peaks.ts";
+import { rooflineTime } from "./roofline.ts";
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    dtype: { type: "string", default: "float32" },
+    gpu: { type: "string", default: "" },
+    "peak-tflops": { type: "string" },
+    bandwidth: { type: "string" },
+    tests: { type: "string" },
+    out: { type: "string", default: "" },
+  },
+});
+const device = await Device.open({ dtype: values.dtype as DeviceOptions["dtype"] });
+const adapter = device.info.description || device.info.device;
+const published = peakRatesOf(values.gpu || adapter);
+const peaks = values["peak-tflops"] && values.bandwidth
+  ? {
+    f32: Number(values["peak-tflops"]) * 1e12,
+    bandwidth: Number(values.bandwidth) * 1e9,
+    source: "as given",
+  }
+  : published;
+
+interface Section {
+  title: string;
+  headings: string[];
+  lines: string[][];
+  notes: string[];
+}
+
+const sections: Section[] = [];
+if (values.tests) {
+  const lines = (await Deno.readTextFile(values.tests)).trim().split("\n").map((line) => line.split("\t"));
+  sections.push({ title: "Kernel tests", headings: ["test", "result", "seconds"], lines, notes: [] });
+}
+sections.push(await kernels(), await steps(), await search());
+
+const head = [
+  `# ${adapter}`,
+  "",
+  `${
+    new Date().toISOString().slice(0, 10)
+  }, ${device.layout} layout, ${values.dtype}, Deno ${Deno.version.deno}. ` +
+  (peaks
+    ? `Peaks: ${(peaks.f32 / 1e12).toPrecision(3)} TFLOP/s of float32, ${
+      (peaks.bandwidth / 1e9).toPrecision(3)
+    } GB/s (${peaks.source}).`
+    : "No peaks are known of it: --peak-tflops and --bandwidth give them."),
+];
+const body = sections.flatMap(({ title, headings, lines, notes }) => [
+  "",
+  `## ${title}`,
+  "",
+  tableText(textTable(headings, lines)),
+  ...notes.flatMap((note) => ["", note]),
+]);
+const markdown = [...head, ...body, ""].join("\n");
+console.log(markdown);
+if (values.out) {
+  await Deno.mkdir(values.out, { recursive: true });
+  await writeAtomic(join(values.out, "report.md"), markdown);
+  const facts = { adapter, layout: device.layout, dtype: values.dtype, peaks, sections };
+  await writeAtomic(join(values.out, "report.json"), JSON.stringify(facts, null, 2) + "\n");
+}
+Deno.exit(0);
+
+async function kernels(): Promise<Section> {
+  const lines: string[][] = [];
+  const below: string[] = [];
+  for (const row of kernelRows(device, values.quick ? 64 : 4096)) {
+    const { name, variant, work } = row;
+    try {
+      const seconds = await device.scope(() => timed(row));
+      const rate = work.flops / seconds;
+      const flow = work.bytes / seconds;
+      const predicted = peaks && rooflineTime(work, peaks);
+      if (predicted && seconds < 0.9 * predicted.seconds) below.push(`${name} ${variant}`);
+      lines.push([
+        name,
+        variant,
+        milliseconds(seconds),
+        (rate / 1e9).toPrecision(3),
+        peaks ? share(rate / peaks.f32) : "",
+        (flow / 1e9).toPrecision(3),
+        peaks ? share(flow / peaks.bandwidth) : "",
+        predicted ? milliseconds(predicted.seconds) : "",
+        predicted ? predicted.bound : "",
+        predicted ? (seconds / predicted.seconds).toFixed(1) : "",
+      ]);
+    } catch (error) {
+      lines.push([name, variant, (error as Error).message, ...Array(7).fill("")]);
+    } finally {
+      for (const operation of OPERATIONS) device.variants.pin(operation, undefined);
+      device.trim();
+    }
+  }
+  const notes = [
+    "Predicted is the longer of FLOPs at the peak and bytes, each moved once, at the bandwidth. A share of float32 says " +
+    "nothing of tensor cores, which WebGPU does not reach.",
+  ];
+  if (below.length > 0) {
+    notes.push(
+      `Faster than predicted, so peaks or counts are wrong, or a cache holds it: ${below.join(", ")}.`,
+    );
+  }
+  const headings = ["kernel", "variant", "ms", "GFLOP/s", "of f32 peak", "GB/s", "of bandwidth"];
+  return {
+    title: "Kernels",
+    headings: [...headings, "predicted ms", "bound by", "measured / predicted"],
+    lines,
+    notes,
+  };
+}
+
+/** Seconds of one call, by the adapter's own clock where it has one. */
+async function timed({ prepare }: ReturnType<typeof kernelRows>[number]): Promise<number> {
+  const { call, flats } = prepare(device);
+  const turns = values.quick ? 3 : 10;
+  const once = () => device.scope(call);
+  try {
+    once();
+    await device.settle();
+    const times: number[] = [];
+    for (let i = 0; i < turns; i++) {
+      if (device.features.has("timestamp-query")) {
+        const rows = await device.profile(once);
+        times.push(rows.reduce((sum, { milliseconds }) => sum + milliseconds, 0) / 1000);
+        continue;
+      }
+      const repeated = async (count: number) => {
+        const start = performance.now();
+        for (let i = 0; i < count; i++) once();
+        await device.settle();
+        return (performance.now() - start) / 1000;
+      };
+      times.push(Math.max(1e-9, (await repeated(21) - await repeated(1)) / 20));
+    }
+    return median(times);
+  } finally {
+    flats.forEach((flat) => device.destroy(flat));
+  }
+}
+
+async function steps(): Promise<Section> {
+  const small = (width: number, layers: number, heads: number, intermediate: number) =>
+    parseDecoderConfig({
+      model_type: "qwen2",
+      vocab_size: 576,
+      hidden_size: width,
+      intermediate_size: intermediate,
+      num_hidden_layers: layers,
+      num_attention_heads: heads,
+      max_position_embeddings: 512,
+    });
+  const shapes = [
+    { name: "0.9 M, width 128", config: small(128, 4, 4, 344), tokens: 2048 },
+    { name: "25 M, width 512", config: small(512, 8, 8, 1408), tokens: 4096 },
+    {
+      name: "135 M, SmolLM2",
+      config: parseDecoderConfig({
+        model_type: "llama",
+        vocab_size: 49152,
+        hidden_size: 576,
+        intermediate_size: 1536,
+        num_hidden_layers: 30,
+        num_attention_heads: 9,
+        num_key_value_heads: 3,
+        max_position_embeddings: 2048,
+      }),
+      tokens: 4096,
+    },
+    { name: "0.5 B, Qwen2.5", config: SFT_SHAPES["Qwen2.5-0.5B"], tokens: 4096 },
+  ];
+  const lines: string[][] = [];
+  for (const { name, config, tokens } of values.quick ? shapes.slice(0, 1) : shapes) {
+    try {
+      const rows = sftRows(config.vocab_size, { tokens: values.quick ? 512 : tokens });
+      const own = await Device.open({ dtype: values.dtype as DeviceOptions["dtype"] });
+      const targets = rows.reduce((sum, row) => sum + row.targets.length, 0);
+      const length = rows.reduce((sum, row) => sum + row.tokens.length, 0);
+      const estimate = await estimateTraining(own, {
+        dtype: values.dtype as DeviceOptions["dtype"],
+        decoder: (rehearsal) => new Decoder(rehearsal, config, {}),
+        capacity: { tokens: length, rows: targets },
+        optimizer: { ...OPTIMIZER, emaDecay: 0 },
+        microBatch: (rehearsal, decoder) => microBatch(rehearsal, decoder, rows, "packed").record,
+        epoch: { tokens: length, targets, sequences: rows.length, steps: 1 },
+        steps: 1,
+      });
+      const step = sftStep(own, config, rows, "packed");
+      step.run();
+      await step.loss();
+      if (!own.isCpu) await autotune(own, new Map());
+      const times: number[] = [];
+      let loss = 0;
+      for (let i = 0; i < (values.quick ? 2 : 8); i++) {
+        const start = performance.now();
+        step.run();
+        loss = await step.loss();
+        times.push((performance.now() - start) / 1000);
+      }
+      if (!Number.isFinite(loss)) throw new Error(`the loss is ${loss}`);
+      const seconds = median(times);
+      const rate = estimate.flops.step / seconds;
+      lines.push([
+        name,
+        `${length}`,
+        milliseconds(seconds),
+        `${Math.round(length / seconds)}`,
+        (rate / 1e12).toPrecision(3),
+        peaks ? share(rate / peaks.f32) : "",
+        peaks ? milliseconds(estimate.flops.step / peaks.f32) : "",
+        formatBytes(estimate.memory.total),
+        formatBytes(own.memory.peak),
+      ]);
+      own.gpu.destroy();
+    } catch (error) {
+      lines.push([name, `${tokens}`, (error as Error).message, ...Array(6).fill("")]);
+    }
+  }
+  return {
+    title: "Training steps",
+    headings: [
+      "model",
+      "tokens",
+      "ms",
+      "tokens/s",
+      "TFLOP/s",
+      "MFU",
+      "ms at the peak",
+      "memory, estimated",
+      "taken",
+    ],
+    lines,
+    notes: ["MFU is model FLOP utilisation: the step's products, backward included, at the f32 peak."],
+  };
+}
+
+async function search(): Promise<Section> {
+  const folder = await Deno.makeTempDir();
+  const { decoder, prompts, samples } = await randomInputs(device, folder, join(folder, "none"), 0);
+  await Deno.remove(folder, { recursive: true });
+  const trie = new DeviceTrie(device, buildTrie(prompts.itemTokens));
+  const users = samples.slice(0, values.quick ? 8 : 512).map(({ history }) => prompts.prompt(history));
+  const lines: string[][] = [];
+  for (const beams of values.quick ? [50] : [50, 256]) {
+    const beamed = new BeamSearch(device, decoder, trie, { beams, normalisation: "vocab" });
+    const run = async () => {
+      for (let i = 0; i < users.length; i += beamed.promptsPerBatch) {
+        await beamed.run(users.slice(i, i + beamed.promptsPerBatch));
+      }
+    };
+    await run();
+    const start = performance.now();
+    await run();
+    const seconds = (performance.now() - start) / 1000;
+    const alone = performance.now();
+    await beamed.run(users.slice(0, 1));
+    lines.push([
+      `${beams}`,
+      `${users.length}`,
+      (users.length / seconds).toPrecision(3),
+      milliseconds((performance.now() - alone) / 1000),
+    ]);
+    beamed.destroy();
+  }
+  return {
+    title: "Beam search, 0.9 M, 3000 items",
+    headings: ["beams", "users", "users/s", "ms for one user"],
+    lines,
+    notes: [],
+  };
+}
+
+function milliseconds(seconds: number): string {
+  return (1000 * seconds).toPrecision(3);
+}
+
+function share(value: number): string {
+  return `${(100 * value).toPrecision(3)} %`;
+}
