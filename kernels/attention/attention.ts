@@ -145,12 +145,14 @@ export function attentionBackward(
     ...common,
     inputs: [qkv, dO, o, lse],
     outputs: [dQkv, rowStats],
+    written: { start: q, count: k - q },
     invocations: variant.invocations(qkv.rows, heads),
   });
   device.run(dkv, {
     ...common,
     inputs: [qkv, dO, rowStats],
     outputs: [dQkv],
+    written: { start: k, count: qkv.cols - k },
     invocations: variant.invocations(qkv.rows, kvHeads),
   });
   device.release(rowStats);

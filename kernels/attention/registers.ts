@@ -29,7 +29,7 @@ function registerVariant(
     kernels(headDim) {
       const known = made.get(headDim);
       if (known) return known;
-      const common = { workgroup: [8, 1] as const, constants: { GROUPS: headDim / 4 } };
+      const common = { staged: true, workgroup: [8, 1] as const, constants: { GROUPS: headDim / 4 } };
       const withHead = ({ label, code }: Source) => ({ ...common, label, code: headCode(headDim) + code });
       const flats = ["read", "read"] as const;
       const kernels: AttentionKernels = {

@@ -14,6 +14,7 @@ const forwardKernel: Kernel = {
   entry: "activation",
   inputs: 1,
   outputs: 1,
+  staged: true,
   flats: [],
   workgroup: [16, 8],
 };

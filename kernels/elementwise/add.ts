@@ -4,7 +4,16 @@ import { expectShape, groupsOf, type Matrix } from "../gpu/tensor.ts";
 import code from "./add.wgsl" with { type: "text" };
 
 const label = "kernels/elementwise/add.wgsl";
-const addKernel: Kernel = { label, code, entry: "add", inputs: 2, outputs: 1, flats: [], workgroup: [16, 8] };
+const addKernel: Kernel = {
+  label,
+  code,
+  entry: "add",
+  inputs: 2,
+  outputs: 1,
+  staged: true,
+  flats: [],
+  workgroup: [16, 8],
+};
 const scaleKernel: Kernel = { ...addKernel, entry: "scale", inputs: 1 };
 
 /** x (N, C) + y (N, C) -> (N, C), float32 where either is. */

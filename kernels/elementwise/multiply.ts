@@ -9,6 +9,7 @@ const kernel: Kernel = {
   entry: "multiply",
   inputs: 2,
   outputs: 1,
+  staged: true,
   flats: [],
   workgroup: [16, 8],
 };

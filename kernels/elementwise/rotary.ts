@@ -9,6 +9,7 @@ const shared: Kernel = {
   entry: "rotary",
   inputs: 2,
   outputs: 1,
+  staged: true,
   flats: ["read"],
   workgroup: [8, 8],
 };
@@ -66,6 +67,7 @@ export function rotary(
   device.run(kernelOf(half, table.cols / headDim), {
     inputs: [x, table],
     outputs: [y],
+    written: { start: 0, count: inKernel * headDim },
     flats: [positions],
     u32: [x.rows, inKernel, rotated],
     f32: [inverse ? -1 : 1],

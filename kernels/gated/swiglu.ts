@@ -10,6 +10,7 @@ export const { forward: swiglu, backward: swigluBackward } = gatedUnitKernels("s
 const pair = {
   label: "kernels/gated/swiglu.wgsl",
   code,
+  staged: true,
   flats: [],
   workgroup: [16, 8],
 } as const;

@@ -18,6 +18,7 @@ export function gatedUnitKernels(name: string, code: string): GatedUnit {
     entry: name,
     inputs: 1,
     outputs: 1,
+    staged: true,
     flats: [],
     workgroup: [16, 8],
   };

@@ -1,11 +1,22 @@
 import operandsBuffer from "./operands/buffer.wgsl" with { type: "text" };
 import operandsHalf from "./operands/half.wgsl" with { type: "text" };
+import { stagedBytes, stagedPitch } from "./operands/staging.ts";
 import operandsTexture from "./operands/texture.wgsl" with { type: "text" };
+import stagedOutputs from "./operands/staged_outputs.wgsl" with { type: "text" };
+import textureOutputs from "./operands/texture_outputs.wgsl" with { type: "text" };
 import { DeviceError } from "./device_error.ts";
 import { type Dispatch, FIRST_FLAT, FIRST_OUTPUT, type Kernel, PARAMS, SHAPES } from "./kernel.ts";
-import { freshId, groupsOf, type Layout, type MatrixDtype, rowBytes, type Tensor } from "./tensor.ts";
+import {
+  type Flat,
+  freshId,
+  groupsOf,
+  type Layout,
+  type MatrixDtype,
+  rowBytes,
+  type Tensor,
+} from "./tensor.ts";
 
-/** Compiled kernels by kernel, then by the operands that are float32 among float16 ones. */
+/** Compiled kernels by kernel, then by the operands that are float32 among float16 ones, or by whether it is staged. */
 export type Pipelines = Map<Kernel, Compiled[]>;
 
 interface Compiled {
@@ -44,10 +55,14 @@ export class Bindings {
     this.#pipelines = pipelines;
   }
 
-  /** Pipeline and bind group of a dispatch. */
-  of(kernel: Kernel, dispatch: Dispatch): { pipeline: GPUComputePipeline; group: GPUBindGroup } {
-    const { pipeline, layout, id } = this.#pipeline(kernel, this.#wideOperands(dispatch));
-    return { pipeline, group: this.#bindGroup(kernel, layout, id, dispatch) };
+  /** Pipeline and bind group of a dispatch, whose results go to `staged` where there is such. */
+  of(
+    kernel: Kernel,
+    dispatch: Dispatch,
+    staged: readonly Flat[] | undefined,
+  ): { pipeline: GPUComputePipeline; group: GPUBindGroup } {
+    const { pipeline, layout, id } = this.#pipeline(kernel, this.#wideOperands(dispatch), !!staged);
+    return { pipeline, group: this.#bindGroup(kernel, layout, id, dispatch, staged) };
   }
 
   /** Forgets bind groups: those of destroyed tensors must not be found again. */
@@ -64,10 +79,11 @@ export class Bindings {
     return mask;
   }
 
-  #pipeline(kernel: Kernel, wideOperands: number): Compiled {
+  #pipeline(kernel: Kernel, wideOperands: number, staged: boolean): Compiled {
     let byOperands = this.#pipelines.get(kernel);
     if (!byOperands) this.#pipelines.set(kernel, byOperands = []);
-    const known = byOperands[wideOperands];
+    const place = staged ? 1 : wideOperands; // the staged have no float16 operands
+    const known = byOperands[place];
     if (known) return known;
     if (kernel.inputs > FIRST_OUTPUT || kernel.outputs > 2) {
       throw new RangeError(`${kernel.label} ${kernel.entry}: at most ${FIRST_OUTPUT} inputs and 2 outputs`);
@@ -76,7 +92,7 @@ export class Bindings {
     const entries: GPUBindGroupLayoutEntry[] = [];
     const matrix = (binding: number, access: "read-only" | "write-only") =>
       entries.push(
-        this.#layout === "texture"
+        this.#layout === "texture" && !(staged && access === "write-only")
           ? { binding, visibility, storageTexture: { access, format: "rgba32float" } }
           : {
             binding,
@@ -94,9 +110,12 @@ export class Bindings {
       })
     );
     if (kernel.params !== false) entries.push({ binding: PARAMS, visibility, buffer: { type: "uniform" } });
-    if (this.#layout === "buffer") entries.push({ binding: SHAPES, visibility, buffer: { type: "uniform" } });
+    if (this.#layout === "buffer" || staged) {
+      entries.push({ binding: SHAPES, visibility, buffer: { type: "uniform" } });
+    }
     const half = this.#dtype === "f16";
-    const prelude = this.#layout === "texture" ? operandsTexture : half ? operandsHalf : operandsBuffer;
+    const textures = operandsTexture + (staged ? stagedOutputs : textureOutputs);
+    const prelude = this.#layout === "texture" ? textures : half ? operandsHalf : operandsBuffer;
     const constants = half ? { ...kernel.constants, F32_OPERANDS: wideOperands } : kernel.constants;
     const module = this.#gpu.createShaderModule({ label: kernel.label, code: prelude + kernel.code });
     const layout = this.#gpu.createBindGroupLayout({ label: kernel.label, entries });
@@ -107,7 +126,7 @@ export class Bindings {
     });
     this.#counters.pipelines++;
     const made = { pipeline, layout, id: freshId() };
-    byOperands[wideOperands] = made;
+    byOperands[place] = made;
     return made;
   }
 
@@ -116,6 +135,7 @@ export class Bindings {
     layout: GPUBindGroupLayout,
     pipelineId: number,
     dispatch: Dispatch,
+    staged: readonly Flat[] | undefined,
   ): GPUBindGroup {
     const { inputs = [], outputs = [], flats = [], u32 = [], f32 = [] } = dispatch;
     if (
@@ -129,7 +149,7 @@ export class Bindings {
     }
     let key = `${pipelineId}|`;
     for (const matrix of inputs) key += `${matrix.id},`;
-    for (const matrix of outputs) key += `${matrix.id},`;
+    outputs.forEach(({ id, rows, cols }, i) => key += staged ? `${staged[i].id} ${rows} ${cols},` : `${id},`);
     for (const flat of flats) key += `${flat.id},`;
     if (kernel.params !== false) key += `|${u32.join()}|${f32.join()}`;
     const known = this.#bindGroups.get(key);
@@ -137,9 +157,12 @@ export class Bindings {
 
     const entries: GPUBindGroupEntry[] = [];
     inputs.forEach((matrix, i) => entries.push({ binding: i, resource: this.#resource(matrix) }));
-    outputs.forEach((matrix, i) =>
-      entries.push({ binding: FIRST_OUTPUT + i, resource: this.#resource(matrix) })
-    );
+    outputs.forEach((matrix, i) => {
+      const resource = staged
+        ? { buffer: staged[i].buffer, size: Math.max(16, stagedBytes(matrix)) }
+        : this.#resource(matrix);
+      entries.push({ binding: FIRST_OUTPUT + i, resource });
+    });
     flats.forEach((flat, i) => entries.push({ binding: FIRST_FLAT + i, resource: this.#resource(flat) }));
     if (kernel.params !== false) {
       const content = new Uint32Array(u32.length + f32.length);
@@ -151,6 +174,11 @@ export class Bindings {
       const shapes = new Uint32Array(32);
       inputs.forEach((m, i) => shapes.set([groupsOf(m.cols), m.rows], i * 4));
       outputs.forEach((m, i) => shapes.set([groupsOf(m.cols), m.rows], (FIRST_OUTPUT + i) * 4));
+      entries.push({ binding: SHAPES, resource: { buffer: this.#uniform(shapes) } });
+    }
+    if (staged) {
+      const shapes = new Uint32Array(8);
+      outputs.forEach(({ rows, cols }, i) => shapes.set([stagedPitch(cols), rows, groupsOf(cols)], i * 4));
       entries.push({ binding: SHAPES, resource: { buffer: this.#uniform(shapes) } });
     }
     const group = this.#gpu.createBindGroup({ label: kernel.label, layout, entries });

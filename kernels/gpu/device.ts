@@ -5,6 +5,7 @@ import { DeviceError } from "./device_error.ts";
 import { DeviceMemory } from "./memory.ts";
 import { type Dispatch, gridOf, type Kernel } from "./kernel.ts";
 import { Flats } from "./flats.ts";
+import { copyStaged, STAGED_FROM, Staging } from "./operands/staging.ts";
 import { Profiler, type ProfileRow } from "./profiler.ts";
 import { Pool } from "./pool.ts";
 import { type PendingRead, Readback, type ReadWait } from "./readback.ts";
@@ -37,6 +38,8 @@ export interface DeviceOptions {
   variants?: readonly PinnedVariant[];
   /** Number among the adapters that `doctor` lists, or part of the name of one. Default: that for high performance. */
   adapter?: string;
+  /** Groups of four numbers from which a result goes to its texture through a buffer, on CPU adapters. Default: 2048. */
+  stagedFrom?: number;
   /** WebGPU to ask for the adapter. Default: that of the runtime. */
   gpu?: GPU;
 }
@@ -73,6 +76,7 @@ export class Device {
   readonly #pipelines: Pipelines;
   #bindings: Bindings;
   #flats = new Flats();
+  #staging: Staging | undefined;
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #readback: Readback;
@@ -84,7 +88,7 @@ export class Device {
     gpu: GPUDevice,
     layout: Layout,
     dtype: MatrixDtype,
-    pinned?: readonly PinnedVariant[],
+    { variants: pinned, stagedFrom = STAGED_FROM }: DeviceOptions = {},
     pipelines: Pipelines = new Map(),
   ) {
     this.gpu = gpu;
@@ -100,6 +104,9 @@ export class Device {
     this.#pipelines = pipelines;
     this.#bindings = new Bindings(gpu, layout, dtype, this.counters, pipelines);
     this.#readback = new Readback(gpu, this.counters);
+    if (this.isCpu && layout === "texture") {
+      this.#staging = new Staging(stagedFrom, this);
+    }
     this.#pool = new Pool(
       (rows, cols, dtype) => this.createMatrix(rows, cols, dtype),
       (matrix) => this.destroy(matrix),
@@ -123,7 +130,7 @@ export class Device {
     });
     const half = options.dtype === "float16";
     const layout = layoutOf(adapter, half, options.layout);
-    return new Device(adapter.info, gpu, layout, half ? "f16" : "f32", options.variants);
+    return new Device(adapter.info, gpu, layout, half ? "f16" : "f32", options);
   }
 
   /**
@@ -131,10 +138,8 @@ export class Device {
    * is done with them. Memory, counters and choices of variants are its own.
    */
   sibling(variants?: readonly PinnedVariant[]): Device {
-    return new Device(this.info, this.gpu, this.layout, this.dtype, variants, this.#pipelines);
+    return new Device(this.info, this.gpu, this.layout, this.dtype, { variants }, this.#pipelines);
   }
-
-  // --- arrays ---------------------------------------------------------------------------------------------------
 
   /** Runs `work` in a pool scope: matrices that it takes are free again afterwards. */
   scope<T>(work: () => T): T {
@@ -284,10 +289,9 @@ export class Device {
   /** Destroys free matrices of the pool and free flats: call between phases that use different shapes. */
   trim(): void {
     this.#pool.clear();
+    this.#staging?.clear();
     this.#flats.takeAll().forEach((flat) => this.destroy(flat));
   }
-
-  // --- host <-> device ------------------------------------------------------------------------------------------
 
   /** Uploads row-major data: (rows, cols) for a matrix. Ordered after all work recorded so far. */
   write(tensor: Tensor, data: Float32Array | Uint32Array): void {
@@ -392,11 +396,10 @@ export class Device {
     this.#encoding().clearBuffer(flat.buffer, flat.offset, flat.length * 4);
   }
 
-  // --- work -----------------------------------------------------------------------------------------------------
-
   /** Records one dispatch. */
   run(kernel: Kernel, dispatch: Dispatch): void {
-    const { pipeline, group } = this.#bindings.of(kernel, dispatch);
+    const staged = this.#staging?.of(kernel, dispatch);
+    const { pipeline, group } = this.#bindings.of(kernel, dispatch, staged);
     const [x, y] = gridOf(kernel, dispatch.invocations);
     if (x === 0 || y === 0) return;
     const pass = this.#passEncoder(kernel.entry);
@@ -404,6 +407,9 @@ export class Device {
     pass.setBindGroup(0, group);
     pass.dispatchWorkgroups(x, y);
     this.counters.dispatches++;
+    if (!staged) return;
+    this.#endPass();
+    copyStaged(this.#encoding(), staged, dispatch);
   }
 
   /**

@@ -2,8 +2,8 @@ import { DeviceError } from "./device_error.ts";
 import type { Flat, Matrix } from "./tensor.ts";
 
 /**
- * One entry point of a WGSL file. The device joins the operand prelude (`operands/texture.wgsl`,
- * `operands/buffer.wgsl` or `operands/half.wgsl`) in front of `code`, so a kernel is written once for all of them:
+ * One entry point of a WGSL file. The device joins the operand prelude (`operands/texture.wgsl` and
+ * one of the outputs beside it, `operands/buffer.wgsl` or `operands/half.wgsl`) in front of `code`, so a kernel is written once for all of them:
  *
  * - matrices are read with `load0(row, group)`... and written with `store0(row, group, value)`...;
  * - flats are declared by the kernel itself from `@binding(10)` on, in the order of `flats`;
@@ -24,6 +24,11 @@ export interface Kernel {
   readonly flats: readonly ("read" | "read_write")[];
   /** Whether `code` declares `Params`. Default: true. */
   readonly params?: boolean;
+  /**
+   * Whether every group of its results is written, or those in {@link Dispatch.written}: where matrices are textures of a
+   * CPU adapter such results go through a buffer, which is faster. Default: false.
+   */
+  readonly staged?: boolean;
   /** Workgroup size, as in the WGSL attribute. */
   readonly workgroup: readonly [x: number, y?: number];
   /** Values of the `override` constants. */
@@ -36,6 +41,8 @@ export interface Dispatch {
   inputs?: readonly Matrix[];
   /** Matrices to write, `Kernel.outputs` of them, none of them also an input. */
   outputs?: readonly Matrix[];
+  /** Columns of the first output that are written, multiples of 4; the others stay as they are. Default: all. */
+  written?: { start: number; count: number };
   /** Flats in the order of `Kernel.flats`. */
   flats?: readonly Flat[];
   /**
@@ -55,7 +62,7 @@ export const FIRST_OUTPUT = 6;
 export const FIRST_FLAT = 10;
 /** Binding of `Params`. */
 export const PARAMS = 20;
-/** Binding of the matrix shapes, in the buffer layout. */
+/** Binding of the shapes of matrices in buffers, staged ones included. */
 export const SHAPES = 21;
 
 /** Workgroups in x, beyond which a one-dimensional grid goes on in y. */

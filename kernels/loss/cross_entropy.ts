@@ -28,6 +28,7 @@ const backwardKernel: Kernel = {
   label,
   code,
   entry: "cross_entropy_backward",
+  staged: true,
   inputs: 1,
   outputs: 1,
   flats: ["read", "read", "read"],

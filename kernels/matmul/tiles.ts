@@ -5,7 +5,7 @@ import tilesAt from "./tiles_at.wgsl" with { type: "text" };
 import type { MatmulVariant } from "./variant.ts";
 
 const label = "kernels/matmul/tiles.wgsl";
-const tileKernel = { inputs: 3, outputs: 1, flats: [], workgroup: [8] } as const;
+const tileKernel = { inputs: 3, outputs: 1, staged: true, flats: [], workgroup: [8] } as const;
 
 /** Barrier-free register tiles, one invocation each: the shape that CPU adapters want. */
 export const tilesVariant: MatmulVariant = {

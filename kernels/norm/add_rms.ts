@@ -6,7 +6,12 @@ import { keptScale, thresholdOf } from "../random/dropout.ts";
 import code from "./add_rms.wgsl" with { type: "text" };
 import philoxCode from "../random/philox.wgsl" with { type: "text" };
 
-const common = { label: "kernels/norm/add_rms.wgsl", code: philoxCode + code, workgroup: [64] as const };
+const common = {
+  label: "kernels/norm/add_rms.wgsl",
+  code: philoxCode + code,
+  staged: true,
+  workgroup: [64] as const,
+};
 const forwardKernel: Kernel = { ...common, entry: "add_rms_norm", inputs: 3, outputs: 2, flats: [] };
 const dropKernel: Kernel = { ...forwardKernel, entry: "drop_add_rms_norm", flats: ["read", "read_write"] };
 const backwardKernel: Kernel = {

@@ -9,6 +9,7 @@ const forwardKernel: Kernel = {
   entry: "layer_norm",
   inputs: 3,
   outputs: 1,
+  staged: true,
   flats: [],
   workgroup: [64],
 };

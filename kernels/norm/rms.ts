@@ -4,7 +4,7 @@ import { expectShape, type Flat, groupsOf, type Matrix } from "../gpu/tensor.ts"
 import { productColumnSum } from "../reduce/column_sum.ts";
 import code from "./rms.wgsl" with { type: "text" };
 
-const common = { label: "kernels/norm/rms.wgsl", code, outputs: 1, workgroup: [64] as const };
+const common = { label: "kernels/norm/rms.wgsl", code, outputs: 1, staged: true, workgroup: [64] as const };
 const forwardKernel: Kernel = { ...common, entry: "rms_norm", inputs: 2, flats: [] };
 const backwardKernel: Kernel = { ...common, entry: "rms_norm_backward", inputs: 3, flats: ["read_write"] };
 

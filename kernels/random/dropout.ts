@@ -10,6 +10,7 @@ const kernel: Kernel = {
   entry: "dropout",
   inputs: 1,
   outputs: 1,
+  staged: true,
   flats: ["read"],
   workgroup: [16, 8],
 };

@@ -91,6 +91,7 @@ function kernelsOf(headDim: number, dropout: boolean): Kernels {
       label: "kernels/relative_attention/relative_attention.wgsl",
       code: prelude + forwardCode,
       entry: "relative_attention",
+      staged: true,
       inputs: 3,
       outputs: 2,
       flats: ["read", "read"],

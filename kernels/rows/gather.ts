@@ -9,6 +9,7 @@ const kernel: Kernel = {
   entry: "gather_rows",
   inputs: 2,
   outputs: 1,
+  staged: true,
   flats: ["read"],
   workgroup: [16, 8],
 };

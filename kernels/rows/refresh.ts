@@ -8,6 +8,7 @@ const shared = {
   label: "kernels/rows/refresh.wgsl",
   code,
   inputs: 0,
+  staged: true, // of slices there are several only where matrices are too large for that
   flats: ["read"],
   workgroup: [16, 8],
 } as const;

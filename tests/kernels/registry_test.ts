@@ -16,6 +16,8 @@ interface Setting {
 
 const SETTINGS: Setting[] = [
   { name: "texture layout", options: { layout: "texture" }, cases: Infinity, except: [] },
+  // The least result goes through a buffer, as large ones do.
+  { name: "texture layout, staged", options: { layout: "texture", stagedFrom: 1 }, cases: 3, except: [] },
   { name: "buffer layout", options: { layout: "buffer" }, cases: Infinity, except: [] },
   // Rounded points lie at equal distances from codewords, so that the label is a matter of taste.
   { name: "float16", options: { dtype: "float16" }, cases: 2, except: ["sinkhornLabels"] },

@@ -25,6 +25,7 @@ function kernelsOf(headDim: number) {
       attend: {
         ...common,
         entry: "attention_paths",
+        staged: true,
         inputs: 3,
         outputs: 1,
         flats: ["read", "read"],

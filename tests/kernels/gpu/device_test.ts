@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { rotary, rotaryTable } from "../../../kernels/elementwise/rotary.ts";
 import { add } from "../../../kernels/elementwise/add.ts";
 import { sharedDevice } from "../../shared_device.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
@@ -154,6 +155,32 @@ for (const layout of ["texture", "buffer"] as Layout[]) {
     [from, to].forEach((matrix) => device.destroy(matrix));
   });
 }
+
+Deno.test("results through a staging buffer have the bits of those stored in textures, and keep what is not written", async () => {
+  const results: Float32Array[][] = [];
+  for (const stagedFrom of [1, Infinity]) {
+    const device = await Device.open({ layout: "texture", stagedFrom });
+    const before = device.memory.buffers;
+    const x = device.upload(Float32Array.from({ length: 37 * 21 }, (_, i) => Math.sin(i)), 37, 21);
+    const y = device.upload(Float32Array.from({ length: 21 * 70 }, (_, i) => Math.cos(i)), 21, 70);
+    const qkv = device.upload(Float32Array.from({ length: 5 * 48 }, (_, i) => i), 5, 48);
+    const positions = device.createFlat("u32", Uint32Array.of(0, 1, 2, 3, 4));
+    const table = rotaryTable(device, 5, Float64Array.of(1, 0.5, 0.25, 0.125, 1, 2, 3, 4));
+    const shape = { heads: 1, kvHeads: 1, headDim: 16, inverse: false };
+    results.push(
+      await device.scope(async () =>
+        await device.read(matmul(device, x, y), rotary(device, qkv, positions, table, shape))
+      ),
+    );
+    // Rows of 70 columns, 18 groups, are 32 groups apart: 512 bytes.
+    assert.equal(device.memory.buffers - before - positions.buffer.size, stagedFrom === 1 ? 37 * 512 : 0);
+    device.trim();
+    assert.equal(device.memory.buffers - before, positions.buffer.size);
+  }
+  assert.deepEqual(results[0], results[1]);
+  const values = (row: number) => [...results[0][1].subarray(row * 48 + 32, row * 48 + 48)];
+  assert.deepEqual(values(4), Array.from({ length: 16 }, (_, i) => 4 * 48 + 32 + i));
+});
 
 Deno.test("Device.copyColumns() copies whole groups to the same place, and refuses parts and buffers", async () => {
   const device = await sharedDevice("texture");

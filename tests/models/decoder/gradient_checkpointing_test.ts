@@ -70,6 +70,7 @@ async function step(device: Device, layers: number, gradientCheckpointing: boole
     "model.layers.1.post_attention_layernorm.weight",
   ];
   const read = await device.read(rowLoss, ...names.map((name) => decoder.parameters.gradient(name)!));
+  run(); // bind groups from before a buffer of results grew are made anew
   const { allocations, bindGroups } = device.counters;
   run();
   const made = [device.counters.allocations - allocations, device.counters.bindGroups - bindGroups];
