@@ -26,6 +26,7 @@ export { spec as layerNorm } from "./norm/layer_spec.ts";
 export { spec as listwiseSoftmax } from "./loss/listwise_softmax_spec.ts";
 export { spec as lossScale } from "./optimizer/loss_scale_spec.ts";
 export { matmulAtSpec, matmulBtSpec, matmulSpec } from "./matmul/matmul_spec.ts";
+export { spec as matmulInt8 } from "./matmul/int8/rows_spec.ts";
 export { spec as multiply } from "./elementwise/multiply_spec.ts";
 export { spec as pointwiseAttention } from "./relative_attention/pointwise_attention_spec.ts";
 export { spec as policyLoss } from "./policy/loss_spec.ts";

@@ -9,7 +9,7 @@ import { openRun } from "../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { tellAsked } from "./_cli/memory.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
-import { AskedTask, ReasonFlags, RunFlags, SearchFlags } from "./_cli/run_flags.ts";
+import { AskedTask, ReasonFlags, RunFlags, SearchFlags, WeightFlags } from "./_cli/run_flags.ts";
 import { compareFolders } from "./_evaluate/compare_folders.ts";
 import { runShards, shardFlags } from "./_cli/shard_processes.ts";
 import { evaluateRecommender, mergeShards } from "./_evaluate/rank_users.ts";
@@ -27,6 +27,7 @@ const config = z.strictObject({
   ...AskedTask,
   ...ReasonFlags,
   ...SearchFlags,
+  ...WeightFlags,
   preferences: z.string().default("").describe(
     "JSON or JSONL of user preferences, whose rows of --split are asked in task preference-to-sid",
   ),

@@ -5,7 +5,15 @@ import type { Recommender, ScoreUnit } from "../eval/recommender.ts";
 import { openRun } from "../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
-import { AskedTask, checkAsked, ReasonFlags, ReasonSeed, RunFlags, SearchFlags } from "./_cli/run_flags.ts";
+import {
+  AskedTask,
+  checkAsked,
+  ReasonFlags,
+  ReasonSeed,
+  RunFlags,
+  SearchFlags,
+  WeightFlags,
+} from "./_cli/run_flags.ts";
 import { tableLines } from "./_cli/table.ts";
 import {
   answerLine,
@@ -25,6 +33,7 @@ const config = z.strictObject({
   ...AskedTask,
   ...ReasonFlags,
   ...SearchFlags,
+  ...WeightFlags,
   ...ReasonSeed,
   history: z.array(z.union([z.int().min(0), z.string()])).default([]).describe(
     "item numbers or ids of the data, oldest first, such as 12,845,77 or B00AX,B00BY; id:12 is an id whatever the numbers",

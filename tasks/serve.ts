@@ -2,7 +2,7 @@ import { z } from "zod";
 import { count } from "../base/fields.ts";
 import { type Task, UsageError } from "./_cli/cli.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
-import { AskedTask, ReasonFlags, ReasonSeed, RunFlags, SearchFlags } from "./_cli/run_flags.ts";
+import { AskedTask, ReasonFlags, ReasonSeed, RunFlags, SearchFlags, WeightFlags } from "./_cli/run_flags.ts";
 import { serveApp } from "./_serve/app.ts";
 import { JsonLog } from "./_serve/json_log.ts";
 import { listen } from "./_serve/listen.ts";
@@ -14,6 +14,7 @@ const config = z.strictObject({
   ...AskedTask,
   ...ReasonFlags,
   ...SearchFlags,
+  ...WeightFlags,
   ...ReasonSeed,
   beams: count().default(50).describe(
     "SIDs that a search keeps; more where more items are asked for, or left out",

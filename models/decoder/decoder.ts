@@ -35,6 +35,11 @@ import {
   vocabularyLoss,
 } from "../losses/vocabulary_loss.ts";
 
+/** Numbers that the weights of a decoder can be kept in to ask it: see {@link DecoderOptions.int8}. */
+export const WEIGHT_FORMATS = ["float32", "int8"] as const;
+/** One of {@link WEIGHT_FORMATS}. */
+export type WeightFormat = typeof WEIGHT_FORMATS[number];
+
 /** Dropout of training; not part of `config.json`. */
 export interface DecoderDropout {
   /** On the embeddings and on what each block adds to the residual stream; adapters have a rate of their own. */
@@ -53,6 +58,8 @@ export interface DecoderOptions {
   decayEmbeddings?: boolean;
   /** Low-rank adapters of the blocks. */
   lora?: LoraOptions;
+  /** Keeps the products of the blocks in eight bits, a scale a row, and everything else frozen: to ask it alone. Default false. */
+  int8?: boolean;
   /** Keeps the stream between blocks alone and computes each block again in the backward pass. Default false. */
   gradientCheckpointing?: boolean;
 }
@@ -289,8 +296,11 @@ function tableSpecs(config: DecoderConfig, options: DecoderOptions): ParameterSp
 /** `specs`, those frozen whole that are not trained. */
 function withTrained(
   specs: readonly ParameterSpec[],
-  { lora, frozenRows = 0, ...options }: DecoderOptions,
+  { lora, frozenRows = 0, int8 = false, ...options }: DecoderOptions,
 ): ParameterSpec[] {
+  if (int8) {
+    return specs.map((spec) => ({ ...spec, frozenRows: spec.rows, int8: spec.product && !spec.table }));
+  }
   const isNew = (name: string) => frozenRows > 0 && [EMBEDDING, HEAD].includes(name);
   const trainable = options.trainable ?? ((name: string) => !lora || isNew(name));
   return specs.map((spec) => trainable(spec.name) ? spec : { ...spec, frozenRows: spec.rows });

@@ -10,7 +10,9 @@ import { columnSum } from "../../kernels/reduce/column_sum.ts";
 import { dropout } from "../../kernels/random/dropout.ts";
 import { embed, embedTokensBackward, type TokenOccurrences } from "../../kernels/rows/embedding.ts";
 import { gatherRows } from "../../kernels/rows/gather.ts";
-import { matmul, matmulAt, matmulBt } from "../../kernels/matmul/matmul.ts";
+import type { Device } from "../../kernels/gpu/device.ts";
+import { matmulInt8 } from "../../kernels/matmul/int8/rows.ts";
+import { matmul, matmulAt, matmulBt, type MatmulOptions } from "../../kernels/matmul/matmul.ts";
 import { qkNorm, qkNormBackward } from "../../kernels/norm/qk.ts";
 import { rmsNorm, rmsNormBackward } from "../../kernels/norm/rms.ts";
 import { rotary } from "../../kernels/elementwise/rotary.ts";
@@ -36,10 +38,7 @@ export function linear(
 ): Matrix {
   const { device } = tape;
   const options = { bias: bias ? parameters.matrix(bias) : undefined };
-  const transposed = parameters.transposed(weight);
-  const product = transposed
-    ? matmul(device, x, transposed, options)
-    : matmulBt(device, x, parameters.matrix(weight), options);
+  const product = productOf(device, parameters, x, weight, options);
   const adapted = adapter && addLowRank(tape, parameters, x, product, adapter);
   const y = adapted?.y ?? product;
   tape.record(() => {
@@ -54,6 +53,22 @@ export function linear(
     if (dx) tape.accumulate(x, dx);
   });
   return y;
+}
+
+/** x W^T and what follows it, of a weight as it lies on the device. */
+function productOf(
+  device: Device,
+  parameters: Weights,
+  x: Matrix,
+  weight: string,
+  options: MatmulOptions,
+): Matrix {
+  const coded = parameters.int8?.(weight);
+  if (coded) return matmulInt8(device, x, coded, options);
+  const transposed = parameters.transposed(weight);
+  return transposed
+    ? matmul(device, x, transposed, options)
+    : matmulBt(device, x, parameters.matrix(weight), options);
 }
 
 /** Rows of the table (V, C) at `tokens` -> (T, C). `occurrences` lists the rows of each token, for the gradient. */

@@ -1,5 +1,6 @@
 import type { Device } from "../../kernels/gpu/device.ts";
 import { DeviceError } from "../../kernels/gpu/device_error.ts";
+import { type Int8Matrix, int8Rows, toInt8Rows } from "../../kernels/matmul/int8/rows.ts";
 import type { RowBlock } from "../../kernels/rows/gather.ts";
 import { refresh } from "../../kernels/rows/refresh.ts";
 import { type Flat, groupsOf, type Matrix, padRows, unpadRows } from "../../kernels/gpu/tensor.ts";
@@ -29,6 +30,8 @@ export interface Weights {
   blocks(name: string): readonly WeightBlock[];
   /** Value transposed (cols, rows); undefined where products read the weight as it lies. */
   transposed(name: string): Matrix | undefined;
+  /** Value (rows, cols) in eight bits, where that is all there is of it. */
+  int8?(name: string): Int8Matrix | undefined;
   /** Where backward passes add to: rows in whole groups of four. Undefined for a weight that is frozen. */
   gradient(name: string): Flat | undefined;
 }
@@ -101,6 +104,8 @@ export class Parameters implements Weights {
   readonly trainedCount: number;
   #bases: number[];
   #parameters = new Map<string, Parameter>();
+  /** What is kept in eight bits instead. */
+  #int8 = new Map<string, { spec: ParameterSpec; value: Int8Matrix }>();
 
   /**
    * Allocates the arrays, all 0: `load()` or `write()` values next.
@@ -108,8 +113,9 @@ export class Parameters implements Weights {
    */
   constructor(device: Device, specs: readonly ParameterSpec[]) {
     this.device = device;
+    const whole = specs.filter(({ int8 }) => !int8);
     const { maxTextureDimension2D, maxStorageBufferBindingSize, maxBufferSize } = device.limits;
-    const { parameters, segments } = layoutParameters(specs, {
+    const { parameters, segments } = layoutParameters(whole, {
       matrixRows: device.layout === "texture" ? maxTextureDimension2D : Infinity,
       bindingBytes: maxStorageBufferBindingSize,
       bufferBytes: maxBufferSize,
@@ -123,7 +129,10 @@ export class Parameters implements Weights {
     }
     this.length = segments.reduce((sum, { length }) => sum + length, 0);
     this.count = specs.reduce((sum, spec) => sum + sizeOf(spec), 0);
-    const frozen = specs.reduce((sum, { cols, frozenRows = 0 }) => sum + frozenRows * cols, 0);
+    const frozen = specs.reduce(
+      (sum, { rows, cols, int8, frozenRows = 0 }) => sum + (int8 ? rows : frozenRows) * cols,
+      0,
+    );
     this.trainedCount = this.count - frozen;
     this.#bases = segments.map(({ base }) => base);
     this.segments = segments.map(({ length, decayLength }) => ({
@@ -135,11 +144,17 @@ export class Parameters implements Weights {
       const made = blocks.map(({ start, rows, trained }) => this.#make(spec, start, rows, trained));
       this.#parameters.set(spec.name, { spec, blocks: made });
     }
+    for (const spec of specs) {
+      if (!spec.int8) continue;
+      const words = device.createFlat("u32", int8Rows(spec.rows) * groupsOf(spec.cols));
+      const value = { ...spec, words, scales: device.createFlat("f32", int8Rows(spec.rows)) };
+      this.#int8.set(spec.name, { spec, value });
+    }
   }
 
-  /** All parameters, those with weight decay first. */
+  /** All parameters, those with weight decay first and those in eight bits last. */
   get specs(): ParameterSpec[] {
-    return [...this.#parameters.values()].map(({ spec }) => spec);
+    return [...this.#parameters.values(), ...this.#int8.values()].map(({ spec }) => spec);
   }
 
   /** Weights (length) where one segment holds all that is trained; `RangeError` where there are several. */
@@ -160,6 +175,10 @@ export class Parameters implements Weights {
   /** Value transposed (cols, rows); undefined for frozen weights, and in the buffer layout, which products read as they lie. */
   transposed(name: string): Matrix | undefined {
     return this.#only(name).transposed;
+  }
+
+  int8(name: string): Int8Matrix | undefined {
+    return this.#int8.get(name)?.value;
   }
 
   /** Gradient, rows in whole groups of four; undefined for a parameter that is frozen. */
@@ -218,6 +237,13 @@ export class Parameters implements Weights {
   /** Replaces one parameter, for layers at once. `values` (rows, cols), rows in whole groups of four. */
   writeParameter(name: string, values: Float32Array): void {
     const { device } = this;
+    const coded = this.int8(name);
+    if (coded) {
+      const { words, scales } = toInt8Rows(values, coded.rows, coded.cols);
+      device.write(coded.words, words);
+      device.write(coded.scales, scales);
+      return;
+    }
     const { spec, blocks } = this.#get(name);
     const stride = groupsOf(spec.cols) * 4;
     for (const { start, rows, value, matrix, transposed } of blocks) {
@@ -270,7 +296,7 @@ export class Parameters implements Weights {
    * @throws {UserError} for a missing tensor or another shape.
    */
   load(tensors: TensorMap, source: string, names?: ReadonlySet<string>): void {
-    for (const { spec } of this.#parameters.values()) {
+    for (const spec of this.specs) {
       if (names && !names.has(spec.name)) continue;
       this.writeParameter(spec.name, joinParts(spec, (part) => tensorOf(tensors, part, source)));
     }
@@ -304,6 +330,7 @@ export class Parameters implements Weights {
     trained: readonly Flat[] = this.segments.map(({ values }) => values),
     wanted: (name: string) => boolean = () => true,
   ): AsyncGenerator<TensorPiece> {
+    if (this.#int8.size > 0) throw new RangeError("Parameters in eight bits cannot be read back");
     for (const group of this.#groups(wanted)) {
       const [{ spec, blocks }] = group;
       if (spec.table && !spec.parts && spec.cols % 4 === 0 && spec.rows * spec.cols > MOST_READ) {
@@ -378,6 +405,10 @@ export class Parameters implements Weights {
         if (!value || !this.device.viewsFlats) this.device.destroy(matrix);
         if (transposed) this.device.destroy(transposed);
       }
+    }
+    for (const { value: { words, scales } } of this.#int8.values()) {
+      this.device.destroy(words);
+      this.device.destroy(scales);
     }
     for (const { values, gradients } of this.segments) {
       this.device.destroy(values);

@@ -19,6 +19,8 @@ export interface ParameterSpec {
    * freeze the parameter.
    */
   frozenRows?: number;
+  /** Kept in eight bits, a scale a row, for products alone: neither trained nor read back. Default false. */
+  int8?: boolean;
   /** Tensors of a checkpoint that are parts of it. Default: all of it, under its own name. */
   parts?: readonly ParameterPart[];
 }

@@ -4,6 +4,7 @@ import { LineFile, makeFolder } from "../../base/files/line_file.ts";
 import type { Dataset, Sample } from "../../data/dataset.ts";
 import { loadDataset } from "../../data/formats/load.ts";
 import type { Prediction } from "../../eval/evaluate.ts";
+import type { WeightFormat } from "../../models/decoder/decoder.ts";
 import { rankBy, type Recommender } from "../../eval/recommender.ts";
 import { openRun } from "../../train/runs/open_run.ts";
 import { isModel, readRunFolder } from "../../train/runs/run_folder.ts";
@@ -19,6 +20,8 @@ import { writeResults } from "./results.ts";
 
 /** What is evaluated, and where it goes. */
 export interface EvaluateFlags extends MeasureFlags, AskedChoice {
+  /** Numbers that the weights are kept in. Default: "float32". */
+  weights?: WeightFormat;
   /** Candidates a user. */
   beams: number;
   /** `prompts.json` that was named, for the report. */
@@ -164,7 +167,7 @@ interface Wording {
 
 function rowSettings(recommender: Recommender, flags: EvaluateFlags): RowSettings {
   const { catalogue, provenance: { run, data, index, checkpoint }, scoreUnit, search } = recommender;
-  const { prompts, split, preferences, rows, rowLineEnds, beams, limit, shard } = flags;
+  const { prompts, split, preferences, rows, rowLineEnds, beams, limit, shard, weights = "float32" } = flags;
   return {
     run,
     data,
@@ -174,6 +177,7 @@ function rowSettings(recommender: Recommender, flags: EvaluateFlags): RowSetting
     checkpoint,
     ...(search && { normalisation: search.normalisation }),
     repetitionPenalty: search?.repetitionPenalty ?? 1,
+    weights,
     split,
     preferences,
     rows,

@@ -23,7 +23,18 @@ export function cutoffRow(k: string, { hr, ndcg, ci95 }: Pick<Summary, "hr" | "n
 
 /** The report as tables for people. */
 export function evaluationLines(report: EvaluateReport): string[] {
-  const { split, users, beams, mixture, baselines, checkpoint, invalid, duplicates, secondsPerUser } = report;
+  const {
+    split,
+    users,
+    beams,
+    weights,
+    mixture,
+    baselines,
+    checkpoint,
+    invalid,
+    duplicates,
+    secondsPerUser,
+  } = report;
   const unit = report.lists === "items" ? "items a user" : "beams";
   const ks = shownKs(Object.keys(report.hr));
   const ndcgKs = ks.filter((k) => k !== "1" || ks.length === 1);
@@ -51,7 +62,7 @@ export function evaluationLines(report: EvaluateReport): string[] {
     `The first ${last} places show ${(100 * report.coverage[last]).toFixed(1)} % of the catalogue, Gini ${
       figure(report.gini[last])
     } (0: all items alike); MRR ${figure(report.mrr)}`,
-    `${beams} ${unit}, ${
+    `${beams} ${unit}, ${weights === "float32" ? "" : `weights in ${weights}, `}${
       report.repetitionPenalty === 1 ? "" : `repetition penalty ${report.repetitionPenalty}, `
     }${invalid} invalid, ${duplicates} duplicates, ${(1000 * secondsPerUser).toFixed(1)} ms a user`,
   ];

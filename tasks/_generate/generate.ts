@@ -14,6 +14,7 @@ import { chatFrame } from "../../prompts/frame.ts";
 import { textModelFolder } from "../../train/runs/text_folder.ts";
 import { type Task, UsageError, WHOLE_FLAG } from "../_cli/cli.ts";
 import { DeviceFlags, openDevice } from "../_cli/open_device.ts";
+import { WeightFlags } from "../_cli/run_flags.ts";
 import { StreamedText } from "./streamed_text.ts";
 
 const config = z.strictObject({
@@ -45,6 +46,7 @@ const config = z.strictObject({
     "makes tokens of prompt and text less probable above 1; 1: none",
   ),
   seed: z.int().min(0).default(42).describe("seed of the draws"),
+  ...WeightFlags,
   ...DeviceFlags,
 });
 
@@ -72,7 +74,10 @@ export const task: Task<typeof config> = {
     const prompts = promptTokens(flags, tokenizer, tokenizerConfig, ends[0]);
     checkRoom(prompts, flags.maxNewTokens, pretrained.config.max_position_embeddings);
     const { device } = await openDevice(flags);
-    const decoder = await Decoder.load(device, pretrained, pretrained.config, { trainable: () => false });
+    const decoder = await Decoder.load(device, pretrained, pretrained.config, {
+      trainable: () => false,
+      int8: flags.weights === "int8",
+    });
     const writer = new TextWriter(device, decoder, {
       ...flags,
       temperature: flags.doSample ? flags.temperature : 0,

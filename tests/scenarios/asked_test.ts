@@ -60,6 +60,9 @@ Deno.test("a run on titles alone is asked by titles, and for what it did not lea
     assert.match(told.join("\n"), /repetition penalty 1\.1/);
     const [two] = JSON.parse(await Deno.readTextFile(join(dir, "eval/minionerec/final_result.json")));
     assert.equal(two.input, `${SYSTEM}\nLook.\n\nWhich is T5?\n`);
+    const coded = await evaluated(dir, { weights: "int8" });
+    assert.deepEqual([coded.weights, own.weights, coded.users], ["int8", "float32", 20]);
+    assert.match(coded.lines.join("\n"), /weights in int8, /);
     await assert.rejects(
       () => evaluated(dir, { rowLineEnds: 2 }),
       /Cannot use --row-line-ends with task titles-to-sid/,

@@ -59,6 +59,10 @@ Deno.test("evaluate and recommend serve a run of tiger, and a checkpoint of it a
     assert.equal(best.length, 5);
     assert.ok(best[1].includes(` ${items[0]} `) && best[1].includes(scores[0].toFixed(2)), best[1]);
 
+    await assert.rejects(
+      () => lists(dir, ["--run", join(dir, "run"), "--weights", "int8"]),
+      /Cannot ask .* with --weights int8: it is an encoder-decoder, expected a decoder/,
+    );
     cpSync(join(dir, "run/checkpoints", latest), join(dir, "alone"), { recursive: true });
     const alone = await evaluated(dir, "eval-alone", { run: join(dir, "alone"), beams: 4 });
     const whole = await evaluated(dir, "eval-latest", { checkpoint: latest, beams: 4 });

@@ -5,7 +5,7 @@ import type { FilePiece, PieceFile } from "../../base/files/pieces.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { diskFiles } from "../../base/files/disk.ts";
-import { Decoder } from "../../models/decoder/decoder.ts";
+import { Decoder, type WeightFormat } from "../../models/decoder/decoder.ts";
 import { EMBEDDING, HEAD } from "../../models/decoder/blocks.ts";
 import type { EncoderDecoder } from "../../models/encoder_decoder/encoder_decoder.ts";
 import { loadEncoderDecoder } from "../../models/encoder_decoder/load.ts";
@@ -144,16 +144,30 @@ export function formatState(state: TrainerState): string {
 }
 
 /** Builds the decoder of a checkpoint or Hugging Face directory. Throws {@link UserError} for what cannot be used. */
-export async function loadDecoder(device: Device, directory: string): Promise<Decoder> {
+export async function loadDecoder(
+  device: Device,
+  directory: string,
+  format: WeightFormat = "float32",
+): Promise<Decoder> {
   const pretrained = await Pretrained.open(directory, diskFiles);
-  return await Decoder.load(device, pretrained, pretrained.config);
+  return await Decoder.load(device, pretrained, pretrained.config, { int8: format === "int8" });
 }
 
-/** A model whose answers are searched for, whatever its architecture. Throws as the two ways to load one do. */
-export async function loadModel(device: Device, directory: string): Promise<Decoder | EncoderDecoder> {
-  return await codeSizesOf(directory)
-    ? loadEncoderDecoder(device, directory, diskFiles)
-    : loadDecoder(device, directory);
+/**
+ * A model whose answers are searched for, whatever its architecture.
+ * @throws {UserError} as the two ways to load one do, and for one of another kind than a decoder in eight bits.
+ */
+export async function loadModel(
+  device: Device,
+  directory: string,
+  format: WeightFormat = "float32",
+): Promise<Decoder | EncoderDecoder> {
+  if (!await codeSizesOf(directory)) return await loadDecoder(device, directory, format);
+  if (format === "float32") return await loadEncoderDecoder(device, directory, diskFiles);
+  throw new UserError(
+    `Cannot ask ${directory} with --weights ${format}: it is an encoder-decoder, expected a decoder such as those of ` +
+      "`genrec sft`. Leave out --weights",
+  );
 }
 
 /** What the config.json of a model calls its architecture, such as `qwen2`. */

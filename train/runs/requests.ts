@@ -5,6 +5,7 @@ import type { OpenRunOptions } from "./run_kind.ts";
 /** Throws {@link UserError} where a run that scores items is to be opened as one that searches SIDs. */
 export function refuseSearchOptions({ given }: RunFolder, options: OpenRunOptions): void {
   const { sids, prompts, maxHistory, normalisation = "auto", repetitionPenalty = 1, unconstrained } = options;
+  const { weights = "float32" } = options;
   const flag = sids
     ? "--sids"
     : prompts
@@ -17,6 +18,8 @@ export function refuseSearchOptions({ given }: RunFolder, options: OpenRunOption
     ? "--repetition-penalty"
     : unconstrained
     ? "--unconstrained"
+    : weights !== "float32"
+    ? "--weights"
     : undefined;
   if (flag === undefined) return;
   throw new UserError(

@@ -5,7 +5,7 @@ import { UserError } from "../../base/user_error.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { TOKEN_NORMALISATIONS, type TokenNormalisation } from "../../kernels/trie/log_softmax.ts";
-import type { Decoder } from "../../models/decoder/decoder.ts";
+import type { Decoder, WeightFormat } from "../../models/decoder/decoder.ts";
 import type { EncoderDecoder } from "../../models/encoder_decoder/encoder_decoder.ts";
 import { TEXT_TOKENS } from "../../prompts/rows/item_texts.ts";
 import { CodeTokens } from "../../prompts/code_tokens.ts";
@@ -142,9 +142,13 @@ export function codeTokens(
 }
 
 /** Loads the weights of a run. Throws {@link UserError} for damaged files, and a model without tokens for the SIDs. */
-export async function loadSidModel(device: Device, run: SidRun): Promise<Decoder | EncoderDecoder> {
+export async function loadSidModel(
+  device: Device,
+  run: SidRun,
+  format: WeightFormat = "float32",
+): Promise<Decoder | EncoderDecoder> {
   const { home, weights: { folder }, prompts } = run;
-  const model = await loadModel(device, folder);
+  const model = await loadModel(device, folder, format);
   // Pretrained models have rows to spare.
   if (model.vocabulary < prompts.vocabulary) {
     throw new UserError(

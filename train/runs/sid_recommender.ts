@@ -19,6 +19,6 @@ export function sidRecommender(run: SidRun, options: OpenRunOptions): SidRecomme
       index,
       ...(manifest.task !== undefined && { manifest }),
     },
-    load: (device) => loadSidModel(device, run),
+    load: (device) => loadSidModel(device, run, options.weights),
   }, options);
 }

@@ -45,6 +45,10 @@ Deno.test("generate writes what it says under --json, as it is chosen; draws fol
     // Of one token that may be drawn it is always that one.
     assert.equal(await draw({ topK: 1 }), await printed(dir, asked, true));
     assert.equal(await draw({ minP: 1 }), await printed(dir, asked, true));
+    assert.match(
+      await printed(dir, { ...asked, weights: "int8" }, true),
+      /^\{"prompt":"Blue Tape","text":".+"\}\n/,
+    );
     assert.notEqual(
       await printed(dir, { ...asked, repetitionPenalty: 40 }, true),
       await printed(dir, asked, true),
