@@ -25,6 +25,7 @@ export type { TunableOperation, Workload } from "./gpu/workload.ts";
 export type { RowLists } from "./loss/listwise_softmax.ts";
 export type { SparseRows } from "./matmul/sparse.ts";
 export type { Activation, Epilogue } from "./matmul/epilogue.ts";
+export type { Int8Matrix } from "./matmul/int8/rows.ts";
 export { MATMUL, type MatmulShape } from "./matmul/matmul.ts";
 export type { MatmulForm, MatmulVariant } from "./matmul/variant.ts";
 export { KL_ESTIMATORS, POLICY_RATIOS, type PolicyObjective } from "./policy/loss.ts";

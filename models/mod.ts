@@ -16,6 +16,8 @@ export {
   type DecoderDropout,
   type DecoderLoadOptions,
   type DecoderOptions,
+  HELD_FORMATS,
+  type HeldFormat,
 } from "./decoder/decoder.ts";
 export type { Llama3RopeScaling, RopeScaling, UniformRopeScaling, YarnRopeScaling } from "./decoder/rope.ts";
 export type { Stack, StackAttention, StackDropout } from "./encoder_decoder/blocks.ts";

@@ -36,9 +36,9 @@ import {
 } from "../losses/vocabulary_loss.ts";
 
 /** Numbers that the weights of a decoder can be kept in to ask it: see {@link DecoderOptions.int8}. */
-export const WEIGHT_FORMATS = ["float32", "int8"] as const;
-/** One of {@link WEIGHT_FORMATS}. */
-export type WeightFormat = typeof WEIGHT_FORMATS[number];
+export const HELD_FORMATS = ["float32", "int8"] as const;
+/** One of {@link HELD_FORMATS}. */
+export type HeldFormat = typeof HELD_FORMATS[number];
 
 /** Dropout of training; not part of `config.json`. */
 export interface DecoderDropout {

@@ -3,7 +3,7 @@ import { UserError } from "../../base/user_error.ts";
 import type { Recommender } from "../../eval/recommender.ts";
 import { TOKEN_NORMALISATIONS } from "../../kernels/trie/log_softmax.ts";
 import { REASON_TOKENS } from "../../prompts/text.ts";
-import { WEIGHT_FORMATS } from "../../models/decoder/decoder.ts";
+import { HELD_FORMATS } from "../../models/decoder/decoder.ts";
 import { USUAL_MAX_HISTORY } from "../../train/runs/model_directory.ts";
 
 /** Where a training writes, and whether it goes on. */
@@ -43,7 +43,7 @@ export const SearchFlags = {
 
 /** In which numbers a language model is asked. */
 export const WeightFlags = {
-  weights: z.enum(WEIGHT_FORMATS).default("float32").describe(
+  weights: z.enum(HELD_FORMATS).default("float32").describe(
     "numbers of the weights in memory; int8: eight bits and a scale a row in the products of the blocks, float32 in " +
       "embeddings, head and norms",
   ),

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { WEIGHT_FORMATS } from "../../models/decoder/decoder.ts";
+import { HELD_FORMATS } from "../../models/decoder/decoder.ts";
 import { splits } from "../../data/dataset.ts";
 import { readJson } from "../../base/files/json_file.ts";
 import { readJsonLines } from "../../base/files/json_lines.ts";
@@ -23,7 +23,7 @@ const Metrics = z.object({
   secondsPerUser: z.number(),
   normalisation: z.string().optional(),
   repetitionPenalty: z.number().default(1),
-  weights: z.enum(WEIGHT_FORMATS).default("float32"),
+  weights: z.enum(HELD_FORMATS).default("float32"),
   maxHistory: z.int().optional(),
 });
 

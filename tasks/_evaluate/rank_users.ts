@@ -4,7 +4,7 @@ import { LineFile, makeFolder } from "../../base/files/line_file.ts";
 import type { Dataset, Sample } from "../../data/dataset.ts";
 import { loadDataset } from "../../data/formats/load.ts";
 import type { Prediction } from "../../eval/evaluate.ts";
-import type { WeightFormat } from "../../models/decoder/decoder.ts";
+import type { HeldFormat } from "../../models/decoder/decoder.ts";
 import { rankBy, type Recommender } from "../../eval/recommender.ts";
 import { openRun } from "../../train/runs/open_run.ts";
 import { isModel, readRunFolder } from "../../train/runs/run_folder.ts";
@@ -21,7 +21,7 @@ import { writeResults } from "./results.ts";
 /** What is evaluated, and where it goes. */
 export interface EvaluateFlags extends MeasureFlags, AskedChoice {
   /** Numbers that the weights are kept in. Default: "float32". */
-  weights?: WeightFormat;
+  weights?: HeldFormat;
   /** Candidates a user. */
   beams: number;
   /** `prompts.json` that was named, for the report. */

@@ -76,7 +76,7 @@ const MOST_KEPT_BYTES = 200 * 2 ** 20;
 
 /** What a CPU adapter holds besides what is asked of it. Small models fill no block. */
 function keptBytes({ memory: { total } }: TrainingEstimate): number {
-  return Math.min(MOST_KEPT_BYTES, total / 8);
+  return Math.min(MOST_KEPT_BYTES, total / 3);
 }
 
 /** The model with about the rows that a trimmed vocabulary leaves; rows that go are known ones, which may be frozen. */

@@ -5,7 +5,7 @@ import type { FilePiece, PieceFile } from "../../base/files/pieces.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { diskFiles } from "../../base/files/disk.ts";
-import { Decoder, type WeightFormat } from "../../models/decoder/decoder.ts";
+import { Decoder, type HeldFormat } from "../../models/decoder/decoder.ts";
 import { EMBEDDING, HEAD } from "../../models/decoder/blocks.ts";
 import type { EncoderDecoder } from "../../models/encoder_decoder/encoder_decoder.ts";
 import { loadEncoderDecoder } from "../../models/encoder_decoder/load.ts";
@@ -147,7 +147,7 @@ export function formatState(state: TrainerState): string {
 export async function loadDecoder(
   device: Device,
   directory: string,
-  format: WeightFormat = "float32",
+  format: HeldFormat = "float32",
 ): Promise<Decoder> {
   const pretrained = await Pretrained.open(directory, diskFiles);
   return await Decoder.load(device, pretrained, pretrained.config, { int8: format === "int8" });
@@ -160,7 +160,7 @@ export async function loadDecoder(
 export async function loadModel(
   device: Device,
   directory: string,
-  format: WeightFormat = "float32",
+  format: HeldFormat = "float32",
 ): Promise<Decoder | EncoderDecoder> {
   if (!await codeSizesOf(directory)) return await loadDecoder(device, directory, format);
   if (format === "float32") return await loadEncoderDecoder(device, directory, diskFiles);

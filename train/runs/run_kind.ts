@@ -2,7 +2,7 @@ import type { Dataset } from "../../data/dataset.ts";
 import type { Recommender } from "../../eval/recommender.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { TokenNormalisation } from "../../kernels/trie/log_softmax.ts";
-import type { WeightFormat } from "../../models/decoder/decoder.ts";
+import type { HeldFormat } from "../../models/decoder/decoder.ts";
 import type { RunFolder } from "./run_folder.ts";
 import type { SidRun } from "./sid_model.ts";
 
@@ -33,7 +33,7 @@ export interface OpenRunOptions {
   /** Factor of the log-probabilities of tokens that were read or written before, as in transformers. Default: 1, none. */
   repetitionPenalty?: number;
   /** Numbers that the weights are kept in; those of decoders alone can be "int8". Default: "float32". */
-  weights?: WeightFormat;
+  weights?: HeldFormat;
   /** Write any codewords, be they a SID or not; for models with a table for each level. Default: false. */
   unconstrained?: boolean;
   /** Device for the weights, or what opens one when they are loaded; default: `Device.open()`. */

@@ -5,7 +5,7 @@ import { UserError } from "../../base/user_error.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { TOKEN_NORMALISATIONS, type TokenNormalisation } from "../../kernels/trie/log_softmax.ts";
-import type { Decoder, WeightFormat } from "../../models/decoder/decoder.ts";
+import type { Decoder, HeldFormat } from "../../models/decoder/decoder.ts";
 import type { EncoderDecoder } from "../../models/encoder_decoder/encoder_decoder.ts";
 import { TEXT_TOKENS } from "../../prompts/rows/item_texts.ts";
 import { CodeTokens } from "../../prompts/code_tokens.ts";
@@ -145,7 +145,7 @@ export function codeTokens(
 export async function loadSidModel(
   device: Device,
   run: SidRun,
-  format: WeightFormat = "float32",
+  format: HeldFormat = "float32",
 ): Promise<Decoder | EncoderDecoder> {
   const { home, weights: { folder }, prompts } = run;
   const model = await loadModel(device, folder, format);

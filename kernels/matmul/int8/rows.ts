@@ -32,9 +32,13 @@ export interface Int8Values {
 
 /** {@link Int8Values} of a matrix (rows, cols) on the device. */
 export interface Int8Matrix {
+  /** Rows N. */
   rows: number;
+  /** Columns K. */
   cols: number;
+  /** u32, four numbers a word. */
   words: Flat;
+  /** f32, one a row. */
   scales: Flat;
 }
 
