@@ -116,7 +116,7 @@ export async function rl(flags: Flags, io: TaskIO): Promise<Verdict | undefined>
       }
       progress.start(work.device, "rl", size);
     },
-    onStep: (step, line) => progress.update(step, noteOf(line)),
+    onStep: (step, line) => progress.update(step, noteOf(line, settings)),
     onValidation(step, ndcg10, hr10, best) {
       progress.validated(
         step,
@@ -335,11 +335,10 @@ function inputOf(
 }
 
 /** How a step went, beside the bar. */
-function noteOf({ reward, hitGroups, kl, zeroVariance }: Diagnostics): string {
+function noteOf({ reward, hitGroups, kl, zeroVariance }: Diagnostics, { targets }: RlConfig): string {
   const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
-  return `reward ${reward.toFixed(3)}, hits ${percent(hitGroups)}, equal ${percent(zeroVariance)}, KL ${
-    kl.toFixed(4)
-  }`;
+  const hits = targets === "none" ? "" : `hits ${percent(hitGroups)}, `;
+  return `reward ${reward.toFixed(3)}, ${hits}equal ${percent(zeroVariance)}, KL ${kl.toFixed(4)}`;
 }
 
 /** Says whether the training helped, here and in `verdict.json`. */

@@ -34,6 +34,8 @@ export interface GroupScore {
 export interface RewardSet {
   /** Names in the order of the list. */
   readonly names: readonly string[];
+  /** Whether scores tell what should be answered without a target; absent: they do not. */
+  readonly teaches?: boolean;
   /**
    * Scores a group. Throws `UserError` showing the example if a reward fails, or returns what is no finite number or too
    * large a one.
@@ -63,8 +65,10 @@ export async function createRewards(
     rewards.push({ name: method.name, weight, reward: await method.create(context, config) });
   }
   const byLevel = rewards.some(({ reward }) => reward.scoreLevels !== undefined);
+  const teacher = context.isOpen ? rewards.find(({ reward }) => reward.teach)?.reward : undefined;
   return {
     names: rewards.map(({ name }) => name),
+    teaches: teacher !== undefined,
     async score(group) {
       const total = new Float64Array(group.completions.length);
       const levels = byLevel
@@ -86,7 +90,6 @@ export async function createRewards(
         checkSum([sum, ...levels?.[i] ?? []], i, names, group, context.dataset.items)
       );
       const normalised = normalisation === "group" ? decoupled(byReward, rewards) : undefined;
-      const teacher = context.isOpen ? rewards.find(({ reward }) => reward.teach)?.reward : undefined;
       return {
         total,
         ...(normalised && { normalised }),

@@ -1,3 +1,4 @@
+import { UserError } from "../../base/user_error.ts";
 import type { RlExamples } from "../../data/packing/rl_examples.ts";
 import type { Sample } from "../../data/dataset.ts";
 import type { DeviceTrie } from "../../decode/device_trie.ts";
@@ -127,9 +128,23 @@ export function mostAnswers(
   return numGenerations + (sftLossWeight > 0 ? taught : 0);
 }
 
+/** Throws {@link UserError} where a supervised loss has neither targets nor anybody who teaches. */
+function checkTeacher(
+  { config: { targets, sftLossWeight }, rewards }: Pick<RlInput<PolicyModel>, "config" | "rewards">,
+): void {
+  if (targets !== "none" || sftLossWeight === 0 || rewards.teaches) return;
+  throw new UserError(
+    `Cannot use --sft-loss-weight ${sftLossWeight} with --targets none and the rewards ${
+      rewards.names.join(", ")
+    }: none ` +
+      "of them tells what should be answered. Add --reward collaborative, or leave out --sft-loss-weight",
+  );
+}
+
 /** Checks what can be checked before anything is written, and makes the parts. */
 export async function openParts<M extends PolicyModel>(input: RlInput<M>): Promise<RlParts<M>> {
   const { device, config, examples, trie, itemTokens, train, normalisation } = input;
+  checkTeacher(input);
   const tries = new AnswerTries(device, { trie, itemTokens }, examples.texts);
   const plan = new RlPlan(examples, config);
   const answers = mostAnswers(config);

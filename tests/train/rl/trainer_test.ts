@@ -321,6 +321,7 @@ Deno.test("trainRl() makes the model write what it is taught without a target", 
     const taught = [{ item: first, share: 0.7 }, { item: second, share: 0.3 }];
     const rewards: RewardSet = {
       names: ["first", "second"],
+      teaches: true,
       score: ({ completions }) => {
         const places = [first, second].map((item, place) =>
           Float64Array.from(completions, ({ items }, i) => i === place && items[0] === item ? 1 : 0)
@@ -341,6 +342,10 @@ Deno.test("trainRl() makes the model write what it is taught without a target", 
       maxKl: 1e12,
       beta: 0,
     } as const;
+    await assert.rejects(
+      train(`${folder}/untaught`, config, { rewards: rewardOf(() => 1) }),
+      /Cannot use --sft-loss-weight 1 with --targets none and the rewards own: .* Add --reward collaborative/,
+    );
     const { run } = await train(`${folder}/run`, config, { rewards });
     const lines = (await logOf(run)).filter(({ valid }) => !valid);
     // Of six answers the first one is the first that is taught, and the second the second.
