@@ -11,11 +11,12 @@ import { Device } from "../../../kernels/gpu/device.ts";
 import { Decoder } from "../../../models/decoder/decoder.ts";
 import { buildTrie, type Trie } from "../../../sid/trie.ts";
 import { smallDecoderConfig } from "../../results/small_decoder.ts";
+import { type Cost, costOf } from "../cost.ts";
 
 /** What the process prints. */
 export interface SearchReport {
-  /** Of building the tree. */
-  buildSeconds: number;
+  /** What building the tree took. */
+  build: Cost;
   nodes: number;
   /** Of its arrays. */
   treeBytes: number;
@@ -60,9 +61,7 @@ function smallModel(device: Device): Decoder {
 
 async function report(items: number, users: number): Promise<SearchReport> {
   const sids = sidsOf(items);
-  const started = performance.now();
-  const trie = buildTrie(sids);
-  const buildSeconds = (performance.now() - started) / 1000;
+  const { result: trie, cost: build } = await costOf(() => Promise.resolve(buildTrie(sids)));
   const device = await Device.open();
   const model = smallModel(device);
   const searches = [trie, buildTrie(sidsOf(SMALL))].map((each) =>
@@ -85,7 +84,7 @@ async function report(items: number, users: number): Promise<SearchReport> {
   }
   const { nodeCount: nodes } = trie;
   return {
-    buildSeconds,
+    build,
     nodes,
     treeBytes: bytesOf(trie),
     deviceBytes: 8 * nodes,

@@ -38,6 +38,13 @@ export function testMpi(name: string, run: (mpi: InstalledMpi) => Promise<void>)
   }
 }
 
+/** A test of one MPI, whichever is installed: of what another test has tried on each. */
+export function testAnyMpi(name: string, run: (mpi: InstalledMpi) => Promise<void>): void {
+  const mpi = KNOWN.find(isInstalled);
+  const reason = mpi ? "" : `: skipped, there is no ${KNOWN.map(({ command }) => command[0]).join(" or ")}`;
+  Deno.test({ name: `${mpi?.name ?? "MPI"}: ${name}${reason}`, ignore: !mpi, fn: () => run(mpi!) });
+}
+
 /** What ranks ended with. */
 export interface RanksEnd {
   code: number;
