@@ -35,9 +35,9 @@ const LISTED_ROWS = 5;
  * @throws {UserError} if the file is damaged, of another number format, or in Fortran order.
  */
 export function readNpy(bytes: Uint8Array, source = "array.npy"): NumpyArray {
-  const { shape, dataStart, size, decode } = npyLayout(bytes, source);
-  checkNpySize({ shape, dataStart, size }, bytes.length, source);
-  return { shape, data: decode(bytes.slice(dataStart).buffer as ArrayBuffer) };
+  const layout = npyLayout(bytes, source);
+  checkNpySize(layout, bytes.length, source);
+  return { shape: layout.shape, data: layout.decode(bytes.slice(layout.dataStart).buffer as ArrayBuffer) };
 }
 
 /** What the header of a `.npy` file says. */
@@ -46,6 +46,8 @@ export interface NpyLayout {
   shape: number[];
   /** Bytes before the first value. */
   dataStart: number;
+  /** Number format, as numpy calls it, such as <f4. */
+  format: string;
   /** Bytes of a value. */
   size: number;
   /** Values of some bytes as single precision. */
@@ -78,21 +80,19 @@ export function npyLayout(bytes: Uint8Array, source = "array.npy"): NpyLayout {
         `Save it with numpy.save(path, numpy.ascontiguousarray(array))`,
     );
   }
-  return { shape, dataStart, size: reader.bytes, decode: reader.read };
+  return { shape, dataStart, format: format!, size: reader.bytes, decode: reader.read };
 }
 
 /** Throws `UserError` for a file of `bytes` bytes that is not as long as its header says. */
 export function checkNpySize(
-  { shape, dataStart, size }: Pick<NpyLayout, "shape" | "dataStart" | "size">,
+  { shape, dataStart, format, size }: NpyLayout,
   bytes: number,
   source: string,
 ): void {
   const expected = shape.reduce((product, length) => product * length, size);
   if (bytes - dataStart === expected) return;
   throw new UserError(
-    `Cannot read ${source}: shape (${
-      shape.join(", ")
-    }) of ${size}-byte numbers needs ${expected} bytes of data, ` +
+    `Cannot read ${source}: shape (${shape.join(", ")}) of ${format} needs ${expected} bytes of data, ` +
       `the file has ${bytes - dataStart}. It is cut off or damaged, save it again`,
   );
 }
