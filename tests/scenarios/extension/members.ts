@@ -112,12 +112,19 @@ export const plainFormat: DatasetFormat = {
       "data/formats/plain/write.ts": `
 import { ALL_FIELDS } from "../../convert/fields.ts";
 import type { DatasetWriter } from "../../convert/writer.ts";
+import { splits } from "../../dataset.ts";
 export const plainWriter: DatasetWriter = {
   name: "plain",
   holds: ALL_FIELDS,
-  *files({ interactions, ...corpus }) {
-    const log = { users: [...interactions.users], items: [...interactions.items] };
-    yield ["plain.json", [JSON.stringify({ ...corpus, log })]];
+  async *files(corpus) {
+    const log = { users: [] as number[], items: [] as number[] };
+    for await (const { users, items } of corpus.interactions()) {
+      log.users.push(...users);
+      log.items.push(...items);
+    }
+    const samples: Record<string, unknown[]> = {};
+    for (const split of splits) samples[split] = (await Array.fromAsync(corpus.samples(split))).flat();
+    yield ["plain.json", [JSON.stringify({ ...corpus, samples, log })]];
   },
 };
 `,
