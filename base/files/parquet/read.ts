@@ -30,11 +30,13 @@ const HEAD = 256;
 
 /**
  * Reads Parquet files with a worker, which it ends when a file takes longer, or more memory, than any sound one: damaged
- * bytes can keep a decoder busy for ever. One worker reads file after file.
+ * bytes can keep a decoder busy for ever. One worker reads file after file, also where several are asked for at one time.
  */
 export class ParquetReader implements Disposable {
   #worker: Worker | undefined;
   #starting: Promise<Worker> | undefined;
+  /** Settles with what the worker was asked last: it has one question at a time. */
+  #last: Promise<unknown> = Promise.resolve();
 
   /**
    * The columns of `type`, row group by row group: memory holds one at a time, and of the file what that takes. One of a
@@ -50,7 +52,9 @@ export class ParquetReader implements Disposable {
     await diskFiles.readRange(path, 0, Math.min(size, HEAD)); // says what is no file of data at all
     const isSound = stated === undefined || checkHash(path, await sha256(path), stated);
     for (let group = 0, count = 1; group < count; group++) {
-      const { table, groups } = await this.#decode({ path, type, group }, size, isSound);
+      const decoded = this.#last.then(() => this.#decode({ path, type, group }, size, isSound));
+      this.#last = decoded.catch(() => {}); // told to whom it concerns
+      const { table, groups } = await decoded;
       count = groups;
       yield Object.fromEntries(
         Object.entries(table).map(([name, column]) => [name, unpack(column)]),

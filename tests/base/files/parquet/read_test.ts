@@ -39,6 +39,22 @@ Deno.test("readParquet() gives back every kind of cell, nulls, empty texts and e
   });
 });
 
+Deno.test("a reader that is asked for several tables at one time reads each of them, beside one that is refused", async () => {
+  await withBytes(await formatParquet(TYPE, TABLE), async (path) => {
+    await withBytes(Uint8Array.of(1, 2, 3), async (bad) => {
+      using reader = new ParquetReader();
+      const [first, refused, second] = await Promise.allSettled([
+        reader.read(path, TYPE),
+        reader.read(bad, TYPE),
+        reader.read(path, { text: TYPE.text }),
+      ]);
+      deepStrictEqual(first, { status: "fulfilled", value: TABLE });
+      ok(refused.status === "rejected" && refused.reason instanceof UserError);
+      deepStrictEqual(second, { status: "fulfilled", value: { text: TABLE.text } });
+    });
+  });
+});
+
 Deno.test("readParquet() reads a table without rows and one of several row groups", async () => {
   const type = { row: { kind: "integer" }, list: { kind: "integers" } } as const;
   await withBytes(await formatParquet(type, { row: [], list: [] }), async (path) => {
