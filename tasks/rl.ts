@@ -189,7 +189,8 @@ async function openRl(
   const examples = await rlExamples(opened, settings);
   const source = { ...opened, normalisation: normalisationFor(opened, examples, settings, io) };
   const { normalisation } = source;
-  const { device } = await openDevice({ adapter, variant }, {}, io);
+  const { dtype } = settings;
+  const { device } = await openDevice({ adapter, variant }, { dtype }, io);
   const { itemTokens } = prompts;
   const partsOf = (device: Device, world: World) => ({
     ...isEncoderDecoder
@@ -214,7 +215,9 @@ async function openRl(
     itemTokens,
     texts: examples.examples.texts,
     isOpen: settings.targets === "none",
-    device: () => Promise.resolve(device),
+    // Recommenders that score answers do so as they would alone.
+    device: async () =>
+      dtype === "float32" ? device : (await openDevice({ adapter, variant }, {}, { ...io, log() {} })).device,
     warn: (message) => io.log(`Warning: ${message}`),
     timeout: rewardTimeout,
   }, settings.rewardNormalisation);

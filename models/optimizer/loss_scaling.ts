@@ -29,12 +29,27 @@ export class LossScaling {
     this.#state = device.createFlat("f32", new Float32Array([this.#options.most, 0, 0, 0]));
   }
 
+  /** That of a device whose matrices are float16; undefined on others, which need none. */
+  static of(device: Device): LossScaling | undefined {
+    return device.dtype === "f16" ? new LossScaling(device) : undefined;
+  }
+
+  /** On the device: scale, finite steps in a row, skipped steps, 0. */
+  get flat(): Flat {
+    return this.#state;
+  }
+
   /** Loss weights f32 (R) as backward passes should take them: times the scale, in an array that is kept and reused. */
   weights(weights: Flat): Flat {
     let scaled = this.#scaled.get(weights);
     if (!scaled) this.#scaled.set(weights, scaled = this.#device.createFlat("f32", weights.length));
-    lossScaleWeights(this.#device, this.#state, weights, scaled);
+    this.scale(weights, scaled);
     return scaled;
+  }
+
+  /** from f32 (R) -> to f32 (R): what the backward pass starts from, times the scale. */
+  scale(from: Flat, to: Flat): void {
+    lossScaleWeights(this.#device, this.#state, from, to);
   }
 
   /**

@@ -135,6 +135,11 @@ export class Optimizer {
     return this.#shards.gather(this.#values).then(() => this.parameters.refresh());
   }
 
+  /** Whether {@link gradientNorm}, read back, is of a run that cannot go on: one that overflowed may be only too much scaled. */
+  hasDiverged(norm: Float32Array): boolean {
+    return this.#lossScaling ? this.#lossScaling.hasDiverged(norm) : norm[2] !== 0;
+  }
+
   /** Makes {@link average} whole in all ranks, which all call this. */
   async gatherAverage(): Promise<void> {
     if (this.#ema) await this.#shards?.gather(this.#ema);

@@ -259,6 +259,11 @@ export interface RlConfig extends RlExampleSettings {
    */
   zeroStage: number;
   /**
+   * Storage of matrices; weights, gradients and moments stay float32.
+   * @default "float32"
+   */
+  dtype: "float32" | "float16";
+  /**
    * Compute blocks again in the backward pass: less memory, a third more time.
    * @default false
    */

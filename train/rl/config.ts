@@ -15,6 +15,7 @@ import {
 } from "../../models/optimizer/fields.ts";
 import {
   checkpointFields,
+  dtype,
   evalBeams,
   gradientCheckpointing,
   loggingSteps,
@@ -116,6 +117,7 @@ export const RlSchema = z.strictObject({
     dropout: decay.default(0).describe("dropout rate of the update; answers are made without"),
     emaDecay: emaDecay(0),
     zeroStage,
+    dtype,
     gradientCheckpointing,
     seed,
   }),

@@ -32,7 +32,7 @@ export interface Diagnostics {
   entropy: number;
   /** Share of tokens that the objective clipped. */
   clipShare: number;
-  /** Mean gradient norm before clipping. */
+  /** Mean gradient norm before clipping, of updates that did not overflow. */
   gradNorm: number;
   /** Mean policy loss of a step. */
   policyLoss: number;
@@ -40,6 +40,10 @@ export interface Diagnostics {
   supervisedLoss: number;
   /** Tokens of the answers that updates read. */
   tokens: number;
+  /** With float16, what the loss is scaled with from now on. */
+  lossScale?: number;
+  /** With float16, updates of the whole run so far whose gradients overflowed: they changed nothing but the scale. */
+  skippedUpdates?: number;
 }
 
 const DIGITS = 4;
@@ -108,11 +112,14 @@ export class DiagnosticSums {
         "tokens",
         "entropy",
         "rows",
-        "gradientNorm",
       ] as const
     ) {
       this.#add(key, statistics[key]);
     }
+    const { overflowed, gradientNorm, lossScale, skipped } = statistics;
+    if (overflowed) this.#add("overflowed", 1);
+    else this.#add("gradientNorm", gradientNorm);
+    if (lossScale !== undefined) Object.assign(this.#sums, { lossScale, skipped });
   }
 
   /** Mean KL divergence a token so far; 0 before any update. */
@@ -124,6 +131,7 @@ export class DiagnosticSums {
   take(): Diagnostics {
     const groups = Math.max(1, this.#get("groups")), steps = Math.max(1, this.#get("steps"));
     const tokens = this.#get("tokens");
+    const { lossScale, skipped: skippedUpdates } = this.#sums;
     const ofGroups = (name: string) => round(this.#get(name) / groups, DIGITS);
     const line: Diagnostics = {
       reward: ofGroups("reward"),
@@ -142,10 +150,11 @@ export class DiagnosticSums {
       kl: round(this.kl, 6),
       entropy: round(this.#get("entropy") / Math.max(1, this.#get("rows")), DIGITS),
       clipShare: round(this.#get("clipped") / Math.max(1, tokens), DIGITS),
-      gradNorm: round(this.#get("gradientNorm") / steps, DIGITS),
+      gradNorm: round(this.#get("gradientNorm") / Math.max(1, steps - this.#get("overflowed")), DIGITS),
       policyLoss: round(this.#get("policyLoss") / steps, 6),
       supervisedLoss: round(this.#get("supervisedLoss") / steps, 6),
       tokens,
+      ...(lossScale !== undefined && { lossScale, skippedUpdates }),
     };
     this.#sums = {};
     return line;

@@ -34,7 +34,7 @@ export async function rehearseRl<M extends PolicyModel>(input: RlInput<M>): Prom
     };
     await update.run(0, longest.map(groupOf), 0);
   } finally {
-    const { rollout, update, reference, tries } = parts;
-    for (const part of [rollout, update, reference, tries]) part.destroy();
+    const { rollout, update, reference, tries, scaling } = parts;
+    for (const part of [rollout, update, reference, tries, scaling]) part?.destroy();
   }
 }

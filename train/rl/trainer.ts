@@ -5,6 +5,7 @@ import type { DeviceTrie } from "../../decode/device_trie.ts";
 import { hitsAtK, mean, ndcgAtK } from "../../eval/metrics.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { TokenNormalisation } from "../../kernels/trie/log_softmax.ts";
+import { LossScaling } from "../../models/optimizer/loss_scaling.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
 import type { ModelFile } from "../../models/hugging_face/pretrained.ts";
 import { type Stopped, train, type Training, type Validated } from "../../models/training/loop.ts";
@@ -116,6 +117,8 @@ export interface RlParts<M extends PolicyModel> {
   reference: ReferencePolicy<M>;
   rollout: Rollout;
   optimizer: Optimizer;
+  /** Where matrices are float16. */
+  scaling: LossScaling | undefined;
   update: PolicyUpdate<M>;
   tries: AnswerTries;
 }
@@ -153,13 +156,13 @@ export async function openParts<M extends PolicyModel>(input: RlInput<M>): Promi
   // After the rollout, whose check of the group size names the catalogue.
   checkPrompts(input, tries, answers);
   const reference = await input.makeReference(policy);
-  const optimizer = new Optimizer(
-    policy.parameters,
-    optimizerOptions(config),
-    sharedMoments(config, input.world ?? ALONE),
-  );
-  const update = policyUpdate(input, { policy, reference, optimizer, tries }, answers);
-  return { plan, policy, reference, rollout, optimizer, update, tries };
+  const scaling = LossScaling.of(device);
+  const optimizer = new Optimizer(policy.parameters, optimizerOptions(config), {
+    lossScaling: scaling,
+    ...sharedMoments(config, input.world ?? ALONE),
+  });
+  const update = policyUpdate(input, { policy, reference, optimizer, scaling, tries }, answers);
+  return { plan, policy, reference, rollout, optimizer, scaling, update, tries };
 }
 
 /** A validation, as the loop sees it. */
@@ -294,8 +297,8 @@ class RlTraining<M extends PolicyModel> implements Training<RlState, Measured> {
 
   /** Frees what the run made beside policy and optimizer. */
   destroy(): void {
-    const { rollout, update, reference, tries } = this.#parts;
-    for (const part of [rollout, update, reference, tries]) part.destroy();
+    const { rollout, update, reference, tries, scaling } = this.#parts;
+    for (const part of [rollout, update, reference, tries, scaling]) part?.destroy();
   }
 
   /**
@@ -356,7 +359,7 @@ class RlTraining<M extends PolicyModel> implements Training<RlState, Measured> {
     const statistics = await this.#pending();
     this.#pending = undefined;
     this.#sums.addUpdate(statistics);
-    const { bad, gradientNorm, kl, tokens } = statistics;
+    const { bad, gradientNorm, kl, tokens, lossScale } = statistics;
     const { maxKl } = this.#input.config;
     const divergence = kl / Math.max(1, tokens);
     if (!bad && divergence <= maxKl) return;
@@ -365,7 +368,8 @@ class RlTraining<M extends PolicyModel> implements Training<RlState, Measured> {
       `Training stopped at step ${step}: the KL divergence from the reference is ${divergence} nats a token, the ` +
         `gradient norm ${gradientNorm}, expected at most ${maxKl} (--max-kl) and a finite norm. ` +
         (best ? `The best checkpoint so far, of step ${best.step}, is kept. ` : "") +
-        "Start another run with a lower --learning-rate, a higher --beta or --target-kl",
+        "Start another run with a lower --learning-rate, a higher --beta or --target-kl" +
+        (lossScale === undefined ? "" : ", or --dtype float32"),
     );
   }
 
@@ -400,7 +404,10 @@ class RlTraining<M extends PolicyModel> implements Training<RlState, Measured> {
 
 function policyUpdate<M extends PolicyModel>(
   { device, config, normalisation, packing, world }: RlInput<M>,
-  { policy, reference, optimizer, tries }: Pick<RlParts<M>, "policy" | "reference" | "optimizer" | "tries">,
+  { policy, reference, optimizer, scaling, tries }: Pick<
+    RlParts<M>,
+    "policy" | "reference" | "optimizer" | "scaling" | "tries"
+  >,
   answers: number,
 ): PolicyUpdate<M> {
   const { loss, beta, klEstimator, tokensPerBatch, promptsPerStep: prompts } = config;
@@ -412,6 +419,7 @@ function policyUpdate<M extends PolicyModel>(
       device,
       policy,
       optimizer,
+      scaling,
       reference,
       trie,
       packing,

@@ -7,6 +7,11 @@ export const maxSteps = count(0).default(0).describe(
   "stop after so many optimizer steps; 0: by epochs alone",
 );
 
+/** Numbers of the matrices that layers compute with. */
+export const dtype = z.enum(["float32", "float16"]).default("float32").describe(
+  "storage of matrices; weights, gradients and moments stay float32",
+);
+
 /** Less memory for more time. */
 export const gradientCheckpointing = z.boolean().default(false).describe(
   "compute blocks again in the backward pass: less memory, a third more time",

@@ -18,6 +18,7 @@ import {
 } from "../../models/optimizer/fields.ts";
 import {
   checkpointFields,
+  dtype,
   evalBeams,
   gradientCheckpointing,
   loggingSteps,
@@ -112,9 +113,7 @@ export const SftSchema = z.strictObject({
     trieLossWeight: share.default(0).describe(
       "share of the loss of SID tokens that is normalised over the tokens that may follow",
     ),
-    dtype: z.enum(["float32", "float16"]).default("float32").describe(
-      "storage of matrices; weights, gradients and moments stay float32",
-    ),
+    dtype,
     gradientCheckpointing,
     numTrainEpochs: count().default(20).describe("passes over the train split"),
     maxSteps,

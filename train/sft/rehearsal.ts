@@ -17,7 +17,7 @@ export function sftMicroBatch(
   return (device, decoder, optimizer) => {
     const microBatches = config.batchSize > 0 ? 1 : config.gradientAccumulationSteps;
     new LossLog(device, tasks, { steps: config.loggingSteps, rows: capacity.rows, microBatches }); // for its arrays
-    const scaling = device.dtype === "f16" ? new LossScaling(device) : undefined;
+    const scaling = LossScaling.of(device);
     const parts = {
       device,
       decoder,

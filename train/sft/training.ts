@@ -94,7 +94,6 @@ export class SftTraining implements Training<TrainerState, Measured> {
   #stop = new AbortController();
   #keeping: SftKeeping;
   #schedule: Schedule;
-  #scaling: LossScaling | undefined;
   #step: SftStep;
   #losses: LossLog;
   /** Steps up to the last line of the log. */
@@ -111,15 +110,14 @@ export class SftTraining implements Training<TrainerState, Measured> {
     this.decoder = decoder;
     this.#input = input;
     this.#schedule = scheduleOf(config, this.plan.total);
-    this.#scaling = device.dtype === "f16" ? new LossScaling(device) : undefined;
+    const scaling = LossScaling.of(device);
     this.optimizer = new Optimizer(decoder.parameters, optimizerOptions(config), {
-      lossScaling: this.#scaling,
+      lossScaling: scaling,
       ...sharedMoments(config, world),
     });
     const { mostMicroBatches: microBatches } = this.plan;
     const size = { steps: config.loggingSteps, rows: capacity.rows, microBatches };
     this.#losses = new LossLog(device, source.tasks, size, world);
-    const scaling = this.#scaling;
     const parts = {
       device,
       decoder,
@@ -167,7 +165,7 @@ export class SftTraining implements Training<TrainerState, Measured> {
     const [sums, norm] = await device.read(this.#losses.sums, this.optimizer.gradientNorm);
     const { loss, byTask, firstBad } = await this.#losses.summary(sums, step - this.#logged);
     // With a loss scale, gradients that overflow are passed over until the scale is as small as it gets.
-    if (firstBad !== undefined || (this.#scaling ? this.#scaling.hasDiverged(norm) : norm[2] !== 0)) {
+    if (firstBad !== undefined || this.optimizer.hasDiverged(norm)) {
       throw await this.#failure(firstBad === undefined ? step - 1 : this.#logged + firstBad, loss, norm[0]);
     }
     const tokens = this.plan.tokens(this.#logged, step);

@@ -44,6 +44,7 @@ const statistics: UpdateStatistics = {
   rows: 4,
   maxLogRatio: 0,
   gradientNorm: 3,
+  overflowed: false,
   bad: false,
 };
 
@@ -88,6 +89,15 @@ Deno.test("DiagnosticSums.take() has means over groups, tokens and steps", () =>
     tokens: 16,
   });
   assert.equal(sums.take().reward, 0, "a line starts afresh");
+});
+
+Deno.test("DiagnosticSums tells the loss scale and all skipped updates, whose norm is none", () => {
+  const sums = new DiagnosticSums(["own"]);
+  sums.addUpdate({ ...statistics, gradientNorm: NaN, overflowed: true, lossScale: 512, skipped: 7 });
+  const saved = new DiagnosticSums(["own"], JSON.parse(JSON.stringify(sums)));
+  saved.addUpdate({ ...statistics, lossScale: 512, skipped: 7 });
+  const { gradNorm, policyLoss, lossScale, skippedUpdates } = saved.take();
+  assert.deepEqual([gradNorm, policyLoss, lossScale, skippedUpdates], [3, 0.5, 512, 7]);
 });
 
 Deno.test("a target that was put into a group is no hit of the model", () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { DeviceTrie } from "../../../decode/device_trie.ts";
+import { Device } from "../../../kernels/gpu/device.ts";
 import { EncoderDecoder } from "../../../models/encoder_decoder/encoder_decoder.ts";
 import { partsOf } from "../../../models/parameters/parts.ts";
 import { savePretrained } from "../../../models/hugging_face/save_pretrained.ts";
@@ -63,7 +64,7 @@ async function makeParent(): Promise<string> {
 }
 
 async function train(out: string, settings: Partial<RlConfig>, more: Partial<RlRunInput> = {}) {
-  const device = await tinyDevice();
+  const device = more.device ?? await tinyDevice();
   const folder = await (parent ??= makeParent());
   const config = rlConfig({ ...SMALL, ...settings });
   const run = new RunDirectory(out, config);
@@ -114,6 +115,28 @@ Deno.test("trainRl() makes an encoder-decoder write what is rewarded", async () 
     const rewards = lines.map(({ reward }) => reward);
     assert.ok(rewards[0] < 0.2 && rewards.at(-1) > 0.5, `shares of the rewarded SID ${rewards}`);
     assert.ok(Math.abs(lines[0].entropy) > 0.5 && lines.at(-1).kl > lines[0].kl, JSON.stringify(lines));
+  });
+});
+
+Deno.test("trainRl() of an encoder-decoder in float16 goes the way of float32", async () => {
+  await withFolder(async (folder) => {
+    const half = await Device.open({ dtype: "float16" });
+    const settings = { maxSteps: 2, loggingSteps: 1, evalSteps: 2, sftLossWeight: 1, learningRate: 1e-3 };
+    // deno-lint-ignore no-explicit-any
+    const logs: any[][] = [];
+    for (const device of [await tinyDevice(), half]) {
+      const { run } = await train(`${folder}/${device.dtype}`, settings, { device });
+      logs.push((await logOf(run)).filter(({ valid }) => !valid));
+    }
+    const [exact, rounded] = logs;
+    for (const [i, line] of rounded.entries()) {
+      assert.deepEqual([line.lossScale, line.skippedUpdates, line.reward], [65536, 0, exact[i].reward]);
+      for (const key of ["kl", "entropy", "gradNorm", "supervisedLoss"]) {
+        const off = Math.abs(line[key] - exact[i][key]);
+        assert.ok(off <= 0.01 * exact[i][key], `step ${i + 1}: ${key} ${line[key]}, not ${exact[i][key]}`);
+      }
+    }
+    assert.ok(exact[1].kl > 1e-3);
   });
 });
 

@@ -9,8 +9,8 @@ import { Validation } from "../../../train/run/validation.ts";
 import { worldsOf } from "../../base/parallel/in_process.ts";
 import { bytesOf, inputOn, logOf, SMALL, tinyParent, validationOptions, withFolder } from "./tiny_run.ts";
 
-/** A device for each rank, as processes have. */
-const devices: Promise<Device>[] = [];
+/** A device for each rank, as processes have, by number format. */
+const devices: Record<RlConfig["dtype"], Promise<Device>[]> = { float32: [], float16: [] };
 
 /** Trains with all ranks of a world; how the first one ended. */
 async function train(
@@ -34,7 +34,8 @@ async function train(
     await run.write("config.json", "{}");
   }
   const ends = await Promise.all(worlds.map(async (world) => {
-    const device = await (devices[world.rank] ??= Device.open());
+    const { dtype } = config;
+    const device = await (devices[dtype][world.rank] ??= Device.open({ dtype }));
     const input = await inputOn(device, config);
     const validation = new Validation({ ...validationOptions(device, config), world });
     return await trainRl({
@@ -92,6 +93,27 @@ for (const [name, settings] of Object.entries(kinds)) {
     });
   });
 }
+
+Deno.test("reinforcement of 1 and 2 ranks in float16 skips the same updates and ends with the same bytes", async () => {
+  await withFolder(async (folder) => {
+    const settings = {
+      dtype: "float16",
+      sftLossWeight: 100,
+      maxSteps: 3,
+      loggingSteps: 1,
+      evalSamples: 4,
+    } as const;
+    await train(`${folder}/1`, [ALONE], settings, (world) => rewardOf(world));
+    const alone = await leftBy(`${folder}/1`);
+    const { skippedUpdates, gradNorm } = alone.log.at(-2);
+    assert.ok(
+      skippedUpdates > 0 && skippedUpdates < 3 && gradNorm > 0,
+      `${skippedUpdates} of 3, norm ${gradNorm}`,
+    );
+    await train(`${folder}/2`, worldsOf(2), { ...settings, zeroStage: 1 }, (world) => rewardOf(world));
+    assert.deepEqual(await leftBy(`${folder}/2`), alone);
+  });
+});
 
 Deno.test("reinforcement that one rank was told to stop is resumed by another number of ranks, with the same bytes", async () => {
   await withFolder(async (folder) => {

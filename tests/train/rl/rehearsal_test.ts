@@ -10,9 +10,9 @@ import { inputOn, SMALL, tinyParent, withFolder } from "./tiny_run.ts";
 Deno.test("rehearseRl() counts what a step of reinforcement with its validation holds", async () => {
   await tinyParent();
   await withFolder(async (folder) => {
-    for (const rollout of ["beam", "sample"] as const) {
-      const config = rlConfig({ ...SMALL, rollout, maxSteps: 1, evalSteps: 1 });
-      const device = await Device.open();
+    for (const [rollout, dtype] of [["beam", "float32"], ["sample", "float16"]] as const) {
+      const config = rlConfig({ ...SMALL, rollout, dtype, maxSteps: 1, evalSteps: 1 });
+      const device = await Device.open({ dtype });
       const run = new RunDirectory(`${folder}/${rollout}`, config);
       const { bytes: counted } = await rehearsed(
         device,
@@ -24,7 +24,7 @@ Deno.test("rehearseRl() counts what a step of reinforcement with its validation 
       const held = device.memory.peak;
       // It takes the longest prompts, which this step may not have.
       const share = counted / held;
-      assert.ok(share >= 0.95 && share <= 1.25, `${rollout}: ${counted} counted, ${held} held`);
+      assert.ok(share >= 0.95 && share <= 1.25, `${rollout} in ${dtype}: ${counted} counted, ${held} held`);
       device.gpu.destroy();
     }
   });

@@ -120,7 +120,8 @@ export async function train(
     await run.create(false);
     await run.write("config.json", "{}");
   }
-  const result = await trainRl({ ...await inputOn(await tinyDevice(), config), run, resume: false, ...more });
+  const device = more.device ?? await tinyDevice();
+  const result = await trainRl({ ...await inputOn(device, config), run, resume: false, ...more });
   return { run, result };
 }
 

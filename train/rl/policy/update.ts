@@ -8,6 +8,7 @@ import { Tape } from "../../../kernels/tape.ts";
 import type { Flat } from "../../../kernels/gpu/tensor.ts";
 import type { TokenNormalisation } from "../../../kernels/trie/log_softmax.ts";
 import { GradientSum } from "../../../models/optimizer/gradient_sum.ts";
+import type { LossScaling } from "../../../models/optimizer/loss_scaling.ts";
 import type { Optimizer } from "../../../models/optimizer/optimizer.ts";
 import {
   createPolicyScratch,
@@ -29,6 +30,8 @@ export interface PolicyUpdateParts<M extends PolicyModel> {
   device: Device;
   policy: M;
   optimizer: Optimizer;
+  /** Where matrices are float16: that of the optimizer. */
+  scaling?: LossScaling;
   /** Absent: the KL divergence is neither computed nor part of the loss. */
   reference: Pick<ReferencePolicy<M>, "use"> | undefined;
   trie: DeviceTrie;
@@ -71,9 +74,13 @@ export interface UpdateStatistics {
   rows: number;
   /** Largest absolute log-ratio of a token. */
   maxLogRatio: number;
-  /** Global norm of the gradient before clipping, and whether it was no finite number. */
+  /** Global norm of the last gradient before clipping; whether it overflowed, and whether no smaller loss scale helps. */
   gradientNorm: number;
+  overflowed: boolean;
   bad: boolean;
+  /** The loss scale from now on, and updates of the run that it has skipped by now, where there is one. */
+  lossScale?: number;
+  skipped?: number;
 }
 
 /**
@@ -97,6 +104,8 @@ interface Slot {
 interface Sized<M> {
   batch: PolicyBatch<M>;
   scratch: PolicyScratch;
+  /** What the gradient of the loss itself starts from: with a loss scale, `scratch` has that times the scale. */
+  starts: Pick<PolicyScratch, "coefficients" | "entropyCoefficients">;
   /** By the place of the micro batch among those of this rank in its step. */
   slots: Slot[];
 }
@@ -118,7 +127,7 @@ interface OwnBatches<M> {
 }
 
 /** What the optimizer says of a gradient of 0. */
-const NO_GRADIENT = new Float32Array(3);
+const NO_GRADIENT = new Float32Array(4);
 
 /** Updates of a policy from groups of completions: the prompt of a group is computed once. */
 export class PolicyUpdate<M extends PolicyModel> {
@@ -157,7 +166,7 @@ export class PolicyUpdate<M extends PolicyModel> {
         if (iteration === 0) this.#recordReference(sized, slot);
         if (entropyCoefficient > 0) {
           const each = new Float32Array(sized.batch.capacity.rows).fill(-entropyCoefficient / rows);
-          device.write(sized.scratch.entropyCoefficients, each);
+          device.write(sized.starts.entropyCoefficients, each);
         }
         const dropout = { rate, seed: this.#dropoutSeed };
         const tape = new Tape(
@@ -216,15 +225,15 @@ export class PolicyUpdate<M extends PolicyModel> {
   /** Records forward and, on a tape that records, backward of what was uploaded last. */
   #recordLoss(
     tape: Tape,
-    { batch, scratch }: Sized<M>,
+    { batch, scratch, starts }: Sized<M>,
     slot: Slot,
     { iteration, dropout }: { iteration: number; dropout?: PolicyDropout },
   ): void {
-    const { device, policy, reference } = this.#parts;
+    const { device, policy, reference, scaling } = this.#parts;
     const { objective, ratioAgainst, numIterations } = this.#options;
     device.scope(() => {
       batch.logProbs(tape, policy, { ...scratch, entropy: slot.entropy }, this.#logProbOptions, dropout);
-      const { logProbs, coefficients } = scratch;
+      const { logProbs } = scratch;
       if (iteration === 0 && numIterations > 1) device.copy(logProbs, slot.old);
       const old = iteration === 0 ? logProbs : slot.old;
       const { completions, advantages, weights, supervised } = batch.flats;
@@ -240,24 +249,38 @@ export class PolicyUpdate<M extends PolicyModel> {
           weights,
           supervised,
         },
-        { coefficients, statistics: slot.statistics },
+        { coefficients: starts.coefficients, statistics: slot.statistics },
         objective,
       );
+      if (scaling && tape.recording) {
+        // All parts of the loss have one scale, or their shares would change.
+        scaling.scale(starts.coefficients, scratch.coefficients);
+        scaling.scale(starts.entropyCoefficients, scratch.entropyCoefficients);
+      }
       tape.backward();
     });
   }
 
   /** Reads what the micro batches of a step came to, and the norm of the gradient where there is one. */
   #statistics(micro: readonly MicroBatch<M>[], gradientNorm?: Flat): PendingStatistics {
+    const { device, optimizer, scaling } = this.#parts;
     const arrays = micro.flatMap(({ slot: { statistics, entropy } }) => [statistics, entropy]);
     const counts = micro.map(({ packed }) => packed.counts);
-    const reading = this.#parts.device.read(...gradientNorm ? [gradientNorm] : [], ...arrays);
+    const states = [...gradientNorm ? [gradientNorm] : [], ...scaling ? [scaling.flat] : []];
+    const reading = device.read(...states, ...arrays);
     reading.catch(() => {}); // told by the one who asks
     return async () => {
       const read = await reading;
       const norm = gradientNorm ? read.shift()! : NO_GRADIENT;
+      const [lossScale, , skipped] = scaling ? read.shift()! : [];
       const own = counts.map((count, i) => batchSums(read[2 * i], read[2 * i + 1], count));
-      return summary(norm, (await gatherJson(this.#world, own)).flat());
+      return {
+        ...summary((await gatherJson(this.#world, own)).flat()),
+        gradientNorm: norm[0],
+        overflowed: norm[2] !== 0,
+        bad: optimizer.hasDiverged(norm),
+        ...(scaling && { lossScale, skipped }),
+      };
     };
   }
 
@@ -269,13 +292,20 @@ export class PolicyUpdate<M extends PolicyModel> {
 
   /** The smallest size that holds the groups. */
   #sizeFor(groups: readonly PolicyGroup[]): Sized<M> {
-    const { device, policy, packing } = this.#parts;
+    const { device, policy, packing, scaling } = this.#parts;
     const sizes = groups.map((group) => packing.sizeOf(group));
     const size = this.#sized.find(({ capacity }) => fits(sizes, capacity))!;
     if (!size.made) {
       const batch = packing.open(policy, size.capacity);
       const { rows, actions } = batch.capacity;
-      size.made = { batch, scratch: createPolicyScratch(device, rows, actions), slots: [] };
+      const scratch = createPolicyScratch(device, rows, actions);
+      const starts = scaling
+        ? {
+          coefficients: device.createFlat("f32", actions),
+          entropyCoefficients: device.createFlat("f32", rows),
+        }
+        : scratch;
+      size.made = { batch, scratch, starts, slots: [] };
     }
     return size.made;
   }
@@ -300,6 +330,9 @@ export class PolicyUpdate<M extends PolicyModel> {
       if (!made) continue;
       made.batch.destroy();
       destroyPolicyScratch(device, made.scratch);
+      if (made.starts !== made.scratch) {
+        for (const flat of Object.values(made.starts)) device.destroy(flat);
+      }
       for (const flat of made.slots.flatMap((slot) => Object.values(slot))) device.destroy(flat);
     }
   }
@@ -312,7 +345,7 @@ function fits(sizes: readonly Omit<GroupCapacity, "depth">[], capacity: GroupCap
 }
 
 /** What a micro batch comes to. */
-type BatchSums = Omit<UpdateStatistics, "gradientNorm" | "bad">;
+type BatchSums = Omit<UpdateStatistics, "gradientNorm" | "overflowed" | "bad" | "lossScale" | "skipped">;
 
 function noSums(): BatchSums {
   return {
@@ -355,11 +388,11 @@ function batchSums(
 }
 
 /** Of all micro batches, in their order, so that any number of ranks has the same sums. */
-function summary(norm: Float32Array, batches: readonly BatchSums[]): UpdateStatistics {
+function summary(batches: readonly BatchSums[]): BatchSums {
   const { maxLogRatio: _, ...sums } = noSums();
   for (const batch of batches) {
     for (const key of Object.keys(sums) as (keyof typeof sums)[]) sums[key] += batch[key];
   }
   const maxLogRatio = Math.max(0, ...batches.map(({ maxLogRatio }) => maxLogRatio));
-  return { ...sums, maxLogRatio, gradientNorm: norm[0], bad: norm[2] !== 0 };
+  return { ...sums, maxLogRatio };
 }

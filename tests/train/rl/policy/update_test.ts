@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { sharedDevice } from "../../../shared_device.ts";
+import { Device } from "../../../../kernels/gpu/device.ts";
 import type { Decoder } from "../../../../models/decoder/decoder.ts";
+import { LossScaling } from "../../../../models/optimizer/loss_scaling.ts";
 import { Optimizer } from "../../../../models/optimizer/optimizer.ts";
 import type { PolicyGroup } from "../../../../train/rl/policy/batch.ts";
 import { policyObjective } from "../../../../train/rl/objectives/objective.ts";
@@ -52,16 +54,21 @@ interface Settings extends Partial<PolicyUpdateOptions> {
   tokens?: number;
   /** Measure the KL divergence from a copy of the first policy. */
   withReference?: boolean;
+  /** In float16, from this loss scale on. */
+  lossScale?: number;
 }
+
+let half: Promise<Device> | undefined;
 
 /** Runs updates of a fresh tiny policy, `steps` of them, and hands the policy to `use`. */
 async function update(
   groups: PolicyGroup[],
-  { loss = "grpo", beta = 0, tokens, withReference = false, ...options }: Settings,
+  { loss = "grpo", beta = 0, tokens, withReference = false, lossScale, ...options }: Settings,
   steps: number,
   use?: (decoder: Decoder, policy: PolicyUpdate<Decoder>) => Promise<void>,
 ): Promise<UpdateStatistics[]> {
-  const device = await sharedDevice("texture");
+  const device = await (lossScale ? half ??= Device.open({ dtype: "float16" }) : sharedDevice("texture"));
+  const scaling = lossScale ? new LossScaling(device, { most: lossScale }) : undefined;
   const make = () => tinyDecoder(device, tinyConfig(VOCABULARY, true));
   const decoder = make();
   const frozen = withReference ? make() : undefined;
@@ -72,12 +79,13 @@ async function update(
     weightDecay: 0,
     maxGradNorm: 0,
     emaDecay: 0,
-  });
+  }, { lossScaling: scaling });
   const all = capacityOf(groups);
   const parts: PolicyUpdateParts<Decoder> = {
     device,
     policy: decoder,
     optimizer,
+    scaling,
     reference: frozen && { use: (compute) => compute(frozen) },
     trie: trieOn(device),
     packing: treePacking,
@@ -100,6 +108,7 @@ async function update(
   }
   await use?.(decoder, policy);
   policy.destroy();
+  scaling?.destroy();
   optimizer.destroy();
   decoder.destroy();
   frozen?.destroy();
@@ -240,4 +249,83 @@ Deno.test("PolicyUpdate.measure() says what run() says and leaves weights and mo
     const { entropy } = await policy.measure(groups)();
     assert.ok(Math.abs(entropy - dropped.entropy) > 1e-3, `entropy ${entropy} is that of a dropout`);
   });
+});
+
+/** All gradients of the last update. */
+async function gradientsOf({ device, parameters }: Decoder): Promise<number[]> {
+  const read = await device.read(...parameters.segments.map(({ gradients }) => gradients));
+  return read.flatMap((part) => [...part]);
+}
+
+Deno.test("PolicyUpdate in float16 has losses and gradients of float32, whatever the loss is made of", async () => {
+  const none = [[0, 0, 0], [0, 0]], advantages = [[1, -1, 0.5], [1, -0.5]];
+  const taught = groupsWith(none, [[0, 0.5, 0], [0.2, 0]]);
+  // Unlike the others, this estimator has a gradient where policy and reference are equal.
+  const objective = { ...policyObjective(objectiveMethod("clipped"), 0.1, DEPTH), kl: "k1" } as const;
+  const SCALE = 2 ** 12;
+  const parts: [string, PolicyGroup[], Settings][] = [
+    ["advantages", groupsWith(advantages), {}],
+    ["KL", groupsWith(none), { withReference: true, objective }],
+    ["supervised", taught, {}],
+    ["entropy", groupsWith(none), { entropyCoefficient: 0.1 }],
+    [
+      "all, as small as float16 cannot hold it",
+      groupsWith(advantages, [[0, 0.5, 0], [0.2, 0]]).map((group) => ({
+        ...group,
+        weights: group.completions.map(({ length }) => 2 ** -22 / length),
+        supervised: Array.from(group.supervised, (weight) => 2 ** -22 * weight),
+      })),
+      { withReference: true, objective, entropyCoefficient: 2 ** -22 },
+    ],
+  ];
+  for (const [name, groups, settings] of parts) {
+    const gradients: number[][] = [], said: UpdateStatistics[] = [];
+    for (const lossScale of [undefined, SCALE]) {
+      said.push(
+        ...await update(groups, { ...settings, lossScale }, 1, async (decoder) => {
+          gradients.push((await gradientsOf(decoder)).map((value) => value / (lossScale ?? 1)));
+        }),
+      );
+    }
+    const norm = (values: number[]) => Math.hypot(...values);
+    const largest = norm(gradients[0]);
+    const apart = norm(gradients[0].map((value, i) => value - gradients[1][i]));
+    assert.ok(
+      largest > 1e-8 && apart < 6e-3 * largest,
+      `${name}: gradients of norm ${largest} are ${apart} apart`,
+    );
+    const [exact, rounded] = said;
+    for (const key of ["policyLoss", "klLoss", "supervisedLoss", "entropy", "gradientNorm"] as const) {
+      const off = Math.abs(rounded[key] - exact[key]);
+      assert.ok(
+        off < 3e-3 * Math.abs(exact[key]) + 1e-6,
+        `${name}: ${key} ${rounded[key]}, not ${exact[key]}`,
+      );
+    }
+    const { overflowed, bad, lossScale, skipped } = rounded;
+    assert.deepEqual([overflowed, bad, lossScale, skipped], [false, false, SCALE, 0], name);
+  }
+});
+
+Deno.test("PolicyUpdate skips what overflows under its loss scale, halves it, and goes on", async () => {
+  const groups = groupsWith([[1, -1, 0.5], [1, -0.5]]);
+  const before: number[][] = [];
+  const flat = async (decoder: Decoder) =>
+    [...(await tensorsOf(decoder)).values()].flatMap(({ data }) => [...data]);
+  await update(groups, { lossScale: 1 }, 0, async (decoder) => void before.push(await flat(decoder)));
+  const settings = { loss: "clipped", numIterations: 2, lossScale: 2 ** 26 };
+  const [first] = await update(groups, settings, 1, async (decoder) => {
+    assert.deepEqual(await flat(decoder), before[0]);
+  });
+  const { overflowed, bad, lossScale, skipped } = first;
+  assert.deepEqual([overflowed, bad, lossScale, skipped], [true, false, 2 ** 24, 2]);
+  assert.ok(first.entropy > 1, "what the forward pass says holds");
+  const last = (await update(groups, settings, 8, async (decoder) => {
+    assert.notDeepEqual(await flat(decoder), before[0]);
+  })).at(-1)!;
+  assert.ok(
+    !last.overflowed && last.skipped! < 16 && last.lossScale === 2 ** (26 - last.skipped!),
+    JSON.stringify(last),
+  );
+  assert.ok(last.gradientNorm > 0 && last.gradientNorm < 100, `${last.gradientNorm}`);
 });
