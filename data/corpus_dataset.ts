@@ -14,15 +14,11 @@ export function toDataset(corpus: Corpus): Dataset {
   return { ...factsOf(corpus), samples, histories };
 }
 
-/** The same without the train split, for what takes that in parts: neither its samples nor its histories are held. */
-export async function withoutTrain(corpus: CorpusParts): Promise<Dataset> {
-  const samples: Record<Split, Sample[]> = { train: [], valid: [], test: [] };
-  for (const split of ["valid", "test"] as const) {
-    for await (const sample of rowsIn(corpus.samples(split))) {
-      samples[split].push(toSample(sample, corpus.users));
-    }
-  }
-  return { ...factsOf(corpus), samples, histories: [] };
+/** The same of catalogue and valid split alone, for what takes the train split in parts and reads no other. */
+export async function validOnly(corpus: CorpusParts): Promise<Dataset> {
+  const valid: Sample[] = [];
+  for await (const sample of rowsIn(corpus.samples("valid"))) valid.push(toSample(sample, corpus.users));
+  return { ...factsOf(corpus), samples: { train: [], valid, test: [] }, histories: [] };
 }
 
 function factsOf(

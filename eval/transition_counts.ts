@@ -1,6 +1,6 @@
 import type { Sample } from "../data/dataset.ts";
 
-/** What counting reads of a sample; `user` is any name or number of its user. */
+/** What counting reads of a sample; `user` is any name of its user, or a number from 0. */
 export type CountedSample = Pick<Sample, "history" | "target"> & { user: string | number };
 
 /** What was bought after what: a sparse matrix (N, N) in compressed rows. */
@@ -58,7 +58,9 @@ export async function countParts<T>(
  */
 export class PurchaseCounter implements SampleCounter<Float64Array> {
   readonly #counts: Float64Array;
-  readonly #seen = new Set<string | number>();
+  readonly #named = new Set<string>();
+  /** A byte a number, since a set takes twenty, and no more than 2^24 of them. */
+  #numbered = new Uint8Array(1024);
 
   /** For a catalogue of so many items. */
   constructor(itemCount: number) {
@@ -67,9 +69,21 @@ export class PurchaseCounter implements SampleCounter<Float64Array> {
 
   add({ user, history, target }: CountedSample): void {
     this.#counts[target]++;
-    if (this.#seen.has(user)) return;
+    if (!this.#isNew(user)) return;
     for (const item of history) this.#counts[item]++;
-    this.#seen.add(user);
+  }
+
+  /** Whether a user comes for the first time. */
+  #isNew(user: string | number): boolean {
+    if (typeof user === "string") return this.#named.size < this.#named.add(user).size;
+    if (user >= this.#numbered.length) {
+      const before = this.#numbered;
+      this.#numbered = new Uint8Array(2 * (user + 1));
+      this.#numbered.set(before);
+    }
+    const isNew = this.#numbered[user] === 0;
+    this.#numbered[user] = 1;
+    return isNew;
   }
 
   endWay(): boolean {
@@ -85,15 +99,15 @@ export class PurchaseCounter implements SampleCounter<Float64Array> {
 interface FilledRows {
   first: number;
   end: number;
-  /** (rows) where the next pair of each goes. */
+  /** (rows) where the next pair of each goes, from the first of the first row. */
   next: Float64Array;
-  /** (pairs) items bought after. */
-  targets: Int32Array;
+  /** (pairs) items bought after: where the entries go that they are added up to. */
+  targets: Uint32Array;
   /** (pairs) how far before the target; below 0: a transition back. */
-  distances: Int32Array;
+  distances: Int16Array | Int32Array;
 }
 
-/** Pairs of history item and target that are held at a time, 8 bytes each. */
+/** Pairs of history item and target that are held at a time, 6 bytes each, or 8 where histories pass 32,767 items. */
 export const PAIRS_AT_A_TIME = 48e6;
 
 /**
@@ -110,7 +124,11 @@ export class TransitionCounter implements SampleCounter<TransitionCounts> {
   readonly #offsets: Uint32Array;
   /** Sums of a row (N), all 0 between two rows. */
   readonly #sums: Float64Array;
-  readonly #done: { targets: Int32Array[]; weights: Float32Array[] } = { targets: [], weights: [] };
+  #farthest = 0;
+  // Room for as many entries as there are pairs: how many are equal is known at the end alone, and what is never written
+  // to takes no memory.
+  #targets = new Uint32Array();
+  #weights = new Float32Array();
   /** Rows that are filled, [first, end); none while rows are measured. */
   #filled: FilledRows | undefined;
 
@@ -129,7 +147,10 @@ export class TransitionCounter implements SampleCounter<TransitionCounts> {
 
   add(sample: CountedSample): void {
     const { history, target } = sample;
-    if (this.#filled === undefined) this.#purchases.add(sample);
+    if (this.#filled === undefined) {
+      this.#purchases.add(sample);
+      this.#farthest = Math.max(this.#farthest, history.length);
+    }
     const oldest = this.#options.firstOrder ? Math.max(0, history.length - 1) : 0;
     for (let i = history.length - 1; i >= oldest; i--) {
       const distance = history.length - i;
@@ -151,6 +172,7 @@ export class TransitionCounter implements SampleCounter<TransitionCounts> {
 
   endWay(): boolean {
     if (this.#filled) this.#sumRows(this.#filled);
+    else this.#makeRoom();
     const first = this.#filled?.end ?? 0;
     this.#filled = undefined; // before the next rows are allocated
     let end = first, pairs = 0;
@@ -162,24 +184,36 @@ export class TransitionCounter implements SampleCounter<TransitionCounts> {
     if (end === first) return false;
     const next = new Float64Array(end - first);
     for (let row = 1; row < next.length; row++) next[row] = next[row - 1] + this.#lengths[first + row - 1];
-    this.#filled = { first, end, next, targets: new Int32Array(pairs), distances: new Int32Array(pairs) };
+    const done = this.#offsets[first];
+    this.#filled = {
+      first,
+      end,
+      next,
+      targets: this.#targets.subarray(done, done + pairs),
+      distances: this.#farthest < 2 ** 15 ? new Int16Array(pairs) : new Int32Array(pairs),
+    };
     if (pairs > 0) return true;
     return this.endWay(); // rows without a pair are empty
+  }
+
+  #makeRoom(): void {
+    const pairs = this.#lengths.reduce((sum, length) => sum + length, 0);
+    this.#targets = new Uint32Array(pairs);
+    this.#weights = new Float32Array(pairs);
   }
 
   /** Adds up rows whose pairs are all there; equal ones in the order of the samples. */
   #sumRows({ first, end, next, targets, distances }: FilledRows): void {
     const sums = this.#sums, { backwards } = this.#options;
-    const weights = new Float32Array(targets.length);
+    const weights = this.#weights.subarray(this.#offsets[first]);
     let length = 0, start = 0;
     for (let row = first; row < end; row++) {
       const stop = next[row - first];
-      const own = targets.subarray(start, stop);
-      for (const [i, target] of own.entries()) {
-        const distance = distances[start + i];
-        sums[target] += distance > 0 ? 1 / distance : -backwards / distance;
+      for (let pair = start; pair < stop; pair++) {
+        const distance = distances[pair];
+        sums[targets[pair]] += distance > 0 ? 1 / distance : -backwards / distance;
       }
-      own.sort();
+      const own = targets.subarray(start, stop).sort();
       const before = length;
       // What is written stands at or before what is still to be read.
       for (const target of own) {
@@ -191,24 +225,15 @@ export class TransitionCounter implements SampleCounter<TransitionCounts> {
       this.#offsets[row + 1] = this.#offsets[row] + length - before;
       start = stop;
     }
-    this.#done.targets.push(targets.slice(0, length));
-    this.#done.weights.push(weights.slice(0, length));
   }
 
   result(): TransitionCounts {
     const entries = this.#offsets[this.#offsets.length - 1];
-    const targets = joined(this.#done.targets, new Uint32Array(entries));
-    const weights = joined(this.#done.weights, new Float32Array(entries));
-    return { bought: this.#purchases.result(), offsets: this.#offsets, targets, weights };
+    return {
+      bought: this.#purchases.result(),
+      offsets: this.#offsets,
+      targets: this.#targets.subarray(0, entries),
+      weights: this.#weights.subarray(0, entries),
+    };
   }
-}
-
-/** Parts one after the other, each of which is let go of. */
-function joined<A extends Uint32Array | Float32Array>(parts: (Int32Array | Float32Array)[], whole: A): A {
-  let at = 0;
-  for (let part = parts.shift(); part; part = parts.shift()) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

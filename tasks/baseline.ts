@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { writeNpy } from "../base/npy.ts";
 import { UserError } from "../base/user_error.ts";
-import { withoutTrain } from "../data/corpus_dataset.ts";
+import { validOnly } from "../data/corpus_dataset.ts";
 import { findFormat, loadDataset, openCorpus } from "../data/formats/load.ts";
 import { holdOut } from "../data/holdout.ts";
 import { BASELINES } from "../train/baselines/by_name.ts";
@@ -79,7 +79,7 @@ export async function baseline(
   // Without an evaluation, which asks what was trained on, nothing but the counting reads the train split.
   const inParts = method.takesParts && holdoutRows === 0 && evaluate === "none";
   using open = inParts ? await openCorpus(await findFormat(data), data) : undefined;
-  const dataset = open ? await withoutTrain(open.corpus) : holdOut(await loadDataset(data), holdoutRows);
+  const dataset = open ? await validOnly(open.corpus) : holdOut(await loadDataset(data), holdoutRows);
   if (evaluate !== "none" && dataset.samples[evaluate].length === 0) {
     throw new UserError(`Cannot evaluate on ${data}: its ${evaluate} split is empty. Leave out --evaluate`);
   }

@@ -52,3 +52,17 @@ Deno.test("counts are the same however few pairs are held at a time and however 
   deepStrictEqual(await countParts(cut, new PurchaseCounter(items.length)), whole.bought);
   deepStrictEqual([...countHeld([], new TransitionCounter(3)).offsets], [0, 0, 0, 0]);
 });
+
+Deno.test("TransitionCounter counts histories of more items than 16 bits number", () => {
+  const history = [1, ...new Array<number>(2 ** 15 - 1).fill(0), 0];
+  const { targets, weights } = countHeld([{ user: 0, history, target: 2 }], new TransitionCounter(3));
+  let sum = 0;
+  for (let distance = 1; distance <= 2 ** 15; distance++) sum += 1 / distance;
+  deepStrictEqual([[...targets], [...weights]], [[2, 2], [sum, 1 / (2 ** 15 + 1)].map(Math.fround)]);
+});
+
+Deno.test("PurchaseCounter counts the first history of each user, named or numbered", () => {
+  const users = [3, 5000, "3", "5000", 4999, 0];
+  const rows = [...users, ...users].map((user) => ({ user, history: [0], target: 1 }));
+  deepStrictEqual([...countHeld(rows, new PurchaseCounter(2))], [6, 12]);
+});

@@ -35,8 +35,8 @@ import type { BaselineInput, BaselineResult, ItemScoringMethod, TrainedBaseline 
 /** Numbers that are written at a time. */
 const PART = 2 ** 20;
 
-/** Counts by name, as in checkpoints. */
-type Counts = ReadonlyMap<string, Float32Array>;
+/** Counts by name, as in checkpoints, which have whole numbers as single precision. */
+type Counts = ReadonlyMap<string, Float32Array | Uint32Array>;
 
 /** Takes a counter through the samples. */
 type RunCounter = <T>(counter: SampleCounter<T>) => Promise<T>;
@@ -97,7 +97,7 @@ function transitionFiles({ bought, offsets, targets, weights }: TransitionCounts
   return new Map([
     ["bought", Float32Array.from(bought)],
     ["row_lengths", Float32Array.from(bought, (_, item) => offsets[item + 1] - offsets[item])],
-    ["targets", new Float32Array(targets)],
+    ["targets", targets],
     ["weights", weights],
   ]);
 }
@@ -110,7 +110,7 @@ function transitionsIn(counts: Counts): TransitionCounts {
     bought: boughtOf(counts),
     offsets,
     targets: counts.get("targets")!,
-    weights: counts.get("weights")!,
+    weights: counts.get("weights")! as Float32Array,
   };
 }
 
@@ -205,7 +205,7 @@ async function* countFiles(
   const parts = async function* () {
     for (const [name, data] of counts) {
       for (let from = 0; from < data.length || from === 0; from += PART) {
-        yield await Promise.resolve({ name, from, data: data.subarray(from, from + PART) });
+        yield await Promise.resolve({ name, from, data: new Float32Array(data.subarray(from, from + PART)) });
       }
     }
   };
@@ -247,10 +247,10 @@ function countedBaseline(scorer: Scorer, items: number): TrainedBaseline {
 }
 
 function checkCounts(counts: Counts, names: readonly string[], items: number, path: string): void {
+  let entries = 0;
+  for (const length of counts.get("row_lengths") ?? []) entries += length;
   for (const name of names) {
-    const expected = name === "bought" || name === "row_lengths"
-      ? items
-      : counts.get("row_lengths")?.reduce((sum, length) => sum + length, 0);
+    const expected = name === "bought" || name === "row_lengths" ? items : entries;
     const found = counts.get(name)?.length;
     if (found !== undefined && found === expected) continue;
     throw new UserError(
