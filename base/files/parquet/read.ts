@@ -1,3 +1,4 @@
+import { cpuUsage } from "node:process";
 import { failAtOnce, type OnFault } from "../../fault.ts";
 import { diskFiles } from "../disk.ts";
 import { sha256 } from "../sha256.ts";
@@ -16,7 +17,7 @@ export interface Stated {
   onFault?: OnFault;
 }
 
-/** Seconds to decode a table: at least so many, and per MiB. About ten times what a slow machine needs. */
+/** Seconds to decode a table, see {@link decodingTime}: at least so many, and per MiB. About ten times what one needs. */
 const PATIENCE = { least: 8, perMib: 0.5 };
 /** The same for a table that is known to have changed. */
 const HASTE = { least: 1, perMib: 0.1 };
@@ -25,6 +26,8 @@ const MIB = 2 ** 20;
 /** Memory that decoding may take: at least so many bytes, and for each byte of the file. */
 const MEMORY = { least: 1024 * MIB, perByte: 64 };
 const WATCH_MS = 50;
+/** Least share of a processor that a decoder is taken to get, beside whatever else the machine does. */
+const LEAST_SHARE = 1 / 50;
 /** Bytes in which a file says that it is a pointer to another. */
 const HEAD = 256;
 
@@ -77,6 +80,7 @@ export class ParquetReader implements Disposable {
     const seconds = least + perMib * size / MIB;
     const most = MEMORY.least + MEMORY.perByte * size;
     const before = Deno.memoryUsage().rss;
+    const started = cpuUsage();
     let watch: ReturnType<typeof setInterval> | undefined;
     const worker = await (this.#starting ??= this.#start());
     try {
@@ -85,10 +89,16 @@ export class ParquetReader implements Disposable {
           this[Symbol.dispose](); // what is busy, or broke, answers nothing more
           fail(error);
         };
-        let ticks = 0; // of this thread, which a busy machine slows down as it does the worker
+        let ticks = 0; // not the clock, which goes on while the machine sleeps
         watch = setInterval(() => {
-          if (++ticks * WATCH_MS >= seconds * 1000) {
-            reject(notParquet(path, `it is damaged: it was not decoded within ${seconds.toFixed(1)} s`));
+          const { user, system } = cpuUsage(started);
+          if (decodingTime(++ticks * WATCH_MS / 1e3, (user + system) / 1e6) >= seconds) {
+            reject(
+              notParquet(
+                path,
+                `it is damaged: it was not decoded within ${seconds.toFixed(1)} s of processor time`,
+              ),
+            );
           } else if (Deno.memoryUsage().rss - before >= most) {
             reject(
               notParquet(path, `it is damaged: decoding it took more than ${Math.round(most / MIB)} MiB`),
@@ -138,6 +148,15 @@ export async function readParquet<const T extends TableType>(
 ): Promise<ParquetTable<T>> {
   using reader = new ParquetReader();
   return await reader.read(path, type);
+}
+
+/**
+ * Seconds that a decoder had, of those waited for it and those of the processor that the process used meanwhile: the fewer,
+ * since a busy machine may give a worker next to nothing for minutes; but a share of the wait at least, since one may also
+ * wait for ever without using any.
+ */
+export function decodingTime(waited: number, used: number): number {
+  return Math.max(Math.min(waited, used), waited * LEAST_SHARE);
 }
 
 /** Whether the hash that was found is the one stated; told to `onFault` where not. */

@@ -1,5 +1,5 @@
 import { deepStrictEqual, ok, rejects } from "node:assert/strict";
-import { ParquetReader, readParquet } from "../../../../base/files/parquet/read.ts";
+import { decodingTime, ParquetReader, readParquet } from "../../../../base/files/parquet/read.ts";
 import type { TableType } from "../../../../base/files/parquet/table.ts";
 import { formatParquet } from "./whole_table.ts";
 import { UserError } from "../../../../base/user_error.ts";
@@ -187,4 +187,11 @@ Deno.test("a page that sends its reader back to itself is refused, and the same 
   using reader = new ParquetReader();
   await withBytes(bytes, (path) => rejects(reader.read(path, type), /it is damaged: its parts overlap/));
   await withBytes(sound, async (path) => deepStrictEqual(await reader.read(path, type), table));
+});
+
+Deno.test("a decoder's time is what the processor gave it, and a fiftieth of the wait at least", () => {
+  deepStrictEqual(decodingTime(10, 9.5), 9.5);
+  deepStrictEqual(decodingTime(10, 40), 10); // other threads of the process
+  deepStrictEqual(decodingTime(100, 8), 8);
+  deepStrictEqual(decodingTime(500, 0), 10);
 });
