@@ -25,7 +25,7 @@ Deno.test("what no reward of the list has is left alone, and what is not said is
 Deno.test("settings of rewards stand in the help where --reward does, with their defaults", () => {
   const { collaborative } = RewardFlags;
   assert.deepEqual(collaborative.meta(), {
-    description: "scorers of the reward collaborative: transitions, and run directories of baselines",
+    description: "scorers of the reward collaborative: transitions, and run directories",
     group: RlFlags.shape.reward.meta()!.group,
     usually: "transitions",
   });
