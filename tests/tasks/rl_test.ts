@@ -65,8 +65,16 @@ Deno.test("rl makes a run that evaluate reads, and a run from that run", async (
     const from = (await Deno.readTextFile(join(dir, "run/best"))).trim();
     assert.deepEqual(parent, { run: join(dir, "run"), checkpoint: from });
 
-    const flags = { run: join(dir, "rl"), out: join(dir, "again"), loraR: 2, reward: ["hit", "prefix:0.5"] };
+    const flags = {
+      run: join(dir, "rl"),
+      out: join(dir, "again"),
+      loraR: 2,
+      dtype: "float16",
+      reward: ["hit", "prefix:0.5", "collaborative"],
+    };
     await train(dir, flags);
+    const { dtype } = await new RunDirectory(flags.out).readJson("manifest.json") as { dtype: string };
+    assert.equal(dtype, "f16");
     const out = join(dir, "eval");
     const asked = evaluate.config.parse({ run: flags.out, data: join(dir, "data"), out, beams: 4 });
     await evaluate.run(asked, quietIO().io);
