@@ -34,8 +34,8 @@ struct Moments { first: vec4f, second: vec4f }
 fn decoded(word: u32, book: u32) -> vec4f {
   return vec4f(
     codebook[book + (word & 255)],
-    codebook[book + (word >> 8 & 255)],
-    codebook[book + (word >> 16 & 255)],
+    codebook[book + ((word >> 8) & 255)],
+    codebook[book + ((word >> 16) & 255)],
     codebook[book + (word >> 24)],
   );
 }

@@ -47,7 +47,7 @@ fn draw_word(row: u32, word: u32) -> u32 {
   var bits = 0u;
   for (var pair = 4 * word; pair < min(4 * word + 4, pairs); pair++) {
     let draws = philox(vec4u(row * pairs + pair, params.stream, seed.z, 0), seed.xy);
-    let both = four_bits(draws & vec4u(0xffff)) | four_bits(draws >> vec4u(16)) << 4;
+    let both = four_bits(draws & vec4u(0xffff)) | (four_bits(draws >> vec4u(16)) << 4);
     bits |= both << (8 * (pair % 4));
   }
   return bits;

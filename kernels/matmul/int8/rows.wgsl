@@ -6,7 +6,7 @@
 fn a_rows(row: u32, k: u32) -> mat4x4f { return mat4x4f(load0(row, k), load0(row + 1, k), load0(row + 2, k), load0(row + 3, k)); }
 
 fn unpacked(at: u32) -> vec4f {
-  return vec4f(vec4i(bitcast<i32>(words[at])) << vec4u(24, 16, 8, 0) >> vec4u(24));
+  return vec4f((vec4i(bitcast<i32>(words[at])) << vec4u(24, 16, 8, 0)) >> vec4u(24));
 }
 
 fn b_columns(at: u32, groups: u32) -> mat4x4f {
