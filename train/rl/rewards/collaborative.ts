@@ -3,7 +3,7 @@ import { UserError } from "../../../base/user_error.ts";
 import { catalogueScores, transitionScorer } from "../../../eval/count_scorers.ts";
 import { gain } from "./hits.ts";
 import { runScorer } from "../scorers/run.ts";
-import type { ItemScorer, ScorerMethod } from "../scorers/scorer.ts";
+import { askedTwice, type ItemScorer, type ScorerMethod } from "../scorers/scorer.ts";
 import { highest } from "../../../eval/highest.ts";
 import { MOST_TAUGHT, type RewardContext, type RewardMethod, type TaughtItem } from "./reward.ts";
 
@@ -52,12 +52,15 @@ export const collaborative: RewardMethod<CollaborativeRewardConfig> = {
       "Reward collaborative pays for what another recommender likes, right or wrong: the model may learn to copy that " +
         "one (reward hacking). Bound it by --beta, and trust NDCG on valid alone",
     );
+    // Without a target an example is rewarded and then taught, else only rewarded.
+    const scoresOf = context.isOpen
+      ? askedTwice(scorers)
+      : (history: readonly number[]) => Promise.all(scorers.map((scorer) => scorer.scores(history)));
     return {
       async score({ completions, example }) {
         const total = new Float64Array(completions.length);
         if (example.history.length === 0) return total;
-        for (const scorer of scorers) {
-          const scores = await scorer.scores(example.history);
+        for (const scores of await scoresOf(example.history)) {
           const least = scores.reduce((low, score) => Math.min(low, score), Infinity);
           for (const [i, { items }] of completions.entries()) {
             const own = Math.max(...items.map((item) => scores[item]));
@@ -70,9 +73,7 @@ export const collaborative: RewardMethod<CollaborativeRewardConfig> = {
       },
       async teach({ history }) {
         if (history.length === 0) return [];
-        const lists = await Promise.all(
-          scorers.map(async (scorer) => taughtBy(await scorer.scores(history))),
-        );
+        const lists = (await scoresOf(history)).map(taughtBy);
         const shares = new Map<number, number>();
         for (const { item, share } of lists.flat()) {
           shares.set(item, (shares.get(item) ?? 0) + share / lists.length);

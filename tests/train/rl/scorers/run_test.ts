@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { askedTwice } from "../../../../train/rl/scorers/scorer.ts";
 import { batched, listedPlaces } from "../../../../train/rl/scorers/run.ts";
 
 Deno.test("batched() scores the histories of one moment together, each with its own scores", async () => {
@@ -47,4 +48,21 @@ Deno.test("listedPlaces() scores by the places of a list, items of one SID alike
     [1, 0, 0, 3, 0, 3],
   ]);
   assert.deepEqual(asked, [2, 1]);
+});
+
+Deno.test("askedTwice() asks each recommender once for what is asked for twice, and keeps nothing after", async () => {
+  const asked: number[][] = [];
+  const scorer = (sign: number) => ({
+    scores(history: readonly number[]) {
+      asked.push([sign, ...history]);
+      return Float32Array.of(sign * history[0]);
+    },
+  });
+  const ask = askedTwice([scorer(1), scorer(-1)]);
+  const first = await Promise.all([ask([3]), ask([4])]);
+  assert.deepEqual(await Promise.all([ask([3]), ask([4])]), first);
+  assert.deepEqual(first.map((lists) => lists.map(([score]) => score)), [[3, -3], [4, -4]]);
+  assert.equal(asked.length, 4);
+  await ask([3]);
+  assert.equal(asked.length, 6);
 });
