@@ -12,7 +12,7 @@ import type { Mode } from "./cases.ts";
 export interface Golden extends Answers {
   /** Vectors of the texts. */
   vectors: Float32Array[];
-  training: Partial<Record<Mode, { losses: number[]; seconds: number[] }>>;
+  training: Partial<Record<Mode, { losses: number[] }>>;
 }
 
 /** How far two sets of answers are apart. */

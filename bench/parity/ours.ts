@@ -109,14 +109,17 @@ export async function lastLogits(
   }
 }
 
-/** Losses of the steps of a training, and seconds of each. What it ends with is saved in `saved`, where that is named. */
+/**
+ * Losses of the steps of a training, each told to `afterStep` once it is read, before the next step begins. What it ends
+ * with is saved in `saved`, where that is named.
+ */
 export async function trainedLosses(
   device: Device,
   folder: string,
   cases: Cases,
   mode: Mode,
-  saved?: string,
-): Promise<{ losses: number[]; seconds: number[] }> {
+  { saved, afterStep }: { saved?: string; afterStep?: (loss: number) => Promise<void> } = {},
+): Promise<number[]> {
   const settings = trainingSettings(cases, mode);
   const pretrained = await Pretrained.open(join(folder, "start"), diskFiles);
   const { config: architecture } = pretrained;
@@ -128,12 +131,12 @@ export async function trainedLosses(
   };
   const decoder = await sftDecoder(device, inputs, settings);
   const data = new PackedData(caseSource(cases.sequences), settings, settings.seed);
-  const losses: number[] = [], ends: number[] = [];
+  const losses: number[] = [];
   const { signal } = new AbortController();
   const training = new SftTraining({ device, data, config: settings, signal }, decoder, () => ({
-    store: logOnly(({ loss, seconds }) => {
+    store: logOnly(async ({ loss }) => {
       losses.push(Number(loss));
-      ends.push(Number(seconds));
+      await afterStep?.(Number(loss));
     }),
     saveFailed: () => Promise.resolve("Nothing of it is kept"),
   }));
@@ -156,16 +159,16 @@ export async function trainedLosses(
     decoder.destroy();
     device.trim();
   }
-  return { losses, seconds: ends.map((end, i) => end - (ends[i - 1] ?? 0)) };
+  return losses;
 }
 
 /** A store of nothing but the log. */
-function logOnly(log: (line: Record<string, unknown>) => void): TrainingStore<TrainerState> {
+function logOnly(log: (line: Record<string, unknown>) => Promise<void>): TrainingStore<TrainerState> {
   const done = () => Promise.resolve();
   return {
     restore: (fresh) => Promise.resolve(fresh),
     open: done,
-    log: (_steps, line) => Promise.resolve(log(line)),
+    log: (_steps, line) => log(line),
     save: done,
     close: done,
   };

@@ -4,11 +4,11 @@
  *
  *     GENREC_PYTHON=python deno run -A bench/parity/parity.ts --model SmolLM2-135M-Instruct --work DIR
  *         [--layers 2 --trim] [--prompts 50] [--answers 10] [--beams 20] [--steps 20] [--tokens 256] [--modes full,lora,frozen]
- *         [--stages cases,python,ours,saved,compare] [--times] [--out docs/benchmarks]
+ *         [--stages cases,python,ours,saved,compare] [--timed-steps 8] [--out docs/benchmarks]
  *
  * `--layers 2 --trim` makes the cut of the model that tests/bench/parity/ asks: name DIR in GENREC_LANGUAGE_MODEL. Python
- * needs torch, transformers and peft. `--times` adds the time of a step on both sides, for a machine with nothing else on it. Stages that are done need not be repeated, and modes
- * may be trained one by one: what they wrote lies in DIR.
+ * needs torch, transformers and peft. The stage `times`, for a machine with nothing else on it, runs steps of both sides in
+ * turns. Stages that are done need not be repeated, and modes may be trained one by one: what they wrote lies in DIR.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -27,6 +27,7 @@ import {
   unchangedTensors,
 } from "./compare.ts";
 import { openModel, ourAnswers, ourVectors, trainedLosses } from "./ours.ts";
+import { timesTable, timeSteps } from "./step_times.ts";
 
 const shared = Deno.env.get("GENREC_DATA") ?? "../shared/data";
 const { values } = parseArgs({
@@ -43,7 +44,7 @@ const { values } = parseArgs({
     tokens: { type: "string", default: "256" },
     modes: { type: "string", default: MODES.join() },
     stages: { type: "string", default: "cases,python,ours,saved,compare" },
-    times: { type: "boolean", default: false },
+    "timed-steps": { type: "string", default: "8" },
     out: { type: "string", default: "" },
   },
 });
@@ -70,19 +71,20 @@ if (isAsked("python")) await runPython("parity.py", [work, modes.join()]);
 if (isAsked("ours")) {
   const path = join(work, "ours.json");
   for (const mode of modes) {
-    const losses = await trainedLosses(device, work, cases, mode, join(work, "saved", mode));
+    const losses = await trainedLosses(device, work, cases, mode, { saved: join(work, "saved", mode) });
     // Beside those of other modes, that may have been trained before.
     const known = await isFile(path) ? JSON.parse(await Deno.readTextFile(path)) : {};
     await writeAtomic(path, JSON.stringify({ ...known, [mode]: losses }));
   }
 }
+if (isAsked("times")) await timeSteps(device, work, cases, modes, Number(values["timed-steps"]));
 if (isAsked("saved")) await runPython("parity.py", [work, "--saved"]);
 if (isAsked("compare")) await compare();
 Deno.exit();
 
 async function compare(): Promise<void> {
   const golden = await readGolden(work);
-  const ours: Record<Mode, { losses: number[]; seconds: number[] }> = JSON.parse(
+  const ours: Record<Mode, number[]> = JSON.parse(
     await Deno.readTextFile(join(work, "ours.json")),
   );
   const start = await openModel(device, join(work, "start"));
@@ -98,7 +100,7 @@ async function compare(): Promise<void> {
     "1e-3",
   ]);
   for (const mode of modes) {
-    const [mine, theirs] = [ours[mode].losses, golden.training[mode]!.losses];
+    const [mine, theirs] = [ours[mode], golden.training[mode]!.losses];
     rows.push([`${mode}: losses of ${theirs.length} steps`, amount(largest([mine], [theirs])), "1e-3"]);
   }
   const saved = await savedAnswers(work);
@@ -124,17 +126,8 @@ async function compare(): Promise<void> {
     }],
     rows,
   };
-  const median = (seconds: number[]) =>
-    seconds.slice(1).toSorted((a, b) => a - b)[Math.floor((seconds.length - 1) / 2)];
-  const times: Table = {
-    columns: [{ name: "a step of what is trained" }, { name: "genrec, s" }, { name: "PyTorch, s" }],
-    rows: modes.map((mode) => [
-      mode,
-      median(ours[mode].seconds).toFixed(1),
-      median(golden.training[mode]!.seconds).toFixed(1),
-    ]),
-  };
-  const tables = values.times ? [results, times] : [results];
+  const times = await timesTable(work);
+  const tables = times ? [results, times] : [results];
   console.log(tables.map(tableText).join("\n\n"));
   await writeOut(values.out, "language_models", {
     parity: {

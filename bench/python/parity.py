@@ -1,8 +1,7 @@
 """The answers of transformers and PyTorch to the cases of bench/parity/: python parity.py FOLDER [--saved]
 
 FOLDER holds what cases.ts writes: start/, a model directory; adapter/, where adapters start; cases.json. Written are
-golden.json (greedy texts, beams, losses of the trainings, seconds of their steps) and golden.safetensors (logits,
-vectors of texts).
+golden.json (greedy texts, beams, losses of the trainings) and golden.safetensors (logits, vectors of texts).
 With --saved, the models that our trainings saved in FOLDER/saved/ are asked instead: each as transformers loads it, and
 adapters as PEFT does. That goes to saved.json and saved.safetensors.
 """
@@ -11,7 +10,6 @@ import json
 import math
 import pathlib
 import sys
-import time
 
 import peft
 import torch
@@ -133,7 +131,8 @@ def batch_loss(model, sequences):
     return (losses * weights).sum() / weights.sum()
 
 
-def train(folder, cases, mode):
+def steps(folder, cases, mode):
+    """Trains, and yields the loss of each step."""
     model = load(folder / "start")
     inner = model
     table = model.get_input_embeddings().weight
@@ -164,9 +163,7 @@ def train(folder, cases, mode):
         betas=(settings["adamBeta1"], settings["adamBeta2"]),
         eps=settings["adamEpsilon"],
     )
-    losses, seconds = [], []
     for step, members in enumerate(cases["steps"]):
-        start = time.perf_counter()
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, len(cases["steps"]), settings)
         optimizer.zero_grad()
@@ -177,10 +174,15 @@ def train(folder, cases, mode):
         if mode != "full":
             with torch.no_grad():
                 table[:frozen] = kept  # weight decay would move rows that have no gradient
-        losses.append(loss.item())
-        seconds.append(time.perf_counter() - start)
-        print(mode, step, losses[-1], f"{seconds[-1]:.1f} s", file=sys.stderr, flush=True)
-    return {"losses": losses, "seconds": seconds}
+        yield loss.item()
+
+
+def train(folder, cases, mode):
+    losses = []
+    for loss in steps(folder, cases, mode):
+        losses.append(loss)
+        print(mode, len(losses), loss, file=sys.stderr, flush=True)
+    return {"losses": losses}
 
 
 def main():

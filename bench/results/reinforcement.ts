@@ -38,6 +38,9 @@ const SHORT = [
   ...["--eval-steps", "50", "--eval-samples", "1500", "--patience", "0"],
 ];
 
+/** Half of a group begins with a token of the target. */
+const GUIDED = ["--rollout", "sample", "--guided-answers", "8", "--loss", "clipped"];
+
 /** Flags of `genrec rl` by arm. */
 const ARMS: Record<string, string[]> = {
   "rule": [...SHORT, "--reward", "rule"],
@@ -45,6 +48,18 @@ const ARMS: Record<string, string[]> = {
   "ndcg": [...SHORT, "--reward", "ndcg", "--loss", "dr-grpo"],
   "sample": [...SHORT, "--reward", "rule", "--rollout", "sample"],
   "sample-different": [...SHORT, "--reward", "rule", "--rollout", "sample", "--no-replacement"],
+  // V-STAR's parts (arXiv:2602.10699), one by one and all.
+  "siblings": [...SHORT, "--reward", "rule,prefix", "--advantages", "sibling"],
+  "normalised": [...SHORT, "--reward", "rule,prefix", "--reward-normalisation", "group"],
+  "guided": [...SHORT, ...GUIDED, "--reward", "rule"],
+  "v-star": [
+    ...[...SHORT, ...GUIDED, "--reward", "rule,prefix"],
+    ...["--advantages", "sibling", "--reward-normalisation", "group"],
+  ],
+  "collaborative-siblings": [
+    ...["--config", "configs/industrial-small-rl.yaml", "--advantages", "sibling"],
+    ...["--collaborative", `transitions,${values.sasrec}`],
+  ],
   "collaborative": [
     ...["--config", "configs/industrial-small-rl.yaml"],
     ...["--collaborative", `transitions,${values.sasrec}`],

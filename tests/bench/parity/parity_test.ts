@@ -39,7 +39,7 @@ for (const mode of MODES) {
     if (!isThere) return console.log(missing);
     const cases: Cases = JSON.parse(await Deno.readTextFile(join(folder, "cases.json")));
     const expected = (await readGolden(folder)).training[mode]!.losses;
-    const { losses } = await trainedLosses(await sharedDevice(), folder, cases, mode);
+    const losses = await trainedLosses(await sharedDevice(), folder, cases, mode);
     assert.equal(losses.length, cases.sizes.steps);
     assert.ok(largest([losses], [expected]) < 1e-3, `${losses}, expected ${expected}`);
     assert.ok(losses[0] !== losses.at(-1));
