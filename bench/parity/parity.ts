@@ -4,7 +4,7 @@
  *
  *     GENREC_PYTHON=python deno run -A bench/parity/parity.ts --model SmolLM2-135M-Instruct --work DIR
  *         [--layers 2 --trim] [--prompts 50] [--answers 10] [--beams 20] [--steps 20] [--tokens 256] [--modes full,lora,frozen]
- *         [--stages cases,python,ours,saved,compare] [--timed-steps 8] [--out docs/benchmarks]
+ *         [--stages cases,python,ours,saved,compare] [--out docs/benchmarks]
  *
  * `--layers 2 --trim` makes the cut of the model that tests/bench/parity/ asks: name DIR in GENREC_LANGUAGE_MODEL. Python
  * needs torch, transformers and peft. The stage `times`, for a machine with nothing else on it, runs steps of both sides in
@@ -44,7 +44,6 @@ const { values } = parseArgs({
     tokens: { type: "string", default: "256" },
     modes: { type: "string", default: MODES.join() },
     stages: { type: "string", default: "cases,python,ours,saved,compare" },
-    "timed-steps": { type: "string", default: "8" },
     out: { type: "string", default: "" },
   },
 });
@@ -77,7 +76,7 @@ if (isAsked("ours")) {
     await writeAtomic(path, JSON.stringify({ ...known, [mode]: losses }));
   }
 }
-if (isAsked("times")) await timeSteps(device, work, cases, modes, Number(values["timed-steps"]));
+if (isAsked("times")) await timeSteps(device, work, cases, modes);
 if (isAsked("saved")) await runPython("parity.py", [work, "--saved"]);
 if (isAsked("compare")) await compare();
 Deno.exit();

@@ -21,21 +21,19 @@ interface StepTimes {
 /** The first step of each side also compiles and allocates. */
 const WARM = 1;
 
-/** Times `steps` steps of each mode, and writes `times.json` into the folder of the cases, beside modes timed before. */
+/** Times the steps of each mode, and writes `times.json` into the folder of the cases, beside modes timed before. */
 export async function timeSteps(
   device: Device,
   folder: string,
   cases: Cases,
   modes: readonly Mode[],
-  steps: number,
 ): Promise<void> {
   const peer = openPython<Cost & { loss: number }>(PYTHON, "parity_steps.py", folder);
   const path = join(folder, "times.json");
-  const few = { ...cases, sizes: { ...cases.sizes, steps: steps + WARM } };
   for (const mode of modes) {
     const times: Omit<StepTimes, "mode" | "tokens"> = { ours: [], pytorch: [] };
     let resumed = performance.now();
-    await trainedLosses(device, folder, few, mode, {
+    await trainedLosses(device, folder, cases, mode, {
       afterStep: async (loss) => {
         times.ours.push(performance.now() - resumed);
         const theirs = await peer.ask(mode);
@@ -44,7 +42,7 @@ export async function timeSteps(
         resumed = performance.now();
       },
     });
-    const tokens = cases.steps.slice(0, steps + WARM).map((members) =>
+    const tokens = cases.steps.map((members) =>
       members.reduce((sum, i) => sum + cases.sequences[i].tokens.length, 0)
     );
     const found: StepTimes = { mode, tokens, ...times };
