@@ -4,6 +4,7 @@ import { byFirst } from "../base/parallel/first_rank.ts";
 import { ALONE } from "../base/parallel/world.ts";
 import { toDataset } from "../data/corpus_dataset.ts";
 import { splits } from "../data/dataset.ts";
+import { holdOut } from "../data/holdout.ts";
 import { loadCorpus } from "../data/formats/load.ts";
 import { UserError } from "../base/user_error.ts";
 import { checkedEtegrec, EtegrecSchema } from "../train/etegrec/config.ts";
@@ -21,11 +22,13 @@ import { runManifest } from "../train/run/inputs.ts";
 import { INPUTS, loadItemVectors } from "./_train/item_vectors.ts";
 import { makeFolder } from "../base/files/line_file.ts";
 import { checkSame } from "./_cli/resume.ts";
+import { TrainingData } from "./_cli/run_flags.ts";
 import { goOnLine } from "./_cli/training_lines.ts";
 import { settingsDefaults } from "./_cli/settings_flags.ts";
 
 const config = z.strictObject({
   data: z.string().describe("dataset directory, ours, ETEGRec's or another one, or `synthetic`"),
+  holdoutRows: TrainingData.holdoutRows,
   embeddings: z.string().default("").describe("item embeddings of texts, a .npy file of shape (items, dim)"),
   collab: z.string().default("").describe(
     "item embeddings of purchases, such as the embeddings.npy of `genrec baseline --model sasrec`",
@@ -74,14 +77,14 @@ export const task: Task<typeof config> = {
 /** Trains all stages as the flags say and reports on them. Undefined where the run was interrupted. */
 export async function runEtegrec(flags: Flags, io: TaskIO): Promise<EtegrecReport | undefined> {
   const { out, resume, ...resolved } = flags;
-  const { data, embeddings, collab, input, tokenizer, evaluate } = resolved;
+  const { data, holdoutRows, embeddings, collab, input, tokenizer, evaluate } = resolved;
   // Keys that are not settings of the stages are left out.
   const settings = checkedEtegrec(z.object(EtegrecSchema.shape).parse(flags));
   const run = new RunDirectory(out);
   const { world } = io;
   if (world.rank === 0) await run.check(resume); // the others may find what it has made by then
   const corpus = await loadCorpus(data);
-  const dataset = toDataset(corpus);
+  const dataset = holdOut(toDataset(corpus), holdoutRows);
   for (const split of evaluate) {
     if (dataset.samples[split].length > 0) continue;
     throw new UserError(
@@ -105,16 +108,16 @@ export async function runEtegrec(flags: Flags, io: TaskIO): Promise<EtegrecRepor
     manifest,
     reports,
     out,
-    from: { data, embeddings, collab, ...(input && { input }) },
+    from: { data, holdoutRows, embeddings, collab, ...(input && { input }) },
     tokenizer,
     io,
   });
   await stages.check();
   if (resume) {
-    const defaults = settingsDefaults(EtegrecSchema);
-    await checkSame(run, { ...settings, tokenizer }, {}, sources, manifest, defaults);
+    const defaults = { holdoutRows: 0, ...settingsDefaults(EtegrecSchema) };
+    await checkSame(run, { holdoutRows, ...settings, tokenizer }, {}, sources, manifest, defaults);
   }
-  await agreeOn(world, { manifest, settings: { ...settings, tokenizer } });
+  await agreeOn(world, { manifest, settings: { data: { holdoutRows }, ...settings, tokenizer } });
   const { gradientAccumulationSteps: microBatches } = settings;
   checkDealt(microBatches, world, `--gradient-accumulation-steps ${microBatches * world.size}`);
   if (!resume && world.rank === 0) {

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { ALONE, type World } from "../base/parallel/world.ts";
 import { grouped } from "../base/fields.ts";
 import { formatIndex } from "../data/formats/index_file.ts";
+import { holdOut } from "../data/holdout.ts";
 import type { TokenNormalisation } from "../kernels/trie/log_softmax.ts";
 import { DeviceTrie } from "../decode/device_trie.ts";
 import type { Device } from "../kernels/gpu/device.ts";
@@ -35,8 +36,10 @@ import { checkSame } from "./_cli/resume.ts";
 import { configured, RewardFlags, RlFlags } from "./_train/rl_settings.ts";
 import { RunFlags, RunOutput } from "./_cli/run_flags.ts";
 import { openSidRun } from "../train/runs/open_run.ts";
+import { holdoutRowsOf, readRunFolder } from "../train/runs/run_folder.ts";
 import { askedBy, type SidRun } from "../train/runs/sid_model.ts";
 import { observersOf } from "./_train/observers.ts";
+import { checkHeldOut } from "./_train/run_weights.ts";
 import { agreeOn } from "./_train/together.ts";
 import { startRun } from "../train/runs/start_run.ts";
 import { StepProgress } from "./_train/step_progress.ts";
@@ -47,6 +50,9 @@ import { settingsDefaults } from "./_cli/settings_flags.ts";
 
 const config = z.strictObject({
   ...RunFlags,
+  holdoutRows: z.int().min(0).optional().describe(
+    "train on all but the last so many train targets, for `genrec rank` (default: as many as --run left out)",
+  ),
   ...RunOutput,
   ...DeviceFlags,
   ...RlFlags.shape,
@@ -88,7 +94,10 @@ export async function rl(flags: Flags, io: TaskIO): Promise<Verdict | undefined>
   const work = await openRl(flags, settings, methods, io);
   io.signal.throwIfAborted(); // nothing is there to be saved
   const { sources, recorded, texts, model, ...record } = await recordOf(work, flags, settings, methods);
-  if (resume) await checkSame(run, recorded, texts, sources, record.manifest, settingsDefaults(RlSchema));
+  if (resume) {
+    const { holdoutRows } = work, defaults = { holdoutRows: 0, ...settingsDefaults(RlSchema) };
+    await checkSame(run, { holdoutRows, ...recorded }, texts, sources, record.manifest, defaults);
+  }
   for (const { name, rows, tokens } of work.report) {
     const mean = (tokens / Math.max(1, rows)).toFixed(0);
     io.log(`Examples: ${short(rows)} of ${name}, ${mean} tokens on average`);
@@ -160,7 +169,9 @@ interface RlParts extends Trainer {
 
 /** What is trained, on what, and how it is measured. */
 interface RlWork extends RlTrainingSet, RlParts {
+  /** With what it was trained on, `holdoutRows` left out. */
   source: SidRun;
+  holdoutRows: number;
   device: Device;
   /** Files of the weights. */
   tensors: string[];
@@ -175,13 +186,17 @@ interface RlWork extends RlTrainingSet, RlParts {
 
 /** Reads all that the flags name but the weights, and opens the device. */
 async function openRl(
-  { run: parent, data, sids, prompts: words, maxHistory, checkpoint, adapter, variant, rewardTimeout }: Flags,
+  flags: Flags,
   settings: RlConfig,
   methods: readonly WeightedReward[],
   io: TaskIO,
 ): Promise<RlWork> {
+  const { run: parent, data, sids, prompts: words, maxHistory, checkpoint, adapter, variant } = flags;
   const asked = { sids, prompts: words, maxHistory, data, checkpoint };
-  const opened = await openSidRun(parent, { ...asked, normalisation: settings.normalisation });
+  const whole = await openSidRun(parent, { ...asked, normalisation: settings.normalisation });
+  const holdoutRows = flags.holdoutRows ?? holdoutRowsOf(await readRunFolder(parent));
+  await checkHeldOut({ run: parent }, holdoutRows);
+  const opened = { ...whole, dataset: holdOut(whole.dataset, holdoutRows) };
   const { dataset, prompts, weights: { folder } } = opened;
   const { warning } = askedBy(opened);
   if (warning !== undefined) io.log(`Warning: ${warning}`);
@@ -219,7 +234,8 @@ async function openRl(
     device: async () =>
       dtype === "float32" ? device : (await openDevice({ adapter, variant }, {}, { ...io, log() {} })).device,
     warn: (message) => io.log(`Warning: ${message}`),
-    timeout: rewardTimeout,
+    holdoutRows,
+    timeout: flags.rewardTimeout,
   }, settings.rewardNormalisation);
   const read = async (path: string) => [basename(path), await Deno.readFile(path)] as const;
   const files = Object.fromEntries(await Promise.all(source.describedBy.map(read)));
@@ -233,6 +249,7 @@ async function openRl(
   return {
     ...examples,
     source,
+    holdoutRows,
     device,
     tensors,
     partsOf,
@@ -272,7 +289,7 @@ function trainerOf<M extends PolicyModel>(source: PolicySource<M>): Trainer {
 
 /** What the run directory says of the run, and the files and settings that a resumed one must find as they were. */
 async function recordOf(
-  { source, device, tensors, files, report }: RlWork,
+  { source, holdoutRows, device, tensors, files, report }: RlWork,
   { run: parent, data, sids, prompts: words, maxHistory, checkpoint, adapter, variant, rewardTimeout }: Flags,
   settings: RlConfig,
   methods: readonly WeightedReward[],
@@ -302,7 +319,10 @@ async function recordOf(
     manifest: { ...manifest, parent: { run: parent, checkpoint: basename(folder) } },
     dataset,
     sids: source.sids,
-    config: { run: parent, data, ...asked, checkpoint, adapter, variant, rewardTimeout, ...recorded },
+    config: {
+      ...{ run: parent, data, holdoutRows, ...asked, checkpoint, adapter, variant, rewardTimeout },
+      ...recorded,
+    },
   };
 }
 

@@ -39,7 +39,7 @@ export async function runWeights(model: string): Promise<RunWeights | undefined>
 }
 
 /** Throws `UserError` where a run knows train targets that the one that goes on from it is to leave out. */
-export async function checkHeldOut({ run }: RunWeights, holdoutRows: number): Promise<void> {
+export async function checkHeldOut({ run }: Pick<RunWeights, "run">, holdoutRows: number): Promise<void> {
   const rows = holdoutRowsOf(await readRunFolder(run));
   if (rows >= holdoutRows) return;
   throw new UserError(

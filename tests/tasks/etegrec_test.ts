@@ -104,6 +104,24 @@ Deno.test("genrec etegrec trains all stages on ETEGRec's own files and reports o
   });
 });
 
+Deno.test("etegrec --holdout-rows leaves out the last train targets in all stages, so that a ranker learns from them", async () => {
+  await withToys(async (dir) => {
+    for (const [out, rows] of [["run", "0"], ["fold", "2"]]) {
+      const flags = ["--holdout-rows", rows, "--evaluate", "test", "--beams", "10", "--finetune-epochs", "0"];
+      const { code, stderr } = await inSession(dir, [...TRAIN.with(-1, out), ...TINY_FLAGS, ...flags]);
+      assert.equal(code, 0, stderr);
+    }
+    const { holdoutRows } = JSON.parse(await Deno.readTextFile(join(dir, "fold/joint/config.json")));
+    assert.equal(holdoutRows, 2);
+    const ranked = await inSession(dir, [
+      ...["rank", "--data", "toys", "--runs", "run", "--fold-runs", "fold", "--out", "ranked"],
+      ...["--hidden-size", "4", "--num-rankers", "1", "--num-train-epochs", "1", "--list-length", "4"],
+    ]);
+    assert.equal(ranked.code, 0, ranked.stderr);
+    assert.match(ranked.stdout + ranked.stderr, /Lists: 2 to learn from/);
+  });
+});
+
 Deno.test("etegrec --tokenizer takes a folder of genrec sid, and refuses one without an autoencoder or of other vectors", async () => {
   await withToys(async (dir) => {
     const rows = ["--data", "toys", "--embeddings", "collab.npy", "--levels", "2", "--codebook-size", "3"];

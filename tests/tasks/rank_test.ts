@@ -8,13 +8,14 @@ import { task as baseline } from "../../tasks/baseline.ts";
 import { task as evaluate } from "../../tasks/evaluate.ts";
 import { task as rank } from "../../tasks/rank.ts";
 import { task as recommend } from "../../tasks/recommend.ts";
+import { task as rl } from "../../tasks/rl.ts";
 import { task as sft } from "../../tasks/sft.ts";
 import { openRun } from "../../train/runs/open_run.ts";
 import { minionerecFiles, withFiles } from "../data/formats/minionerec/fixture.ts";
 import { collector } from "../scenarios/text_shop.ts";
 import { filesIn, TINY_SFT } from "./genrec.ts";
 
-const PATHS = ["--run", "--runs", "--fold-runs", "--data", "--out", "--config"];
+const PATHS = ["--run", "--runs", "--fold-runs", "--data", "--out", "--config", "--collaborative"];
 
 /** Runs a task in this process, paths in `dir`; what it said. */
 async function command<S extends z.ZodObject>(dir: string, task: Task<S>, words: string): Promise<string[]> {
@@ -160,6 +161,35 @@ Deno.test("a training that leaves out rows does not go on from weights that know
       /Cannot leave out the last 1 train targets with the weights of .*c: it was trained on all\. Start from weights/,
     );
     assert.equal(filesIn(dir)!.length, length);
+  });
+});
+
+Deno.test("a run that was reinforced knows no more than the run before, so a ranker learns from it", async () => {
+  await withRuns(async (dir) => {
+    const tiny = TINY_SFT.slice(TINY_SFT.indexOf("--max-steps")).join(" ");
+    await command(dir, sft, `--data data --out c ${tiny}`);
+    await command(dir, sft, `--data data --holdout-rows 1 --out c-fold ${tiny}`);
+    const reinforced = (words: string) =>
+      command(dir, rl, `--data data --num-generations 2 --prompts-per-step 2 --max-steps 1 ${words}`);
+    await reinforced("--run c --out d");
+    const said = await reinforced("--run c-fold --out d-fold --reward collaborative --collaborative a-fold");
+    // One of the three is left out.
+    assert.ok(said.some((line) => line.startsWith("Examples: 2 of next-item")), said.join("\n"));
+    const { length } = filesIn(dir)!;
+    const refused: [words: string, message: RegExp][] = [
+      [
+        "--run c --holdout-rows 1",
+        /leave out the last 1 train targets with the weights of .*c: it was trained/,
+      ],
+      [
+        "--run c-fold --reward collaborative --collaborative a",
+        /by the scores of .*a: it knows some of the last 1 train targets, which this run leaves out\. Use one that/,
+      ],
+    ];
+    for (const [words, message] of refused) await assert.rejects(reinforced(`${words} --out e`), message);
+    assert.equal(filesIn(dir)!.length, length);
+    await command(dir, rank, `--data data --runs d --fold-runs d-fold --out ranked ${TINY}`);
+    assert.ok(existsSync(join(dir, "ranked/best")));
   });
 });
 

@@ -61,6 +61,8 @@ export interface RewardContext {
   device(): Promise<Device>;
   /** Whether nobody knows what is right, so that examples have no targets; default: false. */
   isOpen?: boolean;
+  /** The last so many train targets are left out of `dataset`: who scores answers may not know them either; default: 0. */
+  holdoutRows?: number;
   /** Tells the user what to look out for. */
   warn(message: string): void;
   /** Seconds that a user's file may go without an answer; 0: for ever. Default: 60. */

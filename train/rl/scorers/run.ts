@@ -1,6 +1,8 @@
 import type { Recommender } from "../../../eval/recommender.ts";
 import { isFile } from "../../../base/files/write_atomic.ts";
+import { UserError } from "../../../base/user_error.ts";
 import { openRun } from "../../runs/open_run.ts";
+import { holdoutRowsOf, readRunFolder } from "../../runs/run_folder.ts";
 import type { ItemScorer, ScorerMethod } from "./scorer.ts";
 
 /** Items that a run lists for a history where it does not score all: as many as a ranker has candidates of each run. */
@@ -12,8 +14,14 @@ const LISTED = 50;
  */
 export const runScorer: ScorerMethod = {
   source: "a run directory",
-  async open(source, { dataset, device }) {
+  async open(source, { dataset, device, holdoutRows = 0 }) {
     if (!await isFile(`${source}/config.json`)) return undefined;
+    if (holdoutRowsOf(await readRunFolder(source)) < holdoutRows) {
+      throw new UserError(
+        `Cannot reward by the scores of ${source}: it knows some of the last ${holdoutRows} train targets, which this ` +
+          `run leaves out. Use one that was trained with --holdout-rows ${holdoutRows}`,
+      );
+    }
     const recommender = await openRun(source, { dataset, device });
     await recommender.load();
     if (recommender.scoreItems) return batched((histories) => recommender.scoreItems!(histories));
