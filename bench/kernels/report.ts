@@ -199,7 +199,7 @@ function rateText(workload: BenchWorkload, milliseconds: number): string {
 export function ratioText(ratio: Ratio | undefined): string {
   if (!ratio) return "";
   const range = ratio.low === ratio.high ? "" : ` [${digits(ratio.low)} - ${digits(ratio.high)}]`;
-  return `${digits(ratio.median)}x${range}${ratio.median < 1 ? "  LOSS" : ""}`;
+  return `${digits(ratio.median)}x${range}${ratio.median < 1 ? " LOSS" : ""}`;
 }
 
 function digits(value: number): string {

@@ -109,7 +109,7 @@ const LINES: Line[] = [
   {
     row: "evaluation: times transformers' speed",
     from: ["beside_pytorch", "evaluation"],
-    at: "16 tokens, trained, 512 users",
+    at: "15 tokens, 256 users",
     columns: ["genrec is faster by"],
     heading: "Evaluation beside transformers",
   },
