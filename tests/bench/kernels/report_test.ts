@@ -26,7 +26,7 @@ Deno.test("workloadLines() prints a loss as a loss and says why a peer is absent
   const lines = workloadLines(
     row(timing(2), ["fast", false, timing(1)], ["none", true, { absent: "not installed" }]),
   );
-  assert.equal(lines[1][4], "0.50x  LOSS");
+  assert.equal(lines[1][4], "0.50x LOSS");
   assert.deepEqual(lines[2].slice(1), ["none", "not installed", "", ""]);
 });
 
