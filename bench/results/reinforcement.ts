@@ -67,6 +67,9 @@ const ARMS: Record<string, string[]> = {
   "taught": ["--config", "configs/taught-rl.yaml", "--collaborative", values.ranker],
 };
 
+/** Keys of `compare.json` that name folders of this machine. */
+const PATHS = new Set(["folder", "run"]);
+
 const split = values.test ? "test" : "valid";
 const wanted = values.arms === "" ? Object.keys(ARMS) : values.arms.split(",");
 const evals: string[] = [];
@@ -102,7 +105,7 @@ await writeOut(values.out, "reinforcement", {
     ...await conditionsNow(),
     seeds: values.seeds.split(",").map(Number),
     tables: [results],
-    raw: report.systems,
+    raw: JSON.parse(JSON.stringify(report.systems, (key, value) => PATHS.has(key) ? undefined : value)),
   },
 });
 

@@ -54,7 +54,7 @@ export const TAUGHT = {
   learningRate: 1e-3,
   emaDecay: 0.98,
   evalSteps: 55,
-  evalSamples: 1500,
+  evalSamples: 5000,
   patience: 0,
   loggingSteps: 20,
 } as const;
