@@ -12,6 +12,7 @@
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { mean } from "../../eval/metrics.ts";
 import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
 import { type Cell, type Table, tableText } from "../pages/page.ts";
 import { exists, runGenrec } from "./command.ts";
@@ -73,6 +74,8 @@ const PATHS = new Set(["folder", "run"]);
 const split = values.test ? "test" : "valid";
 const wanted = values.arms === "" ? Object.keys(ARMS) : values.arms.split(",");
 const evals: string[] = [];
+/** Shares of the groups of a step without any reward, by arm: one for each line of the logs of its seeds. */
+const unrewarded = new Map<string, number[]>();
 for (const seed of values.seeds.split(",")) {
   const sft = values.sft.replace("{seed}", seed);
   evals.push(await evaluated(sft, `sft-seed-${seed}`));
@@ -87,6 +90,7 @@ for (const seed of values.seeds.split(",")) {
       ]);
     }
     evals.push(await evaluated(run, `${arm}-seed-${seed}`));
+    unrewarded.set(arm, [...unrewarded.get(arm) ?? [], ...await unrewardedOf(run)]);
   }
 }
 await runGenrec([
@@ -132,6 +136,7 @@ function tableOf({ systems }: SystemsReport): Table {
         name,
         format: "share" as const,
       })),
+      { name: "groups without any reward" },
     ],
     rows: systems.map((system): Cell[] => [
       system.name,
@@ -140,8 +145,14 @@ function tableOf({ systems }: SystemsReport): Table {
         return deviation === null ? mean : { mean, deviation };
       }),
       system.comparison === null ? "" : differenceCell(system.comparison.ndcg["10"]),
+      unrewarded.has(system.name) ? `${(100 * mean(unrewarded.get(system.name)!)).toFixed()} %` : "",
     ]),
   };
+}
+
+async function unrewardedOf(run: string): Promise<number[]> {
+  const lines = (await Deno.readTextFile(join(run, "metrics.jsonl"))).trim().split("\n");
+  return lines.map((line) => JSON.parse(line).unrewarded).filter((share) => share !== undefined);
 }
 
 /** Folder of the evaluation of a run, made if it is not there. */
