@@ -145,7 +145,9 @@ function tableOf({ systems }: SystemsReport): Table {
         return deviation === null ? mean : { mean, deviation };
       }),
       system.comparison === null ? "" : differenceCell(system.comparison.ndcg["10"]),
-      unrewarded.has(system.name) ? `${(100 * mean(unrewarded.get(system.name)!)).toFixed()} %` : "",
+      unrewarded.has(system.name)
+        ? `${(100 * mean(Float64Array.from(unrewarded.get(system.name)!))).toFixed()} %`
+        : "",
     ]),
   };
 }
