@@ -38,7 +38,8 @@ function upload(device: Device, values: Values): Tensor {
   );
 }
 
-function uploadAll(device: Device, inputs: Named<Values>): Record<string, Tensor> {
+/** Tensors of these values. */
+export function uploadAll(device: Device, inputs: Named<Values>): Record<string, Tensor> {
   return Object.fromEntries(Object.entries(inputs).map(([name, values]) => [name, upload(device, values)]));
 }
 
