@@ -3,13 +3,14 @@
  * indexes, every method of `genrec sid` on text, collaborative and fused embeddings, and random codes.
  *
  *     deno run -A bench/results/sids.ts [--only NAME,NAME] [--seeds 42] [--test] [--text FILE.npy]
- *         [--language FILE.npy] [--sentence FILE.npy] [--runs runs/sids] [--out docs/benchmarks]
+ *         [--language FILE.npy] [--sentence FILE.npy] [--runs runs/sids]
+ *         [--block indexes] [--out docs/benchmarks]
  *
  * `--language` are vectors of a language model (`genrec embed --provider decoder`), `--sentence` those of a sentence encoder
  * such as MiniLM, of the same texts: a row each where they are there.
  *
  * Tune on valid (the default); `--test` evaluates the test split too, once, when the choice is made. Prints the
- * table, and with `--out` writes it into the page of semantic IDs there. What is finished in `--runs` is not repeated.
+ * table, and with `--out` writes it into the page of semantic IDs there, as `--block`. What is finished in `--runs` is not repeated.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -35,6 +36,7 @@ const { values } = parseArgs({
       default: `${Deno.env.get("GENREC_DATA") ?? "../shared/data"}/minionerec-industrial`,
     },
     runs: { type: "string", default: "runs/sids" },
+    block: { type: "string", default: "indexes" },
     out: { type: "string", default: "" },
   },
 });
@@ -127,7 +129,7 @@ for (const candidate of candidates) {
 const results = table();
 console.log(tableText(results));
 await writeOut(values.out, "semantic_ids", {
-  indexes: {
+  [values.block]: {
     command: [commandLine("bench/results/sids.ts")],
     ...await conditionsNow(),
     seeds,
