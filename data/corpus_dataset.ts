@@ -1,5 +1,5 @@
 import type { Corpus, CorpusItem, CorpusSample, CorpusUser } from "./corpus.ts";
-import { type CorpusParts, rowsIn } from "./corpus_parts.ts";
+import type { CorpusStream } from "./corpus_stream.ts";
 import { type Dataset, type Item, type Sample, type Split, splits, type UserHistory } from "./dataset.ts";
 import { chainHistories } from "./histories.ts";
 import { sequencesOf } from "./interactions.ts";
@@ -14,11 +14,23 @@ export function toDataset(corpus: Corpus): Dataset {
   return { ...factsOf(corpus), samples, histories };
 }
 
-/** The same of catalogue and valid split alone, for what takes the train split in parts and reads no other. */
-export async function validOnly(corpus: CorpusParts): Promise<Dataset> {
-  const valid: Sample[] = [];
-  for await (const sample of rowsIn(corpus.samples("valid"))) valid.push(toSample(sample, corpus.users));
-  return { ...factsOf(corpus), samples: { train: [], valid, test: [] }, histories: [] };
+/**
+ * The same without any sample, and of items what tells them apart, for what goes through samples in parts: see the splits of
+ * the stream.
+ */
+export async function withoutSamples(stream: CorpusStream): Promise<Dataset> {
+  const { name, source, license } = stream;
+  const items: Item[] = [];
+  for await (const part of stream.items()) {
+    for (const item of part) {
+      const { title, id } = toItem(item, items.length);
+      items.push({ title, ...(id !== undefined && { id }) });
+    }
+  }
+  for await (const _ of stream.users()); // their number is what samples are checked by
+  const { sids, files } = await stream.rest();
+  const samples = { train: [], valid: [], test: [] };
+  return { name, source, license, items, ...(sids && { sids }), files, samples, histories: [] };
 }
 
 function factsOf(

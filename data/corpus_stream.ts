@@ -34,34 +34,63 @@ export function streamOf(corpus: Corpus): CorpusStream {
   };
 }
 
-/** All parts of a log in one. A column of them is let go of as soon as it is joined: a log may be most of the memory. */
+/** All parts of a log in one. A log may be most of the memory: columns grow as parts come, which are not kept. */
 export async function joinInteractions(stream: AsyncIterable<Interactions>): Promise<Interactions> {
-  const parts: Partial<Interactions>[] = [];
-  const lengths: number[] = [];
+  const [users, items] = [0, 1].map(() => new Column<Int32Array>((length) => new Int32Array(length)));
+  const [times, ratings] = [0, 1].map(() => new Column<Float64Array>((length) => new Float64Array(length)));
+  let rows = 0;
   for await (const part of stream) {
-    parts.push({ ...part });
-    lengths.push(part.users.length);
+    users.set(part.users, rows);
+    items.set(part.items, rows);
+    if (part.times) times.set(part.times, rows);
+    if (part.ratings) ratings.set(part.ratings, rows);
+    rows += part.users.length;
   }
-  const rows = lengths.reduce((sum, length) => sum + length, 0);
-  const join = <F extends keyof Interactions>(field: F, whole: NonNullable<Interactions[F]>) => {
-    let at = 0;
-    for (const [i, part] of parts.entries()) {
-      const values = part[field];
-      if (values) whole.set(values, at);
-      delete part[field];
-      at += lengths[i];
-    }
-    return whole;
-  };
-  const known = (field: "times" | "ratings") =>
-    parts.some((part) => part[field]) ? join(field, new Float64Array(rows).fill(NaN)) : undefined;
-  const times = known("times"), ratings = known("ratings");
   return {
-    users: join("users", new Int32Array(rows)),
-    items: join("items", new Int32Array(rows)),
-    ...(times && { times }),
-    ...(ratings && { ratings }),
+    users: users.first(rows),
+    items: items.first(rows),
+    ...(times.isKnown && { times: times.first(rows) }),
+    ...(ratings.isKnown && { ratings: ratings.first(rows) }),
   };
+}
+
+/** Numbers that come in parts, NaN where none came. */
+class Column<A extends Int32Array | Float64Array> {
+  readonly #make: (length: number) => A;
+  /** With room for more, which takes no memory until it is written to. */
+  #values: A;
+  #length = 0;
+  /** Whether any came. */
+  isKnown = false;
+
+  constructor(make: (length: number) => A) {
+    this.#make = make;
+    this.#values = make(0);
+  }
+
+  set(part: A, at: number): void {
+    this.#reach(at, part.length);
+    this.#values.set(part, at);
+    this.#length = at + part.length;
+    this.isKnown = true;
+  }
+
+  /** The first `length` numbers. */
+  first(length: number): A {
+    this.#reach(length, 0);
+    return this.#values.subarray(0, length) as A;
+  }
+
+  /** Knows all before `at`, and has room for `more`. */
+  #reach(at: number, more: number): void {
+    const before = this.#values;
+    if (at + more > before.length) {
+      this.#values = this.#make(Math.max(at + more, 2 * before.length));
+      this.#values.set(before.subarray(0, this.#length));
+    }
+    if (at > this.#length) this.#values.fill(NaN, this.#length, at);
+    this.#length = at;
+  }
 }
 
 /** A log without its ratings. */

@@ -21,6 +21,8 @@ export interface TransitionOptions {
   firstOrder?: boolean;
   /** What a transition from the target back to an item of the history counts, of one forth. Default: 0. */
   backwards?: number;
+  /** Most entries of a row that are kept, the largest, of equal ones those of the lowest items. Default: all. */
+  largest?: number;
 }
 
 /** Counts that are read off samples in one or several ways through them, always the same ones in the same order. */
@@ -113,7 +115,8 @@ export const PAIRS_AT_A_TIME = 48e6;
 /**
  * Counts transitions. Each sample adds 1 / distance to the entry of a history item and its target, distance 1 for the
  * latest. The first way through the samples measures the rows; each further one fills as many rows as `pairsAtATime` pairs
- * make, and adds them up. It holds those, the entries so far, 8 bytes each, and about 40 bytes an item.
+ * make, and adds them up. It holds those, the entries so far, 8 bytes each, and about 40 bytes an item; with `largest`, no
+ * more than so many entries an item.
  */
 export class TransitionCounter implements SampleCounter<TransitionCounts> {
   readonly #options: Required<TransitionOptions>;
@@ -125,8 +128,8 @@ export class TransitionCounter implements SampleCounter<TransitionCounts> {
   /** Sums of a row (N), all 0 between two rows. */
   readonly #sums: Float64Array;
   #farthest = 0;
-  // Room for as many entries as there are pairs: how many are equal is known at the end alone, and what is never written
-  // to takes no memory.
+  // Room for as many entries as there may be: how many pairs are equal is known at the end alone, and what is never
+  // written to takes no memory.
   #targets = new Uint32Array();
   #weights = new Float32Array();
   /** Rows that are filled, [first, end); none while rows are measured. */
@@ -134,10 +137,10 @@ export class TransitionCounter implements SampleCounter<TransitionCounts> {
 
   constructor(
     itemCount: number,
-    { firstOrder = false, backwards = 0 }: TransitionOptions = {},
+    { firstOrder = false, backwards = 0, largest = Infinity }: TransitionOptions = {},
     pairsAtATime: number = PAIRS_AT_A_TIME,
   ) {
-    this.#options = { firstOrder, backwards };
+    this.#options = { firstOrder, backwards, largest };
     this.#pairsAtATime = pairsAtATime;
     this.#purchases = new PurchaseCounter(itemCount);
     this.#lengths = new Float64Array(itemCount);
@@ -197,14 +200,21 @@ export class TransitionCounter implements SampleCounter<TransitionCounts> {
   }
 
   #makeRoom(): void {
-    const pairs = this.#lengths.reduce((sum, length) => sum + length, 0);
-    this.#targets = new Uint32Array(pairs);
-    this.#weights = new Float32Array(pairs);
+    const { largest } = this.#options;
+    let pairs = 0, entries = 0, longest = 0;
+    for (const length of this.#lengths) {
+      pairs += length;
+      entries += Math.min(length, largest);
+      longest = Math.max(longest, length);
+    }
+    // Rows are filled behind the entries of those before.
+    this.#targets = new Uint32Array(Math.min(pairs, entries + Math.max(longest, this.#pairsAtATime)));
+    this.#weights = new Float32Array(this.#targets.length);
   }
 
   /** Adds up rows whose pairs are all there; equal ones in the order of the samples. */
   #sumRows({ first, end, next, targets, distances }: FilledRows): void {
-    const sums = this.#sums, { backwards } = this.#options;
+    const sums = this.#sums, { backwards, largest } = this.#options;
     const weights = this.#weights.subarray(this.#offsets[first]);
     let length = 0, start = 0;
     for (let row = first; row < end; row++) {
@@ -222,6 +232,10 @@ export class TransitionCounter implements SampleCounter<TransitionCounts> {
         sums[target] = 0;
         targets[length++] = target;
       }
+      if (length - before > largest) {
+        keepLargest(targets.subarray(before, length), weights.subarray(before, length), largest);
+        length = before + largest;
+      }
       this.#offsets[row + 1] = this.#offsets[row] + length - before;
       start = stop;
     }
@@ -235,5 +249,18 @@ export class TransitionCounter implements SampleCounter<TransitionCounts> {
       targets: this.#targets.subarray(0, entries),
       weights: this.#weights.subarray(0, entries),
     };
+  }
+}
+
+/** Moves the `count` largest entries of a row to its beginning, in their order; of equal ones the first. */
+function keepLargest(targets: Uint32Array, weights: Float32Array, count: number): void {
+  const least = weights.slice().sort()[weights.length - count];
+  let equal = count;
+  for (const weight of weights) if (weight > least) equal--;
+  let kept = 0;
+  for (let entry = 0; entry < weights.length; entry++) {
+    const weight = weights[entry];
+    if (weight < least || weight === least && equal-- <= 0) continue;
+    [targets[kept], weights[kept++]] = [targets[entry], weight];
   }
 }

@@ -2,8 +2,8 @@ import { join } from "node:path";
 import { z } from "zod";
 import { writeNpy } from "../base/npy.ts";
 import { UserError } from "../base/user_error.ts";
-import { validOnly } from "../data/corpus_dataset.ts";
-import { findFormat, loadDataset, openCorpus } from "../data/formats/load.ts";
+import { withoutSamples } from "../data/corpus_dataset.ts";
+import { findFormat, loadDataset, openStream } from "../data/formats/load.ts";
 import { holdOut } from "../data/holdout.ts";
 import { BASELINES } from "../train/baselines/by_name.ts";
 import { DivergenceError } from "../train/run/divergence.ts";
@@ -78,8 +78,8 @@ export async function baseline(
   if (world.rank === 0) await run.check(resume); // the others may find what it has made by then
   // Without an evaluation, which asks what was trained on, nothing but the counting reads the train split.
   const inParts = method.takesParts && holdoutRows === 0 && evaluate === "none";
-  using open = inParts ? await openCorpus(await findFormat(data), data) : undefined;
-  const dataset = open ? await validOnly(open.corpus) : holdOut(await loadDataset(data), holdoutRows);
+  using stream = inParts ? await openStream(await findFormat(data), data) : undefined;
+  const dataset = stream ? await withoutSamples(stream) : holdOut(await loadDataset(data), holdoutRows);
   if (evaluate !== "none" && dataset.samples[evaluate].length === 0) {
     throw new UserError(`Cannot evaluate on ${data}: its ${evaluate} split is empty. Leave out --evaluate`);
   }
@@ -116,7 +116,7 @@ export async function baseline(
   const result = await method.train({
     device,
     dataset,
-    ...open && { trainParts: () => withProgress(open.corpus, io.progress).samples("train") },
+    ...stream && { parts: (split) => withProgress(stream, io.progress).samples(split) },
     run,
     resume,
     signal: io.signal,

@@ -28,8 +28,9 @@ export class CatalogueCheck {
     }
   }
 
-  /** Users in the order of their numbers. */
+  /** Users in the order of their numbers, after all items. */
   addUsers(users: readonly CorpusUser[]): void {
+    this.#items.clear();
     for (const { id } of users) this.#note("user", this.#users, id, this.#counts.user++);
   }
 

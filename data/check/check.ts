@@ -1,7 +1,8 @@
-import type { Corpus, Interactions } from "../corpus.ts";
-import { type CorpusStream, joinInteractions, streamOf, withoutRatings } from "../corpus_stream.ts";
+import type { Corpus } from "../corpus.ts";
+import { type CorpusStream, joinInteractions, withoutRatings } from "../corpus_stream.ts";
 import { splits } from "../dataset.ts";
-import { findFormat } from "../formats/load.ts";
+import { findFormat, openStream } from "../formats/load.ts";
+import { byUser, type Purchases } from "../interactions.ts";
 import { DatasetCounts, type DatasetStatistics } from "../statistics.ts";
 import { percent } from "../../base/round.ts";
 import { UserError } from "../../base/user_error.ts";
@@ -43,7 +44,7 @@ export async function checkDataset(dir: string): Promise<CheckReport> {
   const findings = new Findings();
   let checked: Checked;
   try {
-    using stream = await format.stream?.(dir, faults.add) ?? streamOf(await format.read(dir, faults.add));
+    using stream = await openStream(format, dir, faults.add);
     checked = await checkStream(stream, findings);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
@@ -76,10 +77,8 @@ async function checkStream(stream: CorpusStream, findings: Findings): Promise<Ch
     users += some.length;
   }
   catalogue.end();
-  const interactions = await joinInteractions(withoutRatings(stream.interactions()));
-  counts.addInteractions(interactions);
-  checkInteractions(interactions, findings);
-  const samples = new SampleCheck(interactions, { split, maxHistory, users }, findings);
+  const { purchases, untimed } = await checkLog(stream, users, counts, findings);
+  const samples = new SampleCheck(purchases, { split, maxHistory, users }, findings);
   for (const split of splits) {
     for await (const some of stream.samples(split)) {
       samples.add(split, some);
@@ -92,8 +91,23 @@ async function checkStream(stream: CorpusStream, findings: Findings): Promise<Ch
   const statistics = counts.statistics(sids);
   return {
     dataset: { name, source, license, split, maxHistory, statistics },
-    notes: notesOn(interactions, statistics, unread),
+    notes: notesOn(untimed, statistics, unread),
   };
+}
+
+/** The log by user, and how many of its interactions have no time where others have; its order is not kept. */
+async function checkLog(
+  stream: CorpusStream,
+  users: number,
+  counts: DatasetCounts,
+  findings: Findings,
+): Promise<{ purchases: Purchases; untimed: number }> {
+  const interactions = await joinInteractions(withoutRatings(stream.interactions()));
+  counts.addInteractions(interactions);
+  checkInteractions(interactions, findings);
+  const { times = new Float64Array() } = interactions;
+  const untimed = times.reduce((count, time) => count + Number(Number.isNaN(time)), 0);
+  return { purchases: byUser(interactions, users), untimed: untimed < times.length ? untimed : 0 };
 }
 
 /** Faults of single rows: a broken file has many, of which the first are enough. */
@@ -114,18 +128,17 @@ function report(format: string, { first, count }: Faults, findings: string[], no
 }
 
 function notesOn(
-  { times = new Float64Array() }: Interactions,
+  untimed: number,
   statistics: DatasetStatistics,
   unread: readonly string[],
 ): string[] {
   const { unusedItems, untitledItems, sids, sameSecond, repeatedInteractions } = statistics;
-  const untimed = times.reduce((count, time) => count + Number(Number.isNaN(time)), 0);
   const lengths = Object.keys(sids?.lengths ?? {});
   return [
     ...splits.filter((split) => statistics[split] === 0).map((split) => `no ${split} samples`),
     ...(untitledItems === statistics.items ? ["no item has a title"] : []),
     ...(unusedItems > 0 ? [`${unusedItems} items have no interaction`] : []),
-    ...(untimed > 0 && untimed < times.length
+    ...(untimed > 0
       ? [`${untimed} interactions have no time: they count as earlier than those of the user that have one`]
       : []),
     ...(sameSecond > 0

@@ -1,6 +1,6 @@
 import type { CorpusSample, Interactions, SplitKind } from "../corpus.ts";
 import { type Split, splits } from "../dataset.ts";
-import { byUser, findPurchase, type Purchases } from "../interactions.ts";
+import { findPurchase, type Purchases } from "../interactions.ts";
 import type { Findings } from "./findings.ts";
 
 /** The log is by user, then time. */
@@ -36,11 +36,12 @@ export class SampleCheck {
   /** Of a split by time: times of the targets, NaN where unknown. */
   #times: Record<Split, number[]> = { train: [], valid: [], test: [] };
 
-  constructor(interactions: Interactions, rules: SampleRules, findings: Findings) {
+  /** `purchases` by user: the log. */
+  constructor(purchases: Purchases, rules: SampleRules, findings: Findings) {
     this.#rules = rules;
     this.#findings = findings;
-    this.#purchases = byUser(interactions, rules.users);
-    this.#owners = new Uint8Array(interactions.items.length);
+    this.#purchases = purchases;
+    this.#owners = new Uint8Array(purchases.items.length);
   }
 
   /** Samples of a split. */

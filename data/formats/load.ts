@@ -1,9 +1,11 @@
 import type { Corpus } from "../corpus.ts";
 import { toDataset } from "../corpus_dataset.ts";
 import { type CorpusParts, corpusParts, holdCatalogue } from "../corpus_parts.ts";
+import { type CorpusStream, streamOf } from "../corpus_stream.ts";
 import type { Dataset } from "../dataset.ts";
 import type { DatasetFormat } from "./format.ts";
 import * as registry from "./registry.ts";
+import type { OnFault } from "../../base/fault.ts";
 import { recoverOutput } from "../../base/files/output_folder.ts";
 import { UserError } from "../../base/user_error.ts";
 
@@ -25,6 +27,15 @@ export async function loadCorpus(dir: string): Promise<Corpus> {
 /** A corpus in parts, whose files are open until it is disposed of. */
 export interface OpenCorpus extends Disposable {
   corpus: CorpusParts;
+}
+
+/** A dataset directory as a stream, where the format can be read so; one that cannot is read whole. */
+export async function openStream(
+  format: DatasetFormat,
+  dir: string,
+  onFault?: OnFault,
+): Promise<CorpusStream> {
+  return await format.stream?.(dir, onFault) ?? streamOf(await format.read(dir, onFault));
 }
 
 /** `loadCorpus` in parts, of a format that can be read so; one that cannot is read whole. */

@@ -88,10 +88,10 @@ export function duration(seconds: number): string {
 }
 
 /** The corpus, which shows how far each way through its rows is where they come in several parts. */
-export function withProgress(
-  corpus: CorpusParts,
+export function withProgress<C extends Pick<CorpusParts, "rows" | "interactions" | "samples">>(
+  corpus: C,
   progressOf: (total: number, label: string) => Progress,
-): CorpusParts {
+): C {
   async function* watched<P>(
     name: "interactions" | Split,
     parts: AsyncIterable<P>,

@@ -37,6 +37,17 @@ Deno.test("TransitionCounter counts the latest item alone, and transitions back"
   deepStrictEqual([[...back.targets], [...back.weights]], [[1, 2, 0, 2, 0, 1], [1, 0.5, 0.5, 1, 0.25, 0.5]]);
 });
 
+Deno.test("the largest entries of a row are kept in their order, of equal ones those of the lowest items", () => {
+  const samples = [4, 2, 3, 2, 1].map((target) => ({ user: 0, history: [0], target }));
+  for (const pairs of [1, 100]) {
+    // Twice 2, once 1, 3 and 4.
+    const kept = (largest: number) => countHeld(samples, new TransitionCounter(5, { largest }, pairs));
+    deepStrictEqual([[...kept(2).targets], [...kept(2).weights]], [[1, 2], [1, 2]]);
+    deepStrictEqual([[...kept(1).targets], [...kept(1).offsets]], [[2], [0, 1, 1, 1, 1, 1]]);
+    deepStrictEqual([...kept(4).targets], [1, 2, 3, 4]);
+  }
+});
+
 Deno.test("counts are the same however few pairs are held at a time and however samples are cut", async () => {
   const { items, samples } = syntheticDataset({ seed: 1, items: 60, users: 80 });
   const options: TransitionOptions = { backwards: 0.5 };
@@ -46,7 +57,12 @@ Deno.test("counts are the same however few pairs are held at a time and however 
       yield await Promise.resolve(samples.train.slice(at, at + 7));
     }
   };
+  const few = countHeld(samples.train, new TransitionCounter(items.length, { ...options, largest: 3 }));
   for (const pairs of [1, 100, 1e6]) {
+    deepStrictEqual(
+      await countParts(cut, new TransitionCounter(items.length, { ...options, largest: 3 }, pairs)),
+      few,
+    );
     deepStrictEqual(await countParts(cut, new TransitionCounter(items.length, options, pairs)), whole);
   }
   deepStrictEqual(await countParts(cut, new PurchaseCounter(items.length)), whole.bought);

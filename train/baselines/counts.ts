@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { PieceFile } from "../../base/files/pieces.ts";
 import { readJson } from "../../base/files/json_file.ts";
-import type { Sample } from "../../data/dataset.ts";
+import type { SettingsSchema } from "../../base/settings.ts";
 import { UserError } from "../../base/user_error.ts";
 import { once } from "../../data/corpus_stream.ts";
 import {
@@ -22,6 +22,7 @@ import {
   type SampleCounter,
   TransitionCounter,
   type TransitionCounts,
+  type TransitionOptions,
 } from "../../eval/transition_counts.ts";
 import { hitsAtK, mean, ndcgAtK } from "../../eval/metrics.ts";
 import { readSafetensors, safetensorsPieces } from "../../models/safetensors/safetensors.ts";
@@ -42,13 +43,23 @@ type Counts = ReadonlyMap<string, Float32Array | Uint32Array>;
 type RunCounter = <T>(counter: SampleCounter<T>) => Promise<T>;
 
 /** A recommender that only counts the train split. */
-interface CountMethod {
+interface CountMethod<C> {
   name: string;
   summary: string;
   /** Numbers in every file of counts: the names that `scorer` reads. */
-  count(run: RunCounter, items: number): Promise<Counts>;
+  count(run: RunCounter, items: number, config: C): Promise<Counts>;
   scorer(counts: Counts): Scorer;
+  Config: SettingsSchema<C>;
 }
+
+const NoSettings = z.strictObject({});
+
+const TransitionSettings = z.strictObject({
+  neighbours: z.int().min(0).default(0).describe(
+    "most items that are kept for an item, those with the highest counts; 0: all. 8 bytes each",
+  ),
+});
+type TransitionSettings = z.output<typeof TransitionSettings>;
 
 const CountShape = z.strictObject({ model_type: z.string(), num_items: z.int().min(1) });
 
@@ -56,6 +67,7 @@ const CountShape = z.strictObject({ model_type: z.string(), num_items: z.int().m
 export const popularity: ItemScoringMethod<Record<string, never>> = countBaseline({
   name: "popularity",
   summary: "bestsellers, whatever the history",
+  Config: NoSettings,
   count: countPurchases,
   scorer: (counts) => popularityOf(boughtOf(counts)),
 });
@@ -64,33 +76,47 @@ export const popularity: ItemScoringMethod<Record<string, never>> = countBaselin
 export const repeat: ItemScoringMethod<Record<string, never>> = countBaseline({
   name: "repeat",
   summary: "the user's own items, latest first, then bestsellers",
+  Config: NoSettings,
   count: countPurchases,
   scorer: (counts) => repeatRecentOf(boughtOf(counts)),
 });
 
 /** What was bought after the items of the history: see `transitionScorer` of the evaluation. */
-export const transitions: ItemScoringMethod<Record<string, never>> = countBaseline({
+export const transitions: ItemScoringMethod<TransitionSettings> = countBaseline({
   name: "transitions",
   summary: "what was bought after the items of the history, late ones counting more",
-  count: async (run, items) => transitionFiles(await run(new TransitionCounter(items))),
+  Config: TransitionSettings,
+  count: (run, items, settings) => countTransitions(run, items, settings),
   scorer: (counts) => transitionsOf(transitionsIn(counts)),
 });
 
 /** What was bought right after the latest item: see `markovChain` of the evaluation. */
-export const markov: ItemScoringMethod<Record<string, never>> = countBaseline({
+export const markov: ItemScoringMethod<TransitionSettings> = countBaseline({
   name: "markov",
   summary: "what was bought right after the latest item (first-order Markov chain)",
-  count: async (run, items) => transitionFiles(await run(new TransitionCounter(items, { firstOrder: true }))),
+  Config: TransitionSettings,
+  count: (run, items, settings) => countTransitions(run, items, settings, { firstOrder: true }),
   scorer: (counts) => markovChainOf(transitionsIn(counts)),
 });
 
 /** Both directions of what was bought together: see `sequentialRulesOf()` of the evaluation. */
-export const sequentialRules: ItemScoringMethod<Record<string, never>> = countBaseline({
+export const sequentialRules: ItemScoringMethod<TransitionSettings> = countBaseline({
   name: "sequential-rules",
   summary: "what was bought after and before the items of the history, and these items again",
-  count: async (run, items) => transitionFiles(await run(new TransitionCounter(items, SEQUENTIAL_RULES))),
+  Config: TransitionSettings,
+  count: (run, items, settings) => countTransitions(run, items, settings, SEQUENTIAL_RULES),
   scorer: (counts) => sequentialRulesOf(transitionsIn(counts)),
 });
+
+async function countTransitions(
+  run: RunCounter,
+  items: number,
+  { neighbours }: TransitionSettings,
+  options: TransitionOptions = {},
+): Promise<Counts> {
+  const largest = neighbours === 0 ? Infinity : neighbours;
+  return transitionFiles(await run(new TransitionCounter(items, { ...options, largest })));
+}
 
 // Offsets may pass 2^24, where single precision ends; lengths of rows do not.
 function transitionFiles({ bought, offsets, targets, weights }: TransitionCounts): Counts {
@@ -122,20 +148,24 @@ function boughtOf(counts: Counts): Float64Array {
   return Float64Array.from(counts.get("bought")!);
 }
 
-function countBaseline(method: CountMethod): ItemScoringMethod<Record<string, never>> {
+function countBaseline<C>(method: CountMethod<C>): ItemScoringMethod<C> {
   return {
     name: method.name,
     summary: method.summary,
-    Config: z.strictObject({}),
+    Config: method.Config,
     scoreUnit: "weight",
     takesParts: true,
-    train: (input) => trainCounts(method, input),
+    train: (input, config) => trainCounts(method, input, config),
     async load(_device, folder) {
       const { num_items: items } = await readJson(`${folder}/config.json`, CountShape);
       const { path, bytes } = await readWeights(folder);
       const tensors = readSafetensors(bytes, path);
       const counts = new Map(Array.from(tensors, ([name, { data }]) => [name, data]));
-      const none = await method.count((counter) => Promise.resolve(countHeld([], counter)), items);
+      const none = await method.count(
+        (counter) => Promise.resolve(countHeld([], counter)),
+        items,
+        method.Config.parse({}),
+      );
       checkCounts(counts, [...none.keys()], items, path);
       return countedBaseline(method.scorer(counts), items);
     },
@@ -143,22 +173,30 @@ function countBaseline(method: CountMethod): ItemScoringMethod<Record<string, ne
 }
 
 /** One pass of counting is the whole run, so that a resumed one counts again: same data, same bytes. */
-async function trainCounts(method: CountMethod, input: BaselineInput): Promise<BaselineResult> {
+async function trainCounts<C>(
+  method: CountMethod<C>,
+  input: BaselineInput,
+  config: C,
+): Promise<BaselineResult> {
   const { dataset, run, resume, signal } = input;
   input.rehearsed?.(); // nothing of it is on the device
-  const held = dataset.samples.valid, items = dataset.items.length;
-  const parts = input.trainParts ?? (() => once<readonly CountedSample[]>(dataset.samples.train));
+  const items = dataset.items.length;
+  const parts = input.parts ?? ((split) => once<readonly CountedSample[]>(dataset.samples[split]));
   const fresh = freshState();
   let samples = 0;
-  const counts = await method.count((counter) => {
-    return countParts(async function* () {
-      samples = 0;
-      for await (const part of parts()) {
-        samples += part.length;
-        yield part;
-      }
-    }, counter);
-  }, items);
+  const counts = await method.count(
+    (counter) => {
+      return countParts(async function* () {
+        samples = 0;
+        for await (const part of parts("train")) {
+          samples += part.length;
+          yield part;
+        }
+      }, counter);
+    },
+    items,
+    config,
+  );
   if (samples === 0) {
     throw new UserError(`Cannot count purchases of ${dataset.name}: its train split is empty`);
   }
@@ -190,7 +228,7 @@ async function trainCounts(method: CountMethod, input: BaselineInput): Promise<B
       }),
     step: () => input.onStep?.(1),
     log: ({ step, seconds }) => store.log(step, { epoch: 1, seconds: round(seconds, 1) }),
-    validate: () => Promise.resolve(validate(method.scorer(counts), held)),
+    validate: () => validate(method.scorer(counts), parts("valid")),
     onValidation: (_, found, best) => input.onEpoch?.({ epoch: 1, valid: found?.valid, best }),
   });
   return { stopped, steps, best: best && { score: best.score, step: best.step }, seconds };
@@ -217,12 +255,18 @@ interface Measured extends Validated {
   valid: { hr10: number; ndcg10: number };
 }
 
-function validate(scorer: Scorer, samples: readonly Sample[]): Measured | undefined {
-  if (samples.length === 0) return undefined;
-  const ranks = samples.map(({ history, target }) => {
-    const rank = scorer.rank(history, 10).items.indexOf(target);
-    return rank < 0 ? null : rank;
-  });
+async function validate(
+  scorer: Scorer,
+  parts: AsyncIterable<readonly CountedSample[]>,
+): Promise<Measured | undefined> {
+  const ranks: (number | null)[] = [];
+  for await (const part of parts) {
+    for (const { history, target } of part) {
+      const rank = scorer.rank(history, 10).items.indexOf(target);
+      ranks.push(rank < 0 ? null : rank);
+    }
+  }
+  if (ranks.length === 0) return undefined;
   const ndcg10 = mean(ndcgAtK(ranks, 10));
   return { score: ndcg10, valid: { hr10: mean(hitsAtK(ranks, 10)), ndcg10 } };
 }

@@ -47,10 +47,9 @@ export interface BaselineInput {
   /** What is learned: its train histories, and its valid split for choosing the best checkpoint. */
   dataset: Dataset;
   /**
-   * The train split, to be gone through as often as wanted, where `dataset` does not hold it: for methods that take it in
-   * parts.
+   * A split, to be gone through as often as wanted, where `dataset` does not hold them: for methods that take them in parts.
    */
-  trainParts?: () => AsyncIterable<readonly CountedSample[]>;
+  parts?: (split: "train" | "valid") => AsyncIterable<readonly CountedSample[]>;
   /** Where metrics and checkpoints are written; `create()` it before, or in `onStart()`. */
   run: RunDirectory;
   /** Continue from the latest checkpoint of `run`, or from the start where there is none yet. */
@@ -129,7 +128,7 @@ export interface BaselineMethod<C = unknown> {
   train(input: BaselineInput, config: C): Promise<BaselineResult>;
   /** Whether several ranks share the micro batches of its steps; absent: it trains in one process. */
   readonly worksTogether?: true;
-  /** Whether it takes the train split in parts, {@link BaselineInput.trainParts}; absent: it wants the whole dataset. */
+  /** Whether it takes splits in parts, {@link BaselineInput.parts}; absent: it wants the whole dataset. */
   readonly takesParts?: true;
   /** What its scores are. */
   readonly scoreUnit: ScoreUnit;

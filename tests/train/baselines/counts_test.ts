@@ -9,6 +9,7 @@ import {
   transitionScorer as weighted,
 } from "../../../eval/count_scorers.ts";
 import { mean, ndcgAtK } from "../../../eval/metrics.ts";
+import { readSafetensors } from "../../../models/safetensors/safetensors.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { markov, popularity, repeat, sequentialRules, transitions } from "../../../train/baselines/counts.ts";
 import type { BaselineEpoch, BaselineInput } from "../../../train/baselines/method.ts";
@@ -23,7 +24,12 @@ const pairs = [
   [sequentialRules, sequentialRulesScorer],
 ] as const;
 
-async function train(method: typeof popularity, out: string, more: Partial<BaselineInput> = {}) {
+async function train(
+  method: (typeof pairs)[number][0],
+  out: string,
+  more: Partial<BaselineInput> = {},
+  settings: Record<string, unknown> = {},
+) {
   const device = await Device.open();
   const run = new RunDirectory(out);
   await run.create(more.resume ?? false);
@@ -32,7 +38,10 @@ async function train(method: typeof popularity, out: string, more: Partial<Basel
   return {
     device,
     run,
-    result: await method.train({ device, dataset, run, resume: false, signal, ...more }, {}),
+    result: await method.train(
+      { device, dataset, run, resume: false, signal, ...more },
+      method.Config.parse(settings) as never,
+    ),
   };
 }
 
@@ -113,22 +122,47 @@ Deno.test("counts refuse items that they do not have, other counts, and a train 
   });
 });
 
-Deno.test("counts of a train split in parts that no dataset holds are those of one that is held", async () => {
+Deno.test("counts of splits in parts that no dataset holds are those of one that is held", async () => {
   await withFolder(async (folder) => {
-    const { train: samples } = dataset.samples;
-    const without = { ...dataset, samples: { ...dataset.samples, train: [] }, histories: [] };
-    const trainParts = async function* () {
-      for (const sample of samples) yield await Promise.resolve([sample]);
+    const without = { ...dataset, samples: { train: [], valid: [], test: [] }, histories: [] };
+    const parts = async function* (split: "train" | "valid") {
+      for (const sample of dataset.samples[split]) yield await Promise.resolve([sample]);
     };
     const held = await train(transitions, `${folder}/held`);
-    const parts = await train(transitions, `${folder}/parts`, { dataset: without, trainParts });
+    const cut = await train(transitions, `${folder}/parts`, { dataset: without, parts });
     const weights = async ({ run }: typeof held) =>
       await Deno.readFile(`${await run.checkpoint("best")}/model.safetensors`);
-    assert.deepEqual(await weights(parts), await weights(held));
-    assert.equal(parts.result.best!.score, held.result.best!.score);
+    assert.deepEqual(await weights(cut), await weights(held));
+    assert.equal(cut.result.best!.score, held.result.best!.score);
     await assert.rejects(
       train(transitions, `${folder}/none`, { dataset: without }),
       /its train split is empty/,
     );
+  });
+});
+
+Deno.test("transitions with few neighbours keep those with the highest counts", async () => {
+  await withFolder(async (folder) => {
+    const kept = async (neighbours: number) => {
+      const { run } = await train(transitions, `${folder}/${neighbours}`, {}, { neighbours });
+      const bytes = await Deno.readFile(`${await run.checkpoint("best")}/model.safetensors`);
+      return new Map(Array.from(readSafetensors(bytes), ([name, { data }]) => [name, [...data]]));
+    };
+    const all = await kept(0), few = await kept(3);
+    let at = 0;
+    const expected = all.get("row_lengths")!.flatMap((length) => {
+      const row = Array.from({ length }, (_, i) => ({
+        target: all.get("targets")![at + i],
+        weight: all.get("weights")![at + i],
+      }));
+      at += length;
+      return row.toSorted((a, b) => b.weight - a.weight || a.target - b.target).slice(0, 3)
+        .toSorted((a, b) => a.target - b.target);
+    });
+    assert.ok(expected.length < at, "some rows must lose entries");
+    assert.deepEqual(few.get("targets"), expected.map(({ target }) => target));
+    assert.deepEqual(few.get("weights"), expected.map(({ weight }) => weight));
+    assert.deepEqual(few.get("bought"), all.get("bought"));
+    assert.deepEqual(await kept(60), all);
   });
 });
