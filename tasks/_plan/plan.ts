@@ -9,12 +9,14 @@ import {
   type ClusterRates,
   microBatchesFor,
   predictStep,
+  stateBytes,
   type StepShape,
   type StepTime,
 } from "../../train/ranks/cost_model.ts";
 import { fitSteps, type FittedRates, MeasuredSteps } from "../../train/ranks/fit.ts";
 import { simulateSteps } from "../../train/ranks/simulated_step.ts";
 import type { Task, TaskIO } from "../_cli/cli.ts";
+import { zeroStage } from "../../models/optimizer/fields.ts";
 import { tableLines } from "../_cli/table.ts";
 import { MODELS } from "./models.ts";
 
@@ -43,6 +45,7 @@ const config = z.strictObject({
   tokensPerBatch: z.int().min(1).default(8192).describe("packed tokens of a micro batch"),
   sequenceTokens: z.int().min(1).default(256).describe("tokens of a sequence, which attention grows with"),
   microBatches: z.int().min(1).default(1).describe("micro batches of a step that each process has"),
+  zeroStage,
   measured: z.string().default("").describe(
     "file of measured steps of one machine, to which the model is fitted: see bench/speed/ranks.ts",
   ),
@@ -60,6 +63,7 @@ export const task: Task<typeof config> = {
   examples: [
     "plan --ranks 8,64,512 --link 25 --device-tflops 40",
     "plan --measured ranks.json --model qwen2.5-0.5b --micro-batches 8",
+    "plan --model qwen2.5-3b --zero-stage 1",
   ],
   config,
   async run(flags, io) {
@@ -78,6 +82,8 @@ interface Prediction extends StepTime {
   ranks: number;
   /** Numbers of the gradient. */
   gradient: number;
+  /** Bytes of weights, gradients and moments on a device. */
+  state: number;
   /** Mean of simulated steps, in seconds. */
   simulated: number;
   /** Micro batches a rank with which the step would be worth its devices; undefined: no number of them. */
@@ -96,10 +102,12 @@ function predict(flags: Flags): Prediction[] {
   return flags.model.flatMap((model) => {
     const one = shapeOf(model, flags);
     const shape = { ...one, compute: one.compute * microBatches };
+    const gradient = numbersOf(shape);
     return ranks.map((count) => ({
       model,
       ranks: count,
-      gradient: shape.buckets.reduce((a, b) => a + b, 0),
+      gradient,
+      state: stateBytes(gradient, count, flags.zeroStage === 1),
       ...predictStep(shape, count, rates),
       simulated: simulateSteps(shape, count, rates, { steps, seed }),
       microBatchesNeeded: microBatchesFor(WORTH, one, count, { ...rates, spread }),
@@ -107,8 +115,15 @@ function predict(flags: Flags): Prediction[] {
   });
 }
 
+function numbersOf({ buckets }: StepShape): number {
+  return buckets.reduce((a, b) => a + b, 0);
+}
+
 /** A step of one micro batch. */
-function shapeOf(name: string, { deviceTflops, tokensPerBatch, sequenceTokens }: Flags): StepShape {
+function shapeOf(
+  name: string,
+  { deviceTflops, tokensPerBatch, sequenceTokens, zeroStage }: Flags,
+): StepShape {
   const architecture = parseDecoderConfig(MODELS[name], name);
   const specs = decoderSpecs(architecture);
   const flops = epochFlops({ config: architecture, headName: EMBEDDING, parameters: { specs } }, {
@@ -118,16 +133,21 @@ function shapeOf(name: string, { deviceTflops, tokensPerBatch, sequenceTokens }:
     steps: 1,
   });
   const compute = flops / (deviceTflops * 1e12);
-  const numbersOf = (wanted: typeof specs) =>
+  const countOf = (wanted: typeof specs) =>
     wanted.flatMap(partsOf).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
   const layers = Array.from(
     { length: architecture.num_hidden_layers },
     (_, layer) =>
-      numbersOf(specs.filter(({ name, product }) => product && name.startsWith(layerName(layer, "")))),
+      countOf(specs.filter(({ name, product }) => product && name.startsWith(layerName(layer, "")))),
   );
   // Last layers first; tables and what is no product at the end. Backward passes compute twice what forward passes do.
-  const others = numbersOf(specs) - layers.reduce((a, b) => a + b, 0);
-  return { compute, backward: compute * 2 / 3, buckets: [...layers.reverse(), others] };
+  const all = countOf(specs), others = all - layers.reduce((a, b) => a + b, 0);
+  return {
+    compute,
+    backward: compute * 2 / 3,
+    buckets: [...layers.reverse(), others],
+    ...(zeroStage === 1 && { shared: all }),
+  };
 }
 
 function tellFit(steps: z.output<typeof MeasuredSteps>["steps"], fitted: FittedRates, { log }: TaskIO): void {
@@ -152,30 +172,43 @@ function tellFit(steps: z.output<typeof MeasuredSteps>["steps"], fitted: FittedR
 }
 
 function tellPredictions(
-  { microBatches, tokensPerBatch }: Flags,
+  { microBatches, tokensPerBatch, zeroStage }: Flags,
   predictions: Prediction[],
   { log }: TaskIO,
 ): void {
   const milliseconds = (seconds: number) => (1000 * seconds).toFixed(seconds < 0.1 ? 1 : 0);
+  const isShared = zeroStage === 1;
   const rows = predictions.map((
-    { model, ranks, compute, straggling, exposed, total, simulated, efficiency },
+    { model, ranks, state, compute, straggling, exposed, collecting, total, simulated, efficiency },
   ) => [
     model,
     `${ranks}`,
-    ...[compute, straggling, exposed, total, simulated].map(milliseconds),
+    (state / 1e9).toFixed(1),
+    ...[compute, straggling, exposed, ...isShared ? [collecting] : [], total, simulated].map(milliseconds),
     `${(100 * (simulated / total - 1)).toFixed(1)} %`,
     `${(100 * efficiency).toFixed(1)} %`,
   ]);
   log(
     `Milliseconds of a step, ${microBatches} micro batch${
       microBatches === 1 ? "" : "es"
-    } of ${tokensPerBatch} tokens a process:`,
+    } of ${tokensPerBatch} tokens a process; GB of a device for weights, gradients and moments${
+      isShared ? " in shares" : ""
+    }:`,
   );
-  const columns = ["compute", "slowest", "gradients", "step", "simulated", "apart", "weak scaling"];
+  const columns = [
+    ...["GB", "compute", "slowest", "gradients", ...isShared ? ["weights"] : []],
+    ...["step", "simulated", "apart", "weak scaling"],
+  ];
   tableLines([["model", "ranks", ...columns], ...rows]).forEach((line) => log(line));
-  for (const { model, ranks, efficiency, exposed, straggling, microBatchesNeeded } of predictions) {
+  for (const prediction of predictions) {
+    const { model, ranks, efficiency, exposed, collecting, straggling, microBatchesNeeded } = prediction;
     if (efficiency >= WORTH) continue;
-    const reason = exposed > straggling ? "summing gradients" : "waiting for the slowest";
+    const reasons: [string, number][] = [
+      ["summing gradients", exposed],
+      ["collecting weights", collecting],
+      ["waiting for the slowest", straggling],
+    ];
+    const [[reason]] = reasons.toSorted(([, a], [, b]) => b - a);
     const remedy = microBatchesNeeded === undefined
       ? "no number of micro batches helps"
       : `${microBatchesNeeded} micro batches a process reach it`;

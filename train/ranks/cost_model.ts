@@ -6,6 +6,8 @@ export interface StepShape {
   backward: number;
   /** Numbers of the parts of the gradient, in the order in which they become known, one after the other. */
   buckets: readonly number[];
+  /** Numbers of the weights that ranks move a share of each, and then collect (ZeRO, stage 1). Default: none. */
+  shared?: number;
 }
 
 /** What ranks are connected by. */
@@ -30,6 +32,8 @@ export interface StepTime {
   straggling: number;
   /** Summing gradients after the backward pass of the slowest rank has ended. */
   exposed: number;
+  /** Collecting weights of which each rank moved a share. */
+  collecting: number;
   /** Summing gradients in all, hidden or not. */
   reduce: number;
   total: number;
@@ -46,9 +50,22 @@ export function bucketSeconds(numbers: number, ranks: number, rates: ClusterRate
     numbers * others / rates.additions + messages * rates.latency;
 }
 
+/** Seconds that weights take of which each rank moved a share: it to the host, sent to the others, all of them back. */
+export function collectSeconds(numbers: number, ranks: number, rates: ClusterRates): number {
+  if (ranks === 1) return 0;
+  const share = 4 * numbers / ranks;
+  const messages = ranks - 1 + Math.ceil(Math.log2(ranks));
+  return (share + 4 * numbers) / rates.copy + share * (ranks - 1) / rates.link + messages * rates.latency;
+}
+
+/** Bytes that weights, gradients and AdamW's two moments take on each device; `shared`: a share of the moments (ZeRO, stage 1). */
+export function stateBytes(numbers: number, ranks: number, shared: boolean): number {
+  return 4 * numbers * (2 + 2 / (shared ? ranks : 1));
+}
+
 /** What a step is expected to take on `ranks` ranks that have equal work. */
 export function predictStep(shape: StepShape, ranks: number, rates: ClusterRates): StepTime {
-  const { compute, backward, buckets } = shape;
+  const { compute, backward, buckets, shared = 0 } = shape;
   const factor = 1 + rates.spread * meanOfMaximum(ranks);
   const slowest = factor * compute;
   let end = 0;
@@ -59,11 +76,13 @@ export function predictStep(shape: StepShape, ranks: number, rates: ClusterRates
     end = Math.max(end, known) + seconds;
     reduce += seconds;
   });
-  const total = ranks === 1 ? compute : end;
+  const collecting = collectSeconds(shared, ranks, rates);
+  const total = ranks === 1 ? compute : end + collecting;
   return {
     compute,
     straggling: ranks === 1 ? 0 : slowest - compute,
-    exposed: ranks === 1 ? 0 : total - slowest,
+    exposed: ranks === 1 ? 0 : end - slowest,
+    collecting,
     reduce,
     total,
     efficiency: compute / total,

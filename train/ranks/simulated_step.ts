@@ -18,7 +18,7 @@ export function simulateSteps(
 }
 
 function simulateStep(
-  { compute, backward, buckets }: StepShape,
+  { compute, backward, buckets, shared = 0 }: StepShape,
   ranks: number,
   { link, copy, additions, latency, spread }: ClusterRates,
   random: PhiloxStream,
@@ -41,6 +41,11 @@ function simulateStep(
     exchange(slice);
     free = free.map((at) => at + 4 * numbers / copy);
   });
+  if (shared > 0) {
+    free = free.map((at) => at + 4 * shared / ranks / copy);
+    exchange(shared / ranks);
+    free = free.map((at) => at + 4 * shared / copy);
+  }
   return Math.max(...free);
 
   /** All meet, then each sends a slice to every other; it has all once the slowest of them has sent. */
