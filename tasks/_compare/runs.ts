@@ -7,6 +7,7 @@ import { UserError } from "../../base/user_error.ts";
 import { readFileHeader, sizeOf } from "../../models/safetensors/header.ts";
 import { isFile } from "../../base/files/write_atomic.ts";
 import { RunDirectory } from "../../train/run/directory.ts";
+import { taskDefaults } from "./defaults.ts";
 import type { EvaluationFolder } from "../_evaluate/evaluation_folder.ts";
 
 /** A setting as JSON. */
@@ -30,7 +31,10 @@ export interface RunFacts {
   path: string;
   /** Null of models by themselves, and of methods that draw nothing. */
   seed: number | null;
-  /** Settings of the run, and of the runs that it goes on from (`run.learningRate`), without seeds and places. */
+  /**
+   * Settings of the run, and of the runs that it goes on from (`run.learningRate`), without seeds and places. What a run of
+   * an older version does not tell is the default of its task.
+   */
   settings: Record<string, SettingValue>;
   /** SHA-256 of the files of its dataset, by their name in it. */
   files: Record<string, string>;
@@ -52,6 +56,7 @@ const Config = z.looseObject({
 type Config = z.output<typeof Config>;
 
 const Manifest = z.object({
+  task: z.string().default(""),
   dataset: z.string(),
   adapter: z.string(),
   inputs: z.record(z.string(), z.string()),
@@ -87,7 +92,7 @@ export async function readRun({ folder, metrics }: EvaluationFolder): Promise<Ru
   return {
     path,
     seed: config.seed ?? null,
-    settings: await settingsOf(config),
+    settings: await settingsOf(config, manifest.task),
     files: await datasetFiles(path, config, manifest.inputs),
     dataset: manifest.dataset,
     adapter: manifest.adapter,
@@ -126,21 +131,29 @@ async function modelFacts(path: string, named: string): Promise<RunFacts> {
   };
 }
 
-async function settingsOf(config: Config): Promise<Record<string, SettingValue>> {
+async function settingsOf(config: Config, task: string): Promise<Record<string, SettingValue>> {
   const { seed } = config;
+  const told = { ...taskDefaults(task, config), ...config };
   const parent = await parentOf(config);
   // A run that is read tells more than its name.
   const isNamed = parent === undefined && config.run !== "";
   const places = isNamed ? PLACES.filter((key) => key !== "run") : PLACES;
   const place = seed === undefined ? undefined : new RegExp(`(?<!\\d)${seed}(?!\\d)`, "g");
-  const own = Object.entries(config).filter(([key]) => !places.includes(key)).map(([key, value]) => {
+  const own = Object.entries(told).filter(([key]) => !places.includes(key)).map(([key, value]) => {
     const text = JSON.stringify(value);
     const isPath = [value].flat().every((part) => typeof part === "string");
     return [key, { value: text, seedless: place && isPath ? text.replace(place, "SEED") : text }];
   });
-  const inherited = parent === undefined ? {} : await settingsOf(parent.config);
+  const inherited = parent === undefined ? {} : await settingsOf(parent.config, await taskOf(parent.path));
   const below = Object.entries(inherited).map(([key, value]) => [`run.${key}`, value]);
   return Object.fromEntries([...own, ...below]);
+}
+
+async function taskOf(run: string): Promise<string> {
+  const path = join(run, "manifest.json");
+  return await isFile(path)
+    ? (await readJson(path, z.looseObject({ task: z.string().default("") }))).task
+    : "";
 }
 
 /** The run that a run goes on from; undefined where there is none, it is gone, or it is a model by itself. */

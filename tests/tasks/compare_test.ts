@@ -129,6 +129,24 @@ Deno.test("compare takes groups by folder and by pattern, and runs in place of f
   });
 });
 
+Deno.test("what a run of an older version does not tell is the default of its task", async () => {
+  await withFiles({}, async (dir) => {
+    const manifest = { task: "sft" };
+    const older = await writeRun(dir, "a-42", { ranks: [0, null], manifest });
+    const newer = (name: string, loraR: number) =>
+      writeRun(dir, name, { seed: 43, ranks: [0, 1], manifest, config: { loraR } });
+    const group = (other: string) => [`a=${older}`, other];
+    const same = group(await newer("a-43", 0));
+    const { report } = await compared(dir, { group: same, baseline: "a" });
+    assert.deepEqual(report.systems.map(({ evaluations }) => evaluations.length), [2]);
+    await refuses(
+      dir,
+      { group: group(await newer("b-43", 8)), baseline: "a" },
+      /seeds of a: loraR is 8 and 0/,
+    );
+  });
+});
+
 Deno.test("compare refuses what is no other seed of the same system, naming the setting", async () => {
   await withFiles({}, async (dir) => {
     const ranks = [0, null];
