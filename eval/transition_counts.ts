@@ -27,6 +27,8 @@ export interface TransitionOptions {
 
 /** Counts that are read off samples in one or several ways through them, always the same ones in the same order. */
 export interface SampleCounter<T> {
+  /** Whether it takes several ways, of which the first alone looks at users. */
+  readonly goesAgain: boolean;
   /** One sample of a way. */
   add(sample: CountedSample): void;
   /** Ends a way through the samples; whether another one is needed. */
@@ -59,6 +61,7 @@ export async function countParts<T>(
  * only repeat. Samples in time order. Result: counts (N).
  */
 export class PurchaseCounter implements SampleCounter<Float64Array> {
+  readonly goesAgain = false;
   readonly #counts: Float64Array;
   readonly #named = new Set<string>();
   /** A byte a number, since a set takes twenty, and no more than 2^24 of them. */
@@ -119,6 +122,7 @@ export const PAIRS_AT_A_TIME = 48e6;
  * more than so many entries an item.
  */
 export class TransitionCounter implements SampleCounter<TransitionCounts> {
+  readonly goesAgain = true;
   readonly #options: Required<TransitionOptions>;
   readonly #pairsAtATime: number;
   readonly #purchases: PurchaseCounter;

@@ -6,6 +6,7 @@ import { buildDataset } from "../data/etl/build_dataset.ts";
 import { EtlConfig } from "../data/etl/config.ts";
 import { UserError } from "../base/user_error.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
+import { withProgress } from "./_cli/progress.ts";
 import { statisticsRows } from "./_cli/statistics.ts";
 import { tableLines } from "./_cli/table.ts";
 
@@ -66,7 +67,7 @@ function printBadLines(what: string, { count, first }: BadLines, io: TaskIO): vo
 }
 
 async function validate(dir: string, io: TaskIO): Promise<void> {
-  const report = await checkDataset(dir);
+  const report = await checkDataset(dir, (stream) => withProgress(stream, io.progress));
   const { format, problems, problemCount, notes, dataset } = report;
   if (io.json) console.log(JSON.stringify(report, null, 2));
   else if (dataset) {

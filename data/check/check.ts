@@ -36,16 +36,20 @@ export type CheckedDataset = Pick<Corpus, "name" | "source" | "license" | "split
 
 /**
  * Validates a dataset directory of any supported format (or built-in data by name) to its depth and counts what it
- * holds. Faults are reported, not thrown. Throws `UserError` where no format fits.
+ * holds. Faults are reported, not thrown. Throws `UserError` where no format fits. `watched` is told of what is gone through,
+ * and gives what is gone through instead.
  */
-export async function checkDataset(dir: string): Promise<CheckReport> {
+export async function checkDataset(
+  dir: string,
+  watched: (stream: CorpusStream) => CorpusStream = (stream) => stream,
+): Promise<CheckReport> {
   const format = await findFormat(dir);
   const faults = new Faults();
   const findings = new Findings();
   let checked: Checked;
   try {
     using stream = await openStream(format, dir, faults.add);
-    checked = await checkStream(stream, findings);
+    checked = await checkStream(watched(stream), findings);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     return report(format.name, faults, [error.message], []);

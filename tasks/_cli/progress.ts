@@ -104,7 +104,8 @@ export function withProgress<C extends Pick<CorpusParts, "rows" | "interactions"
       for await (const part of parts) {
         if (rows > 0 && total !== undefined) progress ??= progressOf(total, `rows of ${name}`);
         yield part;
-        progress?.update(rows += rowsOf(part));
+        rows += rowsOf(part);
+        progress?.update(rows);
       }
     } finally {
       progress?.stop();

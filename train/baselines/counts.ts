@@ -4,6 +4,7 @@ import { readJson } from "../../base/files/json_file.ts";
 import type { SettingsSchema } from "../../base/settings.ts";
 import { UserError } from "../../base/user_error.ts";
 import { once } from "../../data/corpus_stream.ts";
+import { ReplayedSamples } from "./replayed_samples.ts";
 import {
   catalogueScores,
   markovChainOf,
@@ -185,14 +186,17 @@ async function trainCounts<C>(
   const fresh = freshState();
   let samples = 0;
   const counts = await method.count(
-    (counter) => {
-      return countParts(async function* () {
+    async (counter) => {
+      const way = async function* () {
         samples = 0;
         for await (const part of parts("train")) {
           samples += part.length;
           yield part;
         }
-      }, counter);
+      };
+      if (!input.parts || !counter.goesAgain) return await countParts(way, counter);
+      using replayed = new ReplayedSamples(way);
+      return await countParts(() => replayed.samples(), counter);
     },
     items,
     config,
