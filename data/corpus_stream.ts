@@ -36,8 +36,10 @@ export function streamOf(corpus: Corpus): CorpusStream {
 
 /** All parts of a log in one. A log may be most of the memory: columns grow as parts come, which are not kept. */
 export async function joinInteractions(stream: AsyncIterable<Interactions>): Promise<Interactions> {
-  const [users, items] = [0, 1].map(() => new Column<Int32Array>((length) => new Int32Array(length)));
-  const [times, ratings] = [0, 1].map(() => new Column<Float64Array>((length) => new Float64Array(length)));
+  const [users, items] = [0, 1].map(() => new GrowingColumn<Int32Array>((length) => new Int32Array(length)));
+  const [times, ratings] = [0, 1].map(() =>
+    new GrowingColumn<Float64Array>((length) => new Float64Array(length))
+  );
   let rows = 0;
   for await (const part of stream) {
     users.set(part.users, rows);
@@ -54,8 +56,8 @@ export async function joinInteractions(stream: AsyncIterable<Interactions>): Pro
   };
 }
 
-/** Numbers that come in parts, NaN where none came. */
-class Column<A extends Int32Array | Float64Array> {
+/** Numbers that come in parts, NaN where none came; of whole numbers all must come. */
+export class GrowingColumn<A extends Int32Array | Float64Array> {
   readonly #make: (length: number) => A;
   /** With room for more, which takes no memory until it is written to. */
   #values: A;
@@ -63,11 +65,13 @@ class Column<A extends Int32Array | Float64Array> {
   /** Whether any came. */
   isKnown = false;
 
+  /** `make` gives so many zeros. */
   constructor(make: (length: number) => A) {
     this.#make = make;
     this.#values = make(0);
   }
 
+  /** Numbers from place `at` on, behind all that came. */
   set(part: A, at: number): void {
     this.#reach(at, part.length);
     this.#values.set(part, at);

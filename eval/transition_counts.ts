@@ -114,17 +114,19 @@ interface FilledRows {
 
 /** Pairs of history item and target that are held at a time, 6 bytes each, or 8 where histories pass 32,767 items. */
 export const PAIRS_AT_A_TIME = 48e6;
+/** Ways in which all rows are filled, at most: with many pairs, more are held at a time, since reading takes the time. */
+const MOST_WAYS = 8;
 
 /**
  * Counts transitions. Each sample adds 1 / distance to the entry of a history item and its target, distance 1 for the
- * latest. The first way through the samples measures the rows; each further one fills as many rows as `pairsAtATime` pairs
- * make, and adds them up. It holds those, the entries so far, 8 bytes each, and about 40 bytes an item; with `largest`, no
+ * latest. The first way through the samples measures the rows; each further one fills as many rows as `pairsAtATime` pairs,
+ * or an eighth of all, make, and adds them up. It holds those, the entries so far, 8 bytes each, and about 40 bytes an item; with `largest`, no
  * more than so many entries an item.
  */
 export class TransitionCounter implements SampleCounter<TransitionCounts> {
   readonly goesAgain = true;
   readonly #options: Required<TransitionOptions>;
-  readonly #pairsAtATime: number;
+  #pairsAtATime: number;
   readonly #purchases: PurchaseCounter;
   /** (N) pairs of each row. */
   readonly #lengths: Float64Array;
@@ -211,6 +213,7 @@ export class TransitionCounter implements SampleCounter<TransitionCounts> {
       entries += Math.min(length, largest);
       longest = Math.max(longest, length);
     }
+    this.#pairsAtATime = Math.max(this.#pairsAtATime, Math.ceil(pairs / MOST_WAYS));
     // Rows are filled behind the entries of those before.
     this.#targets = new Uint32Array(Math.min(pairs, entries + Math.max(longest, this.#pairsAtATime)));
     this.#weights = new Float32Array(this.#targets.length);

@@ -1,3 +1,4 @@
+import { GrowingColumn } from "../corpus_stream.ts";
 import type { CorpusSample, Interactions, SplitKind } from "../corpus.ts";
 import { type Split, splits } from "../dataset.ts";
 import { findPurchase, type Purchases } from "../interactions.ts";
@@ -34,7 +35,7 @@ export class SampleCheck {
   #owners: Uint8Array;
   #rows: Record<Split, number> = { train: 0, valid: 0, test: 0 };
   /** Of a split by time: times of the targets, NaN where unknown. */
-  #times: Record<Split, number[]> = { train: [], valid: [], test: [] };
+  #times: Record<Split, GrowingColumn<Float64Array>> = { train: times(), valid: times(), test: times() };
 
   /** `purchases` by user: the log. */
   constructor(purchases: Purchases, rules: SampleRules, findings: Findings) {
@@ -47,11 +48,12 @@ export class SampleCheck {
   /** Samples of a split. */
   add(split: Split, samples: readonly CorpusSample[]): void {
     const findings = this.#findings, { maxHistory, split: kind } = this.#rules;
-    const times = this.#times[split];
+    if (kind === "time") {
+      this.#times[split].set(Float64Array.from(samples, ({ time = NaN }) => time), this.#rows[split]);
+    }
     for (const sample of samples) {
-      const { history, time = NaN } = sample;
+      const { history } = sample;
       const where = `${split} row ${this.#rows[split]++}`;
-      if (kind === "time") times.push(time);
       if (history.length === 0) findings.add("A sample has no history", where);
       if (history.length > maxHistory) {
         findings.add(
@@ -126,7 +128,7 @@ export class SampleCheck {
     let of: Split = "test";
     for (const split of splits.toReversed()) {
       let before = -Infinity, own = Infinity;
-      for (const [row, time] of this.#times[split].entries()) {
+      for (const [row, time] of this.#times[split].first(this.#rows[split]).entries()) {
         if (Number.isNaN(time)) continue;
         if (time < before) findings.add("Samples are not in order of time", `${split} row ${row}`);
         if (time > earliest) {
@@ -138,4 +140,8 @@ export class SampleCheck {
       if (own < earliest) [earliest, of] = [own, split];
     }
   }
+}
+
+function times(): GrowingColumn<Float64Array> {
+  return new GrowingColumn((length) => new Float64Array(length));
 }

@@ -56,7 +56,7 @@ const aloneRun = () =>
   })();
 
 testMpi(
-  "a run of two processes that one is killed in is resumed with the bytes of one process",
+  "a run of two processes that one is killed in is resumed by four, with the bytes of one process",
   async (mpi) => {
     await withSids(async (dir) => {
       const startedAt = performance.now();
@@ -67,9 +67,9 @@ testMpi(
       const said = killed.stdout + killed.stderr;
       const dead = said.match(/\bPID ([1-9]\d*)/)?.[1];
       assert.match(said, dead ? new RegExp(`rank 1 \\(process ${dead} on `) : /process rank 1 /);
-      const resumed = await ranks(mpi, 2, dir, [...ARGS, "--resume"]);
+      const resumed = await ranks(mpi, 4, dir, [...ARGS, "--resume"]);
       assert.equal(resumed.code, 0, resumed.stderr);
-      assert.match(resumed.stdout, /^Ranks 0, 1 compute on .* of .*: one adapter/m);
+      assert.match(resumed.stdout, /^Ranks 0, 1, 2, 3 compute on .* of .*: one adapter/m);
       assert.equal(resumed.stdout.match(/^Finished after/gm)?.length, 1, "the first rank alone speaks");
       assert.deepEqual(await leftBy(dir), await aloneRun());
     });
