@@ -86,7 +86,7 @@ async function timeCandidates(
   const timings: Timing[] = [];
   let expected: Float32Array | undefined;
   try {
-    for (const { name } of operation.variants) {
+    for (const { name } of device.variants.candidates(operation)) {
       device.variants.pin(operation, name);
       try {
         const actual = await device.scope(async () => (await device.read(call()))[0]);

@@ -9,7 +9,7 @@ export { Device, type DeviceOptions } from "./gpu/device.ts";
 export type { DeviceMemory } from "./gpu/memory.ts";
 export type { ReadWait } from "./gpu/readback.ts";
 export { DeviceError } from "./gpu/device_error.ts";
-export type { Dispatch, Kernel } from "./gpu/kernel.ts";
+export type { Dispatch, Kernel, ShaderFeature } from "./gpu/kernel.ts";
 export type { ProfileRow } from "./gpu/profiler.ts";
 export type { Flat, Layout, Matrix, MatrixDtype, Tensor } from "./gpu/tensor.ts";
 export {

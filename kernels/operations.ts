@@ -1,9 +1,15 @@
 import { ATTENTION } from "./attention/attention.ts";
 import type { TunableOperation } from "./gpu/workload.ts";
+import { SOFTMAX } from "./loss/cross_entropy.ts";
 import { MATMUL } from "./matmul/matmul.ts";
+import { NORM } from "./norm/rms.ts";
+import { LOG_SUM } from "./reduce/log_sum_exp.ts";
 
 /** Operations with variants, one line each: what `--variant` can name, `doctor` shows and `autotune()` times. */
 export const OPERATIONS: readonly TunableOperation[] = [
   MATMUL,
   ATTENTION,
+  NORM,
+  LOG_SUM,
+  SOFTMAX,
 ];

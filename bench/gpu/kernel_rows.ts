@@ -3,9 +3,12 @@ import { add } from "../../kernels/elementwise/add.ts";
 import { swiglu } from "../../kernels/gated/swiglu.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { Flat, Tensor } from "../../kernels/gpu/tensor.ts";
+import type { Variant } from "../../kernels/gpu/variants.ts";
 import { noiseMatrix, type TunableOperation } from "../../kernels/gpu/workload.ts";
+import { SOFTMAX } from "../../kernels/loss/cross_entropy.ts";
 import { MATMUL, type MatmulShape } from "../../kernels/matmul/matmul.ts";
-import { rmsNorm } from "../../kernels/norm/rms.ts";
+import { NORM } from "../../kernels/norm/rms.ts";
+import { LOG_SUM } from "../../kernels/reduce/log_sum_exp.ts";
 import type { KernelWork } from "./roofline.ts";
 
 /** A kernel at a shape, to be timed. */
@@ -23,7 +26,7 @@ export interface KernelRow {
 /** Keys that the last query of a sequence of the attention workload sees. */
 const SEQUENCE = 64;
 
-/** Every variant of the products and of attention, and the kernels that move bytes. `side` is that of the largest product. */
+/** Every variant that the device can run of operations that have several, and the kernels that move bytes. `side` is that of the largest product. */
 export function kernelRows(device: Device, side: number): KernelRow[] {
   const width = device.dtype === "f16" ? 2 : 4;
   const tokens = Math.min(2048, 4 * side);
@@ -48,14 +51,17 @@ export function kernelRows(device: Device, side: number): KernelRow[] {
   return [
     ...products.flatMap((shape) => {
       const { rows: m, cols: n, inner: k } = shape;
-      return variantRows(MATMUL, shape, { flops: 2 * m * n * k, bytes: width * (m * k + k * n + m * n) });
+      return variantRows(device, MATMUL, shape, {
+        flops: 2 * m * n * k,
+        bytes: width * (m * k + k * n + m * n),
+      });
     }),
     ...passes.flatMap((shape) => {
       const { pass, rows, heads, kvHeads, headDim } = shape;
       const pairs = rows * (SEQUENCE + 1) / 2; // a query sees the keys up to its own
       const qkv = rows * (heads + 2 * kvHeads) * headDim;
       const o = rows * heads * headDim;
-      return variantRows(ATTENTION, shape, {
+      return variantRows(device, ATTENTION, shape, {
         flops: (pass === "forward" ? 4 : 10) * pairs * heads * headDim,
         bytes: width * (pass === "forward" ? qkv + o : 2 * qkv + 2 * o),
       });
@@ -64,10 +70,10 @@ export function kernelRows(device: Device, side: number): KernelRow[] {
       const [x, y] = [noiseMatrix(device, rows, cols), noiseMatrix(device, rows, cols)];
       return { call: () => add(device, x, y), flats: [] };
     }),
-    moved("rms norm", 2, 4, (device) => {
-      const [x, gain] = [noiseMatrix(device, rows, cols), noiseMatrix(device, 1, cols)];
-      return { call: () => rmsNorm(device, x, gain, 1e-6), flats: [] };
-    }),
+    ...variantRows(device, NORM, { rows, cols }, { flops: 4 * rows * cols, bytes: 2 * matrix }),
+    // A difference, an exponential and a sum of each number.
+    ...variantRows(device, LOG_SUM, { rows, cols }, { flops: 3 * rows * cols, bytes: matrix }),
+    ...variantRows(device, SOFTMAX, { rows, cols }, { flops: 4 * rows * cols, bytes: matrix }),
     // Half of its columns are results.
     moved("swiglu of", 1.5, 3, (device) => {
       const x = noiseMatrix(device, rows, cols);
@@ -76,8 +82,13 @@ export function kernelRows(device: Device, side: number): KernelRow[] {
   ];
 }
 
-function variantRows<S>(operation: TunableOperation<{ name: string }, S>, shape: S, work: KernelWork) {
-  return operation.variants.map(({ name: variant }): KernelRow => ({
+function variantRows<S>(
+  device: Device,
+  operation: TunableOperation<Variant, S>,
+  shape: S,
+  work: KernelWork,
+) {
+  return device.variants.candidates(operation).map(({ name: variant }): KernelRow => ({
     name: `${operation.name} ${operation.className(shape)}`,
     variant,
     work,

@@ -5,7 +5,15 @@ import operandsTexture from "./operands/texture.wgsl" with { type: "text" };
 import stagedOutputs from "./operands/staged_outputs.wgsl" with { type: "text" };
 import textureOutputs from "./operands/texture_outputs.wgsl" with { type: "text" };
 import { DeviceError } from "./device_error.ts";
-import { type Dispatch, FIRST_FLAT, FIRST_OUTPUT, type Kernel, PARAMS, SHAPES } from "./kernel.ts";
+import {
+  type Dispatch,
+  FIRST_FLAT,
+  FIRST_OUTPUT,
+  type Kernel,
+  PARAMS,
+  type ShaderFeature,
+  SHAPES,
+} from "./kernel.ts";
 import {
   type Flat,
   freshId,
@@ -24,6 +32,12 @@ interface Compiled {
   layout: GPUBindGroupLayout;
   id: number;
 }
+
+/** What a shader begins with that uses a feature. */
+const ENABLES: Record<ShaderFeature, string> = {
+  "subgroups": "enable subgroups;\n",
+  "shader-f16": "enable f16;\n",
+};
 
 /** Bind groups that are kept. */
 const MOST_BIND_GROUPS = 16384;
@@ -117,7 +131,11 @@ export class Bindings {
     const textures = operandsTexture + (staged ? stagedOutputs : textureOutputs);
     const prelude = this.#layout === "texture" ? textures : half ? operandsHalf : operandsBuffer;
     const constants = half ? { ...kernel.constants, F32_OPERANDS: wideOperands } : kernel.constants;
-    const module = this.#gpu.createShaderModule({ label: kernel.label, code: prelude + kernel.code });
+    const enables = kernel.needs ? ENABLES[kernel.needs] : "";
+    const module = this.#gpu.createShaderModule({
+      label: kernel.label,
+      code: enables + prelude + kernel.code,
+    });
     const layout = this.#gpu.createBindGroupLayout({ label: kernel.label, entries });
     const pipeline = this.#gpu.createComputePipeline({
       label: `${kernel.label} ${kernel.entry}`,

@@ -96,11 +96,11 @@ export class Device {
     this.isCpu = isCpuAdapter(info);
     this.layout = layout;
     this.dtype = dtype;
-    const { vendor, architecture, description } = info;
-    const storage = dtype === "f16" ? `${layout} ${dtype}` : layout;
-    this.variants = new Variants(`${vendor} ${architecture} ${description} ${storage}`, this.isCpu, pinned);
     this.limits = gpu.limits;
     this.features = new Set(gpu.features as unknown as Iterable<string>);
+    const storage = dtype === "f16" ? `${layout} ${dtype}` : layout;
+    const id = `${info.vendor} ${info.architecture} ${info.description} ${storage}`;
+    this.variants = new Variants(id, this.isCpu, pinned, this.features);
     this.#pipelines = pipelines;
     this.#bindings = new Bindings(gpu, layout, dtype, this.counters, pipelines);
     this.#readback = new Readback(gpu, this.counters);

@@ -29,11 +29,16 @@ export interface Kernel {
    * CPU adapter such results go through a buffer, which is faster. Default: false.
    */
   readonly staged?: boolean;
+  /** What of WebGPU's optional features the code uses; the device enables it. Default: none. */
+  readonly needs?: ShaderFeature;
   /** Workgroup size, as in the WGSL attribute. */
   readonly workgroup: readonly [x: number, y?: number];
   /** Values of the `override` constants. */
   readonly constants?: Readonly<Record<string, number>>;
 }
+
+/** An optional feature of WebGPU that shaders may use. */
+export type ShaderFeature = "subgroups" | "shader-f16";
 
 /** Operands of one dispatch. */
 export interface Dispatch {

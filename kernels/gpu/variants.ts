@@ -1,9 +1,12 @@
 import { DeviceError } from "./device_error.ts";
+import type { ShaderFeature } from "./kernel.ts";
 
 /** One implementation of an operation. */
 export interface Variant {
   /** Name for `--variant`. */
   readonly name: string;
+  /** What a device must have for it; default: nothing. */
+  readonly needs?: readonly ShaderFeature[];
 }
 
 /**
@@ -13,7 +16,7 @@ export interface Variant {
 export interface Operation<V extends Variant = Variant, Shape = unknown> {
   /** Name for `--variant` and for stored choices. */
   readonly name: string;
-  /** The implementations; the first is right wherever WebGPU is. */
+  /** The implementations; the first, and the defaults, need nothing. */
   readonly variants: readonly V[];
   /** What serves untuned: one that suits CPU adapters, or GPUs. */
   defaultOf(isCpu: boolean): V;
@@ -66,15 +69,30 @@ interface Choice {
 export class Variants {
   #adapter: string;
   #isCpu: boolean;
+  #has: ReadonlySet<string>;
   #pinned = new Map<Operation, Variant>();
   #choices = new Map<Operation, Map<number, Choice>>();
   #store: ChoiceStore | undefined;
 
-  /** `adapter` begins the keys of stored choices. */
-  constructor(adapter: string, isCpu: boolean, pinned: readonly PinnedVariant[] = []) {
+  /**
+   * `adapter` begins the keys of stored choices; `has` is what the device has of what variants need.
+   * Throws {@link DeviceError} where a pinned one needs more.
+   */
+  constructor(
+    adapter: string,
+    isCpu: boolean,
+    pinned: readonly PinnedVariant[] = [],
+    has: ReadonlySet<string> = new Set(),
+  ) {
     this.#adapter = adapter;
     this.#isCpu = isCpu;
-    for (const { operation, variant } of pinned) this.#pinned.set(operation, variant);
+    this.#has = has;
+    for (const { operation, variant } of pinned) this.pin(operation, variant.name);
+  }
+
+  /** The variants of an operation that this device can run, in their order. */
+  candidates<V extends Variant>({ variants }: Operation<V>): V[] {
+    return variants.filter((variant) => this.#missing(variant).length === 0);
   }
 
   /** The variant that serves a call of this shape. */
@@ -92,11 +110,22 @@ export class Variants {
 
   /**
    * Serves every call of `operation` with the variant of that name, or by shape again without one.
-   * Throws {@link DeviceError} for an unknown name.
+   * Throws {@link DeviceError} for an unknown name, and where the device lacks what it needs.
    */
   pin(operation: Operation, name: string | undefined): void {
-    if (name) this.#pinned.set(operation, variantOf(operation, name));
-    else this.#pinned.delete(operation);
+    if (!name) return void this.#pinned.delete(operation);
+    const variant = variantOf(operation, name);
+    const missing = this.#missing(variant);
+    if (missing.length > 0) {
+      const able = this.candidates(operation).map(({ name }) => name).join(", ");
+      throw new DeviceError(
+        `Cannot use variant "${name}" of ${operation.name}: this device has no ${
+          missing.join(" and no ")
+        }. ` +
+          `Use one of ${able}`,
+      );
+    }
+    this.#pinned.set(operation, variant);
   }
 
   /** Name that `pin()` was given, if any. */
@@ -114,9 +143,12 @@ export class Variants {
     }
   }
 
-  /** Shapes of the classes that were asked for and have no tuned choice yet; none of a pinned operation. */
+  /**
+   * Shapes of the classes that were asked for and have no tuned choice yet; none of a pinned operation, nor of one that
+   * has a single variant for this device.
+   */
   untuned<V extends Variant, Shape>(operation: Operation<V, Shape>): Shape[] {
-    if (this.#pinned.has(operation)) return [];
+    if (this.#pinned.has(operation) || this.candidates(operation).length === 1) return [];
     return [...this.#choicesOf(operation).values()]
       .filter(({ why }) => why === "default")
       .map(({ shape }) => shape as Shape);
@@ -168,11 +200,15 @@ export class Variants {
   #choose(operation: Operation, shape: unknown, fallback: Variant): Choice {
     const name = operation.className(shape);
     const stored = this.#store?.get(this.#keyOf(operation, name));
-    // A name that this version does not know is tuned anew.
-    const variant = operation.variants.find(({ name }) => name === stored);
+    // A name that this version does not know, or whose needs have gone, is tuned anew.
+    const variant = this.candidates(operation).find(({ name }) => name === stored);
     return variant
       ? { shape, name, variant, why: "tuned" }
       : { shape, name, variant: fallback, why: "default" };
+  }
+
+  #missing({ needs = [] }: Variant): ShaderFeature[] {
+    return needs.filter((need) => !this.#has.has(need));
   }
 
   #keyOf(operation: Operation, className: string): string {

@@ -1,7 +1,11 @@
 import type { Device } from "../gpu/device.ts";
 import type { Kernel } from "../gpu/kernel.ts";
 import { expectLength, type Flat, groupsOf, type Matrix } from "../gpu/tensor.ts";
+import { noiseMatrix, type TunableOperation } from "../gpu/workload.ts";
+import { ROW_CLASSES, type RowShape, type RowVariant } from "../reduce/rows/variant.ts";
+import subgroups from "../reduce/rows/subgroups.wgsl" with { type: "text" };
 import code from "./cross_entropy.wgsl" with { type: "text" };
+import subgroupsCode from "./cross_entropy_subgroups.wgsl" with { type: "text" };
 
 const label = "kernels/loss/cross_entropy.wgsl";
 const chunkKernel: Kernel = {
@@ -15,6 +19,15 @@ const chunkKernel: Kernel = {
 };
 const TEAM = 128;
 const teamKernel: Kernel = { ...chunkKernel, entry: "cross_entropy_chunk_team", workgroup: [TEAM] };
+const subgroupsKernel: Kernel = {
+  ...chunkKernel,
+  label: "kernels/loss/cross_entropy_subgroups.wgsl",
+  code: subgroups + subgroupsCode,
+  entry: "cross_entropy_chunk_subgroups",
+  needs: "subgroups",
+  workgroup: [TEAM],
+  constants: { TEAM },
+};
 const rowsKernel: Kernel = {
   label,
   code,
@@ -35,6 +48,28 @@ const backwardKernel: Kernel = {
   workgroup: [16, 8],
 };
 
+/** Statistics of a softmax: an invocation a row on CPU adapters, a workgroup a row on GPUs, which may sum through subgroups. */
+export const SOFTMAX: TunableOperation<RowVariant & { readonly kernel: Kernel }, RowShape> = {
+  name: "softmax",
+  variants: [
+    { name: "invocation", kernel: chunkKernel, team: 1 },
+    { name: "workgroup", kernel: teamKernel, team: TEAM },
+    { name: "subgroups", needs: ["subgroups"], kernel: subgroupsKernel, team: TEAM },
+  ],
+  defaultOf: (isCpu) => SOFTMAX.variants[isCpu ? 0 : 1],
+  ...ROW_CLASSES,
+  workload(device, { rows, cols }) {
+    const logits = noiseMatrix(device, rows, cols);
+    const targets = device.createFlat("u32", rows);
+    const stats = device.createFlat("f32", rows * 4);
+    const call = () => {
+      crossEntropyChunk(device, logits, targets, stats, { start: 0, first: true });
+      return stats;
+    };
+    return { call, flats: [targets, stats] };
+  },
+};
+
 /** Part of the vocabulary that a matrix of logits covers. */
 export interface VocabularyChunk {
   /** Token of its first column. */
@@ -53,23 +88,23 @@ export interface Smoothing {
 
 /**
  * Folds the logits of one chunk of the vocabulary into the statistics of its rows: largest logit, sum of exp(logit -
- * largest), logit of the target, sum of logits. logits (R, Vc), targets u32 (R) -> stats f32 (4 R). `team` gives each
- * row a workgroup instead of an invocation; default on GPUs.
+ * largest), logit of the target, sum of logits. logits (R, Vc), targets u32 (R) -> stats f32 (4 R).
  */
 export function crossEntropyChunk(
   device: Device,
   logits: Matrix,
   targets: Flat,
   stats: Flat,
-  { start, first, team = !device.isCpu }: VocabularyChunk & { team?: boolean },
+  { start, first }: VocabularyChunk,
 ): void {
   expectLength("crossEntropyChunk() targets", targets, "u32", logits.rows);
   expectLength("crossEntropyChunk() stats", stats, "f32", logits.rows * 4);
-  device.run(team ? teamKernel : chunkKernel, {
+  const { kernel, team } = device.variants.of(SOFTMAX, logits);
+  device.run(kernel, {
     inputs: [logits],
     flats: [targets, stats],
     u32: [logits.rows, logits.cols, start, Number(first)],
-    invocations: [team ? logits.rows * TEAM : logits.rows],
+    invocations: [logits.rows * team],
   });
 }
 

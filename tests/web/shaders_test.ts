@@ -36,6 +36,7 @@ async function recorder(onShader: (shader: GPUShaderModuleDescriptor) => void, o
     return createShaderModule(shader);
   };
   const features = new Set(Object.keys(NEEDS));
+  Object.assign(gpu, { features });
   const adapter = { info: device.info, features, limits: device.limits, requestDevice: () => gpu };
   return await Device.open({ ...options, gpu: { requestAdapter: () => adapter } as unknown as GPU });
 }

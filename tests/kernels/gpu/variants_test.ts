@@ -175,6 +175,14 @@ Deno.test("describeVariants() names the layout, each operation's variant and why
     { operation: "layout", shape: "all", variant: "buffer", why: device.isCpu ? "override" : "default" },
     { operation: "matmul", shape: "all", variant: "shared-small", why: "override" },
     { operation: "attention", shape: "all", variant: usual, why: "default" },
+    { operation: "norm", shape: "all", variant: "invocation", why: "default" },
+    { operation: "log-sum", shape: "all", variant: "invocation", why: "default" },
+    {
+      operation: "softmax",
+      shape: "all",
+      variant: device.isCpu ? "invocation" : "workgroup",
+      why: "default",
+    },
   ]);
 });
 
@@ -200,8 +208,9 @@ Deno.test("parseVariants() reads pairs, and names alone for every operation that
 });
 
 Deno.test("parseVariants() names the known variants when one is unknown", () => {
-  const known =
-    "matmul=tiles|block|shared|shared-small|shared-large, attention=rows|pairs|shared, layout=texture|buffer";
+  const known = "matmul=tiles|block|shared|shared-small|shared-large, attention=rows|pairs|shared, " +
+    "norm=invocation|subgroups, log-sum=invocation|subgroups, softmax=invocation|workgroup|subgroups, " +
+    "layout=texture|buffer";
   for (const text of ["fast", "matmul=rows", "softmax=tiles", "matmul="]) {
     assert.throws(() => parseVariants(text), (error: Error) => {
       assert.ok(error instanceof DeviceError);
