@@ -18,6 +18,11 @@ export interface SavePretrainedOptions {
   dtype?: StoredFormat;
   /** Most bytes of tensors in a file, unless one tensor alone has more; default 2 GB. */
   maxShardSize?: number;
+  /**
+   * Whether weights in one file have an index too. vLLM and SGLang read all files of safetensors in a folder unless an index
+   * names some, so weights that have other ones beside them need it. Default: false.
+   */
+  isIndexed?: boolean;
   /** Files that go with the model, such as those of its tokenizer: see `Pretrained.companions()`. */
   companions?: Iterable<ModelFile> | AsyncIterable<ModelFile>;
 }
@@ -48,7 +53,12 @@ export async function* pretrainedFiles(
   config: DecoderConfig | EncoderDecoderConfig,
   shapes: readonly TensorShape[],
   tensors: AsyncIterable<TensorShape & TensorPart>,
-  { dtype = "F32", maxShardSize = DEFAULT_SHARD_SIZE, companions = [] }: SavePretrainedOptions = {},
+  {
+    dtype = "F32",
+    maxShardSize = DEFAULT_SHARD_SIZE,
+    isIndexed = false,
+    companions = [],
+  }: SavePretrainedOptions = {},
 ): AsyncGenerator<SavedFile> {
   const shards = planShards(shapes, dtype, maxShardSize);
   const nameOf = (shard: number) => shards.length === 1 ? SINGLE : shardName(shard, shards.length);
@@ -78,9 +88,9 @@ export async function* pretrainedFiles(
   if (!done) throw new RangeError(`Cannot save tensor ${extra.name}: it was not announced`);
 
   const taken = new Set(shards.map((_, number) => nameOf(number)));
-  if (shards.length > 1) {
+  if (shards.length > 1 || isIndexed) {
     taken.add(SHARDED);
-    yield jsonFile(SHARDED, shardIndex(shards, dtype));
+    yield jsonFile(SHARDED, shardIndex(shards, nameOf, dtype));
   }
   taken.add("config.json");
   for await (const file of companions) {
@@ -130,10 +140,14 @@ function shardName(shard: number, count: number): string {
 }
 
 /** What `model.safetensors.index.json` holds: sizes, and the file of each tensor. */
-function shardIndex(shards: readonly TensorShape[][], dtype: StoredFormat) {
+function shardIndex(
+  shards: readonly TensorShape[][],
+  nameOf: (shard: number) => string,
+  dtype: StoredFormat,
+) {
   const total_parameters = shards.flat().reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   const places = shards.flatMap((tensors, shard) =>
-    tensors.map(({ name }) => [name, shardName(shard, shards.length)] as const)
+    tensors.map(({ name }) => [name, nameOf(shard)] as const)
   );
   return {
     metadata: { total_parameters, total_size: total_parameters * BYTES[dtype] },

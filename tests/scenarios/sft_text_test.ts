@@ -13,7 +13,13 @@ import { collector, KNOWN, SID_TOKENS, tiny, train, withShop } from "./text_shop
 import { task as sft } from "../../tasks/sft.ts";
 
 const TASKS = ["next-item", "sid-to-title", "title-to-sid", "history-to-title"];
-const CHECKPOINT = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"];
+const CHECKPOINT = [
+  "config.json",
+  "model.safetensors",
+  "model.safetensors.index.json",
+  "tokenizer.json",
+  "tokenizer_config.json",
+];
 const STATE = ["trainer.json", "trainer.safetensors"];
 
 /** Tensors of a model directory; those of tables cut at the tokens that were known before. */

@@ -68,7 +68,9 @@ export async function* checkpointFiles(
   const base = new BaseNumbers();
   const adapted = (name: string) => adapters.has(adapterNames(name).a);
   const weights = lora ? mergeLora(base.watched(tensors, adapted), adapters, lora) : tensors;
-  for await (const { name, bytes } of pretrainedFiles(decoder.config, own, weights, { companions, dtype })) {
+  // Who has a tokenizer may be served elsewhere, and what training needs lies beside the weights.
+  const options = { companions, dtype, isIndexed: companions.length > 0 };
+  for await (const { name, bytes } of pretrainedFiles(decoder.config, own, weights, options)) {
     yield { name, bytes: bytes instanceof Uint8Array ? bytes : finiteFile(bytes, state) };
   }
   if (lora) {

@@ -54,10 +54,18 @@ Deno.test("a checkpoint holds the averaged weights as a model, and all that trai
   assert.deepEqual([...names].sort(), [
     "config.json",
     "model.safetensors",
+    "model.safetensors.index.json",
     "tokenizer.json",
     "trainer.json",
     "trainer.safetensors",
   ]);
+  // Servers that read every file of safetensors in a folder leave out what training needs.
+  const { weight_map: files } = JSON.parse(
+    await Deno.readTextFile(join(folder, "model.safetensors.index.json")),
+  );
+  const weights = readSafetensors(await Deno.readFile(join(folder, "model.safetensors")));
+  assert.deepEqual(Object.keys(files).sort(), [...weights.keys()].sort());
+  assert.deepEqual(new Set(Object.values(files)), new Set(["model.safetensors"]));
 
   const { arrays, state: read } = await loadTrainer(folder);
   assert.deepEqual(read, state);
