@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { SHOWN } from "../data/etl/read/bad_line.ts";
 import type { BadLines } from "../data/etl/read/bad_lines.ts";
-import { checkDataset, MOST_PROBLEMS } from "../data/check/check.ts";
+import { checkWatched, MOST_PROBLEMS } from "../data/check/check.ts";
 import { buildDataset } from "../data/etl/build_dataset.ts";
 import { EtlConfig } from "../data/etl/config.ts";
 import { UserError } from "../base/user_error.ts";
@@ -67,7 +67,7 @@ function printBadLines(what: string, { count, first }: BadLines, io: TaskIO): vo
 }
 
 async function validate(dir: string, io: TaskIO): Promise<void> {
-  const report = await checkDataset(dir, (stream) => withProgress(stream, io.progress));
+  const report = await checkWatched(dir, (stream) => withProgress(stream, io.progress));
   const { format, problems, problemCount, notes, dataset } = report;
   if (io.json) console.log(JSON.stringify(report, null, 2));
   else if (dataset) {

@@ -36,12 +36,16 @@ export type CheckedDataset = Pick<Corpus, "name" | "source" | "license" | "split
 
 /**
  * Validates a dataset directory of any supported format (or built-in data by name) to its depth and counts what it
- * holds. Faults are reported, not thrown. Throws `UserError` where no format fits. `watched` is told of what is gone through,
- * and gives what is gone through instead.
+ * holds. Faults are reported, not thrown. Throws `UserError` where no format fits.
  */
-export async function checkDataset(
+export async function checkDataset(dir: string): Promise<CheckReport> {
+  return await checkWatched(dir, (stream) => stream);
+}
+
+/** The same; `watched` is told of what is gone through, and gives what is gone through instead. */
+export async function checkWatched(
   dir: string,
-  watched: (stream: CorpusStream) => CorpusStream = (stream) => stream,
+  watched: (stream: CorpusStream) => CorpusStream,
 ): Promise<CheckReport> {
   const format = await findFormat(dir);
   const faults = new Faults();
