@@ -11,3 +11,13 @@ export function processUsage(pid: number): { peak: number; cpu: number } | undef
     return undefined;
   }
 }
+
+/** What a process of Linux holds in memory now, in bytes. Undefined when it is gone. */
+export function residentBytesNow(pid: number): number | undefined {
+  try {
+    const held = /VmRSS:\s+(\d+) kB/.exec(Deno.readTextFileSync(`/proc/${pid}/status`));
+    return held ? 1024 * Number(held[1]) : undefined;
+  } catch {
+    return undefined;
+  }
+}
