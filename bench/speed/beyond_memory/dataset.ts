@@ -18,7 +18,8 @@ export async function generateDataset(folder: string, interactions: number): Pro
   try {
     await Deno.mkdir(folder, { recursive: true });
     using engine = await Engine.open({ folder: work, memory: "1GB", threads: 2 });
-    const share = (seed: number) => sql`((hash(u * 1000 + place + ${seed}) % 1000003) / 1000003.0)`;
+    // Finer than there are items, or some would never be drawn.
+    const share = (seed: number) => sql`((hash(u * 1000 + place + ${seed}) % 1000000007) / 1000000007.0)`;
     await engine.run(sql`CREATE TABLE sequences AS
       SELECT u::INTEGER AS "user",
         list_transform(places, place ->
