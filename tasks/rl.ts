@@ -195,7 +195,7 @@ async function openRl(
   const asked = { sids, prompts: words, maxHistory, data, checkpoint };
   const whole = await openSidRun(parent, { ...asked, normalisation: settings.normalisation });
   const holdoutRows = flags.holdoutRows ?? holdoutRowsOf(await readRunFolder(parent));
-  await checkHeldOut({ run: parent }, holdoutRows);
+  if (flags.holdoutRows !== undefined) await checkHeldOut({ run: parent }, holdoutRows);
   const opened = { ...whole, dataset: holdOut(whole.dataset, holdoutRows) };
   const { dataset, prompts, weights: { folder } } = opened;
   const { warning } = askedBy(opened);
