@@ -1,7 +1,7 @@
 /**
  * Generative recommendation on WebGPU: items become semantic IDs (SIDs), a decoder learns to write the SID of the next
  * item, and a search writes only SIDs that exist. What a program usually needs is here, the rest of each room under its
- * name, such as `@genrec/genrec/sid`. docs/library.md has whole programs, README.md the command line.
+ * name, such as `@genrec/genrec/sid`. docs/guides/library.md has whole programs, README.md the command line.
  *
  * ```ts ignore
  * import { openRun } from "@genrec/genrec";

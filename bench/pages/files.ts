@@ -64,7 +64,7 @@ export async function renderedFiles(root: string): Promise<Record<string, string
     files[`${PAGES}/${page}.md`] = renderPage(await read(`${PAGES}/${page}.md`), measurements);
   }
   for (const path of ["README.md", "BENCHMARKS.md"]) files[path] = renderSummaries(await read(path), pages);
-  files["docs/results.svg"] = barChart(
+  files["docs/guides/pictures/results.svg"] = barChart(
     "HR@10 on MiniOneRec's Industrial split, test",
     "How often the item bought next is among the first ten. genrec: means of three, on two CPU cores.",
     industrialResults(pages).map(({ system, hr10 }) => ({

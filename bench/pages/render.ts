@@ -1,6 +1,6 @@
 /**
  * Makes what is shown of docs/benchmarks/*.json: the pages beside them, the tables of BENCHMARKS.md and README.md, and
- * docs/results.svg.
+ * docs/guides/pictures/results.svg.
  *
  *     deno run -A bench/pages/render.ts
  */

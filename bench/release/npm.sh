@@ -1,6 +1,6 @@
 #!/bin/sh
 # Packs the package for npm, as dist/genrec.tgz unless the first argument says otherwise, and tries it as a user has it:
-# installed by npm in an empty folder, types checked, the first program of docs/library.md run by Deno. Node has neither
+# installed by npm in an empty folder, types checked, the first program of docs/guides/library.md run by Deno. Node has neither
 # WebGPU nor imports of text, so there only rooms without shaders load: eval is tried.
 set -eu
 
@@ -15,7 +15,7 @@ deno pack --allow-dirty --no-source-maps --ignore=docs --output "$out" >"$log" 2
 echo "$out: $(wc -c <"$out") bytes"
 
 cp "$out" "$folder/genrec.tgz"
-sed -n '/^```ts sids\.ts$/,/^```$/p' docs/library.md | sed '/^```/d' >"$folder/sids.ts"
+sed -n '/^```ts sids\.ts$/,/^```$/p' docs/guides/library.md | sed '/^```/d' >"$folder/sids.ts"
 cd "$folder"
 echo '{ "private": true, "type": "module" }' >package.json
 npm install --no-audit --no-fund --silent ./genrec.tgz

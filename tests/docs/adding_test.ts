@@ -1,4 +1,4 @@
-// The parts that docs/adding.md makes do what it says.
+// The parts that docs/guides/adding.md makes do what it says.
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -10,7 +10,7 @@ import { checkBackward, checkForward } from "../kernel_check.ts";
 import { exampleContext, exampleGroup } from "../train/rl/rewards/example.ts";
 import { fencesOf, pages, root } from "./markdown.ts";
 
-const parts = fencesOf("docs/adding.md", pages()["docs/adding.md"])
+const parts = fencesOf("docs/guides/adding.md", pages()["docs/guides/adding.md"])
   .filter(({ info }) => / .*\//.test(info))
   .map(({ info, text }) => ({ path: info.split(" ")[1], text }));
 
@@ -33,7 +33,7 @@ async function withParts(use: (load: (path: string) => Promise<Record<string, un
   }
 }
 
-Deno.test("the kernel of docs/adding.md equals its reference, gradients included", async () => {
+Deno.test("the kernel of docs/guides/adding.md equals its reference, gradients included", async () => {
   await withParts(async (load) => {
     const { spec } = await load("kernels/elementwise/square_spec.ts") as { spec: KernelSpec };
     for (const layout of ["texture", "buffer"] as const) {
@@ -46,7 +46,7 @@ Deno.test("the kernel of docs/adding.md equals its reference, gradients included
   });
 });
 
-Deno.test("the reward of docs/adding.md takes its penalty off for what the history holds", async () => {
+Deno.test("the reward of docs/guides/adding.md takes its penalty off for what the history holds", async () => {
   await withParts(async (load) => {
     const { novelty } = await load("train/rl/rewards/novelty.ts") as { novelty: RewardMethod };
     assert.deepEqual(novelty.Config!.parse({}), { repeatPenalty: 1 });
@@ -57,7 +57,7 @@ Deno.test("the reward of docs/adding.md takes its penalty off for what the histo
   });
 });
 
-Deno.test("every part of docs/adding.md has a name and a room", () => {
+Deno.test("every part of docs/guides/adding.md has a name and a room", () => {
   assert.deepEqual(parts.map(({ path }) => basename(path)), [
     "novelty.ts",
     "square.wgsl",

@@ -86,9 +86,9 @@ function wordsOf(command: string): string[] {
   return words;
 }
 
-/** The programs of docs/library.md, in their order. */
+/** The programs of docs/guides/library.md, in their order. */
 export function libraryPrograms(): { name: string; text: string }[] {
-  const page = "docs/library.md";
+  const page = "docs/guides/library.md";
   return fencesOf(page, pages()[page]).filter(({ info }) => /^ts \S+\.ts$/.test(info))
     .map(({ info, text }) => ({ name: info.slice(3), text }));
 }

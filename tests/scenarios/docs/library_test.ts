@@ -1,4 +1,4 @@
-// The programs of docs/library.md, one after the other as they stand there.
+// The programs of docs/guides/library.md, one after the other as they stand there.
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -16,7 +16,7 @@ const PRINTS: Record<string, RegExp> = {
 };
 
 // tests/scenarios/extension/one_line_test.ts checks their types.
-Deno.test("the programs of docs/library.md print what they should", async (t) => {
+Deno.test("the programs of docs/guides/library.md print what they should", async (t) => {
   const programs = libraryPrograms();
   assert.deepEqual(programs.map(({ name }) => name), Object.keys(PRINTS));
   const folder = await Deno.makeTempDir();

@@ -52,7 +52,7 @@ Deno.test("a member of each kind is one module and one line: everything else fin
   const copy = await Deno.makeTempDir();
   try {
     extend(copy);
-    // Programs of docs/library.md too: one check of everything takes as long as one of a part.
+    // Programs of docs/guides/library.md too: one check of everything takes as long as one of a part.
     const programs = libraryPrograms();
     for (const { name, text } of programs) await Deno.writeTextFile(join(copy, name), text);
     const entries = ["tasks/main.ts", "kernels/registry.ts", ...programs.map(({ name }) => name)];
@@ -60,7 +60,7 @@ Deno.test("a member of each kind is one module and one line: everything else fin
     const used = deno(copy, ["run", "-A", "--no-check", "tests/scenarios/extension/use.ts"]);
     await Promise.allSettled([checked, used]);
     await t.step(
-      "types are checked, also of the programs of docs/library.md",
+      "types are checked, also of the programs of docs/guides/library.md",
       async () => void await checked,
     );
     let found: Record<string, unknown> = {};
