@@ -14,7 +14,8 @@
 # GENREC_REPORT of report.ts, such as "--quick". Exits with 1 where a part fails; the parts after it run all the same.
 set -eu
 
-TESTS="kernels/registry_test kernels/gpu/variants_test kernels/autotune_test"
+TESTS="kernels/registry_test kernels/gpu/variants_test kernels/matmul/half_test kernels/reduce/rows/variant_test"
+TESTS="$TESTS kernels/autotune_test"
 
 pack() {
   cd "$(dirname "$0")/.."

@@ -17,6 +17,7 @@ export {
   type Operation,
   type PinnedVariant,
   type Variant,
+  type VariantNeed,
   variantOf,
   type VariantRow,
   Variants,

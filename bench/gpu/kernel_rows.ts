@@ -9,7 +9,7 @@ import { SOFTMAX } from "../../kernels/loss/cross_entropy.ts";
 import { MATMUL, type MatmulShape } from "../../kernels/matmul/matmul.ts";
 import { NORM } from "../../kernels/norm/rms.ts";
 import { LOG_SUM } from "../../kernels/reduce/log_sum_exp.ts";
-import type { KernelWork } from "./roofline.ts";
+import type { Arithmetic, KernelWork } from "./roofline.ts";
 
 /** A kernel at a shape, to be timed. */
 export interface KernelRow {
@@ -17,6 +17,8 @@ export interface KernelRow {
   name: string;
   /** Name of the variant; "" where there is one alone. */
   variant: string;
+  /** What its arithmetic is in. */
+  arithmetic: Arithmetic;
   /** What is counted of it. */
   work: KernelWork;
   /** Makes its operands, in the scope that is open -> one call, and the flats to destroy afterwards. */
@@ -45,6 +47,7 @@ export function kernelRows(device: Device, side: number): KernelRow[] {
   const moved = (name: string, matrices: number, flops: number, call: KernelRow["prepare"]): KernelRow => ({
     name: `${name} ${rows}x${cols}`,
     variant: "",
+    arithmetic: "f32",
     work: { flops: flops * rows * cols, bytes: matrices * matrix },
     prepare: call,
   });
@@ -88,9 +91,10 @@ function variantRows<S>(
   shape: S,
   work: KernelWork,
 ) {
-  return device.variants.candidates(operation).map(({ name: variant }): KernelRow => ({
+  return device.variants.candidates(operation).map(({ name: variant, needs = [] }): KernelRow => ({
     name: `${operation.name} ${operation.className(shape)}`,
     variant,
+    arithmetic: needs.includes("shader-f16") ? "f16" : "f32",
     work,
     prepare(device) {
       device.variants.pin(operation, variant);

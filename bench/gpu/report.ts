@@ -2,11 +2,11 @@
  * What an adapter makes of this project, as one report: every variant's time beside what a roofline predicts, training
  * steps of four sizes, beam search. Prints Markdown, and writes `report.md` and `report.json` to the folder `--out`.
  *
- *     deno run -A bench/gpu/report.ts [--quick] [--dtype float16] [--gpu "H200"] [--peak-tflops 67 --bandwidth 4800]
- *         [--tests tests.tsv] [--out .]
+ *     deno run -A bench/gpu/report.ts [--quick] [--dtype float16] [--gpu "H200"]
+ *         [--peak-tflops 67 --bandwidth 4800 [--peak-f16-tflops 134]] [--tests tests.tsv] [--out .]
  *
- * Peaks are those published for the adapter's name (`peaks.ts`), or given: TFLOP/s of float32, GB/s. Without either the
- * columns that need them are empty. `--tests` is a file of lines "name, result, seconds" with tabs between.
+ * Peaks are those published for the adapter's name (`peaks.ts`), or given: TFLOP/s of float32 and float16, GB/s. Without
+ * either the columns that need them are empty. Products are timed in float16 too. `--tests` is a file of lines "name, result, seconds" with tabs between.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -15,6 +15,7 @@ import { BeamSearch } from "../../decode/beam_search.ts";
 import { DeviceTrie } from "../../decode/device_trie.ts";
 import { autotune } from "../../kernels/autotune.ts";
 import { Device, type DeviceOptions } from "../../kernels/gpu/device.ts";
+import { MATMUL } from "../../kernels/matmul/matmul.ts";
 import { OPERATIONS } from "../../kernels/operations.ts";
 import { parseDecoderConfig } from "../../models/decoder/config.ts";
 import { Decoder } from "../../models/decoder/decoder.ts";
@@ -27,7 +28,7 @@ import { sftRows } from "../layouts/sft_rows.ts";
 import { SFT_SHAPES } from "../layouts/sft_shapes.ts";
 import { tableText, textTable } from "../pages/page.ts";
 import { randomInputs } from "../peers/generate_inputs.ts";
-import { kernelRows } from "./kernel_rows.ts";
+import { type KernelRow, kernelRows } from "./kernel_rows.ts";
 import { peakRatesOf } from "./peaks.ts";
 import { rooflineTime } from "./roofline.ts";
 
@@ -37,6 +38,7 @@ const { values } = parseArgs({
     dtype: { type: "string", default: "float32" },
     gpu: { type: "string", default: "" },
     "peak-tflops": { type: "string" },
+    "peak-f16-tflops": { type: "string" },
     bandwidth: { type: "string" },
     tests: { type: "string" },
     out: { type: "string", default: "" },
@@ -48,6 +50,7 @@ const published = peakRatesOf(values.gpu || adapter);
 const peaks = values["peak-tflops"] && values.bandwidth
   ? {
     f32: Number(values["peak-tflops"]) * 1e12,
+    f16: values["peak-f16-tflops"] ? Number(values["peak-f16-tflops"]) * 1e12 : undefined,
     bandwidth: Number(values.bandwidth) * 1e9,
     source: "as given",
   }
@@ -60,12 +63,20 @@ interface Section {
   notes: string[];
 }
 
+/** Rows and columns of the largest product. */
+const side = values.quick ? 64 : 4096;
 const sections: Section[] = [];
 if (values.tests) {
   const lines = (await Deno.readTextFile(values.tests)).trim().split("\n").map((line) => line.split("\t"));
   sections.push({ title: "Kernel tests", headings: ["test", "result", "seconds"], lines, notes: [] });
 }
-sections.push(await kernels(), await steps(), await search());
+sections.push(await kernels(device, "Kernels", kernelRows(device, side)));
+if (device.dtype === "f32") {
+  const half = await Device.open({ dtype: "float16" });
+  const products = kernelRows(half, side).filter(({ name }) => name.startsWith(`${MATMUL.name} `));
+  sections.push(await kernels(half, "Products of matrices stored in float16", products));
+}
+sections.push(await steps(), await search());
 
 const head = [
   `# ${adapter}`,
@@ -75,8 +86,8 @@ const head = [
   }, ${device.layout} layout, ${values.dtype}, Deno ${Deno.version.deno}. ` +
   (peaks
     ? `Peaks: ${(peaks.f32 / 1e12).toPrecision(3)} TFLOP/s of float32, ${
-      (peaks.bandwidth / 1e9).toPrecision(3)
-    } GB/s (${peaks.source}).`
+      peaks.f16 ? `${(peaks.f16 / 1e12).toPrecision(3)} of float16, ` : ""
+    }${(peaks.bandwidth / 1e9).toPrecision(3)} GB/s (${peaks.source}).`
     : "No peaks are known of it: --peak-tflops and --bandwidth give them."),
 ];
 const body = sections.flatMap(({ title, headings, lines, notes }) => [
@@ -96,23 +107,23 @@ if (values.out) {
 }
 Deno.exit(0);
 
-async function kernels(): Promise<Section> {
+async function kernels(device: Device, title: string, rows: readonly KernelRow[]): Promise<Section> {
   const lines: string[][] = [];
   const below: string[] = [];
-  for (const row of kernelRows(device, values.quick ? 64 : 4096)) {
-    const { name, variant, work } = row;
+  for (const row of rows) {
+    const { name, variant, work, arithmetic } = row;
     try {
-      const seconds = await device.scope(() => timed(row));
+      const seconds = await device.scope(() => timed(device, row));
       const rate = work.flops / seconds;
       const flow = work.bytes / seconds;
-      const predicted = peaks && rooflineTime(work, peaks);
+      const predicted = peaks && rooflineTime(work, peaks, arithmetic);
       if (predicted && seconds < 0.9 * predicted.seconds) below.push(`${name} ${variant}`);
       lines.push([
         name,
         variant,
         milliseconds(seconds),
         (rate / 1e9).toPrecision(3),
-        peaks ? share(rate / peaks.f32) : "",
+        peaks?.[arithmetic] ? `${share(rate / peaks[arithmetic])} of ${arithmetic}` : "",
         (flow / 1e9).toPrecision(3),
         peaks ? share(flow / peaks.bandwidth) : "",
         predicted ? milliseconds(predicted.seconds) : "",
@@ -127,17 +138,17 @@ async function kernels(): Promise<Section> {
     }
   }
   const notes = [
-    "Predicted is the longer of FLOPs at the peak and bytes, each moved once, at the bandwidth. A share of float32 says " +
-    "nothing of tensor cores, which WebGPU does not reach.",
+    "Predicted is the longer of FLOPs at the peak and bytes, each moved once, at the bandwidth. Peaks are those " +
+    "of arithmetic outside of tensor cores, which WebGPU does not reach.",
   ];
   if (below.length > 0) {
     notes.push(
       `Faster than predicted, so peaks or counts are wrong, or a cache holds it: ${below.join(", ")}.`,
     );
   }
-  const headings = ["kernel", "variant", "ms", "GFLOP/s", "of f32 peak", "GB/s", "of bandwidth"];
+  const headings = ["kernel", "variant", "ms", "GFLOP/s", "of peak", "GB/s", "of bandwidth"];
   return {
-    title: "Kernels",
+    title,
     headings: [...headings, "predicted ms", "bound by", "measured / predicted"],
     lines,
     notes,
@@ -145,7 +156,7 @@ async function kernels(): Promise<Section> {
 }
 
 /** Seconds of one call, by the adapter's own clock where it has one. */
-async function timed({ prepare }: ReturnType<typeof kernelRows>[number]): Promise<number> {
+async function timed(device: Device, { prepare }: KernelRow): Promise<number> {
   const { call, flats } = prepare(device);
   const turns = values.quick ? 3 : 10;
   const once = () => device.scope(call);

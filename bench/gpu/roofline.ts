@@ -1,5 +1,8 @@
 import type { PeakRates } from "./peaks.ts";
 
+/** What numbers a kernel computes in. */
+export type Arithmetic = "f32" | "f16";
+
 /** What a kernel has to do, whatever its variant. */
 export interface KernelWork {
   /** Additions and multiplications. */
@@ -19,15 +22,18 @@ export interface RooflineTime {
 /**
  * The roofline (Williams, Waterman, Patterson 2009): work takes as long as its arithmetic at the peak or its bytes at the
  * bandwidth, whichever is longer. A measured time below it refutes the table of peaks or the count, one far above it
- * tells what is left to win.
+ * tells what is left to win. Undefined where the peak of this arithmetic is not known.
  */
 export function rooflineTime(
   { flops, bytes }: KernelWork,
-  { f32, bandwidth }: Pick<PeakRates, "f32" | "bandwidth">,
-): RooflineTime {
-  const arithmetic = flops / f32;
-  const memory = bytes / bandwidth;
-  return arithmetic >= memory
-    ? { seconds: arithmetic, bound: "arithmetic" }
-    : { seconds: memory, bound: "memory" };
+  { bandwidth, ...peaks }: Pick<PeakRates, Arithmetic | "bandwidth">,
+  arithmetic: Arithmetic = "f32",
+): RooflineTime | undefined {
+  const peak = peaks[arithmetic];
+  if (peak === undefined) return undefined;
+  const computing = flops / peak;
+  const moving = bytes / bandwidth;
+  return computing >= moving
+    ? { seconds: computing, bound: "arithmetic" }
+    : { seconds: moving, bound: "memory" };
 }

@@ -9,7 +9,7 @@ import { copyStaged, STAGED_FROM, Staging } from "./operands/staging.ts";
 import { Profiler, type ProfileRow } from "./profiler.ts";
 import { Pool } from "./pool.ts";
 import { type PendingRead, Readback, type ReadWait } from "./readback.ts";
-import { type PinnedVariant, Variants } from "./variants.ts";
+import { haveOf, type PinnedVariant, Variants } from "./variants.ts";
 import {
   type Flat,
   freshId,
@@ -100,7 +100,7 @@ export class Device {
     this.features = new Set(gpu.features as unknown as Iterable<string>);
     const storage = dtype === "f16" ? `${layout} ${dtype}` : layout;
     const id = `${info.vendor} ${info.architecture} ${info.description} ${storage}`;
-    this.variants = new Variants(id, this.isCpu, pinned, this.features);
+    this.variants = new Variants(id, this.isCpu, pinned, haveOf(this.features, dtype));
     this.#pipelines = pipelines;
     this.#bindings = new Bindings(gpu, layout, dtype, this.counters, pipelines);
     this.#readback = new Readback(gpu, this.counters);

@@ -1,12 +1,21 @@
 import { DeviceError } from "./device_error.ts";
 import type { ShaderFeature } from "./kernel.ts";
+import type { MatrixDtype } from "./tensor.ts";
+
+/** What a variant may need of a device: a feature, or that its matrices are stored in float16. */
+export type VariantNeed = ShaderFeature | "float16 storage";
+
+/** What a device has of it. */
+export function haveOf(features: ReadonlySet<string>, dtype: MatrixDtype): ReadonlySet<string> {
+  return dtype === "f16" ? new Set([...features, "float16 storage" satisfies VariantNeed]) : features;
+}
 
 /** One implementation of an operation. */
 export interface Variant {
   /** Name for `--variant`. */
   readonly name: string;
   /** What a device must have for it; default: nothing. */
-  readonly needs?: readonly ShaderFeature[];
+  readonly needs?: readonly VariantNeed[];
 }
 
 /**
@@ -207,7 +216,7 @@ export class Variants {
       : { shape, name, variant: fallback, why: "default" };
   }
 
-  #missing({ needs = [] }: Variant): ShaderFeature[] {
+  #missing({ needs = [] }: Variant): VariantNeed[] {
     return needs.filter((need) => !this.#has.has(need));
   }
 

@@ -4,7 +4,13 @@ import { bucket } from "../gpu/variants.ts";
 import { noiseMatrix, type TunableOperation } from "../gpu/workload.ts";
 import { blockVariant } from "./block.ts";
 import type { Activation } from "./epilogue.ts";
-import { sharedLargeVariant, sharedSmallVariant, sharedVariant } from "./shared/shared.ts";
+import {
+  sharedHalfVariant,
+  sharedLargeHalfVariant,
+  sharedLargeVariant,
+  sharedSmallVariant,
+  sharedVariant,
+} from "./shared/shared.ts";
 import { tilesVariant } from "./tiles.ts";
 import type { MatmulForm, MatmulVariant } from "./variant.ts";
 
@@ -25,7 +31,15 @@ const FORMS: readonly MatmulForm[] = ["ab", "abt", "atb"];
 /** The three products: barrier-free tiles on CPU adapters, tiles in workgroup memory on GPUs. */
 export const MATMUL: TunableOperation<MatmulVariant, MatmulShape> = {
   name: "matmul",
-  variants: [tilesVariant, blockVariant, sharedVariant, sharedSmallVariant, sharedLargeVariant],
+  variants: [
+    tilesVariant,
+    blockVariant,
+    sharedVariant,
+    sharedSmallVariant,
+    sharedLargeVariant,
+    sharedHalfVariant,
+    sharedLargeHalfVariant,
+  ],
   defaultOf: (isCpu) => isCpu ? tilesVariant : sharedVariant,
   classOf: ({ form, rows, cols, inner }) =>
     ((FORMS.indexOf(form) * 32 + bucket(rows)) * 32 + bucket(cols)) * 32 + bucket(inner),
@@ -90,7 +104,7 @@ export function matmulAt(device: Device, a: Matrix, b: Matrix, c: Flat, accumula
     throw new RangeError(`matmulAt() of ${shapeOf(a)} and ${shapeOf(b)}: expected a.rows = b.rows`);
   }
   expectLength("matmulAt() result", c, "f32", a.cols * groupsOf(b.cols) * 4);
-  const variant = device.variants.of(MATMUL, { form: "atb", rows: a.cols, cols: b.cols, inner: a.rows });
+  const variant = variantFor(device, a, b, { form: "atb", rows: a.cols, cols: b.cols, inner: a.rows });
   device.run(variant.matmulAt, {
     inputs: [a, b],
     flats: [c],
@@ -113,7 +127,7 @@ function product(
   }
   if (addend) expectShape("matmul() addend", addend, a.rows, cols);
   if (addend && bias) throw new RangeError("matmul() has a bias and an addend: expected one of them");
-  const variant = device.variants.of(MATMUL, { form, rows: a.rows, cols, inner: a.cols });
+  const variant = variantFor(device, a, b, { form, rows: a.rows, cols, inner: a.cols });
   const c = device.matrix(a.rows, cols, addend?.dtype);
   const kernel = form === "ab" ? variant.matmul : variant.matmulBt;
   const added = bias ?? addend;
@@ -125,4 +139,10 @@ function product(
     invocations: [variant.invocations(form, a.rows, cols)],
   });
   return c;
+}
+
+function variantFor(device: Device, a: Matrix, b: Matrix, shape: MatmulShape): MatmulVariant {
+  const variant = device.variants.of(MATMUL, shape);
+  const isWide = a.dtype === "f32" || b.dtype === "f32";
+  return isWide && variant.wide ? variant.wide : variant;
 }

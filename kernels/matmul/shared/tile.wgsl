@@ -1,6 +1,7 @@
 // Matmul for GPUs: a workgroup of SIDE x SIDE invocations computes a square tile of C and stages 16 steps of the
 // contraction at a time in workgroup memory. An invocation holds BLOCKS x BLOCKS blocks of 4 x 4, SIDE blocks apart, so
-// that neighbours read neighbouring groups. `source_a(row, group)` and `source_b` are those of the file that follows.
+// that neighbours read neighbouring groups. The files that follow have `source_a(row, group)` and `source_b`, and what
+// multiplies: wide.wgsl in float32, half.wgsl in float16.
 override SIDE: u32 = 16;
 override BLOCKS: u32 = 1;      // 1 or 2
 override A_BY_ROWS: bool = true;  // A is stored as rows of C, else by the contraction
@@ -12,8 +13,8 @@ const STEP = 4u; // groups of the contraction that are staged together
 
 // Element ((4 k + r), t) is the vec4 of block t that a block product needs as column r of step k: four numbers along
 // the contraction where the operand is stored by rows or columns of C, four rows or columns of C otherwise.
-var<workgroup> a_tile: array<vec4f, TILE>;
-var<workgroup> b_tile: array<vec4f, TILE>;
+var<workgroup> a_tile: array<Four, TILE>;
+var<workgroup> b_tile: array<Four, TILE>;
 
 struct Blocks { c00: mat4x4f, c01: mat4x4f, c10: mat4x4f, c11: mat4x4f }
 
@@ -34,64 +35,39 @@ fn stage(me: u32, m: u32, n: u32, k: u32, steps: u32) {
     if (A_BY_ROWS) {
       let at = stored_across(i);
       if (k + at.y < steps) { a = source_a(4 * m + at.x, k + at.y); }
-      a_tile[at.z] = a;
+      a_tile[at.z] = Four(a);
     } else {
       let at = stored_along(i);
       if (4 * k + at.x < 4 * steps) { a = source_a(4 * k + at.x, m + at.y); }
-      a_tile[at.z] = a;
+      a_tile[at.z] = Four(a);
     }
     var b = vec4f(0);
     if (B_BY_COLS) {
       let at = stored_across(i);
       if (k + at.y < steps) { b = source_b(4 * n + at.x, k + at.y); }
-      b_tile[at.z] = b;
+      b_tile[at.z] = Four(b);
     } else {
       let at = stored_along(i);
       if (4 * k + at.x < 4 * steps) { b = source_b(4 * k + at.x, n + at.y); }
-      b_tile[at.z] = b;
+      b_tile[at.z] = Four(b);
     }
   }
 }
 
-fn a_block(k: u32, t: u32) -> mat4x4f {
+fn a_block(k: u32, t: u32) -> Block {
   let at = 4 * k * SIDE * BLOCKS + t;
   let row = SIDE * BLOCKS;
-  let block = mat4x4f(a_tile[at], a_tile[at + row], a_tile[at + 2 * row], a_tile[at + 3 * row]);
+  let block = Block(a_tile[at], a_tile[at + row], a_tile[at + 2 * row], a_tile[at + 3 * row]);
   if (A_BY_ROWS) { return block; }
   return transpose(block);
 }
 
-fn b_block(k: u32, t: u32) -> mat4x4f {
+fn b_block(k: u32, t: u32) -> Block {
   let at = 4 * k * SIDE * BLOCKS + t;
   let row = SIDE * BLOCKS;
-  let block = mat4x4f(b_tile[at], b_tile[at + row], b_tile[at + 2 * row], b_tile[at + 3 * row]);
+  let block = Block(b_tile[at], b_tile[at + row], b_tile[at + 2 * row], b_tile[at + 3 * row]);
   if (B_BY_COLS) { return transpose(block); }
   return block;
-}
-
-// Product of the tile whose first block of rows is m and first group of columns is n. Contains barriers.
-fn multiply(me: u32, m: u32, n: u32, steps: u32) -> Blocks {
-  let x = me % SIDE;
-  let y = me / SIDE;
-  var c: Blocks;
-  for (var k = 0u; k < steps; k += STEP) {
-    stage(me, m, n, k, steps);
-    workgroupBarrier();
-    for (var s = 0u; s < STEP; s++) {
-      let a0 = a_block(s, y);
-      let b0 = b_block(s, x);
-      c.c00 += b0 * a0;
-      if (BLOCKS > 1) {
-        let a1 = a_block(s, y + SIDE);
-        let b1 = b_block(s, x + SIDE);
-        c.c10 += b0 * a1;
-        c.c01 += b1 * a0;
-        c.c11 += b1 * a1;
-      }
-    }
-    workgroupBarrier();
-  }
-  return c;
 }
 
 fn store_tile(me: u32, m: u32, n: u32, c: Blocks) {

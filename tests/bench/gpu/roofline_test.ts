@@ -2,12 +2,19 @@ import assert from "node:assert/strict";
 import { kernelRows } from "../../../bench/gpu/kernel_rows.ts";
 import { peakRatesOf } from "../../../bench/gpu/peaks.ts";
 import { rooflineTime } from "../../../bench/gpu/roofline.ts";
+import { Device } from "../../../kernels/gpu/device.ts";
 import { sharedDevice } from "../../shared_device.ts";
 
 Deno.test("rooflineTime() is the longer of arithmetic and bytes", () => {
   const peaks = { f32: 10e12, bandwidth: 500e9 };
   assert.deepEqual(rooflineTime({ flops: 20e9, bytes: 5e8 }, peaks), { seconds: 2e-3, bound: "arithmetic" });
   assert.deepEqual(rooflineTime({ flops: 1e9, bytes: 5e8 }, peaks), { seconds: 1e-3, bound: "memory" });
+  const both = { ...peaks, f16: 20e12 };
+  assert.deepEqual(rooflineTime({ flops: 40e9, bytes: 5e8 }, both, "f16"), {
+    seconds: 2e-3,
+    bound: "arithmetic",
+  });
+  assert.equal(rooflineTime({ flops: 1, bytes: 1 }, peaks, "f16"), undefined, "no peak of float16 is known");
 });
 
 Deno.test("peakRatesOf() knows adapters by their names, and none that is not in the table", () => {
@@ -32,4 +39,18 @@ Deno.test("kernelRows() counts what each kernel has to do", async () => {
   assert.deepEqual(workOf("add"), { flops: 256 * 1024, bytes: 3 * 256 * 1024 * 4 });
   const products = rows.filter(({ name }) => name === "matmul ab 64x64x64");
   assert.ok(products.length >= 4 && new Set(products.map(({ variant }) => variant)).size === products.length);
+  assert.ok(products.every(({ arithmetic }) => arithmetic === "f32"));
+});
+
+Deno.test("kernelRows() counts half the bytes of float16, and knows which products compute in it", async (t) => {
+  const device = await Device.open({ dtype: "float16" });
+  const products = kernelRows(device, 64).filter(({ name }) => name === "matmul ab 64x64x64");
+  assert.ok(products.every(({ work }) => work.bytes === 3 * 64 * 64 * 2));
+  const inHalf = products.filter(({ arithmetic }) => arithmetic === "f16").map(({ variant }) => variant);
+  const has = device.features.has("shader-f16");
+  await t.step({
+    name: "with shader-f16",
+    ignore: !has,
+    fn: () => assert.deepEqual(inHalf, ["shared-half", "shared-large-half"]),
+  });
 });

@@ -18,7 +18,7 @@ import { checkBackward, checkForward } from "../../kernel_check.ts";
 for (const layout of ["texture", "buffer"] as Layout[]) {
   Deno.test(`variants in ${layout} layout`, async (t) => {
     const device = await Device.open({ layout });
-    for (const { name } of MATMUL.variants) {
+    for (const { name } of device.variants.candidates(MATMUL)) {
       device.variants.pin(MATMUL, name);
       await t.step(`matmul ${name} equals the reference in all three forms`, async () => {
         for (const spec of [matmulSpec, matmulBtSpec, matmulAtSpec]) {
@@ -208,7 +208,8 @@ Deno.test("parseVariants() reads pairs, and names alone for every operation that
 });
 
 Deno.test("parseVariants() names the known variants when one is unknown", () => {
-  const known = "matmul=tiles|block|shared|shared-small|shared-large, attention=rows|pairs|shared, " +
+  const known = "matmul=tiles|block|shared|shared-small|shared-large|shared-half|shared-large-half, " +
+    "attention=rows|pairs|shared, " +
     "norm=invocation|subgroups, log-sum=invocation|subgroups, softmax=invocation|workgroup|subgroups, " +
     "layout=texture|buffer";
   for (const text of ["fast", "matmul=rows", "softmax=tiles", "matmul="]) {
