@@ -2,6 +2,7 @@ import { ATTENTION } from "./attention/attention.ts";
 import type { TunableOperation } from "./gpu/workload.ts";
 import { SOFTMAX } from "./loss/cross_entropy.ts";
 import { MATMUL } from "./matmul/matmul.ts";
+import { RESIDUAL_NORM } from "./norm/residual/add_rms.ts";
 import { NORM } from "./norm/rms.ts";
 import { LOG_SUM } from "./reduce/log_sum_exp.ts";
 
@@ -10,6 +11,7 @@ export const OPERATIONS: readonly TunableOperation[] = [
   MATMUL,
   ATTENTION,
   NORM,
+  RESIDUAL_NORM,
   LOG_SUM,
   SOFTMAX,
 ];

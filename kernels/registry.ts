@@ -5,7 +5,7 @@ export { spec as adafactor } from "./moments/adafactor_spec.ts";
 export { spec as adamw } from "./optimizer/adamw_spec.ts";
 export { spec as adamw8bit } from "./moments/adamw_8bit_spec.ts";
 export { addSpec, scaleSpec } from "./elementwise/add_spec.ts";
-export { spec as addRmsNorm } from "./norm/add_rms_spec.ts";
+export { spec as addRmsNorm } from "./norm/residual/add_rms_spec.ts";
 export { spec as appendOne } from "./rows/append_one_spec.ts";
 export { attentionSpec } from "./attention/attention_spec.ts";
 export { batchMomentsSpec, batchNormSpec } from "./norm/batch_spec.ts";

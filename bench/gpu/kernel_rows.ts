@@ -7,6 +7,7 @@ import type { Variant } from "../../kernels/gpu/variants.ts";
 import { noiseMatrix, type TunableOperation } from "../../kernels/gpu/workload.ts";
 import { SOFTMAX } from "../../kernels/loss/cross_entropy.ts";
 import { MATMUL, type MatmulShape } from "../../kernels/matmul/matmul.ts";
+import { RESIDUAL_NORM } from "../../kernels/norm/residual/add_rms.ts";
 import { NORM } from "../../kernels/norm/rms.ts";
 import { LOG_SUM } from "../../kernels/reduce/log_sum_exp.ts";
 import type { Arithmetic, KernelWork } from "./roofline.ts";
@@ -74,6 +75,11 @@ export function kernelRows(device: Device, side: number): KernelRow[] {
       return { call: () => add(device, x, y), flats: [] };
     }),
     ...variantRows(device, NORM, { rows, cols }, { flops: 4 * rows * cols, bytes: 2 * matrix }),
+    // The sum is float32, twice a number of float16.
+    ...variantRows(device, RESIDUAL_NORM, { rows, cols }, {
+      flops: 5 * rows * cols,
+      bytes: 3 * matrix + 4 * rows * cols,
+    }),
     // A difference, an exponential and a sum of each number.
     ...variantRows(device, LOG_SUM, { rows, cols }, { flops: 3 * rows * cols, bytes: matrix }),
     ...variantRows(device, SOFTMAX, { rows, cols }, { flops: 4 * rows * cols, bytes: matrix }),

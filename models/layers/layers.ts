@@ -1,5 +1,5 @@
 import { add } from "../../kernels/elementwise/add.ts";
-import { addRmsNorm, addRmsNormBackward } from "../../kernels/norm/add_rms.ts";
+import { addRmsNorm, addRmsNormBackward } from "../../kernels/norm/residual/add_rms.ts";
 import {
   attention,
   attentionBackward,

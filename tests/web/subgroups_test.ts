@@ -20,6 +20,7 @@ const PAGE = `<!doctype html><title>Judge</title>
 /** Operations that have a variant with subgroups, and what is computed by them. */
 const REDUCTIONS = {
   "norm": ["rmsNorm", "rmsNorm gain"],
+  "residual-norm": ["addRmsNorm"],
   "log-sum": ["logSumExp", "logSumExp in chunks"],
   "softmax": ["crossEntropy"],
 };

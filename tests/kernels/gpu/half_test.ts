@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { add } from "../../../kernels/elementwise/add.ts";
-import { addRmsNorm } from "../../../kernels/norm/add_rms.ts";
+import { addRmsNorm } from "../../../kernels/norm/residual/add_rms.ts";
 import { attentionSpec } from "../../../kernels/attention/attention_spec.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { DeviceError } from "../../../kernels/gpu/device_error.ts";

@@ -176,6 +176,7 @@ Deno.test("describeVariants() names the layout, each operation's variant and why
     { operation: "matmul", shape: "all", variant: "shared-small", why: "override" },
     { operation: "attention", shape: "all", variant: usual, why: "default" },
     { operation: "norm", shape: "all", variant: "invocation", why: "default" },
+    { operation: "residual-norm", shape: "all", variant: "invocation", why: "default" },
     { operation: "log-sum", shape: "all", variant: "invocation", why: "default" },
     {
       operation: "softmax",
@@ -210,7 +211,7 @@ Deno.test("parseVariants() reads pairs, and names alone for every operation that
 Deno.test("parseVariants() names the known variants when one is unknown", () => {
   const known = "matmul=tiles|block|shared|shared-small|shared-large|shared-half|shared-large-half, " +
     "attention=rows|pairs|shared, " +
-    "norm=invocation|subgroups, log-sum=invocation|subgroups, softmax=invocation|workgroup|subgroups, " +
+    "norm=invocation|subgroups, residual-norm=invocation|subgroups, log-sum=invocation|subgroups, softmax=invocation|workgroup|subgroups, " +
     "layout=texture|buffer";
   for (const text of ["fast", "matmul=rows", "softmax=tiles", "matmul="]) {
     assert.throws(() => parseVariants(text), (error: Error) => {

@@ -4,6 +4,8 @@ import { DeviceError } from "../../../../kernels/gpu/device_error.ts";
 import type { KernelSpec } from "../../../../kernels/gpu/spec.ts";
 import { SOFTMAX } from "../../../../kernels/loss/cross_entropy.ts";
 import { spec as crossEntropySpec } from "../../../../kernels/loss/cross_entropy_spec.ts";
+import { RESIDUAL_NORM } from "../../../../kernels/norm/residual/add_rms.ts";
+import { spec as addRmsNormSpec } from "../../../../kernels/norm/residual/add_rms_spec.ts";
 import { NORM } from "../../../../kernels/norm/rms.ts";
 import { rmsNormGainSpec, spec as rmsNormSpec } from "../../../../kernels/norm/rms_spec.ts";
 import { LOG_SUM } from "../../../../kernels/reduce/log_sum_exp.ts";
@@ -17,6 +19,7 @@ const SHAPE = { rows: 8, cols: 64 };
 Deno.test("every variant of a reduction that the device can run equals the reference", async () => {
   const specs: { operation: Operation; specs: readonly unknown[] }[] = [
     { operation: NORM, specs: [rmsNormSpec, rmsNormGainSpec] },
+    { operation: RESIDUAL_NORM, specs: [addRmsNormSpec] },
     { operation: LOG_SUM, specs: [logSumExpSpec, chunksSpec] },
     { operation: SOFTMAX, specs: [crossEntropySpec] },
   ];

@@ -1,7 +1,7 @@
-import { type KernelSpec, matrixOf, noise } from "../gpu/spec.ts";
-import { type Flat, groupsOf, type Matrix } from "../gpu/tensor.ts";
-import { dropFactor } from "../random/dropout_spec.ts";
-import { testSeed } from "../random/philox_spec.ts";
+import { type KernelSpec, matrixOf, noise } from "../../gpu/spec.ts";
+import { type Flat, groupsOf, type Matrix } from "../../gpu/tensor.ts";
+import { dropFactor } from "../../random/dropout_spec.ts";
+import { testSeed } from "../../random/philox_spec.ts";
 import { addRmsNorm, addRmsNormBackward } from "./add_rms.ts";
 
 interface Attributes {
