@@ -13,7 +13,7 @@ import {
   type TrieLevel,
   trieLevel,
   trieTopK,
-} from "../kernels/trie/topk.ts";
+} from "../kernels/trie/search/topk.ts";
 import { type DecodeModel, MOST_LOGITS } from "../models/decoder/decode.ts";
 import { BeamWidths } from "./beam_widths.ts";
 import type { DeviceTrie } from "./device_trie.ts";

@@ -5,7 +5,7 @@ import {
   destroyTrieGumbelBeams,
   trieGumbelScores,
   trieGumbelTopK,
-} from "../kernels/trie/gumbel.ts";
+} from "../kernels/trie/search/gumbel.ts";
 import {
   createTrieDraws,
   destroyTrieDraws,
@@ -13,7 +13,7 @@ import {
   type SampleShape,
   trieSample,
 } from "../kernels/trie/sample.ts";
-import { DEAD } from "../kernels/trie/topk.ts";
+import { DEAD } from "../kernels/trie/search/topk.ts";
 import type { DecodeModel } from "../models/decoder/decode.ts";
 import type { DeviceTrie } from "./device_trie.ts";
 import { appendedTokens, childLogProbs, cutOf, expectTokens, mostBeams } from "./trie_decoding.ts";

@@ -1,5 +1,5 @@
 import type { Device } from "../kernels/gpu/device.ts";
-import { DEAD } from "../kernels/trie/topk.ts";
+import { DEAD } from "../kernels/trie/search/topk.ts";
 import type { DecodeModel } from "../models/decoder/decode.ts";
 import type { Trie } from "../sid/trie.ts";
 import type { DeviceTrie } from "./device_trie.ts";

@@ -1,6 +1,6 @@
 import { PhiloxStream } from "../base/philox.ts";
 import type { Device } from "../kernels/gpu/device.ts";
-import { DEAD } from "../kernels/trie/topk.ts";
+import { DEAD } from "../kernels/trie/search/topk.ts";
 import type { DecodeModel, DecodeSession } from "../models/decoder/decode.ts";
 import { checkSampling, penaliseSeen, type SamplingOptions, tokenAt, tokenShares } from "./sampling.ts";
 import { cutOf } from "./trie_decoding.ts";

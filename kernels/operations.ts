@@ -5,6 +5,7 @@ import { MATMUL } from "./matmul/matmul.ts";
 import { RESIDUAL_NORM } from "./norm/residual/add_rms.ts";
 import { NORM } from "./norm/rms.ts";
 import { LOG_SUM } from "./reduce/log_sum_exp.ts";
+import { TOP_K } from "./trie/search/topk.ts";
 
 /** Operations with variants, one line each: what `--variant` can name, `doctor` shows and `autotune()` times. */
 export const OPERATIONS: readonly TunableOperation[] = [
@@ -14,4 +15,5 @@ export const OPERATIONS: readonly TunableOperation[] = [
   RESIDUAL_NORM,
   LOG_SUM,
   SOFTMAX,
+  TOP_K,
 ];

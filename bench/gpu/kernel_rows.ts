@@ -10,6 +10,7 @@ import { MATMUL, type MatmulShape } from "../../kernels/matmul/matmul.ts";
 import { RESIDUAL_NORM } from "../../kernels/norm/residual/add_rms.ts";
 import { NORM } from "../../kernels/norm/rms.ts";
 import { LOG_SUM } from "../../kernels/reduce/log_sum_exp.ts";
+import { TOP_K } from "../../kernels/trie/search/topk.ts";
 import type { Arithmetic, KernelWork } from "./roofline.ts";
 
 /** A kernel at a shape, to be timed. */
@@ -83,6 +84,11 @@ export function kernelRows(device: Device, side: number): KernelRow[] {
     // A difference, an exponential and a sum of each number.
     ...variantRows(device, LOG_SUM, { rows, cols }, { flops: 3 * rows * cols, bytes: matrix }),
     ...variantRows(device, SOFTMAX, { rows, cols }, { flops: 4 * rows * cols, bytes: matrix }),
+    // A sum and a comparison of each candidate, whose score, leaf mark and token are read.
+    ...variantRows(device, TOP_K, { prompts: 64, width: 50, live: 50, capacity: 64 }, {
+      flops: 2 * 64 * 50 * 64,
+      bytes: 64 * 50 * 64 * (width + 8),
+    }),
     // Half of its columns are results.
     moved("swiglu of", 1.5, 3, (device) => {
       const x = noiseMatrix(device, rows, cols);

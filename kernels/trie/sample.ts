@@ -3,11 +3,12 @@ import type { Kernel } from "../gpu/kernel.ts";
 import { expectLength, expectShape, type Flat, type Matrix } from "../gpu/tensor.ts";
 import type { TrieEdges } from "./log_softmax.ts";
 import philoxCode from "../random/philox.wgsl" with { type: "text" };
+import orderCode from "./order.wgsl" with { type: "text" };
 import code from "./sample.wgsl" with { type: "text" };
 
 const kernel: Kernel = {
   label: "kernels/trie/sample.wgsl",
-  code: philoxCode + code,
+  code: philoxCode + orderCode + code,
   entry: "trie_sample",
   inputs: 1,
   outputs: 0,

@@ -1,4 +1,4 @@
-// Follows philox.wgsl. One token of every draw, from the children of its node: with replacement.
+// Follows philox.wgsl and order.wgsl. One token of every draw, from the children of its node: with replacement.
 struct Params {
   prompts: u32, width: u32,
   nodes: u32,       // of the trie
@@ -34,11 +34,6 @@ fn log_prob(row: u32, child: u32) -> f32 { return load0(row, child / 4)[child % 
 
 fn weight(x: f32, top: f32) -> f32 { return exp((x - top) / params.temperature); }
 
-// Integers in the order of the floats.
-fn key_of(x: f32) -> u32 {
-  let bits = bitcast<u32>(x);
-  return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
-}
 fn value_of(key: u32) -> f32 { return bitcast<f32>(select(~key, key & 0x7fffffffu, key >= 0x80000000u)); }
 
 // What a filter keeps: children above the key, and the first `ties` of those that have it.

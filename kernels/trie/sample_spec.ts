@@ -3,7 +3,7 @@ import { type KernelSpec, matrixOf, type Named, noise, type Values } from "../gp
 import type { Flat, Matrix } from "../gpu/tensor.ts";
 import { edgesOf, type TrieChildren } from "./log_softmax_spec.ts";
 import { createTrieDraws, type SampleShape, trieSample } from "./sample.ts";
-import { grow } from "./topk_spec.ts";
+import { grow } from "./search/topk_spec.ts";
 
 interface Attributes extends SampleShape {
   prompts: number;

@@ -184,6 +184,7 @@ Deno.test("describeVariants() names the layout, each operation's variant and why
       variant: device.isCpu ? "invocation" : "workgroup",
       why: "default",
     },
+    { operation: "top-k", shape: "all", variant: device.isCpu ? "invocation" : "workgroup", why: "default" },
   ]);
 });
 
@@ -212,6 +213,7 @@ Deno.test("parseVariants() names the known variants when one is unknown", () => 
   const known = "matmul=tiles|block|shared|shared-small|shared-large|shared-half|shared-large-half, " +
     "attention=rows|pairs|shared, " +
     "norm=invocation|subgroups, residual-norm=invocation|subgroups, log-sum=invocation|subgroups, softmax=invocation|workgroup|subgroups, " +
+    "top-k=invocation|workgroup|subgroups, " +
     "layout=texture|buffer";
   for (const text of ["fast", "matmul=rows", "softmax=tiles", "matmul="]) {
     assert.throws(() => parseVariants(text), (error: Error) => {

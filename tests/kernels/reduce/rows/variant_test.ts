@@ -10,6 +10,8 @@ import { NORM } from "../../../../kernels/norm/rms.ts";
 import { rmsNormGainSpec, spec as rmsNormSpec } from "../../../../kernels/norm/rms_spec.ts";
 import { LOG_SUM } from "../../../../kernels/reduce/log_sum_exp.ts";
 import { chunksSpec, spec as logSumExpSpec } from "../../../../kernels/reduce/log_sum_exp_spec.ts";
+import { TOP_K } from "../../../../kernels/trie/search/topk.ts";
+import { trieTopKSpec } from "../../../../kernels/trie/search/topk_spec.ts";
 import { type Operation, Variants } from "../../../../kernels/gpu/variants.ts";
 import { checkBackward, checkForward } from "../../../kernel_check.ts";
 import { sharedDevice } from "../../../shared_device.ts";
@@ -21,6 +23,7 @@ Deno.test("every variant of a reduction that the device can run equals the refer
     { operation: NORM, specs: [rmsNormSpec, rmsNormGainSpec] },
     { operation: RESIDUAL_NORM, specs: [addRmsNormSpec] },
     { operation: LOG_SUM, specs: [logSumExpSpec, chunksSpec] },
+    { operation: TOP_K, specs: [trieTopKSpec] },
     { operation: SOFTMAX, specs: [crossEntropySpec] },
   ];
   for (const layout of ["texture", "buffer"] as const) {

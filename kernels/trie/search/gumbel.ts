@@ -1,13 +1,13 @@
-import type { Device } from "../gpu/device.ts";
-import type { Kernel } from "../gpu/kernel.ts";
-import { expectLength, expectShape, type Flat, type Matrix } from "../gpu/tensor.ts";
-import type { TrieEdges } from "./log_softmax.ts";
+import type { Device } from "../../gpu/device.ts";
+import type { Kernel } from "../../gpu/kernel.ts";
+import { expectLength, expectShape, type Flat, type Matrix } from "../../gpu/tensor.ts";
+import type { TrieEdges } from "../log_softmax.ts";
 import heapCode from "./heap.wgsl" with { type: "text" };
-import philoxCode from "../random/philox.wgsl" with { type: "text" };
+import philoxCode from "../../random/philox.wgsl" with { type: "text" };
 import code from "./gumbel.wgsl" with { type: "text" };
 
 const common = {
-  label: "kernels/trie/gumbel.wgsl",
+  label: "kernels/trie/search/gumbel.wgsl",
   code: philoxCode + heapCode + code,
   workgroup: [8] as const,
 };

@@ -1,8 +1,8 @@
-import { philox4x32Reference, testSeed } from "../random/philox_spec.ts";
-import { type KernelSpec, matrixOf, type Named, noise, type Values } from "../gpu/spec.ts";
-import type { Flat, Matrix } from "../gpu/tensor.ts";
+import { philox4x32Reference, testSeed } from "../../random/philox_spec.ts";
+import { type KernelSpec, matrixOf, type Named, noise, type Values } from "../../gpu/spec.ts";
+import type { Flat, Matrix } from "../../gpu/tensor.ts";
 import { createTrieGumbelBeams, trieGumbelScores, trieGumbelTopK } from "./gumbel.ts";
-import { edgesOf } from "./log_softmax_spec.ts";
+import { edgesOf } from "../log_softmax_spec.ts";
 import { grow } from "./topk_spec.ts";
 
 interface Attributes {

@@ -1,6 +1,6 @@
-import { type KernelSpec, matrixOf, type Named, noise, type Values } from "../gpu/spec.ts";
-import type { Flat, Matrix } from "../gpu/tensor.ts";
-import { edgesOf, type TrieChildren } from "./log_softmax_spec.ts";
+import { type KernelSpec, matrixOf, type Named, noise, type Values } from "../../gpu/spec.ts";
+import type { Flat, Matrix } from "../../gpu/tensor.ts";
+import { edgesOf, type TrieChildren } from "../log_softmax_spec.ts";
 import {
   createTrieBeams,
   DEAD,
@@ -17,8 +17,6 @@ interface Attributes {
   steps: number;
   /** Beams a prompt that run on after each step; default: `width`. */
   live?: number[];
-  /** A workgroup a prompt, as on GPUs. */
-  team: boolean;
 }
 
 /** Trie whose node at path p (1-based child numbers) has `fanOut(p)` children; tokens are odd numbers. */
@@ -133,10 +131,8 @@ function search(inputs: Named<Values>, { prompts, width, steps, live }: Attribut
 export const trieTopKSpec: KernelSpec<Attributes> = {
   name: "trieTopK",
   cases: () =>
-    CASES.flatMap((shape) => [{ ...shape, team: false }, { ...shape, team: true }]).map((shape) => {
-      const { name: trieName, trie, ...attributes } = shape;
-      const { prompts, width, steps, team } = attributes;
-      const name = team ? `${trieName}, a workgroup a prompt` : trieName;
+    CASES.map(({ name, trie, ...attributes }) => {
+      const { prompts, width, steps } = attributes;
       const next = noise(width);
       const capacity = Math.max(...trie.map((tokens) => tokens.length));
       // Quarters: sums are exact in float32 and many are equal, which tests the order of ties.
@@ -148,7 +144,7 @@ export const trieTopKSpec: KernelSpec<Attributes> = {
       return { name, inputs: { edges: edgesOf(trie), ...Object.fromEntries(levels) }, attributes };
     }),
   reference: search,
-  forward: (device, inputs, { prompts, width, steps, live, team }) => {
+  forward: (device, inputs, { prompts, width, steps, live }) => {
     const edges = inputs.edges as Flat;
     const trie = { edges, nodeCount: edges.length / 2 };
     const beams = createTrieBeams(device, prompts, width, steps);
@@ -156,7 +152,7 @@ export const trieTopKSpec: KernelSpec<Attributes> = {
     for (let step = 0; step < steps; step++) {
       levels.push(trieLevel(device, beams, step, live?.[step] ?? width));
       const [from, to] = [levels[step - 1], levels[step]];
-      trieTopK(device, inputs[`logProbs${step}`] as Matrix, trie, beams, { from, to }, team);
+      trieTopK(device, inputs[`logProbs${step}`] as Matrix, trie, beams, { from, to });
     }
     trieFinished(device, beams);
     const joined = (parts: Flat[]) => {

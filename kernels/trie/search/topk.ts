@@ -1,26 +1,96 @@
-import type { Device } from "../gpu/device.ts";
-import type { Kernel } from "../gpu/kernel.ts";
-import { expectLength, expectShape, type Flat, type Matrix } from "../gpu/tensor.ts";
-import type { TrieEdges } from "./log_softmax.ts";
+import type { Device } from "../../gpu/device.ts";
+import type { Kernel } from "../../gpu/kernel.ts";
+import { expectLength, expectShape, type Flat, type Matrix } from "../../gpu/tensor.ts";
+import { bucket } from "../../gpu/variants.ts";
+import { noiseMatrix, type TunableOperation } from "../../gpu/workload.ts";
+import type { RowVariant } from "../../reduce/rows/variant.ts";
+import subgroups from "../../reduce/rows/subgroups.wgsl" with { type: "text" };
+import type { TrieEdges } from "../log_softmax.ts";
+import orderCode from "../order.wgsl" with { type: "text" };
 import heapCode from "./heap.wgsl" with { type: "text" };
+import stepCode from "./topk_step.wgsl" with { type: "text" };
 import code from "./topk.wgsl" with { type: "text" };
+import subgroupsCode from "./topk_subgroups.wgsl" with { type: "text" };
 
-const stepKernel: Kernel = {
-  label: "kernels/trie/topk.wgsl",
-  code: heapCode + code,
+const invocationKernel: Kernel = {
+  label: "kernels/trie/search/topk.wgsl",
+  code: heapCode + stepCode + code,
   entry: "trie_topk",
   inputs: 1,
   outputs: 0,
   flats: ["read_write", "read_write", "read"],
   workgroup: [8],
 };
-const TEAM = 64;
-const teamKernel: Kernel = { ...stepKernel, entry: "trie_topk_team", workgroup: [TEAM] };
 const finishedKernel: Kernel = {
-  ...stepKernel,
+  ...invocationKernel,
   entry: "trie_finished",
   inputs: 0,
   flats: ["read_write", "read_write"],
+};
+const TEAM = 64;
+const workgroupKernel: Kernel = { ...invocationKernel, entry: "trie_topk_team", workgroup: [TEAM] };
+const SUBGROUPS_TEAM = 128;
+const subgroupsKernel: Kernel = {
+  ...invocationKernel,
+  label: "kernels/trie/search/topk_subgroups.wgsl",
+  code: orderCode + heapCode + stepCode + subgroups + subgroupsCode,
+  entry: "trie_topk_subgroups",
+  needs: "subgroups",
+  workgroup: [SUBGROUPS_TEAM],
+  constants: { TEAM: SUBGROUPS_TEAM },
+};
+
+/** A step of beam search. */
+export interface TopKShape {
+  /** Prompts that are searched for. */
+  readonly prompts: number;
+  /** Most beams a prompt. */
+  readonly width: number;
+  /** Beams a prompt that are extended. */
+  readonly live: number;
+  /** Most children of each. */
+  readonly capacity: number;
+}
+
+/**
+ * A step of beam search: an invocation a prompt, a workgroup of which one invocation keeps the heaps, or a workgroup that
+ * counts candidates through subgroups.
+ */
+export const TOP_K: TunableOperation<RowVariant & { readonly kernel: Kernel }, TopKShape> = {
+  name: "top-k",
+  variants: [
+    { name: "invocation", kernel: invocationKernel, team: 1 },
+    { name: "workgroup", kernel: workgroupKernel, team: TEAM },
+    { name: "subgroups", needs: ["subgroups"], kernel: subgroupsKernel, team: SUBGROUPS_TEAM },
+  ],
+  defaultOf: (isCpu) => TOP_K.variants[isCpu ? 0 : 1],
+  classOf: ({ prompts, width, live, capacity }) =>
+    (bucket(prompts) * 32 + bucket(width)) * 32 + bucket(live * capacity),
+  className: ({ prompts, width, live, capacity }) =>
+    `${2 ** bucket(prompts)}x${2 ** bucket(width)} of ${2 ** bucket(live * capacity)}`,
+  usualShapes: [{ prompts: 16, width: 50, live: 50, capacity: 16 }],
+  workload(device, { prompts, width, live, capacity }) {
+    // A root with all beams, their children, and a leaf below each of these.
+    const fanOuts = [live, ...Array(live).fill(capacity), ...Array(live * capacity).fill(1)];
+    const starts = fanOuts.map(((sum) => (count) => (sum += count) - count)(0));
+    const edgeCount = live + 2 * live * capacity;
+    const nodeCount = edgeCount + 1;
+    const trie = { edges: device.createFlat("u32", nodeCount + 1 + edgeCount), nodeCount };
+    const leafStarts = Array(live * capacity + 1).fill(edgeCount);
+    device.write(trie.edges, Uint32Array.from([...starts, ...leafStarts, ...Array(edgeCount).fill(0)]));
+    const beams = createTrieBeams(device, prompts, Math.max(width, live), 2);
+    const [from, to] = [live, width].map((running, step) => trieLevel(device, beams, step, running));
+    const numbers = (length: number, value: (i: number) => number) =>
+      Array.from({ length }, (_, i) => value(i));
+    device.write(from.nodes, Uint32Array.from(numbers(prompts * live, (i) => 1 + i % live)));
+    device.write(from.scores, Float32Array.from(numbers(prompts * beams.width, (i) => -(i % beams.width))));
+    const logProbs = noiseMatrix(device, prompts * live, capacity);
+    const call = () => {
+      trieTopK(device, logProbs, trie, beams, { from, to });
+      return to.scores;
+    };
+    return { call, flats: [trie.edges, beams.roots, beams.state, beams.lists] };
+  },
 };
 
 /** Node, token or leaf of a beam that does not exist. */
@@ -106,7 +176,7 @@ export function destroyTrieBeams(device: Device, beams: TrieBeams): void {
  * scores: the better parent first, then the smaller token; among finished ones the smaller node.
  *
  * logProbs of the children: (U, capacity) in the first step, which starts at the root and has no `from`, and
- * (U * from.live, capacity) after it. `team` gives each prompt a workgroup instead of an invocation; default on GPUs.
+ * (U * from.live, capacity) after it.
  */
 export function trieTopK(
   device: Device,
@@ -114,7 +184,6 @@ export function trieTopK(
   trie: TrieEdges,
   beams: TrieBeams,
   { from, to }: { from?: TrieLevel; to: TrieLevel },
-  team = !device.isCpu,
 ): void {
   const { prompts, width, state, lists } = beams;
   expectShape("trieTopK() logProbs", logProbs, prompts * (from?.live ?? 1), logProbs.cols);
@@ -122,7 +191,9 @@ export function trieTopK(
   expectLength("trieTopK() nodes", to.nodes, "u32", prompts * to.live);
   expectLength("trieTopK() scores", to.scores, "f32", prompts * width);
   expectLength("trieTopK() lists", lists, "u32", 8 * prompts * width);
-  device.run(team ? teamKernel : stepKernel, {
+  const shape = { prompts, width, live: from?.live ?? 1, capacity: logProbs.cols };
+  const { kernel, team } = device.variants.of(TOP_K, shape);
+  device.run(kernel, {
     inputs: [logProbs],
     flats: [state, lists, trie.edges],
     u32: [
@@ -130,7 +201,7 @@ export function trieTopK(
       ...placesOf(from?.nodes, from?.scores),
       ...placesOf(to.nodes, to.scores, to.tokens, to.parents),
     ],
-    invocations: [team ? prompts * TEAM : prompts],
+    invocations: [prompts * team],
   });
 }
 
