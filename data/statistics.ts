@@ -1,6 +1,6 @@
 import type { CorpusItem, CorpusSample, CorpusUser, Interactions } from "./corpus.ts";
 import type { Split } from "./dataset.ts";
-import { LogCounts } from "./log_counts.ts";
+import { LogCounts, LogTally } from "./log_counts.ts";
 
 /** A figure for each split. */
 export type BySplit = Record<Split, number>;
@@ -57,93 +57,112 @@ export interface SidStatistics {
   largestGroup: number;
 }
 
+/** What {@link DatasetCounts} hold, as a value that can be kept. */
+export class DatasetTally {
+  items = 0;
+  users = 0;
+  untitled = 0;
+  /** Items that train samples have. */
+  known = new Uint8Array();
+  /** By item: samples of each split that it is the target of. */
+  targets: Record<Split, Uint32Array> = bySplit(() => new Uint32Array());
+  samples: BySplit = bySplit(() => 0);
+  repeated: BySplit = bySplit(() => 0);
+  cold: BySplit = bySplit(() => 0);
+  coldTestItems = new Set<number>();
+  /** Samples by the length of their history. */
+  lengths: number[] = [];
+  log = new LogTally();
+}
+
 /**
  * Counts what a corpus holds, in parts: all items, then the log in its order and samples in the order train, valid, test. It
  * holds 30 bytes an item or so, whatever else there is.
  */
 export class DatasetCounts {
-  #items = 0;
-  #users = 0;
-  #untitled = 0;
-  /** Items that train samples have. */
-  #known = new Uint8Array();
-  /** By item: samples of each split that it is the target of. */
-  #targets: Record<Split, Uint32Array> = bySplit(() => new Uint32Array());
-  #samples = bySplit(() => 0);
-  #repeated = bySplit(() => 0);
-  #cold = bySplit(() => 0);
-  #coldTestItems = new Set<number>();
-  /** Samples by the length of their history. */
-  #lengths: number[] = [];
-  #log = new LogCounts();
+  readonly #tally: DatasetTally;
+  readonly #log: LogCounts;
+
+  /** Goes on from what was counted. */
+  constructor(tally: DatasetTally = new DatasetTally()) {
+    this.#tally = tally;
+    this.#log = new LogCounts(tally.log);
+  }
+
+  /** What was counted until now. */
+  get tally(): DatasetTally {
+    return this.#tally;
+  }
 
   /** Items in the order of their numbers. */
   addItems(items: readonly CorpusItem[]): void {
-    this.#items += items.length;
-    for (const { title } of items) if (title.trim() === "") this.#untitled++;
+    this.#tally.items += items.length;
+    for (const { title } of items) if (title.trim() === "") this.#tally.untitled++;
   }
 
   /** Users. */
   addUsers(users: readonly CorpusUser[]): void {
-    this.#users += users.length;
+    this.#tally.users += users.length;
   }
 
   /** A part of the log. */
   addInteractions(interactions: Interactions): void {
-    this.#log.add(interactions, this.#items);
+    this.#log.add(interactions, this.#tally.items);
   }
 
   /** Samples of a split. */
   addSamples(split: Split, samples: readonly CorpusSample[]): void {
-    if (this.#known.length !== this.#items) {
-      this.#known = new Uint8Array(this.#items);
-      this.#targets = bySplit(() => new Uint32Array(this.#items));
+    if (this.#tally.known.length !== this.#tally.items) {
+      this.#tally.known = new Uint8Array(this.#tally.items);
+      this.#tally.targets = bySplit(() => new Uint32Array(this.#tally.items));
     }
-    this.#samples[split] += samples.length;
-    const targets = this.#targets[split];
+    this.#tally.samples[split] += samples.length;
+    const targets = this.#tally.targets[split];
     for (const { history, target } of samples) {
       if (split === "train") {
-        for (const item of history) this.#known[item] = 1;
-        this.#known[target] = 1;
-      } else if (this.#known[target] === 0) {
-        this.#cold[split]++;
-        if (split === "test") this.#coldTestItems.add(target);
+        for (const item of history) this.#tally.known[item] = 1;
+        this.#tally.known[target] = 1;
+      } else if (this.#tally.known[target] === 0) {
+        this.#tally.cold[split]++;
+        if (split === "test") this.#tally.coldTestItems.add(target);
       }
       targets[target]++;
-      if (history.includes(target)) this.#repeated[split]++;
-      this.#lengths[history.length] = (this.#lengths[history.length] ?? 0) + 1;
+      if (history.includes(target)) this.#tally.repeated[split]++;
+      this.#tally.lengths[history.length] = (this.#tally.lengths[history.length] ?? 0) + 1;
     }
   }
 
   /** Figures of all that was added, with the SIDs. */
   statistics(sids?: readonly (readonly string[])[]): DatasetStatistics {
-    const [items, users] = [this.#items, this.#users];
+    const [items, users] = [this.#tally.items, this.#tally.users];
     const ranked = Uint32Array.from({ length: items }, (_, item) => item);
-    const { train } = this.#targets;
+    const { train } = this.#tally.targets;
     ranked.sort((a, b) => train[b] - train[a] || a - b);
-    const share = (counts: BySplit, split: Split) => counts[split] / (this.#samples[split] || 1);
+    const share = (counts: BySplit, split: Split) => counts[split] / (this.#tally.samples[split] || 1);
     const among = (part: number) => {
       const top = ranked.subarray(0, Math.ceil(items * part));
-      const found = bySplit((split) => top.reduce((sum, item) => sum + (this.#targets[split][item] ?? 0), 0));
+      const found = bySplit((split) =>
+        top.reduce((sum, item) => sum + (this.#tally.targets[split][item] ?? 0), 0)
+      );
       return bySplit((split) => share(found, split));
     };
-    const lengths = lengthFigures(this.#lengths);
+    const lengths = lengthFigures(this.#tally.lengths);
     return {
       users,
       items,
       interactions: this.#log.rows,
-      ...this.#samples,
+      ...this.#tally.samples,
       density: this.#log.rows / (users * items || 1),
       ...this.#log.period,
       ...this.#log.ties,
       ...lengths,
-      coldTestItems: this.#coldTestItems.size,
-      coldTargets: { valid: share(this.#cold, "valid"), test: share(this.#cold, "test") },
-      repeatedTargets: bySplit((split) => share(this.#repeated, split)),
+      coldTestItems: this.#tally.coldTestItems.size,
+      coldTargets: { valid: share(this.#tally.cold, "valid"), test: share(this.#tally.cold, "test") },
+      repeatedTargets: bySplit((split) => share(this.#tally.repeated, split)),
       top1PercentTargets: among(0.01),
       top10PercentTargets: among(0.1),
       unusedItems: items - this.#log.usedItems,
-      untitledItems: this.#untitled,
+      untitledItems: this.#tally.untitled,
       ...(sids && { sids: sidStatistics(sids) }),
     };
   }

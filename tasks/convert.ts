@@ -4,7 +4,7 @@ import { count, seed } from "../base/fields.ts";
 import { chooseSamples } from "../data/convert/choose_samples.ts";
 import { notHeld } from "../data/convert/fields.ts";
 import { replaceSids } from "../data/convert/replace_sids.ts";
-import { writeFolder } from "../data/convert/write_folder.ts";
+import { DatasetFolder } from "../data/convert/dataset_folder.ts";
 import { surveyed } from "../data/convert/survey.ts";
 import type { CorpusParts } from "../data/corpus_parts.ts";
 import { loadIndex, offsetCodes, TOKEN_ORDERS } from "../data/formats/index_file.ts";
@@ -14,7 +14,8 @@ import { didYouMean } from "../base/did_you_mean.ts";
 import type { DatasetWriter, RowChoice } from "../data/convert/writer.ts";
 import { UserError } from "../base/user_error.ts";
 import { indexPath } from "../train/run/inputs.ts";
-import type { Task } from "./_cli/cli.ts";
+import { VERSION } from "../train/version.generated.ts";
+import { flagOf, type Task } from "./_cli/cli.ts";
 import { withProgress } from "./_cli/progress.ts";
 
 const config = z.strictObject({
@@ -69,25 +70,50 @@ export const task: Task<typeof config> = {
       seed: flags.seed,
     });
     const { corpus: parts, dropped } = await withSids(chosen, sids, codeOffset);
-    const corpus = surveyed(parts);
+    const inputs: Record<string, string> = {};
+    for (const path of sids === "" ? parts.files : [...parts.files, sids]) inputs[path] = await sha256(path);
+    const { out: _, ...settings } = flags;
+    await using folder = await DatasetFolder.open(out, {
+      of: { "version of genrec": VERSION, ...inWords(settings), ...inputs },
+      signal: io.signal,
+    });
+    const goesOn = goesOnLine(folder.found, parts.rows);
+    if (goesOn !== undefined) io.log(goesOn);
+    const corpus = surveyed(parts, (survey) => folder.value("survey", survey));
     const notCarried = [
       ...await notHeld(corpus, writer.holds, to),
       ...dropped.map((path) => `${path}, which names the SIDs before`),
       ...await writer.leftOut?.(corpus) ?? [],
       ...corpus.unread,
     ];
-    const inputs: Record<string, string> = {};
-    for (const path of sids === "" ? corpus.files : [...corpus.files, sids]) {
-      inputs[path] = await sha256(path);
-    }
-    const { out: _, ...settings } = flags;
     const options = { tokenOrder, rows, origin: { settings: { task: "convert", ...settings }, inputs } };
-    const files = await writeFolder(out, writer.files(corpus, options));
+    const files = await folder.write((written) => writer.files(corpus, options, written)).catch((error) => {
+      if (io.signal.aborted) io.log("Stopped; the same command goes on from what is written");
+      throw error;
+    });
     if (io.json) console.log(JSON.stringify({ from: format.name, to, out, files, notCarried }, null, 2));
     io.log(`Wrote ${format.name} dataset ${from} as ${to}: ${files.join(", ")} in ${out}`);
     io.log(notCarried.length === 0 ? "Nothing was left out" : `Not carried: ${notCarried.join("; ")}`);
   },
 };
+
+/** Settings by the flags that they have, as text. */
+function inWords(settings: Record<string, unknown>): Record<string, string> {
+  return Object.fromEntries(Object.entries(settings).map(([key, value]) => [flagOf(key), String(value)]));
+}
+
+/** What an earlier command has written, in words; undefined where that is nothing. */
+function goesOnLine({ files, rows }: DatasetFolder["found"], all: CorpusParts["rows"]): string | undefined {
+  const total = all?.[rows?.path.replace(/\.parquet$/, "") as keyof typeof all];
+  const number = (count: number) => count.toLocaleString("en");
+  const parts = [
+    ...files.map(({ path }) => path),
+    ...rows
+      ? [`${number(rows.rows)}${total === undefined ? "" : ` of ${number(total)}`} rows of ${rows.path}`]
+      : [],
+  ];
+  return parts.length === 0 ? undefined : `Goes on after ${parts.join(", ")}, which are written`;
+}
 
 /** Which rows the flags ask for; undefined where they say nothing. Throws `UserError` for those that a format has not. */
 function rowChoice(

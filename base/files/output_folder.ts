@@ -6,13 +6,15 @@ import { putInPlace, recoverFolder, removeFolder } from "./output/put_in_place.t
 
 /**
  * A folder that appears under its name when it is whole: made beside it, renamed by `publish()`, and gone with all that
- * is in it when disposed before. What a killed process left beside it is gone when the next one starts.
+ * is in it when disposed before, unless it is left to go on. What a killed process left beside it is gone when the next one
+ * starts, unless that goes on with it.
  */
 export class OutputFolder implements AsyncDisposable {
   /** Where to write. */
   readonly path: string;
   readonly #target: string;
   readonly #lock: OutputLock;
+  #isLeft = false;
 
   private constructor(path: string, target: string, lock: OutputLock) {
     this.path = path;
@@ -22,9 +24,13 @@ export class OutputFolder implements AsyncDisposable {
 
   /**
    * Throws `UserError` where another process writes `target`, or it is a file or a link, or holds anything and may not be
-   * replaced.
+   * replaced. `goesOn` says of the folder that a stopped process left whether it is gone on with, or throws.
    */
-  static async create(target: string, mayReplace = false): Promise<OutputFolder> {
+  static async create(
+    target: string,
+    mayReplace = false,
+    goesOn: (left: string) => Promise<boolean> = () => Promise.resolve(false),
+  ): Promise<OutputFolder> {
     const full = resolve(target);
     await refuseLinked(target);
     const lock = await OutputLock.take(full);
@@ -38,9 +44,11 @@ export class OutputFolder implements AsyncDisposable {
       const { fresh } = besideOf(full);
       await Deno.mkdir(dirname(full), { recursive: true });
       // Of a process that was killed: whoever lives holds the lock.
-      await removeFolder(fresh);
-      await Deno.mkdir(fresh, { mode: 0o700 });
-      await Deno.chmod(fresh, 0o777 & ~Deno.umask());
+      if (!await goesOn(fresh)) {
+        await removeFolder(fresh);
+        await Deno.mkdir(fresh, { mode: 0o700 });
+        await Deno.chmod(fresh, 0o777 & ~Deno.umask());
+      }
       return new OutputFolder(fresh, full, lock);
     } catch (error) {
       await lock[Symbol.asyncDispose]();
@@ -59,8 +67,13 @@ export class OutputFolder implements AsyncDisposable {
     await putInPlace(this.path, this.#target, besideOf(this.#target).aside);
   }
 
+  /** Leaves what is there to the process that goes on with it. */
+  leave(): void {
+    this.#isLeft = true;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await removeFolder(this.path);
+    if (!this.#isLeft) await removeFolder(this.path);
     await this.#lock[Symbol.asyncDispose]();
   }
 }

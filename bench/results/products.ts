@@ -12,7 +12,7 @@ import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { writeAtomic } from "../../base/files/write_atomic.ts";
 import { surveyed } from "../../data/convert/survey.ts";
-import { writeFolder } from "../../data/convert/write_folder.ts";
+import { writeFolder } from "../../data/convert/dataset_folder.ts";
 import { corpusParts } from "../../data/corpus_parts.ts";
 import { genrecWriter } from "../../data/convert/registry.ts";
 import { loadCorpus, loadDataset } from "../../data/formats/load.ts";
@@ -54,7 +54,10 @@ for (const spec of values.data.split(",")) {
     const part = partOfUsers(await loadCorpus(dir), Number(percent), seed);
     await Deno.mkdir(home, { recursive: true });
     const origin = { settings: { of: basename(dir), percent: Number(percent), seed }, inputs: {} };
-    await writeFolder(data, genrecWriter.files(surveyed(corpusParts(part)), { tokenOrder: "text", origin }));
+    await writeFolder(
+      data,
+      (written) => genrecWriter.files(surveyed(corpusParts(part)), { tokenOrder: "text", origin }, written),
+    );
   }
   const minutes = await trained(home, data);
   const ranks = {} as Record<keyof typeof SYSTEMS, Rank[]>;

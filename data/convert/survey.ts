@@ -28,10 +28,13 @@ export interface SurveyedCorpus extends CorpusParts {
   survey(): Promise<Survey>;
 }
 
-/** The corpus with a survey that is made where a writer needs one. */
-export function surveyed(corpus: CorpusParts): SurveyedCorpus {
+/** The corpus with a survey that is made where a writer needs one, unless `found` has it. */
+export function surveyed(
+  corpus: CorpusParts,
+  found: (make: () => Promise<Survey>) => Promise<Survey> = (make) => make(),
+): SurveyedCorpus {
   let survey: Promise<Survey> | undefined;
-  return { ...corpus, survey: () => survey ??= surveyOf(corpus) };
+  return { ...corpus, survey: () => survey ??= found(() => surveyOf(corpus)) };
 }
 
 async function surveyOf(corpus: CorpusParts): Promise<Survey> {

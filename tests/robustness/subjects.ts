@@ -4,7 +4,7 @@ import type { ParquetReader } from "../../base/files/parquet/read.ts";
 import { readMatrix, writeNpy } from "../../base/npy.ts";
 import { diskFiles } from "../../base/files/disk.ts";
 import { surveyed } from "../../data/convert/survey.ts";
-import { writeFolder } from "../../data/convert/write_folder.ts";
+import { writeFolder } from "../../data/convert/dataset_folder.ts";
 import { corpusParts } from "../../data/corpus_parts.ts";
 import * as writers from "../../data/convert/registry.ts";
 import { loadCorpus } from "../../data/formats/load.ts";
@@ -42,7 +42,10 @@ export async function subjects(root: string, reader: ParquetReader): Promise<Sub
   const found: Subject[] = [];
   for (const writer of Object.values(writers)) {
     const folder = `${root}/${writer.name}`;
-    const files = await writeFolder(folder, writer.files(surveyed(corpusParts(trickyCorpus())), PLAIN));
+    const files = await writeFolder(
+      folder,
+      (written) => writer.files(surveyed(corpusParts(trickyCorpus())), PLAIN, written),
+    );
     for (const file of files) {
       if (!file.endsWith(".parquet")) found.push({ file, folder, read: loadCorpus });
     }

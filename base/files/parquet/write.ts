@@ -1,3 +1,4 @@
+import { deserialize, serialize } from "node:v8";
 import { ByteWriter, ParquetWriter } from "hyparquet-writer";
 import type { SchemaElement } from "hyparquet";
 import type { ColumnType, ParquetTable, TableType } from "./table.ts";
@@ -16,34 +17,68 @@ const LEAVES = {
 /** Rows of the first row group, which is small so that a look at a file is cheap, and of each further one. */
 const GROUP_ROWS = { first: 1000, others: 100_000 };
 
+/** A piece of a Parquet file. */
+export interface ParquetPiece {
+  bytes: Uint8Array;
+  /** Rows of this piece and of those before it. */
+  rows: number;
+  /** What the pieces behind this one are made with, in bytes, as long as no other was asked for; absent of the last. */
+  state?(): Uint8Array;
+}
+
 /**
  * A Parquet file, compressed with Snappy, in pieces of a row group each. It holds the rows of one, however the table is
- * cut into parts.
+ * cut into parts. With the `state` of a piece, the pieces behind it, of the same parts from the first on.
  */
 export async function* parquetPieces<const T extends TableType>(
   type: T,
   parts: AsyncIterable<ParquetTable<T>>,
-): AsyncGenerator<Uint8Array> {
+  state?: Uint8Array,
+): AsyncGenerator<ParquetPiece> {
   const bytes = new ByteWriter();
   const writer = new ParquetWriter({ writer: bytes, schema: schemaOf(type), createdBy: "genrec" });
-  for await (const table of regrouped(type, parts)) {
+  if (state !== undefined) {
+    taken(bytes); // the head, which is there
+    const { offset, ...rest } = deserialize(state) as WriterState;
+    bytes.offset = offset;
+    Object.assign(writer, rest);
+  }
+  const rows = () => Number(writer.num_rows);
+  for await (const table of regrouped(type, parts, rows())) {
     writer.write({ columnData: columnsOf(type, table), rowGroupSize: lengthOf(table) });
-    yield taken(bytes);
+    yield { bytes: taken(bytes), rows: rows(), state: () => serialize(stateOf(writer, bytes)) };
   }
   writer.finish();
-  yield taken(bytes);
+  yield { bytes: taken(bytes), rows: rows() };
 }
 
-/** The same rows in row groups. */
+/** What a writer knows of what it has written. */
+interface WriterState extends Pick<ParquetWriter, "row_groups" | "pendingIndexes" | "num_rows"> {
+  /** Bytes. */
+  offset: number;
+}
+
+function stateOf(
+  { row_groups, pendingIndexes, num_rows }: ParquetWriter,
+  { offset }: ByteWriter,
+): WriterState {
+  return { offset, row_groups, pendingIndexes, num_rows };
+}
+
+/** The same rows in row groups; those behind the first `skipped`, which are whole groups or all rows. */
 async function* regrouped<T extends TableType>(
   type: T,
   parts: AsyncIterable<ParquetTable<T>>,
+  skipped: number,
 ): AsyncGenerator<ParquetTable<T>> {
-  let held = emptyTable(type), rows = GROUP_ROWS.first;
+  let held = emptyTable(type), left = skipped;
+  let rows = skipped === 0 ? GROUP_ROWS.first : GROUP_ROWS.others;
   for await (const part of parts) {
+    const first = Math.min(left, lengthOf(part));
+    left -= first;
     for (const [name, cells] of Object.entries<unknown[]>(part)) {
       const column = held[name] as unknown[];
-      for (const cell of cells) column.push(cell);
+      for (let row = first; row < cells.length; row++) column.push(cells[row]);
     }
     let start = 0;
     while (start + rows <= lengthOf(held)) {

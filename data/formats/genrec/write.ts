@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { Attributes, CorpusItem, CorpusSample, CorpusUser, Interactions } from "../../corpus.ts";
 import { type CorpusParts, type CutRows, cutRows } from "../../corpus_parts.ts";
 import { splits } from "../../dataset.ts";
@@ -14,21 +13,33 @@ import {
 import { indexPieces } from "../index_file.ts";
 import type { ParquetTable, TableType } from "../../../base/files/parquet/table.ts";
 import { parquetPieces } from "../../../base/files/parquet/write.ts";
-import { DatasetCounts } from "../../statistics.ts";
+import { DatasetCounts, type DatasetTally } from "../../statistics.ts";
 import { ALL_FIELDS } from "../../convert/fields.ts";
-import type { DatasetWriteOptions, DatasetWriter, FileContent, NamedFile } from "../../convert/writer.ts";
+import type {
+  DatasetWriteOptions,
+  DatasetWriter,
+  NamedFile,
+  RowContent,
+  WrittenFiles,
+} from "../../convert/writer.ts";
 
 /** Our directory holds everything. */
 export const genrecWriter: DatasetWriter = {
   name: "genrec",
   holds: ALL_FIELDS,
 
-  async *files(corpus: CorpusParts, { origin }: DatasetWriteOptions): AsyncGenerator<NamedFile> {
-    const counts = new DatasetCounts();
-    const hashes: Record<string, string> = {};
-    for (const [path, pieces] of content(corpus, counts)) {
-      yield [path, hashed(pieces, (hash) => hashes[path] = hash)];
+  async *files(
+    corpus: CorpusParts,
+    { origin }: DatasetWriteOptions,
+    written: WrittenFiles,
+  ): AsyncGenerator<NamedFile> {
+    const counts = new DatasetCounts(written.state as DatasetTally | undefined);
+    if (written.state === undefined) {
+      counts.addItems(corpus.items);
+      counts.addUsers(corpus.users);
+      written.state = counts.tally;
     }
+    yield* content(corpus, counts);
     const { name, source, license, split, maxHistory, sids } = corpus;
     const manifest: DatasetJson = {
       format: "genrec-dataset",
@@ -39,7 +50,7 @@ export const genrecWriter: DatasetWriter = {
       split,
       maxHistory,
       ...origin,
-      files: hashes,
+      files: written.hashes,
       statistics: { ...counts.statistics(sids) },
     };
     yield [DATASET_JSON, [JSON.stringify(manifest, null, 2) + "\n"]];
@@ -49,13 +60,11 @@ export const genrecWriter: DatasetWriter = {
 /** Files and what is in them, counted as it goes by. */
 function* content(corpus: CorpusParts, counts: DatasetCounts): Generator<NamedFile> {
   const { items, users, sids } = corpus;
-  counts.addItems(items);
-  counts.addUsers(users);
-  yield ["items.parquet", table(ITEM_TABLE, cutRows(items), itemRows)];
-  yield ["users.parquet", table(USER_TABLE, cutRows(users), userRows)];
+  yield ["items.parquet", table(ITEM_TABLE, () => cutRows(items), itemRows)];
+  yield ["users.parquet", table(USER_TABLE, () => cutRows(users), userRows)];
   yield [
     "interactions.parquet",
-    table(INTERACTION_TABLE, corpus.interactions(), (part) => {
+    table(INTERACTION_TABLE, () => corpus.interactions(), (part) => {
       counts.addInteractions(part);
       return interactionRows(part);
     }),
@@ -63,7 +72,7 @@ function* content(corpus: CorpusParts, counts: DatasetCounts): Generator<NamedFi
   for (const split of splits) {
     yield [
       `${split}.parquet`,
-      table(SAMPLE_TABLE, corpus.samples(split), (part) => {
+      table(SAMPLE_TABLE, () => corpus.samples(split), (part) => {
         counts.addSamples(split, part);
         return sampleRows(part);
       }),
@@ -76,26 +85,13 @@ function* content(corpus: CorpusParts, counts: DatasetCounts): Generator<NamedFi
 /** A table of parts, each of which `rows` puts into columns. */
 function table<P, const T extends TableType>(
   type: T,
-  parts: AsyncIterable<P>,
+  parts: () => AsyncIterable<P>,
   rows: (part: P) => ParquetTable<T>,
-): AsyncGenerator<Uint8Array> {
-  return parquetPieces(type, columns());
+): RowContent {
+  return { piecesAfter: (state) => parquetPieces(type, columns(), state) };
   async function* columns() {
-    for await (const part of parts) yield rows(part);
+    for await (const part of parts()) yield rows(part);
   }
-}
-
-/** The same pieces; their SHA-256 is told when they are through. */
-async function* hashed(
-  pieces: FileContent,
-  tell: (hash: string) => void,
-): AsyncGenerator<string | Uint8Array> {
-  const hash = createHash("sha256");
-  for await (const piece of pieces) {
-    hash.update(piece);
-    yield piece;
-  }
-  tell(hash.digest("hex"));
 }
 
 function itemRows({ first, rows: items }: CutRows<CorpusItem>): ParquetTable<typeof ITEM_TABLE> {

@@ -5,7 +5,7 @@ import { notHeld } from "../../../data/convert/fields.ts";
 import * as registry from "../../../data/convert/registry.ts";
 import { replaceSids } from "../../../data/convert/replace_sids.ts";
 import { surveyed } from "../../../data/convert/survey.ts";
-import { writeFolder } from "../../../data/convert/write_folder.ts";
+import { writeFolder } from "../../../data/convert/dataset_folder.ts";
 import type { DatasetWriter, NamedFile } from "../../../data/convert/writer.ts";
 import { type CorpusParts, corpusParts } from "../../../data/corpus_parts.ts";
 import { checkDataset } from "../../../data/check/check.ts";
@@ -166,7 +166,7 @@ Deno.test("letter says how many users are too short for it", async () => {
 Deno.test("mimigenrec refuses a dataset without SIDs and says where to get some", async () => {
   const { sids: _, ...corpus } = trickyCorpus();
   await rejects(
-    Array.fromAsync(registry.mimigenrecWriter.files(surveyed(corpusParts(corpus)), PLAIN)),
+    Array.fromAsync(registry.mimigenrecWriter.files(surveyed(corpusParts(corpus)), PLAIN, { hashes: {} })),
     /Cannot write tricky as mimigenrec: the format needs SIDs, the dataset has none\. Make some with `genrec sid`/,
   );
 });
@@ -292,7 +292,10 @@ for (const writer of writers) {
     const corpus = { ...trickyCorpus(), name: "../../pwn" };
     const root = await Deno.makeTempDir();
     try {
-      await writeFolder(`${root}/a/b/out`, writer.files(surveyed(corpusParts(corpus)), PLAIN)).catch(
+      await writeFolder(
+        `${root}/a/b/out`,
+        (written) => writer.files(surveyed(corpusParts(corpus)), PLAIN, written),
+      ).catch(
         (error) => {
           ok(
             error instanceof UserError && /"\.\.\/\.\.\/pwn" as a file name/.test(error.message),
@@ -315,7 +318,7 @@ Deno.test("writeFolder() refuses a file that would not be inside of the folder, 
   const root = await Deno.makeTempDir();
   try {
     await rejects(
-      writeFolder(`${root}/out`, two()),
+      writeFolder(`${root}/out`, two),
       /would not be inside of it/,
     );
     deepStrictEqual(filesIn(root), []);

@@ -1,7 +1,7 @@
 import type { Corpus } from "../../../data/corpus.ts";
 import { type CorpusParts, corpusParts } from "../../../data/corpus_parts.ts";
 import { surveyed } from "../../../data/convert/survey.ts";
-import { writeFolder } from "../../../data/convert/write_folder.ts";
+import { writeFolder } from "../../../data/convert/dataset_folder.ts";
 import type { DatasetWriteOptions, DatasetWriter } from "../../../data/convert/writer.ts";
 
 /** As `convert` writes without flags, from nowhere. */
@@ -15,7 +15,7 @@ export async function written(
 ) {
   const parent = await Deno.makeTempDir();
   try {
-    await writeFolder(`${parent}/out`, writer.files(surveyed(inParts(corpus)), PLAIN));
+    await writeFolder(`${parent}/out`, (made) => writer.files(surveyed(inParts(corpus)), PLAIN, made));
     await use(`${parent}/out`);
   } finally {
     await Deno.remove(parent, { recursive: true });

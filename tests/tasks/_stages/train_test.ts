@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Corpus } from "../../../data/corpus.ts";
 import { surveyed } from "../../../data/convert/survey.ts";
-import { writeFolder } from "../../../data/convert/write_folder.ts";
+import { writeFolder } from "../../../data/convert/dataset_folder.ts";
 import { corpusParts } from "../../../data/corpus_parts.ts";
 import { genrecWriter } from "../../../data/formats/genrec/write.ts";
 import { syntheticCorpus } from "../../../data/synthetic/shop.ts";
@@ -24,7 +24,7 @@ async function withCorpus(corpus: Corpus, use: (dir: string) => Promise<void>): 
     const origin = { settings: {}, inputs: {} };
     await writeFolder(
       join(dir, "data"),
-      genrecWriter.files(surveyed(corpusParts(corpus)), { tokenOrder: "text", origin }),
+      (written) => genrecWriter.files(surveyed(corpusParts(corpus)), { tokenOrder: "text", origin }, written),
     );
     await use(dir);
   });

@@ -10,5 +10,5 @@ export async function formatParquet<const T extends TableType>(
     for (const table of tables) yield await Promise.resolve(table);
   }
   const pieces = await Array.fromAsync(parquetPieces(type, parts()));
-  return new Uint8Array(await new Blob(pieces as BlobPart[]).arrayBuffer());
+  return new Uint8Array(await new Blob(pieces.map(({ bytes }) => bytes as BlobPart)).arrayBuffer());
 }
