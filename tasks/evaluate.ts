@@ -3,16 +3,15 @@ import { UserError } from "../base/user_error.ts";
 import { splits } from "../data/dataset.ts";
 import { credit } from "./_evaluate/credit_flag.ts";
 import { DEFAULT_KS } from "../eval/metrics.ts";
-import type { Recommender } from "../eval/recommender.ts";
 import type { Device } from "../kernels/gpu/device.ts";
 import { openRun } from "../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
-import { tellAsked } from "./_cli/memory.ts";
+import { fittedSize, limitMemory, MemoryFlags } from "./_cli/memory.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { AskedTask, ReasonFlags, RunFlags, SearchFlags, WeightFlags } from "./_cli/run_flags.ts";
 import { compareFolders } from "./_evaluate/compare_folders.ts";
 import { runShards, shardFlags } from "./_cli/shard_processes.ts";
-import { evaluateRecommender, mergeShards } from "./_evaluate/rank_users.ts";
+import { type BatchChoice, evaluateRecommender, mergeShards } from "./_evaluate/rank_users.ts";
 import { checkSameRun, evaluateInRanks } from "./_evaluate/in_ranks.ts";
 import type { EvaluateReport } from "./_evaluate/report_lines.ts";
 import { checkEnded, checkOurs, removeEvaluation } from "./_evaluate/row_file.ts";
@@ -39,6 +38,10 @@ const config = z.strictObject({
     "line ends between instruction and input of such a row: 1 as in training, 2 as evaluate.py of MIMIGenRec asks",
   ),
   beams: z.int().min(1).default(50).describe("SIDs or items kept a user"),
+  batchSize: z.int().min(0).default(0).describe(
+    "users that are ranked at once, whose lists are the same whatever the number; 0: as many as there is memory for",
+  ),
+  ...MemoryFlags,
   ks: z.array(z.int().min(1)).min(1).default([...DEFAULT_KS]).describe(
     "cut-offs of the metrics; those beyond --beams are left out",
   ),
@@ -115,23 +118,21 @@ function modeOf(flags: Flags, { world }: TaskIO): (flags: Flags, io: TaskIO) => 
 /** Evaluates as the flags say; also the evaluation stage of `quickstart`. */
 export async function evaluate(flags: Flags, io: TaskIO): Promise<EvaluateReport> {
   let opened: Promise<Device> | undefined;
-  const device = () => opened ??= openDevice(flags, {}, io).then(({ device }) => device);
+  const device = () =>
+    opened ??= openDevice(flags, {}, io).then(({ device }) => (limitMemory(device, flags), device));
   const recommender = await openRun(flags.run, { ...flags, device });
   await checkSameRun(recommender, io);
   const { dataset } = recommender;
-  const rehearse = (work: (again: Recommender) => Promise<void>) =>
-    tellAsked(
-      device,
-      async (device) => {
-        const again = await openRun(flags.run, { ...flags, dataset, device });
-        await work(again);
-        again.destroy();
-      },
-      "the evaluation",
-      io,
-    );
+  const chooseBatch: BatchChoice = (size, work) => {
+    const rehearse = async (device: () => Promise<Device>, size: number, onSize: (size: number) => void) => {
+      const again = await openRun(flags.run, { ...flags, dataset, device });
+      await work(again, size, onSize);
+      again.destroy();
+    };
+    return fittedSize(device, { what: ["rank", "users"], flag: "--batch-size", rehearse }, size, io);
+  };
   try {
-    return await evaluateRecommender(recommender, flags, io, rehearse);
+    return await evaluateRecommender(recommender, flags, io, chooseBatch);
   } finally {
     recommender.destroy();
   }

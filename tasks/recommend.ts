@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { LineFile } from "../base/files/line_file.ts";
 import { UserError } from "../base/user_error.ts";
-import type { Recommender, ScoreUnit } from "../eval/recommender.ts";
+import { type Recommender, type ScoreUnit, withReasons } from "../eval/recommender.ts";
+import type { Device } from "../kernels/gpu/device.ts";
 import { openRun } from "../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
+import { fittedSize, limitMemory, MemoryFlags } from "./_cli/memory.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import {
   AskedTask,
@@ -68,6 +70,7 @@ const config = z.strictObject({
     description: "search the items of this category alone; several: of any of them",
     separator: "|",
   }),
+  ...MemoryFlags,
   ...DeviceFlags,
 });
 
@@ -83,7 +86,9 @@ export const task: Task<typeof config> = {
   config,
   async run(flags, io) {
     checkSource(flags);
-    const device = async () => (await openDevice(flags)).device;
+    let opened: Promise<Device> | undefined;
+    const device = () =>
+      opened ??= openDevice(flags).then(({ device }) => (limitMemory(device, flags), device));
     const recommender = await openRun(flags.run, { ...flags, device });
     const { dataset, provenance: { data }, search } = recommender;
     checkAsked(recommender, flags.task);
@@ -95,6 +100,8 @@ export const task: Task<typeof config> = {
       lookup: new ItemLookup(dataset, data),
       filter: new ItemFilter(dataset.items.length, flags.excludeSeen, allowed),
       io,
+      device,
+      again: (device) => openRun(flags.run, { ...flags, dataset, device }),
     };
     try {
       if (flags.file === "") await answerOne(work);
@@ -146,6 +153,9 @@ interface Work {
   lookup: ItemLookup;
   filter: ItemFilter;
   io: TaskIO;
+  device(): Promise<Device>;
+  /** The same recommender on another device. */
+  again(device: () => Promise<Device>): Promise<Recommender>;
 }
 
 /** Why somebody gets no answer; undefined where nothing speaks against one. Throws as {@link toldFault}. */
@@ -227,8 +237,9 @@ async function answerOne(work: Work): Promise<void> {
 
 /** Answers the lines of `--file` in order, a batch in memory at a time; all are checked before the model is loaded. */
 async function answerFile(work: Work): Promise<void> {
-  const { flags, recommender, lookup, filter, io } = work;
+  const { flags, lookup, io } = work;
   let count = 0, unanswered = 0, incomplete = 0, turns = 0, firstFault = "";
+  const longest: HistoryRow[] = [];
   for await (const row of readHistories(flags.file, lookup)) {
     count++;
     if (row.say) turns++;
@@ -236,15 +247,18 @@ async function answerFile(work: Work): Promise<void> {
     if (fault !== undefined) {
       unanswered++;
       firstFault ||= fault;
-    } else if (row.unknown.length > 0) incomplete++;
+      continue;
+    }
+    if (row.unknown.length > 0) incomplete++;
+    keepLongest(longest, row);
   }
   if (turns > 0) console.error(TURN_NOTE);
   if (count === 0) {
     throw new UserError(`Cannot recommend for ${flags.file}: it has no lines. Write one line of JSON a user`);
   }
   if (unanswered === count) throw new UserError(firstFault);
+  const batch = await batchOf(work, longest);
   await using file = flags.out === "" ? undefined : await LineFile.create(flags.out);
-  const batch = await recommender.batchSize({ k: flags.top, beams: flags.beams, allowed: filter.allowed });
   const progress = io.progress(count, "recommend");
   let done = 0;
   const answer = async (rows: HistoryRow[]) => {
@@ -280,6 +294,42 @@ async function answerFile(work: Work): Promise<void> {
   if (!file) return;
   await file.commit();
   io.log(`Wrote ${flags.out}, ${count} users`);
+}
+
+/** Rows of a file whose lengths are remembered: no batch is larger. */
+const MOST_ROWS = 4096;
+
+function keepLongest(rows: HistoryRow[], row: HistoryRow): void {
+  rows.push(row);
+  if (rows.length < 2 * MOST_ROWS) return;
+  rows.sort((a, b) => b.history.length - a.history.length);
+  rows.length = MOST_ROWS;
+}
+
+/** Users to answer at once, so many as there is memory for; says what that takes where answers do not go. */
+async function batchOf(work: Work, rows: readonly HistoryRow[]): Promise<number> {
+  const { flags: { top, beams, out }, recommender, filter: { allowed }, io, device } = work;
+  const options = { k: top, beams, allowed };
+  const longestFirst = rows.toSorted((a, b) => b.history.length - a.history.length);
+  const size = await fittedSize(
+    device,
+    {
+      what: ["answer", "users"],
+      async rehearse(device, size, onSize) {
+        const again = await work.again(device);
+        const tried = Math.min(size || await again.batchSize(options), rows.length);
+        onSize(tried);
+        const requests = longestFirst.slice(0, tried).map((row) =>
+          dialogueOf(row, work.filter.excluded(row.history)).request
+        );
+        await again.recommend(await withReasons(again, requests), options);
+        again.destroy();
+      },
+    },
+    0,
+    out === "" ? { log: console.error } : io,
+  );
+  return size ?? await recommender.batchSize(options);
 }
 
 /** Items of `--titles`: one flag may hold several between bars, unless it is a title as a whole. */

@@ -33,6 +33,7 @@ import { checkHeldOut, runWeights } from "./_train/run_weights.ts";
 import { StepProgress } from "./_train/step_progress.ts";
 import { endedAs, evaluateLine, goOnLine, trainOnAdvice } from "./_cli/training_lines.ts";
 import { duration, type Progress } from "./_cli/progress.ts";
+import { MemoryFlags } from "./_cli/memory.ts";
 import { settingsDefaults } from "./_cli/settings_flags.ts";
 
 const config = z.strictObject({
@@ -43,9 +44,7 @@ const config = z.strictObject({
     "time kernel variants before the first step; auto: on GPUs, where no choice is known yet",
   ),
   dryRun: z.boolean().default(false).describe("say what the run takes, and train nothing"),
-  memoryLimit: z.number().min(0).default(0).describe(
-    "GiB that the run may take; 0: what the machine has free on a CPU adapter, no limit on a GPU, which does not tell",
-  ),
+  ...MemoryFlags,
   ...DeviceFlags,
   ...SftFlags.shape,
 });

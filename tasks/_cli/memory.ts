@@ -1,7 +1,29 @@
+import { z } from "zod";
+import { UserError } from "../../base/user_error.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
+import { DeviceError } from "../../kernels/gpu/device_error.ts";
 import { type Counted, countedOn, openCounting, rehearsed } from "../../kernels/gpu/rehearsal.ts";
 import { formatBytes } from "../../train/run/estimate.ts";
 import type { TaskIO } from "./cli.ts";
+
+const GIB = 2 ** 30;
+
+/** Flags of tasks that may be told how much memory there is. */
+export const MemoryFlags = {
+  memoryLimit: z.number().min(0).default(0).describe(
+    "GiB that the run may take; 0: what the machine has free on a CPU adapter, no limit on a GPU, which does not tell",
+  ),
+};
+
+/**
+ * Lets the device hold what `memoryLimit` leaves: on a CPU adapter, whose matrices lie in the memory of the process, beside
+ * what that holds by now.
+ */
+export function limitMemory(device: Device, { memoryLimit }: { memoryLimit: number }): void {
+  if (memoryLimit === 0) return;
+  const held = device.isCpu ? Deno.memoryUsage().rss : 0;
+  device.memoryLimit = Math.max(0, memoryLimit * GIB - held);
+}
 
 /** What a CPU adapter holds of a kernel that it compiled: measured on llvmpipe with sasrec, gru4rec and tiger. */
 const KERNEL_BYTES = 2.3 * 2 ** 20;
@@ -45,10 +67,13 @@ export async function tellRehearsed(
   tellCounted(device, await rehearsed(device, work), what, io);
 }
 
-/** The same for work that may need no device: it asks for one, and `open` opens the one that it is to be like. */
+/** Work that may need no device: it asks for one. */
+export type AskingWork = (device: () => Promise<Device>) => Promise<unknown>;
+
+/** The same for work that may need no device; `open` opens the one that it is to be like. */
 export async function tellAsked(
   open: () => Promise<Device>,
-  work: (device: () => Promise<Device>) => Promise<unknown>,
+  work: AskingWork,
   what: string,
   io: Pick<TaskIO, "log">,
 ): Promise<void> {
@@ -57,7 +82,72 @@ export async function tellAsked(
   if (counting) tellCounted(await open(), countedOn(counting), what, io);
 }
 
+/** Work on many things, some at once, of which `size` says how many. */
+export interface SizedWork {
+  /** What is done and with what, such as "rank users". */
+  readonly what: readonly [verb: string, things: string];
+  /** Flag of the size, where there is one. */
+  readonly flag?: string;
+  /** Rehearses the work with so many at once; 0: with as many as the adapter is best at. Passes on how many that are. */
+  rehearse(device: () => Promise<Device>, size: number, onSize: (size: number) => void): Promise<unknown>;
+}
+
+/**
+ * How many things to work on at once: `size`, or where that is 0 as many as the adapter is best at, halved until they fit
+ * in the `memoryLimit` of the device. Says what that takes, as {@link tellAsked}. Undefined where no device is asked for.
+ * Throws `UserError` where not even one fits, or not `size`.
+ */
+export async function fittedSize(
+  open: () => Promise<Device>,
+  { what: [verb, things], flag, rehearse }: SizedWork,
+  size: number,
+  io: Pick<TaskIO, "log">,
+): Promise<number | undefined> {
+  let tried = size;
+  let refused: string | undefined;
+  for (;;) {
+    let counting: Device | undefined;
+    const openCounted = async () => {
+      counting ??= await openCounting(await open());
+      counting.memoryLimit = Infinity; // what it takes is compared at the end
+      return counting;
+    };
+    let failed: unknown;
+    await rehearse(openCounted, tried, (size) => tried = size).catch((error) => failed = error);
+    if (failed !== undefined && !(failed instanceof DeviceError)) throw failed;
+    if (!counting) return undefined;
+    const device = await open();
+    const counted = countedOn(counting);
+    const taken = counted.bytes + kernelsLeft(device, counted) * KERNEL_BYTES;
+    if (failed === undefined && taken <= device.memoryLimit) {
+      if (refused !== undefined) io.log(`Note: ${tried} ${things} at once, ${refused}`);
+      tellCounted(device, counted, `${tried} ${things} at once`, io);
+      return tried;
+    }
+    const limit = formatBytes(device.memoryLimit);
+    if (tried <= 1 || size > 0) {
+      if (failed !== undefined) throw failed;
+      throw new UserError(
+        `Cannot ${verb} ${tried} ${things} at once: it takes ${
+          formatBytes(taken)
+        } and ${limit} of memory are left. ` +
+          (size > 1
+            ? `Use a smaller ${flag}, or leave it out`
+            : "Use a smaller model, fewer beams or another machine"),
+      );
+    }
+    refused ??= failed === undefined
+      ? `since ${tried} would take ${formatBytes(taken)} and ${limit} of memory are left`
+      : `since ${tried} are too many for the adapter`;
+    tried = Math.ceil(tried / 2);
+  }
+}
+
 /** Kernels that `device` has compiled are not counted again. */
-function tellCounted(device: Device, { bytes, pipelines }: Counted, what: string, io: Pick<TaskIO, "log">) {
-  tellMemory(device, bytes, what, io, Math.max(0, pipelines - device.counters.pipelines));
+function kernelsLeft({ counters }: Device, { pipelines }: Counted): number {
+  return Math.max(0, pipelines - counters.pipelines);
+}
+
+function tellCounted(device: Device, counted: Counted, what: string, io: Pick<TaskIO, "log">) {
+  tellMemory(device, counted.bytes, what, io, kernelsLeft(device, counted));
 }

@@ -31,19 +31,28 @@ export interface EvaluateFlags extends MeasureFlags, AskedChoice {
   /** Part of the users, such as 0/4; "": all. */
   shard: string;
   resume: boolean;
+  /** Users that are ranked at once; 0 or none: as many as there is memory for. */
+  batchSize?: number;
   /** Project whose format predictions are also written in, or none. */
   format: string;
 }
 
+/** How many users are ranked at once, told with what that takes; `work` rehearses it with a size, 0 for the usual one. */
+export type BatchChoice = (
+  size: number,
+  work: (again: Recommender, size: number, onSize: (size: number) => void) => Promise<void>,
+) => Promise<number | undefined>;
+
 /**
  * Ranks a split, writes metrics.json and predictions.jsonl, and tells. Weights are loaded where rows are missing alone;
- * `rehearse` then says before what they and a batch take, with the same recommender on a device that computes nothing.
+ * `chooseBatch` then says before what they and a batch take, with the same recommender on a device that computes nothing.
+ * Lists are the same whatever the size of a batch.
  */
 export async function evaluateRecommender(
   recommender: Recommender,
   flags: EvaluateFlags,
   io: TaskIO,
-  rehearse?: (work: (again: Recommender) => Promise<void>) => Promise<void>,
+  chooseBatch?: BatchChoice,
 ): Promise<EvaluateReport> {
   const { dataset, catalogue: { names }, provenance } = recommender;
   const { beams, out, shard } = flags;
@@ -57,15 +66,17 @@ export async function evaluateRecommender(
   await using rows = await RowFile.open(out, settings, flags.resume);
   if (rows.found > 0) io.log(`${rows.found} of ${samples.length} users are there from before`);
   const isWhole = rows.found >= samples.length;
-  if (!isWhole) {
-    await rehearse?.(async (again) => {
-      const batch = await again.batchSize({ k: beams });
-      const longest = samples.toSorted((a, b) => b.history.length - a.history.length).slice(0, batch);
-      await rankBy(again, beams)(longest);
-    });
+  let batch = flags.batchSize ?? 0;
+  if (!isWhole && chooseBatch) {
+    const longestFirst = samples.toSorted((a, b) => b.history.length - a.history.length);
+    batch = await chooseBatch(batch, async (again, size, onSize) => {
+      const tried = Math.min(size || await again.batchSize({ k: beams }), samples.length);
+      onSize(tried);
+      await rankBy(again, beams)(longestFirst.slice(0, tried));
+    }) ?? batch;
   }
   const ranker = isWhole ? undefined : {
-    batch: await recommender.batchSize({ k: beams }),
+    batch: batch || await recommender.batchSize({ k: beams }),
     recommend: rankBy(recommender, beams),
   };
   await rows.begin();

@@ -17,7 +17,7 @@ Deno.test("evaluate writes metrics.json and one prediction a user", async () => 
     assert.deepEqual(filesIn(join(dir, "eval")), ["metrics.json", "predictions.jsonl"]);
     assert.match(
       stdout,
-      /^Memory: about [\d.]+ MiB: [\d.]+ KiB for the evaluation, .* of the process\ntest, 1 users +HR@1 +HR@5 +HR@10/,
+      /^Memory: about [\d.]+ MiB: [\d.]+ KiB for 1 users at once, .* of the process\ntest, 1 users +HR@1 +HR@5 +HR@10/,
     );
     const { split, users, beams, invalid, duplicates, checkpoint, hr, ndcg } = metrics;
     assert.deepEqual({ split, users, beams, invalid, duplicates, checkpoint }, {

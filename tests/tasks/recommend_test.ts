@@ -128,6 +128,7 @@ Deno.test("recommend --file prints lines of JSON alone where no --out is named",
       "recommend --run run --file users.jsonl --top 1".split(" "),
     );
     assert.equal(code, 0, stderr);
+    assert.match(stderr, /^Memory: about .* for 2 users at once, /m);
     const rows = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
     assert.deepEqual(rows.map(({ history }) => history), [[1], [2]]);
     assert.deepEqual(Object.keys(rows[0].recommendations[0]), ["item", "sid", "title", "score"]);

@@ -58,13 +58,28 @@ export class RlPlan implements Timetable {
 
   /** What step `step` asks, from 0. */
   examples(step: number): RlExample[] {
+    return Array.from(this.#asked(step), (i) => this.#examples.make(i));
+  }
+
+  /** The step whose prompts have the most tokens together; `lengths` has those of each example's. */
+  longestStep(lengths: Uint32Array): number {
+    let longest = 0;
+    let most = -1;
+    for (let step = 0; step < this.total; step++) {
+      const tokens = this.#asked(step).reduce((sum, i) => sum + lengths[i], 0);
+      if (tokens > most) [longest, most] = [step, tokens];
+    }
+    return longest;
+  }
+
+  /** Numbers of the examples of a step. */
+  #asked(step: number): Uint32Array {
     const epoch = Math.floor(step / this.perEpoch);
     if (this.#order?.epoch !== epoch) {
       this.#order = { epoch, examples: this.#examples.order(epoch, this.#config.seed) };
     }
     const { promptsPerStep } = this.#config;
     const first = step % this.perEpoch * promptsPerStep;
-    const asked = this.#order.examples.subarray(first, first + promptsPerStep);
-    return Array.from(asked, (i) => this.#examples.make(i));
+    return this.#order.examples.subarray(first, first + promptsPerStep);
   }
 }

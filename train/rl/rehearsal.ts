@@ -1,22 +1,23 @@
 import { ALONE, unmet } from "../../base/parallel/world.ts";
 import type { RlExample } from "../../data/packing/rl_examples.ts";
 import type { PolicyGroup, PolicyModel } from "./policy/batch.ts";
+import { RlPlan } from "./plan.ts";
 import { mostAnswers, openParts, type RlInput } from "./trainer.ts";
 
 /**
- * Records a rollout and an update of the longest prompts, and a validation, so that the memory of `input.device` holds
- * what a step holds; for a device that computes nothing. Rewards are not asked.
+ * Records a rollout and an update of the step with the most tokens of all that the run has, and a validation, so that the
+ * memory of `input.device` holds what the run holds; for a device that computes nothing. Rewards are not asked.
  */
 export async function rehearseRl<M extends PolicyModel>(input: RlInput<M>): Promise<void> {
-  const { examples, config, itemTokens, validation, signal } = input, { promptsPerStep } = config;
+  const { examples, config, itemTokens, validation, signal } = input;
   const parts = await openParts({ ...input, world: unmet(input.world ?? ALONE) });
   try {
     const { rollout, update, policy } = parts;
     const lengths = Uint32Array.from({ length: examples.count }, (_, i) => examples.make(i).prompt.length);
-    const longest = [...lengths.keys()].sort((a, b) => lengths[b] - lengths[a]).slice(0, promptsPerStep)
-      .map((i) => examples.make(i));
+    const plan = new RlPlan(examples, config);
+    const asked = plan.examples(plan.longestStep(lengths));
     await validation.ranks(policy, signal);
-    await rollout.write(longest, 0);
+    await rollout.write(asked, 0);
     const groupOf = (example: RlExample): PolicyGroup => {
       // Any answers: what they are decides about no size but their length.
       const written = itemTokens.flatMap((_, item) => {
@@ -32,7 +33,7 @@ export async function rehearseRl<M extends PolicyModel>(input: RlInput<M>): Prom
         supervised: written.map(() => 0),
       };
     };
-    await update.run(0, longest.map(groupOf), 0);
+    await update.run(0, asked.map(groupOf), 0);
   } finally {
     const { rollout, update, reference, tries, scaling } = parts;
     for (const part of [rollout, update, reference, tries, scaling]) part?.destroy();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { DeviceError } from "../../../kernels/gpu/device_error.ts";
-import { tellAsked, tellMemory, tellRehearsed } from "../../../tasks/_cli/memory.ts";
+import { fittedSize, limitMemory, tellAsked, tellMemory, tellRehearsed } from "../../../tasks/_cli/memory.ts";
 
 const MIB = 2 ** 20;
 
@@ -45,5 +45,62 @@ Deno.test("tasks say what they take in one way: with the process on a CPU adapte
   await assert.rejects(
     () => tellAsked(open, async (device) => (await device()).createFlat("f32", MIB), "too much", io),
     (error: Error) => error instanceof DeviceError && /were free at the start/.test(error.message),
+  );
+});
+
+Deno.test("work on many things takes as many at once as there is memory for, and says so", async () => {
+  const device = (await Device.open()).sibling();
+  const open = () => Promise.resolve(device);
+  const asked: number[] = [];
+  /** A MiB a thing; 80 are usual, and more than 50 are more than the adapter has an array for. */
+  const work = {
+    what: ["sort", "things"] as const,
+    flag: "--things",
+    async rehearse(device: () => Promise<Device>, size: number, onSize: (size: number) => void) {
+      asked.push(size);
+      onSize(size || 80);
+      if ((size || 80) > 50) throw new DeviceError("too large");
+      (await device()).createFlat("f32", (size || 80) * MIB / 4);
+    },
+  };
+  const withDevice = {
+    ...work,
+    rehearse: (async (
+      device,
+      ...rest
+    ) => (await device(), await work.rehearse(device, ...rest))) as typeof work.rehearse,
+  };
+  const io = collector();
+  assert.equal(await fittedSize(open, withDevice, 0, io), 40);
+  assert.deepEqual(asked.splice(0), [0, 40]);
+  assert.equal(io.lines[0], "Note: 40 things at once, since 80 are too many for the adapter");
+  assert.match(io.lines[1], /: 40\.0 MiB for 40 things at once, /);
+
+  device.memoryLimit = 12 * MIB;
+  assert.equal(
+    await fittedSize(open, withDevice, 40, collector()).catch((error) => error.message),
+    "Cannot sort 40 things at once: it takes 40.0 MiB and 12.0 MiB of memory are left. Use a smaller --things, or leave it out",
+  );
+  asked.length = 0;
+  assert.equal(await fittedSize(open, withDevice, 0, io), 10);
+  assert.deepEqual(asked.splice(0), [0, 40, 20, 10]);
+  device.memoryLimit = MIB / 2;
+  await assert.rejects(fittedSize(open, withDevice, 0, io), {
+    message:
+      /^Cannot sort 1 things at once: it takes 1\.0 MiB and 512\.0 KiB of memory are left\. Use a smaller model/,
+  });
+  assert.equal(
+    await fittedSize(open, { ...work, rehearse: () => Promise.resolve() }, 0, io),
+    undefined,
+    "no device",
+  );
+
+  limitMemory(device, { memoryLimit: 0 });
+  assert.equal(device.memoryLimit, MIB / 2);
+  limitMemory(device, { memoryLimit: 1000 });
+  const left = 1000 * 2 ** 30 - device.memoryLimit;
+  assert.ok(
+    device.isCpu ? left > 0 && left < 2 ** 34 : left === 0,
+    "what the process holds counts on a CPU adapter",
   );
 });
