@@ -24,7 +24,7 @@ export type {
 } from "./features/features.ts";
 export { inputCount, InputMoments, type Standardisation, standardise } from "./features/standardise.ts";
 export { askRuns, type ListOptions } from "./lists/ask_runs.ts";
-export { collectLists, type CollectOptions, type TargetLists } from "./lists/lists.ts";
+export { collectLists, type CollectOptions, type ListPart, type TargetLists } from "./lists/lists.ts";
 export { ListMaker, type ListMakerParts, type MadeList } from "./lists/make.ts";
 export { RANKING_LOSSES } from "./losses/by_name.ts";
 export type { RankingLoss } from "./losses/losses.ts";

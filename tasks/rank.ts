@@ -6,14 +6,14 @@ import { shuffledOrder } from "../base/shuffle.ts";
 import { UserError } from "../base/user_error.ts";
 import type { Dataset, Sample } from "../data/dataset.ts";
 import { loadDataset } from "../data/formats/load.ts";
-import { holdOut } from "../data/holdout.ts";
 import type { Device } from "../kernels/gpu/device.ts";
 import { titleTerms } from "../rank/features/sources.ts";
-import type { TargetLists } from "../rank/lists/lists.ts";
-import { checkTrainedOn, checkWhole, heldOutRows, type RankedRun } from "../train/rank/check_runs.ts";
+import type { CollectOptions, TargetLists } from "../rank/lists/lists.ts";
+import { checkTrainedOn, checkWhole, type RankedRun } from "../train/rank/check_runs.ts";
 import { type RankConfig, RankSchema } from "../train/rank/config.ts";
 import { copyRun } from "../train/rank/copy_run.ts";
-import { listsOf, type RankedSplit, rankedSplit, rankingBytes } from "../train/rank/lists.ts";
+import { foldsOf } from "../train/rank/folds.ts";
+import { foldLists, listsOf, type RankedSplit, rankedSplit, rankingBytes } from "../train/rank/lists.ts";
 import { FEATURES_FILE, savedFiles, SOURCES_FOLDER } from "../train/rank/saved.ts";
 import { trainRanker } from "../train/rank/training.ts";
 import { DivergenceError } from "../train/run/divergence.ts";
@@ -39,7 +39,8 @@ const config = z.strictObject({
   data: z.string().describe("dataset directory, ours or foreign, or `synthetic`"),
   runs: z.array(z.string()).min(1).describe("runs whose lists are ranked, trained on the whole train split"),
   foldRuns: z.array(z.string()).default([]).describe(
-    "the same models trained with --holdout-rows, in the order of --runs: the ranker learns from the rows that they left out",
+    "the same models trained with --holdout-rows, in the order of --runs: the ranker learns from the rows that they left " +
+      "out. Those of a second fold, which left out more, follow those of the first",
   ),
   trainOn: z.enum(TRAIN_ON).default("holdout").describe(
     "rows that the ranker learns from: the train targets that --fold-runs left out, with valid to choose the best epoch; or " +
@@ -59,6 +60,7 @@ export const task: Task<typeof config> = {
   summary: "learn to order the candidates of trained runs",
   examples: [
     "rank --data data/mine --runs runs/a,runs/sasrec --fold-runs runs/a-fold,runs/sasrec-fold --out runs/rank",
+    "rank --data data/mine --runs runs/a --fold-runs runs/a-fold,runs/a-fold-2 --out runs/rank",
     "rank --data data/mine --runs runs/a,runs/sasrec --train-on valid --out runs/rank-valid",
     "rank --config runs/rank/config.json --out runs/rank --resume",
   ],
@@ -94,32 +96,28 @@ export async function rank(flags: RankFlags, io: TaskIO): Promise<void> {
   const opened: RankedRun[] = [];
   try {
     const whole = await openAll(runs, dataset, data, device, opened);
-    const folds = await openAll(foldRuns, dataset, data, device, opened);
+    const before = await openAll(foldRuns, dataset, data, device, opened);
     checkTrainedOn(opened, dataset, data, dataset.files.map((path) => manifest.inputs[path]));
     await checkWhole(whole);
-    const held = trainOn === "holdout" ? await heldOutRows(folds, whole) : 0;
-    const recommenders = (of: RankedRun[]) => of.map(({ recommender }) => recommender);
-    const part = trainOn === "holdout" ? holdOut(dataset, held) : undefined;
+    const recommenders = whole.map(({ recommender }) => recommender);
+    const folds = trainOn === "holdout" ? await foldsOf(before, whole, dataset) : [];
+    const choosing = folds.length > 0 ? drawn(dataset.samples.valid, settings) : dataset.samples.valid;
     const texts = titleTerms(dataset.items);
+    const counted = folds.map(({ part: split, samples }) => ({ split, samples }));
     checkMemory(
-      rankingBytes(part ? [dataset, part] : [dataset], texts, recommenders(whole), settings),
+      rankingBytes({ split: dataset, samples: choosing }, counted, texts, recommenders, settings),
       flags,
       io,
     );
 
-    const final = rankedSplit(dataset, texts, recommenders(whole), settings);
+    const final = rankedSplit(dataset, texts, recommenders, settings);
     for (const { group, why } of final.maker.features.missing) {
       io.log(`Without the features ${group}: ${why}`);
     }
-    const choosing = part ? drawn(dataset.samples.valid, settings) : dataset.samples.valid;
-    const valid = await told(final, choosing, "valid lists", io);
-    const learned = part
-      ? await told(
-        rankedSplit(part, texts, recommenders(folds), settings),
-        part.samples.valid,
-        "train lists",
-        io,
-      )
+    const valid = await told(choosing.length, "valid lists", io, (more) => listsOf(final, choosing, more));
+    const asked = folds.reduce((sum, { samples }) => sum + samples.length, 0);
+    const learned = folds.length > 0
+      ? await told(asked, "train lists", io, (more) => foldLists(folds, { texts, settings, ...more }))
       : valid;
     io.log(
       `Lists: ${learned.samples} to learn from, ${shareOf(learned)} with their target among the candidates`,
@@ -138,7 +136,8 @@ export async function rank(flags: RankFlags, io: TaskIO): Promise<void> {
       variant,
       ...settings,
     };
-    const learnedFrom = part ? `the last ${held} train targets` : "valid";
+    const held = folds.at(-1)?.rows;
+    const learnedFrom = held === undefined ? "valid" : `the last ${held} train targets`;
     await trainRun({
       flags,
       settings,
@@ -272,18 +271,19 @@ function drawn(valid: readonly Sample[], { evalSamples, seed }: RankConfig): rea
   return Array.from(shuffledOrder(valid.length, seed, 0).subarray(0, evalSamples), (i) => valid[i]);
 }
 
+/** Makes lists for as many samples, with a progress bar; ends when the user stops it. */
 async function told(
-  split: RankedSplit,
-  samples: readonly Sample[],
+  samples: number,
   label: string,
   io: TaskIO,
+  make: (more: Pick<CollectOptions, "world" | "onProgress">) => Promise<TargetLists>,
 ): Promise<TargetLists> {
-  const progress = io.progress(samples.length, label);
+  const progress = io.progress(samples, label);
   const onProgress = (done: number) => {
     progress.update(done);
     io.signal.throwIfAborted();
   };
-  return await listsOf(split, samples, { world: io.world, onProgress }).finally(() => progress.stop());
+  return await make({ world: io.world, onProgress }).finally(() => progress.stop());
 }
 
 const shareOf = ({ targets, samples }: TargetLists) => `${(100 * targets.length / samples).toFixed(1)} %`;

@@ -5,8 +5,8 @@
  *     deno run -A bench/results/rank.ts [--data DIR] [--runs RUN,RUN,…] [--fold-runs FOLD,FOLD,…] [--seeds 42,43,44]
  *         [--arms all] [--lists runs/rank-lists] [--out docs/benchmarks]
  *
- * Runs are those of `genrec sft` and `genrec baseline`, folds the same with --holdout-rows; `{seed}` in their names is that of
- * the row. What runs list and arms reached is kept in `--lists`, and not made again; each arm is trained on it as `genrec rank`
+ * Runs are those of `genrec sft` and `genrec baseline`, folds the same with --holdout-rows, those of a second fold after those
+ * of the first; `{seed}` in their names is that of the row. What runs list and arms reached is kept in `--lists`, and not made again; each arm is trained on it as `genrec rank`
  * does, valid choosing its epoch, and read once on test. Prints the table, and with `--out` writes it into the page of
  * Industrial there.
  */
@@ -16,7 +16,6 @@ import { parseArgs } from "node:util";
 import { writeAtomic } from "../../base/files/write_atomic.ts";
 import type { Sample } from "../../data/dataset.ts";
 import { loadDataset } from "../../data/formats/load.ts";
-import { holdOut } from "../../data/holdout.ts";
 import { hitsAtK, mean, ndcgAtK, type Rank } from "../../eval/metrics.ts";
 import type { Recommender } from "../../eval/recommender.ts";
 import type { RunList } from "../../rank/candidates/candidates.ts";
@@ -28,9 +27,11 @@ import { type Standardisation, standardise } from "../../rank/features/standardi
 import { askRuns } from "../../rank/lists/ask_runs.ts";
 import type { TargetLists } from "../../rank/lists/lists.ts";
 import { HostScores } from "../../rank/network/host_scores.ts";
-import { heldOutRows, type RankedRun } from "../../train/rank/check_runs.ts";
+import type { RankedRun } from "../../train/rank/check_runs.ts";
 import { type RankConfig, RankSchema } from "../../train/rank/config.ts";
+import { type Fold, foldsOf } from "../../train/rank/folds.ts";
 import {
+  foldLists,
   listsOf,
   type RankedSplit,
   rankedSplit,
@@ -115,22 +116,30 @@ for (const seed of seeds) {
     );
   const settings = RankSchema.parse({ seed });
   const whole = await open(values.runs), folds = await open(values["fold-runs"]);
-  const part = holdOut(dataset, await heldOutRows(folds, whole));
   const wantedLists = runListLengths(settings);
-  const kept = async (of: RankedRun[], samples: readonly Sample[], name: string) =>
+  const kept = async (of: readonly Recommender[], samples: readonly Sample[], name: string, before = 0) =>
     await Promise.all(
-      of.map(({ recommender }, i) =>
-        keptLists(recommender, samples, wantedLists, join(values.lists, `${name}-${i + 1}-seed-${seed}.json`))
+      of.map((run, i) =>
+        keptLists(
+          run,
+          samples,
+          wantedLists,
+          join(values.lists, `${name}-${before + i + 1}-seed-${seed}.json`),
+        )
       ),
     );
+  const recommenders = whole.map(({ recommender }) => recommender);
+  const parts: Fold[] = [];
+  for (const [i, fold] of (await foldsOf(folds, whole, dataset)).entries()) {
+    parts.push({ ...fold, runs: await kept(fold.runs, fold.samples, "holdout", i * whole.length) });
+  }
   const asked = {
-    holdout: await kept(folds, part.samples.valid, "holdout"),
-    valid: await kept(whole, dataset.samples.valid, "valid"),
-    test: await kept(whole, dataset.samples.test, "test"),
+    valid: await kept(recommenders, dataset.samples.valid, "valid"),
+    test: await kept(recommenders, dataset.samples.test, "test"),
   };
   const split = rankedSplit(dataset, texts, asked.valid, settings);
   const lists = {
-    holdout: await listsOf(rankedSplit(part, texts, asked.holdout, settings), part.samples.valid),
+    holdout: await foldLists(parts, { texts, settings }),
     valid: await listsOf(split, dataset.samples.valid),
     test: await listsOf({ ...split, runs: asked.test }, dataset.samples.test),
   };

@@ -20,10 +20,16 @@ export interface TargetLists {
   readonly standardisation: Standardisation;
 }
 
-/** How lists are collected. */
-export interface CollectOptions {
+/** Samples that come after what their candidates and features are made of. */
+export interface ListPart {
+  readonly maker: ListMaker;
   /** Runs, as those of the maker. */
   readonly runs: readonly Recommender[];
+  readonly samples: readonly Sample[];
+}
+
+/** How lists are collected. */
+export interface CollectOptions {
   /** Items that each run is asked for. */
   readonly asked: Pick<ListOptions, "k" | "scored">;
   /** Ranks that share the work, with equal runs, and all end with all lists. Default: this one alone. */
@@ -32,43 +38,50 @@ export interface CollectOptions {
   onProgress?(done: number): void;
 }
 
-/** Candidates and features for samples, whose targets are told apart from other items by being right alone. */
+/**
+ * Candidates and features for samples, whose targets are told apart from other items by being right alone. Parts have the
+ * same columns, and are asked for when those before are done.
+ */
 export async function collectLists(
-  maker: ListMaker,
-  samples: readonly Sample[],
-  { runs, asked, world = ALONE, onProgress }: CollectOptions,
+  parts: Iterable<ListPart>,
+  { asked, world = ALONE, onProgress }: CollectOptions,
 ): Promise<TargetLists> {
   const offsets = [0], targets: number[] = [], raw: Float32Array[] = [];
-  const moments = new InputMoments(maker.features.columns);
+  let moments: InputMoments | undefined;
+  let done = 0;
   const options = { ...asked, beams: asked.k };
-  const sizes = await Promise.all(runs.map((run) => run.batchSize(options)));
-  const batch = Math.max(1, ...sizes);
-  const width = maker.features.columns.length;
-  // Whole batches are dealt: what is found in one may depend on its shape.
-  for (let start = 0; start < samples.length; start += world.size * batch) {
-    const own = start + world.rank * batch;
-    const some = samples.slice(own, own + batch);
-    const lists = some.length > 0 ? await askRuns(runs, some, options) : [];
-    const made = some.map(({ history, target }, i) => {
-      const { items, raw } = maker.make({ history, lists: lists[i] });
-      return { place: items.indexOf(target), raw };
-    });
-    for (const bytes of await world.gather(formatLists(made))) {
-      for (const { place, raw: features } of parseLists(bytes)) {
-        moments.add(features);
-        if (place < 0) continue;
-        targets.push(offsets.at(-1)! + place);
-        offsets.push(offsets.at(-1)! + features.length / width);
-        raw.push(features);
+  for (const { maker, runs, samples } of parts) {
+    const { columns } = maker.features;
+    moments ??= new InputMoments(columns);
+    const sizes = await Promise.all(runs.map((run) => run.batchSize(options)));
+    const batch = Math.max(1, ...sizes);
+    // Whole batches are dealt: what is found in one may depend on its shape.
+    for (let start = 0; start < samples.length; start += world.size * batch) {
+      const own = start + world.rank * batch;
+      const some = samples.slice(own, own + batch);
+      const lists = some.length > 0 ? await askRuns(runs, some, options) : [];
+      const made = some.map(({ history, target }, i) => {
+        const { items, raw } = maker.make({ history, lists: lists[i] });
+        return { place: items.indexOf(target), raw };
+      });
+      for (const bytes of await world.gather(formatLists(made))) {
+        for (const { place, raw: features } of parseLists(bytes)) {
+          moments.add(features);
+          if (place < 0) continue;
+          targets.push(offsets.at(-1)! + place);
+          offsets.push(offsets.at(-1)! + features.length / columns.length);
+          raw.push(features);
+        }
       }
+      onProgress?.(done + Math.min(samples.length, start + world.size * batch));
     }
-    onProgress?.(Math.min(samples.length, start + world.size * batch));
+    done += samples.length;
   }
   return {
-    samples: samples.length,
+    samples: done,
     offsets: Uint32Array.from(offsets),
     targets: Uint32Array.from(targets),
     raw,
-    standardisation: moments.standardisation(),
+    standardisation: (moments ?? new InputMoments([])).standardisation(),
   };
 }

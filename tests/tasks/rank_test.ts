@@ -113,6 +113,21 @@ Deno.test("genrec rank learns from the rows that folds left out, and its run sta
   });
 });
 
+Deno.test("genrec rank learns from the rows of several folds, each by the runs that do not know them", async () => {
+  await withRuns(async (dir) => {
+    for (const [run, model] of [["a", "transitions"], ["b", "popularity"]]) {
+      await command(dir, baseline, `--model ${model} --data data --holdout-rows 2 --out ${run}-less`);
+    }
+    const folds = "a-less,b-less,a-fold,b-fold";
+    const said = await command(dir, rank, `--data data --runs a,b --fold-runs ${folds} --out rank ${TINY}`);
+    assert.ok(said.some((line) => line.startsWith("Lists: 2 to learn from")), said.join("\n"));
+    const { learnedFrom } = JSON.parse(await Deno.readTextFile(join(dir, "rank/manifest.json")));
+    assert.equal(learnedFrom, "the last 2 train targets");
+    const again = await command(dir, rank, "--config rank/config.json --out rank --resume");
+    assert.ok(again.some((line) => /nothing is left to train/.test(line)), again.join("\n"));
+  });
+});
+
 Deno.test("genrec rank --train-on valid needs no folds, says what its figures mean, and goes on with --resume", async () => {
   await withRuns(async (dir) => {
     const said = await command(dir, rank, `--data data --runs a --train-on valid --out rank ${TINY}`);
@@ -227,6 +242,11 @@ Deno.test("genrec rank refuses runs that would teach it wrong, and leaves nothin
         "--data data --runs a,b --fold-runs a-fold",
         UserError,
         /rank 2 --runs from 1 --fold-runs: expected one each/,
+      ],
+      [
+        "--data data --runs a --fold-runs a-fold,a-fold",
+        UserError,
+        /from .*a-fold beside .*a-fold: both left out the last 1 train targets\. Train each fold/,
       ],
       [
         "--data data --runs a,b --fold-runs b-fold,a-fold",

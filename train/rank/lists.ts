@@ -7,9 +7,15 @@ import { FEATURE_GROUPS } from "../../rank/features/by_name.ts";
 import { FeatureColumns } from "../../rank/features/columns.ts";
 import { featureSources } from "../../rank/features/sources.ts";
 import type { ListOptions } from "../../rank/lists/ask_runs.ts";
-import { collectLists, type CollectOptions, type TargetLists } from "../../rank/lists/lists.ts";
+import {
+  collectLists,
+  type CollectOptions,
+  type ListPart,
+  type TargetLists,
+} from "../../rank/lists/lists.ts";
 import { ListMaker } from "../../rank/lists/make.ts";
 import type { RankConfig } from "./config.ts";
+import type { Fold } from "./folds.ts";
 
 /** Runs over a train split, and what is known of it. */
 export interface RankedSplit {
@@ -68,12 +74,42 @@ export function listsOf(
   samples: readonly Sample[],
   { world, onProgress }: Pick<CollectOptions, "world" | "onProgress"> = {},
 ): Promise<TargetLists> {
-  return collectLists(maker, samples, { runs, asked, world, onProgress });
+  return collectLists([{ maker, runs, samples }], { asked, world, onProgress });
 }
 
-/** Most bytes of the counts of these splits, and of the lists of their valid samples, known before either is made. */
+/** What {@link foldLists} makes lists with. */
+export interface FoldListOptions extends Pick<CollectOptions, "world" | "onProgress"> {
+  texts: SparseRows | undefined;
+  settings: RankConfig;
+}
+
+/** Lists for the samples of all folds, each by its own runs and by counts of what came before; one is counted at a time. */
+export function foldLists(
+  folds: readonly Fold[],
+  { texts, settings, world, onProgress }: FoldListOptions,
+): Promise<TargetLists> {
+  function* parts(): Generator<ListPart> {
+    for (const { part, runs, samples } of folds) {
+      const { maker, runs: asked } = rankedSplit(part, texts, runs, settings);
+      yield { maker, runs: asked, samples };
+    }
+  }
+  return collectLists(parts(), { asked: runListLengths(settings), world, onProgress });
+}
+
+/** A train split, and the samples after it that lists are made for. */
+export interface CountedSamples {
+  split: Dataset;
+  samples: readonly Sample[];
+}
+
+/**
+ * Most bytes of counts, and of lists, known before either is made: those of the runs' split stay, those of `folds` come
+ * one after the other.
+ */
 export function rankingBytes(
-  splits: readonly Dataset[],
+  whole: CountedSamples,
+  folds: readonly CountedSamples[],
   texts: SparseRows | undefined,
   runs: readonly Recommender[],
   settings: ListSettings,
@@ -86,12 +122,12 @@ export function rankingBytes(
     featureSources(nothing, texts, runs, runListLengths(settings)),
   );
   const most = runs.length * listLength + countCandidates;
-  const candidates = splits.reduce(
-    (sum, { samples: { valid } }) => valid.reduce((own, { history }) => own + most + history.length, sum),
+  const candidates = [whole, ...folds].reduce(
+    (sum, { samples }) => samples.reduce((own, { history }) => own + most + history.length, sum),
     0,
   );
   return {
-    counts: splits.reduce((sum, split) => sum + countingBytes(split), 0),
+    counts: countingBytes(whole.split) + Math.max(0, ...folds.map(({ split }) => countingBytes(split))),
     lists: 4 * columns.length * candidates,
   };
 }
