@@ -1,5 +1,6 @@
 import type { SettingsSchema } from "../base/settings.ts";
 import type { Device } from "../kernels/gpu/device.ts";
+import type { SavedFile } from "../models/hugging_face/saved_file.ts";
 import type { TensorMap } from "../models/parameters/parameters.ts";
 import type { TrainingStore } from "../models/training/loop.ts";
 import type { TrainingState } from "../models/training/state.ts";
@@ -64,8 +65,8 @@ export interface SidProgress {
 
 /** What a fit that trains leaves behind, so that one that was stopped goes on as if it had not been. */
 export interface KeptFit {
-  /** Files that hold all it goes on from. */
-  files(state: TrainingState): Promise<Record<string, Uint8Array>>;
+  /** Files that hold all it goes on from, one after the other. */
+  files(state: TrainingState): AsyncIterable<SavedFile>;
   /** Goes on from the files in a folder; `read` reads one. Throws `UserError` for files that are damaged. */
   load(folder: string, read: (path: string) => Promise<Uint8Array<ArrayBuffer>>): Promise<TrainingState>;
 }

@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { parseJson } from "../../base/json.ts";
 import { UserError } from "../../base/user_error.ts";
-import type { OptimizerState } from "../../models/optimizer/optimizer.ts";
+import type { SavedFile } from "../../models/hugging_face/saved_file.ts";
+import type { Optimizer, OptimizerState } from "../../models/optimizer/optimizer.ts";
 import type { TensorMap } from "../../models/parameters/parameters.ts";
-import { readSafetensors, writeSafetensors } from "../../models/safetensors/safetensors.ts";
+import { readSafetensors, safetensorsPieces, type TensorPart } from "../../models/safetensors/safetensors.ts";
 import type { TrainingState } from "../../models/training/state.ts";
 import { CRITERIA, type Criterion } from "./config.ts";
 import type { QuantizerEvaluation } from "./evaluation.ts";
@@ -60,26 +61,36 @@ const State = z.strictObject({
 const STATE = "state.json", OPTIMIZER = "optimizer.safetensors";
 const weightsOf = ({ epoch }: QuantizerEvaluation) => `epoch-${epoch}.safetensors`;
 
-/** A progress as files; weights that are best by several criteria are one file. */
-export function progressFiles(progress: QuantizerProgress): Record<string, Uint8Array> {
+/** A progress that is to be written: weights and moments are read from the device part after part. */
+export type WrittenProgress = Omit<QuantizerProgress, "optimizer"> & { optimizer: Optimizer };
+
+/**
+ * A progress as files, of which memory holds one part of a tensor at a time; weights that are best by several criteria are
+ * one file.
+ */
+export async function* progressFiles(progress: WrittenProgress): AsyncGenerator<SavedFile> {
   const { state: { step, best, seconds }, epochs, revived, paths = null, hooks, optimizer } = progress;
   const evaluations = Object.fromEntries(
     CRITERIA.map((criterion) => [criterion, progress.best[criterion].evaluation]),
   );
   const told = { step, best, seconds, epochs, revived, paths, hooks, evaluations };
-  const arrays = Object.entries(optimizer).map(([name, data]) =>
-    [name, { shape: [data.length], data }] as const
-  );
-  return {
-    ...Object.fromEntries(
-      CRITERIA.map((criterion) => progress.best[criterion]).map(({ evaluation, tensors }) => [
-        weightsOf(evaluation),
-        writeSafetensors(tensors),
-      ]),
+  const kept = new Map(
+    CRITERIA.map((criterion) => progress.best[criterion]).map(({ evaluation, tensors }) =>
+      [weightsOf(evaluation), tensors] as const
     ),
-    [OPTIMIZER]: writeSafetensors(new Map(arrays)),
-    [STATE]: new TextEncoder().encode(JSON.stringify(told) + "\n"),
-  };
+  );
+  for (const [name, tensors] of kept) {
+    const shapes = [...tensors].map(([name, { shape }]) => ({ name, shape }));
+    yield { name, bytes: safetensorsPieces(shapes, partsOf(tensors)) };
+  }
+  const { shapes, parts } = await optimizer.readState();
+  yield { name: OPTIMIZER, bytes: safetensorsPieces(shapes, parts) };
+  yield { name: STATE, bytes: new TextEncoder().encode(JSON.stringify(told) + "\n") };
+}
+
+/** Tensors as parts, asynchronous as those that have to be read. */
+async function* partsOf(tensors: TensorMap): AsyncGenerator<TensorPart> {
+  for (const [name, { data }] of tensors) yield { name, data };
 }
 
 /** Reads {@link progressFiles}. Throws {@link UserError} for files that are damaged, naming `folder`. */

@@ -21,7 +21,13 @@ import { codeRows, latentsOf } from "./codes.ts";
 import { CRITERIA, type Criterion, type QuantizerConfig } from "./config.ts";
 import { codePaths, evaluateCodes, isBetter, type QuantizerEvaluation } from "./evaluation.ts";
 import type { QuantizerHooks } from "./hooks.ts";
-import { type Kept, progressFiles, type QuantizerProgress, readProgress } from "./kept_state.ts";
+import {
+  type Kept,
+  progressFiles,
+  type QuantizerProgress,
+  readProgress,
+  type WrittenProgress,
+} from "./kept_state.ts";
 import { AutoencoderStep } from "./step.ts";
 import { TermLog } from "./term_log.ts";
 
@@ -151,7 +157,7 @@ class QuantizerTraining implements Training<TrainingState>, Timetable {
       log: this.#log,
     }, config);
     this.store = options.openStore?.({
-      files: async (state) => progressFiles(await this.#progress(state)),
+      files: (state) => progressFiles(this.#progress(state)),
       load: async (folder, read) => this.#goOn(await readProgress(folder, read), folder),
     });
   }
@@ -299,7 +305,7 @@ class QuantizerTraining implements Training<TrainingState>, Timetable {
     );
   }
 
-  async #progress(state: TrainingState): Promise<QuantizerProgress> {
+  #progress(state: TrainingState): WrittenProgress {
     return {
       state,
       epochs: this.#epochsDone,
@@ -307,7 +313,7 @@ class QuantizerTraining implements Training<TrainingState>, Timetable {
       paths: this.#paths,
       hooks: this.#options.hooks?.state?.() ?? [],
       best: this.#best as Record<Criterion, Kept>,
-      optimizer: await this.#optimizer.state(),
+      optimizer: this.#optimizer,
     };
   }
 
