@@ -114,6 +114,8 @@ interface FilledRows {
 
 /** Pairs of history item and target that are held at a time, 6 bytes each, or 8 where histories pass 32,767 items. */
 export const PAIRS_AT_A_TIME = 48e6;
+/** Numbers of each item: pairs, offset, sum, purchases and where its next pair goes. */
+const ITEM_BYTES = 40;
 /** Ways in which all rows are filled, at most: with many pairs, more are held at a time, since reading takes the time. */
 const MOST_WAYS = 8;
 
@@ -257,6 +259,29 @@ export class TransitionCounter implements SampleCounter<TransitionCounts> {
       weights: this.#weights.subarray(0, entries),
     };
   }
+}
+
+/** What counting transitions will take. */
+export interface CountingPlan {
+  /** Ways through the samples. */
+  ways: number;
+  /** Held at the peak, where pairs are seldom equal. */
+  bytes: number;
+}
+
+/** What {@link TransitionCounter} takes for so many items, train samples, and items of their histories. */
+export function planCounting(
+  { items, samples, historyItems }: { items: number; samples: number; historyItems: number },
+  { firstOrder = false, backwards = 0, largest = Infinity }: TransitionOptions = {},
+): CountingPlan {
+  const pairs = (firstOrder ? samples : historyItems) * (backwards > 0 ? 2 : 1);
+  const atATime = Math.min(pairs, Math.max(PAIRS_AT_A_TIME, Math.ceil(pairs / MOST_WAYS)));
+  const entries = Math.min(pairs, items * largest);
+  const targets = Math.min(pairs, entries + atATime);
+  return {
+    ways: 1 + Math.ceil(pairs / (atATime || 1)),
+    bytes: 4 * targets + 4 * entries + 2 * atATime + ITEM_BYTES * items,
+  };
 }
 
 /** Moves the `count` largest entries of a row to its beginning, in their order; of equal ones the first. */

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { writeNpy } from "../base/npy.ts";
 import { UserError } from "../base/user_error.ts";
 import { withoutSamples } from "../data/corpus_dataset.ts";
+import type { CorpusSizes } from "../data/cost/sizes.ts";
 import { findFormat, loadDataset, openStream } from "../data/formats/load.ts";
 import { holdOut } from "../data/holdout.ts";
 import { BASELINES } from "../train/baselines/by_name.ts";
@@ -17,6 +18,7 @@ import { RunOutput, TrainingData } from "./_cli/run_flags.ts";
 import { agreeOn } from "./_train/together.ts";
 import { withProgress } from "./_cli/progress.ts";
 import { EpochProgress } from "./_cli/epoch_progress.ts";
+import { memoryLimitFlag, tellPlanned } from "./_data/planned_memory.ts";
 import { tellRehearsed } from "./_cli/memory.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { checkSame } from "./_cli/resume.ts";
@@ -35,6 +37,7 @@ const config = z.strictObject({
     "split to rank with the best checkpoint at the end: OUT/eval-SPLIT/metrics.json and predictions.jsonl;",
   ),
   beams: z.int().min(1).default(50).describe("items of a list of --evaluate; beams of models that search"),
+  ...memoryLimitFlag("counts"),
   ...reportFields,
   ...DeviceFlags,
   ...settingsFlags(BASELINES, "model"),
@@ -61,8 +64,20 @@ export async function baseline(
   flags: z.output<typeof config>,
   io: TaskIO,
 ): Promise<EvaluateReport | undefined> {
-  const { model, data, holdoutRows, out, resume, evaluate, beams, reportTo, wandbProject, adapter, variant } =
-    flags;
+  const {
+    model,
+    data,
+    holdoutRows,
+    out,
+    resume,
+    evaluate,
+    beams,
+    memoryLimit,
+    reportTo,
+    wandbProject,
+    adapter,
+    variant,
+  } = flags;
   const method = BASELINES.find(({ name }) => name === model)!;
   const settings = settingsOf(method, BASELINES, flags, "model") as Record<string, unknown>;
   const run = new RunDirectory(out);
@@ -77,7 +92,17 @@ export async function baseline(
   }
   if (world.rank === 0) await run.check(resume); // the others may find what it has made by then
   // Without an evaluation, which asks what was trained on, nothing but the counting reads the train split.
-  const inParts = method.takesParts && holdoutRows === 0 && evaluate === "none";
+  const inParts = method.bytesInParts !== undefined && holdoutRows === 0 && evaluate === "none";
+  if (inParts) {
+    const remedy = "neighbours" in settings ? "use fewer --neighbours" : undefined;
+    const bytesOf = (sizes: CorpusSizes) => method.bytesInParts!(sizes, settings);
+    await tellPlanned({ work: "count", data, bytesOf, limit: memoryLimit, remedy }, io);
+  } else if (memoryLimit > 0) {
+    throw new UserError(
+      `Cannot use --memory-limit here: it is of counts, such as transitions, without --evaluate and --holdout-rows. ` +
+        "Leave it out",
+    );
+  }
   using stream = inParts ? await openStream(await findFormat(data), data) : undefined;
   const dataset = stream ? await withoutSamples(stream) : holdOut(await loadDataset(data), holdoutRows);
   if (evaluate !== "none" && dataset.samples[evaluate].length === 0) {

@@ -7,6 +7,8 @@ import { replaceSids } from "../data/convert/replace_sids.ts";
 import { DatasetFolder } from "../data/convert/dataset_folder.ts";
 import { surveyed } from "../data/convert/survey.ts";
 import type { CorpusParts } from "../data/corpus_parts.ts";
+import { convertBytes } from "../data/cost/memory.ts";
+import type { CorpusSizes } from "../data/cost/sizes.ts";
 import { loadIndex, offsetCodes, TOKEN_ORDERS } from "../data/formats/index_file.ts";
 import { findFormat, openCorpus } from "../data/formats/load.ts";
 import { sha256 } from "../base/files/sha256.ts";
@@ -16,6 +18,7 @@ import { UserError } from "../base/user_error.ts";
 import { indexPath } from "../train/run/inputs.ts";
 import { VERSION } from "../train/version.generated.ts";
 import { flagOf, type Task } from "./_cli/cli.ts";
+import { memoryLimitFlag, tellPlanned } from "./_data/planned_memory.ts";
 import { withProgress } from "./_cli/progress.ts";
 
 const config = z.strictObject({
@@ -45,6 +48,7 @@ const config = z.strictObject({
   ),
   shuffle: z.boolean().default(false).describe("put train samples in an order drawn by the seed"),
   seed,
+  ...memoryLimitFlag("the conversion"),
 });
 
 export const task: Task<typeof config> = {
@@ -62,6 +66,8 @@ export const task: Task<typeof config> = {
     const writer = datasetWriter(to);
     const rows = rowChoice(flags, writer);
     const format = await findFormat(from);
+    const bytesOf = (sizes: CorpusSizes) => convertBytes(sizes, to);
+    await tellPlanned({ work: "convert", data: from, bytesOf, limit: flags.memoryLimit }, io);
     using open = await openCorpus(format, from);
     const chosen = await chooseSamples(withProgress(open.corpus, io.progress), {
       keepLongestOnly: flags.keepLongestOnly,
@@ -72,7 +78,7 @@ export const task: Task<typeof config> = {
     const { corpus: parts, dropped } = await withSids(chosen, sids, codeOffset);
     const inputs: Record<string, string> = {};
     for (const path of sids === "" ? parts.files : [...parts.files, sids]) inputs[path] = await sha256(path);
-    const { out: _, ...settings } = flags;
+    const { out: _, memoryLimit: __, ...settings } = flags;
     await using folder = await DatasetFolder.open(out, {
       of: { "version of genrec": VERSION, ...inWords(settings), ...inputs },
       signal: io.signal,

@@ -2,10 +2,12 @@ import { z } from "zod";
 import { SHOWN } from "../data/etl/read/bad_line.ts";
 import type { BadLines } from "../data/etl/read/bad_lines.ts";
 import { checkWatched, MOST_PROBLEMS } from "../data/check/check.ts";
+import { checkBytes } from "../data/cost/memory.ts";
 import { buildDataset } from "../data/etl/build_dataset.ts";
 import { EtlConfig } from "../data/etl/config.ts";
 import { UserError } from "../base/user_error.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
+import { memoryLimitFlag, tellPlanned } from "./_data/planned_memory.ts";
 import { withProgress } from "./_cli/progress.ts";
 import { statisticsRows } from "./_cli/statistics.ts";
 import { tableLines } from "./_cli/table.ts";
@@ -14,11 +16,14 @@ const config = EtlConfig.extend({
   check: z.string().default("").describe(
     "instead of all else: validate this dataset, of any format, and count it",
   ),
+  ...memoryLimitFlag("--check"),
 }).refine(
   ({ check, dataset, reviews, out }) =>
     check !== "" || (dataset !== undefined && reviews.length > 0 && out !== ""),
   { error: "Name --dataset, --reviews and --out, or a dataset to --check" },
-);
+).refine(({ check, memoryLimit }) => check !== "" || memoryLimit === 0, {
+  error: "--memory-limit is of --check. What building a dataset holds is --memory",
+});
 type Config = z.output<typeof config>;
 
 export const task: Task<typeof config> = {
@@ -32,13 +37,13 @@ export const task: Task<typeof config> = {
     "data --check data/office",
   ],
   config,
-  async run({ check, ...flags }, io) {
+  async run({ check, memoryLimit, ...flags }, io) {
     if (check === "") await build(flags, io);
-    else await validate(check, io);
+    else await validate(check, memoryLimit, io);
   },
 };
 
-async function build(flags: Omit<Config, "check">, io: TaskIO): Promise<void> {
+async function build(flags: Omit<Config, "check" | "memoryLimit">, io: TaskIO): Promise<void> {
   const manifest = await buildDataset(flags, io);
   if (io.json) return console.log(JSON.stringify(manifest, null, 2));
   const { statistics, coverage, badLines, files } = manifest;
@@ -66,7 +71,8 @@ function printBadLines(what: string, { count, first }: BadLines, io: TaskIO): vo
   for (const { place, problem } of first) io.log(`  ${place}: ${problem}`);
 }
 
-async function validate(dir: string, io: TaskIO): Promise<void> {
+async function validate(dir: string, limit: number, io: TaskIO): Promise<void> {
+  await tellPlanned({ work: "check", data: dir, bytesOf: checkBytes, limit }, io);
   const report = await checkWatched(dir, (stream) => withProgress(stream, io.progress));
   const { format, problems, problemCount, notes, dataset } = report;
   if (io.json) console.log(JSON.stringify(report, null, 2));

@@ -1,4 +1,5 @@
 import type { Corpus } from "../corpus.ts";
+import type { CorpusSizes } from "../cost/sizes.ts";
 import type { CorpusStream } from "../corpus_stream.ts";
 import type { OnFault } from "../../base/fault.ts";
 import type { DatasetStatistics } from "../statistics.ts";
@@ -21,6 +22,8 @@ export interface DatasetFormat {
    * who goes through it. Absent: it is read whole.
    */
   stream?(dir: string, onFault?: OnFault): Promise<CorpusStream>;
+  /** How many rows the tables have, of a format whose files say so before they are read. */
+  sizes?(dir: string): Promise<CorpusSizes>;
   /** Compares the files with what the directory itself says of them, where it does. */
   verify?(dir: string, statistics: DatasetStatistics, onFault: OnFault): Promise<void>;
 }

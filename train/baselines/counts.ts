@@ -4,6 +4,8 @@ import { readJson } from "../../base/files/json_file.ts";
 import type { SettingsSchema } from "../../base/settings.ts";
 import { UserError } from "../../base/user_error.ts";
 import { once } from "../../data/corpus_stream.ts";
+import { readingBytes } from "../../data/cost/memory.ts";
+import type { CorpusSizes } from "../../data/cost/sizes.ts";
 import { ReplayedSamples } from "./replayed_samples.ts";
 import {
   catalogueScores,
@@ -18,7 +20,9 @@ import {
 import {
   type CountedSample,
   countHeld,
+  type CountingPlan,
   countParts,
+  planCounting,
   PurchaseCounter,
   type SampleCounter,
   TransitionCounter,
@@ -36,6 +40,8 @@ import type { BaselineInput, BaselineResult, ItemScoringMethod, TrainedBaseline 
 
 /** Numbers that are written at a time. */
 const PART = 2 ** 20;
+/** Bytes of an item's id and title. */
+const CATALOGUE_BYTES = 200;
 
 /** Counts by name, as in checkpoints, which have whole numbers as single precision. */
 type Counts = ReadonlyMap<string, Float32Array | Uint32Array>;
@@ -49,6 +55,8 @@ interface CountMethod<C> {
   summary: string;
   /** Numbers in every file of counts: the names that `scorer` reads. */
   count(run: RunCounter, items: number, config: C): Promise<Counts>;
+  /** What that takes. */
+  plan(sizes: CorpusSizes, config: C): CountingPlan;
   scorer(counts: Counts): Scorer;
   Config: SettingsSchema<C>;
 }
@@ -70,6 +78,7 @@ export const popularity: ItemScoringMethod<Record<string, never>> = countBaselin
   summary: "bestsellers, whatever the history",
   Config: NoSettings,
   count: countPurchases,
+  plan: planPurchases,
   scorer: (counts) => popularityOf(boughtOf(counts)),
 });
 
@@ -79,6 +88,7 @@ export const repeat: ItemScoringMethod<Record<string, never>> = countBaseline({
   summary: "the user's own items, latest first, then bestsellers",
   Config: NoSettings,
   count: countPurchases,
+  plan: planPurchases,
   scorer: (counts) => repeatRecentOf(boughtOf(counts)),
 });
 
@@ -88,6 +98,7 @@ export const transitions: ItemScoringMethod<TransitionSettings> = countBaseline(
   summary: "what was bought after the items of the history, late ones counting more",
   Config: TransitionSettings,
   count: (run, items, settings) => countTransitions(run, items, settings),
+  plan: (sizes, settings) => planTransitions(sizes, settings),
   scorer: (counts) => transitionsOf(transitionsIn(counts)),
 });
 
@@ -97,6 +108,7 @@ export const markov: ItemScoringMethod<TransitionSettings> = countBaseline({
   summary: "what was bought right after the latest item (first-order Markov chain)",
   Config: TransitionSettings,
   count: (run, items, settings) => countTransitions(run, items, settings, { firstOrder: true }),
+  plan: (sizes, settings) => planTransitions(sizes, settings, { firstOrder: true }),
   scorer: (counts) => markovChainOf(transitionsIn(counts)),
 });
 
@@ -106,6 +118,7 @@ export const sequentialRules: ItemScoringMethod<TransitionSettings> = countBasel
   summary: "what was bought after and before the items of the history, and these items again",
   Config: TransitionSettings,
   count: (run, items, settings) => countTransitions(run, items, settings, SEQUENTIAL_RULES),
+  plan: (sizes, settings) => planTransitions(sizes, settings, SEQUENTIAL_RULES),
   scorer: (counts) => sequentialRulesOf(transitionsIn(counts)),
 });
 
@@ -115,8 +128,30 @@ async function countTransitions(
   { neighbours }: TransitionSettings,
   options: TransitionOptions = {},
 ): Promise<Counts> {
-  const largest = neighbours === 0 ? Infinity : neighbours;
-  return transitionFiles(await run(new TransitionCounter(items, { ...options, largest })));
+  return transitionFiles(await run(new TransitionCounter(items, { ...options, ...most(neighbours) })));
+}
+
+function planTransitions(
+  { items, samples, historyItems }: CorpusSizes,
+  { neighbours }: TransitionSettings,
+  options: TransitionOptions = {},
+): CountingPlan {
+  const train = { items, samples: samples.train, historyItems: historyItems.train };
+  return planCounting(train, { ...options, ...most(neighbours) });
+}
+
+function planPurchases({ items, users }: CorpusSizes): CountingPlan {
+  return { ways: 1, bytes: 2 * 8 * items + users };
+}
+
+/** With the catalogue, and what going through the splits takes. */
+function countingBytes({ items, samples }: CorpusSizes, { ways, bytes }: CountingPlan): number {
+  return readingBytes(ways * samples.train + samples.valid) + CATALOGUE_BYTES * items + bytes;
+}
+
+/** 0 neighbours are all. */
+function most(neighbours: number): TransitionOptions {
+  return { largest: neighbours === 0 ? Infinity : neighbours };
 }
 
 // Offsets may pass 2^24, where single precision ends; lengths of rows do not.
@@ -155,7 +190,7 @@ function countBaseline<C>(method: CountMethod<C>): ItemScoringMethod<C> {
     summary: method.summary,
     Config: method.Config,
     scoreUnit: "weight",
-    takesParts: true,
+    bytesInParts: (sizes, config) => countingBytes(sizes, method.plan(sizes, config)),
     train: (input, config) => trainCounts(method, input, config),
     async load(_device, folder) {
       const { num_items: items } = await readJson(`${folder}/config.json`, CountShape);

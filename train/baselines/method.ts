@@ -1,4 +1,5 @@
 import type { Stopped } from "../../models/training/loop.ts";
+import type { CorpusSizes } from "../../data/cost/sizes.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import type { SettingsSchema } from "../../base/settings.ts";
 import type { RecommendOptions, ScoreUnit } from "../../eval/recommender.ts";
@@ -128,8 +129,11 @@ export interface BaselineMethod<C = unknown> {
   train(input: BaselineInput, config: C): Promise<BaselineResult>;
   /** Whether several ranks share the micro batches of its steps; absent: it trains in one process. */
   readonly worksTogether?: true;
-  /** Whether it takes splits in parts, {@link BaselineInput.parts}; absent: it wants the whole dataset. */
-  readonly takesParts?: true;
+  /**
+   * About how many bytes of the machine it takes with splits in parts, {@link BaselineInput.parts}; absent: it wants the whole
+   * dataset.
+   */
+  bytesInParts?(sizes: CorpusSizes, config: C): number;
   /** What its scores are. */
   readonly scoreUnit: ScoreUnit;
   /**

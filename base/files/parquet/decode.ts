@@ -25,6 +25,28 @@ export interface DecodedRows<T extends TableType> {
   groups: number;
 }
 
+/** What the footer of a Parquet file says. */
+export interface ParquetSizes {
+  rows: number;
+  /** Values of each column; of a column of lists, those of all lists, an empty one counting as one. */
+  values: Record<string, number>;
+}
+
+/** What the footer says, of a file that is not read otherwise. As {@link decodeParquet}, for the worker alone. */
+export async function parquetSizes(file: AsyncBuffer, path: string): Promise<ParquetSizes> {
+  try {
+    const { num_rows, row_groups } = await parquetMetadataAsync(file);
+    const values: Record<string, number> = {};
+    for (const { meta_data } of row_groups.flatMap(({ columns }) => columns)) {
+      const name = meta_data?.path_in_schema[0] ?? "";
+      values[name] = (values[name] ?? 0) + Number(meta_data?.num_values ?? 0);
+    }
+    return { rows: Number(num_rows), values };
+  } catch (error) {
+    throw notParquet(path, (error as Error).message);
+  }
+}
+
 /**
  * The columns of `type` in a Parquet file, of all rows or of the row group of a number, from 0. Of damaged bytes it may take forever and fail after it ended, so that
  * nothing but the worker calls it. Throws `UserError` as `readParquet`.

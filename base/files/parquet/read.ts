@@ -2,9 +2,9 @@ import { cpuUsage } from "node:process";
 import { failAtOnce, type OnFault } from "../../fault.ts";
 import { diskFiles } from "../disk.ts";
 import { sha256 } from "../sha256.ts";
-import { notParquet } from "./decode.ts";
+import { notParquet, type ParquetSizes } from "./decode.ts";
 import type { ParquetTable, TableType } from "./table.ts";
-import type { DecodedTable, DecodeReply, DecodeRequest, PackedColumn } from "./worker.ts";
+import type { DecodeAnswer, DecodedTable, DecodeReply, DecodeRequest, PackedColumn } from "./worker.ts";
 import { UserError } from "../../user_error.ts";
 
 /** What a table should be, where a manifest says so. */
@@ -55,9 +55,7 @@ export class ParquetReader implements Disposable {
     await diskFiles.readRange(path, 0, Math.min(size, HEAD)); // says what is no file of data at all
     const isSound = stated === undefined || checkHash(path, await sha256(path), stated);
     for (let group = 0, count = 1; group < count; group++) {
-      const decoded = this.#last.then(() => this.#decode({ path, type, group }, size, isSound));
-      this.#last = decoded.catch(() => {}); // told to whom it concerns
-      const { table, groups } = await decoded;
+      const { table, groups } = await this.#ask<DecodedTable>({ path, rows: { type, group } }, size, isSound);
       count = groups;
       yield Object.fromEntries(
         Object.entries(table).map(([name, column]) => [name, unpack(column)]),
@@ -73,8 +71,22 @@ export class ParquetReader implements Disposable {
     ) as ParquetTable<T>;
   }
 
+  /** What the footer says of the table, which is not read. Throws `UserError` for a file that is no Parquet. */
+  async sizes(path: string): Promise<ParquetSizes> {
+    const size = await diskFiles.fileSize(path);
+    const { sizes } = await this.#ask<{ sizes: ParquetSizes }>({ path }, size, true);
+    return sizes;
+  }
+
+  /** The answer to a question, after those before it. */
+  async #ask<A extends DecodeAnswer>(request: DecodeRequest, size: number, isSound: boolean): Promise<A> {
+    const answer = this.#last.then(() => this.#decode(request, size, isSound));
+    this.#last = answer.catch(() => {}); // told to whom it concerns
+    return await answer as A;
+  }
+
   /** `size` of the file in bytes; one that is not sound has less time. */
-  async #decode(request: DecodeRequest, size: number, isSound: boolean): Promise<DecodedTable> {
+  async #decode(request: DecodeRequest, size: number, isSound: boolean): Promise<DecodeAnswer> {
     const { path } = request;
     const { least, perMib } = isSound ? PATIENCE : HASTE;
     const seconds = least + perMib * size / MIB;
@@ -106,7 +118,7 @@ export class ParquetReader implements Disposable {
           }
         }, WATCH_MS);
         worker.onmessage = ({ data }: MessageEvent<DecodeReply>) => {
-          if ("table" in data) resolve(data);
+          if ("table" in data || "sizes" in data) resolve(data);
           else if ("problem" in data) fail(new UserError(data.problem));
         };
         worker.onmessageerror = () => reject(notParquet(path, "its tables cannot be handed over"));

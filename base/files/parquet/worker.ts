@@ -1,5 +1,5 @@
 // Decodes tables apart from the program, which can end it: damaged bytes can keep the decoder busy for ever.
-import { decodeParquet, notParquet } from "./decode.ts";
+import { decodeParquet, notParquet, type ParquetSizes, parquetSizes } from "./decode.ts";
 import type { AsyncBuffer } from "hyparquet";
 import type { TableType } from "./table.ts";
 import { UserError } from "../../user_error.ts";
@@ -8,9 +8,8 @@ import { UserError } from "../../user_error.ts";
 export interface DecodeRequest {
   /** File, of which those bytes are read that are needed. */
   path: string;
-  /** Row group that is wanted, from 0. */
-  group: number;
-  type: TableType;
+  /** What of which row group, from 0, is wanted; absent: what the footer says. */
+  rows?: { group: number; type: TableType };
 }
 
 /** A column on its way: numbers as one buffer, `nulls` where there are any. */
@@ -25,10 +24,13 @@ export interface DecodedTable {
   groups: number;
 }
 
+/** What was asked for. */
+export type DecodeAnswer = DecodedTable | { sizes: ParquetSizes };
+
 /** What the worker answers: first that it is there. */
 export type DecodeReply =
   | { ready: true }
-  | DecodedTable
+  | DecodeAnswer
   | { problem: string };
 
 /** What a worker's scope has beyond a window's, which the types of a package may not name. */
@@ -53,10 +55,12 @@ DataView.prototype.getUint8 = function (this: DataView, offset: number) {
   return getUint8.call(this, offset);
 };
 
-scope.onmessage = async ({ data: { path, type, group } }) => {
+scope.onmessage = async ({ data: { path, rows } }) => {
   looksLeft = LOOKS.least;
   try {
     using file = Deno.openSync(path);
+    if (rows === undefined) return reply({ sizes: await parquetSizes(bytesOf(file), path) });
+    const { type, group } = rows;
     const { table, groups } = await decodeParquet(bytesOf(file), path, type, group);
     const packed: Record<string, PackedColumn> = {};
     const buffers: ArrayBuffer[] = [];

@@ -18,6 +18,7 @@ import {
 import { loadIndex } from "../index_file.ts";
 import { readJson } from "../../../base/files/json_file.ts";
 import { changed, ParquetReader } from "../../../base/files/parquet/read.ts";
+import type { CorpusSizes } from "../../cost/sizes.ts";
 import { type CorpusStream, joinInteractions, joinLists } from "../../corpus_stream.ts";
 import type { ParquetTable, TableType } from "../../../base/files/parquet/table.ts";
 import { sha256 } from "../../../base/files/sha256.ts";
@@ -53,6 +54,20 @@ export const genrecFormat: DatasetFormat = {
   },
 
   stream: (dir, onFault = failAtOnce) => openStream(dir, onFault),
+
+  async sizes(dir: string): Promise<CorpusSizes> {
+    const { split } = await readJson(`${dir}/${DATASET_JSON}`, DatasetJson);
+    using reader = new ParquetReader();
+    const ask = (table: string) => reader.sizes(`${dir}/${table}.parquet`);
+    const rows = async (table: string) => (await ask(table)).rows;
+    const samples = { train: 0, valid: 0, test: 0 }, historyItems = { ...samples };
+    for (const split of splits) {
+      const { rows, values: { history = 0 } } = await ask(split);
+      [samples[split], historyItems[split]] = [rows, history];
+    }
+    const [items, users] = [await rows("items"), await rows("users")];
+    return { split, items, users, interactions: await rows("interactions"), samples, historyItems };
+  },
 
   async verify(dir: string, counted: DatasetStatistics, onFault: OnFault): Promise<void> {
     const path = `${dir}/${DATASET_JSON}`;

@@ -147,11 +147,11 @@ Deno.test("a file whose columns fail one after the other is told once, and its r
   try {
     await until(1);
     await withBytes(bytes, async (path) => {
-      worker.postMessage({ path, type, group: 0 });
+      worker.postMessage({ path, rows: { type, group: 0 } });
       await until(2);
     });
     await withBytes(sound, async (path) => {
-      worker.postMessage({ path, type, group: 0 });
+      worker.postMessage({ path, rows: { type, group: 0 } });
       await until(3);
     });
   } finally {
@@ -194,4 +194,16 @@ Deno.test("a decoder's time is what the processor gave it, and a fiftieth of the
   deepStrictEqual(decodingTime(10, 40), 10); // other threads of the process
   deepStrictEqual(decodingTime(100, 8), 8);
   deepStrictEqual(decodingTime(500, 0), 10);
+});
+
+Deno.test("sizes() gives rows and values of each column without reading them, and refuses what is no Parquet", async () => {
+  using reader = new ParquetReader();
+  await withBytes(await formatParquet(TYPE, TABLE), async (path) => {
+    const { rows, values } = await reader.sizes(path);
+    ok(rows === 3 && values.integer === 3);
+    ok(values.integers === 5); // 3, an empty list and 1
+  });
+  await withBytes(Uint8Array.of(1, 2, 3), async (path) => {
+    await rejects(reader.sizes(path), /expected a Parquet file/);
+  });
 });
