@@ -61,6 +61,8 @@ export interface SidProgress {
   total: number;
   /** Where it is, for people: "level 2, error 1.2e-3". */
   state: string;
+  /** Most bytes that the fit keeps in the process beside the device: weights of its best epochs. Absent: hardly any. */
+  kept?: number;
 }
 
 /** What a fit that trains leaves behind, so that one that was stopped goes on as if it had not been. */

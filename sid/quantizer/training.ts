@@ -289,7 +289,8 @@ class QuantizerTraining implements Training<TrainingState>, Timetable {
   }
 
   #tell(done: number): void {
-    this.#options.onProgress?.({ done, total: this.#config.epochs, state: this.#told });
+    const kept = CRITERIA.length * 4 * this.#model.parameters.length;
+    this.#options.onProgress?.({ done, total: this.#config.epochs, state: this.#told, kept });
   }
 
   async #readLosses(): Promise<void> {

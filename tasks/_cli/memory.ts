@@ -55,16 +55,18 @@ export function tellMemory(
 }
 
 /**
- * Counts what `work` holds on a device that computes nothing (see `rehearsed()`), and says it. Throws `DeviceError`
- * for more than the limits of the device and its memory, before anything is computed.
+ * Counts what `work` holds on a device that computes nothing (see `rehearsed()`), and says it, on a CPU adapter with the
+ * bytes that it keeps in the process, which `kept` gives once it was counted. Throws `DeviceError` for more than the limits of the device and its memory, before anything is computed.
  */
 export async function tellRehearsed(
   device: Device,
   work: Parameters<typeof rehearsed>[1],
   what: string,
   io: Pick<TaskIO, "log">,
+  kept: () => number = () => 0,
 ): Promise<void> {
-  tellCounted(device, await rehearsed(device, work), what, io);
+  const { bytes, pipelines } = await rehearsed(device, work);
+  tellCounted(device, { bytes: bytes + (device.isCpu ? kept() : 0), pipelines }, what, io);
 }
 
 /** Work that may need no device: it asks for one. */

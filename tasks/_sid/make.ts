@@ -33,8 +33,13 @@ export async function makeSids(flags: SidFlags, io: TaskIO): Promise<SidReportFi
 
   const { device } = await openDevice(flags);
   const { fit: whole, rehearse = whole } = method;
-  const counted = (counting: Device, stop: () => never) => rehearse(counting, input, settings, stop);
-  await tellRehearsed(device, counted, `the fit of ${rows} items`, io);
+  let kept = 0;
+  const counted = (counting: Device, stop: () => never) =>
+    rehearse(counting, input, settings, (progress) => {
+      kept = progress.kept ?? 0;
+      stop();
+    });
+  await tellRehearsed(device, counted, `the fit of ${rows} items`, io, () => kept);
   const training = method.trains
     ? await openTraining(flags, settings, { corpus, device, recipe })
     : undefined;

@@ -152,9 +152,13 @@ export class EtegrecStages {
       reports,
       name: `${basename(out)} tokenizer`,
     }, resume);
+    let kept = 0;
     const counted = (counting: Device, stop: () => never) =>
-      rqVae.fit(counting, { embeddings: vectors }, config, stop);
-    await tellRehearsed(device, counted, `the fit of ${vectors.rows} items`, io);
+      rqVae.fit(counting, { embeddings: vectors }, config, (progress) => {
+        kept = progress.kept ?? 0;
+        stop();
+      });
+    await tellRehearsed(device, counted, `the fit of ${vectors.rows} items`, io, () => kept);
     let progress: Progress | undefined;
     const fit = await rqVae.fit(device, { embeddings: vectors }, config, ({ done, total, state }) => {
       signal.throwIfAborted();

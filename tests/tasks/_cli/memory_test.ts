@@ -34,6 +34,18 @@ Deno.test("tasks say what they take in one way: with the process on a CPU adapte
     io,
   );
   assert.match(io.lines[2], /: 4\.0 MiB for an array, /);
+  const inProcess = collector();
+  await tellRehearsed(
+    device,
+    (counting) => Promise.resolve(counting.createFlat("f32", MIB)),
+    "both",
+    inProcess,
+    () => 3 * MIB,
+  );
+  assert.match(
+    inProcess.lines[0],
+    device.isCpu ? /: 7\.0 MiB for both, / : /about 4\.0 MiB of the GPU for both/,
+  );
   let opened = 0;
   const open = () => (opened++, Promise.resolve(device));
   await tellAsked(open, () => Promise.resolve(), "counts alone", io);
