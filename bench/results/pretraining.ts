@@ -7,7 +7,8 @@
  *         [--sft="--max-steps 500"] [--test] [--runs runs/pretraining] [--out docs/benchmarks]
  *
  * Its first `--layers` blocks are taken, or, without, all of them. Figures are those of the validations of each training, at
- * the best step; `--test` evaluates the test split besides, once. What is finished in `--runs` is not repeated.
+ * the best step; `--test` evaluates the test split besides, once. What is finished in `--runs` is not repeated, and `--report`
+ * shows what is finished and trains nothing.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     seeds: { type: "string", default: "42" },
     sft: { type: "string", default: "" },
     test: { type: "boolean", default: false },
+    report: { type: "boolean", default: false },
     data: { type: "string", default: `${shared}/minionerec-industrial` },
     runs: { type: "string", default: "runs/pretraining" },
     out: { type: "string", default: "" },
@@ -51,12 +53,18 @@ const cuts = values.layers === "" ? [0] : values.layers.split(",").map(Number);
 const scored: Scored[] = [];
 for (const layers of cuts) {
   const model = layers === 0 ? values.model : join(values.runs, `model-${layers}`);
-  if (layers > 0 && !await exists(join(model, "config.json"))) await cutModel(values.model, layers, model);
+  if (layers > 0 && !values.report && !await exists(join(model, "config.json"))) {
+    await cutModel(values.model, layers, model);
+  }
   for (const seed of seeds) {
     for (const arm of arms) {
       const run = join(values.runs, `${layers || "all"}-${arm.replaceAll(/[ ,]+/g, "-")}-seed-${seed}`);
-      if (!await exists(join(run, "ended"))) await train(model, run, arm, seed);
-      const test = values.test ? await tested(run) : undefined;
+      if (!await exists(join(run, "ended"))) {
+        if (values.report) continue;
+        await train(model, run, arm, seed);
+      }
+      const isTested = values.test || await exists(join(run, "test/metrics.json"));
+      const test = isTested ? await tested(run) : undefined;
       scored.push({ layers, arm, seed, ...await bestOf(run), test });
     }
   }
@@ -131,6 +139,7 @@ function table(): Table {
       arm,
       spread(({ hr10 }) => hr10),
       spread(({ ndcg10 }) => ndcg10),
+      own.map(({ curve }) => curve.at(-1)!.loss.toFixed(2)).join(", "),
       spread(({ test }) => test?.hr10),
       spread(({ test }) => test?.ndcg10),
       curve.map(({ step, ndcg10 }) => `${step}: ${digits(ndcg10)}`).join(", "),
@@ -144,6 +153,7 @@ function table(): Table {
       { name: "what is trained" },
       share("HR@10, valid"),
       share("NDCG@10, valid"),
+      { name: "loss, valid, last" },
       share("HR@10, test"),
       share("NDCG@10, test"),
       { name: "NDCG@10 by step, first seed" },
