@@ -23,7 +23,7 @@ export interface PipelineCost {
   bytes: number;
 }
 
-/** What training the decoder and a model over items twice, searches with `beams`, what the ranker teaches and the evaluation take, about. */
+/** What training the decoder and a model over items, in each fold and on all, searches with `beams`, what the ranker teaches and the evaluation take, about. */
 export async function pipelineCost(
   device: Device,
   dataset: Dataset,
@@ -40,11 +40,12 @@ export async function pipelineCost(
     (preset.items.numTrainEpochs ?? 1);
   const { promptsPerStep = 0, maxSteps = 0 } = preset.taught;
   const lessons = teach ? promptsPerStep * maxSteps + samples.test.length : 0;
-  const asked = preset.holdoutRows + samples.valid.length + samples.test.length + lessons;
+  const asked = preset.folds * preset.holdoutRows + samples.valid.length + samples.test.length + lessons;
   const searchFlops = SEARCH_FLOPS * estimate.parameters.total * LEVELS * beams * asked;
-  // Once on the earlier purchases alone, once on all of them.
-  const twice = 2 - preset.holdoutRows / Math.max(1, samples.train.length);
-  const flops = twice * (estimate.flops.run + itemFlops) + searchFlops;
+  // Once on all purchases, and in each fold on the earlier ones alone.
+  const left = preset.holdoutRows / Math.max(1, samples.train.length);
+  const trainings = 1 + preset.folds - left * preset.folds * (preset.folds + 1) / 2;
+  const flops = trainings * (estimate.flops.run + itemFlops) + searchFlops;
   const host = device.isCpu ? Deno.memoryUsage().rss + estimate.saving : 0;
   return {
     seconds: flops / (TRAINING_SHARE * await productRate(device)),

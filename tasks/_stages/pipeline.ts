@@ -38,9 +38,25 @@ export function stageFiles(...names: string[]): string[] {
   return names.flatMap((name) => [name, `${name}.yaml`, `${name}.done`]);
 }
 
+/** Folders of the folds, of as many as a preset may have. */
+const FOLD_FOLDERS = ["earlier", "earlier-2"];
+
+/** A fold of a pipeline. */
+export interface FoldFolder {
+  /** Within that of the pipeline. */
+  folder: string;
+  /** Train targets that its models leave out. */
+  rows: number;
+}
+
+/** The folds that the ranker learns from, and where their models are. */
+export function foldFolders({ folds, holdoutRows }: Pick<Preset, "folds" | "holdoutRows">): FoldFolder[] {
+  return FOLD_FOLDERS.slice(0, folds).map((folder, i) => ({ folder, rows: (i + 1) * holdoutRows }));
+}
+
 /** Folders and files that the stages write into `out`. */
 export const PARTS = stageFiles(
-  ...["earlier", "sids", "items", "decoder", RANK_FOLDER, TAUGHT_FOLDER],
+  ...[...FOLD_FOLDERS, "sids", "items", "decoder", RANK_FOLDER, TAUGHT_FOLDER],
   ...[RANK_FOLDER, TAUGHT_FOLDER].map(evaluationFolder),
 );
 
@@ -52,28 +68,30 @@ export function evaluationFolder(stage: string): string {
 /** The stages of `genrec train`, each of which a command does by hand as well. */
 export function pipelineStages(pipeline: Pipeline): PipelineStage[] {
   const { dataset, preset } = pipeline;
-  const earlier = `all but the last ${preset.holdoutRows} train targets`;
+  const folds = foldFolders(preset);
+  const earlier = (rows: number) => `all but the last ${rows} train targets`;
   const making = needsSids(pipeline);
   return [
-    {
-      title: `${pipeline.items} on ${earlier}`,
-      run: (io) => itemsStage(pipeline, "earlier/items", preset.holdoutRows, io),
-    },
+    ...folds.map(({ folder, rows }) => ({
+      title: `${pipeline.items} on ${earlier(rows)}`,
+      run: (io: TaskIO) => itemsStage(pipeline, join(folder, "items"), rows, io),
+    })),
     ...making
       ? [{
         title: `Semantic IDs of ${hasTexts(dataset) ? "titles and " : ""}what was bought together`,
         run: (io: TaskIO) => makeIndex(pipeline, io),
       }]
       : [],
-    {
-      title: `A decoder on ${earlier}`,
-      run: (io) => decoderStage(pipeline, "earlier/decoder", preset.holdoutRows, io),
-    },
+    ...folds.map(({ folder, rows }) => ({
+      title: `A decoder on ${earlier(rows)}`,
+      run: (io: TaskIO) => decoderStage(pipeline, join(folder, "decoder"), rows, io),
+    })),
     { title: `${pipeline.items} on all of train`, run: (io) => itemsStage(pipeline, "items", 0, io) },
     { title: "A decoder on all of train", run: (io) => decoderStage(pipeline, "decoder", 0, io) },
     {
-      title:
-        `A ranker of what they list, which learns from the ${preset.holdoutRows} targets that they had not seen`,
+      title: `A ranker of what they list, which learns from the ${
+        folds.at(-1)!.rows
+      } targets that they had not seen`,
       run: (io) => rankerStage(pipeline, io),
     },
     ...pipeline.teach
@@ -121,7 +139,8 @@ export async function itemsStage(
 async function makeIndex(pipeline: Pipeline, io: TaskIO): Promise<void> {
   const { data, out, seed, preset, dataset } = pipeline;
   const folder = join(out, "sids");
-  const vectors = join(out, "earlier/items/embeddings.npy");
+  // Of the fold that knows least: the decoder of no fold reads SIDs that were made of what it leaves out.
+  const vectors = join(out, foldFolders(preset).at(-1)!.folder, "items/embeddings.npy");
   const settings = {
     data,
     ...hasTexts(dataset) ? { collab: vectors } : { embeddings: vectors },
@@ -165,7 +184,9 @@ export async function rankerStage(pipeline: Pipeline, io: TaskIO): Promise<void>
   const settings = {
     data,
     runs: ["decoder", "items"].map((name) => join(out, name)),
-    foldRuns: ["earlier/decoder", "earlier/items"].map((name) => join(out, name)),
+    foldRuns: foldFolders(preset).flatMap(({ folder }) =>
+      ["decoder", "items"].map((name) => join(out, folder, name))
+    ),
     listLength: beams,
     ...preset.ranker,
     out: folder,

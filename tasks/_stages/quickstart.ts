@@ -19,7 +19,15 @@ import { makeSids } from "../_sid/make.ts";
 import { task as sidTask } from "../sid.ts";
 import { tableLines } from "../_cli/table.ts";
 import { claimFolder } from "./claim.ts";
-import { decoderStage, itemsStage, PARTS, type Pipeline, rankerStage, stageFiles } from "./pipeline.ts";
+import {
+  decoderStage,
+  foldFolders,
+  itemsStage,
+  PARTS,
+  type Pipeline,
+  rankerStage,
+  stageFiles,
+} from "./pipeline.ts";
 import { byHand, type PipelineStage, runStages, trainingStage } from "./stages.ts";
 
 const DATA = "synthetic";
@@ -27,6 +35,7 @@ const DATA = "synthetic";
 /** Chosen on the valid split, as {@link SHOP_TRAINING}, of which fewer passes do where a ranker follows. */
 const PRESET: Preset = {
   holdoutRows: 800,
+  folds: 1,
   codebookSize: SHOP_CODEBOOK,
   decoder: { ...SHOP_TRAINING, numTrainEpochs: 9 },
   items: {},
@@ -176,11 +185,11 @@ function pipelineOf(flags: Flags, dataset: Dataset): Pipeline {
 }
 
 async function ranker(pipeline: Pipeline, io: TaskIO): Promise<void> {
-  const { holdoutRows } = pipeline.preset;
-  for (const [name, left] of [["earlier/", holdoutRows], ["", 0]] as const) {
-    await itemsStage(pipeline, `${name}items`, left, io);
+  const folds = foldFolders(pipeline.preset);
+  for (const { folder, rows } of [...folds, { folder: "", rows: 0 }]) {
+    await itemsStage(pipeline, join(folder, "items"), rows, io);
     if (io.signal.aborted) return;
-    if (left > 0) await decoderStage(pipeline, `${name}decoder`, left, io);
+    if (rows > 0) await decoderStage(pipeline, join(folder, "decoder"), rows, io);
     if (io.signal.aborted) return;
   }
   await rankerStage(pipeline, io);

@@ -6,6 +6,7 @@ import { UserError } from "../../base/user_error.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { adapterName } from "../../kernels/gpu/adapters.ts";
 import { loadDataset } from "../../data/formats/load.ts";
+import { mostHeldOut } from "../../data/holdout.ts";
 import type { Evaluation } from "../../eval/evaluate.ts";
 import { dataSizeOf, type Preset, presetFor, quickly } from "../../train/pipeline/preset.ts";
 import { RANK_FOLDER, TAUGHT_FOLDER } from "../../train/pipeline/train_folder.ts";
@@ -87,7 +88,8 @@ async function reportOf(out: string, stage: string): Promise<EvaluateReport> {
 }
 
 /** Throws {@link UserError} for splits that a pipeline cannot do without. */
-function checkSplits({ samples }: Dataset, data: string): void {
+function checkSplits(dataset: Dataset, data: string): void {
+  const { samples } = dataset;
   for (const split of ["valid", "test"] as const) {
     if (samples[split].length > 0) continue;
     throw new UserError(
@@ -95,7 +97,15 @@ function checkSplits({ samples }: Dataset, data: string): void {
         "split the data again with `genrec data`, or train the parts by hand with `genrec sft`",
     );
   }
-  if (samples.train.length >= LEAST_TARGETS) return;
+  if (samples.train.length >= LEAST_TARGETS) {
+    const holdable = mostHeldOut(dataset), least = LEAST_TARGETS / 8;
+    if (holdable >= least) return;
+    throw new UserError(
+      `Cannot train on ${data}: ${holdable} of its ${samples.train.length} train targets come after another of their user, ` +
+        `expected ${least} or more, since such teach the ranker. Use data with longer histories or with times, or train the ` +
+        "parts by hand with `genrec sft`",
+    );
+  }
   throw new UserError(
     `Cannot train on ${data}: it has ${samples.train.length} train targets, expected ${LEAST_TARGETS} or more, since the ` +
       "last eighth teaches the ranker. With so few, use `genrec baseline --model transitions`",

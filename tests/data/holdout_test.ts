@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { UserError } from "../../base/user_error.ts";
 import type { Dataset, Sample } from "../../data/dataset.ts";
 import { chainHistories } from "../../data/histories.ts";
-import { holdOut } from "../../data/holdout.ts";
+import { holdOut, mostHeldOut } from "../../data/holdout.ts";
 import { syntheticDataset } from "../../data/synthetic/shop.ts";
 
 /** Ann bought 0, 1, 2, 3 and Ben 4, 5, 6; rows in time order. */
@@ -48,10 +48,19 @@ Deno.test("without an order in time each user's last target goes, of as many use
   assert.deepEqual(held.samples.valid.map(({ user, target }) => [user, target]), [["ann", 3], ["ben", 6]]);
   assert.deepEqual(held.histories.map(({ items }) => items), [[0, 1, 2], [4, 5], [2, 0]]);
   assert.deepEqual(holdOut(dataset, 1).samples.valid.map(({ user }) => user), ["ann"]);
+  assert.deepEqual([mostHeldOut(dataset), mostHeldOut(shop({}))], [3, 4]);
+  // More than there are users with two: Ann's last but one too.
+  const more = holdOut(dataset, 3);
+  assert.deepEqual(more.samples.valid.map(({ user, target }) => [user, target]), [["ann", 2], ["ann", 3], [
+    "ben",
+    6,
+  ]]);
+  assert.deepEqual(more.histories.map(({ items }) => items), [[0, 1], [4, 5], [2, 0]]);
   assert.throws(
-    () => holdOut(dataset, 3),
+    () => holdOut(dataset, 4),
     new UserError(
-      "Cannot hold out 3 train targets of two users: it has 2 users with two train targets or more. Use --holdout-rows 2 or less",
+      "Cannot hold out 4 train targets of two users: it has 6 train targets of 3 users, each of whom keeps one. Use " +
+        "--holdout-rows 3 or less",
     ),
   );
 });

@@ -1,4 +1,5 @@
 import type { Dataset } from "../../data/dataset.ts";
+import { mostHeldOut } from "../../data/holdout.ts";
 import type { ItemTrainingConfig } from "../baselines/item_config.ts";
 import type { RankConfig } from "../rank/config.ts";
 import type { RlConfig } from "../rl/config.ts";
@@ -12,12 +13,16 @@ export interface DataSize {
   users: number;
   /** Items of the catalogue. */
   items: number;
+  /** Targets of the train split that may be held out. */
+  holdable: number;
 }
 
 /** Settings of a whole pipeline that depend on the size of the data; all else is as the tasks have it. */
 export interface Preset {
-  /** Train targets that the ranker learns from: the last ones, which the models before it are not shown. */
+  /** Train targets of a fold: the last ones that the models before it are not shown, from which the ranker learns. */
   holdoutRows: number;
+  /** How often the models are trained on less, each time without as many targets more. */
+  folds: number;
   /** Codewords of a level, where SIDs are made. */
   codebookSize: number;
   /** Of the decoder. */
@@ -32,9 +37,15 @@ export interface Preset {
 
 /** Size of a dataset. */
 export function dataSizeOf(
-  { samples, items, histories }: Pick<Dataset, "samples" | "items" | "histories">,
+  dataset: Pick<Dataset, "samples" | "items" | "histories">,
 ): DataSize {
-  return { targets: samples.train.length, users: histories.length, items: items.length };
+  const { samples, items, histories } = dataset;
+  return {
+    targets: samples.train.length,
+    users: histories.length,
+    items: items.length,
+    holdable: mostHeldOut(dataset),
+  };
 }
 
 /** Train targets of the data on which the decoder's settings were chosen (configs/industrial-small.yaml). */
@@ -64,13 +75,16 @@ export const TAUGHT = {
  * as many passes a model would have made too few steps to know anything. More of them are seen less often, and need less
  * noise (docs/experiments.md).
  */
-export function presetFor({ targets, users, items }: DataSize): Preset {
+export function presetFor({ targets, users, items, holdable }: DataSize): Preset {
   const scale = targets / TUNED_ON;
   const hiddenSize = scale > 16 ? 256 : 128;
   const epochs = (usual: number, most: number) =>
     clamp(Math.round(usual / Math.sqrt(scale)), usual / 2, most);
+  const holdoutRows = Math.min(Math.floor(targets / 8), holdable);
   return {
-    holdoutRows: Math.floor(targets / 8),
+    holdoutRows,
+    // Twice the rows are worth a third more time until one fold has tens of thousands (docs/rank.md).
+    folds: scale > 8 || 2 * holdoutRows > holdable ? 1 : 2,
     codebookSize: powerOfTwo(Math.sqrt(items), 16, 256),
     decoder: {
       hiddenSize,
@@ -116,6 +130,7 @@ export function quickly(preset: Preset): Preset {
   const { decoder, items, ranker, taught } = preset;
   return {
     ...preset,
+    folds: 1,
     decoder: { ...decoder, numTrainEpochs: 1, evalSteps: 0, evalBeams: 10 },
     items: { ...items, numTrainEpochs: 1 },
     ranker: { ...ranker, numTrainEpochs: 1, numRankers: 1 },

@@ -116,4 +116,14 @@ Deno.test("train refuses data that it could not be honest about, and writes noth
   await refuses({ valid: [] }, /Cannot train on .*: its valid split is empty/);
   await refuses({ test: [] }, /its test split is empty/);
   await refuses({ train: samples.train.slice(0, 300) }, /it has 300 train targets, expected 400 or more/);
+  // Users with one target each.
+  const many = syntheticCorpus({ items: 60, users: 500 });
+  const first = [...new Map(many.samples.train.toReversed().map((sample) => [sample.user, sample])).values()];
+  const split = { split: "leave-one-out" as const, samples: { ...many.samples, train: first } };
+  await withCorpus({ ...many, ...split }, async (dir) => {
+    await assert.rejects(
+      () => train(dir),
+      /Cannot train on .*: \d+ of its \d+ train targets come after another/,
+    );
+  });
 });
