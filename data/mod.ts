@@ -45,6 +45,7 @@ export type { SequenceSource } from "./packing/sequence_source.ts";
 export type { PackInput } from "./packing/sequences.ts";
 export type { Preference } from "./preferences.ts";
 export { readResults, type ResultRow } from "./result_files/read.ts";
+export type { CorpusSizes } from "./cost/sizes.ts";
 export type { BySplit, DatasetStatistics, SidStatistics } from "./statistics.ts";
 export { syntheticDataset, type SyntheticOptions } from "./synthetic/shop.ts";
 export { EMBEDDING_DIM, embeddings } from "./synthetic/word_embeddings.ts";

@@ -18,8 +18,11 @@ const ID_BYTES = 100;
 const CHECKED = { interaction: 17, timedSample: 8 };
 /** Bytes of an item that counts of a dataset hold. */
 const COUNTED_ITEM = 30;
-/** Bytes of an item with its texts and of a user, as `convert` holds them, without long descriptions. */
-const HELD = { item: 400, user: 100 };
+/**
+ * Bytes of an item with its texts and of a user, as `convert` holds them, without long descriptions: with what the heap grows
+ * to around what stays in it, about as much again.
+ */
+const HELD = { item: 1000, user: 250 };
 /** Bytes of an interaction that writers of formats other than ours hold. */
 const SHOWN_INTERACTION = 9;
 
