@@ -2,10 +2,12 @@
  * What each task takes of the memory, beside what it said that it would: the most that its process held, what it held in
  * the second half of its time, and the line `Memory: about` of its log.
  *
- *     deno run -A bench/speed/task_memory.ts --data DIR [--only sft,rl]
+ *     deno run -A bench/speed/task_memory.ts [--data synthetic] [--holdout-rows 16000] [--only "sft;rl" --folder DIR]
+ *         [--out docs/benchmarks]
  *
- * The dataset needs an index of SIDs, as `../shared/data/minionerec-industrial` has one. Later tasks read what earlier
- * ones made, so `--only` needs `--folder` of a run before it. Linux alone tells what a process holds. Takes some minutes.
+ * Later tasks read what earlier ones made, so `--only` needs the `--folder` of a run before it; with `--out`, rows of
+ * tasks that were not run stay. Trainings leave `--holdout-rows` train targets out, which takes less time and no other
+ * memory of the device. Linux alone tells what a process holds. Takes some minutes.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -14,6 +16,7 @@ import { UserError } from "../../base/user_error.ts";
 import { formatBytes } from "../../train/run/estimate.ts";
 import { sourceFolder } from "../commits/checkout.ts";
 import { median } from "../kernels/report.ts";
+import { commandLine, conditionsNow, readPages, writeOut } from "../pages/files.ts";
 import { tableText, textTable } from "../pages/page.ts";
 import { processUsage, residentBytesNow } from "./process_usage.ts";
 
@@ -28,18 +31,31 @@ export function saidBytes(log: string): number | undefined {
 }
 
 /** Tasks by name, with flags: networks are large enough that the process without any work hides little. */
-function tasksOf(data: string, folder: string): Record<string, string> {
+function tasksOf(data: string, folder: string, heldOut: string): Record<string, string> {
   const at = (name: string) => join(folder, name);
-  const network = "--hidden-size 256 --num-hidden-layers 4 --num-train-epochs 1 --tokens-per-batch 8192";
+  const part = `--data ${data} --holdout-rows ${heldOut}`;
+  const items = "--hidden-size 256 --num-hidden-layers 4 --num-train-epochs 1 --tokens-per-batch 8192";
+  const encoder = "--d-model 256 --d-ff 1024 --tokens-per-batch 4096 --eval-samples 64";
+  const vectors = at("vectors.npy");
+  const fit = `sid --embeddings ${vectors} --data ${data}`;
   return {
-    sft:
-      `sft --data ${data} --hidden-size 256 --intermediate-size 1024 --num-hidden-layers 4 --max-steps 2 ` +
-      `--tokens-per-batch 4096 --eval-samples 0 --out ${at("sft")}`,
+    embed: `embed --data ${data} --provider static --dim 512 --out ${vectors}`,
+    "sid, rqkmeans": `${fit} --method rqkmeans --codebook-size 64 --out ${at("rqkmeans")}`,
+    "sid, rqvae": `${fit} --method rqvae --layers 4096,2048,512 --epochs 2 --out ${at("rqvae")}`,
+    sft: `sft --data ${data} --sids ${at("rqkmeans")} --hidden-size 256 --intermediate-size 1024 ` +
+      `--num-hidden-layers 4 --max-steps 2 --tokens-per-batch 4096 --eval-samples 0 --out ${at("sft")}`,
     rl: `rl --run ${at("sft")} --max-steps 1 --tokens-per-batch 1024 --eval-samples 16 --out ${at("rl")}`,
     evaluate: `evaluate --run ${at("sft")} --limit 128 --out ${at("evaluate")}`,
-    recommend: `recommend --run ${at("sft")} --history 1,2,3`,
-    sasrec: `baseline --model sasrec --data ${data} ${network} --out ${at("sasrec")}`,
-    counts: `baseline --model markov --data ${data} --out ${at("counts")}`,
+    "recommend --file": `recommend --run ${at("sft")} --file ${at("users.jsonl")} --out ${at("lists.jsonl")}`,
+    "baseline, sasrec": `baseline --model sasrec ${part} ${items} --out ${at("sasrec")}`,
+    "baseline, tiger": `baseline --model tiger ${part} --sids ${at("rqkmeans")} ${encoder} ` +
+      `--num-train-epochs 1 --out ${at("tiger")}`,
+    "baseline, markov": `baseline --model markov --data ${data} --out ${at("counts")}`,
+    etegrec: `etegrec ${part} --embeddings ${vectors} --input semantic ${encoder} --tokenizer-epochs 2 ` +
+      `--num-train-epochs 2 --cycle 2 --warm-epochs 0 --finetune-epochs 0 --out ${at("etegrec")}`,
+    rank: `rank --data ${data} --runs ${at("counts")} --train-on valid --num-train-epochs 1 --out ${
+      at("rank")
+    }`,
     convert: `convert --from ${data} --to recbole --out ${at("recbole")}`,
     "data --check": `data --check ${data}`,
   };
@@ -76,33 +92,57 @@ async function watch(task: string): Promise<TaskMemory> {
   return { said: saidBytes(log), peak, steady: median(held.slice(held.length >> 1)) };
 }
 
+const PAGE = "kernels";
+const MEASUREMENT = "task-memory";
+
 if (import.meta.main) {
   const { values } = parseArgs({
     options: {
-      data: { type: "string", default: "" },
+      data: { type: "string", default: "synthetic" },
+      "holdout-rows": { type: "string", default: "16000" },
       only: { type: "string", default: "" },
       folder: { type: "string", default: "" },
+      out: { type: "string", default: "" },
     },
   });
-  if (values.data === "") throw new UserError("Name a dataset with --data");
   const folder = values.folder || await Deno.makeTempDir({ prefix: "genrec-memory-" });
   await makeFolder(folder);
-  const tasks = tasksOf(values.data, folder);
-  const names = values.only === "" ? Object.keys(tasks) : values.only.split(",").map((name) => name.trim());
-  const rows: string[][] = [];
+  const histories = Array.from({ length: 128 }, (_, user) => ({ history: [user, user + 1, user + 2] }));
+  await Deno.writeTextFile(
+    join(folder, "users.jsonl"),
+    histories.map((row) => JSON.stringify(row)).join("\n"),
+  );
+  const tasks = tasksOf(values.data, folder, values["holdout-rows"]);
+  const names = values.only === "" ? Object.keys(tasks) : values.only.split(";").map((name) => name.trim());
+  const unknown = names.find((name) => !(name in tasks));
+  if (unknown !== undefined) {
+    throw new UserError(`Cannot measure "${unknown}": expected some of ${Object.keys(tasks).join("; ")}`);
+  }
+  const pages = values.out === "" ? {} : await readPages(values.out);
+  const before = pages[PAGE]?.[MEASUREMENT]?.tables[0].rows ?? [];
+  const rows = new Map(before.map((row) => [`${row[0]}`, row.map(String)]));
   for (const name of names) {
     const { said, peak, steady } = await watch(tasks[name]);
     const share = said === undefined ? "" : `${(100 * said / peak).toFixed(0)} %`;
-    rows.push([
+    const row = [
       name,
       said === undefined ? "nothing" : formatBytes(said),
       formatBytes(peak),
       share,
       formatBytes(steady),
-    ]);
-    console.error(rows.at(-1)!.join("  "));
+    ];
+    rows.set(name, row);
+    console.error(row.join("  "));
   }
-  const table = textTable(["task", "said", "most held", "said / most", "held in the second half"], rows);
+  const ordered = Object.keys(tasks).flatMap((name) => rows.has(name) ? [rows.get(name)!] : []);
+  const table = textTable(["task", "said", "most held", "said / most", "held in the second half"], ordered);
   console.log(tableText(table));
+  await writeOut(values.out, PAGE, {
+    [MEASUREMENT]: {
+      command: [commandLine("bench/speed/task_memory.ts")],
+      ...await conditionsNow(),
+      tables: [table],
+    },
+  });
   if (values.folder === "") await Deno.remove(folder, { recursive: true });
 }
