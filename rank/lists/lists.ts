@@ -22,9 +22,11 @@ export interface TargetLists {
 
 /** Samples that come after what their candidates and features are made of. */
 export interface ListPart {
+  /** Makes the lists of the samples. */
   readonly maker: ListMaker;
   /** Runs, as those of the maker. */
   readonly runs: readonly Recommender[];
+  /** What lists are made for. */
   readonly samples: readonly Sample[];
 }
 
