@@ -93,17 +93,18 @@ export async function baseline(
   if (world.rank === 0) await run.check(resume); // the others may find what it has made by then
   // Without an evaluation, which asks what was trained on, nothing but the counting reads the train split.
   const inParts = method.bytesInParts !== undefined && holdoutRows === 0 && evaluate === "none";
-  if (inParts) {
+  const format = inParts ? await findFormat(data) : undefined;
+  if (format) {
     const remedy = "neighbours" in settings ? "use fewer --neighbours" : undefined;
     const bytesOf = (sizes: CorpusSizes) => method.bytesInParts!(sizes, settings);
-    await tellPlanned({ work: "count", data, bytesOf, limit: memoryLimit, remedy }, io);
+    await tellPlanned({ work: "count", data, format, bytesOf, limit: memoryLimit, remedy }, io);
   } else if (memoryLimit > 0) {
     throw new UserError(
       `Cannot use --memory-limit here: it is of counts, such as transitions, without --evaluate and --holdout-rows. ` +
         "Leave it out",
     );
   }
-  using stream = inParts ? await openStream(await findFormat(data), data) : undefined;
+  using stream = format ? await openStream(format, data) : undefined;
   const dataset = stream ? await withoutSamples(stream) : holdOut(await loadDataset(data), holdoutRows);
   if (evaluate !== "none" && dataset.samples[evaluate].length === 0) {
     throw new UserError(`Cannot evaluate on ${data}: its ${evaluate} split is empty. Leave out --evaluate`);

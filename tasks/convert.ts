@@ -67,7 +67,7 @@ export const task: Task<typeof config> = {
     const rows = rowChoice(flags, writer);
     const format = await findFormat(from);
     const bytesOf = (sizes: CorpusSizes) => convertBytes(sizes, to);
-    await tellPlanned({ work: "convert", data: from, bytesOf, limit: flags.memoryLimit }, io);
+    await tellPlanned({ work: "convert", data: from, format, bytesOf, limit: flags.memoryLimit }, io);
     using open = await openCorpus(format, from);
     const chosen = await chooseSamples(withProgress(open.corpus, io.progress), {
       keepLongestOnly: flags.keepLongestOnly,

@@ -5,6 +5,7 @@ import { checkWatched, MOST_PROBLEMS } from "../data/check/check.ts";
 import { checkBytes } from "../data/cost/memory.ts";
 import { buildDataset } from "../data/etl/build_dataset.ts";
 import { EtlConfig } from "../data/etl/config.ts";
+import { findFormat } from "../data/formats/load.ts";
 import { UserError } from "../base/user_error.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { memoryLimitFlag, tellPlanned } from "./_data/planned_memory.ts";
@@ -72,13 +73,14 @@ function printBadLines(what: string, { count, first }: BadLines, io: TaskIO): vo
 }
 
 async function validate(dir: string, limit: number, io: TaskIO): Promise<void> {
-  await tellPlanned({ work: "check", data: dir, bytesOf: checkBytes, limit }, io);
-  const report = await checkWatched(dir, (stream) => withProgress(stream, io.progress));
-  const { format, problems, problemCount, notes, dataset } = report;
+  const format = await findFormat(dir);
+  await tellPlanned({ work: "check", data: dir, format, bytesOf: checkBytes, limit }, io);
+  const report = await checkWatched(format, dir, (stream) => withProgress(stream, io.progress));
+  const { problems, problemCount, notes, dataset } = report;
   if (io.json) console.log(JSON.stringify(report, null, 2));
   else if (dataset) {
     io.log(
-      `${dataset.name}, a dataset of format ${format}, split ${dataset.split}, histories up to ${dataset.maxHistory}`,
+      `${dataset.name}, a dataset of format ${format.name}, split ${dataset.split}, histories up to ${dataset.maxHistory}`,
     );
     io.log(`Source: ${dataset.source}. License: ${dataset.license}`);
     for (const line of tableLines(statisticsRows(dataset.statistics), [0, 1])) io.log(line);

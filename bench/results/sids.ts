@@ -198,9 +198,12 @@ async function itemCount(): Promise<number> {
   return Object.keys(JSON.parse(await Deno.readTextFile(join(data, "index.json")))).length;
 }
 
+/** Figures alone: a report has lists by item too, which make megabytes. */
 function summaryOf({ name, seed, valid, test, report }: Scored) {
   const scores = (ranks: Rank[]) => ({ hr10: mean(hitsAtK(ranks, 10)), ndcg10: mean(ndcgAtK(ranks, 10)) });
-  return { name, seed, valid: scores(valid), ...(test ? { test: scores(test) } : {}), report };
+  const { levels, collisionRate, beforePolicy } = report ?? {};
+  const sids = report && { levels, collisionRate, collisionRateBeforePolicy: beforePolicy?.collisionRate };
+  return { name, seed, valid: scores(valid), ...(test ? { test: scores(test) } : {}), sids };
 }
 
 function table(): Table {

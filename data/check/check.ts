@@ -1,6 +1,7 @@
 import type { Corpus } from "../corpus.ts";
 import { type CorpusStream, joinInteractions, withoutRatings } from "../corpus_stream.ts";
 import { splits } from "../dataset.ts";
+import type { DatasetFormat } from "../formats/format.ts";
 import { findFormat, openStream } from "../formats/load.ts";
 import { byUser, type Purchases } from "../interactions.ts";
 import { DatasetCounts, type DatasetStatistics } from "../statistics.ts";
@@ -39,15 +40,15 @@ export type CheckedDataset = Pick<Corpus, "name" | "source" | "license" | "split
  * holds. Faults are reported, not thrown. Throws `UserError` where no format fits.
  */
 export async function checkDataset(dir: string): Promise<CheckReport> {
-  return await checkWatched(dir, (stream) => stream);
+  return await checkWatched(await findFormat(dir), dir, (stream) => stream);
 }
 
-/** The same; `watched` is told of what is gone through, and gives what is gone through instead. */
+/** The same of a known format; `watched` is told of what is gone through, and gives what is gone through instead. */
 export async function checkWatched(
+  format: DatasetFormat,
   dir: string,
   watched: (stream: CorpusStream) => CorpusStream,
 ): Promise<CheckReport> {
-  const format = await findFormat(dir);
   const faults = new Faults();
   const findings = new Findings();
   let checked: Checked;

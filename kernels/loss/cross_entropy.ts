@@ -4,10 +4,12 @@ import { expectLength, type Flat, groupsOf, type Matrix } from "../gpu/tensor.ts
 import { noiseMatrix, type TunableOperation } from "../gpu/workload.ts";
 import { ROW_CLASSES, type RowShape, type RowVariant } from "../reduce/rows/variant.ts";
 import subgroups from "../reduce/rows/subgroups.wgsl" with { type: "text" };
-import code from "./cross_entropy.wgsl" with { type: "text" };
+import chunkCode from "./cross_entropy_chunk.wgsl" with { type: "text" };
+import rowsCode from "./cross_entropy.wgsl" with { type: "text" };
 import subgroupsCode from "./cross_entropy_subgroups.wgsl" with { type: "text" };
 
 const label = "kernels/loss/cross_entropy.wgsl";
+const code = chunkCode + rowsCode;
 const chunkKernel: Kernel = {
   label,
   code,
@@ -22,7 +24,7 @@ const teamKernel: Kernel = { ...chunkKernel, entry: "cross_entropy_chunk_team", 
 const subgroupsKernel: Kernel = {
   ...chunkKernel,
   label: "kernels/loss/cross_entropy_subgroups.wgsl",
-  code: subgroups + subgroupsCode,
+  code: subgroups + chunkCode + subgroupsCode,
   entry: "cross_entropy_chunk_subgroups",
   needs: "subgroups",
   workgroup: [TEAM],

@@ -1,11 +1,8 @@
-// Cross-entropy with label smoothing over a vocabulary that comes in chunks of columns. Statistics of a row, kept from
-// chunk to chunk: x largest logit, y sum of exp(logit - largest), z logit of the target, w sum of logits.
+// Follows cross_entropy_chunk.wgsl. Cross-entropy with label smoothing over a vocabulary that comes in chunks of columns.
 const WORKGROUP = 32u;
 
-struct ChunkParams { rows: u32, cols: u32, start: u32, first: u32 }
 struct RowParams { rows: u32, vocabulary: f32, smoothing: f32 }
 struct BackwardParams { rows: u32, cols: u32, start: u32, vocabulary: f32, smoothing: f32 }
-@group(0) @binding(20) var<uniform> chunk: ChunkParams;
 @group(0) @binding(20) var<uniform> loss: RowParams;
 @group(0) @binding(20) var<uniform> grad: BackwardParams;
 
@@ -15,9 +12,6 @@ const LOWEST = -3.4e38;
 fn sum4(v: vec4f) -> f32 { return v.x + v.y + v.z + v.w; }
 fn max4(v: vec4f) -> f32 { return max(max(v.x, v.y), max(v.z, v.w)); }
 fn columns_of(group: u32) -> vec4u { return group * 4 + vec4u(0, 1, 2, 3); }
-
-@group(0) @binding(10) var<storage, read> targets: array<u32>;
-@group(0) @binding(11) var<storage, read_write> stats: array<vec4f>;
 
 // logits (R, Vc) = in0, targets (R), stats (R) -> stats (R). Two passes over the row.
 @compute @workgroup_size(WORKGROUP) fn cross_entropy_chunk(
@@ -48,18 +42,7 @@ fn columns_of(group: u32) -> vec4u { return group * 4 + vec4u(0, 1, 2, 3); }
     sums += z; // padding lanes hold 0
   }
 
-  var old = vec4f(LOWEST, 0, 0, 0);
-  if (chunk.first == 0) { old = stats[row]; }
-  let highest = max(old.x, top);
-  var at_target = old.z;
-  let column = targets[row] - chunk.start; // wraps to a large number left of the chunk
-  if (column < chunk.cols) { at_target = load0(row, column / 4)[column % 4]; }
-  stats[row] = vec4f(
-    highest,
-    old.y * exp(old.x - highest) + sum4(exps) * exp(top - highest),
-    at_target,
-    old.w + sum4(sums),
-  );
+  fold_chunk(row, top, sum4(exps), sum4(sums));
 }
 
 // The same with a workgroup a row, for GPUs: neighbours read neighbours, and few rows still make many invocations.
@@ -97,13 +80,7 @@ fn merged(a: vec3f, b: vec3f) -> vec3f {
     workgroupBarrier();
   }
   if (me > 0) { return; }
-  var old = vec4f(LOWEST, 0, 0, 0);
-  if (chunk.first == 0) { old = stats[row]; }
-  var at_target = old.z;
-  let column = targets[row] - chunk.start;
-  if (column < chunk.cols) { at_target = load0(row, column / 4)[column % 4]; }
-  let all = merged(vec3f(old.xy, old.w), team[0]);
-  stats[row] = vec4f(all.xy, at_target, all.z);
+  fold_chunk(row, team[0].x, team[0].y, team[0].z);
 }
 
 @group(0) @binding(10) var<storage, read> final_stats: array<vec4f>;

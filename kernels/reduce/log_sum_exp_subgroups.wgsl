@@ -4,22 +4,17 @@ struct Params { rows: u32, cols: u32, has_before: u32 }
 
 // x (R, V) = in0, the same of other columns (R, 1) = in1 if has_before -> (R, 1) = out0.
 @compute @workgroup_size(TEAM) fn log_sum_exp_subgroups(
-  @builtin(local_invocation_index) index: u32,
-  @builtin(subgroup_invocation_id) lane: u32,
-  @builtin(subgroup_size) lanes: u32,
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) count: vec3u,
+  me: Member, @builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) count: vec3u
 ) {
-  let row = workgroup.y * count.x + workgroup.x;
+  let row = team_row(workgroup, count);
   if (row >= params.rows) { return; }
   var mine = no_exponentials();
-  for (var g = index; g < (params.cols + 3) / 4; g += TEAM) {
+  for (var g = me.index; g < (params.cols + 3) / 4; g += TEAM) {
     mine = with_four(mine, load0(row, g), columns_of(g) < vec4u(params.cols));
   }
-  let me = Member(index, lane, lanes);
   let top = team_max(max4(mine.top), me);
   let total = sum4(team_sum(mine.exps * exp(mine.top - top), me));
-  if (index > 0) { return; }
+  if (me.index > 0) { return; }
   var result = top + log(total);
   if (params.has_before != 0) {
     let before = load1(row, 0).x;

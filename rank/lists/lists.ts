@@ -41,8 +41,8 @@ export interface CollectOptions {
 }
 
 /**
- * Candidates and features for samples, whose targets are told apart from other items by being right alone. Parts have the
- * same columns, and are asked for when those before are done.
+ * Candidates and features for samples, whose targets are told apart from other items by being right alone. Parts, of
+ * which there is at least one, have the same columns, and are asked for when those before are done.
  */
 export async function collectLists(
   parts: Iterable<ListPart>,
@@ -84,6 +84,6 @@ export async function collectLists(
     offsets: Uint32Array.from(offsets),
     targets: Uint32Array.from(targets),
     raw,
-    standardisation: (moments ?? new InputMoments([])).standardisation(),
+    standardisation: moments!.standardisation(),
   };
 }

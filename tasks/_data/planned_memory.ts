@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { UserError } from "../../base/user_error.ts";
 import type { CorpusSizes } from "../../data/cost/sizes.ts";
-import { findFormat } from "../../data/formats/load.ts";
+import type { DatasetFormat } from "../../data/formats/format.ts";
 import { formatBytes } from "../../train/run/estimate.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 
@@ -18,8 +18,9 @@ export const memoryLimitFlag = (what: string) => ({
 interface Planned {
   /** In words, such as `check`. */
   work: string;
-  /** Dataset. */
+  /** Dataset, and its format. */
   data: string;
+  format: DatasetFormat;
   /** About how many bytes it takes. */
   bytesOf(sizes: CorpusSizes): number;
   /** GiB; 0: no limit. */
@@ -34,10 +35,9 @@ interface Planned {
  * @throws {UserError} for more than the limit, and for a limit where no rows are stated.
  */
 export async function tellPlanned(
-  { work, data, bytesOf, limit, remedy }: Planned,
+  { work, data, format, bytesOf, limit, remedy }: Planned,
   io: TaskIO,
 ): Promise<void> {
-  const format = await findFormat(data);
   if (format.sizes === undefined) {
     if (limit === 0) return;
     throw new UserError(

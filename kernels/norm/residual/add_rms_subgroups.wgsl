@@ -2,49 +2,41 @@
 
 // x (N, C) = in0, y (N, C) = in1, gain (1, C) = in2 -> x + y = out0, rmsnorm(x + y) * gain = out1
 @compute @workgroup_size(TEAM) fn add_rms_norm_subgroups(
-  @builtin(local_invocation_index) index: u32,
-  @builtin(subgroup_invocation_id) lane: u32,
-  @builtin(subgroup_size) lanes: u32,
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) count: vec3u,
+  me: Member, @builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) count: vec3u
 ) {
-  let row = workgroup.y * count.x + workgroup.x;
+  let row = team_row(workgroup, count);
   if (row >= params.rows) { return; }
   var squares = vec4f(0);
-  for (var g = index; g < params.groups; g += TEAM) {
+  for (var g = me.index; g < params.groups; g += TEAM) {
     let sum = load0(row, g) + load1(row, g);
     squares += sum * sum;
     store0(row, g, sum);
   }
-  let total = sum4(team_sum(squares, Member(index, lane, lanes)));
+  let total = sum4(team_sum(squares, me));
   let scale = inverseSqrt(total / params.width + params.eps);
-  for (var g = index; g < params.groups; g += TEAM) {
+  for (var g = me.index; g < params.groups; g += TEAM) {
     store1(row, g, (load0(row, g) + load1(row, g)) * scale * load2(0, g));
   }
 }
 
 // The same of x and dropout(y), with the bits in `kept`.
 @compute @workgroup_size(TEAM) fn drop_add_rms_norm_subgroups(
-  @builtin(local_invocation_index) index: u32,
-  @builtin(subgroup_invocation_id) lane: u32,
-  @builtin(subgroup_size) lanes: u32,
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) count: vec3u,
+  me: Member, @builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) count: vec3u
 ) {
-  let row = workgroup.y * count.x + workgroup.x;
+  let row = team_row(workgroup, count);
   if (row >= params.rows) { return; }
   let first = row * words();
-  for (var word = index; word < words(); word += TEAM) { kept[first + word] = draw_word(row, word); }
+  for (var word = me.index; word < words(); word += TEAM) { kept[first + word] = draw_word(row, word); }
   storageBarrier(); // all read what each has drawn
   var squares = vec4f(0);
-  for (var g = index; g < params.groups; g += TEAM) {
+  for (var g = me.index; g < params.groups; g += TEAM) {
     let sum = load0(row, g) + keep(kept[first + g / 8], g, load1(row, g));
     squares += sum * sum;
     store0(row, g, sum);
   }
-  let total = sum4(team_sum(squares, Member(index, lane, lanes)));
+  let total = sum4(team_sum(squares, me));
   let scale = inverseSqrt(total / params.width + params.eps);
-  for (var g = index; g < params.groups; g += TEAM) {
+  for (var g = me.index; g < params.groups; g += TEAM) {
     store1(row, g, (load0(row, g) + keep(kept[first + g / 8], g, load1(row, g))) * scale * load2(0, g));
   }
 }
@@ -65,30 +57,22 @@ fn team_scale_and_pull(row: u32, me: Member) -> vec2f {
 
 // sum (N, C) = in0, gain (1, C) = in1, dNormed (N, C) = in2, dSum (N, C) = in3 if has_sum_gradient -> dx (N, C) = out0, scales
 @compute @workgroup_size(TEAM) fn add_rms_norm_backward_subgroups(
-  @builtin(local_invocation_index) index: u32,
-  @builtin(subgroup_invocation_id) lane: u32,
-  @builtin(subgroup_size) lanes: u32,
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) count: vec3u,
+  me: Member, @builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) count: vec3u
 ) {
-  let row = workgroup.y * count.x + workgroup.x;
+  let row = team_row(workgroup, count);
   if (row >= params.rows) { return; }
-  let s = team_scale_and_pull(row, Member(index, lane, lanes));
-  for (var g = index; g < params.groups; g += TEAM) { store0(row, g, gradient(row, g, s.x, s.y)); }
+  let s = team_scale_and_pull(row, me);
+  for (var g = me.index; g < params.groups; g += TEAM) { store0(row, g, gradient(row, g, s.x, s.y)); }
 }
 
 // The same, with the gradient dy (N, C) of what was dropped out = out1.
 @compute @workgroup_size(TEAM) fn drop_add_rms_norm_backward_subgroups(
-  @builtin(local_invocation_index) index: u32,
-  @builtin(subgroup_invocation_id) lane: u32,
-  @builtin(subgroup_size) lanes: u32,
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) count: vec3u,
+  me: Member, @builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) count: vec3u
 ) {
-  let row = workgroup.y * count.x + workgroup.x;
+  let row = team_row(workgroup, count);
   if (row >= params.rows) { return; }
-  let s = team_scale_and_pull(row, Member(index, lane, lanes));
-  for (var g = index; g < params.groups; g += TEAM) {
+  let s = team_scale_and_pull(row, me);
+  for (var g = me.index; g < params.groups; g += TEAM) {
     let dx = gradient(row, g, s.x, s.y);
     store0(row, g, dx);
     store1(row, g, keep(kept_before[row * words() + g / 8], g, dx));

@@ -2,7 +2,15 @@
 // size, and whichever invocations they hold. All invocations must call these, with the same results for all.
 override TEAM: u32 = 32; // invocations of the workgroup
 
-struct Member { index: u32, lane: u32, lanes: u32 } // in the workgroup, in the subgroup, lanes of that
+// In the workgroup, in the subgroup, lanes of that.
+struct Member {
+  @builtin(local_invocation_index) index: u32,
+  @builtin(subgroup_invocation_id) lane: u32,
+  @builtin(subgroup_size) lanes: u32,
+}
+
+// The row, or whatever else, that a workgroup serves.
+fn team_row(workgroup: vec3u, count: vec3u) -> u32 { return workgroup.y * count.x + workgroup.x; }
 
 // What the subgroups have, at the index of their first lane; the neutral element elsewhere.
 var<workgroup> parts: array<vec4f, TEAM>;

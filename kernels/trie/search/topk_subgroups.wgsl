@@ -111,24 +111,19 @@ fn place_of(entry: Entry, prompt: u32, count: u32) -> u32 {
 }
 
 @compute @workgroup_size(TEAM) fn trie_topk_subgroups(
-  @builtin(local_invocation_index) index: u32,
-  @builtin(subgroup_invocation_id) lane: u32,
-  @builtin(subgroup_size) lanes: u32,
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  me: Member, @builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) count: vec3u
 ) {
-  let prompt = workgroup.y * workgroups.x + workgroup.x;
+  let prompt = team_row(workgroup, count);
   if (prompt >= params.prompts) { return; }
-  let me = Member(index, lane, lanes);
   let running = prompt * params.width;
   let finished = (params.prompts + prompt) * params.width;
   if (params.live == 0) {
-    for (var i = index; i < params.width; i += TEAM) { lists[finished + i] = no_entry(); }
+    for (var i = me.index; i < params.width; i += TEAM) { lists[finished + i] = no_entry(); }
     storageBarrier();
   }
   let leaves = keep_best(prompt, FINISHED, me);
   // The worst on top, which is a heap.
-  for (var i = index; i < params.width; i += TEAM) {
+  for (var i = me.index; i < params.width; i += TEAM) {
     if (i < leaves) {
       let entry = lists[running + i];
       lists[finished + params.width - 1 - place_of(entry, prompt, leaves)] = entry;
@@ -138,7 +133,7 @@ fn place_of(entry: Entry, prompt: u32, count: u32) -> u32 {
   }
   storageBarrier();
   let inner = keep_best(prompt, RUNNING, me);
-  for (var i = index; i < params.width; i += TEAM) {
+  for (var i = me.index; i < params.width; i += TEAM) {
     if (i < inner) {
       let entry = lists[running + i];
       write_beam(prompt, place_of(entry, prompt, inner), entry);
