@@ -102,14 +102,32 @@ export function* objectPieces(
   entries: Iterable<readonly [key: string, value: unknown]>,
   indent: number,
 ): Generator<string> {
-  const lineEnd = "\n" + " ".repeat(indent);
-  let before = "{";
-  for (const [key, value] of entries) {
-    const text = JSON.stringify(value, null, indent).replaceAll("\n", lineEnd);
-    yield `${before}${lineEnd}${JSON.stringify(key)}: ${text}`;
-    before = ",";
+  const object = new ObjectText(indent);
+  for (const [key, value] of entries) yield object.entry(key, value);
+  yield object.end();
+}
+
+/** The text of `JSON.stringify(object, null, indent)`, for entries that come in parts. */
+export class ObjectText {
+  readonly #indent: number;
+  #before = "{";
+
+  constructor(indent: number) {
+    this.#indent = indent;
   }
-  yield before === "{" ? "{}" : "\n}";
+
+  /** The next one, with what comes before it. */
+  entry(key: string, value: unknown): string {
+    const lineEnd = "\n" + " ".repeat(this.#indent), before = this.#before;
+    this.#before = ",";
+    const text = JSON.stringify(value, null, this.#indent).replaceAll("\n", lineEnd);
+    return `${before}${lineEnd}${JSON.stringify(key)}: ${text}`;
+  }
+
+  /** What comes after all of them. */
+  end(): string {
+    return this.#before === "{" ? "{}" : "\n}";
+  }
 }
 
 /** The entries of an object keyed "0" … "N-1", which {@link numbered} reads. */

@@ -1,47 +1,23 @@
-import type { Corpus, CorpusSample, Interactions } from "./corpus.ts";
-import { type CorpusStream, joinLists, once } from "./corpus_stream.ts";
-import type { Split } from "./dataset.ts";
+import type { Corpus } from "./corpus.ts";
+import { type CatalogueSizes, type CorpusStream, streamOf } from "./corpus_stream.ts";
 
-/**
- * A corpus whose catalogue, users and SIDs are held, and whose log and samples are not: these are gone through in parts, as
- * often as wanted.
- */
-export interface CorpusParts extends Omit<Corpus, "interactions" | "samples">, Pick<CorpusStream, "rows"> {
-  /** The log in its order. */
-  interactions(): AsyncIterable<Interactions>;
-  /** Tasks of a split in the order of the files. */
-  samples(split: Split): AsyncIterable<readonly CorpusSample[]>;
+/** A corpus that is gone through in parts, as often as wanted: of what grows with it, SIDs alone are held. */
+export interface CorpusParts
+  extends
+    Omit<Corpus, "items" | "users" | "interactions" | "samples">,
+    Pick<CorpusStream, "rows" | "items" | "users" | "interactions" | "samples"> {
+  sizes: CatalogueSizes;
 }
 
-/** A corpus that is held, in one part each. */
+/** A corpus that is held, in parts. */
 export function corpusParts(corpus: Corpus): CorpusParts {
-  const { interactions, samples } = corpus;
-  return {
-    ...corpus,
-    interactions: () => once(interactions),
-    samples: (split) => once(samples[split]),
-  };
+  const { items, users } = corpus;
+  return { ...corpus, ...streamOf(corpus), sizes: { items: items.length, users: users.length } };
 }
 
-/** Reads catalogue, users and what lies beside the tables; the stream must stay open while the rest is gone through. */
-export async function holdCatalogue(stream: CorpusStream): Promise<CorpusParts> {
-  const { name, source, license, split, maxHistory, rows } = stream;
-  const items = await joinLists(stream.items());
-  const users = await joinLists(stream.users());
-  const rest = await stream.rest();
-  return {
-    name,
-    source,
-    license,
-    split,
-    maxHistory,
-    ...(rows && { rows }),
-    items,
-    users,
-    ...rest,
-    interactions: () => stream.interactions(),
-    samples: (split) => stream.samples(split),
-  };
+/** A stream, with what lies beside its tables; it must stay open while they are gone through. */
+export async function partsOf(stream: CorpusStream): Promise<CorpusParts> {
+  return { ...stream, ...await stream.rest(), sizes: await stream.sizes() };
 }
 
 /** Rows of a table, one by one. */
@@ -68,18 +44,20 @@ export async function countRows(parts: AsyncIterable<readonly unknown[]>): Promi
   return rows;
 }
 
-/** Some rows of a table that is held. */
-export interface CutRows<T> {
+/** Some rows of a table. */
+export interface NumberedRows<T> {
   /** Number of the first. */
   first: number;
   rows: readonly T[];
 }
 
-const CUT = 100_000;
-
-/** A table that is held, in parts, of which each makes little beside it. */
-export async function* cutRows<T>(table: readonly T[]): AsyncGenerator<CutRows<T>> {
-  for (let first = 0; first < table.length; first += CUT) {
-    yield await Promise.resolve({ first, rows: table.slice(first, first + CUT) });
+/** Parts of a table, with the numbers of their rows. */
+export async function* numberedRows<T>(
+  parts: AsyncIterable<readonly T[]>,
+): AsyncGenerator<NumberedRows<T>> {
+  let first = 0;
+  for await (const rows of parts) {
+    yield { first, rows };
+    first += rows.length;
   }
 }

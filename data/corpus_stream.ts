@@ -1,14 +1,19 @@
 import type { Corpus, CorpusItem, CorpusSample, CorpusUser, Interactions } from "./corpus.ts";
 import type { Split } from "./dataset.ts";
 
-/**
- * A corpus that is gone through in parts, without being held: items and users once, then log and splits, as often as
- * wanted.
- */
+/** How many items and users a corpus has. */
+export interface CatalogueSizes {
+  items: number;
+  users: number;
+}
+
+/** A corpus that is gone through in parts, as often as wanted, without being held. */
 export interface CorpusStream
   extends Pick<Corpus, "name" | "source" | "license" | "split" | "maxHistory">, Disposable {
   /** How many rows log and splits have, where the files say so, for those who wait. */
   rows?: Partial<Record<"interactions" | Split, number>>;
+  /** How many items and users there are, without going through them. */
+  sizes(): Promise<CatalogueSizes>;
   /** The catalogue in the order of item numbers. */
   items(): AsyncIterable<readonly CorpusItem[]>;
   /** Everyone with an interaction, in the order of user numbers. */
@@ -17,16 +22,18 @@ export interface CorpusStream
   interactions(): AsyncIterable<Interactions>;
   /** Tasks of a split in the order of the files. */
   samples(split: Split): AsyncIterable<readonly CorpusSample[]>;
-  /** What lies beside the tables, once the items were gone through. */
+  /** What lies beside the tables. */
   rest(): Promise<Pick<Corpus, "sids" | "attachments" | "files" | "unread">>;
 }
 
-/** A corpus that is held, as a stream of one part each. */
+/** A corpus that is held, as a stream. */
 export function streamOf(corpus: Corpus): CorpusStream {
+  const { items, users } = corpus;
   return {
     ...corpus,
-    items: () => once(corpus.items),
-    users: () => once(corpus.users),
+    sizes: () => Promise.resolve({ items: items.length, users: users.length }),
+    items: () => cut(items),
+    users: () => cut(users),
     interactions: () => once(corpus.interactions),
     samples: (split) => once(corpus.samples[split]),
     rest: () => Promise.resolve(corpus),
@@ -107,6 +114,16 @@ export async function joinLists<T>(parts: AsyncIterable<readonly T[]>): Promise<
   const all: T[] = [];
   for await (const part of parts) for (const one of part) all.push(one);
   return all;
+}
+
+/** Rows that are cut off a table at once. */
+const CUT = 100_000;
+
+/** A table that is held, in parts, of which each makes little beside it. */
+async function* cut<T>(table: readonly T[]): AsyncGenerator<readonly T[]> {
+  for (let first = 0; first < table.length; first += CUT) {
+    yield await Promise.resolve(table.slice(first, first + CUT));
+  }
 }
 
 /** A stream of one part. */

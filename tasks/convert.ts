@@ -144,7 +144,7 @@ async function withSids(
   file: string,
   codeOffset: number,
 ): Promise<{ corpus: CorpusParts; dropped: string[] }> {
-  const own = file === "" ? corpus.sids : await loadIndex(file, corpus.items.length);
+  const own = file === "" ? corpus.sids : await loadIndex(file, corpus.sizes.items);
   if (codeOffset === 0 && file === "") return { corpus, dropped: [] };
   if (own === undefined) {
     throw new UserError(

@@ -1,28 +1,30 @@
-import type { CorpusParts } from "../corpus_parts.ts";
-
-// What ends a cell or a line in tables of tabs.
-const BREAKS = /[\t\r\n]/;
-
-/** Texts of a corpus, by what they are. */
-const TEXTS = {
-  "titles": ({ items }) => items.map(({ title }) => title),
-  "descriptions": ({ items }) => items.map(({ description }) => description),
-  "brands": ({ items }) => items.map(({ brand }) => brand),
-  "features": ({ items }) => items.map(({ features }) => features),
-  "item ids": ({ items }) => items.map(({ id }) => id),
-  "user ids": ({ users }) => users.map(({ id }) => id),
-} as const satisfies Record<string, (corpus: CorpusParts) => (string | undefined)[]>;
+import type { CatalogueSurvey } from "./catalogue_survey.ts";
+import type { SurveyedCorpus } from "./survey.ts";
 
 /** Texts that may stand in a table. */
-export type TableText = keyof typeof TEXTS;
+export type TableText = keyof CatalogueSurvey extends infer K ? K extends `broken ${infer T}` ? T : never
+  : never;
 
 /**
  * Which texts a table of tabs in `file` cannot hold as they are, each with how many there are: their tabs and line ends
  * become spaces there.
  */
-export function brokenTexts(corpus: CorpusParts, texts: readonly TableText[], file: string): string[] {
+export async function brokenTexts(
+  corpus: SurveyedCorpus,
+  texts: readonly Exclude<TableText, "categories">[],
+  file: string,
+): Promise<string[]> {
+  const { catalogue } = await corpus.survey();
   return texts.flatMap((name) => {
-    const broken = TEXTS[name](corpus).filter((text) => text !== undefined && BREAKS.test(text)).length;
+    const broken = catalogue[`broken ${name}`];
     return broken === 0 ? [] : [`${name} with tabs or line ends (${broken}), which become spaces in ${file}`];
   });
+}
+
+/** What `item.json` cannot hold of categories, which it joins with commas, with how many items have such. */
+export async function brokenCategories(corpus: SurveyedCorpus): Promise<string[]> {
+  const { "broken categories": broken } = (await corpus.survey()).catalogue;
+  return broken === 0 ? [] : [
+    `categories with commas or spaces around them (of ${broken} items), which item.json cannot tell apart`,
+  ];
 }

@@ -43,7 +43,7 @@ export async function chooseSamples(
   const chosen = {} as Record<Split, Samples>;
   for (const split of splits) {
     const all: Samples = () => corpus.samples(split);
-    const own = keepLongestOnly && split === "train" ? await longestOnly(all, corpus.users.length) : all;
+    const own = keepLongestOnly && split === "train" ? await longestOnly(all, corpus.sizes.users) : all;
     chosen[split] = most[split] === 0 ? own : await drawn(own, most[split], split, seed);
   }
   if (shuffle) {

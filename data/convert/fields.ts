@@ -1,23 +1,22 @@
-import type { Attributes } from "../corpus.ts";
 import type { CorpusParts } from "../corpus_parts.ts";
 import { splits } from "../dataset.ts";
-import { idsAreNumbers } from "../formats/id_map_file.ts";
+import { isOwn } from "./catalogue_survey.ts";
 import type { Survey, SurveyedCorpus } from "./survey.ts";
 
 /** Whether a corpus has anything under a name, so that a format without it would lose something. */
 const FIELDS = {
   "source and license": () => true,
   "SIDs": ({ sids }) => sids !== undefined,
-  "titles": ({ items }) => items.some(({ title }) => title !== ""),
-  "descriptions": ({ items }) => items.some(({ description }) => description),
-  "brands": ({ items }) => items.some(({ brand }) => brand),
-  "categories": ({ items }) => items.some(({ categories }) => categories.length > 0),
-  "prices": ({ items }) => items.some(({ price }) => price !== undefined),
-  "features": ({ items }) => items.some(({ features }) => features),
-  "item ids": ({ items }) => !idsAreNumbers(items),
-  "item attributes": ({ items }) => items.some(hasOwnAttributes),
-  "user ids": ({ users }) => !users.every(({ id }, user) => id === String(user) || id === `A${user}`),
-  "user attributes": ({ users }) => users.some(hasOwnAttributes),
+  "titles": (_, { catalogue }) => catalogue.titles > 0,
+  "descriptions": (_, { catalogue }) => catalogue.descriptions > 0,
+  "brands": (_, { catalogue }) => catalogue.brands > 0,
+  "categories": (_, { catalogue }) => catalogue.categories > 0,
+  "prices": (_, { catalogue }) => catalogue.prices > 0,
+  "features": (_, { catalogue }) => catalogue.features > 0,
+  "item ids": (_, { catalogue }) => catalogue["item ids"] > 0,
+  "item attributes": (_, { catalogue }) => catalogue["item attributes"] > 0,
+  "user ids": (_, { catalogue }) => catalogue["user ids"] > 0,
+  "user attributes": (_, { catalogue }) => catalogue["user attributes"] > 0,
   "times": (_, { times, sampleTimes }) => times || sampleTimes,
   "ratings": (_, { ratings }) => ratings,
   "which split a sample is in": ({ split }) => split === "time",
@@ -54,15 +53,4 @@ export async function notHeld(
   const fields = ALL_FIELDS.filter((field) => !holds.includes(field) && FIELDS[field](corpus, survey));
   const foreign = Object.keys(corpus.attachments).filter((path) => !path.startsWith(`${format}/`));
   return [...fields, ...foreign];
-}
-
-/** Attributes under the name of a format say how its files looked, and mean nothing to another. */
-const FORMAT_ATTRIBUTES = new Set(["raw", "minionerec", "mimigenrec"]);
-
-function hasOwnAttributes({ attributes }: { attributes?: Attributes }): boolean {
-  return attributes !== undefined && Object.keys(attributes).some(isOwn);
-}
-
-function isOwn(attribute: string): boolean {
-  return !FORMAT_ATTRIBUTES.has(attribute);
 }

@@ -1,9 +1,12 @@
 import type { Interactions } from "../corpus.ts";
 import type { CorpusParts } from "../corpus_parts.ts";
 import { type Split, splits } from "../dataset.ts";
+import { type CatalogueSurvey, surveyCatalogue } from "./catalogue_survey.ts";
 
-/** What writers ask of log and samples before they write, found by going through both once. */
+/** What writers ask of a corpus before they write, found by going through it once. */
 export interface Survey {
+  /** Of items and users. */
+  catalogue: CatalogueSurvey;
   /** Rows of the log. */
   interactions: number;
   /** Rows of the log by user. */
@@ -24,7 +27,7 @@ export interface Survey {
 
 /** A corpus in parts that knows its {@link Survey}. */
 export interface SurveyedCorpus extends CorpusParts {
-  /** Goes through log and samples the first time that it is asked. */
+  /** Goes through all of it the first time that it is asked. */
   survey(): Promise<Survey>;
 }
 
@@ -38,7 +41,8 @@ export function surveyed(
 }
 
 async function surveyOf(corpus: CorpusParts): Promise<Survey> {
-  const log = await surveyLog(corpus.interactions(), corpus.users.length);
+  const catalogue = await surveyCatalogue(corpus);
+  const log = await surveyLog(corpus.interactions(), corpus.sizes.users);
   const shown = new ShownLog(log.bought);
   const samples: Survey["samples"] = { train: 0, valid: 0, test: 0 };
   const names = { train: new Set<string>(), valid: new Set<string>(), test: new Set<string>() };
@@ -54,7 +58,7 @@ async function surveyOf(corpus: CorpusParts): Promise<Survey> {
     }
   }
   const attributes = { train: [...names.train], valid: [...names.valid], test: [...names.test] };
-  return { ...log, samples, sampleTimes, attributes, isShown: shown.isWhole };
+  return { catalogue, ...log, samples, sampleTimes, attributes, isShown: shown.isWhole };
 }
 
 async function surveyLog(

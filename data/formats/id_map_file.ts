@@ -37,11 +37,9 @@ export async function loadIdMap(
 }
 
 /** The text of a `user2id` or `item2id`; white space that would end a column becomes a space. */
-export function* formatIdMap(rows: readonly { id: string }[]): Generator<string> {
-  for (const [number, { id }] of rows.entries()) yield `${id.replace(/[\t\r\n]+/g, " ")}\t${number}\n`;
-}
-
-/** Whether every raw id is its number, so that a map would say nothing. */
-export function idsAreNumbers(rows: readonly { id: string }[]): boolean {
-  return rows.every(({ id }, number) => id === String(number));
+export async function* formatIdMap(
+  ids: Iterable<string> | AsyncIterable<string>,
+): AsyncGenerator<string> {
+  let number = 0;
+  for await (const id of ids) yield `${id.replace(/[\t\r\n]+/g, " ")}\t${number++}\n`;
 }

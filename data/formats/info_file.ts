@@ -40,8 +40,12 @@ export async function loadInfo(path: string): Promise<InfoItem[]> {
 }
 
 /** The text of an info file. Titles that would break a line or a column have their white space collapsed. */
-export function* formatInfo(items: readonly { title: string }[], sids: readonly string[]): Generator<string> {
-  for (const [item, { title }] of items.entries()) {
-    yield `${sids[item]}\t${/[\t\r\n]/.test(title) ? title.replace(/\s+/g, " ") : title}\t${item}\n`;
+export async function* formatInfo(
+  items: AsyncIterable<{ title: string }>,
+  sids: readonly string[],
+): AsyncGenerator<string> {
+  let item = 0;
+  for await (const { title } of items) {
+    yield `${sids[item]}\t${/[\t\r\n]/.test(title) ? title.replace(/\s+/g, " ") : title}\t${item++}\n`;
   }
 }

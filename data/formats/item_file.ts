@@ -1,6 +1,7 @@
 import type { Attributes, CorpusItem } from "../corpus.ts";
 import { readJson } from "../../base/files/json_file.ts";
-import { escapeNonAscii, numbered, numberedEntries, objectPieces } from "../../base/json.ts";
+import { escapeNonAscii, numbered, ObjectText } from "../../base/json.ts";
+import { numberedRows } from "../corpus_parts.ts";
 import { parseStringCell } from "./list_cell.ts";
 import { type RawItem, RawItems } from "./schema.ts";
 
@@ -33,18 +34,19 @@ function toItem(raw: RawItem, number: number): CorpusItem {
 }
 
 /** The text of an `item.json` as MiniOneRec writes it, an item at a time. Fields that an item lacks are empty texts. */
-export function* itemPieces(items: readonly CorpusItem[]): Generator<string> {
-  const entries = numberedEntries(items).map(([key, item]): [string, RawItem] => [key, toRaw(item)]);
-  for (const piece of objectPieces(entries, 2)) yield escapeNonAscii(piece);
+export async function* itemPieces(items: AsyncIterable<readonly CorpusItem[]>): AsyncGenerator<string> {
+  const object = new ObjectText(2);
+  for await (const { first, rows } of numberedRows(items)) {
+    for (const [row, item] of rows.entries()) {
+      yield escapeNonAscii(object.entry(String(first + row), toRaw(item)));
+    }
+  }
+  yield object.end();
 }
 
-/** What `item.json` cannot hold of categories, which it joins with commas, with how many items have such. */
-export function brokenCategories(items: readonly CorpusItem[]): string[] {
-  const broken =
-    items.filter((item) => !sameJson(toCategories(toRaw(item).categories), item.categories)).length;
-  return broken === 0 ? [] : [
-    `categories with commas or spaces around them (of ${broken} items), which item.json cannot tell apart`,
-  ];
+/** Whether `item.json`, which joins categories with commas, tells those of an item apart. */
+export function keepsCategories(item: CorpusItem): boolean {
+  return sameJson(toCategories(toRaw(item).categories), item.categories);
 }
 
 function toRaw({ title, description, brand, categories, features, price, attributes }: CorpusItem): RawItem {

@@ -1,6 +1,6 @@
 import type { Corpus } from "../corpus.ts";
 import { toDataset } from "../corpus_dataset.ts";
-import { type CorpusParts, corpusParts, holdCatalogue } from "../corpus_parts.ts";
+import { type CorpusParts, partsOf } from "../corpus_parts.ts";
 import { type CorpusStream, streamOf } from "../corpus_stream.ts";
 import type { Dataset } from "../dataset.ts";
 import type { DatasetFormat } from "./format.ts";
@@ -38,12 +38,11 @@ export async function openStream(
   return await format.stream?.(dir, onFault) ?? streamOf(await format.read(dir, onFault));
 }
 
-/** `loadCorpus` in parts, of a format that can be read so; one that cannot is read whole. */
+/** {@link openStream} with what lies beside the tables. */
 export async function openCorpus(format: DatasetFormat, dir: string): Promise<OpenCorpus> {
-  const stream = await format.stream?.(dir);
-  if (stream === undefined) return { corpus: corpusParts(await format.read(dir)), [Symbol.dispose]() {} };
+  const stream = await openStream(format, dir);
   try {
-    return { corpus: await holdCatalogue(stream), [Symbol.dispose]: () => stream[Symbol.dispose]() };
+    return { corpus: await partsOf(stream), [Symbol.dispose]: () => stream[Symbol.dispose]() };
   } catch (error) {
     stream[Symbol.dispose]();
     throw error;

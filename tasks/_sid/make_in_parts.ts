@@ -6,6 +6,7 @@ import { sha256 } from "../../base/files/sha256.ts";
 import { writeTogether } from "../../base/files/write_atomic.ts";
 import { writeNpy } from "../../base/npy.ts";
 import { UserError } from "../../base/user_error.ts";
+import { joinLists } from "../../data/corpus_stream.ts";
 import { formatNewTokens, indexPieces, newTokens } from "../../data/formats/index_file.ts";
 import { findFormat, openCorpus } from "../../data/formats/load.ts";
 import { writeSafetensors } from "../../models/safetensors/safetensors.ts";
@@ -36,7 +37,7 @@ import { tokensOf } from "./report.ts";
 export async function makeSidsInParts(flags: SidFlags, io: TaskIO): Promise<void> {
   const { out, data, embeddings, collisions, codeOffset, indexStyle, tokenOrder } = flags;
   using open = data === "" ? undefined : await openCorpus(await findFormat(data), data);
-  const items = open?.corpus.items;
+  const items = open && await joinLists(open.corpus.items());
   using vectors = await openVectors(flags, items?.map(({ id }) => id));
   refuseOthers(flags, vectors);
   const { rows, dim } = vectors;

@@ -35,13 +35,13 @@ export interface ParquetSizes {
 /** What the footer says, of a file that is not read otherwise. As {@link decodeParquet}, for the worker alone. */
 export async function parquetSizes(file: AsyncBuffer, path: string): Promise<ParquetSizes> {
   try {
-    const { num_rows, row_groups } = await parquetMetadataAsync(file);
+    const { row_groups } = await parquetMetadataAsync(file);
     const values: Record<string, number> = {};
     for (const { meta_data } of row_groups.flatMap(({ columns }) => columns)) {
       const name = meta_data?.path_in_schema[0] ?? "";
       values[name] = (values[name] ?? 0) + Number(meta_data?.num_values ?? 0);
     }
-    return { rows: Number(num_rows), values };
+    return { rows: row_groups.reduce((sum, { num_rows }) => sum + Number(num_rows), 0), values };
   } catch (error) {
     throw notParquet(path, (error as Error).message);
   }

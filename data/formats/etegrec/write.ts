@@ -1,9 +1,9 @@
 import { inObjectOrder, objectPieces } from "../../../base/json.ts";
 import type { CorpusSample } from "../../corpus.ts";
-import { type CorpusParts, rowsIn } from "../../corpus_parts.ts";
+import { rowsIn } from "../../corpus_parts.ts";
 import { splits } from "../../dataset.ts";
 import { PAD } from "./read.ts";
-import { interLines, NAME } from "../recbole/write.ts";
+import { type CatalogueIds, idsOf, interLines, NAME } from "../recbole/write.ts";
 import { brokenTexts } from "../../convert/changed_text.ts";
 import type { SurveyedCorpus } from "../../convert/survey.ts";
 import { checkFileName } from "../../../base/files/file_name.ts";
@@ -23,28 +23,29 @@ export const etegrecWriter: DatasetWriter = {
   ],
 
   async *files(corpus: SurveyedCorpus): AsyncGenerator<NamedFile> {
-    const { items, users } = corpus;
+    const { sizes } = corpus;
     const name = checkFileName(corpus.name, NAME);
     const { interactions, samples } = await corpus.survey();
+    const ids = await idsOf(corpus);
     for (const split of splits) {
-      yield [`${name}.${split}.jsonl`, sampleLines(corpus.samples(split), corpus)];
+      yield [`${name}.${split}.jsonl`, sampleLines(corpus.samples(split), ids)];
     }
-    yield [`${name}.inter`, interLines(corpus)];
-    yield [`${name}.emb_map.json`, numbersFromOne(items.map(({ id }) => id))];
+    yield [`${name}.inter`, interLines(corpus, ids)];
+    yield [`${name}.emb_map.json`, numbersFromOne(ids.items)];
     const sequences = splits.map((split) => [`${split}_sequences`, samples[split]]);
     const statistics = {
-      num_users: users.length,
-      num_items: items.length,
+      num_users: sizes.users,
+      num_items: sizes.items,
       num_interactions: interactions,
       ...Object.fromEntries(sequences),
     };
     yield ["dataset_stats.json", [JSON.stringify(statistics, null, 2) + "\n"]];
   },
 
-  leftOut: (corpus) => Promise.resolve(brokenTexts(corpus, ["item ids", "user ids"], `${corpus.name}.inter`)),
+  leftOut: (corpus) => brokenTexts(corpus, ["item ids", "user ids"], `${corpus.name}.inter`),
 };
 
-function* numbersFromOne(ids: readonly string[]): Generator<string> {
+function* numbersFromOne(ids: Iterable<string>): Generator<string> {
   const keys = [PAD, ...ids];
   const entries = inObjectOrder(keys)[Symbol.iterator]().map((
     number,
@@ -55,13 +56,13 @@ function* numbersFromOne(ids: readonly string[]): Generator<string> {
 
 async function* sampleLines(
   samples: AsyncIterable<readonly CorpusSample[]>,
-  { users, items }: CorpusParts,
+  { users, items }: CatalogueIds,
 ): AsyncGenerator<string> {
   for await (const { user, history, target } of rowsIn(samples)) {
     const line = {
-      user_id: users[user].id,
-      target_id: items[target].id,
-      inter_history: history.map((item) => items[item].id),
+      user_id: users.at(user),
+      target_id: items.at(target),
+      inter_history: history.map((item) => items.at(item)),
     };
     yield JSON.stringify(line) + "\n";
   }

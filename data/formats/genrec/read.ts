@@ -19,7 +19,7 @@ import { loadIndex } from "../index_file.ts";
 import { readJson } from "../../../base/files/json_file.ts";
 import { changed, ParquetReader } from "../../../base/files/parquet/read.ts";
 import type { CorpusSizes } from "../../cost/sizes.ts";
-import { type CorpusStream, joinInteractions, joinLists } from "../../corpus_stream.ts";
+import { type CatalogueSizes, type CorpusStream, joinInteractions, joinLists } from "../../corpus_stream.ts";
 import type { ParquetTable, TableType } from "../../../base/files/parquet/table.ts";
 import { sha256 } from "../../../base/files/sha256.ts";
 import type { DatasetStatistics } from "../../statistics.ts";
@@ -105,11 +105,11 @@ async function openStream(dir: string, onFault: OnFault): Promise<CorpusStream> 
     `${dir}/${DATASET_JSON}`,
     DatasetJson,
   );
+  const reader = new ParquetReader();
+  let sizes: Promise<CatalogueSizes> | undefined;
+  const sizesOnce = () => sizes ??= sizesIn(reader, dir);
   const parts = <const T extends TableType>(name: string, type: T) =>
     tableParts(reader, dir, name, type, hashes, onFault);
-  const reader = new ParquetReader();
-  // Known once these tables were gone through.
-  const sizes = { items: 0, users: 0 };
   const stated = COUNTS.flatMap((count) => {
     const rows = statistics[count];
     return typeof rows === "number" ? [[count, rows]] : [];
@@ -121,29 +121,31 @@ async function openStream(dir: string, onFault: OnFault): Promise<CorpusStream> 
     split,
     maxHistory,
     rows: Object.fromEntries(stated),
+    sizes: sizesOnce,
     async *items() {
-      for await (const part of parts("items", ITEM_TABLE)) {
-        yield readItems(part, onFault);
-        sizes.items += part.table.item.length;
-      }
+      for await (const part of parts("items", ITEM_TABLE)) yield readItems(part, onFault);
     },
     async *users() {
-      for await (const part of parts("users", USER_TABLE)) {
-        yield readUsers(part, onFault);
-        sizes.users += part.table.user.length;
-      }
+      for await (const part of parts("users", USER_TABLE)) yield readUsers(part, onFault);
     },
     async *interactions() {
+      const sizes = await sizesOnce();
       for await (const part of parts("interactions", INTERACTION_TABLE)) {
         yield readInteractions(part, sizes, onFault);
       }
     },
     async *samples(split) {
+      const sizes = await sizesOnce();
       for await (const part of parts(split, SAMPLE_TABLE)) yield readSamples(part, sizes, onFault);
     },
-    rest: () => readRest(dir, sizes.items),
+    rest: async () => readRest(dir, (await sizesOnce()).items),
     [Symbol.dispose]: () => reader[Symbol.dispose](),
   };
+}
+
+async function sizesIn(reader: ParquetReader, dir: string): Promise<CatalogueSizes> {
+  const [items, users] = ["items", "users"].map((table) => reader.sizes(`${dir}/${table}.parquet`));
+  return { items: (await items).rows, users: (await users).rows };
 }
 
 /** What lies beside the tables. */
@@ -232,14 +234,9 @@ function readUsers(part: TablePart<typeof USER_TABLE>, onFault: OnFault): Corpus
   });
 }
 
-interface Sizes {
-  items: number;
-  users: number;
-}
-
 function readInteractions(
   { path, first, table }: TablePart<typeof INTERACTION_TABLE>,
-  sizes: Sizes,
+  sizes: CatalogueSizes,
   onFault: OnFault,
 ): Interactions {
   const rows: number[] = [];
@@ -264,7 +261,7 @@ function readInteractions(
 
 function readSamples(
   { path, first, table }: TablePart<typeof SAMPLE_TABLE>,
-  sizes: Sizes,
+  sizes: CatalogueSizes,
   onFault: OnFault,
 ): CorpusSample[] {
   return table.user.flatMap((user, row) =>

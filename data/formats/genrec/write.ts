@@ -1,5 +1,5 @@
 import type { Attributes, CorpusItem, CorpusSample, CorpusUser, Interactions } from "../../corpus.ts";
-import { type CorpusParts, type CutRows, cutRows } from "../../corpus_parts.ts";
+import { type CorpusParts, type NumberedRows, numberedRows } from "../../corpus_parts.ts";
 import { splits } from "../../dataset.ts";
 import {
   ATTACHMENTS,
@@ -34,11 +34,7 @@ export const genrecWriter: DatasetWriter = {
     written: WrittenFiles,
   ): AsyncGenerator<NamedFile> {
     const counts = new DatasetCounts(written.state as DatasetTally | undefined);
-    if (written.state === undefined) {
-      counts.addItems(corpus.items);
-      counts.addUsers(corpus.users);
-      written.state = counts.tally;
-    }
+    written.state = counts.tally;
     yield* content(corpus, counts);
     const { name, source, license, split, maxHistory, sids } = corpus;
     const manifest: DatasetJson = {
@@ -59,9 +55,21 @@ export const genrecWriter: DatasetWriter = {
 
 /** Files and what is in them, counted as it goes by. */
 function* content(corpus: CorpusParts, counts: DatasetCounts): Generator<NamedFile> {
-  const { items, users, sids } = corpus;
-  yield ["items.parquet", table(ITEM_TABLE, () => cutRows(items), itemRows)];
-  yield ["users.parquet", table(USER_TABLE, () => cutRows(users), userRows)];
+  const { sids } = corpus;
+  yield [
+    "items.parquet",
+    table(ITEM_TABLE, () => numberedRows(corpus.items()), (part) => {
+      counts.addItems(part.rows);
+      return itemRows(part);
+    }),
+  ];
+  yield [
+    "users.parquet",
+    table(USER_TABLE, () => numberedRows(corpus.users()), (part) => {
+      counts.addUsers(part.rows);
+      return userRows(part);
+    }),
+  ];
   yield [
     "interactions.parquet",
     table(INTERACTION_TABLE, () => corpus.interactions(), (part) => {
@@ -94,7 +102,7 @@ function table<P, const T extends TableType>(
   }
 }
 
-function itemRows({ first, rows: items }: CutRows<CorpusItem>): ParquetTable<typeof ITEM_TABLE> {
+function itemRows({ first, rows: items }: NumberedRows<CorpusItem>): ParquetTable<typeof ITEM_TABLE> {
   return {
     item: items.map((_, row) => first + row),
     id: items.map(({ id }) => id),
@@ -108,7 +116,7 @@ function itemRows({ first, rows: items }: CutRows<CorpusItem>): ParquetTable<typ
   };
 }
 
-function userRows({ first, rows: users }: CutRows<CorpusUser>): ParquetTable<typeof USER_TABLE> {
+function userRows({ first, rows: users }: NumberedRows<CorpusUser>): ParquetTable<typeof USER_TABLE> {
   return {
     user: users.map((_, row) => first + row),
     id: users.map(({ id }) => id),

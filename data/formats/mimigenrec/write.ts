@@ -3,7 +3,7 @@ import { UserError } from "../../../base/user_error.ts";
 import { type CorpusParts, rowsIn } from "../../corpus_parts.ts";
 import { type Split, splits } from "../../dataset.ts";
 import { formatNewTokens, indexPieces, newTokens } from "../index_file.ts";
-import { brokenCategories, itemPieces } from "../item_file.ts";
+import { itemPieces } from "../item_file.ts";
 import {
   NEXT_SID,
   RlRow,
@@ -17,6 +17,7 @@ import {
 } from "./rows.ts";
 import { fill, PROMPTS, type Wording } from "./write_prompts.ts";
 import { datasetInfo, isWritten, otherRows } from "./write_tasks.ts";
+import { brokenCategories } from "../../convert/changed_text.ts";
 import { needSids } from "../../convert/need_sids.ts";
 import { ITEM_FIELDS } from "../../convert/fields.ts";
 import type { SurveyedCorpus } from "../../convert/survey.ts";
@@ -51,7 +52,7 @@ export const mimigenrecWriter: DatasetWriter = {
     corpus: SurveyedCorpus,
     { tokenOrder, rows: choice }: DatasetWriteOptions,
   ): AsyncGenerator<NamedFile> {
-    const { items, attachments } = corpus;
+    const { attachments } = corpus;
     const kept = Object.keys(attachments).find((path) => path.startsWith(`${PREFIX}/other/`));
     if (choice !== undefined && kept !== undefined) {
       throw new UserError(
@@ -62,7 +63,8 @@ export const mimigenrecWriter: DatasetWriter = {
     const sids = needSids(corpus, "mimigenrec");
     yield ["id2sid.json", indexPieces(sids, "indent4")];
     yield ["new_tokens.json", [formatNewTokens(newTokens(sids, tokenOrder))]];
-    if (items.some(({ title }) => title !== "")) yield ["item.json", itemPieces(items)];
+    const { catalogue } = await corpus.survey();
+    if (catalogue.titles > 0) yield ["item.json", itemPieces(corpus.items())];
     for (const stage of STAGES) {
       for (const split of splits) {
         const rows = rowsOf(corpus, sids, stage, split, choice);
@@ -73,7 +75,7 @@ export const mimigenrecWriter: DatasetWriter = {
     yield ["dataset_info.json", [attachments[`${PREFIX}/dataset_info.json`] ?? datasetInfo(corpus)]];
   },
 
-  leftOut: ({ items }) => Promise.resolve(["who a sample's user is", ...brokenCategories(items)]),
+  leftOut: async (corpus) => ["who a sample's user is", ...await brokenCategories(corpus)],
 };
 
 type Row = SftRow | RlRow;

@@ -1,8 +1,9 @@
 import { PhiloxStream } from "../../../base/philox.ts";
 import { drawRows } from "../../convert/draw.ts";
+import { TextColumn } from "../../convert/text_column.ts";
 import type { RowChoice } from "../../convert/writer.ts";
 import type { CorpusItem, CorpusSample } from "../../corpus.ts";
-import { type CorpusParts, countRows, keptRows, rowsIn } from "../../corpus_parts.ts";
+import { type CorpusParts, countRows, keptRows, numberedRows, rowsIn } from "../../corpus_parts.ts";
 import type { Split } from "../../dataset.ts";
 import { type RlRow, rlRow, type RlTask, type SftRow, sftRow, type Stage } from "./rows.ts";
 import { fill, PROMPTS } from "./write_prompts.ts";
@@ -38,7 +39,7 @@ async function* sftRows(
   sids: string[][],
   choice: RowChoice,
 ): AsyncGenerator<SftRow> {
-  for (const [item, { title }] of firstWith(items, ({ title }) => title)) {
+  for await (const [item, title] of firstWith(items(), ({ title }) => title)) {
     const { titleOf, codeOf } = PROMPTS, sid = sids[item].join("");
     if (isWritten("sid-to-title", choice)) {
       yield sftRow({ ...titleOf, input: fill(titleOf.input, "sid", sid) }, title);
@@ -48,8 +49,9 @@ async function* sftRows(
     }
   }
   if (!isWritten("history-to-title", choice)) return;
+  const titles = await TextColumn.of(items(), ({ title }) => title);
   for await (const { history, target } of rowsIn(samples("train"))) {
-    const { title } = items[target];
+    const title = titles.at(target);
     if (title === "") continue;
     const text = history.map((item) => sids[item].join("")).join(", ");
     yield sftRow({ ...PROMPTS.nextTitle, input: fill(PROMPTS.nextTitle.input, "history", text) }, title);
@@ -62,7 +64,8 @@ async function* rlRows(
   choice: RowChoice,
 ): AsyncGenerator<RlRow> {
   let index = 0;
-  const titled = () => titledSamples(samples("train"), items);
+  const column = await TextColumn.of(items(), ({ title }) => title);
+  const titled = () => titledSamples(samples("train"), column);
   const isAsked = isWritten("titles-to-sid", choice)
     ? drawRows(
       await countRows(titled()),
@@ -71,7 +74,7 @@ async function* rlRows(
     )
     : new Uint8Array();
   for await (const { history, target } of rowsIn(keptRows(titled(), isAsked))) {
-    const titles = history.map((item) => `"${items[item].title}"`).join(", ");
+    const titles = history.map((item) => `"${column.at(item)}"`).join(", ");
     const input = fill(PROMPTS.nextByTitles.input, "titles", titles);
     const wording = { ...PROMPTS.nextByTitles, input };
     yield rlRow(wording, sids[target].join(""), { ...BY_TITLES, source, split: "train", index: index++ });
@@ -87,8 +90,8 @@ async function* rlRows(
     },
   ];
   for (const { prompt, place, text } of questions.filter(({ name }) => isWritten(name, choice))) {
-    for (const [item, row] of firstWith(items, text)) {
-      const wording = { system: prompt.system, input: fill(prompt.input, place, text(row)) };
+    for await (const [item, told] of firstWith(items(), text)) {
+      const wording = { system: prompt.system, input: fill(prompt.input, place, told) };
       yield rlRow(wording, sids[item].join(""), { ...BY_TEXT, source, split: "train", index: index++ });
     }
   }
@@ -97,22 +100,25 @@ async function* rlRows(
 /** Samples whose history has titles alone. */
 async function* titledSamples(
   samples: AsyncIterable<readonly CorpusSample[]>,
-  items: readonly CorpusItem[],
+  titles: TextColumn,
 ): AsyncGenerator<CorpusSample[]> {
   for await (const part of samples) {
-    yield part.filter(({ history }) => history.every((item) => items[item].title !== ""));
+    yield part.filter(({ history }) => history.every((item) => titles.at(item) !== ""));
   }
 }
 
 /** Of items with the same text the first, since a question has one answer; none without a text. */
-function* firstWith(
-  items: readonly CorpusItem[],
-  text: (item: CorpusItem) => string,
-): Generator<[number, CorpusItem]> {
+async function* firstWith(
+  items: AsyncIterable<readonly CorpusItem[]>,
+  textOf: (item: CorpusItem) => string,
+): AsyncGenerator<[item: number, text: string]> {
   const seen = new Set([""]);
-  for (const [number, item] of items.entries()) {
-    if (!seen.has(text(item))) yield [number, item];
-    seen.add(text(item));
+  for await (const { first, rows } of numberedRows(items)) {
+    for (const [row, item] of rows.entries()) {
+      const text = textOf(item);
+      if (!seen.has(text)) yield [first + row, text];
+      seen.add(text);
+    }
   }
 }
 

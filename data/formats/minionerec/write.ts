@@ -1,17 +1,18 @@
-import type { CorpusItem, CorpusSample } from "../../corpus.ts";
+import type { CorpusSample } from "../../corpus.ts";
 import { rowsIn } from "../../corpus_parts.ts";
 import { formatCsvLine } from "../../../base/files/csv_file.ts";
 import { splits } from "../../dataset.ts";
 import { indexPieces } from "../index_file.ts";
 import { formatInfo } from "../info_file.ts";
 import { sampleTablePieces } from "../inter_table.ts";
-import { brokenCategories, itemPieces } from "../item_file.ts";
+import { itemPieces } from "../item_file.ts";
 import { formatListCell } from "../list_cell.ts";
 import { COLUMNS, type RowAttributes } from "./rows.ts";
-import { idMaps } from "../../convert/id_maps.ts";
-import { brokenTexts } from "../../convert/changed_text.ts";
+import { itemIdMap, userIdMap } from "../../convert/id_maps.ts";
+import { brokenCategories, brokenTexts } from "../../convert/changed_text.ts";
 import { ITEM_FIELDS } from "../../convert/fields.ts";
 import type { SurveyedCorpus } from "../../convert/survey.ts";
+import { TextColumn } from "../../convert/text_column.ts";
 import type { DatasetWriter, NamedFile } from "../../convert/writer.ts";
 
 /** MiniOneRec's files: with SIDs the CSV splits, index, items and info; without, the `.inter` splits and items. */
@@ -28,40 +29,43 @@ export const minionerecWriter: DatasetWriter = {
   ],
 
   async *files(corpus: SurveyedCorpus): AsyncGenerator<NamedFile> {
-    const { items, users, sids } = corpus;
-    const usersNamed = users.every(({ id }) => /^A\d+$/.test(id));
+    const { sids } = corpus;
+    const { catalogue, attributes } = await corpus.survey();
+    const usersNamed = catalogue["ids unlike A1"] === 0;
     if (sids === undefined) {
       for (const split of splits) yield [`${split}.inter`, sampleTablePieces(corpus.samples(split))];
     } else {
       const joined = sids.map((sid) => sid.join(""));
-      const userId = usersNamed ? (user: number) => users[user].id : (user: number) => `A${user}`;
-      const { attributes } = await corpus.survey();
+      const titles = await TextColumn.of(corpus.items(), ({ title }) => title);
+      const users = usersNamed ? await TextColumn.of(corpus.users(), ({ id }) => id) : undefined;
+      const userId = (user: number) => users?.at(user) ?? `A${user}`;
       for (const split of splits) {
         const more = attributes[split].filter(isOther);
-        yield [`${split}.csv`, csv(corpus.samples(split), more, { items, joined, userId })];
+        yield [`${split}.csv`, csv(corpus.samples(split), more, { titles, joined, userId })];
       }
       yield ["index.json", indexPieces(sids, "compact")];
-      yield ["info.txt", formatInfo(items, joined)];
+      yield ["info.txt", formatInfo(rowsIn(corpus.items()), joined)];
     }
-    yield ["item.json", itemPieces(items)];
-    yield* idMaps({ items, users: sids !== undefined && usersNamed ? [] : users });
+    yield ["item.json", itemPieces(corpus.items())];
+    if (sids === undefined || !usersNamed) yield* userIdMap(corpus);
+    yield* itemIdMap(corpus);
     for (const [path, text] of Object.entries(corpus.attachments)) {
       if (path.startsWith("minionerec/")) yield [path.slice("minionerec/".length), [text]];
     }
   },
 
   async leftOut(corpus: SurveyedCorpus): Promise<string[]> {
-    const { items, sids } = corpus;
+    const { sids } = corpus;
     const { samples, attributes } = await corpus.survey();
     const empty = splits.filter((split) => samples[split] === 0);
     return [
       ...(sids === undefined && splits.some((split) => attributes[split].length > 0)
         ? ["sample attributes: there are no CSV splits without SIDs"]
         : []),
-      ...(sids === undefined ? [] : brokenTexts(corpus, ["titles"], "info.txt")),
-      ...brokenCategories(items),
-      ...brokenTexts(corpus, ["item ids"], "item2id"),
-      ...brokenTexts(corpus, ["user ids"], "user2id"),
+      ...(sids === undefined ? [] : await brokenTexts(corpus, ["titles"], "info.txt")),
+      ...await brokenCategories(corpus),
+      ...await brokenTexts(corpus, ["item ids"], "item2id"),
+      ...await brokenTexts(corpus, ["user ids"], "user2id"),
       ...empty.map((split) =>
         `rows of ${split}, of which there are none, so that the directory will not load`
       ),
@@ -71,7 +75,7 @@ export const minionerecWriter: DatasetWriter = {
 
 /** What cells are filled from. */
 interface Named {
-  items: readonly CorpusItem[];
+  titles: TextColumn;
   /** Joined SIDs by item number. */
   joined: readonly string[];
   userId(user: number): string;
@@ -81,15 +85,15 @@ interface Named {
 async function* csv(
   samples: AsyncIterable<readonly CorpusSample[]>,
   more: readonly string[],
-  { items, joined, userId }: Named,
+  { titles, joined, userId }: Named,
 ): AsyncGenerator<string> {
   yield formatCsvLine([...COLUMNS, ...more]);
   for await (const { user, history, target, attributes } of rowsIn(samples)) {
-    const { titles } = (attributes?.minionerec ?? {}) as RowAttributes;
+    const { titles: told } = (attributes?.minionerec ?? {}) as RowAttributes;
     yield formatCsvLine([
       userId(user),
-      formatListCell(titles?.history ?? history.map((item) => items[item].title)),
-      titles?.target ?? items[target].title,
+      formatListCell(told?.history ?? history.map((item) => titles.at(item))),
+      told?.target ?? titles.at(target),
       formatListCell(history),
       String(target),
       formatListCell(history.map((item) => joined[item])),

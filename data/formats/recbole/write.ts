@@ -1,5 +1,5 @@
 import { formatAtomicLine } from "../recbole_table.ts";
-import type { Attributes, CorpusItem, CorpusUser } from "../../corpus.ts";
+import type { Attributes } from "../../corpus.ts";
 import { type CorpusParts, rowsIn } from "../../corpus_parts.ts";
 import { splits } from "../../dataset.ts";
 import { findPurchase, purchasesByUser } from "../../interactions.ts";
@@ -10,6 +10,7 @@ import { brokenTexts } from "../../convert/changed_text.ts";
 import { ITEM_FIELDS } from "../../convert/fields.ts";
 import { checkFileName } from "../../../base/files/file_name.ts";
 import type { SurveyedCorpus } from "../../convert/survey.ts";
+import { TextColumn } from "../../convert/text_column.ts";
 import type { DatasetWriter, NamedFile } from "../../convert/writer.ts";
 
 /** Whose name the files have, for messages. */
@@ -30,29 +31,41 @@ export const recboleWriter: DatasetWriter = {
   ],
 
   async *files(corpus: SurveyedCorpus): AsyncGenerator<NamedFile> {
-    const { items, users } = corpus;
     const name = checkFileName(corpus.name, NAME);
-    yield [`${name}.inter`, interLines(corpus)];
-    if (items.some(({ title, attributes }) => title !== "" || attributes !== undefined)) {
-      yield [`${name}.item`, itemLines(items)];
+    const { catalogue } = await corpus.survey();
+    yield [`${name}.inter`, interLines(corpus, await idsOf(corpus))];
+    if (catalogue.titles > 0 || catalogue["attributes of any format"] > 0) {
+      yield [`${name}.item`, itemLines(corpus)];
     }
-    if (users.some(({ attributes }) => attributes !== undefined)) yield [`${name}.user`, userLines(users)];
+    if (catalogue["any user attributes"] > 0) yield [`${name}.user`, userLines(corpus)];
   },
 
-  leftOut: (corpus) =>
-    Promise.resolve([
-      ...corpus.maxHistory === MAX_ITEM_LIST_LENGTH ? [] : [`the history length ${corpus.maxHistory}`],
-      ...brokenTexts(corpus, ["titles", "descriptions", "brands", "features"], `${corpus.name}.item`),
-      ...brokenTexts(corpus, ["item ids", "user ids"], `${corpus.name}.inter`),
-    ]),
+  leftOut: async (corpus) => [
+    ...corpus.maxHistory === MAX_ITEM_LIST_LENGTH ? [] : [`the history length ${corpus.maxHistory}`],
+    ...await brokenTexts(corpus, ["titles", "descriptions", "brands", "features"], `${corpus.name}.item`),
+    ...await brokenTexts(corpus, ["item ids", "user ids"], `${corpus.name}.inter`),
+  ],
 };
+
+/** Raw ids by number. */
+export type CatalogueIds = Record<"items" | "users", TextColumn>;
+
+/** Goes through items and users. */
+export async function idsOf({ items, users }: CorpusParts): Promise<CatalogueIds> {
+  return {
+    items: await TextColumn.of(items(), ({ id }) => id),
+    users: await TextColumn.of(users(), ({ id }) => id),
+  };
+}
 
 /**
  * A line an interaction: user, item, rating and timestamp where known (without times the place in the user's sequence as
  * `order`), and the split of the sample that predicts it; a user's first, which none predicts, counts as train.
  */
-export async function* interLines(corpus: SurveyedCorpus): AsyncGenerator<string> {
-  const { items, users } = corpus;
+export async function* interLines(
+  corpus: SurveyedCorpus,
+  { items, users }: CatalogueIds,
+): AsyncGenerator<string> {
   const { bought, times: timed, ratings: rated } = await corpus.survey();
   const { starts, labels } = await labelsOf(corpus, bought);
   yield formatAtomicLine([
@@ -70,8 +83,8 @@ export async function* interLines(corpus: SurveyedCorpus): AsyncGenerator<string
       previous = user;
       const label = labels[starts[user] + place];
       yield formatAtomicLine([
-        users[user].id,
-        items[log.items[row]].id,
+        users.at(user),
+        items.at(log.items[row]),
         ...(rated ? [known(ratings?.[row])] : []),
         timed ? known(times?.[row]) : place,
         label > 0 ? splits[label - 1] : place === 0 ? "train" : NO_SPLIT,
@@ -101,9 +114,9 @@ async function labelsOf(
   return { starts, labels };
 }
 
-function* itemLines(items: readonly CorpusItem[]): Generator<string> {
-  const others = otherHeader(items),
-    own = items.some(({ attributes }) => ownAttributes(attributes) !== undefined);
+async function* itemLines({ items, survey }: SurveyedCorpus): AsyncGenerator<string> {
+  const isPlain = (await survey()).catalogue["attributes of any format"] === 0;
+  const { others, own } = isPlain ? PLAIN : await attributeColumns(items());
   yield formatAtomicLine([
     "item_id:token",
     "title:token_seq",
@@ -115,7 +128,9 @@ function* itemLines(items: readonly CorpusItem[]): Generator<string> {
     ...(own ? ["attributes:token"] : []),
     ...others,
   ]);
-  for (const { id, title, brand, categories, price, description, features, attributes } of items) {
+  for await (
+    const { id, title, brand, categories, price, description, features, attributes } of rowsIn(items())
+  ) {
     yield formatAtomicLine([
       id,
       title,
@@ -130,11 +145,10 @@ function* itemLines(items: readonly CorpusItem[]): Generator<string> {
   }
 }
 
-function* userLines(users: readonly CorpusUser[]): Generator<string> {
-  const others = otherHeader(users),
-    own = users.some(({ attributes }) => ownAttributes(attributes) !== undefined);
+async function* userLines({ users }: SurveyedCorpus): AsyncGenerator<string> {
+  const { others, own } = await attributeColumns(users());
   yield formatAtomicLine(["user_id:token", ...(own ? ["attributes:token"] : []), ...others]);
-  for (const { id, attributes } of users) {
+  for await (const { id, attributes } of rowsIn(users())) {
     yield formatAtomicLine([
       id,
       ...(own ? [ownAttributes(attributes)] : []),
@@ -143,9 +157,27 @@ function* userLines(users: readonly CorpusUser[]): Generator<string> {
   }
 }
 
-/** `name:type` of the columns that an `.item` or `.user` file had beyond ours. */
-function otherHeader(rows: readonly { attributes?: Attributes }[]): string[] {
-  return [...new Set(rows.flatMap(({ attributes }) => Object.keys(attributes?.recbole ?? {})))];
+/** Columns for attributes. */
+interface AttributeColumns {
+  /** `name:type` of those that an `.item` or `.user` file had beyond ours. */
+  others: string[];
+  /** Whether there is one for all others. */
+  own: boolean;
+}
+
+/** Of rows without attributes. */
+const PLAIN: AttributeColumns = { others: [], own: false };
+
+async function attributeColumns(
+  parts: AsyncIterable<readonly { attributes?: Attributes }[]>,
+): Promise<AttributeColumns> {
+  const others = new Set<string>();
+  let own = false;
+  for await (const { attributes } of rowsIn(parts)) {
+    for (const field of Object.keys(attributes?.recbole ?? {})) others.add(field);
+    own ||= ownAttributes(attributes) !== undefined;
+  }
+  return { others: [...others], own };
 }
 
 function otherCells(attributes: Attributes | undefined, header: readonly string[]): string[] {
