@@ -10,8 +10,8 @@ export interface CatalogueSizes {
 /** A corpus that is gone through in parts, as often as wanted, without being held. */
 export interface CorpusStream
   extends Pick<Corpus, "name" | "source" | "license" | "split" | "maxHistory">, Disposable {
-  /** How many rows log and splits have, where the files say so, for those who wait. */
-  rows?: Partial<Record<"interactions" | Split, number>>;
+  /** How many rows the tables have, where the files say so, for those who wait. */
+  rows?: Partial<Record<keyof CatalogueSizes | "interactions" | Split, number>>;
   /** How many items and users there are, without going through them. */
   sizes(): Promise<CatalogueSizes>;
   /** The catalogue in the order of item numbers. */

@@ -1,7 +1,6 @@
 // @ts-types="@types/cli-progress"
 import cliProgress from "cli-progress";
-import type { CorpusParts } from "../../data/corpus_parts.ts";
-import type { Split } from "../../data/dataset.ts";
+import type { CorpusStream } from "../../data/corpus_stream.ts";
 
 /** Progress of one piece of work: a bar on a terminal, a line every few seconds elsewhere. */
 export interface Progress {
@@ -88,12 +87,14 @@ export function duration(seconds: number): string {
 }
 
 /** The corpus, which shows how far each way through its rows is where they come in several parts. */
-export function withProgress<C extends Pick<CorpusParts, "rows" | "interactions" | "samples">>(
+export function withProgress<
+  C extends Pick<CorpusStream, "rows" | "items" | "users" | "interactions" | "samples">,
+>(
   corpus: C,
   progressOf: (total: number, label: string) => Progress,
 ): C {
   async function* watched<P>(
-    name: "interactions" | Split,
+    name: keyof NonNullable<CorpusStream["rows"]>,
     parts: AsyncIterable<P>,
     rowsOf: (part: P) => number,
   ): AsyncGenerator<P> {
@@ -113,6 +114,8 @@ export function withProgress<C extends Pick<CorpusParts, "rows" | "interactions"
   }
   return {
     ...corpus,
+    items: () => watched("items", corpus.items(), ({ length }) => length),
+    users: () => watched("users", corpus.users(), ({ length }) => length),
     interactions: () => watched("interactions", corpus.interactions(), ({ users }) => users.length),
     samples: (split) => watched(split, corpus.samples(split), ({ length }) => length),
   };

@@ -54,8 +54,16 @@ async function inFolder(use: (dir: string) => Promise<void>): Promise<void> {
 /** The corpus in parts of so many rows, before each of which `between` is awaited. */
 function cutParts(corpus: Corpus, size: number, between: () => Promise<void>): CorpusParts {
   const { interactions: { users, items, times, ratings }, samples } = corpus;
+  async function* cut<T>(rows: readonly T[]) {
+    for (let row = 0; row < rows.length; row += size) {
+      await between();
+      yield rows.slice(row, row + size);
+    }
+  }
   return {
     ...corpusParts(corpus),
+    items: () => cut(corpus.items),
+    users: () => cut(corpus.users),
     async *interactions() {
       for (let row = 0; row < users.length; row += size) {
         await between();
@@ -68,12 +76,7 @@ function cutParts(corpus: Corpus, size: number, between: () => Promise<void>): C
         };
       }
     },
-    async *samples(split) {
-      for (let row = 0; row < samples[split].length; row += size) {
-        await between();
-        yield samples[split].slice(row, row + size);
-      }
-    },
+    samples: (split) => cut(samples[split]),
   };
 }
 
@@ -124,10 +127,10 @@ Deno.test("a conversion to our format goes on behind the last row group and does
     const corpus = largeCorpus(), { genrecWriter } = registry;
     let reads = 0;
     const leave = async () => {
-      if (++reads === 30) await copy(join(dir, "whole", HIDDEN), join(dir, "killed", HIDDEN));
+      if (++reads === 32) await copy(join(dir, "whole", HIDDEN), join(dir, "killed", HIDDEN));
     };
     await write(join(dir, "whole"), genrecWriter, cutParts(corpus, 4000, leave));
-    assert.equal(reads, 2 + 26 + 2); // of the log, train, valid and test: the copy was made before test
+    assert.equal(reads, 2 + 2 + 26 + 2); // of items and users, the log, train, valid and test: the copy was made before test
     let again = 0;
     const count = () => Promise.resolve(void again++);
     assert.deepEqual(await write(join(dir, "killed"), genrecWriter, cutParts(corpus, 4000, count)), {
@@ -145,7 +148,7 @@ Deno.test("a conversion that is told to stop keeps its row groups, and says what
     await write(join(dir, "whole"), genrecWriter, cutParts(corpus, 4000, () => Promise.resolve()));
     const stop = new AbortController();
     let reads = 0;
-    const stopAt = () => Promise.resolve(++reads === 28 ? stop.abort(STOPPED) : undefined);
+    const stopAt = () => Promise.resolve(++reads === 30 ? stop.abort(STOPPED) : undefined);
     await assert.rejects(write(dir, genrecWriter, cutParts(corpus, 4000, stopAt), stop.signal), STOPPED);
     assert.deepEqual(await write(dir, genrecWriter, cutParts(corpus, 4000, () => Promise.resolve())), {
       files: ["items.parquet", "users.parquet", "interactions.parquet"],

@@ -8,6 +8,8 @@ Deno.test("each way through rows that come in several parts is shown, by the spl
   const shown: string[] = [];
   const watched = withProgress({
     rows: { train: 6, valid: 4, test: 0 },
+    async *items() {},
+    async *users() {},
     async *interactions() {},
     async *samples(split) {
       for (const length of lengths[split]) yield await Promise.resolve(new Array(length).fill(row));
