@@ -15,19 +15,21 @@ export function toDataset(corpus: Corpus): Dataset {
 }
 
 /**
- * The same without any sample, and of items what tells them apart, for what goes through samples in parts: see the splits of
- * the stream.
+ * The same without any sample, for what goes through samples in parts, or through none; of items, of which there may be
+ * millions, what tells them apart, with their `categories` where those are asked for.
  */
-export async function withoutSamples(stream: CorpusStream): Promise<Dataset> {
+export async function withoutSamples(stream: CorpusStream, categories = false): Promise<Dataset> {
   const { name, source, license } = stream;
   const items: Item[] = [];
   for await (const part of stream.items()) {
-    for (const item of part) {
-      const { title, id } = toItem(item, items.length);
-      items.push({ title, ...(id !== undefined && { id }) });
+    for (const one of part) {
+      const { title, id, categories: own } = toItem(one, items.length);
+      const item: Item = { title };
+      if (id !== undefined) item.id = id;
+      if (categories && own) item.categories = own;
+      items.push(item);
     }
   }
-  for await (const _ of stream.users()); // their number is what samples are checked by
   const { sids, files } = await stream.rest();
   const samples = { train: [], valid: [], test: [] };
   return { name, source, license, items, ...(sids && { sids }), files, samples, histories: [] };

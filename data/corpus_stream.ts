@@ -28,7 +28,7 @@ export interface CorpusStream
 
 /** A corpus that is held, as a stream. */
 export function streamOf(corpus: Corpus): CorpusStream {
-  const { items, users } = corpus;
+  const { items, users, sids, attachments, files, unread } = corpus;
   return {
     ...corpus,
     sizes: () => Promise.resolve({ items: items.length, users: users.length }),
@@ -36,7 +36,7 @@ export function streamOf(corpus: Corpus): CorpusStream {
     users: () => cut(users),
     interactions: () => once(corpus.interactions),
     samples: (split) => once(corpus.samples[split]),
-    rest: () => Promise.resolve(corpus),
+    rest: () => Promise.resolve({ ...(sids && { sids }), attachments, files, unread }),
     [Symbol.dispose]() {},
   };
 }

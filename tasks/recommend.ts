@@ -89,7 +89,7 @@ export const task: Task<typeof config> = {
     let opened: Promise<Device> | undefined;
     const device = () =>
       opened ??= openDevice(flags).then(({ device }) => (limitMemory(device, flags), device));
-    const recommender = await openRun(flags.run, { ...flags, device });
+    const recommender = await openRun(flags.run, { ...flags, itemsOnly: true, device });
     const { dataset, provenance: { data }, search } = recommender;
     checkAsked(recommender, flags.task);
     if (search?.warning !== undefined) console.error(`Warning: ${search.warning}`);

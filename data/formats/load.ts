@@ -1,5 +1,5 @@
 import type { Corpus } from "../corpus.ts";
-import { toDataset } from "../corpus_dataset.ts";
+import { toDataset, withoutSamples } from "../corpus_dataset.ts";
 import { type CorpusParts, partsOf } from "../corpus_parts.ts";
 import { type CorpusStream, streamOf } from "../corpus_stream.ts";
 import type { Dataset } from "../dataset.ts";
@@ -17,6 +17,12 @@ const formats: Record<string, DatasetFormat> = registry;
  */
 export async function loadDataset(dir: string): Promise<Dataset> {
   return toDataset(await loadCorpus(dir));
+}
+
+/** `loadDataset` without samples, and of items ids, titles and categories alone: see `withoutSamples()`. */
+export async function loadItems(dir: string): Promise<Dataset> {
+  using stream = await openStream(await findFormat(dir), dir);
+  return await withoutSamples(stream, true);
 }
 
 /** `loadDataset` with everything that the files say. */

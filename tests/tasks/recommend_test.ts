@@ -5,7 +5,7 @@ import { parseArgs, UsageError } from "../../tasks/_cli/cli.ts";
 import { task } from "../../tasks/recommend.ts";
 import { withFiles } from "../data/formats/minionerec/fixture.ts";
 import { inSession } from "./_cli/session.ts";
-import { filesIn, genrec, withRun } from "./genrec.ts";
+import { filesIn, genrec, withData, withRun } from "./genrec.ts";
 import { collector } from "../scenarios/text_shop.ts";
 
 interface Listed {
@@ -257,4 +257,22 @@ Deno.test("recommend takes the data's own ids, digits and all, and gives them be
       assert.deepEqual(rows.map(({ history }) => history), [[2, 1], [3]]);
     },
   );
+});
+
+Deno.test("recommend by counts reads items alone of a dataset of ours, whose log and samples may be beyond the memory", async () => {
+  await withData({}, async (dir) => {
+    const run = async (line: string) => {
+      const { code, stdout, stderr } = await inSession(dir, line.split(" "));
+      assert.equal(code, 0, stderr);
+      return stdout;
+    };
+    await run("convert --from data --to genrec --out ours");
+    await run("baseline --model transitions --data ours --out run");
+    const ask = "recommend --run run --history 0,1 --exclude-seen --top 2 --json";
+    const answer = await run(ask);
+    for (const name of ["users", "interactions", "train", "valid", "test"]) {
+      await Deno.remove(join(dir, `ours/${name}.parquet`));
+    }
+    assert.deepEqual(JSON.parse(await run(ask)), JSON.parse(answer));
+  });
 });

@@ -59,7 +59,7 @@ export const rankRun: RunKind = {
     const home = folder.home ?? folder;
     const settings = Settings.parse(home.config);
     const data = options.data || options.dataset?.name || settings.data;
-    const { dataset, order } = await runDataset(folder, data, options.dataset);
+    const { dataset, order } = await runDataset(folder, data, { dataset: options.dataset });
     const which = options.checkpoint ?? "best";
     const weights = isModel(folder)
       ? onlyCheckpoint(folder.path, which)

@@ -45,7 +45,7 @@ export const baselineRun: RunKind = {
       folder,
       method,
       data,
-      ...await runDataset(folder, data, options.dataset),
+      ...await runDataset(folder, data, options),
       weights: isModel(folder) ? onlyCheckpoint(folder.path, which) : await checkpointOf(folder.path, which),
       device: options.device,
     });

@@ -64,7 +64,12 @@ async function openModelDirectory(home: RunFolder, options: OpenRunOptions): Pro
     return folder === undefined ? "" : `${folder}/${name}`;
   };
   const index = options.sids || await fileOf("index.json");
-  const { dataset: loaded, order } = await runDataset(home, data, options.dataset, settings.data);
+  const { dataset: loaded, order } = await runDataset(
+    home,
+    data,
+    { dataset: options.dataset },
+    settings.data,
+  );
   const isOwn = index !== "" && !options.sids;
   const { dataset, sids: found, sidsFile = "" } = isOwn
     ? { dataset: loaded, sids: await loadIndex(index, loaded.items.length), sidsFile: index }

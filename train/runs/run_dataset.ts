@@ -3,7 +3,7 @@ import { isFile } from "../../base/files/write_atomic.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { loadIndex } from "../../data/formats/index_file.ts";
-import { loadDataset } from "../../data/formats/load.ts";
+import { loadDataset, loadItems } from "../../data/formats/load.ts";
 import {
   areTrainedSids,
   CATALOGUE_FILE,
@@ -14,6 +14,7 @@ import {
 } from "./catalogue/catalogue.ts";
 import { asOrdered, inverseOf } from "./catalogue/item_order.ts";
 import type { RunFolder } from "./run_folder.ts";
+import type { OpenRunOptions } from "./run_kind.ts";
 
 /** A dataset that a run is used with. */
 export interface RunDataset {
@@ -23,16 +24,18 @@ export interface RunDataset {
 }
 
 /**
- * The dataset that a run is to be used with: `loaded`, or that of `data`. Throws `UserError` unless its items are those
- * that the run was trained on (from `trainedOn`); runs from before catalogues were kept are not compared.
+ * The dataset that a run is to be used with: `dataset`, or that of `data`, of `itemsOnly` without its samples. Throws
+ * `UserError` unless its items are those that the run was trained on (from `trainedOn`); runs from before catalogues were kept
+ * are not compared.
  */
 export async function runDataset(
   folder: RunFolder,
   data: string,
-  loaded?: Dataset,
+  { dataset: loaded, itemsOnly }: Pick<OpenRunOptions, "dataset" | "itemsOnly"> = {},
   trainedOn = String((folder.home ?? folder).config.data || ""),
 ): Promise<RunDataset> {
-  const dataset = loaded ?? await loadDataset(data).catch((error) => {
+  const load = itemsOnly ? loadItems : loadDataset;
+  const dataset = loaded ?? await load(data).catch((error) => {
     if (data !== trainedOn || !(error instanceof UserError)) throw error;
     throw new UserError(
       `${error.message}. It is the dataset that ${folder.given} was trained on: where it is elsewhere now, name it with --data`,

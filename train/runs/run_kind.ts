@@ -12,6 +12,11 @@ export interface OpenRunOptions {
   data?: string;
   /** The dataset, where it is in memory already; goes before `data`. */
   dataset?: Dataset;
+  /**
+   * Whether nothing is asked of the dataset but ids, titles and categories of its items: of runs that need no more
+   * themselves, samples are not read. Default: false.
+   */
+  itemsOnly?: boolean;
   /** Checkpoint: `best` (default; the latest one where none was validated), `latest`, or a name such as `step-400`. */
   checkpoint?: string;
   /** `index.json` of a Hugging Face directory; default: the one in it, or the SIDs that the dataset ships. */

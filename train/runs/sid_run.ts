@@ -45,7 +45,7 @@ async function openRunDirectory(home: RunFolder, options: OpenRunOptions): Promi
   const settings = await runSettings(path);
   const weights = await checkpointOf(path, options.checkpoint ?? "best");
   const data = options.data || settings.data;
-  const { dataset, order } = await runDataset(home, data, options.dataset, settings.data);
+  const { dataset, order } = await runDataset(home, data, { dataset: options.dataset }, settings.data);
   const codeSizes = await codeSizesOf(weights.folder);
   // Tokenizer and recommender that train together have another index at every checkpoint.
   const own = codeSizes && await isFile(`${weights.folder}/index.json`) ? weights.folder : path;

@@ -106,8 +106,10 @@ async function openStream(dir: string, onFault: OnFault): Promise<CorpusStream> 
     DatasetJson,
   );
   const reader = new ParquetReader();
-  let sizes: Promise<CatalogueSizes> | undefined;
-  const sizesOnce = () => sizes ??= sizesIn(reader, dir);
+  const rows = new Map<string, Promise<number>>();
+  const rowsOf = (table: string) =>
+    rows.getOrInsertComputed(table, async () => (await reader.sizes(`${dir}/${table}.parquet`)).rows);
+  const sizesOf = async () => ({ items: await rowsOf("items"), users: await rowsOf("users") });
   const parts = <const T extends TableType>(name: string, type: T) =>
     tableParts(reader, dir, name, type, hashes, onFault);
   const stated = COUNTS.flatMap((count) => {
@@ -121,7 +123,7 @@ async function openStream(dir: string, onFault: OnFault): Promise<CorpusStream> 
     split,
     maxHistory,
     rows: Object.fromEntries(stated),
-    sizes: sizesOnce,
+    sizes: sizesOf,
     async *items() {
       for await (const part of parts("items", ITEM_TABLE)) yield readItems(part, onFault);
     },
@@ -129,23 +131,18 @@ async function openStream(dir: string, onFault: OnFault): Promise<CorpusStream> 
       for await (const part of parts("users", USER_TABLE)) yield readUsers(part, onFault);
     },
     async *interactions() {
-      const sizes = await sizesOnce();
+      const sizes = await sizesOf();
       for await (const part of parts("interactions", INTERACTION_TABLE)) {
         yield readInteractions(part, sizes, onFault);
       }
     },
     async *samples(split) {
-      const sizes = await sizesOnce();
+      const sizes = await sizesOf();
       for await (const part of parts(split, SAMPLE_TABLE)) yield readSamples(part, sizes, onFault);
     },
-    rest: async () => readRest(dir, (await sizesOnce()).items),
+    rest: async () => readRest(dir, await rowsOf("items")),
     [Symbol.dispose]: () => reader[Symbol.dispose](),
   };
-}
-
-async function sizesIn(reader: ParquetReader, dir: string): Promise<CatalogueSizes> {
-  const [items, users] = ["items", "users"].map((table) => reader.sizes(`${dir}/${table}.parquet`));
-  return { items: (await items).rows, users: (await users).rows };
 }
 
 /** What lies beside the tables. */
