@@ -20,13 +20,14 @@ export function toDataset(corpus: Corpus): Dataset {
  */
 export async function withoutSamples(stream: CorpusStream, categories = false): Promise<Dataset> {
   const { name, source, license } = stream;
-  const items: Item[] = [];
+  const items: Item[] = [], lists = new Map<string, string[]>();
   for await (const part of stream.items()) {
     for (const one of part) {
       const { title, id, categories: own } = toItem(one, items.length);
       const item: Item = { title };
       if (id !== undefined) item.id = id;
-      if (categories && own) item.categories = own;
+      // Of millions of items, most have a list that others have.
+      if (categories && own) item.categories = lists.getOrInsert(JSON.stringify(own), own);
       items.push(item);
     }
   }

@@ -16,7 +16,7 @@ export function corpusParts(corpus: Corpus): CorpusParts {
 }
 
 /** A stream, with what lies beside its tables; it must stay open while they are gone through. */
-export async function partsOf(stream: CorpusStream): Promise<CorpusParts> {
+export async function partsOfStream(stream: CorpusStream): Promise<CorpusParts> {
   return { ...stream, ...await stream.rest(), sizes: await stream.sizes() };
 }
 

@@ -1,6 +1,6 @@
 import type { Corpus } from "../corpus.ts";
 import { toDataset, withoutSamples } from "../corpus_dataset.ts";
-import { type CorpusParts, partsOf } from "../corpus_parts.ts";
+import { type CorpusParts, partsOfStream } from "../corpus_parts.ts";
 import { type CorpusStream, streamOf } from "../corpus_stream.ts";
 import type { Dataset } from "../dataset.ts";
 import type { DatasetFormat } from "./format.ts";
@@ -20,7 +20,7 @@ export async function loadDataset(dir: string): Promise<Dataset> {
 }
 
 /** `loadDataset` without samples, and of items ids, titles and categories alone: see `withoutSamples()`. */
-export async function loadItems(dir: string): Promise<Dataset> {
+export async function loadWithoutSamples(dir: string): Promise<Dataset> {
   using stream = await openStream(await findFormat(dir), dir);
   return await withoutSamples(stream, true);
 }
@@ -48,7 +48,7 @@ export async function openStream(
 export async function openCorpus(format: DatasetFormat, dir: string): Promise<OpenCorpus> {
   const stream = await openStream(format, dir);
   try {
-    return { corpus: await partsOf(stream), [Symbol.dispose]: () => stream[Symbol.dispose]() };
+    return { corpus: await partsOfStream(stream), [Symbol.dispose]: () => stream[Symbol.dispose]() };
   } catch (error) {
     stream[Symbol.dispose]();
     throw error;

@@ -13,15 +13,15 @@ export class ItemLookup {
   readonly #items: readonly Item[];
   readonly #data: string;
   #byTitle: Map<string, number[]> | undefined;
-  readonly #byId: ReadonlyMap<string, number>;
+  readonly #byId = new Map<string, number>();
   /** Whether the data has ids beside the item numbers. */
   readonly hasIds: boolean;
 
   constructor({ items }: Pick<Dataset, "items">, data: string) {
     this.#items = items;
     this.#data = data;
-    this.hasIds = items.some(({ id }) => id !== undefined);
-    this.#byId = new Map(items.flatMap(({ id }, item) => id === undefined ? [] : [[spelled(id), item]]));
+    for (const [item, { id }] of items.entries()) if (id !== undefined) this.#byId.set(spelled(id), item);
+    this.hasIds = this.#byId.size > 0;
   }
 
   /** The id of an item in the data; undefined where that is its number. */

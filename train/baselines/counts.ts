@@ -30,7 +30,7 @@ import {
   type TransitionOptions,
 } from "../../eval/transition_counts.ts";
 import { hitsAtK, mean, ndcgAtK } from "../../eval/metrics.ts";
-import { readSafetensors, safetensorsPieces } from "../../models/safetensors/safetensors.ts";
+import { safetensorsPieces } from "../../models/safetensors/safetensors.ts";
 import { freshState, type TrainingState } from "../../models/training/state.ts";
 import { train, type Validated } from "../../models/training/loop.ts";
 import { round } from "../../base/round.ts";
@@ -194,8 +194,7 @@ function countBaseline<C>(method: CountMethod<C>): ItemScoringMethod<C> {
     train: (input, config) => trainCounts(method, input, config),
     async load(_device, folder) {
       const { num_items: items } = await readJson(`${folder}/config.json`, CountShape);
-      const { path, bytes } = await readWeights(folder);
-      const tensors = readSafetensors(bytes, path);
+      const { path, tensors } = await readWeights(folder);
       const counts = new Map(Array.from(tensors, ([name, { data }]) => [name, data]));
       const none = await method.count(
         (counter) => Promise.resolve(countHeld([], counter)),

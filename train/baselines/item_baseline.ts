@@ -1,17 +1,30 @@
+import { diskFiles } from "../../base/files/disk.ts";
 import { UserError } from "../../base/user_error.ts";
 import { highest } from "../../eval/highest.ts";
 import { type ItemModel, ItemScores } from "../../models/items/item_model.ts";
-import { readSafetensors } from "../../models/safetensors/safetensors.ts";
+import { readFileHeader } from "../../models/safetensors/header.ts";
+import { type StoredTensor, widen } from "../../models/safetensors/safetensors.ts";
 import type { RankedItems, TrainedBaseline } from "./method.ts";
 
-/** The bytes of a checkpoint's `model.safetensors`. Throws {@link UserError} where it is missing. */
-export async function readWeights(folder: string): Promise<{ path: string; bytes: Uint8Array }> {
+/**
+ * The tensors of a checkpoint's `model.safetensors`, of which memory holds nothing else. Throws {@link UserError} where it is
+ * missing or damaged.
+ */
+export async function readWeights(
+  folder: string,
+): Promise<{ path: string; tensors: Map<string, StoredTensor> }> {
   const path = `${folder}/model.safetensors`;
-  const bytes = await Deno.readFile(path).catch((error) => {
+  await Deno.stat(path).catch((error) => {
     const why = error instanceof Deno.errors.NotFound ? "no such file" : error.message;
     throw new UserError(`Cannot read ${path}: ${why}. Expected a checkpoint of \`genrec baseline\``);
   });
-  return { path, bytes };
+  const { entries } = await readFileHeader(path, diskFiles);
+  const tensors = new Map<string, StoredTensor>();
+  for (const { name, dtype, shape, begin, end } of entries) {
+    const { buffer } = await diskFiles.readRange(path, begin, end);
+    tensors.set(name, { dtype, shape, data: widen(buffer, dtype) });
+  }
+  return { path, tensors };
 }
 
 /**
@@ -19,8 +32,7 @@ export async function readWeights(folder: string): Promise<{ path: string; bytes
  * weights of other sizes than the config.json beside them tells.
  */
 export async function loadWeights(model: ItemModel, folder: string): Promise<void> {
-  const { path, bytes } = await readWeights(folder);
-  const tensors = readSafetensors(bytes, path);
+  const { path, tensors } = await readWeights(folder);
   try {
     model.parameters.load(tensors, path);
   } catch (error) {

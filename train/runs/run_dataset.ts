@@ -3,7 +3,7 @@ import { isFile } from "../../base/files/write_atomic.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { loadIndex } from "../../data/formats/index_file.ts";
-import { loadDataset, loadItems } from "../../data/formats/load.ts";
+import { loadDataset, loadWithoutSamples } from "../../data/formats/load.ts";
 import {
   areTrainedSids,
   CATALOGUE_FILE,
@@ -34,7 +34,7 @@ export async function runDataset(
   { dataset: loaded, itemsOnly }: Pick<OpenRunOptions, "dataset" | "itemsOnly"> = {},
   trainedOn = String((folder.home ?? folder).config.data || ""),
 ): Promise<RunDataset> {
-  const load = itemsOnly ? loadItems : loadDataset;
+  const load = itemsOnly ? loadWithoutSamples : loadDataset;
   const dataset = loaded ?? await load(data).catch((error) => {
     if (data !== trainedOn || !(error instanceof UserError)) throw error;
     throw new UserError(

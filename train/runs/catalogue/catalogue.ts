@@ -5,7 +5,10 @@ import type { Dataset } from "../../../data/dataset.ts";
 /** File of a run directory with its {@link TrainedCatalogue}. */
 export const CATALOGUE_FILE = "catalogue.json";
 
-const Hashes = z.string().regex(/^([0-9a-f]{8})*$/);
+// A pattern of repeated groups runs out of stack on the hashes of millions of items.
+const Hashes = z.string().refine((text) => text.length % 8 === 0 && !/[^0-9a-f]/.test(text), {
+  error: "hashes of 8 hexadecimal digits",
+});
 
 /** A {@link TrainedCatalogue} in a file. */
 export const CatalogueSchema: z.ZodType<TrainedCatalogue> = z.looseObject({
@@ -163,8 +166,15 @@ export function checkTrainedSids(
   );
 }
 
+/** Texts that are hashed before their hashes are joined: those of millions would take 24 bytes each. */
+const AT_A_TIME = 65_536;
+
 function hashes(texts: readonly string[]): string {
-  return texts.map(hash).join("");
+  const joined: string[] = [];
+  for (let first = 0; first < texts.length; first += AT_A_TIME) {
+    joined.push(texts.slice(first, first + AT_A_TIME).map(hash).join(""));
+  }
+  return joined.join("");
 }
 
 /** 8 hexadecimal digits: FNV-1a of the UTF-16 units, mixed as MurmurHash3 does at its end. */

@@ -3,6 +3,7 @@ import { loadInputs } from "../../../../train/run/inputs.ts";
 import {
   catalogueDigest,
   catalogueOf,
+  CatalogueSchema,
   checkTrainedSids,
   itemOrder,
   sidOrder,
@@ -112,4 +113,10 @@ Deno.test("loadInputs() takes SIDs with a catalogue beside them by its ids", asy
   assert.deepEqual(await read(["7", "8", "9"]), [["<a_1>"], ["<a_2>"], ["<a_3>"]]);
   await assert.rejects(read(["C", "A", "D"]), /Cannot use .*index\.json with toys/);
   await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("a catalogue of millions of items is read, and hashes of another length or letter are refused", () => {
+  const parsed = (titles: string) => CatalogueSchema.safeParse({ items: 0, titles }).success;
+  assert.ok(parsed("0123cdef".repeat(5_000_000)));
+  for (const other of ["0123cde", "0123cdeF", "0123cdeg"]) assert.ok(!parsed(other), other);
 });
