@@ -51,6 +51,9 @@ export function dataSizeOf(
 /** Train targets of the data on which the decoder's settings were chosen (configs/industrial-small.yaml). */
 const TUNED_ON = 36_000;
 
+/** Steps below which a decoder knows nothing yet, and tokens of an item, about. */
+const LEAST_STEPS = 500, SID_TOKENS = 4;
+
 /** How a ranker teaches a decoder; configs/taught-rl.yaml has the same. */
 export const TAUGHT = {
   reward: ["collaborative"],
@@ -71,15 +74,16 @@ export const TAUGHT = {
 } as const;
 
 /**
- * The preset for data of a size. Fewer targets are gone through more often, in smaller steps: in
- * as many passes a model would have made too few steps to know anything. More of them are seen less often, and need less
- * noise (docs/experiments.md).
+ * The preset for data of a size. Fewer targets are gone through more often, in smaller steps: in as many passes a model
+ * would have made too few steps to know anything; a few thousand are soon learned by heart, the later the narrower the
+ * decoder. More of them are seen less often, and need less noise (docs/experiments.md).
  */
 export function presetFor({ targets, users, items, holdable }: DataSize): Preset {
   const scale = targets / TUNED_ON;
-  const hiddenSize = scale > 16 ? 256 : 128;
+  const hiddenSize = scale > 16 ? 256 : scale > 0.4 ? 128 : 64;
   const epochs = (usual: number, most: number) =>
     clamp(Math.round(usual / Math.sqrt(scale)), usual / 2, most);
+  const tokensPerBatch = powerOfTwo(2048 * Math.sqrt(scale), 256, 4096);
   const holdoutRows = Math.min(Math.floor(targets / 8), holdable);
   return {
     holdoutRows,
@@ -91,13 +95,16 @@ export function presetFor({ targets, users, items, holdable }: DataSize): Preset
       intermediateSize: 2 * hiddenSize,
       tieWordEmbeddings: false,
       modelType: "qwen2",
-      numTrainEpochs: epochs(20, 60),
-      tokensPerBatch: powerOfTwo(2048 * Math.sqrt(scale), 256, 4096),
+      numTrainEpochs: Math.max(
+        epochs(20, 30),
+        Math.ceil(LEAST_STEPS * tokensPerBatch / (SID_TOKENS * targets)),
+      ),
+      tokensPerBatch,
       learningRate: 4e-3,
       warmupSteps: 65,
       weightDecay: 0.1,
       adamBeta2: 0.98,
-      dropout: scale > 2 ? 0.1 : 0.3,
+      dropout: scale > 2 ? 0.1 : scale > 0.4 ? 0.3 : 0.2,
       emaDecay: 0.998,
       evalSteps: 0.1,
       evalSamples: 1500,

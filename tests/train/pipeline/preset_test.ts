@@ -47,7 +47,7 @@ Deno.test("presetFor() makes more steps of an epoch and more epochs of less data
   }
   // Tokens of a SID and of an item, about four: never so few steps that nothing is learned.
   for (const [i, { epochs, tokens }] of steps.entries()) {
-    assert.ok(4 * SIZES[i] * epochs / tokens > 300, `${SIZES[i]}`);
+    assert.ok(4 * SIZES[i] * epochs / tokens > 450, `${SIZES[i]}`);
   }
 });
 
