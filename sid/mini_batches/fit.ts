@@ -29,18 +29,36 @@ export interface MiniBatchFit {
   model: SidModel;
 }
 
+/** Levels that are learned and coded, from which a fit goes on. */
+export interface CodedLevels {
+  /** (N, L), of these levels alone known. */
+  codes: Uint16Array<ArrayBuffer>;
+  codebooks: Float32Array<ArrayBuffer>[];
+  errors: number[];
+  /** See {@link MiniBatchFit.variance}. */
+  variance: number;
+}
+
+/** Who follows a fit. */
+export interface FitFollower {
+  onProgress?(progress: SidProgress): void;
+  /** Told of all levels after each; what it gets is changed by the next. */
+  onLevel?(levels: CodedLevels): Promise<void>;
+}
+
 /**
  * Residual k-means of vectors that no memory holds. Each level starts from the clusters of a sample, as `residualKmeans()`
  * finds them, goes once through all items in batches, in an order drawn by the seed, in which every codeword moves to the
  * mean of all that it was nearest to (Sculley 2010, Web-Scale K-Means Clustering), and then codes all items block by block.
- * It holds 2 bytes an item and level, the sample and a batch.
+ * It holds 2 bytes an item and level, the sample and a batch. It goes on behind the levels of `coded`, which it takes over.
  * @throws {UserError} if there are fewer items than codewords.
  */
 export async function fitMiniBatches(
   device: Device,
   source: RowSource,
   { levels, codebookSize, iterations, tolerance, starts, seed }: RqKmeansConfig,
-  onProgress?: (progress: SidProgress) => void,
+  { onProgress, onLevel }: FitFollower = {},
+  coded?: CodedLevels,
 ): Promise<MiniBatchFit> {
   const { rows, dim } = source;
   checkEnoughItems({ data: new Float32Array(), rows, dim }, codebookSize);
@@ -48,11 +66,20 @@ export async function fitMiniBatches(
     ? Uint32Array.from({ length: rows }, (_, item) => item)
     : shuffledOrder(rows, seed, 0).slice(0, SAMPLE).sort();
   const sample = { data: await readItems(source, items), rows: items.length, dim };
-  const codes = new Uint16Array(rows * levels);
-  const codebooks: Float32Array<ArrayBuffer>[] = [];
-  const errors: number[] = [];
-  const spread = new Spread(dim);
-  for (let level = 0; level < levels; level++) {
+  const fresh: CodedLevels = {
+    codes: new Uint16Array(rows * levels),
+    codebooks: [],
+    errors: [],
+    variance: 0,
+  };
+  const { codes, codebooks, errors } = coded ??= fresh;
+  let { variance } = coded;
+  const subtractFromSample = (level: number) => {
+    const own = Uint16Array.from(items, (item) => codes[item * levels + level]);
+    subtractCodewords(sample.data, codebooks[level], own, dim);
+  };
+  for (const level of codebooks.keys()) subtractFromSample(level);
+  for (let level = codebooks.length; level < levels; level++) {
     const tell = (done: number, state: string) =>
       onProgress?.({
         done: (2 * level) * rows + done,
@@ -72,7 +99,7 @@ export async function fitMiniBatches(
       blocks.destroy();
     }
     const residuals: Residuals = { source, codes, levels, codebooks };
-    const moving = new MovingMeans(start.codebook, start.labels, dim);
+    const moving = new MovingMeans(start.codebook, start.labels, dim), spread = new Spread(dim);
     let done = 0;
     for (const runs of batchesOf(rows, seed, level)) {
       const data = await residualsOf(residuals, runs);
@@ -91,10 +118,11 @@ export async function fitMiniBatches(
       squares += distances.reduce((sum, distance) => sum + distance, 0);
       tell(rows + first + count, "codes");
     }
+    if (level === 0) variance = spread.variance;
     errors.push(squares / (rows * dim));
     codebooks.push(codebook);
-    const own = Uint16Array.from(items, (item) => codes[item * levels + level]);
-    subtractCodewords(sample.data, codebook, own, dim);
+    subtractFromSample(level);
+    await onLevel?.({ codes, codebooks, errors, variance });
   }
   const tensors: TensorMap = new Map(
     codebooks.map((data, level) => [codebookName(level), { shape: [codebookSize, dim], data }]),
@@ -103,7 +131,7 @@ export async function fitMiniBatches(
     codes,
     levels,
     errors,
-    variance: spread.variance,
+    variance,
     model: { codebookSizes: codebooks.map(() => codebookSize), tensors },
   };
 }

@@ -25,13 +25,26 @@ export interface CodedCatalogue {
 /** Items that are resolved at a time, more where more begin alike. */
 const AT_A_TIME = 8192;
 
-/** Does what a policy does to a whole catalogue, in parts of whole beginnings. It holds 4 bytes an item, and the result. */
+/** SIDs of a catalogue, of which some are known. */
+export interface ResolvedPart {
+  /** As {@link SidTable.data}. */
+  data: Int32Array;
+  /** How many are, in the order of codes. */
+  done: number;
+}
+
+/**
+ * Does what a policy does to a whole catalogue, in parts of whole beginnings, after each of which `onPart` is told of all so
+ * far. It holds 4 bytes an item, and the result. It goes on behind those of `resolved`, which it takes over.
+ */
 export async function resolveInParts(
   policy: CollisionPolicy,
   { codes, levels, codebook, dim, residualsOf }: CodedCatalogue,
+  onPart?: (part: ResolvedPart) => Promise<void>,
+  resolved?: ResolvedPart,
 ): Promise<SidTable> {
   const rows = codes.length / levels, width = levels + 1;
-  const data = new Int32Array(rows * width).fill(-1);
+  const data = resolved?.data ?? new Int32Array(rows * width).fill(-1);
   const order = sortedByCodes(codes, levels, levels - 1);
   const beginsLike = (a: number, b: number) => {
     for (let level = 0; level < levels - 1; level++) {
@@ -39,7 +52,7 @@ export async function resolveInParts(
     }
     return true;
   };
-  for (let start = 0; start < rows;) {
+  for (let start = resolved?.done ?? 0; start < rows;) {
     let end = Math.min(start + AT_A_TIME, rows);
     while (end < rows && beginsLike(order[end - 1], order[end])) end++;
     const items = order.slice(start, end).sort();
@@ -56,6 +69,7 @@ export async function resolveInParts(
     const { sids } = policy.resolve({ data: own, rows: items.length, levels }, { residuals, codebook, dim });
     for (const [i, sid] of sids.entries()) data.set(sid, items[i] * width);
     start = end;
+    await onPart?.({ data, done: start });
   }
   return { data, width };
 }

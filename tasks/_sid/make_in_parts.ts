@@ -9,6 +9,7 @@ import { UserError } from "../../base/user_error.ts";
 import { joinLists } from "../../data/corpus_stream.ts";
 import { formatNewTokens, indexPieces, newTokens } from "../../data/formats/index_file.ts";
 import { findFormat, openCorpus } from "../../data/formats/load.ts";
+import type { Device } from "../../kernels/gpu/device.ts";
 import { writeSafetensors } from "../../models/safetensors/safetensors.ts";
 import { collisionPolicy } from "../../sid/collisions/by_name.ts";
 import { codebookName, subtractCodewords } from "../../sid/kmeans/residuals.ts";
@@ -20,13 +21,14 @@ import { resolveInParts, type SidTable } from "../../sid/mini_batches/resolve.ts
 import { readItems, type RowSource } from "../../sid/mini_batches/row_source.ts";
 import { sidWarnings } from "../../sid/report/warnings.ts";
 import type { RqKmeansConfig } from "../../sid/settings.generated.ts";
-import { CATALOGUE_FILE, catalogueOf } from "../../train/runs/catalogue/catalogue.ts";
+import { CATALOGUE_FILE, catalogueDigest, catalogueOf } from "../../train/runs/catalogue/catalogue.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import { openDevice } from "../_cli/open_device.ts";
 import { settingsOf } from "../_cli/settings_flags.ts";
-import { heldBytes, openVectors } from "./file_vectors.ts";
+import { type FileVectors, heldBytes, openVectors } from "./file_vectors.ts";
 import type { SidFlags } from "./flags.ts";
 import { FILES, type Recipe } from "./folder.ts";
+import { KeptInParts } from "./kept_in_parts.ts";
 import { printReport } from "./print.ts";
 import { tokensOf } from "./report.ts";
 
@@ -49,21 +51,25 @@ export async function makeSidsInParts(flags: SidFlags, io: TaskIO): Promise<void
   );
   const settings = settingsOf(sidMethod(flags.method), SID_METHODS, flags, "method") as RqKmeansConfig;
   const { device } = await openDevice(flags);
-  let progress: ReturnType<TaskIO["progress"]> | undefined;
-  const fit = await fitMiniBatches(device, vectors, settings, ({ done, total, state }) => {
-    io.signal.throwIfAborted();
-    progress ??= io.progress(total, flags.method);
-    progress.update(done, state);
-  }).finally(() => progress?.stop());
-  const { codes, levels, errors, variance, model } = fit;
-  const policy = collisionPolicy(collisions);
-  const table = await resolveInParts(policy, {
-    codes,
-    levels,
-    codebook: model.tensors.get(codebookName(levels - 1))!.data,
-    dim,
-    residualsOf: (items) => residualsBeforeLast(vectors, fit, items),
+  const hash = await sha256(embeddings);
+  const kept = await KeptInParts.open(out, {
+    "version of genrec": manifest.version,
+    "method and settings": JSON.stringify({ method: flags.method, ...settings }),
+    "--collisions": collisions,
+    "--unit-length": String(flags.unitLength),
+    [`file ${embeddings}`]: hash,
+    ...items && { "list of items": (await catalogueDigest({ items })).sha256 },
   });
+  if (kept.found !== "") io.log(`Goes on after ${kept.found}`);
+  const { fit, table } = await fitAndResolve(device, vectors, settings, kept, { collisions, io }).catch(
+    (error) => {
+      if (io.signal.aborted && kept.found !== "") {
+        io.log(`Stopped after ${kept.found}; the same command goes on from there`);
+      }
+      throw error;
+    },
+  );
+  const { errors, variance, model, levels, codes } = fit;
 
   const before = reportTable(codedTable(fit), model.codebookSizes);
   const after = reportTable(table, model.codebookSizes);
@@ -98,7 +104,7 @@ export async function makeSidsInParts(flags: SidFlags, io: TaskIO): Promise<void
     added: 0,
     ...(data !== "" && { data }),
     unitLength: flags.unitLength,
-    parts: [{ from: embeddings, sha256: await sha256(embeddings), dim, weight: flags.textWeight }],
+    parts: [{ from: embeddings, sha256: hash, dim, weight: flags.textWeight }],
   };
   const tokens = () => tokensIn(table, codeOffset);
   const json = (value: unknown) => JSON.stringify(value, null, 2) + "\n";
@@ -112,12 +118,55 @@ export async function makeSidsInParts(flags: SidFlags, io: TaskIO): Promise<void
     [join(out, FILES.recipe), json(recipe)],
     [join(out, FILES.index), textFile(() => indexPieces(tokens(), indexStyle))],
   ]);
+  await kept.end();
   if (io.json) return console.log(json(report).trimEnd());
   printReport(report, io);
   io.log(
     `Wrote ${[FILES.index, FILES.newTokens, FILES.codebooks].map((name) => join(out, name)).join(", ")}, ` +
       `without a page of the report`,
   );
+}
+
+/** Learns and codes, then tells items of equal codes apart, from where an earlier command was stopped. */
+async function fitAndResolve(
+  device: Device,
+  vectors: FileVectors,
+  settings: RqKmeansConfig,
+  kept: KeptInParts,
+  { collisions, io }: Pick<SidFlags, "collisions"> & { io: TaskIO },
+): Promise<{ fit: MiniBatchFit; table: SidTable }> {
+  let progress: ReturnType<TaskIO["progress"]> | undefined;
+  const told = async <T>(work: Promise<T>) => {
+    try {
+      return await work;
+    } finally {
+      progress?.stop();
+      progress = undefined;
+    }
+  };
+  const fit = await told(fitMiniBatches(device, vectors, settings, {
+    onProgress({ done, total, state }) {
+      io.signal.throwIfAborted();
+      progress ??= io.progress(total, rqKmeans.name);
+      progress.update(done, state);
+    },
+    onLevel: (levels) => kept.keepLevels(levels),
+  }, kept.levels));
+  const { codes, levels, model } = fit;
+  const codebook = model.tensors.get(codebookName(levels - 1))!.data;
+  const residualsOf = (items: Uint32Array) => residualsBeforeLast(vectors, fit, items);
+  const table = await told(resolveInParts(
+    collisionPolicy(collisions),
+    { codes, levels, codebook, dim: vectors.dim, residualsOf },
+    async (part) => {
+      progress ??= io.progress(vectors.rows, collisions);
+      progress.update(part.done);
+      await kept.keepResolved(part, io.signal.aborted);
+      io.signal.throwIfAborted();
+    },
+    kept.resolved,
+  ));
+  return { fit, table };
 }
 
 function refuseOthers(

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+import { deserialize, serialize } from "node:v8";
 import { PhiloxStream } from "../../../base/philox.ts";
 import { COLLISION_POLICIES } from "../../../sid/collisions/by_name.ts";
 import type { Embeddings } from "../../../sid/embeddings.ts";
 import { rqKmeans } from "../../../sid/methods/rq_kmeans.ts";
-import { fitMiniBatches } from "../../../sid/mini_batches/fit.ts";
+import { type CodedLevels, fitMiniBatches } from "../../../sid/mini_batches/fit.ts";
 import { reportTable } from "../../../sid/mini_batches/report.ts";
-import { resolveInParts } from "../../../sid/mini_batches/resolve.ts";
+import { type ResolvedPart, resolveInParts } from "../../../sid/mini_batches/resolve.ts";
 import type { RowSource } from "../../../sid/mini_batches/row_source.ts";
 import { reportSids, type SidReport } from "../../../sid/statistics.ts";
 import { formatSid } from "../../../sid/tokens.ts";
@@ -67,6 +68,18 @@ Deno.test("mini-batches end near the error of k-means over all items, and twice 
   }
 });
 
+Deno.test("mini-batches go on behind any level, to the same codes, codewords and errors", async () => {
+  const device = await sharedDevice();
+  const kept: Uint8Array[] = [];
+  const onLevel = (levels: CodedLevels) => Promise.resolve(void kept.push(serialize(levels)));
+  const whole = await fitMiniBatches(device, sourceOf(embeddings), config, { onLevel });
+  assert.equal(kept.length, 2);
+  for (const levels of kept) {
+    const fit = await fitMiniBatches(device, sourceOf(embeddings), config, {}, deserialize(levels));
+    assert.deepEqual(fit, whole);
+  }
+});
+
 Deno.test("mini-batches want as many items as codewords", async () => {
   await assert.rejects(
     fitMiniBatches(await sharedDevice(), sourceOf(points(20, 6)), config),
@@ -85,16 +98,23 @@ for (const policy of COLLISION_POLICIES) {
     const codebook = Float32Array.from({ length: codewords * dim }, () => random.normal());
     const residuals = Float32Array.from({ length: rows * dim }, () => random.normal());
     const whole = policy.resolve({ data: codes, rows, levels }, { residuals, codebook, dim });
-    const { data, width } = await resolveInParts(policy, {
+    const coded = {
       codes,
       levels,
       codebook,
       dim,
-      residualsOf(items) {
+      residualsOf(items: Uint32Array) {
         const own = Array.from(items, (item) => [...residuals.subarray(item * dim, (item + 1) * dim)]);
         return Promise.resolve(Float32Array.from(own.flat()));
       },
+    };
+    let part: ResolvedPart | undefined;
+    const { data, width } = await resolveInParts(policy, coded, (told) => {
+      part ??= { data: told.data.slice(), done: told.done };
+      return Promise.resolve();
     });
+    assert.ok(part!.done > 0 && part!.done < rows, `${part!.done}`);
+    assert.deepEqual(await resolveInParts(policy, coded, undefined, part), { data, width });
     const sids = Array.from(
       { length: rows },
       (_, item) => [...data.subarray(item * width, (item + 1) * width)].filter((code) => code >= 0),

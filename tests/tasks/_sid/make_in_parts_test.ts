@@ -2,6 +2,10 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { PhiloxStream } from "../../../base/philox.ts";
 import { UserError } from "../../../base/user_error.ts";
+import { parseArgs } from "../../../tasks/_cli/cli.ts";
+import { task } from "../../../tasks/sid.ts";
+import { collector } from "../../scenarios/text_shop.ts";
+import { filesIn } from "../genrec.ts";
 import { nested, readJsonIn, sid, withMatrices } from "./command.ts";
 
 const small = ["--levels", "2", "--codebook-size", "4"];
@@ -45,6 +49,37 @@ Deno.test("sid says that vectors beyond --memory are read as they are needed, an
       [...other, "--collab", join(dir, "items.npy")],
       /--collab needs both kinds of vectors in memory/,
     );
+  });
+});
+
+Deno.test("sid beyond --memory goes on where it was stopped, to the same bytes, and not with other settings", async () => {
+  await withMatrices({ "items.npy": [...twice, [50, 50]] }, {}, async (dir) => {
+    const run = async (out: string, flags: string[], stopAt?: string) => {
+      const args = ["--embeddings", join(dir, "items.npy"), "--out", join(dir, out), ...small, ...inParts];
+      const { io, lines } = collector((label, done) => label === stopAt && done > 0);
+      await task.run(parseArgs(task, [...args, ...flags])!.config, io);
+      return lines;
+    };
+    await run("whole", []);
+    const isStopped = { name: "AbortError" };
+    await assert.rejects(run("stopped", [], "rqkmeans"), isStopped);
+    assert.deepEqual(filesIn(dir)!.filter((name) => name.startsWith("stopped")), []);
+    await assert.rejects(run("stopped", [], "nearest-free"), isStopped);
+    assert.deepEqual(filesIn(join(dir, "stopped")), [".genrec-kept"]);
+    await assert.rejects(
+      run("stopped", ["--seed", "7"]),
+      /Cannot go on with .*stopped: what was stopped there had another method and settings/,
+    );
+    const lines = await run("stopped", []);
+    assert.equal(lines[1], "Goes on after 2 levels and 33 items that were told apart");
+    assert.deepEqual(filesIn(join(dir, "stopped")), filesIn(join(dir, "whole")));
+    for (const name of filesIn(join(dir, "whole"))!) {
+      assert.deepEqual(
+        await Deno.readFile(join(dir, "stopped", name)),
+        await Deno.readFile(join(dir, "whole", name)),
+        name,
+      );
+    }
   });
 });
 
