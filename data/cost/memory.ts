@@ -9,7 +9,7 @@ const MIB = 2 ** 20;
  */
 const READING = { program: 180 * MIB, bound: 850 * MIB, halfAt: 440e3 };
 
-/** What writing row groups of our format takes beside. */
+/** What {@link READING} is bound by more where row groups are written, too. */
 const WRITING = 350 * MIB;
 
 /** Bytes of an id in a set that tells whether it comes twice. */
@@ -18,18 +18,13 @@ const ID_BYTES = 100;
 const CHECKED = { interaction: 17, timedSample: 8 };
 /** Bytes of an item that counts of a dataset hold. */
 const COUNTED_ITEM = 30;
-/**
- * Bytes of an item with its texts and of a user, as `convert` holds them, without long descriptions: with what the heap grows
- * to around what stays in it, about as much again.
- */
-const HELD = { item: 1000, user: 250 };
-/** Bytes of an interaction that writers of formats other than ours hold. */
-const SHOWN_INTERACTION = 9;
+/** Bytes that writers of formats other than ours hold of an id, of an interaction, and of a user beside the id. */
+const LOOKED_UP = { id: 15, interaction: 5, user: 20 };
 
 /** About what a process takes that goes through so many rows of Parquet tables and holds nothing of them. */
-export function readingBytes(rows: number): number {
+export function readingBytes(rows: number, { writes = 0 } = {}): number {
   const { program, bound, halfAt } = READING;
-  return program + bound * rows / (rows + halfAt);
+  return program + (bound + writes) * rows / (rows + halfAt);
 }
 
 /** Samples of all splits. */
@@ -45,15 +40,10 @@ export function checkBytes(sizes: CorpusSizes): number {
   return readingBytes(samples) + COUNTED_ITEM * items + Math.max(ids, log);
 }
 
-/**
- * About what `convert` takes at its peak: catalogue and users, and for our format what writing row groups grows to, for others
- * the log, for which samples are read twice.
- */
+/** About what `convert` takes at its peak: for our format what writing grows to, for others ids and the log, which are looked up. */
 export function convertBytes(sizes: CorpusSizes, to: string): number {
   const { items, users, interactions } = sizes, samples = samplesOf(sizes);
-  const held = HELD.item * items + HELD.user * users;
-  return held +
-    (to === "genrec"
-      ? readingBytes(samples) + WRITING + COUNTED_ITEM * items
-      : readingBytes(2 * samples) + SHOWN_INTERACTION * interactions);
+  if (to === "genrec") return readingBytes(samples, { writes: WRITING }) + COUNTED_ITEM * items;
+  const { id, interaction, user } = LOOKED_UP;
+  return readingBytes(samples) + id * (items + users) + interaction * interactions + user * users;
 }

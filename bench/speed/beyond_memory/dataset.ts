@@ -12,8 +12,12 @@ const MOST_HISTORY = 50;
  * Writes a dataset of about so many interactions: users with 4 to 28 purchases, items drawn by a power law, leave-one-out,
  * histories of up to 50 items.
  */
-export async function generateDataset(folder: string, interactions: number): Promise<void> {
-  const users = Math.round(interactions / PURCHASES), items = Math.round(interactions / 20);
+export async function generateDataset(
+  folder: string,
+  interactions: number,
+  items = Math.round(interactions / 20),
+): Promise<void> {
+  const users = Math.round(interactions / PURCHASES);
   const work = await Deno.makeTempDir();
   try {
     await Deno.mkdir(folder, { recursive: true });

@@ -3,7 +3,7 @@
  * DuckDB, vectors around centres. On Linux:
  *
  *     deno run -A bench/speed/beyond_memory/measure.ts [--interactions 200000,1000000,10000000] [--items 1000000,5000000]
- *         [--only check,genrec,recbole,counts,kept,sid,tree] [--dim 64] [--memory 500MB] [--folder DIR] [--out docs/benchmarks]
+ *         [--only check,genrec,recbole,counts,kept,answer,sid,tree] [--dim 64] [--memory 500MB] [--folder DIR] [--out docs/benchmarks]
  *
  * Prints tables and writes nothing that stays, but datasets and vectors in --folder, which the next run uses again.
  */
@@ -22,7 +22,7 @@ const { values } = parseArgs({
   options: {
     interactions: { type: "string", default: "200000,1000000,10000000" },
     items: { type: "string", default: "1000000,5000000" },
-    only: { type: "string", default: "check,genrec,recbole,counts,kept,sid,tree" },
+    only: { type: "string", default: "check,genrec,recbole,counts,kept,answer,sid,tree" },
     dim: { type: "string", default: "64" },
     memory: { type: "string", default: "500MB" },
     folder: { type: "string", default: "" },
@@ -73,7 +73,7 @@ const TASKS: Record<string, (dataset: string, out: string) => string[]> = {
 
 /** The command as people type it, without its folders. */
 function told(args: readonly string[]): string {
-  const folders = ["--check", "--from", "--data", "--out"];
+  const folders = ["--check", "--from", "--data", "--run", "--out"];
   return args.filter((arg, i) =>
     arg === "--check" || !folders.includes(arg) && !folders.includes(args[i - 1])
   ).join(" ");
@@ -94,6 +94,27 @@ async function measureLog(folder: string): Promise<string[][]> {
       rows.push([told(line), number(statistics.interactions), number(statistics.items), ...cells(used)]);
       console.error(rows.at(-1)!.join(" | "));
     }
+  }
+  return rows;
+}
+
+/** Counts of so many items, of two interactions each, and an answer by them. */
+async function measureAnswers(folder: string): Promise<string[][]> {
+  const rows: string[][] = [];
+  for (const items of only.has("answer") ? sizes(values.items) : []) {
+    const dataset = join(folder, `items-${items}`);
+    if (!await exists(join(dataset, "dataset.json"))) await generateDataset(dataset, 2 * items, items);
+    const out = await Deno.makeTempDir({ dir: folder }), history = `5,77,${items - 1}`;
+    const counted = join(out, "out");
+    for (
+      const line of [TASKS.counts(dataset, counted), ["recommend", "--run", counted, "--history", history]]
+    ) {
+      const used = await run("tasks/main.ts", ...line);
+      const weights = await Deno.stat(join(counted, "checkpoints/step-1/model.safetensors"));
+      rows.push([told(line), number(items), `${number(weights.size / 2 ** 20)} MiB`, ...cells(used)]);
+      console.error(rows.at(-1)!.join(" | "));
+    }
+    await Deno.remove(out, { recursive: true });
   }
   return rows;
 }
@@ -151,6 +172,7 @@ try {
   const usage = ["time", "processor time", "peak memory of the process"];
   const tables = {
     data: ["data", "beyond-memory", ["task", "interactions", "items", ...usage], await measureLog(folder)],
+    answers: ["data", "counted", ["task", "items", "counts", ...usage], await measureAnswers(folder)],
     sids: ["semantic_ids", "beyond-memory", [
       ...["items", "dimensions", "file", ...usage],
       ...["variance left", "different as coded", "different SIDs"],
