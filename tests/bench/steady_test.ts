@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
-import { growthOf } from "../../bench/steady.ts";
+import { tenthsOf } from "../../bench/steady.ts";
 
-Deno.test("growthOf() leaves out the first tenth and takes medians of the second and the last", () => {
-  const samples = Array.from({ length: 101 }, (_, i) => ({ step: 10 * i, bytes: i < 10 ? 1 : 1000 + i }));
+Deno.test("tenthsOf() has the medians of each tenth of the steps", () => {
+  const samples = Array.from({ length: 100 }, (_, i) => ({ step: i + 1, bytes: 1000 + i, own: i }));
   samples[15].bytes = 9e9; // one high look
-  // 10 to 20 are 1010 to 1020, one of them high: the median is 1016. 90 to 100 are 1090 to 1100.
-  assert.deepEqual(growthOf(samples), { early: 1016, late: 1095 });
+  const tenths = tenthsOf(samples);
+  assert.equal(tenths.length, 10);
+  // 1010 to 1019, one of them high: 1014 and 1016 are in the middle.
+  assert.deepEqual(tenths[1], { bytes: 1015, own: 14.5 });
+  assert.deepEqual(tenths[9], { bytes: 1094.5, own: 94.5 });
 });
