@@ -3,10 +3,11 @@
  * into a folder and not installed.
  *
  *     deno run -A bench/drivers.ts [--folder runs/mesa] [--rows matmul,attention,step] [--repeats 5]
- *         [--budget 400] [--driver lvp_icd.json] [--width 256] [--out docs/benchmarks]
+ *         [--budget 400] [--driver lvp_icd.json] [--width 256] [--variant attention=quads] [--out docs/benchmarks]
  *
  * Needs Debian with apt. `--driver` names another driver's file instead, `--width` the bits of its vectors
- * (LP_NATIVE_VECTOR_WIDTH). Each driver has a shader cache of its own: a shared one hides differences.
+ * (LP_NATIVE_VECTOR_WIDTH), `--variant` the kernels on it, which have a table of their own on the page. Each driver has a
+ * shader cache of its own: a shared one hides differences.
  */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -31,6 +32,7 @@ const { values: flags } = parseArgs({
     budget: { type: "string", default: "400" },
     driver: { type: "string", default: "" },
     width: { type: "string", default: "" },
+    variant: { type: "string", default: "" },
     out: { type: "string", default: "" },
   },
 });
@@ -86,7 +88,10 @@ function opener(name: string, driver: string | undefined): Opener {
     ...(driver && flags.width && { LP_NATIVE_VECTOR_WIDTH: flags.width }),
   };
   const script = scriptPath("./ours_main.ts")!;
-  return { name, open: (workload) => openProcess(script, [], workload, false, env) };
+  return {
+    name,
+    open: (workload) => openProcess(script, driver ? [flags.variant] : [], workload, false, env),
+  };
 }
 
 await makeFolder(folder);
@@ -103,7 +108,7 @@ for (const row of ROWS.filter(({ group }) => groups.includes(group))) {
 const lines = againstLines(rows, "system", "other");
 for (const line of aligned(lines)) console.log(line);
 await writeOut(flags.out, "kernels", {
-  drivers: {
+  [flags.variant === "" ? "drivers" : "driver-variants"]: {
     command: [commandLine("bench/drivers.ts")],
     ...await conditionsNow(),
     tables: [textTable(lines[0], lines.slice(1))],

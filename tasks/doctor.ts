@@ -13,7 +13,7 @@ import { describeVariants } from "../kernels/variant_names.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { cacheFolder } from "../base/files/cache_folder.ts";
-import { type CpuDriver, cpuDriver } from "./_doctor/cpu_driver.ts";
+import { type CpuDriver, cpuDriver, otherDriver } from "./_doctor/cpu_driver.ts";
 import wgsl from "./_doctor/probe.wgsl" with { type: "text" };
 
 const LIMITS = {
@@ -304,6 +304,8 @@ function print(report: Report, io: TaskIO): void {
     row("adapter", `${report.adapter.name}${report.adapter.cpu ? " (CPU adapter)" : ""}`);
     const { driver } = report.adapter;
     if (driver) row("driver", `${driver.version} (${driver.path})`);
+    const other = driver && otherDriver(driver);
+    if (other) row("another driver", other);
     report.adapters.forEach(({ name, cpu }, number) =>
       row(`--adapter ${number}`, `${name}${cpu ? " (CPU adapter)" : ""}`)
     );

@@ -8,6 +8,21 @@ export interface CpuDriver {
   path: string;
 }
 
+/**
+ * What another version of Mesa would change, as measured with 22.3 and 25.0 (docs/performance.md). Of others nothing is
+ * known.
+ */
+export function otherDriver({ version }: CpuDriver): string | undefined {
+  const major = Number(/^Mesa (\d+)/.exec(version)?.[1]);
+  if (major === 22) {
+    return "Mesa 25 takes as long for products, up to 1.9 times as long for gradients of weights";
+  }
+  if (major === 25) {
+    return "Mesa 22 takes half as long for gradients of weights, as --variant matmul=tiles-block does here";
+  }
+  return undefined;
+}
+
 let found: CpuDriver | undefined;
 
 /**

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { driverOf } from "../../../tasks/_doctor/cpu_driver.ts";
+import { driverOf, otherDriver } from "../../../tasks/_doctor/cpu_driver.ts";
 import { withFiles } from "../../data/formats/minionerec/fixture.ts";
 
 Deno.test("driverOf() reads the version out of the library that is loaded", async () => {
@@ -17,4 +17,11 @@ Deno.test("driverOf() reads the version out of the library that is loaded", asyn
       assert.equal(driverOf(join(folder, "none")), undefined);
     },
   );
+});
+
+Deno.test("otherDriver() tells of versions that were measured, and of no others", () => {
+  const told = (version: string) => otherDriver({ version, path: "" });
+  assert.match(told("Mesa 22.3.6")!, /^Mesa 25 /);
+  assert.match(told("Mesa 25.0.7")!, /^Mesa 22 .*tiles-block/);
+  assert.equal(told("Mesa 24.2.0"), undefined);
 });
