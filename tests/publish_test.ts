@@ -77,7 +77,7 @@ Deno.test("deno publish accepts the package, types and shaders included, no test
   const prefix = new URL("..", import.meta.url).href;
   const files = output.split("\n").map((line) => line.trim()).filter((line) => line.startsWith(prefix))
     .map((line) => line.slice(prefix.length).replace(/ \(.*/, ""));
-  for (const wanted of ["mod.ts", "kernels/matmul/tiles.wgsl", "train/sft/sft.ts"]) {
+  for (const wanted of ["mod.ts", "kernels/matmul/registers/tiles.wgsl", "train/sft/sft.ts"]) {
     assert.ok(files.includes(wanted), `${wanted} is not published:\n${output}`);
   }
   assert.deepEqual(files.filter((path) => /^(tests|tasks|web|bench|runs|dist)\//.test(path)), []);

@@ -2,7 +2,7 @@ import type { Device } from "../gpu/device.ts";
 import { expectLength, expectShape, type Flat, type Matrix } from "../gpu/tensor.ts";
 import { bucket } from "../gpu/variants.ts";
 import { noiseMatrix, type TunableOperation } from "../gpu/workload.ts";
-import { pairsVariant, rowsVariant } from "./registers.ts";
+import { pairsVariant, quadsVariant, rowsVariant } from "./registers.ts";
 import { sharedAttentionVariant } from "./shared.ts";
 import type { AttentionVariant } from "./variant.ts";
 
@@ -39,7 +39,7 @@ export interface AttentionPass extends AttentionShape {
 /** Packed tree attention: pairs of rows in registers on CPU adapters, tiles in workgroup memory on GPUs. */
 export const ATTENTION: TunableOperation<AttentionVariant, AttentionPass> = {
   name: "attention",
-  variants: [rowsVariant, pairsVariant, sharedAttentionVariant],
+  variants: [rowsVariant, pairsVariant, quadsVariant, sharedAttentionVariant],
   defaultOf: (isCpu) => isCpu ? pairsVariant : sharedAttentionVariant,
   classOf({ pass, rows, heads, kvHeads, headDim }) {
     const size = Number(pass === "backward") * 32 + bucket(rows);

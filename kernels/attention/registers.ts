@@ -1,7 +1,7 @@
 import type { AttentionKernels, AttentionVariant } from "./variant.ts";
 import type { Kernel } from "../gpu/kernel.ts";
-import pairsBackwardCode from "./pairs_backward.wgsl" with { type: "text" };
-import pairsCode from "./pairs.wgsl" with { type: "text" };
+import neighboursBackwardCode from "./neighbours_backward.wgsl" with { type: "text" };
+import neighboursCode from "./neighbours.wgsl" with { type: "text" };
 import rowsBackwardCode from "./attention_backward.wgsl" with { type: "text" };
 import rowsCode from "./attention.wgsl" with { type: "text" };
 import running from "./running.wgsl" with { type: "text" };
@@ -12,8 +12,13 @@ type Source = Pick<Kernel, "label" | "code">;
 
 /** head.wgsl for heads of `headDim` numbers. */
 export function headCode(headDim: number): string {
-  const blocks = Math.ceil(headDim / 16);
-  return head.replace(/^.*\/\/ BLOCKS > (\d)\n/gm, (line, least) => blocks > Number(least) ? line : "");
+  return keepLines(head, "BLOCKS", Math.ceil(headDim / 16));
+}
+
+// Lines of `code` that end in "// NAME > n" stay where `count` is more than n.
+function keepLines(code: string, name: string, count: number): string {
+  const marked = new RegExp(`^.*// ${name} > (\\d)\n`, "gm");
+  return code.replace(marked, (line, least) => count > Number(least) ? line : "");
 }
 
 // Barrier-free kernels that keep whole heads in registers: what CPU adapters want.
@@ -52,13 +57,19 @@ export const rowsVariant: AttentionVariant = registerVariant(
   { label: "kernels/attention/attention_backward.wgsl", code: rowsBackwardCode },
 );
 
+function neighboursVariant(name: string, rows: number): AttentionVariant {
+  const withRows = (code: string) =>
+    `const ROWS = ${rows}u;\n${intervalsCode}${keepLines(code, "ROWS", rows)}`;
+  return registerVariant(
+    name,
+    rows,
+    { label: "kernels/attention/neighbours.wgsl", code: running + withRows(neighboursCode) },
+    { label: "kernels/attention/neighbours_backward.wgsl", code: withRows(neighboursBackwardCode) },
+  );
+}
+
 /** Two neighbouring rows an invocation: half the loads of keys and values. */
-export const pairsVariant: AttentionVariant = registerVariant(
-  "pairs",
-  2,
-  { label: "kernels/attention/pairs.wgsl", code: running + intervalsCode + pairsCode },
-  {
-    label: "kernels/attention/pairs_backward.wgsl",
-    code: intervalsCode + pairsBackwardCode,
-  },
-);
+export const pairsVariant: AttentionVariant = neighboursVariant("pairs", 2);
+
+/** Four neighbouring rows: a quarter of the loads, and more of rows that one of them does not see. */
+export const quadsVariant: AttentionVariant = neighboursVariant("quads", 4);

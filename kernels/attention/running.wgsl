@@ -7,9 +7,11 @@ fn unseen() -> Running {
   return r;
 }
 
+// One exponential does for what is kept and for what is added: one of the two is 1.
 fn see(r: Running, score: f32, v: Head) -> Running {
-  let top = max(r.top, score);
-  let keep = exp(r.top - top);
-  let p = exp(score - top);
-  return Running(head_mix(r.o, keep, v, p), top, r.total * keep + p);
+  let rise = score - r.top;
+  let e = exp(-abs(rise));
+  let keep = select(1.0, e, rise > 0);
+  let p = select(e, 1.0, rise > 0);
+  return Running(head_mix(r.o, keep, v, p), max(r.top, score), r.total * keep + p);
 }

@@ -11,7 +11,7 @@ import {
   sharedSmallVariant,
   sharedVariant,
 } from "./shared/shared.ts";
-import { tilesVariant } from "./tiles.ts";
+import { tilesBlockVariant, tilesVariant } from "./registers/tiles.ts";
 import type { MatmulForm, MatmulVariant } from "./variant.ts";
 
 /** A product with a result (rows, cols) that is summed over `inner`. */
@@ -33,6 +33,7 @@ export const MATMUL: TunableOperation<MatmulVariant, MatmulShape> = {
   name: "matmul",
   variants: [
     tilesVariant,
+    tilesBlockVariant,
     blockVariant,
     sharedVariant,
     sharedSmallVariant,

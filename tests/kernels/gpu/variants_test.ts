@@ -5,7 +5,7 @@ import { Device } from "../../../kernels/gpu/device.ts";
 import { DeviceError } from "../../../kernels/gpu/device_error.ts";
 import { MATMUL, matmul, matmulBt } from "../../../kernels/matmul/matmul.ts";
 import { sharedSmallVariant, sharedVariant } from "../../../kernels/matmul/shared/shared.ts";
-import { tilesVariant } from "../../../kernels/matmul/tiles.ts";
+import { tilesVariant } from "../../../kernels/matmul/registers/tiles.ts";
 import { rowsVariant } from "../../../kernels/attention/registers.ts";
 import { sharedAttentionVariant } from "../../../kernels/attention/shared.ts";
 import { matmulAtSpec, matmulBtSpec, matmulSpec } from "../../../kernels/matmul/matmul_spec.ts";
@@ -210,8 +210,9 @@ Deno.test("parseVariants() reads pairs, and names alone for every operation that
 });
 
 Deno.test("parseVariants() names the known variants when one is unknown", () => {
-  const known = "matmul=tiles|block|shared|shared-small|shared-large|shared-half|shared-large-half, " +
-    "attention=rows|pairs|shared, " +
+  const known =
+    "matmul=tiles|tiles-block|block|shared|shared-small|shared-large|shared-half|shared-large-half, " +
+    "attention=rows|pairs|quads|shared, " +
     "norm=invocation|subgroups, residual-norm=invocation|subgroups, log-sum=invocation|subgroups, softmax=invocation|workgroup|subgroups, " +
     "top-k=invocation|workgroup|subgroups, " +
     "layout=texture|buffer";
