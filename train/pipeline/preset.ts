@@ -89,7 +89,7 @@ export function presetFor({ targets, users, items, holdable }: DataSize): Preset
     holdoutRows,
     // Twice the rows are worth a third more time until one fold has tens of thousands (docs/rank.md).
     folds: scale > 8 || 2 * holdoutRows > holdable ? 1 : 2,
-    codebookSize: powerOfTwo(Math.sqrt(items), 16, 256),
+    codebookSize: powerOfTwo(Math.sqrt(items), 2, 256),
     decoder: {
       hiddenSize,
       intermediateSize: 2 * hiddenSize,

@@ -37,6 +37,13 @@ Deno.test("presetFor() holds out no more than there is where users have few targ
   assert.deepEqual([few(3_999), few(800), few(300)], [[500, 2], [500, 1], [300, 1]]);
 });
 
+Deno.test("presetFor() has no more codewords than items, and a SID for each", () => {
+  for (const items of [2, 3, 12, 40, 3_000, 1_000_000]) {
+    const { codebookSize } = presetFor({ targets: 1_000, users: 100, items, holdable: 999 });
+    assert.ok(codebookSize <= items && codebookSize ** 3 >= items, `${items}: ${codebookSize}`);
+  }
+});
+
 Deno.test("presetFor() makes more steps of an epoch and more epochs of less data", () => {
   const steps = SIZES.map((targets) => {
     const { decoder } = presetFor({ targets, users: targets / 5, items: 5_000, holdable: targets });
