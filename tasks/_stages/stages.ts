@@ -5,6 +5,7 @@ import { makeFolder } from "../../base/files/line_file.ts";
 import { OutputLock } from "../../base/files/output/lock.ts";
 import { writeAtomic } from "../../base/files/write_atomic.ts";
 import type { TaskIO } from "../_cli/cli.ts";
+import { trimDevices } from "../_cli/open_devices.ts";
 
 /** One of the tasks that a task of several runs, after one another. */
 export interface PipelineStage {
@@ -20,6 +21,7 @@ export async function runStages(stages: readonly PipelineStage[], io: TaskIO): P
   for (const [i, { title, run }] of stages.entries()) {
     io.log(`${i + 1}. ${title}`);
     await run(inner);
+    trimDevices();
     if (io.signal.aborted) {
       io.log("Stopped. The same command goes on from here.");
       return false;
