@@ -50,7 +50,7 @@ Deno.test("train makes a ranked recommender of a dataset without SIDs, and goes 
     const said = await train(dir, "--dry-run");
     assert.match(
       said.join("\n"),
-      /60 items; \d+ targets to train on, .*\nFor this size: a decoder of width 128 .*gru4rec .*SIDs of 3/,
+      /60 items; \d+ targets to train on, .*\nFor this size: a decoder of width 64 .*gru4rec .*SIDs of 3/,
     );
     assert.match(said.at(-1)!, /^Takes about \d+s on .+, and [\d.]+ [MG]iB$/);
     assert.ok(!existsSync(folder));
