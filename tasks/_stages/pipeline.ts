@@ -38,6 +38,8 @@ export function stageFiles(...names: string[]): string[] {
   return names.flatMap((name) => [name, `${name}.yaml`, `${name}.done`]);
 }
 
+const TITLES = "titles", TOGETHER = "what was bought together";
+
 /** Folders of the folds, of as many as a preset may have. */
 const FOLD_FOLDERS = ["earlier", "earlier-2"];
 
@@ -67,7 +69,7 @@ export function evaluationFolder(stage: string): string {
 
 /** The stages of `genrec train`, each of which a command does by hand as well. */
 export function pipelineStages(pipeline: Pipeline): PipelineStage[] {
-  const { dataset, preset } = pipeline;
+  const { preset } = pipeline;
   const folds = foldFolders(preset);
   const earlier = (rows: number) => `all but the last ${rows} train targets`;
   const making = needsSids(pipeline);
@@ -78,7 +80,7 @@ export function pipelineStages(pipeline: Pipeline): PipelineStage[] {
     })),
     ...making
       ? [{
-        title: `Semantic IDs of ${hasTexts(dataset) ? "titles and " : ""}what was bought together`,
+        title: `Semantic IDs of ${sidSources(pipeline).join(" and ")}`,
         run: (io: TaskIO) => makeIndex(pipeline, io),
       }]
       : [],
@@ -109,8 +111,14 @@ export function needsSids({ sids, dataset }: Pick<Pipeline, "sids" | "dataset">)
   return sids === "make" || sids === "" && dataset.sids === undefined;
 }
 
-function hasTexts({ items }: Dataset): boolean {
-  return items.some(({ title }) => title !== "");
+/** What SIDs are made of, in the user's words. Titles that many items share do not tell them apart. */
+export function sidSources(
+  { dataset: { items }, preset }: { dataset: Pick<Dataset, "items">; preset: Pick<Preset, "sidsOfTitles"> },
+): string[] {
+  const titles = new Set(items.map(({ title }) => title));
+  titles.delete("");
+  if (titles.size < 2) return [TOGETHER];
+  return preset.sidsOfTitles && titles.size > items.length / 2 ? [TITLES] : [TITLES, TOGETHER];
 }
 
 /** What every stage is told of the device. */
@@ -137,13 +145,13 @@ export async function itemsStage(
 }
 
 async function makeIndex(pipeline: Pipeline, io: TaskIO): Promise<void> {
-  const { data, out, seed, preset, dataset } = pipeline;
-  const folder = join(out, "sids");
+  const { data, out, seed, preset } = pipeline;
+  const folder = join(out, "sids"), sources = sidSources(pipeline);
   // Of the fold that knows least: the decoder of no fold reads SIDs that were made of what it leaves out.
   const vectors = join(out, foldFolders(preset).at(-1)!.folder, "items/embeddings.npy");
   const settings = {
     data,
-    ...hasTexts(dataset) ? { collab: vectors } : { embeddings: vectors },
+    ...sources.includes(TOGETHER) ? { [sources.includes(TITLES) ? "collab" : "embeddings"]: vectors } : {},
     codebookSize: preset.codebookSize,
     seed,
     out: folder,

@@ -37,6 +37,7 @@ const PRESET: Preset = {
   holdoutRows: 800,
   folds: 1,
   codebookSize: SHOP_CODEBOOK,
+  sidsOfTitles: true,
   decoder: { ...SHOP_TRAINING, numTrainEpochs: 9 },
   items: {},
   ranker: { countCandidates: 20, numTrainEpochs: 12, batchSize: 32, evalSamples: 800 },

@@ -25,6 +25,8 @@ export interface Preset {
   folds: number;
   /** Codewords of a level, where SIDs are made. */
   codebookSize: number;
+  /** Whether SIDs are made of titles alone, where items have any: few purchases do not tell what goes together. */
+  sidsOfTitles: boolean;
   /** Of the decoder. */
   decoder: Partial<SftConfig>;
   /** Of the model over item numbers, whose lists the ranker has too. */
@@ -80,7 +82,8 @@ export const TAUGHT = {
  */
 export function presetFor({ targets, users, items, holdable }: DataSize): Preset {
   const scale = targets / TUNED_ON;
-  const hiddenSize = scale > 16 ? 256 : scale > 0.4 ? 128 : 64;
+  const isLittle = scale < 0.4;
+  const hiddenSize = scale > 16 ? 256 : isLittle ? 64 : 128;
   const epochs = (usual: number, most: number) =>
     clamp(Math.round(usual / Math.sqrt(scale)), usual / 2, most);
   const tokensPerBatch = powerOfTwo(2048 * Math.sqrt(scale), 256, 4096);
@@ -90,6 +93,7 @@ export function presetFor({ targets, users, items, holdable }: DataSize): Preset
     // Twice the rows are worth a third more time until one fold has tens of thousands (docs/rank.md).
     folds: scale > 8 || 2 * holdoutRows > holdable ? 1 : 2,
     codebookSize: powerOfTwo(Math.sqrt(items), 2, 256),
+    sidsOfTitles: isLittle,
     decoder: {
       hiddenSize,
       intermediateSize: 2 * hiddenSize,
@@ -104,7 +108,7 @@ export function presetFor({ targets, users, items, holdable }: DataSize): Preset
       warmupSteps: 65,
       weightDecay: 0.1,
       adamBeta2: 0.98,
-      dropout: scale > 2 ? 0.1 : scale > 0.4 ? 0.3 : 0.2,
+      dropout: scale > 2 ? 0.1 : isLittle ? 0.2 : 0.3,
       emaDecay: 0.998,
       evalSteps: 0.1,
       evalSamples: 1500,
