@@ -39,7 +39,9 @@ export async function openDevice(
   { world, log }: Pick<TaskIO, "world" | "log"> = { world: ALONE, log() {} },
 ): Promise<{ device: Device; store: ChoiceStore }> {
   const isAuto = adapter === "auto" || adapter === "" && world.size > 1;
-  const wanted = isAuto ? await ownAdapter(world) : adapter;
+  const wanted = isAuto
+    ? adapterOfRank(await offeredAdapters(), world.places[world.rank].localRank)
+    : adapter;
   const device = await openSibling({ adapter: wanted, ...storage, ...parseVariants(variant) });
   remember(device);
   for (const line of await sharedAdapters(world, device)) log(line);
@@ -65,10 +67,10 @@ async function openSibling({ variants, ...options }: DeviceOptions): Promise<Dev
   return device;
 }
 
-/** Number of the adapter of a rank: the GPUs of its machine in turn; "" where there is none. */
-async function ownAdapter({ rank, places }: World): Promise<string> {
-  const gpus = (await offeredAdapters()).flatMap(({ isCpu }, number) => isCpu ? [] : [number]);
-  return gpus.length === 0 ? "" : String(gpus[places[rank].localRank % gpus.length]);
+/** Number of the adapter of a rank by its number on its machine: the GPUs there in turn; "" where there is none. */
+export function adapterOfRank(adapters: readonly { isCpu: boolean }[], localRank: number): string {
+  const gpus = adapters.flatMap(({ isCpu }, number) => isCpu ? [] : [number]);
+  return gpus.length === 0 ? "" : String(gpus[localRank % gpus.length]);
 }
 
 /** Lines about adapters on which several ranks compute, about ranks with different ones, and of few cores. */
