@@ -112,6 +112,7 @@ export const plainFormat: DatasetFormat = {
       "data/formats/plain/write.ts": `
 import { ALL_FIELDS } from "../../convert/fields.ts";
 import type { DatasetWriter } from "../../convert/writer.ts";
+import { joinLists } from "../../corpus_stream.ts";
 import { splits } from "../../dataset.ts";
 export const plainWriter: DatasetWriter = {
   name: "plain",
@@ -122,9 +123,10 @@ export const plainWriter: DatasetWriter = {
       log.users.push(...users);
       log.items.push(...items);
     }
+    const items = await joinLists(corpus.items()), users = await joinLists(corpus.users());
     const samples: Record<string, unknown[]> = {};
-    for (const split of splits) samples[split] = (await Array.fromAsync(corpus.samples(split))).flat();
-    yield ["plain.json", [JSON.stringify({ ...corpus, samples, log })]];
+    for (const split of splits) samples[split] = await joinLists(corpus.samples(split));
+    yield ["plain.json", [JSON.stringify({ ...corpus, items, users, samples, log })]];
   },
 };
 `,
