@@ -144,10 +144,9 @@ Deno.test({
 
 Deno.test("float32 storage has no products in float16: neither tuned, nor kept, nor asked for", async () => {
   const device = (await sharedDevice("buffer")).sibling();
-  assert.deepEqual(
-    device.variants.candidates(MATMUL).map(({ name }) => name),
-    ["tiles", "block", "shared", "shared-small", "shared-large"],
-  );
+  const offered = device.variants.candidates(MATMUL).map(({ name }) => name);
+  assert.ok(offered.includes("shared"));
+  assert.deepEqual(offered.filter((name) => NAMES.includes(name)), []);
   assert.throws(() => device.variants.pin(MATMUL, sharedHalfVariant.name), {
     message:
       /^Cannot use variant "shared-half" of matmul: this device has no (shader-f16 and no )?float16 storage\. /,
