@@ -160,7 +160,7 @@ export class RunDirectory {
     await this.#saveFolder(`checkpoints/step-${step}`, files);
     await this.write("latest", `step-${step}\n`);
     if (best) await this.markBest(step);
-    await this.#prune();
+    await this.prune();
   }
 
   /** Writes `failed-batch-N/` for the step that stopped a run. Returns its path. */
@@ -198,11 +198,13 @@ export class RunDirectory {
     return target;
   }
 
-  async #prune(): Promise<void> {
-    const found = await Array.fromAsync(Deno.readDir(`${this.path}/checkpoints`), ({ name }) => name);
+  /** Drops checkpoints beyond the limit, and what a kill left half-written or was about to drop. */
+  async prune(): Promise<void> {
     const stepOf = (name: string) => Number(/^step-(\d+)$/.exec(name)?.[1] ?? NaN);
     const keep = new Set([(await this.read("latest")).trim()]);
     if (await isFile(`${this.path}/best`)) keep.add((await this.read("best")).trim());
+    for (const name of keep) await this.checkpoint(name); // which brings it back where a kill left it aside
+    const found = await Array.fromAsync(Deno.readDir(`${this.path}/checkpoints`), ({ name }) => name);
     const newestFirst = found.filter((name) => !isNaN(stepOf(name))).sort((a, b) => stepOf(b) - stepOf(a));
     for (const name of newestFirst) {
       if (this.#saveTotalLimit === 0 || keep.size < this.#saveTotalLimit) keep.add(name);

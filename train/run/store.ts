@@ -48,7 +48,10 @@ export class RunStore<S extends TrainingState> implements TrainingStore<S> {
     const isThere = await run.hasCheckpoint();
     if (isThere) state = await load(await run.checkpoint("latest"));
     if (world.rank > 0) return await this.#agreed(state);
-    if (isThere && isBest(state)) await run.markBest(state.step);
+    if (isThere) {
+      if (isBest(state)) await run.markBest(state.step);
+      await run.prune();
+    }
     const { step, validationDue } = state;
     await run.filterLog((entry) =>
       (entry.step as number) < step || entry.step === step && !(validationDue && "valid" in entry)

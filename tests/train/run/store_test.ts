@@ -57,6 +57,26 @@ Deno.test("RunStore goes on from the latest checkpoint, and keeps the lines that
   });
 });
 
+Deno.test("RunStore drops what a run that was killed between a checkpoint and its clean-up was about to drop", async () => {
+  await withRun(async (path) => {
+    const { store } = storeIn(path);
+    for (const step of [2, 4, 6, 8]) await store.save({ ...fresh, step }, step === 4);
+    const checkpoints = `${path}/checkpoints`;
+    await Deno.mkdir(`${checkpoints}/step-10.tmp`);
+    await Deno.rename(`${checkpoints}/step-4`, `${checkpoints}/step-4.old`);
+    const run = new RunDirectory(path, { saveTotalLimit: 2 });
+    const again = new RunStore<TrainingState>({
+      run,
+      resume: true,
+      load: () => Promise.resolve({ ...fresh, step: 8 }),
+      files: () => ({}),
+    });
+    await again.restore(fresh, () => false);
+    const left = await Array.fromAsync(Deno.readDir(checkpoints), ({ name }) => name);
+    assert.deepEqual(left.sort(), ["step-4", "step-8"]);
+  });
+});
+
 Deno.test("RunStore without a checkpoint starts anew, with an empty log", async () => {
   await withRun(async (path) => {
     const { store, run } = storeIn(path);
