@@ -103,7 +103,7 @@ async function sharedAdapters(world: World, { info, isCpu }: Device): Promise<st
  * Tuned kernel choices in `variants.json` of the user's cache; a file that cannot be written is only not kept. Those of
  * one driver are not another's: the name of an adapter tells how wide its vectors are, but not whose it is.
  */
-function choiceStore(driver: string | undefined): ChoiceStore {
+export function choiceStore(driver: string | undefined): ChoiceStore {
   const path = join(cacheFolder(), "variants.json");
   const prefix = `${manifest.version} deno ${Deno.version.deno} | ${driver ? `${driver} | ` : ""}`;
   let choices: Record<string, string> = {};
