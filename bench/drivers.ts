@@ -4,14 +4,17 @@
  *
  *     deno run -A bench/drivers.ts [--folder runs/mesa] [--rows matmul,attention,step] [--repeats 5]
  *         [--budget 400] [--driver lvp_icd.json] [--width 256] [--variant attention=quads] [--out docs/benchmarks]
+ *     deno run -A bench/drivers.ts --suite [FILTER]
  *
  * Needs Debian with apt. `--driver` names another driver's file instead, `--width` the bits of its vectors
  * (LP_NATIVE_VECTOR_WIDTH), `--variant` the kernels on it, which have a table of their own on the page. Each driver has a
- * shader cache of its own: a shared one hides differences.
+ * shader cache of its own: a shared one hides differences. `--suite` runs `./genrec test FILTER` on each instead, and exits
+ * with 1 where one fails.
  */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { fileURLToPath } from "node:url";
 import { makeFolder } from "../base/files/line_file.ts";
 import { UserError } from "../base/user_error.ts";
 import { againstLines, type CommitRow } from "./commits/against.ts";
@@ -24,8 +27,10 @@ import { textTable } from "./pages/page.ts";
 
 const PACKAGE = "mesa-vulkan-drivers";
 
-const { values: flags } = parseArgs({
+const { values: flags, positionals: filters } = parseArgs({
+  allowPositionals: true,
   options: {
+    suite: { type: "boolean", default: false },
     folder: { type: "string", default: "runs/mesa" },
     rows: { type: "string", default: "matmul,attention,step" },
     repeats: { type: "string", default: "5" },
@@ -81,36 +86,72 @@ async function fetchDriver(): Promise<string> {
   return file;
 }
 
-function opener(name: string, driver: string | undefined): Opener {
-  const env = {
+/** What a process on the other driver, or with `undefined` on the system's, has beside the environment of this one. */
+function environmentOf(name: string, driver: string | undefined): Record<string, string> {
+  return {
     MESA_SHADER_CACHE_DIR: join(folder, `shaders-${name}`),
     ...(driver && { VK_DRIVER_FILES: driver }),
     ...(driver && flags.width && { LP_NATIVE_VECTOR_WIDTH: flags.width }),
   };
+}
+
+function opener(name: string, driver: string | undefined): Opener {
   const script = scriptPath("./ours_main.ts")!;
+  const env = environmentOf(name, driver);
   return {
     name,
     open: (workload) => openProcess(script, driver ? [flags.variant] : [], workload, false, env),
   };
 }
 
-await makeFolder(folder);
-const driver = flags.driver || await fetchDriver();
-const groups = flags.rows.split(",");
-const openers = [opener("system", undefined), opener("other", driver)];
-const rows: CommitRow[] = [];
-for (const row of ROWS.filter(({ group }) => groups.includes(group))) {
-  const options = { repeats: Number(flags.repeats), budget: Number(flags.budget), tick: () => {} };
-  const [ours, theirs] = await timeInTurns(row.workload, openers, options);
-  rows.push({ row, ours, theirs });
-  console.error(row.name);
+/** Runs the tests on one driver, tells what they say where they fail. Returns whether all passed. */
+async function passes(name: string, driver: string | undefined): Promise<boolean> {
+  const tests = new Deno.Command(fileURLToPath(new URL("../genrec", import.meta.url)), {
+    args: ["test", ...filters],
+    env: environmentOf(name, driver),
+    stderr: "inherit",
+  });
+  const { success, stdout } = await tests.output();
+  const text = new TextDecoder().decode(stdout).trim();
+  if (!success) console.error(text);
+  console.log(`${name} driver: ${text.split("\n").at(-1) || "no tests ran"}`);
+  return success;
 }
-const lines = againstLines(rows, "system", "other");
-for (const line of aligned(lines)) console.log(line);
-await writeOut(flags.out, "kernels", {
-  [flags.variant === "" ? "drivers" : "driver-variants"]: {
-    command: [commandLine("bench/drivers.ts")],
-    ...await conditionsNow(),
-    tables: [textTable(lines[0], lines.slice(1))],
-  },
-});
+
+async function suite(driver: string): Promise<void> {
+  const passed = [await passes("system", undefined), await passes("other", driver)];
+  if (passed.includes(false)) Deno.exitCode = 1;
+}
+
+async function timings(driver: string): Promise<void> {
+  const groups = flags.rows.split(",");
+  const openers = [opener("system", undefined), opener("other", driver)];
+  const rows: CommitRow[] = [];
+  for (const row of ROWS.filter(({ group }) => groups.includes(group))) {
+    const options = { repeats: Number(flags.repeats), budget: Number(flags.budget), tick: () => {} };
+    const [ours, theirs] = await timeInTurns(row.workload, openers, options);
+    rows.push({ row, ours, theirs });
+    console.error(row.name);
+  }
+  const lines = againstLines(rows, "system", "other", { below: "other faster", above: "other slower" });
+  for (const line of aligned(lines)) console.log(line);
+  await writeOut(flags.out, "kernels", {
+    [flags.variant === "" ? "drivers" : "driver-variants"]: {
+      command: [commandLine("bench/drivers.ts")],
+      ...await conditionsNow(),
+      tables: [textTable(lines[0], lines.slice(1))],
+    },
+  });
+}
+
+if (flags.driver && !existsSync(flags.driver)) {
+  throw new UserError(
+    `Cannot use --driver ${flags.driver}: no such file. Name one as in /usr/share/vulkan/icd.d`,
+  );
+}
+if (filters.length > (flags.suite ? 1 : 0)) {
+  throw new UserError(`Cannot read "${filters.at(-1)}": expected flags, and after --suite one filter`);
+}
+await makeFolder(folder);
+const driver = flags.driver ? resolve(flags.driver) : await fetchDriver();
+await (flags.suite ? suite : timings)(driver);

@@ -57,23 +57,34 @@ function ratioOfTurns(ours: readonly number[], theirs: readonly number[]): Commi
   return { ratio, ci95: [Math.exp(low), Math.exp(high)] };
 }
 
-/** Headings and lines of a table; `ours` and `theirs` are what the commits are called. */
-export function againstLines(rows: readonly CommitRow[], ours: string, theirs: string): string[][] {
+/** What is said of a row whose whole interval is below 1, or above it. */
+export interface RatioWords {
+  below: string;
+  above: string;
+}
+
+/** Headings and lines of a table; `ours` and `theirs` are what the two sides are called. */
+export function againstLines(
+  rows: readonly CommitRow[],
+  ours: string,
+  theirs: string,
+  words: RatioWords = { below: "LOSS", above: "faster" },
+): string[][] {
   const lines = rows.map((pair) => {
     const { clock, processor } = commitRatios(pair);
     const times = [pair.ours, pair.theirs].map((timing) => timingText(pair.row.group, timing));
-    return [pair.row.name, ...times, verdict(clock), verdict(processor)];
+    return [pair.row.name, ...times, verdict(clock, words), verdict(processor, words)];
   });
   const headings = ["workload", `${ours}, ms`, `${theirs}, ms`, `${theirs} / ${ours} [95 %]`];
   return [[...headings, "of processor time [95 %]"], ...lines];
 }
 
-function verdict(found: CommitRatio | undefined): string {
+function verdict(found: CommitRatio | undefined, { below, above }: RatioWords): string {
   if (!found) return "";
   const { ratio, ci95 } = found;
   const text = `${ratio.toFixed(3)}x`;
   if (!ci95) return `${text}, too few turns`;
   const [low, high] = ci95;
-  const word = high < 1 ? "LOSS" : low > 1 ? "faster" : "no difference";
+  const word = high < 1 ? below : low > 1 ? above : "no difference";
   return `${text} [${low.toFixed(3)} - ${high.toFixed(3)}] ${word}`;
 }

@@ -55,6 +55,20 @@ Deno.test("againstLines() calls a loss a loss where the whole interval is one", 
   ]);
 });
 
+Deno.test("againstLines() of two drivers says which one is slower", () => {
+  const words = { below: "other faster", above: "other slower" };
+  const rows = [
+    pair(timing(2, 2, 2, 2, 2), timing(1, 1, 1, 1, 1)),
+    pair(timing(1, 1, 1, 1, 1), timing(2, 2, 2, 2, 2)),
+  ];
+  const verdicts = againstLines(rows, "system", "other", words).map((cells) => cells.at(-2)!);
+  assert.deepEqual(verdicts, [
+    "other / system [95 %]",
+    "0.500x [0.500 - 0.500] other faster",
+    "2.000x [2.000 - 2.000] other slower",
+  ]);
+});
+
 Deno.test("timeInTurns() turns the order round each time, and leaves out who fails", async () => {
   const order: string[] = [];
   const session = (name: string, failsAt = Infinity): Session => {
