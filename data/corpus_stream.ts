@@ -1,5 +1,6 @@
 import type { Corpus, CorpusItem, CorpusSample, CorpusUser, Interactions } from "./corpus.ts";
 import type { Split } from "./dataset.ts";
+import type { KeptColumns } from "./kept/work.ts";
 
 /** How many items and users a corpus has. */
 export interface CatalogueSizes {
@@ -7,21 +8,30 @@ export interface CatalogueSizes {
   users: number;
 }
 
+/** How much of a table was gone through before. */
+export interface PartsBefore {
+  parts: number;
+  /** Rows of them. */
+  rows: number;
+}
+
 /** A corpus that is gone through in parts, as often as wanted, without being held. */
 export interface CorpusStream
   extends Pick<Corpus, "name" | "source" | "license" | "split" | "maxHistory">, Disposable {
   /** How many rows the tables have, where the files say so, for those who wait. */
   rows?: Partial<Record<keyof CatalogueSizes | "interactions" | Split, number>>;
+  /** Files that say how many parts the tables have and what is in them; absent where they are held. */
+  tableFiles?: readonly string[];
   /** How many items and users there are, without going through them. */
   sizes(): Promise<CatalogueSizes>;
   /** The catalogue in the order of item numbers. */
   items(): AsyncIterable<readonly CorpusItem[]>;
   /** Everyone with an interaction, in the order of user numbers. */
   users(): AsyncIterable<readonly CorpusUser[]>;
-  /** The log in its order. */
-  interactions(): AsyncIterable<Interactions>;
-  /** Tasks of a split in the order of the files. */
-  samples(split: Split): AsyncIterable<readonly CorpusSample[]>;
+  /** The log in its order, or what follows on parts of it. */
+  interactions(before?: PartsBefore): AsyncIterable<Interactions>;
+  /** Tasks of a split in the order of the files, or what follows on parts of them. */
+  samples(split: Split, before?: PartsBefore): AsyncIterable<readonly CorpusSample[]>;
   /** What lies beside the tables. */
   rest(): Promise<Pick<Corpus, "sids" | "attachments" | "files" | "unread">>;
 }
@@ -34,34 +44,58 @@ export function streamOf(corpus: Corpus): CorpusStream {
     sizes: () => Promise.resolve({ items: items.length, users: users.length }),
     items: () => cut(items),
     users: () => cut(users),
-    interactions: () => once(corpus.interactions),
-    samples: (split) => once(corpus.samples[split]),
+    interactions: (before) => once(corpus.interactions, before),
+    samples: (split, before) => once(corpus.samples[split], before),
     rest: () => Promise.resolve({ ...(sids && { sids }), attachments, files, unread }),
     [Symbol.dispose]() {},
   };
 }
 
-/** All parts of a log in one. A log may be most of the memory: columns grow as parts come, which are not kept. */
+/** All parts of a log in one. */
 export async function joinInteractions(stream: AsyncIterable<Interactions>): Promise<Interactions> {
-  const [users, items] = [0, 1].map(() => new GrowingColumn<Int32Array>((length) => new Int32Array(length)));
-  const [times, ratings] = [0, 1].map(() =>
-    new GrowingColumn<Float64Array>((length) => new Float64Array(length))
-  );
-  let rows = 0;
-  for await (const part of stream) {
-    users.set(part.users, rows);
-    items.set(part.items, rows);
-    if (part.times) times.set(part.times, rows);
-    if (part.ratings) ratings.set(part.ratings, rows);
-    rows += part.users.length;
-  }
-  return {
-    users: users.first(rows),
-    items: items.first(rows),
-    ...(times.isKnown && { times: times.first(rows) }),
-    ...(ratings.isKnown && { ratings: ratings.first(rows) }),
-  };
+  const log = new GrowingLog();
+  for await (const part of stream) log.add(part);
+  return log.interactions;
 }
+
+/** A log that comes in parts. It may be most of the memory: columns grow as parts come, which are not kept. */
+export class GrowingLog {
+  readonly #users = int32Column();
+  readonly #items = int32Column();
+  readonly #times = float64Column();
+  readonly #ratings = float64Column();
+  #rows = 0;
+
+  add({ users, items, times, ratings }: Interactions): void {
+    this.#users.set(users, this.#rows);
+    this.#items.set(items, this.#rows);
+    if (times) this.#times.set(times, this.#rows);
+    if (ratings) this.#ratings.set(ratings, this.#rows);
+    this.#rows += users.length;
+  }
+
+  /** All that came. */
+  get interactions(): Interactions {
+    const rows = this.#rows, times = this.#times, ratings = this.#ratings;
+    return {
+      users: this.#users.first(rows),
+      items: this.#items.first(rows),
+      ...(times.isKnown && { times: times.first(rows) }),
+      ...(ratings.isKnown && { ratings: ratings.first(rows) }),
+    };
+  }
+
+  /** Goes on behind the `rows` of a log without ratings whose {@link interactions} were kept. */
+  async goOn(kept: KeptColumns, rows: number): Promise<void> {
+    this.#rows = rows;
+    await kept.column("users", Int32Array, (length) => this.#users.room(length));
+    await kept.column("items", Int32Array, (length) => this.#items.room(length));
+    if (kept.has("times")) await kept.column("times", Float64Array, (length) => this.#times.room(length));
+  }
+}
+
+const int32Column = () => new GrowingColumn<Int32Array>((length) => new Int32Array(length));
+const float64Column = () => new GrowingColumn<Float64Array>((length) => new Float64Array(length));
 
 /** Numbers that come in parts, NaN where none came; of whole numbers all must come. */
 export class GrowingColumn<A extends Int32Array | Float64Array> {
@@ -84,6 +118,14 @@ export class GrowingColumn<A extends Int32Array | Float64Array> {
     this.#values.set(part, at);
     this.#length = at + part.length;
     this.isKnown = true;
+  }
+
+  /** Where to put `length` numbers before all others. */
+  room(length: number): A {
+    this.#values = this.#make(2 * length); // as long as it would have grown
+    this.#length = length;
+    this.isKnown = true;
+    return this.first(length);
   }
 
   /** The first `length` numbers. */
@@ -126,7 +168,7 @@ async function* cut<T>(table: readonly T[]): AsyncGenerator<readonly T[]> {
   }
 }
 
-/** A stream of one part. */
-export async function* once<T>(part: T): AsyncGenerator<T> {
-  yield await Promise.resolve(part);
+/** A stream of one part, or of what follows on parts of it. */
+export async function* once<T>(part: T, before?: PartsBefore): AsyncGenerator<T> {
+  if (!before?.parts) yield await Promise.resolve(part);
 }

@@ -3,7 +3,8 @@
  * @module
  */
 
-export { checkDataset, type CheckedDataset, type CheckReport } from "./check/check.ts";
+export { checkDataset, type CheckReport } from "./check/check.ts";
+export type { CheckedDataset } from "./check/stream.ts";
 export type {
   Attributes,
   Corpus,

@@ -1,12 +1,14 @@
 import { z } from "zod";
 import { SHOWN } from "../data/etl/read/bad_line.ts";
 import type { BadLines } from "../data/etl/read/bad_lines.ts";
-import { checkWatched, MOST_PROBLEMS } from "../data/check/check.ts";
+import { checkWatched } from "../data/check/check.ts";
+import { MOST_PROBLEMS } from "../data/check/stream.ts";
 import { checkBytes } from "../data/cost/memory.ts";
 import { buildDataset } from "../data/etl/build_dataset.ts";
 import { EtlConfig } from "../data/etl/config.ts";
 import { findFormat } from "../data/formats/load.ts";
 import { UserError } from "../base/user_error.ts";
+import { VERSION } from "../train/version.generated.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { memoryLimitFlag, tellPlanned } from "./_data/planned_memory.ts";
 import { withProgress } from "./_cli/progress.ts";
@@ -75,7 +77,12 @@ function printBadLines(what: string, { count, first }: BadLines, io: TaskIO): vo
 async function validate(dir: string, limit: number, io: TaskIO): Promise<void> {
   const format = await findFormat(dir);
   await tellPlanned({ work: "check", data: dir, format, bytesOf: checkBytes, limit }, io);
-  const report = await checkWatched(format, dir, (stream) => withProgress(stream, io.progress));
+  const report = await checkWatched(format, dir, {
+    watched: (stream) => withProgress(stream, io.progress),
+    of: { "version of genrec": VERSION },
+    signal: io.signal,
+    log: io.log,
+  });
   const { problems, problemCount, notes, dataset } = report;
   if (io.json) console.log(JSON.stringify(report, null, 2));
   else if (dataset) {

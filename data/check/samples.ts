@@ -2,6 +2,7 @@ import { GrowingColumn } from "../corpus_stream.ts";
 import type { CorpusSample, Interactions, SplitKind } from "../corpus.ts";
 import { type Split, splits } from "../dataset.ts";
 import { findPurchase, type Purchases } from "../interactions.ts";
+import type { KeptColumns } from "../kept/work.ts";
 import type { Findings } from "./findings.ts";
 
 /** The log is by user, then time. */
@@ -22,6 +23,14 @@ export interface SampleRules {
   users: number;
 }
 
+/** What {@link SampleCheck} holds, as a value that can be kept. */
+export interface SampleTally {
+  /** By purchase: 1 and the place of the split that has it as a target among {@link splits}; 0: none. */
+  owners: Uint8Array;
+  /** Samples of each split. */
+  rows: Record<Split, number>;
+}
+
 /**
  * Samples in parts, the splits in order: histories no longer than stated, each with its target a stretch of its user's
  * interactions that no other sample predicts, and no train target in the future of a valid or test one. It holds a byte an
@@ -31,29 +40,50 @@ export class SampleCheck {
   #rules: SampleRules;
   #findings: Findings;
   #purchases: Purchases;
-  /** By purchase: 1 and the place of the split that has it as a target among {@link splits}; 0: none. */
-  #owners: Uint8Array;
-  #rows: Record<Split, number> = { train: 0, valid: 0, test: 0 };
+  #tally: SampleTally;
   /** Of a split by time: times of the targets, NaN where unknown. */
-  #times: Record<Split, GrowingColumn<Float64Array>> = { train: times(), valid: times(), test: times() };
+  #times = { train: times(), valid: times(), test: times() };
 
-  /** `purchases` by user: the log. */
-  constructor(purchases: Purchases, rules: SampleRules, findings: Findings) {
+  /** `purchases` by user: the log. Goes on from what was checked. */
+  constructor(purchases: Purchases, rules: SampleRules, findings: Findings, tally?: SampleTally) {
     this.#rules = rules;
     this.#findings = findings;
     this.#purchases = purchases;
-    this.#owners = new Uint8Array(purchases.items.length);
+    this.#tally = tally ?? {
+      owners: new Uint8Array(purchases.items.length),
+      rows: { train: 0, valid: 0, test: 0 },
+    };
+  }
+
+  /** What was checked until now. */
+  get tally(): SampleTally {
+    return this.#tally;
+  }
+
+  /** Of a split by time: times by split. */
+  get times(): Record<string, Float64Array> {
+    const known = splits.filter((split) => this.#times[split].isKnown);
+    return Object.fromEntries(
+      known.map((split) => [timesOf(split), this.#times[split].first(this.#tally.rows[split])]),
+    );
+  }
+
+  /** Goes on behind the {@link times} that were kept. */
+  async goOn(kept: KeptColumns): Promise<void> {
+    for (const split of splits.filter((split) => kept.has(timesOf(split)))) {
+      await kept.column(timesOf(split), Float64Array, (length) => this.#times[split].room(length));
+    }
   }
 
   /** Samples of a split. */
   add(split: Split, samples: readonly CorpusSample[]): void {
     const findings = this.#findings, { maxHistory, split: kind } = this.#rules;
     if (kind === "time") {
-      this.#times[split].set(Float64Array.from(samples, ({ time = NaN }) => time), this.#rows[split]);
+      this.#times[split].set(Float64Array.from(samples, ({ time = NaN }) => time), this.#tally.rows[split]);
     }
     for (const sample of samples) {
       const { history } = sample;
-      const where = `${split} row ${this.#rows[split]++}`;
+      const where = `${split} row ${this.#tally.rows[split]++}`;
       if (history.length === 0) findings.add("A sample has no history", where);
       if (history.length > maxHistory) {
         findings.add(
@@ -74,7 +104,7 @@ export class SampleCheck {
 
   /** Each sample predicts a purchase of its own, under leave-one-out the one that its split holds out. */
   #checkPurchase(split: Split, sample: CorpusSample, where: string): void {
-    const findings = this.#findings, owners = this.#owners;
+    const findings = this.#findings, owners = this.#tally.owners;
     const { starts, items, times } = this.#purchases;
     const start = starts[sample.user], end = starts[sample.user + 1];
     const bought = items.subarray(start, end);
@@ -109,7 +139,7 @@ export class SampleCheck {
     const { starts } = this.#purchases;
     const [valid, test] = [splits.indexOf("valid") + 1, splits.indexOf("test") + 1];
     for (let user = 0; user < this.#rules.users; user++) {
-      const owners = this.#owners.subarray(starts[user], starts[user + 1]);
+      const owners = this.#tally.owners.subarray(starts[user], starts[user + 1]);
       const { length } = owners;
       const tested = owners.indexOf(test), validated = owners.indexOf(valid);
       if (tested >= 0 && tested !== length - 1) {
@@ -128,7 +158,7 @@ export class SampleCheck {
     let of: Split = "test";
     for (const split of splits.toReversed()) {
       let before = -Infinity, own = Infinity;
-      for (const [row, time] of this.#times[split].first(this.#rows[split]).entries()) {
+      for (const [row, time] of this.#times[split].first(this.#tally.rows[split]).entries()) {
         if (Number.isNaN(time)) continue;
         if (time < before) findings.add("Samples are not in order of time", `${split} row ${row}`);
         if (time > earliest) {
@@ -144,4 +174,9 @@ export class SampleCheck {
 
 function times(): GrowingColumn<Float64Array> {
   return new GrowingColumn((length) => new Float64Array(length));
+}
+
+/** Name of a column of times that is kept. */
+function timesOf(split: Split): string {
+  return `times of ${split}`;
 }

@@ -5,7 +5,14 @@ import { isInside } from "../../base/files/file_name.ts";
 import { OutputFolder } from "../../base/files/output_folder.ts";
 import { attempt, writeAll } from "../../base/files/write_atomic.ts";
 import { UserError } from "../../base/user_error.ts";
-import { forgetParts, keepParts, type KeptFile, type KeptParts, keptParts } from "./kept_parts.ts";
+import {
+  forgetParts,
+  hashOfKept,
+  keepParts,
+  type KeptFile,
+  type KeptParts,
+  keptParts,
+} from "../kept/parts.ts";
 import type { FileContent, NamedFile, RowContent, WrittenFiles } from "./writer.ts";
 
 /** Milliseconds between two moments at which rows of a file are kept; keeping takes at most a twentieth of the time. */
@@ -153,24 +160,14 @@ export async function writeFolder(
 }
 
 /** The hash of what is there of a file. Throws `UserError` where that is something else. */
-async function hashOf(folder: string, { path, bytes, sha256 }: KeptFile): Promise<Hash> {
-  const hash = createHash("sha256");
-  let left = bytes;
-  using file = await Deno.open(join(folder, path)).catch(() => undefined) ?? NOTHING;
-  const buffer = new Uint8Array(1 << 20);
-  for (let count; left > 0 && (count = await file.read(buffer.subarray(0, left))) !== null; left -= count) {
-    hash.update(buffer.subarray(0, count));
-  }
-  if (left === 0 && hash.copy().digest("hex") === sha256) return hash;
+async function hashOf(folder: string, file: KeptFile): Promise<Hash> {
+  const hash = await hashOfKept(folder, file);
+  if (hash) return hash;
+  const path = join(folder, file.path);
   throw new UserError(
-    `Cannot go on with ${
-      join(folder, path)
-    }: it was changed since it was written. Remove ${folder} to start anew`,
+    `Cannot go on with ${path}: it was changed since it was written. Remove ${folder} to start anew`,
   );
 }
-
-/** A file that is not there. */
-const NOTHING = { read: () => Promise.resolve(null), [Symbol.dispose]() {} };
 
 function isRows(content: FileContent): content is RowContent {
   return typeof content === "object" && "piecesAfter" in content;

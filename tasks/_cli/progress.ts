@@ -1,6 +1,6 @@
 // @ts-types="@types/cli-progress"
 import cliProgress from "cli-progress";
-import type { CorpusStream } from "../../data/corpus_stream.ts";
+import type { CorpusStream, PartsBefore } from "../../data/corpus_stream.ts";
 
 /** Progress of one piece of work: a bar on a terminal, a line every few seconds elsewhere. */
 export interface Progress {
@@ -97,9 +97,10 @@ export function withProgress<
     name: keyof NonNullable<CorpusStream["rows"]>,
     parts: AsyncIterable<P>,
     rowsOf: (part: P) => number,
+    before?: PartsBefore,
   ): AsyncGenerator<P> {
     const total = corpus.rows?.[name];
-    let rows = 0;
+    let rows = before?.rows ?? 0;
     let progress: Progress | undefined;
     try {
       for await (const part of parts) {
@@ -116,7 +117,8 @@ export function withProgress<
     ...corpus,
     items: () => watched("items", corpus.items(), ({ length }) => length),
     users: () => watched("users", corpus.users(), ({ length }) => length),
-    interactions: () => watched("interactions", corpus.interactions(), ({ users }) => users.length),
-    samples: (split) => watched(split, corpus.samples(split), ({ length }) => length),
+    interactions: (before) =>
+      watched("interactions", corpus.interactions(before), ({ users }) => users.length, before),
+    samples: (split, before) => watched(split, corpus.samples(split, before), ({ length }) => length, before),
   };
 }

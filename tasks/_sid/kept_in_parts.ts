@@ -1,5 +1,5 @@
 import { makeFolder } from "../../base/files/line_file.ts";
-import { forgetParts, keepParts, type KeptParts, keptParts } from "../../data/convert/kept_parts.ts";
+import { forgetParts, keepParts, type KeptParts, keptParts } from "../../data/kept/parts.ts";
 import type { CodedLevels } from "../../sid/mini_batches/fit.ts";
 import type { ResolvedPart } from "../../sid/mini_batches/resolve.ts";
 

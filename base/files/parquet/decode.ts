@@ -28,6 +28,8 @@ export interface DecodedRows<T extends TableType> {
 /** What the footer of a Parquet file says. */
 export interface ParquetSizes {
   rows: number;
+  /** Rows of each row group. */
+  groups: number[];
   /** Values of each column; of a column of lists, those of all lists, an empty one counting as one. */
   values: Record<string, number>;
 }
@@ -41,7 +43,8 @@ export async function parquetSizes(file: AsyncBuffer, path: string): Promise<Par
       const name = meta_data?.path_in_schema[0] ?? "";
       values[name] = (values[name] ?? 0) + Number(meta_data?.num_values ?? 0);
     }
-    return { rows: row_groups.reduce((sum, { num_rows }) => sum + Number(num_rows), 0), values };
+    const groups = row_groups.map(({ num_rows }) => Number(num_rows));
+    return { rows: groups.reduce((sum, rows) => sum + rows, 0), groups, values };
   } catch (error) {
     throw notParquet(path, (error as Error).message);
   }

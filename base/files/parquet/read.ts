@@ -42,7 +42,7 @@ export class ParquetReader implements Disposable {
   #last: Promise<unknown> = Promise.resolve();
 
   /**
-   * The columns of `type`, row group by row group: memory holds one at a time, and of the file what that takes. One of a
+   * The columns of `type`, row group by row group, from one of them on: memory holds one at a time, and of the file what that takes. One of a
    * file without rows. Further columns are ignored. Throws `UserError` for a file that is no Parquet, damaged, or not the
    * one `stated`, a column that is missing or holds something else, and a null where none may be.
    */
@@ -50,11 +50,12 @@ export class ParquetReader implements Disposable {
     path: string,
     type: T,
     stated?: Stated,
+    from = 0,
   ): AsyncGenerator<ParquetTable<T>> {
     const size = await diskFiles.fileSize(path);
     await diskFiles.readRange(path, 0, Math.min(size, HEAD)); // says what is no file of data at all
     const isSound = stated === undefined || checkHash(path, await sha256(path), stated);
-    for (let group = 0, count = 1; group < count; group++) {
+    for (let group = from, count = from + 1; group < count; group++) {
       const { table, groups } = await this.#ask<DecodedTable>({ path, rows: { type, group } }, size, isSound);
       count = groups;
       yield Object.fromEntries(

@@ -110,8 +110,8 @@ async function openStream(dir: string, onFault: OnFault): Promise<CorpusStream> 
   const rowsOf = (table: string) =>
     rows.getOrInsertComputed(table, async () => (await reader.sizes(`${dir}/${table}.parquet`)).rows);
   const sizesOf = async () => ({ items: await rowsOf("items"), users: await rowsOf("users") });
-  const parts = <const T extends TableType>(name: string, type: T) =>
-    tableParts(reader, dir, name, type, hashes, onFault);
+  const parts = <const T extends TableType>(name: string, type: T, from?: number) =>
+    tableParts(reader, dir, name, type, hashes, onFault, from);
   const stated = COUNTS.flatMap((count) => {
     const rows = statistics[count];
     return typeof rows === "number" ? [[count, rows]] : [];
@@ -123,6 +123,7 @@ async function openStream(dir: string, onFault: OnFault): Promise<CorpusStream> 
     split,
     maxHistory,
     rows: Object.fromEntries(stated),
+    tableFiles: [DATASET_JSON, ...TABLES].map((file) => `${dir}/${file}`),
     sizes: sizesOf,
     async *items() {
       for await (const part of parts("items", ITEM_TABLE)) yield readItems(part, onFault);
@@ -130,15 +131,17 @@ async function openStream(dir: string, onFault: OnFault): Promise<CorpusStream> 
     async *users() {
       for await (const part of parts("users", USER_TABLE)) yield readUsers(part, onFault);
     },
-    async *interactions() {
+    async *interactions(before) {
       const sizes = await sizesOf();
-      for await (const part of parts("interactions", INTERACTION_TABLE)) {
+      for await (const part of parts("interactions", INTERACTION_TABLE, before?.parts)) {
         yield readInteractions(part, sizes, onFault);
       }
     },
-    async *samples(split) {
+    async *samples(split, before) {
       const sizes = await sizesOf();
-      for await (const part of parts(split, SAMPLE_TABLE)) yield readSamples(part, sizes, onFault);
+      for await (const part of parts(split, SAMPLE_TABLE, before?.parts)) {
+        yield readSamples(part, sizes, onFault);
+      }
     },
     rest: async () => readRest(dir, await rowsOf("items")),
     [Symbol.dispose]: () => reader[Symbol.dispose](),
@@ -173,7 +176,10 @@ interface TablePart<T extends TableType> {
   table: ParquetTable<T>;
 }
 
-/** A table in parts, compared with its hash in `dataset.json` before it is decoded. */
+/**
+ * A table in parts, from one of them on, compared with its hash in `dataset.json` before it is decoded. Whoever begins behind
+ * the first was told of a hash that differs before.
+ */
 async function* tableParts<const T extends TableType>(
   reader: ParquetReader,
   dir: string,
@@ -181,12 +187,18 @@ async function* tableParts<const T extends TableType>(
   type: T,
   hashes: Record<string, string>,
   onFault: OnFault,
+  from = 0,
 ): AsyncGenerator<TablePart<T>> {
   const file = `${name}.parquet`, path = `${dir}/${file}`;
   const sha256 = Object.hasOwn(hashes, file) ? hashes[file] : undefined;
-  const stated = sha256 === undefined ? undefined : { sha256, by: DATASET_JSON, onFault };
-  let first = 0;
-  for await (const table of reader.groups(path, type, stated)) {
+  const stated = sha256 === undefined ? undefined : {
+    sha256,
+    by: DATASET_JSON,
+    onFault: from === 0 ? onFault : () => {},
+  };
+  const before = from === 0 ? [] : (await reader.sizes(path)).groups.slice(0, from);
+  let first = before.reduce((sum, rows) => sum + rows, 0);
+  for await (const table of reader.groups(path, type, stated, from)) {
     yield { path, first, table };
     first += Object.values(table)[0].length;
   }

@@ -1,5 +1,6 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
-import { checkDataset, MOST_PROBLEMS } from "../../../data/check/check.ts";
+import { checkDataset } from "../../../data/check/check.ts";
+import { MOST_PROBLEMS } from "../../../data/check/stream.ts";
 import { genrecWriter as writer } from "../../../data/formats/genrec/write.ts";
 import type { Corpus } from "../../../data/corpus.ts";
 import { toColumns } from "../../../data/interactions.ts";
