@@ -6,7 +6,8 @@ import { checkOut, sourceFolder } from "../bench/commits/checkout.ts";
 import {
   againstHistory,
   appendHistory,
-  type BenchEntry,
+  FEWEST_TIMINGS,
+  historyEntry,
   historyLines,
   readHistory,
 } from "../bench/commits/history.ts";
@@ -16,14 +17,11 @@ import { PEERS } from "../bench/kernels/peers.ts";
 import {
   aligned,
   HEADINGS,
-  isWrong,
   measurementsOf,
-  median,
   MEMORY_HEADINGS,
   memoryLines,
   type Report,
   type Row,
-  type RowResult,
   summaryLines,
   workloadLines,
 } from "../bench/kernels/report.ts";
@@ -37,6 +35,7 @@ import { cpuDriver } from "./_doctor/cpu_driver.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { DeviceFlags } from "./_cli/open_device.ts";
 import { makeFolder } from "../base/files/line_file.ts";
+import { UserError } from "../base/user_error.ts";
 
 const GROUPS = ["matmul", "attention", "step"] as const;
 
@@ -54,7 +53,8 @@ const BenchConfig = z.strictObject({
     "commit, branch or tag of this checkout to measure in turns with the files as they are, instead of peers",
   ),
   history: z.string().default("").describe(
-    "JSON Lines file that gets a line; rows that take over 5 % longer than the median of its last ten are told",
+    "JSON Lines file that gets a line; exits with 1 where a row takes 5 % longer or more than the median of its last " +
+      "ten, by processor time on a CPU adapter, and not by chance",
   ),
   ...DeviceFlags,
   out: z.string().default("").describe(
@@ -79,6 +79,14 @@ export const task: Task<typeof BenchConfig> = {
         "Cannot use --out with --against: pages show this commit beside peers. Leave one out",
       );
     }
+    if (config.history && planOf(config).repeats < FEWEST_TIMINGS) {
+      throw new UsageError(
+        `Cannot use --history with ${
+          config.quick ? "--quick" : `--repeats ${config.repeats}`
+        }: a loss shows in ` +
+          `${FEWEST_TIMINGS} timings or more. Use --repeats ${FEWEST_TIMINGS}`,
+      );
+    }
     const before = config.history ? await readHistory(config.history) : [];
     if (config.history) await makeFolder(dirname(config.history));
     if (config.out) await makeFolder(config.out);
@@ -86,7 +94,14 @@ export const task: Task<typeof BenchConfig> = {
     const report = startReport(device, config, await commitOf(sourceFolder()));
     const pairs = config.against ? await measureAgainst(report, device, config, io) : undefined;
     if (!pairs) await measure(report, device, config, io);
-    const entry = config.history && report.rows.length > 0 ? entryOf(report, config) : undefined;
+    const { entry, rejected = [] } = config.history && report.rows.length > 0
+      ? historyEntry(report, {
+        variant: config.variant,
+        budget: planOf(config).budget,
+        isCpu: device.isCpu,
+        load: Number(loadavg()[0].toFixed(2)),
+      })
+      : {};
     const history = entry && againstHistory(before, entry);
     if (io.json) {
       const { rows: against, theirs: commit } = pairs ?? {};
@@ -95,8 +110,16 @@ export const task: Task<typeof BenchConfig> = {
       print(report, pairs, io);
       for (const line of history ? historyLines(history) : []) io.log(line);
     }
+    for (const line of rejected) io.log(line);
     if (entry) await appendHistory(config.history, entry);
     if (config.out && report.rows.length > 0) await writePage(report, config.out, io);
+    const lost = history?.filter(({ loss }) => loss === "resolved") ?? [];
+    if (lost.length > 0) {
+      throw new UserError(
+        `Slower by 5 % or more than before: ${lost.map(({ row }) => row).join("; ")}. ` +
+          "Find the commit with `genrec bench --against COMMIT`",
+      );
+    }
   },
 };
 
@@ -157,30 +180,6 @@ async function eachRow(
     if (!io.signal.aborted) keep();
   }
   progress.stop();
-}
-
-/** The line of a history: rows with a right result alone. */
-function entryOf({ rows, machine, commit }: Report, config: BenchConfig): BenchEntry {
-  const { variant } = config, { budget } = planOf(config);
-  const { adapter, processor, cores, system, deno } = machine;
-  const conditions = [
-    adapter,
-    `${processor}, ${cores} cores`,
-    system,
-    `Deno ${deno}`,
-    variant,
-    `${budget} ms`,
-  ];
-  const right = (row: RowResult) => "absent" in row.ours || isWrong(row.group, row.ours) ? [] : [row.ours];
-  return {
-    time: new Date().toISOString(),
-    ...(commit === undefined ? {} : { commit }),
-    conditions: conditions.filter(Boolean).join("; "),
-    load: Number(loadavg()[0].toFixed(2)),
-    rows: Object.fromEntries(
-      rows.flatMap((row) => right(row).map(({ milliseconds }) => [row.name, median(milliseconds)])),
-    ),
-  };
 }
 
 function planOf(config: BenchConfig): { rows: Row[]; repeats: number; budget: number } {
