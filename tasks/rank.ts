@@ -13,17 +13,25 @@ import { checkTrainedOn, checkWhole, type RankedRun } from "../train/rank/check_
 import { type RankConfig, RankSchema } from "../train/rank/config.ts";
 import { copyRun } from "../train/rank/copy_run.ts";
 import { foldsOf } from "../train/rank/folds.ts";
-import { foldLists, listsOf, type RankedSplit, rankedSplit, rankingBytes } from "../train/rank/lists.ts";
+import {
+  foldLists,
+  freeRuns,
+  listSizes,
+  listsOf,
+  type RankedSplit,
+  rankedSplit,
+} from "../train/rank/lists.ts";
+import { type AskedRuns, rehearseRanking } from "../train/rank/rehearsal.ts";
 import { FEATURES_FILE, savedFiles, SOURCES_FOLDER } from "../train/rank/saved.ts";
 import { trainRanker } from "../train/rank/training.ts";
 import { DivergenceError } from "../train/run/divergence.ts";
 import { RunDirectory } from "../train/run/directory.ts";
-import { formatBytes } from "../train/run/estimate.ts";
 import { reportFields } from "../train/run/fields.ts";
 import { type RunManifest, runManifest } from "../train/run/inputs.ts";
 import { openRun } from "../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { EpochProgress } from "./_cli/epoch_progress.ts";
+import { limitMemory, MemoryFlags, tellRehearsed } from "./_cli/memory.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { checkSame } from "./_cli/resume.ts";
 import { RunOutput } from "./_cli/run_flags.ts";
@@ -47,9 +55,7 @@ const config = z.strictObject({
       "valid, with --runs alone and the last epoch kept",
   ),
   ...RunOutput,
-  memoryLimit: z.number().min(0).default(0).describe(
-    "GiB that counts and lists may take; 0: what the machine has free",
-  ),
+  ...MemoryFlags,
   ...reportFields,
   ...DeviceFlags,
   ...RankSchema.shape,
@@ -89,6 +95,7 @@ export async function rank(flags: RankFlags, io: TaskIO): Promise<void> {
     );
   }
   const { device } = await openDevice({ adapter, variant }, {}, io);
+  limitMemory(device, flags);
   const manifest = await runManifest(device, dataset.name, dataset.files, {
     task: "rank",
     seed: settings.seed,
@@ -103,11 +110,25 @@ export async function rank(flags: RankFlags, io: TaskIO): Promise<void> {
     const folds = trainOn === "holdout" ? await foldsOf(before, whole, dataset) : [];
     const choosing = folds.length > 0 ? drawn(dataset.samples.valid, settings) : dataset.samples.valid;
     const texts = titleTerms(dataset.items);
+    const asks = (paths: readonly string[], samples: readonly Sample[]): AskedRuns => ({
+      open: (device) => Promise.all(paths.map((run) => openRun(run, { dataset, data, device }))),
+      samples,
+    });
+    const parts = [
+      asks(runs, choosing),
+      ...folds.map(({ runs, samples }) => asks(runs.map(({ provenance }) => provenance.run), samples)),
+    ];
     const counted = folds.map(({ part: split, samples }) => ({ split, samples }));
-    checkMemory(
-      rankingBytes({ split: dataset, samples: choosing }, counted, texts, recommenders, settings),
-      flags,
+    const sizes = listSizes({ split: dataset, samples: choosing }, counted, texts, recommenders, settings);
+    await tellRehearsed(
+      device,
+      (device, stop) => rehearseRanking(device, parts, sizes, settings, stop),
+      "lists and training",
       io,
+      {
+        kept: () => sizes.counts + sizes.lists,
+        remedy: "Use a lower --list-length, or --fold-runs with fewer --holdout-rows",
+      },
     );
 
     const final = rankedSplit(dataset, texts, recommenders, settings);
@@ -115,9 +136,10 @@ export async function rank(flags: RankFlags, io: TaskIO): Promise<void> {
       io.log(`Without the features ${group}: ${why}`);
     }
     const valid = await told(choosing.length, "valid lists", io, (more) => listsOf(final, choosing, more));
+    freeRuns(device, recommenders); // they would stay beside those of the folds
     const asked = folds.reduce((sum, { samples }) => sum + samples.length, 0);
     const learned = folds.length > 0
-      ? await told(asked, "train lists", io, (more) => foldLists(folds, { texts, settings, ...more }))
+      ? await told(asked, "train lists", io, (more) => foldLists(folds, { device, texts, settings, ...more }))
       : valid;
     io.log(
       `Lists: ${learned.samples} to learn from, ${shareOf(learned)} with their target among the candidates`,
@@ -287,21 +309,3 @@ async function told(
 }
 
 const shareOf = ({ targets, samples }: TargetLists) => `${(100 * targets.length / samples).toFixed(1)} %`;
-
-/** Says what counts and lists take, and throws `UserError` where that is more than there is. */
-function checkMemory(
-  { counts, lists }: ReturnType<typeof rankingBytes>,
-  { memoryLimit }: RankFlags,
-  io: TaskIO,
-): void {
-  const available = memoryLimit > 0 ? memoryLimit * 1024 ** 3 : Deno.systemMemoryInfo().available;
-  const needed = `counts ${formatBytes(counts)}, lists up to ${formatBytes(lists)}`;
-  io.log(`Memory beside the runs: ${needed}`);
-  if (counts + lists <= available) return;
-  throw new UserError(
-    `Cannot rank in ${
-      formatBytes(available)
-    } of memory: ${needed}. Use a lower --list-length, or --fold-runs with fewer ` +
-      "--holdout-rows",
-  );
-}

@@ -139,7 +139,7 @@ for (const seed of seeds) {
   };
   const split = rankedSplit(dataset, texts, asked.valid, settings);
   const lists = {
-    holdout: await foldLists(parts, { texts, settings }),
+    holdout: await foldLists(parts, { device, texts, settings }),
     valid: await listsOf(split, dataset.samples.valid),
     test: await listsOf({ ...split, runs: asked.test }, dataset.samples.test),
   };
@@ -244,7 +244,8 @@ async function keptLists(
     await writeAtomic(path, JSON.stringify(lists));
   }
   let next = 0;
-  const replayed: Pick<Recommender, "scoreUnit" | "scoreItems" | "batchSize" | "recommend"> = {
+  const replayed: Pick<Recommender, "scoreUnit" | "scoreItems" | "batchSize" | "recommend" | "destroy"> = {
+    destroy() {},
     scoreUnit: run.scoreUnit,
     scoreItems: run.scoreItems,
     batchSize: () => Promise.resolve(samples.length),

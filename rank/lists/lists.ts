@@ -51,12 +51,11 @@ export async function collectLists(
   const offsets = [0], targets: number[] = [], raw: Float32Array[] = [];
   let moments: InputMoments | undefined;
   let done = 0;
-  const options = { ...asked, beams: asked.k };
+  const options = optionsOf(asked);
   for (const { maker, runs, samples } of parts) {
     const { columns } = maker.features;
     moments ??= new InputMoments(columns);
-    const sizes = await Promise.all(runs.map((run) => run.batchSize(options)));
-    const batch = Math.max(1, ...sizes);
+    const batch = await batchOf(runs, options);
     // Whole batches are dealt: what is found in one may depend on its shape.
     for (let start = 0; start < samples.length; start += world.size * batch) {
       const own = start + world.rank * batch;
@@ -86,4 +85,31 @@ export async function collectLists(
     raw,
     standardisation: moments!.standardisation(),
   };
+}
+
+/** What runs are asked with. */
+function optionsOf(asked: CollectOptions["asked"]): ListOptions {
+  return { ...asked, beams: asked.k };
+}
+
+/** Requests that runs are asked at once. */
+async function batchOf(runs: readonly Recommender[], options: ListOptions): Promise<number> {
+  return Math.max(1, ...await Promise.all(runs.map((run) => run.batchSize(options))));
+}
+
+/**
+ * Asks runs as {@link collectLists} does, but for two batches alone: one of the samples with the longest histories, and one
+ * as small as the last.
+ */
+export async function askLongest(
+  runs: readonly Recommender[],
+  samples: readonly Sample[],
+  asked: CollectOptions["asked"],
+): Promise<void> {
+  const options = optionsOf(asked);
+  const batch = await batchOf(runs, options);
+  const longestFirst = samples.toSorted((a, b) => b.history.length - a.history.length);
+  for (const size of [Math.min(batch, samples.length), samples.length % batch]) {
+    if (size > 0) await askRuns(runs, longestFirst.slice(0, size), options);
+  }
 }

@@ -56,17 +56,34 @@ export function tellMemory(
 
 /**
  * Counts what `work` holds on a device that computes nothing (see `rehearsed()`), and says it, on a CPU adapter with the
- * bytes that it keeps in the process, which `kept` gives once it was counted. Throws `DeviceError` for more than the limits of the device and its memory, before anything is computed.
+ * bytes that it keeps in the process, which `kept` gives once it was counted. Before anything is computed it throws
+ * `DeviceError` for more than the limits of the device, and {@link UserError}, with `remedy`, for more than its memory.
  */
 export async function tellRehearsed(
   device: Device,
   work: Parameters<typeof rehearsed>[1],
   what: string,
   io: Pick<TaskIO, "log">,
-  kept: () => number = () => 0,
+  { kept = () => 0, remedy = "Use a smaller model, smaller batches or another machine" }: {
+    kept?: () => number;
+    remedy?: string;
+  } = {},
 ): Promise<void> {
-  const { bytes, pipelines } = await rehearsed(device, work);
-  tellCounted(device, { bytes: bytes + (device.isCpu ? kept() : 0), pipelines }, what, io);
+  // Another device has no limit, so that all of it is counted.
+  const { bytes, pipelines } = await rehearsed(device.sibling(), work);
+  const host = kept();
+  const counted = { bytes: bytes + (device.isCpu ? host : 0), pipelines };
+  const needs = [[takenOf(device, counted), device.memoryLimit]];
+  if (!device.isCpu) needs.push([host, Deno.systemMemoryInfo().available]);
+  for (const [taken, left] of needs) {
+    if (taken <= left) continue;
+    throw new UserError(
+      `Cannot start: ${what} would take ${formatBytes(taken)} and ${
+        formatBytes(left)
+      } of memory are left. ${remedy}`,
+    );
+  }
+  tellCounted(device, counted, what, io);
 }
 
 /** Work that may need no device: it asks for one. */
@@ -120,7 +137,7 @@ export async function fittedSize(
     if (!counting) return undefined;
     const device = await open();
     const counted = countedOn(counting);
-    const taken = counted.bytes + kernelsLeft(device, counted) * KERNEL_BYTES;
+    const taken = takenOf(device, counted);
     if (failed === undefined && taken <= device.memoryLimit) {
       if (refused !== undefined) io.log(`Note: ${tried} ${things} at once, ${refused}`);
       tellCounted(device, counted, `${tried} ${things} at once`, io);
@@ -148,6 +165,11 @@ export async function fittedSize(
 /** Kernels that `device` has compiled are not counted again. */
 function kernelsLeft({ counters }: Device, { pipelines }: Counted): number {
   return Math.max(0, pipelines - counters.pipelines);
+}
+
+/** Bytes that work takes beside what the process holds by now. */
+function takenOf(device: Device, counted: Counted): number {
+  return counted.bytes + (device.isCpu ? kernelsLeft(device, counted) * KERNEL_BYTES : 0);
 }
 
 function tellCounted(device: Device, counted: Counted, what: string, io: Pick<TaskIO, "log">) {

@@ -39,7 +39,7 @@ export async function makeSids(flags: SidFlags, io: TaskIO): Promise<SidReportFi
       kept = progress.kept ?? 0;
       stop();
     });
-  await tellRehearsed(device, counted, `the fit of ${rows} items`, io, () => kept);
+  await tellRehearsed(device, counted, `the fit of ${rows} items`, io, { kept: () => kept });
   const training = method.trains
     ? await openTraining(flags, settings, { corpus, device, recipe })
     : undefined;

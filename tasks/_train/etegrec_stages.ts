@@ -158,7 +158,7 @@ export class EtegrecStages {
         kept = progress.kept ?? 0;
         stop();
       });
-    await tellRehearsed(device, counted, `the fit of ${vectors.rows} items`, io, () => kept);
+    await tellRehearsed(device, counted, `the fit of ${vectors.rows} items`, io, { kept: () => kept });
     let progress: Progress | undefined;
     const fit = await rqVae.fit(device, { embeddings: vectors }, config, ({ done, total, state }) => {
       signal.throwIfAborted();

@@ -2,7 +2,7 @@ import { shuffledOrder } from "../../base/shuffle.ts";
 import type { TargetLists } from "../../rank/lists/lists.ts";
 
 /** Rows of a batch, the most: textures have no more. One list may have more. */
-const MOST_ROWS = 8192;
+export const MOST_ROWS = 8192;
 
 /** Sizes of the largest batch. */
 export interface ListCapacity {

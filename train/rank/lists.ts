@@ -1,5 +1,6 @@
 import type { Dataset, Sample } from "../../data/dataset.ts";
 import type { Recommender } from "../../eval/recommender.ts";
+import type { Device } from "../../kernels/gpu/device.ts";
 import type { SparseRows } from "../../kernels/matmul/sparse.ts";
 import { CANDIDATE_GENERATORS } from "../../rank/candidates/by_name.ts";
 import { countingBytes, countTrain, type PurchaseCounts } from "../../rank/counts/purchases.ts";
@@ -77,21 +78,33 @@ export function listsOf(
   return collectLists([{ maker, runs, samples }], { asked, world, onProgress });
 }
 
+/** Frees the weights of runs that were asked, and the matrices of their searches. */
+export function freeRuns(device: Device, runs: readonly Recommender[]): void {
+  for (const run of runs) run.destroy();
+  device.trim();
+}
+
 /** What {@link foldLists} makes lists with. */
 export interface FoldListOptions extends Pick<CollectOptions, "world" | "onProgress"> {
+  /** Device of the runs. */
+  device: Device;
   texts: SparseRows | undefined;
   settings: RankConfig;
 }
 
-/** Lists for the samples of all folds, each by its own runs and by counts of what came before; one is counted at a time. */
+/**
+ * Lists for the samples of all folds, each by its own runs and by counts of what came before; one is counted at a time, and
+ * its runs are freed after it.
+ */
 export function foldLists(
   folds: readonly Fold[],
-  { texts, settings, world, onProgress }: FoldListOptions,
+  { device, texts, settings, world, onProgress }: FoldListOptions,
 ): Promise<TargetLists> {
   function* parts(): Generator<ListPart> {
     for (const { part, runs, samples } of folds) {
       const { maker, runs: asked } = rankedSplit(part, texts, runs, settings);
       yield { maker, runs: asked, samples };
+      freeRuns(device, runs);
     }
   }
   return collectLists(parts(), { asked: runListLengths(settings), world, onProgress });
@@ -103,17 +116,26 @@ export interface CountedSamples {
   samples: readonly Sample[];
 }
 
-/**
- * Most bytes of counts, and of lists, known before either is made: those of the runs' split stay, those of `folds` come
- * one after the other.
- */
-export function rankingBytes(
+/** What lists will be, before any is made. */
+export interface ListSizes {
+  /** Columns of their features. */
+  columns: FeatureColumns["columns"];
+  /** Most candidates of a list. */
+  most: number;
+  /** Most bytes of counts: those of the runs' split stay, those of folds come one after the other. */
+  counts: number;
+  /** Most bytes of the lists. */
+  lists: number;
+}
+
+/** Sizes of lists for the samples of `whole` and of `folds`. */
+export function listSizes(
   whole: CountedSamples,
   folds: readonly CountedSamples[],
   texts: SparseRows | undefined,
   runs: readonly Recommender[],
   settings: ListSettings,
-): { counts: number; lists: number } {
+): ListSizes {
   const { features, listLength, countCandidates } = settings;
   const nothing = countTrain({ items: [], samples: { train: [], valid: [], test: [] }, histories: [] });
   const groups = FEATURE_GROUPS.filter(({ name }) => features.includes(name));
@@ -122,11 +144,11 @@ export function rankingBytes(
     featureSources(nothing, texts, runs, runListLengths(settings)),
   );
   const most = runs.length * listLength + countCandidates;
-  const candidates = [whole, ...folds].reduce(
-    (sum, { samples }) => samples.reduce((own, { history }) => own + most + history.length, sum),
-    0,
-  );
+  const histories = [whole, ...folds].flatMap(({ samples }) => samples.map(({ history }) => history.length));
+  const candidates = histories.reduce((sum, length) => sum + most + length, 0);
   return {
+    columns,
+    most: histories.reduce((longest, length) => Math.max(longest, most + length), most),
     counts: countingBytes(whole.split) + Math.max(0, ...folds.map(({ split }) => countingBytes(split))),
     lists: 4 * columns.length * candidates,
   };

@@ -5,5 +5,5 @@ Deno.test("saidBytes() is the largest of what a log says, whatever its unit", ()
   const log =
     "Memory: about 676.5 MiB: 300.0 MiB for a batch\nMemory: about 1.5 GiB: 1.0 GiB for the training\n";
   assert.equal(saidBytes(log), 1.5 * 2 ** 30);
-  assert.equal(saidBytes("Memory beside the runs: counts 3.0 MiB"), undefined);
+  assert.equal(saidBytes("The memory of counts: 3.0 MiB"), undefined);
 });

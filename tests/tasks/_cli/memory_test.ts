@@ -40,7 +40,7 @@ Deno.test("tasks say what they take in one way: with the process on a CPU adapte
     (counting) => Promise.resolve(counting.createFlat("f32", MIB)),
     "both",
     inProcess,
-    () => 3 * MIB,
+    { kept: () => 3 * MIB },
   );
   assert.match(
     inProcess.lines[0],

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Sample } from "../../../data/dataset.ts";
 import { holdOut } from "../../../data/holdout.ts";
+import { Device } from "../../../kernels/gpu/device.ts";
 import type { RankedRun } from "../../../train/rank/check_runs.ts";
 import { type Fold, foldsOf } from "../../../train/rank/folds.ts";
 import { foldLists, listsOf, rankedSplit } from "../../../train/rank/lists.ts";
@@ -41,7 +42,12 @@ Deno.test("foldLists() are the lists of the folds one after the other, standardi
     return { rows, part, runs: runsOf(part), samples: part.samples.valid.slice(0, 50 + i) };
   });
   let done = 0;
-  const all = await foldLists(folds, { texts: undefined, settings, onProgress: (samples) => done = samples });
+  const all = await foldLists(folds, {
+    device: await Device.open(),
+    texts: undefined,
+    settings,
+    onProgress: (samples) => done = samples,
+  });
   const alone = await Promise.all(
     folds.map(({ part, samples }) => listsOf(rankedSplit(part, undefined, runsOf(part), settings), samples)),
   );

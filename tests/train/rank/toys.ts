@@ -14,8 +14,9 @@ export const shop: Dataset = syntheticDataset({ seed: 1, items: 120, users: 400 
 
 /** A recommender of a scorer: what a ranker asks of one, and no more. */
 function recommenderOf({ rank }: Scorer): Recommender {
-  const part: Pick<Recommender, "scoreUnit" | "batchSize" | "recommend"> = {
+  const part: Pick<Recommender, "scoreUnit" | "batchSize" | "recommend" | "destroy"> = {
     scoreUnit: "weight",
+    destroy() {},
     batchSize: () => Promise.resolve(64),
     recommend: (requests, { k }) =>
       Promise.resolve(requests.map(({ history }) => {
