@@ -2,7 +2,13 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { writeAtomic } from "../../base/files/write_atomic.ts";
 import { barChart } from "./chart.ts";
-import { type BenchMeasurement, type Measurements, measurementsJson, renderPage } from "./page.ts";
+import {
+  type BenchMeasurement,
+  type Measurements,
+  measurementsJson,
+  mergedMeasurement,
+  renderPage,
+} from "./page.ts";
 import { industrialResults, type Pages, renderSummaries } from "./summary.ts";
 
 /** Where the pages of the project lie, from its folder. */
@@ -52,6 +58,20 @@ export async function writeOut(
     const files = await writeMeasurement(folder, page, name, measurement);
     console.error(`Wrote ${name} to ${files.join(" and ")}: read the words around it again`);
   }
+}
+
+/** {@link writeOut} of some rows of a measurement: those of other names, in the first `keys` cells, stay. */
+export async function writeRows(
+  folder: string,
+  page: string,
+  name: string,
+  measurement: BenchMeasurement,
+  keys = 1,
+): Promise<void> {
+  if (folder === "") return;
+  const text = await textOf(join(folder, `${page}.json`));
+  const before: BenchMeasurement | undefined = text === undefined ? undefined : JSON.parse(text)[name];
+  await writeOut(folder, page, { [name]: mergedMeasurement(before, measurement, keys) });
 }
 
 /** Files that are made of a project's measurements, by path from its folder `root`, as they should be. */

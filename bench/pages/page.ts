@@ -124,6 +124,40 @@ export function textTable(headings: readonly string[], rows: readonly (readonly 
   return { columns: headings.map((name) => ({ name })), rows: rows.map((cells) => [...cells]) };
 }
 
+/**
+ * A measurement of one table with the rows of an earlier one that `now` does not make anew: those whose first `keys` cells
+ * it has not. Commands and commits of both are named, in the order of their rows, where some stay. Throws where the
+ * tables have other columns.
+ */
+export function mergedMeasurement(
+  before: BenchMeasurement | undefined,
+  now: BenchMeasurement,
+  keys = 1,
+): BenchMeasurement {
+  const keyOf = (row: Cell[]) => JSON.stringify(row.slice(0, keys));
+  const made = new Map(now.tables[0].rows.map((row) => [keyOf(row), row]));
+  const kept = new Set(before?.tables[0].rows.map(keyOf).filter((key) => !made.has(key)));
+  if (!before || kept.size === 0) return now;
+  const [{ columns, rows }] = before.tables;
+  const heads = [columns, now.tables[0].columns].map((columns) =>
+    columns.map(({ name }) => name).join(" | ")
+  );
+  if (heads[0] !== heads[1]) {
+    throw new Error(`Cannot add rows to a table of other columns: ${heads[0]}, expected ${heads[1]}`);
+  }
+  const old = new Set(rows.map(keyOf));
+  const added = now.tables[0].rows.filter((row) => !old.has(keyOf(row)));
+  const both = (a = "", b = "") =>
+    [...new Set([...a.split(", "), ...b.split(", ")])].filter(Boolean).join(", ");
+  const { raw: _, ...facts } = now;
+  return {
+    ...facts,
+    command: [...new Set([...before.command, ...now.command])],
+    commit: both(before.commit, now.commit),
+    tables: [{ columns, rows: [...rows.map((row) => made.get(keyOf(row)) ?? row), ...added] }],
+  };
+}
+
 /** A table as its page shows it. */
 export function tableText({ columns, rows }: Table): string {
   return markdownTable(

@@ -115,8 +115,8 @@ const LINES: Line[] = [
   },
   {
     row: "T5 step: PyTorch's time / ours",
-    from: ["beside_pytorch", "encoder-decoder"],
-    at: "T5 step, 3 + 3 layers, d_kv 32, 128 samples",
+    from: ["beside_pytorch", "t5-step"],
+    at: "small",
     columns: ["theirs / ours"],
     heading: "Encoder-decoder and SASRec",
   },

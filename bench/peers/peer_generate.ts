@@ -10,7 +10,8 @@
  *
  * Without a run the model is small and has random weights, and `--items` makes prompts of so many items; the users are
  * those of MiniOneRec's Industrial test split where GENREC_DATA holds it, else random. An encoder-decoder has random
- * weights too, and users of LETTER's Instruments with up to 20 items. The two take turns. Prints Markdown.
+ * weights too, and users of LETTER's Instruments with up to 20 items. The two take turns. Prints Markdown; with `--out`
+ * rows of other prompts and models stay on the page.
  */
 import { parseArgs } from "node:util";
 import type { Sample } from "../../data/dataset.ts";
@@ -25,7 +26,7 @@ import { type Cost, costOf } from "../speed/cost.ts";
 import { type Constraint, type GenerateAnswer, openGeneratePeer } from "./generate_peer.ts";
 import { PYTHON } from "./python_process.ts";
 import { spread } from "../kernels/report.ts";
-import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
+import { commandLine, conditionsNow, writeRows } from "../pages/files.ts";
 import { tableText, textTable } from "../pages/page.ts";
 import { compareTopLists } from "./top_lists.ts";
 
@@ -152,67 +153,50 @@ await Deno.remove(folder, { recursive: true });
 
 const digits = (value: number) => value < 100 ? value.toFixed(1) : value.toFixed(0);
 const { description, device: chip } = device.info;
-const setting =
+const promptLength = samples.reduce((sum, sample) => sum + promptOf(sample).length, 0) / samples.length;
+console.log(
   `${inputs.name}: ${samples.length} users, ${search.beams} beams, ${trie.leafCount} SIDs, prompts of ` +
-  digits(samples.reduce((sum, sample) => sum + promptOf(sample).length, 0) / samples.length) +
-  ` tokens on average; torch with ${threads} threads`;
-console.log(`${setting}; ${description || chip}\n`);
+    `${digits(promptLength)} tokens on average; torch with ${threads} threads; ${description || chip}\n`,
+);
 const [ours, ...theirs] = systems;
+const trials = tried.map(({ batch, rate }) => `${batch}: ${digits(rate)}`).join(", ");
+const row = [
+  `${promptLength.toFixed(0)} tokens, ${samples.length} users`,
+  ...(values.run ? ["a run"] : size ? [`encoder-decoder ${size}`] : []),
+  ...(search.beams === 50 ? [] : [`${search.beams} beams`]),
+].join(", ");
 const table = textTable(
   [
-    "system",
-    "users/s",
+    "prompts",
+    "genrec, users/s",
+    "transformers, users/s",
+    "by batch size",
     "genrec is faster by",
-    "processor ms a user",
+    "of processor time",
     `equal top-${TOP} lists`,
-    "differ in ties alone",
-    "memory, peak",
+    "memory, device / process",
   ],
-  [
-    [
-      ours.name,
+  theirs.map(({ name, rates, processor, lists }) => {
+    const { users, equal, ties, scoreDifference } = compareTopLists(ours.lists, lists, TOP);
+    return [
+      name === PEERS.table ? row : `${row}, ${name}`,
       spread(ours.rates, digits),
-      "",
-      processorText(ours),
-      "",
-      "",
-      `${formatBytes(device.memory.peak)} on the device`,
-    ],
-    ...theirs.map((system) => {
-      const { name, rates, lists } = system;
-      const { users, equal, ties, scoreDifference } = compareTopLists(ours.lists, lists, TOP);
-      return [
-        name,
-        spread(rates, digits),
-        spread(ours.rates.map((rate, turn) => rate / rates[turn]), digits),
-        processorText(system),
-        `${(100 * equal / users).toFixed(2)} %`,
-        `${ties} of ${users - equal}; scores within ${scoreDifference.toExponential(0)}`,
-        `${formatBytes(residentBytes)} resident`,
-      ];
-    }),
-  ],
+      spread(rates, digits),
+      trials,
+      spread(ours.rates.map((rate, turn) => rate / rates[turn]), digits),
+      digits(processor / ours.processor),
+      `${(100 * equal / users).toFixed(0)} %${ties ? `, ${ties} in ties` : ""}, within ${
+        scoreDifference.toExponential(0)
+      }`,
+      `${formatBytes(device.memory.peak)} / ${formatBytes(residentBytes)}`,
+    ];
+  }),
 );
-const trials = tried.map(({ batch, rate }) => `${batch}: ${digits(rate)}`).join(", ");
-const remark = `Users/s of transformers by batch size, ${trial} users: ${trials}`;
-console.log(`${tableText(table)}\n\n${remark}`);
-const kind = values["encoder-decoder"] ? `-${values["encoder-decoder"]}` : values.run ? "" : "-random";
-await writeOut(values.out, "beside_pytorch", {
-  [`evaluation${kind}`]: {
-    command: [commandLine("bench/peers/peer_generate.ts")],
-    ...await conditionsNow(description || chip),
-    tables: [table],
-    remarks: [setting, remark],
-    raw: systems.map(({ name, rates, processor }) => ({
-      name,
-      usersPerSecond: rates,
-      processorMilliseconds: processor,
-    })),
-  },
+console.log(tableText(table));
+await writeRows(values.out, "beside_pytorch", "evaluation", {
+  command: [commandLine("bench/peers/peer_generate.ts")],
+  ...await conditionsNow(`${description || chip}; torch with ${threads} threads`),
+  tables: [table],
 });
-
-function processorText({ processor }: System): string {
-  return digits(processor / samples.length);
-}
 
 Deno.exit(0); // without destroying the device, which may crash with work in flight

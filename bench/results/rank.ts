@@ -3,12 +3,12 @@
  * without each group, and learned from the valid split.
  *
  *     deno run -A bench/results/rank.ts [--data DIR] [--runs RUN,RUN,…] [--fold-runs FOLD,FOLD,…] [--seeds 42,43,44]
- *         [--arms all] [--lists runs/rank-lists] [--out docs/benchmarks]
+ *         [--arms all] [--lists runs/rank-lists] [--page industrial] [--block rank] [--out docs/benchmarks]
  *
  * Runs are those of `genrec sft` and `genrec baseline`, folds the same with --holdout-rows, those of a second fold after those
  * of the first; `{seed}` in their names is that of the row. What runs list and arms reached is kept in `--lists`, and not made again; each arm is trained on it as `genrec rank`
- * does, valid choosing its epoch, and read once on test. Prints the table, and with `--out` writes it into the page of
- * Industrial there.
+ * does, valid choosing its epoch, and read once on test. Prints the table, and with `--out` writes it into that
+ * block of that page there.
  */
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -57,6 +57,8 @@ const { values } = parseArgs({
     seeds: { type: "string", default: "42" },
     lists: { type: "string", default: "runs/rank-lists" },
     arms: { type: "string", default: "all" },
+    page: { type: "string", default: "industrial" },
+    block: { type: "string", default: "rank" },
     out: { type: "string", default: "" },
   },
 });
@@ -191,8 +193,8 @@ const table: Table = {
   ]),
 };
 console.log(tableText(table));
-await writeOut(values.out, "industrial", {
-  rank: {
+await writeOut(values.out, values.page, {
+  [values.block]: {
     command: [commandLine("bench/results/rank.ts")],
     ...await conditionsNow(device.info.description),
     seeds,

@@ -22,7 +22,7 @@ import { type Cost, costOf, type PeerCost } from "./cost.ts";
 import { longHistories, randomEncoderDecoder } from "./encoder_decoder_inputs.ts";
 import { openPython, PYTHON } from "../peers/python_process.ts";
 import { ratioOfTimes, ratioText, spread } from "../kernels/report.ts";
-import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
+import { commandLine, conditionsNow, writeRows } from "../pages/files.ts";
 import { tableText, textTable } from "../pages/page.ts";
 import { OPTIMIZER } from "../kernels/workload.ts";
 import { writeModel } from "../peers/write_model.ts";
@@ -131,7 +131,7 @@ for (const size of values.sizes.split(",")) {
   }));
   const ownRows = { encoder: items * tokens.longest, decoder: batch.length * tokens.longest };
   lines.push([
-    `${size}, ${(model.parameters.count / 1e6).toFixed(2)} M parameters`,
+    size,
     [ownRows, rows].map(({ encoder, decoder }) => `${encoder} + ${decoder}`).join(" / "),
     ...[own, other].map(({ times }) => spread(times, (time) => time.toFixed(0))),
     ratioText(ratioOfTimes(own.times, other.times)),
@@ -145,13 +145,11 @@ for (const size of values.sizes.split(",")) {
 console.log(`${batch.length} samples of ${name}; ${machine}\n`);
 const table = textTable(HEADINGS, lines);
 console.log(tableText(table));
-await writeOut(values.out, "beside_pytorch", {
-  "t5-step": {
-    command: [commandLine("bench/speed/encoder_decoder.ts")],
-    ...await conditionsNow(machine),
-    seeds: [SEED],
-    tables: [table],
-  },
+await writeRows(values.out, "beside_pytorch", "t5-step", {
+  command: [commandLine("bench/speed/encoder_decoder.ts")],
+  ...await conditionsNow(machine),
+  seeds: [SEED],
+  tables: [table],
 });
 Deno.exit(0); // without destroying the devices, which may crash with work in flight
 

@@ -29,7 +29,7 @@ import { PackedData } from "../../train/run/packed_data.ts";
 import { type Cost, costOf, type PeerCost } from "./cost.ts";
 import { openPython, PYTHON } from "../peers/python_process.ts";
 import { ratioOfTimes, ratioText, spread } from "../kernels/report.ts";
-import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
+import { commandLine, conditionsNow, writeRows } from "../pages/files.ts";
 import { tableText, textTable } from "../pages/page.ts";
 import { OPTIMIZER } from "../kernels/workload.ts";
 
@@ -131,36 +131,45 @@ console.log(
       last.at(-1)!.threads
     } threads\n`,
 );
-const [ours] = systems;
+const own = values.tokens.split(",").length;
+const seconds = ({ costs }: System) =>
+  spread(costs.map(({ milliseconds }) => milliseconds / 1000), (time) => time.toFixed(1));
+const lines = systems.slice(0, own).flatMap((ours, i) =>
+  systems.slice(own).map((peer, nth) => {
+    const j = own + nth;
+    const ratio = (key: keyof Cost) =>
+      ratioText(ratioOfTimes(ours.costs.map((cost) => cost[key]), peer.costs.map((cost) => cost[key])));
+    return [
+      ours.name,
+      peer.name,
+      `${last[i].steps} / ${last[j].steps}`,
+      seconds(ours),
+      seconds(peer),
+      ratio("milliseconds"),
+      ratio("processorMilliseconds"),
+      [i, j].map((system) => formatBytes(last[system].residentBytes)).join(" / "),
+    ];
+  })
+);
 const table = textTable(
   [
-    "system",
+    "genrec",
+    "peer",
     "steps an epoch",
-    "s an epoch",
+    "genrec, s",
+    "peer, s",
     "theirs / ours",
     "processor time, theirs / ours",
     "memory, device / process",
   ],
-  systems.map(({ name, costs }, i) => [
-    name,
-    String(last[i].steps),
-    spread(costs.map(({ milliseconds }) => milliseconds / 1000), (time) => time.toFixed(1)),
-    ...(["milliseconds", "processorMilliseconds"] as const).map((key) => {
-      const [own, other] = [ours.costs, costs].map((costs) => costs.map((cost) => cost[key]));
-      return name === ours.name ? "" : ratioText(ratioOfTimes(own, other));
-    }),
-    formatBytes(last[i].residentBytes),
-  ]),
+  lines,
 );
 console.log(tableText(table));
-await writeOut(values.out, "beside_pytorch", {
-  "sasrec-epoch": {
-    command: [commandLine("bench/speed/sasrec.ts")],
-    ...await conditionsNow(`${description || chip}; torch with ${last.at(-1)!.threads} threads`),
-    tables: [table],
-    raw: systems.map(({ name, costs }) => ({ name, costs })),
-  },
-});
+await writeRows(values.out, "beside_pytorch", "sasrec-epoch", {
+  command: [commandLine("bench/speed/sasrec.ts")],
+  ...await conditionsNow(`${description || chip}; torch with ${last.at(-1)!.threads} threads`),
+  tables: [table],
+}, 2);
 Deno.exit(0); // without destroying the device, which may crash with work in flight
 
 /** Our epochs with so many packed items a step; the checked one updates nothing. */
@@ -180,7 +189,7 @@ function packed(tokensPerBatch: number): System {
   let number = 0;
   let step = 0;
   return {
-    name: `genrec, ${tokensPerBatch} packed items a step`,
+    name: `${tokensPerBatch} packed items a step`,
     costs: [],
     async epoch(learn) {
       const steps = data.steps(number);

@@ -21,7 +21,7 @@ import { PointBlocks } from "../../sid/kmeans/point_blocks.ts";
 import { sizeBounds } from "../../sid/methods/rq_kmeans_constrained.ts";
 import { median } from "../kernels/report.ts";
 import { type Cost, costOf } from "./cost.ts";
-import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
+import { commandLine, conditionsNow, writeRows } from "../pages/files.ts";
 import { textTable } from "../pages/page.ts";
 
 interface Timing {
@@ -101,11 +101,11 @@ function print(work: string, ours: Timing, name: string, theirs: Timing): void {
     median(processorMilliseconds)
   );
   const ratio = (own: number, other: number) => `${(other / own).toFixed(2)}${other < own ? " LOSS" : ""}`;
-  const cells = [work, own.toFixed(1), name, other.toFixed(1), ratio(own, other), ratio(worked, otherWorked)];
+  const cells = [work, name, own.toFixed(1), other.toFixed(1), ratio(own, other), ratio(worked, otherWorked)];
   rows.push(cells);
   const cost = ours.cost && theirs.cost ? `, cost ratio ${(ours.cost / theirs.cost).toFixed(4)}` : "";
   console.log(
-    `${work}: ours ${cells[1]} ms, ${name} ${cells[3]} ms, peer / ours ${cells[4]}, of processor time ${
+    `${work}: ours ${cells[2]} ms, ${name} ${cells[3]} ms, peer / ours ${cells[4]}, of processor time ${
       cells[5]
     }${cost}`,
   );
@@ -162,10 +162,8 @@ try {
 } finally {
   await Deno.remove(folder, { recursive: true });
 }
-await writeOut(flags.out, "semantic_ids", {
-  "clustering-speed": {
-    command: [commandLine("bench/speed/sid_methods.ts")],
-    ...await conditionsNow(device.info.description || device.info.vendor),
-    tables: [textTable(["row", "ours, ms", "peer", "peer's, ms", "peer / ours", "of processor time"], rows)],
-  },
-});
+await writeRows(flags.out, "semantic_ids", "clustering-speed", {
+  command: [commandLine("bench/speed/sid_methods.ts")],
+  ...await conditionsNow(device.info.description || device.info.vendor),
+  tables: [textTable(["row", "peer", "ours, ms", "peer's, ms", "peer / ours", "of processor time"], rows)],
+}, 2);

@@ -71,6 +71,23 @@ Deno.test("every table of a page with a JSON beside it stands in a block", () =>
   }
 });
 
+Deno.test("a script whose command a measurement names writes a block of that name", () => {
+  for (const [page, measurements] of Object.entries(measured)) {
+    for (const [name, { command }] of Object.entries(measurements)) {
+      for (const line of command) {
+        const script = /\bbench\/\S+\.ts\b/.exec(line)?.[0];
+        if (!script) continue;
+        const text = readFileSync(join(root, script), "utf8");
+        const chosen = /--block (\S+)/.exec(line)?.[1] ?? /\bblock: \{ .*default: "([^"]+)"/.exec(text)?.[1];
+        const [begin] = name.split("-");
+        const writes = chosen === name || !chosen &&
+            new RegExp(`"${name}"|\\b${name}: \\{|\`${begin}-\\$\\{`).test(text);
+        assert.ok(writes, `${script} does not write the block ${name} of ${page}: ${line}`);
+      }
+    }
+  }
+});
+
 Deno.test("documents are short, and no folder of docs is full", () => {
   for (const [path, most] of [["README.md", 7], ["BENCHMARKS.md", 5], ["ROADMAP.md", 5]] as const) {
     const bytes = readFileSync(join(root, path)).length;

@@ -3,9 +3,10 @@
  * DuckDB, vectors around centres. On Linux:
  *
  *     deno run -A bench/speed/beyond_memory/measure.ts [--interactions 200000,1000000,10000000] [--items 1000000,5000000]
- *         [--only check,genrec,recbole,counts,kept,answer,sid,tree] [--dim 64] [--memory 500MB] [--folder DIR] [--out docs/benchmarks]
+ *         [--only check,genrec,recbole,counts,kept,answer,sid,tree] [--dim 64] [--memory 500MB] [--folder DIR]
+ *         [--block check] [--out docs/benchmarks]
  *
- * Prints tables and writes nothing that stays, but datasets and vectors in --folder, which the next run uses again.
+ * Prints tables, which have a block of the page each, with --block one of that name, and writes nothing that stays, but datasets and vectors in --folder, which the next run uses again.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     dim: { type: "string", default: "64" },
     memory: { type: "string", default: "500MB" },
     folder: { type: "string", default: "" },
+    block: { type: "string", default: "" },
     out: { type: "string", default: "" },
   },
 });
@@ -195,7 +197,9 @@ try {
     const table = textTable([...head], rows);
     console.log(tableText(table));
     const command = [commandLine("bench/speed/beyond_memory/measure.ts")];
-    await writeOut(values.out, page, { [name]: { command, ...await conditionsNow(), tables: [table] } });
+    await writeOut(values.out, page, {
+      [values.block || name]: { command, ...await conditionsNow(), tables: [table] },
+    });
   }
 } finally {
   if (!values.folder) await Deno.remove(folder, { recursive: true });

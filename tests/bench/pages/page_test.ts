@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { barChart } from "../../../bench/pages/chart.ts";
-import { commandLine, writeMeasurement } from "../../../bench/pages/files.ts";
+import { commandLine, writeMeasurement, writeRows } from "../../../bench/pages/files.ts";
 import {
   type BenchMeasurement,
   findCell,
   measurementsJson,
+  mergedMeasurement,
   renderPage,
   shownCell,
   spreadOf,
@@ -145,4 +146,34 @@ Deno.test("barChart() draws bars in proportion and escapes labels", () => {
 Deno.test("anchorOf() is GitHub's anchor, commandLine() a line to type", () => {
   assert.equal(anchorOf("Do the SIDs help?"), "do-the-sids-help");
   assert.match(commandLine("bench/x.ts"), /^deno run -A bench\/x\.ts/);
+});
+
+Deno.test("mergedMeasurement() makes rows anew by their first cells, and keeps the others with their commands", () => {
+  const measured = (command: string, commit: string, ...rows: string[][]): BenchMeasurement => (
+    { command: [command], commit, date: commit, tables: [textTable(["row", "peer", "ms"], rows)] }
+  );
+  const before = measured("one", "1111111", ["a", "x", "1"], ["a", "y", "2"], ["b", "x", "3"]);
+  const now = measured("two", "2222222", ["a", "y", "20"], ["c", "x", "30"]);
+  const rowsOf = ({ tables }: BenchMeasurement) => tables[0].rows.map((row) => row.join(" "));
+  const merged = mergedMeasurement(before, now, 2);
+  assert.deepEqual(rowsOf(merged), ["a x 1", "a y 20", "b x 3", "c x 30"]);
+  assert.deepEqual([merged.command, merged.commit, merged.date], [
+    ["one", "two"],
+    "1111111, 2222222",
+    "2222222",
+  ]);
+  const all = measured("three", "3333333", ["a", "x", "5"], ["b", "x", "6"]);
+  assert.equal(mergedMeasurement(before, all, 1), all, "nothing of before is left");
+  assert.equal(mergedMeasurement(undefined, now), now);
+  const other = { ...now, tables: [textTable(["row", "s"], [["d", "1"]])] };
+  assert.throws(() => mergedMeasurement(before, other), /row \| peer \| ms, expected row \| s/);
+});
+
+Deno.test("writeRows() leaves rows of other names on the page", async () => {
+  const folder = await Deno.makeTempDir();
+  for (const row of ["a", "b"]) {
+    await writeRows(folder, "speed", "times", { command: [row], tables: [textTable(["row"], [[row]])] });
+  }
+  assert.match(await Deno.readTextFile(join(folder, "speed.md")), /\| a {3}\|\n\| b {3}\|/);
+  await Deno.remove(folder, { recursive: true });
 });
