@@ -4,6 +4,10 @@
  *
  *     deno run -A bench/gpu/report.ts [--quick] [--dtype float16] [--gpu "H200"]
  *         [--peak-tflops 67 --bandwidth 4800 [--peak-f16-tflops 134]] [--tests tests.tsv] [--out .]
+ *     deno run -A bench/gpu/report.ts --predict --gpu H200 [--out docs/benchmarks]
+ *
+ * `--predict` times nothing: it says how long every kernel takes at least on a GPU that is not here, by a roofline, and
+ * with `--out` writes that into the page of kernels there.
  *
  * Peaks are those published for the adapter's name (`peaks.ts`), or given: TFLOP/s of float32 and float16, GB/s. Without
  * either the columns that need them are empty. Products are timed in float16 too. `--tests` is a file of lines "name, result, seconds" with tabs between.
@@ -11,13 +15,13 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { writeAtomic } from "../../base/files/write_atomic.ts";
+import { UserError } from "../../base/user_error.ts";
 import { BeamSearch } from "../../decode/beam_search.ts";
 import { DeviceTrie } from "../../decode/device_trie.ts";
 import { autotune } from "../../kernels/autotune.ts";
 import { Device, type DeviceOptions } from "../../kernels/gpu/device.ts";
 import { MATMUL } from "../../kernels/matmul/matmul.ts";
 import { OPERATIONS } from "../../kernels/operations.ts";
-import { parseDecoderConfig } from "../../models/decoder/config.ts";
 import { Decoder } from "../../models/decoder/decoder.ts";
 import { buildTrie } from "../../sid/trie.ts";
 import { estimateTraining, formatBytes } from "../../train/run/estimate.ts";
@@ -25,16 +29,19 @@ import { median } from "../kernels/report.ts";
 import { OPTIMIZER } from "../kernels/workload.ts";
 import { microBatch, sftStep } from "../layouts/sft.ts";
 import { sftRows } from "../layouts/sft_rows.ts";
-import { SFT_SHAPES } from "../layouts/sft_shapes.ts";
+import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
 import { tableText, textTable } from "../pages/page.ts";
 import { randomInputs } from "../peers/generate_inputs.ts";
 import { type KernelRow, kernelRows } from "./kernel_rows.ts";
 import { peakRatesOf } from "./peaks.ts";
+import { predict, predictionTable } from "./predict.ts";
 import { rooflineTime } from "./roofline.ts";
+import { STEP_SHAPES } from "./step_shapes.ts";
 
 const { values } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
+    predict: { type: "boolean", default: false },
     dtype: { type: "string", default: "float32" },
     gpu: { type: "string", default: "" },
     "peak-tflops": { type: "string" },
@@ -55,6 +62,29 @@ const peaks = values["peak-tflops"] && values.bandwidth
     source: "as given",
   }
   : published;
+
+if (values.predict) {
+  if (!peaks) {
+    throw new UserError(
+      `Cannot predict for "${values.gpu}": its peaks are not known. Give --peak-tflops and --bandwidth, or a --gpu of peaks.ts`,
+    );
+  }
+  const size = values.quick ? { side: 64, tokens: 512 } : { side: 4096 };
+  const predictions = await predict(values.gpu, peaks, device, size);
+  const table = predictionTable(predictions);
+  console.log(tableText(table));
+  const { machine: _, ...conditions } = await conditionsNow();
+  await writeOut(values.out, "kernels", {
+    roofline: {
+      command: [commandLine("bench/gpu/report.ts")],
+      ...conditions,
+      machine: `predicted for ${values.gpu}, not run: ${peaks.source}`,
+      tables: [table],
+      raw: predictions,
+    },
+  });
+  Deno.exit(0);
+}
 
 interface Section {
   title: string;
@@ -185,37 +215,8 @@ async function timed(device: Device, { prepare }: KernelRow): Promise<number> {
 }
 
 async function steps(): Promise<Section> {
-  const small = (width: number, layers: number, heads: number, intermediate: number) =>
-    parseDecoderConfig({
-      model_type: "qwen2",
-      vocab_size: 576,
-      hidden_size: width,
-      intermediate_size: intermediate,
-      num_hidden_layers: layers,
-      num_attention_heads: heads,
-      max_position_embeddings: 512,
-    });
-  const shapes = [
-    { name: "0.9 M, width 128", config: small(128, 4, 4, 344), tokens: 2048 },
-    { name: "25 M, width 512", config: small(512, 8, 8, 1408), tokens: 4096 },
-    {
-      name: "135 M, SmolLM2",
-      config: parseDecoderConfig({
-        model_type: "llama",
-        vocab_size: 49152,
-        hidden_size: 576,
-        intermediate_size: 1536,
-        num_hidden_layers: 30,
-        num_attention_heads: 9,
-        num_key_value_heads: 3,
-        max_position_embeddings: 2048,
-      }),
-      tokens: 4096,
-    },
-    { name: "0.5 B, Qwen2.5", config: SFT_SHAPES["Qwen2.5-0.5B"], tokens: 4096 },
-  ];
   const lines: string[][] = [];
-  for (const { name, config, tokens } of values.quick ? shapes.slice(0, 1) : shapes) {
+  for (const { name, config, tokens } of values.quick ? STEP_SHAPES.slice(0, 1) : STEP_SHAPES) {
     try {
       const rows = sftRows(config.vocab_size, { tokens: values.quick ? 512 : tokens });
       const own = await Device.open({ dtype: values.dtype as DeviceOptions["dtype"] });

@@ -19,6 +19,9 @@ export interface RooflineTime {
   bound: "arithmetic" | "memory";
 }
 
+/** Rates of an adapter that a roofline is made of. */
+export type RooflinePeaks = Pick<PeakRates, Arithmetic | "bandwidth">;
+
 /**
  * The roofline (Williams, Waterman, Patterson 2009): work takes as long as its arithmetic at the peak or its bytes at the
  * bandwidth, whichever is longer. A measured time below it refutes the table of peaks or the count, one far above it
@@ -26,7 +29,7 @@ export interface RooflineTime {
  */
 export function rooflineTime(
   { flops, bytes }: KernelWork,
-  { bandwidth, ...peaks }: Pick<PeakRates, Arithmetic | "bandwidth">,
+  { bandwidth, ...peaks }: RooflinePeaks,
   arithmetic: Arithmetic = "f32",
 ): RooflineTime | undefined {
   const peak = peaks[arithmetic];
