@@ -5,7 +5,8 @@
  *         [--constrained] [--out docs/benchmarks]
  *
  * Needs a Python with those packages. Processor time is what all threads worked, which other work on the machine changes
- * least. Fits are of 25 updates, the default of faiss. `--constrained` adds the size-constrained fit, minutes for the package.
+ * least. Fits are of 25 updates, the default of faiss. `--constrained` times fits whose clusters are of equal size instead, by
+ * `rqkmeans-constrained` and `rqkmeans-balanced`: minutes for the package. With `--out` other rows stay on the page.
  */
 import { parseArgs } from "node:util";
 import { join } from "node:path";
@@ -13,12 +14,13 @@ import { UserError } from "../../base/user_error.ts";
 import { writeNpy } from "../../base/npy.ts";
 import { PhiloxStream } from "../../base/philox.ts";
 import { Device } from "../../kernels/gpu/device.ts";
-import { constrainedKmeans } from "../../sid/assignment/constrained_kmeans.ts";
 import type { Embeddings } from "../../sid/embeddings.ts";
 import { kmeansPlusPlus } from "../../sid/kmeans/start.ts";
 import { lloyd } from "../../sid/kmeans/lloyd.ts";
 import { PointBlocks } from "../../sid/kmeans/point_blocks.ts";
-import { sizeBounds } from "../../sid/methods/rq_kmeans_constrained.ts";
+import type { SidMethod } from "../../sid/method.ts";
+import { rqKmeansBalanced } from "../../sid/methods/rq_kmeans_balanced.ts";
+import { rqKmeansConstrained } from "../../sid/methods/rq_kmeans_constrained.ts";
 import { median } from "../kernels/report.ts";
 import { type Cost, costOf } from "./cost.ts";
 import { commandLine, conditionsNow, writeRows } from "../pages/files.ts";
@@ -101,13 +103,14 @@ function print(work: string, ours: Timing, name: string, theirs: Timing): void {
     median(processorMilliseconds)
   );
   const ratio = (own: number, other: number) => `${(other / own).toFixed(2)}${other < own ? " LOSS" : ""}`;
-  const cells = [work, name, own.toFixed(1), other.toFixed(1), ratio(own, other), ratio(worked, otherWorked)];
+  const cost = ours.cost && theirs.cost ? (ours.cost / theirs.cost).toFixed(4) : "";
+  const times = [own.toFixed(1), other.toFixed(1), ratio(own, other), ratio(worked, otherWorked)];
+  const cells = [work, name, ...times, cost];
   rows.push(cells);
-  const cost = ours.cost && theirs.cost ? `, cost ratio ${(ours.cost / theirs.cost).toFixed(4)}` : "";
   console.log(
     `${work}: ours ${cells[2]} ms, ${name} ${cells[3]} ms, peer / ours ${cells[4]}, of processor time ${
       cells[5]
-    }${cost}`,
+    }${cost && `, error ours / peer's ${cost}`}`,
   );
 }
 
@@ -115,7 +118,7 @@ const device = await Device.open();
 const folder = await Deno.makeTempDir();
 console.log(`Adapter ${device.info.description || device.info.vendor}, medians of ${repeats}`);
 try {
-  for (const shape of shapes) {
+  for (const shape of flags.constrained ? [] : shapes) {
     const points = groups(shape);
     const { rows, dim } = points;
     const start = points.data.slice(0, CODEWORDS * dim);
@@ -140,24 +143,31 @@ try {
     device.destroy(centres);
     blocks.destroy();
   }
-  if (flags.constrained) {
-    const points = groups(shapes[0]);
+  for (const shape of flags.constrained ? shapes : []) {
+    const points = groups(shape);
     const { rows, dim } = points;
     await Deno.writeFile(join(folder, "points.npy"), writeNpy([rows, dim], points.data));
-    const bounds = sizeBounds(rows, { codebookSize: CODEWORDS, minSize: 0, maxSize: 0 });
-    const { result: [start, inertia], cost } = await costOf(async () => {
-      const start = await kmeansPlusPlus(device, points.data, points, CODEWORDS, 42, 0);
-      const options = { ...bounds, iterations: 100, tolerance: 1e-5 };
-      return [start, (await constrainedKmeans(device, points, start, options)).inertia] as const;
-    });
-    const ours = {
-      milliseconds: [cost.milliseconds],
-      processorMilliseconds: [cost.processorMilliseconds],
-      cost: inertia,
-    };
+    const start = await kmeansPlusPlus(device, points.data, points, CODEWORDS, 42, 0);
     await Deno.writeFile(join(folder, "centres.npy"), writeNpy([CODEWORDS, dim], start));
     const theirs = await peer("constrained_fit", folder, 1);
-    print(`constrained fit ${rows} x ${dim}, K ${CODEWORDS}, one start`, ours, "k-means-constrained", theirs);
+    const level = { levels: 1, codebookSize: CODEWORDS, starts: 1, seed: 42 };
+    for (const method of [rqKmeansConstrained, rqKmeansBalanced] as SidMethod<unknown>[]) {
+      const config = method.Config.parse(level);
+      const { result, cost } = await costOf(() =>
+        method.fit(device, { embeddings: points }, config, () => {})
+      );
+      const ours = {
+        milliseconds: [cost.milliseconds],
+        processorMilliseconds: [cost.processorMilliseconds],
+        cost: result.errors[0] * rows * dim,
+      };
+      print(
+        `${method.name}, a level of ${rows} x ${dim}, K ${CODEWORDS}`,
+        ours,
+        "k-means-constrained",
+        theirs,
+      );
+    }
   }
 } finally {
   await Deno.remove(folder, { recursive: true });
@@ -165,5 +175,15 @@ try {
 await writeRows(flags.out, "semantic_ids", "clustering-speed", {
   command: [commandLine("bench/speed/sid_methods.ts")],
   ...await conditionsNow(device.info.description || device.info.vendor),
-  tables: [textTable(["row", "peer", "ours, ms", "peer's, ms", "peer / ours", "of processor time"], rows)],
+  tables: [
+    textTable([
+      "row",
+      "peer",
+      "ours, ms",
+      "peer's, ms",
+      "peer / ours",
+      "of processor time",
+      "error, ours / peer's",
+    ], rows),
+  ],
 }, 2);

@@ -60,41 +60,50 @@ export function assignWithinBounds(
   }
   excess[pool] -= points;
 
-  const length = (from: number, to: number): number => {
-    if (from === pool) return places[to] > min ? 0 : Infinity;
-    if (to === pool) return places[from] < max ? 0 : Infinity;
-    return moves.cost[from * clusters + to];
-  };
+  const { cost } = moves;
   const distance = new Float64Array(nodes);
   const parent = new Int32Array(nodes);
   const done = new Uint8Array(nodes);
   for (;;) {
-    let target = -1;
-    let sources = 0;
+    let near = -1;
     done.fill(0);
     parent.fill(-1);
     for (let v = 0; v < nodes; v++) {
       distance[v] = excess[v] > 0 ? 0 : Infinity;
-      if (excess[v] > 0) sources++;
+      if (near < 0 && excess[v] > 0) near = v;
     }
-    if (sources === 0) break;
-    while (target < 0) { // Dijkstra, from all sources at once, to the nearest node that lacks something
-      let near = -1;
-      for (let v = 0; v < nodes; v++) {
-        if (done[v] === 0 && (near < 0 || distance[v] < distance[near])) near = v;
-      }
+    if (near < 0) break;
+    while (excess[near] >= 0) { // Dijkstra, from all sources at once, to the nearest node that lacks something
       done[near] = 1;
-      if (excess[near] < 0) target = near;
-      for (let v = 0; target < 0 && v < nodes; v++) {
+      const from = near;
+      const fromDistance = distance[from];
+      const fromPotential = potential[from];
+      near = -1;
+      let least = Infinity;
+      for (let v = 0; v < nodes; v++) {
         if (done[v] === 1) continue;
+        const length = from === pool
+          ? places[v] > min ? 0 : Infinity
+          : v < pool
+          ? cost[from * clusters + v]
+          : places[from] < max
+          ? 0
+          : Infinity;
         // Rounding can make a reduced cost slightly negative.
-        const reach = distance[near] + Math.max(0, length(near, v) + potential[near] - potential[v]);
+        const reduced = length + fromPotential - potential[v];
+        const reach = fromDistance + (reduced > 0 ? reduced : 0);
         if (reach < distance[v]) {
           distance[v] = reach;
-          parent[v] = near;
+          parent[v] = from;
+        }
+        if (near < 0 || distance[v] < least) {
+          near = v;
+          least = distance[v];
         }
       }
     }
+    const target = near;
+    done[target] = 1;
     const reached = distance[target];
     for (let v = 0; v < nodes; v++) if (done[v] === 1) potential[v] -= reached - distance[v];
     excess[target]++;
