@@ -10,6 +10,7 @@ export interface CatalogueSizes {
 
 /** How much of a table was gone through before. */
 export interface PartsBefore {
+  /** Parts of it, in their order. */
   parts: number;
   /** Rows of them. */
   rows: number;

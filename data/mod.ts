@@ -15,6 +15,7 @@ export type {
   SplitKind,
 } from "./corpus.ts";
 export { toDataset } from "./corpus_dataset.ts";
+export type { PartsBefore } from "./corpus_stream.ts";
 export {
   type Asker,
   type Dataset,

@@ -1,4 +1,5 @@
 import type { Sample } from "../data/dataset.ts";
+import type { KeptColumns, WorkState } from "../data/kept/work.ts";
 
 /** What counting reads of a sample; `user` is any name of its user, or a number from 0. */
 export type CountedSample = Pick<Sample, "history" | "target"> & { user: string | number };
@@ -35,6 +36,10 @@ export interface SampleCounter<T> {
   endWay(): boolean;
   /** What was counted, once no way is left. */
   result(): T;
+  /** What was counted until now, on the first way or between two, for {@link goOn} of another one. */
+  state(): WorkState<unknown>;
+  /** Goes on from a state that was kept, as if it had counted that. */
+  goOn(values: unknown, kept: KeptColumns): Promise<void>;
 }
 
 /** Counts samples that are held. */
@@ -62,10 +67,10 @@ export async function countParts<T>(
  */
 export class PurchaseCounter implements SampleCounter<Float64Array> {
   readonly goesAgain = false;
-  readonly #counts: Float64Array;
-  readonly #named = new Set<string>();
+  #counts: Float64Array;
+  #named = new Set<string>();
   /** A byte a number, since a set takes twenty, and no more than 2^24 of them. */
-  #numbered = new Uint8Array(1024);
+  #numbered: Uint8Array = new Uint8Array(1024);
 
   /** For a catalogue of so many items. */
   constructor(itemCount: number) {
@@ -98,6 +103,22 @@ export class PurchaseCounter implements SampleCounter<Float64Array> {
   result(): Float64Array {
     return this.#counts;
   }
+
+  state(): WorkState<PurchaseState> {
+    return { values: { counts: this.#counts, named: this.#named, numbered: this.#numbered }, grown: {} };
+  }
+
+  goOn({ counts, named, numbered }: PurchaseState): Promise<void> {
+    [this.#counts, this.#named, this.#numbered] = [counts, named, numbered];
+    return Promise.resolve();
+  }
+}
+
+/** What {@link PurchaseCounter} holds. */
+interface PurchaseState {
+  counts: Float64Array;
+  named: Set<string>;
+  numbered: Uint8Array;
 }
 
 /** Rows [first, end) with their pairs, in the order of the samples. */
@@ -131,8 +152,8 @@ export class TransitionCounter implements SampleCounter<TransitionCounts> {
   #pairsAtATime: number;
   readonly #purchases: PurchaseCounter;
   /** (N) pairs of each row. */
-  readonly #lengths: Float64Array;
-  readonly #offsets: Uint32Array;
+  #lengths: Float64Array;
+  #offsets: Uint32Array;
   /** Sums of a row (N), all 0 between two rows. */
   readonly #sums: Float64Array;
   #farthest = 0;
@@ -142,6 +163,8 @@ export class TransitionCounter implements SampleCounter<TransitionCounts> {
   #weights = new Float32Array();
   /** Rows that are filled, [first, end); none while rows are measured. */
   #filled: FilledRows | undefined;
+  /** Rows that are added up; undefined while rows are measured. */
+  #summed: number | undefined;
 
   constructor(
     itemCount: number,
@@ -184,8 +207,13 @@ export class TransitionCounter implements SampleCounter<TransitionCounts> {
   endWay(): boolean {
     if (this.#filled) this.#sumRows(this.#filled);
     else this.#makeRoom();
-    const first = this.#filled?.end ?? 0;
+    this.#summed = this.#filled?.end ?? 0;
     this.#filled = undefined; // before the next rows are allocated
+    return this.#nextRows(this.#summed);
+  }
+
+  /** Whether there are rows with pairs from `first` on, which the next way fills. */
+  #nextRows(first: number): boolean {
     let end = first, pairs = 0;
     while (
       end < this.#lengths.length && (end === first || pairs + this.#lengths[end] <= this.#pairsAtATime)
@@ -259,6 +287,46 @@ export class TransitionCounter implements SampleCounter<TransitionCounts> {
       weights: this.#weights.subarray(0, entries),
     };
   }
+
+  state(): WorkState<TransitionState> {
+    const summed = this.#summed, entries = this.#offsets[summed ?? 0];
+    return {
+      values: {
+        purchases: this.#purchases.state().values,
+        lengths: this.#lengths,
+        farthest: this.#farthest,
+        offsets: this.#offsets,
+        summed,
+      },
+      grown: summed === undefined ? {} : {
+        targets: this.#targets.subarray(0, entries),
+        weights: this.#weights.subarray(0, entries),
+      },
+    };
+  }
+
+  async goOn(
+    { purchases, lengths, farthest, offsets, summed }: TransitionState,
+    kept: KeptColumns,
+  ): Promise<void> {
+    await this.#purchases.goOn(purchases);
+    [this.#lengths, this.#farthest, this.#offsets, this.#summed] = [lengths, farthest, offsets, summed];
+    if (summed === undefined) return;
+    this.#makeRoom();
+    await kept.column("targets", Uint32Array, (length) => this.#targets.subarray(0, length));
+    await kept.column("weights", Float32Array, (length) => this.#weights.subarray(0, length));
+    this.#nextRows(summed);
+  }
+}
+
+/** What {@link TransitionCounter} holds beside the entries of the rows that are added up. */
+interface TransitionState {
+  purchases: PurchaseState;
+  lengths: Float64Array;
+  farthest: number;
+  offsets: Uint32Array;
+  /** Rows that are. */
+  summed?: number;
 }
 
 /** What counting transitions will take. */

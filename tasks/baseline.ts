@@ -8,6 +8,7 @@ import { findFormat, loadDataset, openStream } from "../data/formats/load.ts";
 import { holdOut } from "../data/holdout.ts";
 import { BASELINES } from "../train/baselines/by_name.ts";
 import { DivergenceError } from "../train/run/divergence.ts";
+import { VERSION } from "../train/version.generated.ts";
 import { runManifest } from "../train/run/inputs.ts";
 import { RunDirectory } from "../train/run/directory.ts";
 import { openRun } from "../train/runs/open_run.ts";
@@ -142,7 +143,20 @@ export async function baseline(
   const result = await method.train({
     device,
     dataset,
-    ...stream && { parts: (split) => withProgress(stream, io.progress).samples(split) },
+    ...stream && {
+      parts: (split, before) => withProgress(stream, io.progress).samples(split, before),
+      ...stream.tableFiles &&
+        {
+          goOn: {
+            files: stream.tableFiles,
+            of: {
+              "version of genrec": VERSION,
+              "model and settings": JSON.stringify({ model, ...settings }),
+            },
+            log: io.log,
+          },
+        },
+    },
     run,
     resume,
     signal: io.signal,

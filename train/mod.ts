@@ -10,6 +10,7 @@ export type {
   BaselineInput,
   BaselineMethod,
   BaselineResult,
+  CountGoOn,
   RankedItems,
   TrainedBaseline,
 } from "./baselines/method.ts";

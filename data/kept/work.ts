@@ -5,6 +5,7 @@ import { removeFolder } from "../../base/files/output/put_in_place.ts";
 import { sha256 } from "../../base/files/sha256.ts";
 import { diskReason, writeAll } from "../../base/files/write_atomic.ts";
 import { UserError } from "../../base/user_error.ts";
+import { AppendedFile } from "./appended.ts";
 import { foundParts, hashOfKept, keepParts, type KeptFile } from "./parts.ts";
 
 /** Milliseconds between two moments at which work is kept, from its start on; keeping takes at most a fiftieth of the time. */
@@ -38,8 +39,8 @@ export type Numbers =
 export interface WorkState<S> {
   /** What can be cloned; arrays in its objects are not copied. */
   values: S;
-  /** Columns to which numbers are only added between two moments, so that those alone are written. Others are forgotten. */
-  grown: Record<string, Numbers>;
+  /** What is only added to between two moments, so that this alone is written. Others are forgotten. */
+  grown: Record<string, Numbers | AppendedFile>;
 }
 
 /** Columns of the work that was found. */
@@ -118,19 +119,29 @@ export class KeptWork<S> implements AsyncDisposable {
     return column;
   }
 
+  /** A file of the work that was found; `what` is in it, in words. */
+  async file(name: string, what: string): Promise<AppendedFile> {
+    const { bytes, hash } = this.#grown.get(name)!;
+    return await AppendedFile.goOn(what, join(this.#folder, name), bytes, hash.copy());
+  }
+
   /** Whether the work that was found has a column. */
   has(name: string): boolean {
     return this.#grown.has(name);
   }
 
-  /** Between two parts of the work: keeps how far it is, at times. Throws what stopped it, which keeps it too. */
-  async passed(state: () => WorkState<S>): Promise<void> {
+  /**
+   * Between two parts of the work: keeps how far it is, at times. Throws what stopped it, which keeps it too. Without a state it
+   * is as far as before.
+   */
+  async passed(state?: () => WorkState<S> | Promise<WorkState<S>>): Promise<void> {
     const { signal, log } = this.#goOn;
     const isStopped = signal.aborted;
     const isDue = performance.now() - this.#keptAt >= this.#pause;
-    if (!this.#isRefused && (isDue || isStopped && this.#lock)) {
+    if (state && !this.#isRefused && (isDue || isStopped && this.#lock)) {
+      const now = await state();
       try {
-        await this.#keep(state());
+        await this.#keep(now);
       } catch (error) {
         log(
           `Cannot keep how far the ${this.#name} is in ${this.#folder}: ${diskReason(error)}. ` +
@@ -253,7 +264,12 @@ export class KeptWork<S> implements AsyncDisposable {
   }
 
   /** Writes what is new of a column. */
-  async #grow(name: string, numbers: Numbers): Promise<KeptFile> {
+  async #grow(name: string, numbers: Numbers | AppendedFile): Promise<KeptFile> {
+    if (numbers instanceof AppendedFile) {
+      const kept = await numbers.keepAs(this.#folder, name);
+      this.#grown.set(name, { bytes: kept.bytes, hash: createHash("sha256") });
+      return kept;
+    }
     const file = this.#grown.get(name) ?? { bytes: 0, hash: createHash("sha256") };
     const bytes = bytesOf(numbers);
     await this.#write(name, bytes.subarray(file.bytes), file.bytes, file.hash);

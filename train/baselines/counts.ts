@@ -6,7 +6,7 @@ import { UserError } from "../../base/user_error.ts";
 import { once } from "../../data/corpus_stream.ts";
 import { readingBytes } from "../../data/cost/memory.ts";
 import type { CorpusSizes } from "../../data/cost/sizes.ts";
-import { ReplayedSamples } from "./replayed_samples.ts";
+import { countInParts, openCount } from "./counting.ts";
 import {
   catalogueScores,
   markovChainOf,
@@ -21,7 +21,6 @@ import {
   type CountedSample,
   countHeld,
   type CountingPlan,
-  countParts,
   planCounting,
   PurchaseCounter,
   type SampleCounter,
@@ -213,24 +212,18 @@ async function trainCounts<C>(
   input: BaselineInput,
   config: C,
 ): Promise<BaselineResult> {
-  const { dataset, run, resume, signal } = input;
+  const { dataset, run, resume, signal, parts } = input;
   input.rehearsed?.(); // nothing of it is on the device
+  await using kept = input.goOn && await openCount(run.path, input.goOn, signal);
   const items = dataset.items.length;
-  const parts = input.parts ?? ((split) => once<readonly CountedSample[]>(dataset.samples[split]));
   const fresh = freshState();
-  let samples = 0;
+  let samples = dataset.samples.train.length;
   const counts = await method.count(
     async (counter) => {
-      const way = async function* () {
-        samples = 0;
-        for await (const part of parts("train")) {
-          samples += part.length;
-          yield part;
-        }
-      };
-      if (!input.parts || !counter.goesAgain) return await countParts(way, counter);
-      using replayed = new ReplayedSamples(way);
-      return await countParts(() => replayed.samples(), counter);
+      if (!parts) return countHeld(dataset.samples.train, counter);
+      const counted = await countInParts((before) => parts("train", before), counter, kept);
+      samples = counted.samples;
+      return counted.result;
     },
     items,
     config,
@@ -266,7 +259,7 @@ async function trainCounts<C>(
       }),
     step: () => input.onStep?.(1),
     log: ({ step, seconds }) => store.log(step, { epoch: 1, seconds: round(seconds, 1) }),
-    validate: () => validate(method.scorer(counts), parts("valid")),
+    validate: () => validate(method.scorer(counts), parts?.("valid") ?? once(dataset.samples.valid)),
     onValidation: (_, found, best) => input.onEpoch?.({ epoch: 1, valid: found?.valid, best }),
   });
   return { stopped, steps, best: best && { score: best.score, step: best.step }, seconds };

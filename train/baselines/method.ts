@@ -1,5 +1,6 @@
 import type { Stopped } from "../../models/training/loop.ts";
 import type { CorpusSizes } from "../../data/cost/sizes.ts";
+import type { PartsBefore } from "../../data/corpus_stream.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import type { SettingsSchema } from "../../base/settings.ts";
 import type { RecommendOptions, ScoreUnit } from "../../eval/recommender.ts";
@@ -48,9 +49,12 @@ export interface BaselineInput {
   /** What is learned: its train histories, and its valid split for choosing the best checkpoint. */
   dataset: Dataset;
   /**
-   * A split, to be gone through as often as wanted, where `dataset` does not hold them: for methods that take them in parts.
+   * A split, or what follows on parts of it, to be gone through as often as wanted, where `dataset` does not hold them: for
+   * methods that take them in parts.
    */
-  parts?: (split: "train" | "valid") => AsyncIterable<readonly CountedSample[]>;
+  parts?: (split: "train" | "valid", before?: PartsBefore) => AsyncIterable<readonly CountedSample[]>;
+  /** How a count of {@link parts} goes on after a stop; absent: it starts anew. */
+  goOn?: CountGoOn;
   /** Where metrics and checkpoints are written; `create()` it before, or in `onStart()`. */
   run: RunDirectory;
   /** Continue from the latest checkpoint of `run`, or from the start where there is none yet. */
@@ -72,6 +76,16 @@ export interface BaselineInput {
   onStep?(step: number): void;
   /** Called after the validation of an epoch. */
   onEpoch?(epoch: BaselineEpoch): void;
+}
+
+/** By what a count that was stopped knows that it is the same one. */
+export interface CountGoOn {
+  /** Files that the samples come from. */
+  files: readonly string[];
+  /** What else it depends on, by what it is called. */
+  of: Record<string, string>;
+  /** Told what a user should know. */
+  log(line: string): void;
 }
 
 /** Size of the work. */

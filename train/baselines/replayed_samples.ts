@@ -1,4 +1,4 @@
-import { attempt } from "../../base/files/write_atomic.ts";
+import type { AppendedFile } from "../../data/kept/appended.ts";
 import type { CountedSample } from "../../eval/transition_counts.ts";
 
 /** Numbers that are written or read at a time. */
@@ -6,61 +6,49 @@ const BLOCK = 2 ** 18;
 
 /**
  * Samples that are gone through several times: the first time from where they come, then, several times as fast as Parquet
- * is decoded, from a file in the system's folder of temporary files. It has 4 bytes a number, two numbers a sample and one
- * an item of its history, and ends with the process. Users are those of the first way alone, and 0 afterwards.
+ * is decoded, from a file. It has 4 bytes a number, two numbers a sample and one an item of its history. Users are those of
+ * the first way alone, and 0 afterwards.
  */
-export class ReplayedSamples implements Disposable {
-  readonly #source: () => AsyncIterable<readonly CountedSample[]>;
-  #path = "";
-  #file: Deno.FsFile | undefined;
-  #isWhole = false;
+export class ReplayedSamples {
+  readonly #file: AppendedFile;
+  #numbers = new Int32Array(BLOCK);
+  /** Numbers that are not in the file yet. */
+  #length = 0;
 
-  constructor(source: () => AsyncIterable<readonly CountedSample[]>) {
-    this.#source = source;
+  /** Whose samples so far are in `file`. */
+  constructor(file: AppendedFile) {
+    this.#file = file;
   }
 
-  /** One way through all samples. Throws `UserError` where the file cannot be written. */
-  samples(): AsyncGenerator<readonly CountedSample[]> {
-    return this.#isWhole ? this.#replay() : this.#record();
-  }
-
-  [Symbol.dispose](): void {
-    if (!this.#file) return;
-    this.#file.close();
-    this.#file = undefined;
-    if (Deno.build.os === "windows") Deno.removeSync(this.#path);
-  }
-
-  async *#record(): AsyncGenerator<readonly CountedSample[]> {
-    const file = await this.#written(() => this.#open());
-    let numbers = new Int32Array(BLOCK), length = 0;
-    const flush = () => this.#written(() => writeAll(file, numbers.subarray(0, length)));
-    for await (const part of this.#source()) {
-      for (const { history, target } of part) {
-        const size = 2 + history.length;
-        if (length + size > numbers.length) {
-          await flush();
-          length = 0;
-          if (size > numbers.length) numbers = new Int32Array(2 * size);
-        }
-        numbers[length++] = history.length;
-        numbers[length++] = target;
-        for (let i = 0; i < history.length; i++) numbers[length++] = history[i];
+  /** Adds samples. Throws `UserError` where the file cannot be written. */
+  async add(samples: readonly CountedSample[]): Promise<void> {
+    for (const { history, target } of samples) {
+      const size = 2 + history.length;
+      if (this.#length + size > this.#numbers.length) {
+        await this.flush();
+        if (size > this.#numbers.length) this.#numbers = new Int32Array(2 * size);
       }
-      yield part;
+      const numbers = this.#numbers;
+      numbers[this.#length++] = history.length;
+      numbers[this.#length++] = target;
+      for (let i = 0; i < history.length; i++) numbers[this.#length++] = history[i];
     }
-    await flush();
-    this.#isWhole = true;
   }
 
-  async *#replay(): AsyncGenerator<readonly CountedSample[]> {
-    const file = this.#file!;
-    await file.seek(0, Deno.SeekMode.Start);
-    let numbers = new Int32Array(BLOCK), bytes = 0;
+  /** All that was added is in the file. */
+  async flush(): Promise<void> {
+    await this.#file.append(new Uint8Array(this.#numbers.buffer, 0, 4 * this.#length));
+    this.#length = 0;
+  }
+
+  /** One way through all that was added and flushed; nothing is added after it. */
+  async *samples(): AsyncGenerator<readonly CountedSample[]> {
+    const read = await this.#file.reader();
+    let numbers = this.#numbers, bytes = 0;
     for (;;) {
-      const read = await file.read(new Uint8Array(numbers.buffer, bytes));
-      if (read === null) break;
-      bytes += read;
+      const count = await read(new Uint8Array(numbers.buffer, bytes));
+      if (count === null) break;
+      bytes += count;
       const known = Math.floor(bytes / 4);
       const part: CountedSample[] = [];
       let at = 0;
@@ -78,28 +66,6 @@ export class ReplayedSamples implements Disposable {
       bytes = rest.length;
       yield part;
     }
-    if (bytes > 0) throw new Error(`${this.#path} ends within a sample`);
+    if (bytes > 0) throw new Error("The file of samples ends within one");
   }
-
-  /** The empty file, which has no name any more where the system allows it: so nothing is left of a killed process. */
-  async #open(): Promise<Deno.FsFile> {
-    this[Symbol.dispose]();
-    this.#path = await Deno.makeTempFile({ prefix: "genrec-samples-" });
-    this.#file = await Deno.open(this.#path, { read: true, write: true });
-    if (Deno.build.os !== "windows") await Deno.remove(this.#path);
-    return this.#file;
-  }
-
-  #written<T>(write: () => Promise<T>): Promise<T> {
-    return attempt(
-      `write samples to a temporary file${this.#path && `, ${this.#path}`}`,
-      write,
-      "Free some space there, or name a folder that has some in TMPDIR (TEMP on Windows)",
-    );
-  }
-}
-
-async function writeAll(file: Deno.FsFile, numbers: Int32Array): Promise<void> {
-  const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
-  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
 }

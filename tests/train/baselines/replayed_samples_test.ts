@@ -1,51 +1,61 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { createHash } from "node:crypto";
+import { AppendedFile } from "../../../data/kept/appended.ts";
 import type { CountedSample } from "../../../eval/transition_counts.ts";
 import { ReplayedSamples } from "../../../train/baselines/replayed_samples.ts";
 
-async function through(samples: AsyncIterable<readonly CountedSample[]>): Promise<CountedSample[]> {
-  return (await Array.fromAsync(samples)).flat();
+async function through(replayed: ReplayedSamples): Promise<CountedSample[]> {
+  return (await Array.fromAsync(replayed.samples())).flat();
 }
 
-Deno.test("samples come from their source once, and then from a file that says the same", async () => {
-  // Some longer than a block, most of a length that does not divide it.
-  const samples = Array.from({ length: 30_000 }, (_, i) => ({
-    user: `u${i}`,
+/** Some longer than a block, most of a length that does not divide it. */
+function manySamples(): CountedSample[] {
+  return Array.from({ length: 30_000 }, (_, i) => ({
+    user: 0,
     history: Array.from({ length: i % 9999 === 5000 ? 600_000 : i % 37 }, (_, j) => (i * 7 + j) % 100_000),
     target: i,
   }));
-  let ways = 0;
-  using replayed = new ReplayedSamples(async function* () {
-    ways++;
+}
+
+function assertSame(found: CountedSample[], expected: CountedSample[]): void {
+  assert.equal(found.length, expected.length);
+  for (const [i, sample] of found.entries()) assert.deepEqual(sample, expected[i]);
+}
+
+Deno.test("samples come back from their file, as often as wanted, and from where they were kept meanwhile", async () => {
+  const samples = manySamples(), dir = await Deno.makeTempDir();
+  try {
+    using file = new AppendedFile("samples");
+    const replayed = new ReplayedSamples(file);
     for (let at = 0; at < samples.length; at += 1000) {
-      yield await Promise.resolve(samples.slice(at, at + 1000));
+      await replayed.add(samples.slice(at, at + 1000));
+      if (at !== 7000 && at !== 12_000) continue;
+      await replayed.flush();
+      const { bytes, sha256 } = await file.keepAs(dir, "samples");
+      const there = await Deno.readFile(join(dir, "samples"));
+      assert.equal(there.length, bytes);
+      assert.equal(createHash("sha256").update(there).digest("hex"), sha256);
+      // What a kill behind this moment would leave, with more that was written.
+      await Deno.writeFile(join(dir, `${at}`), new Uint8Array([...there, 1, 2, 3]));
+      using again = await AppendedFile.goOn("samples", join(dir, `${at}`), bytes, createHash("sha256"));
+      const rest = new ReplayedSamples(again);
+      await rest.add(samples.slice(at + 1000, at + 3000));
+      await rest.flush();
+      assertSame(await through(rest), samples.slice(0, at + 3000));
     }
-  });
-  assert.deepEqual(await through(replayed.samples()), samples);
-  const later = samples.map((sample) => ({ ...sample, user: 0 }));
-  for (let way = 0; way < 2; way++) {
-    const found = await through(replayed.samples());
-    assert.ok(found.length === later.length);
-    for (const [i, sample] of found.entries()) assert.deepEqual(sample, later[i]);
+    await replayed.flush();
+    for (let way = 0; way < 2; way++) assertSame(await through(replayed), samples);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
   }
-  assert.equal(ways, 1);
 });
 
-Deno.test("a way that was broken off is gone again from the source, and no sample is fine", async () => {
-  let ways = 0;
-  using replayed = new ReplayedSamples(async function* () {
-    ways++;
-    yield await Promise.resolve([{ user: 1, history: [3, 4], target: 5 }]);
-    yield await Promise.resolve([{ user: 2, history: [], target: 6 }]);
-  });
-  for await (const _ of replayed.samples()) break;
-  assert.equal((await through(replayed.samples())).length, 2);
-  assert.deepEqual(await through(replayed.samples()), [
-    { user: 0, history: [3, 4], target: 5 },
-    { user: 0, history: [], target: 6 },
-  ]);
-  assert.equal(ways, 2);
-  using none = new ReplayedSamples(async function* () {});
-  for (let way = 0; way < 2; way++) assert.deepEqual(await through(none.samples()), []);
+Deno.test("no sample is fine", async () => {
+  using file = new AppendedFile("samples");
+  const none = new ReplayedSamples(file);
+  await none.flush();
+  for (let way = 0; way < 2; way++) assert.deepEqual(await through(none), []);
 });
 
 Deno.test({
@@ -55,8 +65,8 @@ Deno.test({
     const before = Deno.env.get("TMPDIR");
     Deno.env.set("TMPDIR", "/nowhere/at/all");
     try {
-      using replayed = new ReplayedSamples(async function* () {});
-      await assert.rejects(through(replayed.samples()), {
+      using file = new AppendedFile("samples");
+      await assert.rejects(new ReplayedSamples(file).flush(), {
         name: "UserError",
         message: /Cannot write samples to a temporary file: .*TMPDIR/s,
       });
