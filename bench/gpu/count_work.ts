@@ -44,6 +44,11 @@ export async function openCountingGpu(
     layout: "buffer",
   };
   const device = await openRehearsal(gpu as unknown as Device, dtype);
+  return { device, dispatches: countDispatches(device, { pairs }) };
+}
+
+/** Every dispatch of `device` from now on, in order, with the work of {@link openCountingGpu}. */
+export function countDispatches(device: Device, { pairs }: AttentionPairs = { pairs: 0 }): DispatchWork[] {
   const dispatches: DispatchWork[] = [];
   const run = device.run.bind(device);
   device.run = (kernel, dispatch) => {
@@ -51,7 +56,7 @@ export async function openCountingGpu(
     const label = kernel.label.replace(/^kernels\//, "").replace(/\.wgsl$/, "");
     dispatches.push({ kernel: `${label} ${kernel.entry}`, ...workOf(kernel, dispatch, pairs) });
   };
-  return { device, dispatches };
+  return dispatches;
 }
 
 /** Limits of an adapter, with bindings as large as those of GPUs. */
