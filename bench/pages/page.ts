@@ -126,7 +126,7 @@ export function textTable(headings: readonly string[], rows: readonly (readonly 
 
 /**
  * A measurement of one table with the rows of an earlier one that `now` does not make anew: those whose first `keys` cells
- * it has not. Commands and commits of both are named, in the order of their rows, where some stay. Throws where the
+ * it has not. Commands, commits and machines of both are named where some stay. Throws where the
  * tables have other columns.
  */
 export function mergedMeasurement(
@@ -154,6 +154,7 @@ export function mergedMeasurement(
     ...facts,
     command: [...new Set([...before.command, ...now.command])],
     commit: both(before.commit, now.commit),
+    ...(before.machine !== now.machine && { machine: `${before.machine}; later rows: ${now.machine}` }),
     tables: [{ columns, rows: [...rows.map((row) => made.get(keyOf(row)) ?? row), ...added] }],
   };
 }

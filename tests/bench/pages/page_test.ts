@@ -150,7 +150,13 @@ Deno.test("anchorOf() is GitHub's anchor, commandLine() a line to type", () => {
 
 Deno.test("mergedMeasurement() makes rows anew by their first cells, and keeps the others with their commands", () => {
   const measured = (command: string, commit: string, ...rows: string[][]): BenchMeasurement => (
-    { command: [command], commit, date: commit, tables: [textTable(["row", "peer", "ms"], rows)] }
+    {
+      command: [command],
+      commit,
+      date: commit,
+      machine: commit[0],
+      tables: [textTable(["row", "peer", "ms"], rows)],
+    }
   );
   const before = measured("one", "1111111", ["a", "x", "1"], ["a", "y", "2"], ["b", "x", "3"]);
   const now = measured("two", "2222222", ["a", "y", "20"], ["c", "x", "30"]);
@@ -162,6 +168,7 @@ Deno.test("mergedMeasurement() makes rows anew by their first cells, and keeps t
     "1111111, 2222222",
     "2222222",
   ]);
+  assert.equal(merged.machine, "1; later rows: 2");
   const all = measured("three", "3333333", ["a", "x", "5"], ["b", "x", "6"]);
   assert.equal(mergedMeasurement(before, all, 1), all, "nothing of before is left");
   assert.equal(mergedMeasurement(undefined, now), now);
