@@ -47,10 +47,9 @@ export class AppendedFile implements Disposable {
     return (into) => file.read(into);
   }
 
-  /** Brings what was added to the disk, as this file of a folder, to which it moves the first time. */
+  /** What was added, as this file of a folder, to which it moves the first time. */
   async keepAs(folder: string, path: string): Promise<KeptFile> {
     if (this.#isTemporary) await this.#moveTo(`${folder}/${path}`);
-    await this.#file!.sync();
     return { path, bytes: this.#bytes, sha256: this.#hash.copy().digest("hex") };
   }
 

@@ -8,7 +8,7 @@ import { UserError } from "../../base/user_error.ts";
 import { AppendedFile } from "./appended.ts";
 import { foundParts, hashOfKept, keepParts, type KeptFile } from "./parts.ts";
 
-/** Milliseconds between two moments at which work is kept, from its start on; keeping takes at most a fiftieth of the time. */
+/** Milliseconds between two moments at which work is kept, from its start on; keeping takes at most a twentieth of the time. */
 const KEEP_EVERY = 30_000;
 /** Bytes that are written or read at a time. */
 const BLOCK = 1 << 23;
@@ -229,8 +229,8 @@ export class KeptWork<S> implements AsyncDisposable {
   }
 
   async #keep({ values, grown }: WorkState<S>): Promise<void> {
-    const before = performance.now();
     const of = await this.#origin();
+    const before = performance.now();
     if (!this.#lock) {
       if (!await this.#take()) return;
       await removeFolder(this.#folder); // of one that was killed before it had kept anything
@@ -260,7 +260,7 @@ export class KeptWork<S> implements AsyncDisposable {
     }
     [this.#arrays, this.#turn] = [arrays, turn];
     this.#keptAt = performance.now();
-    this.#pause = this.#goOn.keepEvery ?? Math.max(KEEP_EVERY, 50 * (this.#keptAt - before));
+    this.#pause = this.#goOn.keepEvery ?? Math.max(KEEP_EVERY, 20 * (this.#keptAt - before));
   }
 
   /** Writes what is new of a column. */
@@ -288,7 +288,7 @@ export class KeptWork<S> implements AsyncDisposable {
       await writeAll(file, block);
       hash.update(block);
     }
-    await file.sync();
+    // Not synced, which would take longer than all else: what a power cut leaves has another hash, and is thrown away.
   }
 
   async #read(path: string, into: Numbers): Promise<void> {

@@ -14,9 +14,9 @@ import { median } from "../../kernels/report.ts";
 import { commandLine, conditionsNow, writeOut } from "../../pages/files.ts";
 import { tableText, textTable } from "../../pages/page.ts";
 import { exists } from "../../results/command.ts";
-import { processUsage } from "../process_usage.ts";
 import { writeVectors } from "./catalogue.ts";
 import { generateDataset } from "./dataset.ts";
+import { cells, run } from "./process.ts";
 import type { SearchReport } from "./search.ts";
 
 const { values } = parseArgs({
@@ -34,36 +34,6 @@ const { values } = parseArgs({
 const only = new Set(values.only.split(","));
 const sizes = (list: string) => list.split(",").filter((size) => size !== "").map(Number);
 const number = (value: number) => Math.round(value).toLocaleString("en");
-
-/** What a process took. */
-interface Used {
-  seconds: number;
-  cpu: number;
-  /** Bytes. */
-  peak: number;
-  stdout: string;
-}
-
-/** Runs a script in a process of its own. */
-async function run(...args: string[]): Promise<Used> {
-  const started = performance.now();
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", ...args],
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-  let used = { peak: 0, cpu: 0 };
-  const watch = setInterval(() => used = processUsage(child.pid) ?? used, 50);
-  const { success, stdout } = await child.output();
-  clearInterval(watch);
-  if (!success) throw new Error(`${args.join(" ")} failed`);
-  const seconds = (performance.now() - started) / 1000;
-  return { seconds, ...used, stdout: new TextDecoder().decode(stdout) };
-}
-
-function cells({ seconds, cpu, peak }: Used): string[] {
-  return [`${seconds.toFixed(1)} s`, `${cpu.toFixed(1)} s`, `${number(peak / 2 ** 20)} MiB`];
-}
 
 const TASKS: Record<string, (dataset: string, out: string) => string[]> = {
   check: (dataset) => ["data", "--check", dataset],
