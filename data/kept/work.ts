@@ -173,9 +173,9 @@ export class KeptWork<S> implements AsyncDisposable {
   }
 
   /** Whether the folder is ours: another process may do the same work. */
-  async #take(): Promise<boolean> {
+  async #take(patience?: number): Promise<boolean> {
     try {
-      this.#lock = await OutputLock.take(this.#folder, this.#name);
+      this.#lock = await OutputLock.take(this.#folder, this.#name, patience);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       this.#isRefused = true;
@@ -232,7 +232,7 @@ export class KeptWork<S> implements AsyncDisposable {
     const of = await this.#origin();
     const before = performance.now();
     if (!this.#lock) {
-      if (!await this.#take()) return;
+      if (!await this.#take(0)) return;
       await removeFolder(this.#folder); // of one that was killed before it had kept anything
       await Deno.mkdir(this.#folder);
     }

@@ -7,6 +7,14 @@ import { refuseLinked } from "./link.ts";
 /** What a lock file says of the process that holds it. */
 const Holder = z.object({ pid: z.int(), host: z.string(), since: z.string(), task: z.string() });
 
+/**
+ * Milliseconds for which another process is waited for: one that was killed holds its locks until the system has taken its
+ * memory back, seconds for gigabytes on a busy machine, and a write that was under way is finished.
+ */
+const PATIENCE = 10_000;
+/** Milliseconds between two looks. */
+const LOOK_EVERY = 50;
+
 /** Paths that this process has locked. */
 const held = new Set<string>();
 
@@ -41,9 +49,9 @@ export class OutputLock implements AsyncDisposable {
 
   /**
    * Locks what `task` writes; once more within a process does nothing. Throws `UserError` naming the process that is
-   * writing it, and for a link to a file or to nothing.
+   * writing it, and still is after `patience` milliseconds, and for a link to a file or to nothing.
    */
-  static async take(output: string, task = ""): Promise<OutputLock> {
+  static async take(output: string, task = "", patience = PATIENCE): Promise<OutputLock> {
     await refuseLinked(output, { mayBeFolder: true });
     const path = await lockFileOf(output);
     if (held.has(path)) return new OutputLock(path);
@@ -51,7 +59,7 @@ export class OutputLock implements AsyncDisposable {
     held.add(path);
     let isLocked = false;
     try {
-      const lock = await OutputLock.#open(path, output, task);
+      const lock = await OutputLock.#open(path, output, task, patience);
       isLocked = lock.#file !== undefined;
       return lock;
     } finally {
@@ -59,8 +67,9 @@ export class OutputLock implements AsyncDisposable {
     }
   }
 
-  static async #open(path: string, output: string, task: string): Promise<OutputLock> {
+  static async #open(path: string, output: string, task: string, patience: number): Promise<OutputLock> {
     const made: string[] = [];
+    const patientUntil = performance.now() + patience;
     for (;;) {
       let file: Deno.FsFile;
       try {
@@ -87,6 +96,10 @@ export class OutputLock implements AsyncDisposable {
       if (!isOurs) {
         const holder = await holderOf(file);
         file.close();
+        if (performance.now() < patientUntil) {
+          await new Promise((looksAgain) => setTimeout(looksAgain, LOOK_EVERY));
+          continue;
+        }
         throw new UserError(
           `Cannot write ${output}: ${holder} is writing it. Wait until it ends, or name another --out`,
         );

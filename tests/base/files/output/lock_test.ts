@@ -32,7 +32,7 @@ Deno.test("OutputLock.take() names the process that writes, under every name of 
     const process = await holderOf(`${dir}/runs/a/`);
     try {
       for (const name of ["runs/a", "runs/../runs/a/", "linked"]) {
-        await assert.rejects(OutputLock.take(`${dir}/${name}`, "rl"), {
+        await assert.rejects(OutputLock.take(`${dir}/${name}`, "rl", 0), {
           name: "UserError",
           message: new RegExp(
             `^Cannot write ${dir}/${name}: \`genrec sft\` \\(process ${process.pid} on \\S+, since 20[-\\d:.TZ]+\\) ` +
@@ -53,6 +53,21 @@ Deno.test("OutputLock.take() names the process that writes, under every name of 
       await using _again = await OutputLock.take(`${dir}/runs/a`, "rl");
     }
     assert.deepEqual(filesIn(dir), ["linked", "runs/", "runs/a/", "runs/a/config.json"]);
+  });
+});
+
+Deno.test("OutputLock.take() waits for a process that is about to end, as one that was killed", async () => {
+  await withFiles({}, async (dir) => {
+    const process = await holderOf(`${dir}/a`);
+    const kill = setTimeout(() => process.kill("SIGKILL"), 300);
+    try {
+      await using _lock = await OutputLock.take(`${dir}/a`, "sft");
+      assert.match(await Deno.readTextFile(`${dir}/.a.lock`), /"task":"sft"/);
+    } finally {
+      clearTimeout(kill);
+      await process.status;
+      await process.stdout.cancel();
+    }
   });
 });
 
