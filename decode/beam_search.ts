@@ -119,6 +119,8 @@ export class BeamSearch {
       const whole = await this.#run(again.map((i) => prompts[i]), asked, this.#all(), {});
       again.forEach((i, at) => results[i] = whole[at]);
     }
+    // How many are searched again, and with how many beams, differs each time.
+    if (this.#device.memory.isBeyond) this.#device.trim();
     return results as BeamResult[];
   }
 

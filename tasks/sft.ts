@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ALONE, type World } from "../base/parallel/world.ts";
 import { formatIndex } from "../data/formats/index_file.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { loadDataset } from "../data/formats/load.ts";
@@ -86,7 +87,7 @@ export async function sft(given: Flags, io: TaskIO): Promise<void> {
   if (!dryRun && world.rank === 0) await run.check(resume); // the others may find what it has made by then
   const work = await openSft(flags, settings, io);
   io.signal.throwIfAborted(); // nothing is there to be saved
-  const limits = { dryRun, memoryLimit, trie: work.trie?.host };
+  const limits = { dryRun, memoryLimit, trie: work.trie?.host, validation: work.validationOn };
   await checkCost(work.device, work.inputs, work.packed, settings, limits, io);
   if (dryRun) return;
   const { files, ...record } = await recordOf(work, flags, settings);
@@ -151,6 +152,8 @@ interface SftWork {
   inputs: SftInputs;
   packed: PackedData;
   validation: Validation | undefined;
+  /** The same on another device, for this process alone; undefined without one. */
+  validationOn: ((device: Device) => Validation) | undefined;
   trie: DeviceTrie | undefined;
 }
 
@@ -166,22 +169,26 @@ async function openSft(
   const { source, prompts } = inputs;
   const packed = new PackedData(source, settings, settings.seed);
   const { device, store: choices } = await openDevice({ adapter, variant }, { dtype: settings.dtype }, io);
-  const validation = settings.evalSamples === 0 ? undefined : new Validation({
-    device,
-    dataset: dataset.name,
-    valid: dataset.samples.valid,
-    prompts,
-    samples: settings.evalSamples,
-    beams: settings.evalBeams,
-    normalisation: trainedNormalisation(settings),
-    tokensPerBatch: settings.tokensPerBatch,
-    seed: settings.seed,
-    world: io.world,
-  });
+  const validationOf = (device: Device, world: World) =>
+    new Validation({
+      device,
+      dataset: dataset.name,
+      valid: dataset.samples.valid,
+      prompts,
+      samples: settings.evalSamples,
+      beams: settings.evalBeams,
+      normalisation: trainedNormalisation(settings),
+      tokensPerBatch: settings.tokensPerBatch,
+      seed: settings.seed,
+      world,
+    });
+  const isValidated = settings.evalSamples > 0;
+  const validation = isValidated ? validationOf(device, io.world) : undefined;
+  const validationOn = isValidated ? (device: Device) => validationOf(device, ALONE) : undefined;
   const trie = settings.trieLossWeight > 0
     ? new DeviceTrie(device, buildTrie(prompts.itemTokens))
     : undefined;
-  return { device, choices, dataset, sids, sidsFile, inputs, packed, validation, trie };
+  return { device, choices, dataset, sids, sidsFile, inputs, packed, validation, validationOn, trie };
 }
 
 /** What the run directory says of the run, and the files that a resumed one must find as they were. */

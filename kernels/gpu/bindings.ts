@@ -27,6 +27,19 @@ import {
 /** Compiled kernels by kernel, then by the operands that are float32 among float16 ones, or by whether it is staged. */
 export type Pipelines = Map<Kernel, Compiled[]>;
 
+/** How many of `others` are not among `known`. */
+export function pipelinesBeyond(
+  known: ReadonlyMap<Kernel, readonly unknown[]>,
+  others: ReadonlyMap<Kernel, readonly unknown[]>,
+): number {
+  let count = 0;
+  for (const [kernel, compiled] of others) {
+    const own = known.get(kernel);
+    compiled.forEach((_, place) => count += own?.[place] ? 0 : 1);
+  }
+  return count;
+}
+
 interface Compiled {
   pipeline: GPUComputePipeline;
   layout: GPUBindGroupLayout;

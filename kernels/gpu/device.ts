@@ -65,15 +65,16 @@ export class Device {
   readonly features: ReadonlySet<string>;
   /** Which kernels serve an operation; the autotuner and `--variant` change it. */
   readonly variants: Variants;
+  /** Pipelines by kernel, those of siblings too. */
+  readonly compiled: ReadonlyMap<Kernel, readonly unknown[]>;
   /** Bytes held now, and their peak. */
-  readonly memory: DeviceMemory = new DeviceMemory();
+  readonly memory: DeviceMemory;
   /** Bytes that it may hold; what would take more is refused, since the system would end the process. Default: no limit. */
   memoryLimit: number = Infinity;
   /** Dispatches, submits and allocations so far: what a steady step may not add to is tested with these. */
   readonly counters = { dispatches: 0, submits: 0, allocations: 0, bindGroups: 0, pipelines: 0 };
 
   #pool: Pool;
-  readonly #pipelines: Pipelines;
   #bindings: Bindings;
   #flats = new Flats();
   #staging: Staging | undefined;
@@ -89,8 +90,9 @@ export class Device {
     layout: Layout,
     dtype: MatrixDtype,
     { variants: pinned, stagedFrom = STAGED_FROM }: DeviceOptions = {},
-    pipelines: Pipelines = new Map(),
+    sibling?: Device,
   ) {
+    this.memory = new DeviceMemory(sibling ? sibling.memory.together : new DeviceMemory());
     this.gpu = gpu;
     this.info = info;
     this.isCpu = isCpuAdapter(info);
@@ -101,12 +103,11 @@ export class Device {
     const storage = dtype === "f16" ? `${layout} ${dtype}` : layout;
     const id = `${info.vendor} ${info.architecture} ${info.description} ${storage}`;
     this.variants = new Variants(id, this.isCpu, pinned, haveOf(this.features, dtype));
-    this.#pipelines = pipelines;
+    const pipelines = sibling?.compiled as Pipelines | undefined ?? new Map();
+    this.compiled = pipelines;
     this.#bindings = new Bindings(gpu, layout, dtype, this.counters, pipelines);
     this.#readback = new Readback(gpu, this.counters);
-    if (this.isCpu && layout === "texture") {
-      this.#staging = new Staging(stagedFrom, this);
-    }
+    if (this.isCpu && layout === "texture") this.#staging = new Staging(stagedFrom, this);
     this.#pool = new Pool(
       (rows, cols, dtype) => this.createMatrix(rows, cols, dtype),
       (matrix) => this.destroy(matrix),
@@ -138,7 +139,7 @@ export class Device {
    * is done with them. Memory, counters and choices of variants are its own.
    */
   sibling(variants?: readonly PinnedVariant[]): Device {
-    return new Device(this.info, this.gpu, this.layout, this.dtype, { variants }, this.#pipelines);
+    return new Device(this.info, this.gpu, this.layout, this.dtype, { variants }, this);
   }
 
   /** Runs `work` in a pool scope: matrices that it takes are free again afterwards. */
@@ -273,14 +274,14 @@ export class Device {
   destroy(tensor: Tensor): void {
     this.#flush();
     if (tensor.kind === "flat") {
-      this.memory.buffers -= tensor.buffer.size;
+      this.memory.add("buffers", -tensor.buffer.size);
       tensor.buffer.destroy();
       this.#flats.forget(tensor);
     } else if (tensor.storage.layout === "buffer") {
-      this.memory.buffers -= tensor.storage.buffer.size;
+      this.memory.add("buffers", -tensor.storage.buffer.size);
       tensor.storage.buffer.destroy();
     } else {
-      this.memory.textures -= tensor.rows * groupsOf(tensor.cols) * 16;
+      this.memory.add("textures", -tensor.rows * groupsOf(tensor.cols) * 16);
       tensor.storage.texture.destroy();
     }
     this.#bindings.clear();
@@ -491,9 +492,8 @@ export class Device {
   }
 
   #throwIfFailed(): void {
-    if (!this.#error) return;
     const error = this.#error;
     this.#error = undefined;
-    throw error;
+    if (error) throw error;
   }
 }

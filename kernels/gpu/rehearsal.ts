@@ -1,3 +1,4 @@
+import { pipelinesBeyond } from "./bindings.ts";
 import { Device, type DeviceOptions } from "./device.ts";
 
 /**
@@ -54,20 +55,20 @@ export async function openCounting(device: Device): Promise<Device> {
 export interface Counted {
   /** Bytes at the peak. */
   bytes: number;
-  /** Pipelines that are compiled. */
+  /** Pipelines that are not compiled yet. */
   pipelines: number;
 }
 
-/** What a rehearsal has counted so far. */
-export function countedOn({ memory, counters }: Device): Counted {
-  return { bytes: memory.peak, pipelines: counters.pipelines };
+/** What a rehearsal for `device` has counted so far. */
+export function countedOn(rehearsal: Device, device: Device): Counted {
+  return { bytes: rehearsal.memory.peak, pipelines: pipelinesBeyond(device.compiled, rehearsal.compiled) };
 }
 
 /** Ends a training that was only to be counted. */
 class Rehearsed extends Error {}
 
 /**
- * Bytes that a training holds on a device, and the pipelines that it compiles, counted by its own code on one that allocates
+ * Bytes that a training holds on a device, and the pipelines that it has yet to compile, counted by its own code on one that allocates
  * nothing. `train` calls `stop`, which throws, once its steps are recorded, or before it would write anything; or it ends.
  * @throws {DeviceError} for more than the limits of the device, and its `memoryLimit`.
  */
@@ -83,5 +84,5 @@ export async function rehearsed(
   } catch (error) {
     if (!(error instanceof Rehearsed)) throw error;
   }
-  return countedOn(rehearsal);
+  return countedOn(rehearsal, device);
 }

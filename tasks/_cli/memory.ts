@@ -28,6 +28,19 @@ export function limitMemory(device: Device, { memoryLimit }: { memoryLimit: numb
 /** What a CPU adapter holds of a kernel that it compiled: measured on llvmpipe with sasrec, gru4rec and tiger. */
 const KERNEL_BYTES = 2.3 * 2 ** 20;
 
+/** What searches of other shapes than those that were counted may keep, by what was counted. */
+const MOST_KEPT = 1.2;
+
+/** Bytes of the process that earlier work on the adapter has left for what comes. */
+function reusableBytes({ memory: { together } }: Device): number {
+  return together?.reusable ?? 0;
+}
+
+/** Bytes that so many kernels take of the process, where the adapter is a CPU. */
+export function kernelBytes(kernels: number): number {
+  return kernels * KERNEL_BYTES;
+}
+
 /**
  * Says before a task starts what it takes: `bytes` for `what` on the device, and on a CPU adapter, whose matrices lie in the
  * memory of the process, what that holds by now, and `kernels` that are not compiled yet. Nothing where nothing is computed
@@ -45,12 +58,12 @@ export function tellMemory(
     io.log(`Memory: about ${formatBytes(bytes)} of the GPU for ${what}`);
     return;
   }
-  const { rss } = Deno.memoryUsage();
-  const compiled = kernels * KERNEL_BYTES;
+  const process = Deno.memoryUsage().rss - reusableBytes(device);
+  const compiled = kernelBytes(kernels);
   io.log(
-    `Memory: about ${formatBytes(rss + bytes + compiled)}: ${formatBytes(bytes)} for ${what}, ${
+    `Memory: about ${formatBytes(process + bytes + compiled)}: ${formatBytes(bytes)} for ${what}, ${
       kernels > 0 ? `${formatBytes(compiled)} for ${kernels} kernels, ` : ""
-    }${formatBytes(rss)} of the process`,
+    }${formatBytes(process)} of the process`,
   );
 }
 
@@ -83,6 +96,7 @@ export async function tellRehearsed(
       } of memory are left. ${remedy}`,
     );
   }
+  device.memory.keptLimit = MOST_KEPT * bytes;
   tellCounted(device, counted, what, io);
 }
 
@@ -98,7 +112,10 @@ export async function tellAsked(
 ): Promise<void> {
   let counting: Device | undefined;
   await work(async () => counting ??= await openCounting(await open()));
-  if (counting) tellCounted(await open(), countedOn(counting), what, io);
+  if (counting) {
+    const device = await open();
+    tellCounted(device, countedOn(counting, device), what, io);
+  }
 }
 
 /** Work on many things, some at once, of which `size` says how many. */
@@ -136,10 +153,11 @@ export async function fittedSize(
     if (failed !== undefined && !(failed instanceof DeviceError)) throw failed;
     if (!counting) return undefined;
     const device = await open();
-    const counted = countedOn(counting);
+    const counted = countedOn(counting, device);
     const taken = takenOf(device, counted);
     if (failed === undefined && taken <= device.memoryLimit) {
       if (refused !== undefined) io.log(`Note: ${tried} ${things} at once, ${refused}`);
+      device.memory.keptLimit = MOST_KEPT * counted.bytes;
       tellCounted(device, counted, `${tried} ${things} at once`, io);
       return tried;
     }
@@ -162,16 +180,11 @@ export async function fittedSize(
   }
 }
 
-/** Kernels that `device` has compiled are not counted again. */
-function kernelsLeft({ counters }: Device, { pipelines }: Counted): number {
-  return Math.max(0, pipelines - counters.pipelines);
-}
-
 /** Bytes that work takes beside what the process holds by now. */
 function takenOf(device: Device, counted: Counted): number {
-  return counted.bytes + (device.isCpu ? kernelsLeft(device, counted) * KERNEL_BYTES : 0);
+  return counted.bytes + (device.isCpu ? kernelBytes(counted.pipelines) : 0);
 }
 
 function tellCounted(device: Device, counted: Counted, what: string, io: Pick<TaskIO, "log">) {
-  tellMemory(device, counted.bytes, what, io, kernelsLeft(device, counted));
+  tellMemory(device, counted.bytes, what, io, counted.pipelines);
 }

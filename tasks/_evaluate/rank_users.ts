@@ -72,7 +72,10 @@ export async function evaluateRecommender(
     batch = await chooseBatch(batch, async (again, size, onSize) => {
       const tried = Math.min(size || await again.batchSize({ k: beams }), samples.length);
       onSize(tried);
-      await rankBy(again, beams)(longestFirst.slice(0, tried));
+      // The last batch is smaller, which takes kernels of its own.
+      for (const size of [tried, samples.length % tried]) {
+        if (size > 0) await rankBy(again, beams)(longestFirst.slice(0, size));
+      }
     }) ?? batch;
   }
   const ranker = isWhole ? undefined : {

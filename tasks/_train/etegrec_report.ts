@@ -4,6 +4,7 @@ import type { BaselineResult } from "../../train/baselines/method.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import type { EvaluateReport } from "../_evaluate/report_lines.ts";
 import { figure } from "../_cli/format.ts";
+import { trimDevices } from "../_cli/open_devices.ts";
 import { writeReport } from "../../base/files/line_file.ts";
 import type { StageName, TrainedStages } from "./etegrec_stages.ts";
 import { tableLines } from "../_cli/table.ts";
@@ -65,9 +66,11 @@ export async function reportStages(options: ReportOptions, io: TaskIO): Promise<
       io.log(`Stage ${name}, ${split} split`);
       const { users, hr, ndcg, ci95, invalid, secondsPerUser, checkpoint } = await evaluate(
         evaluateTask.config.parse(flags) as Parameters<typeof evaluate>[0],
-        { ...io, log: () => {} }, // its tables say less than the one below
+        // Its tables say less than the one below.
+        { ...io, log: (line) => line.startsWith("Memory:") && io.log(line) },
       );
       const invalidShare = invalid / (users * beams);
+      trimDevices();
       metrics[split] = { users, hr, ndcg, ci95, invalid, invalidShare, secondsPerUser, checkpoint };
     }
     report.stages[name] = { validation, seconds, metrics };

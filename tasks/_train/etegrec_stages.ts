@@ -165,6 +165,7 @@ export class EtegrecStages {
       progress ??= io.progress(total, "tokenizer");
       progress.update(done, state);
     }, training.openStore(io)).finally(() => progress?.stop());
+    device.trim();
     const { model: { codebookSizes, tensors }, notes } = fit;
     const stored = { codebookSizes, tensors, normalize: config.normalize };
     const table = await this.#codes(stored);
@@ -286,6 +287,7 @@ export class EtegrecStages {
     const openObserver = observersOf(run.path, { ...config, ...reports }, io, `${basename(out)} ${name}`);
     const result = await train({ device, run, resume, world, openObserver, onStart, onStep, onEpoch })
       .finally(() => progress.stop());
+    device.trim(); // the next stage has other shapes
     if (result.stopped === "interrupted") return result;
     const index = await Deno.readTextFile(`${await keptCheckpoint(run)}/index.json`);
     if (world.rank === 0) await run.write("index.json", index);

@@ -2,15 +2,14 @@ import { cpuUsage } from "node:process";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { ranksHere } from "../../base/parallel/agree.ts";
 import { matmul } from "../../kernels/matmul/matmul.ts";
-import type { Trie } from "../../sid/trie.ts";
 import { estimateTraining, formatEstimate, type TrainingEstimate } from "../../train/run/estimate.ts";
 import { checkMemory, memoryRemedies } from "../../train/run/memory_check.ts";
 import type { PackedData } from "../../train/run/packed_data.ts";
-import { memorySettings, trainingPlan, withMemorySettings } from "../../train/sft/cost.ts";
+import { memorySettings, type PlanParts, trainingPlan, withMemorySettings } from "../../train/sft/cost.ts";
 import type { DecoderInputs } from "../../train/sft/decoder.ts";
 import type { SftConfig } from "../../train/sft/config.ts";
 import type { TaskIO } from "../_cli/cli.ts";
-import { tellMemory } from "../_cli/memory.ts";
+import { kernelBytes, tellMemory } from "../_cli/memory.ts";
 import type { SftInputs } from "./sft_inputs.ts";
 
 const GIB = 1024 ** 3;
@@ -26,29 +25,25 @@ export async function checkCost(
   inputs: DecoderInputs & Pick<SftInputs, "tokenizer">,
   data: PackedData,
   settings: SftConfig,
-  { dryRun, memoryLimit, trie }: { dryRun: boolean; memoryLimit: number; trie?: Trie },
+  { dryRun, memoryLimit, ...parts }: { dryRun: boolean; memoryLimit: number } & PlanParts,
   io: TaskIO,
 ): Promise<void> {
-  const plan = trainingPlan(inputs, data, settings, io.world, trie);
+  const plan = trainingPlan(inputs, data, settings, io.world, parts);
   const estimate = await estimateTraining(device, plan);
   // Matrices of a CPU adapter share the memory of the process, which has its data and the library by now.
   const process = device.isCpu ? Deno.memoryUsage().rss : 0;
   if (dryRun) {
     const rate = TRAINING_SHARE * await productRate(device);
     const host = device.isCpu
-      ? { process, "writing checkpoints": estimate.saving, "kept by the adapter": keptBytes(estimate) }
+      ? { process, "writing checkpoints": estimate.saving, kernels: kernelBytes(estimate.kernels) }
       : undefined;
     formatEstimate(estimate, rate, host).forEach((line) => io.log(line));
   }
-  const { memory: { total } } = estimate;
-  const besides = (estimate: TrainingEstimate) => device.isCpu ? estimate.saving + keptBytes(estimate) : 0;
+  const besides = ({ saving, kernels }: TrainingEstimate) => device.isCpu ? saving + kernelBytes(kernels) : 0;
   if (!dryRun) {
-    tellMemory(
-      device,
-      total + besides(estimate),
-      "the training and its checkpoints, validations not counted",
-      io,
-    );
+    const { memory: { total }, saving, kernels } = estimate;
+    const bytes = total + (device.isCpu ? saving : 0);
+    tellMemory(device, bytes, "the training, its validations and checkpoints", io, kernels);
   }
   const available = memoryLimit > 0
     ? memoryLimit * GIB
@@ -66,18 +61,9 @@ export async function checkCost(
     const config = withMemorySettings(settings, changed);
     const isTrimmed = changed.trimVocabulary && !settings.trimVocabulary;
     const given = isTrimmed ? withTrimmedVocabulary(inputs, data) : inputs;
-    const plan = trainingPlan(given, data, config, io.world, trie);
+    const plan = trainingPlan(given, data, config, io.world, parts);
     return { ...plan, capacity: capacityOf(data, config.tokensPerBatch) };
   }, (estimate) => besides(estimate) + (device.isCpu && memoryLimit > 0 ? process : 0));
-}
-
-// Runs of SmolLM2-135M on llvmpipe took 140 to 360 MiB more than was asked for: blocks of the allocator of WebGPU that are
-// not full, and compiled pipelines.
-const MOST_KEPT_BYTES = 200 * 2 ** 20;
-
-/** What a CPU adapter holds besides what is asked of it. Small models fill no block. */
-function keptBytes({ memory: { total } }: TrainingEstimate): number {
-  return Math.min(MOST_KEPT_BYTES, total / 3);
 }
 
 /** The model with about the rows that a trimmed vocabulary leaves; rows that go are known ones, which may be frozen. */

@@ -1,5 +1,6 @@
 import type { World } from "../../base/parallel/world.ts";
 import type { Capacity } from "../../data/packing/batches.ts";
+import { pipelinesBeyond } from "../../kernels/gpu/bindings.ts";
 import type { Device, DeviceOptions } from "../../kernels/gpu/device.ts";
 import { openRehearsal } from "../../kernels/gpu/rehearsal.ts";
 import { Tape } from "../../kernels/tape.ts";
@@ -20,6 +21,8 @@ export interface TrainingPlan {
   shards?: World;
   /** Allocates what a step needs besides; what it returns records forward and backward of one micro batch. */
   microBatch(device: Device, decoder: Decoder, optimizer: Optimizer): () => void;
+  /** Measures the model between steps; absent: never. */
+  validate?(device: Device, decoder: Decoder): Promise<unknown>;
   /** Rows of a micro batch. */
   capacity: Capacity;
   /** What an epoch trains on. */
@@ -43,6 +46,8 @@ export interface TrainingMemory {
   logits: number;
   /** What else a forward and backward pass keeps. */
   activations: number;
+  /** What a validation takes beyond that, between steps. */
+  validation: number;
   /** All of it, at the peak. */
   total: number;
 }
@@ -54,6 +59,8 @@ export interface TrainingEstimate {
   tokensPerEpoch: number;
   steps: number;
   memory: TrainingMemory;
+  /** Kernels that the device has yet to compile. */
+  kernels: number;
   /** Bytes that writing a checkpoint takes beside all that, in the memory of the process. */
   saving: number;
   /**
@@ -64,7 +71,7 @@ export interface TrainingEstimate {
 }
 
 /**
- * Goes through a training step on a device that allocates nothing (see `openRehearsal()`), so memory is counted by the
+ * Goes through a training step and a validation on a device that allocates nothing (see `openRehearsal()`), so memory is counted by the
  * code that will use it. Takes milliseconds. Throws what the adapter's limits would throw.
  */
 export async function estimateTraining(device: Device, plan: TrainingPlan): Promise<TrainingEstimate> {
@@ -79,8 +86,14 @@ export async function estimateTraining(device: Device, plan: TrainingPlan): Prom
   const withOptimizer = held();
   const record = plan.microBatch(rehearsal, decoder, optimizer);
   const before = held();
-  rehearsal.scope(record);
-  const total = held();
+  rehearsal.scope(() => {
+    record();
+    optimizer.step();
+  });
+  const step = held();
+  await plan.validate?.(rehearsal, decoder);
+  const kernels = pipelinesBeyond(device.compiled, rehearsal.compiled);
+  const total = Math.max(step, rehearsal.memory.peak);
   rehearsal.trim();
   const logits = logitsBytes(rehearsal, decoder, plan.capacity.rows);
   const flops = epochFlops(decoder, plan.epoch) / plan.epoch.steps;
@@ -95,24 +108,34 @@ export async function estimateTraining(device: Device, plan: TrainingPlan): Prom
       optimizer: withOptimizer - model,
       batch: before - withOptimizer,
       logits,
-      activations: total - before - logits,
+      activations: step - before - logits,
+      validation: total - step,
       total,
     },
+    kernels,
     saving: savingBytes(decoder),
     flops: { step: flops, run: flops * plan.steps },
   };
 }
 
+/** Bytes of arrays that V8 lets stand before it collects them. */
+const UNCOLLECTED = 64 * 2 ** 20;
+/** Forms that each number of a checkpoint takes on its way to the file. */
+const COPIES = 4;
+
 /**
  * What writing a checkpoint holds at its peak: one tensor, or part of a table or of the optimizer's arrays, as the device
- * hands it over, as a copy, in the shape of the file and as its bytes; and the adapters that are merged.
+ * hands it over, as a copy, in the shape of the file and as its bytes; of small ones all, with both moments, since what was
+ * written is not collected at once. And the adapters that are merged.
  */
 function savingBytes({ parameters, lora }: Decoder): number {
   const largest = parameters.specs.reduce(
     (most, { rows, cols, table }) => Math.max(most, table ? Math.min(MOST_READ, rows * cols) : rows * cols),
     0,
   );
-  return 4 * 4 * Math.max(largest, Math.min(MOST_READ, parameters.length)) + 4 * (lora?.count ?? 0);
+  const whole = 4 * COPIES * 3 * parameters.length;
+  const one = 4 * COPIES * Math.max(largest, Math.min(MOST_READ, parameters.length));
+  return Math.max(one, Math.min(UNCOLLECTED, whole)) + 4 * (lora?.count ?? 0);
 }
 
 /** What the loss over the vocabulary takes besides its gradient of the hidden rows (R, C). */
@@ -189,6 +212,7 @@ export function formatEstimate(
     batch: "batch",
     logits: "logits",
     activations: "activations",
+    validation: "validations",
   };
   for (const [part, name] of Object.entries(names)) {
     const bytes = memory[part as keyof TrainingMemory];

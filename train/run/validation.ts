@@ -95,6 +95,7 @@ export class Validation {
   /** Place of each sample's target among the beams, from 0. Undefined where `signal` cut it short. */
   async ranks(model: DecodeModel, signal: AbortSignal): Promise<Rank[] | undefined> {
     const { device, prompts, beams, normalisation } = this.#options;
+    device.trim(); // matrices of steps, which would stay beside those of the search
     const search = new BeamSearch(device, model, this.#trie, { beams, normalisation });
     const { rank: own, size } = this.#world;
     const found: DealtPart<Rank>[] = [];
@@ -111,6 +112,7 @@ export class Validation {
       found.push({ first: start, results: places });
     }
     search.destroy();
+    device.trim();
     const ranks = await gatherParts(this.#world, found);
     return ranks.length < this.#samples.length ? undefined : ranks;
   }

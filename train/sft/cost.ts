@@ -1,25 +1,32 @@
 import type { World } from "../../base/parallel/world.ts";
+import type { Device } from "../../kernels/gpu/device.ts";
 import { Decoder } from "../../models/decoder/decoder.ts";
 import type { Trie } from "../../sid/trie.ts";
 import type { TrainingPlan } from "../run/estimate.ts";
 import type { MemorySettings } from "../run/memory_check.ts";
 import type { PackedData } from "../run/packed_data.ts";
+import type { Validation } from "../run/validation.ts";
 import { optimizerOptions } from "../run/optimizer_options.ts";
 import type { SftConfig } from "./config.ts";
 import { type DecoderInputs, decoderOptions } from "./decoder.ts";
 import { sftMicroBatch } from "./rehearsal.ts";
 import { StepPlan } from "../run/step_plan.ts";
 
-/**
- * The run of these settings by the ranks of a world, for `estimateTraining()`; `trie` is that of the SIDs, where the loss
- * knows it.
- */
+/** What of a run its settings do not make. */
+export interface PlanParts {
+  /** The SIDs, where the loss knows them. */
+  trie?: Trie;
+  /** What measures the model, on a device; absent: nothing does. */
+  validation?(device: Device): Validation;
+}
+
+/** The run of these settings by the ranks of a world, for `estimateTraining()`. */
 export function trainingPlan(
   inputs: DecoderInputs,
   data: PackedData,
   config: SftConfig,
   world: World,
-  trie?: Trie,
+  { trie, validation }: PlanParts = {},
 ): TrainingPlan {
   const { capacity, epoch } = data;
   return {
@@ -29,6 +36,13 @@ export function trainingPlan(
     optimizer: optimizerOptions(config),
     ...(config.zeroStage > 0 && { shards: world }),
     microBatch: sftMicroBatch(config, data.source.tasks, capacity, trie),
+    ...(validation && {
+      async validate(device, decoder) {
+        const own = validation(device);
+        await own.run(decoder, new AbortController().signal);
+        own.destroy();
+      },
+    }),
     epoch: { ...epoch, steps: data.steps(0) },
     steps: new StepPlan(data, config).total,
   };
