@@ -1,6 +1,6 @@
-import type { PartsBefore } from "../../data/corpus_stream.ts";
+import { GrowingColumn, type PartsBefore } from "../../data/corpus_stream.ts";
 import { AppendedFile } from "../../data/kept/appended.ts";
-import { KeptWork } from "../../data/kept/work.ts";
+import { KeptWork, type WorkState } from "../../data/kept/work.ts";
 import type { CountedSample, SampleCounter } from "../../eval/transition_counts.ts";
 import type { CountGoOn } from "./method.ts";
 import { ReplayedSamples } from "./replayed_samples.ts";
@@ -14,16 +14,21 @@ export interface CountState {
   before: PartsBefore;
   /** Of the counter. */
   counter: unknown;
+  /** What of the valid split was ranked by the counts. */
+  ranked?: PartsBefore;
 }
 
 /** What a count of samples in parts found. */
 interface CountedParts<T> {
   result: T;
   samples: number;
+  /** All of it, as it is kept. */
+  state(): WorkState<CountState>;
 }
 
 /** What samples are kept as. */
 const SAMPLES = "samples";
+const RANKS = "ranks";
 
 /** How far a count is, beside its run, and what is there of one that was stopped. */
 export async function openCount(
@@ -32,10 +37,11 @@ export async function openCount(
   signal: AbortSignal,
 ): Promise<KeptWork<CountState>> {
   const kept = await KeptWork.open<CountState>(run, "count", files, { of, signal, log });
-  const { ways, before } = kept.found ?? {};
-  if (ways === 0) {
-    log(`Goes on behind ${before!.rows.toLocaleString("en")} rows of train, which were counted`);
-  } else if (ways) log(`Goes on behind ${ways} ${ways === 1 ? "way" : "ways"} through train`);
+  const { ways, before, ranked } = kept.found ?? {};
+  const number = (count: number) => count.toLocaleString("en");
+  if (ranked) log(`Goes on behind ${number(ranked.rows)} rows of valid, which were ranked by the counts`);
+  else if (ways === 0) log(`Goes on behind ${number(before!.rows)} rows of train, which were counted`);
+  else if (ways) log(`Goes on behind ${ways} ${ways === 1 ? "way" : "ways"} through train`);
   return kept;
 }
 
@@ -78,5 +84,35 @@ export async function countInParts<T>(
     ways++;
     await kept?.passed(state);
   }
-  return { result: counter.result(), samples: before.rows };
+  const counted = () => {
+    const { values, grown } = counter.state();
+    return { values: { ways, isCounted, before, counter: values }, grown };
+  };
+  return { result: counter.result(), samples: before.rows, state: counted };
+}
+
+/** What a rank is kept as where the target is not among the first. */
+const NONE = -1;
+
+/** The rank of each sample of parts, from where it was stopped; `counted` is kept beside them. */
+export async function rankInParts(
+  parts: (before: PartsBefore) => AsyncIterable<readonly CountedSample[]>,
+  rankOf: (sample: CountedSample) => number | null,
+  kept?: KeptWork<CountState>,
+  counted?: () => WorkState<CountState>,
+): Promise<(number | null)[]> {
+  const ranks = new GrowingColumn<Int32Array>((length) => new Int32Array(length));
+  let ranked = kept?.found?.ranked ?? { parts: 0, rows: 0 };
+  if (kept?.has(RANKS)) await kept.column(RANKS, Int32Array, (length) => ranks.room(length));
+  for await (const part of parts(ranked)) {
+    ranks.set(Int32Array.from(part, (sample) => rankOf(sample) ?? NONE), ranked.rows);
+    ranked = { parts: ranked.parts + 1, rows: ranked.rows + part.length };
+    await kept?.passed(
+      counted && (() => {
+        const { values, grown } = counted();
+        return { values: { ...values, ranked }, grown: { ...grown, [RANKS]: ranks.first(ranked.rows) } };
+      }),
+    );
+  }
+  return Array.from(ranks.first(ranked.rows), (rank) => rank === NONE ? null : rank);
 }

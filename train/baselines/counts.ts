@@ -3,10 +3,11 @@ import type { PieceFile } from "../../base/files/pieces.ts";
 import { readJson } from "../../base/files/json_file.ts";
 import type { SettingsSchema } from "../../base/settings.ts";
 import { UserError } from "../../base/user_error.ts";
-import { once } from "../../data/corpus_stream.ts";
+import { once, type PartsBefore } from "../../data/corpus_stream.ts";
+import type { WorkState } from "../../data/kept/work.ts";
 import { readingBytes } from "../../data/cost/memory.ts";
 import type { CorpusSizes } from "../../data/cost/sizes.ts";
-import { countInParts, openCount } from "./counting.ts";
+import { countInParts, type CountState, openCount, rankInParts } from "./counting.ts";
 import {
   catalogueScores,
   markovChainOf,
@@ -218,12 +219,13 @@ async function trainCounts<C>(
   const items = dataset.items.length;
   const fresh = freshState();
   let samples = dataset.samples.train.length;
+  let counted: (() => WorkState<CountState>) | undefined;
   const counts = await method.count(
     async (counter) => {
       if (!parts) return countHeld(dataset.samples.train, counter);
-      const counted = await countInParts((before) => parts("train", before), counter, kept);
-      samples = counted.samples;
-      return counted.result;
+      const { result, ...found } = await countInParts((before) => parts("train", before), counter, kept);
+      [samples, counted] = [found.samples, found.state];
+      return result;
     },
     items,
     config,
@@ -259,7 +261,11 @@ async function trainCounts<C>(
       }),
     step: () => input.onStep?.(1),
     log: ({ step, seconds }) => store.log(step, { epoch: 1, seconds: round(seconds, 1) }),
-    validate: () => validate(method.scorer(counts), parts?.("valid") ?? once(dataset.samples.valid)),
+    validate: () => {
+      const valid = (before: PartsBefore) => parts?.("valid", before) ?? once(dataset.samples.valid);
+      const scorer = method.scorer(counts);
+      return validated((rankOf) => rankInParts(valid, rankOf, kept, counted), scorer);
+    },
     onValidation: (_, found, best) => input.onEpoch?.({ epoch: 1, valid: found?.valid, best }),
   });
   return { stopped, steps, best: best && { score: best.score, step: best.step }, seconds };
@@ -286,17 +292,14 @@ interface Measured extends Validated {
   valid: { hr10: number; ndcg10: number };
 }
 
-async function validate(
+async function validated(
+  ranksBy: (rankOf: (sample: CountedSample) => number | null) => Promise<(number | null)[]>,
   scorer: Scorer,
-  parts: AsyncIterable<readonly CountedSample[]>,
 ): Promise<Measured | undefined> {
-  const ranks: (number | null)[] = [];
-  for await (const part of parts) {
-    for (const { history, target } of part) {
-      const rank = scorer.rank(history, 10).items.indexOf(target);
-      ranks.push(rank < 0 ? null : rank);
-    }
-  }
+  const ranks = await ranksBy(({ history, target }) => {
+    const rank = scorer.rank(history, 10).items.indexOf(target);
+    return rank < 0 ? null : rank;
+  });
   if (ranks.length === 0) return undefined;
   const ndcg10 = mean(ndcgAtK(ranks, 10));
   return { score: ndcg10, valid: { hr10: mean(hitsAtK(ranks, 10)), ndcg10 } };

@@ -10,7 +10,7 @@ import {
   type SampleCounter,
   TransitionCounter,
 } from "../../../eval/transition_counts.ts";
-import { countInParts, type CountState } from "../../../train/baselines/counting.ts";
+import { countInParts, type CountState, rankInParts } from "../../../train/baselines/counting.ts";
 import { filesIn } from "../../tasks/genrec.ts";
 
 const ITEMS = 30, PART = 25, HIDDEN = ".run.genrec-count";
@@ -137,6 +137,50 @@ Deno.test("a count that is told to stop leaves how far it is, on the first way a
       const { result, read } = await count({ dir, counter: make() });
       assert.deepEqual(result, expected);
       assert.equal(read, moment === 100 ? 150 : 0);
+    }
+  });
+});
+
+Deno.test("the validation of a count that was killed anywhere goes on to the same ranks, and counts nothing again", async () => {
+  await inFolder(async (dir) => {
+    const rankOf = ({ target }: CountedSample) => target % 4 === 0 ? null : target % 10;
+    const parts = async function* ({ rows }: { rows: number }) {
+      for (let row = rows; row < samples.length; row += PART) {
+        yield await Promise.resolve(samples.slice(row, row + PART));
+      }
+    };
+    const validate = async (onPart: () => void) => {
+      await using kept = await KeptWork.open<CountState>(join(dir, "run"), "count", [], {
+        ...{ of: {}, signal: new AbortController().signal, log: assert.fail, keepEvery: 0 },
+      });
+      let counted = 0;
+      const { result, state } = await countInParts(
+        async function* (before) {
+          for await (const part of parts(before)) {
+            counted++;
+            yield part;
+          }
+        },
+        COUNTERS.transitions(),
+        kept,
+      );
+      const watched = async function* (before: { rows: number }) {
+        for await (const part of parts(before)) {
+          onPart();
+          yield part;
+        }
+      };
+      return { result, counted, ranks: await rankInParts(watched, rankOf, kept, state) };
+    };
+    let moments = 0;
+    const whole = await validate(() => copy(join(dir, HIDDEN), join(dir, `${moments++}`)));
+    assert.deepEqual(whole.ranks, samples.map(rankOf));
+    for (let moment = 0; moment < moments; moment++) {
+      await Deno.rename(join(dir, `${moment}`), join(dir, HIDDEN));
+      let left = 0;
+      const again = await validate(() => left++);
+      assert.deepEqual(again, { ...whole, counted: 0 });
+      assert.equal(left, moments - moment);
     }
   });
 });
