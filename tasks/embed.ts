@@ -111,7 +111,14 @@ export async function embedItems(flags: Flags, io: TaskIO): Promise<void> {
       vectors = await provider.load(context, ids, providerConfig);
     } else if (provider.input === "histories") {
       const histories = toDataset(corpus).histories.map(({ items }) => items);
-      vectors = await provider.embed(context, { items: ids.length, histories }, providerConfig, onProgress);
+      const input = { items: ids.length, histories };
+      await tellAsked(
+        () => context.device("buffer"),
+        (device) => provider.embed({ ...context, device }, input, providerConfig),
+        "the decomposition",
+        io,
+      );
+      vectors = await provider.embed(context, input, providerConfig, onProgress);
     } else {
       const rows = shardRows(flags.shard, ids.length, { work: "embed", what: "texts" });
       const some = { ...texts!, texts: texts!.texts.slice(rows.first, rows.end) };
@@ -236,6 +243,7 @@ async function embedTexts(
   const embedder = await provider.open(context, providerConfig);
   const { dim } = embedder;
   try {
+    if (embedder.wholeCorpus) await tellWhole(provider, context, providerConfig, texts, io);
     if (embedder.wholeCorpus && shard !== "") {
       throw new UserError(
         `Cannot embed a shard with provider ${provider.name}: its vectors depend on all texts. Leave out --shards`,
@@ -280,6 +288,22 @@ async function tellTexts(
       counting.close();
     },
     "the model and its texts",
+    io,
+  );
+}
+
+/** Says what vectors of all texts together take, where a device computes them. */
+async function tellWhole(
+  provider: TextProvider,
+  context: EmbeddingContext,
+  providerConfig: unknown,
+  texts: string[],
+  io: TaskIO,
+): Promise<void> {
+  await tellAsked(
+    () => context.device("buffer"),
+    async (device) => await (await provider.open({ ...context, device }, providerConfig)).embed(texts),
+    "the decomposition",
     io,
   );
 }
