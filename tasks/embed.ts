@@ -243,13 +243,15 @@ async function embedTexts(
   const embedder = await provider.open(context, providerConfig);
   const { dim } = embedder;
   try {
-    if (embedder.wholeCorpus) await tellWhole(provider, context, providerConfig, texts, io);
     if (embedder.wholeCorpus && shard !== "") {
       throw new UserError(
         `Cannot embed a shard with provider ${provider.name}: its vectors depend on all texts. Leave out --shards`,
       );
     }
-    if (embedder.wholeCorpus) return { dim, data: await embedder.embed(texts, onProgress) };
+    if (embedder.wholeCorpus) {
+      await tellWhole(provider, context, providerConfig, texts, io);
+      return { dim, data: await embedder.embed(texts, onProgress) };
+    }
     const hash = createHash("sha256").update(JSON.stringify(texts)).digest("hex");
     const what = JSON.stringify({ provider: provider.name, settings: providerConfig, texts: hash, dim });
     await makeFolder(dirname(out));

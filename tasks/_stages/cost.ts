@@ -5,9 +5,18 @@ import type { Preset } from "../../train/pipeline/preset.ts";
 import { PackedData } from "../../train/run/packed_data.ts";
 import { estimateTraining } from "../../train/run/estimate.ts";
 import { trainingPlan } from "../../train/sft/cost.ts";
-import type { SftConfig } from "../../train/sft/config.ts";
+import { type SftConfig, trainedNormalisation } from "../../train/sft/config.ts";
 import { sidInputs } from "../../train/sft/sid_inputs.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
+import { type Counted, rehearsed } from "../../kernels/gpu/rehearsal.ts";
+import { BASELINES } from "../../train/baselines/by_name.ts";
+import { RunDirectory } from "../../train/run/directory.ts";
+import { titleTerms } from "../../rank/features/sources.ts";
+import { RankSchema } from "../../train/rank/config.ts";
+import { listSizes } from "../../train/rank/lists.ts";
+import { rehearseRanking } from "../../train/rank/rehearsal.ts";
+import { Validation } from "../../train/run/validation.ts";
+import { kernelBytes } from "../_cli/memory.ts";
 import { productRate, TRAINING_SHARE } from "../_train/sft_cost.ts";
 
 /** Tokens of a SID, where none are there yet. */
@@ -27,13 +36,34 @@ export interface PipelineCost {
 export async function pipelineCost(
   device: Device,
   dataset: Dataset,
-  { preset, settings, beams, teach }: { preset: Preset; settings: SftConfig; beams: number; teach: boolean },
+  { preset, items: method, settings, beams, teach }: {
+    preset: Preset;
+    /** Name of the model over items. */
+    items: string;
+    settings: SftConfig;
+    beams: number;
+    teach: boolean;
+  },
 ): Promise<PipelineCost> {
   const { items, samples } = dataset;
   const sids = dataset.sids ?? items.map((_, item) => codesOf(item, preset.codebookSize));
   const inputs = sidInputs(dataset, sids, SidVocabulary.fromSids(sids), settings);
   const data = new PackedData(inputs.source, settings, settings.seed);
-  const estimate = await estimateTraining(device, trainingPlan(inputs, data, settings, ALONE));
+  const plan = trainingPlan(inputs, data, settings, ALONE, {
+    validation: (device) =>
+      new Validation({
+        device,
+        dataset: dataset.name,
+        valid: samples.valid,
+        prompts: inputs.prompts,
+        samples: settings.evalSamples,
+        beams: settings.evalBeams,
+        normalisation: trainedNormalisation(settings),
+        tokensPerBatch: settings.tokensPerBatch,
+        seed: settings.seed,
+      }),
+  });
+  const estimate = await estimateTraining(device, plan);
   const width = settings.hiddenSize;
   const itemWeights = 24 * width ** 2 + items.length * width;
   const itemFlops = TRAINING_FLOPS * itemWeights * data.epoch.tokens / LEVELS *
@@ -46,11 +76,53 @@ export async function pipelineCost(
   const left = preset.holdoutRows / Math.max(1, samples.train.length);
   const trainings = 1 + preset.folds - left * preset.folds * (preset.folds + 1) / 2;
   const flops = trainings * (estimate.flops.run + itemFlops) + searchFlops;
-  const host = device.isCpu ? Deno.memoryUsage().rss + estimate.saving : 0;
+  const ranker = await rankerCost(device, dataset, { preset, beams });
+  const model = await itemsCost(device, dataset, method, preset);
+  // Matrices of one stage are free for the next; kernels and lists come beside them.
+  const host = device.isCpu
+    ? Deno.memoryUsage().rss + estimate.saving +
+      kernelBytes(estimate.kernels + model.pipelines + ranker.kernels) + ranker.lists
+    : 0;
   return {
     seconds: flops / (TRAINING_SHARE * await productRate(device)),
-    bytes: estimate.memory.total + host,
+    bytes: Math.max(estimate.memory.total, model.bytes, ranker.bytes) + host,
   };
+}
+
+/** What training the model over items holds on the device. */
+function itemsCost(device: Device, dataset: Dataset, name: string, { items }: Preset): Promise<Counted> {
+  const method = BASELINES.find((method) => method.name === name)!;
+  const { signal } = new AbortController();
+  return rehearsed(device, (device, stop) => {
+    const run = new RunDirectory("", { onWrite: stop });
+    return method.train(
+      { device, dataset, run, resume: false, signal, rehearsed: stop },
+      method.Config.parse(items),
+    );
+  });
+}
+
+/** Two runs as the ranker of a pipeline sees them: a decoder and a model over items. */
+const RANKED = [{ scoreUnit: "log-probability" }, { scoreUnit: "logit", async *scoreItems() {} }] as const;
+
+/** What the ranker's lists and its training take, about, before there is a run that it could ask. */
+async function rankerCost(
+  device: Device,
+  dataset: Dataset,
+  { preset, beams }: { preset: Preset; beams: number },
+): Promise<{ bytes: number; kernels: number; lists: number }> {
+  const settings = RankSchema.parse({ listLength: beams, ...preset.ranker });
+  const { evalSamples } = settings, { valid } = dataset.samples;
+  const choosing = evalSamples > 0 ? valid.slice(0, evalSamples) : valid;
+  const learned = dataset.samples.train.slice(-preset.folds * preset.holdoutRows);
+  const whole = { split: dataset, samples: choosing }, fold = { split: dataset, samples: learned };
+  const sizes = listSizes(whole, [fold], titleTerms(dataset.items), RANKED, settings);
+  const parts = [choosing, learned].map((samples) => ({ open: () => Promise.resolve([]), samples }));
+  const { bytes, pipelines: kernels } = await rehearsed(
+    device,
+    (device, stop) => rehearseRanking(device, parts, sizes, settings, stop),
+  );
+  return { bytes, kernels, lists: sizes.lists + sizes.counts };
 }
 
 /** A SID for an item, as its number in digits: what it costs depends on its length alone. */

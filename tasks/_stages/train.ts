@@ -148,6 +148,7 @@ async function describeCost(flags: Flags, dataset: Dataset, preset: Preset, io: 
   const settings = SftSchema.parse(preset.decoder);
   const { seconds, bytes } = await pipelineCost(device, dataset, {
     preset,
+    items: flags.items,
     settings,
     beams: LISTED,
     teach: flags.teach,

@@ -133,7 +133,7 @@ export function listSizes(
   whole: CountedSamples,
   folds: readonly CountedSamples[],
   texts: SparseRows | undefined,
-  runs: readonly Recommender[],
+  runs: readonly Pick<Recommender, "scoreUnit" | "scoreItems">[],
   settings: ListSettings,
 ): ListSizes {
   const { features, listLength, countCandidates } = settings;
