@@ -65,6 +65,18 @@ export async function readTokenizer(
   };
 }
 
+/**
+ * Throws {@link UserError} where the embedding of a model has fewer rows than its tokenizer has tokens; `doing` says what
+ * cannot be done with which model.
+ */
+export function expectRows(doing: string, { vocabulary }: Tokenizer, rows: number): void {
+  if (vocabulary <= rows) return;
+  throw new UserError(
+    `Cannot ${doing}: its tokenizer has ${vocabulary} tokens, but its embedding ${rows} rows. Expected files of one ` +
+      "checkpoint",
+  );
+}
+
 function sameTokens(before: TokenizerJson["added_tokens"], after: TokenizerJson["added_tokens"]): boolean {
   const key = ({ id, content, single_word, lstrip, rstrip, normalized, special }: typeof before[number]) =>
     JSON.stringify([id, content, single_word, lstrip, rstrip, normalized, special]);

@@ -1,7 +1,6 @@
 import { basename } from "node:path";
 import type { PieceFile } from "../../base/files/pieces.ts";
 import { diskFiles } from "../../base/files/disk.ts";
-import { UserError } from "../../base/user_error.ts";
 import { blockSpecs, EMBEDDING, HEAD } from "../../models/decoder/blocks.ts";
 import type { WrittenGgufFormat } from "../../models/gguf/blocks.ts";
 import { withGguf } from "../../models/gguf/files.ts";
@@ -10,7 +9,7 @@ import { ggufFile } from "../../models/gguf/write.ts";
 import { Pretrained } from "../../models/hugging_face/pretrained.ts";
 import { partsOf } from "../../models/parameters/parts.ts";
 import { chatTemplateOf, specialTokens } from "../../models/tokenizer/config.ts";
-import { readTokenizer } from "../../models/tokenizer/from_folder.ts";
+import { expectRows, readTokenizer } from "../../models/tokenizer/from_folder.ts";
 import { textModelFolder } from "../../train/runs/text_folder.ts";
 
 /** Number formats of an exported GGUF file, and their names there. */
@@ -31,12 +30,7 @@ export async function exportedGguf(
   const { config } = pretrained;
   const { tokenizer, tokenizerConfig } = await readTokenizer(folder, files);
   const json: BytePairTokenizer = JSON.parse(new TextDecoder().decode(tokenizer.json));
-  if (tokenizer.vocabulary > config.vocab_size) {
-    throw new UserError(
-      `Cannot export ${run}: its tokenizer has ${tokenizer.vocabulary} tokens, but its embedding ${config.vocab_size} ` +
-        "rows. Expected files of one checkpoint",
-    );
-  }
+  expectRows(`export ${run}`, tokenizer, config.vocab_size);
   const { bos, eos, pad } = specialTokens(tokenizer, tokenizerConfig, config);
   const table = [config.vocab_size, config.hidden_size];
   const tables = config.tie_word_embeddings ? [EMBEDDING] : [EMBEDDING, HEAD];

@@ -8,7 +8,7 @@ import { Decoder } from "../../models/decoder/decoder.ts";
 import { withGguf } from "../../models/gguf/files.ts";
 import { Pretrained } from "../../models/hugging_face/pretrained.ts";
 import { chatTemplateOf, specialTokens, type TokenizerConfig } from "../../models/tokenizer/config.ts";
-import { readTokenizer } from "../../models/tokenizer/from_folder.ts";
+import { expectRows, readTokenizer } from "../../models/tokenizer/from_folder.ts";
 import type { Tokenizer } from "../../models/tokenizer/tokenizer.ts";
 import { chatFrame } from "../../prompts/frame.ts";
 import { textModelFolder } from "../../train/runs/text_folder.ts";
@@ -64,12 +64,7 @@ export const task: Task<typeof config> = {
     const files = withGguf(diskFiles);
     const pretrained = await Pretrained.open(folder, files);
     const { tokenizer, tokenizerConfig } = await readTokenizer(folder, files);
-    if (tokenizer.vocabulary > pretrained.config.vocab_size) {
-      throw new UserError(
-        `Cannot write text with ${flags.run}: its tokenizer has ${tokenizer.vocabulary} tokens, but its embedding ` +
-          `${pretrained.config.vocab_size} rows. Expected files of one checkpoint`,
-      );
-    }
+    expectRows(`write text with ${flags.run}`, tokenizer, pretrained.config.vocab_size);
     const ends = await endTokens(folder, pretrained.config.eos_token_id, tokenizer, tokenizerConfig);
     const prompts = promptTokens(flags, tokenizer, tokenizerConfig, ends[0]);
     checkRoom(prompts, flags.maxNewTokens, pretrained.config.max_position_embeddings);

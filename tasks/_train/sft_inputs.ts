@@ -55,13 +55,6 @@ export async function sftInputs(
     },
   ).finally(() => progress?.stop());
   inputs.pretrained?.notes.forEach((note) => io.log(`Note: ${note}`));
-  const { rowlessTokens } = inputs;
-  if (rowlessTokens > 0) {
-    io.log(
-      `Warning: the tokenizer of ${model} has ${rowlessTokens} tokens more than its embedding has rows: they start as ` +
-        "those of the index do. Are these files of one checkpoint?",
-    );
-  }
   reportLines(inputs.source.report).forEach((line) => io.log(line));
   const { templates } = inputs;
   askedLines(inputs).forEach((line) => io.log(line));

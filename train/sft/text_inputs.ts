@@ -9,7 +9,7 @@ import { UserError } from "../../base/user_error.ts";
 import { type DecoderConfig, readDecoderConfig } from "../../models/decoder/config.ts";
 import { isGguf } from "../../models/gguf/path.ts";
 import { type ModelFile, Pretrained } from "../../models/hugging_face/pretrained.ts";
-import { readTokenizer } from "../../models/tokenizer/from_folder.ts";
+import { expectRows, readTokenizer } from "../../models/tokenizer/from_folder.ts";
 import type { Tokenizer } from "../../models/tokenizer/tokenizer.ts";
 import { formatTokenizerConfig, type ModelTokens, specialTokens } from "../../models/tokenizer/config.ts";
 import { trimTokenizer } from "../../models/tokenizer/trim.ts";
@@ -52,8 +52,6 @@ export interface TextInputs extends ModelInputs {
   pretrained?: Pretrained;
   /** Where the vocabulary is trimmed: the token of the pretrained model that each of its tokens is. */
   kept?: Uint32Array;
-  /** Tokens of the model's own tokenizer that its embedding has no rows for. */
-  rowlessTokens: number;
   /** First token that the pretrained model does not know. */
   firstNewRow: number;
   /** Rows of the embedding before the tokens of index and tasks, which train even where the model is frozen. */
@@ -116,6 +114,11 @@ export async function textInputs(
   // Tokens of the tasks come before those of SIDs, which then are one range.
   const own = taskTokens(Object.keys(weights), { dataset, rows: more.rows });
   let tokenizer = base.withTokens(own).withTokens(sids.flat());
+  const known = Math.min(base.vocabulary, model?.vocab_size ?? Infinity);
+  // Those of index and tasks get rows anyway; fresh rows of words would be noise among pretrained ones.
+  if (pretrained && rowsBefore(base, [...own, ...sids.flat()]) > known) {
+    expectRows(`train ${settings.model}`, base, known);
+  }
   let kept: Uint32Array | undefined;
   if (settings.trimVocabulary) {
     const { prompts, input } = of(tokenizer);
@@ -123,7 +126,6 @@ export async function textInputs(
     ({ tokenizer, kept } = trimTokenizer(tokenizer, texts, settings.trimMinCount));
   }
 
-  const known = Math.min(base.vocabulary, model?.vocab_size ?? Infinity);
   const firstNewRow = kept?.filter((token) => token < known).length ?? known;
   const frozenRows = Math.min(firstNewRow, rowsBefore(tokenizer, [...own, ...sids.flat()]));
   if (settings.freeze === "llm" && frozenRows === tokenizer.vocabulary) {
@@ -167,7 +169,6 @@ export async function textInputs(
     ],
     pretrained,
     kept,
-    rowlessTokens: pretrained ? base.vocabulary - known : 0,
     firstNewRow,
     frozenRows,
   };

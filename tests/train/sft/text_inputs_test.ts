@@ -49,10 +49,19 @@ Deno.test("textInputs() puts the tokens of the index behind those of the tokeniz
     assert.deepEqual(SIDS.map((token) => tokenizer.idOf(token)), [300, 301, 302, 303, 304, 305]);
     assert.equal(tokenizer.decode(Uint32Array.of(303, 300)), "<b_0><a_1>");
 
-    // A tokenizer may be ahead of its model: rows that are made anew train, whatever they stand for.
-    await withTokens(dir, SIDS, ["<zzz>"]);
+    // A tokenizer may be ahead of its model by the tokens of the index, which get rows anyway, and by no others.
+    await withTokens(dir, SIDS);
     const ahead = await inputsOf(dir);
     assert.deepEqual([ahead.firstNewRow, ahead.frozenRows], [KNOWN, KNOWN]);
+    await withTokens(dir, ["<zzz>"]);
+    for (const trimVocabulary of [false, true]) {
+      await assert.rejects(() => inputsOf(dir, { trimVocabulary }), {
+        name: "UserError",
+        message: /Cannot train .*model: its tokenizer has 307 tokens, but its embedding 300 rows\. Expected/,
+      });
+    }
+    const fresh = await inputsOf(dir, { fromScratch: true });
+    assert.equal(fresh.architecture.vocab_size, KNOWN + SID_TOKENS + 1);
   });
 });
 
