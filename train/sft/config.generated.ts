@@ -118,7 +118,7 @@ export interface SftConfig {
    */
   tokenizer: string;
   /**
-   * From scratch: keep only the tokens that the training texts use.
+   * Keep only the tokens that the training texts use, of a pretrained model their rows.
    * @default false
    */
   trimVocabulary: boolean;

@@ -104,7 +104,7 @@ export const SftSchema = z.strictObject({
     ),
     tokenizer: z.string().default("").describe("tokenizer.json, or its directory, of a model from scratch"),
     trimVocabulary: z.boolean().default(false).describe(
-      "from scratch: keep only the tokens that the training texts use",
+      "keep only the tokens that the training texts use, of a pretrained model their rows",
     ),
     trimMinCount: count().default(1).describe("uses that keep a token with --trim-vocabulary"),
     ...architectureFields,
