@@ -83,10 +83,17 @@ function parseHeader(bytes: Uint8Array<ArrayBuffer>, size: number, path: string)
     throw new UserError(`Cannot read ${path}: ${problem}. ${remedy}`);
   };
   const read = new Reader(bytes, fail);
-  if (size < 24 || read.u32() !== MAGIC) {
+  if (size < 4 || read.u32() !== MAGIC) {
     fail("it does not begin with GGUF", "Expected a model of llama.cpp in one file");
   }
   const version = read.u32();
+  // Such files begin with the same four bytes; all other numbers are turned.
+  if (version !== 0 && (version & 0xffff) === 0) {
+    fail(
+      "it is big-endian, expected little-endian",
+      "Convert it with `gguf-convert-endian FILE little`, of the package gguf",
+    );
+  }
   if (version !== 2 && version !== 3) {
     fail(`it is GGUF of version ${version}, expected 2 or 3`, "Convert it with llama.cpp of today");
   }

@@ -150,6 +150,7 @@ Deno.test("a GGUF file that is cut off, foreign or lacks something is refused in
   };
   await refuses(new Uint8Array(), /does not begin with GGUF/);
   await refuses(new TextEncoder().encode("{}".padEnd(64)), /does not begin with GGUF/);
+  await refuses(TINY.slice(0, 20), /its header goes on after byte 20\. It is cut off/);
   await refuses(TINY.slice(0, 3000), /its header goes on after byte 3000\. It is cut off/);
   await refuses(
     TINY.slice(0, -40),
@@ -158,6 +159,9 @@ Deno.test("a GGUF file that is cut off, foreign or lacks something is refused in
   const version = TINY.slice();
   version[4] = 1;
   await refuses(version, /GGUF of version 1, expected 2 or 3/);
+  const turnedOver = TINY.slice();
+  turnedOver.subarray(4, 8).reverse();
+  await refuses(turnedOver, /it is big-endian, expected little-endian\. Convert it/);
   await refuses(replaced("token_embd.weight", "token_embx.weight"), /no token_embd\.weight, the embedding/);
   await refuses(
     replaced("blk.1.ffn_up.weight", "blk.1.ffn_ux.weight"),
