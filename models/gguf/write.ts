@@ -13,6 +13,8 @@ const FORMAT_IDS: Record<WrittenGgufFormat, { tensor: number; file: number }> = 
   Q8_0: { tensor: 8, file: 7 },
 };
 const ALIGNMENT = 32;
+/** Magnitudes from here on round to infinity: in halves, or in the half that scales a block of -127 to 127. */
+const LEAST_INFINITE: Record<WrittenGgufFormat, number> = { F32: Infinity, F16: 65_520, Q8_0: 127 * 65_520 };
 
 /** What a GGUF file says of a model beside its weights. */
 export interface GgufOptions {
@@ -30,7 +32,7 @@ export interface GgufOptions {
  * A decoder as a GGUF file of llama.cpp. `shapes` announces the tensors, which come in any order, each whole or, tables
  * alone, in whole rows one after the other.
  * @throws {UserError} for what llama.cpp has no words for: biases of queries in Llama's shape, other scaling of positions
- * than linear and YaRN.
+ * than linear and YaRN; while pieces are read, for numbers that are not finite.
  */
 export function ggufFile(
   config: DecoderConfig,
@@ -38,7 +40,7 @@ export function ggufFile(
   tensors: AsyncIterable<TensorPart>,
   options: GgufOptions,
 ): PieceFile {
-  const architecture = architectureOf(config);
+  const architecture = architectureOf(config, options.name);
   const heads = { queries: config.num_attention_heads, keys: config.num_key_value_heads };
   // Tensors begin at multiples of the alignment; the last one is filled up too.
   let end = 0, filled = 0;
@@ -93,13 +95,15 @@ export function ggufFile(
     size: bytes.length + end,
     pieces: (async function* (): AsyncGenerator<FilePiece> {
       yield { at: 0, bytes };
-      for await (const { name, from = 0, data } of tensors) {
+      for await (const tensor of tensors) {
+        const { name, from = 0, data } = tensor;
         const place = places.get(name);
         const left = waiting.get(name);
         if (!place || left === undefined) {
           throw new RangeError(`Cannot write tensor ${name}: it was not announced`);
         }
         const { shape, format, offset, width, order } = place;
+        checkRange(options.name, tensor, format);
         const cols = shape.at(-1)!;
         // Vectors of queries and keys are turned number by number.
         const height = shape.length === 1 ? 1 : cols;
@@ -118,14 +122,36 @@ export function ggufFile(
   };
 }
 
-function architectureOf({ model_type, attention_bias, mlp_bias }: DecoderConfig): GgufArchitecture {
+/** Throws {@link UserError} for numbers that are not finite, or would not be in the format of the file. */
+function checkRange(
+  model: string,
+  { name, from = 0, data }: TensorPart,
+  format: WrittenGgufFormat,
+): void {
+  const bad = data.findIndex((value) => !(Math.abs(value) < LEAST_INFINITE[format]));
+  if (bad < 0) return;
+  const [expected, remedy] = Number.isFinite(data[bad])
+    ? [`numbers below ${LEAST_INFINITE[format]} in ${format}`, "Write it in float32"]
+    : ["finite numbers", "Fetch the checkpoint again, or use an earlier one"];
+  throw new UserError(
+    `Cannot write ${model} as GGUF: tensor ${name} holds ${data[bad]} at ${
+      from + bad
+    }, expected ${expected}. ${remedy}`,
+  );
+}
+
+function architectureOf(
+  { model_type, attention_bias, mlp_bias }: DecoderConfig,
+  name: string,
+): GgufArchitecture {
   const found = Object.entries(ARCHITECTURES).find(([, type]) => type === model_type)?.[0];
   if (found === undefined) {
-    throw new UserError(`Cannot write a ${model_type} as GGUF: llama.cpp has no such architecture`);
+    throw new UserError(`Cannot write ${name} as GGUF: it is a ${model_type}, which llama.cpp does not know`);
   }
   if (found !== "qwen2" && (attention_bias || mlp_bias)) {
     throw new UserError(
-      `Cannot write this ${model_type} as GGUF: it has biases, which llama.cpp reads for qwen2 alone. Use its directory`,
+      `Cannot write ${name} as GGUF: it is a ${model_type} with biases, which llama.cpp reads for qwen2 alone. Use its ` +
+        "directory",
     );
   }
   return found as GgufArchitecture;
@@ -161,7 +187,7 @@ function metadataOf(
     of("rope.freq_base", "f32", config.rope_theta),
     of("rope.dimension_count", "u32", config.head_dim),
     of("vocab_size", "u32", config.vocab_size),
-    ...ropeEntries(config, architecture),
+    ...ropeEntries(config, architecture, name),
     ["tokenizer.ggml.model", "text", "gpt2"],
     ["tokenizer.ggml.pre", "text", vocabulary.pre],
     ["tokenizer.ggml.tokens", "text", vocabulary.tokens],
@@ -175,12 +201,16 @@ function metadataOf(
   ];
 }
 
-function ropeEntries({ rope_scaling: scaling }: DecoderConfig, architecture: GgufArchitecture): Entry[] {
+function ropeEntries(
+  { rope_scaling: scaling }: DecoderConfig,
+  architecture: GgufArchitecture,
+  name: string,
+): Entry[] {
   if (!scaling) return [];
   const { rope_type: type, factor } = scaling;
   if (type !== "linear" && type !== "yarn") {
     throw new UserError(
-      `Cannot write this model as GGUF: positions of kind ${type} are not written, expected linear or yarn`,
+      `Cannot write ${name} as GGUF: positions of kind ${type} are not written, expected linear or yarn`,
     );
   }
   const entries: Entry[] = [

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { diskFiles } from "../../../base/files/disk.ts";
 import { withGguf } from "../../../models/gguf/files.ts";
 import { Pretrained } from "../../../models/hugging_face/pretrained.ts";
+import { readSafetensors, writeSafetensors } from "../../../models/safetensors/safetensors.ts";
 import { Tokenizer } from "../../../models/tokenizer/tokenizer.ts";
 import { readMatrix } from "../../../base/npy.ts";
 import { task as embed } from "../../../tasks/embed.ts";
@@ -115,11 +116,44 @@ Deno.test("a model that reads text becomes a GGUF file, and its semantic IDs a g
     await assert.rejects(() => vectors(join(dir, "data")), /data: it has no checkpoint yet/);
 
     const path = join(dir, "model/tokenizer.json"), out = join(dir, "never.gguf");
+    const refuses = async (message: RegExp, ...flags: string[]) => {
+      const args = ["gguf", "--run", join(dir, "model"), "--out", out, ...flags];
+      await assert.rejects(() => task.run(parse(...args), io), { name: "UserError", message });
+      for (const left of [out, `${out}.tmp`]) {
+        await assert.rejects(() => Deno.stat(left), Deno.errors.NotFound);
+      }
+    };
+    const weights = join(dir, "model/model.safetensors"), name = "model.layers.1.mlp.up_proj.weight";
+    const good = await Deno.readFile(weights);
+    for (
+      const [value, dtype, expected] of [
+        [NaN, "float32", "finite numbers"],
+        [NaN, "float16", "finite numbers"],
+        [-Infinity, "q8_0", "finite numbers"],
+        [7e4, "float16", "numbers below 65520 in F16"],
+      ] as const
+    ) {
+      const tensors = readSafetensors(good);
+      tensors.get(name)!.data[40] = value;
+      await Deno.writeFile(weights, writeSafetensors(tensors));
+      await refuses(
+        new RegExp(`Cannot write model as GGUF: tensor ${name} holds ${value} at 40, expected ${expected}`),
+        "--dtype",
+        dtype,
+      );
+    }
+    await Deno.writeFile(weights, good);
+    const config = join(dir, "model/config.json"), plain = await Deno.readTextFile(config);
+    const meant = JSON.parse(plain);
+    Object.assign(meant.rope_parameters, { rope_type: "dynamic", factor: 2 });
+    await Deno.writeTextFile(config, JSON.stringify(meant));
+    await refuses(
+      /Cannot write model as GGUF: positions of kind dynamic are not written, expected linear or/,
+    );
+    await Deno.writeTextFile(config, plain);
     await Deno.writeFile(path, new Tokenizer(await Deno.readFile(path)).withTokens(["<more>"]).json);
-    await assert.rejects(
-      () => task.run(parse("gguf", "--run", join(dir, "model"), "--out", out), io),
+    await refuses(
       /Cannot export .*model: its tokenizer has 301 tokens, but its embedding 300 rows\. Expected files of one/,
     );
-    await assert.rejects(() => Deno.stat(out), Deno.errors.NotFound);
   });
 });
