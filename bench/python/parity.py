@@ -201,7 +201,7 @@ def main():
         (folder / "saved.json").write_text(json.dumps(found))
         save_file(logits, folder / "saved.safetensors")
         return
-    modes = sys.argv[2].split(",") if len(sys.argv) > 2 else ["full", "lora", "frozen"]
+    modes = list(filter(None, sys.argv[2].split(","))) if len(sys.argv) > 2 else ["full", "lora", "frozen"]
     golden = folder / "golden.json"
     if golden.exists():  # of these cases: what is there stays
         found = json.loads(golden.read_text())
