@@ -92,7 +92,7 @@ export class BeamSearch {
     const logits = normalisation === "vocab" || this.#repetition
       ? Math.min(MOST_LOGITS, model.vocabulary + 3)
       : 0;
-    this.promptsPerBatch = Math.max(1, Math.floor(mostBeams(device, trie, logits) / this.beams));
+    this.promptsPerBatch = Math.max(1, Math.floor(mostBeams(device, model, trie, logits) / this.beams));
   }
 
   /**
@@ -105,7 +105,7 @@ export class BeamSearch {
     wait: ReadWait = {},
   ): Promise<BeamResult[]> {
     if (prompts.length === 0) return [];
-    const cut = cutOf(prompts) ?? evenCutOf(prompts.length);
+    const cut = cutOf(this.#model, prompts) ?? evenCutOf(prompts.length);
     if (cut) {
       const { begin } = wait;
       const first = await this.run(prompts.slice(0, cut), answers, { begin });

@@ -119,7 +119,7 @@ export class ConstrainedSampler {
     this.#seed = device.createFlat("u32", 4);
     this.trie = trie;
     this.samples = replacement ? samples : Math.min(samples, trie.host.leafCount);
-    this.promptsPerBatch = Math.max(1, Math.floor(mostBeams(device, trie) / this.samples));
+    this.promptsPerBatch = Math.max(1, Math.floor(mostBeams(device, model, trie) / this.samples));
   }
 
   /**
@@ -144,7 +144,7 @@ export class ConstrainedSampler {
       }
     }
     if (prompts.length === 0) return [];
-    const cut = cutOf(prompts);
+    const cut = cutOf(this.#model, prompts);
     if (cut) {
       const second = { seed, step, firstPrompt: firstPrompt + cut };
       const part = (...range: number[]) => guide && { ...guide, sids: guide.sids.slice(...range) };

@@ -52,13 +52,16 @@ export class ProductSearch {
     for (const size of sizes) this.#starts.push(this.#starts.at(-1)! + size);
     this.#shortest = shortestSid(trie.host);
     this.beams = beams;
-    this.promptsPerBatch = Math.max(1, Math.floor(mostBeams(device, trie, Math.max(...sizes)) / beams));
+    this.promptsPerBatch = Math.max(
+      1,
+      Math.floor(mostBeams(device, model, trie, Math.max(...sizes)) / beams),
+    );
   }
 
   /** The best codes for each prompt of token ids. */
   async run(prompts: Uint32Array[]): Promise<WrittenCodes[]> {
     if (prompts.length === 0) return [];
-    const cut = cutOf(prompts);
+    const cut = cutOf(this.#model, prompts);
     if (cut) return [...await this.run(prompts.slice(0, cut)), ...await this.run(prompts.slice(cut))];
     const device = this.#device;
     const { beams } = this;

@@ -53,7 +53,7 @@ export class TextWriter {
     onToken?: (prompt: number, token: number) => boolean | void,
   ): Promise<Uint32Array[]> {
     if (prompts.length === 0) return [];
-    const cut = prompts.length > this.promptsPerBatch ? this.promptsPerBatch : cutOf(prompts);
+    const cut = prompts.length > this.promptsPerBatch ? this.promptsPerBatch : cutOf(this.#model, prompts);
     if (cut) {
       const rest = onToken && ((prompt: number, token: number) => onToken(cut + prompt, token));
       return [...await this.run(prompts.slice(0, cut), onToken), ...await this.run(prompts.slice(cut), rest)];

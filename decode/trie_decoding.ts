@@ -3,7 +3,7 @@ import { UserError } from "../base/user_error.ts";
 import type { Device } from "../kernels/gpu/device.ts";
 import type { Matrix } from "../kernels/gpu/tensor.ts";
 import { trieChildLogProbs, type TrieRows } from "../kernels/trie/log_softmax.ts";
-import type { DecodeModel } from "../models/decoder/decode.ts";
+import { type DecodeModel, promptRows } from "../models/decoder/decode.ts";
 import type { DeviceTrie } from "./device_trie.ts";
 
 // Beams of one batch: enough to fill the adapter, few enough to bound the memory of a batch.
@@ -28,24 +28,34 @@ export function appendedTokens(trie: DeviceTrie): number {
 
 /**
  * Most beams, all prompts together, of one batch. The tallest matrices are what the beams keep of each step and, of an
- * encoder-decoder, of its start token (beams * (steps + 1), ..); the widest are logits (beams, `logitColumns`), if there
- * are any.
+ * encoder-decoder, of its start token (beams * (steps + 1), ..); the widest are those of the model or logits
+ * (beams, `logitColumns`), if there are any.
  */
-export function mostBeams({ limits, layout }: Device, trie: DeviceTrie, logitColumns = 0): number {
+export function mostBeams(
+  { limits, layout }: Device,
+  { mostTokens }: DecodeModel,
+  trie: DeviceTrie,
+  logitColumns = 0,
+): number {
+  const most = Math.min(BATCH_BEAMS, mostTokens);
   if (layout === "texture") {
-    return Math.min(BATCH_BEAMS, Math.floor(limits.maxTextureDimension2D / (appendedTokens(trie) + 1)));
+    return Math.min(most, Math.floor(limits.maxTextureDimension2D / (appendedTokens(trie) + 1)));
   }
-  if (logitColumns === 0) return BATCH_BEAMS;
-  return Math.min(BATCH_BEAMS, Math.floor(limits.maxStorageBufferBindingSize / (4 * logitColumns)));
+  if (logitColumns === 0) return most;
+  return Math.min(most, Math.floor(limits.maxStorageBufferBindingSize / (4 * logitColumns)));
 }
 
 /**
  * Where to cut prompts that are too long together for one batch: in halves, so that few batch sizes, and thus few sizes
  * of matrices, exist. Undefined where they fit.
  */
-export function cutOf(prompts: readonly Uint32Array[]): number | undefined {
+export function cutOf(
+  { mostTokens }: Pick<DecodeModel, "mostTokens">,
+  prompts: readonly Uint32Array[],
+): number | undefined {
   const tokens = prompts.reduce((sum, { length }) => sum + length, 0);
-  return prompts.length > 1 && tokens > BATCH_TOKENS ? prompts.length >> 1 : undefined;
+  const isTooLong = tokens > BATCH_TOKENS || promptRows(tokens) > mostTokens;
+  return prompts.length > 1 && isTooLong ? prompts.length >> 1 : undefined;
 }
 
 /**

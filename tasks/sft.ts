@@ -12,7 +12,9 @@ import { DivergenceError } from "../train/run/divergence.ts";
 import { type SftConfig, SftSchema, trainedNormalisation } from "../train/sft/config.ts";
 import { PackedData } from "../train/run/packed_data.ts";
 import { sftDecoder } from "../train/sft/decoder.ts";
+import { withMicroBatch } from "../train/sft/micro_batch.ts";
 import { type SftInput, trainSft } from "../train/sft/sft.ts";
+import { formatBytes } from "../train/run/estimate.ts";
 import { Validation } from "../train/run/validation.ts";
 import type { Device } from "../kernels/gpu/device.ts";
 import type { ChoiceStore } from "../kernels/gpu/variants.ts";
@@ -81,16 +83,17 @@ export async function sft(given: Flags, io: TaskIO): Promise<void> {
   if (from && !resume) io.log(`Starts from the weights of ${from.folder}`);
   if (words) io.log(`Takes its words from ${words.prompts}; --prompts names others, such as genrec`);
   // Keys that are not settings of the training are left out.
-  const settings = sftSettings(z.object(SftFlags.shape).parse(flags), { resume, sidsAlone: from?.sidsAlone });
-  const run = new RunDirectory(out, settings);
+  const asked = sftSettings(z.object(SftFlags.shape).parse(flags), { resume, sidsAlone: from?.sidsAlone });
+  const run = new RunDirectory(out, asked);
   const { world } = io;
   if (!dryRun && world.rank === 0) await run.check(resume); // the others may find what it has made by then
-  const work = await openSft(flags, settings, io);
+  const work = await openSft(flags, asked, io);
+  const { settings } = work;
   io.signal.throwIfAborted(); // nothing is there to be saved
   const limits = { dryRun, memoryLimit, trie: work.trie?.host, validation: work.validationOn };
   await checkCost(work.device, work.inputs, work.packed, settings, limits, io);
   if (dryRun) return;
-  const { files, ...record } = await recordOf(work, flags, settings);
+  const { files, ...record } = await recordOf(work, flags);
   if (resume) {
     const { texts, manifest } = record;
     const defaults = { holdoutRows: 0, ...settingsDefaults(SftSchema) };
@@ -108,7 +111,7 @@ export async function sft(given: Flags, io: TaskIO): Promise<void> {
   const goOn = goOnLine("sft", out);
   const progress = new StepProgress(io);
   const result = await trainSft({
-    ...inputOf(work, flags, settings, io),
+    ...inputOf(work, flags, io),
     config: settings,
     run,
     resume,
@@ -143,6 +146,8 @@ export async function sft(given: Flags, io: TaskIO): Promise<void> {
 /** What is trained, on what, and how it is measured. */
 interface SftWork {
   device: Device;
+  /** As they were asked for, but with micro batches that fit the device. */
+  settings: SftConfig;
   /** Choices of kernels that were made before. */
   choices: ChoiceStore;
   dataset: Dataset;
@@ -160,15 +165,17 @@ interface SftWork {
 /** Reads all that the flags name but the weights, and opens the device. */
 async function openSft(
   { data, holdoutRows, sids: index, adapter, variant }: Flags,
-  settings: SftConfig,
+  asked: SftConfig,
   io: TaskIO,
 ): Promise<SftWork> {
   const part = holdOut(await loadDataset(data), holdoutRows);
   const { dataset, sids, sidsFile } = await loadInputs(data, index, part);
-  const inputs = await sftInputs(dataset, sids, data, settings, io);
+  const inputs = await sftInputs(dataset, sids, data, asked, io);
   const { source, prompts } = inputs;
+  const { device, store: choices } = await openDevice({ adapter, variant }, { dtype: asked.dtype }, io);
+  const settings = withMicroBatch(asked, inputs.architecture, device);
+  if (settings.tokensPerBatch < asked.tokensPerBatch) io.log(microBatchNote(asked, settings, device));
   const packed = new PackedData(source, settings, settings.seed);
-  const { device, store: choices } = await openDevice({ adapter, variant }, { dtype: settings.dtype }, io);
   const validationOf = (device: Device, world: World) =>
     new Validation({
       device,
@@ -188,14 +195,36 @@ async function openSft(
   const trie = settings.trieLossWeight > 0
     ? new DeviceTrie(device, buildTrie(prompts.itemTokens))
     : undefined;
-  return { device, choices, dataset, sids, sidsFile, inputs, packed, validation, validationOn, trie };
+  return {
+    device,
+    settings,
+    choices,
+    dataset,
+    sids,
+    sidsFile,
+    inputs,
+    packed,
+    validation,
+    validationOn,
+    trie,
+  };
+}
+
+/** That micro batches are smaller than asked for, and why. */
+function microBatchNote(
+  { tokensPerBatch: asked }: SftConfig,
+  { tokensPerBatch, gradientAccumulationSteps, batchSize }: SftConfig,
+  { limits }: Device,
+): string {
+  const steps = batchSize > 0 ? "" : `, ${gradientAccumulationSteps} to an optimizer step`;
+  return `Note: micro batches of ${tokensPerBatch} tokens${steps}: activations of ${asked} are more than this adapter ` +
+    `binds, ${formatBytes(limits.maxStorageBufferBindingSize)}`;
 }
 
 /** What the run directory says of the run, and the files that a resumed one must find as they were. */
 async function recordOf(
-  { device, dataset, sids, sidsFile, inputs }: SftWork,
+  { device, settings, dataset, sids, sidsFile, inputs }: SftWork,
   { data, holdoutRows, sids: index, tune, adapter, variant }: Flags,
-  settings: SftConfig,
 ): Promise<Required<RunRecord> & { files: string[] }> {
   const { preferences, rows, seed } = settings;
   const files = [
@@ -217,9 +246,8 @@ async function recordOf(
 
 /** What of the training's input follows from what was read. */
 function inputOf(
-  { device, choices, inputs, packed, validation, trie }: SftWork,
+  { device, settings, choices, inputs, packed, validation, trie }: SftWork,
   { out, tune }: Flags,
-  settings: SftConfig,
   io: TaskIO,
 ) {
   const { tokenizer, companions } = inputs;

@@ -17,6 +17,8 @@ export function promptRows(tokens: number): number {
 export interface DecodeModel {
   /** Number of token ids, V: the width of the logits. */
   readonly vocabulary: number;
+  /** Most rows of a pass, be they tokens of prompts or beams: see `mostRows()`. */
+  readonly mostTokens: number;
   /**
    * Computes every prompt once. `prompts` are token ids, `width` beams a prompt, at most `maxNewTokens` tokens each.
    * Throws where a prompt is empty or longer than the model allows.

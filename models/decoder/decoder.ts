@@ -24,7 +24,7 @@ import { loadParameters } from "../parameters/load.ts";
 import { Lora, type LoraOptions } from "../parameters/lora.ts";
 import type { PackedRows, PackedTokens } from "../packing/packed_tokens.ts";
 import { Parameters } from "../parameters/parameters.ts";
-import type { ParameterSpec } from "../parameters/spec.ts";
+import { mostRows, type ParameterSpec } from "../parameters/spec.ts";
 import { ropeTable } from "./rope.ts";
 import { trieAwareLoss, type TrieLossOptions } from "../losses/trie_loss.ts";
 import {
@@ -94,6 +94,7 @@ export class Decoder implements DecodeModel {
   readonly shape: AttentionShape;
   /** Adapters of the blocks, if there are any. */
   readonly lora: Lora | undefined;
+  readonly mostTokens: number;
   #checkpointing: boolean;
   #splitGate: boolean;
   #adapting = true;
@@ -106,6 +107,7 @@ export class Decoder implements DecodeModel {
     this.shape = attentionShape(config);
     this.#splitGate = splitsGate(config, device);
     const blocks = blockSpecs(config, this.#splitGate);
+    this.mostTokens = mostRows(device, blocks);
     this.lora = options.lora && new Lora(blocks, options.lora);
     this.#checkpointing = options.gradientCheckpointing ?? false;
     const specs = [

@@ -25,7 +25,7 @@ import { embedding, linear, selectRows } from "../layers/layers.ts";
 import { loadParameters } from "../parameters/load.ts";
 import type { PackedPairs, StackRows, TokenSpan } from "../packing/packed_pairs.ts";
 import { Parameters, type WeightBlock } from "../parameters/parameters.ts";
-import type { ParameterSpec } from "../parameters/spec.ts";
+import { mostRows, type ParameterSpec } from "../parameters/spec.ts";
 import { bucketsByDistance } from "./relative_buckets.ts";
 import {
   chunkLogits,
@@ -69,6 +69,7 @@ export class EncoderDecoder implements DecodeModel {
   /** Output matrices: that of every level, or one for all places. */
   readonly heads: readonly OutputHead[];
   readonly head: readonly RowBlock[];
+  readonly mostTokens: number;
   #embedding: readonly WeightBlock[];
   #buckets: Record<Stack, Flat>;
   #scale: number;
@@ -91,6 +92,8 @@ export class EncoderDecoder implements DecodeModel {
     this.vocabulary = start + rows;
     const untied = codes.length === 0 && !tied;
     this.heads = codes.length > 0 ? tables.slice(1) : untied ? [{ ...tables[0], name: HEAD }] : tables;
+    const stacks = stackSpecs(config);
+    this.mostTokens = mostRows(device, stacks);
     const specs = [
       ...tables.map((table): ParameterSpec => ({
         ...productSpec(table.name, table.rows, d_model),
@@ -98,7 +101,7 @@ export class EncoderDecoder implements DecodeModel {
         table: true,
       })),
       ...untied ? [{ ...productSpec(HEAD, vocab_size, d_model), table: true }] : [],
-      ...stackSpecs(config),
+      ...stacks,
       ...options.extra ?? [],
     ];
     const trainable = options.trainable ?? (() => true);

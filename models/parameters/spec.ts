@@ -1,3 +1,6 @@
+import type { Device } from "../../kernels/gpu/device.ts";
+import { rowBytes } from "../../kernels/gpu/tensor.ts";
+
 /** A parameter (rows, cols) in the layout of Hugging Face: linear weights are (out, in), vectors (1, n). */
 export interface ParameterSpec {
   /** Name that layers ask for, and in checkpoints unless `parts` says otherwise. */
@@ -35,4 +38,11 @@ export interface ParameterPart {
   row: number;
   /** Its first column in the parameter. */
   col: number;
+}
+
+/** Most rows of a pass whose activations are, after the widest of these products, a matrix that the device can bind. */
+export function mostRows({ layout, limits, dtype }: Device, specs: readonly ParameterSpec[]): number {
+  if (layout === "texture") return limits.maxTextureDimension2D;
+  const widest = Math.max(...specs.map(({ product, rows, cols }) => product ? Math.max(rows, cols) : cols));
+  return Math.floor(limits.maxStorageBufferBindingSize / rowBytes(widest, dtype));
 }

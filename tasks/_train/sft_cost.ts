@@ -61,9 +61,14 @@ export async function checkCost(
     const config = withMemorySettings(settings, changed);
     const isTrimmed = changed.trimVocabulary && !settings.trimVocabulary;
     const given = isTrimmed ? withTrimmedVocabulary(inputs, data) : inputs;
-    const plan = trainingPlan(given, data, config, io.world, parts);
+    // A search knows the tokens of the index, which have other numbers in a smaller vocabulary.
+    const { validation, ...rest } = parts;
+    const plan = trainingPlan(given, data, config, io.world, isTrimmed ? rest : { validation, ...rest });
     return { ...plan, capacity: capacityOf(data, config.tokensPerBatch) };
-  }, (estimate) => besides(estimate) + (device.isCpu && memoryLimit > 0 ? process : 0));
+  }, (changed) => {
+    const unseen = changed.memory.validation === 0 ? estimate.memory.validation : 0;
+    return besides(changed) + unseen + (device.isCpu && memoryLimit > 0 ? process : 0);
+  });
 }
 
 /** The model with about the rows that a trimmed vocabulary leaves; rows that go are known ones, which may be frozen. */

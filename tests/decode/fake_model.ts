@@ -23,6 +23,7 @@ const stepKernel: Kernel = {
  */
 export class FakeModel implements DecodeModel {
   readonly vocabulary: number;
+  mostTokens = Infinity;
   readonly head: readonly RowBlock[];
   /** Prompts that were computed. */
   prompts = 0;

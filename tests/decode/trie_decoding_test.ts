@@ -57,6 +57,22 @@ Deno.test("ConstrainedSampler takes long prompts in halves, with the draws of ea
   });
 });
 
+Deno.test("batches of a search have no more rows than the model's widest matrix", async () => {
+  await withModel(async (device, model, sizes, trie) => {
+    const whole = new BeamSearch(device, model, trie, { beams: 3, normalisation: "vocab" });
+    const prompts = LONG.map((prompt) => prompt.slice(0, 40));
+    const together = await whole.run(prompts);
+    assert.deepEqual(sizes.splice(0), [5]);
+    model.mostTokens = 100;
+    const search = new BeamSearch(device, model, trie, { beams: 3, normalisation: "vocab" });
+    assert.equal(search.promptsPerBatch, 33);
+    const parts = await search.run(prompts);
+    assert.deepEqual(sizes, [2, 1, 2]);
+    assert.deepEqual(parts.map(({ leaves }) => leaves), together.map(({ leaves }) => leaves));
+    for (const one of [whole, search]) one.destroy();
+  });
+});
+
 Deno.test("evenCutOf() leaves few sizes of batches", () => {
   const sizes = new Set<number>();
   for (let count = 1; count <= 64; count++) {
