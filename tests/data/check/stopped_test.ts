@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../../../base/user_error.ts";
@@ -14,6 +15,7 @@ import { filesIn } from "../../tasks/genrec.ts";
 import { trickyCorpus } from "../convert/tricky_corpus.ts";
 import { written } from "../convert/written.ts";
 import { checkKept } from "./stopped_child.ts";
+import { withFiles } from "../formats/minionerec/fixture.ts";
 
 const HIDDEN = ".data.genrec-check";
 const OF = { "version of genrec": "1" };
@@ -73,21 +75,6 @@ async function check({ dir, corpus, signal, log, of = OF, between, keepEvery = 0
   return { report: { ...await checkStream(stream, faults, kept), faults: faults.tally }, read };
 }
 
-async function copy(from: string, to: string): Promise<void> {
-  await Deno.mkdir(to, { recursive: true });
-  for await (const { name } of Deno.readDir(from)) await Deno.copyFile(join(from, name), join(to, name));
-}
-
-async function inFolder(use: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await Deno.writeTextFile(join(dir, "data"), "what is read");
-    await use(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
-
 /** Faults of all kinds: ids and purchases that come twice, histories that are too long, targets after those of later splits. */
 function faultyCorpus(split: Corpus["split"], isByUser: boolean): Corpus {
   const users = Int32Array.from({ length: 60 }, (_, row) => isByUser ? Math.floor(row / 6) : row % 10);
@@ -123,7 +110,9 @@ async function killedAnywhere(dir: string, corpus: Corpus) {
     corpus,
     async between(table) {
       // Nothing is kept before the first part is through.
-      if (tables.length > 0) await copy(join(dir, HIDDEN), join(dir, "moments", `${tables.length}`));
+      if (tables.length > 0) {
+        await cp(join(dir, HIDDEN), join(dir, "moments", `${tables.length}`), { recursive: true });
+      }
       tables.push(table);
     },
   });
@@ -137,7 +126,7 @@ for (
   })
 ) {
   Deno.test(`a check of ${what} that was killed anywhere goes on to the same report`, async () => {
-    await inFolder(async (dir) => {
+    await withFiles({ data: "what is read" }, async (dir) => {
       const { tables, report } = await killedAnywhere(dir, corpus);
       assert.deepEqual([...new Set(tables)], ["interactions", ...splits]);
       assert.ok(report.findings.length > 4 && report.faults.count > 4, JSON.stringify(report));
@@ -157,7 +146,7 @@ for (
 }
 
 Deno.test("a check that is told to stop leaves how far it is, and nothing before the first moment to keep it", async () => {
-  await inFolder(async (dir) => {
+  await withFiles({ data: "what is read" }, async (dir) => {
     const corpus = faultyCorpus("time", true), stopped = new UserError("stopped by a test");
     const whole = await check({ dir, corpus });
     const stop = async (keepEvery: number) => {
@@ -178,7 +167,7 @@ Deno.test("a check that is told to stop leaves how far it is, and nothing before
 });
 
 Deno.test("what was kept of another check, or is damaged anywhere, is thrown away and said", async () => {
-  await inFolder(async (dir) => {
+  await withFiles({ data: "what is read" }, async (dir) => {
     const corpus = faultyCorpus("time", true);
     const { tables, report } = await killedAnywhere(dir, corpus);
     const left = join(dir, "moments", "11"), hidden = join(dir, HIDDEN);
@@ -198,18 +187,18 @@ Deno.test("what was kept of another check, or is damaged anywhere, is thrown awa
       for (
         const damaged of [bytes.with(bytes.length >> 1, bytes[bytes.length >> 1] ^ 1), bytes.slice(0, -1)]
       ) {
-        await copy(left, hidden);
+        await cp(left, hidden, { recursive: true });
         await Deno.writeFile(join(hidden, name), damaged);
         await startsAnew(name === ".genrec-kept" ? /kept is damaged/ : /was changed since it was written/);
       }
       if (name === ".genrec-kept") continue;
-      await copy(left, hidden);
+      await cp(left, hidden, { recursive: true });
       await Deno.remove(join(hidden, name));
       await startsAnew(/was changed since it was written/);
     }
-    await copy(left, hidden);
+    await cp(left, hidden, { recursive: true });
     await startsAnew(/another version of genrec, expected "1", found "2"/, { "version of genrec": "2" });
-    await copy(left, hidden);
+    await cp(left, hidden, { recursive: true });
     await Deno.writeTextFile(join(dir, "data"), "something else");
     await startsAnew(/another file .*data, expected/);
     // Killed before anything was kept, or in the middle of it: as if there were nothing.

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256 } from "../../../base/files/sha256.ts";
 import { UserError } from "../../../base/user_error.ts";
@@ -11,6 +12,7 @@ import type { DatasetWriter } from "../../../data/convert/writer.ts";
 import { filesIn } from "../../tasks/genrec.ts";
 import { trickyCorpus } from "./tricky_corpus.ts";
 import { PLAIN } from "./written.ts";
+import { withFiles } from "../formats/minionerec/fixture.ts";
 
 const OF = { "--from": "x", "the file a": "1" };
 /** As a task gives up. */
@@ -33,22 +35,6 @@ async function hashes(dir: string): Promise<Record<string, string>> {
   return Object.fromEntries(
     await Promise.all(paths.map(async (path) => [path, await sha256(join(dir, path))])),
   );
-}
-
-async function copy(from: string, to: string): Promise<void> {
-  await Deno.mkdir(to, { recursive: true });
-  for await (const { name, isDirectory } of Deno.readDir(from)) {
-    await (isDirectory ? copy : Deno.copyFile)(join(from, name), join(to, name));
-  }
-}
-
-async function inFolder(use: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await use(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
 }
 
 /** The corpus in parts of so many rows, before each of which `between` is awaited. */
@@ -105,11 +91,12 @@ function largeCorpus(): Corpus {
 
 for (const writer of Object.values(registry)) {
   Deno.test(`${writer.name}: a conversion that was killed anywhere goes on and ends with the same bytes`, async () => {
-    await inFolder(async (dir) => {
+    await withFiles({}, async (dir) => {
       let moments = 0;
       const corpus = trickyCorpus();
       // What a kill at this moment would leave.
-      const leave = async () => await copy(join(dir, "whole", HIDDEN), join(dir, `${moments++}`, HIDDEN));
+      const leave = async () =>
+        await cp(join(dir, "whole", HIDDEN), join(dir, `${moments++}`, HIDDEN), { recursive: true });
       await write(join(dir, "whole"), writer, cutParts(corpus, 2, leave));
       const whole = await hashes(join(dir, "whole"));
       assert.ok(moments > 3, `${moments}`);
@@ -123,11 +110,13 @@ for (const writer of Object.values(registry)) {
 }
 
 Deno.test("a conversion to our format goes on behind the last row group and does not read whole tables again", async () => {
-  await inFolder(async (dir) => {
+  await withFiles({}, async (dir) => {
     const corpus = largeCorpus(), { genrecWriter } = registry;
     let reads = 0;
     const leave = async () => {
-      if (++reads === 32) await copy(join(dir, "whole", HIDDEN), join(dir, "killed", HIDDEN));
+      if (++reads === 32) {
+        await cp(join(dir, "whole", HIDDEN), join(dir, "killed", HIDDEN), { recursive: true });
+      }
     };
     await write(join(dir, "whole"), genrecWriter, cutParts(corpus, 4000, leave));
     assert.equal(reads, 2 + 2 + 26 + 2); // of items and users, the log, train, valid and test: the copy was made before test
@@ -143,7 +132,7 @@ Deno.test("a conversion to our format goes on behind the last row group and does
 });
 
 Deno.test("a conversion that is told to stop keeps its row groups, and says what is there to the next", async () => {
-  await inFolder(async (dir) => {
+  await withFiles({}, async (dir) => {
     const corpus = largeCorpus(), { genrecWriter } = registry;
     await write(join(dir, "whole"), genrecWriter, cutParts(corpus, 4000, () => Promise.resolve()));
     const stop = new AbortController();
@@ -159,7 +148,7 @@ Deno.test("a conversion that is told to stop keeps its row groups, and says what
 });
 
 Deno.test("parts of another conversion, and parts that were changed, are refused and stay", async () => {
-  await inFolder(async (dir) => {
+  await withFiles({}, async (dir) => {
     const corpus = trickyCorpus(), { genrecWriter } = registry;
     const stop = AbortSignal.abort(STOPPED);
     const parts = cutParts(corpus, 2, () => Promise.resolve());

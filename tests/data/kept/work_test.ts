@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { type GoOnWith, KeptWork, type WorkState } from "../../../data/kept/work.ts";
 import { filesIn } from "../../tasks/genrec.ts";
+import { withFiles } from "../formats/minionerec/fixture.ts";
 
 const HIDDEN = ".data.genrec-count";
 
@@ -9,20 +11,9 @@ function goOnWith(log: GoOnWith["log"], keepEvery = 0): GoOnWith {
   return { of: {}, signal: new AbortController().signal, log, keepEvery };
 }
 
+/** Runs `use` in a new folder, on the path of a file in it. */
 async function inFolder(use: (dir: string, data: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    const data = join(dir, "data");
-    await Deno.writeTextFile(data, "what is read");
-    await use(dir, data);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
-
-async function copy(from: string, to: string): Promise<void> {
-  await Deno.mkdir(to, { recursive: true });
-  for await (const { name } of Deno.readDir(from)) await Deno.copyFile(join(from, name), join(to, name));
+  await withFiles({ data: "what is read" }, (dir) => use(dir, join(dir, "data")));
 }
 
 Deno.test("KeptWork gives back what was kept last: values, arrays in them, and columns that have grown", async () => {
@@ -49,13 +40,13 @@ Deno.test("KeptWork gives back what was kept last: values, arrays in them, and c
       );
       for (const step of [1, 2, 3]) {
         await work.passed(() => state(step));
-        await copy(join(dir, HIDDEN), join(dir, `${step}`));
+        await cp(join(dir, HIDDEN), join(dir, `${step}`), { recursive: true });
       }
     }
     assert.deepEqual(filesIn(dir)!.filter((name) => name.startsWith(".")), []);
     assert.deepEqual(filesIn(join(dir, "3")), [".genrec-kept", "3-1", "own"]);
     for (const step of [1, 2, 3]) {
-      await copy(join(dir, `${step}`), join(dir, HIDDEN));
+      await cp(join(dir, `${step}`), join(dir, HIDDEN), { recursive: true });
       // What a kill in the middle of keeping more leaves.
       await Deno.writeFile(join(dir, HIDDEN, "own"), new Uint8Array(99), { append: true });
       await using work = await KeptWork.open<ReturnType<typeof values>>(

@@ -8,6 +8,7 @@ import { KeptTraining, type TrainingRecord } from "../../../tasks/_sid/kept_trai
 import { runManifest } from "../../../train/run/inputs.ts";
 import { collector } from "../../scenarios/text_shop.ts";
 import { nested, readJsonIn, sid, withMatrices } from "./command.ts";
+import { withFiles } from "../../data/formats/minionerec/fixture.ts";
 
 const rows = 48, dim = 6;
 /** Rows around four directions, and users who buy those of one. */
@@ -32,15 +33,6 @@ const quick = {
   seed: 3,
 };
 
-async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await use(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
 async function recordOf(settings: Record<string, unknown>): Promise<TrainingRecord> {
   const manifest = await runManifest(await Device.open(), "toys", [], { task: "sid", seed: 3 });
   const reports = { reportTo: ["tensorboard" as const], wandbProject: "" };
@@ -55,7 +47,7 @@ const linesOf = async (folder: string) =>
 
 for (const method of SID_METHODS.filter(({ trains }) => trains) as SidMethod[]) {
   Deno.test(`${method.name}: a training that was stopped goes on to the same bytes and the same log`, async () => {
-    await inFolder(async (folder) => {
+    await withFiles({}, async (folder) => {
       const own = "clusterEpochs" in method.Config.shape ? { clusterEpochs: 3 } : {};
       const config = method.Config.parse({
         ...quick,
@@ -89,7 +81,7 @@ for (const method of SID_METHODS.filter(({ trains }) => trains) as SidMethod[]) 
 }
 
 Deno.test("KeptTraining starts where none was stopped, and goes on where the settings are the same", async () => {
-  await inFolder(async (folder) => {
+  await withFiles({}, async (folder) => {
     const path = join(folder, "training");
     const record = await recordOf({ method: "rqvae", epochs: 8 });
     const fails = (resume: boolean, message: RegExp, other = record) =>

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { PhiloxStream } from "../../../base/philox.ts";
 import { UserError } from "../../../base/user_error.ts";
@@ -12,6 +13,7 @@ import {
 } from "../../../eval/transition_counts.ts";
 import { countInParts, type CountState, rankInParts } from "../../../train/baselines/counting.ts";
 import { filesIn } from "../../tasks/genrec.ts";
+import { withFiles } from "../../data/formats/minionerec/fixture.ts";
 
 const ITEMS = 30, PART = 25, HIDDEN = ".run.genrec-count";
 
@@ -77,28 +79,16 @@ async function count({ dir, counter, goOn, between }: Counting) {
   return { result: counted.result, read };
 }
 
-function copy(from: string, to: string): void {
-  Deno.mkdirSync(to, { recursive: true });
-  for (const { name } of Deno.readDirSync(from)) Deno.copyFileSync(join(from, name), join(to, name));
-}
-
-async function inFolder(use: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await use(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
-
 for (const [what, make] of Object.entries(COUNTERS)) {
   Deno.test(`a count of ${what} that was killed anywhere goes on to the same numbers`, async () => {
-    await inFolder(async (dir) => {
+    await withFiles({}, async (dir) => {
       const expected = countHeld(samples, make());
       let added = 0, moments = 0;
       const between = () => {
         // Among the first samples nothing is kept.
-        if (added++ >= PART && added % 20 === 0) copy(join(dir, HIDDEN), join(dir, `${moments++}`));
+        if (added++ >= PART && added % 20 === 0) {
+          cpSync(join(dir, HIDDEN), join(dir, `${moments++}`), { recursive: true });
+        }
       };
       const whole = await count({ dir, counter: make(), between });
       assert.deepEqual(whole.result, expected);
@@ -118,7 +108,7 @@ for (const [what, make] of Object.entries(COUNTERS)) {
 }
 
 Deno.test("a count that is told to stop leaves how far it is, on the first way and on later ones", async () => {
-  await inFolder(async (dir) => {
+  await withFiles({}, async (dir) => {
     const make = COUNTERS.transitions, expected = countHeld(samples, make());
     const stopped = new UserError("stopped by a test");
     for (const moment of [100, 500]) {
@@ -142,7 +132,7 @@ Deno.test("a count that is told to stop leaves how far it is, on the first way a
 });
 
 Deno.test("the validation of a count that was killed anywhere goes on to the same ranks, and counts nothing again", async () => {
-  await inFolder(async (dir) => {
+  await withFiles({}, async (dir) => {
     const rankOf = ({ target }: CountedSample) => target % 4 === 0 ? null : target % 10;
     const parts = async function* ({ rows }: { rows: number }) {
       for (let row = rows; row < samples.length; row += PART) {
@@ -173,7 +163,9 @@ Deno.test("the validation of a count that was killed anywhere goes on to the sam
       return { result, counted, ranks: await rankInParts(watched, rankOf, kept, state) };
     };
     let moments = 0;
-    const whole = await validate(() => copy(join(dir, HIDDEN), join(dir, `${moments++}`)));
+    const whole = await validate(() =>
+      cpSync(join(dir, HIDDEN), join(dir, `${moments++}`), { recursive: true })
+    );
     assert.deepEqual(whole.ranks, samples.map(rankOf));
     for (let moment = 0; moment < moments; moment++) {
       await Deno.rename(join(dir, `${moment}`), join(dir, HIDDEN));
