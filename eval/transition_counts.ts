@@ -50,17 +50,6 @@ export function countHeld<T>(samples: Iterable<CountedSample>, counter: SampleCo
   return counter.result();
 }
 
-/** Counts samples that come in parts, as often as it takes. */
-export async function countParts<T>(
-  samples: () => AsyncIterable<readonly CountedSample[]>,
-  counter: SampleCounter<T>,
-): Promise<T> {
-  do {
-    for await (const part of samples()) for (const sample of part) counter.add(sample);
-  } while (counter.endWay());
-  return counter.result();
-}
-
 /**
  * Every purchase of the train period counts once: each target, and the history of a user's first row, since later windows
  * only repeat. Samples in time order. Result: counts (N).

@@ -26,7 +26,7 @@ import { rehearseRl } from "../train/rl/rehearsal.ts";
 import { type RlResult, type RlRunInput, trainRl } from "../train/rl/trainer.ts";
 import { type Verdict, verdict } from "../train/rl/verdict.ts";
 import { RunDirectory } from "../train/run/directory.ts";
-import { Validation } from "../train/run/validation.ts";
+import { Validation, validationSettings } from "../train/run/validation.ts";
 import type { Task, TaskIO } from "./_cli/cli.ts";
 import { tellRehearsed } from "./_cli/memory.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
@@ -217,11 +217,8 @@ async function openRl(
       dataset: dataset.name,
       valid: dataset.samples.valid,
       prompts,
-      samples: settings.evalSamples,
-      beams: settings.evalBeams,
       normalisation,
-      tokensPerBatch: settings.tokensPerBatch,
-      seed: settings.seed,
+      ...validationSettings(settings),
       world,
     }),
   });

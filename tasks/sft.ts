@@ -15,7 +15,7 @@ import { sftDecoder } from "../train/sft/decoder.ts";
 import { withMicroBatch } from "../train/sft/micro_batch.ts";
 import { type SftInput, trainSft } from "../train/sft/sft.ts";
 import { formatBytes } from "../train/run/estimate.ts";
-import { Validation } from "../train/run/validation.ts";
+import { Validation, validationSettings } from "../train/run/validation.ts";
 import type { Device } from "../kernels/gpu/device.ts";
 import type { ChoiceStore } from "../kernels/gpu/variants.ts";
 import { autotune } from "../kernels/autotune.ts";
@@ -182,11 +182,8 @@ async function openSft(
       dataset: dataset.name,
       valid: dataset.samples.valid,
       prompts,
-      samples: settings.evalSamples,
-      beams: settings.evalBeams,
       normalisation: trainedNormalisation(settings),
-      tokensPerBatch: settings.tokensPerBatch,
-      seed: settings.seed,
+      ...validationSettings(settings),
       world,
     });
   const isValidated = settings.evalSamples > 0;

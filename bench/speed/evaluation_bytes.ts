@@ -25,7 +25,7 @@ export async function evaluationBytes(
 ): Promise<number> {
   const rehearsal = await openRehearsal(device);
   const decoder = new Decoder(rehearsal, smallDecoderConfig(model, promptTokens + LEVELS));
-  const held = rehearsal.memory.buffers + rehearsal.memory.textures;
+  const held = rehearsal.memory.held;
   const prompts = Array.from({ length: users }, () => new Uint32Array(promptTokens));
   const [tokens, parents] = [1, 2].map(() => rehearsal.createFlat("u32", users * beams));
   // Not BeamSearch, which takes in halves what is long together: copies would seem to cost less.

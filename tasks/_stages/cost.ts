@@ -15,7 +15,7 @@ import { titleTerms } from "../../rank/features/sources.ts";
 import { RankSchema } from "../../train/rank/config.ts";
 import { listSizes } from "../../train/rank/lists.ts";
 import { rehearseRanking } from "../../train/rank/rehearsal.ts";
-import { Validation } from "../../train/run/validation.ts";
+import { Validation, validationSettings } from "../../train/run/validation.ts";
 import { kernelBytes } from "../_cli/memory.ts";
 import { productRate, TRAINING_SHARE } from "../_train/sft_cost.ts";
 
@@ -56,11 +56,8 @@ export async function pipelineCost(
         dataset: dataset.name,
         valid: samples.valid,
         prompts: inputs.prompts,
-        samples: settings.evalSamples,
-        beams: settings.evalBeams,
         normalisation: trainedNormalisation(settings),
-        tokensPerBatch: settings.tokensPerBatch,
-        seed: settings.seed,
+        ...validationSettings(settings),
       }),
   });
   const estimate = await estimateTraining(device, plan);

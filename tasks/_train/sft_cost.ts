@@ -62,8 +62,7 @@ export async function checkCost(
     const isTrimmed = changed.trimVocabulary && !settings.trimVocabulary;
     const given = isTrimmed ? withTrimmedVocabulary(inputs, data) : inputs;
     // A search knows the tokens of the index, which have other numbers in a smaller vocabulary.
-    const { validation, ...rest } = parts;
-    const plan = trainingPlan(given, data, config, io.world, isTrimmed ? rest : { validation, ...rest });
+    const plan = trainingPlan(given, data, config, io.world, isTrimmed ? { trie: parts.trie } : parts);
     return { ...plan, capacity: capacityOf(data, config.tokensPerBatch) };
   }, (changed) => {
     const unseen = changed.memory.validation === 0 ? estimate.memory.validation : 0;

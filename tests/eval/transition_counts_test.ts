@@ -2,11 +2,12 @@ import { deepStrictEqual } from "node:assert/strict";
 import {
   type CountedSample,
   countHeld,
-  countParts,
   PurchaseCounter,
+  type SampleCounter,
   TransitionCounter,
   type TransitionOptions,
 } from "../../eval/transition_counts.ts";
+import { countInParts } from "../../train/baselines/counting.ts";
 import { syntheticDataset } from "../../data/synthetic/shop.ts";
 
 const train: CountedSample[] = [
@@ -57,15 +58,16 @@ Deno.test("counts are the same however few pairs are held at a time and however 
       yield await Promise.resolve(samples.train.slice(at, at + 7));
     }
   };
+  const counted = async <T>(counter: SampleCounter<T>) => (await countInParts(cut, counter)).result;
   const few = countHeld(samples.train, new TransitionCounter(items.length, { ...options, largest: 3 }));
   for (const pairs of [1, 100, 1e6]) {
     deepStrictEqual(
-      await countParts(cut, new TransitionCounter(items.length, { ...options, largest: 3 }, pairs)),
+      await counted(new TransitionCounter(items.length, { ...options, largest: 3 }, pairs)),
       few,
     );
-    deepStrictEqual(await countParts(cut, new TransitionCounter(items.length, options, pairs)), whole);
+    deepStrictEqual(await counted(new TransitionCounter(items.length, options, pairs)), whole);
   }
-  deepStrictEqual(await countParts(cut, new PurchaseCounter(items.length)), whole.bought);
+  deepStrictEqual(await counted(new PurchaseCounter(items.length)), whole.bought);
   deepStrictEqual([...countHeld([], new TransitionCounter(3)).offsets], [0, 0, 0, 0]);
 });
 

@@ -71,12 +71,12 @@ export interface TrainingEstimate {
 }
 
 /**
- * Goes through a training step and a validation on a device that allocates nothing (see `openRehearsal()`), so memory is counted by the
- * code that will use it. Takes milliseconds. Throws what the adapter's limits would throw.
+ * Goes through a training step and a validation on a device that allocates nothing (see `openRehearsal()`), so memory is
+ * counted by the code that will use it. Takes milliseconds. Throws what the adapter's limits would throw.
  */
 export async function estimateTraining(device: Device, plan: TrainingPlan): Promise<TrainingEstimate> {
   const rehearsal = await openRehearsal(device, plan.dtype);
-  const held = () => rehearsal.memory.buffers + rehearsal.memory.textures;
+  const held = () => rehearsal.memory.held;
   const decoder = plan.decoder(rehearsal);
   const { parameters } = decoder;
   const weights = 4 * parameters.length;
@@ -145,8 +145,8 @@ function logitsBytes(device: Device, decoder: Decoder, R: number): number {
   const stats = device.createFlat("f32", 4 * R);
   return device.scope(() => {
     const tape = new Tape(device, true);
-    const before = device.memory.buffers + device.memory.textures;
-    const taken = () => device.memory.buffers + device.memory.textures - before;
+    const before = device.memory.held;
+    const taken = () => device.memory.held - before;
     const hidden = device.matrix(R, decoder.config.hidden_size);
     const one = taken();
     const rows = { targets, weights, stats, rowLoss: weights };

@@ -52,6 +52,18 @@ export interface ValidationOptions {
   world?: World;
 }
 
+/** What the settings of a training say of its validations. */
+export function validationSettings(
+  { evalSamples, evalBeams, tokensPerBatch, seed }: {
+    evalSamples: number;
+    evalBeams: number;
+    tokensPerBatch: number;
+    seed: number;
+  },
+): Pick<ValidationOptions, "samples" | "beams" | "tokensPerBatch" | "seed"> {
+  return { samples: evalSamples, beams: evalBeams, tokensPerBatch, seed };
+}
+
 /** HR@10, NDCG@10 and loss on a fixed subsample of the valid split. */
 export class Validation {
   #options: ValidationOptions;

@@ -12,7 +12,7 @@ import { rqKmeans } from "../../sid/methods/rq_kmeans.ts";
 import { formatSid, SidVocabulary } from "../../sid/tokens.ts";
 import { PackedData } from "../../train/run/packed_data.ts";
 import type { TrainerState } from "../../train/run/loss_log.ts";
-import { Validation } from "../../train/run/validation.ts";
+import { Validation, validationSettings } from "../../train/run/validation.ts";
 import type { SftConfig } from "../../train/sft/config.ts";
 import { sftDecoder } from "../../train/sft/decoder.ts";
 import { sidInputs } from "../../train/sft/sid_inputs.ts";
@@ -74,11 +74,8 @@ export async function trainShop(options: ShopTrainingOptions): Promise<ShopModel
     dataset: dataset.name,
     valid: dataset.samples.valid,
     prompts: inputs.prompts,
-    samples: settings.evalSamples,
-    beams: settings.evalBeams,
     normalisation,
-    tokensPerBatch: settings.tokensPerBatch,
-    seed: settings.seed,
+    ...validationSettings(settings),
   });
   const decoder = await sftDecoder(device, inputs, settings);
   const data = new PackedData(inputs.source, settings, settings.seed);

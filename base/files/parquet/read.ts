@@ -42,8 +42,8 @@ export class ParquetReader implements Disposable {
   #last: Promise<unknown> = Promise.resolve();
 
   /**
-   * The columns of `type`, row group by row group, from one of them on: memory holds one at a time, and of the file what that takes. One of a
-   * file without rows. Further columns are ignored. Throws `UserError` for a file that is no Parquet, damaged, or not the
+   * The columns of `type`, row group by row group, from one of them on: memory holds one at a time, and of the file
+   * what that takes. One of a file without rows. Further columns are ignored. Throws `UserError` for a file that is no Parquet, damaged, or not the
    * one `stated`, a column that is missing or holds something else, and a null where none may be.
    */
   async *groups<const T extends TableType>(
