@@ -142,6 +142,8 @@ export async function rl(flags: Flags, io: TaskIO): Promise<Verdict | undefined>
   }).finally(() => {
     progress.stop();
     work.rewards.close?.();
+    work.validation.destroy();
+    work.trie.destroy();
   });
 
   if (result.stopped === "interrupted") {

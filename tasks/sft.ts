@@ -126,7 +126,11 @@ export async function sft(given: Flags, io: TaskIO): Promise<void> {
   }).catch(async (error) => {
     if (!(error instanceof DivergenceError) && await run.hasCheckpoint()) io.log(goOn);
     throw error;
-  }).finally(() => progress.stop());
+  }).finally(() => {
+    progress.stop();
+    work.validation?.destroy();
+    work.trie?.destroy();
+  });
 
   if (result.stopped === "interrupted") {
     io.log(`Stopped, ${out} is saved. ${goOn}`);

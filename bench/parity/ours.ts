@@ -155,7 +155,6 @@ export async function trainedLosses(
     }
   } finally {
     training.destroy();
-    training.optimizer.destroy();
     decoder.destroy();
     device.trim();
   }

@@ -56,7 +56,8 @@ export async function openDevice(
 const first = new Map<string, Device>();
 
 /** A device with what tasks and stages before it have compiled in this process. */
-async function openSibling({ variants, ...options }: DeviceOptions): Promise<Device> {
+async function openSibling({ variants, dtype = "float32", ...rest }: DeviceOptions): Promise<Device> {
+  const options = { ...rest, dtype };
   const key = JSON.stringify(options);
   const known = first.get(key);
   if (known) return known.sibling(variants);

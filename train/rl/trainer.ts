@@ -295,10 +295,10 @@ class RlTraining<M extends PolicyModel> implements Training<RlState, Measured> {
     this.#input.onValidation?.(state.step, ndcg10, hr10, best);
   }
 
-  /** Frees what the run made beside policy and optimizer. */
+  /** Frees all that the run made. */
   destroy(): void {
-    const { rollout, update, reference, tries, scaling } = this.#parts;
-    for (const part of [rollout, update, reference, tries, scaling]) part?.destroy();
+    const { policy, rollout, update, reference, tries, scaling, optimizer } = this.#parts;
+    for (const part of [rollout, update, reference, tries, scaling, optimizer, policy]) part?.destroy();
   }
 
   /**

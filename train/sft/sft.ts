@@ -13,7 +13,10 @@ import { type SftKeeping, SftTraining, type SftTrainingInput } from "./training.
 
 /** What to train on, how, and where it is kept. */
 export interface SftInput extends SftTrainingInput {
-  /** Makes the model once data and settings are known to fit; its weights on a resume are those of a checkpoint. */
+  /**
+   * Makes the model once data and settings are known to fit, which is freed at the end; its weights on a resume are those
+   * of a checkpoint.
+   */
   makeDecoder(): Decoder | Promise<Decoder>;
   /** Where metrics and checkpoints are written; `create()` it before, or in `onStart()`. */
   run: RunDirectory;
@@ -46,16 +49,14 @@ export interface SftResult {
  * bytes as one that was not. Throws {@link DivergenceError} when loss or weights are not finite.
  */
 export async function trainSft(input: SftInput): Promise<SftResult> {
-  const training = new SftTraining(
-    input,
-    await input.makeDecoder(),
-    (training) => inRunDirectory(training, input),
-  );
+  const decoder = await input.makeDecoder();
+  const training = new SftTraining(input, decoder, (training) => inRunDirectory(training, input));
   try {
     const { steps, stopped, seconds, state: { best } } = await train(training);
     return { steps, stopped, best, seconds, tokensPerSecond: training.tokens / Math.max(seconds, 1e-9) };
   } finally {
     training.destroy();
+    decoder.destroy();
   }
 }
 

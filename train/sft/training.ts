@@ -96,6 +96,8 @@ export class SftTraining implements Training<TrainerState, Measured> {
   #schedule: Schedule;
   #step: SftStep;
   #losses: LossLog;
+  /** Where matrices are float16. */
+  #scaling: LossScaling | undefined;
   /** Steps up to the last line of the log. */
   #logged = 0;
 
@@ -110,7 +112,7 @@ export class SftTraining implements Training<TrainerState, Measured> {
     this.decoder = decoder;
     this.#input = input;
     this.#schedule = scheduleOf(config, this.plan.total);
-    const scaling = LossScaling.of(device);
+    const scaling = this.#scaling = LossScaling.of(device);
     this.optimizer = new Optimizer(decoder.parameters, optimizerOptions(config), {
       lossScaling: scaling,
       ...sharedMoments(config, world),
@@ -192,9 +194,9 @@ export class SftTraining implements Training<TrainerState, Measured> {
     return await this.#losses.pending(steps - this.#logged);
   }
 
-  /** Frees the arrays of the step. */
+  /** Frees all but the model. */
   destroy(): void {
-    this.#step.destroy();
+    for (const part of [this.#step, this.#losses, this.#scaling, this.optimizer]) part?.destroy();
   }
 
   async #measure(validation: Validation): Promise<Measured | undefined> {

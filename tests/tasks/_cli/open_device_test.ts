@@ -47,6 +47,17 @@ Deno.test("openDevice() keeps choices under this adapter, and on a CPU under the
   });
 });
 
+Deno.test("devices of stages that store alike have one set of kernels, however they ask for it", async () => {
+  const flags = { adapter: "", variant: "" };
+  const { device } = await openDevice(flags), { gpu, compiled } = device;
+  const others = [openDevice(flags, { dtype: "float32" }), openDevice(flags, { layout: undefined })];
+  for (const { device: other } of await Promise.all(others)) {
+    assert.ok(other !== device && other.gpu === gpu && other.compiled === compiled);
+  }
+  const half = await openDevice(flags, { dtype: "float16" });
+  assert.ok(half.device.compiled !== compiled);
+});
+
 /** Runs `body` with a cache of its own. */
 async function withCache(body: (cache: string) => void | Promise<void>): Promise<void> {
   await withFiles({}, async (folder) => {

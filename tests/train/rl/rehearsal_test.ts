@@ -29,10 +29,14 @@ Deno.test("rehearseRl() counts what a step of reinforcement with its validation 
       );
       assert.equal(device.memory.peak, 0);
       await run.create(false);
-      await trainRl({ ...await inputOn(device, config), run, resume: false });
+      const input = await inputOn(device, config);
+      await trainRl({ ...input, run, resume: false });
       const held = device.memory.peak;
       const share = counted / held;
       assert.ok(share >= 0.95 && share <= 1.05, `${rollout} in ${dtype}: ${counted} counted, ${held} held`);
+      for (const part of [input.trie, input.validation]) part.destroy();
+      device.trim();
+      assert.equal(device.memory.held, 0, `bytes that ${rollout} in ${dtype} leaves for the next stage`);
       device.gpu.destroy();
     }
   });

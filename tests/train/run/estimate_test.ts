@@ -139,10 +139,11 @@ for (const trieLossWeight of [0, 0.5]) {
     const path = await Deno.makeTempDir();
     const run = new RunDirectory(path);
     await run.create(false);
+    const onDevice = trie && new DeviceTrie(device, trie);
     await trainSft({
       device,
       data,
-      trie: trie && new DeviceTrie(device, trie),
+      trie: onDevice,
       makeDecoder: () => new Decoder(device, config),
       config: settings,
       run,
@@ -152,6 +153,9 @@ for (const trieLossWeight of [0, 0.5]) {
     await Deno.remove(path, { recursive: true });
     const error = estimate.memory.total / device.memory.peak - 1;
     assert.ok(Math.abs(error) < 0.05, `estimated ${estimate.memory.total}, took ${device.memory.peak}`);
+    onDevice?.destroy();
+    device.trim();
+    assert.equal(device.memory.held, 0, "bytes left for the next stage of the process");
   });
 }
 

@@ -15,6 +15,8 @@ export interface PolicyModel extends DecodeModel {
   readonly parameters: Parameters;
   /** Gradients that are known before the backward pass ends, by layer. */
   readonly layerGradients?: readonly (readonly Flat[])[];
+  /** Frees its weights. */
+  destroy(): void;
 }
 
 /** A group as the update learns from it. */

@@ -18,7 +18,7 @@ import { treePacking } from "./tree_batch.ts";
 
 /** What is trained: all that a run asks of an architecture. */
 export interface PolicySource<M extends PolicyModel> {
-  /** Makes the policy; its weights on a resume are those of a checkpoint. */
+  /** Makes the policy, which is freed at the end; its weights on a resume are those of a checkpoint. */
   makePolicy(): Promise<M>;
   /** Makes what the KL divergence is measured from. */
   makeReference(policy: M): Promise<ReferencePolicy<M>>;

@@ -29,7 +29,7 @@ export function adapterFreeReference(policy: Decoder): ReferencePolicy<Decoder> 
 }
 
 /** A copy of `policy` with the weights that it started from, which nothing trains: it is destroyed with the reference. */
-export function frozenReference<M extends PolicyModel & { destroy(): void }>(
+export function frozenReference<M extends PolicyModel>(
   copy: M,
   policy: M,
 ): ReferencePolicy<M> {
