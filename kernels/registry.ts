@@ -59,6 +59,7 @@ export { trieSampleSpec } from "./trie/sample_spec.ts";
 export { trieTopKSpec } from "./trie/search/topk_spec.ts";
 export { kmeansAssignSpec } from "./clustering/assign_spec.ts";
 export { kmeansRoundsSpec } from "./clustering/update_spec.ts";
+export { transportRoundsSpec } from "./clustering/transport_spec.ts";
 export { spec as verticalConvolution } from "./sequence/vertical_convolution_spec.ts";
 export { spec as windowMax } from "./sequence/window_max_spec.ts";
 export { spec as windowRows } from "./sequence/window_spec.ts";

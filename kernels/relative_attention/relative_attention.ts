@@ -9,7 +9,7 @@ import backwardCode from "./relative_attention_backward.wgsl" with { type: "text
 import biasCode from "./relative_bias.wgsl" with { type: "text" };
 import dropoutCode from "./attention_dropout.wgsl" with { type: "text" };
 import philoxCode from "../random/philox.wgsl" with { type: "text" };
-import distanceCode from "../clustering/distance.wgsl" with { type: "text" };
+import distanceCode from "./distance.wgsl" with { type: "text" };
 import forwardCode from "./relative_attention.wgsl" with { type: "text" };
 import { headCode } from "../attention/registers.ts";
 import intervalsCode from "../attention/intervals.wgsl" with { type: "text" };

@@ -1,3 +1,8 @@
+import type { Device } from "../../kernels/gpu/device.ts";
+import type { Matrix } from "../../kernels/gpu/tensor.ts";
+import { recordRounds } from "../kmeans/looks.ts";
+import { type TransportEnd, TransportRounds } from "../../kernels/clustering/transport.ts";
+
 /** A part of the costs of N points at K clusters. */
 export interface CostBlock {
   /** First point. */
@@ -6,83 +11,42 @@ export interface CostBlock {
   values: Float32Array;
 }
 
-/** Costs (N, K) in blocks of whole rows, in row order; may be asked for many times. */
-export type Costs = () => AsyncIterable<CostBlock> | Iterable<CostBlock>;
-
-/** How far {@link transportPrices} goes. */
-export interface TransportOptions {
-  /** Strength of the entropy, in units of the costs. */
-  epsilon: number;
-  /** Most rounds. */
-  iterations: number;
-  /** Ends when no cluster's mass is off its capacity by more than this share of it. */
-  tolerance: number;
-}
-
 /** Capacities of K clusters that N points fill, as alike as can be: the first N mod K take one more. */
 export function evenCapacities(points: number, clusters: number): Uint32Array<ArrayBuffer> {
   const even = Math.floor(points / clusters);
   return Uint32Array.from({ length: clusters }, (_, k) => even + Number(k < points % clusters));
 }
 
-/**
- * Entropic optimal transport of N points of mass 1 to clusters of given capacities (K), by Sinkhorn's algorithm in the
- * log domain, so that nothing under- or overflows however small epsilon is (Peyré and Cuturi, Computational Optimal
- * Transport, 2019, section 4.4). Keeps K numbers: the mass of point i at cluster k is proportional to
- * exp((prices[k] - cost[i, k]) / epsilon), points sum to 1 exactly.
- */
-export async function transportPrices(
-  costs: Costs,
-  capacities: Uint32Array,
-  { epsilon, iterations, tolerance }: TransportOptions,
-): Promise<Float64Array<ArrayBuffer>> {
-  const clusters = capacities.length;
-  const prices = new Float64Array(clusters);
-  const logMass = new Float64Array(clusters);
-  const row = new Float64Array(clusters);
-  for (let iteration = 0; iteration < iterations; iteration++) {
-    // log-sum-exp by column of the rows' log-softmax, as largest term and sum of exponentials below it.
-    const largest = new Float64Array(clusters).fill(-Infinity);
-    const sums = new Float64Array(clusters);
-    for await (const { values } of costs()) {
-      for (let from = 0; from < values.length; from += clusters) {
-        const total = logSumExp(values, from, prices, epsilon, row);
-        for (let k = 0; k < clusters; k++) {
-          const term = row[k] - total;
-          if (term > largest[k]) {
-            sums[k] = sums[k] * Math.exp(largest[k] - term) + 1;
-            largest[k] = term;
-          } else sums[k] += Math.exp(term - largest[k]);
-        }
-      }
-    }
-    let off = 0;
-    for (let k = 0; k < clusters; k++) {
-      logMass[k] = largest[k] + Math.log(sums[k]);
-      off = Math.max(off, Math.abs(Math.expm1(logMass[k] - Math.log(capacities[k]))));
-    }
-    if (off <= tolerance) break;
-    for (let k = 0; k < clusters; k++) prices[k] += epsilon * (Math.log(capacities[k]) - logMass[k]);
-  }
-  return prices;
+/** How far {@link transportPrices} goes. */
+export interface TransportOptions extends TransportEnd {
+  /** Most rounds. */
+  iterations: number;
 }
 
-/** log sum exp((price - cost) / epsilon) of one row; the exponents are left in `row`. */
-function logSumExp(
-  costs: Float32Array,
-  from: number,
-  prices: Float64Array,
-  epsilon: number,
-  row: Float64Array,
-): number {
-  let most = -Infinity;
-  for (let k = 0; k < row.length; k++) {
-    row[k] = (prices[k] - costs[from + k]) / epsilon;
-    if (row[k] > most) most = row[k];
+/**
+ * Prices (K) of places in the clusters at which N points fill the capacities (K), by {@link TransportRounds}: they share
+ * themselves out in proportion to exp((prices[k] - cost[i, k]) / epsilon). `costs` gives the costs (N, K) on the device as
+ * often as it is asked, in blocks of `heights` rows, each needed until the next one is asked for.
+ */
+export async function transportPrices(
+  device: Device,
+  costs: () => Iterable<Matrix>,
+  heights: readonly number[],
+  capacities: Uint32Array,
+  { iterations, ...end }: TransportOptions,
+): Promise<Float64Array<ArrayBuffer>> {
+  const rounds = new TransportRounds(device, heights, capacities, end);
+  try {
+    let prices = new Float64Array(capacities.length);
+    await recordRounds(iterations, () => rounds.round(costs()), async () => {
+      const [done, scalings] = await device.read(rounds.done, rounds.scalings);
+      prices = Float64Array.from(scalings, (scaling) => scaling * end.epsilon);
+      return done[0] !== 0; // bits of a u32
+    });
+    return prices;
+  } finally {
+    rounds.destroy();
   }
-  let sum = 0;
-  for (let k = 0; k < row.length; k++) sum += Math.exp(row[k] - most);
-  return most + Math.log(sum);
 }
 
 /**
@@ -90,7 +54,7 @@ function logSumExp(
  * (points of the block, first point), and each takes the cluster of the most transport mass that still has room.
  */
 export async function fillCapacities(
-  costs: Costs,
+  costs: AsyncIterable<CostBlock> | Iterable<CostBlock>,
   capacities: Uint32Array,
   prices: Float64Array,
   order: (count: number, first: number) => Uint32Array,
@@ -98,7 +62,7 @@ export async function fillCapacities(
   const clusters = capacities.length;
   const room = capacities.slice();
   const labels = new Uint32Array(capacities.reduce((sum, capacity) => sum + capacity, 0));
-  for await (const { first, values } of costs()) {
+  for await (const { first, values } of costs) {
     for (const i of order(values.length / clusters, first)) {
       let best = -1;
       let most = -Infinity;
@@ -116,22 +80,14 @@ export async function fillCapacities(
   return labels;
 }
 
-const SAMPLED_ROWS = 4000;
-
 /**
- * Strength of the entropy that suits costs: a tenth of the median over points (about 4000 of them) of how much their
- * 90th percentile exceeds their least cost; 1 where costs do not differ.
+ * Strength of the entropy that suits costs (N, K): a tenth of the median over points of how much their 90th percentile
+ * exceeds their least cost; 1 where costs do not differ.
  */
-export async function suitedEpsilon(costs: Costs, points: number, clusters: number): Promise<number> {
-  const step = Math.ceil(points / SAMPLED_ROWS);
-  const spreads: number[] = [];
-  for await (const { first, values } of costs()) {
-    for (let i = 0; i < values.length / clusters; i++) {
-      if ((first + i) % step !== 0) continue;
-      const row = values.slice(i * clusters, (i + 1) * clusters).sort();
-      spreads.push(row[Math.floor(0.9 * (clusters - 1))] - row[0]);
-    }
-  }
-  spreads.sort((a, b) => a - b);
+export function suitedEpsilon(costs: Float32Array, clusters: number): number {
+  const spreads = new Float64Array(costs.length / clusters).map((_, i) => {
+    const row = costs.slice(i * clusters, (i + 1) * clusters).sort();
+    return row[Math.floor(0.9 * (clusters - 1))] - row[0];
+  }).sort();
   return 0.1 * spreads[Math.floor(spreads.length / 2)] || 1;
 }

@@ -1,6 +1,7 @@
 import type { Device } from "../../kernels/gpu/device.ts";
 import { type KmeansEnd, KmeansRounds } from "../../kernels/clustering/update.ts";
 import type { Matrix } from "../../kernels/gpu/tensor.ts";
+import { recordRounds } from "./looks.ts";
 import type { Assignment, PointBlocks } from "./point_blocks.ts";
 
 /** Where Lloyd's algorithm ended. */
@@ -12,11 +13,6 @@ export interface LloydResult extends Assignment {
   /** Updates of the centres. */
   iterations: number;
 }
-
-/** Rounds that are recorded before anyone looks whether the end was among them. */
-const MOST_ROUNDS = 16;
-/** Milliseconds between two looks: each waits for the device. */
-const LOOK = 250;
 
 /**
  * k-means from given centres (K, D). A cluster that loses all points takes the point farthest from its centre. Ends
@@ -36,25 +32,22 @@ export async function lloyd(
     return await device.scope(async () => {
       let centres = device.matrix(codewords, start.length / codewords);
       device.write(centres, start);
-      // So many rounds hold the end whatever is read: a rehearsal reads zeros.
-      const most = end.iterations + 1;
+      let iterations = 0;
       let told = 0;
-      for (let recorded = 0, count = 1;;) {
-        const before = performance.now();
-        count = Math.min(count, most - recorded);
-        for (let round = 0; round < count; round++) {
-          const next = rounds.round(centres);
-          device.release(centres);
-          centres = next;
-        }
-        recorded += count;
+      const record = () => {
+        const next = rounds.round(centres);
+        device.release(centres);
+        centres = next;
+      };
+      // So many rounds hold the end whatever is read: a rehearsal reads zeros.
+      await recordRounds(end.iterations + 1, record, async () => {
         const [control, inertias] = await device.read(rounds.control, rounds.inertias);
-        const [done, iterations] = new Uint32Array(control.buffer, control.byteOffset, 2);
-        const seen = done ? iterations + 1 : iterations;
-        for (; told < seen; told++) onIteration?.(told, inertias[told]);
-        if (done || recorded === most) return { ...await resultOf(device, rounds, centres), iterations };
-        if (performance.now() - before < LOOK) count = Math.min(2 * count, MOST_ROUNDS);
-      }
+        const [done, updates] = new Uint32Array(control.buffer, control.byteOffset, 2);
+        iterations = updates;
+        for (; told < iterations + Number(done !== 0); told++) onIteration?.(told, inertias[told]);
+        return done !== 0;
+      });
+      return { ...await resultOf(device, rounds, centres), iterations };
     });
   } finally {
     rounds.destroy();

@@ -68,27 +68,14 @@ export class PointBlocks implements KmeansPoints {
     return { labels: new Uint32Array(bits.buffer), distances: squared };
   }
 
-  /**
-   * Squared distances of every point to the centres (K, D), less what all centres have in common for a point: enough to
-   * tell which is nearer and by how much. Blocks in row order, each (rows, K).
-   */
+  /** Squared distances of every point to the centres (K, D), less what {@link RelativeCentres} says. In blocks of rows. */
   async *relativeDistances(centres: Float32Array): AsyncGenerator<{ first: number; values: Float32Array }> {
-    const clusters = centres.length / this.#dim;
-    // |x - c|^2 - |x - m|^2 = -2 (c - m) x + |c|^2 - |m|^2: close to the centres' mean m little cancels.
-    const middle = columnMeans(centres, this.#dim);
-    const turned = Float32Array.from(centres, (value, i) => -2 * (value - middle[i % this.#dim]));
-    const offsets = new Float64Array(clusters);
-    centres.forEach((value, i) => {
-      offsets[Math.floor(i / this.#dim)] += value ** 2 - middle[i % this.#dim] ** 2;
-    });
     for (const [block, points] of this.blocks.entries()) {
-      const [values] = await this.#device.scope(() => {
-        const right = this.#device.matrix(clusters, this.#dim);
-        const bias = this.#device.matrix(1, clusters);
-        this.#device.write(right, turned);
-        this.#device.write(bias, Float32Array.from(offsets));
-        return this.#device.read(matmulBt(this.#device, points, right, { bias }));
-      });
+      const [values] = await this.#device.scope(() =>
+        this.#device.read(
+          distancesToRelative(this.#device, points, relativeCentres(this.#device, centres, this.#dim)),
+        )
+      );
       yield { first: block * this.blockRows, values };
     }
   }
@@ -97,6 +84,41 @@ export class PointBlocks implements KmeansPoints {
   destroy(): void {
     this.blocks.forEach((points) => this.#device.destroy(points));
   }
+}
+
+/**
+ * Centres as {@link distancesToRelative} wants them. Squared distances to them lack what all centres have in common for a
+ * point: they tell which is nearer and by how much.
+ */
+export interface RelativeCentres {
+  /** -2 (c - m) (K, D), m the mean of the centres. */
+  products: Matrix;
+  /** |c|^2 - |m|^2 (1, K). */
+  squares: Matrix;
+}
+
+/** Centres (K, D) to take distances to; the matrices are of the open scope. */
+export function relativeCentres(device: Device, centres: Float32Array, dim: number): RelativeCentres {
+  const clusters = centres.length / dim;
+  // |x - c|^2 - |x - m|^2 = -2 (c - m) x + |c|^2 - |m|^2: close to the centres' mean m little cancels.
+  const middle = columnMeans(centres, dim);
+  const turned = Float32Array.from(centres, (value, i) => -2 * (value - middle[i % dim]));
+  const offsets = new Float64Array(clusters);
+  centres.forEach((value, i) => offsets[Math.floor(i / dim)] += value ** 2 - middle[i % dim] ** 2);
+  const products = device.matrix(clusters, dim);
+  const squares = device.matrix(1, clusters);
+  device.write(products, turned);
+  device.write(squares, Float32Array.from(offsets));
+  return { products, squares };
+}
+
+/** Squared distances of points (rows, D) to the centres, less what all have in common: (rows, K), of the open scope. */
+export function distancesToRelative(
+  device: Device,
+  points: Matrix,
+  { products, squares }: RelativeCentres,
+): Matrix {
+  return matmulBt(device, points, products, { bias: squares });
 }
 
 /** (N, D) -> (D). */
