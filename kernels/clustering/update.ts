@@ -23,7 +23,7 @@ const count = kernel("kmeans_count", ["read", "read", "read_write"], [8]);
 const fill = kernel("kmeans_fill", ["read", "read", "read_write", "read_write", "read_write"], [64]);
 const offsets = kernel("kmeans_offsets", ["read", "read_write", "read_write"], [64]);
 const place = kernel("kmeans_place", ["read", "read", "read_write", "read_write"], [8]);
-const sum: Kernel = { ...kernel("kmeans_sum", ["read", "read", "read", "read_write"], [16, 8]), inputs: 2 };
+const sum: Kernel = { ...kernel("kmeans_sum", ["read", "read", "read", "read_write"], [8, 8]), inputs: 2 };
 const mean: Kernel = { ...kernel("kmeans_mean", ["read", "read", "read"], [16, 8]), inputs: 1, outputs: 1 };
 const path: Kernel = { ...kernel("kmeans_path", ["read_write"], [8]), inputs: 2 };
 const moves = kernel("kmeans_moves", ["read", "read_write"], [1]);
@@ -133,7 +133,7 @@ export class KmeansRounds {
         inputs: [points, centres],
         flats: [control, this.#flats.offsets, members, drift],
         u32: sums(block),
-        invocations: [groups, this.#clusters],
+        invocations: [Math.ceil(groups / 32) * 8, this.#clusters], // four groups each
       })
     );
     const means = device.matrix(centres.rows, centres.cols);
