@@ -32,7 +32,7 @@ const wantedKernel: Kernel = {
   entry: "kmeans_assign_wanted",
   flats: ["read_write", "read_write", "read_write", "read", "read", "read"],
 };
-const POINTS = 16;
+const POINTS = 8;
 
 /** Centres as {@link assignToTurned} wants them, made once for all matrices of points. */
 export interface TurnedCentres {

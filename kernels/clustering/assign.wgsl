@@ -67,37 +67,46 @@ fn turned_rows(g: u32, group: u32) -> mat4x4f {
   return mat4x4f(load1(4 * g, group), load1(4 * g + 1, group), load1(4 * g + 2, group), load1(4 * g + 3, group));
 }
 
-struct Sixteen { a: Nearest, b: Nearest, c: Nearest, d: Nearest }
+struct Eight { a: Nearest, b: Nearest }
 
-// Sixteen points by eight centres a turn.
-fn nearest_of(r0: vec4u, r1: vec4u, r2: vec4u, r3: vec4u, with_next: bool) -> Sixteen {
+// Eight points by sixteen centres a turn: all invocations read the same centres, but rows of their own, which are read
+// half as often as with sixteen points by eight centres.
+fn nearest_of(r0: vec4u, r1: vec4u, with_next: bool) -> Eight {
   let none = Nearest(vec4f(FAR), vec4u(0), vec4f(FAR), vec4u(0));
-  var best = Sixteen(none, none, none, none);
-  for (var k = 0u; k < assign.centres; k += 8) {
-    var c00 = mat4x4f(); var c10 = mat4x4f(); var c20 = mat4x4f(); var c30 = mat4x4f();
-    var c01 = mat4x4f(); var c11 = mat4x4f(); var c21 = mat4x4f(); var c31 = mat4x4f();
+  var best = Eight(none, none);
+  for (var k = 0u; k < assign.centres; k += 16) {
+    var c00 = mat4x4f(); var c10 = mat4x4f();
+    var c01 = mat4x4f(); var c11 = mat4x4f();
+    var c02 = mat4x4f(); var c12 = mat4x4f();
+    var c03 = mat4x4f(); var c13 = mat4x4f();
     let group = k / 4;
     for (var g = 0u; g < assign.groups; g++) {
-      let b0 = turned_rows(g, group);
-      let b1 = turned_rows(g, group + 1);
       let origin = load3(0, g);
       let a0 = four_points(r0, g, origin);
       let a1 = four_points(r1, g, origin);
-      let a2 = four_points(r2, g, origin);
-      let a3 = four_points(r3, g, origin);
-      c00 += b0 * a0; c10 += b0 * a1; c20 += b0 * a2; c30 += b0 * a3;
-      c01 += b1 * a0; c11 += b1 * a1; c21 += b1 * a2; c31 += b1 * a3;
+      let b0 = turned_rows(g, group);
+      c00 += b0 * a0; c10 += b0 * a1;
+      let b1 = turned_rows(g, group + 1);
+      c01 += b1 * a0; c11 += b1 * a1;
+      let b2 = turned_rows(g, group + 2);
+      c02 += b2 * a0; c12 += b2 * a1;
+      let b3 = turned_rows(g, group + 3);
+      c03 += b3 * a0; c13 += b3 * a1;
     }
-    let s0 = load2(0, group);
-    // The second four may be past the last centre, where a buffer has other values.
-    let s1 = select(vec4f(FAR), load2(0, group + 1), k + 4 < assign.centres);
+    let s0 = squares_of(group);
+    let s1 = squares_of(group + 1);
+    let s2 = squares_of(group + 2);
+    let s3 = squares_of(group + 3);
     best.a = nearer(nearer(best.a, c00, s0, k, with_next), c01, s1, k + 4, with_next);
+    best.a = nearer(nearer(best.a, c02, s2, k + 8, with_next), c03, s3, k + 12, with_next);
     best.b = nearer(nearer(best.b, c10, s0, k, with_next), c11, s1, k + 4, with_next);
-    best.c = nearer(nearer(best.c, c20, s0, k, with_next), c21, s1, k + 4, with_next);
-    best.d = nearer(nearer(best.d, c30, s0, k, with_next), c31, s1, k + 4, with_next);
+    best.b = nearer(nearer(best.b, c12, s2, k + 8, with_next), c13, s3, k + 12, with_next);
   }
   return best;
 }
+
+// Past the last centre a buffer has other values.
+fn squares_of(group: u32) -> vec4f { return select(vec4f(FAR), load2(0, group), group * 4 < assign.centres); }
 
 fn square(x: vec4f, c: vec4f) -> f32 { let e = x - c; return dot(e, e); }
 
@@ -133,11 +142,11 @@ fn keep(rows: vec4u, best: Nearest) {
   @builtin(global_invocation_id) id: vec3u,
   @builtin(num_workgroups) count: vec3u,
 ) {
-  let first = linear_index(id, count, WORKGROUP) * 16;
+  let first = linear_index(id, count, WORKGROUP) * 8;
   if (first >= assign.points) { return; }
   let r0 = first + vec4u(0, 1, 2, 3);
-  let best = nearest_of(r0, r0 + 4, r0 + 8, r0 + 12, false);
-  keep(r0, best.a); keep(r0 + 4, best.b); keep(r0 + 8, best.c); keep(r0 + 12, best.d);
+  let best = nearest_of(r0, r0 + 4, false);
+  keep(r0, best.a); keep(r0 + 4, best.b);
 }
 
 // Room for rounding in a bound, as a share of it.
@@ -203,13 +212,10 @@ fn wanted_rows(place: u32) -> vec4u {
   @builtin(global_invocation_id) id: vec3u,
   @builtin(num_workgroups) count: vec3u,
 ) {
-  let first = linear_index(id, count, WORKGROUP) * 16;
+  let first = linear_index(id, count, WORKGROUP) * 8;
   if (control.done != 0 || first >= wanted_counts[assign.block]) { return; }
   let r0 = wanted_rows(first);
   let r1 = wanted_rows(first + 4);
-  let r2 = wanted_rows(first + 8);
-  let r3 = wanted_rows(first + 12);
-  let best = nearest_of(r0, r1, r2, r3, true);
+  let best = nearest_of(r0, r1, true);
   keep_with_next(first, r0, best.a); keep_with_next(first + 4, r1, best.b);
-  keep_with_next(first + 8, r2, best.c); keep_with_next(first + 12, r3, best.d);
 }
