@@ -36,18 +36,18 @@ export const collaborativeProvider: HistoryProvider<CollaborativeConfig> = {
     const { offsets, rows } = information;
     let seen = 0;
     for (let item = 0; item < rows; item++) if (offsets[item] < offsets[item + 1]) seen++;
-    if (dim > seen) {
+    if (seen === 0) {
       throw new UserError(
-        `Cannot embed ${rows} items in ${dim} dimensions: train histories bring only ${seen} of them together with ` +
-          `others, expected at least ${dim}. ` +
-          (seen > 0 ? `Use --dim ${2 ** Math.floor(Math.log2(seen))} or less` : "Use more interactions"),
+        `Cannot embed ${rows} items: train histories bring none of them together with others, expected 2 or more. ` +
+          "Use more interactions",
       );
     }
     const device = await context.device("buffer");
+    const rank = Math.min(dim, seen);
     const data = reducedRows(
-      await truncatedSvd(device, information, { rank: dim, seed }, onProgress),
+      await truncatedSvd(device, information, { rank, seed }, onProgress),
       singularPower,
     );
-    return { dim, data };
+    return { dim: rank, data };
   },
 };

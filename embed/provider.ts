@@ -11,7 +11,7 @@ export interface EmbeddingContext extends ReadFiles {
 
 /** Turns texts into vectors. */
 export interface TextEmbedder {
-  /** Numbers a vector, D. */
+  /** Numbers a vector, D; at most so many with `wholeCorpus`. */
   readonly dim: number;
   /**
    * Whether the vector of a text depends on the other texts, as in everything that counts words or removes a common

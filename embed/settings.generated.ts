@@ -3,7 +3,7 @@
 /** Settings of `collaborative`. */
 export interface CollaborativeConfig {
   /**
-   * Numbers a vector.
+   * Numbers a vector, fewer where there are not as many directions.
    * @default 128
    */
   dim: number;
@@ -37,7 +37,7 @@ export interface StaticConfig {
    */
   engine: "tfidf" | "word-vectors";
   /**
-   * Numbers a vector.
+   * Numbers a vector, fewer where there are not as many directions.
    * @default 128
    */
   dim: number;

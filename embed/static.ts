@@ -65,17 +65,14 @@ function semanticAnalysis(
     wholeCorpus: true,
     async embed(texts, onProgress) {
       const terms = tfidf(texts, { hashBits, letters, seed });
-      const most = Math.min(terms.rows, terms.cols);
-      if (dim > most) {
+      const rank = Math.min(dim, terms.rows, terms.cols);
+      if (rank === 0) {
         throw new UserError(
-          `Cannot embed ${texts.length} texts that share ${terms.cols} terms in ${dim} dimensions: expected at most ` +
-            `${most}. ${
-              most > 0 ? `Use --dim ${2 ** Math.floor(Math.log2(most))} or less` : "Use other --fields"
-            }`,
+          `Cannot embed ${texts.length} texts: they share ${terms.cols} terms, expected 1 or more. Use other --fields`,
         );
       }
       const device = await context.device("buffer");
-      return reducedRows(await truncatedSvd(device, terms, { rank: dim, seed }, onProgress), singularPower);
+      return reducedRows(await truncatedSvd(device, terms, { rank, seed }, onProgress), singularPower);
     },
     close() {},
   };

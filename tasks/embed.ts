@@ -3,6 +3,7 @@ import { basename, dirname } from "node:path";
 import { z } from "zod";
 import type { Corpus } from "../data/corpus.ts";
 import { toDataset } from "../data/corpus_dataset.ts";
+import { holdOut } from "../data/holdout.ts";
 import { idListPath, rowsOfItems } from "../data/formats/id_list.ts";
 import { itemText, minionerecText, TEXT_FIELDS } from "../data/item_text.ts";
 import { loadCorpus } from "../data/formats/load.ts";
@@ -40,6 +41,9 @@ const config = z.strictObject({
   maxCharacters: z.int().min(1).default(4000).describe("longer texts are cut at a space"),
   dialect: z.enum(DIALECTS).default("genrec").describe(
     "how texts are written; minionerec has its own fields and drops long ones:",
+  ),
+  holdoutRows: z.int().min(0).default(0).describe(
+    "histories without the last so many train targets, for SIDs of models that do not know them either; 0: all of train",
   ),
   ...shardFlags("texts"),
   saveEvery: z.int().min(1).default(256).describe("texts between two saves of work that can go on later"),
@@ -105,12 +109,14 @@ export async function embedItems(flags: Flags, io: TaskIO): Promise<void> {
   };
   const texts = provider.input === "text" ? textsOf(corpus, flags) : undefined;
   checkShards(flags, provider.input);
+  checkHoldout(flags, provider.input);
   let vectors: ItemVectors;
   try {
     if (provider.input === "file") {
       vectors = await provider.load(context, ids, providerConfig);
     } else if (provider.input === "histories") {
-      const histories = toDataset(corpus).histories.map(({ items }) => items);
+      const { histories: known } = holdOut(toDataset(corpus), flags.holdoutRows);
+      const histories = known.map(({ items }) => items);
       const input = { items: ids.length, histories };
       await tellAsked(
         () => context.device("buffer"),
@@ -144,6 +150,7 @@ export async function embedItems(flags: Flags, io: TaskIO): Promise<void> {
     inputs,
     provider: name,
     settings: providerConfig,
+    ...flags.holdoutRows > 0 && { holdoutRows: flags.holdoutRows },
     ...texts?.facts,
     rows: ids.length,
     dim,
@@ -171,6 +178,14 @@ function checkShards({ shard, shards, provider }: Flags, input: string): void {
   if (input === "text") return;
   throw new UserError(
     `Cannot use ${flag} with provider ${provider}: it reads no texts that could be divided. Leave it out`,
+  );
+}
+
+/** Throws {@link UserError} for train targets left out of what reads none. */
+function checkHoldout({ holdoutRows, provider }: Flags, input: string): void {
+  if (holdoutRows === 0 || input === "histories") return;
+  throw new UserError(
+    `Cannot use --holdout-rows ${holdoutRows} with provider ${provider}: it reads no histories. Leave it out`,
   );
 }
 
@@ -250,7 +265,8 @@ async function embedTexts(
     }
     if (embedder.wholeCorpus) {
       await tellWhole(provider, context, providerConfig, texts, io);
-      return { dim, data: await embedder.embed(texts, onProgress) };
+      const data = await embedder.embed(texts, onProgress);
+      return { dim: data.length / texts.length, data };
     }
     const hash = createHash("sha256").update(JSON.stringify(texts)).digest("hex");
     const what = JSON.stringify({ provider: provider.name, settings: providerConfig, texts: hash, dim });

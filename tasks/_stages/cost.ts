@@ -1,7 +1,7 @@
 import { ALONE } from "../../base/parallel/world.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { SidVocabulary } from "../../sid/tokens.ts";
-import type { Preset } from "../../train/pipeline/preset.ts";
+import { type Preset, sidPresetFor } from "../../train/pipeline/preset.ts";
 import { PackedData } from "../../train/run/packed_data.ts";
 import { estimateTraining } from "../../train/run/estimate.ts";
 import { trainingPlan } from "../../train/sft/cost.ts";
@@ -36,8 +36,10 @@ export interface PipelineCost {
 export async function pipelineCost(
   device: Device,
   dataset: Dataset,
-  { preset, items: method, settings, beams, teach }: {
+  { preset, makesSids, items: method, settings, beams, teach }: {
     preset: Preset;
+    /** Whether SIDs are made, whatever the dataset has. */
+    makesSids: boolean;
     /** Name of the model over items. */
     items: string;
     settings: SftConfig;
@@ -46,7 +48,9 @@ export async function pipelineCost(
   },
 ): Promise<PipelineCost> {
   const { items, samples } = dataset;
-  const sids = dataset.sids ?? items.map((_, item) => codesOf(item, preset.codebookSize));
+  const { codebookSize } = sidPresetFor(items.length);
+  const made = makesSids || dataset.sids === undefined;
+  const sids = made ? items.map((_, item) => codesOf(item, codebookSize)) : dataset.sids!;
   const inputs = sidInputs(dataset, sids, SidVocabulary.fromSids(sids), settings);
   const data = new PackedData(inputs.source, settings, settings.seed);
   const plan = trainingPlan(inputs, data, settings, ALONE, {

@@ -1,11 +1,14 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { wordsOf } from "../../base/words.ts";
+import { untitled } from "../../data/corpus_dataset.ts";
 import type { Dataset } from "../../data/dataset.ts";
-import type { Preset } from "../../train/pipeline/preset.ts";
+import { type Preset, sidPresetFor } from "../../train/pipeline/preset.ts";
 import { RANK_FOLDER, TAUGHT_FOLDER } from "../../train/pipeline/train_folder.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import { makeSids } from "../_sid/make.ts";
 import { baseline, task as baselineTask } from "../baseline.ts";
+import { embedItems, task as embedTask } from "../embed.ts";
 import { evaluate, task as evaluateTask } from "../evaluate.ts";
 import { rank, task as rankTask } from "../rank.ts";
 import { rl, task as rlTask } from "../rl.ts";
@@ -38,7 +41,11 @@ export function stageFiles(...names: string[]): string[] {
   return names.flatMap((name) => [name, `${name}.yaml`, `${name}.done`]);
 }
 
-const TITLES = "titles", TOGETHER = "what was bought together";
+/** What SIDs are made of, in the user's words. */
+type SidSource = "texts" | "what was bought together";
+
+/** Folder of the vectors that SIDs are made of. */
+const VECTORS = "vectors";
 
 /** Folders of the folds, of as many as a preset may have. */
 const FOLD_FOLDERS = ["earlier", "earlier-2"];
@@ -58,7 +65,7 @@ export function foldFolders({ folds, holdoutRows }: Pick<Preset, "folds" | "hold
 
 /** Folders and files that the stages write into `out`. */
 export const PARTS = stageFiles(
-  ...[...FOLD_FOLDERS, "sids", "items", "decoder", RANK_FOLDER, TAUGHT_FOLDER],
+  ...[...FOLD_FOLDERS, VECTORS, "sids", "items", "decoder", RANK_FOLDER, TAUGHT_FOLDER],
   ...[RANK_FOLDER, TAUGHT_FOLDER].map(evaluationFolder),
 );
 
@@ -74,16 +81,16 @@ export function pipelineStages(pipeline: Pipeline): PipelineStage[] {
   const earlier = (rows: number) => `all but the last ${rows} train targets`;
   const making = needsSids(pipeline);
   return [
+    ...making
+      ? [{
+        title: `Semantic IDs of ${sidSources(pipeline.dataset).join(" and ")}`,
+        run: (io: TaskIO) => makeIndex(pipeline, io),
+      }]
+      : [],
     ...folds.map(({ folder, rows }) => ({
       title: `${pipeline.items} on ${earlier(rows)}`,
       run: (io: TaskIO) => itemsStage(pipeline, join(folder, "items"), rows, io),
     })),
-    ...making
-      ? [{
-        title: `Semantic IDs of ${sidSources(pipeline).join(" and ")}`,
-        run: (io: TaskIO) => makeIndex(pipeline, io),
-      }]
-      : [],
     ...folds.map(({ folder, rows }) => ({
       title: `A decoder on ${earlier(rows)}`,
       run: (io: TaskIO) => decoderStage(pipeline, join(folder, "decoder"), rows, io),
@@ -106,19 +113,38 @@ export function pipelineStages(pipeline: Pipeline): PipelineStage[] {
   ];
 }
 
-/** Whether SIDs are made: none were named, and the dataset has none. */
+/**
+ * Whether SIDs are made: none were named, and the dataset has none, or texts of which better ones can be made. Without
+ * texts an index of the dataset may know more of its items than purchases tell.
+ */
 export function needsSids({ sids, dataset }: Pick<Pipeline, "sids" | "dataset">): boolean {
-  return sids === "make" || sids === "" && dataset.sids === undefined;
+  return sids === "make" ||
+    sids === "" && (dataset.sids === undefined || sidSources(dataset).includes("texts"));
 }
 
-/** What SIDs are made of, in the user's words. Titles that many items share do not tell them apart. */
-export function sidSources(
-  { dataset: { items }, preset }: { dataset: Pick<Dataset, "items">; preset: Pick<Preset, "sidsOfTitles"> },
-): string[] {
-  const titles = new Set(items.map(({ title }) => title));
-  titles.delete("");
-  if (titles.size < 2) return [TOGETHER];
-  return preset.sidsOfTitles && titles.size > items.length / 2 ? [TITLES] : [TITLES, TOGETHER];
+/** What SIDs of these items can be made of: texts that differ and share words, items that follow one another. */
+export function sidSources({ items, histories }: Pick<Dataset, "items" | "histories">): SidSource[] {
+  const texts = new Set(
+    items.map(({ title, description = "" }, item) =>
+      [title === untitled(item) ? "" : title, description].join("\n")
+    ),
+  );
+  const together = histories.some(({ items }) => items.some((item) => item !== items[0]));
+  return [
+    ...texts.size > 1 && shareWords(texts) ? ["texts" as const] : [],
+    ...together ? ["what was bought together" as const] : [],
+  ];
+}
+
+/** Whether a word is in two texts: seen after a few of them, as a rule. */
+function shareWords(texts: Iterable<string>): boolean {
+  const known = new Set<string>();
+  for (const text of texts) {
+    const words = new Set(wordsOf(text));
+    if (!known.isDisjointFrom(words)) return true;
+    words.forEach((word) => known.add(word));
+  }
+  return false;
 }
 
 /** What every stage is told of the device. */
@@ -145,23 +171,52 @@ export async function itemsStage(
 }
 
 async function makeIndex(pipeline: Pipeline, io: TaskIO): Promise<void> {
-  const { data, out, seed, preset } = pipeline;
-  const folder = join(out, "sids"), sources = sidSources(pipeline);
-  // Of the fold that knows least: the decoder of no fold reads SIDs that were made of what it leaves out.
-  const vectors = join(out, foldFolders(preset).at(-1)!.folder, "items/embeddings.npy");
-  const settings = {
-    data,
-    ...sources.includes(TOGETHER) ? { [sources.includes(TITLES) ? "collab" : "embeddings"]: vectors } : {},
-    codebookSize: preset.codebookSize,
-    seed,
-    out: folder,
+  const { data, out, seed, preset, dataset } = pipeline;
+  const { codebookSize, dim, maxCharacters } = sidPresetFor(dataset.items.length);
+  const files: Record<SidSource, string> = {
+    "texts": join(out, VECTORS, "texts.npy"),
+    "what was bought together": join(out, VECTORS, "bought.npy"),
   };
+  const how: Record<SidSource, Record<string, unknown>> = {
+    "texts": { provider: "static", dim, maxCharacters },
+    // The decoder of no fold reads SIDs that were made of what it leaves out.
+    "what was bought together": {
+      provider: "collaborative",
+      dim,
+      holdoutRows: foldFolders(preset).at(-1)!.rows,
+    },
+  };
+  const sources = sidSources(dataset);
+  for (const source of sources) {
+    await vectorStage(pipeline, files[source], how[source], io);
+    if (io.signal.aborted) return;
+  }
+  const folder = join(out, "sids");
+  const [embeddings, collab] = sources.map((source) => files[source]);
+  const settings = { data, embeddings, ...collab && { collab }, codebookSize, seed, out: folder };
   await trainingStage(
     "sid",
     folder,
     settings,
     io,
     () => makeSids(sidTask.config.parse({ ...settings, ...deviceOf(pipeline) }) as Sid, io),
+  );
+}
+
+/** Vectors of all items, into a file. */
+async function vectorStage(
+  pipeline: Pipeline,
+  file: string,
+  how: Record<string, unknown>,
+  io: TaskIO,
+): Promise<void> {
+  const settings = { data: pipeline.data, ...how, seed: pipeline.seed, out: file };
+  await trainingStage(
+    "embed",
+    file,
+    settings,
+    io,
+    () => embedItems(embedTask.config.parse({ ...settings, ...deviceOf(pipeline) }) as Embed, io),
   );
 }
 
@@ -247,6 +302,7 @@ async function test(pipeline: Pipeline, io: TaskIO): Promise<void> {
   }
 }
 
+type Embed = Parameters<typeof embedItems>[0];
 type Baseline = Parameters<typeof baseline>[0];
 type Sid = Parameters<typeof makeSids>[0];
 type Sft = Parameters<typeof sft>[0];

@@ -36,8 +36,6 @@ const DATA = "synthetic";
 const PRESET: Preset = {
   holdoutRows: 800,
   folds: 1,
-  codebookSize: SHOP_CODEBOOK,
-  sidsOfTitles: true,
   decoder: { ...SHOP_TRAINING, numTrainEpochs: 9 },
   items: {},
   ranker: { countCandidates: 20, numTrainEpochs: 12, batchSize: 32, evalSamples: 800 },
@@ -150,13 +148,20 @@ function describeData({ items, samples, histories }: Dataset, io: TaskIO): Promi
 
 async function sids({ out, steps, seed, adapter, variant }: Flags, io: TaskIO): Promise<void> {
   const folder = join(out, "sids");
-  const { codebookSize } = PRESET;
   const few = steps > 0 ? { starts: 1 } : {};
   const once = steps > 0 ? "--starts 1 " : "";
-  byHand(io, `sid --data ${DATA} --codebook-size ${codebookSize} ${once}--seed ${seed} --out ${folder}`);
+  byHand(io, `sid --data ${DATA} --codebook-size ${SHOP_CODEBOOK} ${once}--seed ${seed} --out ${folder}`);
   if (existsSync(join(folder, "index.json"))) return io.log(`Already in ${folder}`);
   await makeSids(
-    sidTask.config.parse({ data: DATA, codebookSize, ...few, seed, out: folder, adapter, variant }) as Sid,
+    sidTask.config.parse({
+      data: DATA,
+      codebookSize: SHOP_CODEBOOK,
+      ...few,
+      seed,
+      out: folder,
+      adapter,
+      variant,
+    }) as Sid,
     io,
   );
 }

@@ -8,7 +8,7 @@ import { adapterName } from "../../kernels/gpu/adapters.ts";
 import { loadDataset } from "../../data/formats/load.ts";
 import { mostHeldOut } from "../../data/holdout.ts";
 import type { Evaluation } from "../../eval/evaluate.ts";
-import { dataSizeOf, type Preset, presetFor, quickly } from "../../train/pipeline/preset.ts";
+import { dataSizeOf, type Preset, presetFor, quickly, sidPresetFor } from "../../train/pipeline/preset.ts";
 import { RANK_FOLDER, TAUGHT_FOLDER } from "../../train/pipeline/train_folder.ts";
 import { formatBytes } from "../../train/run/estimate.ts";
 import { SftSchema } from "../../train/sft/config.ts";
@@ -20,7 +20,7 @@ import { tableLines } from "../_cli/table.ts";
 import type { EvaluateReport } from "../_evaluate/report_lines.ts";
 import { claimFolder } from "./claim.ts";
 import { pipelineCost } from "./cost.ts";
-import { evaluationFolder, needsSids, PARTS, pipelineStages } from "./pipeline.ts";
+import { evaluationFolder, needsSids, PARTS, pipelineStages, sidSources } from "./pipeline.ts";
 import { runStages } from "./stages.ts";
 
 /** Models over item numbers. */
@@ -34,7 +34,7 @@ const config = z.strictObject({
   data: z.string().describe("dataset directory, ours or foreign, or `synthetic`"),
   out: z.string().describe("folder to write; it opens as a run"),
   sids: z.string().default("").describe(
-    "index.json of other SIDs than the dataset's own; `make`: make them even where it has some",
+    "index.json of other SIDs; `make`: make them even where the dataset has some and no texts",
   ),
   items: z.enum(ITEM_MODELS).default("gru4rec").describe(
     "model over item numbers that the decoder is joined with;",
@@ -69,6 +69,12 @@ async function train(flags: Flags, io: TaskIO): Promise<void> {
   const { data, out, dryRun } = flags;
   const dataset = await loadDataset(data);
   checkSplits(dataset, data);
+  if (needsSids({ ...flags, dataset }) && sidSources(dataset).length === 0) {
+    throw new UserError(
+      `Cannot make semantic IDs of ${data}: its items have no texts that share a word, and no history has two different ` +
+        "items. Name an index with --sids",
+    );
+  }
   const preset = flags.quick ? quickly(presetFor(dataSizeOf(dataset))) : presetFor(dataSizeOf(dataset));
   const fresh = dryRun || await claim(flags);
   if (!fresh) io.log(`${out} holds an earlier training: what it finished is kept. --force starts over.`);
@@ -127,7 +133,7 @@ function claim({ data, out, sids, items, seed, quick, force }: Flags): Promise<b
 function describe(
   flags: Flags,
   dataset: Dataset,
-  { decoder, items, codebookSize }: Preset,
+  { decoder, items }: Preset,
   io: TaskIO,
 ): void {
   const { train, valid, test } = dataset.samples;
@@ -139,7 +145,9 @@ function describe(
   io.log(
     `For this size: a decoder of width ${hiddenSize} and ${numHiddenLayers} layers, ${numTrainEpochs} epochs at ` +
       `${learningRate} with dropout ${dropout}; ${flags.items} for ${items.numTrainEpochs} epochs` +
-      (needsSids({ ...flags, dataset }) ? `; SIDs of 3 levels with ${codebookSize} codewords` : ""),
+      (needsSids({ ...flags, dataset })
+        ? `; SIDs of 3 levels with ${sidPresetFor(dataset.items.length).codebookSize} codewords`
+        : ""),
   );
 }
 
@@ -148,6 +156,7 @@ async function describeCost(flags: Flags, dataset: Dataset, preset: Preset, io: 
   const settings = SftSchema.parse(preset.decoder);
   const { seconds, bytes } = await pipelineCost(device, dataset, {
     preset,
+    makesSids: needsSids({ ...flags, dataset }),
     items: flags.items,
     settings,
     beams: LISTED,

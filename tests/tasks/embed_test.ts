@@ -141,12 +141,30 @@ for (const [name, rows, shape, ids, message] of bad) {
   });
 }
 
-Deno.test("embed refuses more dimensions than the texts have, and a dataset without texts", async () => {
+Deno.test("embed has no more dimensions than texts have, and histories without those that are held out", async () => {
   await withData(items, async (dir) => {
+    const { rows, dim } = readMatrix(await embed(dir, []));
+    assert.ok(rows === 4 && dim <= 4, `${rows}, ${dim}`);
     await assert.rejects(
-      embed(dir, []),
-      /Cannot embed 4 texts that share \d+ terms in 128 dimensions: expected at most 4\. Use --dim 4/,
+      embed(dir, ["--holdout-rows", "1"]),
+      /Cannot use --holdout-rows 1 with provider static: it reads no histories/,
     );
+    const all = await embed(dir, ["--provider", "collaborative"]);
+    const fewer = await embed(dir, ["--provider", "collaborative", "--holdout-rows", "2"]);
+    assert.notDeepEqual(fewer, all);
+    assert.equal((await idsOf(dir)).holdoutRows, 2);
+  });
+});
+
+Deno.test("embed refuses texts that share no terms, and a dataset without texts", async () => {
+  const strange = Object.fromEntries([..."abcd"].map((letter, item) => [item, { title: letter.repeat(5) }]));
+  await withData({ ...items, "item.json": JSON.stringify(strange) }, async (dir) => {
+    await assert.rejects(
+      embed(dir, ["--fields", "title"]),
+      /Cannot embed 4 texts: they share 0 terms, expected 1/,
+    );
+  });
+  await withData(items, async (dir) => {
     await assert.rejects(
       embed(dir, ["--fields", "features"]),
       /none of 4 items has any of features\. Use --provider collaborative/,

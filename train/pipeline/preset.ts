@@ -11,8 +11,6 @@ export interface DataSize {
   targets: number;
   /** Users with a history in it. */
   users: number;
-  /** Items of the catalogue. */
-  items: number;
   /** Targets of the train split that may be held out. */
   holdable: number;
 }
@@ -23,10 +21,6 @@ export interface Preset {
   holdoutRows: number;
   /** How often the models are trained on less, each time without as many targets more. */
   folds: number;
-  /** Codewords of a level, where SIDs are made. */
-  codebookSize: number;
-  /** Whether SIDs are made of titles alone, where items have any: few purchases do not tell what goes together. */
-  sidsOfTitles: boolean;
   /** Of the decoder. */
   decoder: Partial<SftConfig>;
   /** Of the model over item numbers, whose lists the ranker has too. */
@@ -37,15 +31,24 @@ export interface Preset {
   taught: Partial<RlConfig>;
 }
 
+/** How SIDs are made. */
+export interface SidPreset {
+  /** Codewords of a level. */
+  codebookSize: number;
+  /** Numbers of a vector of an item, of its text or of what it was bought with. */
+  dim: number;
+  /** Characters of an item's text that its vector is made of. */
+  maxCharacters: number;
+}
+
 /** Size of a dataset. */
 export function dataSizeOf(
-  dataset: Pick<Dataset, "samples" | "items" | "histories">,
+  dataset: Pick<Dataset, "samples" | "histories">,
 ): DataSize {
-  const { samples, items, histories } = dataset;
+  const { samples, histories } = dataset;
   return {
     targets: samples.train.length,
     users: histories.length,
-    items: items.length,
     holdable: mostHeldOut(dataset),
   };
 }
@@ -80,7 +83,7 @@ export const TAUGHT = {
  * would have made too few steps to know anything; a few thousand are soon learned by heart, the later the narrower the
  * decoder. More of them are seen less often, and need less noise (docs/experiments.md).
  */
-export function presetFor({ targets, users, items, holdable }: DataSize): Preset {
+export function presetFor({ targets, users, holdable }: DataSize): Preset {
   const scale = targets / TUNED_ON;
   const isLittle = scale < 0.4;
   const hiddenSize = scale > 16 ? 256 : isLittle ? 64 : 128;
@@ -92,8 +95,6 @@ export function presetFor({ targets, users, items, holdable }: DataSize): Preset
     holdoutRows,
     // Twice the rows are worth a third more time until one fold has tens of thousands (docs/rank.md).
     folds: scale > 8 || 2 * holdoutRows > holdable ? 1 : 2,
-    codebookSize: powerOfTwo(Math.sqrt(items), 2, 256),
-    sidsOfTitles: isLittle,
     decoder: {
       hiddenSize,
       intermediateSize: 2 * hiddenSize,
@@ -108,6 +109,7 @@ export function presetFor({ targets, users, items, holdable }: DataSize): Preset
       warmupSteps: 65,
       weightDecay: 0.1,
       adamBeta2: 0.98,
+      initializerRange: 0.02,
       dropout: scale > 2 ? 0.1 : isLittle ? 0.2 : 0.3,
       emaDecay: 0.998,
       evalSteps: 0.1,
@@ -120,6 +122,20 @@ export function presetFor({ targets, users, items, holdable }: DataSize): Preset
     },
     ranker: {},
     taught: taughtFor(users),
+  };
+}
+
+/** Items whose vectors are narrower, so that their SIDs do not take longer than a model. */
+const MANY_ITEMS = 50_000;
+/** Characters of all texts together, whose terms lie in memory. */
+const TEXT_CHARACTERS = 64e6;
+
+/** How SIDs of so many items are made: a first codeword that many of them share says little of each (docs/experiments.md). */
+export function sidPresetFor(items: number): SidPreset {
+  return {
+    codebookSize: Math.min(powerOfTwo(4 * Math.sqrt(items), 2, 256), powerOfTwo(items / 2, 2, 256)),
+    dim: items > MANY_ITEMS ? 64 : 128,
+    maxCharacters: Math.ceil(clamp(TEXT_CHARACTERS / items, 200, 4000)),
   };
 }
 

@@ -1,16 +1,34 @@
 import assert from "node:assert/strict";
-import { sidSources } from "../../../tasks/_stages/pipeline.ts";
+import type { Dataset } from "../../../data/dataset.ts";
+import { needsSids, sidSources } from "../../../tasks/_stages/pipeline.ts";
 
-const titled = (...titles: string[]) => ({ items: titles.map((title) => ({ title })) });
-const sourcesOf = (sidsOfTitles: boolean, ...titles: string[]) =>
-  sidSources({ dataset: titled(...titles), preset: { sidsOfTitles } }).join(" and ");
+type Known = Pick<Dataset, "items" | "histories">;
+const data = (titles: string[], ...histories: number[][]): Known => ({
+  items: titles.map((title) => ({ title })),
+  histories: histories.map((items, user) => ({ user: `${user}`, items })),
+});
+const TOGETHER = "what was bought together";
 
-Deno.test("sidSources() takes titles where they tell items apart, and purchases where these are many", () => {
-  assert.equal(sourcesOf(true, "screw", "plug", "drill"), "titles");
-  assert.equal(sourcesOf(false, "screw", "plug", "drill"), "titles and what was bought together");
-  assert.equal(sourcesOf(true, "screw", "screw", "screw", "plug"), "titles and what was bought together");
-  for (const ofTitles of [true, false]) {
-    assert.equal(sourcesOf(ofTitles, "", "", ""), "what was bought together");
-    assert.equal(sourcesOf(ofTitles, "same", "same"), "what was bought together");
-  }
+Deno.test("sidSources() takes texts that differ and share words, and histories of different items", () => {
+  const titles = ["a long screw", "a short screw"], nobody: number[][] = [];
+  const sources = (titles: string[], ...histories: number[][]) => sidSources(data(titles, ...histories));
+  assert.deepEqual(sources(titles, [0, 1]), ["texts", TOGETHER]);
+  assert.deepEqual(sources(titles, ...nobody), ["texts"]);
+  assert.deepEqual(sources(titles, [0, 0, 0], [1]), ["texts"]);
+  assert.deepEqual(sources(["the same", "the same"], [0, 1]), [TOGETHER]);
+  assert.deepEqual(sources(["screw", "plug"], [0, 1]), [TOGETHER]);
+  assert.deepEqual(sources(["item 0", "item 1"], [0, 1]), [TOGETHER], "items without titles are called so");
+  assert.deepEqual(sources(["item 0", "item 1"], [0], [1]), []);
+});
+
+Deno.test("needsSids() keeps the index of a dataset without texts, and one that was named", () => {
+  const sids = [["<a_0>"], ["<a_1>"]];
+  const texts = data(["a long screw", "a short screw"], [0, 1]), none = data(["item 0", "item 1"], [0, 1]);
+  const needs = (sids: string, dataset: Known & Pick<Dataset, "sids">) =>
+    needsSids({ sids, dataset: dataset as Dataset });
+  assert.equal(needs("", { ...texts, sids }), true);
+  assert.equal(needs("", { ...none, sids }), false);
+  assert.equal(needs("", none), true);
+  assert.equal(needs("make", { ...none, sids }), true);
+  assert.equal(needs("other.json", texts), false);
 });
