@@ -1,5 +1,13 @@
-import { credited, SLICE_K } from "./evaluate.ts";
-import { hitsAtK, mean, ndcgAtK, type PairedDifference, pairedDifference, type Rank } from "./metrics.ts";
+import { SLICE_K } from "./evaluate.ts";
+import {
+  credited,
+  hitsAtK,
+  mean,
+  ndcgAtK,
+  type PairedDifference,
+  pairedDifference,
+  type Rank,
+} from "./metrics.ts";
 import { rowsOf, type Slicing } from "./slices.ts";
 
 /** What one evaluation says of each user. */

@@ -4,6 +4,7 @@ import { popularityScorer } from "./count_scorers.ts";
 import { type Exposure, ExposureCounter } from "./exposure.ts";
 import {
   bootstrapIntervals,
+  credited,
   DEFAULT_KS,
   hitsAtK,
   type Interval,
@@ -351,11 +352,6 @@ export function summary(
     ndcg: keyed(gains.map(mean)),
     ci95: { hr: keyed(intervals), ndcg: keyed(intervals.slice(ks.length)) },
   };
-}
-
-/** Values of users, each over the number of items that share the target's SID. */
-export function credited(values: Float64Array, sharing: Float64Array): Float64Array {
-  return values.map((value, user) => value / sharing[user]);
 }
 
 /** Item numbers of each SID, most popular in `train` first, then by number. */

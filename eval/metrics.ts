@@ -175,3 +175,8 @@ function quantile(sorted: Float64Array, q: number): number {
   const low = Math.floor(at), high = Math.ceil(at);
   return sorted[low] + (at - low) * (sorted[high] - sorted[low]);
 }
+
+/** Values of users, each over the number of items that share the target's SID. */
+export function credited(values: Float64Array, sharing: Float64Array): Float64Array {
+  return values.map((value, user) => value / sharing[user]);
+}

@@ -1,8 +1,8 @@
 import type { Split } from "../data/dataset.ts";
 import type { ResultRow } from "../data/result_files/read.ts";
 import { UserError } from "../base/user_error.ts";
-import { credited, summary } from "./evaluate.ts";
-import { DEFAULT_KS, hitsAtK, type Interval, mean, ndcgAtK, type Rank } from "./metrics.ts";
+import { summary } from "./evaluate.ts";
+import { credited, DEFAULT_KS, hitsAtK, type Interval, mean, ndcgAtK, type Rank } from "./metrics.ts";
 
 /** Metrics of another project's predictions; numbers keyed by cut-off are means over users. */
 export interface Score {

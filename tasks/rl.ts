@@ -137,7 +137,13 @@ export async function rl(flags: Flags, io: TaskIO): Promise<Verdict | undefined>
   }).catch(async (error) => {
     if (!await run.hasCheckpoint()) throw error;
     if (!(error instanceof DivergenceError)) io.log(goOn);
-    else await judge(run, (await loadRlState(await run.checkpoint("latest"))).state, settings, io);
+    else {await judge(
+        run,
+        (await loadRlState(await run.checkpoint("latest"))).state,
+        work.validation.sharing,
+        settings,
+        io,
+      );}
     throw error;
   }).finally(() => {
     progress.stop();
@@ -151,7 +157,7 @@ export async function rl(flags: Flags, io: TaskIO): Promise<Verdict | undefined>
     return undefined;
   }
   io.log(`${endedAs(result.stopped)} after ${result.steps} steps, ${duration(result.seconds)}.`);
-  const told = await judge(run, result.state, settings, io);
+  const told = await judge(run, result.state, work.validation.sharing, settings, io);
   io.log(evaluateLine(out, work.source.data));
   return told;
 }
@@ -364,8 +370,14 @@ function noteOf({ reward, hitGroups, kl, zeroVariance }: Diagnostics, { targets 
 }
 
 /** Says whether the training helped, here and in `verdict.json`. */
-async function judge(run: RunDirectory, state: RlState, { seed }: RlConfig, io: TaskIO): Promise<Verdict> {
-  const told = verdict(state, seed);
+async function judge(
+  run: RunDirectory,
+  state: RlState,
+  sharing: Float64Array,
+  { seed }: RlConfig,
+  io: TaskIO,
+): Promise<Verdict> {
+  const told = verdict(state, sharing, seed);
   if (io.world.rank === 0) await run.write("verdict.json", JSON.stringify(told, null, 2) + "\n");
   io.log(told.text);
   return told;

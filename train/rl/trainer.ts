@@ -2,7 +2,6 @@ import { UserError } from "../../base/user_error.ts";
 import type { RlExamples } from "../../data/packing/rl_examples.ts";
 import type { Sample } from "../../data/dataset.ts";
 import type { DeviceTrie } from "../../decode/device_trie.ts";
-import { hitsAtK, mean, ndcgAtK } from "../../eval/metrics.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { TokenNormalisation } from "../../kernels/trie/log_softmax.ts";
 import { LossScaling } from "../../models/optimizer/loss_scaling.ts";
@@ -282,8 +281,8 @@ class RlTraining<M extends PolicyModel> implements Training<RlState, Measured> {
     await this.#settle(state);
     const found = await optimizer.withAverage(() => validation.ranks(policy, this.signal));
     if (!found) return undefined;
-    const ndcg10 = mean(ndcgAtK(found, 10)), hr10 = mean(hitsAtK(found, 10));
-    return { score: ndcg10, valid: { hr10, ndcg10 }, ranks: found.map((rank) => rank ?? -1) };
+    const valid = validation.qualityOf(found);
+    return { score: valid.ndcg10, valid, ranks: found.map((rank) => rank ?? -1) };
   }
 
   onValidation(state: RlState, found: Measured | undefined, best: boolean): void {

@@ -1,4 +1,4 @@
-import { type Interval, mean, ndcgAtK, pairedDifference } from "../../eval/metrics.ts";
+import { credited, type Interval, mean, ndcgAtK, pairedDifference } from "../../eval/metrics.ts";
 import type { RlState } from "./state.ts";
 
 /** What reinforcement learning did to the ranking, measured on the valid subsample. */
@@ -15,12 +15,14 @@ export interface Verdict {
   text: string;
 }
 
-/** A bootstrap of the differences between the first and the best validation. */
+/** A bootstrap of the differences between the first and the best validation; `sharing` (samples) items have a target's SID. */
 export function verdict(
   { best, firstRanks, bestRanks, validations, step }: RlState,
+  sharing: Float64Array,
   seed: number,
 ): Verdict {
-  const gains = (ranks: readonly number[]) => ndcgAtK(ranks.map((rank) => rank < 0 ? null : rank), 10);
+  const gains = (ranks: readonly number[]) =>
+    credited(ndcgAtK(ranks.map((rank) => rank < 0 ? null : rank), 10), sharing);
   const first = gains(firstRanks), kept = gains(bestRanks);
   const { difference, ci95 } = pairedDifference(kept, first, { seed });
   const keptStep = best?.step ?? 0;

@@ -7,7 +7,7 @@ import { shuffledOrder } from "../../base/shuffle.ts";
 import { UserError } from "../../base/user_error.ts";
 import { BeamSearch } from "../../decode/beam_search.ts";
 import { DeviceTrie } from "../../decode/device_trie.ts";
-import { hitsAtK, mean, ndcgAtK, type Rank } from "../../eval/metrics.ts";
+import { credited, hitsAtK, mean, ndcgAtK, type Rank } from "../../eval/metrics.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { sumFlat } from "../../kernels/reduce/sum.ts";
 import { Tape } from "../../kernels/tape.ts";
@@ -18,7 +18,7 @@ import { PackedTokensBuffer } from "../../models/packing/packed_tokens.ts";
 import type { NextItemPrompts } from "../../prompts/next_item.ts";
 import { buildTrie } from "../../sid/trie.ts";
 
-/** Quality on the valid subsample; a hit is the target's SID among the beams. */
+/** Quality on the valid subsample; a hit is the target's SID among the beams, and counts 1 / items that share it. */
 export interface ValidationResult {
   /** HR@10: share of samples with the target among the first 10 beams. */
   hr10: number;
@@ -70,6 +70,8 @@ export class Validation {
   #trie: DeviceTrie;
   #samples: Sample[];
   #world: World;
+  /** Items that have the SID of each sample's target. */
+  readonly sharing: Float64Array;
   /** What the model reads for each sample. */
   #prompts: Uint32Array[];
 
@@ -86,6 +88,12 @@ export class Validation {
     this.#trie = new DeviceTrie(options.device, buildTrie(prompts.itemTokens));
     const order = shuffledOrder(valid.length, options.seed, 0).subarray(0, options.samples);
     this.#samples = Array.from(order, (i) => valid[i]);
+    const ofLeaf = new Map<number, number>();
+    const leafOf = (item: number) => this.#trie.host.walk(prompts.itemTokens[item])!;
+    for (const item of prompts.itemTokens.keys()) {
+      ofLeaf.set(leafOf(item), (ofLeaf.get(leafOf(item)) ?? 0) + 1);
+    }
+    this.sharing = Float64Array.from(this.#samples, ({ target }) => ofLeaf.get(leafOf(target))!);
     this.#prompts = this.#samples.map((sample) => prompts.prompt(sample.history, sample));
   }
 
@@ -101,7 +109,13 @@ export class Validation {
     signal: AbortSignal,
   ): Promise<Omit<ValidationResult, "loss"> | undefined> {
     const ranks = await this.ranks(model, signal);
-    return ranks && { hr10: mean(hitsAtK(ranks, 10)), ndcg10: mean(ndcgAtK(ranks, 10)) };
+    return ranks && this.qualityOf(ranks);
+  }
+
+  /** HR@10 and NDCG@10 of places of the samples' targets. */
+  qualityOf(ranks: readonly Rank[]): Omit<ValidationResult, "loss"> {
+    const credit = (values: Float64Array) => mean(credited(values, this.sharing));
+    return { hr10: credit(hitsAtK(ranks, 10)), ndcg10: credit(ndcgAtK(ranks, 10)) };
   }
 
   /** Place of each sample's target among the beams, from 0. Undefined where `signal` cut it short. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { freshRlState, type RlState } from "../../../train/rl/state.ts";
-import { verdict } from "../../../train/rl/verdict.ts";
+import { verdict as verdictOf } from "../../../train/rl/verdict.ts";
 
 const state = (step: number, firstRanks: number[], bestRanks: number[]): RlState => ({
   ...freshRlState(),
@@ -10,6 +10,9 @@ const state = (step: number, firstRanks: number[], bestRanks: number[]): RlState
   firstRanks,
   bestRanks,
 });
+/** Of samples whose targets have a SID of their own. */
+const verdict = (state: RlState, seed: number) =>
+  verdictOf(state, new Float64Array(state.firstRanks.length).fill(1), seed);
 const ofRank1 = 1 / Math.log2(3);
 
 Deno.test("verdict() says that RL helped where the whole interval is above 0", () => {
@@ -45,4 +48,9 @@ Deno.test("verdict() says where the first weights were the best", () => {
     text,
     /^RL did not help: no validation of 4 was above the 0\.5000 of SFT, whose weights are kept\./,
   );
+});
+
+Deno.test("verdict() counts a target whose SID two items share half", () => {
+  const { difference, before } = verdictOf(state(30, [-1, 0], [0, 0]), Float64Array.of(2, 1), 1);
+  assert.deepEqual([difference, before], [0.25, 0.5]);
 });
