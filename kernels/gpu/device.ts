@@ -294,8 +294,8 @@ export class Device {
     this.#flats.takeAll().forEach((flat) => this.destroy(flat));
   }
 
-  /** Uploads row-major data: (rows, cols) for a matrix. Ordered after all work recorded so far. */
-  write(tensor: Tensor, data: Float32Array | Uint32Array): void {
+  /** Uploads row-major data: (rows, cols) for a matrix, or some rows of it from `row` on. Ordered after all work recorded so far. */
+  write(tensor: Tensor, data: Float32Array | Uint32Array, row?: number): void {
     if (data.length === 0) return; // Deno panics on an empty upload
     this.#flush();
     if (tensor.kind === "flat") {
@@ -307,18 +307,19 @@ export class Device {
       this.gpu.queue.writeBuffer(tensor.buffer, tensor.offset, data as BufferSource);
       return;
     }
-    const { rows, cols } = tensor;
-    if (data.length !== rows * cols) {
-      throw new RangeError(`write() of ${data.length} elements into a matrix (${rows}, ${cols})`);
+    const { cols } = tensor, first = row ?? 0, rows = row === undefined ? tensor.rows : data.length / cols;
+    if (data.length !== rows * cols || rows % 1 !== 0 || first + rows > tensor.rows) {
+      throw new RangeError(`write() of ${data.length} elements into a matrix (${tensor.rows}, ${cols})`);
     }
     const padded = padRows(data as Float32Array, rows, cols);
     if (tensor.storage.layout === "buffer") {
       const stored = tensor.dtype === "f16" ? new Float16Array(padded) : padded;
-      this.gpu.queue.writeBuffer(tensor.storage.buffer, tensor.storage.offset, stored as BufferSource);
+      const offset = tensor.storage.offset + first * rowBytes(cols, tensor.dtype);
+      this.gpu.queue.writeBuffer(tensor.storage.buffer, offset, stored as BufferSource);
     } else {
       const bytesPerRow = groupsOf(cols) * 16;
       this.gpu.queue.writeTexture(
-        { texture: tensor.storage.texture },
+        { texture: tensor.storage.texture, origin: [0, first] },
         padded as BufferSource,
         { bytesPerRow },
         [groupsOf(cols), rows],

@@ -45,8 +45,18 @@ export async function* readParts(
 
 /** Fills flats, seen as one array, with `values`. */
 export function writeSegments(device: Device, flats: readonly Flat[], values: Float32Array): void {
+  writingSegments(device, flats, values).forEach(() => {});
+}
+
+/** {@link writeSegments} in pieces of at most 16 MiB; yields how many numbers each has. */
+export function* writingSegments(
+  device: Device,
+  flats: readonly Flat[],
+  values: Float32Array,
+): Generator<number> {
   for (const { flat, start } of piecesOf(device, flats)) {
     device.write(flat, values.subarray(start, start + flat.length));
+    yield flat.length;
   }
 }
 

@@ -4,6 +4,7 @@ import { partsOf, tensorOf } from "./parts.ts";
 import type { WeightBlock, Weights } from "./parameters.ts";
 import type { ParameterSpec } from "./spec.ts";
 import type { StoredTensor } from "../safetensors/safetensors.ts";
+import { Uploads, writingRows } from "./uploads.ts";
 
 /** Where tensors come from. */
 export interface TensorSource {
@@ -36,18 +37,15 @@ export class FrozenParameters implements Weights {
     onProgress?: (done: number, total: number) => void,
   ): Promise<FrozenParameters> {
     const frozen = new FrozenParameters(device);
+    const uploads = new Uploads(device);
     try {
       for (const [number, spec] of specs.entries()) {
         const transpose = spec.product && device.layout === "texture";
         const values = await assemble(spec, source, transpose);
-        frozen.#values.set(
-          spec.name,
-          transpose
-            ? { transposed: device.upload(values, spec.cols, spec.rows) }
-            : { matrix: device.upload(values, spec.rows, spec.cols) },
-        );
-        // Uploads are copied when they are submitted: waiting here keeps the copies of few parameters alive.
-        if (number % 8 === 7) await device.settle();
+        const { rows, cols } = spec;
+        const matrix = transpose ? device.createMatrix(cols, rows) : device.createMatrix(rows, cols);
+        frozen.#values.set(spec.name, transpose ? { transposed: matrix } : { matrix });
+        for (const numbers of writingRows(device, matrix, values)) await uploads.wrote(numbers);
         onProgress?.(number + 1, specs.length);
       }
     } catch (error) {

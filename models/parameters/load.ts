@@ -1,10 +1,10 @@
 import { PhiloxStream } from "../../base/philox.ts";
 import { UserError } from "../../base/user_error.ts";
-import { groupsOf } from "../../kernels/gpu/tensor.ts";
 import type { TensorSource } from "./frozen.ts";
 import { type HostTensor, joinParts, partsOf, tensorOf } from "./parts.ts";
 import type { Parameters } from "./parameters.ts";
 import type { ParameterSpec } from "./spec.ts";
+import { Uploads } from "./uploads.ts";
 
 /** Rows of tables that a checkpoint does not have, or has only as spare ones. */
 export interface NewRows {
@@ -27,9 +27,6 @@ export interface LoadOptions {
   onProgress?: (done: number, total: number) => void;
 }
 
-// What is written is copied first, and the copies go when the device is done with them.
-const SETTLE_AFTER = 2 ** 23;
-
 /**
  * Fills parameters from a checkpoint, one after the other, so that the host holds no more than one at a time. New rows of
  * tables become the mean of the old ones plus normal noise, each row its own: they are the same whatever their number.
@@ -41,7 +38,7 @@ export async function loadParameters(
   { names, newRows, onProgress }: LoadOptions = {},
 ): Promise<void> {
   const specs = parameters.specs.filter(({ name }) => !names || names.has(name));
-  let waiting = 0;
+  const uploads = new Uploads(parameters.device);
   for (const [number, spec] of specs.entries()) {
     const tensors = new Map<string, HostTensor>();
     for (const { name } of partsOf(spec)) {
@@ -49,12 +46,8 @@ export async function loadParameters(
       expectFinite(name, tensor.data, source.folder);
       tensors.set(name, newRows?.tables.includes(spec.name) ? grown(spec, tensor, newRows) : tensor);
     }
-    parameters.writeParameter(spec.name, joinParts(spec, (part) => tensorOf(tensors, part, source.folder)));
-    waiting += spec.rows * groupsOf(spec.cols) * 4;
-    if (waiting > SETTLE_AFTER) {
-      await parameters.device.settle();
-      waiting = 0;
-    }
+    const values = joinParts(spec, (part) => tensorOf(tensors, part, source.folder));
+    for (const numbers of parameters.writing(spec.name, values)) await uploads.wrote(numbers);
     onProgress?.(number + 1, specs.length);
   }
 }

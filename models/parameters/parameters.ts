@@ -4,10 +4,11 @@ import { type Int8Matrix, int8Rows, toInt8Rows } from "../../kernels/matmul/int8
 import type { RowBlock } from "../../kernels/rows/gather.ts";
 import { refresh } from "../../kernels/rows/refresh.ts";
 import { type Flat, groupsOf, type Matrix, padRows, unpadRows } from "../../kernels/gpu/tensor.ts";
-import { MOST_READ, readSegments, writeSegments } from "./flat_segments.ts";
+import { MOST_READ, readSegments, writeSegments, writingSegments } from "./flat_segments.ts";
 import { layoutParameters, ROW_STEP } from "./layout.ts";
 import { type HostTensor, joinParts, partsOf, takePart, tensorOf } from "./parts.ts";
 import type { ParameterSpec } from "./spec.ts";
+import { writingRows } from "./uploads.ts";
 
 /** Rows [start, start + rows) of a parameter. */
 export interface WeightBlock extends RowBlock {
@@ -236,12 +237,18 @@ export class Parameters implements Weights {
 
   /** Replaces one parameter, for layers at once. `values` (rows, cols), rows in whole groups of four. */
   writeParameter(name: string, values: Float32Array): void {
+    this.writing(name, values).forEach(() => {});
+  }
+
+  /** {@link writeParameter} in pieces; yields how many numbers each has. */
+  *writing(name: string, values: Float32Array): Generator<number> {
     const { device } = this;
     const coded = this.int8(name);
     if (coded) {
       const { words, scales } = toInt8Rows(values, coded.rows, coded.cols);
       device.write(coded.words, words);
       device.write(coded.scales, scales);
+      yield words.length + scales.length;
       return;
     }
     const { spec, blocks } = this.#get(name);
@@ -249,10 +256,10 @@ export class Parameters implements Weights {
     for (const { start, rows, value, matrix, transposed } of blocks) {
       const part = values.subarray(start * stride, (start + rows) * stride);
       if (!value) {
-        device.write(matrix, unpadRows(part, { rows, cols: spec.cols }, stride));
+        yield* writingRows(device, matrix, unpadRows(part, { rows, cols: spec.cols }, stride));
         continue;
       }
-      writeSegments(device, [value], part);
+      yield* writingSegments(device, [value], part);
       if (!device.viewsFlats) refresh(device, value, rows, spec.cols, matrix, transposed);
     }
   }

@@ -250,3 +250,17 @@ Deno.test("Device.profile() counts dispatches by kernel", async () => {
   assert.deepEqual(rows.map(({ entry, count }) => [entry, count]), [["add", 2]]);
   assert.ok(rows[0].milliseconds >= 0);
 });
+
+for (const layout of ["texture", "buffer"] as const) {
+  Deno.test(`Device.write() replaces rows of a matrix, and refuses what is not whole rows of it, ${layout}`, async () => {
+    const device = await Device.open({ layout });
+    const matrix = device.upload(Float32Array.from({ length: 15 }, (_, i) => i), 3, 5);
+    device.write(matrix, Float32Array.of(-1, -2, -3, -4, -5, -6, -7, -8, -9, -10), 1);
+    const [values] = await device.read(matrix);
+    assert.deepEqual([...values], [0, 1, 2, 3, 4, -1, -2, -3, -4, -5, -6, -7, -8, -9, -10]);
+    assert.throws(() => device.write(matrix, new Float32Array(10), 2), /10 elements into a matrix \(3, 5\)/);
+    assert.throws(() => device.write(matrix, new Float32Array(7), 0), RangeError);
+    assert.throws(() => device.write(matrix, new Float32Array(10)), RangeError);
+    device.destroy(matrix);
+  });
+}
