@@ -119,8 +119,6 @@ export class BeamSearch {
       const whole = await this.#run(again.map((i) => prompts[i]), asked, this.#all(), {});
       again.forEach((i, at) => results[i] = whole[at]);
     }
-    // How many are searched again, and with how many beams, differs each time.
-    if (this.#device.memory.isBeyond) this.#device.trim();
     return results as BeamResult[];
   }
 
@@ -163,6 +161,8 @@ export class BeamSearch {
     widths: readonly number[],
     wait: ReadWait,
   ): Promise<(BeamResult | undefined)[]> {
+    // Lengths of prompts, beams that run on and prompts that are searched again differ from search to search.
+    if (this.#device.memory.isBeyond) this.#device.trim();
     const state = this.#state(prompts.length);
     const seen = this.#repetition?.read(prompts, this.beams);
     const levels = this.#device.scope(() => this.#search(prompts, state, widths, seen));

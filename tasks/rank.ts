@@ -31,7 +31,7 @@ import { type RunManifest, runManifest } from "../train/run/inputs.ts";
 import { openRun } from "../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { EpochProgress } from "./_cli/epoch_progress.ts";
-import { limitMemory, MemoryFlags, tellRehearsed } from "./_cli/memory.ts";
+import { KEPT_BY_SEARCHES, limitMemory, MemoryFlags, tellRehearsed } from "./_cli/memory.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { checkSame } from "./_cli/resume.ts";
 import { RunOutput } from "./_cli/run_flags.ts";
@@ -127,6 +127,7 @@ export async function rank(flags: RankFlags, io: TaskIO): Promise<void> {
       io,
       {
         kept: () => sizes.counts + sizes.lists,
+        keep: KEPT_BY_SEARCHES,
         remedy: "Use a lower --list-length, or --fold-runs with fewer --holdout-rows",
       },
     );

@@ -27,15 +27,16 @@ import {
 /** Compiled kernels by kernel, then by the operands that are float32 among float16 ones, or by whether it is staged. */
 export type Pipelines = Map<Kernel, Compiled[]>;
 
-/** How many of `others` are not among `known`. */
+/** How many pipelines there are in `others`, each counted once, that are not among `known`. */
 export function pipelinesBeyond(
   known: ReadonlyMap<Kernel, readonly unknown[]>,
-  others: ReadonlyMap<Kernel, readonly unknown[]>,
+  ...others: ReadonlyMap<Kernel, readonly unknown[]>[]
 ): number {
+  const kernels = new Set(others.flatMap((other) => [...other.keys()]));
   let count = 0;
-  for (const [kernel, compiled] of others) {
-    const own = known.get(kernel);
-    compiled.forEach((_, place) => count += own?.[place] ? 0 : 1);
+  for (const kernel of kernels) {
+    const places = new Set(others.flatMap((other) => Object.keys(other.get(kernel) ?? [])));
+    for (const place of places) count += known.get(kernel)?.[Number(place)] ? 0 : 1;
   }
   return count;
 }

@@ -317,11 +317,10 @@ export class Device {
       const offset = tensor.storage.offset + first * rowBytes(cols, tensor.dtype);
       this.gpu.queue.writeBuffer(tensor.storage.buffer, offset, stored as BufferSource);
     } else {
-      const bytesPerRow = groupsOf(cols) * 16;
       this.gpu.queue.writeTexture(
         { texture: tensor.storage.texture, origin: [0, first] },
         padded as BufferSource,
-        { bytesPerRow },
+        { bytesPerRow: groupsOf(cols) * 16 },
         [groupsOf(cols), rows],
       );
     }

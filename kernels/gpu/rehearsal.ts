@@ -48,6 +48,7 @@ const inert: object = new Proxy(() => inert, { get: (_target, name) => name === 
 export async function openCounting(device: Device): Promise<Device> {
   const rehearsal = await openRehearsal(device, device.dtype === "f16" ? "float16" : "float32");
   rehearsal.memoryLimit = device.memoryLimit;
+  rehearsal.memory.keptLimit = 0; // searches leave nothing to each other
   return rehearsal;
 }
 
@@ -57,11 +58,14 @@ export interface Counted {
   bytes: number;
   /** Pipelines that are not compiled yet. */
   pipelines: number;
+  /** All of its pipelines. */
+  compiled: Device["compiled"];
 }
 
 /** What a rehearsal for `device` has counted so far. */
 export function countedOn(rehearsal: Device, device: Device): Counted {
-  return { bytes: rehearsal.memory.peak, pipelines: pipelinesBeyond(device.compiled, rehearsal.compiled) };
+  const { memory: { peak: bytes }, compiled } = rehearsal;
+  return { bytes, pipelines: pipelinesBeyond(device.compiled, compiled), compiled };
 }
 
 /** Ends a training that was only to be counted. */

@@ -6,9 +6,12 @@ import { PackedData } from "../../train/run/packed_data.ts";
 import { estimateTraining } from "../../train/run/estimate.ts";
 import { trainingPlan } from "../../train/sft/cost.ts";
 import { type SftConfig, trainedNormalisation } from "../../train/sft/config.ts";
-import { sidInputs } from "../../train/sft/sid_inputs.ts";
+import { type ModelInputs, sidInputs } from "../../train/sft/sid_inputs.ts";
+import { SidRecommender } from "../../eval/sid_recommender.ts";
+import { pipelinesBeyond } from "../../kernels/gpu/bindings.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { type Counted, rehearsed } from "../../kernels/gpu/rehearsal.ts";
+import { Decoder } from "../../models/decoder/decoder.ts";
 import { BASELINES } from "../../train/baselines/by_name.ts";
 import { RunDirectory } from "../../train/run/directory.ts";
 import { titleTerms } from "../../rank/features/sources.ts";
@@ -24,6 +27,12 @@ const LEVELS = 3;
 /** Multiplications and additions of a weight in a forward and backward pass, and in a forward pass. */
 const TRAINING_FLOPS = 6, SEARCH_FLOPS = 2;
 
+/**
+ * Of the memory of a CPU adapter wgpu asks for 64 MiB, then for larger blocks, of which it fills the last one first: what the
+ * first stages left in the first block lies idle (64 MiB of it resident beside 98 of the next, where 81 were counted).
+ */
+const FIRST_BLOCK = 64 * 2 ** 20;
+
 /** What a pipeline takes. */
 export interface PipelineCost {
   /** Of all stages on this adapter, about. */
@@ -36,7 +45,7 @@ export interface PipelineCost {
 export async function pipelineCost(
   device: Device,
   dataset: Dataset,
-  { preset, makesSids, items: method, settings, beams, teach }: {
+  { preset, makesSids, items: method, settings, beams, teach, reading }: {
     preset: Preset;
     /** Whether SIDs are made, whatever the dataset has. */
     makesSids: boolean;
@@ -45,6 +54,8 @@ export async function pipelineCost(
     settings: SftConfig;
     beams: number;
     teach: boolean;
+    /** Bytes of the process that reading the dataset took. */
+    reading: number;
   },
 ): Promise<PipelineCost> {
   const { items, samples } = dataset;
@@ -77,16 +88,23 @@ export async function pipelineCost(
   const left = preset.holdoutRows / Math.max(1, samples.train.length);
   const trainings = 1 + preset.folds - left * preset.folds * (preset.folds + 1) / 2;
   const flops = trainings * (estimate.flops.run + itemFlops) + searchFlops;
-  const ranker = await rankerCost(device, dataset, { preset, beams });
+  const decoder: RankedDecoder = {
+    sids,
+    prompts: inputs.prompts,
+    architecture: inputs.architecture,
+    settings,
+  };
+  const ranker = await rankerCost(device, dataset, { preset, beams, decoder });
   const model = await itemsCost(device, dataset, method, preset);
-  // Matrices of one stage are free for the next; kernels and lists come beside them.
-  const host = device.isCpu
-    ? Deno.memoryUsage().rss + estimate.saving +
-      kernelBytes(estimate.kernels + model.pipelines + ranker.kernels) + ranker.lists
-    : 0;
+  const kernels = pipelinesBeyond(device.compiled, estimate.compiled, model.compiled, ranker.compiled);
+  // Matrices of one stage are free for the next; kernels and lists come beside them. Every stage reads the dataset again,
+  // while it stays here.
+  const bytes = Math.max(estimate.memory.total, model.bytes, ranker.bytes);
+  const process = Deno.memoryUsage().rss + reading + estimate.saving + ranker.lists;
+  const host = device.isCpu ? process + kernelBytes(kernels) + Math.min(FIRST_BLOCK, bytes) : 0;
   return {
     seconds: flops / (TRAINING_SHARE * await productRate(device)),
-    bytes: Math.max(estimate.memory.total, model.bytes, ranker.bytes) + host,
+    bytes: bytes + host,
   };
 }
 
@@ -106,24 +124,50 @@ function itemsCost(device: Device, dataset: Dataset, name: string, { items }: Pr
 /** Two runs as the ranker of a pipeline sees them: a decoder and a model over items. */
 const RANKED = [{ scoreUnit: "log-probability" }, { scoreUnit: "logit", async *scoreItems() {} }] as const;
 
-/** What the ranker's lists and its training take, about, before there is a run that it could ask. */
+/** The decoder that a ranker asks, which is not there yet. */
+interface RankedDecoder extends Pick<ModelInputs, "prompts" | "architecture"> {
+  sids: readonly (readonly string[])[];
+  settings: SftConfig;
+}
+
+/** What the ranker's lists, its training and its evaluation take, about. Of the runs that it asks the decoder is counted. */
 async function rankerCost(
   device: Device,
   dataset: Dataset,
-  { preset, beams }: { preset: Preset; beams: number },
-): Promise<{ bytes: number; kernels: number; lists: number }> {
+  { preset, beams, decoder }: { preset: Preset; beams: number; decoder: RankedDecoder },
+): Promise<Counted & { lists: number }> {
   const settings = RankSchema.parse({ listLength: beams, ...preset.ranker });
   const { evalSamples } = settings, { valid } = dataset.samples;
   const choosing = evalSamples > 0 ? valid.slice(0, evalSamples) : valid;
   const learned = dataset.samples.train.slice(-preset.folds * preset.holdoutRows);
   const whole = { split: dataset, samples: choosing }, fold = { split: dataset, samples: learned };
   const sizes = listSizes(whole, [fold], titleTerms(dataset.items), RANKED, settings);
-  const parts = [choosing, learned].map((samples) => ({ open: () => Promise.resolve([]), samples }));
-  const { bytes, pipelines: kernels } = await rehearsed(
+  const open = (device: Device) => Promise.resolve([searching(decoder, dataset, device)]);
+  const parts = [choosing, learned, dataset.samples.test].map((samples) => ({ open, samples }));
+  const counted = await rehearsed(
     device,
     (device, stop) => rehearseRanking(device, parts, sizes, settings, stop),
   );
-  return { bytes, kernels, lists: sizes.lists + sizes.counts };
+  return { ...counted, lists: sizes.lists + sizes.counts };
+}
+
+/** A decoder without its weights. */
+function searching(
+  { sids, prompts, architecture, settings }: RankedDecoder,
+  dataset: Dataset,
+  device: Device,
+): SidRecommender {
+  return new SidRecommender({
+    dataset,
+    sids,
+    prompts,
+    maxHistory: settings.maxHistory,
+    normalisation: trainedNormalisation(settings),
+    asked: { task: "next-item" },
+    settings: {},
+    provenance: { kind: "", model: "", run: "", checkpoint: "", data: dataset.name, index: "" },
+    load: (device) => Promise.resolve(new Decoder(device, architecture, { trainable: () => false })),
+  }, { device });
 }
 
 /** A SID for an item, as its number in digits: what it costs depends on its length alone. */

@@ -67,7 +67,9 @@ export const task: Task<typeof config> = {
 async function train(flags: Flags, io: TaskIO): Promise<void> {
   const started = performance.now();
   const { data, out, dryRun } = flags;
+  const before = Deno.memoryUsage().rss;
   const dataset = await loadDataset(data);
+  const reading = Math.max(0, Deno.memoryUsage().rss - before);
   checkSplits(dataset, data);
   if (needsSids({ ...flags, dataset }) && sidSources(dataset).length === 0) {
     throw new UserError(
@@ -79,7 +81,7 @@ async function train(flags: Flags, io: TaskIO): Promise<void> {
   const fresh = dryRun || await claim(flags);
   if (!fresh) io.log(`${out} holds an earlier training: what it finished is kept. --force starts over.`);
   describe(flags, dataset, preset, io);
-  if (fresh) await describeCost(flags, dataset, preset, io);
+  if (fresh) await describeCost(flags, { dataset, preset, reading }, io);
   if (dryRun) return;
   const pipeline = { ...flags, dataset, preset, beams: LISTED };
   if (!await runStages(pipelineStages(pipeline), io)) return;
@@ -151,7 +153,11 @@ function describe(
   );
 }
 
-async function describeCost(flags: Flags, dataset: Dataset, preset: Preset, io: TaskIO): Promise<void> {
+async function describeCost(
+  flags: Flags,
+  { dataset, preset, reading }: { dataset: Dataset; preset: Preset; reading: number },
+  io: TaskIO,
+): Promise<void> {
   const { device } = await openDevice(flags);
   const settings = SftSchema.parse(preset.decoder);
   const { seconds, bytes } = await pipelineCost(device, dataset, {
@@ -161,6 +167,7 @@ async function describeCost(flags: Flags, dataset: Dataset, preset: Preset, io: 
     settings,
     beams: LISTED,
     teach: flags.teach,
+    reading,
   });
   io.log(
     `Takes about ${duration(seconds)} on ${adapterName(device.info)} where nothing else runs, and ` +

@@ -1,4 +1,5 @@
 import { cpuUsage } from "node:process";
+import { pipelinesBeyond } from "../../kernels/gpu/bindings.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { ranksHere } from "../../base/parallel/agree.ts";
 import { matmul } from "../../kernels/matmul/matmul.ts";
@@ -30,20 +31,22 @@ export async function checkCost(
 ): Promise<void> {
   const plan = trainingPlan(inputs, data, settings, io.world, parts);
   const estimate = await estimateTraining(device, plan);
+  const kernelsOf = ({ compiled }: TrainingEstimate) => pipelinesBeyond(device.compiled, compiled);
   // Matrices of a CPU adapter share the memory of the process, which has its data and the library by now.
   const process = device.isCpu ? Deno.memoryUsage().rss : 0;
   if (dryRun) {
     const rate = TRAINING_SHARE * await productRate(device);
     const host = device.isCpu
-      ? { process, "writing checkpoints": estimate.saving, kernels: kernelBytes(estimate.kernels) }
+      ? { process, "writing checkpoints": estimate.saving, kernels: kernelBytes(kernelsOf(estimate)) }
       : undefined;
     formatEstimate(estimate, rate, host).forEach((line) => io.log(line));
   }
-  const besides = ({ saving, kernels }: TrainingEstimate) => device.isCpu ? saving + kernelBytes(kernels) : 0;
+  const besides = (estimate: TrainingEstimate) =>
+    device.isCpu ? estimate.saving + kernelBytes(kernelsOf(estimate)) : 0;
   if (!dryRun) {
-    const { memory: { total }, saving, kernels } = estimate;
+    const { memory: { total }, saving } = estimate;
     const bytes = total + (device.isCpu ? saving : 0);
-    tellMemory(device, bytes, "the training, its validations and checkpoints", io, kernels);
+    tellMemory(device, bytes, "the training, its validations and checkpoints", io, kernelsOf(estimate));
   }
   const available = memoryLimit > 0
     ? memoryLimit * GIB

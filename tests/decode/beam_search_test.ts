@@ -265,6 +265,29 @@ Deno.test("BeamSearch computes a prompt once whatever the beams, and allocates n
   });
 });
 
+Deno.test("searches of many sizes hold what the largest holds, where no more may be kept, and answer the same", async () => {
+  const most: number[] = [], answers: unknown[] = [];
+  for (const sizes of [[3], [1, 2, 3, 2, 1], [1, 2, 3, 2, 1]]) {
+    const device = await ownDevice("texture");
+    const model = FakeModel.random(device, VOCABULARY, 7);
+    if (most.length === 2) device.memory.keptLimit = 0;
+    await withTrie(device, catalogue(60, 1), async (trie) => {
+      const search = new BeamSearch(device, model, trie, { beams: 20, normalisation: "vocab" });
+      const before = device.memory.textures, held = [], found = [];
+      for (const size of sizes) {
+        found.push(await search.run(PROMPTS.slice(0, size)));
+        held.push(device.memory.textures - before);
+      }
+      most.push(Math.max(...held));
+      answers.push(found);
+    });
+  }
+  const [largest, all, bounded] = most;
+  assert.ok(all > 1.5 * largest, `${all} bytes of all sizes, ${largest} of the largest`);
+  assert.equal(bounded, largest);
+  assert.deepEqual(answers[2], answers[1]);
+});
+
 Deno.test("BeamSearch refuses 0 beams, foreign tokens and logits that are not finite", async () => {
   const device = await sharedDevice();
   const model = FakeModel.random(device, VOCABULARY, 8);

@@ -1,6 +1,5 @@
 import type { World } from "../../base/parallel/world.ts";
 import type { Capacity } from "../../data/packing/batches.ts";
-import { pipelinesBeyond } from "../../kernels/gpu/bindings.ts";
 import type { Device, DeviceOptions } from "../../kernels/gpu/device.ts";
 import { openRehearsal } from "../../kernels/gpu/rehearsal.ts";
 import { Tape } from "../../kernels/tape.ts";
@@ -59,8 +58,8 @@ export interface TrainingEstimate {
   tokensPerEpoch: number;
   steps: number;
   memory: TrainingMemory;
-  /** Kernels that the device has yet to compile. */
-  kernels: number;
+  /** Its kernels. */
+  compiled: Device["compiled"];
   /** Bytes that writing a checkpoint takes beside all that, in the memory of the process. */
   saving: number;
   /**
@@ -92,7 +91,8 @@ export async function estimateTraining(device: Device, plan: TrainingPlan): Prom
   });
   const step = held();
   await plan.validate?.(rehearsal, decoder);
-  const kernels = pipelinesBeyond(device.compiled, rehearsal.compiled);
+  // What follows compiles for itself.
+  const compiled = new Map(rehearsal.compiled.entries().map(([kernel, made]) => [kernel, made.slice()]));
   const total = Math.max(step, rehearsal.memory.peak);
   rehearsal.trim();
   const logits = logitsBytes(rehearsal, decoder, plan.capacity.rows);
@@ -112,7 +112,7 @@ export async function estimateTraining(device: Device, plan: TrainingPlan): Prom
       validation: total - step,
       total,
     },
-    kernels,
+    compiled,
     saving: savingBytes(decoder),
     flops: { step: flops, run: flops * plan.steps },
   };
