@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { wordsOf } from "../../base/words.ts";
 import { untitled } from "../../data/corpus_dataset.ts";
 import type { Dataset } from "../../data/dataset.ts";
@@ -78,25 +78,28 @@ export function evaluationFolder(stage: string): string {
 export function pipelineStages(pipeline: Pipeline): PipelineStage[] {
   const { preset } = pipeline;
   const folds = foldFolders(preset);
-  const earlier = (rows: number) => `all but the last ${rows} train targets`;
+  const whole: FoldFolder = { folder: "", rows: 0 };
+  const known = (rows: number) => rows === 0 ? "all of train" : `all but the last ${rows} train targets`;
   const making = needsSids(pipeline);
   return [
-    ...making
-      ? [{
-        title: `Semantic IDs of ${sidSources(pipeline.dataset).join(" and ")}`,
-        run: (io: TaskIO) => makeIndex(pipeline, io),
-      }]
-      : [],
-    ...folds.map(({ folder, rows }) => ({
-      title: `${pipeline.items} on ${earlier(rows)}`,
-      run: (io: TaskIO) => itemsStage(pipeline, join(folder, "items"), rows, io),
-    })),
-    ...folds.map(({ folder, rows }) => ({
-      title: `A decoder on ${earlier(rows)}`,
-      run: (io: TaskIO) => decoderStage(pipeline, join(folder, "decoder"), rows, io),
-    })),
-    { title: `${pipeline.items} on all of train`, run: (io) => itemsStage(pipeline, "items", 0, io) },
-    { title: "A decoder on all of train", run: (io) => decoderStage(pipeline, "decoder", 0, io) },
+    ...[...folds, whole].flatMap(({ folder, rows }) => [
+      ...making
+        ? [{
+          title: `Semantic IDs of ${sidSources(pipeline.dataset).join(" and ")}, for a decoder on ${
+            known(rows)
+          }`,
+          run: (io: TaskIO) => sidStage(pipeline, folder, rows, io),
+        }]
+        : [],
+      {
+        title: `${pipeline.items} on ${known(rows)}`,
+        run: (io: TaskIO) => itemsStage(pipeline, join(folder, "items"), rows, io),
+      },
+      {
+        title: `A decoder on ${known(rows)}`,
+        run: (io: TaskIO) => decoderStage(pipeline, join(folder, "decoder"), rows, io),
+      },
+    ]),
     {
       title: `A ranker of what they list, which learns from the ${
         folds.at(-1)!.rows
@@ -170,28 +173,24 @@ export async function itemsStage(
   );
 }
 
-async function makeIndex(pipeline: Pipeline, io: TaskIO): Promise<void> {
-  const { data, out, seed, preset, dataset } = pipeline;
+/** Makes SIDs for the decoder that does not know the last `holdoutRows` train targets: of what it may know. */
+async function sidStage(pipeline: Pipeline, name: string, holdoutRows: number, io: TaskIO): Promise<void> {
+  const { data, out, seed, dataset } = pipeline;
   const { codebookSize, dim, maxCharacters } = sidPresetFor(dataset.items.length);
   const files: Record<SidSource, string> = {
     "texts": join(out, VECTORS, "texts.npy"),
-    "what was bought together": join(out, VECTORS, "bought.npy"),
+    "what was bought together": join(out, name, VECTORS, "bought.npy"),
   };
   const how: Record<SidSource, Record<string, unknown>> = {
     "texts": { provider: "static", dim, maxCharacters },
-    // The decoder of no fold reads SIDs that were made of what it leaves out.
-    "what was bought together": {
-      provider: "collaborative",
-      dim,
-      holdoutRows: foldFolders(preset).at(-1)!.rows,
-    },
+    "what was bought together": { provider: "collaborative", dim, holdoutRows },
   };
   const sources = sidSources(dataset);
   for (const source of sources) {
     await vectorStage(pipeline, files[source], how[source], io);
     if (io.signal.aborted) return;
   }
-  const folder = join(out, "sids");
+  const folder = join(out, name, "sids");
   const [embeddings, collab] = sources.map((source) => files[source]);
   const settings = { data, embeddings, ...collab && { collab }, codebookSize, seed, out: folder };
   await trainingStage(
@@ -229,7 +228,7 @@ export async function decoderStage(
 ): Promise<void> {
   const { data, out, seed, preset } = pipeline;
   const folder = join(out, name);
-  const sids = needsSids(pipeline) ? join(out, "sids") : pipeline.sids;
+  const sids = needsSids(pipeline) ? join(dirname(folder), "sids") : pipeline.sids;
   const settings = { data, sids, holdoutRows, out: folder, ...preset.decoder, seed };
   await trainingStage(
     "sft",
