@@ -102,7 +102,7 @@ export class Device {
     this.features = new Set(gpu.features as unknown as Iterable<string>);
     const storage = dtype === "f16" ? `${layout} ${dtype}` : layout;
     const id = `${info.vendor} ${info.architecture} ${info.description} ${storage}`;
-    this.variants = new Variants(id, this.isCpu, pinned, haveOf(this.features, dtype));
+    this.variants = new Variants(id, this.isCpu, pinned, haveOf(this.features, dtype, info.description));
     const pipelines = sibling?.compiled as Pipelines | undefined ?? new Map();
     this.compiled = pipelines;
     this.#bindings = new Bindings(gpu, layout, dtype, this.counters, pipelines);

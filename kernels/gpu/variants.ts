@@ -2,12 +2,19 @@ import { DeviceError } from "./device_error.ts";
 import type { ShaderFeature } from "./kernel.ts";
 import type { MatrixDtype } from "./tensor.ts";
 
-/** What a variant may need of a device: a feature, or that its matrices are stored in float16. */
-export type VariantNeed = ShaderFeature | "float16 storage";
+/** What a variant may need of a device: a feature, matrices that are stored in float16, or how wide a CPU adapter computes. */
+export type VariantNeed = ShaderFeature | "float16 storage" | "512-bit vectors";
 
-/** What a device has of it. */
-export function haveOf(features: ReadonlySet<string>, dtype: MatrixDtype): ReadonlySet<string> {
-  return dtype === "f16" ? new Set([...features, "float16 storage" satisfies VariantNeed]) : features;
+/** What a device has of it. `description` is that of the adapter, such as "llvmpipe (LLVM 15.0.6, 256 bits)". */
+export function haveOf(
+  features: ReadonlySet<string>,
+  dtype: MatrixDtype,
+  description: string,
+): ReadonlySet<string> {
+  const more: VariantNeed[] = [];
+  if (dtype === "f16") more.push("float16 storage");
+  if (description.includes("512 bits")) more.push("512-bit vectors");
+  return new Set([...features, ...more]);
 }
 
 /** One implementation of an operation. */

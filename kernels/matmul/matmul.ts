@@ -11,7 +11,7 @@ import {
   sharedSmallVariant,
   sharedVariant,
 } from "./shared/shared.ts";
-import { tilesBlockVariant, tilesVariant } from "./registers/tiles.ts";
+import { tilesBlockVariant, tilesSixteenVariant, tilesVariant } from "./registers/tiles.ts";
 import type { MatmulForm, MatmulVariant } from "./variant.ts";
 
 /** A product with a result (rows, cols) that is summed over `inner`. */
@@ -34,6 +34,7 @@ export const MATMUL: TunableOperation<MatmulVariant, MatmulShape> = {
   variants: [
     tilesVariant,
     tilesBlockVariant,
+    tilesSixteenVariant,
     blockVariant,
     sharedVariant,
     sharedSmallVariant,

@@ -59,8 +59,10 @@ async function allShaders(): Promise<Map<string, string>> {
     { dtype: "float16" },
   ];
   for (const storage of storages) {
+    // Variants for wider vectors have the text of others.
+    const lacking = ["512-bit vectors", ...storage.dtype === "float16" ? [] : ["float16 storage"]];
     const able = variants.filter((pinned) =>
-      storage.dtype === "float16" || !pinned.some(({ variant }) => variant.needs?.includes("float16 storage"))
+      !pinned.some(({ variant: { needs = [] } }) => needs.some((need) => lacking.includes(need)))
     );
     for (const pinned of [undefined, ...able]) {
       const device = await recorder(({ code, label }) => shaders.set(code, label ?? ""), {

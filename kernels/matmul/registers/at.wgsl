@@ -1,9 +1,11 @@
 // C (+)= A^T B in barrier-free 16 x 16 register tiles: the weight gradient dW = dY^T X. A (inner, rows) = in0,
 // B (inner, cols) = in1 -> C (rows, cols) in a flat array with rows of whole groups.
+override WORKGROUP: u32 = 8;
+
 fn outer(a: vec4f, b: vec4f) -> mat4x4f { return mat4x4f(b * a.x, b * a.y, b * a.z, b * a.w); }
 
-@compute @workgroup_size(8) fn matmul_at(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let tile = linear_index(id, groups, 8);
+@compute @workgroup_size(WORKGROUP) fn matmul_at(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let tile = linear_index(id, groups, WORKGROUP);
   let tiles = (params.cols + 15) / 16;
   let n = (tile % tiles) * 4;
   let m = (tile / tiles) * 4;

@@ -1,5 +1,7 @@
 // Barrier-free register tiles, one invocation each: the shape that CPU adapters want. A tile is built of 4x4 blocks:
 // block += b * a is four rows of a times four rows of b, and this order of multiply-adds keeps accumulators in registers.
+override WORKGROUP: u32 = 8;
+
 fn a_rows(row: u32, k: u32) -> mat4x4f { return mat4x4f(load0(row, k), load0(row + 1, k), load0(row + 2, k), load0(row + 3, k)); }
 
 fn b_rows(k: u32, group: u32) -> mat4x4f {
@@ -8,8 +10,8 @@ fn b_rows(k: u32, group: u32) -> mat4x4f {
 }
 
 // C = A B: A (rows, inner) = in0, B (inner, cols) = in1, bias (1, cols) = in2 -> C = out0. Tile 16 x 16.
-@compute @workgroup_size(8) fn matmul(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let tile = linear_index(id, groups, 8);
+@compute @workgroup_size(WORKGROUP) fn matmul(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let tile = linear_index(id, groups, WORKGROUP);
   let tiles = (params.cols + 15) / 16;
   let n = (tile % tiles) * 4;
   let m = (tile / tiles) * 16;
@@ -45,8 +47,8 @@ fn b_columns(row: u32, k: u32) -> mat4x4f {
 }
 
 // C = A B^T: A (rows, inner) = in0, B (cols, inner) = in1, bias = in2 -> C = out0. Tile 16 x 16.
-@compute @workgroup_size(8) fn matmul_bt(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let tile = linear_index(id, groups, 8);
+@compute @workgroup_size(WORKGROUP) fn matmul_bt(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let tile = linear_index(id, groups, WORKGROUP);
   let tiles = (params.cols + 15) / 16;
   let n = (tile % tiles) * 4;
   let m = (tile / tiles) * 16;

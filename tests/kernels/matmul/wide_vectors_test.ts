@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { Device } from "../../../kernels/gpu/device.ts";
+import { matrixOf, noise } from "../../../kernels/gpu/spec.ts";
+import { MATMUL } from "../../../kernels/matmul/matmul.ts";
+import { matmulAtSpec, matmulBtSpec, matmulSpec } from "../../../kernels/matmul/matmul_spec.ts";
+import { checkForward } from "../../kernel_check.ts";
+
+const NAME = "tiles-16";
+
+// The CPU adapter reads the width of its vectors once, so a process of its own has the other one.
+Deno.test("matmul tiles-16 equals the reference where vectors have 512 bits, and is refused elsewhere", async () => {
+  const device = await Device.open();
+  const isWide = device.variants.candidates(MATMUL).some(({ name }) => name === NAME);
+  if (!isWide) assert.throws(() => device.variants.pin(MATMUL, NAME), /no 512-bit vectors/);
+  if (!device.info.description.startsWith("llvmpipe")) return;
+  if (!isWide) {
+    assert.notEqual(Deno.env.get("LP_NATIVE_VECTOR_WIDTH"), "512", "the driver did not hear of the width");
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["test", "-A", "-q", "--no-check", fileURLToPath(import.meta.url)],
+      env: { LP_NATIVE_VECTOR_WIDTH: "512" },
+    }).output();
+    assert.ok(success, new TextDecoder().decode(stderr));
+    return;
+  }
+  device.variants.pin(MATMUL, NAME);
+  const next = noise(7);
+  // Tiles at every edge, more of them than a workgroup has, and one step more than whole steps of the contraction.
+  const [m, n, k] = [150, 138, 37];
+  const bias = matrixOf(1, n, next);
+  const name = "tiles", attributes = { activation: "none" } as const;
+  const ab = { a: matrixOf(m, k, next), b: matrixOf(k, n, next), bias };
+  await checkForward(device, matmulSpec, { name, inputs: ab, attributes });
+  const abt = { a: matrixOf(m, k, next), b: matrixOf(n, k, next), bias };
+  await checkForward(device, matmulBtSpec, { name, inputs: abt, attributes });
+  const atb = { a: matrixOf(k, m, next), b: matrixOf(k, n, next) };
+  await checkForward(device, matmulAtSpec, { name, inputs: atb, attributes });
+});
