@@ -76,10 +76,8 @@ export async function project(
   const most = blockRows(device, Math.max(dim, rank));
   for (let first = 0; first < rows; first += most) {
     const count = Math.min(most, rows - first);
-    const centred = Float32Array.from(
-      data.subarray(first * dim, (first + count) * dim),
-      (value, i) => value - mean[i % dim],
-    );
+    const centred = data.slice(first * dim, (first + count) * dim);
+    for (let i = 0; i < centred.length; i++) centred[i] -= mean[i % dim];
     await device.scope(async () => {
       const points = device.matrix(count, dim);
       device.write(points, centred);

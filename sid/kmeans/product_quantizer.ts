@@ -87,10 +87,11 @@ export async function applyRotation(
 /** One of `parts` equal parts of the columns: (N, W) -> (N, W / P). */
 export function partOf({ data, rows, dim }: Embeddings, part: number, parts: number): Embeddings {
   const width = dim / parts;
-  const values = Float32Array.from(
-    { length: rows * width },
-    (_, i) => data[Math.floor(i / width) * dim + part * width + i % width],
-  );
+  const values = new Float32Array(rows * width);
+  for (let row = 0; row < rows; row++) {
+    const from = row * dim + part * width;
+    values.set(data.subarray(from, from + width), row * width);
+  }
   return { data: values, rows, dim: width };
 }
 

@@ -110,8 +110,9 @@ export function means(
 }
 
 function columns(data: Float32Array, rows: number, stride: number, count: number): Float32Array<ArrayBuffer> {
-  return Float32Array.from(
-    { length: rows * count },
-    (_, i) => data[Math.floor(i / count) * stride + i % count],
-  );
+  const part = new Float32Array(rows * count);
+  for (let row = 0; row < rows; row++) {
+    for (let i = 0; i < count; i++) part[row * count + i] = data[row * stride + i];
+  }
+  return part;
 }
