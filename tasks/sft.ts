@@ -36,7 +36,7 @@ import { checkHeldOut, runWeights } from "./_train/run_weights.ts";
 import { StepProgress } from "./_train/step_progress.ts";
 import { endedAs, evaluateLine, goOnLine, trainOnAdvice } from "./_cli/training_lines.ts";
 import { duration, type Progress } from "./_cli/progress.ts";
-import { MemoryFlags } from "./_cli/memory.ts";
+import { collectGarbage, MemoryFlags } from "./_cli/memory.ts";
 import { settingsDefaults } from "./_cli/settings_flags.ts";
 
 const config = z.strictObject({
@@ -118,6 +118,7 @@ export async function sft(given: Flags, io: TaskIO): Promise<void> {
     signal: io.signal,
     async onStart({ tokensPerEpoch, sequences, ...size }) {
       if (!resume && world.rank === 0) await startRun(run, record);
+      if (work.device.isCpu) collectGarbage(); // of weights that were read
       const line = `Data: ${short(sequences)} sequences, ${short(tokensPerEpoch)} tokens an epoch`;
       progress.start(work.device, "sft", size, line);
     },

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { z } from "zod";
 import { UserError } from "../../base/user_error.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
@@ -35,6 +37,26 @@ const KERNEL_BYTES = 2.3 * 2 ** 20;
  */
 export const KEPT_BY_SEARCHES = 0.5;
 
+let collect: (() => void) | undefined;
+
+/**
+ * Frees what nobody reads any more, such as files that were read: V8 lets it stand as long as nothing else is allocated, which
+ * may be all of a training.
+ */
+export function collectGarbage(): void {
+  if (!collect) {
+    setFlagsFromString("--expose-gc");
+    collect = runInNewContext("gc");
+  }
+  collect!();
+}
+
+/** Bytes of the process once garbage was collected. */
+export function processBytes(): number {
+  collectGarbage();
+  return Deno.memoryUsage().rss;
+}
+
 /** Bytes of the process that earlier work on the adapter has left for what comes. */
 function reusableBytes({ memory: { together } }: Device): number {
   return together?.reusable ?? 0;
@@ -62,7 +84,7 @@ export function tellMemory(
     io.log(`Memory: about ${formatBytes(bytes)} of the GPU for ${what}`);
     return;
   }
-  const process = Deno.memoryUsage().rss - reusableBytes(device);
+  const process = processBytes() - reusableBytes(device);
   const compiled = kernelBytes(kernels);
   io.log(
     `Memory: about ${formatBytes(process + bytes + compiled)}: ${formatBytes(bytes)} for ${what}, ${
