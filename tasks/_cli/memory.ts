@@ -51,12 +51,6 @@ export function collectGarbage(): void {
   collect!();
 }
 
-/** Bytes of the process once garbage was collected. */
-export function processBytes(): number {
-  collectGarbage();
-  return Deno.memoryUsage().rss;
-}
-
 /** Bytes of the process that earlier work on the adapter has left for what comes. */
 function reusableBytes({ memory: { together } }: Device): number {
   return together?.reusable ?? 0;
@@ -84,7 +78,7 @@ export function tellMemory(
     io.log(`Memory: about ${formatBytes(bytes)} of the GPU for ${what}`);
     return;
   }
-  const process = processBytes() - reusableBytes(device);
+  const process = Deno.memoryUsage().rss - reusableBytes(device);
   const compiled = kernelBytes(kernels);
   io.log(
     `Memory: about ${formatBytes(process + bytes + compiled)}: ${formatBytes(bytes)} for ${what}, ${

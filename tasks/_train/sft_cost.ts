@@ -10,7 +10,7 @@ import { memorySettings, type PlanParts, trainingPlan, withMemorySettings } from
 import type { DecoderInputs } from "../../train/sft/decoder.ts";
 import type { SftConfig } from "../../train/sft/config.ts";
 import type { TaskIO } from "../_cli/cli.ts";
-import { kernelBytes, processBytes, tellMemory } from "../_cli/memory.ts";
+import { kernelBytes, tellMemory } from "../_cli/memory.ts";
 import type { SftInputs } from "./sft_inputs.ts";
 
 const GIB = 1024 ** 3;
@@ -33,7 +33,7 @@ export async function checkCost(
   const estimate = await estimateTraining(device, plan);
   const kernelsOf = ({ compiled }: TrainingEstimate) => pipelinesBeyond(device.compiled, compiled);
   // Matrices of a CPU adapter share the memory of the process, which has its data and the library by now.
-  const process = device.isCpu ? processBytes() : 0;
+  const process = device.isCpu ? Deno.memoryUsage().rss : 0;
   if (dryRun) {
     const rate = TRAINING_SHARE * await productRate(device);
     const host = device.isCpu
