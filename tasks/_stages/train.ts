@@ -81,6 +81,7 @@ async function train(flags: Flags, io: TaskIO): Promise<void> {
   const fresh = dryRun || await claim(flags);
   if (!fresh) io.log(`${out} holds an earlier training: what it finished is kept. --force starts over.`);
   describe(flags, dataset, preset, io);
+  if (!needsSids({ ...flags, dataset })) describeShared(flags, dataset, io);
   if (fresh) await describeCost(flags, { dataset, preset, reading }, io);
   if (dryRun) return;
   const pipeline = { ...flags, dataset, preset, beams: LISTED };
@@ -150,6 +151,21 @@ function describe(
       (needsSids({ ...flags, dataset })
         ? `; SIDs of 3 levels with ${sidPresetFor(dataset.items.length).codebookSize} codewords`
         : ""),
+  );
+}
+
+/** Says where items share SIDs of the index that is kept: no search tells such items apart. */
+function describeShared({ sids }: Flags, dataset: Dataset, io: TaskIO): void {
+  if (sids !== "" || dataset.sids === undefined) return;
+  const ofSid = Map.groupBy(dataset.sids, (sid) => sid.join(" "));
+  const shared = ofSid.values().filter(({ length }) => length > 1).reduce(
+    (sum, { length }) => sum + length,
+    0,
+  );
+  if (shared === 0) return;
+  io.log(
+    `${shared} of ${dataset.items.length} items share their SIDs in the index of the dataset, so a decoder cannot tell ` +
+      "them apart: --sids make makes a SID for each",
   );
 }
 

@@ -128,3 +128,15 @@ Deno.test("train refuses data that it could not be honest about, and writes noth
     );
   });
 });
+
+Deno.test("train keeps the index of items without texts, and says which of them it does not tell apart", async () => {
+  const corpus = shop();
+  const items = corpus.items.map(({ id }) => ({ id, title: "", categories: [] }));
+  const sids = items.map((_, item) => [`<a_${Math.max(2, item)}>`, "<b_0>"]);
+  await withCorpus({ ...corpus, items, sids }, async (dir) => {
+    const said = (await train(dir, "--dry-run")).join("\n");
+    assert.match(said, /3 of 60 items share their SIDs in the index of the dataset.*--sids make/);
+    assert.doesNotMatch(said, /SIDs of 3 levels/);
+    assert.match((await train(dir, "--dry-run --sids make")).join("\n"), /SIDs of 3 levels/);
+  });
+});
