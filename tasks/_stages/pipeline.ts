@@ -127,25 +127,27 @@ export function needsSids({ sids, dataset }: Pick<Pipeline, "sids" | "dataset">)
 
 /** What SIDs of these items can be made of: texts that differ and share words, items that follow one another. */
 export function sidSources({ items, histories }: Pick<Dataset, "items" | "histories">): SidSource[] {
-  const texts = new Set(
-    items.map(({ title, description = "" }, item) =>
-      [title === untitled(item) ? "" : title, description].join("\n")
-    ),
-  );
   const together = histories.some(({ items }) => items.some((item) => item !== items[0]));
   return [
-    ...texts.size > 1 && shareWords(texts) ? ["texts" as const] : [],
+    ...haveTexts(items) ? ["texts" as const] : [],
     ...together ? ["what was bought together" as const] : [],
   ];
 }
 
-/** Whether a word is in two texts: seen after a few of them, as a rule. */
-function shareWords(texts: Iterable<string>): boolean {
+/** Whether two items have different texts, and two have a word in common: seen after a few items, as a rule. */
+function haveTexts(items: Dataset["items"]): boolean {
   const known = new Set<string>();
-  for (const text of texts) {
-    const words = new Set(wordsOf(text));
-    if (!known.isDisjointFrom(words)) return true;
-    words.forEach((word) => known.add(word));
+  let first: string | undefined, differ = false, share = false;
+  for (const [number, { title, description = "" }] of items.entries()) {
+    const text = `${title === untitled(number) ? "" : title}\n${description}`;
+    first ??= text;
+    differ ||= text !== first;
+    if (!share) {
+      const words = new Set(wordsOf(text));
+      share = !known.isDisjointFrom(words);
+      for (const word of words) known.add(word);
+    }
+    if (differ && share) return true;
   }
   return false;
 }

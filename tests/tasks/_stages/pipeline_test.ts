@@ -17,6 +17,7 @@ Deno.test("sidSources() takes texts that differ and share words, and histories o
   assert.deepEqual(sources(titles, [0, 0, 0], [1]), ["texts"]);
   assert.deepEqual(sources(["the same", "the same"], [0, 1]), [TOGETHER]);
   assert.deepEqual(sources(["screw", "plug"], [0, 1]), [TOGETHER]);
+  assert.deepEqual(sources(["screw", "screw", "plug"], [0, 1]), ["texts", TOGETHER]);
   assert.deepEqual(sources(["item 0", "item 1"], [0, 1]), [TOGETHER], "items without titles are called so");
   assert.deepEqual(sources(["item 0", "item 1"], [0], [1]), []);
 });
