@@ -179,21 +179,23 @@ export async function itemsStage(
 async function sidStage(pipeline: Pipeline, name: string, holdoutRows: number, io: TaskIO): Promise<void> {
   const { data, out, seed, dataset } = pipeline;
   const { codebookSize, dim, maxCharacters } = sidPresetFor(dataset.items.length);
-  const files: Record<SidSource, string> = {
-    "texts": join(out, VECTORS, "texts.npy"),
-    "what was bought together": join(out, name, VECTORS, "bought.npy"),
+  const vectors: Record<SidSource, { file: string; how: Record<string, unknown> }> = {
+    "texts": {
+      file: join(out, VECTORS, "texts.npy"),
+      how: { provider: "static", dim, maxCharacters },
+    },
+    "what was bought together": {
+      file: join(out, name, VECTORS, "bought.npy"),
+      how: { provider: "collaborative", dim, holdoutRows },
+    },
   };
-  const how: Record<SidSource, Record<string, unknown>> = {
-    "texts": { provider: "static", dim, maxCharacters },
-    "what was bought together": { provider: "collaborative", dim, holdoutRows },
-  };
-  const sources = sidSources(dataset);
-  for (const source of sources) {
-    await vectorStage(pipeline, files[source], how[source], io);
+  const sources = sidSources(dataset).map((source) => vectors[source]);
+  for (const { file, how } of sources) {
+    await vectorStage(pipeline, file, how, io);
     if (io.signal.aborted) return;
   }
   const folder = join(out, name, "sids");
-  const [embeddings, collab] = sources.map((source) => files[source]);
+  const [embeddings, collab] = sources.map(({ file }) => file);
   const settings = { data, embeddings, ...collab && { collab }, codebookSize, seed, out: folder };
   await trainingStage(
     "sid",

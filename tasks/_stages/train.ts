@@ -9,6 +9,7 @@ import { loadDataset } from "../../data/formats/load.ts";
 import { mostHeldOut } from "../../data/holdout.ts";
 import type { Evaluation } from "../../eval/evaluate.ts";
 import { dataSizeOf, type Preset, presetFor, quickly, sidPresetFor } from "../../train/pipeline/preset.ts";
+import { collidingGroups } from "../../sid/collisions/groups.ts";
 import { RANK_FOLDER, TAUGHT_FOLDER } from "../../train/pipeline/train_folder.ts";
 import { formatBytes } from "../../train/run/estimate.ts";
 import { SftSchema } from "../../train/sft/config.ts";
@@ -157,11 +158,7 @@ function describe(
 /** Says where items share SIDs of the index that is kept: no search tells such items apart. */
 function describeShared({ sids }: Flags, dataset: Dataset, io: TaskIO): void {
   if (sids !== "" || dataset.sids === undefined) return;
-  const ofSid = Map.groupBy(dataset.sids, (sid) => sid.join(" "));
-  const shared = ofSid.values().filter(({ length }) => length > 1).reduce(
-    (sum, { length }) => sum + length,
-    0,
-  );
+  const shared = collidingGroups(dataset.sids).flat().length;
   if (shared === 0) return;
   io.log(
     `${shared} of ${dataset.items.length} items share their SIDs in the index of the dataset, so a decoder cannot tell ` +

@@ -88,12 +88,11 @@ export class Validation {
     this.#trie = new DeviceTrie(options.device, buildTrie(prompts.itemTokens));
     const order = shuffledOrder(valid.length, options.seed, 0).subarray(0, options.samples);
     this.#samples = Array.from(order, (i) => valid[i]);
-    const ofLeaf = new Map<number, number>();
-    const leafOf = (item: number) => this.#trie.host.walk(prompts.itemTokens[item])!;
-    for (const item of prompts.itemTokens.keys()) {
-      ofLeaf.set(leafOf(item), (ofLeaf.get(leafOf(item)) ?? 0) + 1);
-    }
-    this.sharing = Float64Array.from(this.#samples, ({ target }) => ofLeaf.get(leafOf(target))!);
+    const { host } = this.#trie;
+    this.sharing = Float64Array.from(this.#samples, ({ target }) => {
+      const leaf = host.walk(prompts.itemTokens[target])!;
+      return host.itemOffsets[leaf + 1] - host.itemOffsets[leaf];
+    });
     this.#prompts = this.#samples.map((sample) => prompts.prompt(sample.history, sample));
   }
 
