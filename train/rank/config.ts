@@ -28,7 +28,9 @@ export const RankSchema = z.strictObject({
     loss: z.enum(namesOf(RANKING_LOSSES)).default("softmax").describe("what is learned of each list"),
     hiddenSize: count(0).default(32).describe("hidden units; 0: scores are linear in the features"),
     numRankers: count().default(3).describe("networks that start differently and whose scores are averaged"),
-    batchSize: count().default(64).describe("lists of an optimizer step, of all processes together"),
+    batchSize: count().default(64).describe(
+      "lists of an optimizer step, of all processes together; fewer where an epoch would have less than eight steps",
+    ),
     gradientAccumulationSteps: count().default(1).describe(
       "micro batches that the lists of a step are cut into, of all processes together",
     ),

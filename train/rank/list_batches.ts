@@ -4,6 +4,17 @@ import type { TargetLists } from "../../rank/lists/lists.ts";
 /** Rows of a batch, the most: textures have no more. One list may have more. */
 export const MOST_ROWS = 8192;
 
+/**
+ * Steps of an epoch, the fewest. An epoch is what valid judges and what patience counts: of one step it is so little that
+ * a ranker of 50 lists stopped at half of what it came to.
+ */
+export const LEAST_STEPS = 8;
+
+/** Lists of a step: `most`, or of few lists as many as leave an epoch eight steps. */
+export function stepLists(lists: number, most: number): number {
+  return Math.min(most, Math.ceil(lists / LEAST_STEPS));
+}
+
 /** Sizes of the largest batch. */
 export interface ListCapacity {
   lists: number;

@@ -5,7 +5,7 @@ import { inputCount } from "../../rank/features/standardise.ts";
 import { askLongest, type TargetLists } from "../../rank/lists/lists.ts";
 import { RunDirectory } from "../run/directory.ts";
 import type { RankConfig } from "./config.ts";
-import { MOST_ROWS } from "./list_batches.ts";
+import { LEAST_STEPS, MOST_ROWS } from "./list_batches.ts";
 import { freeRuns, type ListSizes, runListLengths } from "./lists.ts";
 import { trainRanker } from "./training.ts";
 
@@ -46,9 +46,9 @@ export async function rehearseRanking(
   }, settings);
 }
 
-/** Lists of `most` candidates, as many as a batch may hold: all share one array of zeros. */
+/** Lists of `most` candidates, as many as batches of an epoch may hold: all share one array of zeros. */
 function placeholders(samples: number, most: number, columns: ListSizes["columns"]): TargetLists {
-  const count = Math.min(samples, Math.ceil(MOST_ROWS / most) + 1);
+  const count = Math.min(samples, LEAST_STEPS * (Math.ceil(MOST_ROWS / most) + 1));
   const zeros = new Float32Array(most * columns.length);
   const moments = new Float32Array(inputCount(columns));
   return {

@@ -19,7 +19,7 @@ import { epochRun, trainEpochs } from "../run/epoch_training.ts";
 import { optimizerOptions, sharedMoments } from "../run/optimizer_options.ts";
 import { ListBatchBuffer } from "./batch_buffer.ts";
 import type { RankConfig } from "./config.ts";
-import { epochBatches, listBatches, listCapacity } from "./list_batches.ts";
+import { epochBatches, listBatches, listCapacity, stepLists } from "./list_batches.ts";
 import { RankStep } from "./step.ts";
 
 /** What a ranker is trained on, and where it is kept. */
@@ -40,8 +40,7 @@ export interface RankTrainingInput extends Omit<BaselineInput, "dataset"> {
 export async function trainRanker(input: RankTrainingInput, config: RankConfig): Promise<BaselineResult> {
   const { device, lists, valid, columns, world = ALONE } = input;
   const { standardisation } = lists;
-  const { seed, dropout, hiddenSize, numRankers, batchSize, gradientAccumulationSteps: microBatches } =
-    config;
+  const { seed, dropout, hiddenSize, numRankers, gradientAccumulationSteps: microBatches } = config;
   const count = lists.targets.length;
   if (count === 0) {
     throw new UserError(
@@ -49,6 +48,7 @@ export async function trainRanker(input: RankTrainingInput, config: RankConfig):
         "(--list-length), or better runs",
     );
   }
+  const batchSize = stepLists(count, config.batchSize);
   const batches = Array.from(
     { length: config.numTrainEpochs },
     (_, epoch) => () => epochBatches(lists, batchSize, seed, epoch),

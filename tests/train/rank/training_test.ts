@@ -43,6 +43,19 @@ Deno.test("a ranker learns from held-out rows, and beats the counts that it is m
   });
 });
 
+Deno.test("an epoch over few lists has several steps, so that patience does not end it after as many as epochs", async () => {
+  await withFolder(async (out) => {
+    const few = { ...lists, offsets: lists.offsets.slice(0, 20), targets: lists.targets.slice(0, 19) };
+    const { result } = await trainInto(device, out, { lists: few, valid, columns }, {
+      ...settings,
+      batchSize: 64,
+      numTrainEpochs: 2,
+    });
+    // Lists of 19 in steps of 3.
+    assert.equal(result.steps, 2 * 7);
+  });
+});
+
 Deno.test("a run that was stopped and resumed leaves the same bytes as one that was not", async () => {
   await withFolder(async (folder) => {
     const names = ["model.safetensors", "trainer.safetensors", "config.json"];
