@@ -1,12 +1,24 @@
 import { join } from "node:path";
 import type { Prediction } from "../../eval/evaluate.ts";
-import type { Rank } from "../../eval/metrics.ts";
+import { credited, hitsAtK, ndcgAtK, type Rank } from "../../eval/metrics.ts";
 import type { Difference } from "../pages/page.ts";
 
 /** Ranks of an evaluation's folder by SID, as published figures count: where items share one, a hit on any counts. */
 export async function ranksOf(folder: string): Promise<Rank[]> {
+  return (await predictionsOf(folder)).map(({ rank }) => rank);
+}
+
+/** Hits and gains of each user among the first ten of an evaluation, by item: where n share the SID that is hit, 1 / n. */
+export async function firstTenOf(folder: string): Promise<{ hr10: Float64Array; ndcg10: Float64Array }> {
+  const predictions = await predictionsOf(folder);
+  const ranks = predictions.map(({ rank }) => rank);
+  const sharing = Float64Array.from(predictions, ({ sharing }) => sharing ?? 1);
+  return { hr10: credited(hitsAtK(ranks, 10), sharing), ndcg10: credited(ndcgAtK(ranks, 10), sharing) };
+}
+
+async function predictionsOf(folder: string): Promise<Prediction[]> {
   const lines = (await Deno.readTextFile(join(folder, "predictions.jsonl"))).trimEnd().split("\n");
-  return lines.map((line) => (JSON.parse(line) as Prediction).rank);
+  return lines.map((line) => JSON.parse(line));
 }
 
 /** A paired difference as a cell of a page. */
