@@ -1,4 +1,5 @@
 import { ATTENTION } from "./attention/attention.ts";
+import { PATH_ATTENTION } from "./attention/beams/beam_paths.ts";
 import type { TunableOperation } from "./gpu/workload.ts";
 import { SOFTMAX } from "./loss/cross_entropy.ts";
 import { MATMUL } from "./matmul/matmul.ts";
@@ -11,6 +12,7 @@ import { TOP_K } from "./trie/search/topk.ts";
 export const OPERATIONS: readonly TunableOperation[] = [
   MATMUL,
   ATTENTION,
+  PATH_ATTENTION,
   NORM,
   RESIDUAL_NORM,
   LOG_SUM,

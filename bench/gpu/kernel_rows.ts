@@ -1,4 +1,5 @@
 import { ATTENTION, type AttentionPass } from "../../kernels/attention/attention.ts";
+import { PATH_ATTENTION } from "../../kernels/attention/beams/beam_paths.ts";
 import { add } from "../../kernels/elementwise/add.ts";
 import { swiglu } from "../../kernels/gated/swiglu.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
@@ -44,6 +45,7 @@ export function kernelRows(device: Device, side: number): KernelRow[] {
   const passes = (["forward", "backward"] as const).map((pass): AttentionPass => (
     { pass, rows: tokens, heads: 8, kvHeads: 2, headDim: 64 }
   ));
+  const beams = { beams: 3200, width: 50, keys: SEQUENCE, heads: 8, kvHeads: 2, headDim: 64 };
   const [rows, cols] = [4 * side, 1024];
   const matrix = rows * cols * width;
   const moved = (name: string, matrices: number, flops: number, call: KernelRow["prepare"]): KernelRow => ({
@@ -70,6 +72,13 @@ export function kernelRows(device: Device, side: number): KernelRow[] {
         flops: (pass === "forward" ? 4 : 10) * pairs * heads * headDim,
         bytes: width * (pass === "forward" ? qkv + o : 2 * qkv + 2 * o),
       });
+    }),
+    // Queries and results, and the keys and values of each beam's own token and of each prompt.
+    ...variantRows(device, PATH_ATTENTION, beams, {
+      flops: 4 * beams.beams * beams.keys * beams.heads * beams.headDim,
+      bytes: 2 * width * beams.headDim *
+        (beams.beams * (beams.heads + beams.kvHeads) +
+          beams.beams / beams.width * (beams.keys - 1) * beams.kvHeads),
     }),
     moved("add", 3, 1, (device) => {
       const [x, y] = [noiseMatrix(device, rows, cols), noiseMatrix(device, rows, cols)];

@@ -3,7 +3,7 @@ import { expectLength, expectShape, type Flat, type Matrix } from "../gpu/tensor
 import { bucket } from "../gpu/variants.ts";
 import { noiseMatrix, type TunableOperation } from "../gpu/workload.ts";
 import { pairsVariant, quadsVariant, rowsVariant } from "./registers.ts";
-import { sharedAttentionVariant } from "./shared.ts";
+import { sharedAttentionVariant, subgroupsAttentionVariant } from "./shared/shared.ts";
 import type { AttentionVariant } from "./variant.ts";
 
 /** Widest head that the kernels keep in registers. */
@@ -39,7 +39,7 @@ export interface AttentionPass extends AttentionShape {
 /** Packed tree attention: pairs of rows in registers on CPU adapters, tiles in workgroup memory on GPUs. */
 export const ATTENTION: TunableOperation<AttentionVariant, AttentionPass> = {
   name: "attention",
-  variants: [rowsVariant, pairsVariant, quadsVariant, sharedAttentionVariant],
+  variants: [rowsVariant, pairsVariant, quadsVariant, sharedAttentionVariant, subgroupsAttentionVariant],
   defaultOf: (isCpu) => isCpu ? pairsVariant : sharedAttentionVariant,
   classOf({ pass, rows, heads, kvHeads, headDim }) {
     const size = Number(pass === "backward") * 32 + bucket(rows);

@@ -9,7 +9,7 @@ interface PackedSequence {
 }
 
 /** Intervals of a packed layout, padded with tokens that see nothing. */
-export function packedIntervals(sequences: PackedSequence[], padding: number) {
+function packedIntervals(sequences: PackedSequence[], padding: number) {
   const keys: number[] = [];
   const viewers: number[] = [];
   let start = 0;
@@ -96,6 +96,11 @@ export const attentionSpec: KernelSpec<AttentionShape> = {
     ], 1),
     caseOf("wide heads", { heads: 1, kvHeads: 1, headDim: 32 }, [{ prompt: 9, branches: [2] }], 0),
     caseOf("widest heads", { heads: 2, kvHeads: 1, headDim: 128 }, [{ prompt: 6, branches: [] }], 0),
+    // Sequences that cross the borders of blocks of 16 queries, and branches that see a prompt two blocks away.
+    caseOf("several blocks", { heads: 4, kvHeads: 2, headDim: 20 }, [
+      { prompt: 21, branches: [13, 1, 9] },
+      { prompt: 18, branches: [] },
+    ], 5),
   ],
   reference,
   forward: (device, inputs, shape) => {

@@ -1,4 +1,5 @@
 import type { Kernel } from "../gpu/kernel.ts";
+import type { Variant } from "../gpu/variants.ts";
 
 /** Kernels of one variant for one head width. */
 export interface AttentionKernels {
@@ -11,9 +12,7 @@ export interface AttentionKernels {
 }
 
 /** One way to compute packed tree attention; kernels by head dimension, which sizes registers and tiles. */
-export interface AttentionVariant {
-  /** Name for `--variant`. */
-  readonly name: string;
+export interface AttentionVariant extends Variant {
   /** The same object at each call with the same width, so that pipelines are cached. */
   kernels(headDim: number): AttentionKernels;
   /** Invocations of the 2-D grid over `rows` queries (forward, dq) or keys (dkv) and their heads. */

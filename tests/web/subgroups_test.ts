@@ -18,7 +18,9 @@ const PAGE = `<!doctype html><title>Judge</title>
 <script type="module" src="./judge.js"></script>`;
 
 /** Operations that have a variant with subgroups, and what is computed by them. */
-const REDUCTIONS = {
+const OPERATIONS = {
+  "attention": ["attention"],
+  "path-attention": ["pathAttention"],
   "norm": ["rmsNorm", "rmsNorm gain"],
   "residual-norm": ["addRmsNorm"],
   "top-k": ["trieTopK"],
@@ -27,7 +29,7 @@ const REDUCTIONS = {
 };
 
 Deno.test({
-  name: "reductions through subgroups equal their references in Chromium, and the tuner times them",
+  name: "kernels that work through subgroups equal their references in Chromium, and the tuner times them",
   ignore: isMissing,
   async fn() {
     const folder = await Deno.makeTempDir({ prefix: "genrec-judge-" });
@@ -43,7 +45,7 @@ Deno.test({
       if (!features.includes("subgroups")) {
         return console.error("Subgroups are not checked: this browser has none");
       }
-      for (const [operation, specs] of Object.entries(REDUCTIONS)) {
+      for (const [operation, specs] of Object.entries(OPERATIONS)) {
         const call = `judge.check("${operation}=subgroups", ${JSON.stringify(specs)})`;
         assert.ok(await browser.evaluate<number>(call) >= 5, `${operation} is checked`);
       }

@@ -75,6 +75,12 @@ export const spec: KernelSpec<Attributes> = {
       prompts: [3, 1, 6],
       widths: [5, 4, 2],
     }),
+    caseOf("a prompt of several times 64 tokens", {
+      shape: { heads: 2, kvHeads: 2, headDim: 12 },
+      prompts: [130, 63, 64],
+      widths: [2, 3],
+    }),
+    caseOf("widest heads", { shape: { heads: 2, kvHeads: 1, headDim: 128 }, prompts: [5], widths: [1, 2] }),
     caseOf("wide heads", { shape: { heads: 2, kvHeads: 1, headDim: 64 }, prompts: [9, 2], widths: [3, 3] }),
   ],
   reference: (inputs, attributes) => {

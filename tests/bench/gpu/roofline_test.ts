@@ -36,6 +36,11 @@ Deno.test("kernelRows() counts what each kernel has to do", async () => {
   const attention = workOf("attention forward");
   assert.equal(attention.flops, 4 * 256 * 32.5 * 8 * 64);
   assert.equal(attention.bytes, 4 * 256 * (12 * 64 + 8 * 64));
+  // 64 prompts of 63 tokens, each with 50 beams of one token; 2 heads of keys and values.
+  assert.deepEqual(workOf("path-attention"), {
+    flops: 4 * 3200 * 64 * 8 * 64,
+    bytes: 4 * 64 * (3200 * (8 + 8 + 2 + 2) + 64 * 63 * (2 + 2)),
+  });
   assert.deepEqual(workOf("add"), { flops: 256 * 1024, bytes: 3 * 256 * 1024 * 4 });
   const products = rows.filter(({ name }) => name === "matmul ab 64x64x64");
   assert.ok(products.length >= 4 && new Set(products.map(({ variant }) => variant)).size === products.length);

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { ATTENTION } from "../../../kernels/attention/attention.ts";
-import { attentionSpec, packedIntervals } from "../../../kernels/attention/attention_spec.ts";
+import { attentionSpec } from "../../../kernels/attention/attention_spec.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { DeviceError } from "../../../kernels/gpu/device_error.ts";
 import { MATMUL, matmul, matmulBt } from "../../../kernels/matmul/matmul.ts";
 import { sharedSmallVariant, sharedVariant } from "../../../kernels/matmul/shared/shared.ts";
 import { tilesVariant } from "../../../kernels/matmul/registers/tiles.ts";
 import { rowsVariant } from "../../../kernels/attention/registers.ts";
-import { sharedAttentionVariant } from "../../../kernels/attention/shared.ts";
+import { sharedAttentionVariant } from "../../../kernels/attention/shared/shared.ts";
 import { matmulAtSpec, matmulBtSpec, matmulSpec } from "../../../kernels/matmul/matmul_spec.ts";
-import { flatOf, type KernelSpec, matrixOf, noise, type Values } from "../../../kernels/gpu/spec.ts";
+import { type KernelSpec, matrixOf, noise, type Values } from "../../../kernels/gpu/spec.ts";
 import type { Layout, Matrix } from "../../../kernels/gpu/tensor.ts";
 import { bucket, Variants } from "../../../kernels/gpu/variants.ts";
 import { describeVariants, parseVariants } from "../../../kernels/variant_names.ts";
@@ -45,10 +45,10 @@ for (const layout of ["texture", "buffer"] as Layout[]) {
       });
     }
     device.variants.pin(MATMUL, undefined);
-    for (const { name } of ATTENTION.variants) {
+    for (const { name } of device.variants.candidates(ATTENTION)) {
       device.variants.pin(ATTENTION, name);
       await t.step(`attention ${name} equals the reference, forward and backward`, async () => {
-        for (const kernelCase of [...attentionSpec.cases(), severalBlocks()]) {
+        for (const kernelCase of attentionSpec.cases()) {
           await checkForward(device, attentionSpec, kernelCase);
           await checkBackward(device, attentionSpec, kernelCase);
         }
@@ -82,25 +82,6 @@ function part(x: Values, row: number, rows: number, col: number, cols: number): 
 
 function transposed(x: Values): Values {
   return matrixOf(x.cols, x.rows, (r, c) => x.data[c * x.cols + r]);
-}
-
-/** Sequences that cross the borders of blocks of 16 queries, and branches that see a prompt two blocks away. */
-function severalBlocks() {
-  const shape = { heads: 4, kvHeads: 2, headDim: 20 };
-  const { keys, viewers, tokens } = packedIntervals([
-    { prompt: 21, branches: [13, 1, 9] },
-    { prompt: 18, branches: [] },
-  ], 5);
-  const next = noise(11);
-  return {
-    name: "several blocks",
-    inputs: {
-      qkv: matrixOf(tokens, (shape.heads + 2 * shape.kvHeads) * shape.headDim, next),
-      intervals: flatOf("u32", keys),
-      viewers: flatOf("u32", viewers),
-    },
-    attributes: shape,
-  };
 }
 
 Deno.test("Variants serves tiles and pairs on CPU adapters, shared ones on GPUs", () => {
@@ -175,6 +156,7 @@ Deno.test("describeVariants() names the layout, each operation's variant and why
     { operation: "layout", shape: "all", variant: "buffer", why: device.isCpu ? "override" : "default" },
     { operation: "matmul", shape: "all", variant: "shared-small", why: "override" },
     { operation: "attention", shape: "all", variant: usual, why: "default" },
+    { operation: "path-attention", shape: "all", variant: "invocation", why: "default" },
     { operation: "norm", shape: "all", variant: "invocation", why: "default" },
     { operation: "residual-norm", shape: "all", variant: "invocation", why: "default" },
     { operation: "log-sum", shape: "all", variant: "invocation", why: "default" },
@@ -212,7 +194,7 @@ Deno.test("parseVariants() reads pairs, and names alone for every operation that
 Deno.test("parseVariants() names the known variants when one is unknown", () => {
   const known =
     "matmul=tiles|tiles-block|tiles-16|block|shared|shared-small|shared-large|shared-half|shared-large-half, " +
-    "attention=rows|pairs|quads|shared, " +
+    "attention=rows|pairs|quads|shared|subgroups, path-attention=invocation|subgroups, " +
     "norm=invocation|subgroups, residual-norm=invocation|subgroups, log-sum=invocation|subgroups, softmax=invocation|workgroup|subgroups, " +
     "top-k=invocation|workgroup|subgroups, " +
     "layout=texture|buffer";

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { PATH_ATTENTION } from "../../../../kernels/attention/beams/beam_paths.ts";
+import { spec as pathAttentionSpec } from "../../../../kernels/attention/beams/beam_paths_spec.ts";
 import { Device } from "../../../../kernels/gpu/device.ts";
 import { DeviceError } from "../../../../kernels/gpu/device_error.ts";
 import type { KernelSpec } from "../../../../kernels/gpu/spec.ts";
@@ -24,6 +26,7 @@ Deno.test("every variant of a reduction that the device can run equals the refer
     { operation: RESIDUAL_NORM, specs: [addRmsNormSpec] },
     { operation: LOG_SUM, specs: [logSumExpSpec, chunksSpec] },
     { operation: TOP_K, specs: [trieTopKSpec] },
+    { operation: PATH_ATTENTION, specs: [pathAttentionSpec] },
     { operation: SOFTMAX, specs: [crossEntropySpec] },
   ];
   for (const layout of ["texture", "buffer"] as const) {

@@ -1,5 +1,7 @@
-// Workgroup memory of the attention kernels for GPUs. A tile holds 16 rows of one head; group g of row r is at
-// g * STRIDE + r, which keeps both 16 rows of a group and 16 groups of a row in different banks.
+// Attention for GPUs: workgroup memory of blocks of 16 queries and 16 keys. A tile holds 16 rows of one head; group g of
+// row r is at g * STRIDE + r, which keeps both 16 rows of a group and 16 groups of a row in different banks. The files that
+// follow say what tiles hold and how they are multiplied (wide.wgsl), and how invocations share numbers
+// (alone.wgsl or subgroups.wgsl, then exchange.wgsl).
 override GROUPS: u32 = 8; // head dimension / 4, at most 32
 override TILE: u32 = 136; // GROUPS * STRIDE
 
@@ -7,9 +9,9 @@ const BLOCK = 16u;
 const STRIDE = 17u;
 const THREADS = 256u;
 
-var<workgroup> a_tile: array<vec4f, TILE>;
-var<workgroup> b_tile: array<vec4f, TILE>;
-var<workgroup> c_tile: array<vec4f, TILE>;
+var<workgroup> a_tile: array<Four, TILE>;
+var<workgroup> b_tile: array<Four, TILE>;
+var<workgroup> c_tile: array<Four, TILE>;
 // A number for each pair of rows: (y, x) is at y * STRIDE + x.
 var<workgroup> pairs: array<f32, 272>;
 var<workgroup> weights: array<f32, 272>;

@@ -24,74 +24,66 @@ fn value(part: u32, row: u32, group: u32) -> vec4f {
 
 // q (Tq, ..) = in0, keys and values of the first interval = in1, of the second = in2
 // -> o (Tq, heads * headDim) = out0, (log-sum-exp, 0, 0, 0) a head = out1. A query that sees nothing gets 0.
-@compute @workgroup_size(256) fn attention_shared(
-  @builtin(local_invocation_index) me: u32,
-  @builtin(workgroup_id) workgroup: vec3u,
-) {
+@compute @workgroup_size(256) fn attention_shared(me: Member, @builtin(workgroup_id) workgroup: vec3u) {
   let first = workgroup.x * BLOCK;
   let head = workgroup.y;
   let kv = (head / params.heads_per_kv) * GROUPS;
-  let x = me % BLOCK;
-  let y = me / BLOCK;
-  for (var i = me; i < GROUPS * BLOCK; i += THREADS) {
-    a_tile[i % GROUPS * STRIDE + i / GROUPS] = params.scale * load0(first + i / GROUPS, params.q + head * GROUPS + i % GROUPS);
+  let team = team_of(me);
+  let at = place_of(me);
+  for (var i = me.index; i < GROUPS * BLOCK; i += THREADS) {
+    a_tile[i % GROUPS * STRIDE + i / GROUPS] = Four(load0(first + i / GROUPS, params.q + head * GROUPS + i % GROUPS));
   }
-  if (me < BLOCK) {
+  if (me.index < BLOCK) {
     var span = vec4u(0);
-    if (first + me < params.queries) { span = intervals[first + me]; }
-    spans[me] = span;
+    if (first + me.index < params.queries) { span = intervals[first + me.index]; }
+    spans[me.index] = span;
   }
-  let all = reach(me);
-  let span = spans[y];
+  let all = reach(me.index);
+  let span = spans[at.y];
 
   var o0 = vec4f(0); // columns of group x
   var o1 = vec4f(0); // and of group x + 16, where heads are that wide
   var top = -1e30;
-  var total = 0.0;
+  var mine = 0.0; // of the total: keys at x
   for (var part = 0u; part < 2; part++) {
     let walk = select(all.xy, all.zw, part == 1);
     let seen = select(span.xy, span.zw, part == 1);
     for (var start = walk.x; start < walk.y; start += BLOCK) {
-      for (var i = me; i < GROUPS * BLOCK; i += THREADS) {
+      for (var i = me.index; i < GROUPS * BLOCK; i += THREADS) {
         let row = start + i / GROUPS;
-        let at = i % GROUPS * STRIDE + i / GROUPS;
+        let to = i % GROUPS * STRIDE + i / GROUPS;
         var k = vec4f(0);
         var v = vec4f(0);
         if (row < walk.y) {
           k = key(part, row, kv + i % GROUPS);
           v = value(part, row, kv + i % GROUPS);
         }
-        b_tile[at] = k;
-        c_tile[at] = v;
+        b_tile[to] = Four(k);
+        c_tile[to] = Four(v);
       }
       workgroupBarrier();
-      var score = 0.0;
-      for (var g = 0u; g < GROUPS; g++) { score += dot(a_tile[g * STRIDE + y], b_tile[g * STRIDE + x]); }
-      let visible = start + x >= seen.x && start + x < seen.y;
-      pairs[y * STRIDE + x] = select(-1e30, score, visible);
-      workgroupBarrier();
-      var next = top;
-      for (var j = 0u; j < BLOCK; j++) { next = max(next, pairs[y * STRIDE + j]); }
-      weights[y * STRIDE + x] = select(0.0, exp(score - next), visible);
-      workgroupBarrier();
+      let score = params.scale * dot_ab(at.y, at.x);
+      let visible = start + at.x >= seen.x && start + at.x < seen.y;
+      let next = max(top, row_max(select(-1e30, score, visible), at, team));
+      let p = select(0.0, exp(score - next), visible);
+      put(p, at, team);
+      row_barrier(team);
       let keep = exp(top - next);
       top = next;
-      total *= keep;
+      mine = mine * keep + p;
+      let row = row_of(p, at, team);
       o0 *= keep;
       o1 *= keep;
-      for (var j = 0u; j < BLOCK; j++) {
-        let p = weights[y * STRIDE + j];
-        total += p;
-        if (x < GROUPS) { o0 += p * c_tile[x * STRIDE + j]; }
-        if (x + BLOCK < GROUPS) { o1 += p * c_tile[(x + BLOCK) * STRIDE + j]; }
-      }
+      if (at.x < GROUPS) { o0 += weighted(row, at.x); }
+      if (at.x + BLOCK < GROUPS) { o1 += weighted(row, at.x + BLOCK); }
       workgroupBarrier();
     }
   }
-  let row = first + y;
+  let total = row_sum(mine, at, team);
+  let row = first + at.y;
   if (row >= params.queries) { return; }
   let share = select(0.0, 1 / total, total > 0);
-  if (x < GROUPS) { store0(row, head * GROUPS + x, o0 * share); }
-  if (x + BLOCK < GROUPS) { store0(row, head * GROUPS + x + BLOCK, o1 * share); }
-  if (x == 0) { store1(row, head, vec4f(select(0.0, top + log(total), total > 0), 0, 0, 0)); }
+  if (at.x < GROUPS) { store0(row, head * GROUPS + at.x, o0 * share); }
+  if (at.x + BLOCK < GROUPS) { store0(row, head * GROUPS + at.x + BLOCK, o1 * share); }
+  if (at.x == 0) { store1(row, head, vec4f(select(0.0, top + log(total), total > 0), 0, 0, 0)); }
 }
