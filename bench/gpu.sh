@@ -15,7 +15,7 @@
 set -eu
 
 TESTS="kernels/registry_test kernels/gpu/variants_test kernels/matmul/half_test kernels/reduce/rows/variant_test"
-TESTS="$TESTS kernels/autotune_test"
+TESTS="$TESTS kernels/attention/shared_half_test kernels/autotune_test"
 
 pack() {
   cd "$(dirname "$0")/.."

@@ -39,8 +39,10 @@ export async function predict(
   { side, tokens = Infinity }: { side: number; tokens?: number },
 ): Promise<RooflinePredictions> {
   const { device } = await openCountingGpu(name, like);
+  const { device: half } = await openCountingGpu(name, like, "float16");
+  const inHalf = kernelRows(half, side).filter(({ arithmetic }) => arithmetic === "f16");
   const operations = new Map<string, PredictedTime>();
-  for (const { name, work, arithmetic } of kernelRows(device, side)) {
+  for (const { name, work, arithmetic } of [...kernelRows(device, side), ...inHalf]) {
     const key = arithmetic === "f32" ? name : `${name} in float16`;
     const found = predictionOf(key, [work], peaks, arithmetic);
     if (found) operations.set(key, found);

@@ -10,7 +10,7 @@
  * with `--out` writes that into the page of kernels there.
  *
  * Peaks are those published for the adapter's name (`peaks.ts`), or given: TFLOP/s of float32 and float16, GB/s. Without
- * either the columns that need them are empty. Products are timed in float16 too. `--tests` is a file of lines "name, result, seconds" with tabs between.
+ * either the columns that need them are empty. Products and attention are timed in float16 too. `--tests` is a file of lines "name, result, seconds" with tabs between.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -18,6 +18,7 @@ import { writeAtomic } from "../../base/files/write_atomic.ts";
 import { UserError } from "../../base/user_error.ts";
 import { BeamSearch } from "../../decode/beam_search.ts";
 import { DeviceTrie } from "../../decode/device_trie.ts";
+import { ATTENTION } from "../../kernels/attention/attention.ts";
 import { autotune } from "../../kernels/autotune.ts";
 import { Device, type DeviceOptions } from "../../kernels/gpu/device.ts";
 import { MATMUL } from "../../kernels/matmul/matmul.ts";
@@ -103,8 +104,10 @@ if (values.tests) {
 sections.push(await kernels(device, "Kernels", kernelRows(device, side)));
 if (device.dtype === "f32") {
   const half = await Device.open({ dtype: "float16" });
-  const products = kernelRows(half, side).filter(({ name }) => name.startsWith(`${MATMUL.name} `));
-  sections.push(await kernels(half, "Products of matrices stored in float16", products));
+  const rows = kernelRows(half, side).filter(({ name }) =>
+    [MATMUL, ATTENTION].some((operation) => name.startsWith(`${operation.name} `))
+  );
+  sections.push(await kernels(half, "Products and attention of matrices stored in float16", rows));
 }
 sections.push(await steps(), await search());
 

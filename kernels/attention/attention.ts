@@ -3,7 +3,11 @@ import { expectLength, expectShape, type Flat, type Matrix } from "../gpu/tensor
 import { bucket } from "../gpu/variants.ts";
 import { noiseMatrix, type TunableOperation } from "../gpu/workload.ts";
 import { pairsVariant, quadsVariant, rowsVariant } from "./registers.ts";
-import { sharedAttentionVariant, subgroupsAttentionVariant } from "./shared/shared.ts";
+import {
+  sharedAttentionVariant,
+  sharedHalfAttentionVariant,
+  subgroupsAttentionVariant,
+} from "./shared/shared.ts";
 import type { AttentionVariant } from "./variant.ts";
 
 /** Widest head that the kernels keep in registers. */
@@ -39,7 +43,14 @@ export interface AttentionPass extends AttentionShape {
 /** Packed tree attention: pairs of rows in registers on CPU adapters, tiles in workgroup memory on GPUs. */
 export const ATTENTION: TunableOperation<AttentionVariant, AttentionPass> = {
   name: "attention",
-  variants: [rowsVariant, pairsVariant, quadsVariant, sharedAttentionVariant, subgroupsAttentionVariant],
+  variants: [
+    rowsVariant,
+    pairsVariant,
+    quadsVariant,
+    sharedAttentionVariant,
+    subgroupsAttentionVariant,
+    sharedHalfAttentionVariant,
+  ],
   defaultOf: (isCpu) => isCpu ? pairsVariant : sharedAttentionVariant,
   classOf({ pass, rows, heads, kvHeads, headDim }) {
     const size = Number(pass === "backward") * 32 + bucket(rows);
@@ -96,7 +107,11 @@ export function attention(
   const { heads, kvHeads, headDim } = shape;
   const o = device.matrix(q.rows, heads * headDim);
   const lse = device.matrix(q.rows, 4 * heads, "f32");
-  const variant = device.variants.of(ATTENTION, { heads, kvHeads, headDim, pass: "forward", rows: q.rows });
+  const variant = variantFor(device, { heads, kvHeads, headDim, pass: "forward", rows: q.rows }, [
+    q,
+    first.matrix,
+    second.matrix,
+  ]);
   device.run(variant.kernels(headDim).forward, {
     inputs: [q, first.matrix, second.matrix],
     outputs: [o, lse],
@@ -125,13 +140,10 @@ export function attentionBackward(
   const { heads, kvHeads, headDim } = shape;
   expectShape("attentionBackward() qkv", qkv, dO.rows, (heads + 2 * kvHeads) * headDim);
   expectLength("attentionBackward() viewers", viewers, "u32", 2 * qkv.rows);
-  const variant = device.variants.of(ATTENTION, {
-    heads,
-    kvHeads,
-    headDim,
-    pass: "backward",
-    rows: qkv.rows,
-  });
+  const variant = variantFor(device, { heads, kvHeads, headDim, pass: "backward", rows: qkv.rows }, [
+    qkv,
+    dO,
+  ]);
   const { dq, dkv } = variant.kernels(headDim);
   const dQkv = device.matrix(qkv.rows, qkv.cols);
   const rowStats = device.matrix(qkv.rows, 4 * heads, "f32");
@@ -167,6 +179,11 @@ export function qkvColumns({ heads, kvHeads, headDim }: AttentionShape): { q: nu
 // Columns travel as groups of four; the first `plain` numbers are counts.
 function groupAfter(plain: number) {
   return (value: number, i: number) => i < plain ? value : value / 4;
+}
+
+function variantFor(device: Device, pass: AttentionPass, multiplied: readonly Matrix[]): AttentionVariant {
+  const variant = device.variants.of(ATTENTION, pass);
+  return variant.wide && multiplied.some(({ dtype }) => dtype === "f32") ? variant.wide : variant;
 }
 
 function checkShape({ heads, kvHeads, headDim }: AttentionShape): void {

@@ -13,6 +13,8 @@ export interface AttentionKernels {
 
 /** One way to compute packed tree attention; kernels by head dimension, which sizes registers and tiles. */
 export interface AttentionVariant extends Variant {
+  /** What serves instead where an operand is stored in float32. Default: this one. */
+  readonly wide?: AttentionVariant;
   /** The same object at each call with the same width, so that pipelines are cached. */
   kernels(headDim: number): AttentionKernels;
   /** Invocations of the 2-D grid over `rows` queries (forward, dq) or keys (dkv) and their heads. */

@@ -4,6 +4,7 @@ import alone from "./alone.wgsl" with { type: "text" };
 import backwardCode from "./backward.wgsl" with { type: "text" };
 import exchange from "./exchange.wgsl" with { type: "text" };
 import forwardCode from "./shared.wgsl" with { type: "text" };
+import half from "./half.wgsl" with { type: "text" };
 import subgroups from "./subgroups.wgsl" with { type: "text" };
 import tile from "./tile.wgsl" with { type: "text" };
 import wide from "./wide.wgsl" with { type: "text" };
@@ -19,6 +20,13 @@ export const sharedAttentionVariant: AttentionVariant = variantOf("shared", tile
 export const subgroupsAttentionVariant: AttentionVariant = {
   ...variantOf("subgroups", tile + wide + subgroups + exchange, "subgroups"),
   needs: ["subgroups"],
+};
+
+/** `shared` in float16 arithmetic, where all that is multiplied is stored in it: sums and weights are float32. */
+export const sharedHalfAttentionVariant: AttentionVariant = {
+  ...variantOf("shared-half", tile + half + alone + exchange, "shader-f16"),
+  needs: ["shader-f16", "float16 storage"],
+  wide: sharedAttentionVariant,
 };
 
 function variantOf(name: string, tileCode: string, needs?: ShaderFeature): AttentionVariant {

@@ -32,6 +32,9 @@ Deno.test("predict() has a time for every kernel of the registry and of a step",
   const product = operations.find(({ name }) => name === "matmul ab 64x64x64")!;
   assert.equal(product.milliseconds, 1000 * 3 * 64 * 64 * 4 / 1e10); // longer than 2 * 64^3 / 1e12
   assert.equal(product.bound, "memory");
+  const half = operations.find(({ name }) => /^attention forward .* in float16$/.test(name))!;
+  const wide = operations.find(({ name }) => `${name} in float16` === half.name)!;
+  assert.deepEqual([half.flops, half.bytes], [wide.flops, wide.bytes / 2]);
   const told = new Set(registry.map(({ name }) => name.split(",")[0]));
   assert.deepEqual(Object.values(SPECS).map(({ name }) => name).filter((name) => !told.has(name)), []);
   const [step] = steps;

@@ -194,7 +194,7 @@ Deno.test("parseVariants() reads pairs, and names alone for every operation that
 Deno.test("parseVariants() names the known variants when one is unknown", () => {
   const known =
     "matmul=tiles|tiles-block|tiles-16|block|shared|shared-small|shared-large|shared-half|shared-large-half, " +
-    "attention=rows|pairs|quads|shared|subgroups, path-attention=invocation|subgroups, " +
+    "attention=rows|pairs|quads|shared|subgroups|shared-half, path-attention=invocation|subgroups, " +
     "norm=invocation|subgroups, residual-norm=invocation|subgroups, log-sum=invocation|subgroups, softmax=invocation|workgroup|subgroups, " +
     "top-k=invocation|workgroup|subgroups, " +
     "layout=texture|buffer";
