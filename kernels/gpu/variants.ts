@@ -32,10 +32,10 @@ export interface Variant {
 export interface Operation<V extends Variant = Variant, Shape = unknown> {
   /** Name for `--variant` and for stored choices. */
   readonly name: string;
-  /** The implementations; the first, and the defaults, need nothing. */
+  /** The implementations; the first needs nothing. */
   readonly variants: readonly V[];
-  /** What serves untuned: one that suits CPU adapters, or GPUs. */
-  defaultOf(isCpu: boolean): V;
+  /** What serves untuned: one that suits CPU adapters, or GPUs, and needs no more than the device `has`. */
+  defaultOf(isCpu: boolean, has: ReadonlySet<string>): V;
   /** Number of the class of a shape, other for other classes. */
   classOf(shape: Shape): number;
   /** Name of that class, such as "ab 2048x256x256"; stored choices are found by it. */
@@ -119,7 +119,7 @@ export class Variants {
     const key = operation.classOf(shape);
     const known = choices.get(key);
     if (known) return known.variant as V;
-    const choice = this.#choose(operation, shape, operation.defaultOf(this.#isCpu));
+    const choice = this.#choose(operation, shape, operation.defaultOf(this.#isCpu, this.#has));
     choices.set(key, choice);
     return choice.variant as V;
   }
@@ -199,7 +199,7 @@ export class Variants {
       {
         operation: name,
         shape: choices.length ? "others" : "all",
-        variant: operation.defaultOf(this.#isCpu).name,
+        variant: operation.defaultOf(this.#isCpu, this.#has).name,
         why: "default",
       },
     ];

@@ -42,7 +42,8 @@ export const MATMUL: TunableOperation<MatmulVariant, MatmulShape> = {
     sharedHalfVariant,
     sharedLargeHalfVariant,
   ],
-  defaultOf: (isCpu) => isCpu ? tilesVariant : sharedVariant,
+  defaultOf: (isCpu, has) =>
+    isCpu ? has.has("512-bit vectors") ? tilesSixteenVariant : tilesVariant : sharedVariant,
   classOf: ({ form, rows, cols, inner }) =>
     ((FORMS.indexOf(form) * 32 + bucket(rows)) * 32 + bucket(cols)) * 32 + bucket(inner),
   className: ({ form, rows, cols, inner }) =>

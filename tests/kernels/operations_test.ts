@@ -10,7 +10,11 @@ Deno.test("operations have names and variants that tell them apart, and defaults
     unique(operation.usualShapes.map((shape) => operation.className(shape)));
     unique(operation.usualShapes.map((shape) => String(operation.classOf(shape))));
     for (const isCpu of [true, false]) {
-      assert.ok(operation.variants.includes(operation.defaultOf(isCpu)), operation.name);
+      for (const has of [[], ["512-bit vectors"]].map((has) => new Set(has))) {
+        const served = operation.defaultOf(isCpu, has);
+        assert.ok(operation.variants.includes(served), operation.name);
+        assert.ok((served.needs ?? []).every((need) => has.has(need)), `${operation.name} ${served.name}`);
+      }
     }
   }
 });

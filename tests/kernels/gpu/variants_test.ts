@@ -11,7 +11,7 @@ import { sharedAttentionVariant } from "../../../kernels/attention/shared/shared
 import { matmulAtSpec, matmulBtSpec, matmulSpec } from "../../../kernels/matmul/matmul_spec.ts";
 import { type KernelSpec, matrixOf, noise, type Values } from "../../../kernels/gpu/spec.ts";
 import type { Layout, Matrix } from "../../../kernels/gpu/tensor.ts";
-import { bucket, Variants } from "../../../kernels/gpu/variants.ts";
+import { bucket, haveOf, Variants } from "../../../kernels/gpu/variants.ts";
 import { describeVariants, parseVariants } from "../../../kernels/variant_names.ts";
 import { checkBackward, checkForward } from "../../kernel_check.ts";
 
@@ -84,11 +84,14 @@ function transposed(x: Values): Values {
   return matrixOf(x.cols, x.rows, (r, c) => x.data[c * x.cols + r]);
 }
 
-Deno.test("Variants serves tiles and pairs on CPU adapters, shared ones on GPUs", () => {
+Deno.test("Variants serves tiles as wide as vectors are and pairs on CPU adapters, shared ones on GPUs", () => {
   const shape = { heads: 4, kvHeads: 4, headDim: 32 };
   const cpu = new Variants("cpu", true);
   assert.equal(cpu.of(MATMUL, { form: "ab", rows: 64, cols: 64, inner: 64 }).name, "tiles");
   assert.equal(cpu.of(ATTENTION, { ...shape, pass: "forward", rows: 64 }).name, "pairs");
+  const wide = new Variants("cpu", true, [], haveOf(new Set(), "f32", "llvmpipe (LLVM 15.0.6, 512 bits)"));
+  assert.equal(wide.of(MATMUL, { form: "ab", rows: 64, cols: 64, inner: 64 }).name, "tiles-16");
+  assert.equal(wide.describe(MATMUL).at(-1)!.variant, "tiles-16");
   const gpu = new Variants("gpu", false);
   assert.equal(gpu.of(MATMUL, { form: "ab", rows: 64, cols: 64, inner: 64 }).name, "shared");
   assert.equal(gpu.of(ATTENTION, { ...shape, pass: "forward", rows: 64 }).name, "shared");

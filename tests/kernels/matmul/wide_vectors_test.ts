@@ -9,7 +9,7 @@ import { checkForward } from "../../kernel_check.ts";
 const NAME = "tiles-16";
 
 // The CPU adapter reads the width of its vectors once, so a process of its own has the other one.
-Deno.test("matmul tiles-16 equals the reference where vectors have 512 bits, and is refused elsewhere", async () => {
+Deno.test("matmul tiles-16 serves untuned where vectors have 512 bits and equals the reference there, and is refused elsewhere", async () => {
   const device = await Device.open();
   const isWide = device.variants.candidates(MATMUL).some(({ name }) => name === NAME);
   if (!isWide) assert.throws(() => device.variants.pin(MATMUL, NAME), /no 512-bit vectors/);
@@ -23,7 +23,8 @@ Deno.test("matmul tiles-16 equals the reference where vectors have 512 bits, and
     assert.ok(success, new TextDecoder().decode(stderr));
     return;
   }
-  device.variants.pin(MATMUL, NAME);
+  const served = device.variants.of(MATMUL, { form: "ab", rows: 150, cols: 138, inner: 37 });
+  assert.equal(served.name, NAME, "untuned");
   const next = noise(7);
   // Tiles at every edge, more of them than a workgroup has, and one step more than whole steps of the contraction.
   const [m, n, k] = [150, 138, 37];

@@ -26,7 +26,7 @@ Deno.test("a tuned choice is read again by the same driver and width alone", asy
       variants.useStore(choiceStore(driver));
       return variants;
     };
-    const fallback = MATMUL.defaultOf(true).name;
+    const fallback = MATMUL.defaultOf(true, new Set()).name;
     const tuned = MATMUL.variants.find(({ name, needs }) => name !== fallback && !needs)!.name;
     variantsOf("Mesa 22.3.6", 256).adopt(MATMUL, SHAPE, tuned);
     const read = (driver: string, bits: number) => variantsOf(driver, bits).of(MATMUL, SHAPE).name;
