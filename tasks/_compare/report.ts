@@ -4,6 +4,7 @@ import { hitsAtK, mean, ndcgAtK } from "../../eval/metrics.ts";
 import { type SeedStatistics, seedStatistics } from "../../eval/seed_statistics.ts";
 import type { Group, Member } from "./run_groups.ts";
 import { verdictOf } from "../_cli/difference.ts";
+import { STRING_CREDIT } from "../_evaluate/credit_flag.ts";
 
 /** One evaluation: a seed of a system. */
 export interface SeedResult {
@@ -80,7 +81,7 @@ export function reportSystems(
     dataset: datasets.find((name) => name !== null) ?? null,
     ...options,
     systems,
-    notes: notesOf(systems, ks),
+    notes: notesOf(systems, options),
   };
 }
 
@@ -136,7 +137,10 @@ function seedResult({ evaluation, run }: Member, ks: number[]): SeedResult {
   };
 }
 
-function notesOf(systems: readonly SystemResult[], ks: readonly number[]): string[] {
+function notesOf(
+  systems: readonly SystemResult[],
+  { ks, credit }: Pick<SystemsReport, "ks" | "credit">,
+): string[] {
   const alone = systems.filter(({ evaluations }) => evaluations.length === 1).map(({ name }) => name);
   const adapters = new Set(
     systems.flatMap(({ evaluations }) => evaluations.map(({ adapter }) => adapter)).filter((name) =>
@@ -147,6 +151,7 @@ function notesOf(systems: readonly SystemResult[], ks: readonly number[]): strin
   return [
     "Intervals over seeds (t) say where the mean of more seeds would lie. Differences are paired by user, seeds " +
     "averaged: their intervals (bootstrap) and p-values (sign flips) say where more users would lead.",
+    ...credit === "group" ? [] : [STRING_CREDIT + "."],
     ...alone.length === 0 ? [] : [
       `One seed says nothing of others, so there is no interval over seeds for ${alone.join(", ")}.`,
     ],

@@ -6,6 +6,7 @@ import type { Credit } from "../../eval/evaluate.ts";
 import { boughtInTrain, SLICINGS } from "../../eval/slices.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import { interval, pValue, signed, verdictOf } from "../_cli/difference.ts";
+import { STRING_CREDIT } from "./credit_flag.ts";
 import { shownKs } from "./report_lines.ts";
 import { userRows } from "./shards.ts";
 import { checkPaired, type EvaluationFolder, readEvaluation } from "./evaluation_folder.ts";
@@ -107,7 +108,7 @@ async function slicesOf({ folder, metrics, users, targets }: EvaluationFolder, g
 
 function comparisonLines(
   { folder, hr, ndcg, slices, verdict }: CompareReport["comparisons"][number],
-  { baseline, split, users }: CompareReport,
+  { baseline, split, users, credit }: CompareReport,
 ): string[] {
   const cells = (found: MetricDifference) => [
     found.baseline.toFixed(4),
@@ -133,6 +134,7 @@ function comparisonLines(
     `${folder} against ${baseline.folder}, ${split}, ${users} users`,
     ...tableLines([["", ...columns], ...rows]),
     ...parts.length === 0 ? [] : tableLines([["slice", "", "users", "", ...columns], ...parts], [0, 1]),
+    ...credit === "group" ? [] : [STRING_CREDIT],
     verdict,
   ];
 }

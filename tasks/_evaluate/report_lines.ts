@@ -1,10 +1,11 @@
 import { type Evaluation, SLICE_K, type Summary } from "../../eval/evaluate.ts";
 import { SLICINGS } from "../../eval/slices.ts";
+import { STRING_CREDIT } from "./credit_flag.ts";
 import type { RowSettings } from "./row_file.ts";
 import { figure, range } from "../_cli/format.ts";
 import { tableLines } from "../_cli/table.ts";
 
-/** `metrics.json`. Baselines rank items themselves, so compare their `hr` with the model's `hrItem`. */
+/** `metrics.json`. Baselines rank items themselves: their `hr` is that of items, as the model's `hrItem` is. */
 export interface EvaluateReport extends Evaluation, Omit<RowSettings, "split" | "beams"> {
   /** Name of the method or architecture. */
   model: string;
@@ -58,6 +59,7 @@ export function evaluationLines(report: EvaluateReport): string[] {
   for (const [name, baseline] of Object.entries(baselines ?? {})) rows.push(row(name, baseline));
   return [
     ...tableLines([heading, ...rows]),
+    ...creditLines(report),
     ...sliceLines(report),
     `The first ${last} places show ${(100 * report.coverage[last]).toFixed(1)} % of the catalogue, Gini ${
       figure(report.gini[last])
@@ -66,6 +68,13 @@ export function evaluationLines(report: EvaluateReport): string[] {
       report.repetitionPenalty === 1 ? "" : `repetition penalty ${report.repetitionPenalty}, `
     }${invalid} invalid, ${duplicates} duplicates, ${(1000 * secondsPerUser).toFixed(1)} ms a user`,
   ];
+}
+
+/** How hits were counted, where not by item, and what they are by item. */
+function creditLines({ credit, lists, hr, hrItem, ndcgItem }: EvaluateReport): string[] {
+  if (credit === "group" || lists === "items") return [];
+  const k = shownKs(Object.keys(hr)).at(-1)!;
+  return [`${STRING_CREDIT}; by item HR@${k} is ${figure(hrItem[k])}, NDCG@${k} ${figure(ndcgItem[k])}`];
 }
 
 /** All cut-offs where they are few, else those that papers report. */

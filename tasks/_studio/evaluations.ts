@@ -12,6 +12,8 @@ import type { ShownRun } from "./shown_run.ts";
 
 const KS = [1, 5, 10];
 const SEED = 42;
+/** Hits are counted as evaluations count them by default. */
+const CREDIT = "group";
 
 const byK = z.record(z.string(), z.number());
 const Figures = z.object({
@@ -73,7 +75,7 @@ export async function evaluationPage(
   for (const members of paired.values()) {
     if (members.length < 2) continue;
     try {
-      const groups = await openGroups(members.map(({ folder }) => folder), [], "string");
+      const groups = await openGroups(members.map(({ folder }) => folder), [], CREDIT);
       systems.push(...groups.map(({ name }) => name));
       parts.push(...comparison(groups, wanted));
     } catch (error) {
@@ -92,7 +94,7 @@ function comparison(groups: readonly Group[], wanted: string): string[] {
     ...groups.flatMap(({ members }) => members.map(({ evaluation }) => evaluation.metrics.beams)),
   );
   const ks = KS.filter((k) => k <= beams);
-  return compareSections(reportSystems(groups, baseline, { ks, credit: "string", seed: SEED }));
+  return compareSections(reportSystems(groups, baseline, { ks, credit: CREDIT, seed: SEED }));
 }
 
 function figuresTable(evaluations: readonly Evaluation[]): string {

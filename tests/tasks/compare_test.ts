@@ -73,6 +73,10 @@ Deno.test("compare gives means over seeds with t-intervals, and paired tests of 
     assert.deepEqual(JSON.parse(await read("compare.json")), report);
     assert.match(await read("compare.md"), /\| counts \(baseline\) \| 1 \| 0\.2500 \| 0\.2500 \|/);
     assert.match(await read("compare.html"), /<h1>Comparison of 2 systems<\/h1>/);
+    const noted = ({ notes }: typeof report) =>
+      notes.some((note) => /however many items share its SID/.test(note));
+    const bySid = await compared(dir, { evals: folders, baseline: "counts", credit: "string" });
+    assert.deepEqual([report, bySid.report].map(noted), [false, true]);
   });
 });
 

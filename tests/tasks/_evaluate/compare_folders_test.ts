@@ -64,8 +64,12 @@ Deno.test("evaluate --compare pairs users, by slices too, and says in words what
     // U2, U3 and U4 buy again what is in their history.
     assert.equal(repeatedTarget.repeated.users, 3);
 
+    const noted = (lines: readonly string[]) =>
+      lines.some((line) => /however many items share its SID/.test(line));
+    assert.ok(noted(lines), lines.join("\n"));
     // Targets that share a SID, item 2's and item 3's, count half.
     const grouped = await compared(dir, ["bad", "good"], { ks: [1, 40] });
+    assert.ok(!noted(grouped.lines));
     assert.equal(grouped.report.comparisons[0].hr[1].value, (4 + 3 / 2) / 7);
     assert.deepEqual(Object.keys(grouped.report.comparisons[0].hr), ["1"]);
   });

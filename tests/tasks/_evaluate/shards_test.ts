@@ -120,6 +120,10 @@ Deno.test("evaluate that is stopped keeps its rows; --resume needs no model wher
     const fresh = await evaluated(dir, "fresh", { ks: [2], credit: "string" });
     assert.deepEqual(untimed(other.report), untimed(fresh.report));
     assert.ok(fresh.report.hrItem[2] <= fresh.report.hr[2]);
+    const byItem = new RegExp(
+      `--credit string\\); by item HR@2 is ${fresh.report.hrItem[2].toFixed(4)}, NDCG@2 `,
+    );
+    assert.ok(fresh.lines.some((line) => byItem.test(line)), fresh.lines.join("\n"));
   });
 });
 

@@ -108,7 +108,7 @@ Deno.test("the studio shows evaluations with intervals, and tests pairs against 
   const { body: { html, baseline } } = await get(`/studio/evaluations?baseline=${encodeURIComponent(good)}`);
   assert.equal(baseline, good);
   assert.match(html, /0\.7500<small>0\.0000 to 1\.0000<\/small>/);
-  assert.match(html, /-0\.6500 .*p &lt;0\.001/);
+  assert.match(html, /-0\.7000 .*p &lt;0\.001/, "by item: .75 and .1 / 2");
   // What runs are called is text, and a strict policy refuses styles in the page.
   assert.doesNotMatch(html, /<script|<img|style=/);
   assert.ok(html.includes("&lt;img src=x"));

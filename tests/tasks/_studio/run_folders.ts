@@ -4,10 +4,13 @@ import { join } from "node:path";
 /** Text that would run if it were HTML. */
 export const EVIL = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>";
 
-/** Writes two runs, `a` and one with a wicked name, both evaluated on the same 40 users. */
+/**
+ * Writes two runs, `a` and one with a wicked name, both evaluated on the same 40 users. Two items share each SID of the
+ * second.
+ */
 export async function writeRuns(folder: string): Promise<{ a: string; evil: string }> {
   const a = join(folder, "a"), evil = join(folder, EVIL.replaceAll("/", "\u2215"));
-  for (const [path, seed, hits] of [[a, 1, 30], [evil, 2, 4]] as const) {
+  for (const [path, seed, hits, sharing] of [[a, 1, 30, 1], [evil, 2, 4, 2]] as const) {
     await Deno.mkdir(join(path, "eval"), { recursive: true });
     const write = (name: string, content: unknown) =>
       Deno.writeTextFile(join(path, name), typeof content === "string" ? content : JSON.stringify(content));
@@ -18,7 +21,7 @@ export async function writeRuns(folder: string): Promise<{ a: string; evil: stri
       valid: { ndcg10: seed / 4 },
     }];
     await write("metrics.jsonl", lines.map((line) => JSON.stringify(line) + "\n").join(""));
-    const figures = { "1": hits / 40, "5": hits / 40, "10": hits / 40 };
+    const figures = Object.fromEntries([1, 5, 10].map((k) => [k, hits / sharing / 40]));
     const ci95 = Object.fromEntries(Object.keys(figures).map((k) => [k, [0, 1]]));
     await write("eval/metrics.json", {
       run: path,
@@ -33,7 +36,7 @@ export async function writeRuns(folder: string): Promise<{ a: string; evil: stri
     });
     const rows = Array.from(
       { length: 40 },
-      (_, row) => ({ row, user: `${row}`, target: row, rank: row < hits ? 0 : null }),
+      (_, row) => ({ row, user: `${row}`, target: row, rank: row < hits ? 0 : null, sharing }),
     );
     await write("eval/predictions.jsonl", rows.map((row) => JSON.stringify(row) + "\n").join(""));
   }
