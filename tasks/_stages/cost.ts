@@ -82,7 +82,8 @@ export async function pipelineCost(
     (preset.items.numTrainEpochs ?? 1);
   const { promptsPerStep = 0, maxSteps = 0 } = preset.taught;
   const lessons = teach ? promptsPerStep * maxSteps + samples.test.length : 0;
-  const asked = preset.folds * preset.holdoutRows + samples.valid.length + samples.test.length + lessons;
+  const choosing = Math.min(samples.valid.length, preset.ranker.evalSamples ?? Infinity);
+  const asked = preset.folds * preset.holdoutRows + choosing + samples.test.length + lessons;
   const searchFlops = SEARCH_FLOPS * estimate.parameters.total * LEVELS * beams * asked;
   // Once on all purchases, and in each fold on the earlier ones alone.
   const left = preset.holdoutRows / Math.max(1, samples.train.length);

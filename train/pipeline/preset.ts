@@ -56,6 +56,9 @@ export function dataSizeOf(
 /** Train targets of the data on which the decoder's settings were chosen (configs/industrial-small.yaml). */
 const TUNED_ON = 36_000;
 
+/** Lists that a ranker of one fold learns from, and that choose its epoch, the most: all of them lie in memory. */
+const MOST_LESSONS = 36_000, MOST_CHOOSING = 25_000;
+
 /** Steps below which a decoder knows nothing yet, and tokens of an item, about. */
 const LEAST_STEPS = 500, SID_TOKENS = 4;
 
@@ -90,7 +93,7 @@ export function presetFor({ targets, users, holdable }: DataSize): Preset {
   const epochs = (usual: number, most: number) =>
     clamp(Math.round(usual / Math.sqrt(scale)), usual / 2, most);
   const tokensPerBatch = powerOfTwo(2048 * Math.sqrt(scale), 256, 4096);
-  const holdoutRows = Math.min(Math.floor(targets / 8), holdable);
+  const holdoutRows = Math.min(Math.floor(targets / 8), holdable, MOST_LESSONS);
   return {
     holdoutRows,
     // Twice the rows are worth a third more time until one fold has tens of thousands (docs/rank.md).
@@ -120,7 +123,7 @@ export function presetFor({ targets, users, holdable }: DataSize): Preset {
       numTrainEpochs: epochs(8, 24),
       tokensPerBatch: powerOfTwo(256 * Math.sqrt(scale), 128, 1024),
     },
-    ranker: {},
+    ranker: { evalSamples: MOST_CHOOSING },
     taught: taughtFor(users),
   };
 }

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
+import type { Sample } from "../../../data/dataset.ts";
 import { BASELINES } from "../../../train/baselines/by_name.ts";
 import { presetFor, sidPresetFor, TAUGHT } from "../../../train/pipeline/preset.ts";
+import { RankSchema } from "../../../train/rank/config.ts";
+import { listSizes } from "../../../train/rank/lists.ts";
 import { rlConfig } from "../../../train/rl/config.ts";
 import { SftSchema } from "../../../train/sft/config.ts";
 
@@ -22,7 +25,7 @@ Deno.test("presetFor() gives settings that the tasks take, at every size", () =>
       maxSteps <= Math.ceil(targets / 5 / promptsPerStep) * numTrainEpochs,
       "as many prompts as steps ask for",
     );
-    assert.equal(holdoutRows, Math.floor(targets / 8));
+    assert.equal(holdoutRows, Math.min(Math.floor(targets / 8), 36_000));
     assert.ok(folds === (targets < 200_000 ? 2 : 1) && folds * holdoutRows <= targets / 2);
   }
 });
@@ -40,6 +43,26 @@ Deno.test("sidPresetFor() has no more codewords than items, and a SID for each",
     const { codebookSize } = sidPresetFor(items);
     assert.ok(codebookSize <= items && codebookSize ** 3 >= items, `${items}: ${codebookSize}`);
   }
+});
+
+Deno.test("counts and lists of a ranker over a million interactions of 200,000 items fit into 2 GB, and it says so before", () => {
+  const of = (count: number) =>
+    new Array<Sample>(count).fill({ user: "ann", history: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], target: 5 });
+  const samples = { train: of(800_000), valid: of(100_000), test: [] };
+  const dataset = {
+    ...{ name: "", source: "", license: "" },
+    files: [],
+    items: new Array(200_000).fill({ title: "" }),
+    histories: [],
+    samples,
+  };
+  const { ranker, holdoutRows, folds } = presetFor({ targets: 800_000, users: 150_000, holdable: 799_999 });
+  const settings = RankSchema.parse(ranker);
+  const runs = [{ scoreUnit: "log-probability" }, { scoreUnit: "logit", async *scoreItems() {} }] as const;
+  const chosen = samples.valid.slice(0, settings.evalSamples), held = of(folds * holdoutRows);
+  const whole = { split: dataset, samples: chosen }, fold = { split: dataset, samples: held };
+  const { counts, lists } = listSizes(whole, [fold], undefined, runs, settings);
+  assert.ok(lists > 5e8 && counts + lists < 2e9, `${counts} and ${lists} bytes`);
 });
 
 Deno.test("presetFor() makes more steps of an epoch and more epochs of less data", () => {
