@@ -71,6 +71,7 @@ export async function findFormat(dir: string): Promise<DatasetFormat> {
   }
   const tried = Object.values(formats).map(({ name, layout }) => `${name} (${layout})`).join("; ");
   throw new UserError(
-    `Cannot load dataset ${dir}: its files fit none of the formats ${tried}. Check the path`,
+    `Cannot load dataset ${dir}: its files fit none of the formats ${tried}. Check the path, or make a dataset of logs in ` +
+      "other tables with `genrec data`",
   );
 }

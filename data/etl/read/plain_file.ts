@@ -86,7 +86,7 @@ function delimitedCopy(
   plain: PlainFile,
   out: string[],
   reject: (line: number, problem: string) => void,
-): DelimitedReader {
+): Pick<DelimitedReader, "push" | "end"> {
   let places: number[] = [], takesAll = false, between = delimiter;
   const setHeader = (names: readonly string[]) => {
     plain.header = [...names];
@@ -103,12 +103,7 @@ function delimitedCopy(
       return;
     }
     const cells = bare === undefined ? found.cells : bare.split(between);
-    if (plain.header.length === 0) {
-      // Where the columns are not told by what the name of the file says, by what else they may be.
-      const other = cells.length > 1 ? undefined : OTHER_DELIMITERS.find((mark) => cells[0].includes(mark));
-      if (other !== undefined) reader.endCellsAt(between = other);
-      return setHeader((other === undefined ? cells : cells[0].split(other)).map(trimmedCell));
-    }
+    if (plain.header.length === 0) return setHeader(cells.map(trimmedCell));
     let row = String(line);
     for (const [p, place] of places.entries()) {
       const text = trimmedCell(cells[place]);
@@ -118,5 +113,18 @@ function delimitedCopy(
     out.push(row + "\n");
   });
   if (header !== true) setHeader(header);
-  return reader;
+  return {
+    push(text: string, fault?: string) {
+      if (plain.header.length === 0) reader.endCellsAt(between = delimiterOf(text, delimiter, quote));
+      reader.push(text, fault);
+    },
+    end: () => reader.end(),
+  };
+}
+
+/** What ends the cells of a header: `usual`, or, where it is not there outside of quotes, another mark that is. */
+function delimiterOf(line: string, usual: string, quote: string): string {
+  const parts = quote === "" ? [line] : line.split(quote);
+  const has = (mark: string) => parts.some((part, i) => i % 2 === 0 && part.includes(mark));
+  return has(usual) ? usual : OTHER_DELIMITERS.find(has) ?? usual;
 }

@@ -206,6 +206,12 @@ Deno.test("names in capitals, packed files under other names, byte order marks a
     ["log.csv", csv.replaceAll(",", ";")],
     ["log.csv", csv.replaceAll(",", "\t")],
     ["log.csv", csv.replaceAll(",", ", ")],
+    // As spreadsheets write them where numbers have commas.
+    [
+      "log.csv",
+      '\ufeff"user";"name, full";"item";"ts"\r\n' +
+      csv.slice(13).replaceAll(/u,(.),(.*)\n/g, '"u";"U, ""u""";"$1";"$2"\r\n'),
+    ],
     ["log.jsonl", '\ufeff{"user":"u","item":"A","ts":1600000000}\n{"user":"u","item":"B","ts":1600000001}\n'],
     [
       "LOG.JSON",

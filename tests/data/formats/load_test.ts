@@ -23,7 +23,7 @@ Deno.test("loadDataset() names the formats it tried", async () => {
   await withFiles({ "notes.md": "" }, async (dir) => {
     await rejects(
       loadDataset(dir),
-      /fit none of the formats .*LETTER \(inter\.json.*\);.* MiniOneRec \(train.*\);.* built-in \(no files.*Check the path/,
+      /fit none of the formats .*LETTER \(inter\.json.*\);.* MiniOneRec \(train.*\);.* built-in \(no files.*Check the path, or make a dataset of logs in other tables with `genrec data`/,
     );
   });
 });
