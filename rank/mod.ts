@@ -8,6 +8,7 @@ export type {
   CandidateGenerator,
   CandidateOptions,
   CandidateRequest,
+  CandidateSources,
   RunList,
 } from "./candidates/candidates.ts";
 export { countTrain, type PurchaseCounts } from "./counts/purchases.ts";

@@ -7,7 +7,7 @@ import { UserError } from "../base/user_error.ts";
 import type { Dataset, Sample } from "../data/dataset.ts";
 import { loadDataset } from "../data/formats/load.ts";
 import type { Device } from "../kernels/gpu/device.ts";
-import { titleTerms } from "../rank/features/sources.ts";
+import { itemTerms } from "../rank/features/sources.ts";
 import type { CollectOptions, TargetLists } from "../rank/lists/lists.ts";
 import { checkTrainedOn, checkWhole, type RankedRun } from "../train/rank/check_runs.ts";
 import { type RankConfig, RankSchema } from "../train/rank/config.ts";
@@ -109,7 +109,7 @@ export async function rank(flags: RankFlags, io: TaskIO): Promise<void> {
     const recommenders = whole.map(({ recommender }) => recommender);
     const folds = trainOn === "holdout" ? await foldsOf(before, whole, dataset) : [];
     const choosing = folds.length > 0 ? drawn(dataset.samples.valid, settings) : dataset.samples.valid;
-    const texts = titleTerms(dataset.items);
+    const texts = itemTerms(dataset.items);
     const asks = (paths: readonly string[], samples: readonly Sample[]): AskedRuns => ({
       open: (device) => Promise.all(paths.map((run) => openRun(run, { dataset, data, device }))),
       samples,

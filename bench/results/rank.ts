@@ -22,7 +22,7 @@ import type { RunList } from "../../rank/candidates/candidates.ts";
 import { Device } from "../../kernels/gpu/device.ts";
 import { FEATURE_GROUPS } from "../../rank/features/by_name.ts";
 import type { FeatureColumn } from "../../rank/features/features.ts";
-import { titleTerms } from "../../rank/features/sources.ts";
+import { itemTerms } from "../../rank/features/sources.ts";
 import { type Standardisation, standardise } from "../../rank/features/standardise.ts";
 import { askRuns } from "../../rank/lists/ask_runs.ts";
 import type { TargetLists } from "../../rank/lists/lists.ts";
@@ -96,7 +96,7 @@ interface Measured {
 
 const device = await Device.open();
 const dataset = await loadDataset(values.data);
-const texts = titleTerms(dataset.items);
+const texts = itemTerms(dataset.items);
 const wanted = Object.keys(ARMS).filter((name) =>
   values.arms === "all" || values.arms.split(",").includes(name)
 );

@@ -1,3 +1,4 @@
+import type { SparseRows } from "../../kernels/matmul/sparse.ts";
 import type { PurchaseCounts } from "../counts/purchases.ts";
 
 /** What a run listed for a history: items, best first, and their scores. */
@@ -18,10 +19,20 @@ export interface CandidateRequest {
   readonly lists: readonly RunList[];
 }
 
+/** What is known of the items, beside a request. */
+export interface CandidateSources {
+  /** Counts of the train split. */
+  readonly counts: PurchaseCounts;
+  /** Weighted words of the items, rows of length 1; absent where items have none. */
+  readonly texts?: SparseRows;
+}
+
 /** How candidates are made. */
 export interface CandidateOptions {
   /** The most that counts propose. */
   readonly countCandidates: number;
+  /** The most that titles propose. */
+  readonly textCandidates: number;
 }
 
 /** A line of the registry: where items that are ranked come from. */
@@ -31,19 +42,19 @@ export interface CandidateGenerator {
   /** One line for help texts. */
   readonly summary: string;
   /** Items for one request, in any order; what others proposed before may be among them. */
-  propose(request: CandidateRequest, counts: PurchaseCounts, options: CandidateOptions): Iterable<number>;
+  propose(request: CandidateRequest, sources: CandidateSources, options: CandidateOptions): Iterable<number>;
 }
 
 /** What all generators propose, each item once, in the order of the generators; `isAllowed` leaves others out. */
 export function candidatesOf(
   generators: readonly CandidateGenerator[],
   request: CandidateRequest,
-  counts: PurchaseCounts,
+  sources: CandidateSources,
   options: CandidateOptions & { isAllowed?(item: number): boolean },
 ): number[] {
   const found = new Set<number>();
   for (const generator of generators) {
-    for (const item of generator.propose(request, counts, options)) {
+    for (const item of generator.propose(request, sources, options)) {
       if (options.isAllowed?.(item) ?? true) found.add(item);
     }
   }

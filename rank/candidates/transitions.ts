@@ -15,7 +15,7 @@ const TOGETHER = 0.01;
 export const transitionCandidates: CandidateGenerator = {
   name: "transitions",
   summary: "what was bought after the items of the history, the first --count-candidates of them",
-  propose({ history }, counts, { countCandidates }) {
+  propose({ history }, { counts }, { countCandidates }) {
     const { lags, together } = counts;
     const sums = scratchOf(counts);
     const touched: number[] = [];

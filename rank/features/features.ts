@@ -1,7 +1,5 @@
-import type { SparseRows } from "../../kernels/matmul/sparse.ts";
 import type { ScoreUnit } from "../../eval/recommender.ts";
-import type { CandidateRequest } from "../candidates/candidates.ts";
-import type { PurchaseCounts } from "../counts/purchases.ts";
+import type { CandidateRequest, CandidateSources } from "../candidates/candidates.ts";
 
 /** A run whose lists are ranked. */
 export interface RankedSource {
@@ -14,13 +12,9 @@ export interface RankedSource {
 }
 
 /** What features are computed from, beside the request. */
-export interface FeatureSources {
-  /** Counts of the train split. */
-  readonly counts: PurchaseCounts;
+export interface FeatureSources extends CandidateSources {
   /** The runs whose lists requests bring, in their order. */
   readonly runs: readonly RankedSource[];
-  /** Weighted terms of the titles, rows of length 1; absent where items have no titles. */
-  readonly texts?: SparseRows;
 }
 
 /** One number of a candidate. */

@@ -7,13 +7,15 @@ import type { PurchaseCounts } from "../counts/purchases.ts";
 import type { FeatureSources } from "./features.ts";
 import { listLengthOf, type ListOptions } from "../lists/ask_runs.ts";
 
-/** How titles are compared: by their words. */
+/** How items are compared: by their words. */
 const TERMS = { hashBits: 17, letters: 0, seed: 0 };
 
-/** Weighted words of the titles (N, terms), rows of length 1; undefined where no item has a title. */
-export function titleTerms(items: readonly Item[]): SparseRows | undefined {
-  const hasTitles = items.some(({ title }, item) => title !== untitled(item));
-  return hasTitles ? tfidf(items.map(({ title }) => title), TERMS) : undefined;
+/** Weighted words of title, maker and categories (N, terms), rows of length 1; undefined where no item has any. */
+export function itemTerms(items: readonly Item[]): SparseRows | undefined {
+  const texts = items.map(({ title, brand, categories = [] }, item) =>
+    [title === untitled(item) ? "" : title, brand, ...categories].filter(Boolean).join(" ")
+  );
+  return texts.some((text) => text !== "") ? tfidf(texts, TERMS) : undefined;
 }
 
 /** What features of the lists of `runs` are computed from. */

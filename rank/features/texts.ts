@@ -1,15 +1,15 @@
 import type { SparseRows } from "../../kernels/matmul/sparse.ts";
 import type { FeatureGroup } from "./features.ts";
 
-/** Cosine of the words of titles: of a candidate and the latest item, and the mean over the history. */
+/** Cosine of the words of title, maker and categories: of a candidate and the latest item, and the mean over the history. */
 export const textFeatures: FeatureGroup = {
   name: "texts",
-  summary: "how much titles are like those of the history",
+  summary: "how much titles, makers and categories are like those of the history",
   open({ texts }) {
-    if (texts === undefined) return { missing: "items have no titles" };
+    if (texts === undefined) return { missing: "items have no titles, makers or categories" };
     const last = new Float32Array(texts.cols), all = new Float32Array(texts.cols);
     return {
-      columns: [{ name: "like.last" }, { name: "like.all" }],
+      columns: [{ name: "words.last" }, { name: "words.all" }],
       write({ history }, items, put) {
         const latest = history.slice(-1);
         for (const item of latest) addRow(texts, item, 1, last);

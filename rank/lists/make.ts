@@ -42,7 +42,7 @@ export class ListMaker {
   /** `isAllowed` leaves items out. */
   make(request: CandidateRequest, isAllowed?: (item: number) => boolean): MadeList {
     const { generators, sources, options } = this.#parts;
-    const items = candidatesOf(generators, request, sources.counts, { ...options, isAllowed });
+    const items = candidatesOf(generators, request, sources, { ...options, isAllowed });
     const raw = new Float32Array(items.length * this.features.columns.length);
     this.features.write(request, items, raw);
     return { items, raw };

@@ -14,7 +14,7 @@ import { type Counted, rehearsed } from "../../kernels/gpu/rehearsal.ts";
 import { Decoder } from "../../models/decoder/decoder.ts";
 import { BASELINES } from "../../train/baselines/by_name.ts";
 import { RunDirectory } from "../../train/run/directory.ts";
-import { titleTerms } from "../../rank/features/sources.ts";
+import { itemTerms } from "../../rank/features/sources.ts";
 import { RankSchema } from "../../train/rank/config.ts";
 import { listSizes } from "../../train/rank/lists.ts";
 import { rehearseRanking } from "../../train/rank/rehearsal.ts";
@@ -142,7 +142,7 @@ async function rankerCost(
   const choosing = evalSamples > 0 ? valid.slice(0, evalSamples) : valid;
   const learned = dataset.samples.train.slice(-preset.folds * preset.holdoutRows);
   const whole = { split: dataset, samples: choosing }, fold = { split: dataset, samples: learned };
-  const sizes = listSizes(whole, [fold], titleTerms(dataset.items), RANKED, settings);
+  const sizes = listSizes(whole, [fold], itemTerms(dataset.items), RANKED, settings);
   const open = (device: Device) => Promise.resolve([searching(decoder, dataset, device)]);
   const parts = [choosing, learned, dataset.samples.test].map((samples) => ({ open, samples }));
   const counted = await rehearsed(

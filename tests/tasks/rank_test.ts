@@ -165,7 +165,10 @@ Deno.test("items without titles are ranked without them, which is said", async (
     await Deno.remove(join(dir, "data/info.txt"));
     await command(dir, baseline, "--model transitions --data data --out plain");
     const said = await command(dir, rank, `--data data --runs plain --train-on valid --out rank ${TINY}`);
-    assert.ok(said.includes("Without the features texts: items have no titles"), said.join("\n"));
+    assert.ok(
+      said.includes("Without the features texts: items have no titles, makers or categories"),
+      said.join("\n"),
+    );
   });
 });
 

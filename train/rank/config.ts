@@ -20,6 +20,7 @@ export const RankSchema = z.strictObject({
       "items of a run that scores every item whose scores are known; those beyond --list-length are no candidates of it",
     ),
     countCandidates: count(0).default(40).describe("the most items that transitions propose"),
+    textCandidates: count(0).default(20).describe("the most items that texts propose"),
   }),
   ...grouped("Features", {
     features: chosen(FEATURE_GROUPS).describe("what is known of a candidate"),

@@ -4,6 +4,7 @@ import type { Device } from "../../kernels/gpu/device.ts";
 import type { SparseRows } from "../../kernels/matmul/sparse.ts";
 import { CANDIDATE_GENERATORS } from "../../rank/candidates/by_name.ts";
 import { countingBytes, countTrain, type PurchaseCounts } from "../../rank/counts/purchases.ts";
+import { wordIndexBytes } from "../../rank/candidates/texts.ts";
 import { FEATURE_GROUPS } from "../../rank/features/by_name.ts";
 import { FeatureColumns } from "../../rank/features/columns.ts";
 import { featureSources } from "../../rank/features/sources.ts";
@@ -29,7 +30,7 @@ export interface RankedSplit {
 /** Settings of candidates and features. */
 type ListSettings = Pick<
   RankConfig,
-  "candidates" | "features" | "listLength" | "scoredLength" | "countCandidates"
+  "candidates" | "features" | "listLength" | "scoredLength" | "countCandidates" | "textCandidates"
 >;
 
 /** What runs are asked for. */
@@ -60,12 +61,12 @@ export function listMaker(
   runs: readonly Recommender[],
   settings: ListSettings,
 ): ListMaker {
-  const { candidates, features, countCandidates } = settings;
+  const { candidates, features, countCandidates, textCandidates } = settings;
   return new ListMaker({
     sources: featureSources(counts, texts, runs, runListLengths(settings)),
     generators: CANDIDATE_GENERATORS.filter(({ name }) => candidates.includes(name)),
     groups: FEATURE_GROUPS.filter(({ name }) => features.includes(name)),
-    options: { countCandidates },
+    options: { countCandidates, textCandidates },
   });
 }
 
@@ -122,7 +123,7 @@ export interface ListSizes {
   columns: FeatureColumns["columns"];
   /** Most candidates of a list. */
   most: number;
-  /** Most bytes of counts: those of the runs' split stay, those of folds come one after the other. */
+  /** Most bytes of items by their words and of counts: those of the runs' split stay, those of folds come one by one. */
   counts: number;
   /** Most bytes of the lists. */
   lists: number;
@@ -136,20 +137,21 @@ export function listSizes(
   runs: readonly Pick<Recommender, "scoreUnit" | "scoreItems">[],
   settings: ListSettings,
 ): ListSizes {
-  const { features, listLength, countCandidates } = settings;
+  const { features, listLength, countCandidates, textCandidates } = settings;
   const nothing = countTrain({ items: [], samples: { train: [], valid: [], test: [] }, histories: [] });
   const groups = FEATURE_GROUPS.filter(({ name }) => features.includes(name));
   const { columns } = new FeatureColumns(
     groups,
     featureSources(nothing, texts, runs, runListLengths(settings)),
   );
-  const most = runs.length * listLength + countCandidates;
+  const most = runs.length * listLength + countCandidates + (texts ? textCandidates : 0);
   const histories = [whole, ...folds].flatMap(({ samples }) => samples.map(({ history }) => history.length));
   const candidates = histories.reduce((sum, length) => sum + most + length, 0);
   return {
     columns,
     most: histories.reduce((longest, length) => Math.max(longest, most + length), most),
-    counts: countingBytes(whole.split) + Math.max(0, ...folds.map(({ split }) => countingBytes(split))),
+    counts: (texts ? wordIndexBytes(texts) : 0) + countingBytes(whole.split) +
+      Math.max(0, ...folds.map(({ split }) => countingBytes(split))),
     lists: 4 * columns.length * candidates,
   };
 }

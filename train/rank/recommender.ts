@@ -16,7 +16,7 @@ import {
 } from "../../eval/recommender.ts";
 import { highest } from "../../eval/highest.ts";
 import { Device } from "../../kernels/gpu/device.ts";
-import { titleTerms } from "../../rank/features/sources.ts";
+import { itemTerms } from "../../rank/features/sources.ts";
 import { featureEffects } from "../../rank/features/effects.ts";
 import { standardise } from "../../rank/features/standardise.ts";
 import { askRuns, type ListOptions } from "../../rank/lists/ask_runs.ts";
@@ -41,6 +41,7 @@ const Settings = z.looseObject({
     features: true,
     listLength: true,
     countCandidates: true,
+    textCandidates: true,
   }).shape,
   // Rankers of before it was a setting learned from the scores of their candidates alone.
   scoredLength: RankSchema.shape.scoredLength.unwrap().default(0),
@@ -74,7 +75,7 @@ export const rankRun: RunKind = {
     const kept = await readSaved(home.path, dataset.items.length);
     const saved = order ? { ...kept, counts: reorderedCounts(kept.counts, order) } : kept;
     const asked = runListLengths(settings);
-    const maker = listMaker(saved.counts, titleTerms(dataset.items), runs, settings);
+    const maker = listMaker(saved.counts, itemTerms(dataset.items), runs, settings);
     if (!isDeepStrictEqual(maker.features.columns, saved.columns)) {
       throw new UserError(
         `Cannot use ${folder.given} with ${data}: it was trained on the features ${

@@ -105,10 +105,10 @@ Deno.test("history: place, times, length and the latest item's popularity", () =
 Deno.test("texts: titles that share no word are at 0, the same title at 1, whatever came before", () => {
   const asked = { ...request, history: [3, 0] };
   const once = valuesOf(textFeatures, [0, 1, 2, 3], asked);
-  assert.deepEqual([once["like.last"][0], once["like.last"][3]], [1, 0]);
-  const { "like.last": [, red, rule] } = once;
+  assert.deepEqual([once["words.last"][0], once["words.last"][3]], [1, 0]);
+  const { "words.last": [, red, rule] } = once;
   assert.ok(red > 0.3 && red < 1 && rule > 0.3 && rule < 1, `${red} ${rule}`);
-  assert.equal(once["like.all"][0], 1 / 2);
+  assert.equal(once["words.all"][0], 1 / 2);
   assert.deepEqual(valuesOf(textFeatures, [0, 1, 2, 3], asked), once);
 });
 
@@ -117,12 +117,12 @@ Deno.test("a group without its source is left out with its reason; without any t
     ...sources,
     texts: undefined,
   });
-  assert.deepEqual(missing, [{ group: "texts", why: "items have no titles" }]);
+  assert.deepEqual(missing, [{ group: "texts", why: "items have no titles, makers or categories" }]);
   assert.equal(columns.length, 4);
   assert.throws(
     () => new FeatureColumns([textFeatures], { ...sources, texts: undefined }),
     new UserError(
-      "Cannot rank without features: texts (items have no titles). Add another group to --features",
+      "Cannot rank without features: texts (items have no titles, makers or categories). Add another group to --features",
     ),
   );
 });

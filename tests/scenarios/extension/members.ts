@@ -353,7 +353,7 @@ import type { CandidateGenerator } from "./candidates.ts";
 export const topShelf: CandidateGenerator = {
   name: "top-shelf",
   summary: "the last three items of the catalogue",
-  propose: (_request, { bought }) => [bought.length - 3, bought.length - 2, bought.length - 1],
+  propose: (_request, { counts: { bought } }) => [bought.length - 3, bought.length - 2, bought.length - 1],
 };
 `,
     },

@@ -1,7 +1,8 @@
 // What a ranker says it will hold: lists by their columns and candidates, and its training on the device.
 import assert from "node:assert/strict";
+import { wordIndexBytes } from "../../../rank/candidates/texts.ts";
 import { countingBytes } from "../../../rank/counts/purchases.ts";
-import { titleTerms } from "../../../rank/features/sources.ts";
+import { itemTerms } from "../../../rank/features/sources.ts";
 import { holdOut } from "../../../data/holdout.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { rehearsed } from "../../../kernels/gpu/rehearsal.ts";
@@ -13,12 +14,13 @@ Deno.test("lists are no larger than was said, and the training holds on the devi
   const part = holdOut(shop, 300);
   const { valid } = shop.samples, { valid: learned } = part.samples;
   const counted = { split: shop, samples: valid }, fold = { split: part, samples: learned };
-  const sizes = listSizes(counted, [fold], titleTerms(shop.items), runsOf(shop), settings);
+  const terms = itemTerms(shop.items)!;
+  const sizes = listSizes(counted, [fold], terms, runsOf(shop), settings);
   const whole = splitOf(shop);
   assert.deepEqual(sizes.columns, whole.maker.features.columns);
-  assert.equal(sizes.counts, countingBytes(shop) + countingBytes(part));
-  // Two runs that list 20 items each, 10 of the counts, and those of the history.
-  const most = [...valid, ...learned].map(({ history }) => 50 + history.length);
+  assert.equal(sizes.counts, wordIndexBytes(terms) + countingBytes(shop) + countingBytes(part));
+  // Two runs that list 20 items each, 10 of the counts, 5 of texts, and those of the history.
+  const most = [...valid, ...learned].map(({ history }) => 55 + history.length);
   assert.equal(sizes.most, Math.max(...most));
   assert.equal(sizes.lists, 4 * sizes.columns.length * most.reduce((sum, length) => sum + length, 0));
 

@@ -4,7 +4,7 @@ import { syntheticDataset } from "../../../data/synthetic/shop.ts";
 import { popularityScorer, type Scorer, transitionScorer } from "../../../eval/count_scorers.ts";
 import type { Recommender } from "../../../eval/recommender.ts";
 import type { Device } from "../../../kernels/gpu/device.ts";
-import { titleTerms } from "../../../rank/features/sources.ts";
+import { itemTerms } from "../../../rank/features/sources.ts";
 import { RankSchema } from "../../../train/rank/config.ts";
 import { rankedSplit } from "../../../train/rank/lists.ts";
 import { type RankTrainingInput, trainRanker } from "../../../train/rank/training.ts";
@@ -35,6 +35,7 @@ export function runsOf({ samples: { train }, items }: Dataset): Recommender[] {
 export const settings = RankSchema.parse({
   listLength: 20,
   countCandidates: 10,
+  textCandidates: 5,
   hiddenSize: 8,
   numRankers: 2,
   batchSize: 16,
@@ -45,7 +46,7 @@ export const settings = RankSchema.parse({
 
 /** What a ranker knows of a train split. */
 export const splitOf = (dataset: Dataset) =>
-  rankedSplit(dataset, titleTerms(dataset.items), runsOf(dataset), settings);
+  rankedSplit(dataset, itemTerms(dataset.items), runsOf(dataset), settings);
 
 /** Trains into the folder `out`. */
 export async function trainInto(
