@@ -136,6 +136,9 @@ export async function rank(flags: RankFlags, io: TaskIO): Promise<void> {
     for (const { group, why } of final.maker.features.missing) {
       io.log(`Without the features ${group}: ${why}`);
     }
+    if (runs.length === 1) {
+      io.log(`Without a second run: what ${runs[0]} lists is joined with counts and the history alone`);
+    }
     const valid = await told(choosing.length, "valid lists", io, (more) => listsOf(final, choosing, more));
     freeRuns(device, recommenders); // they would stay beside those of the folds
     const asked = folds.reduce((sum, { samples }) => sum + samples.length, 0);

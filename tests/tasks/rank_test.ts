@@ -139,6 +139,7 @@ Deno.test("genrec rank --train-on valid needs no folds, says what its figures me
       said.join("\n"),
     );
     assert.ok(!said.some((line) => /valid HR/.test(line)));
+    assert.ok(said.some((line) => /^Without a second run: what .*a lists is joined with counts/.test(line)));
     const again = await command(dir, rank, "--config rank/config.json --out rank --resume");
     assert.ok(again.some((line) => /nothing is left to train/.test(line)), again.join("\n"));
     await assert.rejects(
