@@ -132,7 +132,7 @@ export async function baseline(
         settings,
       );
     },
-    "the training and its validations",
+    "the training, its validations and checkpoints",
     io,
   );
   const progress = new EpochProgress(

@@ -31,7 +31,7 @@ import { type RunManifest, runManifest } from "../train/run/inputs.ts";
 import { openRun } from "../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { EpochProgress } from "./_cli/epoch_progress.ts";
-import { KEPT_BY_SEARCHES, limitMemory, MemoryFlags, tellRehearsed } from "./_cli/memory.ts";
+import { heapGrowth, KEPT_BY_SEARCHES, limitMemory, MemoryFlags, tellRehearsed } from "./_cli/memory.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import { checkSame } from "./_cli/resume.ts";
 import { RunOutput } from "./_cli/run_flags.ts";
@@ -120,13 +120,14 @@ export async function rank(flags: RankFlags, io: TaskIO): Promise<void> {
     ];
     const counted = folds.map(({ part: split, samples }) => ({ split, samples }));
     const sizes = listSizes({ split: dataset, samples: choosing }, counted, texts, recommenders, settings);
+    const grown = heapGrowth(sizes.asked);
     await tellRehearsed(
       device,
-      (device, stop) => rehearseRanking(device, parts, sizes, settings, stop),
+      (device, stop) =>
+        rehearseRanking(device, parts, sizes, settings, (inProcess = 0) => stop(inProcess + grown())),
       "lists and training",
       io,
       {
-        kept: () => sizes.counts + sizes.lists,
         keep: KEPT_BY_SEARCHES,
         remedy: "Use a lower --list-length, or --fold-runs with fewer --holdout-rows",
       },

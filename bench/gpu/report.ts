@@ -233,6 +233,7 @@ async function steps(): Promise<Section> {
         microBatch: (rehearsal, decoder) => microBatch(rehearsal, decoder, rows, "packed").record,
         epoch: { tokens: length, targets, sequences: rows.length, steps: 1 },
         steps: 1,
+        saves: 1,
       });
       const step = sftStep(own, config, rows, "packed");
       step.run();

@@ -78,6 +78,7 @@ async function measure(dtype: DeviceOptions["dtype"]): Promise<string[]> {
     microBatch: (rehearsal, decoder) => microBatch(rehearsal, decoder, rows, "packed").record,
     epoch: { tokens, targets, sequences: rows.length, steps: 1 },
     steps: 1,
+    saves: 1,
   });
   const step = sftStep(device, config, rows, "packed", options);
   step.run();

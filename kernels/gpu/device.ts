@@ -294,7 +294,10 @@ export class Device {
     this.#flats.takeAll().forEach((flat) => this.destroy(flat));
   }
 
-  /** Uploads row-major data: (rows, cols) for a matrix, or some rows of it from `row` on. Ordered after all work recorded so far. */
+  /**
+   * Uploads row-major data: (rows, cols) for a matrix, also with its rows filled up as by `padRows()`, or some rows of it from
+   * `row` on. Ordered after all work recorded so far.
+   */
   write(tensor: Tensor, data: Float32Array | Uint32Array, row?: number): void {
     if (data.length === 0) return; // Deno panics on an empty upload
     this.#flush();
@@ -308,10 +311,11 @@ export class Device {
       return;
     }
     const { cols } = tensor, first = row ?? 0, rows = row === undefined ? tensor.rows : data.length / cols;
-    if (data.length !== rows * cols || rows % 1 !== 0 || first + rows > tensor.rows) {
+    const isPadded = row === undefined && data.length === rows * groupsOf(cols) * 4;
+    if (!isPadded && data.length !== rows * cols || rows % 1 !== 0 || first + rows > tensor.rows) {
       throw new RangeError(`write() of ${data.length} elements into a matrix (${tensor.rows}, ${cols})`);
     }
-    const padded = padRows(data as Float32Array, rows, cols);
+    const padded = isPadded ? data as Float32Array : padRows(data as Float32Array, rows, cols);
     if (tensor.storage.layout === "buffer") {
       const stored = tensor.dtype === "f16" ? new Float16Array(padded) : padded;
       const offset = tensor.storage.offset + first * rowBytes(cols, tensor.dtype);

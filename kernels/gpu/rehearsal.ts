@@ -56,6 +56,8 @@ export async function openCounting(device: Device): Promise<Device> {
 export interface Counted {
   /** Bytes at the peak. */
   bytes: number;
+  /** Bytes that the work takes beside them in the memory of the process, as far as it says so. */
+  inProcess: number;
   /** Pipelines that are not compiled yet. */
   pipelines: number;
   /** All of its pipelines. */
@@ -65,28 +67,36 @@ export interface Counted {
 /** What a rehearsal for `device` has counted so far. */
 export function countedOn(rehearsal: Device, device: Device): Counted {
   const { memory: { peak: bytes }, compiled } = rehearsal;
-  return { bytes, pipelines: pipelinesBeyond(device.compiled, compiled), compiled };
+  return { bytes, inProcess: 0, pipelines: pipelinesBeyond(device.compiled, compiled), compiled };
 }
 
-/** Ends a training that was only to be counted. */
-class Rehearsed extends Error {}
+/** Ends a training that was only to be counted: throws. `inProcess`: bytes that it would take beside the device's. */
+export type StopRehearsal = (inProcess?: number) => never;
+
+class Rehearsed extends Error {
+  constructor(readonly inProcess: number) {
+    super();
+  }
+}
 
 /**
  * Bytes that a training holds on a device, and the pipelines that it has yet to compile, counted by its own code on one that allocates
- * nothing. `train` calls `stop`, which throws, once its steps are recorded, or before it would write anything; or it ends.
+ * nothing. `train` calls `stop` once its steps are recorded, or before it would write anything; or it ends.
  * @throws {DeviceError} for more than the limits of the device, and its `memoryLimit`.
  */
 export async function rehearsed(
   device: Device,
-  train: (rehearsal: Device, stop: () => never) => Promise<unknown>,
+  train: (rehearsal: Device, stop: StopRehearsal) => Promise<unknown>,
 ): Promise<Counted> {
   const rehearsal = await openCounting(device);
+  let taken = 0;
   try {
-    await train(rehearsal, () => {
-      throw new Rehearsed();
+    await train(rehearsal, (inProcess = 0) => {
+      throw new Rehearsed(inProcess);
     });
   } catch (error) {
     if (!(error instanceof Rehearsed)) throw error;
+    taken = error.inProcess;
   }
-  return countedOn(rehearsal, device);
+  return { ...countedOn(rehearsal, device), inProcess: taken };
 }

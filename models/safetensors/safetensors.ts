@@ -184,7 +184,7 @@ class SafetensorsLayout {
     }
   }
 
-  /** The bytes of a part, and their place. */
+  /** The bytes of a part, and their place; of single precision those of `data` itself. */
   piece({ name, from, data }: TensorPart): FilePiece {
     const place = this.#places.get(name);
     if (!place) throw new RangeError(`Cannot write tensor ${name}: it was written before or not announced`);
@@ -196,8 +196,7 @@ class SafetensorsLayout {
         }): it has ${found} values, expected ${place.length}`,
       );
     }
-    const bytes = new Uint8Array(data.length * BYTES[place.dtype]);
-    narrow(name, data, place.dtype, bytes.buffer, 0);
+    const bytes = bytesOf(name, data, place.dtype);
     place.left -= data.length;
     if (place.left === 0) this.#places.delete(name);
     return { at: place.position + (from ?? 0) * BYTES[place.dtype], bytes };
@@ -230,20 +229,11 @@ export function widen(buffer: ArrayBuffer, dtype: StoredFormat): Float32Array<Ar
   return new Float32Array(bits.buffer);
 }
 
-/** Rounds `data` into `buffer` from byte `position`, which is a multiple of the format's width. */
-function narrow(
-  name: string,
-  data: Float32Array,
-  dtype: StoredFormat,
-  buffer: ArrayBuffer,
-  position: number,
-): void {
-  if (dtype === "F32") {
-    new Float32Array(buffer, position, data.length).set(data);
-    return;
-  }
-  const out = new Uint16Array(buffer, position, data.length);
-  if (dtype === "F16") new Float16Array(buffer, position, data.length).set(data);
+/** `data` in another format, rounded; in single precision its own bytes. */
+function bytesOf(name: string, data: Float32Array, dtype: StoredFormat): Uint8Array<ArrayBuffer> {
+  if (dtype === "F32") return new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+  const out = new Uint16Array(data.length);
+  if (dtype === "F16") new Float16Array(out.buffer).set(data);
   else roundToBrain(data, out);
   const infinity = dtype === "F16" ? 0x7c00 : 0x7f80;
   const overflow = out.findIndex((bits, i) => (bits & 0x7fff) === infinity && Number.isFinite(data[i]));
@@ -253,6 +243,7 @@ function narrow(
         `${dtype === "F16" ? `half, ${LARGEST_HALF}` : "of that format"}. Write F32 instead`,
     );
   }
+  return new Uint8Array(out.buffer);
 }
 
 /** Rounds single to brain precision, nearest, ties to even. */

@@ -63,7 +63,7 @@ export class InputMoments {
 
 /**
  * What a network reads of raw values (rows, C): (rows, F), each input with mean 0 and deviation 1, cut off at 5. Written to
- * `to` from its element `start` on.
+ * `to` from its element `start` on, rows `stride` elements apart.
  */
 export function standardise(
   columns: readonly FeatureColumn[],
@@ -71,10 +71,11 @@ export function standardise(
   raw: Float32Array,
   to: Float32Array,
   start = 0,
+  stride = mean.length,
 ): void {
   const inputs = mean.length;
   let out = start;
-  for (let at = 0; at < raw.length; at += columns.length, out += inputs) {
+  for (let at = 0; at < raw.length; at += columns.length, out += stride) {
     expand(columns, raw, at, to, out);
     for (let i = 0; i < inputs; i++) {
       const scaled = deviation[i] < CONSTANT ? 0 : (to[out + i] - mean[i]) / deviation[i];

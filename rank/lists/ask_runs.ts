@@ -15,6 +15,18 @@ export function listLengthOf(
   return run.scoreItems ? Math.max(k, scored) : k;
 }
 
+/** Requests that runs are asked at once. */
+export async function batchOf(
+  runs: readonly Pick<Recommender, "batchSize" | "scoreItems">[],
+  options: ListOptions,
+): Promise<number> {
+  let most = 1;
+  for (const run of runs) {
+    most = Math.max(most, await run.batchSize({ ...options, k: listLengthOf(run, options) }));
+  }
+  return most;
+}
+
 /**
  * What each run lists for each request, [request][run]: items of one SID, one after the other, each with its score. Runs
  * are asked side by side: all are searched before the first is read.

@@ -2,8 +2,8 @@ import { ALONE, type World } from "../../base/parallel/world.ts";
 import type { Sample } from "../../data/dataset.ts";
 import type { Recommender } from "../../eval/recommender.ts";
 import { InputMoments, type Standardisation } from "../features/standardise.ts";
-import { askRuns, type ListOptions } from "./ask_runs.ts";
-import { formatLists, parseLists } from "./list_bytes.ts";
+import { askRuns, batchOf, type ListOptions } from "./ask_runs.ts";
+import { formatLists, parseLists, type SentList } from "./list_bytes.ts";
 import type { ListMaker } from "./make.ts";
 
 /** Lists with a target, to learn from or to be measured on. Lists without it say nothing of either. */
@@ -65,14 +65,12 @@ export async function collectLists(
         const { items, raw } = maker.make({ history, lists: lists[i] });
         return { place: items.indexOf(target), raw };
       });
-      for (const bytes of await world.gather(formatLists(made))) {
-        for (const { place, raw: features } of parseLists(bytes)) {
-          moments.add(features);
-          if (place < 0) continue;
-          targets.push(offsets.at(-1)! + place);
-          offsets.push(offsets.at(-1)! + features.length / columns.length);
-          raw.push(features);
-        }
+      for (const { place, raw: features } of await ofAll(world, made)) {
+        moments.add(features);
+        if (place < 0) continue;
+        targets.push(offsets.at(-1)! + place);
+        offsets.push(offsets.at(-1)! + features.length / columns.length);
+        raw.push(features);
       }
       onProgress?.(done + Math.min(samples.length, start + world.size * batch));
     }
@@ -87,14 +85,15 @@ export async function collectLists(
   };
 }
 
+/** Lists of all ranks, in their order. One alone copies none: that would be three copies of each. */
+async function ofAll(world: World, own: SentList[]): Promise<SentList[]> {
+  if (world.size === 1) return own;
+  return (await world.gather(formatLists(own))).flatMap(parseLists);
+}
+
 /** What runs are asked with. */
 function optionsOf(asked: CollectOptions["asked"]): ListOptions {
   return { ...asked, beams: asked.k };
-}
-
-/** Requests that runs are asked at once. */
-async function batchOf(runs: readonly Recommender[], options: ListOptions): Promise<number> {
-  return Math.max(1, ...await Promise.all(runs.map((run) => run.batchSize(options))));
 }
 
 /**

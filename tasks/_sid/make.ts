@@ -3,6 +3,7 @@ import manifest from "../../deno.json" with { type: "json" };
 import { collisionPolicy } from "../../sid/collisions/by_name.ts";
 import type { Corpus } from "../../data/corpus.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
+import type { StopRehearsal } from "../../kernels/gpu/rehearsal.ts";
 import { catalogueOf } from "../../train/runs/catalogue/catalogue.ts";
 import { runManifest } from "../../train/run/inputs.ts";
 import type { SidReportFile } from "../../sid/report/html.ts";
@@ -33,13 +34,9 @@ export async function makeSids(flags: SidFlags, io: TaskIO): Promise<SidReportFi
 
   const { device } = await openDevice(flags);
   const { fit: whole, rehearse = whole } = method;
-  let kept = 0;
-  const counted = (counting: Device, stop: () => never) =>
-    rehearse(counting, input, settings, (progress) => {
-      kept = progress.kept ?? 0;
-      stop();
-    });
-  await tellRehearsed(device, counted, `the fit of ${rows} items`, io, { kept: () => kept });
+  const counted = (counting: Device, stop: StopRehearsal) =>
+    rehearse(counting, input, settings, ({ kept }) => stop(kept));
+  await tellRehearsed(device, counted, `the fit of ${rows} items`, io);
   const training = method.trains
     ? await openTraining(flags, settings, { corpus, device, recipe })
     : undefined;

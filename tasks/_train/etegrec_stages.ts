@@ -4,6 +4,7 @@ import { diskFiles } from "../../base/files/disk.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { formatIndex } from "../../data/formats/index_file.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
+import type { StopRehearsal } from "../../kernels/gpu/rehearsal.ts";
 import { EncoderDecoder } from "../../models/encoder_decoder/encoder_decoder.ts";
 import { loadEncoderDecoder } from "../../models/encoder_decoder/load.ts";
 import type { Embeddings } from "../../sid/embeddings.ts";
@@ -152,13 +153,9 @@ export class EtegrecStages {
       reports,
       name: `${basename(out)} tokenizer`,
     }, resume);
-    let kept = 0;
-    const counted = (counting: Device, stop: () => never) =>
-      rqVae.fit(counting, { embeddings: vectors }, config, (progress) => {
-        kept = progress.kept ?? 0;
-        stop();
-      });
-    await tellRehearsed(device, counted, `the fit of ${vectors.rows} items`, io, { kept: () => kept });
+    const counted = (counting: Device, stop: StopRehearsal) =>
+      rqVae.fit(counting, { embeddings: vectors }, config, ({ kept }) => stop(kept));
+    await tellRehearsed(device, counted, `the fit of ${vectors.rows} items`, io);
     let progress: Progress | undefined;
     const fit = await rqVae.fit(device, { embeddings: vectors }, config, ({ done, total, state }) => {
       signal.throwIfAborted();
@@ -278,7 +275,7 @@ export class EtegrecStages {
       device,
       (device, stop) =>
         train({ device, run: new RunDirectory(run.path, { onWrite: stop }), resume: false, rehearsed: stop }),
-      "the training and its validations",
+      "the training, its validations and checkpoints",
       io,
     );
     const config = { stage: name, ...from, ...settings };

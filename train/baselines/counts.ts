@@ -214,7 +214,7 @@ async function trainCounts<C>(
   config: C,
 ): Promise<BaselineResult> {
   const { dataset, run, resume, signal, parts } = input;
-  input.rehearsed?.(); // nothing of it is on the device
+  input.rehearsed?.(0); // nothing of it is on the device
   await using kept = input.goOn && await openCount(run.path, input.goOn, signal);
   const items = dataset.items.length;
   const fresh = freshState();

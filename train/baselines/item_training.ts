@@ -2,10 +2,7 @@ import type { Sample } from "../../data/dataset.ts";
 import { hitsAtK, mean, ndcgAtK } from "../../eval/metrics.ts";
 import { type ItemModel, ItemScores } from "../../models/items/item_model.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
-import type { SavedFile } from "../../models/hugging_face/saved_file.ts";
-import { writeSafetensors } from "../../models/safetensors/safetensors.ts";
-import { trainerFiles } from "../run/checkpoint.ts";
-import type { TrainerState } from "../run/loss_log.ts";
+import { networkFiles } from "../run/checkpoint.ts";
 import { epochRun, trainEpochs } from "../run/epoch_training.ts";
 import { LossLog } from "../run/loss_log.ts";
 import { PackedData } from "../run/packed_data.ts";
@@ -72,7 +69,7 @@ export async function trainItems(
         return { loss, terms: { tokens }, bad: firstBad !== undefined };
       },
       validate: (signal) => validate(scores, dataset.samples.valid, signal, world),
-      files: (state) => checkpointFiles(model, optimizer, state),
+      files: (state) => networkFiles(model, optimizer, state),
     });
   } finally {
     await device.settle(); // of a stopped run, work is in flight
@@ -106,20 +103,4 @@ export function rankOf(scores: Float32Array, item: number): number {
     if (scores[other] > own || scores[other] === own && other < item) rank++;
   }
   return rank;
-}
-
-/** `config.json`, `model.safetensors` (averaged weights where EMA is on), and what training needs to go on. */
-async function* checkpointFiles(
-  model: ItemModel,
-  optimizer: Optimizer,
-  state: TrainerState,
-): AsyncGenerator<SavedFile> {
-  const text = (content: string) => new TextEncoder().encode(content);
-  const tensors = new Map();
-  for await (const { name, ...tensor } of model.parameters.readTensors(optimizer.average)) {
-    tensors.set(name, tensor);
-  }
-  yield { name: "config.json", bytes: text(JSON.stringify(model.shape, null, 2) + "\n") };
-  yield { name: "model.safetensors", bytes: writeSafetensors(tensors) };
-  yield* trainerFiles(optimizer, state);
 }

@@ -69,9 +69,9 @@ export interface BaselineInput {
   onStart?(facts: BaselineFacts): void | Promise<void>;
   /**
    * Of a training that is only counted, on a device that computes nothing: a step of each kind and a validation are
-   * recorded, and this, which throws, is called instead of more.
+   * recorded, and this, which throws, is called instead of more, with the bytes of the process that a checkpoint takes.
    */
-  rehearsed?(): never;
+  rehearsed?(saving: number): never;
   /** Called as steps are recorded. */
   onStep?(step: number): void;
   /** Called after the validation of an epoch. */

@@ -179,6 +179,6 @@ export async function* pairCheckpoint(
 ): AsyncGenerator<SavedFile> {
   const { parameters, config } = model;
   const shapes = parameters.specs.flatMap(partsOf);
-  yield* pretrainedFiles(config, shapes, parameters.readTensors(optimizer.average), { companions });
+  yield* pretrainedFiles(config, shapes, parameters.readPieces(optimizer.average), { companions });
   yield* trainerFiles(optimizer, state);
 }

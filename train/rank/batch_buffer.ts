@@ -1,5 +1,5 @@
 import type { Device } from "../../kernels/gpu/device.ts";
-import type { Matrix } from "../../kernels/gpu/tensor.ts";
+import { groupsOf, type Matrix } from "../../kernels/gpu/tensor.ts";
 import type { RowLists } from "../../kernels/loss/listwise_softmax.ts";
 import { NO_ROW } from "../../kernels/rows/gather.ts";
 import type { FeatureColumn } from "../../rank/features/features.ts";
@@ -14,11 +14,14 @@ export class ListBatchBuffer {
   /** Where each list lies in them; weights are shares of a step. */
   readonly lists: RowLists;
   readonly #device: Device;
+  /** Inputs with rows filled up to whole groups, as they are uploaded: a copy a batch would stand until V8 collects it. */
   readonly #host: Float32Array;
+  readonly #stride: number;
 
   constructor(device: Device, { lists, rows }: ListCapacity, inputs: number) {
     this.#device = device;
-    this.#host = new Float32Array(rows * inputs);
+    this.#stride = 4 * groupsOf(inputs);
+    this.#host = new Float32Array(rows * this.#stride);
     this.inputs = device.createMatrix(rows, inputs);
     this.lists = {
       offsets: device.createFlat("u32", lists + 1),
@@ -39,9 +42,9 @@ export class ListBatchBuffer {
     const starts = new Uint32Array(room + 1);
     const places = new Uint32Array(room).fill(NO_ROW);
     const weights = new Float32Array(room);
-    const inputs = standardisation.mean.length;
+    const stride = this.#stride;
     for (const [i, list] of members.entries()) {
-      standardise(columns, standardisation, raw[list], this.#host, starts[i] * inputs);
+      standardise(columns, standardisation, raw[list], this.#host, starts[i] * stride, stride);
       starts[i + 1] = starts[i] + offsets[list + 1] - offsets[list];
       places[i] = starts[i] + targets[list] - offsets[list];
       weights[i] = 1 / stepLists;

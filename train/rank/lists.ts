@@ -8,7 +8,7 @@ import { wordIndexBytes } from "../../rank/candidates/texts.ts";
 import { FEATURE_GROUPS } from "../../rank/features/by_name.ts";
 import { FeatureColumns } from "../../rank/features/columns.ts";
 import { featureSources } from "../../rank/features/sources.ts";
-import type { ListOptions } from "../../rank/lists/ask_runs.ts";
+import { listLengthOf, type ListOptions } from "../../rank/lists/ask_runs.ts";
 import {
   collectLists,
   type CollectOptions,
@@ -111,6 +111,9 @@ export function foldLists(
   return collectLists(parts(), { asked: runListLengths(settings), world, onProgress });
 }
 
+/** An item that a run lists, in V8: an object, an array and a number. */
+const LISTED_BYTES = 120;
+
 /** A train split, and the samples after it that lists are made for. */
 export interface CountedSamples {
   split: Dataset;
@@ -127,6 +130,8 @@ export interface ListSizes {
   counts: number;
   /** Most bytes of the lists. */
   lists: number;
+  /** Bytes of all that runs list for them, as objects of which a batch lives at a time. */
+  asked: number;
 }
 
 /** Sizes of lists for the samples of `whole` and of `folds`. */
@@ -144,6 +149,7 @@ export function listSizes(
     groups,
     featureSources(nothing, texts, runs, runListLengths(settings)),
   );
+  const listed = runs.reduce((sum, run) => sum + listLengthOf(run, runListLengths(settings)), 0);
   const most = runs.length * listLength + countCandidates + (texts ? textCandidates : 0);
   const histories = [whole, ...folds].flatMap(({ samples }) => samples.map(({ history }) => history.length));
   const candidates = histories.reduce((sum, length) => sum + most + length, 0);
@@ -153,5 +159,6 @@ export function listSizes(
     counts: (texts ? wordIndexBytes(texts) : 0) + countingBytes(whole.split) +
       Math.max(0, ...folds.map(({ split }) => countingBytes(split))),
     lists: 4 * columns.length * candidates,
+    asked: LISTED_BYTES * histories.length * listed,
   };
 }

@@ -19,7 +19,7 @@ import { Device } from "../../kernels/gpu/device.ts";
 import { itemTerms } from "../../rank/features/sources.ts";
 import { featureEffects } from "../../rank/features/effects.ts";
 import { standardise } from "../../rank/features/standardise.ts";
-import { askRuns, type ListOptions } from "../../rank/lists/ask_runs.ts";
+import { askRuns, batchOf, type ListOptions } from "../../rank/lists/ask_runs.ts";
 import type { ListMaker } from "../../rank/lists/make.ts";
 import { HostScores } from "../../rank/network/host_scores.ts";
 import { RankSchema } from "./config.ts";
@@ -154,9 +154,7 @@ class RankRecommender implements Recommender {
   }
 
   async batchSize(options: RecommendOptions): Promise<number> {
-    let most = 1;
-    for (const run of this.#parts.runs) most = Math.max(most, await run.batchSize(this.#runOptions(options)));
-    return most;
+    return await batchOf(this.#parts.runs, this.#runOptions(options));
   }
 
   async recommend(requests: readonly RecommendRequest[], options: RecommendOptions): Promise<Candidate[][]> {

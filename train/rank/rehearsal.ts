@@ -1,6 +1,7 @@
 import type { Sample } from "../../data/dataset.ts";
 import type { Recommender } from "../../eval/recommender.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
+import type { StopRehearsal } from "../../kernels/gpu/rehearsal.ts";
 import { inputCount } from "../../rank/features/standardise.ts";
 import { askLongest, type TargetLists } from "../../rank/lists/lists.ts";
 import { RunDirectory } from "../run/directory.ts";
@@ -24,9 +25,9 @@ export interface AskedRuns {
 export async function rehearseRanking(
   device: Device,
   parts: readonly AskedRuns[],
-  { columns, most }: Pick<ListSizes, "columns" | "most">,
+  { columns, most, counts, lists }: ListSizes,
   settings: RankConfig,
-  stop: () => never,
+  stop: StopRehearsal,
 ): Promise<void> {
   for (const { open, samples } of parts) {
     const runs = await open(device);
@@ -42,7 +43,7 @@ export async function rehearseRanking(
     run: new RunDirectory("", { onWrite: stop }),
     resume: false,
     signal: new AbortController().signal,
-    rehearsed: stop,
+    rehearsed: (saving) => stop(counts + lists + saving),
   }, settings);
 }
 

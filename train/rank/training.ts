@@ -4,17 +4,14 @@ import { UserError } from "../../base/user_error.ts";
 import { hitsAtK, mean, ndcgAtK, type Rank } from "../../eval/metrics.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { Tape } from "../../kernels/tape.ts";
-import type { SavedFile } from "../../models/hugging_face/saved_file.ts";
 import { Optimizer } from "../../models/optimizer/optimizer.ts";
-import { writeSafetensors } from "../../models/safetensors/safetensors.ts";
 import type { FeatureColumn } from "../../rank/features/features.ts";
 import { inputCount } from "../../rank/features/standardise.ts";
 import type { TargetLists } from "../../rank/lists/lists.ts";
 import { RANKING_LOSSES } from "../../rank/losses/by_name.ts";
 import { RankNetwork } from "../../rank/network/network.ts";
 import type { BaselineFacts, BaselineInput, BaselineResult } from "../baselines/method.ts";
-import { trainerFiles } from "../run/checkpoint.ts";
-import type { TrainerState } from "../run/loss_log.ts";
+import { networkFiles } from "../run/checkpoint.ts";
 import { epochRun, trainEpochs } from "../run/epoch_training.ts";
 import { optimizerOptions, sharedMoments } from "../run/optimizer_options.ts";
 import { ListBatchBuffer } from "./batch_buffer.ts";
@@ -95,7 +92,7 @@ export async function trainRanker(input: RankTrainingInput, config: RankConfig):
         return { loss, bad: !Number.isFinite(loss) };
       },
       validate: async (signal) => await validation?.measure(signal),
-      files: (state) => checkpointFiles(network, optimizer, state),
+      files: (state) => networkFiles(network, optimizer, state),
     });
   } finally {
     await device.settle(); // of a stopped run, work is in flight
@@ -179,20 +176,4 @@ function placeOf(values: Float32Array, at: number): number {
     if (values[other] > values[at] || values[other] === values[at] && other < at) place++;
   }
   return place;
-}
-
-/** `config.json`, `model.safetensors` (averaged weights where EMA is on), and what training needs to go on. */
-async function* checkpointFiles(
-  network: RankNetwork,
-  optimizer: Optimizer,
-  state: TrainerState,
-): AsyncGenerator<SavedFile> {
-  const tensors = new Map();
-  for await (const { name, ...tensor } of network.parameters.readTensors(optimizer.average)) {
-    tensors.set(name, tensor);
-  }
-  const shape = JSON.stringify(network.shape, null, 2) + "\n";
-  yield { name: "config.json", bytes: new TextEncoder().encode(shape) };
-  yield { name: "model.safetensors", bytes: writeSafetensors(tensors) };
-  yield* trainerFiles(optimizer, state);
 }

@@ -7,7 +7,7 @@ import { learningRateAt, scheduleOf } from "../../models/optimizer/schedule.ts";
 import type { BaselineEpoch, BaselineInput, BaselineResult } from "../baselines/method.ts";
 import type { StartReports } from "../observers/observer.ts";
 import { ALONE, gatherJson, type World } from "../../base/parallel/world.ts";
-import { loadTrainer, valuesDigest } from "./checkpoint.ts";
+import { loadTrainer, savingBytes, valuesDigest } from "./checkpoint.ts";
 import { freshTrainerState, type TrainerState } from "./loss_log.ts";
 import type { EpochConfig } from "./epoch_config.ts";
 import { notFinite } from "./divergence.ts";
@@ -56,7 +56,7 @@ export interface EpochTraining {
   /** Gets every line of `metrics.jsonl` too. */
   openObserver?: StartReports;
   /** See `BaselineInput.rehearsed`. */
-  rehearsed?(): never;
+  rehearsed?(saving: number): never;
   /** Called once before the first step, with the steps that were done before a resume. */
   onStart?(done: number): void | Promise<void>;
   /** Puts back from a checkpoint what `files()` wrote beside the arrays of `optimizer`. */
@@ -121,12 +121,13 @@ export async function trainEpochs(training: EpochTraining): Promise<BaselineResu
 }
 
 /** The first step of each of two epochs, which may differ in what they train, and a validation. */
-async function rehearseEpochs(training: EpochTraining, rehearsed: () => never): Promise<never> {
+async function rehearseEpochs(training: EpochTraining, rehearsed: (saving: number) => never): Promise<never> {
   for (const epoch of training.steps.keys().take(2)) {
     await training.step(0, { epoch, i: 0 }, 0);
   }
   await training.validate(training.signal);
-  return rehearsed();
+  const { device, steps, optimizer, alsoTrained = [] } = training;
+  return rehearsed(savingBytes(device, steps.length, optimizer.parameters, ...alsoTrained));
 }
 
 /** What is a training's own by epochs, in {@link train}. */

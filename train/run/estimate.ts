@@ -5,8 +5,8 @@ import { openRehearsal } from "../../kernels/gpu/rehearsal.ts";
 import { Tape } from "../../kernels/tape.ts";
 import type { Decoder } from "../../models/decoder/decoder.ts";
 import { Optimizer, type OptimizerOptions } from "../../models/optimizer/optimizer.ts";
-import { MOST_READ } from "../../models/parameters/flat_segments.ts";
 import type { ParameterSpec } from "../../models/parameters/spec.ts";
+import { savingBytes } from "./checkpoint.ts";
 import { vocabularyLoss } from "../../models/losses/vocabulary_loss.ts";
 
 /** A training run, as far as its cost goes. */
@@ -28,6 +28,8 @@ export interface TrainingPlan {
   epoch: { tokens: number; targets: number; sequences: number; steps: number };
   /** Optimizer steps of the run. */
   steps: number;
+  /** Checkpoints that it writes. */
+  saves: number;
 }
 
 /** Bytes on the adapter, by what they are for. */
@@ -94,6 +96,7 @@ export async function estimateTraining(device: Device, plan: TrainingPlan): Prom
   // What follows compiles for itself.
   const compiled = new Map(rehearsal.compiled.entries().map(([kernel, made]) => [kernel, made.slice()]));
   const total = Math.max(step, rehearsal.memory.peak);
+  const saving = savingBytes(rehearsal, plan.saves, parameters);
   rehearsal.trim();
   const logits = logitsBytes(rehearsal, decoder, plan.capacity.rows);
   const flops = epochFlops(decoder, plan.epoch) / plan.epoch.steps;
@@ -113,29 +116,9 @@ export async function estimateTraining(device: Device, plan: TrainingPlan): Prom
       total,
     },
     compiled,
-    saving: savingBytes(decoder),
+    saving: saving + 4 * (decoder.lora?.count ?? 0), // and the adapters that are merged
     flops: { step: flops, run: flops * plan.steps },
   };
-}
-
-/** Bytes of arrays that V8 lets stand before it collects them: 66 to 130 MiB while a model of 513 MiB was written. */
-const UNCOLLECTED = 128 * 2 ** 20;
-/** Forms that each number of a checkpoint takes on its way to the file. */
-const COPIES = 4;
-
-/**
- * What writing a checkpoint holds at its peak: one tensor, or part of a table or of the optimizer's arrays, as the device
- * hands it over, as a copy, in the shape of the file and as its bytes, and what of those before is not collected yet; of
- * small models all, with both moments. And the adapters that are merged.
- */
-function savingBytes({ parameters, lora }: Decoder): number {
-  const largest = parameters.specs.reduce(
-    (most, { rows, cols, table }) => Math.max(most, table ? Math.min(MOST_READ, rows * cols) : rows * cols),
-    0,
-  );
-  const whole = 4 * COPIES * (parameters.count + 2 * parameters.length);
-  const one = 4 * COPIES * Math.max(largest, Math.min(MOST_READ, parameters.length));
-  return Math.min(UNCOLLECTED + one, whole) + 4 * (lora?.count ?? 0);
 }
 
 /** What the loss over the vocabulary takes besides its gradient of the hidden rows (R, C). */

@@ -89,6 +89,13 @@ export class StepPlan implements Timetable {
     return this.#isDue(steps, stepsOf(this.#options.saveSteps || this.#options.evalSteps, this.total));
   }
 
+  /** Checkpoints of the whole run. */
+  get saves(): number {
+    let count = 1; // the last one
+    for (let steps = 1; steps < this.total; steps++) count += this.isSave(steps) ? 1 : 0;
+    return count;
+  }
+
   #isDue(steps: number, every: number): boolean {
     return every > 0 ? steps % every === 0 : this.#ends.includes(steps);
   }

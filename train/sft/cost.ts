@@ -29,6 +29,7 @@ export function trainingPlan(
   { trie, validation }: PlanParts = {},
 ): TrainingPlan {
   const { capacity, epoch } = data;
+  const steps = new StepPlan(data, config);
   return {
     dtype: config.dtype,
     decoder: (device) => new Decoder(device, inputs.architecture, decoderOptions(inputs, config)),
@@ -44,7 +45,8 @@ export function trainingPlan(
       },
     }),
     epoch: { ...epoch, steps: data.steps(0) },
-    steps: new StepPlan(data, config).total,
+    steps: steps.total,
+    saves: steps.saves,
   };
 }
 

@@ -3,6 +3,7 @@ import { rotary, rotaryTable } from "../../../kernels/elementwise/rotary.ts";
 import { add } from "../../../kernels/elementwise/add.ts";
 import { sharedDevice } from "../../shared_device.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
+import { padRows } from "../../../kernels/gpu/tensor.ts";
 import { DeviceError } from "../../../kernels/gpu/device_error.ts";
 import { matmul } from "../../../kernels/matmul/matmul.ts";
 import type { Layout, Matrix } from "../../../kernels/gpu/tensor.ts";
@@ -258,6 +259,9 @@ for (const layout of ["texture", "buffer"] as const) {
     device.write(matrix, Float32Array.of(-1, -2, -3, -4, -5, -6, -7, -8, -9, -10), 1);
     const [values] = await device.read(matrix);
     assert.deepEqual([...values], [0, 1, 2, 3, 4, -1, -2, -3, -4, -5, -6, -7, -8, -9, -10]);
+    const rows = Float32Array.from({ length: 15 }, (_, i) => 1 / (1 + i));
+    device.write(matrix, padRows(rows, 3, 5)); // filled up already
+    assert.deepEqual([...(await device.read(matrix))[0]], [...rows]);
     assert.throws(() => device.write(matrix, new Float32Array(10), 2), /10 elements into a matrix \(3, 5\)/);
     assert.throws(() => device.write(matrix, new Float32Array(7), 0), RangeError);
     assert.throws(() => device.write(matrix, new Float32Array(10)), RangeError);

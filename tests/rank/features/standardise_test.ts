@@ -15,6 +15,9 @@ Deno.test("a count also comes as its log and as whether it is 0; inputs have mea
   assert.ok(Math.abs(fitted.mean[1] - (Math.log(0.001) + Math.log(2.001)) / 2) < 1e-5);
   const inputs = new Float32Array(10);
   standardise(COLUMNS, fitted, raw, inputs);
+  const apart = new Float32Array(16);
+  standardise(COLUMNS, fitted, raw, apart, 0, 8);
+  assert.deepEqual([...apart], [...inputs.subarray(0, 5), 0, 0, 0, ...inputs.subarray(5), 0, 0, 0]);
   inputs.forEach((value, i) =>
     assert.ok(Math.abs(value - [-1, -1, 1, -1, 0, 1, 1, -1, 1, 0][i]) < 1e-5, `${i}: ${value}`)
   );

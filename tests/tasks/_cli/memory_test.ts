@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { Device } from "../../../kernels/gpu/device.ts";
 import { DeviceError } from "../../../kernels/gpu/device_error.ts";
-import { fittedSize, limitMemory, tellAsked, tellMemory, tellRehearsed } from "../../../tasks/_cli/memory.ts";
+import {
+  fittedSize,
+  heapGrowth,
+  limitMemory,
+  tellAsked,
+  tellMemory,
+  tellRehearsed,
+} from "../../../tasks/_cli/memory.ts";
 
 const MIB = 2 ** 20;
 
@@ -37,10 +44,12 @@ Deno.test("tasks say what they take in one way: with the process on a CPU adapte
   const inProcess = collector();
   await tellRehearsed(
     device,
-    (counting) => Promise.resolve(counting.createFlat("f32", MIB)),
+    (counting, stop) => {
+      counting.createFlat("f32", MIB);
+      return stop(3 * MIB);
+    },
     "both",
     inProcess,
-    { kept: () => 3 * MIB },
   );
   assert.match(
     inProcess.lines[0],
@@ -115,4 +124,11 @@ Deno.test("work on many things takes as many at once as there is memory for, and
     device.isCpu ? left > 0 && left < 2 ** 34 : left === 0,
     "what the process holds counts on a CPU adapter",
   );
+});
+
+Deno.test("heapGrowth() is what is made at most, and as much as V8 lets stand of it", () => {
+  assert.equal(heapGrowth(1000)(), 1000);
+  const { heapUsed, heapTotal } = Deno.memoryUsage();
+  const most = heapGrowth(Infinity)();
+  assert.ok(most > 0 && most <= 4 * heapUsed + 64 * MIB, `${most} with ${heapUsed} of ${heapTotal} used`);
 });

@@ -5,7 +5,7 @@ import { DeviceError } from "../../../kernels/gpu/device_error.ts";
 import { BASELINES } from "../../../train/baselines/by_name.ts";
 import type { BaselineMethod } from "../../../train/baselines/method.ts";
 import { RunDirectory } from "../../../train/run/directory.ts";
-import { rehearsed } from "../../../kernels/gpu/rehearsal.ts";
+import { rehearsed, type StopRehearsal } from "../../../kernels/gpu/rehearsal.ts";
 
 const dataset = syntheticDataset({ seed: 1, items: 60, users: 40 });
 const sids = dataset.items.map((_, item) => [`<a_${item % 8}>`, `<b_${item >> 3}>`]);
@@ -22,7 +22,7 @@ for (const name of ["sasrec", "gru4rec", "tiger", "popularity"]) {
       ...(name !== "popularity" && { numTrainEpochs: 1 }),
     });
     const run = new RunDirectory(`${folder}/run`);
-    const train = (device: Device, rehearsed?: () => never) => {
+    const train = (device: Device, rehearsed?: StopRehearsal) => {
       const { signal } = new AbortController();
       return method.train(
         { device, dataset: { ...dataset, sids }, run, resume: false, signal, rehearsed },
@@ -30,7 +30,8 @@ for (const name of ["sasrec", "gru4rec", "tiger", "popularity"]) {
       );
     };
     const device = await Device.open();
-    const { bytes: counted } = await rehearsed(device, train);
+    const { bytes: counted, inProcess } = await rehearsed(device, train);
+    assert.equal(inProcess > 0, name !== "popularity", `${inProcess} bytes to write a checkpoint`);
     assert.deepEqual([...Deno.readDirSync(folder)], []);
     assert.equal(device.memory.peak, 0);
     await run.create(false);

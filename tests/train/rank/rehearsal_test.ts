@@ -24,17 +24,20 @@ Deno.test("lists are no larger than was said, and the training holds on the devi
   assert.equal(sizes.most, Math.max(...most));
   assert.equal(sizes.lists, 4 * sizes.columns.length * most.reduce((sum, length) => sum + length, 0));
 
+  assert.equal(sizes.asked, 120 * most.length * 2 * 20);
+
   const lists = await listsOf(splitOf(part), learned), chosen = await listsOf(whole, valid);
   const made = [lists, chosen].flatMap(({ raw }) => raw).reduce((sum, { byteLength }) => sum + byteLength, 0);
   assert.ok(made > 0 && made <= sizes.lists, `${made} of ${sizes.lists} bytes`);
 
   const device = (await Device.open()).sibling();
   const parts = [valid, learned].map((samples) => ({ open: () => Promise.resolve(runsOf(shop)), samples }));
-  const { bytes } = await rehearsed(
+  const { bytes, inProcess } = await rehearsed(
     device,
     (device, stop) => rehearseRanking(device, parts, sizes, settings, stop),
   );
   assert.equal(device.memory.peak, 0);
+  assert.ok(inProcess > sizes.counts + sizes.lists, "with the checkpoints");
   await withFolder(async (out) => {
     const { columns } = sizes;
     await trainInto(device, out, { lists, valid: chosen, columns }, { ...settings, numTrainEpochs: 1 });

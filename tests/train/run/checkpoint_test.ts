@@ -15,6 +15,7 @@ import {
   type CheckpointParts,
   loadDecoder,
   loadTrainer,
+  savingBytes,
 } from "../../../train/run/checkpoint.ts";
 import { DivergenceError } from "../../../train/run/divergence.ts";
 import { tinyConfig, tinyDecoder, tinyTensors, TinyTraining } from "../../models/decoder/tiny.ts";
@@ -174,4 +175,24 @@ Deno.test("loadTrainer() refuses arrays that are not finite and a state of anoth
   assert.deepEqual((await readStored(arrays)).m, Float32Array.of(1, 2));
   assert.deepEqual(await arrays.read("m", 1, 1), Float32Array.of(2));
   await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("savingBytes() is what is on its way to the file and what V8 lets stand, less what was given back", () => {
+  const after = (reusable: number, isCpu = true) =>
+    ({ isCpu, memory: { reusable } }) as unknown as Parameters<typeof savingBytes>[0];
+  const weight = { name: "w", rows: 1000, cols: 1000, init: "zeros", decay: true, product: true } as const;
+  const model = { specs: [weight], count: 1e6 };
+  // A million numbers: 4 forms of 4 bytes at a time, 6 that stand.
+  assert.equal(savingBytes(after(0), 1, model), 40e6);
+  assert.equal(savingBytes(after(0), 2, model), 64e6);
+  assert.equal(savingBytes(after(0), 9, model), 16e6 + 64 * 2 ** 20, "V8 collects");
+  assert.equal(savingBytes(after(0), 1, model, model), 80e6);
+  assert.equal(savingBytes(after(30e6), 1, model), 10e6);
+  assert.equal(savingBytes(after(50e6), 1, model), 0);
+  assert.equal(savingBytes(after(30e6, false), 1, model), 40e6, "a GPU has memory of its own");
+  // Tables are read in parts, other weights whole.
+  const large = { ...weight, rows: 8e6, cols: 1 };
+  const most = 64 * 2 ** 20;
+  assert.equal(savingBytes(after(0), 1, { specs: [large], count: 8e6 }), 16 * 8e6 + most);
+  assert.equal(savingBytes(after(0), 1, { specs: [{ ...large, table: true }], count: 8e6 }), 2 ** 26 + most);
 });

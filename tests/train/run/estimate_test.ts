@@ -65,6 +65,7 @@ function planOf(
     },
     epoch: { tokens: 640, targets: 320, sequences: 64, steps: 10 },
     steps: 30,
+    saves: 3,
     ...more,
   };
 }

@@ -41,6 +41,7 @@ Deno.test("StepPlan logs, evaluates and saves after each epoch, or every so many
   const saving = plan({ saveSteps: 5 });
   assert.deepEqual(due((steps) => saving.isEvaluation(steps)), [3, 7, 10]);
   assert.deepEqual(due((steps) => saving.isSave(steps)), [5, 10]);
+  assert.deepEqual([byEpoch.saves, bySteps.saves, saving.saves], [3, 3, 2], "the last step is saved too");
   assert.deepEqual(due((steps) => saving.isLog(steps)), [3, 6, 9]);
   assert.deepEqual(due((steps) => saving.isOver(steps)), [10]);
 });
