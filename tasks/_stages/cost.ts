@@ -11,7 +11,14 @@ import { SidRecommender } from "../../eval/sid_recommender.ts";
 import { pipelinesBeyond } from "../../kernels/gpu/bindings.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { type Counted, rehearsed } from "../../kernels/gpu/rehearsal.ts";
-import { Decoder } from "../../models/decoder/decoder.ts";
+import { Decoder, type DecoderLoadOptions } from "../../models/decoder/decoder.ts";
+import { DeviceTrie } from "../../decode/device_trie.ts";
+import { buildTrie } from "../../sid/trie.ts";
+import { askLongest } from "../../rank/lists/lists.ts";
+import { rlConfig } from "../../train/rl/config.ts";
+import { rlExamples } from "../../train/rl/examples/examples.ts";
+import { madeDecoderPolicy } from "../../train/rl/policy/policies.ts";
+import { rehearseRl } from "../../train/rl/rehearsal.ts";
 import { BASELINES } from "../../train/baselines/by_name.ts";
 import { RunDirectory } from "../../train/run/directory.ts";
 import { itemTerms } from "../../rank/features/sources.ts";
@@ -39,6 +46,8 @@ export interface PipelineCost {
   seconds: number;
   /** Bytes at the peak, about. */
   bytes: number;
+  /** Bytes on the adapter of the stage that the ranker teaches, where it does. */
+  taught?: number;
 }
 
 /** What training the decoder and a model over items, in each fold and on all, searches with `beams`, what the ranker teaches and the evaluation take, about. */
@@ -97,15 +106,23 @@ export async function pipelineCost(
   };
   const ranker = await rankerCost(device, dataset, { preset, beams, decoder });
   const model = await itemsCost(device, dataset, method, preset);
-  const kernels = pipelinesBeyond(device.compiled, estimate.compiled, model.compiled, ranker.compiled);
+  const taught = teach ? await taughtCost(device, dataset, { preset, beams, decoder }) : undefined;
+  const stages = [model, ranker, ...taught ? [taught] : []];
+  const kernels = pipelinesBeyond(
+    device.compiled,
+    estimate.compiled,
+    ...stages.map(({ compiled }) => compiled),
+  );
   // Matrices of one stage are free for the next; kernels and lists come beside them. Every stage reads the dataset again,
   // while it stays here.
-  const bytes = Math.max(estimate.memory.total, model.bytes, ranker.bytes);
-  const process = Deno.memoryUsage().rss + reading + estimate.saving + ranker.lists;
+  const bytes = Math.max(estimate.memory.total, ...stages.map(({ bytes }) => bytes));
+  const saving = Math.max(estimate.saving, model.inProcess);
+  const process = Deno.memoryUsage().rss + reading + saving + ranker.inProcess;
   const host = device.isCpu ? process + kernelBytes(kernels) + Math.min(FIRST_BLOCK, bytes) : 0;
   return {
     seconds: flops / (TRAINING_SHARE * await productRate(device)),
     bytes: bytes + host,
+    taught: taught?.bytes,
   };
 }
 
@@ -136,7 +153,7 @@ async function rankerCost(
   device: Device,
   dataset: Dataset,
   { preset, beams, decoder }: { preset: Preset; beams: number; decoder: RankedDecoder },
-): Promise<Counted & { lists: number }> {
+): Promise<Counted> {
   const settings = RankSchema.parse({ listLength: beams, ...preset.ranker });
   const { evalSamples } = settings, { valid } = dataset.samples;
   const choosing = evalSamples > 0 ? valid.slice(0, evalSamples) : valid;
@@ -145,11 +162,59 @@ async function rankerCost(
   const sizes = listSizes(whole, [fold], itemTerms(dataset.items), RANKED, settings);
   const open = (device: Device) => Promise.resolve([searching(decoder, dataset, device)]);
   const parts = [choosing, learned, dataset.samples.test].map((samples) => ({ open, samples }));
-  const counted = await rehearsed(
+  return await rehearsed(
     device,
     (device, stop) => rehearseRanking(device, parts, sizes, settings, stop),
   );
-  return { ...counted, lists: sizes.lists + sizes.counts };
+}
+
+/**
+ * What the stage that is taught by the ranker holds: all that `genrec rl` counts, and beside it the decoder that the ranker
+ * asks, with its search for the prompts of a step.
+ */
+async function taughtCost(
+  device: Device,
+  dataset: Dataset,
+  { preset, beams, decoder }: { preset: Preset; beams: number; decoder: RankedDecoder },
+): Promise<Counted> {
+  const { prompts, architecture, settings } = decoder;
+  const { itemTokens } = prompts, { train, valid, test } = dataset.samples;
+  const config = rlConfig(preset.taught), normalisation = trainedNormalisation(settings);
+  const { examples } = await rlExamples({
+    data: dataset.name,
+    dataset,
+    prompts,
+    maxHistory: settings.maxHistory,
+  }, config);
+  const longestFirst = test.toSorted((a, b) => b.history.length - a.history.length);
+  return await rehearsed(device, async (device) => {
+    const asked = [searching(decoder, dataset, device)];
+    await askLongest(asked, longestFirst.slice(0, config.promptsPerStep), { k: beams });
+    const make = (options: DecoderLoadOptions) => Promise.resolve(new Decoder(device, architecture, options));
+    await rehearseRl({
+      device,
+      examples,
+      rewards: { names: config.reward, teaches: true, score: () => Promise.reject() },
+      trie: new DeviceTrie(device, buildTrie(itemTokens)),
+      itemTokens,
+      train,
+      validation: new Validation({
+        device,
+        dataset: dataset.name,
+        valid,
+        prompts,
+        normalisation,
+        ...validationSettings(config),
+      }),
+      normalisation,
+      config,
+      run: new RunDirectory(""),
+      resume: false,
+      companions: [],
+      signal: new AbortController().signal,
+      ...madeDecoderPolicy(make, "", config),
+    });
+  });
 }
 
 /** A decoder without its weights. */

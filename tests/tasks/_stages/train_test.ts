@@ -6,11 +6,16 @@ import { surveyed } from "../../../data/convert/survey.ts";
 import { writeFolder } from "../../../data/convert/dataset_folder.ts";
 import { corpusParts } from "../../../data/corpus_parts.ts";
 import { genrecWriter } from "../../../data/formats/genrec/write.ts";
+import { loadDataset } from "../../../data/formats/load.ts";
 import { syntheticCorpus } from "../../../data/synthetic/shop.ts";
 import type { EvaluateReport } from "../../../tasks/_evaluate/report_lines.ts";
 import { parseArgs } from "../../../tasks/_cli/cli.ts";
+import { pipelineCost } from "../../../tasks/_stages/cost.ts";
 import { task as recommend } from "../../../tasks/recommend.ts";
 import { task } from "../../../tasks/_stages/train.ts";
+import { dataSizeOf, presetFor, quickly } from "../../../train/pipeline/preset.ts";
+import { SftSchema } from "../../../train/sft/config.ts";
+import { sharedDevice } from "../../shared_device.ts";
 import { collector } from "../../scenarios/text_shop.ts";
 import { withFiles } from "../../data/formats/minionerec/fixture.ts";
 import { filesIn } from "../genrec.ts";
@@ -42,6 +47,17 @@ async function train(dir: string, words = "", { io, lines } = collector()): Prom
   ];
   await task.run(parseArgs(task, args)!.config, io);
   return lines;
+}
+
+/** Bytes on the adapter that train counts for the stage that is taught. */
+async function taughtBytes(data: string): Promise<number> {
+  const dataset = await loadDataset(data);
+  const preset = quickly(presetFor(dataSizeOf(dataset)));
+  const settings = SftSchema.parse(preset.decoder);
+  const given = { preset, settings, makesSids: true, items: "gru4rec", beams: 50, reading: 0 };
+  const device = await sharedDevice();
+  assert.equal((await pipelineCost(device, dataset, { ...given, teach: false })).taught, undefined);
+  return (await pipelineCost(device, dataset, { ...given, teach: true })).taught!;
 }
 
 Deno.test("train makes a ranked recommender of a dataset without SIDs, and goes on where it was stopped", async () => {
@@ -98,6 +114,10 @@ Deno.test("train makes a ranked recommender of a dataset without SIDs, and goes 
     // What was trained may teach later.
     const told = (await train(dir, "--teach")).join("\n");
     assert.match(told, /8\. The decoder learns the order of the ranker/);
+    const [, alone] = /: ([\d.]+) MiB for the training, rewards not counted/.exec(told)!;
+    const counted = await taughtBytes(join(dir, "data")) / 2 ** 20;
+    const share = counted / Number(alone);
+    assert.ok(share > 0.9 && share < 1.5, `${counted} MiB counted before, with the ranker; ${alone} without`);
     assert.match(told, /this recommender .*\n +the decoder, taught by it +0\.\d{4} /);
     assert.deepEqual((await Deno.stat(join(folder, "eval-test/metrics.json"))).mtime, mtime);
     const { parent } = JSON.parse(await Deno.readTextFile(join(folder, "taught/manifest.json")));

@@ -1,7 +1,7 @@
 import { diskFiles } from "../../../base/files/disk.ts";
 import { UserError } from "../../../base/user_error.ts";
 import type { Device } from "../../../kernels/gpu/device.ts";
-import { Decoder } from "../../../models/decoder/decoder.ts";
+import { Decoder, type DecoderLoadOptions } from "../../../models/decoder/decoder.ts";
 import type { EncoderDecoder } from "../../../models/encoder_decoder/encoder_decoder.ts";
 import { loadEncoderDecoder } from "../../../models/encoder_decoder/load.ts";
 import type { Optimizer } from "../../../models/optimizer/optimizer.ts";
@@ -40,14 +40,28 @@ export type PolicySettings = Pick<
 export function decoderPolicy(
   device: Device,
   folder: string,
+  settings: PolicySettings,
+): PolicySource<Decoder> {
+  return madeDecoderPolicy(
+    async (options) => {
+      const pretrained = await Pretrained.open(folder, diskFiles);
+      return await Decoder.load(device, pretrained, pretrained.config, options);
+    },
+    folder,
+    settings,
+  );
+}
+
+/** The same of decoders that `make` makes, with the weights of `folder`. */
+export function madeDecoderPolicy(
+  make: (options: DecoderLoadOptions) => Promise<Decoder>,
+  folder: string,
   { gradientCheckpointing, loraR: r, loraAlpha: alpha, loraTargetModules, seed }: PolicySettings,
 ): PolicySource<Decoder> {
-  const open = () => Pretrained.open(folder, diskFiles);
   return {
-    async makePolicy() {
-      const pretrained = await open();
+    makePolicy() {
       const targetModules = loraTargetModules.includes("all") ? "all" as const : loraTargetModules;
-      return await Decoder.load(device, pretrained, pretrained.config, {
+      return make({
         gradientCheckpointing,
         ...(r > 0 ? { lora: { r, alpha, dropout: 0, targetModules, rankStabilised: false } } : {}),
         seed,
@@ -55,9 +69,7 @@ export function decoderPolicy(
     },
     async makeReference(policy) {
       if (policy.lora) return adapterFreeReference(policy);
-      const pretrained = await open();
-      const copy = await Decoder.load(device, pretrained, pretrained.config, { trainable: () => false });
-      return frozenReference(copy, policy);
+      return frozenReference(await make({ trainable: () => false }), policy);
     },
     packing: treePacking,
     checkpoint: ({ policy: decoder, ...parts }) => checkpointFiles({ decoder, ...parts, baseModel: folder }),
