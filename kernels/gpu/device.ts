@@ -14,6 +14,7 @@ import {
   type Flat,
   freshId,
   groupsOf,
+  isRows,
   type Layout,
   type Matrix,
   type MatrixDtype,
@@ -294,10 +295,7 @@ export class Device {
     this.#flats.takeAll().forEach((flat) => this.destroy(flat));
   }
 
-  /**
-   * Uploads row-major data: (rows, cols) for a matrix, also with its rows filled up as by `padRows()`, or some rows of it from
-   * `row` on. Ordered after all work recorded so far.
-   */
+  /** Uploads row-major data: (rows, cols) for a matrix, perhaps as `padRows()` gives it, or some rows of it from `row` on. Ordered after all work recorded so far. */
   write(tensor: Tensor, data: Float32Array | Uint32Array, row?: number): void {
     if (data.length === 0) return; // Deno panics on an empty upload
     this.#flush();
@@ -311,11 +309,10 @@ export class Device {
       return;
     }
     const { cols } = tensor, first = row ?? 0, rows = row === undefined ? tensor.rows : data.length / cols;
-    const isPadded = row === undefined && data.length === rows * groupsOf(cols) * 4;
-    if (!isPadded && data.length !== rows * cols || rows % 1 !== 0 || first + rows > tensor.rows) {
+    if (!isRows(data, rows, cols) || rows % 1 !== 0 || first + rows > tensor.rows) {
       throw new RangeError(`write() of ${data.length} elements into a matrix (${tensor.rows}, ${cols})`);
     }
-    const padded = isPadded ? data as Float32Array : padRows(data as Float32Array, rows, cols);
+    const padded = padRows(data as Float32Array, rows, cols);
     if (tensor.storage.layout === "buffer") {
       const stored = tensor.dtype === "f16" ? new Float16Array(padded) : padded;
       const offset = tensor.storage.offset + first * rowBytes(cols, tensor.dtype);

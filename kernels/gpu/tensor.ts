@@ -84,10 +84,15 @@ export function freshId(): number {
   return nextId++;
 }
 
-/** Row-major (rows, cols) with each row filled up with 0 to whole groups of four. */
+/** Whether so many numbers are (rows, cols), or that as {@link padRows} gives it. */
+export function isRows({ length }: Float32Array | Uint32Array, rows: number, cols: number): boolean {
+  return length === rows * cols || length === rows * groupsOf(cols) * 4;
+}
+
+/** Row-major (rows, cols) with each row filled up with 0 to whole groups of four; what is so already is not copied. */
 export function padRows(data: Float32Array, rows: number, cols: number): Float32Array {
   const stride = groupsOf(cols) * 4;
-  if (stride === cols) return data;
+  if (data.length === rows * stride) return data;
   const padded = new Float32Array(rows * stride);
   for (let row = 0; row < rows; row++) padded.set(data.subarray(row * cols, (row + 1) * cols), row * stride);
   return padded;
