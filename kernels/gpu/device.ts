@@ -301,9 +301,7 @@ export class Device {
     this.#flush();
     if (tensor.kind === "flat") {
       if (data.length > tensor.length) {
-        throw new RangeError(
-          `write() of ${data.length} elements into ${tensor.length}: expected no more than fit`,
-        );
+        throw new RangeError(`write() of ${data.length} elements into ${tensor.length}: expected no more`);
       }
       this.gpu.queue.writeBuffer(tensor.buffer, tensor.offset, data as BufferSource);
       return;
