@@ -18,6 +18,7 @@ import type { Sample } from "../../data/dataset.ts";
 import { loadDataset } from "../../data/formats/load.ts";
 import { hitsAtK, mean, ndcgAtK, type Rank } from "../../eval/metrics.ts";
 import type { Recommender } from "../../eval/recommender.ts";
+import { CANDIDATE_GENERATORS } from "../../rank/candidates/by_name.ts";
 import type { RunList } from "../../rank/candidates/candidates.ts";
 import { Device } from "../../kernels/gpu/device.ts";
 import { FEATURE_GROUPS } from "../../rank/features/by_name.ts";
@@ -68,6 +69,8 @@ interface Arm {
   settings?: Partial<RankConfig>;
   /** Group of features that is left out. */
   without?: string;
+  /** Source of candidates that is left out. */
+  candidates?: string;
   /** Rows that are learned from; default: those that folds left out. */
   from?: "valid";
   /** Whether every seed is trained; others show what a part is worth, and the first is enough. */
@@ -80,6 +83,9 @@ const ARMS: Record<string, Arm> = {
   "linear": { settings: { hiddenSize: 0 } },
   "one network": { settings: { numRankers: 1 } },
   ...Object.fromEntries(FEATURE_GROUPS.map(({ name }) => [`without ${name}`, { without: name }])),
+  ...Object.fromEntries(
+    CANDIDATE_GENERATORS.map(({ name }) => [`without candidates of ${name}`, { candidates: name }]),
+  ),
 };
 
 const CUTS = [["HR@5", hitsAtK, 5], ["NDCG@5", ndcgAtK, 5], ["HR@10", hitsAtK, 10], [
@@ -126,29 +132,35 @@ for (const seed of seeds) {
           run,
           samples,
           wantedLists,
-          join(values.lists, `${name}-${before + i + 1}-seed-${seed}.json`),
+          join(values.lists, `${name}-${before + i + 1}-seed-${sharesRuns ? seeds[0] : seed}.json`),
         )
       ),
     );
   const recommenders = whole.map(({ recommender }) => recommender);
-  const parts: Fold[] = [];
-  for (const [i, fold] of (await foldsOf(folds, whole, dataset)).entries()) {
-    parts.push({ ...fold, runs: await kept(fold.runs, fold.samples, "holdout", i * whole.length) });
-  }
-  const asked = {
-    valid: await kept(recommenders, dataset.samples.valid, "valid"),
-    test: await kept(recommenders, dataset.samples.test, "test"),
+  const earlier = await foldsOf(folds, whole, dataset);
+  const listsWith = async (settings: RankConfig) => {
+    const parts: Fold[] = [];
+    for (const [i, fold] of earlier.entries()) {
+      parts.push({ ...fold, runs: await kept(fold.runs, fold.samples, "holdout", i * whole.length) });
+    }
+    const asked = {
+      valid: await kept(recommenders, dataset.samples.valid, "valid"),
+      test: await kept(recommenders, dataset.samples.test, "test"),
+    };
+    const split = rankedSplit(dataset, texts, asked.valid, settings);
+    return {
+      split,
+      asked,
+      holdout: await foldLists(parts, { device, texts, settings }),
+      valid: await listsOf(split, dataset.samples.valid),
+      test: await listsOf({ ...split, runs: asked.test }, dataset.samples.test),
+    };
   };
-  const split = rankedSplit(dataset, texts, asked.valid, settings);
-  const lists = {
-    holdout: await foldLists(parts, { device, texts, settings }),
-    valid: await listsOf(split, dataset.samples.valid),
-    test: await listsOf({ ...split, runs: asked.test }, dataset.samples.test),
-  };
-  const { columns } = split.maker.features;
+  const all = await listsWith(settings);
+  const { columns } = all.split.maker.features;
   if (seed === seeds[0] || !sharesRuns) {
     for (const [i, { recommender: { provenance } }] of whole.entries()) {
-      const ranks = asked.test[i].lists.map(({ items }, row) => {
+      const ranks = all.asked.test[i].lists.map(({ items }, row) => {
         const rank = items.indexOf(dataset.samples.test[row].target);
         return rank < 0 ? null : rank;
       });
@@ -156,17 +168,19 @@ for (const seed of seeds) {
     }
     add(
       "target among the candidates",
-      Array(CUTS.length).fill(lists.test.targets.length / lists.test.samples),
+      Array(CUTS.length).fill(all.test.targets.length / all.test.samples),
     );
   }
   for (const name of wanted) {
-    const { settings: own, without, from, isMain } = ARMS[name];
+    const { settings: own, without, candidates, from, isMain } = ARMS[name];
     if (seed !== seeds[0] && !isMain) continue;
-    const learned = from === "valid" ? lists.valid : lists.holdout;
-    const standardisation = ablated(columns, learned.standardisation, without);
     const config = { ...settings, ...own };
     const kept = join(values.lists, `${name.replaceAll(" ", "-")}-seed-${seed}.json`);
     if (!await exists(kept)) {
+      const others = settings.candidates.filter((source) => source !== candidates);
+      const lists = candidates === undefined ? all : await listsWith({ ...settings, candidates: others });
+      const learned = from === "valid" ? lists.valid : lists.holdout;
+      const standardisation = ablated(columns, learned.standardisation, without);
       const { figures, host } = await trained(
         { ...learned, standardisation },
         from === "valid" ? undefined : lists.valid,
@@ -174,7 +188,7 @@ for (const seed of seeds) {
         columns,
         config,
       );
-      const milliseconds = timeAUser(split, asked.test, learned.standardisation, host);
+      const milliseconds = timeAUser(lists.split, lists.asked.test, learned.standardisation, host);
       await writeAtomic(kept, JSON.stringify({ figures, milliseconds }));
     }
     const { figures, milliseconds }: Measured = JSON.parse(await Deno.readTextFile(kept));
