@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import type { Sample } from "../../../data/dataset.ts";
+import type { SparseRows } from "../../../kernels/matmul/sparse.ts";
 import { BASELINES } from "../../../train/baselines/by_name.ts";
 import { presetFor, sidPresetFor, TAUGHT } from "../../../train/pipeline/preset.ts";
 import { RankSchema } from "../../../train/rank/config.ts";
@@ -61,7 +62,12 @@ Deno.test("counts and lists of a ranker over a million interactions of 200,000 i
   const runs = [{ scoreUnit: "log-probability" }, { scoreUnit: "logit", async *scoreItems() {} }] as const;
   const chosen = samples.valid.slice(0, settings.evalSamples), held = of(folds * holdoutRows);
   const whole = { split: dataset, samples: chosen }, fold = { split: dataset, samples: held };
-  const { counts, lists } = listSizes(whole, [fold], undefined, runs, settings);
+  const words = 10 * dataset.items.length;
+  const texts: SparseRows = {
+    ...{ rows: dataset.items.length, cols: 50_000, offsets: new Uint32Array(dataset.items.length + 1) },
+    ...{ columns: new Uint32Array(words), values: new Float32Array(words) },
+  };
+  const { counts, lists } = listSizes(whole, [fold], texts, runs, settings);
   assert.ok(lists > 5e8 && counts + lists < 2e9, `${counts} and ${lists} bytes`);
 });
 
