@@ -28,6 +28,7 @@ import { rehearseRanking } from "../../train/rank/rehearsal.ts";
 import { Validation, validationSettings } from "../../train/run/validation.ts";
 import { kernelBytes } from "../_cli/memory.ts";
 import { productRate, TRAINING_SHARE } from "../_train/sft_cost.ts";
+import { foldFolders } from "./pipeline.ts";
 
 /** Tokens of a SID, where none are there yet. */
 const LEVELS = 3;
@@ -93,7 +94,15 @@ export async function pipelineCost(
   const lessons = teach ? promptsPerStep * maxSteps + samples.test.length : 0;
   const choosing = Math.min(samples.valid.length, preset.ranker.evalSamples ?? Infinity);
   const asked = preset.folds * preset.holdoutRows + choosing + samples.test.length + lessons;
-  const searchFlops = SEARCH_FLOPS * estimate.parameters.total * LEVELS * beams * asked;
+  const { evalSteps, evalSamples, evalBeams, numTrainEpochs } = settings;
+  const validations = evalSteps === 0
+    ? numTrainEpochs
+    : Math.floor(evalSteps < 1 ? 1 / evalSteps : plan.steps / evalSteps);
+  // The valid split of a fold is what it leaves out.
+  const validated = [samples.valid.length, ...foldFolders(preset).map(({ rows }) => rows)]
+    .reduce((sum, valid) => sum + validations * Math.min(evalSamples, valid), 0);
+  const searches = beams * asked + evalBeams * validated;
+  const searchFlops = SEARCH_FLOPS * estimate.parameters.total * LEVELS * searches;
   // Once on all purchases, and in each fold on the earlier ones alone.
   const left = preset.holdoutRows / Math.max(1, samples.train.length);
   const trainings = 1 + preset.folds - left * preset.folds * (preset.folds + 1) / 2;
