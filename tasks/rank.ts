@@ -83,7 +83,7 @@ export async function rank(flags: RankFlags, io: TaskIO): Promise<void> {
   const { data, out, resume, trainOn, runs, foldRuns, reportTo, wandbProject, adapter, variant } = flags;
   // Keys that are not settings of the training are left out.
   const settings = z.object(RankSchema.shape).parse(flags);
-  checkFolds(flags);
+  checkRuns(flags);
   const run = new RunDirectory(out);
   const { world } = io;
   if (world.rank === 0) await run.check(resume); // the others may find what it has made by then
@@ -268,7 +268,9 @@ function tellIdle({ gradientAccumulationSteps: count }: RankConfig, { world, log
   );
 }
 
-function checkFolds({ trainOn, foldRuns }: RankFlags): void {
+function checkRuns({ trainOn, runs, foldRuns }: RankFlags): void {
+  const twice = runs.find((run, i) => runs.indexOf(run) < i);
+  if (twice !== undefined) throw new UsageError(`Cannot rank ${twice} twice: name each of --runs once`);
   if (trainOn === "holdout" && foldRuns.length === 0) {
     throw new UsageError(
       `Missing --fold-runs: ${config.shape.foldRuns.description}. Or use --train-on valid`,

@@ -246,6 +246,11 @@ Deno.test("genrec rank refuses runs that would teach it wrong, and leaves nothin
         /from .*a: it was trained on the whole train split, so its lists/,
       ],
       [
+        "--data data --runs a,b,a --train-on valid",
+        UsageError,
+        /Cannot rank .*a twice: name each of --runs once/,
+      ],
+      [
         "--data data --runs a-fold --fold-runs a-fold",
         UserError,
         /a-fold: it was trained on all but the last 1 train/,
