@@ -31,7 +31,7 @@ export interface CandidateSources {
 export interface CandidateOptions {
   /** The most that counts propose. */
   readonly countCandidates: number;
-  /** The most that titles propose. */
+  /** The most that texts propose. */
   readonly textCandidates: number;
 }
 
