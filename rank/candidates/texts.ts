@@ -1,6 +1,6 @@
-import { highest } from "../../eval/highest.ts";
 import { type SparseRows, transposeSparse } from "../../kernels/matmul/sparse.ts";
 import type { CandidateGenerator } from "./candidates.ts";
+import { ItemSums } from "./item_sums.ts";
 
 /** Latest items whose words are asked about, and what each counts of the one after it. */
 const LATEST = 5, DECAY = 0.8;
@@ -17,7 +17,6 @@ export const textCandidates: CandidateGenerator = {
   propose({ history }, { texts }, { textCandidates }) {
     if (texts === undefined || textCandidates === 0) return [];
     const { items, sums } = indexOf(texts);
-    const touched: number[] = [];
     let looks = 0;
     const words = [...wordsOf(history.slice(-LATEST), texts)]
       .map(([word, weight]) => ({ word, weight, count: items.offsets[word + 1] - items.offsets[word] }))
@@ -25,15 +24,10 @@ export const textCandidates: CandidateGenerator = {
     for (const { word, weight, count } of words) {
       if ((looks += count) > MOST_LOOKS) break;
       for (let at = items.offsets[word]; at < items.offsets[word + 1]; at++) {
-        const item = items.columns[at];
-        if (sums[item] === 0) touched.push(item);
-        sums[item] += weight * items.values[at];
+        sums.add(items.columns[at], weight * items.values[at]);
       }
     }
-    const known = new Set(history);
-    const best = highest(sums, textCandidates, touched.filter((item) => !known.has(item)));
-    for (const item of touched) sums[item] = 0;
-    return best;
+    return sums.take(textCandidates, new Set(history));
   },
 };
 
@@ -54,10 +48,10 @@ export function wordIndexBytes({ rows, cols, columns }: SparseRows): number {
   return 4 * (cols + 1) + 8 * columns.length + 8 * rows;
 }
 
-/** Items by their words, and sums (items), all 0 between two requests. */
+/** Items by their words, and sums of items, all 0 between two requests. */
 interface WordIndex {
   items: SparseRows;
-  sums: Float64Array;
+  sums: ItemSums;
 }
 
 const indexes = new WeakMap<SparseRows, WordIndex>();
@@ -65,7 +59,7 @@ const indexes = new WeakMap<SparseRows, WordIndex>();
 function indexOf(texts: SparseRows): WordIndex {
   let index = indexes.get(texts);
   if (!index) {
-    index = { items: transposeSparse(texts), sums: new Float64Array(texts.rows) };
+    index = { items: transposeSparse(texts), sums: new ItemSums(texts.rows) };
     indexes.set(texts, index);
   }
   return index;

@@ -1,7 +1,7 @@
-import { highest } from "../../eval/highest.ts";
 import type { PurchaseCounts } from "../counts/purchases.ts";
 import type { SparseCounts } from "../counts/sparse.ts";
 import type { CandidateGenerator } from "./candidates.ts";
+import { ItemSums } from "./item_sums.ts";
 
 /** What an entry at a distance of 1, 2 and 3 purchases counts. */
 const WEIGHTS = [1, 0.5, 0.3];
@@ -18,12 +18,9 @@ export const transitionCandidates: CandidateGenerator = {
   propose({ history }, { counts }, { countCandidates }) {
     const { lags, together } = counts;
     const sums = scratchOf(counts);
-    const touched: number[] = [];
     const add = ({ offsets, columns, values }: SparseCounts, item: number, weight: number) => {
       for (let at = offsets[item]; at < offsets[item + 1]; at++) {
-        const column = columns[at];
-        if (sums[column] === 0) touched.push(column);
-        sums[column] += weight * values[at];
+        sums.add(columns[at], weight * values[at]);
       }
     };
     for (const [lag, weight] of WEIGHTS.entries()) {
@@ -31,17 +28,15 @@ export const transitionCandidates: CandidateGenerator = {
       if (item !== undefined) add(lags[lag], item, weight / (lags[lag].rowSums[item] + 1));
     }
     for (const item of history) add(together, item, TOGETHER);
-    const best = highest(sums, countCandidates, touched);
-    for (const item of touched) sums[item] = 0;
-    return best;
+    return sums.take(countCandidates);
   },
 };
 
-/** Sums (N) by the counts that they are of, all 0 between two requests. */
-const scratches = new WeakMap<PurchaseCounts, Float64Array>();
+/** Sums of items by the counts that they are of, all 0 between two requests. */
+const scratches = new WeakMap<PurchaseCounts, ItemSums>();
 
-function scratchOf(counts: PurchaseCounts): Float64Array {
+function scratchOf(counts: PurchaseCounts): ItemSums {
   let scratch = scratches.get(counts);
-  if (!scratch) scratches.set(counts, scratch = new Float64Array(counts.bought.length));
+  if (!scratch) scratches.set(counts, scratch = new ItemSums(counts.bought.length));
   return scratch;
 }
