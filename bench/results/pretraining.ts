@@ -12,12 +12,13 @@
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { type RankMetric, userMeans, type UserRanks } from "../../eval/compare.ts";
 import { hitsAtK, mean, ndcgAtK } from "../../eval/metrics.ts";
 import { commandLine, conditionsNow, writeOut } from "../pages/files.ts";
 import { type Cell, digits, spreadOf, type Table, tableText } from "../pages/page.ts";
 import { exists, runGenrec } from "./command.ts";
 import { cutModel } from "./cut_model.ts";
-import { ranksOf } from "./ranks.ts";
+import { userRanksOf } from "./ranks.ts";
 import { type Scored, verdicts } from "./pretraining_verdict.ts";
 
 const shared = Deno.env.get("GENREC_DATA") ?? "../shared/data";
@@ -92,8 +93,8 @@ async function train(model: string, run: string, arm: string, seed: number): Pro
   await Deno.writeTextFile(join(run, "ended"), "");
 }
 
-/** HR@10 and NDCG@10 on the test split. */
-async function tested(run: string): Promise<{ hr10: number; ndcg10: number }> {
+/** Places of the targets of the test split. */
+async function tested(run: string): Promise<UserRanks> {
   const out = join(run, "test");
   if (!await exists(join(out, "metrics.json"))) {
     await runGenrec([
@@ -110,8 +111,7 @@ async function tested(run: string): Promise<{ hr10: number; ndcg10: number }> {
       out,
     ]);
   }
-  const ranks = await ranksOf(out);
-  return { hr10: mean(hitsAtK(ranks, 10)), ndcg10: mean(ndcgAtK(ranks, 10)) };
+  return await userRanksOf(out);
 }
 
 /** The validations of a run, and the best of them. */
@@ -128,6 +128,7 @@ async function bestOf(run: string): Promise<Pick<Scored, "curve" | "hr10" | "ndc
 
 function table(): Table {
   const groups = Map.groupBy(scored, ({ layers, arm }) => `${layers} ${arm}`);
+  const tested10 = (metric: RankMetric) => ({ test }: Scored) => test && mean(userMeans([test], metric, 10));
   const rows = [...groups.values()].map((own): Cell[] => {
     const [{ layers, arm, curve }] = own;
     const spread = (of: (one: Scored) => number | undefined) => {
@@ -140,8 +141,8 @@ function table(): Table {
       spread(({ hr10 }) => hr10),
       spread(({ ndcg10 }) => ndcg10),
       own.map(({ curve }) => curve.at(-1)!.loss.toFixed(2)).join(", "),
-      spread(({ test }) => test?.hr10),
-      spread(({ test }) => test?.ndcg10),
+      spread(tested10(hitsAtK)),
+      spread(tested10(ndcgAtK)),
       curve.map(({ step, ndcg10 }) => `${step}: ${digits(ndcg10)}`).join(", "),
       own.map(({ minutes }) => minutes.toFixed(0)).join(", "),
     ];

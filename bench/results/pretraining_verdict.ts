@@ -1,3 +1,5 @@
+import { direction, userMeans, type UserRanks } from "../../eval/compare.ts";
+import { mean, ndcgAtK, pairedDifference } from "../../eval/metrics.ts";
 import { digits, signedDigits } from "../pages/page.ts";
 
 /** What a training of an arm reached. */
@@ -13,7 +15,7 @@ export interface Scored {
   ndcg10: number;
   minutes: number;
   /** On the test split, where it was asked. */
-  test?: { hr10: number; ndcg10: number };
+  test?: UserRanks;
 }
 
 /** MiniOneRec's claims, and the two arms that each compares. */
@@ -24,29 +26,36 @@ const CLAIMS = [
   ["alignment tasks help a model from scratch", "from scratch, all tasks", "from scratch"],
 ] as const;
 
-/** A sentence for each claim whose arms were both trained with the same seeds: whether it holds here, by valid NDCG@10. */
+/**
+ * A sentence for each claim whose arms were both trained with the same seeds: what the test split says of it, paired by
+ * user, means over the seeds. Nothing is decided by valid, whose few rows chose the checkpoints.
+ */
 export function verdicts(scored: readonly Scored[]): string[] {
   return [...Map.groupBy(scored, ({ layers }) => layers)].flatMap(([layers, own]) =>
     CLAIMS.flatMap(([claim, arm, other]) => {
       const pairs = own.filter((one) => one.arm === arm).flatMap((one) => {
         const beside = own.find(({ arm, seed }) => arm === other && seed === one.seed);
-        return beside ? [[one.ndcg10, beside.ndcg10]] : [];
+        return beside ? [[one, beside]] : [];
       });
       if (pairs.length === 0) return [];
-      const differences = pairs.map(([a, b]) => a - b);
-      const holds = differences.every((difference) => difference > 0)
-        ? "holds"
-        : differences.every((difference) => difference <= 0)
-        ? "does not hold"
-        : "holds with some seeds alone";
-      const told = pairs.map(([a, b]) => `${digits(a)} against ${digits(b)}, ${signedDigits(a - b)}`).join(
-        "; ",
-      );
-      return [
-        `${
-          layers === 0 ? "All blocks" : layers === 1 ? "1 block" : `${layers} blocks`
-        }: that ${claim} ${holds} (${told})`,
-      ];
+      const blocks = layers === 0 ? "All blocks" : layers === 1 ? "1 block" : `${layers} blocks`;
+      return [`${blocks}: that ${claim} ${verdictOf(pairs)}`];
     })
   );
+}
+
+function verdictOf(pairs: readonly Scored[][]): string {
+  const of = (a: number, b: number) => `${digits(a)} against ${digits(b)}, ${signedDigits(a - b)}`;
+  const tests = [0, 1].map((side) =>
+    pairs.map((pair) => pair[side].test).filter((test) => test !== undefined)
+  );
+  if (tests.some(({ length }) => length < pairs.length)) {
+    const valid = pairs.map(([one, beside]) => of(one.ndcg10, beside.ndcg10)).join("; ");
+    return `was not tested (valid: ${valid})`;
+  }
+  const [one, beside] = tests.map((own) => userMeans(own, ndcgAtK, 10));
+  const found = pairedDifference(one, beside, { seed: pairs[0][0].seed });
+  const word = { better: "holds", worse: "does not hold", none: "is not resolved" }[direction(found)];
+  const [low, high] = found.ci95.map(signedDigits);
+  return `${word} (test: ${of(mean(one), mean(beside))} [${low}, ${high}])`;
 }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Prediction } from "../../eval/evaluate.ts";
-import { credited, hitsAtK, ndcgAtK, type Rank } from "../../eval/metrics.ts";
+import { userMeans, type UserRanks } from "../../eval/compare.ts";
+import { hitsAtK, ndcgAtK, type Rank } from "../../eval/metrics.ts";
 import type { Difference } from "../pages/page.ts";
 
 /** Ranks of an evaluation's folder by SID, as published figures count: where items share one, a hit on any counts. */
@@ -10,10 +11,17 @@ export async function ranksOf(folder: string): Promise<Rank[]> {
 
 /** Hits and gains of each user among the first ten of an evaluation, by item: where n share the SID that is hit, 1 / n. */
 export async function firstTenOf(folder: string): Promise<{ hr10: Float64Array; ndcg10: Float64Array }> {
+  const one = [await userRanksOf(folder)];
+  return { hr10: userMeans(one, hitsAtK, 10), ndcg10: userMeans(one, ndcgAtK, 10) };
+}
+
+/** What an evaluation's folder says of each user. */
+export async function userRanksOf(folder: string): Promise<UserRanks> {
   const predictions = await predictionsOf(folder);
-  const ranks = predictions.map(({ rank }) => rank);
-  const sharing = Float64Array.from(predictions, ({ sharing }) => sharing ?? 1);
-  return { hr10: credited(hitsAtK(ranks, 10), sharing), ndcg10: credited(ndcgAtK(ranks, 10), sharing) };
+  return {
+    ranks: predictions.map(({ rank }) => rank),
+    sharing: predictions.map(({ sharing }) => sharing ?? 1),
+  };
 }
 
 async function predictionsOf(folder: string): Promise<Prediction[]> {
