@@ -107,9 +107,9 @@ export async function rl(flags: Flags, io: TaskIO): Promise<Verdict | undefined>
   const input = { ...inputOf(work, settings), run, resume, signal: io.signal, world };
   await tellRehearsed(
     work.device,
-    (device) => {
+    async (device, stop) => {
       const { trie, validation, rehearse } = work.partsOf(device, ALONE);
-      return rehearse({ ...input, device, trie, validation });
+      stop(await rehearse({ ...input, device, trie, validation }));
     },
     "the training, rewards not counted",
     io,
@@ -165,8 +165,8 @@ export async function rl(flags: Flags, io: TaskIO): Promise<Verdict | undefined>
 /** Training of one architecture or the other. */
 interface Trainer {
   train(input: RlRunInput): Promise<RlResult>;
-  /** Holds what a step of it holds. */
-  rehearse(input: RlRunInput): Promise<void>;
+  /** Holds what a step of it holds; bytes of the process that its checkpoints take beside. */
+  rehearse(input: RlRunInput): Promise<number>;
 }
 
 /** What of the work lies on a device. */

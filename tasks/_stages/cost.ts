@@ -125,7 +125,7 @@ export async function pipelineCost(
   // Matrices of one stage are free for the next; kernels and lists come beside them. Every stage reads the dataset again,
   // while it stays here.
   const bytes = Math.max(estimate.memory.total, ...stages.map(({ bytes }) => bytes));
-  const saving = Math.max(estimate.saving, model.inProcess);
+  const saving = Math.max(estimate.saving, model.inProcess, taught?.inProcess ?? 0);
   const process = Deno.memoryUsage().rss + reading + saving + ranker.inProcess;
   const host = device.isCpu ? process + kernelBytes(kernels) + Math.min(FIRST_BLOCK, bytes) : 0;
   return {
@@ -196,11 +196,11 @@ async function taughtCost(
     maxHistory: settings.maxHistory,
   }, config);
   const longestFirst = test.toSorted((a, b) => b.history.length - a.history.length);
-  return await rehearsed(device, async (device) => {
+  return await rehearsed(device, async (device, stop) => {
     const asked = [searching(decoder, dataset, device)];
     await askLongest(asked, longestFirst.slice(0, config.promptsPerStep), { k: beams });
     const make = (options: DecoderLoadOptions) => Promise.resolve(new Decoder(device, architecture, options));
-    await rehearseRl({
+    const saving = await rehearseRl({
       device,
       examples,
       rewards: { names: config.reward, teaches: true, score: () => Promise.reject() },
@@ -223,6 +223,7 @@ async function taughtCost(
       signal: new AbortController().signal,
       ...madeDecoderPolicy(make, "", config),
     });
+    stop(saving);
   });
 }
 

@@ -1,14 +1,17 @@
 import { ALONE, unmet } from "../../base/parallel/world.ts";
 import type { RlExample } from "../../data/packing/rl_examples.ts";
 import type { PolicyGroup, PolicyModel } from "./policy/batch.ts";
+import { savingBytes } from "../run/checkpoint.ts";
+import { savesOf } from "../run/step_plan.ts";
 import { RlPlan } from "./plan.ts";
 import { mostAnswers, openParts, type RlInput } from "./trainer.ts";
 
 /**
  * Records a rollout and an update of the step with the most tokens of all that the run has, and a validation, so that the
- * memory of `input.device` holds what the run holds; for a device that computes nothing. Rewards are not asked.
+ * memory of `input.device` holds what the run holds; for a device that computes nothing. Rewards are not asked. Returns the
+ * bytes that writing its checkpoints takes beside them in the memory of the process.
  */
-export async function rehearseRl<M extends PolicyModel>(input: RlInput<M>): Promise<void> {
+export async function rehearseRl<M extends PolicyModel>(input: RlInput<M>): Promise<number> {
   const { examples, config, itemTokens, validation, signal } = input;
   const parts = await openParts({ ...input, world: unmet(input.world ?? ALONE) });
   try {
@@ -34,6 +37,10 @@ export async function rehearseRl<M extends PolicyModel>(input: RlInput<M>): Prom
       };
     };
     await update.run(0, asked.map(groupOf), 0);
+    const { parameters } = policy;
+    const merged = config.loraR > 0 ? 4 * parameters.trainedCount : 0; // adapters
+    const moved = config.refModelSyncSteps > 0 ? 8 * parameters.count : 0; // the reference, and its file
+    return savingBytes(input.device, savesOf(plan), parameters) + merged + moved;
   } finally {
     const { rollout, update, reference, tries, scaling } = parts;
     for (const part of [rollout, update, reference, tries, scaling]) part?.destroy();

@@ -89,13 +89,6 @@ export class StepPlan implements Timetable {
     return this.#isDue(steps, stepsOf(this.#options.saveSteps || this.#options.evalSteps, this.total));
   }
 
-  /** Checkpoints of the whole run. */
-  get saves(): number {
-    let count = 1; // the last one
-    for (let steps = 1; steps < this.total; steps++) count += this.isSave(steps) ? 1 : 0;
-    return count;
-  }
-
   #isDue(steps: number, every: number): boolean {
     return every > 0 ? steps % every === 0 : this.#ends.includes(steps);
   }
@@ -107,4 +100,11 @@ export class StepPlan implements Timetable {
   #startOf(epoch: number): number {
     return epoch === 0 ? 0 : this.#ends[epoch - 1];
   }
+}
+
+/** Checkpoints of a whole run of `total` steps. */
+export function savesOf(plan: Pick<Timetable, "isSave"> & { total: number }): number {
+  let count = 1; // the last one
+  for (let steps = 1; steps < plan.total; steps++) count += plan.isSave(steps) ? 1 : 0;
+  return count;
 }

@@ -10,7 +10,7 @@ import { optimizerOptions } from "../run/optimizer_options.ts";
 import type { SftConfig } from "./config.ts";
 import { type DecoderInputs, decoderOptions } from "./decoder.ts";
 import { sftMicroBatch } from "./rehearsal.ts";
-import { StepPlan } from "../run/step_plan.ts";
+import { savesOf, StepPlan } from "../run/step_plan.ts";
 
 /** What of a run its settings do not make. */
 export interface PlanParts {
@@ -46,7 +46,7 @@ export function trainingPlan(
     }),
     epoch: { ...epoch, steps: data.steps(0) },
     steps: steps.total,
-    saves: steps.saves,
+    saves: savesOf(steps),
   };
 }
 

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { Device } from "../../../kernels/gpu/device.ts";
-import { rehearsed } from "../../../kernels/gpu/rehearsal.ts";
+import { openRehearsal, rehearsed } from "../../../kernels/gpu/rehearsal.ts";
 import { RunDirectory } from "../../../train/run/directory.ts";
 import type { RlExamples } from "../../../data/packing/rl_examples.ts";
 import { type RlConfig, rlConfig } from "../../../train/rl/config.ts";
 import { RlPlan } from "../../../train/rl/plan.ts";
 import { rehearseRl } from "../../../train/rl/rehearsal.ts";
 import { trainRl } from "../../../train/rl/trainer.ts";
-import { inputOn, SMALL, tinyParent, withFolder } from "./tiny_run.ts";
+import { inputOn, SMALL, tinyDevice, tinyParent, withFolder } from "./tiny_run.ts";
 
 Deno.test("rehearseRl() counts what a step of reinforcement with its validation holds", async () => {
   await tinyParent();
@@ -52,4 +52,22 @@ Deno.test("RlPlan.longestStep() is the step whose prompts have the most tokens t
   assert.equal(planOf({ numTrainEpochs: 1 }).longestStep(lengths), 0);
   assert.equal(planOf({ numTrainEpochs: 2 }).longestStep(lengths), 3);
   assert.equal(planOf({ numTrainEpochs: 2, maxSteps: 3 }).longestStep(lengths), 0, "steps that the run has");
+});
+
+Deno.test("rehearseRl() returns what checkpoints take in the process, a reference that moves with its file", async () => {
+  await withFolder(async (folder) => {
+    const savingOf = async (settings: Partial<RlConfig>) => {
+      const config = rlConfig({ ...SMALL, promptsPerStep: 1, evalSamples: 1, ...settings });
+      const input = await inputOn(await openRehearsal(await tinyDevice()), config);
+      const { parameters } = await input.makePolicy();
+      const saving = await rehearseRl({ ...input, run: new RunDirectory(folder, config), resume: false });
+      return { saving, numbers: parameters.count };
+    };
+    const one = await savingOf({ maxSteps: 3, tokensPerBatch: 64 });
+    const two = await savingOf({ maxSteps: 6, tokensPerBatch: 64 });
+    const moving = await savingOf({ maxSteps: 3, tokensPerBatch: 64, refModelSyncSteps: 1 });
+    assert.ok(one.saving > 0);
+    assert.equal(two.saving - one.saving, 24 * one.numbers, "six arrays that are not collected yet");
+    assert.equal(moving.saving - one.saving, 8 * one.numbers);
+  });
 });
