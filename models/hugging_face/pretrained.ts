@@ -113,6 +113,11 @@ export class Pretrained {
     return opened;
   }
 
+  /** Throws `UserError` where its head is missing, which a model of vectors does without. Nothing is read. */
+  checkHead(): void {
+    if (!this.config.tie_word_embeddings) this.#place(HEAD);
+  }
+
   /** Reads a tensor, widened to single precision. Throws `UserError` if there is none or its file is cut off. */
   async read(name: string): Promise<StoredTensor> {
     const tensor = await this.#readAt(this.#place(name));

@@ -24,12 +24,17 @@ const file = (folder: string, name: string) => Deno.readTextFile(join(folder, na
 Deno.test("sft refuses a model directory that is incomplete, damaged, or of another kind", async () => {
   await withShop("qwen2", {}, async (dir) => {
     const model = join(dir, "model");
-    const changed = async (name: string, change: (text: string) => string | null, message: RegExp) => {
+    const changed = async (
+      name: string,
+      change: (text: string) => string | null,
+      message: RegExp,
+      settings: Record<string, unknown> = {},
+    ) => {
       const path = join(model, name);
       const before = await Deno.readFile(path);
       const text = change(await file(model, name));
       await (text === null ? Deno.remove(path) : Deno.writeTextFile(path, text));
-      await refuses(dir, {}, message);
+      await refuses(dir, settings, message);
       await Deno.writeFile(path, before);
     };
     const field = (name: string, value: unknown) => (text: string) =>
@@ -50,6 +55,12 @@ Deno.test("sft refuses a model directory that is incomplete, damaged, or of anot
       /model_type is "gpt2".*"llama"\|"qwen2"\|"qwen3"/,
     );
     await changed("tokenizer.json", () => null, /it has no tokenizer\.json/);
+    await changed(
+      "config.json",
+      field("tie_word_embeddings", false),
+      /no lm_head\.weight, and its config\.json says tie_word_embeddings false/,
+      { dryRun: true }, // which loads no weights
+    );
     // A token in a special role that tokenizer.json lacks is no fault: it is added, as transformers does.
     await changed("tokenizer_config.json", () => '{"eos_token":', /tokenizer_config\.json.*JSON/);
     const shard = join(model, "model-00001-of-00003.safetensors");

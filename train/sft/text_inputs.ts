@@ -80,6 +80,7 @@ export async function textInputs(
   const pretrained = settings.model && !settings.fromScratch
     ? await Pretrained.open(settings.model, files)
     : undefined;
+  pretrained?.checkHead();
   if (pretrained) checkPretrained(settings);
   if (settings.valueAware && !dataset.items.some(({ finalValue = 0 }) => finalValue > 0)) {
     throw new UserError(
