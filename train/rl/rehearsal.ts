@@ -19,7 +19,8 @@ export async function rehearseRl<M extends PolicyModel>(input: RlInput<M>): Prom
     const lengths = Uint32Array.from({ length: examples.count }, (_, i) => examples.make(i).prompt.length);
     const plan = new RlPlan(examples, config);
     const asked = plan.examples(plan.longestStep(lengths));
-    await validation.ranks(policy, signal);
+    const isBare = savesUnmeasured(plan);
+    if (isBare) await validation.ranks(policy, signal);
     await rollout.write(asked, 0);
     const groupOf = (example: RlExample): PolicyGroup => {
       // Any answers: what they are decides about no size but their length.
@@ -37,6 +38,7 @@ export async function rehearseRl<M extends PolicyModel>(input: RlInput<M>): Prom
       };
     };
     await update.run(0, asked.map(groupOf), 0);
+    if (!isBare) await validation.ranks(policy, signal); // gives back what the step leaves
     const { parameters } = policy;
     const merged = config.loraR > 0 ? 4 * parameters.trainedCount : 0; // adapters
     const moved = config.refModelSyncSteps > 0 ? 8 * parameters.count : 0; // the reference, and its file
@@ -45,4 +47,12 @@ export async function rehearseRl<M extends PolicyModel>(input: RlInput<M>): Prom
     const { rollout, update, reference, tries, scaling } = parts;
     for (const part of [rollout, update, reference, tries, scaling]) part?.destroy();
   }
+}
+
+/** Whether a checkpoint follows a step with no validation between them. */
+function savesUnmeasured(plan: RlPlan): boolean {
+  for (let steps = 1; steps < plan.total; steps++) {
+    if (plan.isSave(steps) && !plan.isEvaluation(steps)) return true;
+  }
+  return false;
 }
