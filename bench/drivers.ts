@@ -7,8 +7,8 @@
  *     deno run -A bench/drivers.ts --suite [FILTER]
  *
  * Needs Debian with apt. `--driver` names another driver's file instead, `--width` the bits of its vectors
- * (LP_NATIVE_VECTOR_WIDTH), `--variant` the kernels on it, which have a table of their own on the page. Each driver has a
- * shader cache of its own: a shared one hides differences. `--suite` runs `./genrec test FILTER` on each instead, and exits
+ * (LP_NATIVE_VECTOR_WIDTH), `--variant` the kernels on it, which have a table of their own on the page. Each driver and width
+ * has a shader cache of its own: a shared one hides differences. `--suite` runs `./genrec test FILTER` on each instead, and exits
  * with 1 where one fails.
  */
 import { existsSync } from "node:fs";
@@ -18,6 +18,7 @@ import { fileURLToPath } from "node:url";
 import { makeFolder } from "../base/files/line_file.ts";
 import { UserError } from "../base/user_error.ts";
 import { againstLines, type CommitRow } from "./commits/against.ts";
+import { driverEnvironment } from "./kernels/driver.ts";
 import { type Opener, timeInTurns } from "./kernels/measure.ts";
 import { openProcess, scriptPath } from "./kernels/remote.ts";
 import { aligned } from "./kernels/report.ts";
@@ -87,17 +88,13 @@ async function fetchDriver(): Promise<string> {
 }
 
 /** What a process on the other driver, or with `undefined` on the system's, has beside the environment of this one. */
-function environmentOf(name: string, driver: string | undefined): Record<string, string> {
-  return {
-    MESA_SHADER_CACHE_DIR: join(folder, `shaders-${name}`),
-    ...(driver && { VK_DRIVER_FILES: driver }),
-    ...(driver && flags.width && { LP_NATIVE_VECTOR_WIDTH: flags.width }),
-  };
+function environmentOf(driver: string | undefined): Record<string, string> {
+  return driverEnvironment(folder, driver ? { driver, width: flags.width } : {});
 }
 
 function opener(name: string, driver: string | undefined): Opener {
   const script = scriptPath("./ours_main.ts")!;
-  const env = environmentOf(name, driver);
+  const env = environmentOf(driver);
   return {
     name,
     open: (workload) => openProcess(script, driver ? [flags.variant] : [], workload, false, env),
@@ -108,7 +105,7 @@ function opener(name: string, driver: string | undefined): Opener {
 async function passes(name: string, driver: string | undefined): Promise<boolean> {
   const tests = new Deno.Command(fileURLToPath(new URL("../genrec", import.meta.url)), {
     args: ["test", ...filters],
-    env: environmentOf(name, driver),
+    env: environmentOf(driver),
     stderr: "inherit",
   });
   const { success, stdout } = await tests.output();

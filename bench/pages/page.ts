@@ -97,11 +97,22 @@ export function shownCell(cell: Cell, { format }: Column): string {
   return `${number(cell.low)}-${number(cell.high)}`;
 }
 
-/** The cell in the column of that name of the first row whose first cell is `row`. Throws where there is none. */
-export function findCell({ tables }: BenchMeasurement, row: string, column: string): [Cell, Column] {
+/**
+ * The cell in the column of that name of the first row whose first cell is `row`; with `contender` of the line with that second
+ * cell among it and the rows below it that leave their first cell empty. Throws where there is none.
+ */
+export function findCell(
+  { tables }: BenchMeasurement,
+  row: string,
+  column: string,
+  contender?: string,
+): [Cell, Column] {
   for (const { columns, rows } of tables) {
     const i = columns.findIndex(({ name }) => name === column);
-    const cells = rows.find(([first]) => first === row);
+    const at = rows.findIndex(([first]) => first === row);
+    const next = rows.findIndex(([first], i) => i > at && first !== "");
+    const lines = at < 0 ? [] : rows.slice(at, next < 0 ? undefined : next);
+    const cells = lines.find(([, second]) => contender === undefined || second === contender);
     if (i >= 0 && cells !== undefined) return [cells[i], columns[i]];
   }
   throw new Error(

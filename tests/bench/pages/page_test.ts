@@ -102,6 +102,12 @@ Deno.test("measurementsJson() has a row a line and reads back the same", () => {
 Deno.test("findCell() says what it cannot find", () => {
   assert.deepEqual(findCell(measured, "decoder", "HR@10"), [0.1532, SHARE]);
   assert.throws(() => findCell(measured, "decoder", "HR@5"), /decoder in a table with a column HR@5/);
+  const rows = [["step", "ours", 1], ["", "theirs", 2], ["product", "ours", 3], ["", "another", 4]];
+  const table = { columns: [{ name: "work" }, { name: "contender" }, { name: "ms" }], rows };
+  const contended = { ...measured, tables: [table] };
+  assert.equal(findCell(contended, "product", "ms")[0], 3);
+  assert.equal(findCell(contended, "step", "ms", "theirs")[0], 2);
+  assert.throws(() => findCell(contended, "step", "ms", "another"), /Cannot find step/);
 });
 
 Deno.test("writeMeasurement() replaces a measurement of its name alone, twice to the same bytes", async () => {
