@@ -1,6 +1,6 @@
 import manifest from "../deno.json" with { type: "json" };
 import { reportError, runTask, UsageError } from "./_cli/cli.ts";
-import { settleDevices } from "./_cli/open_devices.ts";
+import { setDriver, settleDevices } from "./_cli/open_devices.ts";
 import { didYouMean } from "../base/did_you_mean.ts";
 import { worldOf } from "./_cli/ranks.ts";
 import { giveUpRights, loadTask, registry, type TaskName } from "./registry.ts";
@@ -38,10 +38,7 @@ export async function main(args: string[]): Promise<number> {
   }
 }
 
-// Where Vulkan is missing, Deno would silently take OpenGL, which lacks half of what the kernels use.
-if (Deno.build.os === "linux" && !Deno.env.has("DENO_WEBGPU_BACKEND")) {
-  Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan");
-}
+setDriver();
 
 // Exits without device.destroy(), which may crash.
 if (import.meta.main) {

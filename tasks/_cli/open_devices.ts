@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import type { Device } from "../../kernels/gpu/device.ts";
+import { cacheFolder, claimCache } from "../../base/files/cache_folder.ts";
 
 const opened: Device[] = [];
 
@@ -19,4 +21,16 @@ export async function settleDevices(): Promise<void> {
   const patience = new Promise((resume) => setTimeout(resume, 5000));
   const settled = opened.map((device) => device.gpu.queue.onSubmittedWorkDone().catch(() => {}));
   await Promise.race([Promise.all(settled), patience]);
+}
+
+/** What the driver reads of the environment once, when the first adapter is asked for; what is set stays. */
+export function setDriver(): void {
+  if (Deno.build.os !== "linux") return;
+  // Where Vulkan is missing, Deno would silently take OpenGL, which lacks half of what the kernels use.
+  if (!Deno.env.has("DENO_WEBGPU_BACKEND")) Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan");
+  // Mesa 25 runs what its cache has of a shader on vectors of whatever width: the numbers are wrong on those of another.
+  const width = Deno.env.get("LP_NATIVE_VECTOR_WIDTH");
+  if (width && !Deno.env.has("MESA_SHADER_CACHE_DIR") && claimCache()) {
+    Deno.env.set("MESA_SHADER_CACHE_DIR", join(cacheFolder(), `shaders-${width}-bits`));
+  }
 }
