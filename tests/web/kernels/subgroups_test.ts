@@ -1,7 +1,7 @@
 // Kernels that use subgroups equal their references where a browser has these; Deno's CPU adapter has none.
 import assert from "node:assert/strict";
-import { Chromium, chromiumPath } from "../../bench/browser/chromium.ts";
-import { StaticHost } from "../../bench/browser/static_host.ts";
+import { Chromium, chromiumPath } from "../../../bench/browser/chromium.ts";
+import { StaticHost } from "../../../bench/browser/static_host.ts";
 
 const isMissing = chromiumPath() === undefined;
 if (isMissing) {
@@ -36,7 +36,7 @@ Deno.test({
     try {
       await Deno.writeTextFile(`${folder}/index.html`, PAGE);
       await Deno.writeTextFile(`${folder}/assert.js`, ASSERT);
-      await bundle("tests/web/judge.ts", `${folder}/judge.js`);
+      await bundle("tests/web/kernels/judge.ts", `${folder}/judge.js`);
       await using host = new StaticHost(folder);
       await using browser = await Chromium.start();
       await browser.open(host.url);

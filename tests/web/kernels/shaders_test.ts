@@ -1,17 +1,17 @@
 // Every shader is valid WGSL for a browser too, which is stricter than Deno: Chromium compiles what the kernels are made of.
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
-import { Chromium, chromiumPath } from "../../bench/browser/chromium.ts";
-import { StaticHost } from "../../bench/browser/static_host.ts";
-import { kmeansStart } from "../../kernels/clustering/start.ts";
-import { Device, type DeviceOptions } from "../../kernels/gpu/device.ts";
-import { openRehearsal } from "../../kernels/gpu/rehearsal.ts";
-import type { KernelCase, KernelSpec } from "../../kernels/gpu/spec.ts";
-import { OPERATIONS } from "../../kernels/operations.ts";
-import { parseVariants } from "../../kernels/variant_names.ts";
-import * as registry from "../../kernels/registry.ts";
-import { uploadAll } from "../kernel_check.ts";
-import { sharedDevice } from "../shared_device.ts";
+import { Chromium, chromiumPath } from "../../../bench/browser/chromium.ts";
+import { StaticHost } from "../../../bench/browser/static_host.ts";
+import { kmeansStart } from "../../../kernels/clustering/start.ts";
+import { Device, type DeviceOptions } from "../../../kernels/gpu/device.ts";
+import { openRehearsal } from "../../../kernels/gpu/rehearsal.ts";
+import type { KernelCase, KernelSpec } from "../../../kernels/gpu/spec.ts";
+import { OPERATIONS } from "../../../kernels/operations.ts";
+import { parseVariants } from "../../../kernels/variant_names.ts";
+import * as registry from "../../../kernels/registry.ts";
+import { uploadAll } from "../../kernel_check.ts";
+import { sharedDevice } from "../../shared_device.ts";
 
 const isMissing = chromiumPath() === undefined;
 if (isMissing) {

@@ -3,7 +3,7 @@
  * `bench/drivers.ts` fetches, subgroups have 4, 8 or 16 lanes by the width of its vectors; SwiftShader has 4 alone:
  *
  *     VK_DRIVER_FILES=$PWD/runs/mesa/lvp_icd.json LP_NATIVE_VECTOR_WIDTH=512 \
- *         deno run --no-lock -A tests/web/dawn.ts attention=subgroups attention
+ *         deno run --no-lock -A tests/web/kernels/dawn.ts attention=subgroups attention
  */
 const PACKAGE = "npm:webgpu@0.3.8"; // in a constant, so that it is downloaded for this alone
 const { create, globals } = await import(PACKAGE);

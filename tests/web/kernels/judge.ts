@@ -1,11 +1,11 @@
 // In a browser: kernels of a bundle, checked there against their references. Tests call what stands in `judge`.
-import { autotune } from "../../kernels/autotune.ts";
-import { Device } from "../../kernels/gpu/device.ts";
-import type { KernelSpec } from "../../kernels/gpu/spec.ts";
-import { OPERATIONS } from "../../kernels/operations.ts";
-import * as registry from "../../kernels/registry.ts";
-import { parseVariants } from "../../kernels/variant_names.ts";
-import { checkBackward, checkForward } from "../kernel_check.ts";
+import { autotune } from "../../../kernels/autotune.ts";
+import { Device } from "../../../kernels/gpu/device.ts";
+import type { KernelSpec } from "../../../kernels/gpu/spec.ts";
+import { OPERATIONS } from "../../../kernels/operations.ts";
+import * as registry from "../../../kernels/registry.ts";
+import { parseVariants } from "../../../kernels/variant_names.ts";
+import { checkBackward, checkForward } from "../../kernel_check.ts";
 
 const specs = Object.values(registry) as unknown as KernelSpec<unknown>[];
 let device: Device | undefined;
