@@ -30,7 +30,7 @@ export function setDriver(): void {
   if (!Deno.env.has("DENO_WEBGPU_BACKEND")) Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan");
   // Mesa 25 runs what its cache has of a shader on vectors of whatever width: the numbers are wrong on those of another.
   const width = Deno.env.get("LP_NATIVE_VECTOR_WIDTH");
-  if (width && !Deno.env.has("MESA_SHADER_CACHE_DIR") && claimCache()) {
-    Deno.env.set("MESA_SHADER_CACHE_DIR", join(cacheFolder(), `shaders-${width}-bits`));
-  }
+  if (!width || Deno.env.has("MESA_SHADER_CACHE_DIR")) return;
+  if (claimCache()) Deno.env.set("MESA_SHADER_CACHE_DIR", join(cacheFolder(), `shaders-${width}-bits`));
+  else Deno.env.set("MESA_SHADER_CACHE_DISABLE", "true");
 }
