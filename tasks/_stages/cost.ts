@@ -27,7 +27,6 @@ import { listSizes } from "../../train/rank/lists.ts";
 import { rehearseRanking } from "../../train/rank/rehearsal.ts";
 import { Validation, validationSettings } from "../../train/run/validation.ts";
 import { kernelBytes } from "../_cli/memory.ts";
-import { productRate, TRAINING_SHARE } from "../_train/sft_cost.ts";
 import { foldFolders } from "./pipeline.ts";
 
 /** Tokens of a SID, where none are there yet. */
@@ -43,8 +42,8 @@ const FIRST_BLOCK = 64 * 2 ** 20;
 
 /** What a pipeline takes. */
 export interface PipelineCost {
-  /** Of all stages on this adapter, about. */
-  seconds: number;
+  /** Floating point operations of all stages, about. */
+  flops: number;
   /** Bytes at the peak, about. */
   bytes: number;
   /** Bytes on the adapter of the stage that the ranker teaches, where it does. */
@@ -129,7 +128,7 @@ export async function pipelineCost(
   const process = Deno.memoryUsage().rss + reading + saving + ranker.inProcess;
   const host = device.isCpu ? process + kernelBytes(kernels) + Math.min(FIRST_BLOCK, bytes) : 0;
   return {
-    seconds: flops / (TRAINING_SHARE * await productRate(device)),
+    flops,
     bytes: bytes + host,
     taught: taught?.bytes,
   };

@@ -19,6 +19,7 @@ import { DeviceFlags, openDevice } from "../_cli/open_device.ts";
 import { duration } from "../_cli/progress.ts";
 import { tableLines } from "../_cli/table.ts";
 import type { EvaluateReport } from "../_evaluate/report_lines.ts";
+import { productRate, TRAINING_SHARE } from "../_train/sft_cost.ts";
 import { claimFolder } from "./claim.ts";
 import { pipelineCost } from "./cost.ts";
 import { evaluationFolder, needsSids, PARTS, pipelineStages, sidSources } from "./pipeline.ts";
@@ -173,7 +174,7 @@ async function describeCost(
 ): Promise<void> {
   const { device } = await openDevice(flags);
   const settings = SftSchema.parse(preset.decoder);
-  const { seconds, bytes } = await pipelineCost(device, dataset, {
+  const { flops, bytes } = await pipelineCost(device, dataset, {
     preset,
     makesSids: needsSids({ ...flags, dataset }),
     items: flags.items,
@@ -182,6 +183,7 @@ async function describeCost(
     teach: flags.teach,
     reading,
   });
+  const seconds = flops / (TRAINING_SHARE * await productRate(device));
   io.log(
     `Takes about ${duration(seconds)} on ${adapterName(device.info)} where nothing else runs, and ` +
       formatBytes(bytes),

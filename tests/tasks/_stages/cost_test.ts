@@ -5,11 +5,11 @@ import { pipelineCost } from "../../../tasks/_stages/cost.ts";
 import { dataSizeOf, presetFor } from "../../../train/pipeline/preset.ts";
 import { SftSchema } from "../../../train/sft/config.ts";
 
-Deno.test("the time of a pipeline counts the validations of its trainings", async () => {
+Deno.test("the work of a pipeline counts the validations of its trainings", async () => {
   const device = await Device.open();
   const dataset = syntheticDataset({ seed: 1, items: 60, users: 90 });
   const preset = presetFor(dataSizeOf(dataset));
-  const secondsWith = async (evalBeams: number) => {
+  const flopsWith = async (evalBeams: number) => {
     const settings = { ...SftSchema.parse(preset.decoder), evalBeams };
     const options = {
       preset,
@@ -20,9 +20,10 @@ Deno.test("the time of a pipeline counts the validations of its trainings", asyn
       teach: false,
       reading: 0,
     };
-    return (await pipelineCost(device, dataset, options)).seconds;
+    return (await pipelineCost(device, dataset, options)).flops;
   };
-  const few = await secondsWith(1), many = await secondsWith(60);
-  assert.ok(many > 1.5 * few, `${few} and ${many} s`);
+  const few = await flopsWith(1), more = await flopsWith(21), many = await flopsWith(61);
+  assert.ok(many > 1.4 * few, `${few} and ${many} operations`);
+  assert.ok(Math.abs((many - few) / (more - few) - 3) < 1e-9, `${few}, ${more} and ${many} operations`);
   device.gpu.destroy();
 });
