@@ -332,7 +332,7 @@ export class Device {
     return matrix;
   }
 
-  /** Submits what is recorded and reads arrays back in one wait (about 11 ms in Deno, however many). */
+  /** Submits what is recorded and reads arrays back in one wait. */
   async read(...tensors: Tensor[]): Promise<Float32Array[]> {
     return await this.readAfter({}, ...tensors);
   }
@@ -359,11 +359,9 @@ export class Device {
   ): Promise<Float32Array[]> {
     this.submit();
     if (begin) await begin();
-    const mapped = Promise.all(pending.map(({ buffer }) => buffer.mapAsync(GPUMapMode.READ)));
-    onComputed?.();
-    await mapped;
+    const mapped = await this.#readback.mapped(pending, onComputed);
     this.#throwIfFailed();
-    return pending.map((copy) => this.#readback.finish(copy));
+    return mapped.map((copy) => this.#readback.finish(copy));
   }
 
   /** Like `read` for one flat of u32. */

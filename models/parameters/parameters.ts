@@ -423,7 +423,7 @@ export class Parameters implements Weights {
     }
   }
 
-  /** Parameters in order, small ones together: a read takes 11 ms, however little it reads. */
+  /** Parameters in order, small ones together: every read waits for the device, however little it reads. */
   #groups(wanted: (name: string) => boolean): Parameter[][] {
     const groups: Parameter[][] = [];
     let size = Infinity;

@@ -56,6 +56,23 @@ Deno.test("Device.readAfter() submits, waits when it is told to, and tells when 
   assert.deepEqual(events, ["computed", "2,4"]);
 });
 
+Deno.test("reads in a row give what was there when each was asked for, and leave timers their turn", async () => {
+  const device = await Device.open();
+  const flat = device.createFlat("f32", 4);
+  let ended = false;
+  setTimeout(() => ended = true, 20);
+  let reads = 0;
+  for (const until = Date.now() + 20_000; !ended; reads++) {
+    assert.ok(Date.now() < until, `no timer ran beside ${reads} reads`);
+    device.write(flat, Float32Array.of(reads, 1, 2, 3));
+    const reading = device.read(flat);
+    device.write(flat, Float32Array.of(-1, -1, -1, -1));
+    assert.deepEqual([...(await reading)[0]], [reads, 1, 2, 3]);
+  }
+  assert.ok(reads > 0);
+  device.gpu.destroy();
+});
+
 Deno.test("Device.sibling() has what was compiled, and memory of its own", async () => {
   const device = await Device.open();
   const sum = async (on: Device) => {
