@@ -1,6 +1,6 @@
 import { UserError } from "../base/user_error.ts";
 import type { Dataset, Sample, Split } from "../data/dataset.ts";
-import { type AlignmentTask, sidQuestion } from "./tasks/task.ts";
+import { type AlignmentTask, type InWordsTask, sidQuestion } from "./tasks/task.ts";
 import { ALIGNMENT_TASKS, alignmentTask } from "./tasks/by_name.ts";
 import type { Templates } from "./template.ts";
 
@@ -42,6 +42,51 @@ export function askedAs(trained: readonly string[], templates: Templates, wanted
         ? "its answers are not SIDs alone"
         : `the model learned ${trained.join(", ")}, and has not seen its words`
     }. ${possible.length === 0 ? "Leave it out" : `Expected ${possible.join(", ")}`}`,
+  );
+}
+
+/**
+ * The task in words that a model which learned `trained` is asked about an item, or about a history: `wanted`, or the
+ * only one of them that it learned. Nothing known of its training (no names) says nothing against a task.
+ * @throws {UserError} for a `wanted` task that has other questions or answers, or that the model did not learn, and
+ *   without one where it learned none, or several.
+ */
+export function askedInWords(
+  trained: readonly string[],
+  about: InWordsTask["about"],
+  wanted = "",
+): AlignmentTask & { inWords: InWordsTask } {
+  const isAbout = (task: AlignmentTask): task is ReturnType<typeof askedInWords> =>
+    task.inWords?.about === about;
+  const fitting = ALIGNMENT_TASKS.filter(isAbout);
+  const possible = fitting.filter(({ name }) => trained.length === 0 || trained.includes(name));
+  const found = wanted === "" ? possible : possible.filter(({ name }) => name === wanted);
+  if (found.length === 1) return found[0];
+  const listed = (tasks: readonly AlignmentTask[]) => tasks.map(({ name }) => name).join(" or ");
+  const what = about === "item" ? "an item" : "a history";
+  const learned = trained.length > 0
+    ? `the model learned ${trained.join(", ")}`
+    : "nothing tells what the model learned";
+  const train = `Train with ${listed(fitting)} among --tasks`;
+  if (wanted === "") {
+    throw new UserError(
+      `Cannot ask about ${what}: ${learned}${
+        possible.length > 0
+          ? `. Add --task ${listed(possible)}`
+          : `, nothing that is answered in words about ${what}. ${train}`
+      }`,
+    );
+  }
+  const { name, inWords } = alignmentTask(wanted);
+  const expected = possible.length > 0 ? `Expected ${listed(possible)}` : train;
+  throw new UserError(
+    `Cannot ask for task ${name} about ${what}: ${
+      inWords === undefined
+        ? `its answers are not words alone. ${expected}`
+        : inWords.about !== about
+        ? about === "item" ? "it is about a history. Use --history" : "it is about an item. Use --items"
+        : `${learned}, and has not seen its words. ${expected}`
+    }`,
   );
 }
 

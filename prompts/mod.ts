@@ -25,6 +25,7 @@ export type {
   AlignmentTask,
   Example,
   Examples,
+  InWordsTask,
   NextItemTask,
   OneItemTask,
   Slots,

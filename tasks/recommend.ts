@@ -10,6 +10,7 @@ import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import {
   AskedTask,
   checkAsked,
+  HistoryFlag,
   ReasonFlags,
   ReasonSeed,
   RunFlags,
@@ -37,9 +38,7 @@ const config = z.strictObject({
   ...SearchFlags,
   ...WeightFlags,
   ...ReasonSeed,
-  history: z.array(z.union([z.int().min(0), z.string()])).default([]).describe(
-    "item numbers or ids of the data, oldest first, such as 12,845,77 or B00AX,B00BY; id:12 is an id whatever the numbers",
-  ),
+  ...HistoryFlag,
   titles: z.array(z.string()).default([]).meta({
     description:
       'the history by whole titles, oldest first, such as "Blue Tape|Steel Rule, 30 cm"; or repeat the flag, then a | is ' +
@@ -182,14 +181,7 @@ async function answerOne(work: Work): Promise<void> {
   if (row.unknown.length > 0) throw lookup.unknown(row.unknown, row.place);
   const fault = faultOf(work, row);
   if (fault !== undefined) throw new UserError(fault);
-  for (const name of flags.history) {
-    const rival = lookup.rivalOf(name);
-    if (rival !== undefined) {
-      io.log(
-        `Note: ${name} is taken as an item number; the item with the id ${name} is ${rival}: id:${name}`,
-      );
-    }
-  }
+  lookup.notes(flags.history).forEach((note) => io.log(note));
   const { history } = row;
   const [answer] = await answerRows(work, [row]);
   const { turns = [], reasoning, recommendations } = answer;

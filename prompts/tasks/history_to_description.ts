@@ -1,4 +1,4 @@
-import { fromSamples, historySids, missingDescriptions } from "./examples/from_dataset.ts";
+import { aboutHistory, fromSamples, missingDescriptions } from "./examples/from_dataset.ts";
 import type { AlignmentTask } from "./task.ts";
 
 /**
@@ -17,10 +17,11 @@ export const historyToDescription: AlignmentTask = {
   question: ["history"],
   answer: ["description"],
   missing: missingDescriptions,
+  inWords: aboutHistory,
   examples: (input) =>
     fromSamples(input, "no description", ({ target }, history) => {
       const description = input.texts.description(target);
       if (description === "") return undefined;
-      return { question: { history: historySids(input, history) }, answer: { description }, next: target };
+      return { question: aboutHistory.ask(input, history), answer: { description }, next: target };
     }),
 };

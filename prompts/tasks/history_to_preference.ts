@@ -1,3 +1,4 @@
+import { aboutHistory } from "./examples/from_dataset.ts";
 import { fromPreferences, missingPreferences } from "./examples/from_preferences.ts";
 import type { AlignmentTask } from "./task.ts";
 
@@ -14,6 +15,7 @@ export const historyToPreference: AlignmentTask = {
   question: ["history"],
   answer: ["preference"],
   missing: missingPreferences,
+  inWords: aboutHistory,
   examples: (input) =>
     fromPreferences(input, ({ text }, history) => ({ question: { history }, answer: { preference: text } })),
 };

@@ -1,4 +1,4 @@
-import { fromSamples, historySids, missingTitles } from "./examples/from_dataset.ts";
+import { aboutHistory, fromSamples, missingTitles } from "./examples/from_dataset.ts";
 import type { AlignmentTask } from "./task.ts";
 
 /** SIDs of a history -> title of the item after it. One row a train sample whose target has a title. */
@@ -14,10 +14,11 @@ export const historyToTitle: AlignmentTask = {
   question: ["history"],
   answer: ["title"],
   missing: missingTitles,
+  inWords: aboutHistory,
   examples: (input) =>
     fromSamples(input, "no title", ({ target }, history) => {
       const title = input.texts.title(target);
       if (title === "") return undefined;
-      return { question: { history: historySids(input, history) }, answer: { title }, next: target };
+      return { question: aboutHistory.ask(input, history), answer: { title }, next: target };
     }),
 };

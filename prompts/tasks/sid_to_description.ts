@@ -1,4 +1,4 @@
-import { fromItems, missingDescriptions } from "./examples/from_dataset.ts";
+import { aboutItem, fromItems, missingDescriptions } from "./examples/from_dataset.ts";
 import type { AlignmentTask } from "./task.ts";
 
 /** SID -> description. One row for each different pair. */
@@ -13,6 +13,7 @@ export const sidToDescription: AlignmentTask = {
   question: ["sid"],
   answer: ["description"],
   missing: missingDescriptions,
+  inWords: aboutItem,
   examples: (input) =>
     fromItems(input, "description", (description, sid) => ({ question: { sid }, answer: { description } })),
 };

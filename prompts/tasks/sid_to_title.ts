@@ -1,4 +1,4 @@
-import { fromItems, missingTitles } from "./examples/from_dataset.ts";
+import { aboutItem, fromItems, missingTitles } from "./examples/from_dataset.ts";
 import type { AlignmentTask } from "./task.ts";
 
 /** SID -> title. One row for each different pair: an item whose SID others share keeps its own row. */
@@ -13,5 +13,6 @@ export const sidToTitle: AlignmentTask = {
   question: ["sid"],
   answer: ["title"],
   missing: missingTitles,
+  inWords: aboutItem,
   examples: (input) => fromItems(input, "title", (title, sid) => ({ question: { sid }, answer: { title } })),
 };

@@ -66,6 +66,14 @@ export interface ToldTask extends NextItemTask {
   needs: Told;
 }
 
+/** A task that asks for text about items. */
+export interface InWordsTask {
+  /** What its questions are about: one item, or a history. */
+  about: "item" | "history";
+  /** The question about items (numbers; the one item, or a history, oldest first). */
+  ask(input: TaskInput, items: readonly number[]): Slots;
+}
+
 /** A task of supervised fine-tuning: what is asked, what is answered, and which rows a dataset has for it. */
 export interface AlignmentTask {
   /** As on the command line. */
@@ -88,6 +96,8 @@ export interface AlignmentTask {
   oneItem?: OneItemTask;
   /** Where the next item's SID is all that is asked for, by what no dataset holds. */
   told?: ToldTask;
+  /** Where text is all that is asked for, and items of the catalogue are all that the question is about. */
+  inWords?: InWordsTask;
   /** Its rows. */
   examples(input: TaskInput): Examples;
 }

@@ -18,6 +18,7 @@ export const titlesToTitle: AlignmentTask = {
   question: ["titles"],
   answer: ["title"],
   missing: missingTitles,
+  inWords: { about: "history", ask: (input, history) => ({ titles: historyTitles(input, history) }) },
   examples: (input) =>
     fromSamples(input, "no title", ({ target }, history) => {
       const titles = historyTitles(input, history), title = input.texts.title(target);

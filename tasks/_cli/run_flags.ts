@@ -33,6 +33,16 @@ export const AskedTask = {
   ),
 };
 
+/** Items as users name them: by number or id. */
+export const NamedItems = z.array(z.union([z.int().min(0), z.string()])).default([]);
+
+/** Items of a user. */
+export const HistoryFlag = {
+  history: NamedItems.describe(
+    "item numbers or ids of the data, oldest first, such as 12,845,77 or B00AX,B00BY; id:12 is an id whatever the numbers",
+  ),
+};
+
 /** How a run searches SIDs, beyond how it was trained. */
 export const SearchFlags = {
   repetitionPenalty: z.number().gt(0).default(1).describe(

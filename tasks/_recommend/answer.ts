@@ -1,5 +1,6 @@
 import { listedItems } from "../../eval/item_lists.ts";
 import {
+  type Catalogue,
   type Recommender,
   type RecommendOptions,
   type RecommendRequest,
@@ -37,7 +38,10 @@ export interface Recommended {
 }
 
 /** An item by its number. */
-export function listedItem({ catalogue: { sids, items } }: Recommender, item: number): ListedItem {
+export function listedItem(
+  { catalogue: { sids, items } }: { catalogue: Pick<Catalogue, "items" | "sids"> },
+  item: number,
+): ListedItem {
   const { id, title } = items[item];
   return { item, ...(id !== undefined && { id }), ...(sids && { sid: sids[item].join("") }), title };
 }

@@ -8,18 +8,23 @@ const SHOWN_CATEGORIES = 10;
 /** Texts that look alike are alike: an accent may be one character or two. */
 const spelled = (text: string) => text.trim().normalize("NFC");
 
-/** Items as users name them: by number, id or title. `data` is what messages call the dataset. */
+/**
+ * Items as users name them: by number, id or title. `data` is what messages call the dataset, `use` what fails where it
+ * lacks an item.
+ */
 export class ItemLookup {
   readonly #items: readonly Item[];
   readonly #data: string;
+  readonly #use: string;
   #byTitle: Map<string, number[]> | undefined;
   readonly #byId = new Map<string, number>();
   /** Whether the data has ids beside the item numbers. */
   readonly hasIds: boolean;
 
-  constructor({ items }: Pick<Dataset, "items">, data: string) {
+  constructor({ items }: Pick<Dataset, "items">, data: string, use = "recommend for") {
     this.#items = items;
     this.#data = data;
+    this.#use = use;
     for (const [item, { id }] of items.entries()) if (id !== undefined) this.#byId.set(spelled(id), item);
     this.hasIds = this.#byId.size > 0;
   }
@@ -41,10 +46,14 @@ export class ItemLookup {
     return typeof name === "number" ? byNumber ?? byId : byId ?? byNumber;
   }
 
-  /** The item that a number means as an id, where that is another than it means as an item number. */
-  rivalOf(name: number | string): number | undefined {
-    const rival = typeof name === "number" ? this.#byId.get(String(name)) : undefined;
-    return rival === this.find(name) ? undefined : rival;
+  /** Says of the numbers among `names` that are ids of other items how they are taken, a line each. */
+  notes(names: readonly (number | string)[]): string[] {
+    return names.flatMap((name) => {
+      const rival = typeof name === "number" ? this.#byId.get(String(name)) : undefined;
+      return rival === undefined || rival === this.find(name)
+        ? []
+        : `Note: ${name} is taken as an item number; the item with the id ${name} is ${rival}: id:${name}`;
+    });
   }
 
   /** Whether an item has this very title. */
@@ -57,7 +66,7 @@ export class ItemLookup {
     const shown = names.slice(0, SHOWN).join(", ") +
       (names.length > SHOWN ? ` and ${names.length - SHOWN} more` : "");
     return new UserError(
-      `Cannot recommend for item ${shown} of ${place}: ${this.#data} has items 0 to ${
+      `Cannot ${this.#use} item ${shown} of ${place}: ${this.#data} has items 0 to ${
         this.#items.length - 1
       }` +
         `${this.hasIds ? ` with ids such as ${this.#byId.keys().next().value}` : ""}. ` +
@@ -74,7 +83,7 @@ export class ItemLookup {
   numberOf(title: string, place: string): number {
     const found = this.#withTitle(title);
     if (found.length === 1) return found[0];
-    const what = `Cannot recommend for title ${JSON.stringify(title)} of ${place}`;
+    const what = `Cannot ${this.#use} title ${JSON.stringify(title)} of ${place}`;
     if (found.length > 1) {
       throw new UserError(
         `${what}: items ${found.join(", ")} have it, expected one. Name the item by number instead`,

@@ -1,5 +1,5 @@
 import type { Sample } from "../../../data/dataset.ts";
-import type { Example, Examples, NextItemTask, TaskInput } from "../task.ts";
+import type { Example, Examples, InWordsTask, NextItemTask, TaskInput } from "../task.ts";
 
 /** One row a train sample for which `make` gives one; the others are counted under `reason`. */
 export function fromSamples(
@@ -65,6 +65,18 @@ export function fromItems(
     },
   };
 }
+
+/** Asks about an item by its SID. */
+export const aboutItem: InWordsTask = {
+  about: "item",
+  ask: ({ texts }, [item]) => ({ sid: texts.sids[item] }),
+};
+
+/** Asks about a history by its SIDs. */
+export const aboutHistory: InWordsTask = {
+  about: "history",
+  ask: (input, history) => ({ history: historySids(input, history) }),
+};
 
 /** Titles of a history, without items that have none. */
 export function historyTitles({ texts }: TaskInput, history: readonly number[]): string[] {

@@ -16,6 +16,12 @@ Deno.test("every task but rows has a wording of ours, and its rows fill just the
   for (const task of ALIGNMENT_TASKS) {
     assert.equal(Object.hasOwn(genrecTemplates.tasks, task.name), task.name !== "rows", task.name);
     assert.equal(task.missing(input), undefined, task.name);
+    const isText = task.name !== "rows" && !task.answer.includes("sid");
+    assert.deepEqual(
+      isText ? [...task.question] : undefined,
+      task.inWords && Object.keys(task.inWords.ask(input, [3])),
+      task.name,
+    );
     const { rows } = rowsOf(task.name, input);
     assert.ok(rows.length > 0, task.name);
     for (const { question, answer } of rows) {

@@ -4,12 +4,14 @@ import { Tokenizer } from "../../../models/tokenizer/tokenizer.ts";
 import { parseArgs } from "../../../tasks/_cli/cli.ts";
 import { StreamedText } from "../../../tasks/_generate/streamed_text.ts";
 import { task as generate } from "../../../tasks/_generate/generate.ts";
+import { task as rl } from "../../../tasks/rl.ts";
+import { SHORT, sid, withRows } from "../../scenarios/rows_shop.ts";
 import { collector, withShop } from "../../scenarios/text_shop.ts";
 import { genrec, withRun } from "../genrec.ts";
 
 /** What `generate` prints. */
 async function printed(dir: string, flags: Record<string, unknown>, json: boolean): Promise<string> {
-  const { io } = collector();
+  const { io, lines } = collector();
   const decoder = new TextDecoder();
   let text = "";
   const { log } = console, { writeSync } = Deno.stdout;
@@ -24,6 +26,7 @@ async function printed(dir: string, flags: Record<string, unknown>, json: boolea
     console.log = log;
     Deno.stdout.writeSync = writeSync;
   }
+  assert.deepEqual(lines, []);
   return text;
 }
 
@@ -83,6 +86,85 @@ Deno.test("generate refuses what means nothing, in one message", async () => {
       stderr,
       /Cannot write text with run: it has no tokenizer\.json, so its model knows SIDs alone/,
     );
+    const items = await genrec(dir, ["generate", "--run", "run", "--items", "1"]);
+    assert.deepEqual([items.code, items.stderr], [code, stderr]);
+    const chat = await genrec(dir, ["generate", "--run", "run", "--items", "1", "--chat"]);
+    assert.deepEqual([chat.code, chat.stderr.trim().split("\n").length], [2, 1]);
+  });
+});
+
+Deno.test("a run is asked in its own words about items, and answers what it answers to a prompt of these words", async () => {
+  const tasks = ["next-item", "sid-to-title", "history-to-title", "titles-to-title"];
+  const some = { maxSteps: 60, evalSteps: 60, evalSamples: 2 };
+  await withRows(tasks, some, async (dir) => {
+    const run = join(dir, "run"), few = { run, maxNewTokens: 6 };
+    const lines = async (flags: Record<string, unknown>) =>
+      (await printed(dir, { ...few, ...flags }, true)).trim().split("\n").map((line) => JSON.parse(line));
+    const written = async (prompt: string) => (await lines({ prompt: [prompt] }))[0].text.trim();
+    const [three, twelve] = await lines({ items: [3, "12"] });
+    assert.deepEqual(three, {
+      item: 3,
+      sid: sid(3),
+      text: await written(`Title of\n${sid(3)}\n`),
+      title: "T3",
+    });
+    assert.deepEqual([twelve.item, twelve.text], [12, await written(`Title of\n${sid(12)}\n`)]);
+    assert.match(three.text, /^T\d/);
+    assert.equal(
+      await printed(dir, { ...few, items: [3, 12] }, false),
+      [three, twelve].map((line) =>
+        `${line.item}  ${line.sid}\n  model: ${line.text}\n  title: ${line.title}\n`
+      ).join(""),
+    );
+
+    const history = [3, 4], [of] = await lines({ history, task: "history-to-title" });
+    assert.deepEqual(of, {
+      history: history.map((item) => ({ item, sid: sid(item), title: `T${item}` })),
+      text: await written(`Title of next item\n${sid(3)}${sid(4)}\n`),
+    });
+    assert.equal(
+      await printed(dir, { ...few, history, task: "titles-to-title" }, false),
+      `3  ${sid(3)}  T3\n4  ${sid(4)}  T4\n  model: ${await written("Next title after titles\nT3\nT4\n")}\n`,
+    );
+
+    // What goes on from the run, and a checkpoint by itself, are asked the same.
+    const out = join(dir, "rl"), { io } = collector();
+    const small = { maxSteps: 1, evalSteps: 1, evalSamples: 2, numGenerations: 2, promptsPerStep: 2 };
+    await rl.run(rl.config.parse({ run, out, ...small }), io);
+    const [{ text: _, ...reinforced }] = await lines({ run: out, items: [3] });
+    assert.deepEqual(reinforced, { item: 3, sid: sid(3), title: "T3" });
+    const checkpoint = join(run, "checkpoints", (await Deno.readTextFile(join(run, "best"))).trim());
+    assert.deepEqual(await lines({ run: checkpoint, items: [3] }), [three]);
+    await Deno.rename(join(dir, "data"), join(dir, "moved"));
+    assert.deepEqual(await lines({ items: [3], data: join(dir, "moved") }), [three]);
+  });
+});
+
+Deno.test("items are asked about in one message or none", async () => {
+  const refuses = (dir: string, flags: Record<string, unknown>, name: string, message: RegExp) =>
+    assert.rejects(() => printed(dir, { run: join(dir, "run"), ...flags }, true), { name, message });
+  const usage = (flags: Record<string, unknown>, message: RegExp) =>
+    refuses("", flags, "UsageError", message);
+  await usage({}, /Expected one of --prompt, --items and --history, found none/);
+  await usage({ prompt: ["a"], items: [1] }, /found 2/);
+  await usage(
+    { prompt: ["a"], task: "sid-to-title", maxHistory: 3 },
+    /use --task, --max-history with --prompt/,
+  );
+  await usage({ items: [1], chat: true, system: "x" }, /Cannot use --chat, --system with --items/);
+  await withRows(["next-item", "history-to-title", "titles-to-title"], SHORT, async (dir) => {
+    const user = (flags: Record<string, unknown>, message: RegExp) =>
+      refuses(dir, flags, "UserError", message);
+    await user({ history: [1] }, /learned next-item, .*\. Add --task history-to-title or titles-to-title$/);
+    await user({ history: [1], task: "next-item" }, /its answers are not words alone\. Expected history-to-/);
+    await user({ items: [1], task: "history-to-title" }, /it is about a history\. Use --history$/);
+    await user({ history: [1], task: "sid-to-title" }, /it is about an item\. Use --items$/);
+    await user({ items: [1] }, /nothing that is answered in words about an item\. Train with sid-to-desc/);
+    await user({ items: [1], task: "sid-to-title" }, /has not seen its words\. Train with sid-to-desc/);
+    await user({ items: [1], task: "titles" }, /no such task/);
+    const task = "history-to-title";
+    await user({ history: [1, 99], task }, /Cannot ask about item 99 of --history: .* has items 0 to 39/);
+    await user({ history: [1], task, maxNewTokens: 90 }, /after a prompt of \d+: the model has 96 positions/);
   });
 });
 

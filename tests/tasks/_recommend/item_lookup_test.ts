@@ -61,7 +61,8 @@ Deno.test("find() takes item numbers, and ids where the data has them", () => {
   // A number is an item number first, a text an id first.
   const turned = new ItemLookup({ items: [{ title: "", id: "1" }, { title: "", id: "0" }] }, "shop");
   assert.deepEqual([0, "0", "id:0"].map((name) => turned.find(name)), [0, 1, 1]);
-  assert.deepEqual([turned.rivalOf(0), turned.rivalOf("0"), lookup.rivalOf(0)], [1, undefined, undefined]);
+  const note = "Note: 0 is taken as an item number; the item with the id 0 is 1: id:0";
+  assert.deepEqual([turned.notes([0, "0"]), lookup.notes([0])], [[note], []]);
   assert.match(
     named.unknown(["x"], "--history").message,
     /items 0 to 4 with ids such as B00A\. Use item numbers or ids/,
