@@ -37,14 +37,25 @@ export async function askRuns(
   options: ListOptions,
 ): Promise<RunList[][]> {
   const { wait = {} } = options;
-  const computing = new Set(runs);
+  const { promise: allBegun, resolve } = Promise.withResolvers<void>();
+  const beginning = new Set(runs), computing = new Set(runs);
+  const begun = (run: typeof runs[number]) => {
+    beginning.delete(run);
+    if (beginning.size === 0) resolve();
+  };
   const found = await Promise.all(runs.map((run) => {
+    const begin = async () => {
+      begun(run);
+      await allBegun;
+      await wait.begin?.();
+    };
     const onComputed = () => {
       computing.delete(run);
       if (computing.size === 0) wait.onComputed?.();
     };
     const k = listLengthOf(run, options);
-    return run.recommend(requests, { ...options, k, wait: { begin: wait.begin, onComputed } });
+    // One that fails, or has nothing to wait for, does not hold up the others.
+    return run.recommend(requests, { ...options, k, wait: { begin, onComputed } }).finally(() => begun(run));
   }));
   return requests.map((_, i) =>
     found.map((lists) => ({

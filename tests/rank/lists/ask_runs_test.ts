@@ -37,6 +37,31 @@ Deno.test("runs are asked side by side, and computed when all of them are", asyn
   ]);
 });
 
+Deno.test("no run is waited for before all are asked; one that fails holds up no other", async () => {
+  const events: string[] = [];
+  const run = (name: string, more: { fails?: boolean; ready?: Promise<void> } = {}) => ({
+    async recommend(
+      requests: readonly RecommendRequest[],
+      { wait }: Parameters<Recommender["recommend"]>[1],
+    ) {
+      await more.ready;
+      events.push(`${name} is asked`);
+      if (more.fails) throw new Error(`${name} fails`);
+      await wait!.begin!();
+      events.push(`${name} is waited for`);
+      return requests.map(() => []);
+    },
+  });
+  const ready = new Promise<void>((resolve) => setTimeout(resolve, 10));
+  await askRuns([run("a"), run("b", { ready })], [{ history: [0] }], { k: 1 });
+  assert.deepEqual(events, ["a is asked", "b is asked", "a is waited for", "b is waited for"]);
+  events.length = 0;
+  const asked = askRuns([run("a"), run("b", { ready, fails: true })], [{ history: [0] }], { k: 1 });
+  await assert.rejects(asked, /b fails/);
+  await new Promise<void>((resolve) => setTimeout(resolve));
+  assert.deepEqual(events, ["a is asked", "b is asked", "a is waited for"]);
+});
+
 Deno.test("a run that scores every item lists more than its candidates, another one its candidates alone", async () => {
   const asked: number[] = [];
   const run = (more: Pick<Recommender, "scoreItems">) => ({
