@@ -161,7 +161,6 @@ const LINES: Line[] = [
     at: "256 packed items a step",
     columns: ["theirs / ours"],
     heading: "Encoder-decoder and SASRec",
-    commit: 1,
   },
   {
     row: "k-means of 100,000 x 384: faiss / ours",
