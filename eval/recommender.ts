@@ -1,3 +1,4 @@
+import type { SamplingOptions } from "../decode/sampling.ts";
 import type { Asker, Dataset, Item, Sample } from "../data/dataset.ts";
 import type { ReadWait } from "../kernels/gpu/readback.ts";
 import type { AskedTexts } from "../prompts/prompts.ts";
@@ -97,7 +98,7 @@ export interface SidSearch {
 }
 
 /** How a model writes reasons. */
-export interface ReasonSettings {
+export interface ReasonSettings extends Required<Pick<SamplingOptions, "topK" | "topP" | "minP">> {
   /** Most tokens. */
   readonly maxNewTokens: number;
   /** Divides the logits that tokens are drawn by; 0: always the most probable one. */

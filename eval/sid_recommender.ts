@@ -2,6 +2,7 @@ import { UserError } from "../base/user_error.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { BeamResult } from "../decode/beam_search.ts";
 import { BeamSearches } from "../decode/beam_searches.ts";
+import type { SamplingOptions } from "../decode/sampling.ts";
 import { TextWriter } from "../decode/text_writer.ts";
 import { ProductSearch } from "../decode/product_search.ts";
 import type { Device } from "../kernels/gpu/device.ts";
@@ -54,7 +55,7 @@ export interface SidRecommenderParts {
 }
 
 /** How a {@link SidRecommender} answers; all have defaults. */
-export interface SidRecommenderOptions {
+export interface SidRecommenderOptions extends Pick<SamplingOptions, "topK" | "topP" | "minP"> {
   /** Write any codewords, be they a SID or not; for models with a table for each level. Default: false. */
   unconstrained?: boolean;
   /** Factor of the log-probabilities of tokens that were read or written before, as in transformers. Default: 1, none. */
@@ -93,7 +94,8 @@ export class SidRecommender implements Recommender {
 
   /** Throws {@link UserError} for an unconstrained search of a model without a table for each level. */
   constructor(parts: SidRecommenderParts, options: SidRecommenderOptions = {}) {
-    const { unconstrained = false, repetitionPenalty = 1, device, temperature = 0, seed = 42 } = options;
+    const { unconstrained = false, repetitionPenalty = 1, device } = options;
+    const { temperature = 0, topK = 0, topP = 1, minP = 0, seed = 42 } = options;
     const { dataset, sids, prompts, maxHistory, normalisation, asked, settings, provenance } = parts;
     if (unconstrained && !(prompts instanceof CodeTokens)) {
       throw new UserError(
@@ -114,7 +116,7 @@ export class SidRecommender implements Recommender {
     this.settings = settings;
     this.provenance = provenance;
     const written = prompts instanceof CodeTokens ? undefined : prompts.reasons;
-    const reasons = written && { maxNewTokens: written.most, temperature, seed };
+    const reasons = written && { maxNewTokens: written.most, temperature, topK, topP, minP, seed };
     const searched = { normalisation, repetitionPenalty };
     this.search = { maxHistory, ...searched, unconstrained, ...(reasons && { reasons }), ...asked };
     if (reasons) this.reason = (requests) => this.#weights.use((loaded) => this.#write(loaded, requests));

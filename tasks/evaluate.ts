@@ -8,7 +8,14 @@ import { openRun } from "../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { fittedSize, limitMemory, MemoryFlags } from "./_cli/memory.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
-import { AskedTask, ReasonFlags, RunFlags, SearchFlags, WeightFlags } from "./_cli/run_flags.ts";
+import {
+  AskedTask,
+  checkReasonDraws,
+  ReasonFlags,
+  RunFlags,
+  SearchFlags,
+  WeightFlags,
+} from "./_cli/run_flags.ts";
 import { compareFolders } from "./_evaluate/compare_folders.ts";
 import { runShards, shardFlags } from "./_cli/shard_processes.ts";
 import { type BatchChoice, evaluateRecommender, mergeShards } from "./_evaluate/rank_users.ts";
@@ -92,6 +99,7 @@ export const task: Task<typeof config> = {
   ],
   config,
   async run(flags, io) {
+    checkReasonDraws(flags);
     const report = await modeOf(flags, io)(flags, io);
     if (io.json && io.world.rank === 0) console.log(JSON.stringify(report, null, 2));
   },

@@ -10,6 +10,7 @@ import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import {
   AskedTask,
   checkAsked,
+  checkReasonDraws,
   HistoryFlag,
   ReasonFlags,
   ReasonSeed,
@@ -85,6 +86,7 @@ export const task: Task<typeof config> = {
   config,
   async run(flags, io) {
     checkSource(flags);
+    checkReasonDraws(flags);
     let opened: Promise<Device> | undefined;
     const device = () =>
       opened ??= openDevice(flags).then(({ device }) => (limitMemory(device, flags), device));

@@ -2,7 +2,15 @@ import { z } from "zod";
 import { count } from "../base/fields.ts";
 import { type Task, UsageError } from "./_cli/cli.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
-import { AskedTask, ReasonFlags, ReasonSeed, RunFlags, SearchFlags, WeightFlags } from "./_cli/run_flags.ts";
+import {
+  AskedTask,
+  checkReasonDraws,
+  ReasonFlags,
+  ReasonSeed,
+  RunFlags,
+  SearchFlags,
+  WeightFlags,
+} from "./_cli/run_flags.ts";
 import { serveApp } from "./_serve/app.ts";
 import { JsonLog } from "./_serve/json_log.ts";
 import { listen } from "./_serve/listen.ts";
@@ -37,6 +45,7 @@ export const task: Task<typeof config> = {
   config,
   isService: true,
   async run(flags, io) {
+    checkReasonDraws(flags);
     if (flags.maxUsers > flags.maxQueue) {
       throw new UsageError(
         `Cannot use --max-users ${flags.maxUsers}: more than the ${flags.maxQueue} of --max-queue never find a place`,

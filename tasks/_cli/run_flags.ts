@@ -5,6 +5,7 @@ import { TOKEN_NORMALISATIONS } from "../../kernels/trie/log_softmax.ts";
 import { REASON_TOKENS } from "../../prompts/text.ts";
 import { HELD_FORMATS } from "../../models/decoder/decoder.ts";
 import { USUAL_MAX_HISTORY } from "../../train/runs/model_directory.ts";
+import { flagOf, UsageError } from "./cli.ts";
 
 /** Where a training writes, and whether it goes on. */
 export const RunOutput = {
@@ -59,6 +60,19 @@ export const WeightFlags = {
   ),
 };
 
+const TOP_K = "draw text from so many of the most probable tokens alone; 0: from all";
+
+/** Which tokens may be drawn, as `generate()` of transformers has it. */
+export const SamplingFlags = {
+  topK: z.int().min(0).default(50).describe(TOP_K),
+  topP: z.number().gt(0).max(1).default(1).describe(
+    "draw text from the most probable tokens that together have this share",
+  ),
+  minP: z.number().min(0).max(1).default(0).describe(
+    "draw text from tokens alone that are at least so many times as probable as the most probable one; 0: from all",
+  ),
+};
+
 /** How a run writes reasons before a SID. */
 export const ReasonFlags = {
   maxNewTokens: z.int().min(0).default(0).describe(
@@ -68,7 +82,30 @@ export const ReasonFlags = {
   temperature: z.number().min(0).default(0).describe(
     "of the tokens of these reasons; 0: always the most probable one",
   ),
+  topK: z.int().min(0).default(0).describe(`${TOP_K}, as in all evaluations from before there was a choice`),
+  topP: SamplingFlags.topP,
+  minP: SamplingFlags.minP,
 };
+
+/** Those of some flags that have another value than their default, as a message names them; "" for none. */
+export function changedFlags<S extends z.ZodObject>(
+  { shape }: S,
+  values: z.output<S>,
+  keys: readonly (keyof z.output<S> & string)[],
+): string {
+  return keys.filter((key) => values[key] !== shape[key].def.defaultValue).map(flagOf).join(", ");
+}
+
+const ReasonDraws = z.strictObject(ReasonFlags);
+
+/** Throws `UsageError` for a choice of tokens that reasons are drawn from where none are drawn. */
+export function checkReasonDraws(flags: z.output<typeof ReasonDraws>): void {
+  const idle = changedFlags(ReasonDraws, flags, ["topK", "topP", "minP"]);
+  if (flags.temperature > 0 || idle === "") return;
+  throw new UsageError(
+    `Cannot use ${idle} without --temperature above 0: no reasons are drawn. Add --temperature`,
+  );
+}
 
 /** Flag of the tasks that draw nothing but these reasons. */
 export const ReasonSeed = {

@@ -164,7 +164,18 @@ function checkSameData(first: RunFacts, other: RunFacts): void {
 }
 
 /** How evaluations of one system must agree, besides the settings of their runs. */
-const EVALUATION_SETTINGS = ["beams", "normalisation", "repetitionPenalty", "weights", "maxHistory"] as const;
+const EVALUATION_SETTINGS = [
+  "beams",
+  "normalisation",
+  "repetitionPenalty",
+  "weights",
+  "maxHistory",
+  "maxNewTokens",
+  "temperature",
+  "topK",
+  "topP",
+  "minP",
+] as const;
 
 function checkSeeds({ name, members: [first, ...others] }: Group): void {
   const seen = new Map([[first.run.seed, first]]);

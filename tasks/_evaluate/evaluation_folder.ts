@@ -8,6 +8,7 @@ import { UserError } from "../../base/user_error.ts";
 import type { UserRanks } from "../../eval/compare.ts";
 import type { Credit } from "../../eval/evaluate.ts";
 import type { Rank } from "../../eval/metrics.ts";
+import { RowSettings } from "./row_file.ts";
 
 // Evaluations of older versions have neither limit nor shards.
 const Metrics = z.object({
@@ -25,6 +26,13 @@ const Metrics = z.object({
   repetitionPenalty: z.number().default(1),
   weights: z.enum(HELD_FORMATS).default("float32"),
   maxHistory: z.int().optional(),
+  ...RowSettings.pick({
+    maxNewTokens: true,
+    temperature: true,
+    topK: true,
+    topP: true,
+    minP: true,
+  }).shape,
 });
 
 const Row = z.object({

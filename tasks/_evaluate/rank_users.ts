@@ -182,6 +182,7 @@ interface Wording {
 function rowSettings(recommender: Recommender, flags: EvaluateFlags): RowSettings {
   const { catalogue, provenance: { run, data, index, checkpoint }, scoreUnit, search } = recommender;
   const { prompts, split, preferences, rows, rowLineEnds, beams, limit, shard, weights = "float32" } = flags;
+  const reasons = search?.reasons;
   return {
     run,
     data,
@@ -201,8 +202,11 @@ function rowSettings(recommender: Recommender, flags: EvaluateFlags): RowSetting
     shard,
     unconstrained: search?.unconstrained ?? false,
     task: search?.task ?? "next-item",
-    ...(search?.reasons &&
-      { maxNewTokens: search.reasons.maxNewTokens, temperature: search.reasons.temperature }),
+    ...(reasons && { maxNewTokens: reasons.maxNewTokens, temperature: reasons.temperature }),
+    topK: reasons?.topK ?? 0,
+    topP: reasons?.topP ?? 1,
+    minP: reasons?.minP ?? 0,
+    ...(reasons && reasons.temperature > 0 && { reasonSeed: reasons.seed }),
     lists: catalogue.sids ? "sids" : "items",
     scoreUnit,
   };

@@ -40,6 +40,12 @@ export const RowSettings = z.object({
   /** How reasons were written; absent where none were. */
   maxNewTokens: z.int().optional(),
   temperature: z.number().optional(),
+  /** Which of their tokens could be drawn. */
+  topK: z.int().default(0),
+  topP: z.number().default(1),
+  minP: z.number().default(0),
+  /** Of the draws; absent where nothing was drawn. */
+  reasonSeed: z.int().optional(),
   /** What lists are made of. */
   lists: z.enum(["sids", "items"]).default("sids"),
   scoreUnit: z.enum(SCORE_UNITS).default("log-probability"),
@@ -77,7 +83,7 @@ export function checkSameSettings(
 ): void {
   for (const key of Object.keys(expected) as (keyof RowSettings)[]) {
     if (found[key] === expected[key]) continue;
-    const words = (value: unknown) => value === "" ? "none" : String(value);
+    const words = (value: unknown) => value === "" || value === undefined ? "none" : String(value);
     throw new UserError(message(key, words(found[key]), words(expected[key])));
   }
 }

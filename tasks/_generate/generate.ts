@@ -16,9 +16,16 @@ import type { InWordsTask } from "../../prompts/tasks/task.ts";
 import { openSidRun } from "../../train/runs/open_run.ts";
 import type { SidRun } from "../../train/runs/sid_model.ts";
 import { textModelFolder } from "../../train/runs/text_folder.ts";
-import { flagOf, type Task, type TaskIO, UsageError, WHOLE_FLAG } from "../_cli/cli.ts";
+import { type Task, type TaskIO, UsageError, WHOLE_FLAG } from "../_cli/cli.ts";
 import { DeviceFlags, openDevice } from "../_cli/open_device.ts";
-import { HistoryFlag, NamedItems, RunFlags, WeightFlags } from "../_cli/run_flags.ts";
+import {
+  changedFlags,
+  HistoryFlag,
+  NamedItems,
+  RunFlags,
+  SamplingFlags,
+  WeightFlags,
+} from "../_cli/run_flags.ts";
 import { itemsOf } from "../_recommend/histories.ts";
 import { ItemLookup } from "../_recommend/item_lookup.ts";
 import { itemQuestions, type TextQuestion } from "./questions.ts";
@@ -58,15 +65,7 @@ const config = z.strictObject({
   maxNewTokens: z.int().min(1).default(128).describe("most tokens to write"),
   doSample: z.boolean().default(false).describe("draw tokens; without it, always the most probable one"),
   temperature: z.number().gt(0).default(1).describe("divides the logits that tokens are drawn by"),
-  topK: z.int().min(0).default(50).describe(
-    "draw from so many of the most probable tokens alone; 0: from all",
-  ),
-  topP: z.number().gt(0).max(1).default(1).describe(
-    "draw from the most probable tokens that together have this share",
-  ),
-  minP: z.number().min(0).max(1).default(0).describe(
-    "draw from tokens alone that are at least so many times as probable as the most probable one; 0: from all",
-  ),
+  ...SamplingFlags,
   repetitionPenalty: z.number().gt(0).default(1).describe(
     "makes tokens of prompt and text less probable above 1; 1: none",
   ),
@@ -151,9 +150,7 @@ function checkFlags(flags: Flags): void {
       }. See \`genrec generate --help\``,
     );
   }
-  const { shape } = config;
-  const changed = (keys: readonly (keyof typeof shape)[]) =>
-    keys.filter((key) => flags[key] !== shape[key as "seed"].def.defaultValue).map(flagOf).join(", ");
+  const changed = (keys: readonly (keyof Flags)[]) => changedFlags(config, flags, keys);
   const drawn = changed(["temperature", "topP", "topK", "minP", "seed"]);
   if (!doSample && drawn !== "") {
     throw new UsageError(`Cannot use ${drawn} without --do-sample: nothing is drawn. Add --do-sample`);

@@ -58,10 +58,37 @@ Deno.test("a run on reasons writes them before the SID, and the SID follows from
 
     const lines = await recommended(run, { history: [7], task, maxNewTokens });
     assert.ok(lines.includes(`Reasons of the model: ${reasons[0]}`), lines.join("\n"));
-    const draw = (seed: number) =>
-      recommended(run, { history: [7], task, maxNewTokens: 8, temperature: 5, seed });
-    assert.deepEqual(await draw(1), await draw(1));
-    assert.notDeepEqual(await draw(1), await draw(2));
+    const draw = (more: Record<string, unknown>) =>
+      recommended(run, { history: [7], task, maxNewTokens: 8, temperature: 5, seed: 1, ...more });
+    const drawn = await draw({}), best = await draw({ temperature: 0 });
+    assert.deepEqual(await draw({}), drawn);
+    assert.notDeepEqual(await draw({ seed: 2 }), drawn);
+    // Of one token that may be drawn it is always that one.
+    assert.notDeepEqual(drawn, best);
+    assert.deepEqual(await draw({ topK: 1 }), best);
+    assert.deepEqual(await draw({ topP: 1e-6 }), best);
+    assert.deepEqual(await draw({ minP: 1 }), best);
+    await assert.rejects(() => draw({ temperature: 0, topK: 3, minP: 0.1 }), {
+      name: "UsageError",
+      message: /^Cannot use --top-k, --min-p without --temperature above 0: no reasons are drawn/,
+    });
+
+    // Rows of one way to draw stay apart from those of another one, and those of before can be gone on with.
+    const out = join(dir, "eval"), metrics = join(out, "metrics.json");
+    const some = { task, split: "valid", maxNewTokens, limit: 4, temperature: 5, topK: 3 };
+    const few = await evaluated(dir, some);
+    assert.deepEqual([few.topK, few.topP, few.minP, few.reasonSeed], [3, 1, 0, 42]);
+    assert.deepEqual([own.topK, own.reasonSeed], [0, undefined]);
+    const goOn = (more: Record<string, unknown>) => evaluated(dir, { ...some, resume: true, ...more });
+    await assert.rejects(() => evaluated(dir, { ...some, temperature: 0 }), /--top-k without --temperature/);
+    assert.equal((await goOn({})).secondsPerUser, few.secondsPerUser);
+    await assert.rejects(() => goOn({ topK: 0 }), /eval with topK 0: its rows were made with 3/);
+    await assert.rejects(() => goOn({ topP: 0.5 }), /eval with topP 0\.5: its rows were made with 1/);
+    await assert.rejects(() => goOn({ minP: 0.5 }), /eval with minP 0\.5: its rows were made with 0/);
+    await assert.rejects(() => goOn({ seed: 1 }), /eval with reasonSeed 1: its rows were made with 42/);
+    const { topK: _, topP: __, minP: ___, reasonSeed: ____, ...older } = { ...few, temperature: 0 };
+    await Deno.writeTextFile(metrics, JSON.stringify(older));
+    assert.equal((await goOn({ temperature: 0, topK: 0 })).topK, 0);
   });
 });
 

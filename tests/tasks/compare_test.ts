@@ -173,6 +173,8 @@ Deno.test("compare refuses what is no other seed of the same system, naming the 
       ],
       ["extra-43", { config: { loraR: 8 } }, /seeds of a: loraR is 8 and none/],
       ["beams-43", { metrics: { beams: 30 } }, /seeds of a: beams is 30 and 20/],
+      ["drawn-43", { metrics: { temperature: 1, topK: 5 } }, /seeds of a: temperature is 1 and none/],
+      ["few-43", { metrics: { topK: 5 } }, /seeds of a: topK is 5 and 0/],
       [
         "sids-43",
         { config: { sids: "sids/vae-43/index.json" } },

@@ -1,4 +1,5 @@
 import type { Dataset } from "../../data/dataset.ts";
+import type { SamplingOptions } from "../../decode/sampling.ts";
 import type { Recommender } from "../../eval/recommender.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import type { TokenNormalisation } from "../../kernels/trie/log_softmax.ts";
@@ -7,7 +8,7 @@ import type { RunFolder } from "./run_folder.ts";
 import type { SidRun } from "./sid_model.ts";
 
 /** How to open a run; all have defaults. */
-export interface OpenRunOptions {
+export interface OpenRunOptions extends Pick<SamplingOptions, "topK" | "topP" | "minP"> {
   /** Dataset directory; default: the one that the run was trained on. */
   data?: string;
   /** The dataset, where it is in memory already; goes before `data`. */
