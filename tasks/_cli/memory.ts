@@ -66,9 +66,9 @@ export function heapGrowth(bytes: number): () => number {
   return () => Math.max(0, Math.min(bytes, most - Deno.memoryUsage().heapTotal));
 }
 
-/** Bytes of the process that earlier work on the adapter has left for what comes. */
-function reusableBytes({ memory: { together } }: Device): number {
-  return together?.reusable ?? 0;
+/** What the process holds by now, without what earlier work on the adapter has left in it for what comes. */
+export function processBytes({ memory: { together } }: Device): number {
+  return Deno.memoryUsage().rss - (together?.reusable ?? 0);
 }
 
 /** Bytes that so many kernels take of the process, where the adapter is a CPU. */
@@ -93,7 +93,7 @@ export function tellMemory(
     io.log(`Memory: about ${formatBytes(bytes)} of the GPU for ${what}`);
     return;
   }
-  const process = Deno.memoryUsage().rss - reusableBytes(device);
+  const process = processBytes(device);
   const compiled = kernelBytes(kernels);
   io.log(
     `Memory: about ${formatBytes(process + bytes + compiled)}: ${formatBytes(bytes)} for ${what}, ${

@@ -3,14 +3,19 @@ import { pipelinesBeyond } from "../../kernels/gpu/bindings.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { ranksHere } from "../../base/parallel/agree.ts";
 import { matmul } from "../../kernels/matmul/matmul.ts";
-import { estimateTraining, formatEstimate, type TrainingEstimate } from "../../train/run/estimate.ts";
+import {
+  estimateTraining,
+  formatEstimate,
+  type HostMemory,
+  type TrainingEstimate,
+} from "../../train/run/estimate.ts";
 import { checkMemory, memoryRemedies } from "../../train/run/memory_check.ts";
 import type { PackedData } from "../../train/run/packed_data.ts";
 import { memorySettings, type PlanParts, trainingPlan, withMemorySettings } from "../../train/sft/cost.ts";
 import type { DecoderInputs } from "../../train/sft/decoder.ts";
 import type { SftConfig } from "../../train/sft/config.ts";
 import type { TaskIO } from "../_cli/cli.ts";
-import { kernelBytes, tellMemory } from "../_cli/memory.ts";
+import { kernelBytes, processBytes, tellMemory } from "../_cli/memory.ts";
 import type { SftInputs } from "./sft_inputs.ts";
 
 const GIB = 1024 ** 3;
@@ -33,17 +38,15 @@ export async function checkCost(
   const estimate = await estimateTraining(device, plan);
   const kernelsOf = ({ compiled }: TrainingEstimate) => pipelinesBeyond(device.compiled, compiled);
   // Matrices of a CPU adapter share the memory of the process, which has its data and the library by now.
-  const process = device.isCpu ? Deno.memoryUsage().rss : 0;
+  const process = processBytes(device);
+  const host = (estimate: TrainingEstimate): HostMemory =>
+    device.isCpu
+      ? { process, "writing checkpoints": estimate.saving, kernels: kernelBytes(kernelsOf(estimate)) }
+      : {};
   if (dryRun) {
     const rate = TRAINING_SHARE * await productRate(device);
-    const host = device.isCpu
-      ? { process, "writing checkpoints": estimate.saving, kernels: kernelBytes(kernelsOf(estimate)) }
-      : undefined;
-    formatEstimate(estimate, rate, host).forEach((line) => io.log(line));
-  }
-  const besides = (estimate: TrainingEstimate) =>
-    device.isCpu ? estimate.saving + kernelBytes(kernelsOf(estimate)) : 0;
-  if (!dryRun) {
+    formatEstimate(estimate, rate, host(estimate)).forEach((line) => io.log(line));
+  } else {
     const { memory: { total }, saving } = estimate;
     const bytes = total + (device.isCpu ? saving : 0);
     tellMemory(device, bytes, "the training, its validations and checkpoints", io, kernelsOf(estimate));
@@ -51,7 +54,7 @@ export async function checkCost(
   const available = memoryLimit > 0
     ? memoryLimit * GIB
     : device.isCpu
-    ? Deno.systemMemoryInfo().available / ranksHere(io.world)
+    ? Deno.systemMemoryInfo().available / ranksHere(io.world) + Deno.memoryUsage().rss
     : Infinity;
   const remedies = memoryRemedies(memorySettings(settings), {
     longest: data.longest,
@@ -69,7 +72,7 @@ export async function checkCost(
     return { ...plan, capacity: capacityOf(data, config.tokensPerBatch) };
   }, (changed) => {
     const unseen = changed.memory.validation === 0 ? estimate.memory.validation : 0;
-    return besides(changed) + unseen + (device.isCpu && memoryLimit > 0 ? process : 0);
+    return { ...host(changed), validations: unseen };
   });
 }
 

@@ -146,15 +146,16 @@ Deno.test("sft for which there is not enough memory tells what a trimmed vocabul
     const path = join(dir, "model/tokenizer.json");
     const words = Array.from({ length: 5000 }, (_, i) => `<word ${i}>`);
     await Deno.writeFile(path, new Tokenizer(await Deno.readFile(path)).withTokens(words).json);
-    // A process of its own: it counts too, and tests beside this one would make it large.
     // A validation searches by the index, whose tokens have other numbers in a smaller vocabulary. Checkpointing saves nothing
     // here: what activations give back is what writing a checkpoint takes.
     for (const evalSamples of [0, 4]) {
       // A process of its own: it counts too, and tests beside this one would make it large.
       const settings = tiny(dir, { fromScratch: true, memoryLimit: 0.002, evalSamples });
       await Deno.writeTextFile(join(dir, "lean.yaml"), JSON.stringify(settings));
-      const { code, stderr } = await genrec(dir, ["sft", "--config", "lean.yaml"]);
+      const { code, stdout, stderr } = await genrec(dir, ["sft", "--config", "lean.yaml", "--dry-run"]);
       assert.equal(code, 1);
+      const [, told] = /^memory +(\S+ MiB)$/m.exec(stdout)!;
+      assert.ok(stderr.includes(`this run takes ${told}, `), stdout + stderr);
       assert.match(
         stderr,
         /takes (\d+\.\d) MiB, .* combine --trim-vocabulary \((?!\1)\d+\.\d MiB\)/,

@@ -53,6 +53,9 @@ export interface TrainingMemory {
   total: number;
 }
 
+/** Bytes of the process that count where matrices lie in its memory too, by what they are for. */
+export type HostMemory = Record<string, number>;
+
 /** What a run will take. */
 export interface TrainingEstimate {
   /** Numbers of the model, and how many of them are trained. */
@@ -161,14 +164,11 @@ export function epochFlops(
   return flops + 3 * config.num_hidden_layers * 4 * pairs * width;
 }
 
-/**
- * Lines of `--dry-run`: what is estimated, and the time where `flopsPerSecond` is known. `host` is what of the memory of the
- * process counts where matrices lie in it, by what it is for.
- */
+/** Lines of `--dry-run`: what is estimated, and the time where `flopsPerSecond` is known. */
 export function formatEstimate(
   estimate: TrainingEstimate,
   flopsPerSecond?: number,
-  host: Record<string, number> = {},
+  host: HostMemory = {},
 ): string[] {
   const { parameters, tokensPerEpoch, steps, memory, flops } = estimate;
   const count = (value: number) => value.toLocaleString("en-US");
@@ -185,8 +185,7 @@ export function formatEstimate(
       `about ${formatSeconds(flops.run / flopsPerSecond)} at ${rate}, validations not counted`,
     ]);
   }
-  const hosted = Object.values(host).reduce((sum, bytes) => sum + bytes, 0);
-  rows.push(["memory", formatBytes(memory.total + hosted)]);
+  rows.push(["memory", formatBytes(takenBytes(estimate, host))]);
   const names: Record<Exclude<keyof TrainingMemory, "total">, string> = {
     weights: "weights",
     matrices: "frozen or copied weights",
@@ -204,6 +203,11 @@ export function formatEstimate(
   for (const [name, bytes] of Object.entries(host)) rows.push([`  ${name}`, `  ${formatBytes(bytes)}`]);
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
+}
+
+/** Bytes at the peak of a run, with those of the process. */
+export function takenBytes({ memory }: TrainingEstimate, host: HostMemory): number {
+  return Object.values(host).reduce((sum, bytes) => sum + bytes, memory.total);
 }
 
 /** Bytes in the largest unit that leaves a number above 1: `1.5 GiB`. */

@@ -2,7 +2,15 @@ import { UserError } from "../../base/user_error.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { DeviceError } from "../../kernels/gpu/device_error.ts";
 import { type OptimName, UPDATE_RULES } from "../../models/optimizer/rules/by_name.ts";
-import { estimateTraining, formatBytes, type TrainingEstimate, type TrainingPlan } from "./estimate.ts";
+import {
+  estimateTraining,
+  formatBytes,
+  type HostMemory,
+  takenBytes,
+  type TrainingEstimate,
+  type TrainingMemory,
+  type TrainingPlan,
+} from "./estimate.ts";
 
 /** Settings that decide how much memory a run takes. */
 export interface MemorySettings {
@@ -87,10 +95,10 @@ export async function checkMemory(
   available: number,
   remedies: readonly Remedy[],
   planOf: (settings: MemorySettings) => TrainingPlan,
-  host: (estimate: TrainingEstimate) => number = () => 0,
+  host: (estimate: TrainingEstimate) => HostMemory = () => ({}),
 ): Promise<void> {
-  const { memory } = estimate;
-  const taken = memory.total + host(estimate);
+  const held = host(estimate);
+  const taken = takenBytes(estimate, held);
   if (taken <= available) return;
   const enough: { change: string; bytes: number }[] = [];
   const helping: { change: string; bytes: number }[] = [];
@@ -116,25 +124,25 @@ export async function checkMemory(
     `Cannot train in ${formatBytes(available)} of memory: this run takes ${
       formatBytes(taken)
     }, most of it for ` +
-      `${largestParts(memory)}. ${advice}`,
+      `${largestParts({ ...estimate.memory, ...held })}. ${advice}`,
   );
 }
 
 async function bytesOf(
   device: Device,
   plan: TrainingPlan,
-  host: (estimate: TrainingEstimate) => number,
+  host: (estimate: TrainingEstimate) => HostMemory,
 ): Promise<number> {
   try {
     const estimate = await estimateTraining(device, plan);
-    return estimate.memory.total + host(estimate);
+    return takenBytes(estimate, host(estimate));
   } catch (error) {
     if (error instanceof DeviceError) return Infinity; // beyond a limit of the adapter
     throw error;
   }
 }
 
-function largestParts({ total: _, ...parts }: TrainingEstimate["memory"]): string {
+function largestParts({ total: _, ...parts }: TrainingMemory & HostMemory): string {
   return Object.entries(parts).sort(([, a], [, b]) => b - a).slice(0, 2)
     .map(([part, bytes]) => `${part} (${formatBytes(bytes)})`).join(" and ");
 }

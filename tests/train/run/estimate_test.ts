@@ -316,11 +316,15 @@ Deno.test("what the process and a checkpoint take counts where matrices lie in t
   const plan = planOf({});
   const estimate = await estimateTraining(device, plan);
   const need = estimate.memory.total + estimate.saving;
-  const host = ({ saving }: { saving: number }) => saving;
+  const host = ({ saving }: { saving: number }) => ({ "writing checkpoints": saving });
   await checkMemory(device, estimate, need, [], () => plan, host);
   await assert.rejects(() => checkMemory(device, estimate, need - 1, [], () => plan, host), {
     message: new RegExp(`this run takes ${formatBytes(need).replace(".", "\\.")}, most of it`),
   });
+  await assert.rejects(
+    () => checkMemory(device, estimate, 2 ** 30, [], () => plan, () => ({ process: 2 ** 30 })),
+    /this run takes 1\.0 GiB, most of it for process \(1\.0 GiB\) and /,
+  );
   const lines = formatEstimate(estimate, undefined, { process: 2 ** 30, "writing checkpoints": 2 ** 20 });
   assert.ok(lines.some((line) => /^ {2}process +1\.0 GiB$/.test(line)), lines.join("\n"));
   assert.ok(lines.some((line) => /^memory +1\.0 GiB$/.test(line)), lines.join("\n")); // the model is a few KiB
