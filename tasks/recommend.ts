@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { LineFile } from "../base/files/line_file.ts";
 import { UserError } from "../base/user_error.ts";
-import { type Recommender, type ScoreUnit, withReasons } from "../eval/recommender.ts";
+import type { Recommender, ScoreUnit } from "../eval/recommender.ts";
 import type { Device } from "../kernels/gpu/device.ts";
 import { openRun } from "../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
-import { fittedSize, limitMemory, MemoryFlags } from "./_cli/memory.ts";
+import { limitMemory, MemoryFlags } from "./_cli/memory.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import {
   AskedTask,
@@ -27,6 +27,7 @@ import {
   type Recommended,
   recommendItems,
 } from "./_recommend/answer.ts";
+import { fittedBatch } from "./_recommend/fitted_batch.ts";
 import { type HistoryRow, itemsOf, readHistories, saidBy } from "./_recommend/histories.ts";
 import { ItemFilter } from "./_recommend/item_filter.ts";
 import { ItemLookup, itemsIn } from "./_recommend/item_lookup.ts";
@@ -303,24 +304,12 @@ function keepLongest(rows: HistoryRow[], row: HistoryRow): void {
 /** Users to answer at once, so many as there is memory for; says what that takes where answers do not go. */
 async function batchOf(work: Work, rows: readonly HistoryRow[]): Promise<number> {
   const { flags: { top, beams, out }, recommender, filter: { allowed }, io, device } = work;
+  const asked = rows.toSorted((a, b) => b.history.length - a.history.length)
+    .map((row) => dialogueOf(row, work.filter.excluded(row.history)).request);
   const options = { k: top, beams, allowed };
-  const longestFirst = rows.toSorted((a, b) => b.history.length - a.history.length);
-  const size = await fittedSize(
+  const size = await fittedBatch(
     device,
-    {
-      what: ["answer", "users"],
-      async rehearse(device, size, onSize) {
-        const again = await work.again(device);
-        const tried = Math.min(size || await again.batchSize(options), rows.length);
-        onSize(tried);
-        const requests = longestFirst.slice(0, tried).map((row) =>
-          dialogueOf(row, work.filter.excluded(row.history)).request
-        );
-        await again.recommend(await withReasons(again, requests), options);
-        again.destroy();
-      },
-    },
-    0,
+    { again: work.again, asked, options },
     out === "" ? { log: console.error } : io,
   );
   return size ?? await recommender.batchSize(options);

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { count } from "../base/fields.ts";
 import { type Task, UsageError } from "./_cli/cli.ts";
+import { limitMemory, MemoryFlags } from "./_cli/memory.ts";
 import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import {
   AskedTask,
@@ -29,6 +30,7 @@ const config = z.strictObject({
   ),
   ...ServerFlags,
   ...LimitFlags,
+  ...MemoryFlags,
   ...DeviceFlags,
 });
 
@@ -58,7 +60,11 @@ export const task: Task<typeof config> = {
     let service: Service | undefined = undefined;
     const reload = () => void service?.reload().catch(() => {}); // the log has it
     Deno.addSignalListener("SIGHUP", reload);
-    service = await Service.open(flags, log, async () => (await openDevice(flags)).device);
+    service = await Service.open(flags, log, async () => {
+      const { device } = await openDevice(flags);
+      limitMemory(device, flags);
+      return device;
+    });
     const server = listen(flags, serveApp(service).fetch);
     try {
       await service.load();

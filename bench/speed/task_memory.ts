@@ -19,6 +19,7 @@ import { median } from "../kernels/report.ts";
 import { commandLine, conditionsNow, readPages, writeOut } from "../pages/files.ts";
 import { tableText, textTable } from "../pages/page.ts";
 import { processUsage, residentBytesNow } from "./process_usage.ts";
+import { startServer } from "./server_process.ts";
 
 const UNITS: Record<string, number> = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
 
@@ -56,6 +57,9 @@ function tasksOf(data: string, folder: string, heldOut: string): Record<string, 
     rank: `rank --data ${data} --runs ${at("counts")} --train-on valid --num-train-epochs 1 --out ${
       at("rank")
     }`,
+    "serve, sft": `serve --data ${data} --run ${at("sft")}`,
+    "serve, sasrec": `serve --data ${data} --run ${at("sasrec")}`,
+    "serve, rank": `serve --data ${data} --run ${at("rank")}`,
     convert: `convert --from ${data} --to recbole --out ${at("recbole")}`,
     "data --check": `data --check ${data}`,
   };
@@ -69,27 +73,63 @@ interface TaskMemory {
 }
 
 const LOOK_EVERY = 50;
+/** Entries of a history that a server is asked with: as many as it takes. */
+const LONG_HISTORY = 200;
+/** Twice as many users as a server takes in a request each: after some thousands V8's young objects take all that they may. */
+const ROUNDS = 24;
+/** Items that all data to measure with have. */
+const FEWEST_ITEMS = 100;
 
-async function watch(task: string): Promise<TaskMemory> {
-  const main = join(sourceFolder()!, "tasks", "main.ts");
-  const args = ["run", "-A", "--no-check", main, ...task.split(" ")];
-  const child = new Deno.Command(Deno.execPath(), { args, stdout: "piped", stderr: "piped" }).spawn();
+/** Looks at what a process holds until `ended` settles. */
+async function watched(pid: number, ended: Promise<unknown>): Promise<Omit<TaskMemory, "said">> {
   let isOver = false;
-  const ended = child.output().finally(() => isOver = true);
+  ended.catch(() => {}).finally(() => isOver = true);
   const held: number[] = [];
   let peak = 0;
   while (!isOver) {
-    const resident = residentBytesNow(child.pid);
+    const resident = residentBytesNow(pid);
     if (resident !== undefined) held.push(resident);
-    peak = Math.max(peak, processUsage(child.pid)?.peak ?? 0);
+    peak = Math.max(peak, processUsage(pid)?.peak ?? 0);
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
   }
+  return { peak, steady: median(held.slice(held.length >> 1)) };
+}
+
+async function watch(task: string): Promise<TaskMemory> {
+  if (task.startsWith("serve ")) return await watchServer(task.split(" ").slice(1));
+  const main = join(sourceFolder()!, "tasks", "main.ts");
+  const args = ["run", "-A", "--no-check", main, ...task.split(" ")];
+  const child = new Deno.Command(Deno.execPath(), { args, stdout: "piped", stderr: "piped" }).spawn();
+  const ended = child.output();
+  const held = await watched(child.pid, ended);
   const { success, stdout, stderr } = await ended;
   const log = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("\n");
   if (!success) {
     throw new UserError(`Cannot measure ${task}: it failed: ${log.trim().split("\n").at(-1)}`);
   }
-  return { said: saidBytes(log), peak, steady: median(held.slice(held.length >> 1)) };
+  return { said: saidBytes(log), ...held };
+}
+
+/** A server while it is asked for 1 to 16 users with long histories at once, in turn, and for many of them. */
+async function watchServer(flags: readonly string[]): Promise<TaskMemory> {
+  await using server = await startServer([...flags, "--deadline", "300"]);
+  const users = Array.from({ length: 64 }, (_, user) => ({
+    history: Array.from({ length: LONG_HISTORY }, (_, place) => (user + place) % FEWEST_ITEMS),
+  }));
+  const ask = async (count: number) => {
+    const body = JSON.stringify({ users: users.slice(0, count) });
+    const headers = { "Content-Type": "application/json" };
+    const response = await fetch(`${server.url}/recommend`, { method: "POST", headers, body });
+    if (!response.ok) throw new UserError(`Cannot measure serve: it answered ${await response.text()}`);
+    await response.body?.cancel();
+  };
+  const asked = (async () => {
+    for (let count = 1; count <= 16; count++) await ask(count);
+    for (let round = 0; round < ROUNDS; round++) await Promise.all([ask(users.length), ask(users.length)]);
+  })();
+  const held = await watched(server.process.pid, asked);
+  await asked;
+  return { said: saidBytes(server.events.map(({ message }) => message).join("\n")), ...held };
 }
 
 const PAGE = "kernels";

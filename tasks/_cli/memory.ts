@@ -66,6 +66,12 @@ export function heapGrowth(bytes: number): () => number {
   return () => Math.max(0, Math.min(bytes, most - Deno.memoryUsage().heapTotal));
 }
 
+/** By how many bytes V8's heap grows where much is made and forgotten, such as requests. Collects garbage: few are left of before. */
+export function youngGrowth(): number {
+  collectGarbage();
+  return YOUNG_BYTES;
+}
+
 /** What the process holds by now, without what earlier work on the adapter has left in it for what comes. */
 export function processBytes({ memory: { together } }: Device): number {
   return Deno.memoryUsage().rss - (together?.reusable ?? 0);
@@ -160,6 +166,8 @@ export interface SizedWork {
   readonly what: readonly [verb: string, things: string];
   /** Flag of the size, where there is one. */
   readonly flag?: string;
+  /** Bytes that it takes beside the device's in the memory of the process, asked for after a rehearsal; default: none. */
+  inProcess?(): number;
   /** Rehearses the work with so many at once; 0: with as many as the adapter is best at. Passes on how many that are. */
   rehearse(device: () => Promise<Device>, size: number, onSize: (size: number) => void): Promise<unknown>;
 }
@@ -171,7 +179,7 @@ export interface SizedWork {
  */
 export async function fittedSize(
   open: () => Promise<Device>,
-  { what: [verb, things], flag, rehearse }: SizedWork,
+  { what: [verb, things], flag, inProcess, rehearse }: SizedWork,
   size: number,
   io: Pick<TaskIO, "log">,
 ): Promise<number | undefined> {
@@ -190,10 +198,12 @@ export async function fittedSize(
     if (!counting) return undefined;
     const device = await open();
     const counted = countedOn(counting, device);
+    const { bytes } = counted;
+    if (device.isCpu) counted.bytes += inProcess?.() ?? 0;
     const taken = takenOf(device, counted);
     if (failed === undefined && taken <= device.memoryLimit) {
       if (refused !== undefined) io.log(`Note: ${tried} ${things} at once, ${refused}`);
-      device.memory.keptLimit = KEPT_BY_SEARCHES * counted.bytes;
+      device.memory.keptLimit = KEPT_BY_SEARCHES * bytes;
       tellCounted(device, counted, `${tried} ${things} at once`, io);
       return tried;
     }

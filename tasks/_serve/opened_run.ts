@@ -6,12 +6,16 @@ import type { Recommender } from "../../eval/recommender.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
 import { openRun } from "../../train/runs/open_run.ts";
 import type { OpenRunOptions } from "../../train/runs/run_kind.ts";
+import type { TaskIO } from "../_cli/cli.ts";
+import { youngGrowth } from "../_cli/memory.ts";
 import { checkAsked } from "../_cli/run_flags.ts";
 import { type Dialogue, type Recommended, recommendItems } from "../_recommend/answer.ts";
+import { fittedBatch } from "../_recommend/fitted_batch.ts";
 import { ItemLookup, itemsIn } from "../_recommend/item_lookup.ts";
 import { toldFault } from "../_recommend/told.ts";
 import type { BatchGroup } from "./batcher.ts";
 import { NeighbourIndex } from "./neighbours.ts";
+import { usualTop } from "./schemas.ts";
 
 /** Choices of items that are kept, those that were asked for last. */
 const KEPT_GROUPS = 32;
@@ -38,6 +42,8 @@ export interface ServedRunFlags extends Omit<OpenRunOptions, "device"> {
   task: string;
   beams: number;
   maxBatch: number;
+  maxItems: number;
+  maxTop: number;
 }
 
 /** A run and its catalogue, opened to answer until another takes its place. */
@@ -50,11 +56,16 @@ export class OpenedRun {
   /** Requests that are answered by it. */
   uses = 0;
   readonly #flags: ServedRunFlags;
+  readonly #device: () => Promise<Device>;
+  /** Users that are answered together at most. */
+  #mostUsers: number;
   readonly #groups = new Map<string, Audience>();
   #neighbours: NeighbourIndex | undefined;
 
-  private constructor(flags: ServedRunFlags, recommender: Recommender) {
+  private constructor(flags: ServedRunFlags, recommender: Recommender, device: () => Promise<Device>) {
     this.#flags = flags;
+    this.#device = device;
+    this.#mostUsers = flags.maxBatch;
     this.recommender = recommender;
     const { dataset } = recommender;
     this.name = basename(recommender.provenance.run);
@@ -67,24 +78,28 @@ export class OpenedRun {
     const recommender = await openRun(flags.run, { ...flags, device });
     try {
       checkAsked(recommender, flags.task);
-      return new OpenedRun(flags, recommender);
+      return new OpenedRun(flags, recommender, device);
     } catch (error) {
       recommender.destroy();
       throw error;
     }
   }
 
-  /** Loads the weights and answers once, so that nobody waits for kernels. Uses the device. Throws for what is damaged. */
-  async load(): Promise<void> {
+  /**
+   * Says what answers take, loads the weights and answers once, so that nobody waits for kernels. Uses the device. Throws
+   * for what is damaged, and `UserError` where there is no memory to answer anybody.
+   */
+  async load(io: Pick<TaskIO, "log">): Promise<void> {
     const { recommender } = this;
-    await recommender.load();
-    this.#neighbours = new NeighbourIndex(recommender, await recommender.embeddings());
     const [sample] = recommender.dataset.samples.test;
     const row = { history: [...sample?.history ?? [0]], unknown: [], place: "the first history" };
     // Says at the start what nobody could be answered.
-    const needsTaste = toldFault(recommender, row) !== undefined;
+    const told = toldFault(recommender, row) === undefined ? {} : { preference: "anything" };
+    await this.#fit(told, io);
+    await recommender.load();
+    this.#neighbours = new NeighbourIndex(recommender, await recommender.embeddings());
     await this.audience({ top: 1, categories: [] }).answer([
-      { request: { history: row.history, ...needsTaste && { preference: "anything" } }, say: [] },
+      { request: { history: row.history, ...told }, say: [] },
     ], {});
   }
 
@@ -109,14 +124,31 @@ export class OpenedRun {
     this.recommender.destroy();
   }
 
+  /** Lets so many users be answered together as there is memory for, with the longest histories and the usual lists. */
+  async #fit(told: { preference?: string }, io: Pick<TaskIO, "log">): Promise<void> {
+    const { beams, maxBatch, maxItems, run } = this.#flags;
+    const { dataset } = this.recommender;
+    const history = Array.from({ length: maxItems }, (_, i) => i % dataset.items.length);
+    this.#mostUsers = await fittedBatch(this.#device, {
+      again: (device) => openRun(run, { ...this.#flags, dataset, device }),
+      asked: Array.from({ length: maxBatch }, () => ({ history, ...told })),
+      options: { k: usualTop(this.#flags), beams },
+      inProcess: youngGrowth,
+    }, io) ?? maxBatch;
+  }
+
   #makeGroup({ top, categories, allow }: Wanted): Audience {
-    const { recommender } = this, { beams, maxBatch } = this.#flags;
+    const { recommender } = this, { beams } = this.#flags;
     const allowed = this.#allowed(categories, allow);
     const options = { top, beams, allowed };
     return {
       allowed: allowed && new Set(allowed),
-      async sizeOf(waiting) {
-        const most = Math.min(waiting, maxBatch, await recommender.batchSize({ k: top, beams, allowed }));
+      sizeOf: async (waiting) => {
+        const most = Math.min(
+          waiting,
+          this.#mostUsers,
+          await recommender.batchSize({ k: top, beams, allowed }),
+        );
         return evenCutOf(most) ?? most;
       },
       answer: (asked, wait) => recommendItems(recommender, asked, { ...options, wait }),

@@ -12,8 +12,14 @@ const itemName = z.union([z.int().min(0).max(2 ** 32), z.string().min(1).max(500
   example: 12,
 });
 
+/** Items a user that is answered with where a request does not say how many. */
+export function usualTop({ maxTop }: Pick<Limits, "maxTop">): number {
+  return Math.min(10, maxTop);
+}
+
 /** What `POST /recommend` takes, within the limits. */
-export function recommendSchema({ maxUsers, maxTop, maxItems }: Limits) {
+export function recommendSchema(limits: Limits) {
+  const { maxUsers, maxTop, maxItems } = limits;
   const asker = {
     history: z.array(itemName).min(1).max(maxItems).optional().meta({
       description: "what the user bought, oldest first",
@@ -31,7 +37,7 @@ export function recommendSchema({ maxUsers, maxTop, maxItems }: Limits) {
     ...asker,
     users: z.array(z.strictObject({ user: z.union([z.string().max(200), z.number()]).optional(), ...asker }))
       .min(1).max(maxUsers).optional().describe("several users, instead of one"),
-    top: z.int().min(1).max(maxTop).default(Math.min(10, maxTop)).describe("items a user"),
+    top: z.int().min(1).max(maxTop).default(usualTop(limits)).describe("items a user"),
     categories: z.array(z.string().max(200)).max(50).default([]).meta({
       description: "only items of any of these categories",
       example: [],

@@ -40,6 +40,8 @@ export class Service {
   /** Whether no requests are taken any more. */
   isClosed = false;
 
+  readonly #lines = { log: (line: string) => this.log.write("info", line) };
+
   private constructor(settings: ServeSettings, log: JsonLog, device: () => Promise<Device>) {
     this.settings = settings;
     this.log = log;
@@ -69,7 +71,7 @@ export class Service {
 
   /** Loads the weights; from then on it {@link isLoaded}. Throws for what is damaged. */
   async load(): Promise<void> {
-    await this.batcher.inTurn(() => this.#current!.load());
+    await this.batcher.inTurn(() => this.#current!.load(this.#lines));
     this.#isLoaded = true;
   }
 
@@ -114,7 +116,7 @@ export class Service {
     try {
       const tokens = await Tokens.read(this.settings.tokenFile);
       const opened = next = await this.#open();
-      await this.batcher.inTurn(() => opened.load());
+      await this.batcher.inTurn(() => opened.load(this.#lines));
       const before = this.#current!;
       this.#current = opened;
       this.#tokens = tokens;

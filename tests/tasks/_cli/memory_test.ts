@@ -97,6 +97,14 @@ Deno.test("work on many things takes as many at once as there is memory for, and
   assert.equal(io.lines[0], "Note: 40 things at once, since 80 are too many for the adapter");
   assert.match(io.lines[1], /: 40\.0 MiB for 40 things at once, /);
 
+  // What it takes in the process counts where matrices lie there, too.
+  await fittedSize(open, { ...withDevice, inProcess: () => 3 * MIB }, 40, io);
+  assert.match(
+    io.lines[2],
+    device.isCpu ? /: 43\.0 MiB for 40 things at once, / : /about 40\.0 MiB of the GPU/,
+  );
+  asked.length = 0;
+
   device.memoryLimit = 12 * MIB;
   assert.equal(
     await fittedSize(open, withDevice, 40, collector()).catch((error) => error.message),

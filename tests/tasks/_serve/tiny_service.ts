@@ -62,13 +62,18 @@ export async function tinyService(settings: Partial<ServeSettings> = {}): Promis
   return { dir, ...await served({ run: join(dir, "run"), data: join(dir, "data"), beams: 4, ...settings }) };
 }
 
+/** The device of all that is served. */
+export function sharedDevice(): Promise<Device> {
+  return device ??= Device.open();
+}
+
 /** Serves a run. */
-export async function served(settings: Partial<ServeSettings>): Promise<ServedRun> {
+export async function served(settings: Partial<ServeSettings>, open = sharedDevice): Promise<ServedRun> {
   const events: Record<string, unknown>[] = [];
   const service = await Service.open(
     serve.config.parse(settings),
     new JsonLog((line) => events.push(JSON.parse(line))),
-    () => device ??= Device.open(),
+    open,
   );
   await service.load();
   const app = serveApp(service);
