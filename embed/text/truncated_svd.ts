@@ -13,6 +13,9 @@ import {
 import { groupsOf, type Matrix } from "../../kernels/gpu/tensor.ts";
 import { symmetricEigen } from "./symmetric_eigen.ts";
 
+/** Numbers that are written at a time: the device keeps a copy of what waits to be written. */
+const MOST_WRITTEN = 2 ** 20;
+
 /** How far and how closely a matrix is decomposed. */
 export interface TruncatedSvdOptions {
   /** Singular values wanted, k: at most the shorter side. */
@@ -25,18 +28,16 @@ export interface TruncatedSvdOptions {
   iterations?: number;
 }
 
-/** A (M, N) ~ U S V^T. */
+/** A (M, N) ~ U S V^T, of which V = A^T U S^-1 is not kept: of texts it has a row a term. */
 export interface TruncatedSvd {
   /** (M, k): orthonormal columns; zero columns where A has a lower rank. */
   u: Float32Array<ArrayBuffer>;
   /** (k), largest first. */
   singularValues: Float64Array;
-  /** (N, k), as `u`. */
-  v: Float32Array<ArrayBuffer>;
 }
 
 /**
- * The k largest singular values of a sparse matrix and their vectors, by subspace iteration from a random start.
+ * The k largest singular values of a sparse matrix and their left vectors, by subspace iteration from a random start.
  * Source: Halko, Martinsson and Tropp 2011, algorithms 4.4 and 5.1. Orthonormal bases come from Cholesky QR, for the
  * last one twice (Yamamoto et al. 2015): the device makes the Gram matrix, the host factors it in float64. The same
  * matrix, options and adapter give the same bytes. `onProgress` gets products with A done, of all.
@@ -66,23 +67,22 @@ export function truncatedSvd(
     return y;
   };
   return device.scope(async () => {
-    let q = await times(forward, randomSigns(device, a.cols, width, seed));
+    let q = await times(forward, await randomSigns(device, a.cols, width, seed));
     for (let i = 0; i < iterations; i++) q = await times(forward, await times(back, q));
     q = await orthonormal(device, q);
-    // A ~ Q Q^T A = Q B^T with B = A^T Q (N, l): the eigenvectors W of B^T B turn Q into U and B into V S.
-    const b = sparseMatmul(device, back, q);
-    const { values, vectors } = symmetricEigen(await gram(device, b), width);
+    // A ~ Q Q^T A = Q B^T with B = A^T Q (N, l): the eigenvectors W of B^T B turn Q into U.
+    const { values, vectors } = symmetricEigen(await gram(device, sparseMatmul(device, back, q)), width);
     const singularValues = values.subarray(0, rank).map((value) => Math.sqrt(Math.max(value, 0)));
     const smallest = singularValues[0] * 1e-6;
-    const scaled = (scale: (column: number) => number) =>
-      smallMatrix(device, width, rank, (row, column) => vectors[row * width + column] * scale(column));
-    const isNull = (column: number) => singularValues[column] <= smallest;
-    const [u, v] = await device.read(
-      matmul(device, q, scaled((column) => isNull(column) ? 0 : 1)),
-      matmul(device, b, scaled((column) => isNull(column) ? 0 : 1 / singularValues[column])),
+    const turn = smallMatrix(
+      device,
+      width,
+      rank,
+      (row, column) => singularValues[column] <= smallest ? 0 : vectors[row * width + column],
     );
+    const [u] = await device.read(matmul(device, q, turn));
     onProgress?.(total, total);
-    return { u: u.slice(), singularValues, v: v.slice() };
+    return { u: u.slice(), singularValues };
   }).finally(() => {
     destroySparse(device, forward);
     destroySparse(device, back);
@@ -102,16 +102,20 @@ function checkSize({ limits }: Device, { rows, cols }: SparseRows, width: number
 }
 
 /** Random signs (N, l): as good a start as normal numbers (Martinsson and Tropp 2020, section 9), at 32 a draw. */
-function randomSigns(device: Device, rows: number, cols: number, seed: number): Matrix {
+async function randomSigns(device: Device, rows: number, cols: number, seed: number): Promise<Matrix> {
   const random = new PhiloxStream(seed, "truncated SVD");
-  const signs = new Float32Array(rows * cols);
-  let bits = 0;
-  for (let i = 0; i < signs.length; i++) {
-    if (i % 32 === 0) bits = random.uint32();
-    signs[i] = (bits >>> i % 32) & 1 ? 1 : -1;
-  }
   const matrix = device.matrix(rows, cols);
-  device.write(matrix, signs);
+  const most = Math.ceil(MOST_WRITTEN / cols);
+  let drawn = 0, bits = 0;
+  for (let row = 0; row < rows; row += most) {
+    const signs = new Float32Array(Math.min(most, rows - row) * cols);
+    for (let i = 0; i < signs.length; i++) {
+      if (drawn++ % 32 === 0) bits = random.uint32();
+      signs[i] = (bits >>> (drawn - 1) % 32) & 1 ? 1 : -1;
+    }
+    device.write(matrix, signs, row);
+    await device.settle();
+  }
   return matrix;
 }
 

@@ -153,11 +153,13 @@ export async function tellAsked(
   io: Pick<TaskIO, "log">,
 ): Promise<void> {
   let counting: Device | undefined;
+  collectGarbage();
   await work(async () => counting ??= await openCounting(await open()));
   if (counting) {
     const device = await open();
     tellCounted(device, countedOn(counting, device), what, io);
   }
+  collectGarbage(); // what the process holds of the rehearsal the work makes again
 }
 
 /** Work on many things, some at once, of which `size` says how many. */

@@ -5,7 +5,7 @@ import { UserError } from "../../../base/user_error.ts";
 import { openCounting } from "../../../kernels/gpu/rehearsal.ts";
 import { youngGrowth } from "../../../tasks/_cli/memory.ts";
 import { openRun } from "../../../train/runs/open_run.ts";
-import { served, sharedDevice, tinyRun, tinyService } from "./tiny_service.ts";
+import { served, sharedDevice, tinyService } from "./tiny_service.ts";
 
 const BEAMS = 4;
 const histories = Array.from(
