@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { makeFolder } from "../../base/files/line_file.ts";
 import { readText } from "../../base/files/text_file.ts";
@@ -24,6 +24,9 @@ export async function claimFolder(folder: StagedFolder): Promise<boolean> {
   const { out, task, parts, force } = folder;
   const marker = join(out, `${task}.json`);
   const settings = JSON.stringify(folder.settings);
+  if (existsSync(out) && !statSync(out).isDirectory()) {
+    throw new UserError(`Cannot use ${out}: it is a file. Name a folder with --out`);
+  }
   const exists = existsSync(marker);
   if (!exists && existsSync(out) && readdirSync(out).length > 0) {
     throw new UserError(

@@ -103,6 +103,47 @@ Deno.test("evaluate refuses what is no run, or has no such checkpoint", async ()
   });
 });
 
+Deno.test("every task that opens a run says of what is none what it is instead", async () => {
+  await withRun(async (dir) => {
+    await Deno.mkdir(join(dir, "empty"));
+    await Deno.writeTextFile(join(dir, "file"), "");
+    const tasks = [
+      "recommend --history 1",
+      "evaluate --out e",
+      "export web --out s",
+      "export gguf --out g",
+      "generate --prompt a",
+      "serve --port 0",
+      "rl --out r",
+    ];
+    for (const task of tasks) {
+      await refuses(
+        dir,
+        `${task} --run empty`,
+        1,
+        /Cannot open empty as a run: it is empty\. Expected .*sft/,
+      );
+      await refuses(dir, `${task} --run data`, 1, /Cannot open data as a run: it has no config\.json, but /);
+      await refuses(dir, `${task} --run file`, 1, /Cannot open run file: it is a file\. Name the folder/);
+      await refuses(dir, `${task} --run nowhere`, 1, /Cannot open run nowhere: there is no such folder/);
+    }
+  });
+});
+
+Deno.test("tasks that write a folder refuse a file of that name before they begin", async () => {
+  await withData({}, async (dir) => {
+    await Deno.writeTextFile(join(dir, "file"), "");
+    await refuses(dir, [...TINY_SFT, "--out", "file"], 1, /Cannot keep a run in file: it is a file\. Name a/);
+    await refuses(
+      dir,
+      "quickstart --out file",
+      1,
+      /Cannot use file: it is a file\. Name a folder with --out/,
+    );
+    await refuses(dir, [...TINY_SFT, "--sids", "data/.."], 1, /Cannot read .*index\.json: no such file/);
+  });
+});
+
 Deno.test("evaluate refuses a dataset of other size than the run's", async () => {
   await withRun((dir) =>
     refuses(

@@ -43,8 +43,11 @@ export class RunDirectory {
     this.#onWrite = onWrite;
   }
 
-  /** Throws {@link UserError} if the directory already holds a run, or with `resume` if it holds none. */
+  /** Throws {@link UserError} if the directory already holds a run, or with `resume` if it holds none, or if it is a file. */
   async check(resume: boolean): Promise<void> {
+    if (await isFile(this.path)) {
+      throw new UserError(`Cannot keep a run in ${this.path}: it is a file. Name a folder with --out`);
+    }
     const exists = await isFile(`${this.path}/config.json`);
     if (exists && !resume) {
       throw new UserError(

@@ -44,7 +44,8 @@ export async function indexPath(sids: string, data: string): Promise<string> {
   for (const place of [sids, join(sids, "index.json"), join(data, sids)]) {
     if (await isFile(place)) return place;
   }
-  return sids; // reading it will say that it is not there
+  const folder = await Deno.stat(sids).then(({ isDirectory }) => isDirectory, () => false);
+  return folder ? join(sids, "index.json") : sids; // reading it will say that it is not there
 }
 
 /** What a run was made from: `manifest.json`. */

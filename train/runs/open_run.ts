@@ -17,8 +17,8 @@ const SHOWN = 6;
  * @throws {UserError} for a folder of another kind, and for what is missing, damaged or does not fit.
  */
 export async function openRun(path: string, options: OpenRunOptions = {}): Promise<Recommender> {
-  const folder = await readModelFolder(path);
-  return await kindOf(folder).open(folder, options, openRun);
+  const { folder, kind } = await readKnownFolder(path);
+  return await kind.open(folder, options, openRun);
 }
 
 /**
@@ -30,8 +30,7 @@ export async function openSidRun(
   options: OpenRunOptions = {},
   use = "go on from",
 ): Promise<SidRun> {
-  const folder = await readModelFolder(path);
-  const kind = kindOf(folder);
+  const { folder, kind } = await readKnownFolder(path);
   if (kind.openSids) return await kind.openSids(folder, options);
   if (kind.summary === undefined) await kind.open(folder, options, openRun); // which tells why not
   throw new UserError(
@@ -40,11 +39,14 @@ export async function openSidRun(
   );
 }
 
-/** Looks into a folder. Throws `UserError` for an adapter of PEFT, which is no model by itself. */
-async function readModelFolder(path: string): Promise<RunFolder> {
+/**
+ * Looks into a folder that a task wrote, or a model's. Throws {@link UserError} for any other, and for an adapter of PEFT,
+ * which is no model by itself.
+ */
+export async function readKnownFolder(path: string): Promise<{ folder: RunFolder; kind: RunKind }> {
   const folder = await readRunFolder(path);
   if (folder.names.includes(ADAPTER_CONFIG)) await checkModelFolder(folder.path, diskFiles);
-  return folder;
+  return { folder, kind: kindOf(folder) };
 }
 
 function kindOf(folder: RunFolder): RunKind {
@@ -53,7 +55,9 @@ function kindOf(folder: RunFolder): RunKind {
   const { given, names, config } = folder;
   const found = names.includes("config.json")
     ? `its config.json has ${listed(Object.keys(config))}`
-    : `it has no config.json, but ${listed(names)}`;
+    : names.length > 0
+    ? `it has no config.json, but ${listed(names)}`
+    : "it is empty";
   throw new UserError(
     `Cannot open ${given} as a run: ${found}. Expected ${
       kinds.flatMap(({ summary }) => summary ?? []).join("; ")

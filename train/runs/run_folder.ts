@@ -52,7 +52,11 @@ async function namesIn(path: string): Promise<string[]> {
   try {
     return (await Array.fromAsync(Deno.readDir(path), ({ name }) => name)).sort();
   } catch (error) {
-    const why = error instanceof Deno.errors.NotFound ? "there is no such folder" : (error as Error).message;
+    const why = error instanceof Deno.errors.NotFound
+      ? "there is no such folder"
+      : error instanceof Deno.errors.NotADirectory
+      ? "it is a file"
+      : (error as Error).message;
     throw new UserError(`Cannot open run ${path}: ${why}. Name the folder that a training wrote with --out`);
   }
 }

@@ -86,6 +86,14 @@ Deno.test("generate refuses what means nothing, in one message", async () => {
       stderr,
       /Cannot write text with run: it has no tokenizer\.json, so its model knows SIDs alone/,
     );
+    await Deno.mkdir(join(dir, "sids"));
+    await Deno.writeTextFile(join(dir, "sids/sid.json"), "{}");
+    await assert.rejects(
+      () => printed(dir, { prompt: ["a"], run: join(dir, "sids") }, true),
+      {
+        message: /Cannot write text with .*sids: it is a SID folder, which reads no text\. Expected a run of/,
+      },
+    );
     const items = await genrec(dir, ["generate", "--run", "run", "--items", "1"]);
     assert.deepEqual([items.code, items.stderr], [code, stderr]);
     const chat = await genrec(dir, ["generate", "--run", "run", "--items", "1", "--chat"]);
