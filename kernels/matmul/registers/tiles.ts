@@ -1,5 +1,6 @@
 import epilogueAt from "../at_epilogue.wgsl" with { type: "text" };
 import { byEpilogue } from "../epilogue.ts";
+import strips from "./strips.wgsl" with { type: "text" };
 import tiles from "./tiles.wgsl" with { type: "text" };
 import tilesAt from "./at.wgsl" with { type: "text" };
 import tilesBlockAt from "./block_at.wgsl" with { type: "text" };
@@ -9,7 +10,15 @@ const label = "kernels/matmul/registers/tiles.wgsl";
 
 function tilesOf(name: string, lanes: number): MatmulVariant {
   const shared = { workgroup: [lanes], constants: { WORKGROUP: lanes } } as const;
-  const tileKernel = { label, code: tiles, inputs: 3, outputs: 1, staged: true, flats: [], ...shared };
+  const tileKernel = {
+    label,
+    code: strips + tiles,
+    inputs: 3,
+    outputs: 1,
+    staged: true,
+    flats: [],
+    ...shared,
+  };
   return {
     name,
     matmul: byEpilogue({ ...tileKernel, entry: "matmul" }),

@@ -11,10 +11,9 @@ fn b_rows(k: u32, group: u32) -> mat4x4f {
 
 // C = A B: A (rows, inner) = in0, B (inner, cols) = in1, bias (1, cols) = in2 -> C = out0. Tile 16 x 16.
 @compute @workgroup_size(WORKGROUP) fn matmul(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let tile = linear_index(id, groups, WORKGROUP);
-  let tiles = (params.cols + 15) / 16;
-  let n = (tile % tiles) * 4;
-  let m = (tile / tiles) * 16;
+  let at = tile_at(linear_index(id, groups, WORKGROUP));
+  let n = at.x * 4;
+  let m = at.y * 16;
   if (m >= params.rows) { return; }
   var c00 = mat4x4f(); var c01 = mat4x4f(); var c02 = mat4x4f(); var c03 = mat4x4f();
   var c10 = mat4x4f(); var c11 = mat4x4f(); var c12 = mat4x4f(); var c13 = mat4x4f();
@@ -48,10 +47,9 @@ fn b_columns(row: u32, k: u32) -> mat4x4f {
 
 // C = A B^T: A (rows, inner) = in0, B (cols, inner) = in1, bias = in2 -> C = out0. Tile 16 x 16.
 @compute @workgroup_size(WORKGROUP) fn matmul_bt(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let tile = linear_index(id, groups, WORKGROUP);
-  let tiles = (params.cols + 15) / 16;
-  let n = (tile % tiles) * 4;
-  let m = (tile / tiles) * 16;
+  let at = tile_at(linear_index(id, groups, WORKGROUP));
+  let n = at.x * 4;
+  let m = at.y * 16;
   if (m >= params.rows) { return; }
   var c00 = mat4x4f(); var c01 = mat4x4f(); var c02 = mat4x4f(); var c03 = mat4x4f();
   var c10 = mat4x4f(); var c11 = mat4x4f(); var c12 = mat4x4f(); var c13 = mat4x4f();
