@@ -27,17 +27,20 @@ export interface LossRows {
 export interface LossOptions {
   /** Mass spread evenly over the vocabulary (Szegedy et al. 2016). */
   labelSmoothing: number;
-  /** Columns of logits that exist at a time; more than one chunk are computed again in the backward pass. */
+  /** Columns of logits that are computed at a time; chunks that are too many to keep are computed again in the backward pass. */
   chunk?: number;
+  /** Logits of all chunks that are kept for the backward pass at most. Default: as many as a chunk of 2,048 rows has. */
+  mostKept?: number;
 }
 
 /** Columns of logits at a time, unless an option says otherwise. */
 export const DEFAULT_CHUNK = 8192;
+const MOST_KEPT = 2048 * DEFAULT_CHUNK;
 
 /**
- * Cross-entropy of hidden (R, C) against targets through the output matrix `weight` (V, C). Logits exist in chunks of
- * the vocabulary only; their log-sum-exp is folded in chunk by chunk. Row losses land in `rows.rowLoss`, and backward
- * starts from them: the loss is their sum.
+ * Cross-entropy of hidden (R, C) against targets through the output matrix `weight` (V, C). Logits are computed in chunks of
+ * the vocabulary, of which only as many exist as memory is spent on; their log-sum-exp is folded in chunk by chunk. Row
+ * losses land in `rows.rowLoss`, and backward starts from them: the loss is their sum.
  */
 export function vocabularyLoss(
   tape: Tape,
@@ -45,7 +48,7 @@ export function vocabularyLoss(
   hidden: Matrix,
   weight: string,
   rows: LossRows,
-  { labelSmoothing, chunk = DEFAULT_CHUNK }: LossOptions,
+  { labelSmoothing, chunk = DEFAULT_CHUNK, mostKept = MOST_KEPT }: LossOptions,
 ): void {
   const { device } = tape;
   const blocks = weights.blocks(weight);
@@ -53,12 +56,13 @@ export function vocabularyLoss(
   const { start: lastStart, rows: lastRows } = blocks.at(-1)!;
   const vocabulary = lastStart + lastRows;
 
-  let kept: Matrix | undefined;
+  const keeps = chunks.length === 1 || hidden.rows * vocabulary <= mostKept;
+  const kept: Matrix[] = [];
   for (const part of chunks) {
     const logits = chunkLogits(device, hidden, part);
     const start = part.block.start + part.start;
     crossEntropyChunk(device, logits, rows.targets, rows.stats, { start, first: start === 0 });
-    if (chunks.length === 1) kept = logits;
+    if (keeps) kept.push(logits);
     else device.release(logits);
   }
   const smoothing = labelSmoothing;
@@ -70,9 +74,9 @@ export function vocabularyLoss(
 
   tape.record(() => {
     const gradientWeights = rows.gradientWeights ?? rows.weights;
-    for (const part of chunks) {
+    for (const [i, part] of chunks.entries()) {
       const { block, start } = part;
-      const logits = kept ?? chunkLogits(device, hidden, part);
+      const logits = kept[i] ?? chunkLogits(device, hidden, part);
       const dLogits = crossEntropyBackward(device, logits, rows.targets, gradientWeights, rows.stats, {
         start: block.start + start,
         vocabulary,
