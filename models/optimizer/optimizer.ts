@@ -1,7 +1,7 @@
 import type { World } from "../../base/parallel/world.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Device } from "../../kernels/gpu/device.ts";
-import { GRAD_NORM_SCRATCH, gradNorm } from "../../kernels/optimizer/grad_norm.ts";
+import { gradNorm, gradNormScratch } from "../../kernels/optimizer/grad_norm.ts";
 import type { Flat } from "../../kernels/gpu/tensor.ts";
 import { lengthOf, readParts, readSegments, writeParts } from "../parameters/flat_segments.ts";
 import type { Parameters } from "../parameters/parameters.ts";
@@ -96,7 +96,8 @@ export class Optimizer {
     }
     this.#update = UPDATE_RULES[options.optim ?? "adamw_torch"].open(parameters, options, this.#shards);
     this.#hyper = device.createFlat("f32", 4);
-    this.#scratch = device.createFlat("f32", GRAD_NORM_SCRATCH);
+    const numbers = segments.reduce((sum, { gradients }) => sum + gradients.length, 0);
+    this.#scratch = device.createFlat("f32", gradNormScratch(numbers));
     this.gradientNorm = device.createFlat("f32", 4);
     if (options.emaDecay > 0) {
       this.#ema = likeSegments();
