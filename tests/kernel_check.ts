@@ -53,14 +53,85 @@ async function readAll(device: Device, tensors: Named<Tensor>): Promise<Record<s
   }));
 }
 
+/** What the reference says of a case, whose operands are stored in one way. */
+class Expected<A> {
+  readonly inputs: Named<Values>;
+  readonly outputs: Named<Values>;
+  /** Of the outputs in the sum that gradients are of. */
+  readonly weights: Named<Values>;
+  readonly #spec: KernelSpec<A>;
+  readonly #attributes: A;
+  readonly #gradients = new Map<string, Map<number, number>>();
+
+  constructor(device: Device, spec: KernelSpec<A>, { inputs, attributes }: KernelCase<A>) {
+    this.#spec = spec;
+    this.#attributes = attributes;
+    this.inputs = stored(device, inputs);
+    this.outputs = spec.reference(this.inputs, attributes);
+    const next = noise(99);
+    this.weights = stored(
+      device,
+      Object.fromEntries(
+        Object.entries(this.outputs).map((
+          [key, values],
+        ) => [key, { ...values, data: values.data.map(() => Math.fround(next())) }]),
+      ),
+    );
+  }
+
+  /** Central differences by up to 24 entries of an input, the first and the last among them: by place. */
+  gradient(input: string): ReadonlyMap<number, number> {
+    let found = this.#gradients.get(input);
+    if (found) return found;
+    this.#gradients.set(input, found = new Map());
+    const { data } = this.inputs[input];
+    const stride = Math.max(1, Math.floor((data.length - 1) / 23));
+    for (let i = 0; i < data.length; i += stride) {
+      const h = 1e-4 * Math.max(1, Math.abs(data[i]));
+      const moved = (by: number) => {
+        const copy = data.slice();
+        copy[i] += by;
+        return this.#loss({ ...this.inputs, [input]: { ...this.inputs[input], data: copy } });
+      };
+      found.set(i, (moved(h) - moved(-h)) / (2 * h));
+    }
+    return found;
+  }
+
+  /** Sum of weights * outputs. */
+  #loss(changed: Named<Values>): number {
+    let sum = 0;
+    for (const [key, { data }] of Object.entries(this.#spec.reference(changed, this.#attributes))) {
+      for (let i = 0; i < data.length; i++) sum += data[i] * this.weights[key].data[i];
+    }
+    return sum;
+  }
+}
+
+const casesKnown = new WeakMap<object, readonly unknown[]>();
+
+/** The cases of a spec, which are the same objects each time: what the reference says of each is then computed once. */
+export function casesOf<A>(spec: KernelSpec<A>): readonly KernelCase<A>[] {
+  let cases = casesKnown.get(spec) as readonly KernelCase<A>[] | undefined;
+  if (!cases) casesKnown.set(spec, cases = spec.cases());
+  return cases;
+}
+
+// Most of the time of a check is its reference, which layouts and variants have in common.
+const known = new WeakMap<KernelCase<unknown>, Map<Device["dtype"], Expected<unknown>>>();
+
+function expectedOf<A>(device: Device, spec: KernelSpec<A>, kernelCase: KernelCase<A>): Expected<A> {
+  let ofCase = known.get(kernelCase) as Map<Device["dtype"], Expected<A>> | undefined;
+  if (!ofCase) known.set(kernelCase, ofCase = new Map());
+  let expected = ofCase.get(device.dtype);
+  if (!expected) ofCase.set(device.dtype, expected = new Expected(device, spec, kernelCase));
+  return expected;
+}
+
 /** Fails unless the kernel's outputs are those of its float64 reference. */
-export async function checkForward<A>(
-  device: Device,
-  spec: KernelSpec<A>,
-  { name, inputs: exact, attributes }: KernelCase<A>,
-) {
-  const inputs = stored(device, exact);
-  const expected = spec.reference(inputs, attributes);
+export async function checkForward<A>(device: Device, spec: KernelSpec<A>, kernelCase: KernelCase<A>) {
+  const { name, attributes } = kernelCase;
+  const { inputs, outputs: expected } = expectedOf(device, spec, kernelCase);
   await device.scope(async () => {
     const actual = await readAll(device, spec.forward(device, uploadAll(device, inputs), attributes));
     for (const output of Object.keys(expected)) {
@@ -76,51 +147,20 @@ export async function checkForward<A>(
 }
 
 /** Fails unless the kernel's gradients are central differences of its reference. */
-export async function checkBackward<A>(
-  device: Device,
-  spec: KernelSpec<A>,
-  { name, inputs: exact, attributes }: KernelCase<A>,
-) {
-  const inputs = stored(device, exact);
-  const next = noise(99);
-  const outputs = spec.reference(inputs, attributes);
-  const weights = stored(
-    device,
-    Object.fromEntries(
-      Object.entries(outputs).map((
-        [key, values],
-      ) => [key, { ...values, data: values.data.map(() => Math.fround(next())) }]),
-    ),
-  );
-  // L = sum of weights * outputs: its gradient by central differences of the float64 reference.
-  const loss = (changed: Named<Values>) => {
-    let sum = 0;
-    for (const [key, { data }] of Object.entries(spec.reference(changed, attributes))) {
-      for (let i = 0; i < data.length; i++) sum += data[i] * weights[key].data[i];
-    }
-    return sum;
-  };
+export async function checkBackward<A>(device: Device, spec: KernelSpec<A>, kernelCase: KernelCase<A>) {
+  const { name, attributes } = kernelCase;
+  const expected = expectedOf(device, spec, kernelCase);
   await device.scope(async () => {
-    const tensors = uploadAll(device, inputs);
+    const tensors = uploadAll(device, expected.inputs);
     const results = spec.forward(device, tensors, attributes);
-    const gradients = spec.backward!(device, tensors, results, uploadAll(device, weights), attributes);
-    const actual = await readAll(device, gradients);
+    const weights = uploadAll(device, expected.weights);
+    const actual = await readAll(device, spec.backward!(device, tensors, results, weights, attributes));
     for (const [input, gradient] of Object.entries(actual)) {
-      const { data } = inputs[input];
-      // Up to 24 entries of each input, the first and the last among them.
-      const stride = Math.max(1, Math.floor((data.length - 1) / 23));
-      for (let i = 0; i < data.length; i += stride) {
-        const h = 1e-4 * Math.max(1, Math.abs(data[i]));
-        const moved = (by: number) => {
-          const copy = data.slice();
-          copy[i] += by;
-          return loss({ ...inputs, [input]: { ...inputs[input], data: copy } });
-        };
-        const expected = (moved(h) - moved(-h)) / (2 * h);
+      for (const [i, difference] of expected.gradient(input)) {
         assertClose(
           `${spec.name} ${name} d${input}[${i}]`,
           [gradient[i]],
-          [expected],
+          [difference],
           toleranceOf(device, spec, "backward"),
         );
       }

@@ -5,7 +5,7 @@ import { attentionSpec } from "../../../kernels/attention/attention_spec.ts";
 import { autotune } from "../../../kernels/autotune.ts";
 import { Device } from "../../../kernels/gpu/device.ts";
 import type { Matrix } from "../../../kernels/gpu/tensor.ts";
-import { checkBackward } from "../../kernel_check.ts";
+import { casesOf, checkBackward } from "../../kernel_check.ts";
 import { sharedDevice } from "../../shared_device.ts";
 
 const NAME = "shared-half";
@@ -25,7 +25,7 @@ Deno.test({
   ignore,
   async fn() {
     const device = served();
-    for (const { name, inputs, attributes: shape } of attentionSpec.cases()) {
+    for (const { name, inputs, attributes: shape } of casesOf(attentionSpec)) {
       const { heads, kvHeads, headDim } = shape;
       const columns = qkvColumns(shape);
       const qkv = { ...inputs.qkv, data: inputs.qkv.data.map(Math.f16round) };
@@ -77,7 +77,7 @@ Deno.test({
   ignore,
   async fn() {
     const device = served();
-    for (const kernelCase of attentionSpec.cases()) await checkBackward(device, attentionSpec, kernelCase);
+    for (const kernelCase of casesOf(attentionSpec)) await checkBackward(device, attentionSpec, kernelCase);
   },
 });
 
