@@ -5,7 +5,6 @@ import { untitled } from "../../data/corpus_dataset.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { type Preset, sidPresetFor } from "../../train/pipeline/preset.ts";
 import { RANK_FOLDER, TAUGHT_FOLDER } from "../../train/pipeline/train_folder.ts";
-import type { TaskIO } from "../_cli/cli.ts";
 import { makeSids } from "../_sid/make.ts";
 import { baseline, task as baselineTask } from "../baseline.ts";
 import { embedItems, task as embedTask } from "../embed.ts";
@@ -14,7 +13,7 @@ import { rank, task as rankTask } from "../rank.ts";
 import { rl, task as rlTask } from "../rl.ts";
 import { sft, task as sftTask } from "../sft.ts";
 import { task as sidTask } from "../sid.ts";
-import { byHand, type PipelineStage, trainingStage } from "./stages.ts";
+import { byHand, type PipelineStage, type StageIO, trainingStage } from "./stages.ts";
 
 /** What the stages of `genrec train` share. */
 export interface Pipeline {
@@ -88,16 +87,16 @@ export function pipelineStages(pipeline: Pipeline): PipelineStage[] {
           title: `Semantic IDs of ${sidSources(pipeline.dataset).join(" and ")}, for a decoder on ${
             known(rows)
           }`,
-          run: (io: TaskIO) => sidStage(pipeline, folder, rows, io),
+          run: (io: StageIO) => sidStage(pipeline, folder, rows, io),
         }]
         : [],
       {
         title: `${pipeline.items} on ${known(rows)}`,
-        run: (io: TaskIO) => itemsStage(pipeline, join(folder, "items"), rows, io),
+        run: (io: StageIO) => itemsStage(pipeline, join(folder, "items"), rows, io),
       },
       {
         title: `A decoder on ${known(rows)}`,
-        run: (io: TaskIO) => decoderStage(pipeline, join(folder, "decoder"), rows, io),
+        run: (io: StageIO) => decoderStage(pipeline, join(folder, "decoder"), rows, io),
       },
     ]),
     {
@@ -109,7 +108,7 @@ export function pipelineStages(pipeline: Pipeline): PipelineStage[] {
     ...pipeline.teach
       ? [{
         title: "The decoder learns the order of the ranker, for answers without it",
-        run: (io: TaskIO) => taughtStage(pipeline, io),
+        run: (io: StageIO) => taughtStage(pipeline, io),
       }]
       : [],
     { title: "Evaluation on test, beside counts", run: (io) => test(pipeline, io) },
@@ -160,23 +159,22 @@ export async function itemsStage(
   pipeline: Pipeline,
   name: string,
   holdoutRows: number,
-  io: TaskIO,
+  io: StageIO,
 ): Promise<void> {
   const { data, out, items, seed, preset } = pipeline;
   const folder = join(out, name);
   const settings = { model: items, data, holdoutRows, out: folder, ...preset.items, seed };
   await trainingStage(
-    "baseline",
+    baselineTask,
     folder,
     settings,
     io,
-    (resume) =>
-      baseline(baselineTask.config.parse({ ...settings, resume, ...deviceOf(pipeline) }) as Baseline, io),
+    (config, io, resume) => baseline({ ...config, resume, ...deviceOf(pipeline) } as Baseline, io),
   );
 }
 
 /** Makes SIDs for the decoder that does not know the last `holdoutRows` train targets: of what it may know. */
-async function sidStage(pipeline: Pipeline, name: string, holdoutRows: number, io: TaskIO): Promise<void> {
+async function sidStage(pipeline: Pipeline, name: string, holdoutRows: number, io: StageIO): Promise<void> {
   const { data, out, seed, dataset } = pipeline;
   const { codebookSize, dim, maxCharacters } = sidPresetFor(dataset.items.length);
   const vectors: Record<SidSource, { file: string; how: Record<string, unknown> }> = {
@@ -198,11 +196,12 @@ async function sidStage(pipeline: Pipeline, name: string, holdoutRows: number, i
   const [embeddings, collab] = sources.map(({ file }) => file);
   const settings = { data, embeddings, ...collab && { collab }, codebookSize, seed, out: folder };
   await trainingStage(
-    "sid",
+    sidTask,
     folder,
     settings,
     io,
-    () => makeSids(sidTask.config.parse({ ...settings, ...deviceOf(pipeline) }) as Sid, io),
+    (config, io) => makeSids({ ...config, ...deviceOf(pipeline) } as Sid, io),
+    { instead: "name SIDs that `genrec sid` made with --sids, in another --out" },
   );
 }
 
@@ -211,15 +210,15 @@ async function vectorStage(
   pipeline: Pipeline,
   file: string,
   how: Record<string, unknown>,
-  io: TaskIO,
+  io: StageIO,
 ): Promise<void> {
   const settings = { data: pipeline.data, ...how, seed: pipeline.seed, out: file };
   await trainingStage(
-    "embed",
+    embedTask,
     file,
     settings,
     io,
-    () => embedItems(embedTask.config.parse({ ...settings, ...deviceOf(pipeline) }) as Embed, io),
+    (config, io) => embedItems({ ...config, ...deviceOf(pipeline) } as Embed, io),
   );
 }
 
@@ -228,23 +227,23 @@ export async function decoderStage(
   pipeline: Pipeline,
   name: string,
   holdoutRows: number,
-  io: TaskIO,
+  io: StageIO,
 ): Promise<void> {
   const { data, out, seed, preset } = pipeline;
   const folder = join(out, name);
   const sids = needsSids(pipeline) ? join(dirname(folder), "sids") : pipeline.sids;
   const settings = { data, sids, holdoutRows, out: folder, ...preset.decoder, seed };
   await trainingStage(
-    "sft",
+    sftTask,
     folder,
     settings,
     io,
-    (resume) => sft(sftTask.config.parse({ ...settings, resume, ...deviceOf(pipeline) }) as Sft, io),
+    (config, io, resume) => sft({ ...config, resume, ...deviceOf(pipeline) } as Sft, io),
   );
 }
 
 /** Trains the ranker over what decoder and model over item numbers list. */
-export async function rankerStage(pipeline: Pipeline, io: TaskIO): Promise<void> {
+export async function rankerStage(pipeline: Pipeline, io: StageIO): Promise<void> {
   const { data, out, seed, beams, preset } = pipeline;
   const folder = join(out, RANK_FOLDER);
   const settings = {
@@ -259,16 +258,16 @@ export async function rankerStage(pipeline: Pipeline, io: TaskIO): Promise<void>
     seed,
   };
   await trainingStage(
-    "rank",
+    rankTask,
     folder,
     settings,
     io,
-    (resume) => rank(rankTask.config.parse({ ...settings, resume, ...deviceOf(pipeline) }) as Rank, io),
+    (config, io, resume) => rank({ ...config, resume, ...deviceOf(pipeline) } as Rank, io),
   );
 }
 
 /** Teaches the decoder what the ranker lists for what comes after all that each user bought. */
-async function taughtStage(pipeline: Pipeline, io: TaskIO): Promise<void> {
+async function taughtStage(pipeline: Pipeline, io: StageIO): Promise<void> {
   const { data, out, seed, preset } = pipeline;
   const folder = join(out, TAUGHT_FOLDER);
   const settings = {
@@ -280,15 +279,15 @@ async function taughtStage(pipeline: Pipeline, io: TaskIO): Promise<void> {
     seed,
   };
   await trainingStage(
-    "rl",
+    rlTask,
     folder,
     settings,
     io,
-    (resume) => rl(rlTask.config.parse({ ...settings, resume, ...deviceOf(pipeline) }) as Rl, io),
+    (config, io, resume) => rl({ ...config, resume, ...deviceOf(pipeline) } as Rl, io),
   );
 }
 
-async function test(pipeline: Pipeline, io: TaskIO): Promise<void> {
+async function test(pipeline: Pipeline, io: StageIO): Promise<void> {
   const { data, out, beams, teach } = pipeline;
   for (const stage of [RANK_FOLDER, ...teach ? [TAUGHT_FOLDER] : []]) {
     const baselines = stage === RANK_FOLDER; // counts are the same beside both

@@ -28,7 +28,7 @@ import {
   rankerStage,
   stageFiles,
 } from "./pipeline.ts";
-import { byHand, type PipelineStage, runStages, trainingStage } from "./stages.ts";
+import { byHand, type PipelineStage, runStages, type StageIO, trainingStage } from "./stages.ts";
 
 const DATA = "synthetic";
 
@@ -115,7 +115,7 @@ async function quickstart(flags: Flags, io: TaskIO): Promise<void> {
     },
     { title: "Recommendations: three of those customers", run: (stage) => show(flags, dataset, stage) },
   ];
-  if (!await runStages(stages, io)) return;
+  if (!await runStages(stages, task, io)) return;
   const reports = {
     before: await readReport(out, "decoder"),
     after: await readReport(out, "rl"),
@@ -190,7 +190,7 @@ function pipelineOf(flags: Flags, dataset: Dataset): Pipeline {
   };
 }
 
-async function ranker(pipeline: Pipeline, io: TaskIO): Promise<void> {
+async function ranker(pipeline: Pipeline, io: StageIO): Promise<void> {
   const folds = foldFolders(pipeline.preset);
   for (const { folder, rows } of [...folds, { folder: "", rows: 0 }]) {
     await itemsStage(pipeline, join(folder, "items"), rows, io);
@@ -201,16 +201,16 @@ async function ranker(pipeline: Pipeline, io: TaskIO): Promise<void> {
   await rankerStage(pipeline, io);
 }
 
-async function reinforce({ out, steps, seed, adapter, variant }: Flags, io: TaskIO): Promise<void> {
+async function reinforce({ out, steps, seed, adapter, variant }: Flags, io: StageIO): Promise<void> {
   const folder = join(out, "rl");
   const few = steps > 0 ? { maxSteps: Math.ceil(steps / 10), evalSamples: FEW_SAMPLES } : {};
   const settings = { run: join(out, "decoder"), out: folder, ...REINFORCEMENT, ...few, seed };
   await trainingStage(
-    "rl",
+    rlTask,
     folder,
     settings,
     io,
-    (resume) => rl(rlTask.config.parse({ ...settings, resume, adapter, variant }) as Rl, io),
+    (config, io, resume) => rl({ ...config, resume, adapter, variant } as Rl, io),
   );
 }
 

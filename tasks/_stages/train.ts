@@ -87,7 +87,7 @@ async function train(flags: Flags, io: TaskIO): Promise<void> {
   if (fresh) await describeCost(flags, { dataset, preset, reading }, io);
   if (dryRun) return;
   const pipeline = { ...flags, dataset, preset, beams: LISTED };
-  if (!await runStages(pipelineStages(pipeline), io)) return;
+  if (!await runStages(pipelineStages(pipeline), task, io)) return;
   const report = await reportOf(out, RANK_FOLDER);
   const taught = flags.teach ? await reportOf(out, TAUGHT_FOLDER) : undefined;
   if (io.json) console.log(JSON.stringify(taught ? { ...report, taught } : report, null, 2));
