@@ -66,12 +66,6 @@ export function heapGrowth(bytes: number): () => number {
   return () => Math.max(0, Math.min(bytes, most - Deno.memoryUsage().heapTotal));
 }
 
-/** By how many bytes V8's heap grows where much is made and forgotten, such as requests. Collects garbage: few are left of before. */
-export function youngGrowth(): number {
-  collectGarbage();
-  return YOUNG_BYTES;
-}
-
 /** What the process holds by now, without what earlier work on the adapter has left in it for what comes. */
 export function processBytes({ memory: { together } }: Device): number {
   return Deno.memoryUsage().rss - (together?.reusable ?? 0);

@@ -7,7 +7,7 @@ import type { Device } from "../../kernels/gpu/device.ts";
 import { openRun } from "../../train/runs/open_run.ts";
 import type { OpenRunOptions } from "../../train/runs/run_kind.ts";
 import type { TaskIO } from "../_cli/cli.ts";
-import { youngGrowth } from "../_cli/memory.ts";
+import { heapGrowth } from "../_cli/memory.ts";
 import { checkAsked } from "../_cli/run_flags.ts";
 import { type Dialogue, type Recommended, recommendItems } from "../_recommend/answer.ts";
 import { fittedBatch } from "../_recommend/fitted_batch.ts";
@@ -133,7 +133,8 @@ export class OpenedRun {
       again: (device) => openRun(run, { ...this.#flags, dataset, device }),
       asked: Array.from({ length: maxBatch }, () => ({ history, ...told })),
       options: { k: usualTop(this.#flags), beams },
-      inProcess: youngGrowth,
+      // Requests are made and forgotten while others wait, for as long as V8 lets them stand.
+      inProcess: () => heapGrowth(Infinity)(),
     }, io) ?? maxBatch;
   }
 
