@@ -174,9 +174,10 @@ async function describeCost(
 ): Promise<void> {
   const { device } = await openDevice(flags);
   const settings = SftSchema.parse(preset.decoder);
+  const makesSids = needsSids({ ...flags, dataset });
   const { flops, bytes } = await pipelineCost(device, dataset, {
     preset,
-    makesSids: needsSids({ ...flags, dataset }),
+    makesSids,
     items: flags.items,
     settings,
     beams: LISTED,
@@ -185,8 +186,8 @@ async function describeCost(
   });
   const seconds = flops / (TRAINING_SHARE * await productRate(device));
   io.log(
-    `Takes about ${duration(seconds)} on ${adapterName(device.info)} where nothing else runs, and ` +
-      formatBytes(bytes),
+    `Takes about ${duration(seconds)} on ${adapterName(device.info)} where nothing else runs, ` +
+      `${makesSids ? "semantic IDs not counted, " : ""}and ${formatBytes(bytes)}`,
   );
 }
 
