@@ -11,6 +11,7 @@ import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
 import {
   AskedTask,
   checkReasonDraws,
+  checkReasons,
   ReasonFlags,
   RunFlags,
   SearchFlags,
@@ -99,11 +100,16 @@ export const task: Task<typeof config> = {
   ],
   config,
   async run(flags, io) {
-    checkReasonDraws(flags);
+    checkReasonDraws(reasonFlags(flags));
     const report = await modeOf(flags, io)(flags, io);
     if (io.json && io.world.rank === 0) console.log(JSON.stringify(report, null, 2));
   },
 };
+
+/** The seed is also that of intervals and tests. */
+function reasonFlags({ seed: _, ...flags }: Flags): Omit<Flags, "seed"> {
+  return flags;
+}
 
 function modeOf(flags: Flags, { world }: TaskIO): (flags: Flags, io: TaskIO) => Promise<unknown> {
   const { run, out, merge, compare, score, shards } = flags;
@@ -129,6 +135,7 @@ export async function evaluate(flags: Flags, io: TaskIO): Promise<EvaluateReport
   const device = () =>
     opened ??= openDevice(flags, {}, io).then(({ device }) => (limitMemory(device, flags), device));
   const recommender = await openRun(flags.run, { ...flags, device });
+  checkReasons(recommender, reasonFlags(flags));
   await checkSameRun(recommender, io);
   const { dataset } = recommender;
   const chooseBatch: BatchChoice = (size, work) => {

@@ -11,6 +11,7 @@ import {
   AskedTask,
   checkAsked,
   checkReasonDraws,
+  checkReasons,
   HistoryFlag,
   ReasonFlags,
   ReasonSeed,
@@ -94,6 +95,7 @@ export const task: Task<typeof config> = {
     const recommender = await openRun(flags.run, { ...flags, itemsOnly: true, device });
     const { dataset, provenance: { data }, search } = recommender;
     checkAsked(recommender, flags.task);
+    checkReasons(recommender, flags);
     if (search?.warning !== undefined) console.error(`Warning: ${search.warning}`);
     const allowed = flags.category.length > 0 ? itemsIn(flags.category, dataset, data) : undefined;
     const work: Work = {

@@ -96,21 +96,39 @@ export function changedFlags<S extends z.ZodObject>(
   return keys.filter((key) => values[key] !== shape[key].def.defaultValue).map(flagOf).join(", ");
 }
 
-const ReasonDraws = z.strictObject(ReasonFlags);
-
-/** Throws `UsageError` for a choice of tokens that reasons are drawn from where none are drawn. */
-export function checkReasonDraws(flags: z.output<typeof ReasonDraws>): void {
-  const idle = changedFlags(ReasonDraws, flags, ["topK", "topP", "minP"]);
-  if (flags.temperature > 0 || idle === "") return;
-  throw new UsageError(
-    `Cannot use ${idle} without --temperature above 0: no reasons are drawn. Add --temperature`,
-  );
-}
-
 /** Flag of the tasks that draw nothing but these reasons. */
 export const ReasonSeed = {
   seed: z.int().min(0).default(42).describe("seed of reasons that are drawn"),
 };
+
+const Reasons = z.object({ ...ReasonFlags, ...ReasonSeed });
+
+/** Throws `UsageError` for what tells how reasons are drawn where none are. A seed that draws more is left out. */
+export function checkReasonDraws(flags: z.input<typeof Reasons>): void {
+  const given = Reasons.parse(flags);
+  const idle = changedFlags(Reasons, given, ["topK", "topP", "minP", "seed"]);
+  if (given.temperature > 0 || idle === "") return;
+  throw new UsageError(
+    `Cannot use ${idle} without --temperature above 0: no reasons are drawn. Add --temperature, or leave out ${idle}`,
+  );
+}
+
+/** Throws `UserError` for what tells how reasons are written where none are. A seed that draws more is left out. */
+export function checkReasons(
+  { search, provenance: { run } }: Pick<Recommender, "search" | "provenance">,
+  flags: z.input<typeof Reasons>,
+): void {
+  const idle = changedFlags(Reasons, Reasons.parse(flags), Reasons.keyof().options);
+  if (search?.reasons || idle === "") return;
+  const instead = "Leave it out, or ask a model that learned reasons for --task reasoning-to-sid";
+  throw new UserError(
+    `Cannot use ${idle} with ${run}: it ${
+      search
+        ? `is asked for task ${search.task}, whose answers have no reasons`
+        : "scores items and writes no reasons"
+    }. ${idle.includes(",") ? instead.replace("it", "them") : instead}`,
+  );
+}
 
 /** Throws `UserError` where a task is named for what reads no text. */
 export function checkAsked({ search, provenance: { run } }: Recommender, task: string): void {

@@ -8,7 +8,7 @@ import { openRun } from "../../train/runs/open_run.ts";
 import type { OpenRunOptions } from "../../train/runs/run_kind.ts";
 import type { TaskIO } from "../_cli/cli.ts";
 import { heapGrowth } from "../_cli/memory.ts";
-import { checkAsked } from "../_cli/run_flags.ts";
+import { checkAsked, checkReasons } from "../_cli/run_flags.ts";
 import { type Dialogue, type Recommended, recommendItems } from "../_recommend/answer.ts";
 import { fittedBatch } from "../_recommend/fitted_batch.ts";
 import { ItemLookup, itemsIn } from "../_recommend/item_lookup.ts";
@@ -78,6 +78,7 @@ export class OpenedRun {
     const recommender = await openRun(flags.run, { ...flags, device });
     try {
       checkAsked(recommender, flags.task);
+      checkReasons(recommender, flags);
       return new OpenedRun(flags, recommender, device);
     } catch (error) {
       recommender.destroy();

@@ -409,10 +409,21 @@ Deno.test("openRun() says of other folders what they are and what there is", asy
       /sids: it holds SIDs of `genrec sid`, which name items and rank none\. Train a model .*genrec sft/,
     ],
     ["etegrec/tokenizer", /tokenizer stage of `genrec etegrec`, which codes items\. Name a stage after it/],
-    ["text.npy", /text\.npy: .*[Nn]ot a directory/],
+    ["text.npy", /text\.npy: it is a file\. Name the folder/],
     ["nowhere", /nowhere: there is no such folder/],
     ["sasrec", /Cannot use --unconstrained with .*sasrec: its model scores items/, ["--unconstrained"]],
     ["sasrec", /Cannot use --normalisation with .*sasrec/, ["--normalisation", "vocab"]],
+    ["sasrec", /Cannot use --temperature, --top-k with .*sasrec: it scores items/, [
+      ...["--temperature", "1", "--top-k", "3"],
+    ]],
+    ["rank", /Cannot use --max-new-tokens with .*rank: it scores items.* Leave it out/, [
+      "--max-new-tokens",
+      "9",
+    ]],
+    ["tiger", /Cannot use --temperature with .*tiger: it is asked for task next-item/, [
+      "--temperature",
+      "1",
+    ]],
     ["sasrec", /checkpoint step-9 of run .*sasrec: it has step-1/, ["--checkpoint", "step-9"]],
     ["sasrec", /sasrec with synthetic: it was trained on 4 items, the dataset has 600/, [
       "--data",

@@ -60,7 +60,7 @@ Deno.test("a run on reasons writes them before the SID, and the SID follows from
     assert.ok(lines.includes(`Reasons of the model: ${reasons[0]}`), lines.join("\n"));
     const draw = (more: Record<string, unknown>) =>
       recommended(run, { history: [7], task, maxNewTokens: 8, temperature: 5, seed: 1, ...more });
-    const drawn = await draw({}), best = await draw({ temperature: 0 });
+    const drawn = await draw({}), best = await draw({ temperature: 0, seed: 42 });
     assert.deepEqual(await draw({}), drawn);
     assert.notDeepEqual(await draw({ seed: 2 }), drawn);
     // Of one token that may be drawn it is always that one.
@@ -70,10 +70,21 @@ Deno.test("a run on reasons writes them before the SID, and the SID follows from
     assert.deepEqual(await draw({ minP: 1 }), best);
     await assert.rejects(() => draw({ temperature: 0, topK: 3, minP: 0.1 }), {
       name: "UsageError",
-      message: /^Cannot use --top-k, --min-p without --temperature above 0: no reasons are drawn/,
+      message: /^Cannot use --top-k, --min-p, --seed without --temperature above 0: no reasons are drawn/,
+    });
+    // Of a run that can write reasons, asked for something else.
+    const idle = { maxNewTokens: 8, temperature: 5, seed: 1 };
+    await assert.rejects(() => recommended(run, { history: [7], ...idle }), {
+      name: "UserError",
+      message:
+        /^Cannot use --max-new-tokens, --temperature, --seed with .*run: it is asked for task next-item, .* Leave them out, or/,
     });
 
     // Rows of one way to draw stay apart from those of another one, and those of before can be gone on with.
+    await assert.rejects(() => evaluated(dir, { resume: true, split: "valid", minP: 0.1, temperature: 1 }), {
+      name: "UserError",
+      message: /^Cannot use --temperature, --min-p with .*run: it is asked for task next-item/,
+    });
     const out = join(dir, "eval"), metrics = join(out, "metrics.json");
     const some = { task, split: "valid", maxNewTokens, limit: 4, temperature: 5, topK: 3 };
     const few = await evaluated(dir, some);

@@ -163,6 +163,8 @@ Deno.test("recommend refuses before it loads a model, and leaves nothing behind"
       [`--file ${dir}/seen --category Tools --exclude-seen`, /seen line 1: all 1 items of --category/],
       ["--titles Clamp", /title "Clamp" of --titles.*"Bob's Clamp" \(item 1\)/],
       ["--history 1 --category Ruler", /category "Ruler".*Did you mean Rulers\?/],
+      ["--history 1 --seed 7", /^Cannot use --seed without --temperature above 0/, UsageError],
+      ["--history 1 --max-new-tokens 9", /^Cannot use --max-new-tokens with .*no reasons\. Leave it out, or/],
       ["--history 0,1,2,3 --exclude-seen", /--history: all 4 items are in the history/],
     ];
     for (const [flags, message, type = UserError] of cases) {

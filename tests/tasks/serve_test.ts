@@ -57,10 +57,11 @@ Deno.test("serve says what it cannot listen on or serve", async () => {
   const dir = await tinyRun();
   const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const started = (words: string) => genrec(dir, `serve --run run --data data ${words}`.split(" "));
-  const [port, run, users] = await Promise.all([
+  const [port, run, users, reasons] = await Promise.all([
     started(`--port ${taken.addr.port}`),
     genrec(dir, ["serve", "--run", join(dir, "data")]),
     started("--max-users 9 --max-queue 8"),
+    started("--temperature 1 --seed 7"),
   ]);
   taken.close();
   assert.deepEqual([
@@ -72,6 +73,10 @@ Deno.test("serve says what it cannot listen on or serve", async () => {
   ]);
   assert.deepEqual([run.code, /Cannot open/.test(run.stderr)], [1, true], run.stderr);
   assert.deepEqual([users.code, /Cannot use --max-users 9/.test(users.stderr)], [2, true]);
+  assert.deepEqual([reasons.code, reasons.stderr.match(/Cannot use .* with run/)?.[0]], [
+    1,
+    "Cannot use --temperature, --seed with run",
+  ]);
 });
 
 Deno.test("the unit and the container file of docs/guides/serving.md start serve with flags that there are", () => {
