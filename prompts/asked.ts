@@ -12,7 +12,7 @@ export interface Asked {
   unseen?: true;
 }
 
-const NEXT_ITEM = "next-item", ROWS = "rows";
+const NEXT_ITEM = "next-item", ROWS = "rows", ASK = "ask for task";
 
 /**
  * As which task a model that learned `trained` is asked: the next item where it learned that, be it in the words of the
@@ -31,7 +31,7 @@ export function askedAs(trained: readonly string[], templates: Templates, wanted
     const task = [NEXT_ITEM, ...others].find(seen);
     return task === undefined ? { task: NEXT_ITEM, unseen: true } : { task };
   }
-  const task = alignmentTask(wanted).name;
+  const task = alignmentTask(wanted, ASK).name;
   if (isRanked(task) && seen(task)) return { task };
   // The words are those of a file: who learned a task may have learned it in them.
   if (task === ROWS) return { task, unseen: true };
@@ -77,7 +77,7 @@ export function askedInWords(
       }`,
     );
   }
-  const { name, inWords } = alignmentTask(wanted);
+  const { name, inWords } = alignmentTask(wanted, ASK);
   const expected = possible.length > 0 ? `Expected ${listed(possible)}` : train;
   throw new UserError(
     `Cannot ask for task ${name} about ${what}: ${

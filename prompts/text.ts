@@ -17,7 +17,7 @@ export const REASON_TOKENS = 128;
  */
 export function textPrompts(options: TextPromptsOptions): NextItemPrompts {
   const { prompts, texts, maxHistory, maxLength = Infinity, task: name = "next-item" } = options;
-  const task = alignmentTask(name);
+  const task = alignmentTask(name, "recommend with task");
   const asking = sidQuestion(task);
   if (asking === undefined) {
     const fit = ALIGNMENT_TASKS.filter((task) => sidQuestion(task) !== undefined).map(({ name }) => name);

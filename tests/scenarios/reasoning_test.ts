@@ -72,6 +72,10 @@ Deno.test("a run on reasons writes them before the SID, and the SID follows from
       name: "UsageError",
       message: /^Cannot use --top-k, --min-p, --seed without --temperature above 0: no reasons are drawn/,
     });
+    await assert.rejects(
+      () => recommended(run, { history: [7], task: "reasoning-to-sids" }),
+      /^UserError: Cannot ask for task "reasoning-to-sids": there is no such task.* Did you mean reasoning-to-sid\?$/,
+    );
     // Of a run that can write reasons, asked for something else.
     const idle = { maxNewTokens: 8, temperature: 5, seed: 1 };
     await assert.rejects(() => recommended(run, { history: [7], ...idle }), {

@@ -169,7 +169,7 @@ Deno.test("items are asked about in one message or none", async () => {
     await user({ history: [1], task: "sid-to-title" }, /it is about an item\. Use --items$/);
     await user({ items: [1] }, /nothing that is answered in words about an item\. Train with sid-to-desc/);
     await user({ items: [1], task: "sid-to-title" }, /has not seen its words\. Train with sid-to-desc/);
-    await user({ items: [1], task: "titles" }, /no such task/);
+    await user({ items: [1], task: "titles" }, /^Cannot ask for task "titles": there is no such task/);
     const task = "history-to-title";
     await user({ history: [1, 99], task }, /Cannot ask about item 99 of --history: .* has items 0 to 39/);
     await user({ history: [1], task, maxNewTokens: 90 }, /after a prompt of \d+: the model has 96 positions/);

@@ -123,7 +123,10 @@ Deno.test("taskWeights() reads names with weights and refuses what is neither", 
   for (const tasks of [["next-item", "next-item=2"], ["next-item=-1"], ["next-item:2"], [""]]) {
     assert.throws(() => taskWeights(tasks), /expected each name once, with a weight or without/);
   }
-  assert.throws(() => taskWeights(["titles-to-sids"]), /no such task.*Did you mean titles-to-sid\?/);
+  assert.throws(
+    () => taskWeights(["titles-to-sids"]),
+    /Cannot train on task .*no such task.*Did you mean titles-to-sid\?/,
+  );
 });
 
 Deno.test("rowCounts() reads a number of rows for tasks that are trained on", () => {

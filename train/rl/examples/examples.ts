@@ -72,7 +72,7 @@ export async function rlExamples(
   }
   const rows = weights.rows ? await wordedRows(rowsPath, text) : undefined;
   const texts = new Map(
-    Object.keys(weights).map(alignmentTask).filter(isAnsweredWithText)
+    Object.keys(weights).map((name) => alignmentTask(name)).filter(isAnsweredWithText)
       .map((task) => [task.name, textAnswers(task, text)]),
   );
   const source = alignmentSource({

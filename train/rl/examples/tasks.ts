@@ -26,7 +26,7 @@ export function defaultTasks(text: TextPromptsOptions | undefined, hasRows: bool
   if (text === undefined || task !== NEXT_ITEM) return { [task]: 1 };
   if (hasRows && trained.includes("rows")) return { rows: 1 };
   const more = trained.some(hasTexts)
-    ? TEXT_TASKS.map(alignmentTask).filter((task) =>
+    ? TEXT_TASKS.map((name) => alignmentTask(name)).filter((task) =>
       text.prompts.words(task) && task.missing(text) === undefined
     )
     : [];
