@@ -17,7 +17,8 @@ import type { DatasetWriter, RowChoice } from "../data/convert/writer.ts";
 import { UserError } from "../base/user_error.ts";
 import { indexPath } from "../train/run/inputs.ts";
 import { VERSION } from "../train/version.generated.ts";
-import { flagOf, type Task } from "./_cli/cli.ts";
+import type { Task } from "./_cli/cli.ts";
+import { flagOf } from "./_cli/command/property.ts";
 import { memoryLimitFlag, tellPlanned } from "./_data/planned_memory.ts";
 import { withProgress } from "./_cli/progress.ts";
 

@@ -7,6 +7,21 @@ import { OutputLock } from "../../base/files/output/lock.ts";
 import { UserError } from "../../base/user_error.ts";
 import { readYaml } from "../../base/yaml.ts";
 import { DeviceError } from "../../kernels/gpu/device_error.ts";
+import {
+  allows,
+  coerce,
+  describe,
+  flagOf,
+  placeholder,
+  propertiesOf,
+  type Property,
+  separatorOf,
+  settingText,
+  takePositional,
+  usualOf,
+  wordOf,
+} from "./command/property.ts";
+import { unlessHungUp, withSignals } from "./process/signals.ts";
 import { type Progress, startProgress } from "./progress.ts";
 import { endRanks, ranksLine } from "./ranks.ts";
 
@@ -58,29 +73,6 @@ export interface TaskIO {
 export class UsageError extends Error {
   override name = "UsageError";
 }
-
-type Property = {
-  type?: string | string[];
-  enum?: unknown[];
-  const?: unknown;
-  minimum?: number;
-  anyOf?: Property[];
-  items?: Property;
-  default?: unknown;
-  description?: string;
-  /** Heading in `--help`, from `.meta({ group })`. */
-  group?: string;
-  /** Default as `--help` shows it, where the schema has none: it depends on other flags. From `.meta({ usually })`. */
-  usually?: string;
-  /** Whether it is a word after the task's name, or a list of such words, not a flag. From `.meta({ positional: true })`. */
-  positional?: boolean;
-  /** What stands between the entries of a list, where they may hold commas. From `.meta({ separator })`. */
-  separator?: string;
-};
-
-/** Separator of entries that may have several lines: no argument can hold it, so that each flag is an entry as it stands. */
-export const WHOLE_FLAG = "\0";
-const separatorOf = ({ separator = "," }: Property) => separator;
 
 interface Parsed<S extends z.ZodObject> {
   config: z.output<S>;
@@ -168,7 +160,7 @@ export function parseArgs<S extends z.ZodObject>(task: Task<S>, args: string[]):
   const fromFile = file === undefined ? {} : readConfig(file, task, Object.keys(properties), notes);
   const fromFlags: Record<string, unknown> = {};
   for (const [key, property] of Object.entries(properties)) {
-    const value = property.positional ? wordsOf(property, words) : options[key];
+    const value = property.positional ? takePositional(property, words) : options[key];
     if (value !== undefined) fromFlags[key] = typeof value === "string" ? coerce(value, property) : value;
   }
   const result = task.config.safeParse({ ...fromFile, ...fromFlags });
@@ -187,17 +179,6 @@ export function parseArgs<S extends z.ZodObject>(task: Task<S>, args: string[]):
     throw new UsageError(`${lines.join("\n")}. See \`genrec ${task.name} --help\``);
   }
   return { config: result.data, json: options.json === true, notes };
-}
-
-/** Takes what a positional setting stands for: the next word, or all that are left. Undefined where none is. */
-function wordsOf(property: Property, words: string[]): string | string[] | undefined {
-  if (!allows(property, "array")) return words.shift();
-  return words.length > 0 ? words.splice(0) : undefined;
-}
-
-function propertiesOf(schema: z.ZodObject): Record<string, Property> {
-  const { properties = {} } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
-  return properties as Record<string, Property>;
 }
 
 function commandOf(task: Task, properties: Record<string, Property>): Command {
@@ -239,16 +220,6 @@ function commandOf(task: Task, properties: Record<string, Property>): Command {
   return command;
 }
 
-/** The flag of a config key: `maxSteps` is `--max-steps`. */
-export function flagOf(key: string): string {
-  return "--" + key.replace(/[A-Z]/g, (letter) => "-" + letter.toLowerCase());
-}
-
-/** A setting as a command line has it: its flag, or the place of its word. */
-function wordOf(key: string, property?: Property): string {
-  return property?.positional ? `<${key}>` : flagOf(key);
-}
-
 /** A setting of a task, as the help and the docs show it. */
 export interface TaskSetting {
   /** Key in a `--config` file. */
@@ -272,74 +243,10 @@ export function settingsOfTask({ config }: Pick<Task, "config">): TaskSetting[] 
     key,
     flag: wordOf(key, property),
     group: property.group,
-    text: textOf(property),
+    text: settingText(property),
     usual: usualOf(property),
     isRequired: required.includes(key),
   }));
-}
-
-function describe(property: Property): string {
-  const usual = usualOf(property);
-  return [textOf(property), usual && `(default: ${usual})`].filter(Boolean).join(" ");
-}
-
-function textOf(property: Property): string {
-  const words = [property.description ?? ""];
-  // What an empty value means is told in words.
-  const choices = choicesOf(property).filter((choice) => choice !== "");
-  if (choices.length && !choices.every((choice) => words[0].includes(String(choice)))) {
-    words.push(`one of ${choices.join(", ")}`);
-  }
-  return words.filter(Boolean).join("; ");
-}
-
-function usualOf(property: Property): string {
-  const value = property.default ?? property.usually;
-  if (value === undefined || value === null) return "";
-  return value === true ? "yes" : value === false ? "no" : String(value);
-}
-
-function choicesOf(property: Property): unknown[] {
-  const own = property.enum ?? (property.const === undefined ? [] : [property.const]);
-  return [...own, ...(property.anyOf ?? []).flatMap(choicesOf), ...(property.items?.enum ?? [])];
-}
-
-function placeholder(property: Property): string {
-  // The dots also let a list be several words.
-  // Entries that may hold anything stand in a flag each.
-  if (["\n", WHOLE_FLAG].includes(separatorOf(property))) return "text";
-  if (allows(property, "array")) return ["a", "b..."].join(separatorOf(property));
-  if (allows(property, "integer") || allows(property, "number")) return "n";
-  return choicesOf(property).length ? "choice" : "text";
-}
-
-function allows(property: Property, type: string): boolean {
-  return [property.type].flat().includes(type) || (property.anyOf ?? []).some((one) => allows(one, type));
-}
-
-/** The value a flag's text means under the schema; text that fits no narrower type stays text for zod to judge. */
-function coerce(text: string, property: Property): unknown {
-  if (allows(property, "array")) {
-    const list = property.items ? property : property.anyOf?.find((one) => one.items);
-    const separator = separatorOf(property);
-    const parts = text === "" ? [] : text.split(separator);
-    return parts.map((part) => coerce(separator === WHOLE_FLAG ? part : part.trim(), list?.items ?? {}));
-  }
-  const numeric = allows(property, "number") || allows(property, "integer");
-  // An id of digits that a number would change stays text, where text may be.
-  const keepsDigits = !allows(property, "string") ||
-    (String(Number(text)) === text.trim() && isInRange(Number(text), property));
-  if (numeric && keepsDigits && text.trim() !== "" && !Number.isNaN(Number(text))) return Number(text);
-  if (allows(property, "boolean") && /^(true|false)$/.test(text)) return text === "true";
-  if (allows(property, "null") && text === "null") return null;
-  return text;
-}
-
-function isInRange(value: number, { type, minimum = -Infinity, anyOf }: Property): boolean {
-  if (anyOf) return anyOf.some((one) => isInRange(value, one));
-  return type === "integer"
-    ? Number.isInteger(value) && value >= minimum
-    : type === "number" && value >= minimum;
 }
 
 /** Values of a config file, over those of the file beside it that its key `extends` names. */
@@ -401,18 +308,6 @@ function readConfigText(file: string): string {
   }
 }
 
-/** Whether the terminal closed. */
-let isHungUp = false;
-
-/** Writes to a terminal: one that closed refuses, and a task still has to save. */
-function unlessHungUp(write: () => void): void {
-  try {
-    write();
-  } catch (error) {
-    if (!isHungUp) throw error;
-  }
-}
-
 function taskIO(json: boolean, signal: AbortSignal, world: World): TaskIO {
   const isTerminal = Deno.stderr.isTerminal();
   return {
@@ -434,63 +329,4 @@ function taskIO(json: boolean, signal: AbortSignal, world: World): TaskIO {
       return startProgress(total, label, { isTerminal, write, now: () => performance.now() });
     },
   };
-}
-
-/** Signals that stop a task, how they are called, and what the process exits with: 128 and the signal's number. */
-const STOPPING: [Deno.Signal, string, number][] = [
-  ["SIGINT", "Ctrl-C", 130],
-  ["SIGTERM", "SIGTERM", 143],
-  // Of a terminal that closed.
-  ["SIGHUP", "SIGHUP", 129],
-];
-
-// Asked at once: who has given up a right of Deno may not look into /proc.
-const hangUpIsIgnored = isHangUpIgnored();
-
-/** Whether this process was started to live on when its terminal closes, as by nohup. */
-function isHangUpIgnored(): boolean {
-  // Others do not tell; nohup takes the output away from the terminal.
-  if (Deno.build.os !== "linux") return !Deno.stdout.isTerminal() && !Deno.stderr.isTerminal();
-  try {
-    const ignored = /^SigIgn:\s*([0-9a-f]+)$/m.exec(Deno.readTextFileSync("/proc/self/status"))?.[1] ?? "0";
-    return (BigInt(`0x${ignored}`) & 1n) === 1n; // bit n - 1 is signal n, SIGHUP is 1
-  } catch {
-    return false;
-  }
-}
-
-async function withSignals(
-  isService: boolean,
-  run: (signal: AbortSignal) => Promise<void>,
-): Promise<number> {
-  const controller = new AbortController();
-  let code = 0;
-  const stop = (name: string, exitCode: number) => () => {
-    if (controller.signal.aborted) Deno.exit(exitCode);
-    if (!isService) code = exitCode;
-    isHungUp ||= name === "SIGHUP";
-    unlessHungUp(() =>
-      console.error(
-        `\n${name}: stopping after ${isService ? "what was asked" : "this step"}. Once more to stop at once`,
-      )
-    );
-    controller.abort(new UserError(`stopped by ${name}`));
-  };
-  const listeners = STOPPING.filter(([signal]) => !isService || signal !== "SIGHUP").map((
-    [signal, name, exitCode],
-  ) =>
-    // Deno, as soon as it listens to another signal, would end the process at one that is ignored.
-    [signal, signal === "SIGHUP" && hangUpIsIgnored ? () => {} : stop(name, exitCode)] as const
-  );
-  for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
-  try {
-    await run(controller.signal);
-  } catch (error) {
-    // A task may also give up by throwing the reason, or an AbortError of something it waited for.
-    const gaveUp = error === controller.signal.reason || (error as Error)?.name === "AbortError";
-    if (!controller.signal.aborted || !gaveUp) throw error;
-  } finally {
-    for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
-  }
-  return code;
 }

@@ -5,7 +5,8 @@ import { TOKEN_NORMALISATIONS } from "../../kernels/trie/log_softmax.ts";
 import { REASON_TOKENS } from "../../prompts/text.ts";
 import { HELD_FORMATS } from "../../models/decoder/decoder.ts";
 import { USUAL_MAX_HISTORY } from "../../train/runs/model_directory.ts";
-import { flagOf, UsageError } from "./cli.ts";
+import { UsageError } from "./cli.ts";
+import { flagOf } from "./command/property.ts";
 
 /** Where a training writes, and whether it goes on. */
 export const RunOutput = {

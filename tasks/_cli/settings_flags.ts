@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { SettingsSchema } from "../../base/settings.ts";
-import { flagOf, UsageError } from "./cli.ts";
+import { UsageError } from "./cli.ts";
+import { flagOf } from "./command/property.ts";
 
 /** Something chosen by name that brings settings of its own, such as a SID method. */
 export interface Configurable<C = unknown> {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { UserError } from "../../base/user_error.ts";
-import { flagOf, type TaskIO } from "./cli.ts";
+import type { TaskIO } from "./cli.ts";
+import { flagOf } from "./command/property.ts";
 
 /** Form of `--shard`; "" is no shard. */
 const SHARD = /^(?:(\d+)\/([1-9]\d*))?$/;

@@ -16,7 +16,8 @@ import type { InWordsTask } from "../../prompts/tasks/task.ts";
 import { openSidRun } from "../../train/runs/open_run.ts";
 import type { SidRun } from "../../train/runs/sid_model.ts";
 import { textModelFolder } from "../../train/runs/text_folder.ts";
-import { type Task, type TaskIO, UsageError, WHOLE_FLAG } from "../_cli/cli.ts";
+import { type Task, type TaskIO, UsageError } from "../_cli/cli.ts";
+import { WHOLE_FLAG } from "../_cli/command/property.ts";
 import { DeviceFlags, openDevice } from "../_cli/open_device.ts";
 import {
   changedFlags,

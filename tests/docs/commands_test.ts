@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import manifest from "../../deno.json" with { type: "json" };
-import { flagOf, parseArgs } from "../../tasks/_cli/cli.ts";
+import { parseArgs } from "../../tasks/_cli/cli.ts";
+import { flagOf } from "../../tasks/_cli/command/property.ts";
 import { loadTask, registry, type TaskName } from "../../tasks/registry.ts";
 import { type Command, commandsOf, type Fence, fencesOf, pages, root, TOUR } from "./markdown.ts";
 
