@@ -164,6 +164,8 @@ export interface SizedWork {
   readonly flag?: string;
   /** Bytes that it takes beside the device's in the memory of the process, asked for after a rehearsal; default: none. */
   inProcess?(): number;
+  /** Share of what was counted that a search may leave for the next. Default: half. */
+  keep?: number;
   /** Rehearses the work with so many at once; 0: with as many as the adapter is best at. Passes on how many that are. */
   rehearse(device: () => Promise<Device>, size: number, onSize: (size: number) => void): Promise<unknown>;
 }
@@ -175,7 +177,7 @@ export interface SizedWork {
  */
 export async function fittedSize(
   open: () => Promise<Device>,
-  { what: [verb, things], flag, inProcess, rehearse }: SizedWork,
+  { what: [verb, things], flag, inProcess, keep = KEPT_BY_SEARCHES, rehearse }: SizedWork,
   size: number,
   io: Pick<TaskIO, "log">,
 ): Promise<number | undefined> {
@@ -199,7 +201,7 @@ export async function fittedSize(
     const taken = takenOf(device, counted);
     if (failed === undefined && taken <= device.memoryLimit) {
       if (refused !== undefined) io.log(`Note: ${tried} ${things} at once, ${refused}`);
-      device.memory.keptLimit = KEPT_BY_SEARCHES * bytes;
+      device.memory.keptLimit = keep * bytes;
       tellCounted(device, counted, `${tried} ${things} at once`, io);
       return tried;
     }

@@ -9,14 +9,12 @@ import type { TaskIO } from "../_cli/cli.ts";
 import { fittedSize, type SizedWork } from "../_cli/memory.ts";
 
 /** Who is to be answered, and by what. */
-export interface AskedBatch {
+export interface AskedBatch extends Pick<SizedWork, "inProcess" | "keep"> {
   /** Opens the recommender on another device. */
   again(device: () => Promise<Device>): Promise<Recommender>;
   /** Those who take most, first. */
   asked: readonly RecommendRequest[];
   options: RecommendOptions;
-  /** See {@link SizedWork}. */
-  inProcess?: SizedWork["inProcess"];
 }
 
 /**
@@ -25,7 +23,7 @@ export interface AskedBatch {
  */
 export function fittedBatch(
   device: () => Promise<Device>,
-  { again, asked, options, inProcess }: AskedBatch,
+  { again, asked, options, inProcess, keep }: AskedBatch,
   io: Pick<TaskIO, "log">,
 ): Promise<number | undefined> {
   return fittedSize(
@@ -33,6 +31,7 @@ export function fittedBatch(
     {
       what: ["answer", "users"],
       inProcess,
+      keep,
       async rehearse(device, size, onSize) {
         const recommender = await again(device);
         const tried = Math.min(size || await recommender.batchSize(options), asked.length);

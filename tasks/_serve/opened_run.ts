@@ -17,6 +17,8 @@ import type { BatchGroup } from "./batcher.ts";
 import { NeighbourIndex } from "./neighbours.ts";
 import { usualTop } from "./schemas.ts";
 
+/** Share of the memory of the largest batch that may be left for batches of other sizes: all of them take four times as much. */
+const KEPT = 4;
 /** Choices of items that are kept, those that were asked for last. */
 const KEPT_GROUPS = 32;
 
@@ -135,6 +137,8 @@ export class OpenedRun {
       asked: Array.from({ length: maxBatch }, () => ({ history, ...told })),
       options: { k: usualTop(this.#flags), beams },
       // Requests are made and forgotten while others wait, for as long as V8 lets them stand.
+      // Sizes of batches change all the time.
+      keep: KEPT,
       inProcess: () => heapGrowth(Infinity)(),
     }, io) ?? maxBatch;
   }
