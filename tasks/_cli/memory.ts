@@ -164,7 +164,7 @@ export interface SizedWork {
   readonly flag?: string;
   /** Bytes that it takes beside the device's in the memory of the process, asked for after a rehearsal; default: none. */
   inProcess?(): number;
-  /** Share of what was counted that a search may leave for the next. Default: half. */
+  /** Share of what was counted that a search may leave for the next, where there is room for more than half. Default: half. */
   keep?: number;
   /** Rehearses the work with so many at once; 0: with as many as the adapter is best at. Passes on how many that are. */
   rehearse(device: () => Promise<Device>, size: number, onSize: (size: number) => void): Promise<unknown>;
@@ -201,7 +201,8 @@ export async function fittedSize(
     const taken = takenOf(device, counted);
     if (failed === undefined && taken <= device.memoryLimit) {
       if (refused !== undefined) io.log(`Note: ${tried} ${things} at once, ${refused}`);
-      device.memory.keptLimit = keep * bytes;
+      const room = Math.max(KEPT_BY_SEARCHES * bytes, device.memoryLimit - taken);
+      device.memory.keptLimit = Math.min(keep * bytes, room);
       tellCounted(device, counted, `${tried} ${things} at once`, io);
       return tried;
     }

@@ -136,9 +136,9 @@ export class OpenedRun {
       again: (device) => openRun(run, { ...this.#flags, dataset, device }),
       asked: Array.from({ length: maxBatch }, () => ({ history, ...told })),
       options: { k: usualTop(this.#flags), beams },
-      // Requests are made and forgotten while others wait, for as long as V8 lets them stand.
       // Sizes of batches change all the time.
       keep: KEPT,
+      // Requests are made and forgotten while others wait, for as long as V8 lets them stand.
       inProcess: () => heapGrowth(Infinity)(),
     }, io) ?? maxBatch;
   }
