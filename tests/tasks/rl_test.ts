@@ -146,7 +146,7 @@ Deno.test("rl refuses what cannot be trained, and makes no run directory", async
     await refuses(dir, { tasks: ["titles-to-sid"] }, /titles-to-sid/);
     await refuses(dir, { resume: true }, /it holds no run/);
     await Deno.mkdir(join(dir, "other"));
-    await refuses(dir, { run: join(dir, "other") }, /config\.json/);
+    await refuses(dir, { run: join(dir, "other") }, /it is empty\. Expected/);
   });
 });
 
