@@ -18,12 +18,12 @@ const finishKernel: Kernel = { ...shared, entry: "grad_norm_finish" };
 /** Elements of scratch that {@link gradNorm} asks for. More let more invocations share the first pass. */
 export const GRAD_NORM_SCRATCH = 1024;
 const MANY = 2 ** 22, SCRATCH_OF_MANY = 8192;
+const MOST_LANES = 65536;
 
 /** Elements of scratch for so many gradients: of many, more invocations take half of the time of a CPU adapter. */
 export function gradNormScratch(gradients: number): number {
   return gradients > MANY ? SCRATCH_OF_MANY : GRAD_NORM_SCRATCH;
 }
-const MOST_LANES = 65536;
 
 /**
  * Euclidean norm of all gradients, in one array or several, and the factor that brings it down to `maxNorm` (0: never clip), as

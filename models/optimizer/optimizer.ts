@@ -96,7 +96,7 @@ export class Optimizer {
     }
     this.#update = UPDATE_RULES[options.optim ?? "adamw_torch"].open(parameters, options, this.#shards);
     this.#hyper = device.createFlat("f32", 4);
-    const numbers = segments.reduce((sum, { gradients }) => sum + gradients.length, 0);
+    const numbers = lengthOf(segments.map(({ gradients }) => gradients));
     this.#scratch = device.createFlat("f32", gradNormScratch(numbers));
     this.gradientNorm = device.createFlat("f32", 4);
     if (options.emaDecay > 0) {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { Device } from "../../../kernels/gpu/device.ts";
 import * as registry from "../../../kernels/registry.ts";
-import type { KernelSpec, Named, Values } from "../../../kernels/gpu/spec.ts";
-import { groupsOf, type Matrix, type Tensor } from "../../../kernels/gpu/tensor.ts";
+import type { KernelSpec } from "../../../kernels/gpu/spec.ts";
+import { groupsOf, type Matrix } from "../../../kernels/gpu/tensor.ts";
+import { uploadAll } from "../../kernel_check.ts";
 
 const specs = Object.values(registry) as unknown as KernelSpec<unknown>[];
 
@@ -46,16 +47,4 @@ async function checkPadding(device: Device, what: string, matrix: Matrix): Promi
     );
   });
   return matrix.rows * (stride - matrix.cols);
-}
-
-function uploadAll(device: Device, inputs: Named<Values>): Record<string, Tensor> {
-  return Object.fromEntries(
-    Object.entries(inputs).map(([name, { kind, rows, cols, data }]) => {
-      if (kind === "matrix") return [name, device.upload(Float32Array.from(data), rows, cols)];
-      return [
-        name,
-        device.createFlat(kind, kind === "u32" ? Uint32Array.from(data) : Float32Array.from(data)),
-      ];
-    }),
-  );
 }
