@@ -6,8 +6,8 @@ import { DEFAULT_KS } from "../eval/metrics.ts";
 import type { Device } from "../kernels/gpu/device.ts";
 import { openRun } from "../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
-import { fittedSize, limitMemory, MemoryFlags } from "./_cli/memory.ts";
-import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
+import { fittedSize, MemoryFlags, openLimited } from "./_cli/memory.ts";
+import { DeviceFlags } from "./_cli/open_device.ts";
 import {
   AskedTask,
   checkReasonDraws,
@@ -132,8 +132,7 @@ function modeOf(flags: Flags, { world }: TaskIO): (flags: Flags, io: TaskIO) => 
 /** Evaluates as the flags say; also the evaluation stage of `quickstart`. */
 export async function evaluate(flags: Flags, io: TaskIO): Promise<EvaluateReport> {
   let opened: Promise<Device> | undefined;
-  const device = () =>
-    opened ??= openDevice(flags, {}, io).then(({ device }) => (limitMemory(device, flags), device));
+  const device = () => opened ??= openLimited(flags, io);
   const recommender = await openRun(flags.run, { ...flags, device });
   checkReasons(recommender, reasonFlags(flags));
   await checkSameRun(recommender, io);

@@ -31,8 +31,8 @@ import { type RunManifest, runManifest } from "../train/run/inputs.ts";
 import { openRun } from "../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
 import { EpochProgress } from "./_cli/epoch_progress.ts";
-import { heapGrowth, KEPT_BY_SEARCHES, limitMemory, MemoryFlags, tellRehearsed } from "./_cli/memory.ts";
-import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
+import { heapGrowth, KEPT_BY_SEARCHES, MemoryFlags, openLimited, tellRehearsed } from "./_cli/memory.ts";
+import { DeviceFlags } from "./_cli/open_device.ts";
 import { checkSame } from "./_cli/resume.ts";
 import { RunOutput } from "./_cli/run_flags.ts";
 import { settingsDefaults } from "./_cli/settings_flags.ts";
@@ -94,8 +94,7 @@ export async function rank(flags: RankFlags, io: TaskIO): Promise<void> {
       `Cannot rank ${data}: its valid split is empty, there is nothing to ${use}. Use other data`,
     );
   }
-  const { device } = await openDevice({ adapter, variant }, {}, io);
-  limitMemory(device, flags);
+  const device = await openLimited(flags, io);
   const manifest = await runManifest(device, dataset.name, dataset.files, {
     task: "rank",
     seed: settings.seed,

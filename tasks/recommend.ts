@@ -5,8 +5,8 @@ import type { Recommender, ScoreUnit } from "../eval/recommender.ts";
 import type { Device } from "../kernels/gpu/device.ts";
 import { openRun } from "../train/runs/open_run.ts";
 import { type Task, type TaskIO, UsageError } from "./_cli/cli.ts";
-import { limitMemory, MemoryFlags } from "./_cli/memory.ts";
-import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
+import { MemoryFlags, openLimited } from "./_cli/memory.ts";
+import { DeviceFlags } from "./_cli/open_device.ts";
 import {
   AskedTask,
   checkAsked,
@@ -90,8 +90,7 @@ export const task: Task<typeof config> = {
     checkSource(flags);
     checkReasonDraws(flags);
     let opened: Promise<Device> | undefined;
-    const device = () =>
-      opened ??= openDevice(flags).then(({ device }) => (limitMemory(device, flags), device));
+    const device = () => opened ??= openLimited(flags);
     const recommender = await openRun(flags.run, { ...flags, itemsOnly: true, device });
     const { dataset, provenance: { data }, search } = recommender;
     checkAsked(recommender, flags.task);

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { count } from "../base/fields.ts";
 import { type Task, UsageError } from "./_cli/cli.ts";
-import { limitMemory, MemoryFlags } from "./_cli/memory.ts";
-import { DeviceFlags, openDevice } from "./_cli/open_device.ts";
+import { MemoryFlags, openLimited } from "./_cli/memory.ts";
+import { DeviceFlags } from "./_cli/open_device.ts";
 import {
   AskedTask,
   checkReasonDraws,
@@ -60,11 +60,7 @@ export const task: Task<typeof config> = {
     let service: Service | undefined = undefined;
     const reload = () => void service?.reload().catch(() => {}); // the log has it
     Deno.addSignalListener("SIGHUP", reload);
-    service = await Service.open(flags, log, async () => {
-      const { device } = await openDevice(flags);
-      limitMemory(device, flags);
-      return device;
-    });
+    service = await Service.open(flags, log, () => openLimited(flags));
     const server = listen(flags, serveApp(service).fetch);
     try {
       await service.load();

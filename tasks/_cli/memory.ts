@@ -7,6 +7,7 @@ import { DeviceError } from "../../kernels/gpu/device_error.ts";
 import { type Counted, countedOn, openCounting, rehearsed } from "../../kernels/gpu/rehearsal.ts";
 import { formatBytes } from "../../train/run/estimate.ts";
 import type { TaskIO } from "./cli.ts";
+import { type DeviceChoice, openDevice } from "./open_device.ts";
 
 const GIB = 2 ** 30;
 
@@ -25,6 +26,16 @@ export function limitMemory(device: Device, { memoryLimit }: { memoryLimit: numb
   if (memoryLimit === 0) return;
   const held = device.isCpu ? Deno.memoryUsage().rss : 0;
   device.memoryLimit = Math.max(0, memoryLimit * GIB - held);
+}
+
+/** The device of {@link openDevice}, limited by {@link limitMemory}. */
+export async function openLimited(
+  flags: DeviceChoice & Parameters<typeof limitMemory>[1],
+  io?: Pick<TaskIO, "world" | "log">,
+): Promise<Device> {
+  const { device } = await openDevice(flags, {}, io);
+  limitMemory(device, flags);
+  return device;
 }
 
 /** What a CPU adapter holds of a kernel that it compiled: measured on llvmpipe with sasrec, gru4rec and tiger. */
